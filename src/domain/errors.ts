@@ -1,0 +1,106 @@
+/** What kind of failure it is; each has one gRPC code and one HTTP status (rpc/errors.ts). */
+export type ErrorCode =
+  | "invalid_argument"
+  | "unauthenticated"
+  | "permission_denied"
+  | "not_found"
+  | "already_exists"
+  | "failed_precondition"
+  | "aborted"
+  | "resource_exhausted"
+  | "unavailable"
+  | "data_loss"
+  | "internal";
+
+/** Why exactly, for programs. Part of the API: never renamed. */
+export type ErrorReason =
+  | "ARGUMENT_INVALID"
+  | "PATH_INVALID"
+  | "SIZE_INVALID"
+  | "SIZE_LIMIT"
+  | "SIZE_MISMATCH"
+  | "OFFSET_MISMATCH"
+  | "CHUNK_TOO_LARGE"
+  | "MESSAGE_TOO_LARGE"
+  | "MESSAGE_MALFORMED"
+  | "SEQUENCE_INVALID"
+  | "CHECKSUM_MISMATCH"
+  | "TOKEN_MISSING"
+  | "TOKEN_INVALID"
+  | "NAMESPACE_NOT_FOUND"
+  | "FILE_NOT_FOUND"
+  | "FILE_EXISTS"
+  | "GENERATION_MISMATCH"
+  | "UPLOAD_NOT_FOUND"
+  | "UPLOAD_NOT_OPEN"
+  | "UPLOAD_INCOMPLETE"
+  | "UPLOAD_LOST"
+  | "REQUEST_ID_INVALID"
+  | "REQUEST_ID_REUSED"
+  | "PAGE_TOKEN_INVALID"
+  | "RANGE_INVALID"
+  | "WRITER_FENCED"
+  | "STALLED"
+  | "OVERLOADED"
+  | "SHUTTING_DOWN"
+  | "STORAGE_UNAVAILABLE"
+  | "DATABASE_UNAVAILABLE"
+  | "CALLER_GONE"
+  | "INTERNAL";
+
+/** What an error may carry beside its code and message. */
+export interface ErrorContext {
+  reason: ErrorReason;
+  /** What caused it; logged, never sent to a caller. */
+  cause?: unknown;
+  /** The offending value and its bound, by name; sent to the caller. */
+  details?: Readonly<Record<string, string | number>>;
+  /** Field of the request that is wrong, as in the proto. */
+  field?: string;
+  /** When trying again may work, in milliseconds. */
+  retryAfterMs?: number;
+}
+
+/**
+ * The one error that may reach a caller. The message is a sentence that says what is wrong and what would be right;
+ * it never quotes a vendor's message, SQL or a secret. Anything else that is thrown is a defect: `internal` for the
+ * caller, a stack trace in the log.
+ */
+export class DomainError extends Error {
+  override readonly name = "DomainError";
+  readonly code: ErrorCode;
+  readonly reason: ErrorReason;
+  readonly details: Readonly<Record<string, string | number>>;
+  readonly field: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, context: ErrorContext) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.code = code;
+    this.reason = context.reason;
+    this.details = context.details ?? {};
+    this.field = context.field;
+    this.retryAfterMs = context.retryAfterMs;
+  }
+
+  /** The same error with more details, for instance the durable offset that every upload error carries. */
+  withDetails(details: Readonly<Record<string, string | number>>): DomainError {
+    const { code, message, reason, field, retryAfterMs, cause } = this;
+    return new DomainError(code, message, {
+      reason,
+      details: { ...this.details, ...details },
+      ...(cause !== undefined && { cause }),
+      ...(field !== undefined && { field }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
+  }
+}
+
+/** The usual refusal of a request field: `invalid_argument` with the field's name. */
+export function invalidArgument(
+  field: string,
+  message: string,
+  context: Partial<Omit<ErrorContext, "field">> = {},
+): DomainError {
+  return new DomainError("invalid_argument", message, { reason: "ARGUMENT_INVALID", ...context, field });
+}

@@ -1,0 +1,39 @@
+import type { File } from "./file.ts";
+import type { CommandIdentity } from "./upload-repository.ts";
+
+/** A page of files in the byte order of (path, generation). */
+export interface FilePage {
+  files: File[];
+  /** Where the next page begins; undefined on the last. */
+  next: { path: string; generation: number } | undefined;
+}
+
+/**
+ * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
+ * `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
+ */
+export interface FileRepository {
+  /** The live file at a path, or exactly that generation, deleted or superseded ones included. */
+  get(namespace: string, path: string, options?: { generation?: number }): Promise<File>;
+
+  /** Live files (and deleted, restorable ones if `showDeleted`) whose path begins with `prefix`, after `after`. */
+  list(
+    namespace: string,
+    options: {
+      prefix: string;
+      limit: number;
+      after?: { path: string; generation: number } | undefined;
+      showDeleted: boolean;
+    },
+  ): Promise<FilePage>;
+
+  /** Soft-deletes the live file; a repeated identity returns the first answer. */
+  delete(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number },
+  ): Promise<File>;
+
+  /** Restores the deleted generation, or the one deleted last; FILE_EXISTS when a live file is at the path. */
+  undelete(namespace: string, path: string, options: { identity: CommandIdentity; generation?: number }): Promise<File>;
+}

@@ -1,0 +1,117 @@
+import type { Readable } from "node:stream";
+import type { DurablePart } from "./upload.ts";
+
+/** An object as S3 tells it. */
+export interface ObjectHead {
+  sizeBytes: number;
+  etag: string;
+  versionId: string;
+  /** Whole-object CRC32; undefined where S3 keeps none. */
+  crc32: number | undefined;
+}
+
+/** Where a part goes. */
+export interface PartTarget {
+  bucket: string;
+  key: string;
+  multipartId: string;
+  partNumber: number;
+}
+
+/** Where a one-part file goes. */
+export interface PutTarget {
+  bucket: string;
+  /** Called before each attempt's bytes go, awaited; gives the attempt's fresh key. Its rejection ends the put. */
+  beginAttempt: () => Promise<string>;
+  contentType: string;
+}
+
+/** What S3 acknowledged. */
+export interface BodyAck {
+  /** Key it was written to: the winning attempt's for a put. */
+  key: string;
+  etag: string;
+  versionId: string;
+}
+
+/**
+ * The body of one S3 request while its bytes arrive. Bytes are sent on at once and kept, by reference, until S3
+ * acknowledges them, so that a failed request is sent again unseen. Not a stream: nothing is ever refused, the caller
+ * bounds what it pushes by the memory budget.
+ */
+export interface BodyInFlight {
+  /** The next bytes, kept by reference: the caller must not change them. Throws (a bug) past the length. */
+  write(bytes: Uint8Array): void;
+  /** All bytes are written; `crc32` is theirs, and S3 checks it. A shorter body than announced is sent again whole. */
+  end(crc32: number): void;
+  /** Gives up; `done` rejects with `reason` once the request has settled. Safe to call at any time, repeatedly. */
+  abort(reason: Error): void;
+  /**
+   * Settles when S3 acknowledged the body or the retries ran out, never while a request is still in flight. Rejects with
+   * `unavailable / STORAGE_UNAVAILABLE`, `aborted / CHECKSUM_MISMATCH` (S3 saw other bytes than `crc32` says),
+   * `aborted / UPLOAD_LOST` (the multipart upload is gone), or the reason given to `abort`.
+   */
+  readonly done: Promise<BodyAck>;
+  /** The bytes kept so far, in order; empty after `done` resolved. */
+  readonly kept: readonly Uint8Array[];
+}
+
+/** What the service needs from S3. SSE-S3 is requested on every write. Errors as in BodyInFlight unless said otherwise. */
+export interface ObjectStore {
+  /** Begins a multipart upload with FULL_OBJECT CRC32; returns its id. */
+  createMultipart(bucket: string, key: string, options: { contentType: string; signal?: AbortSignal }): Promise<string>;
+
+  /** Begins to send a part of `lengthBytes`. */
+  beginPart(target: PartTarget, lengthBytes: number): BodyInFlight;
+
+  /** Begins to send a one-part file of `lengthBytes` (0 or more). */
+  beginPut(target: PutTarget, lengthBytes: number): BodyInFlight;
+
+  /**
+   * Completes a multipart upload, retried until its outcome is certain. Resolves to what S3 made of it.
+   * `NoSuchUpload` is success when HEAD then shows an object of this size and checksum, else `aborted / UPLOAD_LOST`.
+   * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`.
+   */
+  completeMultipart(
+    target: Omit<PartTarget, "partNumber">,
+    manifest: { parts: readonly DurablePart[]; crc32: number; sizeBytes: number },
+    options?: { signal?: AbortSignal },
+  ): Promise<ObjectHead>;
+
+  /** Aborts until `ListParts` says `NoSuchUpload` (parts in flight may land after an abort). Gone already is fine. */
+  abortMultipart(target: Omit<PartTarget, "partNumber">, options?: { signal?: AbortSignal }): Promise<void>;
+
+  /** The parts that S3 has, ascending; undefined when the multipart upload does not exist. */
+  listParts(
+    target: Omit<PartTarget, "partNumber">,
+  ): Promise<{ partNumber: number; sizeBytes: number; etag: string }[] | undefined>;
+
+  /** Multipart uploads under a key prefix that began before `olderThan`, at most `limit`. */
+  listMultiparts(
+    bucket: string,
+    options: { keyPrefix: string; olderThan: Date; limit: number },
+  ): Promise<{ key: string; multipartId: string; initiated: Date }[]>;
+
+  /** The object, or undefined when there is none. */
+  head(bucket: string, key: string, options?: { versionId?: string }): Promise<ObjectHead | undefined>;
+
+  /** The object's bytes, or a range. The caller consumes or destroys the stream. FILE_NOT_FOUND (data_loss) when S3 has none. */
+  read(
+    bucket: string,
+    key: string,
+    options: { versionId?: string; range?: { offset: number; sizeBytes: number }; signal?: AbortSignal },
+  ): Promise<Readable>;
+
+  /** Deletes an object (a version of it, if given). None there is fine. */
+  delete(bucket: string, key: string, options?: { versionId?: string }): Promise<void>;
+
+  /** Signs a GET URL. Never logged whole. */
+  presignDownload(
+    bucket: string,
+    key: string,
+    options: { versionId?: string; lifetimeMs: number; contentType: string; contentDisposition: string },
+  ): Promise<string>;
+
+  /** Resolves when the bucket answers and lies in its region, for readiness; rejects `unavailable / STORAGE_UNAVAILABLE`. */
+  checkBucket(bucket: string, region: string): Promise<void>;
+}

@@ -1,0 +1,146 @@
+import type { AssembledObject, DurablePart, Upload } from "./upload.ts";
+
+/** Who calls a command, under which request id: makes it repeatable. Unique per principal and method. */
+export interface CommandIdentity {
+  principal: string;
+  /** Name of the method, for instance "CreateUpload". */
+  method: string;
+  /** UUID. */
+  requestId: string;
+  /** SHA-256 of the request's meaning: the same id with other content is refused with REQUEST_ID_REUSED. */
+  contentSha256: Uint8Array;
+}
+
+/** An upload to be created; what is not here is decided by the database. */
+export interface NewUpload
+  extends Pick<
+    Upload,
+    | "uploadId"
+    | "namespace"
+    | "path"
+    | "principal"
+    | "sizeBytes"
+    | "partSizeBytes"
+    | "contentType"
+    | "metadata"
+    | "expectedCrc32"
+    | "expectedSha256"
+    | "computeSha256"
+    | "ifGenerationMatch"
+    | "bucket"
+    | "region"
+    | "s3Key"
+  > {
+  /** Life after the last write, and the longest life of all, in milliseconds. */
+  expireAfterMs: number;
+  expireCapMs: number;
+}
+
+/** What a writer gets when it begins. */
+export interface WriterStart {
+  upload: Upload;
+  /** Number of this writer; every later statement of it carries it. */
+  epoch: number;
+  /** Ascending by number. */
+  parts: DurablePart[];
+}
+
+/** How a commit ended. Every outcome has been written down when it is returned. */
+export type CommitOutcome =
+  | { kind: "committed"; upload: Upload }
+  /** The precondition failed: the upload stays `assembled`. `currentGeneration` is 0 when no live file is there. */
+  | { kind: "generation-mismatch"; upload: Upload; currentGeneration: number };
+
+/**
+ * Uploads and their parts, in the database. Every transition is one compare-and-set on the database's clock; no
+ * method talks to S3. Common errors: `not_found / UPLOAD_NOT_FOUND`; `aborted / WRITER_FENCED` when a newer writer
+ * has begun; `failed_precondition / UPLOAD_NOT_OPEN` (details.state) when the state does not allow the step;
+ * `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached. Methods are safe to repeat.
+ */
+export interface UploadRepository {
+  /**
+   * Creates an upload, or returns the one that the same identity created before (`created` false).
+   * Checks `ifGenerationMatch` first: `failed_precondition / GENERATION_MISMATCH`.
+   */
+  create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
+
+  /** One upload with its durable parts, ascending; file included once committed. `receivedBytes` is the newest writer's. */
+  get(namespace: string, uploadId: string): Promise<{ upload: Upload; parts: DurablePart[]; receivedBytes: number }>;
+
+  /**
+   * Makes the caller the upload's newest writer: epoch + 1, a writer row, expiry slid. When the upload is not `open`
+   * nothing changes and the upload is returned as it is, with epoch 0 (a committed one is an answer, not an error).
+   */
+  beginWriter(
+    namespace: string,
+    uploadId: string,
+    options: { instance: string; expireAfterMs: number },
+  ): Promise<WriterStart>;
+
+  /** Notes what a writer has received, and slides the expiry up to its cap. Fenced writers get WRITER_FENCED. */
+  heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }): Promise<void>;
+
+  /** Sets the multipart id unless one is set; returns the one that counts. The loser aborts its own. */
+  setMultipartId(uploadId: string, multipartId: string): Promise<string>;
+
+  /** Counts and records a PutObject attempt before its bytes go; returns its number, from 1. Needs `open` and the epoch. */
+  beginPutAttempt(uploadId: string, epoch: number): Promise<number>;
+
+  /**
+   * Claims parts before their bytes go. Needs `open` and the epoch. A claim of an older epoch is taken over;
+   * durable parts stay as they are.
+   */
+  claimParts(uploadId: string, epoch: number, partNumbers: { first: number; count: number }): Promise<void>;
+
+  /** Records parts as durable, under the upload's lock, if it is `open` and the epoch is current. Slides nothing. */
+  recordParts(uploadId: string, epoch: number, parts: readonly DurablePart[]): Promise<void>;
+
+  /** Sets the size of an upload of unknown size; repeating the same size is fine, another is `SIZE_MISMATCH`. Needs `open`. */
+  seal(uploadId: string, sizeBytes: number): Promise<void>;
+
+  /**
+   * open -> completing: freezes the manifest with the whole-object CRC32. `ifGenerationMatch`, `expectedSha256` and
+   * `expectedCrc32` replace what creation declared, if given. An upload already `completing` is returned unchanged.
+   */
+  beginCompletion(
+    uploadId: string,
+    options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array },
+  ): Promise<Upload>;
+
+  /** completing -> open, with the parts that S3 does not have (any more) forgotten. */
+  reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void>;
+
+  /** completing -> assembled; or open -> assembled for a one-part PutObject (which also seals the size). */
+  assemble(uploadId: string, object: AssembledObject): Promise<Upload>;
+
+  /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
+  setSha256(uploadId: string, sha256: Uint8Array): Promise<void>;
+
+  /**
+   * assembled -> committed, with the file row, its generation, the superseded one's end and the outcome in one
+   * transaction; `object` given: open -> assembled first, in the same transaction (one-part uploads). `retentionMs`
+   * gives the superseded generation its purge time. Already committed: returns the same outcome again.
+   */
+  commit(
+    uploadId: string,
+    options: { fileId: string; retentionMs: number; object?: AssembledObject; ifGenerationMatch?: number },
+  ): Promise<CommitOutcome>;
+
+  /** open -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
+  abort(namespace: string, uploadId: string): Promise<Upload>;
+
+  /** open | assembled -> expired for uploads past their expiry, at most `limit`; returns them. */
+  expireDue(limit: number): Promise<Upload[]>;
+
+  /** Uploads that stay `completing` longer than `olderThanMs` since their last change, at most `limit`: a crash left them. */
+  listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]>;
+
+  /** Aborted and expired uploads whose bytes may still be in S3, oldest change first, at most `limit`. */
+  listUncleaned(limit: number): Promise<Upload[]>;
+
+  /** Notes that nothing of the upload is left in S3. */
+  markCleaned(uploadId: string): Promise<void>;
+
+  /** Of these multipart ids, those that no live upload (open or completing) owns. */
+  findUnowned(multipartIds: readonly string[]): Promise<string[]>;
+}

@@ -1,0 +1,90 @@
+import type { File } from "./file.ts";
+
+/** Where an upload stands: open -> completing -> assembled -> committed, or -> aborted | expired. */
+export type UploadState = "open" | "completing" | "assembled" | "committed" | "aborted" | "expired";
+
+/** A part that S3 acknowledged and the database recorded. */
+export interface DurablePart {
+  partNumber: number;
+  lengthBytes: number;
+  /** CRC32 of the part's bytes, unsigned 32 bit. */
+  crc32: number;
+  /** As S3 answered it, without quotes. Pins the bytes that Complete will take. */
+  etag: string;
+}
+
+/** The S3 object that an upload was assembled into. */
+export interface AssembledObject {
+  key: string;
+  versionId: string;
+  etag: string;
+  sizeBytes: number;
+  crc32: number;
+  sha256: Uint8Array | undefined;
+}
+
+/** A session that turns bytes into a file. */
+export interface Upload {
+  uploadId: string;
+  namespace: string;
+  path: string;
+  state: UploadState;
+  principal: string;
+  /** Declared at creation, or sealed by finish. */
+  sizeBytes: number | undefined;
+  partSizeBytes: number;
+  contentType: string;
+  metadata: Readonly<Record<string, string>>;
+  expectedCrc32: number | undefined;
+  expectedSha256: Uint8Array | undefined;
+  computeSha256: boolean;
+  ifGenerationMatch: number | undefined;
+  bucket: string;
+  region: string;
+  /** Key of the multipart object; a one-part PutObject writes to `${s3Key}.${attempt}`. */
+  s3Key: string;
+  multipartId: string | undefined;
+  /** PutObject attempts begun so far. */
+  putAttempt: number;
+  /** Number of the newest writer; 0 before the first. */
+  epoch: number;
+  /** Present from `assembled` on. */
+  object: AssembledObject | undefined;
+  /** Present once committed. */
+  file: File | undefined;
+  createTime: Date;
+  expireTime: Date;
+}
+
+/** A contiguous range of bytes. */
+export interface ByteRange {
+  offset: number;
+  sizeBytes: number;
+}
+
+/** The durable bytes of an upload as ascending, disjoint, maximal ranges. `parts` ascend by number. */
+export function toDurableRanges(upload: Pick<Upload, "partSizeBytes">, parts: readonly DurablePart[]): ByteRange[] {
+  const ranges: ByteRange[] = [];
+  for (const part of parts) {
+    const offset = (part.partNumber - 1) * upload.partSizeBytes;
+    const last = ranges.at(-1);
+    if (last !== undefined && last.offset + last.sizeBytes === offset) last.sizeBytes += part.lengthBytes;
+    else ranges.push({ offset, sizeBytes: part.lengthBytes });
+  }
+  return ranges;
+}
+
+/** The parts that cover the bytes from 0 without a gap: what a writer may build upon. `parts` ascend by number. */
+export function durablePrefix(parts: readonly DurablePart[]): DurablePart[] {
+  const prefix: DurablePart[] = [];
+  for (const part of parts) {
+    if (part.partNumber !== prefix.length + 1) break;
+    prefix.push(part);
+  }
+  return prefix;
+}
+
+/** Sum of the parts' lengths in bytes. */
+export function totalBytes(parts: readonly Pick<DurablePart, "lengthBytes">[]): number {
+  return parts.reduce((sum, part) => sum + part.lengthBytes, 0);
+}
