@@ -1,5 +1,5 @@
+import type { CommandIdentity } from "./command-identity.ts";
 import type { File } from "./file.ts";
-import type { CommandIdentity } from "./upload-repository.ts";
 
 /** A page of files in the byte order of (path, generation). */
 export interface FilePage {

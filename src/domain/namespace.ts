@@ -1,3 +1,5 @@
+import { DomainError, invalidArgument } from "./errors.ts";
+
 /** A tenant's space of paths, bound to one bucket, key prefix and region, with its policy. */
 export interface Namespace {
   name: string;
@@ -11,4 +13,26 @@ export interface Namespace {
   retentionMs: number;
   /** Longest life of a presigned download URL, in milliseconds. */
   downloadUrlLifetimeMaxMs: number;
+}
+
+/** The namespaces that this service knows, by name. */
+export type Namespaces = ReadonlyMap<string, Namespace>;
+
+/** The namespace of that name; `not_found / NAMESPACE_NOT_FOUND` otherwise. */
+export function requireNamespace(namespaces: Namespaces, name: string): Namespace {
+  if (name === "") {
+    throw invalidArgument("namespace", `namespace is missing; name one, for instance "${firstName(namespaces)}"`);
+  }
+  const namespace = namespaces.get(name);
+  if (namespace === undefined) {
+    throw new DomainError("not_found", `namespace "${name}" does not exist`, {
+      reason: "NAMESPACE_NOT_FOUND",
+      field: "namespace",
+    });
+  }
+  return namespace;
+}
+
+function firstName(namespaces: Namespaces): string {
+  return namespaces.keys().next().value ?? "default";
 }

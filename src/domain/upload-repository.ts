@@ -1,15 +1,5 @@
+import type { CommandIdentity } from "./command-identity.ts";
 import type { AssembledObject, DurablePart, Upload } from "./upload.ts";
-
-/** Who calls a command, under which request id: makes it repeatable. Unique per principal and method. */
-export interface CommandIdentity {
-  principal: string;
-  /** Name of the method, for instance "CreateUpload". */
-  method: string;
-  /** UUID. */
-  requestId: string;
-  /** SHA-256 of the request's meaning: the same id with other content is refused with REQUEST_ID_REUSED. */
-  contentSha256: Uint8Array;
-}
 
 /** An upload to be created; what is not here is decided by the database. */
 export interface NewUpload

@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import type { Caller } from "./caller.ts";
+import { DomainError } from "./errors.ts";
+
+/** Who calls a command, under which request id: makes it repeatable. Unique per principal and method. */
+export interface CommandIdentity {
+  principal: string;
+  /** Name of the method, for instance "CreateUpload". */
+  method: string;
+  /** UUID, lower case. */
+  requestId: string;
+  /** SHA-256 of the request's meaning: the same id with other content is refused with REQUEST_ID_REUSED. */
+  contentSha256: Uint8Array;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * The identity of a command. `content` is what the request means, as plain values in a fixed order: two requests are
+ * the same when these are. `invalid_argument / REQUEST_ID_INVALID` unless the id is a UUID.
+ */
+export function toCommandIdentity(
+  caller: Caller,
+  method: string,
+  request: { requestId: string; content: readonly unknown[] },
+): CommandIdentity {
+  return {
+    principal: caller.principal,
+    method,
+    requestId: parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID"),
+    contentSha256: createHash("sha256").update(JSON.stringify(request.content, toPlain)).digest(),
+  };
+}
+
+/** Parses a UUID from the field of a request; returns it in lower case. */
+export function parseUuid(
+  text: string,
+  field: string,
+  reason: "REQUEST_ID_INVALID" | "ARGUMENT_INVALID" = "ARGUMENT_INVALID",
+): string {
+  if (UUID.test(text)) return text.toLowerCase();
+  const what = text === "" ? "is missing" : "is not a UUID";
+  throw new DomainError("invalid_argument", `${field} ${what}; send one like 0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b`, {
+    reason,
+    field,
+  });
+}
+
+/** Bytes as hex and maps by sorted names, so that equal requests hash alike. */
+function toPlain(_key: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+  return value;
+}
