@@ -1,0 +1,18 @@
+import { Readable } from "node:stream";
+import { S3Client } from "@aws-sdk/client-s3";
+import { Upload } from "@aws-sdk/lib-storage";
+import { createPayload, sliceContent } from "../payload.ts";
+import { sinkBucket, sinkClientOptions } from "../sink-client.ts";
+import { parseClientArguments, serveUploads } from "./client-process.ts";
+
+// No service at all: the program that has the file uploads it itself, with lib-storage's defaults.
+const { url, chunkBytes } = parseClientArguments();
+const payload = createPayload();
+const client = new S3Client(sinkClientOptions(url));
+let uploads = 0;
+
+serveUploads(async (sizeBytes) => {
+  const body = Readable.from(sliceContent(payload, sizeBytes, chunkBytes), { objectMode: false });
+  const params = { Bucket: sinkBucket, Key: `lib-storage-${uploads++}`, Body: body };
+  await new Upload({ client, params }).done();
+});

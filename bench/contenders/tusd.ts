@@ -1,0 +1,71 @@
+import { execFile } from "node:child_process";
+import { access, constants, mkdtemp } from "node:fs/promises";
+import { createServer } from "node:net";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { spawnProcess } from "../child-process.ts";
+import { type Contender, startClient } from "../contender.ts";
+import { sinkBucket, sinkCredentials, sinkRegion } from "../sink-client.ts";
+
+/** tusd 2, the tus project's Go server, as it comes. */
+export const tusd: Contender = { id: "tusd", title: "tusd (Go)", ...server([]) };
+
+/** The same told to compute no MD5 and SHA-256 of what it sends: its fastest. */
+export const tusdUnhashed: Contender = {
+  id: "tusd-unhashed",
+  title: "tusd, content hashes off",
+  ...server(["-s3-disable-content-hashes"]),
+};
+
+function server(options: readonly string[]): Pick<Contender, "tls" | "note" | "start"> {
+  return {
+    tls: false,
+    note: "one PATCH over HTTP/1.1; keeps parts in temporary files",
+    async start(stage) {
+      const program = await findTusd();
+      if (program === undefined) return "tusd is not installed (go install github.com/tus/tusd/v2/cmd/tusd@latest)";
+      const port = await freePort();
+      const bytes = String(stage.partSizeBytes);
+      const args = ["-host", "127.0.0.1", "-port", String(port), "-verbose=false", "-s3-part-size", bytes];
+      const storage = ["-s3-bucket", sinkBucket, "-s3-endpoint", stage.sinkUrl, ...options];
+      const measured = await spawnProcess(program, (line) => line.includes("You can now upload files"), {
+        args: [...args, ...storage],
+        env: {
+          AWS_ACCESS_KEY_ID: sinkCredentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: sinkCredentials.secretAccessKey,
+          AWS_REGION: sinkRegion,
+          TMPDIR: await mkdtemp(join(stage.directory, "tusd-")),
+        },
+      });
+      const url = `http://127.0.0.1:${port}/files/`;
+      const client = await startClient(new URL("../clients/tus-client.ts", import.meta.url), url, stage);
+      return { measured, client };
+    },
+  };
+}
+
+async function findTusd(): Promise<string | undefined> {
+  const goBin = await promisify(execFile)("go", ["env", "GOPATH"]).then(
+    ({ stdout }) => [join(stdout.trim(), "bin")],
+    () => [],
+  );
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), "/usr/local/bin", ...goBin]) {
+    const program = join(folder, "tusd");
+    const found = await access(program, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return program;
+  }
+  return undefined;
+}
+
+/** tusd does not tell the port it was given for 0, so one is picked for it. */
+async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const probe = createServer().listen(0, "127.0.0.1", () => {
+    const address = probe.address();
+    probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+  });
+  return promise;
+}

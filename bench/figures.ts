@@ -1,0 +1,59 @@
+import type { ContenderId } from "./contender.ts";
+import { type Measurement, spreadOf } from "./measure.ts";
+
+/** A target, what was measured of it, and whether that is good enough. */
+export interface Figure {
+  readonly name: string;
+  readonly unit: "ratio" | "MiB" | "s";
+  readonly measured: number | undefined;
+  readonly must: number;
+  readonly aim: number;
+  readonly verdict: "met" | "missed" | "not measured";
+}
+
+/** Sluice's default memory budget (`SLUICE_MEMORY_BUDGET_BYTES`), in MiB. */
+const budgetMib = 512;
+
+/** The figures Sluice is held to, in the order they are printed. A figure whose contenders did not run is not measured. */
+export function checkFigures(rounds: readonly (readonly Measurement[])[], rss?: Measurement): Figure[] {
+  const ratio = (name: string, [of, to]: [ContenderId, ContenderId], must: number, aim: number) =>
+    judge({ name, unit: "ratio", must, aim, measured: cpuRatio(rounds, of, to)?.median });
+  const ready = rounds.flat().flatMap(({ readySeconds }) => readySeconds ?? []);
+  return [
+    ratio("Sluice ÷ floor, CPU per GiB, CRC32 computed by the service", ["sluice", "floor"], 1.4, 1.1),
+    ratio("Sluice ÷ floor, CPU per GiB, CRC32 per chunk from the caller", ["sluice-crc", "floor"], 1.15, 0.8),
+    ratio("Sluice ÷ TLS floor, CPU per GiB, CRC32 per chunk, TLS 1.3", ["sluice-crc-tls", "floor-tls"], 1.4, 1.0),
+    ratio("Sluice ÷ tusd, CPU per GiB, CRC32 per chunk from the caller", ["sluice-crc", "tusd"], 0.7, 0.45),
+    judge({
+      name: `peak RSS at a 5 GiB upload, default budget of ${budgetMib} MiB`,
+      unit: "MiB",
+      must: budgetMib + 150,
+      aim: 300,
+      measured: rss && rss.peakRssBytes / 1024 ** 2,
+    }),
+    judge({
+      name: "serve until ready, database up",
+      unit: "s",
+      must: 1.5,
+      aim: 0.7,
+      measured: spreadOf(ready)?.median,
+    }),
+  ];
+}
+
+/**
+ * CPU per GiB of one contender as a multiple of another's. Each round gives one ratio, so that a machine whose speed
+ * drifts during the run drifts in both.
+ */
+export function cpuRatio(rounds: readonly (readonly Measurement[])[], of: ContenderId, to: ContenderId) {
+  const ratios = rounds.flatMap((round) => {
+    const [own, base] = [of, to].map((id) => round.find((measurement) => measurement.id === id));
+    return own === undefined || base === undefined ? [] : own.cpuSecondsPerGib / base.cpuSecondsPerGib;
+  });
+  return spreadOf(ratios);
+}
+
+function judge(figure: Omit<Figure, "verdict">): Figure {
+  const { measured, must } = figure;
+  return { ...figure, verdict: measured === undefined ? "not measured" : measured <= must ? "met" : "missed" };
+}

@@ -1,0 +1,60 @@
+import type { Contender, ContenderId, Stage } from "./contender.ts";
+import { readProcessUsage } from "./process-usage.ts";
+
+const gib = 1024 ** 3;
+
+/** What one contender needed for one upload. */
+export interface Measurement {
+  readonly id: ContenderId;
+  readonly mibPerSecond: number;
+  /** User plus system time of the measured process, per GiB. */
+  readonly cpuSecondsPerGib: number;
+  readonly peakRssBytes: number;
+  readonly readySeconds?: number;
+}
+
+/**
+ * Starts a contender afresh, uploads `warmUpBytes` that do not count (a service runs for days, so its compiled code is
+ * what is compared, not its start), then measures one upload of `sizeBytes`, and stops it. A string is the reason why
+ * this contender cannot run here.
+ */
+export async function measureUpload(
+  contender: Contender,
+  stage: Stage,
+  { sizeBytes, warmUpBytes }: { sizeBytes: number; warmUpBytes: number },
+): Promise<Measurement | string> {
+  const running = await contender.start(stage);
+  if (typeof running === "string") return running;
+  const { measured, client, readySeconds } = running;
+  try {
+    if (warmUpBytes > 0) await client.ask({ sizeBytes: warmUpBytes });
+    const before = readProcessUsage(measured.pid);
+    const { seconds } = await client.ask({ sizeBytes });
+    const after = readProcessUsage(measured.pid);
+    return {
+      id: contender.id,
+      mibPerSecond: sizeBytes / 1024 ** 2 / Number(seconds),
+      cpuSecondsPerGib: (after.cpuSeconds - before.cpuSeconds) / (sizeBytes / gib),
+      peakRssBytes: after.peakRssBytes,
+      ...(readySeconds === undefined ? {} : { readySeconds }),
+    };
+  } finally {
+    await client.stop();
+    await measured.stop();
+  }
+}
+
+/** The middle and the ends of some numbers. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Undefined for no numbers; the median of an even count is the mean of the middle two. */
+export function spreadOf(numbers: readonly number[]): Spread | undefined {
+  if (numbers.length === 0) return undefined;
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1]!, sorted[sorted.length >> 1]!];
+  return { median: (low + high) / 2, min: sorted[0]!, max: sorted.at(-1)! };
+}

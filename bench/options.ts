@@ -1,0 +1,63 @@
+import { parseArgs } from "node:util";
+
+/** What the command line of `npm run bench:upload` asks for. */
+export interface BenchOptions {
+  /** Content of one measured upload, in bytes. */
+  readonly sizeBytes: number;
+  /** Content sent before it that does not count, in bytes. */
+  readonly warmUpBytes: number;
+  readonly rounds: number;
+  /** Bytes of a client's message or write, where the contender has no custom of its own. */
+  readonly chunkBytes: number;
+  /** Contenders to run, or undefined for all. */
+  readonly only: readonly string[] | undefined;
+  readonly json: boolean;
+  /** Whether to add the 5 GiB upload whose peak memory is a figure to reach. */
+  readonly rss: boolean;
+}
+
+/** Shown for `--help` and after a bad argument. */
+export const usage = `usage: npm run bench:upload -- [options]
+
+  --gib N         size of one measured upload in GiB (default 1; fractions allowed)
+  --rounds N      rounds over all contenders, whose median counts (default 3)
+  --only a,b      run these contenders alone
+  --chunk-kib N   bytes of a message of the raw clients in KiB, at most 2048 (default 1024)
+  --warm-up-mib N content sent first, uncounted, in MiB (default 64)
+  --rss           also upload 5 GiB through Sluice and check its peak memory (with --rounds 0: nothing else)
+  --json          print one JSON document instead of the table; progress goes to the standard error stream
+`;
+
+/** Parses `args`; throws an Error whose message says what is wrong and what would be right. */
+export function parseOptions(args: readonly string[]): BenchOptions | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      gib: { type: "string", default: "1" },
+      rounds: { type: "string", default: "3" },
+      only: { type: "string" },
+      "chunk-kib": { type: "string", default: "1024" },
+      "warm-up-mib": { type: "string", default: "64" },
+      rss: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  const mib = 1024 ** 2;
+  return {
+    sizeBytes: Math.round(numberIn("gib", values.gib, 0.01, 1024) * 1024) * mib,
+    warmUpBytes: Math.round(numberIn("warm-up-mib", values["warm-up-mib"], 0, 1024)) * mib,
+    rounds: Math.round(numberIn("rounds", values.rounds, 0, 100)),
+    chunkBytes: Math.round(numberIn("chunk-kib", values["chunk-kib"], 1, 2048)) * 1024,
+    only: values.only?.split(","),
+    rss: values.rss,
+    json: values.json,
+  };
+}
+
+function numberIn(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text !== "" && value >= min && value <= max) return value;
+  throw new Error(`--${name} is "${text}"; a number from ${min} to ${max} is needed`);
+}

@@ -1,0 +1,103 @@
+import { cpus, release, totalmem } from "node:os";
+import type { Contender } from "./contender.ts";
+import { checkFigures, cpuRatio, type Figure } from "./figures.ts";
+import { type Measurement, type Spread, spreadOf } from "./measure.ts";
+import type { BenchOptions } from "./options.ts";
+
+/** All that a run found out. */
+export interface BenchResult {
+  readonly options: BenchOptions;
+  readonly contenders: readonly Contender[];
+  readonly rounds: readonly (readonly Measurement[])[];
+  /** Why contenders did not run, by id. */
+  readonly skipped: ReadonlyMap<string, string>;
+  readonly rss: Measurement | undefined;
+}
+
+interface Row {
+  readonly contender: Contender;
+  readonly mibPerSecond: Spread;
+  readonly cpuSecondsPerGib: Spread;
+  readonly peakRssMib: Spread;
+  readonly timesFloor: Spread | undefined;
+}
+
+/** The result as a document for programs: every single measurement, the summary and the figures. */
+export function toJson(result: BenchResult): string {
+  const { options, rounds, skipped, rss } = result;
+  const summary = rowsOf(result).map(({ contender, ...numbers }) => ({
+    id: contender.id,
+    title: contender.title,
+    ...numbers,
+  }));
+  const figures = checkFigures(rounds, rss);
+  return JSON.stringify(
+    { machine: describeMachine(), options, summary, figures, skipped: Object.fromEntries(skipped), rounds, rss },
+    null,
+    2,
+  );
+}
+
+/** The result as tables for people. */
+export function toText(result: BenchResult): string {
+  const { options, rounds, skipped, rss } = result;
+  const rows = rowsOf(result);
+  const cells = rows.map(({ contender, ...row }) => [
+    contender.title,
+    showSpread(row.mibPerSecond, 0),
+    showSpread(row.cpuSecondsPerGib, 2),
+    row.peakRssMib.max.toFixed(0),
+    row.timesFloor === undefined ? "" : showSpread(row.timesFloor, 2),
+  ]);
+  const content = `${options.sizeBytes / 1024 ** 3} GiB, ${options.rounds} round(s), one stream, one worker; median [min-max]`;
+  return [
+    `${describeMachine()}\n${content}\n`,
+    ...(cells.length > 0 ? [table(["contender", "MiB/s", "cpu-s/GiB", "peak MiB", "x floor"], cells)] : []),
+    ...rows.flatMap(({ contender }) => (contender.note === undefined ? [] : `  ${contender.title}: ${contender.note}`)),
+    "  cpu-s/GiB and memory are the serving process's; TLS rows are multiples of the TLS floor",
+    ...[...skipped].map(([id, why]) => `  skipped: ${id}: ${why}`),
+    "",
+    table(["figure", "measured", "must", "aim", ""], checkFigures(rounds, rss).map(showFigure)),
+  ].join("\n");
+}
+
+function rowsOf({ contenders, rounds }: BenchResult): Row[] {
+  return contenders.flatMap((contender) => {
+    const runs = rounds.flat().filter(({ id }) => id === contender.id);
+    if (runs.length === 0) return [];
+    return {
+      contender,
+      mibPerSecond: spreadOf(runs.map((run) => run.mibPerSecond))!,
+      cpuSecondsPerGib: spreadOf(runs.map((run) => run.cpuSecondsPerGib))!,
+      peakRssMib: spreadOf(runs.map((run) => run.peakRssBytes / 1024 ** 2))!,
+      timesFloor: cpuRatio(rounds, contender.id, contender.tls ? "floor-tls" : "floor"),
+    };
+  });
+}
+
+function showFigure({ name, unit, measured, must, aim, verdict }: Figure): string[] {
+  const show = (value: number) =>
+    unit === "ratio" ? value.toFixed(2) : `${value.toFixed(unit === "s" ? 2 : 0)} ${unit}`;
+  return [name, measured === undefined ? "-" : show(measured), `≤ ${show(must)}`, show(aim), verdict];
+}
+
+function showSpread({ median, min, max }: Spread, digits: number): string {
+  const [middle, low, high] = [median, min, max].map((value) => value.toFixed(digits));
+  return low === high ? middle! : `${middle} [${low}-${high}]`;
+}
+
+/** Markdown, so that the README can hold it as it is: first column left, all others right. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join(" | ")} |`;
+  const rule = widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
+  return [line(head), line(rule), ...rows.map(line)].join("\n");
+}
+
+function describeMachine(): string {
+  const [cpu] = cpus();
+  const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`;
+  const software = `Node ${process.versions.node}, Linux ${release()}`;
+  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpu?.model ?? "cpu"}, ${memory}, ${software}`;
+}

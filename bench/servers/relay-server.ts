@@ -1,0 +1,77 @@
+// The floor: what moving the bytes costs when nothing else is done. Every buffer that HTTP/2 hands over is written once
+// into a plain PUT of one part. No checksum, no gRPC, no retry, no record.
+import * as http from "node:http";
+import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import * as https from "node:https";
+import { announceServer, parseServerArguments } from "./server-process.ts";
+
+/** As Sluice raises its own (in bytes): with Node's 64 KiB the loopback's round trips would set the pace. */
+const streamWindowBytes = 8 * 1024 * 1024;
+const sessionWindowBytes = 16 * 1024 * 1024;
+
+const { sinkUrl, partSizeBytes, tls } = parseServerArguments();
+const agent =
+  tls === undefined
+    ? new http.Agent({ keepAlive: true })
+    : new https.Agent({ keepAlive: true, ca: tls.cert, minVersion: "TLSv1.3" });
+const request = tls === undefined ? http.request : https.request;
+let uploads = 0;
+
+const settings = { initialWindowSize: streamWindowBytes };
+const server: Http2Server =
+  tls === undefined ? createServer({ settings }) : createSecureServer({ ...tls, minVersion: "TLSv1.3", settings });
+server.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes));
+server.on("stream", relay);
+announceServer(server, tls === undefined ? "http" : "https");
+
+/** Pipes one request's content into parts of `partSizeBytes` and answers with its size once the sink has them all. */
+function relay(stream: ServerHttp2Stream): void {
+  const key = `relay-${uploads++}`;
+  const answers: Promise<void>[] = [];
+  let part: http.ClientRequest | undefined;
+  let missingBytes = 0;
+  let sizeBytes = 0;
+  const write = (piece: Buffer) => {
+    if (part === undefined) {
+      const opened = openPart(key, answers.length + 1);
+      part = opened.part;
+      missingBytes = partSizeBytes;
+      answers.push(opened.answered);
+      part.on("drain", () => stream.resume());
+    }
+    if (!part.write(piece)) stream.pause();
+    missingBytes -= piece.length;
+    sizeBytes += piece.length;
+    if (missingBytes === 0) {
+      part.end();
+      part = undefined;
+      stream.resume();
+    }
+  };
+  stream.on("data", (buffer: Buffer) => {
+    const room = part === undefined ? partSizeBytes : missingBytes;
+    if (buffer.length <= room) return write(buffer);
+    write(buffer.subarray(0, room));
+    write(buffer.subarray(room));
+  });
+  stream.on("end", async () => {
+    if (part !== undefined) return stream.close();
+    await Promise.all(answers);
+    stream.respond({ ":status": 200 });
+    stream.end(String(sizeBytes));
+  });
+}
+
+function openPart(key: string, partNumber: number): { part: http.ClientRequest; answered: Promise<void> } {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const part = request(`${sinkUrl}/bench/${key}?partNumber=${partNumber}&uploadId=relay`, {
+    method: "PUT",
+    agent,
+    headers: { "content-length": partSizeBytes },
+  });
+  part.on("error", reject);
+  part.on("response", (response) => {
+    response.resume().on("end", response.statusCode === 200 ? resolve : () => reject(response.statusMessage));
+  });
+  return { part, answered: promise };
+}

@@ -1,0 +1,119 @@
+// The S3 server every contender uploads into: answers like S3, keeps small objects, throws all other bytes away unread.
+import * as http from "node:http";
+import * as https from "node:https";
+import { announceServer, parseServerArguments } from "./server-process.ts";
+
+/** Objects up to this size are kept: tus keeps its state in one beside the upload. */
+const keptBytesMax = 1024 * 1024;
+
+const { tls } = parseServerArguments();
+const objects = new Map<string, { body: Buffer; sizeBytes: number; metadata: [string, string][] }>();
+const uploads = new Map<string, Map<number, number>>();
+let nextUploadId = 1;
+
+const server =
+  tls === undefined ? http.createServer(serve) : https.createServer({ ...tls, minVersion: "TLSv1.3" }, serve);
+announceServer(server, tls === undefined ? "http" : "https");
+
+function serve(req: http.IncomingMessage, res: http.ServerResponse): void {
+  const url = new URL(req.url!, "http://sink");
+  const uploadId = url.searchParams.get("uploadId");
+  switch (req.method) {
+    case "PUT":
+      if (uploadId === null) putObject(req, res, url.pathname);
+      else putPart(req, res, uploadId, url);
+      break;
+    case "GET":
+    case "HEAD":
+      if (uploadId === null) getObject(req, res, url.pathname);
+      else answerParts(res, uploadId);
+      break;
+    case "POST":
+      req.resume().on("end", () => (uploadId === null ? createUpload(res, url) : completeUpload(res, url, uploadId)));
+      break;
+    default:
+      req.resume().on("end", () => res.writeHead(204).end());
+  }
+}
+
+function putPart(req: http.IncomingMessage, res: http.ServerResponse, uploadId: string, url: URL): void {
+  req.resume().on("end", () => {
+    uploads.get(uploadId)?.set(Number(url.searchParams.get("partNumber")), contentLength(req));
+    res.writeHead(200, { etag: '"0"' }).end();
+  });
+}
+
+function putObject(req: http.IncomingMessage, res: http.ServerResponse, path: string): void {
+  const sizeBytes = contentLength(req);
+  const pieces: Buffer[] = [];
+  req.on("data", (piece: Buffer) => sizeBytes <= keptBytesMax && pieces.push(piece));
+  req.on("end", () => {
+    const raw = Buffer.concat(pieces);
+    const chunked = req.headers["x-amz-decoded-content-length"] !== undefined;
+    const metadata = Object.entries(req.headers).filter(([name]) => name.startsWith("x-amz-meta-"));
+    objects.set(path, {
+      body: chunked ? decodeChunks(raw) : raw,
+      sizeBytes,
+      metadata: metadata.map(([name, value]) => [name, String(value)]),
+    });
+    res.writeHead(200, { etag: '"0"' }).end();
+  });
+}
+
+function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: string): void {
+  const object = objects.get(path);
+  if (object === undefined) {
+    answerXml(res, "<Error><Code>NoSuchKey</Code></Error>", 404);
+    return;
+  }
+  res.writeHead(200, { etag: '"0"', "content-length": object.sizeBytes, ...Object.fromEntries(object.metadata) });
+  res.end(req.method === "GET" ? object.body : undefined);
+}
+
+function createUpload(res: http.ServerResponse, url: URL): void {
+  const uploadId = String(nextUploadId++);
+  uploads.set(uploadId, new Map());
+  const [, bucket, ...key] = url.pathname.split("/");
+  const fields = `<Bucket>${bucket}</Bucket><Key>${key.join("/")}</Key><UploadId>${uploadId}</UploadId>`;
+  answerXml(res, `<InitiateMultipartUploadResult>${fields}</InitiateMultipartUploadResult>`);
+}
+
+function completeUpload(res: http.ServerResponse, url: URL, uploadId: string): void {
+  const sizes = [...(uploads.get(uploadId)?.values() ?? [])];
+  uploads.delete(uploadId);
+  const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+  objects.set(url.pathname, { body: Buffer.alloc(0), sizeBytes, metadata: [] });
+  answerXml(res, `<CompleteMultipartUploadResult><ETag>"0-1"</ETag></CompleteMultipartUploadResult>`);
+}
+
+function answerParts(res: http.ServerResponse, uploadId: string): void {
+  const sizes = uploads.get(uploadId);
+  if (sizes === undefined) {
+    answerXml(res, "<Error><Code>NoSuchUpload</Code></Error>", 404);
+    return;
+  }
+  const parts = [...sizes]
+    .sort(([a], [b]) => a - b)
+    .map(([number, size]) => `<Part><PartNumber>${number}</PartNumber><ETag>"0"</ETag><Size>${size}</Size></Part>`);
+  answerXml(res, `<ListPartsResult><IsTruncated>false</IsTruncated>${parts.join("")}</ListPartsResult>`);
+}
+
+function answerXml(res: http.ServerResponse, xml: string, status = 200): void {
+  res.writeHead(status, { "content-type": "application/xml" }).end(`<?xml version="1.0" encoding="UTF-8"?>${xml}`);
+}
+
+function contentLength({ headers }: http.IncomingMessage): number {
+  return Number(headers["x-amz-decoded-content-length"] ?? headers["content-length"] ?? 0);
+}
+
+/** The content of an aws-chunked body: `<hex size>[;…]\r\n<bytes>\r\n` until a chunk of size 0. */
+function decodeChunks(body: Buffer): Buffer {
+  const pieces: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const lineEnd = body.indexOf("\r\n", at);
+    const size = Number.parseInt(body.subarray(at, lineEnd).toString(), 16);
+    if (!(size > 0)) return Buffer.concat(pieces);
+    pieces.push(body.subarray(lineEnd + 2, lineEnd + 2 + size));
+    at = lineEnd + 2 + size + 2;
+  }
+}

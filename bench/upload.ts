@@ -1,0 +1,85 @@
+// `npm run bench:upload`: what an upload costs through Sluice, through a bare relay and through what one would otherwise
+// use, all on the same bytes into the same discarding S3 server, in one run. See --help.
+import { constants } from "node:os";
+import { stopAllProcesses } from "./child-process.ts";
+import type { Contender, Stage } from "./contender.ts";
+import { floor, floorTls } from "./contenders/floor.ts";
+import { libStorage } from "./contenders/lib-storage.ts";
+import { obvious } from "./contenders/obvious.ts";
+import { tusNode } from "./contenders/tus-node.ts";
+import { tusd, tusdUnhashed } from "./contenders/tusd.ts";
+import { type Measurement, measureUpload } from "./measure.ts";
+import { type BenchOptions, parseOptions, usage } from "./options.ts";
+import { type BenchResult, toJson, toText } from "./report.ts";
+import { createStageDirectory, removeStageDirectory, setStage } from "./stage.ts";
+
+const contenders: readonly Contender[] = [floor, floorTls, obvious, libStorage, tusNode, tusd, tusdUnhashed];
+const exUsage = 64;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parse(args);
+  if (options === undefined) return exUsage;
+  if (options === "help") {
+    process.stdout.write(usage);
+    return 0;
+  }
+  if (process.platform !== "linux") {
+    process.stderr.write("the benchmark reads CPU time and memory from /proc: it needs Linux\n");
+    return 1;
+  }
+  const directory = await createStageDirectory();
+  const cleanUp = async () => {
+    await stopAllProcesses();
+    await removeStageDirectory(directory);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void cleanUp().finally(() => process.exit(128 + constants.signals[signal])));
+  }
+  try {
+    const result = await run(options, await setStage(directory, options.chunkBytes));
+    process.stdout.write(`${options.json ? toJson(result) : toText(result)}\n`);
+    return 0;
+  } finally {
+    await cleanUp();
+  }
+}
+
+/** Interleaves: every round runs all contenders once, so that a slow minute of the machine hits them alike. */
+async function run(options: BenchOptions, stage: Stage): Promise<BenchResult> {
+  const chosen = contenders.filter(({ id }) => options.only === undefined || options.only.includes(id));
+  const skipped = new Map<string, string>();
+  const rounds: Measurement[][] = [];
+  for (let round = 1; round <= options.rounds; round++) {
+    const measurements: Measurement[] = [];
+    for (const contender of chosen.filter(({ id }) => !skipped.has(id))) {
+      const measured = await measureUpload(contender, stage, options);
+      if (typeof measured === "string") skipped.set(contender.id, measured);
+      else measurements.push(measured);
+      tell(`round ${round}/${options.rounds}  ${contender.id.padEnd(16)}`, measured);
+    }
+    rounds.push(measurements);
+  }
+  return { options, contenders: chosen, rounds, skipped, rss: undefined };
+}
+
+function tell(what: string, measured: Measurement | string): void {
+  const words =
+    typeof measured === "string"
+      ? `skipped: ${measured}`
+      : `${measured.mibPerSecond.toFixed(0)} MiB/s  ${measured.cpuSecondsPerGib.toFixed(2)} cpu-s/GiB`;
+  process.stderr.write(`${what} ${words}\n`);
+}
+
+function parse(args: readonly string[]): BenchOptions | "help" | undefined {
+  try {
+    const options = parseOptions(args);
+    const unknown = options !== "help" && options.only?.find((id) => !contenders.some((one) => one.id === id));
+    if (unknown) throw new Error(`--only names "${unknown}"; there are ${contenders.map(({ id }) => id).join(", ")}`);
+    return options;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
+    return undefined;
+  }
+}
