@@ -1,18 +1,15 @@
 import { type Contender, startClient, startServer } from "../contender.ts";
 
-/** What a gRPC client library's users are told to send at a time; larger messages were no cheaper for this build. */
-const messageBytes = 64 * 1024;
-
 /** connect-node's defaults in, lib-storage's defaults out. */
 export const obvious: Contender = {
   id: "obvious",
   title: "connect-node + lib-storage, defaults",
   tls: false,
-  note: "messages of 64 KiB, parts of 5 MiB (lib-storage's default)",
+  note: "parts of 5 MiB, lib-storage's default",
   async start(stage) {
     const { process, url } = await startServer(new URL("../servers/obvious-server.ts", import.meta.url), stage);
     const entry = new URL("../clients/bytes-client.ts", import.meta.url);
-    const client = await startClient(entry, url, stage, { chunkBytes: messageBytes });
+    const client = await startClient(entry, url, stage);
     return { measured: process, client };
   },
 };

@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
 import { access, constants, mkdtemp } from "node:fs/promises";
-import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { spawnProcess } from "../child-process.ts";
 import { type Contender, startClient } from "../contender.ts";
+import { freePort } from "../free-port.ts";
 import { sinkBucket, sinkCredentials, sinkRegion } from "../sink-client.ts";
 
 /** tusd 2, the tus project's Go server, as it comes. */
@@ -24,6 +24,7 @@ function server(options: readonly string[]): Pick<Contender, "tls" | "note" | "s
     async start(stage) {
       const program = await findTusd();
       if (program === undefined) return "tusd is not installed (go install github.com/tus/tusd/v2/cmd/tusd@latest)";
+      // tusd does not tell which port it was given for 0, so one is picked for it.
       const port = await freePort();
       const bytes = String(stage.partSizeBytes);
       const args = ["-host", "127.0.0.1", "-port", String(port), "-verbose=false", "-s3-part-size", bytes];
@@ -58,14 +59,4 @@ async function findTusd(): Promise<string | undefined> {
     if (found) return program;
   }
   return undefined;
-}
-
-/** tusd does not tell the port it was given for 0, so one is picked for it. */
-async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const probe = createServer().listen(0, "127.0.0.1", () => {
-    const address = probe.address();
-    probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-  });
-  return promise;
 }
