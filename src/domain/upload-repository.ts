@@ -100,6 +100,9 @@ export interface UploadRepository {
   /** completing -> open, with the parts that S3 does not have (any more) forgotten. */
   reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void>;
 
+  /** open | completing -> aborted: S3 no longer has its multipart upload. Repeating is fine. */
+  markLost(uploadId: string): Promise<void>;
+
   /** completing -> assembled; or open -> assembled for a one-part PutObject (which also seals the size). */
   assemble(uploadId: string, object: AssembledObject): Promise<Upload>;
 
