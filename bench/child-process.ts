@@ -1,16 +1,22 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 
 const readyTimeoutMs = 30_000;
 const stopTimeoutMs = 5_000;
+/** How much of what a program says is kept for the day it fails. */
+const lastWordsMax = 4_000;
 const children = new Set<ChildProcess>();
+let closing = false;
 
 /** A process the benchmark started and must end. */
 export interface BenchProcess {
   readonly pid: number;
   /** Sends one message to a process begun with `forkProcess` and resolves with the next one it sends back. */
   ask(message: object): Promise<Record<string, unknown>>;
+  /** Resolves when the process ended by itself with 0 or was stopped; rejects, with its last words, when it failed. */
+  ended(): Promise<void>;
+  /** Resolves once the process has written `text`, and rejects when it ends or 30 s pass before that. */
+  said(text: string): Promise<void>;
   /** SIGTERM, then SIGKILL after five seconds; resolves once the process is gone. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -31,42 +37,25 @@ export async function forkProcess(
 ): Promise<BenchProcess & { readonly ready: Record<string, unknown> }> {
   const child = begin(process.execPath, [entry.pathname, ...args], env, ["ignore", "inherit", "inherit", "ipc"]);
   const ready = await nextMessage(child, AbortSignal.timeout(readyTimeoutMs));
-  return { ...handle(child), ready };
+  return { ...handle(child, () => ""), ready };
 }
 
-/**
- * Runs any program and resolves with the first line of its output that `isReady` accepts; what it writes on the standard
- * error stream is shown only when it ends before that.
- */
-export async function spawnProcess(
-  command: string,
-  isReady: (line: string) => boolean,
-  { args = [], env = {} }: ProcessStart = {},
-): Promise<BenchProcess & { readonly line: string }> {
+/** Runs any program. What it says is kept back, and shown only by the error that reports its failure. */
+export function startProcess(command: string, { args = [], env = {} }: ProcessStart = {}): BenchProcess {
   const child = begin(command, args, env, ["ignore", "pipe", "pipe"]);
-  const heard: string[] = [];
-  const lines = [child.stdout, child.stderr].map((stream) => createInterface({ input: stream! }));
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  for (const reader of lines) {
-    reader.on("line", (line) => {
-      if (heard.length < 100) heard.push(line);
-      if (isReady(line)) resolve(line);
+  let lastWords = "";
+  for (const output of [child.stdout!, child.stderr!]) {
+    output.setEncoding("utf8").on("data", (text: string) => {
+      lastWords = (lastWords + text).slice(-lastWordsMax);
     });
   }
-  const name = [command, ...args].join(" ");
-  const fail = (why: string) => reject(new Error(`${name}: ${why}\n${heard.join("\n")}`));
-  const timer = setTimeout(() => fail(`not ready after ${readyTimeoutMs / 1000} s`), readyTimeoutMs);
-  child.once("exit", (code, signal) => fail(`ended (${signal ?? code}) before it was ready`));
-  try {
-    return { ...handle(child), line: await promise };
-  } finally {
-    clearTimeout(timer);
-  }
+  return handle(child, () => lastWords);
 }
 
-/** Ends every process begun here that is still alive. For the way out: end of run, error, Ctrl-C. */
+/** Ends every process begun here that is still alive, and lets none begin any more: end of run, error, Ctrl-C. */
 export async function stopAllProcesses(): Promise<void> {
-  await Promise.all([...children].map((child) => handle(child).stop()));
+  closing = true;
+  await Promise.all([...children].map(stop));
 }
 
 function begin(
@@ -75,6 +64,7 @@ function begin(
   env: Readonly<Record<string, string>>,
   stdio: NonNullable<SpawnOptions["stdio"]>,
 ): ChildProcess {
+  if (closing) throw new Error("the benchmark is being stopped");
   const child = spawn(command, [...args], { stdio, env: { ...process.env, ...env } });
   child.on("error", (error) => process.emitWarning(`${command}: ${error.message}`));
   children.add(child);
@@ -82,23 +72,42 @@ function begin(
   return child;
 }
 
-function handle(child: ChildProcess): BenchProcess {
+function handle(child: ChildProcess, lastWords: () => string): BenchProcess {
   return {
     pid: child.pid!,
+    stop: () => stop(child),
+    ended: () => ended(child, lastWords),
     ask(message) {
       const answer = nextMessage(child);
       child.send(message);
       return answer;
     },
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-      const exited = once(child, "exit");
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
-      await exited;
-      clearTimeout(timer);
+    async said(text) {
+      const giveUp = AbortSignal.timeout(readyTimeoutMs);
+      const over = ended(child, lastWords).then(() => Promise.reject(new Error(`${nameOf(child)}: ended too early`)));
+      const outputs = [child.stdout!, child.stderr!];
+      while (!lastWords().includes(text)) {
+        await Promise.race([...outputs.map((output) => once(output, "data", { signal: giveUp })), over]);
+      }
+      over.catch(() => undefined);
     },
   };
+}
+
+async function ended(child: ChildProcess, lastWords: () => string): Promise<void> {
+  if (!hasEnded(child)) await once(child, "exit");
+  if (child.exitCode !== 0 && !child.killed) {
+    throw new Error(`${nameOf(child)}: ended with ${child.exitCode ?? child.signalCode}\n${lastWords()}`);
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (hasEnded(child) || child.pid === undefined) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), stopTimeoutMs);
+  await exited;
+  clearTimeout(timer);
 }
 
 async function nextMessage(child: ChildProcess, signal?: AbortSignal): Promise<Record<string, unknown>> {
@@ -106,8 +115,8 @@ async function nextMessage(child: ChildProcess, signal?: AbortSignal): Promise<R
   const onMessage = (message: Record<string, unknown>) =>
     typeof message.error === "string" ? reject(new Error(message.error)) : resolve(message);
   const onExit = (code: number | null, by: string | null) =>
-    reject(new Error(`${child.spawnargs.join(" ")}: ended (${by ?? code}) without an answer`));
-  const onAbort = () => reject(new Error(`${child.spawnargs.join(" ")}: silent for ${readyTimeoutMs / 1000} s`));
+    reject(new Error(`${nameOf(child)}: ended (${by ?? code}) without an answer`));
+  const onAbort = () => reject(new Error(`${nameOf(child)}: silent for ${readyTimeoutMs / 1000} s`));
   child.once("message", onMessage).once("exit", onExit);
   signal?.addEventListener("abort", onAbort);
   try {
@@ -116,4 +125,12 @@ async function nextMessage(child: ChildProcess, signal?: AbortSignal): Promise<R
     child.off("message", onMessage).off("exit", onExit);
     signal?.removeEventListener("abort", onAbort);
   }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function nameOf(child: ChildProcess): string {
+  return child.spawnargs.join(" ");
 }

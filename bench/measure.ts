@@ -1,4 +1,4 @@
-import type { Contender, ContenderId, Stage } from "./contender.ts";
+import type { Contender, ContenderId, RunningContender, Stage } from "./contender.ts";
 import { readProcessUsage } from "./process-usage.ts";
 
 const gib = 1024 ** 3;
@@ -13,18 +13,35 @@ export interface Measurement {
   readonly readySeconds?: number;
 }
 
+/** Why there is no measurement: the machine lacks something, or (`failed`) the contender broke down. */
+export interface Absence {
+  readonly reason: string;
+  readonly failed: boolean;
+}
+
 /**
  * Starts a contender afresh, uploads `warmUpBytes` that do not count (a service runs for days, so its compiled code is
- * what is compared, not its start), then measures one upload of `sizeBytes`, and stops it. A string is the reason why
- * this contender cannot run here.
+ * what is compared, not its start), then measures one upload of `sizeBytes`, and stops it. Never rejects: one contender
+ * that fails must not cost the results of the others.
  */
 export async function measureUpload(
   contender: Contender,
   stage: Stage,
   { sizeBytes, warmUpBytes }: { sizeBytes: number; warmUpBytes: number },
-): Promise<Measurement | string> {
-  const running = await contender.start(stage);
-  if (typeof running === "string") return running;
+): Promise<Measurement | Absence> {
+  try {
+    const running = await contender.start(stage);
+    if (typeof running === "string") return { reason: running, failed: false };
+    return { id: contender.id, ...(await measureRunning(running, { sizeBytes, warmUpBytes })) };
+  } catch (error) {
+    return { reason: (error as Error).message, failed: true };
+  }
+}
+
+async function measureRunning(
+  running: RunningContender,
+  { sizeBytes, warmUpBytes }: { sizeBytes: number; warmUpBytes: number },
+): Promise<Omit<Measurement, "id">> {
   const { measured, client, readySeconds } = running;
   try {
     if (warmUpBytes > 0) await client.ask({ sizeBytes: warmUpBytes });
@@ -32,7 +49,6 @@ export async function measureUpload(
     const { seconds } = await client.ask({ sizeBytes });
     const after = readProcessUsage(measured.pid);
     return {
-      id: contender.id,
       mibPerSecond: sizeBytes / 1024 ** 2 / Number(seconds),
       cpuSecondsPerGib: (after.cpuSeconds - before.cpuSeconds) / (sizeBytes / gib),
       peakRssBytes: after.peakRssBytes,

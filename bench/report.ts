@@ -1,7 +1,7 @@
 import { cpus, release, totalmem } from "node:os";
 import type { Contender } from "./contender.ts";
 import { checkFigures, cpuRatio, type Figure } from "./figures.ts";
-import { type Measurement, type Spread, spreadOf } from "./measure.ts";
+import { type Absence, type Measurement, type Spread, spreadOf } from "./measure.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** All that a run found out. */
@@ -9,8 +9,8 @@ export interface BenchResult {
   readonly options: BenchOptions;
   readonly contenders: readonly Contender[];
   readonly rounds: readonly (readonly Measurement[])[];
-  /** Why contenders did not run, by id. */
-  readonly skipped: ReadonlyMap<string, string>;
+  /** Why contenders were not measured, by id. */
+  readonly absent: ReadonlyMap<string, Absence>;
   readonly rss: Measurement | undefined;
 }
 
@@ -24,7 +24,7 @@ interface Row {
 
 /** The result as a document for programs: every single measurement, the summary and the figures. */
 export function toJson(result: BenchResult): string {
-  const { options, rounds, skipped, rss } = result;
+  const { options, rounds, absent, rss } = result;
   const summary = rowsOf(result).map(({ contender, ...numbers }) => ({
     id: contender.id,
     title: contender.title,
@@ -32,7 +32,7 @@ export function toJson(result: BenchResult): string {
   }));
   const figures = checkFigures(rounds, rss);
   return JSON.stringify(
-    { machine: describeMachine(), options, summary, figures, skipped: Object.fromEntries(skipped), rounds, rss },
+    { machine: describeMachine(), options, summary, figures, absent: Object.fromEntries(absent), rounds, rss },
     null,
     2,
   );
@@ -40,7 +40,7 @@ export function toJson(result: BenchResult): string {
 
 /** The result as tables for people. */
 export function toText(result: BenchResult): string {
-  const { options, rounds, skipped, rss } = result;
+  const { options, rounds, absent, rss } = result;
   const rows = rowsOf(result);
   const cells = rows.map(({ contender, ...row }) => [
     contender.title,
@@ -55,7 +55,7 @@ export function toText(result: BenchResult): string {
     ...(cells.length > 0 ? [table(["contender", "MiB/s", "cpu-s/GiB", "peak MiB", "x floor"], cells)] : []),
     ...rows.flatMap(({ contender }) => (contender.note === undefined ? [] : `  ${contender.title}: ${contender.note}`)),
     "  cpu-s/GiB and memory are the serving process's; TLS rows are multiples of the TLS floor",
-    ...[...skipped].map(([id, why]) => `  skipped: ${id}: ${why}`),
+    ...[...absent].map(([id, { reason, failed }]) => `  ${failed ? "failed" : "skipped"}: ${id}: ${reason}`),
     "",
     table(["figure", "measured", "must", "aim", ""], checkFigures(rounds, rss).map(showFigure)),
   ].join("\n");

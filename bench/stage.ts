@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCertificate } from "./certificate.ts";
@@ -11,7 +11,10 @@ const partSizeBytes = 8 * 1024 * 1024;
 
 /** Makes the directory that everything of one run lies in. */
 export async function createStageDirectory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "sluice-bench-"));
+  const directory = await mkdtemp(join(tmpdir(), "sluice-bench-"));
+  // PostgreSQL's data lies in it, and runs as another user when this is root.
+  await chmod(directory, 0o711);
+  return directory;
 }
 
 /** Removes it with all that is in it. */
@@ -29,8 +32,14 @@ export async function setStage(directory: string, chunkBytes: number): Promise<S
     });
     return String(sink.ready.url);
   };
+  let database: Promise<string> | undefined;
+  const startDatabase = async () => {
+    const started = await forkProcess(new URL("servers/database-server.ts", import.meta.url), { args: [directory] });
+    return String(started.ready.url);
+  };
   return {
     directory,
+    databaseUrl: () => (database ??= startDatabase()),
     certificate,
     chunkBytes,
     partSizeBytes,

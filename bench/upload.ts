@@ -6,14 +6,27 @@ import type { Contender, Stage } from "./contender.ts";
 import { floor, floorTls } from "./contenders/floor.ts";
 import { libStorage } from "./contenders/lib-storage.ts";
 import { obvious } from "./contenders/obvious.ts";
+import { sluice, sluiceCrc, sluiceCrcTls } from "./contenders/sluice.ts";
 import { tusNode } from "./contenders/tus-node.ts";
 import { tusd, tusdUnhashed } from "./contenders/tusd.ts";
-import { type Measurement, measureUpload } from "./measure.ts";
+import { type Absence, type Measurement, measureUpload } from "./measure.ts";
 import { type BenchOptions, parseOptions, usage } from "./options.ts";
 import { type BenchResult, toJson, toText } from "./report.ts";
 import { createStageDirectory, removeStageDirectory, setStage } from "./stage.ts";
 
-const contenders: readonly Contender[] = [floor, floorTls, obvious, libStorage, tusNode, tusd, tusdUnhashed];
+const contenders: readonly Contender[] = [
+  floor,
+  floorTls,
+  sluice,
+  sluiceCrc,
+  sluiceCrcTls,
+  obvious,
+  libStorage,
+  tusNode,
+  tusd,
+  tusdUnhashed,
+];
+const rssSizeBytes = 5 * 1024 ** 3;
 const exUsage = 64;
 
 process.exitCode = await main(process.argv.slice(2));
@@ -30,17 +43,21 @@ async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   const directory = await createStageDirectory();
+  let interrupted = false;
   const cleanUp = async () => {
     await stopAllProcesses();
     await removeStageDirectory(directory);
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void cleanUp().finally(() => process.exit(128 + constants.signals[signal])));
+    process.once(signal, () => {
+      interrupted = true;
+      void cleanUp().finally(() => process.exit(128 + constants.signals[signal]));
+    });
   }
   try {
     const result = await run(options, await setStage(directory, options.chunkBytes));
-    process.stdout.write(`${options.json ? toJson(result) : toText(result)}\n`);
-    return 0;
+    if (!interrupted) process.stdout.write(`${options.json ? toJson(result) : toText(result)}\n`);
+    return [...result.absent.values()].some(({ failed }) => failed) ? 1 : 0;
   } finally {
     await cleanUp();
   }
@@ -49,27 +66,32 @@ async function main(args: readonly string[]): Promise<number> {
 /** Interleaves: every round runs all contenders once, so that a slow minute of the machine hits them alike. */
 async function run(options: BenchOptions, stage: Stage): Promise<BenchResult> {
   const chosen = contenders.filter(({ id }) => options.only === undefined || options.only.includes(id));
-  const skipped = new Map<string, string>();
+  const absent = new Map<string, Absence>();
+  const measure = async (what: string, contender: Contender, size: { sizeBytes: number; warmUpBytes: number }) => {
+    const outcome = await measureUpload(contender, stage, size);
+    process.stderr.write(`${what}  ${contender.id.padEnd(14)}  ${describe(outcome)}\n`);
+    if ("cpuSecondsPerGib" in outcome) return outcome;
+    absent.set(contender.id, outcome);
+    return undefined;
+  };
   const rounds: Measurement[][] = [];
   for (let round = 1; round <= options.rounds; round++) {
     const measurements: Measurement[] = [];
-    for (const contender of chosen.filter(({ id }) => !skipped.has(id))) {
-      const measured = await measureUpload(contender, stage, options);
-      if (typeof measured === "string") skipped.set(contender.id, measured);
-      else measurements.push(measured);
-      tell(`round ${round}/${options.rounds}  ${contender.id.padEnd(16)}`, measured);
+    for (const contender of chosen.filter(({ id }) => !absent.has(id))) {
+      const measurement = await measure(`round ${round}/${options.rounds}`, contender, options);
+      if (measurement !== undefined) measurements.push(measurement);
     }
     rounds.push(measurements);
   }
-  return { options, contenders: chosen, rounds, skipped, rss: undefined };
+  const rss = options.rss
+    ? await measure("peak memory", sluiceCrc, { sizeBytes: rssSizeBytes, warmUpBytes: 0 })
+    : undefined;
+  return { options, contenders: chosen, rounds, absent, rss };
 }
 
-function tell(what: string, measured: Measurement | string): void {
-  const words =
-    typeof measured === "string"
-      ? `skipped: ${measured}`
-      : `${measured.mibPerSecond.toFixed(0)} MiB/s  ${measured.cpuSecondsPerGib.toFixed(2)} cpu-s/GiB`;
-  process.stderr.write(`${what} ${words}\n`);
+function describe(outcome: Measurement | Absence): string {
+  if ("reason" in outcome) return `${outcome.failed ? "failed" : "skipped"}: ${outcome.reason}`;
+  return `${outcome.mibPerSecond.toFixed(0)} MiB/s  ${outcome.cpuSecondsPerGib.toFixed(2)} cpu-s/GiB`;
 }
 
 function parse(args: readonly string[]): BenchOptions | "help" | undefined {

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { access, constants, mkdtemp } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
-import { spawnProcess } from "../child-process.ts";
+import { startProcess } from "../child-process.ts";
 import { type Contender, startClient } from "../contender.ts";
 import { freePort } from "../free-port.ts";
 import { sinkBucket, sinkCredentials, sinkRegion } from "../sink-client.ts";
@@ -29,7 +29,7 @@ function server(options: readonly string[]): Pick<Contender, "tls" | "note" | "s
       const bytes = String(stage.partSizeBytes);
       const args = ["-host", "127.0.0.1", "-port", String(port), "-verbose=false", "-s3-part-size", bytes];
       const storage = ["-s3-bucket", sinkBucket, "-s3-endpoint", stage.sinkUrl, ...options];
-      const measured = await spawnProcess(program, (line) => line.includes("You can now upload files"), {
+      const measured = startProcess(program, {
         args: [...args, ...storage],
         env: {
           AWS_ACCESS_KEY_ID: sinkCredentials.accessKeyId,
@@ -38,6 +38,7 @@ function server(options: readonly string[]): Pick<Contender, "tls" | "note" | "s
           TMPDIR: await mkdtemp(join(stage.directory, "tusd-")),
         },
       });
+      await measured.said("You can now upload files");
       const url = `http://127.0.0.1:${port}/files/`;
       const client = await startClient(new URL("../clients/tus-client.ts", import.meta.url), url, stage);
       return { measured, client };

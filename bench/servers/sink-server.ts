@@ -1,6 +1,7 @@
 // The S3 server every contender uploads into: answers like S3, keeps small objects, throws all other bytes away unread.
 import * as http from "node:http";
 import * as https from "node:https";
+import { sinkBucket, sinkRegion } from "../sink-client.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
 /** Objects up to this size are kept: tus keeps its state in one beside the upload. */
@@ -62,6 +63,10 @@ function putObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
 
 function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: string): void {
   const object = objects.get(path);
+  if (path === `/${sinkBucket}` || path === `/${sinkBucket}/`) {
+    res.writeHead(200, { "x-amz-bucket-region": sinkRegion }).end();
+    return;
+  }
   if (object === undefined) {
     answerXml(res, "<Error><Code>NoSuchKey</Code></Error>", 404);
     return;
