@@ -8,7 +8,11 @@ const payload = createPayload();
 const session = await connectHttp2(url, ca);
 
 serveUploads(async (sizeBytes) => {
-  const { headers, body } = await uploadOverHttp2(session, { ":path": "/" }, writes(sizeBytes));
+  const { headers, body } = await uploadOverHttp2(
+    session,
+    { ":path": "/", "content-length": sizeBytes },
+    writes(sizeBytes),
+  );
   if (Number(headers[":status"]) !== 200 || body.toString() !== String(sizeBytes)) {
     throw new Error(`the relay answered ${headers[":status"]}: ${body}; expected 200: ${sizeBytes}`);
   }

@@ -16,15 +16,11 @@ import { connectHttp2 } from "./http2-upload.ts";
 // WriteUpload, written out by hand and from views of one buffer: it must be able to outrun the service.
 const { url, ca, chunkBytes, extra } = parseClientArguments();
 const payload = createPayload();
+const sendsCrc = extra?.chunkCrc === "yes";
 // Chunks repeat with the payload, so each CRC32 is computed once, before anything is timed.
-const chunkCrcs = new Map<number, number>();
-if (extra?.chunkCrc === "yes") {
-  let offset = 0;
-  for (const chunk of sliceContent(payload, payload.length, chunkBytes)) {
-    chunkCrcs.set(offset, crc32(chunk));
-    offset += chunk.length;
-  }
-}
+const crcs = new Map(
+  [...(sendsCrc ? sliceContent(payload, payload.length, chunkBytes) : [])].map((chunk) => [keyOf(chunk), crc32(chunk)]),
+);
 const session = await connectHttp2(url, ca);
 
 const requestField = WriteUploadRequestSchema.field;
@@ -65,10 +61,17 @@ function encode(message: MessageInitShape<typeof WriteUploadRequestSchema>): Buf
 /** Everything of a chunk message that precedes the bytes of `data`. */
 function chunkHead(offset: number, data: Buffer): Uint8Array {
   const inner = new BinaryWriter().tag(chunkField.offset.number, WireType.Varint).int64(offset);
-  const crc = chunkCrcs.get(data.byteOffset - payload.byteOffset);
-  if (crc !== undefined) inner.tag(chunkField.crc32.number, WireType.Bit32).fixed32(crc);
+  if (sendsCrc) inner.tag(chunkField.crc32.number, WireType.Bit32).fixed32(crcOf(data));
   inner.tag(chunkField.data.number, WireType.LengthDelimited).uint32(data.length);
   const head = inner.finish();
   const outer = new BinaryWriter().tag(requestField.chunk.number, WireType.LengthDelimited);
   return Buffer.concat([outer.uint32(head.length + data.length).finish(), head]);
+}
+
+function crcOf(data: Buffer): number {
+  return crcs.get(keyOf(data)) ?? crc32(data);
+}
+
+function keyOf(data: Buffer): string {
+  return `${data.byteOffset}+${data.length}`;
 }

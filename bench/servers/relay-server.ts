@@ -1,7 +1,13 @@
 // The floor: what moving the bytes costs when nothing else is done. Every buffer that HTTP/2 hands over is written once
 // into a plain PUT of one part. No checksum, no gRPC, no retry, no record.
 import * as http from "node:http";
-import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import {
+  createSecureServer,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
 import * as https from "node:https";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
@@ -24,18 +30,22 @@ server.on("session", (session) => session.setLocalWindowSize(sessionWindowBytes)
 server.on("stream", relay);
 announceServer(server, tls === undefined ? "http" : "https");
 
-/** Pipes one request's content into parts of `partSizeBytes` and answers with its size once the sink has them all. */
-function relay(stream: ServerHttp2Stream): void {
+/**
+ * Pipes one request's content into parts of `partSizeBytes` (the last may be shorter) and answers with its size once
+ * the sink has them all.
+ */
+function relay(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const key = `relay-${uploads++}`;
   const answers: Promise<void>[] = [];
   let part: http.ClientRequest | undefined;
   let missingBytes = 0;
   let sizeBytes = 0;
+  const nextPartBytes = () => Math.min(partSizeBytes, Number(headers["content-length"]) - sizeBytes);
   const write = (piece: Buffer) => {
     if (part === undefined) {
-      const opened = openPart(key, answers.length + 1);
+      missingBytes = nextPartBytes();
+      const opened = openPart(key, answers.length + 1, missingBytes);
       part = opened.part;
-      missingBytes = partSizeBytes;
       answers.push(opened.answered);
       part.on("drain", () => stream.resume());
     }
@@ -49,7 +59,7 @@ function relay(stream: ServerHttp2Stream): void {
     }
   };
   stream.on("data", (buffer: Buffer) => {
-    const room = part === undefined ? partSizeBytes : missingBytes;
+    const room = part === undefined ? nextPartBytes() : missingBytes;
     if (buffer.length <= room) return write(buffer);
     write(buffer.subarray(0, room));
     write(buffer.subarray(room));
@@ -62,12 +72,16 @@ function relay(stream: ServerHttp2Stream): void {
   });
 }
 
-function openPart(key: string, partNumber: number): { part: http.ClientRequest; answered: Promise<void> } {
+function openPart(
+  key: string,
+  partNumber: number,
+  lengthBytes: number,
+): { part: http.ClientRequest; answered: Promise<void> } {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const part = request(`${sinkUrl}/bench/${key}?partNumber=${partNumber}&uploadId=relay`, {
     method: "PUT",
     agent,
-    headers: { "content-length": partSizeBytes },
+    headers: { "content-length": lengthBytes },
   });
   part.on("error", reject);
   part.on("response", (response) => {
