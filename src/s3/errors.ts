@@ -1,0 +1,107 @@
+import { DomainError } from "../domain/errors.ts";
+
+/** What a failed S3 request means for what happens next. */
+export type S3Failure =
+  /** Trying again may work: 5xx, throttling, timeouts, broken connections, an open breaker. */
+  | "retryable"
+  /** S3 saw other bytes than the checksum says. */
+  | "bad-digest"
+  /** The multipart upload does not exist (any more). */
+  | "no-such-upload"
+  /** A part that Complete names is not what S3 has. */
+  | "invalid-part"
+  | "not-found"
+  /** S3 refuses, and will refuse again: permissions, no such bucket, a request it cannot take. */
+  | "refused"
+  /** The caller's own signal or reason ended it. */
+  | "aborted";
+
+const RETRYABLE_NAMES = new Set([
+  "SlowDown",
+  "InternalError",
+  "ServiceUnavailable",
+  "RequestTimeout",
+  "RequestTimeTooSkewed",
+  "RequestLimitExceeded",
+  "Throttling",
+  "ThrottlingException",
+  "TimeoutError",
+  "OperationAborted",
+  "ExpiredToken",
+  "CredentialsProviderError",
+]);
+const NETWORK_CODES = new Set([
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ERR_STREAM_DESTROYED",
+  "HPE_INVALID_CONSTANT",
+  "EOPENBREAKER",
+]);
+
+/** A request that made no progress or was answered too late; retryable. */
+export class S3TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+}
+
+/** Sorts what the SDK or node:http threw, by class name, code and status: never by message. */
+export function toS3Failure(error: unknown): S3Failure {
+  if (!(error instanceof Error)) return "refused";
+  const { name, code, $metadata } = error as Error & { code?: unknown; $metadata?: { httpStatusCode?: number } };
+  if (name === "AbortError") return "aborted";
+  if (name === "BadDigest" || name === "XAmzContentChecksumMismatch") return "bad-digest";
+  if (name === "NoSuchUpload") return "no-such-upload";
+  if (name === "InvalidPart" || name === "InvalidPartOrder" || name === "EntityTooSmall") return "invalid-part";
+  if (RETRYABLE_NAMES.has(name) || (typeof code === "string" && NETWORK_CODES.has(code))) return "retryable";
+  const status = $metadata?.httpStatusCode;
+  if (name === "NoSuchKey" || name === "NotFound" || (status === 404 && name !== "NoSuchBucket")) return "not-found";
+  if (status !== undefined && (status >= 500 || status === 429 || status === 408)) return "retryable";
+  return "refused";
+}
+
+/** The caller's error for a request that failed for good. The vendor's own words stay in `cause`. */
+export function toDomainError(error: unknown, what: string): DomainError {
+  if (error instanceof DomainError) return error;
+  switch (toS3Failure(error)) {
+    case "bad-digest":
+      return new DomainError("aborted", `${what}: storage saw other bytes than the checksum says; send them again`, {
+        reason: "CHECKSUM_MISMATCH",
+        cause: error,
+      });
+    case "no-such-upload":
+      return new DomainError("aborted", `${what}: storage no longer has the upload; begin a new one`, {
+        reason: "UPLOAD_LOST",
+        cause: error,
+      });
+    case "invalid-part":
+      return new DomainError("aborted", `${what}: storage has other parts than were recorded; send the gaps again`, {
+        reason: "CHECKSUM_MISMATCH",
+        cause: error,
+      });
+    case "not-found":
+      return new DomainError("data_loss", `${what}: storage does not have the object`, {
+        reason: "FILE_NOT_FOUND",
+        cause: error,
+      });
+    case "aborted":
+    case "retryable":
+      return new DomainError("unavailable", `${what}: storage does not answer; try again`, {
+        reason: "STORAGE_UNAVAILABLE",
+        retryAfterMs: 1000,
+        cause: error,
+      });
+    case "refused":
+      return new DomainError("unavailable", `${what}: storage refuses the service; its operator must mend that`, {
+        reason: "STORAGE_UNAVAILABLE",
+        retryAfterMs: 60_000,
+        cause: error,
+      });
+  }
+}

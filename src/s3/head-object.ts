@@ -1,0 +1,38 @@
+import { HeadObjectCommand } from "@aws-sdk/client-s3";
+import type { ObjectHead } from "../domain/object-store.ts";
+import type { S3Access } from "./access.ts";
+import { toDomainError, toS3Failure } from "./errors.ts";
+import { retry } from "./retry.ts";
+import { fromBase64Crc32 } from "./streamed-body.ts";
+
+/** HEAD with checksums; undefined when there is no such object. */
+export async function headObject(
+  access: S3Access,
+  target: { bucket: string; key: string; versionId?: string; signal?: AbortSignal | undefined },
+): Promise<ObjectHead | undefined> {
+  const command = new HeadObjectCommand({
+    Bucket: target.bucket,
+    Key: target.key,
+    VersionId: target.versionId || undefined,
+    ChecksumMode: "ENABLED",
+  });
+  try {
+    const head = await retry(access.body.retry, () => access.breakers("read", () => access.client.send(command)), {
+      signal: target.signal,
+    });
+    return {
+      sizeBytes: head.ContentLength ?? 0,
+      etag: unquote(head.ETag ?? ""),
+      versionId: head.VersionId ?? "",
+      crc32: fromBase64Crc32(head.ChecksumCRC32),
+    };
+  } catch (error) {
+    if (toS3Failure(error) === "not-found") return undefined;
+    throw toDomainError(error, "looking at the object");
+  }
+}
+
+/** An ETag without its quotes. */
+export function unquote(etag: string): string {
+  return etag.replace(/^"(.*)"$/, "$1");
+}

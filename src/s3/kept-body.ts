@@ -1,0 +1,196 @@
+import { crc32 } from "node:zlib";
+import { DomainError } from "../domain/errors.ts";
+import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
+import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
+import { type RetryPolicy, toRetryDelayMs } from "./retry.ts";
+import { type BodyLayout, StreamedBody } from "./streamed-body.ts";
+
+/** How a body in flight behaves. */
+export interface KeptBodyPolicy {
+  layout: BodyLayout;
+  retry: RetryPolicy;
+  /** A request whose caller sends nothing for this long is dropped and sent when whole, in milliseconds. S3 closes idle bodies after about 20 s. */
+  idleTimeoutMs: number;
+  /** Longest wait for S3's answer after the last byte, in milliseconds. */
+  answerTimeoutMs: number;
+}
+
+/** Sends one body; the store's part of an attempt. */
+export type SendBody = (body: StreamedBody, signal: AbortSignal) => Promise<BodyAck>;
+
+/** An attempt given up here, for a reason that says nothing about S3: not counted, sent again when whole. */
+class DroppedAttempt extends Error {
+  override readonly name = "AbortError";
+}
+
+/**
+ * A body that is sent while it arrives and kept until S3 acknowledges it.
+ *
+ * Failure order: the attempt settles, the wait passes, the next attempt begins with the bytes kept so far and goes on
+ * with those that arrive. `done` settles only when no attempt is in flight. Memory: references to the caller's
+ * buffers, at most the announced length; released on acknowledgement.
+ */
+export class KeptBody implements BodyInFlight {
+  readonly done: Promise<BodyAck>;
+  readonly #what: string;
+  readonly #send: SendBody;
+  readonly #policy: KeptBodyPolicy;
+  #lengthBytes: number;
+  #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  #crc32: number | undefined;
+  #abortReason: Error | undefined;
+  #attempt: { body: StreamedBody; controller: AbortController; timer: NodeJS.Timeout } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(lengthBytes: number, options: { what: string; send: SendBody; policy: KeptBodyPolicy }) {
+    this.#lengthBytes = lengthBytes;
+    this.#what = options.what;
+    this.#send = options.send;
+    this.#policy = options.policy;
+    this.done = this.#run();
+    // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
+    this.done.catch(() => {});
+  }
+
+  get kept(): readonly Uint8Array[] {
+    return this.#kept;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#keptBytes + bytes.length > this.#lengthBytes || this.#crc32 !== undefined) {
+      throw new Error(`${this.#what}: ${bytes.length} bytes past the announced ${this.#lengthBytes}`);
+    }
+    this.#kept.push(bytes);
+    this.#keptBytes += bytes.length;
+    this.#attempt?.body.write(bytes);
+  }
+
+  end(crc: number): void {
+    if (this.#crc32 !== undefined) return;
+    this.#crc32 = crc;
+    if (this.#keptBytes < this.#lengthBytes) {
+      this.#lengthBytes = this.#keptBytes;
+      this.#attempt?.controller.abort(new DroppedAttempt("the body ended short"));
+    } else if (this.#attempt !== undefined) {
+      this.#attempt.body.end(crc);
+      this.#restartTimer(this.#policy.answerTimeoutMs);
+    }
+    this.#wake?.();
+  }
+
+  abort(reason: Error): void {
+    this.#abortReason ??= reason;
+    this.#attempt?.controller.abort(new DroppedAttempt("given up"));
+    this.#wake?.();
+  }
+
+  /** Attempts until acknowledged; the one place where a body's fate is decided. */
+  async #run(): Promise<BodyAck> {
+    // Lets the constructor finish, so that `write` right after it finds an attempt only when one is running.
+    await undefined;
+    const endsAt = () => startedAt + this.#policy.retry.timeMaxMs;
+    let startedAt = performance.now();
+    let isDeferred = this.#policy.layout.form === "header";
+    for (let failures = 0; ; ) {
+      if (isDeferred) {
+        await this.#wholeOrAborted();
+        startedAt = failures === 0 ? performance.now() : startedAt;
+      }
+      if (this.#abortReason !== undefined) throw this.#abortReason;
+      try {
+        const ack = await this.#attemptOnce();
+        this.#kept = [];
+        return ack;
+      } catch (error) {
+        if (this.#abortReason !== undefined) throw this.#abortReason;
+        const wrong = this.#isBadDigest(error) ? this.#findWrongBytes() : undefined;
+        if (wrong !== undefined) throw wrong;
+        if (error instanceof DroppedAttempt) {
+          isDeferred = true;
+          continue;
+        }
+        failures++;
+        const delayMs = toRetryDelayMs(this.#policy.retry, failures);
+        const isLast = failures >= this.#policy.retry.triesMax || performance.now() + delayMs > endsAt();
+        const isRetryable = toS3Failure(error) === "retryable" || this.#isBadDigest(error);
+        if (isLast || !isRetryable) throw toDomainError(error, this.#what);
+        await this.#sleep(delayMs);
+      }
+    }
+  }
+
+  async #attemptOnce(): Promise<BodyAck> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => this.#onTimeout(), this.#policy.idleTimeoutMs);
+    const body = new StreamedBody(this.#lengthBytes, {
+      layout: this.#policy.layout,
+      crc32: this.#crc32,
+      onActivity: () => timer.refresh(),
+    });
+    this.#attempt = { body, controller, timer };
+    for (const bytes of this.#kept) body.write(bytes);
+    if (this.#crc32 !== undefined) {
+      body.end(this.#crc32);
+      this.#restartTimer(this.#policy.answerTimeoutMs);
+    }
+    try {
+      return await this.#send(body, controller.signal);
+    } catch (error) {
+      // The SDK turns the signal's reason into an error of its own: what was meant is the reason.
+      throw controller.signal.aborted ? controller.signal.reason : error;
+    } finally {
+      clearTimeout(this.#attempt.timer);
+      body.detach();
+      this.#attempt = undefined;
+    }
+  }
+
+  #restartTimer(timeoutMs: number): void {
+    if (this.#attempt === undefined) return;
+    clearTimeout(this.#attempt.timer);
+    this.#attempt.timer = setTimeout(() => this.#onTimeout(), timeoutMs);
+  }
+
+  #onTimeout(): void {
+    const isWhole = this.#crc32 !== undefined;
+    this.#attempt?.controller.abort(
+      isWhole
+        ? new S3TimeoutError(`no answer within ${this.#policy.answerTimeoutMs} ms`)
+        : new DroppedAttempt(`the caller sent nothing for ${this.#policy.idleTimeoutMs} ms`),
+    );
+  }
+
+  #isBadDigest(error: unknown): boolean {
+    return toS3Failure(error) === "bad-digest";
+  }
+
+  /** After BadDigest: do the kept bytes match their checksum? If so the wire to S3 was at fault, and a retry mends it. */
+  #findWrongBytes(): DomainError | undefined {
+    const actual = this.#kept.reduce((crc, bytes) => crc32(bytes, crc), 0);
+    if (actual === this.#crc32) return undefined;
+    return new DomainError("aborted", `${this.#what}: the bytes do not match their CRC32; send them again`, {
+      reason: "CHECKSUM_MISMATCH",
+    });
+  }
+
+  async #wholeOrAborted(): Promise<void> {
+    while (this.#crc32 === undefined && this.#abortReason === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#wake = undefined;
+  }
+
+  /** A wait that `abort` cuts short. `end` may too: then the retry merely comes early, once. */
+  async #sleep(delayMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, delayMs);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,114 @@
+import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, ListPartsCommand } from "@aws-sdk/client-s3";
+import { DomainError } from "../domain/errors.ts";
+import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
+import type { DurablePart } from "../domain/upload.ts";
+import type { S3Access } from "./access.ts";
+import { toDomainError, toS3Failure } from "./errors.ts";
+import { headObject, unquote } from "./head-object.ts";
+import { retry } from "./retry.ts";
+import { toBase64Crc32 } from "./streamed-body.ts";
+
+type Target = Omit<PartTarget, "partNumber">;
+
+/** Complete was answered NoSuchUpload and no object is there: S3 may still be assembling, so it is asked again. */
+class NotAssembledYet extends Error {
+  override readonly name = "OperationAborted";
+}
+
+/**
+ * Completes a multipart upload until the outcome is certain: 200 with a good body (the SDK turns a 200 that carries an
+ * error into that error), or NoSuchUpload and then a HEAD that shows these bytes, for an earlier try may have worked
+ * and its answer been lost.
+ */
+export async function completeMultipart(
+  access: S3Access,
+  target: Target,
+  manifest: { parts: readonly DurablePart[]; crc32: number; sizeBytes: number },
+  options: { signal?: AbortSignal },
+): Promise<ObjectHead> {
+  const command = new CompleteMultipartUploadCommand({
+    Bucket: target.bucket,
+    Key: target.key,
+    UploadId: target.multipartId,
+    MultipartUpload: {
+      Parts: manifest.parts.map((part) => ({
+        PartNumber: part.partNumber,
+        ETag: `"${part.etag}"`,
+        ChecksumCRC32: toBase64Crc32(part.crc32),
+      })),
+    },
+    ChecksumType: "FULL_OBJECT",
+    ChecksumCRC32: toBase64Crc32(manifest.crc32),
+    MpuObjectSize: manifest.sizeBytes,
+  });
+  try {
+    return await retry(access.body.retry, () => completeOnce(access, target, manifest, command, options), options);
+  } catch (error) {
+    if (error instanceof NotAssembledYet) {
+      throw new DomainError("aborted", "storage has neither the upload nor its object; begin a new upload", {
+        reason: "UPLOAD_LOST",
+        cause: error,
+      });
+    }
+    throw toDomainError(error, "assembling the file");
+  }
+}
+
+async function completeOnce(
+  access: S3Access,
+  target: Target,
+  manifest: { crc32: number; sizeBytes: number },
+  command: CompleteMultipartUploadCommand,
+  options: { signal?: AbortSignal },
+): Promise<ObjectHead> {
+  try {
+    const answer = await access.breakers("control", () =>
+      access.client.send(command, { ...(options.signal !== undefined && { abortSignal: options.signal }) }),
+    );
+    return {
+      sizeBytes: manifest.sizeBytes,
+      etag: unquote(answer.ETag ?? ""),
+      versionId: answer.VersionId ?? "",
+      crc32: manifest.crc32,
+    };
+  } catch (error) {
+    if (toS3Failure(error) !== "no-such-upload") throw error;
+    const head = await headObject(access, { bucket: target.bucket, key: target.key, signal: options.signal });
+    if (head === undefined) throw new NotAssembledYet("no upload and no object", { cause: error });
+    const isOurs = head.sizeBytes === manifest.sizeBytes && (head.crc32 ?? manifest.crc32) === manifest.crc32;
+    if (isOurs) return head;
+    throw new DomainError("data_loss", "storage holds other bytes under the upload's key than were sent", {
+      reason: "CHECKSUM_MISMATCH",
+      details: { size_bytes: head.sizeBytes, expected_size_bytes: manifest.sizeBytes },
+    });
+  }
+}
+
+/** Parts of the upload are still there after an abort: one that was in flight has landed. Retryable. */
+class PartsRemain extends Error {
+  override readonly name = "OperationAborted";
+}
+
+/** Aborts a multipart upload until S3 knows nothing of it. */
+export async function abortMultipart(
+  access: S3Access,
+  target: Target,
+  options: { signal?: AbortSignal },
+): Promise<void> {
+  const input = { Bucket: target.bucket, Key: target.key, UploadId: target.multipartId };
+  const send = { ...(options.signal !== undefined && { abortSignal: options.signal }) };
+  try {
+    await retry(
+      access.body.retry,
+      async () => {
+        await access.breakers("control", () => access.client.send(new AbortMultipartUploadCommand(input), send));
+        await access.breakers("control", () => access.client.send(new ListPartsCommand(input), send));
+        throw new PartsRemain("parts remain after the abort");
+      },
+      options,
+    );
+  } catch (error) {
+    if (toS3Failure(error) === "no-such-upload") return;
+    throw toDomainError(error, "removing the upload's parts");
+  }
+}

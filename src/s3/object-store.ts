@@ -1,0 +1,154 @@
+import type { Readable } from "node:stream";
+import {
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+} from "@aws-sdk/client-s3";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { DomainError } from "../domain/errors.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import { request, type S3Access } from "./access.ts";
+import { headObject, unquote } from "./head-object.ts";
+import { KeptBody } from "./kept-body.ts";
+import { abortMultipart, completeMultipart } from "./multipart.ts";
+import { sendPart, sendPut } from "./send-body.ts";
+
+/** The S3 adapter. The port's contract is in domain/object-store.ts. */
+export function createObjectStore(access: S3Access): ObjectStore {
+  const { client, body: policy } = access;
+  return {
+    async createMultipart(bucket, key, { contentType, signal }) {
+      const command = new CreateMultipartUploadCommand({
+        Bucket: bucket,
+        Key: key,
+        ContentType: contentType,
+        ChecksumAlgorithm: "CRC32",
+        ChecksumType: "FULL_OBJECT",
+        ServerSideEncryption: "AES256",
+      });
+      const { UploadId: multipartId } = await request(access, {
+        operation: "control",
+        what: "beginning the upload",
+        signal,
+        send: () => client.send(command, { ...(signal !== undefined && { abortSignal: signal }) }),
+      });
+      if (multipartId === undefined) throw new Error("CreateMultipartUpload answered without an UploadId");
+      return multipartId;
+    },
+
+    beginPart: (target, lengthBytes) =>
+      new KeptBody(lengthBytes, { what: `part ${target.partNumber}`, send: sendPart(access, target), policy }),
+
+    beginPut: (target, lengthBytes) =>
+      new KeptBody(lengthBytes, { what: "the file's bytes", send: sendPut(access, target), policy }),
+
+    completeMultipart: (target, manifest, options = {}) => completeMultipart(access, target, manifest, options),
+
+    abortMultipart: (target, options = {}) => abortMultipart(access, target, options),
+
+    async listParts({ bucket, key, multipartId }) {
+      const parts: { partNumber: number; sizeBytes: number; etag: string }[] = [];
+      let marker: string | undefined;
+      try {
+        do {
+          const command = new ListPartsCommand({
+            Bucket: bucket,
+            Key: key,
+            UploadId: multipartId,
+            PartNumberMarker: marker,
+          });
+          const send = () => client.send(command);
+          const page = await request(access, { operation: "control", what: "listing parts", send });
+          for (const { PartNumber = 0, Size = 0, ETag = "" } of page.Parts ?? []) {
+            parts.push({ partNumber: PartNumber, sizeBytes: Size, etag: unquote(ETag) });
+          }
+          marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+        } while (marker !== undefined);
+      } catch (error) {
+        if (error instanceof DomainError && error.reason === "UPLOAD_LOST") return undefined;
+        throw error;
+      }
+      return parts;
+    },
+
+    async listMultiparts(bucket, { keyPrefix, olderThan, limit }) {
+      const found: { key: string; multipartId: string; initiated: Date }[] = [];
+      let markers: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+      while (markers !== undefined && found.length < limit) {
+        const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
+          Bucket: bucket,
+          Prefix: keyPrefix,
+          ...markers,
+        });
+        const page = await request(access, {
+          operation: "control",
+          what: "listing uploads",
+          send: () => client.send(command),
+        });
+        for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
+          if (Initiated !== undefined && Initiated < olderThan && found.length < limit) {
+            found.push({ key: Key, multipartId: UploadId, initiated: Initiated });
+          }
+        }
+        markers =
+          page.IsTruncated === true && page.NextKeyMarker !== undefined
+            ? {
+                KeyMarker: page.NextKeyMarker,
+                ...(page.NextUploadIdMarker !== undefined && { UploadIdMarker: page.NextUploadIdMarker }),
+              }
+            : undefined;
+      }
+      return found;
+    },
+
+    head: (bucket, key, options = {}) => headObject(access, { bucket, key, ...options }),
+
+    async read(bucket, key, { versionId, range, signal }) {
+      const command = new GetObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        VersionId: versionId || undefined,
+        Range: range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.sizeBytes - 1}`,
+      });
+      const { Body: body } = await request(access, {
+        operation: "read",
+        what: "reading the file",
+        signal,
+        send: () => client.send(command, { ...(signal !== undefined && { abortSignal: signal }) }),
+      });
+      return body as Readable;
+    },
+
+    async delete(bucket, key, { versionId } = {}) {
+      const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId || undefined });
+      await request(access, { operation: "control", what: "deleting bytes", send: () => client.send(command) });
+    },
+
+    async presignDownload(bucket, key, { versionId, lifetimeMs, contentType, contentDisposition }) {
+      const command = new GetObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        VersionId: versionId || undefined,
+        ResponseContentType: contentType,
+        ResponseContentDisposition: contentDisposition,
+      });
+      return await getSignedUrl(client, command, { expiresIn: Math.floor(lifetimeMs / 1000) });
+    },
+
+    async checkBucket(bucket, region) {
+      const { BucketRegion: actual } = await request(access, {
+        operation: "control",
+        what: `bucket ${bucket}`,
+        send: () => client.send(new HeadBucketCommand({ Bucket: bucket })),
+      });
+      if (actual !== undefined && actual !== region) {
+        throw new DomainError("unavailable", `bucket ${bucket} lies in ${actual}; the configuration says ${region}`, {
+          reason: "STORAGE_UNAVAILABLE",
+        });
+      }
+    },
+  };
+}
