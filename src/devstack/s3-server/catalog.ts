@@ -1,0 +1,231 @@
+import { randomBytes } from "node:crypto";
+import type { BlobStore } from "./blobs.ts";
+import type { CatalogFiles } from "./catalog-files.ts";
+import { assertWritable, type WriteConditions } from "./preconditions.ts";
+import type { ObjectRecord, PartRecord, UploadRecord } from "./records.ts";
+import { S3Error } from "./s3-error.ts";
+
+/** A multipart upload under way, with its parts. */
+export interface OpenUpload extends UploadRecord {
+  readonly parts: ReadonlyMap<number, PartRecord>;
+}
+
+interface MutableUpload extends UploadRecord {
+  readonly parts: Map<number, PartRecord>;
+}
+
+interface Bucket {
+  readonly name: string;
+  readonly createdAt: number;
+  readonly objects: Map<string, ObjectRecord>;
+  readonly uploads: Map<string, MutableUpload>;
+  /** Recent completions by upload id, since S3 answers a repeated Complete like the first. */
+  readonly completions: Map<string, ObjectRecord>;
+}
+
+/** How many completions of a bucket are remembered for repeated calls; S3 remembers them for a while. */
+const COMPLETIONS_MAX = 10_000;
+
+/**
+ * Everything that exists: buckets, objects and multipart uploads, in memory and, where files are given, on disk.
+ * Every method is one synchronous step, so its preconditions hold at the moment its change becomes visible.
+ */
+export class Catalog {
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #blobs: BlobStore;
+  readonly #files: CatalogFiles | undefined;
+
+  /** Loads what the files hold; uploads whose object exists were completed by a process that was then killed. */
+  constructor(blobs: BlobStore, files: CatalogFiles | undefined) {
+    this.#blobs = blobs;
+    this.#files = files;
+    for (const { name, createdAt, objects, uploads } of files?.load() ?? []) {
+      const bucket = this.#addBucket(name, createdAt);
+      for (const object of objects) {
+        bucket.objects.set(object.key, object);
+        blobs.retain(object.segments);
+        this.#remember(bucket, object);
+      }
+      for (const { upload, parts } of uploads) {
+        if (bucket.completions.has(upload.uploadId)) {
+          files?.endUpload(name, upload.uploadId);
+          continue;
+        }
+        bucket.uploads.set(upload.uploadId, {
+          ...upload,
+          parts: new Map(parts.map((part) => [part.partNumber, part])),
+        });
+        for (const part of parts) blobs.retain(part.segments);
+      }
+    }
+  }
+
+  /** Names and creation times (milliseconds since the epoch), by name. */
+  listBuckets(): { name: string; createdAt: number }[] {
+    return [...this.#buckets.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** @throws S3Error `BucketAlreadyOwnedByYou`, `InvalidBucketName`. */
+  createBucket(name: string, now: number): void {
+    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) || name.includes("..")) {
+      throw new S3Error("InvalidBucketName", "The specified bucket is not valid.", { BucketName: name });
+    }
+    if (this.#buckets.has(name)) {
+      throw new S3Error(
+        "BucketAlreadyOwnedByYou",
+        "Your previous request to create the named bucket succeeded and you already own it.",
+        { BucketName: name },
+      );
+    }
+    this.#files?.createBucket(name, now);
+    this.#addBucket(name, now);
+  }
+
+  hasBucket(name: string): boolean {
+    return this.#buckets.has(name);
+  }
+
+  /** @throws S3Error `NoSuchBucket`. */
+  assertBucket(name: string): void {
+    this.#bucket(name);
+  }
+
+  /** @throws S3Error `BucketNotEmpty` while it holds objects; unfinished uploads go with it. */
+  deleteBucket(name: string): void {
+    const bucket = this.#bucket(name);
+    if (bucket.objects.size > 0) {
+      throw new S3Error("BucketNotEmpty", "The bucket you tried to delete is not empty", { BucketName: name });
+    }
+    for (const upload of [...bucket.uploads.values()]) this.endUpload(name, upload);
+    this.#buckets.delete(name);
+    this.#files?.deleteBucket(name);
+  }
+
+  /** All objects, in no order. */
+  objects(bucket: string): Iterable<ObjectRecord> {
+    return this.#bucket(bucket).objects.values();
+  }
+
+  /** @throws S3Error `NoSuchBucket`. */
+  findObject(bucket: string, key: string): ObjectRecord | undefined {
+    return this.#bucket(bucket).objects.get(key);
+  }
+
+  /** @throws S3Error `NoSuchKey`. */
+  getObject(bucket: string, key: string): ObjectRecord {
+    const object = this.findObject(bucket, key);
+    if (object === undefined) throw new S3Error("NoSuchKey", "The specified key does not exist.", { Key: key });
+    return object;
+  }
+
+  /**
+   * Makes an object visible, taking over one reference to each of its segments.
+   * @throws S3Error what the conditions say; the caller's references are then still its own.
+   */
+  putObject(bucketName: string, object: ObjectRecord, conditions: WriteConditions): void {
+    const bucket = this.#bucket(bucketName);
+    const replaced = bucket.objects.get(object.key);
+    assertWritable(replaced, conditions);
+    this.#files?.saveObject(bucketName, object);
+    bucket.objects.set(object.key, object);
+    if (replaced !== undefined) this.#blobs.release(replaced.segments);
+  }
+
+  /** Deletes an object if it is there. */
+  deleteObject(bucketName: string, key: string, conditions: WriteConditions): void {
+    const bucket = this.#bucket(bucketName);
+    const object = bucket.objects.get(key);
+    assertWritable(object, conditions);
+    if (object === undefined) return;
+    this.#files?.deleteObject(bucketName, key);
+    bucket.objects.delete(key);
+    this.#blobs.release(object.segments);
+  }
+
+  createUpload(bucketName: string, upload: Omit<UploadRecord, "uploadId">): UploadRecord {
+    const bucket = this.#bucket(bucketName);
+    const record = { ...upload, uploadId: randomBytes(24).toString("hex") };
+    this.#files?.beginUpload(bucketName, record);
+    bucket.uploads.set(record.uploadId, { ...record, parts: new Map() });
+    return record;
+  }
+
+  /** All unfinished uploads, in no order. */
+  uploads(bucket: string): Iterable<OpenUpload> {
+    return this.#bucket(bucket).uploads.values();
+  }
+
+  /** @throws S3Error `NoSuchUpload` when it never was, has been completed or aborted, or is of another key. */
+  getUpload(bucket: string, key: string, uploadId: string): OpenUpload {
+    return this.#upload(bucket, key, uploadId);
+  }
+
+  /** What an upload became, while it is remembered. */
+  findCompletion(bucket: string, key: string, uploadId: string): ObjectRecord | undefined {
+    const object = this.#bucket(bucket).completions.get(uploadId);
+    return object?.key === key ? object : undefined;
+  }
+
+  /** Adds or replaces a part, taking over one reference to its segments. @throws S3Error `NoSuchUpload`. */
+  putPart(bucket: string, { key, uploadId }: UploadRecord, part: PartRecord): void {
+    const upload = this.#upload(bucket, key, uploadId);
+    this.#files?.addPart(bucket, uploadId, part);
+    const replaced = upload.parts.get(part.partNumber);
+    upload.parts.set(part.partNumber, part);
+    if (replaced !== undefined) this.#blobs.release(replaced.segments);
+  }
+
+  /** Makes the object of an upload visible and ends the upload. @throws S3Error what the conditions say. */
+  completeUpload(bucketName: string, upload: OpenUpload, object: ObjectRecord, conditions: WriteConditions): void {
+    const bucket = this.#bucket(bucketName);
+    this.#blobs.retain(object.segments);
+    try {
+      this.putObject(bucketName, object, conditions);
+    } catch (error) {
+      this.#blobs.release(object.segments);
+      throw error;
+    }
+    this.#remember(bucket, object);
+    this.endUpload(bucketName, upload);
+  }
+
+  /** Ends an upload and lets go of its parts. */
+  endUpload(bucketName: string, upload: OpenUpload): void {
+    this.#bucket(bucketName).uploads.delete(upload.uploadId);
+    this.#files?.endUpload(bucketName, upload.uploadId);
+    for (const part of upload.parts.values()) this.#blobs.release(part.segments);
+  }
+
+  #bucket(name: string): Bucket {
+    const bucket = this.#buckets.get(name);
+    if (bucket === undefined) {
+      throw new S3Error("NoSuchBucket", "The specified bucket does not exist", { BucketName: name });
+    }
+    return bucket;
+  }
+
+  #upload(bucket: string, key: string, uploadId: string): MutableUpload {
+    const upload = this.#bucket(bucket).uploads.get(uploadId);
+    if (upload?.key !== key) {
+      throw new S3Error(
+        "NoSuchUpload",
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.",
+        { UploadId: uploadId },
+      );
+    }
+    return upload;
+  }
+
+  #addBucket(name: string, createdAt: number): Bucket {
+    const bucket: Bucket = { name, createdAt, objects: new Map(), uploads: new Map(), completions: new Map() };
+    this.#buckets.set(name, bucket);
+    return bucket;
+  }
+
+  #remember(bucket: Bucket, object: ObjectRecord): void {
+    if (object.completed === undefined) return;
+    bucket.completions.set(object.completed.uploadId, object);
+    const [oldest] = bucket.completions.keys();
+    if (bucket.completions.size > COMPLETIONS_MAX && oldest !== undefined) bucket.completions.delete(oldest);
+  }
+}

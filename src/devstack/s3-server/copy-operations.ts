@@ -1,0 +1,132 @@
+import type { Segment } from "./blobs.ts";
+import { encodeCrc32 } from "./crc32.ts";
+import { ENCRYPTION_HEADERS, readDescription } from "./description.ts";
+import type { Answer, Exchange, S3State } from "./exchange.ts";
+import { readPartNumber } from "./multipart-operations.ts";
+import { judgeReadConditions, readWriteConditions } from "./preconditions.ts";
+import type { ObjectRecord, PartRecord } from "./records.ts";
+import { S3Error } from "./s3-error.ts";
+import { element, xmlDocument } from "./xml.ts";
+
+const COPY_MAX_BYTES = 5 * 1024 ** 3;
+
+/** CopyObject. Blobs are immutable and counted, so the copy shares its bytes with the source. */
+export function copyObject(state: S3State, { target, headers }: Exchange): Answer {
+  const source = readSource(state, headers);
+  if (source.sizeBytes > COPY_MAX_BYTES) {
+    throw new S3Error(
+      "InvalidRequest",
+      "The specified copy source is larger than the maximum allowable size: 5368709120",
+    );
+  }
+  const replaces = headers.get("x-amz-metadata-directive") === "REPLACE";
+  const isItself = state.catalog.findObject(target.bucket, target.key) === source;
+  if (isItself && !replaces) {
+    throw new S3Error(
+      "InvalidRequest",
+      "This copy request is illegal because it is trying to copy an object to itself.",
+    );
+  }
+  const asked = readDescription(headers);
+  const { completed: _, ...content } = source;
+  const object: ObjectRecord = {
+    ...content,
+    key: target.key,
+    lastModified: state.now(),
+    description: replaces ? asked : source.description,
+  };
+  state.blobs.retain(object.segments);
+  try {
+    state.catalog.putObject(target.bucket, object, readWriteConditions(headers));
+  } catch (error) {
+    state.blobs.release(object.segments);
+    throw error;
+  }
+  return {
+    status: 200,
+    headers: ENCRYPTION_HEADERS,
+    body: xmlDocument(
+      "CopyObjectResult",
+      element("LastModified", new Date(object.lastModified).toISOString()),
+      element("ETag", object.etag),
+      element("ChecksumCRC32", object.checksum?.value),
+      element("ChecksumType", object.checksum?.type),
+    ),
+  };
+}
+
+/** UploadPartCopy, with an optional `x-amz-copy-source-range`; the part shares its bytes with the source. */
+export function uploadPartCopy(state: S3State, { target, headers }: Exchange): Answer {
+  const upload = state.catalog.getUpload(target.bucket, target.key, target.query.get("uploadId") ?? "");
+  const partNumber = readPartNumber(target.query);
+  const source = readSource(state, headers);
+  const { offset, length } = readSourceRange(headers.get("x-amz-copy-source-range"), source.sizeBytes);
+  const isWhole = length === source.sizeBytes;
+  const crc32 = isWhole && source.checksum?.type === "FULL_OBJECT" ? source.checksum.value : undefined;
+  const part: PartRecord = {
+    partNumber,
+    sizeBytes: length,
+    etag: source.etag,
+    lastModified: state.now(),
+    segments: sliceSegments(source.segments, offset, length),
+    ...(crc32 !== undefined && { crc32: Buffer.from(crc32, "base64").readUInt32BE() }),
+  };
+  state.blobs.retain(part.segments);
+  state.catalog.putPart(target.bucket, upload, part);
+  return {
+    status: 200,
+    headers: ENCRYPTION_HEADERS,
+    body: xmlDocument(
+      "CopyPartResult",
+      element("LastModified", new Date(part.lastModified).toISOString()),
+      element("ETag", part.etag),
+      element("ChecksumCRC32", part.crc32 === undefined ? undefined : encodeCrc32(part.crc32)),
+    ),
+  };
+}
+
+function readSource(state: S3State, headers: ReadonlyMap<string, string>): ObjectRecord {
+  const [path = "", versionQuery] = (headers.get("x-amz-copy-source") ?? "").split("?", 2);
+  if (versionQuery !== undefined && versionQuery !== "versionId=null") {
+    throw new S3Error("NotImplemented", "this development server keeps no versions");
+  }
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(path).replace(/^\//, "");
+  } catch {
+    throw new S3Error("InvalidArgument", "The x-amz-copy-source header is not URL-encoded UTF-8");
+  }
+  const slash = decoded.indexOf("/");
+  if (slash < 1 || slash === decoded.length - 1) {
+    throw new S3Error("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
+  }
+  const source = state.catalog.getObject(decoded.slice(0, slash), decoded.slice(slash + 1));
+  if (judgeReadConditions(headers, source, "x-amz-copy-source-") === "not-modified") {
+    throw new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+  }
+  return source;
+}
+
+function readSourceRange(header: string | undefined, sizeBytes: number): { offset: number; length: number } {
+  if (header === undefined) return { offset: 0, length: sizeBytes };
+  const [, first, last] = (/^bytes=(\d+)-(\d+)$/.exec(header) ?? []).map(Number);
+  if (first === undefined || last === undefined || last < first || last >= sizeBytes) {
+    throw new S3Error("InvalidArgument", `Range specified is not valid for source object of size: ${sizeBytes}`);
+  }
+  return { offset: first, length: last - first + 1 };
+}
+
+function sliceSegments(segments: readonly Segment[], offset: number, length: number): Segment[] {
+  const slices: Segment[] = [];
+  let start = 0;
+  for (const segment of segments) {
+    const from = Math.max(offset, start);
+    const to = Math.min(offset + length, start + segment.sizeBytes);
+    if (from < to) {
+      const { blobId, offsetBytes } = segment;
+      slices.push({ blobId, offsetBytes: offsetBytes + from - start, sizeBytes: to - from });
+    }
+    start += segment.sizeBytes;
+  }
+  return slices;
+}

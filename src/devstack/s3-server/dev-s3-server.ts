@@ -1,0 +1,131 @@
+import { mkdirSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { Catalog } from "./catalog.ts";
+import { CatalogFiles } from "./catalog-files.ts";
+import { createDiscardingBlobs } from "./discarding-blobs.ts";
+import { openDiskBlobs } from "./disk-blobs.ts";
+import type { S3State } from "./exchange.ts";
+import type { FaultPlan } from "./faults.ts";
+import { FrontDesk } from "./front-desk.ts";
+import type { Operation } from "./operation.ts";
+
+/** How to run a development S3 server. Times in milliseconds. */
+export interface DevS3ServerOptions {
+  /** Where buckets, objects and unfinished uploads are kept; made if missing. Not touched in discard mode. */
+  readonly directory: string;
+  /** 0, the default, takes a free one. */
+  readonly port?: number;
+  readonly host?: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly region: string;
+  /** Created if they are not there. */
+  readonly buckets: readonly string[];
+  /** Count bodies and throw them away, for load tests; reading objects is then NotImplemented. */
+  readonly discard?: boolean;
+  /** Compare bodies with declared checksums; the default is to do so unless discarding. */
+  readonly verifyChecksums?: boolean;
+  /** `opaque`, the default, makes unique ETags; `md5` costs about 2 CPU-seconds for each GiB. */
+  readonly etags?: "md5" | "opaque";
+  /** S3's is 5 MiB; smaller ones make 10,000 parts testable. */
+  readonly multipartMinPartBytes?: number;
+  /** S3 drops a body that is silent for about 20 s. */
+  readonly bodyIdleTimeoutMs?: number;
+  /** How long an idle connection is kept for the next request. */
+  readonly keepAliveTimeoutMs?: number;
+  readonly corsOrigins?: readonly string[];
+  /** PEM; with it the server speaks TLS 1.3 only. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+/** A running development S3 server. */
+export interface DevS3Server {
+  /** The endpoint for clients, which must use path style. */
+  readonly url: string;
+  readonly port: number;
+  readonly faults: FaultPlan;
+  /** How many authorised requests there were of an operation, faulted ones included. */
+  requestCount(operation: Operation): number;
+  /** Ends all connections and settles when nothing of it is left running; what is stored stays. */
+  close(): Promise<void>;
+}
+
+const MULTIPART_MIN_PART_BYTES = 5 * 1024 * 1024;
+const BODY_IDLE_TIMEOUT_MS = 20_000;
+const KEEP_ALIVE_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 20_000;
+
+/**
+ * Starts an S3-speaking server for development and tests: real HTTP, real SigV4, S3's multipart rules, bytes on disk.
+ * It is no service for anybody else: one key, one region, no access control beyond the signature.
+ */
+export async function startDevS3Server(options: DevS3ServerOptions): Promise<DevS3Server> {
+  const now = options.now ?? Date.now;
+  const state = await openState(options, now);
+  for (const bucket of options.buckets) if (!state.catalog.hasBucket(bucket)) state.catalog.createBucket(bucket, now());
+  const frontDesk = new FrontDesk(state, { ...options, now }, options.corsOrigins ?? ["*"]);
+  const server = createHttpServer(options);
+  server.on("request", (request, response) => frontDesk.receive(request, response, false));
+  server.on("checkContinue", (request, response) => frontDesk.receive(request, response, true));
+  await listen(server, options.port ?? 0, options.host ?? "127.0.0.1");
+  const { port } = server.address() as AddressInfo;
+  const host = options.host ?? "127.0.0.1";
+  return {
+    url: `${options.tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    port,
+    faults: frontDesk.faults,
+    requestCount: (operation) => frontDesk.requestCount(operation),
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+      await frontDesk.settle();
+      await state.blobs.close();
+    },
+  };
+}
+
+async function openState(options: DevS3ServerOptions, now: () => number): Promise<S3State> {
+  const discards = options.discard ?? false;
+  if (!discards) mkdirSync(options.directory, { recursive: true });
+  const blobs = discards ? createDiscardingBlobs() : await openDiskBlobs(join(options.directory, "blobs"));
+  const catalog = new Catalog(blobs, discards ? undefined : new CatalogFiles(options.directory));
+  await blobs.removeUnreferenced();
+  return {
+    catalog,
+    blobs,
+    now,
+    region: options.region,
+    etags: options.etags ?? "opaque",
+    verifyChecksums: options.verifyChecksums ?? !discards,
+    multipartMinPartBytes: options.multipartMinPartBytes ?? MULTIPART_MIN_PART_BYTES,
+    bodyIdleTimeoutMs: options.bodyIdleTimeoutMs ?? BODY_IDLE_TIMEOUT_MS,
+  };
+}
+
+function createHttpServer(options: DevS3ServerOptions): Server {
+  const http = {
+    keepAliveTimeout: options.keepAliveTimeoutMs ?? KEEP_ALIVE_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    // Uploads take as long as they take; silent ones are ended by the body's own timeout.
+    requestTimeout: 0,
+    noDelay: true,
+  };
+  if (options.tls === undefined) return createServer(http);
+  return createTlsServer({ ...http, ...options.tls, minVersion: "TLSv1.3" });
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}

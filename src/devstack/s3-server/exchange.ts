@@ -1,0 +1,54 @@
+import type { IncomingMessage } from "node:http";
+import type { BlobStore } from "./blobs.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Operation } from "./operation.ts";
+import type { RequestTarget } from "./request-target.ts";
+
+/** One authorised request, as the operations see it. */
+export interface Exchange {
+  readonly operation: Operation;
+  readonly target: RequestTarget;
+  /** Request headers, and the `x-amz-` query parameters of a presigned URL, names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** What the signature covers of the payload: hex SHA-256, `UNSIGNED-PAYLOAD` or a streaming form. */
+  readonly payloadHash: string;
+  readonly request: IncomingMessage;
+  /** Tells a client that waits with `Expect: 100-continue` to send its body. */
+  readonly acceptBody: () => void;
+  /** A scripted fault: destroy the connection after this many payload bytes. */
+  readonly cutAfterBytes: number | undefined;
+}
+
+/** What an operation answers. */
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An XML document, or the bytes of an object with their length. */
+  readonly body?: string | AnswerStream;
+}
+
+/** Bytes to send, and what to let go of when they are sent or the client is gone. */
+export interface AnswerStream {
+  readonly sizeBytes: number;
+  readonly chunks: AsyncIterable<Buffer>;
+  readonly release: () => void;
+}
+
+/** What the operations work on. */
+export interface S3State {
+  readonly catalog: Catalog;
+  readonly blobs: BlobStore;
+  readonly region: string;
+  /** `md5` hashes every body, as S3 does without KMS; `opaque` makes unique ETags for nothing. */
+  readonly etags: "md5" | "opaque";
+  /** Whether bodies are compared with their declared checksums. */
+  readonly verifyChecksums: boolean;
+  /** Smallest part but the last, in bytes. */
+  readonly multipartMinPartBytes: number;
+  readonly bodyIdleTimeoutMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** An operation of the S3 API. Throws S3Error for refusals. */
+export type OperationHandler = (state: S3State, exchange: Exchange) => Answer | Promise<Answer>;

@@ -1,0 +1,35 @@
+import { createBucket, deleteBucket, getBucketLocation, headBucket, listBuckets } from "./bucket-operations.ts";
+import { copyObject, uploadPartCopy } from "./copy-operations.ts";
+import type { OperationHandler } from "./exchange.ts";
+import { listMultipartUploads, listObjectsV2, listParts } from "./list-operations.ts";
+import {
+  abortMultipartUpload,
+  completeMultipartUpload,
+  createMultipartUpload,
+  uploadPart,
+} from "./multipart-operations.ts";
+import { deleteObject, deleteObjects, putObject, readObject } from "./object-operations.ts";
+import type { Operation } from "./operation.ts";
+
+/** What does each operation. */
+export const HANDLERS: Readonly<Record<Operation, OperationHandler>> = {
+  AbortMultipartUpload: abortMultipartUpload,
+  CompleteMultipartUpload: completeMultipartUpload,
+  CopyObject: copyObject,
+  CreateBucket: createBucket,
+  CreateMultipartUpload: createMultipartUpload,
+  DeleteBucket: deleteBucket,
+  DeleteObject: deleteObject,
+  DeleteObjects: deleteObjects,
+  GetBucketLocation: getBucketLocation,
+  GetObject: readObject,
+  HeadBucket: headBucket,
+  HeadObject: readObject,
+  ListBuckets: listBuckets,
+  ListMultipartUploads: listMultipartUploads,
+  ListObjectsV2: listObjectsV2,
+  ListParts: listParts,
+  PutObject: putObject,
+  UploadPart: uploadPart,
+  UploadPartCopy: uploadPartCopy,
+};

@@ -1,0 +1,88 @@
+import { parseByteRange } from "./byte-range.ts";
+import { encodeCrc32 } from "./crc32.ts";
+import { describeObject, ENCRYPTION_HEADERS, readDescription, readOverrides } from "./description.ts";
+import type { Answer, Exchange, S3State } from "./exchange.ts";
+import { assertWritable, judgeReadConditions, readWriteConditions } from "./preconditions.ts";
+import { receiveBlob } from "./receive-blob.ts";
+import { receiveText } from "./receive-text.ts";
+import type { ObjectRecord } from "./records.ts";
+import { S3Error } from "./s3-error.ts";
+import { element, parseItems, xmlDocument } from "./xml.ts";
+
+const DELETE_MAX_KEYS = 1000;
+
+/** PutObject: the object is visible once its bytes are verified and its conditions hold, and not before. */
+export async function putObject(state: S3State, exchange: Exchange): Promise<Answer> {
+  const { bucket, key } = exchange.target;
+  const description = readDescription(exchange.headers);
+  const conditions = readWriteConditions(exchange.headers);
+  // Checked before the body too, so that a doomed upload is refused early.
+  assertWritable(state.catalog.findObject(bucket, key), conditions);
+  return await receiveBlob(state, exchange, false, (blob) => {
+    const object: ObjectRecord = {
+      key,
+      sizeBytes: blob.sizeBytes,
+      etag: blob.etag,
+      lastModified: state.now(),
+      description,
+      segments: [blob.segment],
+      ...(blob.crc32 !== undefined && { checksum: { value: encodeCrc32(blob.crc32), type: "FULL_OBJECT" as const } }),
+    };
+    state.catalog.putObject(bucket, object, conditions);
+    return { status: 200, headers: { etag: object.etag, ...ENCRYPTION_HEADERS, ...checksumHeaders(object) } };
+  });
+}
+
+/** GetObject and HeadObject: conditions, one byte range, and headers overridden by the query. */
+export function readObject(state: S3State, { target, headers, operation }: Exchange): Answer {
+  const object = state.catalog.getObject(target.bucket, target.key);
+  const described = { ...describeObject(object), ...readOverrides(target.query) };
+  if (judgeReadConditions(headers, object) === "not-modified") return { status: 304, headers: described };
+  const range = parseByteRange(headers.get("range"), object.sizeBytes);
+  const { offset, length } = range ?? { offset: 0, length: object.sizeBytes };
+  const answer: Answer = {
+    status: range === undefined ? 200 : 206,
+    headers: {
+      ...described,
+      "content-length": String(length),
+      ...(range !== undefined && { "content-range": `bytes ${offset}-${offset + length - 1}/${object.sizeBytes}` }),
+      // The checksum is of the whole object, so a client would take it for wrong on a range.
+      ...(range === undefined && headers.get("x-amz-checksum-mode") === "ENABLED" && checksumHeaders(object)),
+    },
+  };
+  if (operation === "HeadObject") return answer;
+  const chunks = state.blobs.read(object.segments, offset, length);
+  state.blobs.retain(object.segments);
+  return { ...answer, body: { sizeBytes: length, chunks, release: () => state.blobs.release(object.segments) } };
+}
+
+/** DeleteObject: no error when there is nothing to delete. */
+export function deleteObject(state: S3State, { target, headers }: Exchange): Answer {
+  const { mustMatch } = readWriteConditions(headers);
+  state.catalog.deleteObject(target.bucket, target.key, { mustBeAbsent: false, mustMatch });
+  return { status: 204 };
+}
+
+/** DeleteObjects: up to 1,000 keys; `Quiet` leaves the deleted ones out of the answer. */
+export async function deleteObjects(state: S3State, exchange: Exchange): Promise<Answer> {
+  const { bucket } = exchange.target;
+  state.catalog.assertBucket(bucket);
+  const body = await receiveText(state, exchange);
+  const entries = parseItems(body, "Delete", "Object");
+  if (entries.length === 0 || entries.length > DELETE_MAX_KEYS) {
+    throw new S3Error("MalformedXML", `a delete request names 1 to ${DELETE_MAX_KEYS} keys, not ${entries.length}`);
+  }
+  const keys = entries.map((entry) => {
+    if (!entry.Key) throw new S3Error("MalformedXML", "an <Object> has no <Key>");
+    return entry.Key;
+  });
+  for (const key of keys) state.catalog.deleteObject(bucket, key, { mustBeAbsent: false, mustMatch: undefined });
+  const isQuiet = /<Quiet>\s*true\s*<\/Quiet>/.test(body);
+  const deleted = isQuiet ? [] : keys.map((key) => element("Deleted", element("Key", key)));
+  return { status: 200, body: xmlDocument("DeleteResult", ...deleted) };
+}
+
+function checksumHeaders({ checksum }: ObjectRecord): Record<string, string> {
+  if (checksum === undefined) return {};
+  return { "x-amz-checksum-crc32": checksum.value, "x-amz-checksum-type": checksum.type };
+}
