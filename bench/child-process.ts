@@ -82,16 +82,29 @@ function handle(child: ChildProcess, lastWords: () => string): BenchProcess {
       child.send(message);
       return answer;
     },
-    async said(text) {
-      const giveUp = AbortSignal.timeout(readyTimeoutMs);
-      const over = ended(child, lastWords).then(() => Promise.reject(new Error(`${nameOf(child)}: ended too early`)));
-      const outputs = [child.stdout!, child.stderr!];
-      while (!lastWords().includes(text)) {
-        await Promise.race([...outputs.map((output) => once(output, "data", { signal: giveUp })), over]);
-      }
-      over.catch(() => undefined);
-    },
+    said: (text) => said(child, text, lastWords),
   };
+}
+
+async function said(child: ChildProcess, text: string, lastWords: () => string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const fail = (why: string) => reject(new Error(`${nameOf(child)}: ${why}\n${lastWords()}`));
+  const listen = () => {
+    if (lastWords().includes(text)) resolve();
+  };
+  const timer = setTimeout(() => fail(`not ready after ${readyTimeoutMs / 1000} s`), readyTimeoutMs);
+  const onExit = () => fail("ended before it was ready");
+  child.once("exit", onExit);
+  child.stdout!.on("data", listen);
+  child.stderr!.on("data", listen);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    child.off("exit", onExit);
+    child.stdout!.off("data", listen);
+    child.stderr!.off("data", listen);
+  }
 }
 
 async function ended(child: ChildProcess, lastWords: () => string): Promise<void> {

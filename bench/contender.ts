@@ -12,6 +12,8 @@ export interface Stage {
   readonly sinkTlsUrl: string | undefined;
   /** What TLS contenders serve and trust; absent where `openssl` is. */
   readonly certificate: Certificate | undefined;
+  /** Content the sinks have taken in complete requests so far, in bytes. */
+  readonly receivedBytes: () => Promise<number>;
   /** Starts an empty PostgreSQL at the first call and resolves with its URL. */
   readonly databaseUrl: () => Promise<string>;
   /** Bytes of an S3 part wherever the contender lets itself be told. */

@@ -32,7 +32,7 @@ export async function measureUpload(
   try {
     const running = await contender.start(stage);
     if (typeof running === "string") return { reason: running, failed: false };
-    return { id: contender.id, ...(await measureRunning(running, { sizeBytes, warmUpBytes })) };
+    return { id: contender.id, ...(await measureRunning(running, stage, { sizeBytes, warmUpBytes })) };
   } catch (error) {
     return { reason: (error as Error).message, failed: true };
   }
@@ -40,14 +40,20 @@ export async function measureUpload(
 
 async function measureRunning(
   running: RunningContender,
+  stage: Stage,
   { sizeBytes, warmUpBytes }: { sizeBytes: number; warmUpBytes: number },
 ): Promise<Omit<Measurement, "id">> {
   const { measured, client, readySeconds } = running;
   try {
     if (warmUpBytes > 0) await client.ask({ sizeBytes: warmUpBytes });
+    const receivedBefore = await stage.receivedBytes();
     const before = readProcessUsage(measured.pid);
     const { seconds } = await client.ask({ sizeBytes });
     const after = readProcessUsage(measured.pid);
+    const receivedBytes = (await stage.receivedBytes()) - receivedBefore;
+    if (receivedBytes < sizeBytes) {
+      throw new Error(`it says it is done, but S3 got ${receivedBytes} bytes of ${sizeBytes}`);
+    }
     return {
       mibPerSecond: sizeBytes / 1024 ** 2 / Number(seconds),
       cpuSecondsPerGib: (after.cpuSeconds - before.cpuSeconds) / (sizeBytes / gib),

@@ -1,49 +1,71 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../src/devstack/embedded-postgres.ts";
 import { createCertificate } from "./certificate.ts";
-import { forkProcess } from "./child-process.ts";
+import { forkProcess, stopAllProcesses } from "./child-process.ts";
 import type { Stage } from "./contender.ts";
 import type { ServerArguments } from "./servers/server-process.ts";
 
 /** Sluice's default, told to every contender that lets itself be told. */
 const partSizeBytes = 8 * 1024 * 1024;
 
-/** Makes the directory that everything of one run lies in. */
-export async function createStageDirectory(): Promise<string> {
+/** A stage, and the way to clear it. */
+export interface OwnedStage {
+  readonly stage: Stage;
+  /** Ends every process of the run and removes its files. Safe to call twice. */
+  clear(): Promise<void>;
+}
+
+/**
+ * Makes a directory for the run and in it a certificate, and starts the sink, once in plaintext and once under TLS: what
+ * all contenders share. The database starts with the first contender that asks for it.
+ */
+export async function setStage(chunkBytes: number): Promise<OwnedStage> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-bench-"));
-  // PostgreSQL's data lies in it, and runs as another user when this is root.
-  await chmod(directory, 0o711);
-  return directory;
+  let database: Promise<EmbeddedPostgres> | undefined;
+  const clear = async () => {
+    await stopAllProcesses();
+    // One that failed to start has reported that to whoever asked for it.
+    await database?.then(
+      (started) => started.stop(),
+      () => undefined,
+    );
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const certificate = await createCertificate(directory);
+    const sink = await startSink({});
+    const sinkTls = certificate && (await startSink(certificate));
+    const databaseUrl = async () => {
+      database ??= startEmbeddedPostgres({ dataDirectory: join(directory, "database"), password: "bench" });
+      return (await database).url;
+    };
+    const receivedBytes = async () => (await sink.receivedBytes()) + ((await sinkTls?.receivedBytes()) ?? 0);
+    return {
+      stage: {
+        directory,
+        certificate,
+        chunkBytes,
+        partSizeBytes,
+        databaseUrl,
+        receivedBytes,
+        sinkUrl: sink.url,
+        sinkTlsUrl: sinkTls?.url,
+      },
+      clear,
+    };
+  } catch (error) {
+    await clear();
+    throw error;
+  }
 }
 
-/** Removes it with all that is in it. */
-export async function removeStageDirectory(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
-}
-
-/** Makes the certificate and starts the sink, once in plaintext and once under TLS: what all contenders share. */
-export async function setStage(directory: string, chunkBytes: number): Promise<Stage> {
-  const certificate = await createCertificate(directory);
-  const startSink = async (tls: object) => {
-    const args: ServerArguments = { sinkUrl: "", partSizeBytes, ...tls };
-    const sink = await forkProcess(new URL("servers/sink-server.ts", import.meta.url), {
-      args: [JSON.stringify(args)],
-    });
-    return String(sink.ready.url);
-  };
-  let database: Promise<string> | undefined;
-  const startDatabase = async () => {
-    const started = await forkProcess(new URL("servers/database-server.ts", import.meta.url), { args: [directory] });
-    return String(started.ready.url);
-  };
+async function startSink(tls: Partial<ServerArguments>) {
+  const args: ServerArguments = { sinkUrl: "", partSizeBytes, ...tls };
+  const sink = await forkProcess(new URL("servers/sink-server.ts", import.meta.url), { args: [JSON.stringify(args)] });
   return {
-    directory,
-    databaseUrl: () => (database ??= startDatabase()),
-    certificate,
-    chunkBytes,
-    partSizeBytes,
-    sinkUrl: await startSink({}),
-    sinkTlsUrl: certificate && (await startSink(certificate)),
+    url: String(sink.ready.url),
+    receivedBytes: async () => Number((await sink.ask({})).receivedBytes),
   };
 }

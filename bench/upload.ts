@@ -1,7 +1,6 @@
 // `npm run bench:upload`: what an upload costs through Sluice, through a bare relay and through what one would otherwise
 // use, all on the same bytes into the same discarding S3 server, in one run. See --help.
 import { constants } from "node:os";
-import { stopAllProcesses } from "./child-process.ts";
 import type { Contender, Stage } from "./contender.ts";
 import { floor, floorTls } from "./contenders/floor.ts";
 import { libStorage } from "./contenders/lib-storage.ts";
@@ -12,7 +11,7 @@ import { tusd, tusdUnhashed } from "./contenders/tusd.ts";
 import { type Absence, type Measurement, measureUpload } from "./measure.ts";
 import { type BenchOptions, parseOptions, usage } from "./options.ts";
 import { type BenchResult, toJson, toText } from "./report.ts";
-import { createStageDirectory, removeStageDirectory, setStage } from "./stage.ts";
+import { setStage } from "./stage.ts";
 
 const contenders: readonly Contender[] = [
   floor,
@@ -42,24 +41,20 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write("the benchmark reads CPU time and memory from /proc: it needs Linux\n");
     return 1;
   }
-  const directory = await createStageDirectory();
+  const { stage, clear } = await setStage(options.chunkBytes);
   let interrupted = false;
-  const cleanUp = async () => {
-    await stopAllProcesses();
-    await removeStageDirectory(directory);
-  };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       interrupted = true;
-      void cleanUp().finally(() => process.exit(128 + constants.signals[signal]));
+      void clear().finally(() => process.exit(128 + constants.signals[signal]));
     });
   }
   try {
-    const result = await run(options, await setStage(directory, options.chunkBytes));
+    const result = await run(options, stage);
     if (!interrupted) process.stdout.write(`${options.json ? toJson(result) : toText(result)}\n`);
     return [...result.absent.values()].some(({ failed }) => failed) ? 1 : 0;
   } finally {
-    await cleanUp();
+    await clear();
   }
 }
 

@@ -40,7 +40,10 @@ function service({ tls, chunkCrc = "no" }: { tls: boolean; chunkCrc?: string }):
       const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
       const begun = performance.now();
       const measured = startProcess(process.execPath, { args: [program, "serve"], env });
-      await untilReady(`${url}/readyz`, measured, stage);
+      await untilReady(`${url}/readyz`, measured, stage).catch(async (error) => {
+        await measured.stop();
+        throw error;
+      });
       const readySeconds = (performance.now() - begun) / 1000;
       const entry = new URL("../clients/sluice-client.ts", import.meta.url);
       const client = await startClient(entry, url, stage, { extra: { token, chunkCrc } });

@@ -11,6 +11,9 @@ const { tls } = parseServerArguments();
 const objects = new Map<string, { body: Buffer; sizeBytes: number; metadata: [string, string][] }>();
 const uploads = new Map<string, Map<number, number>>();
 let nextUploadId = 1;
+let receivedBytes = 0;
+
+process.on("message", () => process.send!({ receivedBytes }));
 
 const server =
   tls === undefined ? http.createServer(serve) : https.createServer({ ...tls, minVersion: "TLSv1.3" }, serve);
@@ -41,6 +44,7 @@ function serve(req: http.IncomingMessage, res: http.ServerResponse): void {
 
 function putPart(req: http.IncomingMessage, res: http.ServerResponse, uploadId: string, url: URL): void {
   req.resume().on("end", () => {
+    receivedBytes += contentLength(req);
     uploads.get(uploadId)?.set(Number(url.searchParams.get("partNumber")), contentLength(req));
     res.writeHead(200, { etag: '"0"' }).end();
   });
@@ -51,6 +55,7 @@ function putObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
   const pieces: Buffer[] = [];
   req.on("data", (piece: Buffer) => sizeBytes <= keptBytesMax && pieces.push(piece));
   req.on("end", () => {
+    receivedBytes += sizeBytes;
     const raw = Buffer.concat(pieces);
     const chunked = req.headers["x-amz-decoded-content-length"] !== undefined;
     const metadata = Object.entries(req.headers).filter(([name]) => name.startsWith("x-amz-meta-"));
