@@ -1,0 +1,77 @@
+import type { BigIntStats } from "node:fs";
+import { open } from "node:fs/promises";
+import { SluiceError } from "./sluice-error.ts";
+import { createIterableSource, type UploadSource } from "./upload-source.ts";
+
+/** Size of the buffers that a file is read into, in bytes; also the largest chunk that the client sends. */
+export const READ_SIZE_BYTES = 2 ** 20;
+
+/** Buffers kept for use again; how many are lent at once is bounded by who sends them. */
+const POOL_BUFFERS_MAX = 8;
+
+/**
+ * A file by its path: read at any offset into a small pool of 1 MiB buffers, so the memory used does not grow with the
+ * file. Pipes and devices have no offsets and become an iterable source. `SOURCE_UNREADABLE` when it cannot be opened.
+ */
+export async function openFileSource(path: string): Promise<UploadSource> {
+  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    throw unreadable(path, error);
+  });
+  const before = await handle.stat({ bigint: true });
+  if (before.isDirectory()) {
+    await handle.close();
+    throw new SluiceError("invalid_argument", `"${path}" is a directory; name a file`, { reason: "SOURCE_UNREADABLE" });
+  }
+  if (!before.isFile()) return createIterableSource(handle.createReadStream({ highWaterMark: READ_SIZE_BYTES }));
+
+  const sizeBytes = Number(before.size);
+  const pool: Buffer[] = [];
+  return {
+    sizeBytes,
+    async read(offset, sizeMaxBytes, { signal }) {
+      signal.throwIfAborted();
+      const wantedBytes = Math.min(sizeMaxBytes, READ_SIZE_BYTES, sizeBytes - offset);
+      const buffer = pool.pop() ?? Buffer.allocUnsafeSlow(READ_SIZE_BYTES);
+      let at = 0;
+      while (at < wantedBytes) {
+        const { bytesRead } = await handle.read(buffer, at, wantedBytes - at, offset + at).catch((error) => {
+          throw unreadable(path, error);
+        });
+        if (bytesRead === 0) throw changed(path, `it ends at byte ${offset + at}, not at ${sizeBytes}`);
+        at += bytesRead;
+      }
+      return {
+        bytes: buffer.subarray(0, Math.max(0, wantedBytes)),
+        release: () => {
+          if (pool.length < POOL_BUFFERS_MAX) pool.push(buffer);
+        },
+      };
+    },
+    isFull: () => false,
+    keepAtLeast: () => {},
+    discardBefore: () => {},
+    async assertUnchanged() {
+      const now = await handle.stat({ bigint: true });
+      if (!isSameContent(before, now)) throw changed(path, "its size or time of change is another than at the start");
+    },
+    close: () => handle.close(),
+  };
+}
+
+function isSameContent(a: BigIntStats, b: BigIntStats): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs;
+}
+
+function unreadable(path: string, error: NodeJS.ErrnoException): SluiceError {
+  const why = error.code === "ENOENT" ? "it does not exist" : error.code === "EACCES" ? "access is denied" : error.code;
+  return new SluiceError("invalid_argument", `"${path}" cannot be read: ${why}`, {
+    reason: "SOURCE_UNREADABLE",
+    cause: error,
+  });
+}
+
+function changed(path: string, how: string): SluiceError {
+  return new SluiceError("aborted", `"${path}" was changed while it was uploaded: ${how}; upload it again`, {
+    reason: "SOURCE_CHANGED",
+  });
+}

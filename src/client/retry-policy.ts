@@ -1,0 +1,68 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { SluiceError } from "./sluice-error.ts";
+
+/** How long and how often to try again. */
+export interface RetryLimits {
+  /** Failures in a row, without any byte becoming durable in between, before giving up. */
+  triesMax: number;
+  /** Longest time without progress before giving up, in milliseconds. */
+  timeMaxMs: number;
+  /** Longest wait before the first try again, in milliseconds; doubles with each failure. */
+  delayBaseMs: number;
+  /** Longest wait, in milliseconds. */
+  delayMaxMs: number;
+}
+
+/** Some two minutes of outage, so that a restart or a failover of the service passes unseen. */
+export const RETRY_LIMITS_DEFAULT: RetryLimits = {
+  triesMax: 10,
+  timeMaxMs: 180_000,
+  delayBaseMs: 200,
+  delayMaxMs: 20_000,
+};
+
+/** Reasons under codes that are otherwise final, after which the same bytes may pass: cut, stalled, or damaged on the way. */
+const TRANSIENT_REASONS = new Set(["CONNECTION_LOST", "STALLED", "SHUTTING_DOWN"]);
+
+/**
+ * Whether trying again may help. `WRITER_FENCED` is final: a fence says that a later writer has the upload; taking it back
+ * would make two writers of one file chase one another for ever.
+ */
+export function isRetryable(error: unknown): error is SluiceError {
+  if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return false;
+  if (error.code === "unavailable" || TRANSIENT_REASONS.has(error.reason)) return true;
+  return error.retryAfterMs !== undefined;
+}
+
+/** Counts the failures of one piece of work and waits between them. */
+export interface Retries {
+  /** Something was achieved: the next failure counts as the first. */
+  reset(): void;
+  /** Waits before the next try, or throws `error` when it is final or the limits are reached. */
+  waitAfter(error: unknown, options: { signal: AbortSignal }): Promise<void>;
+}
+
+/**
+ * Exponential backoff with full jitter (a wait drawn evenly from 0 to the bound, which spreads callers best after an
+ * outage), never shorter than what the service asked for. `random` gives 0 to 1.
+ */
+export function createRetries(limits: RetryLimits, random: () => number = Math.random): Retries {
+  let failures = 0;
+  let failingSince: number | undefined;
+  return {
+    reset() {
+      failures = 0;
+      failingSince = undefined;
+    },
+    async waitAfter(error, { signal }) {
+      signal.throwIfAborted();
+      if (!isRetryable(error)) throw error;
+      failures++;
+      failingSince ??= Date.now();
+      const boundMs = Math.min(limits.delayMaxMs, limits.delayBaseMs * 2 ** (failures - 1));
+      const waitMs = Math.max(error.retryAfterMs ?? 0, random() * boundMs);
+      if (failures >= limits.triesMax || Date.now() + waitMs - failingSince > limits.timeMaxMs) throw error;
+      await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    },
+  };
+}

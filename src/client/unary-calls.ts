@@ -1,0 +1,151 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { type CreateDownloadUrlResponse, FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import type { File } from "../../gen/sluice/v1/file_pb.ts";
+import { FileQueryService, type ListFilesResponse } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import {
+  type CompleteUploadResponse,
+  type CreateUploadRequestSchema,
+  type Upload,
+  UploadService,
+} from "../../gen/sluice/v1/upload_service_pb.ts";
+import { createRetries, type RetryLimits } from "./retry-policy.ts";
+import { fromConnectError, SluiceError } from "./sluice-error.ts";
+
+/** Answers are short: a call that has none within this many milliseconds counts as lost. */
+const CALL_TIMEOUT_MS = 30_000;
+
+const CALL_RETRY_LIMITS: RetryLimits = { triesMax: 4, timeMaxMs: 30_000, delayBaseMs: 200, delayMaxMs: 5_000 };
+
+/** What every call takes. */
+export interface CallOptions {
+  /** "default" when unset. */
+  namespace?: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * The methods that answer once, for Node and browsers. Sizes, offsets and generations are bigint, as on the wire. Commands
+ * make their request id, so every call is safely tried again, up to four times, while the service is unavailable. All reject with
+ * `SluiceError`, or with the signal's reason.
+ */
+export interface UnaryCalls {
+  getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
+  /** One page in the byte order of the paths; `pageSize` 1 to 1,000. */
+  listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
+  /** All files under a prefix, fetched page by page. */
+  allFiles(options?: CallOptions & Omit<ListOptions, "pageToken">): AsyncGenerator<File, void, undefined>;
+  /** `lifetimeMs` in whole seconds, at least 1,000; the namespace's limit when unset. */
+  createDownloadUrl(
+    path: string,
+    options?: CallOptions & { generation?: bigint; lifetimeMs?: number; downloadName?: string; inline?: boolean },
+  ): Promise<CreateDownloadUrlResponse & { file: File }>;
+  deleteFile(path: string, options?: CallOptions & { ifGenerationMatch?: bigint }): Promise<File>;
+  undeleteFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
+  createUpload(
+    path: string,
+    request?: Omit<MessageInitShape<typeof CreateUploadRequestSchema>, "path" | "requestId" | "namespace">,
+    options?: CallOptions,
+  ): Promise<Upload>;
+  getUpload(uploadId: string, options?: CallOptions): Promise<Upload>;
+  completeUpload(
+    uploadId: string,
+    options?: CallOptions & { sizeBytes?: bigint; crc32?: number; ifGenerationMatch?: bigint },
+  ): Promise<CompleteUploadResponse>;
+  abortUpload(uploadId: string, options?: CallOptions): Promise<Upload>;
+}
+
+/** What to list. */
+export interface ListOptions {
+  prefix?: string;
+  pageSize?: number;
+  pageToken?: string;
+  showDeleted?: boolean;
+}
+
+/** The unary methods over a Connect transport: gRPC from Node, Connect from browsers. */
+export function createUnaryCalls(transport: Transport): UnaryCalls {
+  const uploads = createClient(UploadService, transport);
+  const commands = createClient(FileCommandService, transport);
+  const queries = createClient(FileQueryService, transport);
+
+  const listFiles: UnaryCalls["listFiles"] = (options = {}) => {
+    const { signal, namespace = "default", prefix = "", pageSize = 0, pageToken = "", showDeleted = false } = options;
+    const request = { namespace, prefix, pageSize, pageToken, showDeleted };
+    return call(signal, (callOptions) => queries.listFiles(request, callOptions));
+  };
+
+  return {
+    listFiles,
+    async *allFiles(options = {}) {
+      let pageToken = "";
+      do {
+        const page = await listFiles({ pageSize: 1000, ...options, pageToken });
+        yield* page.files;
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+    },
+    async getFile(path, { signal, namespace = "default", ...rest } = {}) {
+      const answer = await call(signal, (options) => queries.getFile({ namespace, path, ...rest }, options));
+      return present(answer.file, "file");
+    },
+    async createDownloadUrl(path, { signal, namespace = "default", lifetimeMs, ...rest } = {}) {
+      const lifetime = lifetimeMs === undefined ? {} : { lifetime: { seconds: BigInt(Math.floor(lifetimeMs / 1000)) } };
+      const request = { namespace, path, ...rest, ...lifetime };
+      const answer = await call(signal, (options) => commands.createDownloadUrl(request, options));
+      return { ...answer, file: present(answer.file, "file") };
+    },
+    async deleteFile(path, { signal, namespace = "default", ...rest } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
+      const answer = await call(signal, (options) => commands.deleteFile(request, options));
+      return present(answer.file, "file");
+    },
+    async undeleteFile(path, { signal, namespace = "default", ...rest } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
+      const answer = await call(signal, (options) => commands.undeleteFile(request, options));
+      return present(answer.file, "file");
+    },
+    async createUpload(path, content = {}, { signal, namespace = "default" } = {}) {
+      const request: MessageInitShape<typeof CreateUploadRequestSchema> = {
+        ...(content as MessageInitShape<typeof CreateUploadRequestSchema>),
+        requestId: crypto.randomUUID(),
+        namespace,
+        path,
+      };
+      const answer = await call(signal, (options) => uploads.createUpload(request, options));
+      return present(answer.upload, "upload");
+    },
+    async getUpload(uploadId, { signal, namespace = "default" } = {}) {
+      const answer = await call(signal, (options) => uploads.getUpload({ namespace, uploadId }, options));
+      return present(answer.upload, "upload");
+    },
+    completeUpload(uploadId, { signal, namespace = "default", ...rest } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, uploadId, ...rest };
+      return call(signal, (options) => uploads.completeUpload(request, options));
+    },
+    async abortUpload(uploadId, { signal, namespace = "default" } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, uploadId };
+      const answer = await call(signal, (options) => uploads.abortUpload(request, options));
+      return present(answer.upload, "upload");
+    },
+  };
+}
+
+async function call<T>(
+  signal: AbortSignal = new AbortController().signal,
+  once: (options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
+): Promise<T> {
+  const retries = createRetries(CALL_RETRY_LIMITS);
+  for (;;) {
+    try {
+      return await once({ signal, timeoutMs: CALL_TIMEOUT_MS });
+    } catch (error) {
+      await retries.waitAfter(fromConnectError(error, signal), { signal });
+    }
+  }
+}
+
+function present<T>(value: T | undefined, name: string): T {
+  if (value !== undefined) return value;
+  throw new SluiceError("internal", `the service's answer lacks the ${name}`, { reason: "PROTOCOL_VIOLATED" });
+}
