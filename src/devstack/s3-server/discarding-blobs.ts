@@ -1,4 +1,5 @@
 import type { BlobStore, BlobWriter, Segment } from "./blobs.ts";
+import { freeBuffer } from "./free-buffer.ts";
 import { S3Error } from "./s3-error.ts";
 
 /**
@@ -25,6 +26,7 @@ class DiscardingWriter implements BlobWriter {
 
   write(slice: Buffer): boolean {
     this.#sizeBytes += slice.length;
+    freeBuffer(slice);
     return true;
   }
 

@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { BlobWriter, Segment } from "./blobs.ts";
+import { freeBuffer } from "./free-buffer.ts";
 
 /** Slices are gathered to this before they are written, so that a write call costs little per byte. */
 const WRITE_BATCH_BYTES = 1024 * 1024;
@@ -81,7 +82,9 @@ export class DiskBlobWriter implements BlobWriter {
     this.#queuedBytes = 0;
     while (buffers.length > 0) {
       const { bytesWritten } = await this.#file.writev(buffers);
-      buffers = dropBytes(buffers, bytesWritten);
+      const rest = dropBytes(buffers, bytesWritten);
+      if (rest.length === 0) buffers.forEach(freeBuffer);
+      buffers = rest;
     }
   }
 }
