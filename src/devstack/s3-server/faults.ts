@@ -1,4 +1,5 @@
-import type { Operation } from "./operation.ts";
+import { z } from "zod";
+import { OPERATIONS, type Operation } from "./operation.ts";
 
 /** What goes wrong. */
 export type Fault =
@@ -62,13 +63,31 @@ export class FaultPlan {
 /**
  * Reads fault rules from JSON, with `match.key` as the source of a regular expression, for servers that are started as
  * processes of their own: `[{"operation":"UploadPart","times":2,"fault":{"kind":"status","status":503,"code":"SlowDown"}}]`.
- * @throws SyntaxError for what is not JSON, or not a list, or a key pattern that is none.
+ * @throws an error that names the place for what is no list of fault rules.
  */
 export function parseFaultRules(json: string): FaultRule[] {
-  const rules: unknown = JSON.parse(json);
-  if (!Array.isArray(rules)) throw new SyntaxError("fault rules are a JSON array");
-  return rules.map((rule) => {
-    const key: unknown = rule.match?.key;
-    return typeof key === "string" ? { ...rule, match: { ...rule.match, key: new RegExp(key) } } : rule;
-  });
+  return faultRulesSchema.parse(JSON.parse(json)) as FaultRule[];
 }
+
+const count = z.int().nonnegative();
+const faultSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("status"), status: count, code: z.string() }),
+  z.object({ kind: z.literal("latency"), ms: count }),
+  z.object({ kind: z.literal("cut-request"), afterBytes: count }),
+  z.object({ kind: z.literal("cut-response") }),
+  z.object({ kind: z.literal("error-in-200"), code: z.string() }),
+  z.object({ kind: z.literal("lost-response") }),
+  z.object({ kind: z.literal("wrong-etag") }),
+  z.object({ kind: z.literal("hang") }),
+]);
+const faultRulesSchema = z.array(
+  z.object({
+    operation: z.string().refine((name) => (OPERATIONS as readonly string[]).includes(name)),
+    match: z
+      .object({ key: z.string().transform((source) => new RegExp(source)), partNumber: count })
+      .partial()
+      .optional(),
+    times: count.optional(),
+    fault: faultSchema,
+  }),
+);

@@ -2,26 +2,30 @@ import type { RequestTarget } from "./request-target.ts";
 import { S3Error } from "./s3-error.ts";
 
 /** The S3 operations this server speaks, by their names in the S3 API reference. */
-export type Operation =
-  | "AbortMultipartUpload"
-  | "CompleteMultipartUpload"
-  | "CopyObject"
-  | "CreateBucket"
-  | "CreateMultipartUpload"
-  | "DeleteBucket"
-  | "DeleteObject"
-  | "DeleteObjects"
-  | "GetBucketLocation"
-  | "GetObject"
-  | "HeadBucket"
-  | "HeadObject"
-  | "ListBuckets"
-  | "ListMultipartUploads"
-  | "ListObjectsV2"
-  | "ListParts"
-  | "PutObject"
-  | "UploadPart"
-  | "UploadPartCopy";
+export const OPERATIONS = [
+  "AbortMultipartUpload",
+  "CompleteMultipartUpload",
+  "CopyObject",
+  "CreateBucket",
+  "CreateMultipartUpload",
+  "DeleteBucket",
+  "DeleteObject",
+  "DeleteObjects",
+  "GetBucketLocation",
+  "GetObject",
+  "HeadBucket",
+  "HeadObject",
+  "ListBuckets",
+  "ListMultipartUploads",
+  "ListObjectsV2",
+  "ListParts",
+  "PutObject",
+  "UploadPart",
+  "UploadPartCopy",
+] as const;
+
+/** One of them. */
+export type Operation = (typeof OPERATIONS)[number];
 
 /**
  * Names of query parameters that change what a request means and are not served here. Ignoring one would be worse
