@@ -1,0 +1,10 @@
+import type { Caller } from "../domain/caller.ts";
+
+/** A header of the request by its lower-case name; undefined or null when it was not sent. */
+export type HeaderGetter = (name: string) => string | undefined | null;
+
+/**
+ * Finds out who calls, from the headers of a request and before its body is read. Rejects with
+ * `unauthenticated / TOKEN_MISSING` or `unauthenticated / TOKEN_INVALID`; no message quotes what was sent.
+ */
+export type Authenticator = (header: HeaderGetter) => Promise<Caller>;

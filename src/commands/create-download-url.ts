@@ -1,0 +1,95 @@
+import type { Caller } from "../domain/caller.ts";
+import { invalidArgument } from "../domain/errors.ts";
+import type { File } from "../domain/file.ts";
+import type { FileRepository } from "../domain/file-repository.ts";
+import { type Namespace, type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
+import { requireReadable } from "../domain/readable-file.ts";
+import { type GetFileRequest, getFile } from "../queries/get-file.ts";
+
+/** Longest name that a browser is told to save a file under, in bytes: what file systems take. */
+const DOWNLOAD_NAME_MAX_BYTES = 255;
+const LIFETIME_MIN_MS = 1000;
+
+/** Which file, for how long, and what a browser does with it. */
+export interface CreateDownloadUrlRequest extends GetFileRequest {
+  /** Whole seconds, in milliseconds; the namespace's limit when undefined. */
+  lifetimeMs?: number;
+  /** Empty takes the last segment of the path. */
+  downloadName: string;
+  /** Show instead of save. */
+  inline: boolean;
+}
+
+/**
+ * Signs a URL that gives the bytes of a file to whoever holds it, straight from S3, until it expires. A deleted file
+ * gets none, also when its generation is named: a URL would outlast the deletion. Errors: `not_found /
+ * FILE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID` for the lifetime or the name.
+ */
+export async function createDownloadUrl(
+  deps: {
+    files: Pick<FileRepository, "get">;
+    objects: Pick<ObjectStore, "presignDownload">;
+    namespaces: Namespaces;
+    now: () => Date;
+  },
+  request: CreateDownloadUrlRequest,
+  options: { caller: Caller; signal?: AbortSignal },
+): Promise<{ url: string; expireTime: Date; file: File }> {
+  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const lifetimeMs = parseLifetime(request.lifetimeMs, namespace);
+  assertDownloadName(request.downloadName);
+  const file = requireReadable(await getFile(deps, request, options));
+  const name = request.downloadName === "" ? file.path.slice(file.path.lastIndexOf("/") + 1) : request.downloadName;
+  // SigV4 counts from a whole second, so this is never later than the moment at which S3 begins to refuse.
+  const expireTime = new Date(Math.floor(deps.now().getTime() / 1000) * 1000 + lifetimeMs);
+  const url = await deps.objects.presignDownload(file.bucket, file.s3Key, {
+    ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),
+    lifetimeMs,
+    contentType: file.contentType,
+    contentDisposition: toContentDisposition(request.inline ? "inline" : "attachment", name),
+  });
+  return { url, expireTime, file };
+}
+
+/**
+ * A Content-Disposition header (RFC 6266): the name in plain ASCII for old readers, and in UTF-8, percent-encoded as
+ * RFC 8187 has it, when that loses something. Nothing but printable ASCII comes out, and no quote or backslash inside
+ * the quotes, so no name can end the header or begin another parameter.
+ */
+export function toContentDisposition(type: "inline" | "attachment", name: string): string {
+  const ascii = name.replaceAll(/[^\x20-\x7e]|["\\%]/gu, "_");
+  const header = `${type}; filename="${ascii}"`;
+  if (ascii === name) return header;
+  const encoded = encodeURIComponent(name).replaceAll(
+    /['()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `${header}; filename*=UTF-8''${encoded}`;
+}
+
+function parseLifetime(lifetimeMs: number | undefined, namespace: Namespace): number {
+  const { downloadUrlLifetimeMaxMs: lifetimeMaxMs } = namespace;
+  if (lifetimeMs === undefined) return lifetimeMaxMs;
+  const isWholeSeconds = lifetimeMs % 1000 === 0;
+  if (isWholeSeconds && lifetimeMs >= LIFETIME_MIN_MS && lifetimeMs <= lifetimeMaxMs) return lifetimeMs;
+  const bound = `send whole seconds from 1 to ${lifetimeMaxMs / 1000}`;
+  throw invalidArgument("lifetime", `lifetime is ${lifetimeMs / 1000} s; ${bound}`, {
+    details: { lifetime_ms: lifetimeMs, lifetime_ms_max: lifetimeMaxMs },
+  });
+}
+
+function assertDownloadName(name: string): void {
+  const sizeBytes = Buffer.byteLength(name);
+  if (sizeBytes > DOWNLOAD_NAME_MAX_BYTES) {
+    throw invalidArgument(
+      "download_name",
+      `download_name has ${sizeBytes} bytes of UTF-8; the limit is ${DOWNLOAD_NAME_MAX_BYTES}`,
+      { details: { download_name_bytes: sizeBytes, download_name_bytes_max: DOWNLOAD_NAME_MAX_BYTES } },
+    );
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (!name.isWellFormed() || /[\u0000-\u001f\u007f-\u009f]/u.test(name)) {
+    throw invalidArgument("download_name", "download_name holds a control character or a lone surrogate; leave it out");
+  }
+}

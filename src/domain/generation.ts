@@ -1,0 +1,9 @@
+import { invalidArgument } from "./errors.ts";
+
+/** A generation as a caller named it: 1 or more, because the first commit to a path makes generation 1. */
+export function parseGeneration(generation: number, field = "generation"): number {
+  if (generation >= 1) return generation;
+  throw invalidArgument(field, `${field} is ${generation}; generations count from 1`, {
+    details: { [field]: generation },
+  });
+}

@@ -1,0 +1,27 @@
+import type { Caller } from "../domain/caller.ts";
+import { parseUuid } from "../domain/command-identity.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import type { DurablePart, Upload } from "../domain/upload.ts";
+import type { UploadRepository } from "../domain/upload-repository.ts";
+
+/** An upload and how far it is. */
+export interface UploadProgress {
+  upload: Upload;
+  /** Durable parts, ascending by number. */
+  parts: DurablePart[];
+  /** Bytes that the newest writer had taken when it last said so. */
+  receivedBytes: number;
+}
+
+/**
+ * The state and progress of an upload. Errors: `not_found / UPLOAD_NOT_FOUND` or `NAMESPACE_NOT_FOUND`,
+ * `invalid_argument / ARGUMENT_INVALID` when upload_id is no UUID.
+ */
+export async function getUpload(
+  deps: { uploads: Pick<UploadRepository, "get">; namespaces: Namespaces },
+  request: { namespace: string; uploadId: string },
+  _options: { caller: Caller; signal?: AbortSignal },
+): Promise<UploadProgress> {
+  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  return await deps.uploads.get(namespace.name, parseUuid(request.uploadId, "upload_id"));
+}

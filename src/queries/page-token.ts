@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { DomainError } from "../domain/errors.ts";
+
+/** Where a page begins: after this file. */
+export interface PagePosition {
+  path: string;
+  generation: number;
+}
+
+/** Longest token that is looked at: a path of 1,024 bytes, escaped in JSON and in base64, fits. */
+const TOKEN_MAX_BYTES = 16_384;
+const BINDING_BYTES = 12;
+
+/**
+ * A page token: opaque to callers, and bound by a hash to the parameters of its listing, so that one used with other
+ * parameters is noticed instead of skipping files. Not a secret and not signed: it says where to go on in a listing
+ * that its holder may read anyway.
+ */
+export function toPageToken(position: PagePosition, listing: readonly unknown[]): string {
+  return Buffer.from(JSON.stringify([bind(listing), position.path, position.generation])).toString("base64url");
+}
+
+/** Reads a page token; `invalid_argument / PAGE_TOKEN_INVALID` when it is not one or belongs to another listing. */
+export function fromPageToken(token: string, listing: readonly unknown[]): PagePosition {
+  const [binding, path, generation] = decode(token);
+  if (typeof path !== "string" || !path.isWellFormed() || path.includes("\u0000"))
+    throw refuse("it is not one of ours");
+  if (!Number.isSafeInteger(generation)) throw refuse("it is not one of ours");
+  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  return { path, generation: generation as number };
+}
+
+function decode(token: string): unknown[] {
+  if (token.length > TOKEN_MAX_BYTES) throw refuse("it is not one of ours");
+  try {
+    const fields: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
+    return Array.isArray(fields) ? fields : [];
+  } catch {
+    throw refuse("it is not one of ours");
+  }
+}
+
+function bind(listing: readonly unknown[]): string {
+  const hash = createHash("sha256").update(JSON.stringify(listing)).digest();
+  return hash.subarray(0, BINDING_BYTES).toString("base64url");
+}
+
+function refuse(why: string): DomainError {
+  return new DomainError(
+    "invalid_argument",
+    `page_token is not valid: ${why}; send next_page_token of the page before with the same other fields, or none`,
+    { reason: "PAGE_TOKEN_INVALID", field: "page_token" },
+  );
+}

@@ -1,0 +1,68 @@
+import { create } from "@bufbuild/protobuf";
+import { type Duration, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  CreateDownloadUrlResponseSchema,
+  DeleteFileResponseSchema,
+  type FileCommandService,
+  UndeleteFileResponseSchema,
+} from "../../gen/sluice/v1/file_command_service_pb.ts";
+import type { CreateDownloadUrlRequest } from "../commands/create-download-url.ts";
+import type { DeleteFileRequest } from "../commands/delete-file.ts";
+import type { UndeleteFileRequest } from "../commands/undelete-file.ts";
+import type { File } from "../domain/file.ts";
+import { type CallOptions, toCallOptions } from "./caller-context.ts";
+import { fromFileName, toFileMessage } from "./file-message.ts";
+import { fromInt64, fromOptionalInt64 } from "./int64.ts";
+
+/** What FileCommandService calls: the commands with their dependencies bound. */
+export interface FileCommandFunctions {
+  createDownloadUrl(
+    request: CreateDownloadUrlRequest,
+    options: CallOptions,
+  ): Promise<{ url: string; expireTime: Date; file: File }>;
+  deleteFile(request: DeleteFileRequest, options: CallOptions): Promise<File>;
+  undeleteFile(request: UndeleteFileRequest, options: CallOptions): Promise<File>;
+}
+
+/** FileCommandService for Connect: protobuf in, protobuf out. */
+export function createFileCommandService(functions: FileCommandFunctions): ServiceImpl<typeof FileCommandService> {
+  return {
+    createDownloadUrl: async (request, context) => {
+      const { downloadName, inline, lifetime } = request;
+      const { url, expireTime, file } = await functions.createDownloadUrl(
+        {
+          ...fromFileName(request),
+          downloadName,
+          inline,
+          ...(lifetime !== undefined && { lifetimeMs: fromDuration(lifetime, "lifetime") }),
+        },
+        toCallOptions(context),
+      );
+      return create(CreateDownloadUrlResponseSchema, {
+        url,
+        expireTime: timestampFromDate(expireTime),
+        file: toFileMessage(file),
+      });
+    },
+    deleteFile: async (request, context) => {
+      const { requestId, namespace, path } = request;
+      const ifGenerationMatch = fromOptionalInt64(request.ifGenerationMatch, "if_generation_match");
+      const file = await functions.deleteFile(
+        { requestId, namespace, path, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) },
+        toCallOptions(context),
+      );
+      return create(DeleteFileResponseSchema, { file: toFileMessage(file) });
+    },
+    undeleteFile: async (request, context) => {
+      const values = { requestId: request.requestId, ...fromFileName(request) };
+      const file = await functions.undeleteFile(values, toCallOptions(context));
+      return create(UndeleteFileResponseSchema, { file: toFileMessage(file) });
+    },
+  };
+}
+
+/** A duration in milliseconds, fractions kept, so that the command can refuse them. */
+function fromDuration(duration: Duration, field: string): number {
+  return fromInt64(duration.seconds, field) * 1000 + duration.nanos / 1e6;
+}

@@ -1,0 +1,60 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  type FileQueryService,
+  GetFileResponseSchema,
+  ListFilesResponseSchema,
+  type ReadFileResponseSchema,
+} from "../../gen/sluice/v1/file_query_service_pb.ts";
+import type { File } from "../domain/file.ts";
+import type { GetFileRequest } from "../queries/get-file.ts";
+import type { ListFilesRequest } from "../queries/list-files.ts";
+import type { ReadFileEvent, ReadFileRequest } from "../queries/read-file.ts";
+import { type CallOptions, toCallOptions } from "./caller-context.ts";
+import { fromFileName, toFileMessage } from "./file-message.ts";
+import { fromInt64, fromOptionalInt64 } from "./int64.ts";
+
+/** What FileQueryService calls: the queries with their dependencies bound. */
+export interface FileQueryFunctions {
+  getFile(request: GetFileRequest, options: CallOptions): Promise<File>;
+  listFiles(request: ListFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
+  readFile(request: ReadFileRequest, options: CallOptions): AsyncIterable<ReadFileEvent>;
+}
+
+/** FileQueryService for Connect: protobuf in, protobuf out. */
+export function createFileQueryService(functions: FileQueryFunctions): ServiceImpl<typeof FileQueryService> {
+  return {
+    getFile: async (request, context) => {
+      const file = await functions.getFile(fromFileName(request), toCallOptions(context));
+      return create(GetFileResponseSchema, { file: toFileMessage(file) });
+    },
+    listFiles: async ({ namespace, prefix, pageSize, pageToken, showDeleted }, context) => {
+      const request = { namespace, prefix, pageSize, pageToken, showDeleted };
+      const { files, nextPageToken } = await functions.listFiles(request, toCallOptions(context));
+      return create(ListFilesResponseSchema, { files: files.map(toFileMessage), nextPageToken });
+    },
+    async *readFile(request, context) {
+      const limitBytes = fromOptionalInt64(request.limitBytes, "limit_bytes");
+      const values = {
+        ...fromFileName(request),
+        offset: fromInt64(request.offset, "offset"),
+        ...(limitBytes !== undefined && { limitBytes }),
+      };
+      for await (const event of functions.readFile(values, toCallOptions(context))) yield toReadFileResponse(event);
+    },
+  };
+}
+
+function toReadFileResponse(event: ReadFileEvent): MessageInitShape<typeof ReadFileResponseSchema> {
+  switch (event.kind) {
+    case "header": {
+      const { file, offset, sizeBytes } = event;
+      const value = { file: toFileMessage(file), offset: BigInt(offset), sizeBytes: BigInt(sizeBytes) };
+      return { message: { case: "header", value } };
+    }
+    case "chunk": {
+      const { offset, crc32, bytes } = event;
+      return { message: { case: "chunk", value: { offset: BigInt(offset), crc32, data: bytes } } };
+    }
+  }
+}

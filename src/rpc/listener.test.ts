@@ -1,0 +1,275 @@
+import { once } from "node:events";
+import http from "node:http";
+import http2 from "node:http2";
+import https from "node:https";
+import net from "node:net";
+import { text } from "node:stream/consumers";
+import tls from "node:tls";
+import { expect } from "chai";
+import { createTlsCertificate, type TlsCertificate } from "../testing/tls-certificate.ts";
+import { type Listener, type ListenerLimits, listen } from "./listener.ts";
+import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
+
+const LIMITS: ListenerLimits = {
+  handshakeTimeoutMs: 5000,
+  streamWindowBytes: 1024 * 1024,
+  sessionWindowBytes: 4 * 1024 * 1024,
+  streamsMax: 7,
+  headersMaxBytes: 8192,
+  headersTimeoutMs: 5000,
+  requestTimeoutMs: 60_000,
+};
+
+/** Says which protocol the request came by. */
+const answerVersion: NodeRequestListener = (request, response) =>
+  answerJson(request, response, { status: 200, body: { version: request.httpVersion } });
+
+describe("listen", () => {
+  let listener: Listener | undefined;
+  const portErrors: Error[] = [];
+
+  async function open(
+    options: { limits?: Partial<ListenerLimits>; tls?: TlsCertificate; onRequest?: NodeRequestListener } = {},
+  ): Promise<Listener> {
+    listener = await listen({
+      host: "127.0.0.1",
+      port: 0,
+      tls: options.tls,
+      onRequest: options.onRequest ?? answerVersion,
+      onError: (error) => portErrors.push(error),
+      limits: { ...LIMITS, ...options.limits },
+    });
+    return listener;
+  }
+
+  afterEach(async () => {
+    await listener?.close({ graceMs: 0 });
+    listener = undefined;
+    expect(portErrors).to.deep.equal([]);
+  });
+
+  it("serves HTTP/1.1 and HTTP/2 on one plaintext port", async () => {
+    const { url, port } = await open();
+    expect(url).to.equal(`http://127.0.0.1:${port}`);
+    expect(await getHttp1(url)).to.deep.equal({ version: "1.1" });
+    expect(await getHttp2(url)).to.deep.equal({ version: "2.0" });
+  });
+
+  it("says the windows and limits that it was given", async () => {
+    const { url } = await open();
+    const session = http2.connect(url);
+    await once(session, "remoteSettings");
+    expect(session.remoteSettings).to.include({
+      initialWindowSize: LIMITS.streamWindowBytes,
+      maxConcurrentStreams: LIMITS.streamsMax,
+      maxHeaderListSize: LIMITS.headersMaxBytes,
+    });
+    await request(session, { ":path": "/" });
+    expect(session.state.remoteWindowSize).to.equal(LIMITS.sessionWindowBytes);
+    session.close();
+  });
+
+  it("recognises a preface that arrives in pieces", async () => {
+    const { port } = await open();
+    const socket = net.connect(port, "127.0.0.1");
+    socket.setNoDelay(true);
+    await once(socket, "connect");
+    for (const piece of ["P", "RI * HT", "TP/2.0\r\n\r\nSM\r\n\r\n"]) {
+      await new Promise<void>((resolve) => socket.write(piece, () => setImmediate(resolve)));
+    }
+    socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])); // an empty SETTINGS frame
+    const [frame] = (await once(socket, "data")) as [Buffer];
+    expect(frame[3], "type of the first frame").to.equal(4);
+    socket.destroy();
+  });
+
+  it("closes a connection that shows half a preface and falls silent", async () => {
+    const { port } = await open({ limits: { handshakeTimeoutMs: 50 } });
+    const socket = net.connect(port, "127.0.0.1");
+    socket.write("PRI * HTTP");
+    socket.resume();
+    await once(socket, "close");
+  });
+
+  it("closes a connection whose caller leaves within the preface", async () => {
+    const { port } = await open();
+    const socket = net.connect(port, "127.0.0.1");
+    socket.end("PRI");
+    socket.resume();
+    await once(socket, "close");
+  });
+
+  it("ends HTTP/1.1 headers that do not come to an end", async () => {
+    const { port } = await open({ limits: { headersTimeoutMs: 50 } });
+    const socket = net.connect(port, "127.0.0.1");
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n");
+    expect(await text(socket)).to.match(/^HTTP\/1\.1 408 /);
+  });
+
+  it("refuses headers over the limit in both protocols", async () => {
+    const { url } = await open();
+    const headers = { "x-long": "a".repeat(LIMITS.headersMaxBytes + 1) };
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      http.get(url, { headers }, resolve).on("error", reject);
+    });
+    expect(response.statusCode).to.equal(431);
+    response.resume();
+    const session = http2.connect(url);
+    session.on("error", () => {});
+    await once(session, "remoteSettings");
+    const stream = session.request({ ":path": "/", ...headers });
+    const failure = await once(stream, "response").catch((error: Error) => error.message);
+    expect(failure).to.match(/ENHANCE_YOUR_CALM/);
+    session.destroy();
+  });
+
+  it("survives garbage after the preface and a reset connection", async () => {
+    const { url, port } = await open();
+    const garbler = net.connect(port, "127.0.0.1");
+    garbler.end(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${"garbage".repeat(100)}`);
+    garbler.resume();
+    await once(garbler, "close");
+    const resetter = net.connect(port, "127.0.0.1");
+    await once(resetter, "connect");
+    resetter.write("GET / HT");
+    resetter.resetAndDestroy();
+    expect(await getHttp2(url)).to.deep.equal({ version: "2.0" });
+  });
+
+  it("rejects when the port is taken", async () => {
+    const { port } = await open();
+    const second = await listen({
+      host: "127.0.0.1",
+      port,
+      tls: undefined,
+      onRequest: answerVersion,
+      onError: () => {},
+      limits: LIMITS,
+    }).catch((error: NodeJS.ErrnoException) => error.code);
+    expect(second).to.equal("EADDRINUSE");
+  });
+
+  describe("with a certificate", () => {
+    let certificate: TlsCertificate | undefined;
+    before(async function () {
+      certificate = await createTlsCertificate();
+      if (certificate === undefined) this.skip();
+    });
+
+    it("serves HTTP/2 and HTTP/1.1 by ALPN over TLS 1.3", async () => {
+      const { url } = await open({ tls: certificate! });
+      expect(url).to.match(/^https:/);
+      const session = http2.connect(url, { ca: certificate!.cert });
+      const { version } = JSON.parse(await request(session, { ":path": "/" }));
+      expect(version).to.equal("2.0");
+      expect((session.socket as tls.TLSSocket).getProtocol()).to.equal("TLSv1.3");
+      expect(session.state.remoteWindowSize).to.equal(LIMITS.sessionWindowBytes);
+      session.close();
+      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        https.get(url, { ca: certificate!.cert, agent: false }, resolve).on("error", reject);
+      });
+      expect(JSON.parse(await text(response))).to.deep.equal({ version: "1.1" });
+    });
+
+    it("refuses TLS 1.2", async () => {
+      const { port } = await open({ tls: certificate! });
+      const socket = tls.connect({ port, host: "127.0.0.1", ca: certificate!.cert, maxVersion: "TLSv1.2" });
+      const [error] = (await once(socket, "error").catch((failure) => [failure])) as [NodeJS.ErrnoException];
+      expect(error.code).to.match(/PROTOCOL_VERSION|ECONNRESET/);
+    });
+
+    it("ends a handshake that does not begin", async () => {
+      const { port } = await open({ tls: certificate!, limits: { handshakeTimeoutMs: 50 } });
+      const socket = net.connect(port, "127.0.0.1");
+      socket.resume();
+      await once(socket, "close");
+    });
+  });
+
+  describe("close", () => {
+    it("lets an open request end, and takes no new connection", async () => {
+      const { promise: arrived, resolve: arrive } = Promise.withResolvers<[NodeRequest, NodeResponse]>();
+      const { url, port, close } = await open({ onRequest: (...exchange) => arrive(exchange) });
+      const session = http2.connect(url);
+      const answer = request(session, { ":path": "/" });
+      const [serverRequest, serverResponse] = await arrived;
+      const goaway = once(session, "goaway");
+      const closed = close({ graceMs: 60_000 });
+      await goaway;
+      const refused = await once(net.connect(port, "127.0.0.1"), "connect").catch((error) => error.code);
+      expect(refused).to.equal("ECONNREFUSED");
+      answerVersion(serverRequest, serverResponse);
+      expect(JSON.parse(await answer)).to.deep.equal({ version: "2.0" });
+      await closed;
+    });
+
+    it("cuts what lasts beyond the grace, also when asked a second time with less", async () => {
+      const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+      const { url, close } = await open({ onRequest: () => arrive() });
+      const session = http2.connect(url);
+      session.on("error", () => {});
+      const stream = session.request({ ":path": "/" });
+      stream.on("error", () => {});
+      await arrived;
+      const first = close({ graceMs: 60_000 });
+      await close({ graceMs: 0 });
+      await first;
+      if (!stream.closed) await once(stream, "close");
+    });
+
+    it("does not wait for idle connections of either protocol", async () => {
+      const { url, close } = await open();
+      const agent = new http.Agent({ keepAlive: true });
+      await getHttp1(url, agent);
+      const session = http2.connect(url);
+      await request(session, { ":path": "/" });
+      await close({ graceMs: 60_000 });
+      if (!session.closed) await once(session, "close");
+      agent.destroy();
+    });
+  });
+
+  it("names a wildcard address so that a client can call it", async () => {
+    for (const [host, url] of [
+      ["0.0.0.0", /^http:\/\/127\.0\.0\.1:\d+$/],
+      ["::1", /^http:\/\/\[::1\]:\d+$/],
+    ] as const) {
+      const opened = await listen({
+        host,
+        port: 0,
+        tls: undefined,
+        onRequest: answerVersion,
+        onError: () => {},
+        limits: LIMITS,
+      }).catch((error: NodeJS.ErrnoException) => error);
+      if (opened instanceof Error) {
+        console.log(`skipped: ${host} cannot be listened on here`);
+        continue;
+      }
+      expect(opened.url).to.match(url);
+      await opened.close({ graceMs: 0 });
+    }
+  });
+});
+
+async function getHttp1(url: string, agent?: http.Agent): Promise<unknown> {
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    http.get(url, agent === undefined ? {} : { agent }, resolve).on("error", reject);
+  });
+  return JSON.parse(await text(response));
+}
+
+async function getHttp2(url: string): Promise<unknown> {
+  const session = http2.connect(url);
+  try {
+    return JSON.parse(await request(session, { ":path": "/" }));
+  } finally {
+    session.close();
+  }
+}
+
+function request(session: http2.ClientHttp2Session, headers: http2.OutgoingHttpHeaders): Promise<string> {
+  const stream = session.request(headers);
+  stream.end();
+  return text(stream);
+}

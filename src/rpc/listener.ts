@@ -1,0 +1,171 @@
+import { once } from "node:events";
+import { createServer as createHttp1Server } from "node:http";
+import {
+  createServer as createHttp2Server,
+  createSecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+} from "node:http2";
+import type { AddressInfo, Server, Socket } from "node:net";
+import type { NodeRequestListener } from "./node-messages.ts";
+import { routeByPreface } from "./preface.ts";
+
+/** Limits of the listener. All are passed to Node explicitly. */
+export interface ListenerLimits {
+  /** How long a plaintext connection may take to show its protocol, and a TLS one to shake hands, in milliseconds. */
+  handshakeTimeoutMs: number;
+  /** Bytes that a caller may send ahead on one HTTP/2 stream. Node's default is 64 KiB: one round trip each. */
+  streamWindowBytes: number;
+  /** The same for all streams of a connection together; not under the stream window. Bounds the memory of a connection. */
+  sessionWindowBytes: number;
+  /** HTTP/2 streams open at once on a connection. */
+  streamsMax: number;
+  /** Headers of one request, in bytes. */
+  headersMaxBytes: number;
+  /** How long HTTP/1.1 headers may take, in milliseconds. */
+  headersTimeoutMs: number;
+  /** How long a whole HTTP/1.1 request may take, in milliseconds. Byte streams come over HTTP/2, which has no such limit. */
+  requestTimeoutMs: number;
+}
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  host: string;
+  /** 0 takes a free port. */
+  port: number;
+  /** PEM certificate chain and key: TLS 1.3 only, with HTTP/2 and 1.1 by ALPN. Plaintext when undefined. */
+  tls: { cert: string | Buffer; key: string | Buffer } | undefined;
+  onRequest: NodeRequestListener;
+  /** Hears of errors of the port itself, for instance too many open files; single connections' errors are not among them. */
+  onError: (error: Error) => void;
+  limits: ListenerLimits;
+}
+
+/** An open port. */
+export interface Listener {
+  port: number;
+  /** What a client on this machine may call, for instance "http://127.0.0.1:8080". */
+  url: string;
+  /**
+   * Stops accepting, sends GOAWAY on every HTTP/2 connection, and resolves when the open requests have ended; those
+   * that last beyond `graceMs` are cut. Safe to call again: a shorter grace takes effect.
+   */
+  close(options: { graceMs: number }): Promise<void>;
+}
+
+/** What Node may hold for one HTTP/2 connection, in MB; at its default of 10, a few downloads that wait for a slow caller would have new streams refused. */
+const SESSION_MEMORY_MAX_MB = 64;
+
+/**
+ * Listens on one port for gRPC, gRPC-web, Connect and plain HTTP. Plaintext connections are told apart by their first
+ * bytes, TLS ones by ALPN. Rejects when the port cannot be had. Errors of single connections end only those.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  const server =
+    options.tls === undefined ? createPlaintextServer(options, sessions) : createTlsServer(options, sessions);
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
+    socket.on("error", () => socket.destroy());
+  });
+  server.listen({ host: options.host, port: options.port });
+  await once(server, "listening");
+  server.on("error", options.onError);
+  const { port } = server.address() as AddressInfo;
+  const closed = once(server, "close").then(() => undefined);
+  return {
+    port,
+    url: toUrl(options, port),
+    close: async ({ graceMs }) => {
+      if (server.listening) server.close();
+      for (const session of sessions) session.close();
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function createTlsServer(options: ListenOptions, sessions: Set<ServerHttp2Session>): Server {
+  const server = createSecureServer({
+    ...toHttp2Options(options.limits),
+    ...toHttp1Options(options.limits),
+    cert: options.tls?.cert,
+    key: options.tls?.key,
+    minVersion: "TLSv1.3",
+    allowHTTP1: true,
+    handshakeTimeout: options.limits.handshakeTimeoutMs,
+  });
+  server.on("request", options.onRequest);
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  trackSessions(server, sessions, options.limits);
+  return server;
+}
+
+/**
+ * The HTTP/1.1 server owns the port, so that it keeps account of its connections (header timeouts, idle ones at
+ * close); those that begin with HTTP/2's preface are handed to an HTTP/2 server that listens nowhere.
+ */
+function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2Session>): Server {
+  const http1 = createHttp1Server(toHttp1Options(options.limits), options.onRequest);
+  const http2 = createHttp2Server(toHttp2Options(options.limits), options.onRequest);
+  trackSessions(http2, sessions, options.limits);
+  const serveHttp1 = http1.listeners("connection") as ((socket: Socket) => void)[];
+  http1.removeAllListeners("connection");
+  http1.on("connection", (socket: Socket) => {
+    routeByPreface(socket, {
+      timeoutMs: options.limits.handshakeTimeoutMs,
+      onHttp1: () => {
+        for (const serve of serveHttp1) serve.call(http1, socket);
+      },
+      onHttp2: () => http2.emit("connection", socket),
+    });
+  });
+  return http1;
+}
+
+function trackSessions(
+  server: Pick<Http2Server, "on">,
+  sessions: Set<ServerHttp2Session>,
+  limits: ListenerLimits,
+): void {
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    // settings.initialWindowSize sets the windows of streams only; the connection's own stays at 64 KiB without this.
+    session.setLocalWindowSize(limits.sessionWindowBytes);
+  });
+  // The session destroys itself; without a listener its error would end the process.
+  server.on("sessionError", () => {});
+}
+
+function toHttp2Options(limits: ListenerLimits) {
+  return {
+    maxSessionMemory: SESSION_MEMORY_MAX_MB,
+    settings: {
+      initialWindowSize: limits.streamWindowBytes,
+      maxConcurrentStreams: limits.streamsMax,
+      maxHeaderListSize: limits.headersMaxBytes,
+    },
+  };
+}
+
+function toHttp1Options(limits: ListenerLimits) {
+  return {
+    maxHeaderSize: limits.headersMaxBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    // Node looks for connections beyond these limits only so often; its default of 30 s would stretch them.
+    connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5000),
+  };
+}
+
+function toUrl({ host, tls }: ListenOptions, port: number): string {
+  const reachable = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return `${tls === undefined ? "http" : "https"}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,86 @@
+import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
+import { compressionGzip } from "@connectrpc/connect-node";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { createAuthenticationGate } from "./caller-context.ts";
+import { createConnectListener } from "./connect-listener.ts";
+import { createCors } from "./cors.ts";
+import { createErrorInterceptor, type ErrorLog } from "./error-interceptor.ts";
+import { createFileCommandService, type FileCommandFunctions } from "./file-command-service.ts";
+import { createFileQueryService, type FileQueryFunctions } from "./file-query-service.ts";
+import { createHealthService } from "./health-service.ts";
+import type { NodeRequestListener } from "./node-messages.ts";
+import { answerProbe } from "./probes.ts";
+import type { Readiness } from "./readiness.ts";
+import { createReflectionService } from "./reflection-service.ts";
+import { createUploadService, type UploadFunctions } from "./upload-service.ts";
+
+/** What the API is made of. */
+export interface ApiOptions {
+  uploads: UploadFunctions;
+  fileQueries: FileQueryFunctions;
+  fileCommands: FileCommandFunctions;
+  authenticate: Authenticator;
+  readiness: Readiness;
+  log: ErrorLog;
+  /** Largest message in either direction, in bytes, after decompression; gRPC clients take 4 MiB by default. */
+  messageMaxBytes: number;
+  /** Longest deadline that a caller may set on a call, in milliseconds. */
+  deadlineMaxMs: number;
+  /** Origins whose scripts may call from a browser; empty allows none. */
+  corsOrigins: readonly string[];
+  /** Aborted when open calls must end now; with a ConnectError, that is what callers hear. */
+  shutdownSignal?: AbortSignal;
+}
+
+/** The services of the API proper; all of them need a token, and have one health. */
+const SERVICES = [UploadService, FileQueryService, FileCommandService];
+const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
+
+/**
+ * One listener for everything but the gRPC form of WriteUpload: the API over gRPC, gRPC-web and Connect, health,
+ * reflection, `/livez` and `/readyz`. Health and probes are open, because load balancers carry no tokens; reflection
+ * needs one like any other call, since it tells the whole surface of the service. Any other path is 404.
+ */
+export function createApiListener(options: ApiOptions): NodeRequestListener {
+  const answerCors = createCors(options.corsOrigins);
+  const serveConnect = createConnectListener(createRoutes(options));
+  return (request, response) => {
+    if (answerCors(request, response) || answerProbe(options.readiness, request, response)) return;
+    serveConnect(request, response);
+  };
+}
+
+function createRoutes(options: ApiOptions): ConnectRouter {
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip],
+    readMaxBytes: options.messageMaxBytes,
+    writeMaxBytes: options.messageMaxBytes,
+    maxTimeoutMs: options.deadlineMaxMs,
+    requireConnectProtocolHeader: false,
+    interceptors: [createErrorInterceptor(options.log)],
+    ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
+  });
+  const guarded = { requestGate: createAuthenticationGate(options.authenticate, options.log) };
+  // File bytes seldom compress: no CPU for trying, in either direction.
+  const guardedBytes = { ...guarded, acceptCompression: [] };
+  const { writeUpload, ...uploads } = createUploadService(options.uploads);
+  const { readFile, ...fileQueries } = createFileQueryService(options.fileQueries);
+  const reflection = createReflectionService(REFLECTED);
+  const serviceNames = SERVICES.map((service) => service.typeName);
+  // A route that is registered later replaces the earlier one: the byte streams override their service's options.
+  return router
+    .service(UploadService, uploads, guarded)
+    .rpc(UploadService.method.writeUpload, writeUpload, guardedBytes)
+    .service(FileQueryService, fileQueries, guarded)
+    .rpc(FileQueryService.method.readFile, readFile, guardedBytes)
+    .service(FileCommandService, createFileCommandService(options.fileCommands), guarded)
+    .service(ServerReflection, reflection, guarded)
+    .service(ServerReflectionAlpha, reflection, guarded)
+    .service(Health, createHealthService(options.readiness, serviceNames));
+}

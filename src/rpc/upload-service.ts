@@ -1,0 +1,90 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import {
+  AbortUploadResponseSchema,
+  type CompleteUploadRequest,
+  CompleteUploadResponseSchema,
+  CreateUploadResponseSchema,
+  GetUploadResponseSchema,
+  type UploadService,
+} from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { File } from "../domain/file.ts";
+import type { Upload } from "../domain/upload.ts";
+import type { UploadProgress } from "../queries/get-upload.ts";
+import { type CallOptions, toCallOptions } from "./caller-context.ts";
+import { type CreateUploadValues, fromCreateUploadRequest } from "./create-upload-message.ts";
+import { toFileMessage, toReceiptMessage } from "./file-message.ts";
+import { fromOptionalInt64 } from "./int64.ts";
+import { toUploadMessage } from "./upload-message.ts";
+
+/** CompleteUploadRequest in plain values. Sizes in bytes. */
+export interface CompleteUploadValues {
+  requestId: string;
+  namespace: string;
+  uploadId: string;
+  sizeBytes?: number;
+  crc32?: number;
+  sha256?: Uint8Array;
+  ifGenerationMatch?: number;
+}
+
+/** What UploadService calls: the commands and the query, with their dependencies bound. */
+export interface UploadFunctions {
+  createUpload(request: CreateUploadValues, options: CallOptions): Promise<{ upload: Upload; created: boolean }>;
+  completeUpload(request: CompleteUploadValues, options: CallOptions): Promise<File>;
+  abortUpload(
+    request: { requestId: string; namespace: string; uploadId: string },
+    options: CallOptions,
+  ): Promise<Upload>;
+  getUpload(request: { namespace: string; uploadId: string }, options: CallOptions): Promise<UploadProgress>;
+  /** The data plane brings its own handler: bytes do not pass through here. */
+  writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
+}
+
+/** UploadService for Connect: protobuf in, protobuf out. */
+export function createUploadService(functions: UploadFunctions): ServiceImpl<typeof UploadService> {
+  return {
+    createUpload: async (request, context) => {
+      const options = toCallOptions(context);
+      const { upload, created } = await functions.createUpload(fromCreateUploadRequest(request), options);
+      // A repeated request id may name an upload that has bytes by now.
+      const progress = created
+        ? { upload, parts: [], receivedBytes: 0 }
+        : await getProgress(functions, upload, options);
+      return create(CreateUploadResponseSchema, { upload: toUploadMessage(progress) });
+    },
+    completeUpload: async (request, context) => {
+      const file = await functions.completeUpload(fromCompleteUploadRequest(request), toCallOptions(context));
+      return create(CompleteUploadResponseSchema, { file: toFileMessage(file), receipt: toReceiptMessage(file) });
+    },
+    abortUpload: async ({ requestId, namespace, uploadId }, context) => {
+      const options = toCallOptions(context);
+      const upload = await functions.abortUpload({ requestId, namespace, uploadId }, options);
+      const progress = await getProgress(functions, upload, options);
+      return create(AbortUploadResponseSchema, { upload: toUploadMessage(progress) });
+    },
+    getUpload: async ({ namespace, uploadId }, context) => {
+      const progress = await functions.getUpload({ namespace, uploadId }, toCallOptions(context));
+      return create(GetUploadResponseSchema, { upload: toUploadMessage(progress) });
+    },
+    writeUpload: functions.writeUpload,
+  };
+}
+
+function getProgress(functions: UploadFunctions, upload: Upload, options: CallOptions): Promise<UploadProgress> {
+  return functions.getUpload({ namespace: upload.namespace, uploadId: upload.uploadId }, options);
+}
+
+function fromCompleteUploadRequest(message: CompleteUploadRequest): CompleteUploadValues {
+  const sizeBytes = fromOptionalInt64(message.sizeBytes, "size_bytes");
+  const ifGenerationMatch = fromOptionalInt64(message.ifGenerationMatch, "if_generation_match");
+  return {
+    requestId: message.requestId,
+    namespace: message.namespace,
+    uploadId: message.uploadId,
+    ...(sizeBytes !== undefined && { sizeBytes }),
+    ...(message.crc32 !== undefined && { crc32: message.crc32 }),
+    ...(message.sha256 !== undefined && { sha256: message.sha256 }),
+    ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
+  };
+}
