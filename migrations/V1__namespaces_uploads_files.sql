@@ -59,7 +59,7 @@ CREATE TABLE upload (
   expected_crc32 bigint CHECK (expected_crc32 BETWEEN 0 AND 4294967295),
   expected_sha256 bytea CHECK (octet_length(expected_sha256) = 32),
   compute_sha256 boolean NOT NULL,
-  if_generation_match bigint,
+  if_generation_match bigint CHECK (if_generation_match >= 0),
   bucket text NOT NULL,
   region text NOT NULL,
   -- Key of the multipart object; a one-part PutObject writes to s3_key || '.' || attempt.
@@ -76,7 +76,8 @@ CREATE TABLE upload (
   sha256 bytea CHECK (octet_length(sha256) = 32),
   file_id uuid REFERENCES file (file_id),
   create_time timestamptz NOT NULL DEFAULT now(),
-  update_time timestamptz NOT NULL DEFAULT now(),
+  -- When the state changed last.
+  state_time timestamptz NOT NULL DEFAULT now(),
   -- Slides with every write, never past expire_cap_time.
   expire_time timestamptz NOT NULL,
   expire_cap_time timestamptz NOT NULL,
@@ -84,9 +85,10 @@ CREATE TABLE upload (
   cleanup_time timestamptz,
   CHECK ((state = 'committed') = (file_id IS NOT NULL)),
   CHECK (state NOT IN ('assembled', 'committed') OR (object_key IS NOT NULL AND size_bytes IS NOT NULL AND crc32 IS NOT NULL))
-);
+) WITH (fillfactor = 70);
+-- What a running upload changes (epoch, attempt, multipart id) is in no index, so those updates stay on their page (HOT).
 CREATE INDEX upload_unfinished ON upload (expire_time) WHERE state IN ('open', 'completing', 'assembled');
-CREATE INDEX upload_uncleaned ON upload (update_time) WHERE state IN ('aborted', 'expired') AND cleanup_time IS NULL;
+CREATE INDEX upload_uncleaned ON upload (state_time) WHERE state IN ('aborted', 'expired') AND cleanup_time IS NULL;
 
 CREATE TABLE part (
   upload_id uuid NOT NULL REFERENCES upload (upload_id) ON DELETE CASCADE,
@@ -101,7 +103,7 @@ CREATE TABLE part (
   update_time timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (upload_id, part_number),
   CHECK (state = 'claimed' OR (length_bytes IS NOT NULL AND crc32 IS NOT NULL AND etag IS NOT NULL))
-);
+) WITH (fillfactor = 70);
 
 -- Who writes, or wrote, which range of an upload; for progress across replicas.
 CREATE TABLE writer (

@@ -1,0 +1,90 @@
+import { DomainError } from "./errors.ts";
+import type { UploadState } from "./upload.ts";
+
+/** The sentences with which every repository refuses, so that a fake and the database say the same. */
+
+/** `not_found / UPLOAD_NOT_FOUND` */
+export function uploadNotFound(uploadId: string): DomainError {
+  return new DomainError("not_found", `upload ${uploadId} does not exist; create one first`, {
+    reason: "UPLOAD_NOT_FOUND",
+    details: { upload_id: uploadId },
+  });
+}
+
+/** `failed_precondition / UPLOAD_NOT_OPEN`; `needed` is the state that the step starts from. */
+export function uploadNotOpen(uploadId: string, state: UploadState, needed: UploadState = "open"): DomainError {
+  return new DomainError("failed_precondition", `upload ${uploadId} is ${state}; this needs it to be ${needed}`, {
+    reason: "UPLOAD_NOT_OPEN",
+    details: { upload_id: uploadId, state },
+  });
+}
+
+/** `aborted / WRITER_FENCED` */
+export function writerFenced(uploadId: string, epoch: number, currentEpoch: number): DomainError {
+  const message = `writer ${epoch} of upload ${uploadId} was replaced by writer ${currentEpoch}; start again to take over`;
+  return new DomainError("aborted", message, {
+    reason: "WRITER_FENCED",
+    details: { upload_id: uploadId, epoch, current_epoch: currentEpoch },
+  });
+}
+
+/** `invalid_argument / SIZE_MISMATCH` */
+export function sizeMismatch(uploadId: string, sizeBytes: number, sealedBytes: number): DomainError {
+  const message = `upload ${uploadId} has ${sizeBytes} bytes; it was declared to have ${sealedBytes}`;
+  return new DomainError("invalid_argument", message, {
+    reason: "SIZE_MISMATCH",
+    details: { upload_id: uploadId, size_bytes: sizeBytes, declared_size_bytes: sealedBytes },
+  });
+}
+
+/** `aborted / CHECKSUM_MISMATCH`: a durable part is never replaced by other bytes. */
+export function partAlreadyDurable(uploadId: string, partNumber: number): DomainError {
+  const message = `part ${partNumber} of upload ${uploadId} is durable already, with other bytes; send the same ones`;
+  return new DomainError("aborted", message, {
+    reason: "CHECKSUM_MISMATCH",
+    details: { upload_id: uploadId, part_number: partNumber },
+  });
+}
+
+/** `invalid_argument / REQUEST_ID_REUSED` */
+export function requestIdReused(requestId: string, method: string): DomainError {
+  const message = `request_id ${requestId} was used for another ${method}; send a fresh UUID for a new request`;
+  return new DomainError("invalid_argument", message, {
+    reason: "REQUEST_ID_REUSED",
+    field: "request_id",
+    details: { request_id: requestId },
+  });
+}
+
+/** `failed_precondition / GENERATION_MISMATCH`; `current` is 0 when no live file is at the path. */
+export function generationMismatch(path: string, wanted: number, current: number): DomainError {
+  const found = current === 0 ? "no file is there" : `the file there has generation ${current}`;
+  const needed = wanted === 0 ? "none was to be there" : `generation ${wanted} was to be there`;
+  return new DomainError("failed_precondition", `${needed} at ${JSON.stringify(path)}; ${found}`, {
+    reason: "GENERATION_MISMATCH",
+    details: { if_generation_match: wanted, current_generation: current },
+  });
+}
+
+/** `not_found / NAMESPACE_NOT_FOUND` */
+export function namespaceNotFound(namespace: string): DomainError {
+  return new DomainError("not_found", `namespace ${JSON.stringify(namespace)} does not exist`, {
+    reason: "NAMESPACE_NOT_FOUND",
+    field: "namespace",
+  });
+}
+
+/** `not_found / FILE_NOT_FOUND` */
+export function fileNotFound(path: string, generation?: number): DomainError {
+  const which = generation === undefined ? "no file" : `no generation ${generation} of a file`;
+  return new DomainError("not_found", `there is ${which} at ${JSON.stringify(path)}`, {
+    reason: "FILE_NOT_FOUND",
+    ...(generation !== undefined && { details: { generation } }),
+  });
+}
+
+/** `already_exists / FILE_EXISTS` */
+export function fileExists(path: string): DomainError {
+  const message = `a live file is at ${JSON.stringify(path)}; delete or move it before restoring another`;
+  return new DomainError("already_exists", message, { reason: "FILE_EXISTS" });
+}

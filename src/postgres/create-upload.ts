@@ -1,0 +1,74 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import type { CommandIdentity } from "../domain/command-identity.ts";
+import { generationMismatch, namespaceNotFound } from "../domain/repository-refusals.ts";
+import type { Upload } from "../domain/upload.ts";
+import type { NewUpload } from "../domain/upload-repository.ts";
+import { violates } from "./errors.ts";
+import { fileIsLive } from "./file-rows.ts";
+import { findEarlierSubject } from "./request-rows.ts";
+import { toBytea, toInterval } from "./sql-values.ts";
+import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
+
+/**
+ * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits
+ * at the request's primary key and then finds it. Nothing comes back when the request is known or the precondition
+ * fails; the request decides first, so that a repetition gets its first answer whatever happened to the file since.
+ */
+export async function createUpload(
+  pool: CommonQueryMethods,
+  input: NewUpload,
+  identity: CommandIdentity,
+): Promise<{ upload: Upload; created: boolean }> {
+  const row = await insertUpload(pool, input, identity);
+  if (row !== null) return { upload: toUpload(row, undefined), created: true };
+  const uploadId = await findEarlierSubject(pool, identity);
+  if (uploadId !== undefined) {
+    return { upload: await loadUpload(pool, await readUploadRow(pool, uploadId)), created: false };
+  }
+  const current = await readLiveGeneration(pool, input);
+  throw generationMismatch(input.path, input.ifGenerationMatch ?? 0, current);
+}
+
+async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
+  const wanted = input.ifGenerationMatch ?? null;
+  const statement = sql.prepared("create_upload", uploadRow)`
+    WITH live AS (
+      SELECT coalesce(max(f.generation), 0) AS generation FROM file f
+      WHERE f.namespace = ${input.namespace} AND f.path = ${input.path} AND ${fileIsLive}
+    ), requested AS (
+      INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
+      SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
+        ${toBytea(identity.contentSha256)}, ${input.uploadId}::uuid
+      FROM live WHERE ${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint
+      ON CONFLICT DO NOTHING
+      RETURNING subject_id
+    )
+    INSERT INTO upload AS u (
+      upload_id, namespace, path, principal, size_bytes, part_size_bytes, content_type, metadata, expected_crc32,
+      expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key, expire_time, expire_cap_time
+    )
+    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${input.sizeBytes ?? null}::bigint,
+      ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
+      ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
+      ${input.computeSha256}::boolean, ${wanted}::bigint, ${input.bucket}, ${input.region}, ${input.s3Key},
+      now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
+    FROM requested
+    RETURNING ${uploadColumns}`;
+  try {
+    return await pool.maybeOne(statement);
+  } catch (error) {
+    if (violates(error, "upload_namespace_fkey")) throw namespaceNotFound(input.namespace);
+    throw error;
+  }
+}
+
+/** The generation of the live file at a path, 0 when there is none. */
+export async function readLiveGeneration(
+  pool: CommonQueryMethods,
+  at: { namespace: string; path: string },
+): Promise<number> {
+  return await pool.oneFirst(sql.type(z.object({ generation: z.int() }))`
+    SELECT coalesce(max(f.generation), 0) AS generation FROM file f
+    WHERE f.namespace = ${at.namespace} AND f.path = ${at.path} AND ${fileIsLive}`);
+}

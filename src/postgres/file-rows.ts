@@ -1,0 +1,57 @@
+import { sql } from "slonik";
+import { z } from "zod";
+import type { File } from "../domain/file.ts";
+
+/** A row of `file`, as `fileColumns` selects it. */
+export const fileRow = z.object({
+  file_id: z.string(),
+  namespace: z.string(),
+  path: z.string(),
+  generation: z.int(),
+  size_bytes: z.int(),
+  crc32: z.int(),
+  sha256: z.instanceof(Uint8Array).nullable(),
+  content_type: z.string(),
+  metadata: z.record(z.string(), z.string()),
+  bucket: z.string(),
+  region: z.string(),
+  s3_key: z.string(),
+  s3_version_id: z.string(),
+  etag: z.string(),
+  create_time: z.date(),
+  update_time: z.date(),
+  delete_time: z.date().nullable(),
+  purge_time: z.date().nullable(),
+});
+
+/** The columns of `file f` that make a `fileRow`. */
+export const fileColumns = sql.fragment`
+  f.file_id, f.namespace, f.path, f.generation, f.size_bytes, f.crc32, f.sha256, f.content_type, f.metadata,
+  f.bucket, f.region, f.s3_key, f.s3_version_id, f.etag, f.create_time, f.update_time, f.delete_time, f.purge_time`;
+
+/** That `file f` is what its path shows: neither superseded nor deleted. The condition of the index file_live_path. */
+export const fileIsLive = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NULL)`;
+
+/** The domain's file. */
+export function toFile(row: z.infer<typeof fileRow>): File {
+  return {
+    fileId: row.file_id,
+    namespace: row.namespace,
+    path: row.path,
+    generation: row.generation,
+    sizeBytes: row.size_bytes,
+    crc32: row.crc32,
+    sha256: row.sha256 ?? undefined,
+    contentType: row.content_type,
+    metadata: row.metadata,
+    bucket: row.bucket,
+    region: row.region,
+    s3Key: row.s3_key,
+    s3VersionId: row.s3_version_id,
+    etag: row.etag,
+    createTime: row.create_time,
+    updateTime: row.update_time,
+    deleteTime: row.delete_time ?? undefined,
+    purgeTime: row.purge_time ?? undefined,
+  };
+}

@@ -1,0 +1,123 @@
+import { createPool, type DatabasePool, type Interceptor, type QueryResultRow, SchemaValidationError } from "slonik";
+import { databaseUnavailable, toDomainError } from "./errors.ts";
+
+/** Limits of one pool. */
+export interface PoolLimits {
+  /** Connections at most; PostgreSQL's own limit divided by pools, workers and replicas. */
+  connectionsMax: number;
+  /** Statements that may wait for a connection before more are refused with DATABASE_UNAVAILABLE. */
+  waitersMax: number;
+  connectTimeoutMs: number;
+  /** Longest statement; the server cancels it. */
+  statementTimeoutMs: number;
+  /** An idle connection is closed after this. */
+  idleTimeoutMs: number;
+}
+
+/** Limits that suit a worker of the service: short statements, many callers. */
+export const POOL_LIMITS_DEFAULT: PoolLimits = {
+  connectionsMax: 10,
+  waitersMax: 1_000,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 10_000,
+  idleTimeoutMs: 60_000,
+};
+
+/** How the database is reached. */
+export interface PoolOptions {
+  /** postgres://user@host:port/database?sslmode=… */
+  url: string;
+  /** Asked for at each new connection, for passwords that expire (RDS IAM tokens); else the URL's. */
+  password?: () => Promise<string>;
+  limits?: Partial<PoolLimits>;
+}
+
+/** Statements are tried at most this often when they are rolled back by a deadlock or serialization failure. */
+const ROLLBACK_RETRIES_MAX = 5;
+const CONNECT_ATTEMPTS_MAX = 2;
+/** A fresh connection now and then follows a changed DNS answer and gives memory back. */
+const CONNECTION_AGE_MAX_MS = 30 * 60 * 1_000;
+const END_TIMEOUT_MS = 5_000;
+
+/**
+ * Opens a pool of connections. Rows are validated by the schema of their statement. Rejects with
+ * `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached now. End it with `pool.end()`.
+ */
+export async function createDatabasePool(name: string, options: PoolOptions): Promise<DatabasePool> {
+  const limits = { ...POOL_LIMITS_DEFAULT, ...options.limits };
+  let pool: DatabasePool | undefined;
+  const boundWaiters: Interceptor = {
+    name: "bound-waiters",
+    beforePoolConnection: () => {
+      if (pool !== undefined && pool.state().waitingClients >= limits.waitersMax) {
+        throw databaseUnavailable(new Error(`${limits.waitersMax} statements wait for a connection of pool ${name}`));
+      }
+      return null;
+    },
+  };
+  try {
+    pool = await createPool(options.url, {
+      poolName: name,
+      ...(options.password !== undefined && { password: options.password }),
+      interceptors: [boundWaiters, rowValidation],
+      maxPoolSize: limits.connectionsMax,
+      minPoolSize: 0,
+      connectionTimeout: limits.connectTimeoutMs,
+      connectionRetryLimit: CONNECT_ATTEMPTS_MAX,
+      statementTimeout: limits.statementTimeoutMs,
+      idleInTransactionSessionTimeout: limits.statementTimeoutMs,
+      idleTimeout: limits.idleTimeoutMs,
+      maximumConnectionAge: CONNECTION_AGE_MAX_MS,
+      gracefulTerminationTimeout: END_TIMEOUT_MS,
+      queryRetryLimit: ROLLBACK_RETRIES_MAX,
+      transactionRetryLimit: ROLLBACK_RETRIES_MAX,
+      // No session state is ever set, so there is nothing to discard between two statements.
+      resetConnection: async () => {},
+      // Sizes and generations stay below 2^53: the schemas check it.
+      typeParsers: [{ name: "int8", parse: Number }],
+    });
+  } catch (error) {
+    throw toDomainError(error);
+  }
+  // Every statement's error reaches its caller; without a listener slonik's emitter would throw it a second time.
+  pool.on("error", () => undefined);
+  return pool;
+}
+
+/** Slonik checks rows only if told how: https://github.com/gajus/slonik#result-parser-interceptor */
+const rowValidation: Interceptor = {
+  name: "row-validation",
+  transformRow: ({ resultParser }, query, row) => {
+    if (resultParser === undefined) return row;
+    const result = resultParser["~standard"].validate(row);
+    if (result instanceof Promise) throw new TypeError("row schemas must be synchronous");
+    if (result.issues !== undefined) {
+      throw new SchemaValidationError(query, row as never, [...result.issues]);
+    }
+    return result.value as QueryResultRow;
+  },
+};
+
+/** Commands and queries apart: queries may be pointed at a read replica, and cannot starve commands of connections. */
+export interface DatabasePools {
+  commands: DatabasePool;
+  queries: DatabasePool;
+  end(): Promise<void>;
+}
+
+/** Opens both pools; `readUrl` absent means the same server. */
+export async function createDatabasePools(
+  options: PoolOptions & { readUrl?: string | undefined },
+): Promise<DatabasePools> {
+  const commands = await createDatabasePool("commands", options);
+  try {
+    const queries = await createDatabasePool("queries", { ...options, url: options.readUrl ?? options.url });
+    const end = async () => {
+      await Promise.all([commands.end(), queries.end()]);
+    };
+    return { commands, queries, end };
+  } catch (error) {
+    await commands.end();
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import { type DatabasePool, sql } from "slonik";
+import { z } from "zod";
+import { uploadNotFound } from "../domain/repository-refusals.ts";
+import type { DurablePart, Upload } from "../domain/upload.ts";
+import type { UploadRepository } from "../domain/upload-repository.ts";
+import { createUpload } from "./create-upload.ts";
+import { atBorder } from "./errors.ts";
+import { commitUpload } from "./upload-commit.ts";
+import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
+import { abort, assemble, beginCompletion, markLost, reopen, setSha256 } from "./upload-states.ts";
+import { expireDue, findUnowned, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
+import {
+  beginPutAttempt,
+  beginWriter,
+  claimParts,
+  heartbeat,
+  recordParts,
+  seal,
+  setMultipartId,
+} from "./upload-writer.ts";
+
+/**
+ * Longest call, in milliseconds, whatever the network does: above the pool's longest statement, so that the server's
+ * own verdict is heard when it can be.
+ */
+export const CALL_DEADLINE_MS = 15_000;
+
+/** Uploads in PostgreSQL. Each method is one statement where it changes something, and holds nothing between calls. */
+export function createUploadRepository(
+  pool: DatabasePool,
+  { deadlineMs = CALL_DEADLINE_MS }: { deadlineMs?: number } = {},
+): UploadRepository {
+  const repository: UploadRepository = {
+    create: (input, identity) => createUpload(pool, input, identity),
+    get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
+    beginWriter: (namespace, uploadId, options) => beginWriter(pool, { namespace, uploadId }, options),
+    heartbeat: (uploadId, epoch, options) => heartbeat(pool, { uploadId, epoch }, options),
+    setMultipartId: (uploadId, multipartId) => setMultipartId(pool, uploadId, multipartId),
+    beginPutAttempt: (uploadId, epoch) => beginPutAttempt(pool, uploadId, epoch),
+    claimParts: (uploadId, epoch, partNumbers) => claimParts(pool, { uploadId, epoch }, partNumbers),
+    recordParts: (uploadId, epoch, parts) => recordParts(pool, { uploadId, epoch }, parts),
+    seal: (uploadId, sizeBytes) => seal(pool, uploadId, sizeBytes),
+    beginCompletion: (uploadId, options) => beginCompletion(pool, uploadId, options),
+    reopen: (uploadId, lostPartNumbers) => reopen(pool, uploadId, lostPartNumbers),
+    markLost: (uploadId) => markLost(pool, uploadId),
+    assemble: (uploadId, object) => assemble(pool, uploadId, object),
+    setSha256: (uploadId, sha256) => setSha256(pool, uploadId, sha256),
+    commit: (uploadId, options) => commitUpload(pool, uploadId, options),
+    abort: (namespace, uploadId) => abort(pool, namespace, uploadId),
+    expireDue: (limit) => expireDue(pool, limit),
+    listStuck: (options) => listStuck(pool, options),
+    listUncleaned: (limit) => listUncleaned(pool, limit),
+    markCleaned: (uploadId) => markCleaned(pool, uploadId),
+    findUnowned: (multipartIds) => findUnowned(pool, multipartIds),
+  };
+  return atBorder<UploadRepository>(repository, { deadlineMs });
+}
+
+const statusRow = uploadRow.extend({
+  received_bytes: z.int(),
+  parts: z.array(z.tuple([z.int(), z.int(), z.int(), z.string()])),
+});
+
+/** Upload and parts as of one moment, the parts as one JSON value: 10,000 rows would cost ten times as much. */
+async function getUpload(
+  pool: DatabasePool,
+  namespace: string,
+  uploadId: string,
+): Promise<{ upload: Upload; parts: DurablePart[]; receivedBytes: number }> {
+  const row = await pool.maybeOne(sql.prepared("get_upload", statusRow)`
+    SELECT ${uploadColumns},
+      coalesce((
+        SELECT w.received_bytes FROM writer w WHERE w.upload_id = u.upload_id AND w.epoch = u.epoch
+      ), 0) AS received_bytes,
+      coalesce((
+        SELECT json_agg(json_build_array(p.part_number, p.length_bytes, p.crc32, p.etag) ORDER BY p.part_number)
+        FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'
+      ), '[]') AS parts
+    FROM upload u WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}`);
+  if (row === null) throw uploadNotFound(uploadId);
+  const parts = row.parts.map(([partNumber, lengthBytes, crc32, etag]) => ({ partNumber, lengthBytes, crc32, etag }));
+  return { upload: await loadUpload(pool, row), parts, receivedBytes: row.received_bytes };
+}

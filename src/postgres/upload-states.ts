@@ -1,0 +1,85 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
+import type { AssembledObject, Upload } from "../domain/upload.ts";
+import { toBytea } from "./sql-values.ts";
+import { assertUpload, loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
+
+/** UploadRepository.beginCompletion: open -> completing. */
+export async function beginCompletion(
+  pool: CommonQueryMethods,
+  uploadId: string,
+  options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array },
+): Promise<Upload> {
+  const row = await pool.maybeOne(sql.type(uploadRow)`
+    UPDATE upload u SET state = 'completing', state_time = now(), crc32 = ${options.crc32},
+      if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
+      expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open'
+    RETURNING ${uploadColumns}`);
+  if (row !== null) return toUpload(row, undefined);
+  return toUpload(await assertUpload(pool, uploadId, { states: ["open", "completing"] }), undefined);
+}
+
+/** UploadRepository.reopen: completing -> open, without the lost parts. */
+export async function reopen(
+  pool: CommonQueryMethods,
+  uploadId: string,
+  lostPartNumbers: readonly number[],
+): Promise<void> {
+  const row = await pool.maybeOne(sql.type(uploadRow)`
+    WITH u AS (
+      UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL
+      WHERE u.upload_id = ${uploadId} AND u.state = 'completing'
+      RETURNING ${uploadColumns}
+    ), forgotten AS (
+      DELETE FROM part p USING u
+      WHERE p.upload_id = u.upload_id AND p.part_number = ANY(${sql.array([...lostPartNumbers], "int4")})
+    )
+    SELECT * FROM u`);
+  // Already open: another replica heard of the same loss first, and writers may have filled the gaps since.
+  if (row === null) await assertUpload(pool, uploadId, { states: ["completing", "open"] });
+}
+
+/** UploadRepository.markLost: open | completing -> aborted. */
+export async function markLost(pool: CommonQueryMethods, uploadId: string): Promise<void> {
+  const { rowCount } = await pool.query(sql.unsafe`
+    UPDATE upload SET state = 'aborted', state_time = now()
+    WHERE upload_id = ${uploadId} AND state IN ('open', 'completing')`);
+  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["open", "completing", "aborted"] });
+}
+
+/** UploadRepository.assemble: completing | open -> assembled. */
+export async function assemble(pool: CommonQueryMethods, uploadId: string, object: AssembledObject): Promise<Upload> {
+  const row = await pool.maybeOne(sql.type(uploadRow)`
+    UPDATE upload u SET state = 'assembled', state_time = now(), object_key = ${object.key},
+      object_version_id = ${object.versionId}, object_etag = ${object.etag}, size_bytes = ${object.sizeBytes},
+      crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)}
+    WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open')
+      AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
+    RETURNING ${uploadColumns}`);
+  if (row !== null) return toUpload(row, undefined);
+  const states = ["completing", "open", "assembled", "committed"] as const;
+  const found = await assertUpload(pool, uploadId, { states });
+  if (found.state === "assembled" || found.state === "committed") return await loadUpload(pool, found);
+  throw sizeMismatch(uploadId, object.sizeBytes, found.size_bytes ?? 0);
+}
+
+/** UploadRepository.setSha256 */
+export async function setSha256(pool: CommonQueryMethods, uploadId: string, sha256: Uint8Array): Promise<void> {
+  const { rowCount } = await pool.query(sql.unsafe`
+    UPDATE upload SET sha256 = ${toBytea(sha256)} WHERE upload_id = ${uploadId} AND state = 'assembled'`);
+  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled"] });
+}
+
+/** UploadRepository.abort: open -> aborted. */
+export async function abort(pool: CommonQueryMethods, namespace: string, uploadId: string): Promise<Upload> {
+  const row = await pool.maybeOne(sql.type(uploadRow)`
+    UPDATE upload u SET state = 'aborted', state_time = now()
+    WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open'
+    RETURNING ${uploadColumns}`);
+  if (row !== null) return toUpload(row, undefined);
+  const found = await readUploadRow(pool, uploadId);
+  if (found.namespace !== namespace) throw uploadNotFound(uploadId);
+  if (found.state !== "aborted") throw uploadNotOpen(uploadId, found.state);
+  return toUpload(found, undefined);
+}

@@ -1,0 +1,57 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import type { Upload } from "../domain/upload.ts";
+import { toInterval } from "./sql-values.ts";
+import { toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
+
+/** UploadRepository.expireDue. Sweepers of several replicas pass each other by the rows' locks. */
+export async function expireDue(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {
+  const rows = await pool.any(sql.type(uploadRow)`
+    WITH due AS (
+      SELECT upload_id FROM upload
+      WHERE state IN ('open', 'assembled') AND expire_time <= now()
+      ORDER BY expire_time LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE upload u SET state = 'expired', state_time = now() FROM due
+    WHERE u.upload_id = due.upload_id AND u.state IN ('open', 'assembled')
+    RETURNING ${uploadColumns}`);
+  return rows.map((row) => toUpload(row, undefined));
+}
+
+/** UploadRepository.listStuck */
+export async function listStuck(
+  pool: CommonQueryMethods,
+  options: { olderThanMs: number; limit: number },
+): Promise<Upload[]> {
+  const rows = await pool.any(sql.type(uploadRow)`
+    SELECT ${uploadColumns} FROM upload u
+    WHERE u.state = 'completing' AND u.state_time < now() - ${toInterval(options.olderThanMs)}
+    ORDER BY u.state_time LIMIT ${options.limit}`);
+  return rows.map((row) => toUpload(row, undefined));
+}
+
+/** UploadRepository.listUncleaned */
+export async function listUncleaned(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {
+  const rows = await pool.any(sql.type(uploadRow)`
+    SELECT ${uploadColumns} FROM upload u
+    WHERE u.state IN ('aborted', 'expired') AND u.cleanup_time IS NULL
+    ORDER BY u.state_time LIMIT ${limit}`);
+  return rows.map((row) => toUpload(row, undefined));
+}
+
+/** UploadRepository.markCleaned */
+export async function markCleaned(pool: CommonQueryMethods, uploadId: string): Promise<void> {
+  await pool.query(sql.unsafe`
+    UPDATE upload SET cleanup_time = now()
+    WHERE upload_id = ${uploadId} AND state IN ('aborted', 'expired') AND cleanup_time IS NULL`);
+}
+
+/** UploadRepository.findUnowned */
+export async function findUnowned(pool: CommonQueryMethods, multipartIds: readonly string[]): Promise<string[]> {
+  const ids = await pool.anyFirst(sql.type(z.object({ multipart_id: z.string() }))`
+    SELECT g.multipart_id FROM unnest(${sql.array([...multipartIds], "text")}) AS g (multipart_id)
+    WHERE NOT EXISTS (
+      SELECT FROM upload u WHERE u.state IN ('open', 'completing') AND u.multipart_id = g.multipart_id
+    )`);
+  return [...ids];
+}

@@ -1,0 +1,186 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import { partAlreadyDurable, sizeMismatch, uploadNotFound } from "../domain/repository-refusals.ts";
+import type { DurablePart } from "../domain/upload.ts";
+import type { WriterStart } from "../domain/upload-repository.ts";
+import { toInterval } from "./sql-values.ts";
+import {
+  assertUpload,
+  loadUpload,
+  readDurableParts,
+  readUploadRow,
+  toUpload,
+  uploadColumns,
+  uploadRow,
+} from "./upload-rows.ts";
+
+/**
+ * The expiry is moved only when it gains at least this share of the upload's life (an hour of a day): it is indexed, and
+ * a write that changes no indexed column costs a fraction of one that does.
+ */
+const EXPIRY_STEP = 1 / 24;
+
+/** What a statement says that locks the upload's row, or fails to. */
+const lockedRow = z.object({ locked: z.int() });
+
+/** UploadRepository.beginWriter */
+export async function beginWriter(
+  pool: CommonQueryMethods,
+  target: { namespace: string; uploadId: string },
+  options: { instance: string; expireAfterMs: number },
+): Promise<WriterStart> {
+  const { namespace, uploadId } = target;
+  const next = sql.fragment`LEAST(now() + ${toInterval(options.expireAfterMs)}, u.expire_cap_time)`;
+  const row = await pool.maybeOne(sql.prepared("begin_writer", uploadRow)`
+    WITH u AS (
+      UPDATE upload u SET epoch = u.epoch + 1, expire_time = CASE
+        WHEN ${next} - u.expire_time > ${toInterval(options.expireAfterMs * EXPIRY_STEP)} THEN ${next}
+        ELSE u.expire_time END
+      WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open'
+      RETURNING ${uploadColumns}
+    ), begun AS (
+      INSERT INTO writer (upload_id, epoch, range_start, instance) SELECT u.upload_id, u.epoch, 0, ${options.instance} FROM u
+    )
+    SELECT * FROM u`);
+  if (row === null) return await readUnwritable(pool, target);
+  // Read after the epoch was taken, by a second statement: what the former writer recorded until then is seen, and
+  // nothing can follow. The first writer ever has nothing to read.
+  const parts = row.epoch === 1 ? [] : await readDurableParts(pool, uploadId);
+  return { upload: toUpload(row, undefined), epoch: row.epoch, parts };
+}
+
+async function readUnwritable(
+  pool: CommonQueryMethods,
+  { namespace, uploadId }: { namespace: string; uploadId: string },
+): Promise<WriterStart> {
+  const row = await readUploadRow(pool, uploadId);
+  if (row.namespace !== namespace) throw uploadNotFound(uploadId);
+  const [upload, parts] = [await loadUpload(pool, row), await readDurableParts(pool, uploadId)];
+  return { upload, epoch: 0, parts };
+}
+
+/** UploadRepository.heartbeat. Takes no lock unless the expiry moves: a beat that races a new writer harms nobody. */
+export async function heartbeat(
+  pool: CommonQueryMethods,
+  writer: { uploadId: string; epoch: number },
+  options: { receivedBytes: number; expireAfterMs: number },
+): Promise<void> {
+  const { held } = await pool.one(sql.prepared("heartbeat", z.object({ held: z.int() }))`
+    WITH held AS (
+      SELECT u.upload_id, u.expire_time, LEAST(now() + ${toInterval(options.expireAfterMs)}, u.expire_cap_time) AS next
+      FROM upload u
+      WHERE u.upload_id = ${writer.uploadId} AND u.epoch = ${writer.epoch} AND u.state NOT IN ('aborted', 'expired')
+    ), slid AS (
+      UPDATE upload u SET expire_time = h.next FROM held h
+      WHERE u.upload_id = h.upload_id AND u.state IN ('open', 'completing')
+        AND h.next - h.expire_time > ${toInterval(options.expireAfterMs * EXPIRY_STEP)}
+    ), beaten AS (
+      UPDATE writer w SET received_bytes = greatest(w.received_bytes, ${options.receivedBytes}::bigint), heartbeat_time = now()
+      FROM held h WHERE w.upload_id = h.upload_id AND w.epoch = ${writer.epoch}
+    )
+    SELECT count(*)::int AS held FROM held`);
+  const states = ["open", "completing", "assembled", "committed"] as const;
+  if (held === 0) await assertUpload(pool, writer.uploadId, { states, epoch: writer.epoch });
+}
+
+/** UploadRepository.setMultipartId */
+export async function setMultipartId(pool: CommonQueryMethods, uploadId: string, multipartId: string): Promise<string> {
+  const schema = z.object({ multipart_id: z.string() });
+  const kept = await pool.maybeOneFirst(sql.type(schema)`
+    UPDATE upload SET multipart_id = coalesce(multipart_id, ${multipartId})
+    WHERE upload_id = ${uploadId} AND state = 'open' RETURNING multipart_id`);
+  if (kept !== null) return kept;
+  await assertUpload(pool, uploadId, { states: ["open"] });
+  return await setMultipartId(pool, uploadId, multipartId);
+}
+
+/** UploadRepository.beginPutAttempt */
+export async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<number> {
+  const attempt = await pool.maybeOneFirst(sql.prepared("begin_put_attempt", z.object({ put_attempt: z.int() }))`
+    UPDATE upload SET put_attempt = put_attempt + 1
+    WHERE upload_id = ${uploadId} AND state = 'open' AND epoch = ${epoch} RETURNING put_attempt`);
+  if (attempt !== null) return attempt;
+  await assertUpload(pool, uploadId, { states: ["open"], epoch });
+  return await beginPutAttempt(pool, uploadId, epoch);
+}
+
+/** The upload's row under a lock that lets other parts be recorded but no writer begin and no state change. */
+function lockUpload(uploadId: string, epoch: number) {
+  return sql.fragment`
+    SELECT u.upload_id FROM upload u
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND u.epoch = ${epoch} FOR SHARE`;
+}
+
+/** UploadRepository.claimParts */
+export async function claimParts(
+  pool: CommonQueryMethods,
+  writer: { uploadId: string; epoch: number },
+  partNumbers: { first: number; count: number },
+): Promise<void> {
+  const { uploadId, epoch } = writer;
+  const last = partNumbers.first + partNumbers.count - 1;
+  const { locked } = await pool.one(sql.prepared("claim_parts", lockedRow)`
+    WITH locked AS (${lockUpload(uploadId, epoch)}), claimed AS (
+      INSERT INTO part (upload_id, part_number, epoch, state, source)
+      SELECT l.upload_id, n, ${epoch}::bigint, 'claimed', 'stream'
+      FROM locked l, generate_series(${partNumbers.first}::int, ${last}::int) n
+      ON CONFLICT (upload_id, part_number) DO UPDATE SET epoch = excluded.epoch, update_time = now()
+      WHERE part.state = 'claimed' AND part.epoch < excluded.epoch
+    )
+    SELECT count(*)::int AS locked FROM locked`);
+  if (locked > 0) return;
+  await assertUpload(pool, uploadId, { states: ["open"], epoch });
+  await claimParts(pool, writer, partNumbers);
+}
+
+/** UploadRepository.recordParts */
+export async function recordParts(
+  pool: CommonQueryMethods,
+  writer: { uploadId: string; epoch: number },
+  parts: readonly DurablePart[],
+): Promise<void> {
+  if (parts.length === 0) return;
+  const { uploadId, epoch } = writer;
+  const { locked, recorded } = await pool.one(sql.prepared("record_parts", lockedRow.extend({ recorded: z.int() }))`
+    WITH locked AS (${lockUpload(uploadId, epoch)}), recorded AS (
+      UPDATE part p SET state = 'durable', length_bytes = g.length_bytes, crc32 = g.crc32, etag = g.etag, update_time = now()
+      FROM locked l, ${sql.unnest(
+        parts.map((part) => [part.partNumber, part.lengthBytes, part.crc32, part.etag]),
+        ["int4", "int8", "int8", "text"],
+      )} AS g (part_number, length_bytes, crc32, etag)
+      WHERE p.upload_id = l.upload_id AND p.part_number = g.part_number AND p.state = 'claimed' AND p.epoch = ${epoch}
+      RETURNING p.part_number
+    )
+    SELECT (SELECT count(*)::int FROM locked) AS locked, (SELECT count(*)::int FROM recorded) AS recorded`);
+  if (locked === 0) {
+    await assertUpload(pool, uploadId, { states: ["open"], epoch });
+    return await recordParts(pool, writer, parts);
+  }
+  if (recorded < parts.length) await assertRecorded(pool, uploadId, parts);
+}
+
+/** Parts that were not recorded now must have been before, by the same statement: its answer was lost. */
+async function assertRecorded(
+  pool: CommonQueryMethods,
+  uploadId: string,
+  parts: readonly DurablePart[],
+): Promise<void> {
+  const durable = new Map((await readDurableParts(pool, uploadId)).map((part) => [part.partNumber, part]));
+  for (const part of parts) {
+    const known = durable.get(part.partNumber);
+    if (known === undefined) throw new Error(`part ${part.partNumber} of upload ${uploadId} was recorded unclaimed`);
+    if (known.crc32 !== part.crc32 || known.lengthBytes !== part.lengthBytes) {
+      throw partAlreadyDurable(uploadId, part.partNumber);
+    }
+  }
+}
+
+/** UploadRepository.seal */
+export async function seal(pool: CommonQueryMethods, uploadId: string, sizeBytes: number): Promise<void> {
+  const { rowCount } = await pool.query(sql.unsafe`
+    UPDATE upload SET size_bytes = ${sizeBytes}
+    WHERE upload_id = ${uploadId} AND state = 'open' AND (size_bytes IS NULL OR size_bytes = ${sizeBytes})`);
+  if (rowCount > 0) return;
+  const row = await assertUpload(pool, uploadId, { states: ["open"] });
+  throw sizeMismatch(uploadId, sizeBytes, row.size_bytes ?? 0);
+}
