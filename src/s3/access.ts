@@ -1,8 +1,8 @@
 import type { S3Client } from "@aws-sdk/client-s3";
+import { withBackoff } from "../domain/backoff.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
-import { toDomainError } from "./errors.ts";
+import { toDomainError, toS3Failure } from "./errors.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
-import { retry } from "./retry.ts";
 
 /** What the adapter needs. */
 export interface S3Access {
@@ -17,9 +17,19 @@ export async function request<T>(
   call: { operation: OperationClass; what: string; signal?: AbortSignal | undefined; send: () => Promise<T> },
 ): Promise<T> {
   try {
-    return await retry(access.body.retry, () => access.breakers(call.operation, call.send), { signal: call.signal });
+    return await retryS3(access, () => access.breakers(call.operation, call.send), { signal: call.signal });
   } catch (error) {
     if (call.signal?.aborted === true) throw call.signal.reason;
     throw toDomainError(error, call.what);
   }
+}
+
+/** Repeats what failed for a reason that may pass. */
+export async function retryS3<T>(
+  access: S3Access,
+  send: () => Promise<T>,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<T> {
+  const isRetryable = (error: unknown) => toS3Failure(error) === "retryable";
+  return await withBackoff(access.body.retry, send, { isRetryable, signal: options.signal });
 }

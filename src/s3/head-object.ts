@@ -1,8 +1,7 @@
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { ObjectHead } from "../domain/object-store.ts";
-import type { S3Access } from "./access.ts";
+import { retryS3, type S3Access } from "./access.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
-import { retry } from "./retry.ts";
 import { fromBase64Crc32 } from "./streamed-body.ts";
 
 /** HEAD with checksums; undefined when there is no such object. */
@@ -17,7 +16,7 @@ export async function headObject(
     ChecksumMode: "ENABLED",
   });
   try {
-    const head = await retry(access.body.retry, () => access.breakers("read", () => access.client.send(command)), {
+    const head = await retryS3(access, () => access.breakers("read", () => access.client.send(command)), {
       signal: target.signal,
     });
     return {

@@ -1,14 +1,14 @@
 import { crc32 } from "node:zlib";
+import { type BackoffPolicy, toBackoffDelayMs } from "../domain/backoff.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
-import { type RetryPolicy, toRetryDelayMs } from "./retry.ts";
 import { type BodyLayout, StreamedBody } from "./streamed-body.ts";
 
 /** How a body in flight behaves. */
 export interface KeptBodyPolicy {
   layout: BodyLayout;
-  retry: RetryPolicy;
+  retry: BackoffPolicy;
   /** A request whose caller sends nothing for this long is dropped and sent when whole, in milliseconds. S3 closes idle bodies after about 20 s. */
   idleTimeoutMs: number;
   /** Longest wait for S3's answer after the last byte, in milliseconds. */
@@ -111,7 +111,7 @@ export class KeptBody implements BodyInFlight {
           continue;
         }
         failures++;
-        const delayMs = toRetryDelayMs(this.#policy.retry, failures);
+        const delayMs = toBackoffDelayMs(this.#policy.retry, failures);
         const isLast = failures >= this.#policy.retry.triesMax || performance.now() + delayMs > endsAt();
         const isRetryable = toS3Failure(error) === "retryable" || this.#isBadDigest(error);
         if (isLast || !isRetryable) throw toDomainError(error, this.#what);

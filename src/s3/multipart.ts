@@ -2,10 +2,9 @@ import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, ListPartsC
 import { DomainError } from "../domain/errors.ts";
 import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import type { S3Access } from "./access.ts";
+import { retryS3, type S3Access } from "./access.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import { headObject, unquote } from "./head-object.ts";
-import { retry } from "./retry.ts";
 import { toBase64Crc32 } from "./streamed-body.ts";
 
 type Target = Omit<PartTarget, "partNumber">;
@@ -42,7 +41,7 @@ export async function completeMultipart(
     MpuObjectSize: manifest.sizeBytes,
   });
   try {
-    return await retry(access.body.retry, () => completeOnce(access, target, manifest, command, options), options);
+    return await retryS3(access, () => completeOnce(access, target, manifest, command, options), options);
   } catch (error) {
     if (error instanceof NotAssembledYet) {
       throw new DomainError("aborted", "storage has neither the upload nor its object; begin a new upload", {
@@ -98,8 +97,8 @@ export async function abortMultipart(
   const input = { Bucket: target.bucket, Key: target.key, UploadId: target.multipartId };
   const send = { ...(options.signal !== undefined && { abortSignal: options.signal }) };
   try {
-    await retry(
-      access.body.retry,
+    await retryS3(
+      access,
       async () => {
         await access.breakers("control", () => access.client.send(new AbortMultipartUploadCommand(input), send));
         await access.breakers("control", () => access.client.send(new ListPartsCommand(input), send));

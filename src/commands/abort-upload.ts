@@ -1,0 +1,41 @@
+import type { Caller } from "../domain/caller.ts";
+import { parseUuid } from "../domain/command-identity.ts";
+import { requireNamespace } from "../domain/namespace.ts";
+import type { Upload } from "../domain/upload.ts";
+import type { UploadAccess } from "./upload-access.ts";
+
+/**
+ * Gives an open upload up. Aborting twice is no error; any other state is `failed_precondition / UPLOAD_NOT_OPEN`.
+ * What it stored is freed at once where S3 answers, else by the sweeper.
+ */
+export async function abortUpload(
+  access: UploadAccess,
+  request: { requestId: string; namespace: string; uploadId: string },
+  _options: { caller: Caller },
+): Promise<Upload> {
+  parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
+  requireNamespace(access.namespaces, request.namespace);
+  const upload = await access.uploads.abort(request.namespace, parseUuid(request.uploadId, "upload_id"));
+  // Best effort: the row says "aborted", so that the sweeper repeats what fails here.
+  await cleanUpload(access, upload).catch(() => {});
+  return upload;
+}
+
+/**
+ * Removes what a dead upload left in S3, and notes that. For a committed upload: the PutObject attempts that lost.
+ * Safe to repeat; rejects `unavailable` when S3 or the database is.
+ */
+export async function cleanUpload(access: Pick<UploadAccess, "objects" | "uploads">, upload: Upload): Promise<void> {
+  const { bucket, s3Key: key, multipartId } = upload;
+  if (multipartId !== undefined && upload.state !== "committed") {
+    await access.objects.abortMultipart({ bucket, key, multipartId });
+  }
+  if (upload.object !== undefined && upload.state !== "committed") {
+    await access.objects.delete(bucket, upload.object.key, { versionId: upload.object.versionId });
+  }
+  for (let attempt = 1; attempt <= upload.putAttempt; attempt++) {
+    const attemptKey = `${key}.${attempt}`;
+    if (upload.object?.key !== attemptKey) await access.objects.delete(bucket, attemptKey);
+  }
+  await access.uploads.markCleaned(upload.uploadId);
+}

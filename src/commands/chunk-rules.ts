@@ -1,0 +1,76 @@
+import { DomainError } from "../domain/errors.ts";
+import type { Upload } from "../domain/upload.ts";
+
+/** What a chunk says of itself before its bytes. */
+export interface ChunkHeader {
+  offset: number;
+  lengthBytes: number;
+  /** The caller's CRC32 of the chunk's bytes, if it sent one. */
+  crc32: number | undefined;
+}
+
+/** What a chunk is measured against. */
+export interface ChunkBounds {
+  upload: Upload;
+  /** Where the last chunk ended; undefined before the first. */
+  position: number | undefined;
+  /** End of the durable bytes from 0. */
+  durableOffset: number;
+  chunkSizeMaxBytes: number;
+  fileSizeMaxBytes: number;
+}
+
+/** Refuses a chunk that does not belong here, before any of its bytes is taken. */
+export function assertChunkFits(chunk: ChunkHeader, bounds: ChunkBounds): void {
+  const { chunkSizeMaxBytes, fileSizeMaxBytes, upload } = bounds;
+  if (chunk.lengthBytes > chunkSizeMaxBytes) {
+    throw new DomainError(
+      "invalid_argument",
+      `chunk has ${chunk.lengthBytes} bytes; the limit is ${chunkSizeMaxBytes}`,
+      {
+        reason: "CHUNK_TOO_LARGE",
+        field: "chunk.data",
+        details: { chunk_bytes: chunk.lengthBytes, chunk_bytes_max: chunkSizeMaxBytes },
+      },
+    );
+  }
+  if (!isOffsetAllowed(chunk, bounds)) throw toOffsetError(chunk, bounds);
+  const end = chunk.offset + chunk.lengthBytes;
+  if (upload.sizeBytes !== undefined && end > upload.sizeBytes) {
+    const message = `chunk ends at byte ${end}; the upload declared ${upload.sizeBytes} bytes`;
+    throw new DomainError("invalid_argument", message, {
+      reason: "SIZE_MISMATCH",
+      field: "chunk.data",
+      details: { end_offset: end, size_bytes: upload.sizeBytes },
+    });
+  }
+  if (end > fileSizeMaxBytes) {
+    const message = `chunk ends at byte ${end}; this upload takes at most ${fileSizeMaxBytes} bytes`;
+    throw new DomainError("invalid_argument", message, {
+      reason: "SIZE_LIMIT",
+      field: "chunk.data",
+      details: { end_offset: end, size_bytes_max: fileSizeMaxBytes },
+    });
+  }
+}
+
+/** The first chunk begins at the durable offset or at an earlier part's start; every other where the last one ended. */
+function isOffsetAllowed({ offset }: ChunkHeader, { position, durableOffset, upload }: ChunkBounds): boolean {
+  if (position !== undefined) return offset === position;
+  if (offset === durableOffset) return true;
+  return offset >= 0 && offset < durableOffset && offset % upload.partSizeBytes === 0;
+}
+
+function toOffsetError({ offset }: ChunkHeader, { position, durableOffset, upload }: ChunkBounds): DomainError {
+  const expected = position ?? durableOffset;
+  const what = offset > expected ? "leaves a gap" : offset < 0 ? "is negative" : "overlaps bytes already sent";
+  const wanted =
+    position === undefined
+      ? `begin at ${expected}${expected > 0 ? ` or at an earlier multiple of ${upload.partSizeBytes}` : ""}`
+      : `go on at ${expected}`;
+  return new DomainError("invalid_argument", `chunk at offset ${offset} ${what}; ${wanted}`, {
+    reason: "OFFSET_MISMATCH",
+    field: "chunk.offset",
+    details: { offset, expected_offset: expected },
+  });
+}

@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { v7 as uuidv7 } from "uuid";
+import type { Caller } from "../domain/caller.ts";
+import { toCommandIdentity } from "../domain/command-identity.ts";
+import { DomainError, invalidArgument } from "../domain/errors.ts";
+import { parseFilePath } from "../domain/file-path.ts";
+import { type Namespace, requireNamespace } from "../domain/namespace.ts";
+import { choosePartSize } from "../domain/part-plan.ts";
+import type { Upload } from "../domain/upload.ts";
+import type { UploadAccess } from "./upload-access.ts";
+
+/** What a caller says of a file to be; sizes in bytes. */
+export interface CreateUploadRequest {
+  requestId: string;
+  namespace: string;
+  path: string;
+  sizeBytes?: number | undefined;
+  sizeHintBytes?: number | undefined;
+  contentType: string;
+  metadata: Readonly<Record<string, string>>;
+  crc32?: number | undefined;
+  sha256?: Uint8Array | undefined;
+  computeSha256: boolean;
+  ifGenerationMatch?: number | undefined;
+}
+
+/** Bounds of what is kept with a file beside its bytes. */
+const CONTENT_TYPE_MAX_BYTES = 255;
+const METADATA_ENTRIES_MAX = 64;
+const METADATA_MAX_BYTES = 8192;
+
+/**
+ * Opens an upload, or returns the one that the same request id opened before (`created` false). Errors:
+ * `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`.
+ */
+export async function createUpload(
+  access: UploadAccess,
+  request: CreateUploadRequest,
+  options: { caller: Caller },
+): Promise<{ upload: Upload; created: boolean }> {
+  const namespace = requireNamespace(access.namespaces, request.namespace);
+  const path = parseFilePath(request.path);
+  assertSize(request.sizeBytes, "size_bytes", namespace);
+  assertSize(request.sizeHintBytes, "size_hint_bytes", namespace);
+  assertDescription(request);
+  const uploadId = uuidv7();
+  const identity = toCommandIdentity(options.caller, "CreateUpload", {
+    requestId: request.requestId,
+    content: [
+      namespace.name,
+      path,
+      request.sizeBytes,
+      request.sizeHintBytes,
+      request.contentType,
+      request.metadata,
+      request.crc32,
+      request.sha256,
+      request.computeSha256,
+      request.ifGenerationMatch,
+    ],
+  });
+  return await access.uploads.create(
+    {
+      uploadId,
+      namespace: namespace.name,
+      path,
+      principal: options.caller.principal,
+      sizeBytes: request.sizeBytes,
+      partSizeBytes: choosePartSize(access.limits, {
+        sizeBytes: request.sizeBytes,
+        sizeHintBytes: request.sizeHintBytes,
+      }),
+      contentType: request.contentType === "" ? "application/octet-stream" : request.contentType,
+      metadata: request.metadata,
+      expectedCrc32: request.crc32,
+      expectedSha256: request.sha256,
+      computeSha256: request.computeSha256 || request.sha256 !== undefined,
+      ifGenerationMatch: request.ifGenerationMatch,
+      bucket: namespace.bucket,
+      region: namespace.region,
+      s3Key: toObjectKey(namespace, uploadId),
+      expireAfterMs: access.limits.expireAfterMs,
+      expireCapMs: access.limits.expireCapMs,
+    },
+    identity,
+  );
+}
+
+/** Unique and never reused; the hash spreads keys over S3's partitions. */
+function toObjectKey(namespace: Namespace, uploadId: string): string {
+  const spread = createHash("sha256").update(uploadId).digest("hex").slice(0, 2);
+  return `${namespace.keyPrefix}${spread}/${uploadId}`;
+}
+
+function assertSize(
+  sizeBytes: number | undefined,
+  field: "size_bytes" | "size_hint_bytes",
+  namespace: Namespace,
+): void {
+  if (sizeBytes === undefined) return;
+  if (sizeBytes < 0) {
+    throw new DomainError("invalid_argument", `${field} is ${sizeBytes}; give 0 or more, or leave it unset`, {
+      reason: "SIZE_INVALID",
+      field,
+    });
+  }
+  if (sizeBytes > namespace.fileSizeMaxBytes) {
+    const message = `${field} is ${sizeBytes}; the limit of namespace ${namespace.name} is ${namespace.fileSizeMaxBytes} bytes`;
+    throw new DomainError("invalid_argument", message, {
+      reason: "SIZE_LIMIT",
+      field,
+      details: { size_bytes: sizeBytes, size_bytes_max: namespace.fileSizeMaxBytes },
+    });
+  }
+}
+
+function assertDescription(request: CreateUploadRequest): void {
+  const { contentType, metadata, sha256, ifGenerationMatch } = request;
+  if (Buffer.byteLength(contentType) > CONTENT_TYPE_MAX_BYTES) {
+    throw invalidArgument("content_type", `content_type is longer than ${CONTENT_TYPE_MAX_BYTES} bytes`);
+  }
+  if (!/^[\x20-\x7e]*$/.test(contentType)) {
+    throw invalidArgument("content_type", "content_type holds characters outside printable ASCII");
+  }
+  const entries = Object.entries(metadata);
+  if (entries.length > METADATA_ENTRIES_MAX) {
+    throw invalidArgument("metadata", `metadata has ${entries.length} entries; the limit is ${METADATA_ENTRIES_MAX}`);
+  }
+  const metadataBytes = entries.reduce((sum, [k, v]) => sum + Buffer.byteLength(k) + Buffer.byteLength(v), 0);
+  if (metadataBytes > METADATA_MAX_BYTES) {
+    throw invalidArgument("metadata", `metadata has ${metadataBytes} bytes; the limit is ${METADATA_MAX_BYTES}`);
+  }
+  if (entries.some(([name, value]) => name === "" || `${name}${value}`.includes("\0"))) {
+    throw invalidArgument("metadata", "metadata has an empty name or holds a NUL character; leave it out");
+  }
+  if (entries.some(([name, value]) => !name.isWellFormed() || !value.isWellFormed())) {
+    throw invalidArgument("metadata", "metadata holds a lone surrogate; send well-formed Unicode");
+  }
+  assertSha256(sha256);
+  if (ifGenerationMatch !== undefined && ifGenerationMatch < 0) {
+    throw invalidArgument("if_generation_match", "if_generation_match is negative; 0 means that no file may exist");
+  }
+}
+
+/** A SHA-256 has 32 bytes; `invalid_argument` otherwise. */
+export function assertSha256(sha256: Uint8Array | undefined): void {
+  if (sha256 !== undefined && sha256.length !== 32) {
+    throw invalidArgument("sha256", `sha256 has ${sha256.length} bytes; a SHA-256 has 32`);
+  }
+}

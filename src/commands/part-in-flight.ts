@@ -1,0 +1,174 @@
+import { crc32 } from "node:zlib";
+import { combineCrc32 } from "../domain/crc32.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { BodyInFlight } from "../domain/object-store.ts";
+import type { DurablePart } from "../domain/upload.ts";
+
+/** A chunk while its bytes pass. `crc32` is what the caller says, `actual` what was computed. */
+export interface ChunkInFlight {
+  offset: number;
+  lengthBytes: number;
+  crc32: number | undefined;
+  /** The caller's CRC32 goes into the part's unseen, and S3 checks the sum: the bytes are not summed here. */
+  isTrusted: boolean;
+  actual: number;
+}
+
+/**
+ * One part while its bytes pass: its running CRC32, and where the bytes go. A `durable` part is not written again but
+ * compared; a `held` one (the first of an upload of unknown size) waits to learn whether it is a part or a whole file.
+ */
+export class PartInFlight {
+  readonly partNumber: number;
+  readonly startOffset: number;
+  readonly lengthBytes: number;
+  /** What is durable under this number already, to compare with. */
+  readonly durable: DurablePart | undefined;
+  passedBytes = 0;
+  crc32 = 0;
+  body: BodyInFlight | undefined;
+  /** Bytes kept until there is a body for them. */
+  readonly held: Uint8Array[] = [];
+  /** Chunks whose caller's CRC32 went in unseen; to name the wrong one after BadDigest. */
+  readonly #trusted: { offset: number; lengthBytes: number; crc32: number }[] = [];
+
+  constructor(options: {
+    partNumber: number;
+    startOffset: number;
+    lengthBytes: number;
+    durable?: DurablePart | undefined;
+  }) {
+    this.partNumber = options.partNumber;
+    this.startOffset = options.startOffset;
+    this.lengthBytes = options.lengthBytes;
+    this.durable = options.durable;
+  }
+
+  get isFull(): boolean {
+    return this.passedBytes === this.lengthBytes;
+  }
+
+  get endOffset(): number {
+    return this.startOffset + this.lengthBytes;
+  }
+
+  /** Bytes of a chunk that lie in this part: the one touch, while they are hot. */
+  write(bytes: Uint8Array, chunk: ChunkInFlight): void {
+    if (!chunk.isTrusted) this.#sum(bytes, chunk);
+    this.passedBytes += bytes.length;
+    if (this.durable !== undefined) return;
+    if (this.body !== undefined) this.body.write(bytes);
+    else this.held.push(bytes);
+  }
+
+  /** A chunk has passed whole; the caller's CRC32 of a trusted one joins the part's. */
+  endTrustedChunk(chunk: ChunkInFlight): void {
+    const crc = chunk.crc32 as number;
+    this.crc32 = combineCrc32(this.crc32, crc, chunk.lengthBytes);
+    this.#trusted.push({ offset: chunk.offset, lengthBytes: chunk.lengthBytes, crc32: crc });
+  }
+
+  /** Gives the part its S3 request, and what was held goes. */
+  start(body: BodyInFlight): void {
+    this.body = body;
+    for (const bytes of this.held) body.write(bytes);
+    this.held.length = 0;
+  }
+
+  /** The bytes sent again differ from the durable ones. */
+  assertSameAsDurable(): void {
+    const { durable } = this;
+    if (durable === undefined) return;
+    if (durable.crc32 === this.crc32 && durable.lengthBytes === this.passedBytes) return;
+    const message = `bytes ${this.startOffset} to ${this.endOffset} differ from those that are durable; begin a new upload`;
+    throw new DomainError("aborted", message, {
+      reason: "CHECKSUM_MISMATCH",
+      details: { part_number: this.partNumber, offset: this.startOffset },
+    });
+  }
+
+  /** Names the chunk that the caller's CRC32 does not fit, after S3 said BadDigest; undefined when none. */
+  findWrongChunk(): DomainError | undefined {
+    const cursor = new KeptCursor(this.body?.kept ?? []);
+    let position = this.startOffset;
+    for (const chunk of this.#trusted) {
+      cursor.skip(chunk.offset - position);
+      const actual = cursor.sum(chunk.lengthBytes);
+      position = chunk.offset + chunk.lengthBytes;
+      if (actual !== chunk.crc32) return toChunkMismatch(chunk, actual);
+    }
+    return undefined;
+  }
+
+  /** One pass serves the part and, where the caller gave a CRC32, the chunk. */
+  #sum(bytes: Uint8Array, chunk: ChunkInFlight): void {
+    if (chunk.crc32 === undefined) {
+      this.crc32 = crc32(bytes, this.crc32);
+      return;
+    }
+    const crc = crc32(bytes);
+    this.crc32 = combineCrc32(this.crc32, crc, bytes.length);
+    chunk.actual = combineCrc32(chunk.actual, crc, bytes.length);
+  }
+}
+
+/** The refusal of a chunk whose bytes do not match its CRC32. */
+export function toChunkMismatch(
+  chunk: { offset: number; lengthBytes: number; crc32: number | undefined },
+  actual: number,
+): DomainError {
+  const expected = toHex(chunk.crc32 ?? 0);
+  const message = `the chunk at offset ${chunk.offset} (${chunk.lengthBytes} bytes) has CRC32 ${toHex(actual)}; its crc32 says ${expected}`;
+  return new DomainError("aborted", message, {
+    reason: "CHECKSUM_MISMATCH",
+    details: {
+      chunk_offset: chunk.offset,
+      chunk_bytes: chunk.lengthBytes,
+      crc32: toHex(actual),
+      expected_crc32: expected,
+    },
+  });
+}
+
+/** A CRC32 as eight hex digits, the way people compare them. */
+export function toHex(crc: number): string {
+  return crc.toString(16).padStart(8, "0");
+}
+
+/** Walks kept buffers by byte counts. */
+class KeptCursor {
+  readonly #buffers: readonly Uint8Array[];
+  #index = 0;
+  #offset = 0;
+
+  constructor(buffers: readonly Uint8Array[]) {
+    this.#buffers = buffers;
+  }
+
+  skip(lengthBytes: number): void {
+    this.#take(lengthBytes, () => {});
+  }
+
+  sum(lengthBytes: number): number {
+    let crc = 0;
+    this.#take(lengthBytes, (bytes) => {
+      crc = crc32(bytes, crc);
+    });
+    return crc;
+  }
+
+  #take(lengthBytes: number, visit: (bytes: Uint8Array) => void): void {
+    for (let rest = lengthBytes; rest > 0; ) {
+      const buffer = this.#buffers[this.#index];
+      if (buffer === undefined) return;
+      const piece = buffer.subarray(this.#offset, this.#offset + rest);
+      visit(piece);
+      rest -= piece.length;
+      this.#offset += piece.length;
+      if (this.#offset === buffer.length) {
+        this.#index++;
+        this.#offset = 0;
+      }
+    }
+  }
+}

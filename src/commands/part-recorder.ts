@@ -1,0 +1,81 @@
+import { type DurablePart, totalBytes, type Upload } from "../domain/upload.ts";
+import { type UploadAccess, withDatabase } from "./upload-access.ts";
+
+/**
+ * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledgements
+ * gather. Part rows are claimed ahead of the bytes in the same way, a window at a time. Both cost a few statements a
+ * second at any speed.
+ */
+export class PartRecorder {
+  /** Every durable part, by number; those of earlier writers included. */
+  readonly parts = new Map<number, DurablePart>();
+  /** Sum of their lengths. */
+  durableBytes: number;
+  readonly #access: UploadAccess;
+  readonly #upload: Upload;
+  readonly #epoch: number;
+  #queue: DurablePart[] = [];
+  #running: Promise<void> | undefined;
+  #claimedTo = 0;
+  #claiming: Promise<void> | undefined;
+
+  constructor(access: UploadAccess, writer: { upload: Upload; epoch: number; parts: readonly DurablePart[] }) {
+    this.#access = access;
+    this.#upload = writer.upload;
+    this.#epoch = writer.epoch;
+    for (const part of writer.parts) this.parts.set(part.partNumber, part);
+    this.durableBytes = totalBytes(writer.parts);
+  }
+
+  /** Whether the part's row is claimed; fetches the next window in the background when it runs out. */
+  isClaimed(partNumber: number): boolean {
+    const isClaimed = partNumber <= this.#claimedTo;
+    if (isClaimed && this.#claimedTo - partNumber < this.#access.limits.claimAheadParts / 2) {
+      // A failure shows again where somebody waits for the claim.
+      this.claim(this.#claimedTo + 1).catch(() => {});
+    }
+    return isClaimed;
+  }
+
+  /** Claims the window that begins at `partNumber`, if none is being claimed. */
+  async claim(partNumber: number): Promise<void> {
+    this.#claiming ??= this.#claimWindow(partNumber).finally(() => {
+      this.#claiming = undefined;
+    });
+    await this.#claiming;
+  }
+
+  /** Hands over an acknowledged part; resolves when it is recorded. */
+  async record(part: DurablePart): Promise<void> {
+    this.#queue.push(part);
+    this.#running ??= this.#drain();
+    await this.#running;
+  }
+
+  async #claimWindow(first: number): Promise<void> {
+    const { limits, uploads } = this.#access;
+    const lastOfSize =
+      this.#upload.sizeBytes === undefined
+        ? limits.partsMax
+        : Math.max(1, Math.ceil(this.#upload.sizeBytes / this.#upload.partSizeBytes));
+    const count = Math.min(limits.claimAheadParts, lastOfSize - first + 1);
+    if (count <= 0) return;
+    await withDatabase(this.#access, () => uploads.claimParts(this.#upload.uploadId, this.#epoch, { first, count }));
+    this.#claimedTo = first + count - 1;
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const batch = this.#queue;
+        this.#queue = [];
+        const { uploadId } = this.#upload;
+        await withDatabase(this.#access, () => this.#access.uploads.recordParts(uploadId, this.#epoch, batch));
+        for (const part of batch) this.parts.set(part.partNumber, part);
+        this.durableBytes += totalBytes(batch);
+      }
+    } finally {
+      this.#running = undefined;
+    }
+  }
+}

@@ -1,0 +1,259 @@
+import { DomainError } from "../domain/errors.ts";
+import type { Release } from "../domain/memory-budget.ts";
+import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
+import type { DurablePart, Upload } from "../domain/upload.ts";
+import { PartInFlight } from "./part-in-flight.ts";
+import { PartRecorder } from "./part-recorder.ts";
+import { type UploadAccess, withDatabase } from "./upload-access.ts";
+
+/** How the owner hears of what happens beside its own calls. */
+export interface WriterEvents {
+  /** What `write` waited for is there: it takes bytes again. */
+  onReady: () => void;
+  /** The writer has failed: stop reading, then `close`. Called once. */
+  onFailed: (error: Error) => void;
+}
+
+/** A one-part file as S3 acknowledged it; not recorded yet. */
+export interface PutAck extends BodyAck {
+  sizeBytes: number;
+  crc32: number;
+}
+
+/**
+ * Opens an upload's parts one after the other, each once it has a permit of the memory budget, a claimed row and a
+ * place among the parts in flight, and sees to it that what S3 acknowledges is recorded.
+ *
+ * An upload of a declared size of at most one part becomes one PutObject. One of unknown size holds its first part
+ * until a second begins (multipart) or it ends (PutObject).
+ */
+export class PartSender {
+  readonly recorder: PartRecorder;
+  readonly #access: UploadAccess;
+  readonly #upload: Upload;
+  readonly #epoch: number;
+  readonly #events: WriterEvents;
+  readonly #closed = new AbortController();
+  readonly #unsettled = new Set<Promise<void>>();
+  #multipartId: string | undefined;
+  #readyFor = 0;
+  #waiting: Promise<void> | undefined;
+  #permit: Release | undefined;
+  #partsInFlight = 0;
+  #slotFreed: (() => void) | undefined;
+  #held: { part: PartInFlight; permit: Release | undefined } | undefined;
+  #put: PutAck | undefined;
+  #failure: Error | undefined;
+
+  constructor(
+    access: UploadAccess,
+    start: { upload: Upload; epoch: number; parts: readonly DurablePart[] },
+    events: WriterEvents,
+  ) {
+    this.#access = access;
+    this.#upload = start.upload;
+    this.#epoch = start.epoch;
+    this.#events = events;
+    this.#multipartId = start.upload.multipartId;
+    this.recorder = new PartRecorder(access, start);
+  }
+
+  /** The error that ended the sender, if one did. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** The whole file, once S3 acknowledged its PutObject. */
+  get put(): PutAck | undefined {
+    return this.#put;
+  }
+
+  /** Whether a part is waited for. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /** Gets the next part ready to open. False: not yet, `onReady` follows. Repeating is free. */
+  prepare(partNumber: number): boolean {
+    if (this.#readyFor === partNumber) return true;
+    if (this.#waiting !== undefined || this.#failure !== undefined) return false;
+    const obstacle = this.recorder.parts.has(partNumber) ? undefined : this.#findObstacle(partNumber);
+    if (obstacle === undefined) {
+      this.#readyFor = partNumber;
+      return true;
+    }
+    this.#waiting = obstacle.then(
+      () => {
+        this.#waiting = undefined;
+        if (!this.#closed.signal.aborted && this.prepare(partNumber)) this.#events.onReady();
+      },
+      (error) => {
+        this.#waiting = undefined;
+        this.fail(error);
+      },
+    );
+    return false;
+  }
+
+  /** Opens a part that `prepare` said is ready. */
+  open(partNumber: number): PartInFlight {
+    const startOffset = (partNumber - 1) * this.#upload.partSizeBytes;
+    const durable = this.recorder.parts.get(partNumber);
+    const lengthBytes = durable?.lengthBytes ?? this.#lengthOf(partNumber);
+    const part = new PartInFlight({ partNumber, startOffset, lengthBytes, durable });
+    this.#readyFor = 0;
+    if (durable !== undefined) return part;
+    const permit = this.#permit;
+    this.#permit = undefined;
+    if (this.#multipartId !== undefined) this.#send(part, this.#beginPart(part), permit);
+    else if (this.#upload.sizeBytes !== undefined) this.#send(part, this.#beginPut(lengthBytes), permit);
+    else this.#held = { part, permit };
+    return part;
+  }
+
+  /** All bytes of the part have passed, and every chunk that touches it is verified. */
+  end(part: PartInFlight): void {
+    part.assertSameAsDurable();
+    part.body?.end(part.crc32);
+  }
+
+  /** Sends what an upload of unknown size held, or the nothing of an empty file, as one object. */
+  endAsPut(): void {
+    const { part, permit } = this.#held ?? {
+      part: new PartInFlight({ partNumber: 1, startOffset: 0, lengthBytes: 0 }),
+      permit: undefined,
+    };
+    this.#held = undefined;
+    this.#send(part, this.#beginPut(part.passedBytes), permit);
+    this.end(part);
+  }
+
+  /** Whether the only part is still held: the upload is to become a PutObject. */
+  get isHolding(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Resolves when nothing is in flight: acknowledged and recorded, or failed. Never rejects. */
+  async settle(): Promise<void> {
+    while (this.#unsettled.size > 0) await Promise.all(this.#unsettled);
+  }
+
+  /** Notes the first failure and wakes the owner, who may be waiting for bytes of a silent caller. */
+  fail(error: unknown): void {
+    if (this.#failure !== undefined || this.#closed.signal.aborted) return;
+    this.#failure = error instanceof Error ? error : new Error(String(error));
+    this.#events.onFailed(this.#failure);
+  }
+
+  /** Gives the open parts up, lets the others settle, gives every permit back. Never rejects. */
+  async close(open: readonly PartInFlight[]): Promise<void> {
+    const reason = this.#failure ?? new Error("the writer was closed");
+    this.#closed.abort(reason);
+    for (const part of open) part.body?.abort(reason);
+    await this.settle();
+    await this.#waiting?.catch(() => {});
+    this.#permit?.();
+    this.#held?.permit?.();
+    this.#permit = undefined;
+    this.#held = undefined;
+  }
+
+  /** What must be awaited before the part can open; undefined when nothing. One thing at a time. */
+  #findObstacle(partNumber: number): Promise<unknown> | undefined {
+    if (this.#isMultipart(partNumber)) {
+      if (!this.recorder.isClaimed(partNumber)) return this.recorder.claim(this.#held === undefined ? partNumber : 1);
+      if (this.#multipartId === undefined) return this.#beginMultipart();
+      this.#releaseHeld();
+    }
+    if (this.#partsInFlight >= this.#access.limits.partsInFlightMax) {
+      return new Promise<void>((resolve) => {
+        this.#slotFreed = resolve;
+      });
+    }
+    if (this.#permit !== undefined) return undefined;
+    const permitBytes = this.#lengthOf(partNumber);
+    this.#permit = this.#access.budget.tryAcquire(permitBytes);
+    if (this.#permit !== undefined) return undefined;
+    return this.#access.budget.acquire(permitBytes, { signal: this.#closed.signal }).then((permit) => {
+      this.#permit = permit;
+    });
+  }
+
+  /** False for a file of at most one part, and for a first part that may turn out to be the whole file. */
+  #isMultipart(partNumber: number): boolean {
+    if (this.#multipartId !== undefined || partNumber > 1) return true;
+    const { partSizeBytes, sizeBytes } = this.#upload;
+    return sizeBytes !== undefined && sizeBytes > partSizeBytes;
+  }
+
+  #lengthOf(partNumber: number): number {
+    const { partSizeBytes, sizeBytes } = this.#upload;
+    if (sizeBytes === undefined) return partSizeBytes;
+    return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
+  }
+
+  /** Begins the multipart upload; when another writer was first, ours is aborted and theirs counts. */
+  async #beginMultipart(): Promise<void> {
+    const { bucket, s3Key: key, contentType, uploadId } = this.#upload;
+    const { objects, uploads } = this.#access;
+    const ours = await objects.createMultipart(bucket, key, { contentType, signal: this.#closed.signal });
+    const winner = await withDatabase(this.#access, () => uploads.setMultipartId(uploadId, ours));
+    if (winner !== ours) await objects.abortMultipart({ bucket, key, multipartId: ours });
+    this.#multipartId = winner;
+  }
+
+  /** The held first part turns out to be the first of several. */
+  #releaseHeld(): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#send(held.part, this.#beginPart(held.part), held.permit);
+    this.end(held.part);
+  }
+
+  #beginPart(part: PartInFlight): BodyInFlight {
+    const { bucket, s3Key: key } = this.#upload;
+    const target = { bucket, key, multipartId: this.#multipartId as string, partNumber: part.partNumber };
+    return this.#access.objects.beginPart(target, part.lengthBytes);
+  }
+
+  #beginPut(lengthBytes: number): BodyInFlight {
+    const { bucket, s3Key, contentType, uploadId } = this.#upload;
+    const beginAttempt = async () => {
+      const step = () => this.#access.uploads.beginPutAttempt(uploadId, this.#epoch);
+      return `${s3Key}.${await withDatabase(this.#access, step)}`;
+    };
+    return this.#access.objects.beginPut({ bucket, contentType, beginAttempt }, lengthBytes);
+  }
+
+  #send(part: PartInFlight, body: BodyInFlight, permit: Release | undefined): void {
+    const isPut = this.#multipartId === undefined;
+    this.#partsInFlight++;
+    part.start(body);
+    const acknowledged = body.done.finally(() => {
+      permit?.();
+      this.#partsInFlight--;
+      this.#slotFreed?.();
+    });
+    const settled = acknowledged
+      .then((ack) => (isPut ? this.#keepPut(part, ack) : this.#record(part, ack)))
+      .catch((error) => this.fail(toPartError(part, error)))
+      .finally(() => this.#unsettled.delete(settled));
+    this.#unsettled.add(settled);
+  }
+
+  #keepPut(part: PartInFlight, ack: BodyAck): void {
+    this.#put = { ...ack, sizeBytes: part.passedBytes, crc32: part.crc32 };
+  }
+
+  async #record(part: PartInFlight, ack: BodyAck): Promise<void> {
+    const { partNumber, passedBytes: lengthBytes, crc32 } = part;
+    await this.recorder.record({ partNumber, lengthBytes, crc32, etag: ack.etag });
+  }
+}
+
+/** After BadDigest the wrong chunk is looked for, so that the error names it. */
+function toPartError(part: PartInFlight, error: unknown): unknown {
+  if (error instanceof DomainError && error.reason === "CHECKSUM_MISMATCH") return part.findWrongChunk() ?? error;
+  return error;
+}

@@ -1,0 +1,59 @@
+import { DomainError } from "../domain/errors.ts";
+
+/** A place among the sessions; held until released. */
+export interface Seat {
+  /** Ends the session with this error, as if it had failed by itself. Set once there is a session. */
+  fail: (error: Error) => void;
+}
+
+/** The streams that write into uploads at this moment: bounded, and told when the process drains. */
+export class UploadSessions {
+  readonly #max: number;
+  readonly #seats = new Set<Seat>();
+  #isDraining = false;
+
+  /** `max`: sessions at once, a process. */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  /** Admits a session: `resource_exhausted / OVERLOADED` above the limit, `unavailable / SHUTTING_DOWN` while draining. */
+  admit(): Seat {
+    if (this.#isDraining) throw toShuttingDown();
+    if (this.#seats.size >= this.#max) {
+      throw new DomainError(
+        "resource_exhausted",
+        `${this.#max} uploads are being written, the most at once; try again`,
+        {
+          reason: "OVERLOADED",
+          details: { uploads_max: this.#max },
+          retryAfterMs: 1000,
+        },
+      );
+    }
+    const seat: Seat = { fail: () => {} };
+    this.#seats.add(seat);
+    return seat;
+  }
+
+  release(seat: Seat): void {
+    this.#seats.delete(seat);
+  }
+
+  /** Admits nobody any more and ends whom it has; they settle and tell their callers the durable offset. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const seat of this.#seats) seat.fail(toShuttingDown());
+  }
+}
+
+function toShuttingDown(): DomainError {
+  return new DomainError("unavailable", "this server is shutting down; go on from the durable offset on another", {
+    reason: "SHUTTING_DOWN",
+    retryAfterMs: 0,
+  });
+}

@@ -1,0 +1,244 @@
+import { createHash, type Hash } from "node:crypto";
+import { combineCrc32 } from "../domain/crc32.ts";
+import { DomainError } from "../domain/errors.ts";
+import { partNumberAt } from "../domain/part-plan.ts";
+import { type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
+import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
+import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
+import { PartSender, type PutAck, type WriterEvents } from "./part-sender.ts";
+import type { UploadAccess } from "./upload-access.ts";
+
+/** What a writer begins with: the upload as the database has it, and the writer's number. */
+export interface WriterBegin {
+  upload: Upload;
+  epoch: number;
+  /** Durable parts, ascending. */
+  parts: readonly DurablePart[];
+}
+
+/** What is left when the last byte is durable: input to the commit. */
+export interface WrittenBytes {
+  sizeBytes: number;
+  crc32: number;
+  /** Ascending; empty when `put` holds the whole file. */
+  parts: DurablePart[];
+  /** The whole file, where it is one PutObject. */
+  put: PutAck | undefined;
+  /** Present when asked for and this writer saw all bytes. */
+  sha256: Uint8Array | undefined;
+}
+
+/**
+ * One writer's bytes on their way into an upload. Bytes are pushed: `beginChunk`, `write` until all its bytes are
+ * taken, `endChunk`. Nothing here waits: `write` takes what it can, and `onReady` says when it takes more.
+ *
+ * Memory: a permit of the budget for each part before its first byte. Failure order: no more bytes are taken, parts in
+ * flight settle, what is durable is recorded, then `close` resolves.
+ */
+export class UploadWriter {
+  readonly upload: Upload;
+  readonly epoch: number;
+  readonly #access: UploadAccess;
+  readonly #sender: PartSender;
+  readonly #fileSizeMaxBytes: number;
+  readonly #hash: Hash | undefined;
+  readonly #durableOffset: number;
+  #position: number | undefined;
+  #takenBytes = 0;
+  #chunk: ChunkInFlight | undefined;
+  #part: PartInFlight | undefined;
+  /** Parts whose bytes are all there, but a chunk with a CRC32 touches them that has not passed whole. */
+  #unverified: PartInFlight[] = [];
+
+  constructor(access: UploadAccess, begin: WriterBegin, events: WriterEvents) {
+    this.upload = begin.upload;
+    this.epoch = begin.epoch;
+    this.#access = access;
+    this.#sender = new PartSender(access, begin, events);
+    const namespace = access.namespaces.get(begin.upload.namespace);
+    this.#fileSizeMaxBytes = Math.min(
+      namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY,
+      begin.upload.partSizeBytes * access.limits.partsMax,
+    );
+    this.#durableOffset = totalBytes(durablePrefix(begin.parts));
+    this.#hash = begin.upload.computeSha256 && begin.parts.length === 0 ? createHash("sha256") : undefined;
+  }
+
+  /** Bytes taken from callers, earlier durable ones included. */
+  get receivedBytes(): number {
+    return Math.max(this.#position ?? 0, this.#sender.recorder.durableBytes);
+  }
+
+  get durableBytes(): number {
+    return this.#sender.recorder.durableBytes;
+  }
+
+  /** Grows with every byte that is taken, compared ones too: stands still when the caller stalls. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
+  /** Whether the writer holds its caller back: a silence is then not the caller's. */
+  get isWaiting(): boolean {
+    return this.#sender.isWaiting;
+  }
+
+  /** End of the durable bytes from 0, recorded ones only. */
+  get durableOffset(): number {
+    return totalBytes(durablePrefix(this.#durableParts()));
+  }
+
+  /** A one-part file that S3 has though `finish` has not come. */
+  get unrecordedPut(): PutAck | undefined {
+    return this.#sender.put;
+  }
+
+  /** Opens a chunk. A chunk that does not fit is refused before any of its bytes is taken. */
+  beginChunk(header: ChunkHeader): void {
+    this.#throwIfFailed();
+    const { upload } = this;
+    assertChunkFits(header, {
+      upload,
+      position: this.#position,
+      durableOffset: this.#durableOffset,
+      chunkSizeMaxBytes: this.#access.limits.chunkSizeMaxBytes,
+      fileSizeMaxBytes: this.#fileSizeMaxBytes,
+    });
+    this.#position ??= header.offset;
+    const first = partNumberAt(header.offset, upload.partSizeBytes);
+    const last = partNumberAt(header.offset + Math.max(0, header.lengthBytes - 1), upload.partSizeBytes);
+    const isDurable = this.#sender.recorder.parts.has(first);
+    const isTrusted = header.crc32 !== undefined && header.lengthBytes > 0 && first === last && !isDurable;
+    this.#chunk = { ...header, isTrusted, actual: 0 };
+  }
+
+  /** Takes bytes of the open chunk, by reference, and returns how many. The rest is to be offered again on `onReady`. */
+  write(bytes: Uint8Array): number {
+    this.#throwIfFailed();
+    const chunk = this.#chunk as ChunkInFlight;
+    let taken = 0;
+    while (taken < bytes.length) {
+      const part = this.#part ?? this.#openPart();
+      if (part === undefined) break;
+      const room = part.lengthBytes - part.passedBytes;
+      const piece = taken === 0 && bytes.length <= room ? bytes : bytes.subarray(taken, taken + room);
+      this.#hash?.update(piece);
+      part.write(piece, chunk);
+      taken += piece.length;
+      this.#position = (this.#position as number) + piece.length;
+      if (part.isFull) this.#leavePart(part, chunk);
+    }
+    this.#takenBytes += taken;
+    return taken;
+  }
+
+  /** All bytes of the chunk were taken: its CRC32 is checked, or handed on for S3 to check. */
+  endChunk(): void {
+    this.#throwIfFailed();
+    const chunk = this.#chunk as ChunkInFlight;
+    this.#chunk = undefined;
+    if (chunk.isTrusted) (this.#unverified[0] ?? (this.#part as PartInFlight)).endTrustedChunk(chunk);
+    else if (chunk.crc32 !== undefined && chunk.actual !== chunk.crc32) throw toChunkMismatch(chunk, chunk.actual);
+    for (const part of this.#unverified) this.#sender.end(part);
+    this.#unverified = [];
+  }
+
+  /**
+   * No more bytes: checks the size, waits until all is durable, and says what was written. `sizeBytes` is the size that
+   * the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
+   */
+  async finish(options: { sizeBytes: number | undefined }): Promise<WrittenBytes> {
+    this.#throwIfFailed();
+    const sizeBytes = this.#assertSize(options.sizeBytes);
+    this.#endLastPart(sizeBytes);
+    await this.#sender.settle();
+    this.#throwIfFailed();
+    const { put } = this.#sender;
+    const sha256 = this.#hash?.digest();
+    if (put !== undefined) return { sizeBytes, crc32: put.crc32, parts: [], put, sha256 };
+    const parts = this.#durableParts();
+    assertCovered(parts, { sizeBytes, partSizeBytes: this.upload.partSizeBytes });
+    return { sizeBytes, crc32: combineParts(parts), parts, put: undefined, sha256 };
+  }
+
+  /** Ends the writer, after success or failure. What is in flight settles and is recorded. Never rejects. */
+  async close(): Promise<void> {
+    const open = [...this.#unverified, ...(this.#part === undefined ? [] : [this.#part])];
+    await this.#sender.close(open);
+  }
+
+  #throwIfFailed(): void {
+    if (this.#sender.failure !== undefined) throw this.#sender.failure;
+  }
+
+  #durableParts(): DurablePart[] {
+    return [...this.#sender.recorder.parts.values()].sort((a, b) => a.partNumber - b.partNumber);
+  }
+
+  #openPart(): PartInFlight | undefined {
+    const partNumber = partNumberAt(this.#position as number, this.upload.partSizeBytes);
+    if (!this.#sender.prepare(partNumber)) return undefined;
+    this.#part = this.#sender.open(partNumber);
+    return this.#part;
+  }
+
+  /** The part's bytes are all there. Its end may have to wait for the chunk's; the next part is asked for at once. */
+  #leavePart(part: PartInFlight, chunk: ChunkInFlight): void {
+    this.#part = undefined;
+    if (chunk.crc32 === undefined) this.#sender.end(part);
+    else this.#unverified.push(part);
+    const { sizeBytes } = this.upload;
+    if (sizeBytes !== undefined && part.endOffset < sizeBytes) this.#sender.prepare(part.partNumber + 1);
+  }
+
+  #assertSize(declaredByFinish: number | undefined): number {
+    const written = this.#position ?? this.#sender.recorder.durableBytes;
+    const sizeBytes = this.upload.sizeBytes ?? declaredByFinish ?? written;
+    if (declaredByFinish !== undefined && declaredByFinish !== sizeBytes) {
+      throw new DomainError(
+        "invalid_argument",
+        `finish says ${declaredByFinish} bytes; the upload declared ${sizeBytes}`,
+        {
+          reason: "SIZE_MISMATCH",
+          field: "finish.size_bytes",
+          details: { size_bytes: declaredByFinish, declared_size_bytes: sizeBytes },
+        },
+      );
+    }
+    const isShort = this.upload.sizeBytes !== undefined && this.#part !== undefined;
+    const isNothing = written < sizeBytes && this.#sender.recorder.parts.size === 0 && this.#part === undefined;
+    const isOther = this.upload.sizeBytes === undefined && written !== sizeBytes;
+    if (isShort || isNothing || isOther) {
+      throw new DomainError("invalid_argument", `${sizeBytes} bytes were declared; ${written} were sent`, {
+        reason: "SIZE_MISMATCH",
+        field: "finish.size_bytes",
+        details: { size_bytes: sizeBytes, received_bytes: written },
+      });
+    }
+    return sizeBytes;
+  }
+
+  /** Ends what only `finish` may end: the file that was held, the empty file, a short last part of unknown size. */
+  #endLastPart(sizeBytes: number): void {
+    const part = this.#part;
+    this.#part = undefined;
+    if (this.#sender.isHolding || sizeBytes === 0) this.#sender.endAsPut();
+    else if (part !== undefined) this.#sender.end(part);
+  }
+}
+
+/** CRC32 of adjoining parts. */
+export function combineParts(parts: readonly DurablePart[]): number {
+  return parts.reduce((crc, part) => combineCrc32(crc, part.crc32, part.lengthBytes), 0);
+}
+
+/** Throws UPLOAD_INCOMPLETE unless the durable parts, ascending, cover the file. */
+export function assertCovered(parts: readonly DurablePart[], file: { sizeBytes: number; partSizeBytes: number }): void {
+  const durableOffset = totalBytes(durablePrefix(parts));
+  if (durableOffset === file.sizeBytes) return;
+  const message = `the upload has ${durableOffset} of ${file.sizeBytes} bytes from the beginning; send the rest`;
+  throw new DomainError("failed_precondition", message, {
+    reason: "UPLOAD_INCOMPLETE",
+    details: { durable_offset: durableOffset, size_bytes: file.sizeBytes },
+  });
+}

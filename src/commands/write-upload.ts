@@ -1,0 +1,290 @@
+import type { Caller } from "../domain/caller.ts";
+import { parseUuid } from "../domain/command-identity.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { File } from "../domain/file.ts";
+import { requireNamespace } from "../domain/namespace.ts";
+import { type ByteRange, durablePrefix, toDurableRanges, totalBytes, type Upload } from "../domain/upload.ts";
+import type { WriterStart } from "../domain/upload-repository.ts";
+import type { ChunkHeader } from "./chunk-rules.ts";
+import { type CommitDeclaration, commitUpload, commitWritten } from "./complete-upload.ts";
+import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
+import { type UploadAccess, withDatabase } from "./upload-access.ts";
+import type { Seat, UploadSessions } from "./upload-sessions.ts";
+import { combineParts, UploadWriter } from "./upload-writer.ts";
+
+/** Which upload a stream writes to. */
+export type WriteStart = { create: CreateUploadRequest } | { namespace: string; uploadId: string };
+
+/** Where a writer begins. */
+export interface WriteStarted {
+  upload: Upload;
+  durableRanges: ByteRange[];
+  durableOffset: number;
+  /** CRC32 of the bytes from 0 to durableOffset. */
+  durableCrc32: number;
+  chunkSizeMaxBytes: number;
+  fileSizeMaxBytes: number;
+  stallTimeoutMs: number;
+}
+
+/** How far an upload is, in bytes. */
+export interface WriteProgress {
+  receivedBytes: number;
+  durableBytes: number;
+  isCommitted: boolean;
+}
+
+/** How the transport hears of what happens beside its own calls. */
+export interface SessionEvents {
+  /** `write` takes bytes again. */
+  onReady: () => void;
+  onProgress: (progress: WriteProgress) => void;
+  /** The session has failed: stop reading, `close`, answer with the error. Called at most once. */
+  onFailed: (error: Error) => void;
+}
+
+/** What the finish of a stream says. */
+export interface WriteFinish extends CommitDeclaration {
+  commit: boolean;
+}
+
+const TICK_MS = 200;
+const PROGRESS_EVERY_MS = 5000;
+const HEARTBEAT_EVERY_MS = 5000;
+
+/** What a stream of WriteUpload works with. */
+export interface WriteAccess extends UploadAccess {
+  sessions: UploadSessions;
+}
+
+/** Begins to write: creates or finds the upload, and makes this stream its newest writer. */
+export async function beginWriteUpload(
+  access: WriteAccess,
+  start: WriteStart,
+  options: { caller: Caller; events: SessionEvents },
+): Promise<WriteSession> {
+  // The seat comes first: who is refused for lack of one must not have fenced the writer before.
+  const seat = access.sessions.admit();
+  try {
+    const target =
+      "create" in start
+        ? (await createUpload(access, start.create, options)).upload
+        : { namespace: start.namespace, uploadId: parseUuid(start.uploadId, "start.upload.upload_id") };
+    const namespace = requireNamespace(access.namespaces, target.namespace);
+    const begin = await withDatabase(access, () =>
+      access.uploads.beginWriter(target.namespace, target.uploadId, {
+        instance: access.instance,
+        expireAfterMs: access.limits.expireAfterMs,
+      }),
+    );
+    assertWritable(begin.upload);
+    const { fileSizeMaxBytes } = namespace;
+    const session = new WriteSession(access, begin, { fileSizeMaxBytes, seat, events: options.events });
+    seat.fail = (error) => session.fail(error);
+    return session;
+  } catch (error) {
+    access.sessions.release(seat);
+    throw error;
+  }
+}
+
+function assertWritable(upload: Upload): void {
+  if (upload.state !== "aborted" && upload.state !== "expired") return;
+  throw new DomainError("failed_precondition", `the upload was ${upload.state}; begin a new one`, {
+    reason: "UPLOAD_NOT_OPEN",
+    details: { state: upload.state },
+  });
+}
+
+/**
+ * One stream of WriteUpload, whatever its transport: bytes in, progress out, then the commit. Watches for stalls, and
+ * keeps the upload's expiry and its received bytes up to date in the database.
+ */
+export class WriteSession {
+  readonly started: WriteStarted;
+  readonly #access: WriteAccess;
+  readonly #seat: Seat;
+  readonly #begin: WriterStart;
+  readonly #events: SessionEvents;
+  readonly #writer: UploadWriter | undefined;
+  readonly #timer: NodeJS.Timeout;
+  #activityAt = performance.now();
+  #takenBytes = -1;
+  #progressAt = 0;
+  #progressed = -1;
+  #heartbeatAt = performance.now();
+  #heartbeat: Promise<void> = Promise.resolve();
+  #isFinishing = false;
+  #hasFailed = false;
+
+  constructor(
+    access: WriteAccess,
+    begin: WriterStart,
+    options: { events: SessionEvents; fileSizeMaxBytes: number; seat: Seat },
+  ) {
+    this.#access = access;
+    this.#seat = options.seat;
+    this.#begin = begin;
+    this.#events = options.events;
+    const events = { onReady: () => this.#events.onReady(), onFailed: (error: Error) => this.fail(error) };
+    this.#writer = begin.upload.state === "open" ? new UploadWriter(access, begin, events) : undefined;
+    this.started = toStarted(access, begin, options.fileSizeMaxBytes);
+    this.#timer = setInterval(() => this.#tick(), Math.min(TICK_MS, access.limits.stallTimeoutMs / 4));
+  }
+
+  /** The file, when the upload was committed before this stream began. */
+  get committed(): File | undefined {
+    return this.#begin.upload.file;
+  }
+
+  /** End of the durable bytes from 0: what every error of an upload carries. */
+  get durableOffset(): number {
+    return this.#writer?.durableOffset ?? this.started.durableOffset;
+  }
+
+  /** Whether the caller must wait for `onReady`. */
+  get isWaiting(): boolean {
+    return this.#writer?.isWaiting ?? false;
+  }
+
+  get progress(): WriteProgress {
+    const whole = this.#begin.upload.object?.sizeBytes ?? 0;
+    return {
+      receivedBytes: this.#writer?.receivedBytes ?? whole,
+      durableBytes: this.#writer?.durableBytes ?? whole,
+      isCommitted: false,
+    };
+  }
+
+  beginChunk(header: ChunkHeader): void {
+    this.#activityAt = performance.now();
+    this.#writer?.beginChunk(header);
+    if (this.#writer === undefined && header.lengthBytes > 0) {
+      const message = "all bytes of the upload are durable already; send finish, without chunks";
+      throw new DomainError("failed_precondition", message, {
+        reason: "UPLOAD_NOT_OPEN",
+        details: { state: this.#begin.upload.state },
+      });
+    }
+  }
+
+  /** Takes bytes of the open chunk, by reference; returns how many. The rest is to be offered again on `onReady`. */
+  write(bytes: Uint8Array): number {
+    return this.#writer?.write(bytes) ?? bytes.length;
+  }
+
+  endChunk(): void {
+    this.#writer?.endChunk();
+  }
+
+  /**
+   * All bytes were sent. Resolves to the committed file, or to undefined when the caller wants no commit yet. From here on
+   * the caller's going away changes nothing.
+   */
+  async finish(request: WriteFinish): Promise<File | undefined> {
+    assertSha256(request.sha256);
+    this.#isFinishing = true;
+    const { upload, parts } = this.#begin;
+    if (this.#writer === undefined) {
+      if (!request.commit) return undefined;
+      return await commitUpload(this.#access, upload, { parts, declared: request });
+    }
+    const written = await this.#writer.finish({ sizeBytes: request.sizeBytes });
+    return await commitWritten(this.#access, upload, { written, declared: request, commit: request.commit });
+  }
+
+  /** Ends the session with an error, as if it had failed by itself. A finish under way is not disturbed. */
+  fail(error: Error): void {
+    if (this.#hasFailed || this.#isFinishing) return;
+    this.#hasFailed = true;
+    this.#events.onFailed(error);
+  }
+
+  /** Ends the session; what is in flight settles and is recorded. Never rejects. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#writer?.close();
+    await this.#heartbeat;
+    if (this.#writer !== undefined && !this.#isFinishing) await this.#saveAtClose(this.#writer);
+    this.#access.sessions.release(this.#seat);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const writer = this.#writer;
+    if (writer !== undefined && writer.takenBytes !== this.#takenBytes) {
+      this.#takenBytes = writer.takenBytes;
+      this.#activityAt = now;
+    }
+    this.#tellProgress(now);
+    if (this.#isFinishing || writer?.isWaiting === true) this.#activityAt = now;
+    else if (now - this.#activityAt >= this.#access.limits.stallTimeoutMs) this.fail(this.#toStalled());
+    if (now - this.#heartbeatAt >= HEARTBEAT_EVERY_MS) this.#beat(now);
+  }
+
+  #tellProgress(now: number): void {
+    const { progress } = this;
+    const sum = progress.receivedBytes + progress.durableBytes;
+    if (sum === this.#progressed && now - this.#progressAt < PROGRESS_EVERY_MS) return;
+    this.#progressed = sum;
+    this.#progressAt = now;
+    this.#events.onProgress(progress);
+  }
+
+  #beat(now: number): void {
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    this.#heartbeatAt = now;
+    this.#heartbeat = this.#saveHeartbeat(writer).catch((error) => {
+      // A database that is away is waited for where a part needs it; being fenced ends the session.
+      if (error instanceof DomainError && error.code === "unavailable") return;
+      this.fail(error);
+    });
+  }
+
+  async #saveHeartbeat(writer: UploadWriter): Promise<void> {
+    await this.#access.uploads.heartbeat(writer.upload.uploadId, writer.epoch, {
+      receivedBytes: writer.receivedBytes,
+      expireAfterMs: this.#access.limits.expireAfterMs,
+    });
+  }
+
+  /** What a stream without finish leaves: its received bytes, and a one-part file that S3 has acknowledged. */
+  async #saveAtClose(writer: UploadWriter): Promise<void> {
+    const put = writer.unrecordedPut;
+    const { bucket, uploadId } = writer.upload;
+    try {
+      if (put !== undefined && writer.upload.sizeBytes !== undefined) {
+        await this.#access.uploads.assemble(uploadId, { ...put, sha256: undefined });
+      } else await this.#saveHeartbeat(writer);
+    } catch (error) {
+      // The upload went on without this writer: its object is nobody's, and the sweeper gets what this delete misses.
+      if (put !== undefined && error instanceof DomainError && error.code !== "unavailable") {
+        await this.#access.objects.delete(bucket, put.key).catch(() => {});
+      }
+    }
+  }
+
+  #toStalled(): DomainError {
+    const { stallTimeoutMs } = this.#access.limits;
+    const message = `nothing was sent for ${stallTimeoutMs} ms; go on from the durable offset, and send empty chunks to keep a stream alive`;
+    return new DomainError("aborted", message, { reason: "STALLED", details: { stall_timeout_ms: stallTimeoutMs } });
+  }
+}
+
+function toStarted(access: UploadAccess, { upload, parts }: WriterStart, fileSizeMaxBytes: number): WriteStarted {
+  const { chunkSizeMaxBytes, stallTimeoutMs } = access.limits;
+  const common = { upload, chunkSizeMaxBytes, fileSizeMaxBytes, stallTimeoutMs };
+  if (upload.object !== undefined) {
+    const { sizeBytes, crc32 } = upload.object;
+    const durableRanges = sizeBytes === 0 ? [] : [{ offset: 0, sizeBytes }];
+    return { ...common, durableRanges, durableOffset: sizeBytes, durableCrc32: crc32 };
+  }
+  const prefix = durablePrefix(parts);
+  return {
+    ...common,
+    durableRanges: toDurableRanges(upload, parts),
+    durableOffset: totalBytes(prefix),
+    durableCrc32: combineParts(prefix),
+  };
+}
