@@ -1,0 +1,127 @@
+import { expect } from "chai";
+import type { File } from "../domain/file.ts";
+import type { FileRepository } from "../domain/file-repository.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
+import { type ListFilesRequest, listFiles, PAGE_BYTES_MAX } from "./list-files.ts";
+
+const REQUEST: ListFilesRequest = { namespace: "default", prefix: "", pageSize: 0, pageToken: "", showDeleted: false };
+
+describe("listFiles", () => {
+  const options = { caller: SAMPLE_CALLER };
+
+  /** Pages over files in memory, as the port promises; notes the limits that it is asked for. */
+  function listing(files: File[]) {
+    const limits: number[] = [];
+    const repository: Pick<FileRepository, "list"> = {
+      list: async (_namespace, { prefix, limit, after }) => {
+        limits.push(limit);
+        const rest = files.filter((file) => file.path.startsWith(prefix) && (!after || file.path > after.path));
+        const page = rest.slice(0, limit);
+        const last = page.at(-1);
+        return { files: page, next: rest.length > limit && last ? { path: last.path, generation: 1 } : undefined };
+      },
+    };
+    return { deps: { files: repository, namespaces: sampleNamespaces() }, limits };
+  }
+
+  const named = (...paths: string[]) => paths.map((path) => sampleFile({ path }));
+
+  async function listAll(deps: Parameters<typeof listFiles>[0], request: ListFilesRequest): Promise<string[][]> {
+    const pages: string[][] = [];
+    for (let pageToken = "", first = true; first || pageToken !== ""; first = false) {
+      const page = await listFiles(deps, { ...request, pageToken }, options);
+      pages.push(page.files.map((file) => file.path));
+      pageToken = page.nextPageToken;
+    }
+    return pages;
+  }
+
+  it("gives every file once, page by page", async () => {
+    const { deps } = listing(named("a/1", "a/2", "a/3", "b/4", "a/5"));
+    expect(await listAll(deps, { ...REQUEST, pageSize: 2, prefix: "a/" })).to.deep.equal([
+      ["a/1", "a/2"],
+      ["a/3", "a/5"],
+    ]);
+  });
+
+  it("gives an empty page without a token when there is nothing", async () => {
+    const { deps } = listing([]);
+    expect(await listFiles(deps, REQUEST, options)).to.deep.equal({ files: [], nextPageToken: "" });
+  });
+
+  it("takes 100 for page size 0 and 1,000 for more", async () => {
+    const { deps, limits } = listing([]);
+    for (const pageSize of [0, 1, 1000, 1001]) await listFiles(deps, { ...REQUEST, pageSize }, options);
+    expect(limits).to.deep.equal([100, 1, 1000, 1000]);
+  });
+
+  it("ends a page early that would not fit one message, and goes on from there", async () => {
+    const metadata = { note: "x".repeat(8000) };
+    const paths = Array.from({ length: 600 }, (_, index) => `f${String(index).padStart(4, "0")}`);
+    const { deps } = listing(paths.map((path) => sampleFile({ path, metadata })));
+    const pages = await listAll(deps, { ...REQUEST, pageSize: 1000 });
+    expect(pages.flat()).to.deep.equal(paths);
+    expect(pages.length).to.equal(Math.ceil((600 * 8500) / PAGE_BYTES_MAX));
+  });
+
+  describe("a page token", () => {
+    const { deps } = listing(named("a", "b", "c"));
+    let pageToken = "";
+    before(async () => {
+      pageToken = (await listFiles(deps, { ...REQUEST, pageSize: 1 }, options)).nextPageToken;
+    });
+
+    it("may come with another page size", async () => {
+      const page = await listFiles(deps, { ...REQUEST, pageToken, pageSize: 5 }, options);
+      expect(page.files.map((file) => file.path)).to.deep.equal(["b", "c"]);
+    });
+
+    it("survives a path of any text", async () => {
+      const files = named('"\u{1f600}\u2028\\', "z".repeat(1024));
+      const odd = listing(files.sort((a, b) => (a.path < b.path ? -1 : 1)));
+      expect((await listAll(odd.deps, { ...REQUEST, pageSize: 1 })).flat()).to.have.length(2);
+    });
+
+    for (const [what, change] of [
+      ["another prefix", { prefix: "a" }],
+      ["other deleted files", { showDeleted: true }],
+    ] as const) {
+      it(`is refused with ${what}`, async () => {
+        const error = await catchError(() => listFiles(deps, { ...REQUEST, ...change, pageToken }, options));
+        expect(error).to.include({ reason: "PAGE_TOKEN_INVALID", field: "page_token" });
+        expect(error).to.have.property("message").that.contains("other parameters");
+      });
+    }
+
+    const forge = (fields: unknown) => Buffer.from(JSON.stringify(fields)).toString("base64url");
+    for (const token of [
+      "!",
+      "abc",
+      forge({}),
+      forge([]),
+      forge(["x", 1, 1]),
+      forge(["x", "a", "1"]),
+      forge(["x", "a\u0000", 1]),
+      forge(["x", "\ud800", 1]),
+      "A".repeat(20_000),
+    ]) {
+      it(`is refused when it is ${token.slice(0, 20)}`, async () => {
+        const error = await catchError(() => listFiles(deps, { ...REQUEST, pageToken: token }, options));
+        expect(error).to.include({ code: "invalid_argument", reason: "PAGE_TOKEN_INVALID" });
+      });
+    }
+  });
+
+  for (const [what, change, reason, field] of [
+    ["a negative page size", { pageSize: -1 }, "ARGUMENT_INVALID", "page_size"],
+    ["a prefix of 1,025 bytes", { prefix: "a".repeat(1025) }, "PATH_INVALID", "prefix"],
+    ["a lone surrogate in the prefix", { prefix: "\ud800" }, "PATH_INVALID", "prefix"],
+    ["a NUL in the prefix", { prefix: "a\u0000" }, "PATH_INVALID", "prefix"],
+    ["an unknown namespace", { namespace: "x" }, "NAMESPACE_NOT_FOUND", "namespace"],
+  ] as const) {
+    it(`refuses ${what}`, async () => {
+      const error = await catchError(() => listFiles(listing([]).deps, { ...REQUEST, ...change }, options));
+      expect(error).to.include({ reason, field });
+    });
+  }
+});
