@@ -25,7 +25,7 @@ export async function listStuck(
 ): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     SELECT ${uploadColumns} FROM upload u
-    WHERE u.state = 'completing' AND u.state_time < now() - ${toInterval(options.olderThanMs)}
+    WHERE u.state = 'completing' AND u.state_time <= now() - ${toInterval(options.olderThanMs)}
     ORDER BY u.state_time LIMIT ${options.limit}`);
   return rows.map((row) => toUpload(row, undefined));
 }

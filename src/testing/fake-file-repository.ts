@@ -1,0 +1,149 @@
+import type { CommandIdentity } from "../domain/command-identity.ts";
+import type { File } from "../domain/file.ts";
+import type { FilePage, FileRepository } from "../domain/file-repository.ts";
+import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
+import { FakeRequests } from "./fake-requests.ts";
+
+/** What fakes take from a test. */
+export interface FakeRepositoryOptions {
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+interface StoredFile extends File {
+  supersedeTime: Date | undefined;
+}
+
+/** A file to be committed; the repository gives it its generation and times. */
+export type NewFile = Omit<File, "generation" | "createTime" | "updateTime" | "deleteTime" | "purgeTime">;
+
+/** Files in memory. Trusted because it passes the same contract suite as the one in PostgreSQL. */
+export class FakeFileRepository implements FileRepository {
+  readonly #files: StoredFile[] = [];
+  readonly #lastGenerations = new Map<string, number>();
+  readonly #requests = new FakeRequests();
+  readonly #now: () => number;
+
+  constructor(options: FakeRepositoryOptions = {}) {
+    this.#now = options.now ?? Date.now;
+  }
+
+  async get(namespace: string, path: string, options: { generation?: number } = {}): Promise<File> {
+    const { generation } = options;
+    const file =
+      generation === undefined
+        ? this.#findLive(namespace, path)
+        : this.#at(namespace, path).find((candidate) => candidate.generation === generation);
+    if (file === undefined) throw fileNotFound(path, generation);
+    return toFile(file);
+  }
+
+  async list(namespace: string, options: Parameters<FileRepository["list"]>[1]): Promise<FilePage> {
+    const { prefix, limit, after, showDeleted } = options;
+    const found = this.#files
+      .filter(
+        (file) => file.namespace === namespace && file.path.startsWith(prefix) && file.supersedeTime === undefined,
+      )
+      .filter((file) => file.deleteTime === undefined || (showDeleted && this.#isRestorable(file)))
+      .filter((file) => after === undefined || comparePlaces(file, after) > 0)
+      .sort(comparePlaces);
+    const files = found.slice(0, limit).map(toFile);
+    const last = files.at(-1);
+    const isLast = found.length <= limit || last === undefined;
+    return { files, next: isLast ? undefined : { path: last.path, generation: last.generation } };
+  }
+
+  async delete(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number },
+  ): Promise<File> {
+    const earlier = this.#findEarlier(options.identity);
+    if (earlier !== undefined) return earlier;
+    const file = this.#findLive(namespace, path);
+    if (file === undefined) throw fileNotFound(path);
+    const { ifGenerationMatch } = options;
+    if (ifGenerationMatch !== undefined && ifGenerationMatch !== file.generation) {
+      throw generationMismatch(path, ifGenerationMatch, file.generation);
+    }
+    const now = this.#now();
+    file.deleteTime = file.updateTime = new Date(now);
+    file.purgeTime = new Date(now + options.retentionMs);
+    this.#requests.add(options.identity, file.fileId);
+    return toFile(file);
+  }
+
+  async undelete(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; generation?: number },
+  ): Promise<File> {
+    const earlier = this.#findEarlier(options.identity);
+    if (earlier !== undefined) return earlier;
+    const { generation } = options;
+    if (this.#findLive(namespace, path) !== undefined) throw fileExists(path);
+    const file = this.#at(namespace, path)
+      .filter((candidate) => candidate.deleteTime !== undefined && this.#isRestorable(candidate))
+      .filter((candidate) => generation === undefined || candidate.generation === generation)
+      .sort((a, b) => (a.deleteTime?.getTime() ?? 0) - (b.deleteTime?.getTime() ?? 0) || a.generation - b.generation)
+      .at(-1);
+    if (file === undefined) throw fileNotFound(path, generation);
+    file.deleteTime = file.purgeTime = undefined;
+    file.updateTime = new Date(this.#now());
+    this.#requests.add(options.identity, file.fileId);
+    return toFile(file);
+  }
+
+  /** The generation of the live file at a path, 0 when there is none. */
+  liveGeneration(namespace: string, path: string): number {
+    return this.#findLive(namespace, path)?.generation ?? 0;
+  }
+
+  /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
+  add(file: NewFile, options: { retentionMs: number }): File {
+    const now = this.#now();
+    const former = this.#findLive(file.namespace, file.path);
+    if (former !== undefined) {
+      former.supersedeTime = new Date(now);
+      former.purgeTime = new Date(now + options.retentionMs);
+    }
+    const key = JSON.stringify([file.namespace, file.path]);
+    const generation = (this.#lastGenerations.get(key) ?? 0) + 1;
+    this.#lastGenerations.set(key, generation);
+    const times = { createTime: new Date(now), updateTime: new Date(now), deleteTime: undefined, purgeTime: undefined };
+    const stored: StoredFile = { ...structuredClone(file), generation, ...times, supersedeTime: undefined };
+    this.#files.push(stored);
+    return toFile(stored);
+  }
+
+  /** A file by its id. */
+  find(fileId: string): File | undefined {
+    const file = this.#files.find((candidate) => candidate.fileId === fileId);
+    return file === undefined ? undefined : toFile(file);
+  }
+
+  #at(namespace: string, path: string): StoredFile[] {
+    return this.#files.filter((file) => file.namespace === namespace && file.path === path);
+  }
+
+  #findLive(namespace: string, path: string): StoredFile | undefined {
+    return this.#at(namespace, path).find((file) => file.supersedeTime === undefined && file.deleteTime === undefined);
+  }
+
+  #isRestorable(file: StoredFile): boolean {
+    return file.purgeTime !== undefined && file.purgeTime.getTime() > this.#now();
+  }
+
+  #findEarlier(identity: CommandIdentity): File | undefined {
+    const fileId = this.#requests.find(identity);
+    return fileId === undefined ? undefined : this.find(fileId);
+  }
+}
+
+function toFile({ supersedeTime: _, ...file }: StoredFile): File {
+  return structuredClone(file);
+}
+
+function comparePlaces(a: { path: string; generation: number }, b: { path: string; generation: number }): number {
+  return Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)) || a.generation - b.generation;
+}

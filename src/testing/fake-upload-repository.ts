@@ -1,0 +1,299 @@
+import type { CommandIdentity } from "../domain/command-identity.ts";
+import {
+  generationMismatch,
+  namespaceNotFound,
+  partAlreadyDurable,
+  sizeMismatch,
+  uploadNotFound,
+  uploadNotOpen,
+  writerFenced,
+} from "../domain/repository-refusals.ts";
+import type { AssembledObject, DurablePart, Upload, UploadState } from "../domain/upload.ts";
+import type { CommitOutcome, NewUpload, UploadRepository, WriterStart } from "../domain/upload-repository.ts";
+import type { FakeFileRepository, FakeRepositoryOptions } from "./fake-file-repository.ts";
+import { FakeRequests } from "./fake-requests.ts";
+
+interface StoredUpload {
+  upload: Upload;
+  fileId: string | undefined;
+  parts: Map<number, { epoch: number; durable: DurablePart | undefined }>;
+  /** Received bytes by epoch. */
+  received: Map<number, number>;
+  expireCapMs: number;
+  /** When the state changed last, and the order of such changes within a millisecond. */
+  stateMs: number;
+  stateOrder: number;
+  isCleaned: boolean;
+}
+
+/** Uploads in memory. Trusted because it passes the same contract suite as the one in PostgreSQL. */
+export class FakeUploadRepository implements UploadRepository {
+  readonly #uploads = new Map<string, StoredUpload>();
+  readonly #requests = new FakeRequests();
+  readonly #files: FakeFileRepository;
+  readonly #namespaces: ReadonlySet<string>;
+  readonly #now: () => number;
+  #changes = 0;
+
+  constructor(files: FakeFileRepository, options: FakeRepositoryOptions & { namespaces?: readonly string[] } = {}) {
+    this.#files = files;
+    this.#namespaces = new Set(options.namespaces ?? ["default"]);
+    this.#now = options.now ?? Date.now;
+  }
+
+  async create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }> {
+    const earlier = this.#requests.find(identity);
+    if (earlier !== undefined) return { upload: this.#toUpload(this.#find(earlier)), created: false };
+    const current = this.#files.liveGeneration(input.namespace, input.path);
+    const wanted = input.ifGenerationMatch;
+    if (wanted !== undefined && wanted !== current) throw generationMismatch(input.path, wanted, current);
+    if (!this.#namespaces.has(input.namespace)) throw namespaceNotFound(input.namespace);
+    const { expireAfterMs, expireCapMs, ...declared } = structuredClone(input);
+    const now = this.#now();
+    const stored: StoredUpload = {
+      upload: {
+        ...declared,
+        state: "open",
+        multipartId: undefined,
+        putAttempt: 0,
+        epoch: 0,
+        object: undefined,
+        file: undefined,
+        createTime: new Date(now),
+        expireTime: new Date(now + Math.min(expireAfterMs, expireCapMs)),
+      },
+      fileId: undefined,
+      parts: new Map(),
+      received: new Map(),
+      expireCapMs: now + expireCapMs,
+      stateMs: now,
+      stateOrder: this.#changes++,
+      isCleaned: false,
+    };
+    this.#uploads.set(input.uploadId, stored);
+    this.#requests.add(identity, input.uploadId);
+    return { upload: this.#toUpload(stored), created: true };
+  }
+
+  async get(namespace: string, uploadId: string) {
+    const stored = this.#find(uploadId, namespace);
+    const receivedBytes = stored.received.get(stored.upload.epoch) ?? 0;
+    return { upload: this.#toUpload(stored), parts: toDurable(stored), receivedBytes };
+  }
+
+  async beginWriter(
+    namespace: string,
+    uploadId: string,
+    options: { instance: string; expireAfterMs: number },
+  ): Promise<WriterStart> {
+    const stored = this.#find(uploadId, namespace);
+    const isOpen = stored.upload.state === "open";
+    if (isOpen) {
+      stored.upload.epoch++;
+      stored.received.set(stored.upload.epoch, 0);
+      this.#slide(stored, options.expireAfterMs);
+    }
+    return { upload: this.#toUpload(stored), epoch: isOpen ? stored.upload.epoch : 0, parts: toDurable(stored) };
+  }
+
+  async heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }) {
+    const stored = this.#require(uploadId, ["open", "completing", "assembled", "committed"], epoch);
+    stored.received.set(epoch, Math.max(stored.received.get(epoch) ?? 0, options.receivedBytes));
+    if (stored.upload.state === "open" || stored.upload.state === "completing") {
+      this.#slide(stored, options.expireAfterMs);
+    }
+  }
+
+  async setMultipartId(uploadId: string, multipartId: string): Promise<string> {
+    const { upload } = this.#require(uploadId, ["open"]);
+    upload.multipartId ??= multipartId;
+    return upload.multipartId;
+  }
+
+  async beginPutAttempt(uploadId: string, epoch: number): Promise<number> {
+    return ++this.#require(uploadId, ["open"], epoch).upload.putAttempt;
+  }
+
+  async claimParts(uploadId: string, epoch: number, { first, count }: { first: number; count: number }) {
+    const { parts } = this.#require(uploadId, ["open"], epoch);
+    for (let number = first; number < first + count; number++) {
+      if (parts.get(number)?.durable === undefined) parts.set(number, { epoch, durable: undefined });
+    }
+  }
+
+  async recordParts(uploadId: string, epoch: number, parts: readonly DurablePart[]): Promise<void> {
+    const stored = this.#require(uploadId, ["open"], epoch);
+    for (const part of parts) {
+      const known = stored.parts.get(part.partNumber);
+      if (known?.durable !== undefined) assertSameBytes(uploadId, known.durable, part);
+      else if (known?.epoch === epoch) known.durable = { ...part };
+      else throw new Error(`part ${part.partNumber} of upload ${uploadId} was recorded unclaimed`);
+    }
+  }
+
+  async seal(uploadId: string, sizeBytes: number): Promise<void> {
+    seal(this.#require(uploadId, ["open"]).upload, sizeBytes);
+  }
+
+  async beginCompletion(
+    uploadId: string,
+    options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array },
+  ): Promise<Upload> {
+    const stored = this.#require(uploadId, ["open", "completing"]);
+    if (stored.upload.state === "open") {
+      stored.upload.ifGenerationMatch = options.ifGenerationMatch ?? stored.upload.ifGenerationMatch;
+      stored.upload.expectedSha256 = options.expectedSha256 ?? stored.upload.expectedSha256;
+      this.#enter(stored, "completing");
+    }
+    return this.#toUpload(stored);
+  }
+
+  async reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void> {
+    const stored = this.#require(uploadId, ["completing", "open"]);
+    if (stored.upload.state === "open") return;
+    for (const number of lostPartNumbers) stored.parts.delete(number);
+    this.#enter(stored, "open");
+  }
+
+  async markLost(uploadId: string): Promise<void> {
+    const stored = this.#require(uploadId, ["open", "completing", "aborted"]);
+    if (stored.upload.state !== "aborted") this.#enter(stored, "aborted");
+  }
+
+  async assemble(uploadId: string, object: AssembledObject): Promise<Upload> {
+    const stored = this.#require(uploadId, ["completing", "open", "assembled", "committed"]);
+    if (stored.upload.state === "open" || stored.upload.state === "completing") this.#assemble(stored, object);
+    return this.#toUpload(stored);
+  }
+
+  async setSha256(uploadId: string, sha256: Uint8Array): Promise<void> {
+    const { upload } = this.#require(uploadId, ["assembled"]);
+    if (upload.object !== undefined) upload.object.sha256 = structuredClone(sha256);
+  }
+
+  async commit(
+    uploadId: string,
+    options: { fileId: string; retentionMs: number; object?: AssembledObject; ifGenerationMatch?: number },
+  ): Promise<CommitOutcome> {
+    const ready = ["assembled", "committed"] as const;
+    const stored = this.#require(uploadId, options.object === undefined ? ready : ["assembled", "open", "committed"]);
+    const { upload } = stored;
+    if (upload.state === "committed") return { kind: "committed", upload: this.#toUpload(stored) };
+    if (upload.state === "open" && options.object !== undefined) this.#assemble(stored, options.object);
+    upload.ifGenerationMatch = options.ifGenerationMatch ?? upload.ifGenerationMatch;
+    const currentGeneration = this.#files.liveGeneration(upload.namespace, upload.path);
+    if (upload.ifGenerationMatch !== undefined && upload.ifGenerationMatch !== currentGeneration) {
+      return { kind: "generation-mismatch", upload: this.#toUpload(stored), currentGeneration };
+    }
+    if (upload.object === undefined) throw new Error(`assembled upload ${uploadId} has no object`);
+    const { namespace, path, contentType, metadata, bucket, region, object } = upload;
+    const { key: s3Key, versionId: s3VersionId, ...content } = object;
+    const file = { fileId: options.fileId, namespace, path, contentType, metadata, bucket, region };
+    this.#files.add({ ...file, ...content, s3Key, s3VersionId }, options);
+    stored.fileId = options.fileId;
+    this.#enter(stored, "committed");
+    return { kind: "committed", upload: this.#toUpload(stored) };
+  }
+
+  async abort(namespace: string, uploadId: string): Promise<Upload> {
+    const stored = this.#find(uploadId, namespace);
+    if (stored.upload.state === "open") this.#enter(stored, "aborted");
+    if (stored.upload.state !== "aborted") throw uploadNotOpen(uploadId, stored.upload.state);
+    return this.#toUpload(stored);
+  }
+
+  async expireDue(limit: number): Promise<Upload[]> {
+    const due = [...this.#uploads.values()]
+      .filter(({ upload }) => upload.state === "open" || upload.state === "assembled")
+      .filter(({ upload }) => upload.expireTime.getTime() <= this.#now())
+      .sort((a, b) => a.upload.expireTime.getTime() - b.upload.expireTime.getTime())
+      .slice(0, limit);
+    for (const stored of due) this.#enter(stored, "expired");
+    return due.map((stored) => this.#toUpload(stored));
+  }
+
+  async listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]> {
+    const latestMs = this.#now() - options.olderThanMs;
+    return this.#listByState(
+      options.limit,
+      ({ upload, stateMs }) => upload.state === "completing" && stateMs <= latestMs,
+    );
+  }
+
+  async listUncleaned(limit: number): Promise<Upload[]> {
+    return this.#listByState(limit, ({ upload, isCleaned }) => isDead(upload.state) && !isCleaned);
+  }
+
+  async markCleaned(uploadId: string): Promise<void> {
+    const stored = this.#uploads.get(uploadId);
+    if (stored !== undefined && isDead(stored.upload.state)) stored.isCleaned = true;
+  }
+
+  async findUnowned(multipartIds: readonly string[]): Promise<string[]> {
+    const owned = new Set<string | undefined>();
+    for (const { upload } of this.#uploads.values()) {
+      if (upload.state === "open" || upload.state === "completing") owned.add(upload.multipartId);
+    }
+    return multipartIds.filter((id) => !owned.has(id));
+  }
+
+  #find(uploadId: string, namespace?: string): StoredUpload {
+    const stored = this.#uploads.get(uploadId);
+    const isElsewhere = namespace !== undefined && stored?.upload.namespace !== namespace;
+    if (stored === undefined || isElsewhere) throw uploadNotFound(uploadId);
+    return stored;
+  }
+
+  #require(uploadId: string, states: readonly UploadState[], epoch?: number): StoredUpload {
+    const stored = this.#find(uploadId);
+    const { upload } = stored;
+    if (epoch !== undefined && upload.epoch !== epoch) throw writerFenced(uploadId, epoch, upload.epoch);
+    if (!states.includes(upload.state)) throw uploadNotOpen(uploadId, upload.state, states[0]);
+    return stored;
+  }
+
+  #enter(stored: StoredUpload, state: UploadState): void {
+    stored.upload.state = state;
+    stored.stateMs = this.#now();
+    stored.stateOrder = this.#changes++;
+  }
+
+  #assemble(stored: StoredUpload, object: AssembledObject): void {
+    seal(stored.upload, object.sizeBytes);
+    stored.upload.object = structuredClone(object);
+    this.#enter(stored, "assembled");
+  }
+
+  #slide(stored: StoredUpload, expireAfterMs: number): void {
+    const nextMs = Math.min(this.#now() + expireAfterMs, stored.expireCapMs);
+    if (nextMs > stored.upload.expireTime.getTime()) stored.upload.expireTime = new Date(nextMs);
+  }
+
+  #listByState(limit: number, test: (stored: StoredUpload) => boolean): Upload[] {
+    const found = [...this.#uploads.values()].filter(test).sort((a, b) => a.stateOrder - b.stateOrder);
+    return found.slice(0, limit).map((stored) => this.#toUpload(stored));
+  }
+
+  #toUpload({ upload, fileId }: StoredUpload): Upload {
+    return { ...structuredClone(upload), file: fileId === undefined ? undefined : this.#files.find(fileId) };
+  }
+}
+
+function toDurable({ parts }: StoredUpload): DurablePart[] {
+  const durable = [...parts.values()].flatMap((part) => (part.durable === undefined ? [] : [{ ...part.durable }]));
+  return durable.sort((a, b) => a.partNumber - b.partNumber);
+}
+
+function isDead(state: UploadState): boolean {
+  return state === "aborted" || state === "expired";
+}
+
+function seal(upload: Upload, sizeBytes: number): void {
+  upload.sizeBytes ??= sizeBytes;
+  if (upload.sizeBytes !== sizeBytes) throw sizeMismatch(upload.uploadId, sizeBytes, upload.sizeBytes);
+}
+
+function assertSameBytes(uploadId: string, known: DurablePart, part: DurablePart): void {
+  if (known.crc32 === part.crc32 && known.lengthBytes === part.lengthBytes) return;
+  throw partAlreadyDurable(uploadId, part.partNumber);
+}
