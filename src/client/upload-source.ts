@@ -17,8 +17,8 @@ export interface UploadSource {
   readonly sizeBytes: number | undefined;
   /** At most `sizeMaxBytes` bytes from `offset`; none only at the end. Rejects with the signal's reason on abort. */
   read(offset: number, sizeMaxBytes: number, options: { signal: AbortSignal }): Promise<Lease>;
-  /** Whether no more may be read before `discardBefore` frees some of what is kept for sending again. */
-  isFull(): boolean;
+  /** Whether reading at `offset` would pass the bound of what is kept for sending again: `discardBefore` frees some. */
+  isFull(offset: number): boolean;
   /** Fewer kept bytes than these must not count as full, or no part could ever become durable. */
   keepAtLeast(sizeBytes: number): void;
   /** Bytes before `offset` are durable: they will not be read again. */
@@ -113,12 +113,17 @@ export function createIterableSource(
       const from = piece === undefined ? 0 : offset - piece.offset;
       return { bytes: piece?.bytes.subarray(from, from + sizeMaxBytes) ?? new Uint8Array(), release: nothing };
     },
-    isFull: () => endOffset - keptFrom() >= keepBytes,
+    isFull: (offset) => offset >= endOffset && endOffset - keptFrom() >= keepBytes,
     keepAtLeast(sizeBytes) {
       keepBytes = Math.max(windowBytes, sizeBytes);
     },
     discardBefore(offset) {
-      while (kept[0] !== undefined && kept[0].offset + kept[0].bytes.length <= offset) kept.shift();
+      for (let first = kept[0]; first !== undefined && first.offset < offset; first = kept[0]) {
+        const end = first.offset + first.bytes.length;
+        kept.shift();
+        // A large piece goes bit by bit: whole, it would count as kept until a part that is not yet full were durable.
+        if (end > offset) kept.unshift({ offset, bytes: first.bytes.subarray(offset - first.offset) });
+      }
     },
     assertUnchanged: async () => {},
     async close() {

@@ -212,7 +212,7 @@ class UploadRun {
     this.#source.discardBefore(offset);
     this.#progress.change({ phase: "sending" });
     for (;;) {
-      if (this.#source.isFull()) await this.#awaitDurable(stream);
+      if (this.#source.isFull(offset)) await this.#awaitDurable(stream, offset);
       const partRestBytes = partSizeBytes - (offset % partSizeBytes);
       const lease = await this.#source.read(offset, Math.min(chunkMaxBytes, partRestBytes), { signal: stream.ended });
       const sizeBytes = lease.bytes.length;
@@ -234,7 +234,7 @@ class UploadRun {
   }
 
   /** Waits until the service has made some of the kept bytes durable; asked again at each sign of progress. */
-  async #awaitDurable(stream: UploadStream): Promise<void> {
+  async #awaitDurable(stream: UploadStream, offset: number): Promise<void> {
     const signal = stream.ended;
     const uploadId = this.#progress.current.uploadId as string;
     for (;;) {
@@ -247,7 +247,7 @@ class UploadRun {
         this.#source.discardBefore(
           await this.#ports.getDurableOffset(uploadId, { namespace: this.#namespace, signal }),
         );
-        if (!this.#source.isFull()) return;
+        if (!this.#source.isFull(offset)) return;
         await moreDurable;
       } finally {
         signal.removeEventListener("abort", onEnded);

@@ -2,7 +2,14 @@ import { createServer, type Http2Server, type ServerHttp2Session, type ServerHtt
 import type { AddressInfo } from "node:net";
 import { crc32 } from "node:zlib";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code, ConnectError, createContextKey, createContextValues, type HandlerContext } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import {
@@ -60,7 +67,12 @@ export function serviceError(
 
 /** Starts it on a free port. Calls need `token`. Chunks are checked as the real service would: CRC32, order, part boundaries. */
 export async function startScriptedServer(
-  options: { partSizeBytes?: number; token?: string } = {},
+  options: {
+    partSizeBytes?: number;
+    token?: string;
+    /** More services, for instance those of files. */
+    routes?: (router: ConnectRouter) => void;
+  } = {},
 ): Promise<ScriptedServer> {
   const { partSizeBytes = 64 * 1024, token = "secret" } = options;
   const scripted: ScriptedServer = {
@@ -161,7 +173,8 @@ export async function startScriptedServer(
     acceptCompression: [],
     contextValues: (request) =>
       createContextValues().set(streamKey, (request as unknown as { stream?: ServerHttp2Stream }).stream),
-    routes: (router) =>
+    routes: (router) => {
+      options.routes?.(router);
       router.service(UploadService, {
         writeUpload,
         getUpload(request) {
@@ -171,7 +184,8 @@ export async function startScriptedServer(
           const durableOffset = upload.durable.reduce((sum, bytes) => sum + bytes.length, 0);
           return { upload: { uploadId: upload.uploadId, durableOffset: BigInt(durableOffset) } };
         },
-      }),
+      });
+    },
   });
   return await listen(createServer(adapter), scripted);
 }

@@ -1,0 +1,70 @@
+import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { type ConnectionOptions, withClient } from "./client-environment.ts";
+import { UsageError } from "./exit-code.ts";
+import { toCrcHex, toFileJson } from "./file-json.ts";
+import { formatBytes, formatRate } from "./human-units.ts";
+import { createProgressDisplay } from "./progress-display.ts";
+import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
+
+/** Options of `sluice download`, as parsed. */
+export interface DownloadCommandOptions extends ConnectionOptions {
+  json: boolean;
+  resume: boolean;
+  generation?: number;
+}
+
+/** `sluice download <path> [dest|-]`: fetches a file through its presigned URL and verifies it. */
+export async function runDownload(
+  terminal: Terminal,
+  [path, destination]: [path: string, destination: string | undefined],
+  options: DownloadCommandOptions,
+): Promise<void> {
+  const toStdout = destination === "-";
+  if (toStdout && options.json) {
+    throw new UsageError("the bytes and --json cannot both go to standard output; name a destination file");
+  }
+  const target = await toDestinationPath(path, destination);
+  await withClient(terminal, options, async (client) => {
+    const display = createProgressDisplay(terminal, { json: options.json, stdoutIsData: toStdout });
+    const beganAt = performance.now();
+    const { namespace, resume, generation } = options;
+    try {
+      const file = await client.download(path, toStdout ? terminal.stdout : target, {
+        namespace,
+        resume,
+        signal: terminal.signal,
+        ...(generation !== undefined && { generation: BigInt(generation) }),
+        onProgress: (progress) => display.update({ label: basename(path), ...progress }, { ...progress }),
+      });
+      display.clear();
+      if (toStdout) return;
+      if (options.json) printJson(terminal, { type: "file", destination: target, ...toFileJson(file) });
+      else {
+        const sizeBytes = Number(file.sizeBytes);
+        const rate = formatRate(sizeBytes / Math.max(0.001, (performance.now() - beganAt) / 1000));
+        printLine(
+          terminal,
+          `downloaded ${path} to ${target}: ${formatBytes(sizeBytes)}, CRC32 ${toCrcHex(file.crc32)}, ${rate}`,
+        );
+      }
+    } catch (error) {
+      display.clear();
+      const kept = toStdout ? undefined : await stat(`${target}.part`).catch(() => undefined);
+      if (kept !== undefined) {
+        printNote(
+          terminal,
+          `${formatBytes(kept.size)} are kept in ${target}.part: the same command continues this download`,
+        );
+      }
+      throw error;
+    }
+  });
+}
+
+/** The file's name here when unset; below it when it is a directory. */
+async function toDestinationPath(path: string, destination: string | undefined): Promise<string> {
+  if (destination === undefined) return basename(path);
+  const found = await stat(destination).catch(() => undefined);
+  return found?.isDirectory() ? join(destination, basename(path)) : destination;
+}

@@ -1,0 +1,50 @@
+import { SluiceError } from "../client/sluice-error.ts";
+
+/** What a command ends with. 75 is `EX_TEMPFAIL` of BSD's sysexits: the same command may succeed later. */
+export const EXIT = { done: 0, failed: 1, usage: 2, tryLater: 75 } as const;
+
+/** The command line asks for something that makes no sense. The message says what would. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Exit code for what a command threw. */
+export function toExitCode(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return EXIT.failed;
+  return error.code === "unavailable" || error.code === "resource_exhausted" ? EXIT.tryLater : EXIT.failed;
+}
+
+/** An error as an object for --json. */
+export function toErrorJson(error: unknown): Record<string, unknown> {
+  const exitCode = toExitCode(error);
+  const message = toSentence(error);
+  if (!(error instanceof SluiceError)) {
+    return { type: "error", code: exitCode === EXIT.usage ? "invalid_argument" : "internal", message, exitCode };
+  }
+  const { code, reason, details, retryAfterMs } = error;
+  return {
+    type: "error",
+    code,
+    reason,
+    message,
+    details,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    exitCode,
+  };
+}
+
+/** An error in one line, with what the user can do where that is known. */
+export function toSentence(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const advice = error instanceof SluiceError ? ADVICE[error.reason] : undefined;
+  return advice === undefined ? message : `${message} (${advice})`;
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  CONNECTION_LOST: "is the service running at SLUICE_URL? `npm start` runs one on this machine",
+  TOKEN_INVALID: "set SLUICE_TOKEN; `npm start` prints the token of its service",
+  TOKEN_MISSING: "set SLUICE_TOKEN; `npm start` prints the token of its service",
+  TLS_UNTRUSTED: "name a private authority's certificate with --ca",
+  WRITER_FENCED: "another process continued this upload",
+};

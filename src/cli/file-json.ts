@@ -1,0 +1,40 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
+
+/** A file for programs: numbers as numbers (sizes stay far below 2^53), checksums in hex, times in ISO 8601. */
+export function toFileJson(file: File): Record<string, unknown> {
+  const { createTime, updateTime, deleteTime, purgeTime } = file;
+  return {
+    path: file.path,
+    namespace: file.namespace,
+    fileId: file.fileId,
+    generation: Number(file.generation),
+    sizeBytes: Number(file.sizeBytes),
+    crc32: toCrcHex(file.crc32),
+    ...(file.sha256 !== undefined && { sha256: Buffer.from(file.sha256).toString("hex") }),
+    contentType: file.contentType,
+    metadata: file.metadata,
+    ...(createTime && { createTime: timestampDate(createTime).toISOString() }),
+    ...(updateTime && { updateTime: timestampDate(updateTime).toISOString() }),
+    ...(deleteTime && { deleteTime: timestampDate(deleteTime).toISOString() }),
+    ...(purgeTime && { purgeTime: timestampDate(purgeTime).toISOString() }),
+  };
+}
+
+/** A receipt for programs, in the same form. */
+export function toReceiptJson(receipt: Receipt): Record<string, unknown> {
+  return {
+    fileId: receipt.fileId,
+    generation: Number(receipt.generation),
+    sizeBytes: Number(receipt.sizeBytes),
+    crc32: toCrcHex(receipt.crc32),
+    ...(receipt.sha256 !== undefined && { sha256: Buffer.from(receipt.sha256).toString("hex") }),
+    s3Key: receipt.s3Key,
+    s3VersionId: receipt.s3VersionId,
+  };
+}
+
+/** A CRC32 as eight hex digits, the way people compare them. */
+export function toCrcHex(crc32: number): string {
+  return crc32.toString(16).padStart(8, "0");
+}

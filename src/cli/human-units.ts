@@ -1,0 +1,35 @@
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
+
+/** Bytes as people read them, to three figures: "0 B", "999 B", "1.5 KiB", "12.3 MiB", "5 GiB". */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // 1023.95 would be shown as 1024.0: it belongs to the next unit.
+  while (value >= 1023.95 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const shown = unit === 0 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(value < 100 ? 1 : 0);
+  return `${shown} ${UNITS[unit]}`;
+}
+
+/** Bytes a second: "312 MiB/s". */
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(Math.round(bytesPerSecond))}/s`;
+}
+
+/** Milliseconds as a clock that grows with need: "0:07", "12:34", "1:02:03". */
+export function formatDuration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const [hours, minutes, rest] = parts.map((part) => String(part)) as [string, string, string];
+  const tail = rest.padStart(2, "0");
+  return hours === "0" ? `${minutes}:${tail}` : `${hours}:${minutes.padStart(2, "0")}:${tail}`;
+}
+
+/** A time as local date and minute: "2026-11-24 09:05". */
+export function formatTime(time: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
+}

@@ -1,0 +1,54 @@
+import { type BarState, renderBar } from "./progress-bar.ts";
+import { printJson, type Terminal } from "./terminal.ts";
+
+/** Least time between two drawings of a bar, and between two JSON lines, in milliseconds. */
+const DRAW_INTERVAL_MS = 100;
+const JSON_INTERVAL_MS = 500;
+
+/** Shows how far a transfer is: as a bar on a terminal, as JSON lines, or not at all. */
+export interface ProgressDisplay {
+  /** Takes the newest state; `event` is the JSON form of it. Drawn when it is time, and always if `important`. */
+  update(state: BarState, event: Readonly<Record<string, unknown>>, important?: boolean): void;
+  /** Removes the bar, so that what follows begins on a clean line. */
+  clear(): void;
+}
+
+/** A display for this terminal. `now` in milliseconds, never falling. */
+export function createProgressDisplay(
+  terminal: Terminal,
+  options: { json: boolean; stdoutIsData?: boolean },
+  now: () => number = () => performance.now(),
+): ProgressDisplay {
+  if (options.json) return createJsonDisplay(terminal, now);
+  const watched = terminal.stderr.isTTY === true && (terminal.stdout.isTTY === true || options.stdoutIsData === true);
+  return watched ? createBarDisplay(terminal.stderr, now) : { update: () => {}, clear: () => {} };
+}
+
+function createJsonDisplay(terminal: Terminal, now: () => number): ProgressDisplay {
+  let shownAt = Number.NEGATIVE_INFINITY;
+  return {
+    update(_state, event) {
+      if (now() - shownAt < JSON_INTERVAL_MS) return;
+      shownAt = now();
+      printJson(terminal, { type: "progress", ...event });
+    },
+    clear: () => {},
+  };
+}
+
+function createBarDisplay(output: Terminal["stderr"], now: () => number): ProgressDisplay {
+  let shownAt = Number.NEGATIVE_INFINITY;
+  let shown = false;
+  return {
+    update(state, _event, important = false) {
+      if (!important && now() - shownAt < DRAW_INTERVAL_MS) return;
+      shownAt = now();
+      shown = true;
+      output.write(`\r${renderBar(state, output.columns ?? 80)}\u001b[K`);
+    },
+    clear() {
+      if (shown) output.write("\r\u001b[K");
+      shown = false;
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { SluiceError } from "../client/sluice-error.ts";
+import type { UploadOptions } from "../client/upload.ts";
+import type { UploadProgress } from "../client/upload-progress.ts";
+import { type ConnectionOptions, withClient } from "./client-environment.ts";
+import { UsageError } from "./exit-code.ts";
+import { toCrcHex, toReceiptJson } from "./file-json.ts";
+import { formatBytes, formatRate } from "./human-units.ts";
+import { createProgressDisplay } from "./progress-display.ts";
+import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
+import { createUploadTracker, type UploadTracker } from "./upload-tracker.ts";
+
+/** Options of `sluice upload`, as parsed. */
+export interface UploadCommandOptions extends ConnectionOptions {
+  json: boolean;
+  resume: boolean;
+  contentType?: string;
+  meta: Readonly<Record<string, string>>;
+  ifGenerationMatch?: number;
+  sizeHint?: number;
+  sha256: boolean;
+}
+
+/** `sluice upload <file|-> [path]`: sends a file, or standard input, and prints the receipt. */
+export async function runUpload(
+  terminal: Terminal,
+  [file, path]: [file: string, path: string | undefined],
+  options: UploadCommandOptions,
+): Promise<void> {
+  const target = toTargetPath(file, path);
+  await withClient(terminal, options, async (client, url) => {
+    const tracker = options.resume
+      ? await findTracker(terminal, file, { url, path: target, namespace: options.namespace })
+      : undefined;
+    const display = createProgressDisplay(terminal, options);
+    const beganAt = performance.now();
+    const uploadOptions = toUploadOptions(terminal, options);
+    let failures = 0;
+    try {
+      const committed = await client.upload(file === "-" ? terminal.stdin : file, target, {
+        ...uploadOptions,
+        resumeUploadId: await tracker?.find(),
+        onUploadId: (uploadId) => tracker?.remember(uploadId),
+        onProgress(progress) {
+          const important = progress.phase === "done" || progress.failures !== failures;
+          failures = progress.failures;
+          display.update(toBar(basename(target), progress), { ...progress }, important);
+        },
+      });
+      await tracker?.forget();
+      display.clear();
+      const { receipt } = committed;
+      if (receipt === undefined) return;
+      if (options.json) printJson(terminal, { type: "receipt", path: target, ...toReceiptJson(receipt) });
+      else {
+        const sizeBytes = Number(receipt.sizeBytes);
+        const rate = formatRate(sizeBytes / Math.max(0.001, (performance.now() - beganAt) / 1000));
+        const facts = `${formatBytes(sizeBytes)}, generation ${receipt.generation}, CRC32 ${toCrcHex(receipt.crc32)}`;
+        printLine(terminal, `uploaded ${target}: ${facts}, ${rate}`);
+      }
+    } catch (error) {
+      display.clear();
+      const resumable = tracker !== undefined && (await tracker.find()) !== undefined;
+      if (resumable && isWorthContinuing(error)) {
+        printNote(terminal, "what is durable is kept: the same command continues this upload");
+      }
+      throw error;
+    }
+  });
+}
+
+function toUploadOptions(terminal: Terminal, options: UploadCommandOptions): UploadOptions {
+  return {
+    namespace: options.namespace,
+    metadata: options.meta,
+    computeSha256: options.sha256,
+    signal: terminal.signal,
+    ...(options.contentType !== undefined && { contentType: options.contentType }),
+    ...(options.ifGenerationMatch !== undefined && { ifGenerationMatch: options.ifGenerationMatch }),
+    ...(options.sizeHint !== undefined && { sizeHintBytes: options.sizeHint }),
+  };
+}
+
+/** Path of the file to be: the file's name when unset, below it when it ends in "/". */
+function toTargetPath(file: string, path: string | undefined): string {
+  if (file === "-") {
+    if (path === undefined || path.endsWith("/")) {
+      throw new UsageError("standard input has no name; say the path to upload it to: sluice upload - <path>");
+    }
+    return path;
+  }
+  if (path === undefined) return basename(file);
+  return path.endsWith("/") ? path + basename(file) : path;
+}
+
+/** Only plain files are the same again in another process. */
+async function findTracker(
+  terminal: Terminal,
+  file: string,
+  target: { url: string; path: string; namespace: string },
+): Promise<UploadTracker | undefined> {
+  const found = file === "-" ? undefined : await stat(file).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  return createUploadTracker(terminal.env, {
+    ...target,
+    file: resolve(file),
+    sizeBytes: found.size,
+    mtimeMs: found.mtimeMs,
+  });
+}
+
+function isWorthContinuing(error: unknown): boolean {
+  return (
+    !(error instanceof SluiceError) ||
+    !["invalid_argument", "unauthenticated", "permission_denied"].includes(error.code)
+  );
+}
+
+function toBar(label: string, progress: UploadProgress) {
+  const { phase, failures } = progress;
+  const waiting = failures > 0 ? `no connection, trying again (failure ${failures})` : phase;
+  return { label, ...progress, note: phase === "sending" || phase === "done" ? undefined : waiting };
+}

@@ -1,0 +1,192 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Writable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { crc32 } from "node:zlib";
+import { create } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
+import { type DownloadOptions, download } from "./download.ts";
+import type { SluiceError } from "./sluice-error.ts";
+
+const retry = { delayBaseMs: 1, delayMaxMs: 2, triesMax: 4 };
+const content = Buffer.alloc(3 * 2 ** 20 + 5, "0123456789");
+
+const caught = (promise: Promise<unknown>): Promise<SluiceError> =>
+  promise.then(
+    () => Promise.reject(new Error("it resolved")),
+    (error) => error,
+  );
+
+describe("download", () => {
+  let storage: Server;
+  let directory: string;
+  let target: string;
+  let ranges: (string | undefined)[];
+  let answers: ((request: IncomingMessage, response: ServerResponse) => void)[];
+  let file = create(FileSchema, { path: "a/b", fileId: "1", sizeBytes: BigInt(content.length), crc32: crc32(content) });
+  let signed = 0;
+
+  const sign = async () => {
+    signed++;
+    return { url: `http://127.0.0.1:${(storage.address() as AddressInfo).port}/key?signature=${signed}`, file };
+  };
+  const fetch = (options: DownloadOptions = {}) => download(sign, target, { retry, ...options });
+
+  function serve(request: IncomingMessage, response: ServerResponse): void {
+    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    if (from > 0) response.writeHead(206, { "content-range": `bytes ${from}-${content.length - 1}/${content.length}` });
+    response.end(content.subarray(from));
+  }
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "sluice-download-"));
+    target = join(directory, "target.bin");
+    ranges = [];
+    answers = [];
+    signed = 0;
+    file = create(FileSchema, { path: "a/b", fileId: "1", sizeBytes: BigInt(content.length), crc32: crc32(content) });
+    storage = createServer((request, response) => {
+      ranges.push(request.headers.range);
+      (answers.shift() ?? serve)(request, response);
+    });
+    await new Promise<void>((resolve) => storage.listen(0, "127.0.0.1", resolve));
+  });
+
+  afterEach(async () => {
+    storage.closeAllConnections();
+    await new Promise((resolve) => storage.close(resolve));
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it("writes the whole file under its name, and leaves no part file", async () => {
+    const seen: number[] = [];
+    await fetch({ onProgress: ({ receivedBytes }) => seen.push(receivedBytes) });
+    expect((await readFile(target)).equals(content)).to.equal(true);
+    expect(seen.at(-1)).to.equal(content.length);
+    expect(await stat(`${target}.part`).catch(() => "none")).to.equal("none");
+  });
+
+  it("makes an empty file without asking storage", async () => {
+    file = create(FileSchema, { path: "a/b", sizeBytes: 0n });
+    await fetch();
+    expect((await stat(target)).size).to.equal(0);
+    expect(ranges).to.deep.equal([]);
+  });
+
+  it("continues by range, with a new URL, after a cut and after a refusal", async () => {
+    answers.push(
+      (_request, response) => {
+        response.writeHead(200, { "content-length": content.length });
+        response.write(content.subarray(0, 2 ** 20 + 7), () => response.destroy());
+      },
+      (_request, response) => response.writeHead(403).end("<Error>expired</Error>"),
+      (_request, response) => response.writeHead(503).end(),
+    );
+    await fetch();
+    expect((await readFile(target)).equals(content)).to.equal(true);
+    expect(ranges[0]).to.equal(undefined);
+    for (const range of ranges.slice(1)) expect(range).to.match(/^bytes=1048\d+-$/);
+    expect(signed).to.equal(4);
+  });
+
+  it("continues the part file of an earlier process", async () => {
+    await writeFile(`${target}.part`, content.subarray(0, 1000));
+    await fetch();
+    expect(ranges).to.deep.equal(["bytes=1000-"]);
+    expect((await readFile(target)).equals(content)).to.equal(true);
+  });
+
+  it("begins anew when the part file is of another file", async () => {
+    await writeFile(`${target}.part`, Buffer.alloc(1000, "x"));
+    await fetch();
+    expect(ranges).to.deep.equal(["bytes=1000-", undefined]);
+    expect((await readFile(target)).equals(content)).to.equal(true);
+  });
+
+  it("begins anew when the part file is too long, or is not to be continued", async () => {
+    await writeFile(`${target}.part`, Buffer.alloc(content.length + 1));
+    await fetch();
+    await writeFile(`${target}.part`, content.subarray(0, 1000));
+    await fetch({ resume: false });
+    expect(ranges).to.deep.equal([undefined, undefined]);
+  });
+
+  it("keeps nothing of bytes that are not the file's", async () => {
+    answers.push((_request, response) => void response.end(Buffer.alloc(content.length)));
+    expect(await caught(fetch())).to.include({ code: "data_loss", reason: "DOWNLOAD_CORRUPT" });
+    expect(await stat(`${target}.part`).catch(() => "none")).to.equal("none");
+    expect(await stat(target).catch(() => "none")).to.equal("none");
+  });
+
+  it("gives up when storage stays away, keeping what it has", async () => {
+    answers.push((_request, response) => {
+      response.writeHead(200, { "content-length": content.length });
+      response.write(content.subarray(0, 2 ** 20 + 2 ** 16), () => response.destroy());
+    });
+    answers.push(...Array(9).fill((_request: unknown, response: ServerResponse) => response.writeHead(500).end()));
+    expect(await caught(fetch())).to.include({ code: "unavailable", reason: "CONNECTION_LOST" });
+    expect((await stat(`${target}.part`)).size).to.be.at.least(2 ** 20);
+  });
+
+  it("does not repeat what storage refuses for good, and never shows the URL", async () => {
+    answers.push((_request, response) => response.writeHead(404).end());
+    const error = await caught(fetch());
+    expect(error).to.include({ code: "internal", reason: "HTTP_404" });
+    expect(error.message).not.to.contain("signature");
+  });
+
+  for (const [what, bytes] of [
+    ["more bytes than the file has", Buffer.concat([content, content])],
+    ["an end before its end", Buffer.from(content.subarray(0, 5))],
+  ] as const) {
+    it(`takes ${what} for a damaged answer and asks again`, async () => {
+      answers.push((_request, response) => void response.end(bytes));
+      await fetch();
+      expect((await readFile(target)).equals(content)).to.equal(true);
+      expect(ranges).to.have.length(2);
+    });
+  }
+
+  it("stops when the file is replaced meanwhile", async () => {
+    answers.push((_request, response) => {
+      file = create(FileSchema, { ...file, fileId: "2" });
+      response.destroy();
+    });
+    expect(await caught(fetch())).to.include({ reason: "SOURCE_CHANGED" });
+  });
+
+  it("rejects with the signal's reason", async () => {
+    const controller = new AbortController();
+    answers.push(() => controller.abort(new Error("enough")));
+    expect((await caught(fetch({ signal: controller.signal }))).message).to.equal("enough");
+  });
+
+  it("names a destination that cannot be written", async () => {
+    target = join(directory, "missing", "target.bin");
+    expect(await caught(fetch())).to.include({ reason: "DESTINATION_UNWRITABLE" });
+    target = directory;
+    expect(await caught(fetch())).to.include({ reason: "DESTINATION_UNWRITABLE" });
+  });
+
+  it("writes to a stream at the stream's pace", async () => {
+    const output = new PassThrough();
+    const [bytes] = await Promise.all([buffer(output), download(sign, output, { retry }).finally(() => output.end())]);
+    expect(bytes.equals(content)).to.equal(true);
+  });
+
+  it("says that a stream failed, or held wrong bytes", async () => {
+    const broken = new Writable({
+      write: (_bytes, _encoding, done) => done(Object.assign(new Error("x"), { code: "EIO" })),
+    });
+    broken.on("error", () => {});
+    expect(await caught(download(sign, broken, { retry }))).to.include({ reason: "DESTINATION_UNWRITABLE" });
+    answers.push((_request, response) => void response.end(Buffer.alloc(content.length)));
+    expect(await caught(download(sign, new PassThrough().resume(), { retry }))).to.include({
+      reason: "DOWNLOAD_CORRUPT",
+    });
+  });
+});

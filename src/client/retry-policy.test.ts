@@ -1,0 +1,65 @@
+import { expect } from "chai";
+import { createRetries, isRetryable } from "./retry-policy.ts";
+import { SluiceError, type SluiceErrorCode } from "./sluice-error.ts";
+
+const failure = (code: SluiceErrorCode, reason: string, retryAfterMs?: number) =>
+  new SluiceError(code, "it failed", { reason, retryAfterMs });
+const signal = new AbortController().signal;
+
+describe("isRetryable", () => {
+  it("tries again what is away, stalled or told to come back", () => {
+    expect(isRetryable(failure("unavailable", "DATABASE_UNAVAILABLE"))).to.equal(true);
+    expect(isRetryable(failure("aborted", "STALLED"))).to.equal(true);
+    expect(isRetryable(failure("resource_exhausted", "OVERLOADED", 1000))).to.equal(true);
+  });
+
+  it("does not repeat what would fail again, nor fight a later writer", () => {
+    expect(isRetryable(failure("aborted", "WRITER_FENCED"))).to.equal(false);
+    expect(isRetryable(failure("invalid_argument", "PATH_INVALID"))).to.equal(false);
+    expect(isRetryable(failure("resource_exhausted", "SIZE_LIMIT"))).to.equal(false);
+    expect(isRetryable(failure("unavailable", "TLS_UNTRUSTED"))).to.equal(false);
+    expect(isRetryable(new TypeError("a bug"))).to.equal(false);
+  });
+});
+
+describe("createRetries", () => {
+  const limits = { triesMax: 3, timeMaxMs: 10_000, delayBaseMs: 2, delayMaxMs: 3 };
+  const caught = (promise: Promise<void>) =>
+    promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+
+  it("waits until the tries are used up, then throws the last error", async () => {
+    const retries = createRetries(limits, () => 1);
+    const last = failure("unavailable", "LAST");
+    expect(await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))).to.equal(undefined);
+    expect(await caught(retries.waitAfter(failure("unavailable", "B"), { signal }))).to.equal(undefined);
+    expect(await caught(retries.waitAfter(last, { signal }))).to.equal(last);
+  });
+
+  it("counts anew after a reset", async () => {
+    const retries = createRetries({ ...limits, triesMax: 2 }, () => 0);
+    for (let i = 0; i < 4; i++) {
+      expect(await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))).to.equal(undefined);
+      retries.reset();
+    }
+  });
+
+  it("does not wait beyond the time it has", async () => {
+    const error = failure("unavailable", "A", 20_000);
+    expect(await caught(createRetries(limits).waitAfter(error, { signal }))).to.equal(error);
+  });
+
+  it("throws the signal's reason when it is aborted before or during the wait", async () => {
+    const reason = new Error("enough");
+    const error = failure("unavailable", "A", 5_000);
+    expect(await caught(createRetries(limits).waitAfter(error, { signal: AbortSignal.abort(reason) }))).to.equal(
+      reason,
+    );
+    const controller = new AbortController();
+    const waiting = caught(createRetries(limits).waitAfter(error, { signal: controller.signal }));
+    controller.abort(reason);
+    expect(await waiting).to.equal(reason);
+  });
+});

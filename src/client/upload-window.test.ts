@@ -1,0 +1,77 @@
+import { Http2SessionManager } from "@connectrpc/connect-node";
+import { expect } from "chai";
+import { type ScriptedServer, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { type UploadPorts, upload } from "./upload.ts";
+import { createIterableSource } from "./upload-source.ts";
+import { UploadStream } from "./upload-stream.ts";
+
+const PART_BYTES = 64 * 1024;
+const PIECE_BYTES = 256 * 1024;
+
+async function* pieces(count: number): AsyncGenerator<Uint8Array> {
+  for (let i = 0; i < count; i++) yield Buffer.alloc(PIECE_BYTES, i + 1);
+}
+
+describe("upload of an iterable whose window is full", () => {
+  let server: ScriptedServer;
+  let manager: Http2SessionManager;
+  const asked: string[] = [];
+  let ports: UploadPorts;
+
+  beforeEach(async () => {
+    server = await startScriptedServer({ partSizeBytes: PART_BYTES });
+    manager = new Http2SessionManager(server.url);
+    asked.length = 0;
+    ports = {
+      openStream: (options) =>
+        UploadStream.open(manager, {
+          methodPath: "/sluice.v1.UploadService/WriteUpload",
+          headers: { authorization: "Bearer secret" },
+          ...options,
+        }),
+      async getDurableOffset(uploadId) {
+        asked.push(uploadId);
+        return server.uploads[0]?.durable.reduce((sum, bytes) => sum + bytes.length, 0) ?? 0;
+      },
+    };
+  });
+
+  afterEach(async () => {
+    manager.abort();
+    await server.close();
+  });
+
+  it("reads on only after the service has made kept bytes durable", async () => {
+    const source = createIterableSource(pieces(8), PIECE_BYTES);
+    await upload(ports, source, { path: "a", options: {} });
+    expect(asked.length).to.be.at.least(7);
+    expect(Buffer.concat(server.uploads[0]?.durable ?? [])).to.have.length(8 * PIECE_BYTES);
+  });
+
+  it("wakes and continues when the stream is cut while it waits", async () => {
+    server.scripts.push({ act: "reset", afterBytes: PIECE_BYTES - PART_BYTES + 1 });
+    const source = createIterableSource(pieces(4), PIECE_BYTES);
+    await upload(ports, source, { path: "a", options: { retry: { delayBaseMs: 1 } } });
+    expect(server.starts).to.have.length(2);
+    const stored = Buffer.concat(server.uploads[0]?.durable ?? []);
+    expect([0, 1, 2, 3].map((i) => stored[i * PIECE_BYTES])).to.deep.equal([1, 2, 3, 4]);
+  });
+
+  it("says which bytes it no longer has when the service asks for them", async () => {
+    ports.getDurableOffset = async () => 2 * PIECE_BYTES; // says more than is so
+    server.scripts.push({ act: "reset", afterBytes: PIECE_BYTES + 1 });
+    const source = createIterableSource(pieces(4), PIECE_BYTES);
+    const server2 = server.uploads;
+    const failing = upload(ports, source, {
+      path: "a",
+      options: {
+        retry: { delayBaseMs: 1 },
+        onProgress: ({ failures }) => {
+          if (failures > 0) server2[0]?.durable.splice(0);
+        },
+      },
+    });
+    const error = await failing.catch((thrown: Error) => thrown);
+    expect(error).to.include({ reason: "SOURCE_NOT_REWINDABLE" });
+  });
+});
