@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope, type UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { DomainError } from "../domain/errors.ts";
@@ -34,7 +34,9 @@ export function explainProtocolErrors(response: UniversalServerResponse): Univer
     return trailer === undefined ? response : { ...response, body: thenExplainTrailer(body, trailer) };
   }
   if (response.status === 200 || contentType !== "application/json" || header.has("content-encoding")) return response;
-  return { ...response, body: explainJson(body, header) };
+  const explained: UniversalServerResponse = { ...response };
+  explained.body = explainJson(body, header, explained);
+  return explained;
 }
 
 function toDomainError(error: ConnectError): DomainError | undefined {
@@ -81,12 +83,13 @@ function explainTrailer(trailer: Headers): void {
   if (explained !== error) setTrailerStatus(trailer, explained);
 }
 
-async function* explainJson(body: AsyncIterable<Uint8Array>, header: Headers) {
+/** Status and headers go out after the first bytes are there, so both can still be set. */
+async function* explainJson(body: AsyncIterable<Uint8Array>, header: Headers, response: UniversalServerResponse) {
   for await (const bytes of body) {
     const error = errorFromJsonBytes(bytes, undefined, new ConnectError("not an error of Connect", Code.Internal));
     const explained = explainProtocolError(error);
     const answer = explained === error ? bytes : errorToJsonBytes(explained, undefined);
-    // Headers go out after the first bytes are there, so the length can still be set.
+    response.status = codeToHttpStatus(explained.code);
     header.set("content-length", String(answer.byteLength));
     yield answer;
   }

@@ -1,0 +1,430 @@
+import { type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { expect } from "chai";
+import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { UploadService, UploadState } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { DomainError, invalidArgument } from "../domain/errors.ts";
+import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/api-server.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleUpload } from "../testing/sample-records.ts";
+import { createTlsCertificate, type TlsCertificate } from "../testing/tls-certificate.ts";
+
+const REQUEST_ID = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";
+const AUTHORIZED = { headers: { authorization: `Bearer ${API_TOKEN}` } };
+
+type MakeTransport = (baseUrl: string, ca?: string) => Transport;
+const tlsOptions = (ca: string | undefined) => (ca === undefined ? {} : { nodeOptions: { ca } });
+
+const TRANSPORTS: Record<string, MakeTransport> = {
+  "gRPC over HTTP/2": (baseUrl, ca) => createGrpcTransport({ baseUrl, ...tlsOptions(ca) }),
+  "gRPC-web over HTTP/2": (baseUrl, ca) => createGrpcWebTransport({ baseUrl, httpVersion: "2", ...tlsOptions(ca) }),
+  "gRPC-web over HTTP/1.1": (baseUrl, ca) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1", ...tlsOptions(ca) }),
+  "Connect over HTTP/2": (baseUrl, ca) => createConnectTransport({ baseUrl, httpVersion: "2", ...tlsOptions(ca) }),
+  "Connect with JSON over HTTP/1.1": (baseUrl, ca) =>
+    createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false, ...tlsOptions(ca) }),
+};
+
+describe("the API", () => {
+  let server: ApiServer | undefined;
+
+  async function open(functions: ApiFunctions = {}, options: Parameters<typeof openApiServer>[1] = {}) {
+    server = await openApiServer(functions, options);
+    return server;
+  }
+
+  function expectReason(error: unknown, code: Code, reason: string): ConnectError {
+    expect(error).to.be.instanceOf(ConnectError);
+    const connectError = error as ConnectError;
+    const [info] = connectError.findDetails(ErrorInfoSchema);
+    expect([Code[connectError.code], info?.reason, info?.domain]).to.deep.equal([Code[code], reason, "sluice"]);
+    return connectError;
+  }
+
+  afterEach(async () => {
+    await server?.close({ graceMs: 0 });
+    server = undefined;
+  });
+
+  for (const [name, makeTransport] of Object.entries(TRANSPORTS)) {
+    describe(`over ${name}`, () => {
+      const client = (url: string): Client<typeof FileQueryService> =>
+        createClient(FileQueryService, makeTransport(url));
+
+      it("answers a call that carries the token", async () => {
+        const calls: unknown[] = [];
+        const { url } = await open({
+          fileQueries: {
+            getFile: async (request, { caller }) => {
+              calls.push(request, caller);
+              return sampleFile();
+            },
+          },
+        });
+        const { file } = await client(url).getFile({ namespace: "default", path: "a", generation: 3n }, AUTHORIZED);
+        expect(file).to.include({ path: sampleFile().path, sizeBytes: 43n, crc32: sampleFile().crc32 });
+        expect(calls).to.deep.equal([{ namespace: "default", path: "a", generation: 3 }, SAMPLE_CALLER]);
+      });
+
+      it("refuses calls without the token or with another one", async () => {
+        const { url } = await open();
+        const missing = await catchError(() => client(url).getFile({}));
+        expectReason(missing, Code.Unauthenticated, "TOKEN_MISSING");
+        const headers = { authorization: "Bearer other" };
+        const wrong = await catchError(() => client(url).getFile({}, { headers }));
+        expectReason(wrong, Code.Unauthenticated, "TOKEN_INVALID");
+        const streaming = await catchError(async () => {
+          for await (const _ of client(url).readFile({})) expect.fail("no message without a token");
+        });
+        expectReason(streaming, Code.Unauthenticated, "TOKEN_MISSING");
+      });
+
+      it("carries reason, metadata and field of an error", async () => {
+        const { url } = await open({
+          fileQueries: {
+            getFile: async () => {
+              throw invalidArgument("path", "path „a“ is too long", {
+                reason: "PATH_INVALID",
+                details: { path_bytes: 2000 },
+              });
+            },
+          },
+        });
+        const failure = await catchError(() => client(url).getFile({}, AUTHORIZED));
+        const error = expectReason(failure, Code.InvalidArgument, "PATH_INVALID");
+        expect(error.rawMessage).to.equal("path „a“ is too long");
+        expect(error.findDetails(ErrorInfoSchema)[0]?.metadata).to.deep.equal({ path_bytes: "2000" });
+        expect(error.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.field).to.equal("path");
+        expect(server?.defects).to.deep.equal([]);
+      });
+
+      it("hides a defect and logs it once", async () => {
+        const defect = new TypeError("secret of the database");
+        const { url, defects } = await open({ fileQueries: { getFile: () => Promise.reject(defect) } });
+        const error = await catchError(() => client(url).getFile({}, AUTHORIZED));
+        expect(expectReason(error, Code.Internal, "INTERNAL").rawMessage).to.equal("internal error");
+        expect(defects).to.deep.equal([{ error: defect, method: "sluice.v1.FileQueryService/GetFile" }]);
+      });
+
+      it("streams a file and then its error", async () => {
+        const bytes = Buffer.alloc(200_000, 7);
+        const { url } = await open({
+          fileQueries: {
+            readFile: async function* () {
+              yield { kind: "header", file: sampleFile(), offset: 0, sizeBytes: 400_000 };
+              yield { kind: "chunk", offset: 0, crc32: 5, bytes };
+              throw new DomainError("data_loss", "the checksum differs", { reason: "CHECKSUM_MISMATCH" });
+            },
+          },
+        });
+        const cases: unknown[] = [];
+        const error = await catchError(async () => {
+          for await (const { message } of client(url).readFile({ offset: -1n, limitBytes: 0n }, AUTHORIZED)) {
+            cases.push(message.case);
+            if (message.case === "chunk") expect(Buffer.compare(message.value.data, bytes)).to.equal(0);
+          }
+        });
+        expect(cases).to.deep.equal(["header", "chunk"]);
+        expectReason(error, Code.DataLoss, "CHECKSUM_MISMATCH");
+      });
+
+      it("refuses an integer that no number holds, and names its field", async () => {
+        const { url } = await open();
+        const error = await catchError(() => client(url).getFile({ generation: 2n ** 60n }, AUTHORIZED));
+        expect(expectReason(error, Code.InvalidArgument, "ARGUMENT_INVALID").rawMessage).to.contain("generation is");
+      });
+
+      it("refuses a message over the limit with a reason", async () => {
+        const { url } = await open();
+        const path = "a".repeat(5 * 1024 * 1024);
+        const error = await catchError(() => client(url).getFile({ path }, AUTHORIZED));
+        const { rawMessage } = expectReason(error, Code.ResourceExhausted, "MESSAGE_TOO_LARGE");
+        expect(rawMessage).to.contain(String(4 * 1024 * 1024));
+      });
+
+      it("ends a call at its deadline, and tells the function to stop", async () => {
+        const { promise: aborted, resolve } = Promise.withResolvers<void>();
+        const { url, defects } = await open({
+          fileQueries: {
+            getFile: (_request, { signal }) =>
+              new Promise((_, reject) => {
+                signal.addEventListener("abort", () => {
+                  resolve();
+                  reject(new Error("interrupted"));
+                });
+              }),
+          },
+        });
+        const error = await catchError(() => client(url).getFile({}, { ...AUTHORIZED, timeoutMs: 50 }));
+        expect(Code[(error as ConnectError).code]).to.equal("DeadlineExceeded");
+        await aborted;
+        expect(defects, "an interrupted call is no defect").to.deep.equal([]);
+      });
+    });
+  }
+
+  describe("with a certificate", () => {
+    let certificate: TlsCertificate | undefined;
+    before(async function () {
+      certificate = await createTlsCertificate();
+      if (certificate === undefined) this.skip();
+    });
+
+    for (const [name, makeTransport] of Object.entries(TRANSPORTS)) {
+      it(`answers ${name} under TLS`, async () => {
+        const { url } = await open({ fileQueries: { getFile: async () => sampleFile() } }, { tls: certificate! });
+        const client = createClient(FileQueryService, makeTransport(url, certificate!.cert));
+        expect((await client.getFile({}, AUTHORIZED)).file?.generation).to.equal(3n);
+      });
+    }
+  });
+
+  describe("protobuf that is none", () => {
+    const garbage = Buffer.from([0xff, 0xff, 0xff, 0xff]);
+    const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, garbage.length]), garbage]);
+
+    for (const [contentType, body] of [
+      ["application/proto", garbage],
+      ["application/json", Buffer.from('{"path": 5}')],
+      ["application/json", Buffer.from("{")],
+    ] as const) {
+      it(`is an invalid argument with a reason in ${contentType}: ${body.toString("latin1")}`, async () => {
+        const { url } = await open();
+        const response = await fetch(`${url}/sluice.v1.FileQueryService/GetFile`, {
+          method: "POST",
+          headers: { ...AUTHORIZED.headers, "content-type": contentType },
+          body,
+        });
+        const error = (await response.json()) as { code: string; details: { type: string }[] };
+        expect([response.status, error.code]).to.deep.equal([400, "invalid_argument"]);
+        expect(error.details[0]?.type).to.equal("google.rpc.ErrorInfo");
+      });
+    }
+
+    it("is an invalid argument with a reason in gRPC-web", async () => {
+      const { url } = await open();
+      const response = await fetch(`${url}/sluice.v1.FileQueryService/GetFile`, {
+        method: "POST",
+        headers: { ...AUTHORIZED.headers, "content-type": "application/grpc-web+proto" },
+        body: frame,
+      });
+      const trailer = Buffer.from(await response.arrayBuffer())
+        .subarray(5)
+        .toString();
+      expect(trailer)
+        .to.match(/grpc-status: 3\r\n/)
+        .and.match(/grpc-status-details-bin: \S+/);
+    });
+  });
+
+  describe("UploadService", () => {
+    const client = (url: string) => createClient(UploadService, createGrpcTransport({ baseUrl: url }));
+    const parts = [{ partNumber: 1, lengthBytes: 100, crc32: 9, etag: "e" }];
+
+    it("creates an upload from all fields of the request", async () => {
+      const requests: unknown[] = [];
+      const { url } = await open({
+        uploads: {
+          createUpload: async (request) => {
+            requests.push(request);
+            return { upload: sampleUpload(), created: true };
+          },
+        },
+      });
+      const full = {
+        requestId: REQUEST_ID,
+        namespace: "default",
+        path: "a",
+        sizeBytes: 0n,
+        sizeHintBytes: 1n,
+        contentType: "text/plain",
+        metadata: { a: "b" },
+        crc32: 0,
+        sha256: Buffer.alloc(32),
+        computeSha256: true,
+        ifGenerationMatch: 0n,
+      };
+      const { upload } = await client(url).createUpload(full, AUTHORIZED);
+      await client(url).createUpload({ path: "b" }, AUTHORIZED);
+      expect(upload).to.include({ uploadId: sampleUpload().uploadId, state: UploadState.OPEN, durableBytes: 0n });
+      expect(requests).to.deep.equal([
+        { ...full, sizeBytes: 0, sizeHintBytes: 1, ifGenerationMatch: 0, sha256: new Uint8Array(32) },
+        { requestId: "", namespace: "", path: "b", contentType: "", metadata: {}, computeSha256: false },
+      ]);
+    });
+
+    it("shows the progress of an upload that the same request created before", async () => {
+      const { url } = await open({
+        uploads: {
+          createUpload: async () => ({ upload: sampleUpload(), created: false }),
+          getUpload: async ({ uploadId }) => ({ upload: sampleUpload({ uploadId }), parts, receivedBytes: 120 }),
+        },
+      });
+      const { upload } = await client(url).createUpload({}, AUTHORIZED);
+      expect(upload).to.include({ receivedBytes: 120n, durableOffset: 100n, durableCrc32: 9 });
+    });
+
+    it("completes an upload with what the caller knows of the file", async () => {
+      const requests: unknown[] = [];
+      const { url } = await open({
+        uploads: {
+          completeUpload: async (request) => {
+            requests.push(request);
+            return sampleFile();
+          },
+        },
+      });
+      const known = { requestId: REQUEST_ID, namespace: "default", uploadId: "u" };
+      const { file, receipt } = await client(url).completeUpload(known, AUTHORIZED);
+      const declared = { sizeBytes: 5n, crc32: 7, sha256: new Uint8Array(32), ifGenerationMatch: 2n };
+      await client(url).completeUpload({ ...known, ...declared }, AUTHORIZED);
+      expect(file?.fileId).to.equal(receipt?.fileId).and.equal(sampleFile().fileId);
+      expect(requests).to.deep.equal([known, { ...known, ...declared, sizeBytes: 5, ifGenerationMatch: 2 }]);
+    });
+
+    it("aborts and gets an upload", async () => {
+      const upload = sampleUpload({ state: "aborted" });
+      const { url } = await open({
+        uploads: {
+          abortUpload: async () => upload,
+          getUpload: async () => ({ upload, parts, receivedBytes: 120 }),
+        },
+      });
+      const aborted = await client(url).abortUpload({ requestId: REQUEST_ID, uploadId: "u" }, AUTHORIZED);
+      const got = await client(url).getUpload({ uploadId: "u" }, AUTHORIZED);
+      expect(aborted.upload).to.deep.equal(got.upload);
+      expect(aborted.upload).to.include({ state: UploadState.ABORTED, durableBytes: 0n, receivedBytes: 120n });
+    });
+
+    it("leaves WriteUpload to the handler that it is given, uncompressed", async () => {
+      const encodings: unknown[] = [];
+      const { url } = await open({
+        uploads: {
+          writeUpload: async function* (requests, context) {
+            encodings.push(context.responseHeader.get("grpc-encoding"));
+            for await (const { message } of requests) {
+              if (message.case === "chunk") {
+                const progress = { receivedBytes: BigInt(message.value.data.length) };
+                yield { message: { case: "progress" as const, value: progress } };
+              }
+            }
+          },
+        },
+      });
+      async function* requests() {
+        yield { message: { case: "chunk" as const, value: { data: new Uint8Array(2048) } } };
+      }
+      for await (const { message } of client(url).writeUpload(requests(), AUTHORIZED)) {
+        expect(message).to.deep.include({ case: "progress" });
+      }
+      expect(encodings).to.deep.equal([null]);
+    });
+  });
+
+  describe("FileCommandService", () => {
+    const client = (url: string) => createClient(FileCommandService, createGrpcTransport({ baseUrl: url }));
+
+    it("hands requests on in plain values", async () => {
+      const requests: unknown[] = [];
+      const note = (request: unknown) => requests.push(request);
+      const { url } = await open({
+        fileCommands: {
+          createDownloadUrl: async (request) => {
+            note(request);
+            return { url: "https://s3.example", expireTime: new Date(1500), file: sampleFile() };
+          },
+          deleteFile: async (request) => {
+            note(request);
+            return sampleFile({ purgeTime: new Date(0) });
+          },
+          undeleteFile: async (request) => {
+            note(request);
+            return sampleFile();
+          },
+        },
+      });
+      const name = { namespace: "default", path: "a" };
+      const lifetime = { seconds: 1n, nanos: 500_000_000 };
+      const signed = await client(url).createDownloadUrl({ ...name, lifetime, inline: true }, AUTHORIZED);
+      await client(url).createDownloadUrl({ ...name, generation: 1n, downloadName: "b" }, AUTHORIZED);
+      const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
+      await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
+      const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
+      expect(signed).to.deep.include({ url: "https://s3.example" });
+      expect(signed.expireTime).to.include({ seconds: 1n, nanos: 500_000_000 });
+      expect([deleted.file?.purgeTime?.seconds, restored.file?.purgeTime]).to.deep.equal([0n, undefined]);
+      expect(requests).to.deep.equal([
+        { ...name, lifetimeMs: 1500, inline: true, downloadName: "" },
+        { ...name, generation: 1, inline: false, downloadName: "b" },
+        { ...name, requestId: REQUEST_ID },
+        { ...name, requestId: "", ifGenerationMatch: 4 },
+        { ...name, requestId: REQUEST_ID, generation: 2 },
+      ]);
+    });
+  });
+
+  it("lists files with their token", async () => {
+    const { url } = await open({
+      fileQueries: {
+        listFiles: async ({ prefix, pageSize, pageToken, showDeleted }) => ({
+          files: [sampleFile({ path: prefix })],
+          nextPageToken: JSON.stringify([pageSize, pageToken, showDeleted]),
+        }),
+      },
+    });
+    const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
+    const request = { prefix: "p", pageSize: 2, pageToken: "t", showDeleted: true };
+    const { files, nextPageToken } = await client.listFiles(request, AUTHORIZED);
+    expect([files.map((file) => file.path), nextPageToken]).to.deep.equal([["p"], '[2,"t",true]']);
+  });
+
+  it("tells open calls why they end when it shuts down", async () => {
+    const shutdown = new AbortController();
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+    const { url } = await open(
+      {
+        fileQueries: {
+          getFile: (_request, { signal }) =>
+            new Promise((_, reject) => {
+              arrive();
+              signal.addEventListener("abort", () => reject(signal.reason));
+            }),
+        },
+      },
+      { shutdownSignal: shutdown.signal },
+    );
+    const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
+    const failure = catchError(() => client.getFile({}, AUTHORIZED));
+    await arrived;
+    shutdown.abort(new ConnectError("the service is going away", Code.Unavailable));
+    expect(await failure).to.include({ code: Code.Unavailable, rawMessage: "the service is going away" });
+  });
+
+  it("survives callers that leave in the middle of an answer", async () => {
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    const { url, defects } = await open({
+      fileQueries: {
+        readFile: async function* (_request, { signal }) {
+          signal.addEventListener("abort", () => leave());
+          yield { kind: "header", file: sampleFile(), offset: 0, sizeBytes: 1e9 };
+          for (let offset = 0; ; offset += 65536) {
+            signal.throwIfAborted();
+            yield { kind: "chunk", offset, crc32: 0, bytes: Buffer.alloc(65536) };
+          }
+        },
+        getFile: async () => sampleFile(),
+      },
+    });
+    const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
+    const abort = new AbortController();
+    const failure = await catchError(async () => {
+      for await (const { message } of client.readFile({}, { ...AUTHORIZED, signal: abort.signal })) {
+        if (message.case === "chunk") abort.abort();
+      }
+    });
+    expect(failure).to.include({ code: Code.Canceled });
+    await left;
+    expect((await client.getFile({}, AUTHORIZED)).file?.generation).to.equal(3n);
+    expect(defects).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,76 @@
+import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
+import { type Listener, listen } from "../rpc/listener.ts";
+import { Readiness } from "../rpc/readiness.ts";
+import { type ApiOptions, createApiListener } from "../rpc/router.ts";
+import type { TlsCertificate } from "./tls-certificate.ts";
+
+/** The token that the API server of tests accepts. */
+export const API_TOKEN = "test-token";
+
+/** A served API and what it noted. */
+export interface ApiServer {
+  url: string;
+  port: number;
+  readiness: Readiness;
+  /** Defects that were logged. */
+  defects: { error: unknown; method: string }[];
+  close: Listener["close"];
+}
+
+/** The functions behind the API that a test brings; calling one that it does not bring is a defect. */
+export interface ApiFunctions {
+  uploads?: Partial<ApiOptions["uploads"]>;
+  fileQueries?: Partial<ApiOptions["fileQueries"]>;
+  fileCommands?: Partial<ApiOptions["fileCommands"]>;
+}
+
+/** Serves the API in this process, on a free port, ready, over the given functions. */
+export async function openApiServer(
+  functions: ApiFunctions = {},
+  options: { tls?: TlsCertificate; corsOrigins?: string[]; shutdownSignal?: AbortSignal } = {},
+): Promise<ApiServer> {
+  const readiness = new Readiness(["database"]);
+  readiness.report("database", undefined);
+  const defects: ApiServer["defects"] = [];
+  const onRequest = createApiListener({
+    uploads: withDefects(functions.uploads),
+    fileQueries: withDefects(functions.fileQueries),
+    fileCommands: withDefects(functions.fileCommands),
+    authenticate: createDevAuthenticator(API_TOKEN),
+    readiness,
+    log: { error: (fields) => defects.push(fields) },
+    messageMaxBytes: 4 * 1024 * 1024,
+    deadlineMaxMs: 60_000,
+    corsOrigins: options.corsOrigins ?? [],
+    ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
+  });
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls: options.tls,
+    onRequest,
+    onError: (error) => {
+      throw error;
+    },
+    limits: {
+      handshakeTimeoutMs: 5000,
+      streamWindowBytes: 1024 * 1024,
+      sessionWindowBytes: 8 * 1024 * 1024,
+      streamsMax: 100,
+      headersMaxBytes: 16_384,
+      headersTimeoutMs: 10_000,
+      requestTimeoutMs: 60_000,
+    },
+  });
+  return { url: listener.url, port: listener.port, close: listener.close, readiness, defects };
+}
+
+function withDefects<T extends object>(functions: Partial<T> | undefined): T {
+  return new Proxy((functions ?? {}) as T, {
+    get: (target, name) =>
+      Reflect.get(target, name) ??
+      (() => {
+        throw new Error(`the test brings no function ${String(name)}`);
+      }),
+  });
+}
