@@ -9,7 +9,7 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  const shown = unit === 0 || Number.isInteger(value) ? String(Math.round(value)) : value.toFixed(value < 100 ? 1 : 0);
+  const shown = value.toFixed(unit === 0 || value >= 100 ? 0 : 1).replace(/\.0$/, "");
   return `${shown} ${UNITS[unit]}`;
 }
 

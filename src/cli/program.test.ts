@@ -1,0 +1,282 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { crc32 } from "node:zlib";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { Code } from "@connectrpc/connect";
+import { expect } from "chai";
+import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import type { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { captureText } from "../testing/capture-text.ts";
+import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { runCli, type ServerCommands } from "./program.ts";
+
+const bytes = Buffer.from("the bytes of the file");
+const when = timestampFromDate(new Date(2026, 10, 24, 9, 5));
+const file = (path: string, more: MessageInitShape<typeof FileSchema> = {}): MessageInitShape<typeof FileSchema> => ({
+  ...{ path, namespace: "default", fileId: "f", generation: 3n, sizeBytes: BigInt(bytes.length), crc32: crc32(bytes) },
+  ...{ createTime: when, updateTime: when },
+  ...more,
+});
+
+describe("sluice", () => {
+  let server: ScriptedServer;
+  let storage: Server;
+  let directory: string;
+  let stdin: PassThrough;
+  let interruption: AbortController;
+  let env: Record<string, string>;
+
+  before(async () => {
+    storage = createServer((_request, response) => response.end(bytes));
+    await new Promise<void>((resolve) => storage.listen(0, "127.0.0.1", resolve));
+  });
+  after(() => storage.close());
+
+  beforeEach(async () => {
+    const url = `http://127.0.0.1:${(storage.address() as AddressInfo).port}/x`;
+    server = await startScriptedServer({
+      routes: (router) =>
+        router
+          .service(FileQueryService, {
+            listFiles: ({ prefix, pageToken, showDeleted }) =>
+              pageToken === ""
+                ? { files: [file(`${prefix}1`)], nextPageToken: "next" }
+                : { files: [file(`${prefix}2`, showDeleted ? { deleteTime: when, sha256: new Uint8Array(32) } : {})] },
+          })
+          .service(FileCommandService, {
+            createDownloadUrl: ({ path }) => ({ url, file: file(path) }),
+            deleteFile: ({ path, ifGenerationMatch }) => {
+              if (path === "none") throw serviceError(Code.NotFound, "FILE_NOT_FOUND", { message: 'no file "none"' });
+              return { file: file(path, { deleteTime: when, purgeTime: when, generation: ifGenerationMatch ?? 3n }) };
+            },
+            undeleteFile: ({ path, generation }) => ({ file: file(path, { generation: generation ?? 3n }) }),
+          }),
+    });
+    directory = await mkdtemp(join(tmpdir(), "sluice-cli-"));
+    stdin = new PassThrough();
+    interruption = new AbortController();
+    env = { SLUICE_URL: server.url, SLUICE_TOKEN: "secret", XDG_STATE_HOME: join(directory, "state") };
+  });
+
+  afterEach(async () => {
+    await server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function run(...args: string[]) {
+    const stdout = captureText();
+    const stderr = captureText();
+    const ran: string[] = [];
+    const commands: ServerCommands = {
+      serve: async () => void ran.push("serve"),
+      migrate: async () => void ran.push("migrate"),
+      doctor: async (_terminal, { json }) => ran.push(`doctor ${json}`) > 1,
+    };
+    const code = await runCli(args, { stdout, stderr, stdin, env, signal: interruption.signal }, commands);
+    return { code, out: stdout.text(), err: stderr.text(), ran };
+  }
+
+  const source = async (content: string | Buffer = bytes, name = "source.bin") => {
+    const path = join(directory, name);
+    await writeFile(path, content);
+    return path;
+  };
+
+  describe("upload", () => {
+    it("prints a line with the receipt", async () => {
+      const { code, out, err } = await run("upload", await source());
+      expect(out).to.match(/^uploaded source.bin: 21 B, generation 1, CRC32 [0-9a-f]{8}, .*\/s\n$/);
+      expect({ code, err }).to.deep.equal({ code: 0, err: "" });
+    });
+
+    it("uploads below a path that ends in a slash, with type, metadata and conditions", async () => {
+      const options = [
+        "--content-type",
+        "text/plain",
+        "--meta",
+        "a=1",
+        "--meta",
+        "b=x=y",
+        "--if-generation-match",
+        "0",
+        "--sha256",
+      ];
+      expect((await run("upload", await source(), "to/", ...options)).code).to.equal(0);
+      const target = server.starts[0]?.target;
+      if (target?.case !== "create") throw new Error("no upload was created");
+      expect(target.value).to.include({
+        path: "to/source.bin",
+        contentType: "text/plain",
+        ifGenerationMatch: 0n,
+        computeSha256: true,
+      });
+      expect(target.value.metadata).to.deep.equal({ a: "1", b: "x=y" });
+    });
+
+    it("takes standard input", async () => {
+      stdin.end("from a pipe");
+      expect((await run("upload", "-", "piped", "--size-hint", "11")).code).to.equal(0);
+      expect(Buffer.concat(server.uploads[0]?.durable ?? []).toString()).to.equal("from a pipe");
+    });
+
+    it("prints JSON lines, the receipt last", async () => {
+      const { out } = await run("upload", await source(), "--json");
+      const lines = out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(lines[0]).to.include({ type: "progress", phase: "connecting", committed: false });
+      expect(lines.at(-1)).to.include({ type: "receipt", path: "source.bin", sizeBytes: 21, generation: 1 });
+    });
+
+    it("continues, in another process, what was cut, and forgets it once it is committed", async () => {
+      const path = await source(Buffer.alloc(3 * 64 * 1024, "abc"));
+      server.scripts.push({ act: serviceError(Code.Internal, "INTERNAL"), afterBytes: 2 * 64 * 1024 });
+      const cut = await run("upload", path);
+      expect(cut.code).to.equal(1);
+      expect(cut.err).to.contain("the same command continues this upload");
+      expect((await run("upload", path)).code).to.equal(0);
+      expect(server.uploads).to.have.length(1);
+      await run("upload", path);
+      expect(server.uploads).to.have.length(2);
+    });
+
+    it("begins anew with --no-resume", async () => {
+      const path = await source(Buffer.alloc(3 * 64 * 1024, "abc"));
+      server.scripts.push({ act: serviceError(Code.Internal, "INTERNAL"), afterBytes: 2 * 64 * 1024 });
+      await run("upload", path);
+      await run("upload", path, "--no-resume");
+      expect(server.uploads).to.have.length(2);
+    });
+
+    it("says what is kept when the user interrupts", async () => {
+      server.scripts.push({ act: "silence", afterBytes: 1 });
+      const running = run("upload", await source(Buffer.alloc(5 * 64 * 1024)));
+      while (server.chunks.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      interruption.abort(new Error("interrupted"));
+      const { code, err } = await running;
+      expect(code).to.equal(1);
+      expect(err).to.contain("continues this upload").and.to.contain("interrupted");
+    });
+  });
+
+  describe("download", () => {
+    it("writes the file here, to a file, or into a directory", async () => {
+      const target = join(directory, "target");
+      const { code, out } = await run("download", "a/b", target);
+      expect(code).to.equal(0);
+      expect(out).to.match(/^downloaded a\/b to .*target: 21 B, CRC32 [0-9a-f]{8}/);
+      expect((await readFile(target)).equals(bytes)).to.equal(true);
+      await run("download", "a/b", directory, "--generation", "3");
+      expect((await readFile(join(directory, "b"))).equals(bytes)).to.equal(true);
+    });
+
+    it("writes the bytes alone to standard output", async () => {
+      expect((await run("download", "a/b", "-")).out).to.equal(bytes.toString());
+      const both = await run("download", "a/b", "-", "--json");
+      expect(both.code).to.equal(2);
+    });
+
+    it("prints the file as JSON", async () => {
+      const { out } = await run("download", "a/b", join(directory, "target"), "--json");
+      expect(JSON.parse(out.trim().split("\n").at(-1) ?? "")).to.include({ type: "file", path: "a/b", sizeBytes: 21 });
+    });
+
+    it("says what it keeps when it fails", async () => {
+      const target = join(directory, "target");
+      await writeFile(`${target}.part`, bytes.subarray(0, 5));
+      const { code, err } = await run("download", "a/b", target);
+      expect(code).to.equal(1);
+      expect(err).to.contain("5 B are kept in").and.to.contain("storage refuses");
+    });
+  });
+
+  describe("ls, rm and restore", () => {
+    it("lists all pages as a table or as JSON", async () => {
+      const { out } = await run("ls", "p/");
+      expect(out).to.equal("      21 B  2026-11-24 09:05     3  p/1\n      21 B  2026-11-24 09:05     3  p/2\n");
+      expect((await run("ls", "--deleted")).out).to.contain("2  (deleted)");
+      const lines = (await run("ls", "--json", "--deleted")).out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(lines[0]).to.include({ path: "1", sizeBytes: 21, generation: 3 });
+      expect(lines[1].sha256).to.equal("0".repeat(64));
+    });
+
+    it("says what was deleted and how it comes back", async () => {
+      const { out } = await run("rm", "a/b", "--if-generation-match", "3");
+      expect(out).to.equal("deleted a/b, generation 3; `sluice restore a/b` brings it back until 2026-11-24 09:05\n");
+      expect((await run("restore", "a/b", "--generation", "2")).out).to.equal("restored a/b, generation 2, 21 B\n");
+      expect(JSON.parse((await run("rm", "a", "--json")).out)).to.include({ path: "a" });
+      expect(JSON.parse((await run("restore", "a", "--json")).out)).to.include({ path: "a" });
+    });
+
+    it("tells the service's error in one line, and as an object with --json", async () => {
+      const { code, err, out } = await run("rm", "none", "--json");
+      expect(code).to.equal(1);
+      expect(err).to.equal('sluice: no file "none"\n');
+      expect(JSON.parse(out)).to.include({ type: "error", code: "not_found", reason: "FILE_NOT_FOUND", exitCode: 1 });
+    });
+  });
+
+  describe("when it is used wrongly", () => {
+    for (const [args, sentence] of [
+      [["upload"], "missing required argument"],
+      [["nonsense"], "unknown command"],
+      [["ls", "--nonsense"], "unknown option"],
+      [["upload", "-"], "standard input has no name"],
+      [["upload", "x", "--meta", "novalue"], '"novalue" is no metadata'],
+      [["restore", "x", "--generation", "-1"], "Give a whole number"],
+      [["ls", "--url", "ftp://x"], "no URL of a service"],
+      [["ls", "--ca", "/nonexistent"], "cannot be read: ENOENT"],
+    ] as const) {
+      it(`ends \`sluice ${args.join(" ")}\` with 2 and a sentence`, async () => {
+        const { code, err } = await run(...args);
+        expect(code).to.equal(2);
+        expect(err).to.contain(sentence);
+      });
+    }
+
+    it("says that the token is not set", async () => {
+      delete env.SLUICE_TOKEN;
+      const { code, err, out } = await run("ls", "--json");
+      expect(code).to.equal(2);
+      expect(err).to.contain("SLUICE_TOKEN is not set");
+      expect(JSON.parse(out)).to.include({ type: "error", code: "invalid_argument", exitCode: 2 });
+    });
+  });
+
+  it("shows help, and ends well", async () => {
+    const { code, out } = await run("--help");
+    expect(code).to.equal(0);
+    for (const command of ["upload", "download", "ls", "rm", "restore", "serve", "migrate", "doctor"])
+      expect(out).to.contain(command);
+  });
+
+  it("advises about a wrong token", async () => {
+    env.SLUICE_TOKEN = "wrong";
+    const { code, err } = await run("upload", await source());
+    expect(code).to.equal(1);
+    expect(err).to.contain("set SLUICE_TOKEN");
+  });
+
+  it("ends with 75 when the service is away", async () => {
+    env.SLUICE_URL = "http://127.0.0.1:1";
+    const { code, err } = await run("ls");
+    expect(code).to.equal(75);
+    expect(err).to.contain("is the service running");
+  });
+
+  it("hands serve, migrate and doctor to the server's side", async () => {
+    expect(await run("serve")).to.deep.include({ code: 0, ran: ["serve"] });
+    expect(await run("migrate")).to.deep.include({ code: 0, ran: ["migrate"] });
+    expect(await run("doctor", "--json")).to.deep.include({ code: 1, ran: ["doctor true"] });
+  });
+});

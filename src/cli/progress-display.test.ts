@@ -1,0 +1,54 @@
+import { PassThrough } from "node:stream";
+import { expect } from "chai";
+import { captureText } from "../testing/capture-text.ts";
+import { createProgressDisplay } from "./progress-display.ts";
+
+function fakeTerminal(isTTY: { stdout: boolean; stderr: boolean }) {
+  const stdout = Object.assign(captureText(), { isTTY: isTTY.stdout });
+  const stderr = Object.assign(captureText(), { isTTY: isTTY.stderr, columns: 60 });
+  return { stdout, stderr, stdin: new PassThrough(), env: {}, signal: new AbortController().signal };
+}
+
+const state = (receivedBytes: number) => ({ label: "x", receivedBytes, bytesPerSecond: 0 });
+
+describe("createProgressDisplay", () => {
+  it("draws a bar at most every 100 ms, but always what is important, and clears it", () => {
+    const terminal = fakeTerminal({ stdout: true, stderr: true });
+    let now = 0;
+    const display = createProgressDisplay(terminal, { json: false }, () => now);
+    for (now = 0; now <= 200; now += 50) display.update(state(now), {});
+    display.update(state(999), {}, true);
+    display.clear();
+    display.clear();
+    const drawn = terminal.stderr.text();
+    expect(drawn.match(/received \d+ B/g)).to.deep.equal([
+      "received 0 B",
+      "received 100 B",
+      "received 200 B",
+      "received 999 B",
+    ]);
+    expect(drawn.endsWith("\r\u001b[K")).to.equal(true);
+  });
+
+  it("prints JSON lines at most every 500 ms", () => {
+    const terminal = fakeTerminal({ stdout: false, stderr: true });
+    let now = 0;
+    const display = createProgressDisplay(terminal, { json: true }, () => now);
+    for (now = 0; now <= 1000; now += 100) display.update(state(now), { receivedBytes: now });
+    display.clear();
+    const lines = terminal.stdout.text().trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).to.deep.equal([
+      { type: "progress", receivedBytes: 0 },
+      { type: "progress", receivedBytes: 500 },
+      { type: "progress", receivedBytes: 1000 },
+    ]);
+  });
+
+  it("is quiet where nobody watches, and draws beside data that goes to standard output", () => {
+    const piped = fakeTerminal({ stdout: false, stderr: true });
+    createProgressDisplay(piped, { json: false }).update(state(1), {}, true);
+    expect(piped.stderr.text()).to.equal("");
+    createProgressDisplay(piped, { json: false, stdoutIsData: true }).update(state(1), {}, true);
+    expect(piped.stderr.text()).to.contain("received 1 B");
+  });
+});
