@@ -9,8 +9,6 @@ export interface S3Connection {
   endpoint: string | undefined;
   /** Buckets in the path instead of the host name: what S3 servers other than AWS need. */
   forcePathStyle: boolean;
-  /** PEM of certificate authorities to trust beside the system's; undefined for none. */
-  ca: string | undefined;
   limits: ConnectionLimits;
 }
 
@@ -29,7 +27,7 @@ export function createS3Client(connection: S3Connection): S3Client {
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     expectContinueHeader: false,
-    requestHandler: new StreamingRequestHandler(connection.limits, { ca: connection.ca }),
+    requestHandler: new StreamingRequestHandler(connection.limits),
   });
   client.middlewareStack.add(
     (next) => (args) => {

@@ -26,11 +26,11 @@ export class StreamingRequestHandler implements HttpHandler<Record<string, never
   readonly #httpsAgent: HttpsAgent;
   readonly #inner: NodeHttpHandler;
 
-  constructor(limits: ConnectionLimits, tls: { ca?: string | undefined }) {
+  constructor(limits: ConnectionLimits) {
     this.#limits = limits;
     const agent = { keepAlive: true, maxSockets: limits.socketsMax, maxFreeSockets: limits.socketsMax };
     this.#httpAgent = new HttpAgent(agent);
-    this.#httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2", ...(tls.ca !== undefined && { ca: tls.ca }) });
+    this.#httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2" });
     this.#inner = new NodeHttpHandler({
       httpAgent: this.#httpAgent,
       httpsAgent: this.#httpsAgent,

@@ -1,0 +1,246 @@
+import { readFile as readFileFromDisk } from "node:fs/promises";
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
+import { abortUpload } from "./commands/abort-upload.ts";
+import { completeUpload } from "./commands/complete-upload.ts";
+import { createDownloadUrl } from "./commands/create-download-url.ts";
+import { createUpload } from "./commands/create-upload.ts";
+import { deleteFile } from "./commands/delete-file.ts";
+import { undeleteFile } from "./commands/undelete-file.ts";
+import { UploadSessions } from "./commands/upload-sessions.ts";
+import type { WriteAccess } from "./commands/write-upload.ts";
+import type { Config } from "./config.ts";
+import { DomainError } from "./domain/errors.ts";
+import { MemoryBudget } from "./domain/memory-budget.ts";
+import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
+import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
+import { repeat } from "./jobs/repeat.ts";
+import { sweepUploads } from "./jobs/sweep-uploads.ts";
+import { createFileRepository } from "./postgres/file-repository.ts";
+import { validateMigrations } from "./postgres/migrate.ts";
+import { ensureNamespace } from "./postgres/namespace.ts";
+import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
+import { createUploadRepository } from "./postgres/upload-repository.ts";
+import { getFile } from "./queries/get-file.ts";
+import { getUpload } from "./queries/get-upload.ts";
+import { listFiles } from "./queries/list-files.ts";
+import { READ_RETRIES, readFile } from "./queries/read-file.ts";
+import { type Listener, listen } from "./rpc/listener.ts";
+import type { NodeRequestListener } from "./rpc/node-messages.ts";
+import { Readiness } from "./rpc/readiness.ts";
+import { type ApiOptions, createApiListener } from "./rpc/router.ts";
+import { createBreakers } from "./s3/breaker.ts";
+import { createS3Client } from "./s3/client.ts";
+import { createObjectStore } from "./s3/object-store.ts";
+
+/** A running service. */
+export interface App {
+  url: string;
+  port: number;
+  readiness: Readiness;
+  /** Drains and stops: tells streams where to resume, lets calls end within the drain timeout, closes everything. */
+  stop(): Promise<void>;
+}
+
+const CHECK_EVERY_MS = 5000;
+const CONNECT_RETRY_MS = 1000;
+const SWEEP_EVERY_MS = 60_000;
+const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 24 * 3_600_000 };
+
+/**
+ * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
+ * database and the bucket do. Rejects when the port cannot be had, TLS files cannot be read, or the database was set
+ * up for something else.
+ */
+export async function startApp(config: Config, log: Logger): Promise<App> {
+  const readiness = new Readiness(["database", "storage"]);
+  const stopping = new AbortController();
+  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands"> = {
+    authenticate: createDevAuthenticator(config.devToken),
+    readiness,
+    log,
+    shutdownSignal: stopping.signal,
+    ...config.api,
+  };
+  let serve = createApiListener({ ...common, ...createUnconnectedFunctions() });
+  const tls = config.tls && {
+    cert: await readFileFromDisk(config.tls.certFile),
+    key: await readFileFromDisk(config.tls.keyFile),
+  };
+  const listener = await listen({
+    ...config.listen,
+    tls,
+    limits: config.listener,
+    onRequest: (request, response) => serve(request, response),
+    onError: (error) => log.error({ error }, "the port has a problem"),
+  });
+  const connected = connect(config, { log, readiness, signal: stopping.signal }).then((service) => {
+    serve = createServiceListener(service, common);
+    return service;
+  });
+  connected.catch(() => {});
+  return {
+    url: listener.url,
+    port: listener.port,
+    readiness,
+    stop: () => stop(config, { readiness, stopping, listener, connected }),
+  };
+}
+
+/** What the service works with once the database has answered. */
+interface Service {
+  access: WriteAccess;
+  files: ReturnType<typeof createFileRepository>;
+  close(): Promise<void>;
+}
+
+/** Connects to the database, waiting for it as long as it takes, and starts what runs by the clock. */
+async function connect(
+  config: Config,
+  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
+): Promise<Service> {
+  const { log, readiness, signal } = options;
+  const client = createS3Client(config.s3);
+  const breakers = createBreakers(config.breaker, (name, isOpen) =>
+    log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+  );
+  const objects = createObjectStore({ client, breakers, body: config.body });
+  const pools = await connectDatabase(config, options);
+  const { namespace } = config;
+  const access: WriteAccess = {
+    uploads: createUploadRepository(pools.commands),
+    objects,
+    namespaces: new Map([[namespace.name, namespace]]),
+    budget: new MemoryBudget(config.budgetBytes),
+    limits: config.uploads,
+    databaseBackoff: config.databaseBackoff,
+    instance: `${hostname()}/${process.pid}`,
+    sessions: new UploadSessions(config.uploads.uploadsMax),
+  };
+  const check = async () => {
+    const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
+    await Promise.all([
+      pools.ping().then(
+        () => readiness.report("database", undefined),
+        (error) => readiness.report("database", problemOf(error)),
+      ),
+      objects.checkBucket(namespace.bucket, namespace.region).then(
+        () => readiness.report("storage", undefined),
+        (error) => readiness.report("storage", problemOf(error)),
+      ),
+    ]);
+  };
+  await check();
+  signal.throwIfAborted();
+  const jobs = [
+    repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
+    repeat(() => sweep(access, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
+  ];
+  return {
+    access,
+    files: createFileRepository(pools),
+    close: async () => {
+      for (const job of jobs) await job.stop();
+      client.destroy();
+      await pools.end();
+    },
+  };
+}
+
+async function connectDatabase(
+  config: Config,
+  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
+): Promise<DatabasePools> {
+  for (;;) {
+    try {
+      const { pending } = await validateMigrations({ url: config.database.url });
+      if (pending.length > 0) {
+        throw new DomainError("unavailable", `the schema lacks ${pending.join(", ")}; run "sluice migrate"`, {
+          reason: "DATABASE_UNAVAILABLE",
+        });
+      }
+      const pools = await createDatabasePools(config.database);
+      await ensureNamespace(pools.commands, config.namespace);
+      return pools;
+    } catch (error) {
+      const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
+      options.readiness.report("database", problem);
+      options.log.error({ error }, `the database is not usable: ${problem}`);
+      await delay(CONNECT_RETRY_MS, undefined, { signal: options.signal });
+    }
+  }
+}
+
+async function sweep(access: WriteAccess, log: Logger): Promise<void> {
+  const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
+  for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
+  if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
+}
+
+function createServiceListener(
+  { access, files }: Service,
+  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
+): NodeRequestListener {
+  const queries = { files, objects: access.objects, namespaces: access.namespaces, retries: READ_RETRIES };
+  const commands = { ...queries, now: () => new Date() };
+  const serveApi = createApiListener({
+    ...common,
+    uploads: {
+      createUpload: (request, options) => createUpload(access, request, options),
+      completeUpload: (request, options) => completeUpload(access, request, options),
+      abortUpload: (request, options) => abortUpload(access, request, options),
+      getUpload: (request, options) => getUpload(access, request, options),
+      writeUpload: createConnectWriteUpload(access),
+    },
+    fileQueries: {
+      getFile: (request, options) => getFile(queries, request, options),
+      listFiles: (request, options) => listFiles(queries, request, options),
+      readFile: (request, options) => readFile(queries, request, options),
+    },
+    fileCommands: {
+      createDownloadUrl: (request, options) => createDownloadUrl(commands, request, options),
+      deleteFile: (request, options) => deleteFile(commands, request, options),
+      undeleteFile: (request, options) => undeleteFile(commands, request, options),
+    },
+  });
+  const ingest = { access, authenticate: common.authenticate, log: common.log };
+  return (request, response) => {
+    if (!serveGrpcWriteUpload(ingest, request, response)) serveApi(request, response);
+  };
+}
+
+/** The API while the database has not answered yet: every call is refused, to be tried again. */
+function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands"> {
+  const refuse = () => {
+    throw new DomainError("unavailable", "the service is starting and waits for its database; try again", {
+      reason: "DATABASE_UNAVAILABLE",
+      retryAfterMs: CONNECT_RETRY_MS,
+    });
+  };
+  return {
+    uploads: {
+      createUpload: refuse,
+      completeUpload: refuse,
+      abortUpload: refuse,
+      getUpload: refuse,
+      writeUpload: refuse,
+    },
+    fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
+    fileCommands: { createDownloadUrl: refuse, deleteFile: refuse, undeleteFile: refuse },
+  };
+}
+
+/** In this order: not ready, streams told, calls ended, jobs stopped, connections closed. */
+async function stop(
+  config: Config,
+  app: { readiness: Readiness; stopping: AbortController; listener: Listener; connected: Promise<Service> },
+): Promise<void> {
+  app.readiness.drain();
+  const service = await Promise.race([app.connected.catch(() => undefined), Promise.resolve(undefined)]);
+  service?.access.sessions.drain();
+  await app.listener.close({ graceMs: config.drainTimeoutMs });
+  app.stopping.abort(new Error("the service stops"));
+  await (await app.connected.catch(() => undefined))?.close();
+}

@@ -1,0 +1,125 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { UploadService, WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { WriteAccess } from "../commands/write-upload.ts";
+import { toCallOptions } from "../rpc/caller-context.ts";
+import { toChunkHeader } from "./write-messages.ts";
+import { WriteStream } from "./write-stream.ts";
+
+/**
+ * WriteUpload for the forms that connect-node carries: Connect and gRPC-web, from Node clients (browsers cannot send
+ * streams). The same order and the same writer as the gRPC form, with messages pulled from an iterator.
+ */
+export function createConnectWriteUpload(access: WriteAccess): ServiceImpl<typeof UploadService>["writeUpload"] {
+  return async function* writeUpload(requests, context) {
+    const { caller, signal } = toCallOptions(context);
+    const outbox = new Outbox();
+    const stream = new WriteStream(access, () => Promise.resolve(caller), outbox);
+    const onAbort = () => stream.disconnect();
+    signal.addEventListener("abort", onAbort, { once: true });
+    const reading = readRequests(requests, stream, outbox);
+    try {
+      yield* outbox.messages();
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      stream.disconnect();
+      await outbox.ended;
+      // The requests' iterator ends with the call; what it throws then was already answered.
+      reading.catch(() => {});
+    }
+  };
+}
+
+/** Feeds the stream until the requests end, waiting whenever it holds the caller back. */
+async function readRequests(
+  requests: AsyncIterable<WriteUploadRequest>,
+  stream: WriteStream,
+  outbox: Outbox,
+): Promise<void> {
+  try {
+    for await (const request of requests) {
+      if (outbox.hasEnded) return;
+      if (request.message.case === "chunk") await pushChunk(request.message.value, stream, outbox);
+      else if (!stream.onMessage(request)) await outbox.ready(() => !stream.isWaiting);
+    }
+    stream.halfClose({ isMidMessage: false });
+  } catch (error) {
+    stream.fail(error);
+  }
+}
+
+async function pushChunk(
+  chunk: Parameters<typeof toChunkHeader>[0],
+  stream: WriteStream,
+  outbox: Outbox,
+): Promise<void> {
+  stream.onChunkBegin(toChunkHeader(chunk));
+  let rest = chunk.data;
+  while (rest.length > 0) {
+    rest = rest.subarray(stream.onChunkBytes(rest));
+    if (rest.length > 0) await outbox.ready(() => !stream.isWaiting);
+    if (outbox.hasEnded) return;
+  }
+  stream.onChunkEnd();
+}
+
+/** Carries answers from the stream's calls to the generator that connect-node pulls. */
+class Outbox {
+  hasEnded = false;
+  readonly ended: Promise<void>;
+  #messages: WriteUploadResponse[] = [];
+  #error: unknown;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+  #resolveEnded: () => void = () => {};
+
+  constructor() {
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  send = (message: WriteUploadResponse): void => {
+    // A caller that does not read its answers gets the newest progress only: the queue stays bounded.
+    const last = this.#messages.at(-1)?.message.case;
+    if (message.message.case === "progress" && last === "progress") this.#messages.pop();
+    this.#messages.push(message);
+    this.#wakeReader?.();
+  };
+
+  onReady = (): void => {
+    this.#wakeWriter?.();
+  };
+
+  end = (error?: unknown): void => {
+    this.hasEnded = true;
+    this.#error = error;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+    this.#resolveEnded();
+  };
+
+  /** Waits until the stream takes more, or has ended. */
+  async ready(isReady: () => boolean): Promise<void> {
+    while (!this.hasEnded && !isReady()) {
+      await new Promise<void>((resolve) => {
+        this.#wakeWriter = resolve;
+      });
+    }
+  }
+
+  async *messages(): AsyncGenerator<WriteUploadResponse> {
+    for (;;) {
+      const messages = this.#messages;
+      this.#messages = [];
+      yield* messages;
+      if (this.#messages.length > 0) continue;
+      if (this.hasEnded) {
+        if (this.#error !== undefined) throw this.#error;
+        return;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from "node:http2";
+import { constants } from "node:http2";
+import { toBinary } from "@bufbuild/protobuf";
+import { type WriteUploadResponse, WriteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { WriteAccess } from "../commands/write-upload.ts";
+import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
+import { toGrpcStatus } from "../rpc/errors.ts";
+import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
+import { WriteStream } from "./write-stream.ts";
+import { WriteUploadParser } from "./write-upload-parser.ts";
+
+/** What the data plane works with. */
+export interface IngestOptions {
+  access: WriteAccess;
+  authenticate: Authenticator;
+  log: ErrorLog;
+}
+
+const PATH = "/sluice.v1.UploadService/WriteUpload";
+/** Room for everything of a message that is not a chunk's data, in bytes: a start with its metadata is the largest. */
+const MESSAGE_OVERHEAD_MAX_BYTES = 65_536;
+
+/** Answers that a caller has not read; beyond, progress is left out. */
+const UNREAD_MAX_BYTES = 16_384;
+
+/**
+ * Serves the gRPC form of WriteUpload on the bare HTTP/2 stream: its buffers go from the socket to S3 untouched by any
+ * iterator. Returns false for every other request, which is then connect-node's: also for compressed streams, which
+ * gain nothing on this road.
+ */
+export function serveGrpcWriteUpload(options: IngestOptions, request: NodeRequest, response: NodeResponse): boolean {
+  if (!isHttp2(request) || request.method !== "POST" || request.url !== PATH) return false;
+  const { "content-type": contentType = "", "grpc-encoding": encoding = "identity" } = request.headers;
+  if (!/^application\/grpc(\+proto)?$/.test(contentType) || encoding !== "identity") return false;
+  new GrpcWriteUpload(options, request, response as Http2ServerResponse);
+  return true;
+}
+
+function isHttp2(request: NodeRequest): request is Http2ServerRequest {
+  return "stream" in request && request.httpVersionMajor === 2;
+}
+
+/** One gRPC call: HTTP/2 events in, frames and trailers out. */
+class GrpcWriteUpload {
+  readonly #stream: ServerHttp2Stream;
+  readonly #response: Http2ServerResponse;
+  readonly #parser: WriteUploadParser;
+  readonly #write: WriteStream;
+  #isAnswered = false;
+
+  constructor(options: IngestOptions, request: Http2ServerRequest, response: Http2ServerResponse) {
+    this.#stream = request.stream;
+    this.#response = response;
+    const authenticate = () => options.authenticate((name) => header(request.headers[name]));
+    this.#write = new WriteStream(options.access, authenticate, {
+      onReady: () => this.#read(() => this.#parser.resume()),
+      send: (message) => this.#send(message),
+      end: (error) => {
+        if (error !== undefined) logDefect(error, { log: options.log, method: PATH.slice(1) });
+        this.#answer(error);
+      },
+    });
+    this.#parser = new WriteUploadParser(this.#write, {
+      messageMaxBytes: options.access.limits.chunkSizeMaxBytes + MESSAGE_OVERHEAD_MAX_BYTES,
+    });
+    response.setHeader("content-type", "application/grpc");
+    response.setHeader("grpc-accept-encoding", "identity");
+    this.#stream.on("data", (bytes: Buffer) => this.#read(() => this.#parser.feed(bytes)));
+    this.#stream.on("end", () => this.#write.halfClose({ isMidMessage: this.#parser.isMidMessage }));
+    this.#stream.on("close", () => this.#write.disconnect());
+    // What goes wrong on the stream ends in "close"; the error itself is the network's or the caller's.
+    this.#stream.on("error", () => {});
+    // The compat layer repeats the stream's errors on both objects.
+    request.on("error", () => {});
+    response.on("error", () => {});
+  }
+
+  /** Lets the parser read; stops the flow while something is waited for. What it throws is the caller's mistake. */
+  #read(step: () => boolean): void {
+    if (this.#isAnswered) return;
+    try {
+      if (step()) this.#stream.resume();
+      else this.#stream.pause();
+    } catch (error) {
+      this.#write.fail(error);
+    }
+  }
+
+  #send(message: WriteUploadResponse): void {
+    if (this.#isAnswered || this.#stream.destroyed) return;
+    // A caller that does not read its answers misses progress, rather than have it pile up here.
+    if (message.message.case === "progress" && this.#stream.writableLength > UNREAD_MAX_BYTES) return;
+    const bytes = toBinary(WriteUploadResponseSchema, message);
+    const frame = Buffer.allocUnsafe(5 + bytes.length);
+    frame.writeUInt8(0, 0);
+    frame.writeUInt32BE(bytes.length, 1);
+    frame.set(bytes, 5);
+    this.#response.write(frame);
+  }
+
+  /** Ends the call with its status. What the caller still sends is thrown away until it stops. */
+  #answer(error: unknown): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    if (this.#stream.destroyed) return;
+    const status = error === undefined ? { code: 0, message: "", detailsBin: undefined } : toGrpcStatus(error);
+    this.#response.addTrailers({
+      "grpc-status": String(status.code),
+      ...(status.message !== "" && { "grpc-message": encodeGrpcMessage(status.message) }),
+      ...(status.detailsBin !== undefined && {
+        "grpc-status-details-bin": Buffer.from(status.detailsBin).toString("base64"),
+      }),
+    });
+    this.#stream.removeAllListeners("data");
+    this.#stream.resume();
+    // gRPC over HTTP/2, "Responses": a server that ends early asks the caller to stop with RST_STREAM and NO_ERROR.
+    this.#response.end(() => this.#stream.close(constants.NGHTTP2_NO_ERROR));
+  }
+}
+
+function header(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Percent-encodes what HTTP trailers cannot carry, as gRPC wants it. */
+function encodeGrpcMessage(message: string): string {
+  return Array.from(Buffer.from(message), (byte) =>
+    byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+      ? String.fromCharCode(byte)
+      : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+  ).join("");
+}

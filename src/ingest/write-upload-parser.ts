@@ -1,0 +1,199 @@
+/**
+ * Reads WriteUploadRequest messages from the pieces of a gRPC stream as they arrive, without collecting a chunk first.
+ *
+ * A gRPC message is one byte of flags, four bytes of length, and the message (grpc.io "gRPC over HTTP2"). The bytes of
+ * a chunk are handed on in the buffers they came in: of a chunk only the few bytes before its data are looked at
+ * (protobuf writes fields in the order of their numbers, so offset and crc32 come first). Any other message, and a
+ * chunk written in another order, is collected whole and left to protobuf; it is bounded by the largest message.
+ */
+import { fromBinary } from "@bufbuild/protobuf";
+import { type WriteUploadRequest, WriteUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { ChunkHeader } from "../commands/chunk-rules.ts";
+import { DomainError } from "../domain/errors.ts";
+import { CHUNK_HEADER_MAX_BYTES, parseChunkHeader } from "./chunk-header.ts";
+import { toChunkHeader } from "./write-messages.ts";
+
+/** What the parser tells of the stream. What these throw, `feed` throws. */
+export interface ParserEvents {
+  /** A start or finish. False: nothing more is read until `resume`. */
+  onMessage: (message: WriteUploadRequest) => boolean;
+  onChunkBegin: (header: ChunkHeader) => void;
+  /** Bytes of the open chunk, by reference. Returns how many were taken; fewer than all: the rest waits for `resume`. */
+  onChunkBytes: (bytes: Uint8Array) => number;
+  onChunkEnd: () => void;
+}
+
+const PREFIX_BYTES = 5;
+const EMPTY = new Uint8Array(0);
+
+export class WriteUploadParser {
+  readonly #events: ParserEvents;
+  readonly #messageMaxBytes: number;
+  /** Input not looked at yet, while something is waited for. */
+  #rest: Uint8Array = EMPTY;
+  /** Pieces of a prefix, a chunk's header or a collected message that is not there whole. */
+  #partial: Uint8Array[] = [];
+  #partialBytes = 0;
+  /** Length of the message being read; undefined between messages. */
+  #messageBytes: number | undefined;
+  #isCollecting = false;
+  /** Bytes of the open chunk's data still to come from the wire. */
+  #chunkRestBytes: number | undefined;
+  /** Data of a chunk that was collected whole, still to be taken. */
+  #collected: Uint8Array = EMPTY;
+  #isBlocked = false;
+
+  /** `messageMaxBytes`: largest message, without its prefix. */
+  constructor(events: ParserEvents, options: { messageMaxBytes: number }) {
+    this.#events = events;
+    this.#messageMaxBytes = options.messageMaxBytes;
+  }
+
+  /** Whether a message has begun and not ended. */
+  get isMidMessage(): boolean {
+    return this.#messageBytes !== undefined || this.#partialBytes > 0;
+  }
+
+  /** The next bytes of the stream. False: something is waited for; feed nothing more until `resume` returns true. */
+  feed(bytes: Uint8Array): boolean {
+    this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+    return this.#isBlocked ? false : this.#run();
+  }
+
+  /** Goes on after a wait. True: everything fed so far was read. */
+  resume(): boolean {
+    this.#isBlocked = false;
+    return this.#run();
+  }
+
+  #run(): boolean {
+    while (!this.#isBlocked) {
+      if (this.#chunkRestBytes !== undefined) {
+        if (!this.#readChunkData()) return !this.#isBlocked;
+      } else if (this.#messageBytes === undefined) {
+        if (!this.#readPrefix()) return true;
+      } else if (!this.#readMessage(this.#messageBytes)) return true;
+    }
+    return false;
+  }
+
+  /** Hands data of the open chunk on. False: more input or a resume is needed. */
+  #readChunkData(): boolean {
+    if (this.#collected.length > 0) {
+      this.#collected = this.#collected.subarray(this.#events.onChunkBytes(this.#collected));
+      this.#isBlocked = this.#collected.length > 0;
+      if (this.#isBlocked) return false;
+    }
+    const wanted = this.#chunkRestBytes as number;
+    if (wanted > 0) {
+      if (this.#rest.length === 0) return false;
+      const bytes = this.#rest.length <= wanted ? this.#rest : this.#rest.subarray(0, wanted);
+      const taken = this.#events.onChunkBytes(bytes);
+      this.#rest = taken === this.#rest.length ? EMPTY : this.#rest.subarray(taken);
+      this.#chunkRestBytes = wanted - taken;
+      this.#isBlocked = taken < bytes.length;
+      if (this.#isBlocked || this.#chunkRestBytes > 0) return false;
+    }
+    this.#chunkRestBytes = undefined;
+    this.#messageBytes = undefined;
+    this.#events.onChunkEnd();
+    return true;
+  }
+
+  #readPrefix(): boolean {
+    const prefix = this.#gather(PREFIX_BYTES);
+    if (prefix === undefined) return false;
+    const flags = prefix[0] as number;
+    if (flags !== 0) throw toMalformed(toFlagsProblem(flags));
+    const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
+    const messageBytes = view.getUint32(1);
+    if (messageBytes > this.#messageMaxBytes) {
+      const message = `a message has ${messageBytes} bytes; the limit is ${this.#messageMaxBytes}`;
+      throw new DomainError("resource_exhausted", message, {
+        reason: "MESSAGE_TOO_LARGE",
+        details: { message_bytes: messageBytes, message_bytes_max: this.#messageMaxBytes },
+      });
+    }
+    this.#messageBytes = messageBytes;
+    this.#isCollecting = messageBytes <= CHUNK_HEADER_MAX_BYTES;
+    return true;
+  }
+
+  /** Reads a chunk's header, or a whole other message. False: more input is needed. */
+  #readMessage(messageBytes: number): boolean {
+    if (!this.#isCollecting) {
+      const head = this.#gather(CHUNK_HEADER_MAX_BYTES);
+      if (head === undefined) return false;
+      const chunk = parseChunkHeader(head, messageBytes);
+      this.#unread(chunk === undefined ? head : head.subarray(chunk.headerBytes));
+      if (chunk !== undefined) {
+        this.#chunkRestBytes = chunk.lengthBytes;
+        this.#events.onChunkBegin(chunk);
+        return true;
+      }
+      this.#isCollecting = true;
+    }
+    const bytes = this.#gather(messageBytes);
+    if (bytes === undefined) return false;
+    this.#readCollected(bytes);
+    return true;
+  }
+
+  #readCollected(bytes: Uint8Array): void {
+    const message = decode(bytes);
+    if (message.message.case === "chunk") {
+      const chunk = message.message.value;
+      this.#collected = chunk.data;
+      this.#chunkRestBytes = 0;
+      this.#events.onChunkBegin(toChunkHeader(chunk));
+      return;
+    }
+    this.#messageBytes = undefined;
+    this.#isBlocked = !this.#events.onMessage(message);
+  }
+
+  /** The next `lengthBytes` of input in one piece, without a copy when one buffer holds them; undefined until they are there. */
+  #gather(lengthBytes: number): Uint8Array | undefined {
+    const missing = lengthBytes - this.#partialBytes;
+    const piece = this.#rest.subarray(0, missing);
+    this.#rest = this.#rest.subarray(piece.length);
+    if (this.#partialBytes === 0 && piece.length === lengthBytes) return piece;
+    if (piece.length > 0) this.#partial.push(piece);
+    this.#partialBytes += piece.length;
+    if (this.#partialBytes < lengthBytes) return undefined;
+    const whole = Buffer.concat(this.#partial, lengthBytes);
+    this.#partial = [];
+    this.#partialBytes = 0;
+    return whole;
+  }
+
+  /** Puts bytes that were gathered in vain back before the input: by reference when they are still adjoining. */
+  #unread(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const { buffer, byteOffset, length } = this.#rest;
+    const adjoins = bytes.buffer === buffer && bytes.byteOffset + bytes.length === byteOffset;
+    if (adjoins) this.#rest = new Uint8Array(buffer, bytes.byteOffset, bytes.length + length);
+    // A header cut in two by the wire: at most a few dozen bytes are copied, before one buffer of input.
+    else this.#rest = length === 0 ? bytes : Buffer.concat([bytes, this.#rest]);
+  }
+}
+
+function decode(bytes: Uint8Array): WriteUploadRequest {
+  try {
+    return fromBinary(WriteUploadRequestSchema, bytes);
+  } catch (cause) {
+    throw toMalformed("a message is not a WriteUploadRequest; generate the client from the proto", cause);
+  }
+}
+
+function toFlagsProblem(flags: number): string {
+  if (flags === 1) return "a message is compressed, but the call named no grpc-encoding; send it uncompressed";
+  return `a message has the flags ${flags}; gRPC knows 0 and 1`;
+}
+
+function toMalformed(message: string, cause?: unknown): DomainError {
+  return new DomainError("invalid_argument", message, {
+    reason: "MESSAGE_MALFORMED",
+    ...(cause !== undefined && { cause }),
+  });
+}

@@ -1,0 +1,10 @@
+import { ConfigError } from "./config.ts";
+import { serve } from "./serve.ts";
+
+/* The process entry of the service, and of each of its workers. */
+try {
+  await serve(process.env);
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,72 @@
+import cluster from "node:cluster";
+import { once } from "node:events";
+import { hostname } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "pino";
+import { startApp } from "./app.ts";
+import { type Config, parseConfig } from "./config.ts";
+import { createLogger } from "./telemetry/logger.ts";
+
+/** A worker that ends within this time of its start counts as failed to start. */
+const START_FAILED_MS = 5000;
+const START_FAILURES_MAX = 5;
+
+/**
+ * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
+ * through node:cluster; one that dies is replaced. Rejects with ConfigError, or when the port cannot be had.
+ */
+export async function serve(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const config = parseConfig(environment);
+  const log = createLogger({ level: config.logLevel, instance: `${hostname()}/${process.pid}` });
+  if (cluster.isPrimary && config.workers > 1) await superviseWorkers(config, log);
+  else await serveAlone(config, log);
+}
+
+async function serveAlone(config: Config, log: Logger): Promise<void> {
+  const stopRequested = onceStopped();
+  const app = await startApp(config, log);
+  log.info({ address: app.url, workers: config.workers }, "listening");
+  const reason = await stopRequested;
+  log.info({ reason }, "draining");
+  await app.stop();
+  log.info("stopped");
+  if (cluster.isWorker) cluster.worker?.disconnect();
+}
+
+/** Keeps the configured number of workers alive; they do all the work. */
+async function superviseWorkers(config: Config, log: Logger): Promise<void> {
+  cluster.setupPrimary({ exec: fileURLToPath(new URL("./main.ts", import.meta.url)), args: [] });
+  let isStopping = false;
+  let startFailures = 0;
+  const fork = () => {
+    const startedAt = performance.now();
+    const worker = cluster.fork();
+    worker.once("exit", (code, signal) => {
+      if (isStopping) return;
+      log.error({ worker: worker.id, code, signal }, "a worker ended; another takes its place");
+      startFailures = performance.now() - startedAt < START_FAILED_MS ? startFailures + 1 : 0;
+      if (startFailures < START_FAILURES_MAX) fork();
+      else process.kill(process.pid, "SIGTERM");
+    });
+  };
+  for (let i = 0; i < config.workers; i++) fork();
+  const reason = await onceStopped();
+  isStopping = true;
+  const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+  log.info({ reason, workers: workers.length }, "stopping the workers");
+  await Promise.all(
+    workers.map(async (worker) => {
+      const exited = once(worker, "exit");
+      worker.process.kill("SIGTERM");
+      await exited;
+    }),
+  );
+  if (startFailures >= START_FAILURES_MAX) throw new Error("workers end as soon as they start; their log says why");
+}
+
+/** Resolves with the first signal that asks to stop. */
+function onceStopped(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+}
