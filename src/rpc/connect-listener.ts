@@ -1,21 +1,25 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { type ErrorLog, logDefect } from "./error-interceptor.ts";
 import { type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
 import { explainProtocolErrors } from "./protocol-errors.ts";
 
 /**
  * Serves the routes of a Connect router on Node's requests. Does what `connectNodeAdapter` does, except that it writes
- * nothing to the console when a response breaks off (its caller is gone, which is not news) and that errors which
+ * nothing to the console when a response breaks off (its caller is gone, which is not news; defects are logged) and that errors which
  * Connect itself raises while reading a request carry a reason like all others.
  */
-export function createConnectListener(router: ConnectRouter): NodeRequestListener {
+export function createConnectListener(router: ConnectRouter, log: ErrorLog): NodeRequestListener {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
     const handler = handlers.get(pathOf(request));
-    if (handler === undefined) answerNotFound(request, response);
-    else serve(handler, request, response).catch(() => response.destroy());
+    if (handler === undefined) return answerNotFound(request, response);
+    serve(handler, request, response).catch((error: unknown) => {
+      logDefect(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
+      response.destroy();
+    });
   };
 }
 

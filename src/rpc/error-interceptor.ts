@@ -1,4 +1,5 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { DomainError } from "../domain/errors.ts";
 import { ERROR_STATUS, toDomainError, toErrorDetails } from "./errors.ts";
 import { explainProtocolError } from "./protocol-errors.ts";
 
@@ -52,7 +53,8 @@ async function* translateIteration<T>(messages: AsyncIterable<T>, translate: (er
 function translateError(error: unknown, context: { log: ErrorLog; signal: AbortSignal; method: string }): ConnectError {
   const shown = toConnectError(error);
   if (context.signal.aborted && shown.code === Code.Internal) {
-    return ConnectError.from(context.signal.reason, Code.Canceled);
+    const { reason } = context.signal;
+    return reason instanceof DomainError ? toConnectError(reason) : ConnectError.from(reason, Code.Canceled);
   }
   logDefect(error, context);
   return shown;

@@ -11,6 +11,7 @@ import { type Listener, type ListenerLimits, listen } from "./listener.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
 
 const LIMITS: ListenerLimits = {
+  connectionsMax: 100,
   handshakeTimeoutMs: 5000,
   streamWindowBytes: 1024 * 1024,
   sessionWindowBytes: 4 * 1024 * 1024,
@@ -136,6 +137,28 @@ describe("listen", () => {
     expect(await getHttp2(url)).to.deep.equal({ version: "2.0" });
   });
 
+  it("closes a connection when its caller closes, without a GOAWAY", async () => {
+    const { port } = await open();
+    const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.write(
+      Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]),
+    );
+    await once(socket, "data");
+    socket.end();
+    await once(socket.resume(), "end");
+  });
+
+  it("closes connections over the limit and keeps the others", async () => {
+    const { url, port } = await open({ limits: { connectionsMax: 1 } });
+    const session = http2.connect(url);
+    await once(session, "remoteSettings");
+    const second = net.connect(port, "127.0.0.1");
+    second.on("error", () => {});
+    await once(second.resume(), "close");
+    expect(JSON.parse(await request(session, { ":path": "/" }))).to.deep.equal({ version: "2.0" });
+    session.close();
+  });
+
   it("rejects when the port is taken", async () => {
     const { port } = await open();
     const second = await listen({
@@ -176,6 +199,20 @@ describe("listen", () => {
       const socket = tls.connect({ port, host: "127.0.0.1", ca: certificate!.cert, maxVersion: "TLSv1.2" });
       const [error] = (await once(socket, "error").catch((failure) => [failure])) as [NodeJS.ErrnoException];
       expect(error.code).to.match(/PROTOCOL_VERSION|ECONNRESET/);
+    });
+
+    it("closes without waiting for idle connections of either protocol", async () => {
+      const { url, close } = await open({ tls: certificate! });
+      const agent = new https.Agent({ keepAlive: true, ca: certificate!.cert });
+      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+        https.get(url, { agent }, resolve).on("error", reject);
+      });
+      await text(response);
+      const session = http2.connect(url, { ca: certificate!.cert });
+      await request(session, { ":path": "/" });
+      await close({ graceMs: 60_000 });
+      if (!session.closed) await once(session, "close");
+      agent.destroy();
     });
 
     it("ends a handshake that does not begin", async () => {

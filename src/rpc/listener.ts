@@ -12,6 +12,8 @@ import { routeByPreface } from "./preface.ts";
 
 /** Limits of the listener. All are passed to Node explicitly. */
 export interface ListenerLimits {
+  /** Connections open at once; more are closed as they come. */
+  connectionsMax: number;
   /** How long a plaintext connection may take to show its protocol, and a TLS one to shake hands, in milliseconds. */
   handshakeTimeoutMs: number;
   /** Bytes that a caller may send ahead on one HTTP/2 stream. Node's default is 64 KiB: one round trip each. */
@@ -53,6 +55,8 @@ export interface Listener {
   close(options: { graceMs: number }): Promise<void>;
 }
 
+/** When an idle connection is first asked whether its peer is still there, in milliseconds; load balancers forget after 60 s. */
+const KEEP_ALIVE_DELAY_MS = 30_000;
 /** What Node may hold for one HTTP/2 connection, in MB; at its default of 10, a few downloads that wait for a slow caller would have new streams refused. */
 const SESSION_MEMORY_MAX_MB = 64;
 
@@ -65,8 +69,11 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const sessions = new Set<ServerHttp2Session>();
   const server =
     options.tls === undefined ? createPlaintextServer(options, sessions) : createTlsServer(options, sessions);
+  server.maxConnections = options.limits.connectionsMax;
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.once("close", () => sockets.delete(socket));
     // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
     socket.on("error", () => socket.destroy());

@@ -31,6 +31,8 @@ export function routeByPreface(
     socket.pause();
     socket.unshift(received);
     if (isHttp2) {
+      // HTTP/1.1 servers let a caller close its half first; an HTTP/2 session would outlive such a caller unseen.
+      socket.allowHalfOpen = false;
       options.onHttp2();
     } else {
       options.onHttp1();

@@ -1,3 +1,6 @@
+/** The component that only `drain` reports. */
+const SERVER = "server";
+
 /** Something that keeps the service from being ready. */
 export interface ReadinessProblem {
   /** What has the problem, for instance "database". */
@@ -35,16 +38,14 @@ export class Readiness {
 
   /** A component says how it is: a sentence that names its problem, or undefined when it is well. */
   report(component: string, problem: string | undefined): void {
-    if (this.#problems.get(component) === problem) return;
-    if (problem === undefined) this.#problems.delete(component);
-    else this.#problems.set(component, problem);
-    this.#notify();
+    if (this.#isDraining && component === SERVER) return;
+    this.#set(component, problem);
   }
 
   /** The replica is going away: unready from now on, and watchers end. */
   drain(): void {
     this.#isDraining = true;
-    this.report("server", "is shutting down");
+    this.#set(SERVER, "is shutting down");
   }
 
   /** Calls `listener` after every change until the returned function is called. */
@@ -53,7 +54,10 @@ export class Readiness {
     return () => this.#listeners.delete(listener);
   }
 
-  #notify(): void {
+  #set(component: string, problem: string | undefined): void {
+    if (this.#problems.get(component) === problem) return;
+    if (problem === undefined) this.#problems.delete(component);
+    else this.#problems.set(component, problem);
     for (const listener of [...this.#listeners]) listener();
   }
 }

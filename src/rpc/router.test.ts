@@ -378,7 +378,7 @@ describe("the API", () => {
     expect([files.map((file) => file.path), nextPageToken]).to.deep.equal([["p"], '[2,"t",true]']);
   });
 
-  it("tells open calls why they end when it shuts down", async () => {
+  it("tells open calls why they end when it shuts down, whatever they throw", async () => {
     const shutdown = new AbortController();
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
     const { url } = await open(
@@ -387,7 +387,7 @@ describe("the API", () => {
           getFile: (_request, { signal }) =>
             new Promise((_, reject) => {
               arrive();
-              signal.addEventListener("abort", () => reject(signal.reason));
+              signal.addEventListener("abort", () => reject(new Error("interrupted")));
             }),
         },
       },
@@ -396,8 +396,19 @@ describe("the API", () => {
     const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
     const failure = catchError(() => client.getFile({}, AUTHORIZED));
     await arrived;
-    shutdown.abort(new ConnectError("the service is going away", Code.Unavailable));
-    expect(await failure).to.include({ code: Code.Unavailable, rawMessage: "the service is going away" });
+    shutdown.abort(new DomainError("unavailable", "the service is going away", { reason: "SHUTTING_DOWN" }));
+    expectReason(await failure, Code.Unavailable, "SHUTTING_DOWN");
+    expect(server?.defects).to.deep.equal([]);
+  });
+
+  it("refuses a deadline that no timer holds, instead of ending at once", async () => {
+    const { url } = await open({ fileQueries: { getFile: async () => sampleFile() } });
+    const response = await fetch(`${url}/sluice.v1.FileQueryService/GetFile`, {
+      method: "POST",
+      headers: { ...AUTHORIZED.headers, "content-type": "application/json", "connect-timeout-ms": "9999999999" },
+      body: "{}",
+    });
+    expect(((await response.json()) as { code: string }).code).to.equal("invalid_argument");
   });
 
   it("survives callers that leave in the middle of an answer", async () => {

@@ -30,13 +30,14 @@ export interface ApiOptions {
   log: ErrorLog;
   /** Largest message in either direction, in bytes, after decompression; gRPC clients take 4 MiB by default. */
   messageMaxBytes: number;
-  /** Longest deadline that a caller may set on a call, in milliseconds. */
-  deadlineMaxMs: number;
   /** Origins whose scripts may call from a browser; empty allows none. */
   corsOrigins: readonly string[];
-  /** Aborted when open calls must end now; with a ConnectError, that is what callers hear. */
+  /** Aborted when open calls must end now; the reason, a DomainError or ConnectError, is what callers hear. */
   shutdownSignal?: AbortSignal;
 }
+
+/** Longest deadline that a caller may set, in milliseconds, 24 days: Node's timers take a longer one for 1 ms. */
+const DEADLINE_MAX_MS = 2 ** 31 - 1;
 
 /** The services of the API proper; all of them need a token, and have one health. */
 const SERVICES = [UploadService, FileQueryService, FileCommandService];
@@ -49,7 +50,7 @@ const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha]
  */
 export function createApiListener(options: ApiOptions): NodeRequestListener {
   const answerCors = createCors(options.corsOrigins);
-  const serveConnect = createConnectListener(createRoutes(options));
+  const serveConnect = createConnectListener(createRoutes(options), options.log);
   return (request, response) => {
     if (answerCors(request, response) || answerProbe(options.readiness, request, response)) return;
     serveConnect(request, response);
@@ -61,7 +62,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     acceptCompression: [compressionGzip],
     readMaxBytes: options.messageMaxBytes,
     writeMaxBytes: options.messageMaxBytes,
-    maxTimeoutMs: options.deadlineMaxMs,
+    maxTimeoutMs: DEADLINE_MAX_MS,
     requireConnectProtocolHeader: false,
     interceptors: [createErrorInterceptor(options.log)],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),

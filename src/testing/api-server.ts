@@ -40,7 +40,6 @@ export async function openApiServer(
     readiness,
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,
-    deadlineMaxMs: 60_000,
     corsOrigins: options.corsOrigins ?? [],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
@@ -53,6 +52,7 @@ export async function openApiServer(
       throw error;
     },
     limits: {
+      connectionsMax: 100,
       handshakeTimeoutMs: 5000,
       streamWindowBytes: 1024 * 1024,
       sessionWindowBytes: 8 * 1024 * 1024,
