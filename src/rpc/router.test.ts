@@ -2,15 +2,12 @@ import { type Client, Code, ConnectError, createClient, type Transport } from "@
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
-import { UploadService, UploadState } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/api-server.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleUpload } from "../testing/sample-records.ts";
+import { catchError, SAMPLE_CALLER, sampleFile } from "../testing/sample-records.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/tls-certificate.ts";
 
-const REQUEST_ID = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";
 const AUTHORIZED = { headers: { authorization: `Bearer ${API_TOKEN}` } };
 
 type MakeTransport = (baseUrl: string, ca?: string) => Transport;
@@ -215,167 +212,6 @@ describe("the API", () => {
         .to.match(/grpc-status: 3\r\n/)
         .and.match(/grpc-status-details-bin: \S+/);
     });
-  });
-
-  describe("UploadService", () => {
-    const client = (url: string) => createClient(UploadService, createGrpcTransport({ baseUrl: url }));
-    const parts = [{ partNumber: 1, lengthBytes: 100, crc32: 9, etag: "e" }];
-
-    it("creates an upload from all fields of the request", async () => {
-      const requests: unknown[] = [];
-      const { url } = await open({
-        uploads: {
-          createUpload: async (request) => {
-            requests.push(request);
-            return { upload: sampleUpload(), created: true };
-          },
-        },
-      });
-      const full = {
-        requestId: REQUEST_ID,
-        namespace: "default",
-        path: "a",
-        sizeBytes: 0n,
-        sizeHintBytes: 1n,
-        contentType: "text/plain",
-        metadata: { a: "b" },
-        crc32: 0,
-        sha256: Buffer.alloc(32),
-        computeSha256: true,
-        ifGenerationMatch: 0n,
-      };
-      const { upload } = await client(url).createUpload(full, AUTHORIZED);
-      await client(url).createUpload({ path: "b" }, AUTHORIZED);
-      expect(upload).to.include({ uploadId: sampleUpload().uploadId, state: UploadState.OPEN, durableBytes: 0n });
-      expect(requests).to.deep.equal([
-        { ...full, sizeBytes: 0, sizeHintBytes: 1, ifGenerationMatch: 0, sha256: new Uint8Array(32) },
-        { requestId: "", namespace: "", path: "b", contentType: "", metadata: {}, computeSha256: false },
-      ]);
-    });
-
-    it("shows the progress of an upload that the same request created before", async () => {
-      const { url } = await open({
-        uploads: {
-          createUpload: async () => ({ upload: sampleUpload(), created: false }),
-          getUpload: async ({ uploadId }) => ({ upload: sampleUpload({ uploadId }), parts, receivedBytes: 120 }),
-        },
-      });
-      const { upload } = await client(url).createUpload({}, AUTHORIZED);
-      expect(upload).to.include({ receivedBytes: 120n, durableOffset: 100n, durableCrc32: 9 });
-    });
-
-    it("completes an upload with what the caller knows of the file", async () => {
-      const requests: unknown[] = [];
-      const { url } = await open({
-        uploads: {
-          completeUpload: async (request) => {
-            requests.push(request);
-            return sampleFile();
-          },
-        },
-      });
-      const known = { requestId: REQUEST_ID, namespace: "default", uploadId: "u" };
-      const { file, receipt } = await client(url).completeUpload(known, AUTHORIZED);
-      const declared = { sizeBytes: 5n, crc32: 7, sha256: new Uint8Array(32), ifGenerationMatch: 2n };
-      await client(url).completeUpload({ ...known, ...declared }, AUTHORIZED);
-      expect(file?.fileId).to.equal(receipt?.fileId).and.equal(sampleFile().fileId);
-      expect(requests).to.deep.equal([known, { ...known, ...declared, sizeBytes: 5, ifGenerationMatch: 2 }]);
-    });
-
-    it("aborts and gets an upload", async () => {
-      const upload = sampleUpload({ state: "aborted" });
-      const { url } = await open({
-        uploads: {
-          abortUpload: async () => upload,
-          getUpload: async () => ({ upload, parts, receivedBytes: 120 }),
-        },
-      });
-      const aborted = await client(url).abortUpload({ requestId: REQUEST_ID, uploadId: "u" }, AUTHORIZED);
-      const got = await client(url).getUpload({ uploadId: "u" }, AUTHORIZED);
-      expect(aborted.upload).to.deep.equal(got.upload);
-      expect(aborted.upload).to.include({ state: UploadState.ABORTED, durableBytes: 0n, receivedBytes: 120n });
-    });
-
-    it("leaves WriteUpload to the handler that it is given, uncompressed", async () => {
-      const encodings: unknown[] = [];
-      const { url } = await open({
-        uploads: {
-          writeUpload: async function* (requests, context) {
-            encodings.push(context.responseHeader.get("grpc-encoding"));
-            for await (const { message } of requests) {
-              if (message.case === "chunk") {
-                const progress = { receivedBytes: BigInt(message.value.data.length) };
-                yield { message: { case: "progress" as const, value: progress } };
-              }
-            }
-          },
-        },
-      });
-      async function* requests() {
-        yield { message: { case: "chunk" as const, value: { data: new Uint8Array(2048) } } };
-      }
-      for await (const { message } of client(url).writeUpload(requests(), AUTHORIZED)) {
-        expect(message).to.deep.include({ case: "progress" });
-      }
-      expect(encodings).to.deep.equal([null]);
-    });
-  });
-
-  describe("FileCommandService", () => {
-    const client = (url: string) => createClient(FileCommandService, createGrpcTransport({ baseUrl: url }));
-
-    it("hands requests on in plain values", async () => {
-      const requests: unknown[] = [];
-      const note = (request: unknown) => requests.push(request);
-      const { url } = await open({
-        fileCommands: {
-          createDownloadUrl: async (request) => {
-            note(request);
-            return { url: "https://s3.example", expireTime: new Date(1500), file: sampleFile() };
-          },
-          deleteFile: async (request) => {
-            note(request);
-            return sampleFile({ purgeTime: new Date(0) });
-          },
-          undeleteFile: async (request) => {
-            note(request);
-            return sampleFile();
-          },
-        },
-      });
-      const name = { namespace: "default", path: "a" };
-      const lifetime = { seconds: 1n, nanos: 500_000_000 };
-      const signed = await client(url).createDownloadUrl({ ...name, lifetime, inline: true }, AUTHORIZED);
-      await client(url).createDownloadUrl({ ...name, generation: 1n, downloadName: "b" }, AUTHORIZED);
-      const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
-      await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
-      const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
-      expect(signed).to.deep.include({ url: "https://s3.example" });
-      expect(signed.expireTime).to.include({ seconds: 1n, nanos: 500_000_000 });
-      expect([deleted.file?.purgeTime?.seconds, restored.file?.purgeTime]).to.deep.equal([0n, undefined]);
-      expect(requests).to.deep.equal([
-        { ...name, lifetimeMs: 1500, inline: true, downloadName: "" },
-        { ...name, generation: 1, inline: false, downloadName: "b" },
-        { ...name, requestId: REQUEST_ID },
-        { ...name, requestId: "", ifGenerationMatch: 4 },
-        { ...name, requestId: REQUEST_ID, generation: 2 },
-      ]);
-    });
-  });
-
-  it("lists files with their token", async () => {
-    const { url } = await open({
-      fileQueries: {
-        listFiles: async ({ prefix, pageSize, pageToken, showDeleted }) => ({
-          files: [sampleFile({ path: prefix })],
-          nextPageToken: JSON.stringify([pageSize, pageToken, showDeleted]),
-        }),
-      },
-    });
-    const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
-    const request = { prefix: "p", pageSize: 2, pageToken: "t", showDeleted: true };
-    const { files, nextPageToken } = await client.listFiles(request, AUTHORIZED);
-    expect([files.map((file) => file.path), nextPageToken]).to.deep.equal([["p"], '[2,"t",true]']);
   });
 
   it("tells open calls why they end when it shuts down, whatever they throw", async () => {
