@@ -25,8 +25,9 @@ interface Descriptors {
 
 /**
  * gRPC server reflection for the given services, from the descriptors in the generated code. Versions v1 and v1alpha
- * have the same messages under two names, so one implementation serves both. An answer carries the file with all its
- * imports, each file once a stream, dependencies first.
+ * have the same messages under two names, so one implementation serves both. An answer carries the file first, because
+ * clients (ghz, protoreflect) take the first one for what they asked, as grpc-go answers, and then its imports that the
+ * stream has not carried yet.
  */
 export function createReflectionService(services: readonly DescService[]) {
   const files = new Map<string, DescFile>();
@@ -102,7 +103,7 @@ function answerFile(
   const files = new Map<string, DescFile>();
   addWithImports(file, files);
   const fileDescriptorProto: Uint8Array[] = [];
-  for (const [name, { proto }] of files) {
+  for (const [name, { proto }] of [...files].reverse()) {
     // The file asked for always goes: an empty answer would look like an error to clients.
     if (sentFiles.has(name) && name !== file.proto.name) continue;
     sentFiles.add(name);

@@ -119,18 +119,18 @@ describe("the standard services", () => {
         ]);
       });
 
-      it("gives the file of a symbol with its imports, dependencies first and each once a stream", async () => {
+      it("gives the file of a symbol first, then its imports, each once a stream", async () => {
         const [first, second, byName] = await ask(
           { case: "fileContainingSymbol", value: "sluice.v1.FileQueryService" },
           { case: "fileContainingSymbol", value: "sluice.v1.UploadService.WriteUpload" },
           { case: "fileByFilename", value: "sluice/v1/file.proto" },
         );
         expect(filesOf(first)).to.deep.equal([
-          "google/protobuf/timestamp.proto",
-          "sluice/v1/file.proto",
           "sluice/v1/file_query_service.proto",
+          "sluice/v1/file.proto",
+          "google/protobuf/timestamp.proto",
         ]);
-        expect(filesOf(second)).to.deep.equal(["google/protobuf/duration.proto", "sluice/v1/upload_service.proto"]);
+        expect(filesOf(second)).to.deep.equal(["sluice/v1/upload_service.proto", "google/protobuf/duration.proto"]);
         expect(filesOf(byName)).to.deep.equal(["sluice/v1/file.proto"]);
       });
 
