@@ -41,6 +41,8 @@ export interface DevS3ServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Told of what only a mistake of this server or a broken disk can cause; the default prints it. */
+  readonly onInternalError?: (error: unknown) => void;
 }
 
 /** A running development S3 server. */
@@ -68,7 +70,11 @@ export async function startDevS3Server(options: DevS3ServerOptions): Promise<Dev
   const now = options.now ?? Date.now;
   const state = await openState(options, now);
   for (const bucket of options.buckets) if (!state.catalog.hasBucket(bucket)) state.catalog.createBucket(bucket, now());
-  const frontDesk = new FrontDesk(state, { ...options, now }, options.corsOrigins ?? ["*"]);
+  const frontDesk = new FrontDesk(state, {
+    authority: { ...options, now },
+    corsOrigins: options.corsOrigins ?? ["*"],
+    onInternalError: options.onInternalError ?? console.error,
+  });
   const server = createHttpServer(options);
   server.on("request", (request, response) => frontDesk.receive(request, response, false));
   server.on("checkContinue", (request, response) => frontDesk.receive(request, response, true));

@@ -7,13 +7,16 @@ const WRITE_BATCH_BYTES = 1024 * 1024;
 /** Above this the sender waits. At most this much again is in the write call under way. */
 const QUEUE_MAX_BYTES = 4 * 1024 * 1024;
 
+/** What of a file handle the writer needs. */
+export type AppendableFile = Pick<FileHandle, "writev" | "close">;
+
 /**
  * Appends slices to a file in batches, one `writev` at a time, without copying them.
  * `forget` removes the file's entry from the store when the writer gives up.
  */
 export class DiskBlobWriter implements BlobWriter {
   readonly #blobId: string;
-  readonly #file: FileHandle;
+  readonly #file: AppendableFile;
   readonly #forget: () => void;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
@@ -24,7 +27,7 @@ export class DiskBlobWriter implements BlobWriter {
   #resume: () => void = () => undefined;
   #fail: (error: Error) => void = () => undefined;
 
-  constructor(blobId: string, file: FileHandle, forget: () => void) {
+  constructor(blobId: string, file: AppendableFile, forget: () => void) {
     this.#blobId = blobId;
     this.#file = file;
     this.#forget = forget;

@@ -11,19 +11,28 @@ import { S3Error, toErrorXml } from "./s3-error.ts";
 import { sendAnswer } from "./send-answer.ts";
 import { type SigningAuthority, verifySignature } from "./sigv4.ts";
 
+/** Whom the desk lets in, and whom it tells of failures. */
+export interface FrontDeskOptions {
+  readonly authority: SigningAuthority;
+  readonly corsOrigins: readonly string[];
+  readonly onInternalError: (error: unknown) => void;
+}
+
 /** Takes requests, authorises them, has them answered, and turns failures into answers. */
 export class FrontDesk {
   readonly faults = new FaultPlan();
   readonly #state: S3State;
   readonly #authority: SigningAuthority;
   readonly #corsOrigins: readonly string[];
+  readonly #onInternalError: (error: unknown) => void;
   readonly #active = new Set<Promise<void>>();
   readonly #counts = new Map<Operation, number>();
 
-  constructor(state: S3State, authority: SigningAuthority, corsOrigins: readonly string[]) {
+  constructor(state: S3State, { authority, corsOrigins, onInternalError }: FrontDeskOptions) {
     this.#state = state;
     this.#authority = authority;
     this.#corsOrigins = corsOrigins;
+    this.#onInternalError = onInternalError;
   }
 
   /** How many authorised requests there were of an operation. */
@@ -66,6 +75,7 @@ export class FrontDesk {
         response.destroy();
         return;
       }
+      if (!(error instanceof S3Error)) this.#onInternalError(error);
       const refusal = toRefusal(error, request, requestId);
       if (waiting || refusal.closes) response.setHeader("connection", "close");
       await sendAnswer(response, refusal.answer, false);
@@ -107,7 +117,6 @@ function adoptQueryHeaders(headers: Map<string, string>, target: RequestTarget):
 }
 
 function toRefusal(error: unknown, request: IncomingMessage, requestId: string): { answer: Answer; closes: boolean } {
-  if (!(error instanceof S3Error)) console.error(error);
   const refusal = error instanceof S3Error ? error : new S3Error("InternalError", "We encountered an internal error.");
   const { code, message, details, status } = refusal;
   const resource = (request.url ?? "").split("?", 1)[0] ?? "";

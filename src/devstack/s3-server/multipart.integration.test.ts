@@ -283,36 +283,4 @@ describe("multipart uploads on the development S3 server", () => {
       expect(await codeOf(list({ Delimiter: "/" }))).to.equal("NotImplemented");
     });
   });
-
-  it("assembles 10,000 parts, in pages of 1,000", async function () {
-    this.timeout(60_000);
-    const small = await TestRig.start({ multipartMinPartBytes: 1 });
-    const created = await small.client.send(new CreateMultipartUploadCommand({ Bucket, Key: "many", ...fullObject }));
-    const UploadId = created.UploadId ?? "";
-    const { Location: _, ...target } = { Location: "", Bucket, Key: "many", UploadId };
-    await small.client.send(new PutObjectCommand({ Bucket, Key: "byte", Body: "x" }));
-    // Copied parts keep the test on the rules for many parts instead of ten thousand bodies.
-    for (let number = 1; number <= 10_000; number += 50) {
-      const batch = Array.from({ length: 50 }, (_unused, index) => number + index);
-      await Promise.all(
-        batch.map((PartNumber) =>
-          small.client.send(new UploadPartCopyCommand({ ...target, PartNumber, CopySource: `${Bucket}/byte` })),
-        ),
-      );
-    }
-    const Parts: { PartNumber: number | undefined; ETag: string | undefined }[] = [];
-    for (let marker: string | undefined; ; ) {
-      const page = await small.client.send(new ListPartsCommand({ ...target, PartNumberMarker: marker }));
-      Parts.push(...(page.Parts ?? []).map(({ PartNumber, ETag }) => ({ PartNumber, ETag })));
-      if (!page.IsTruncated) break;
-      marker = page.NextPartNumberMarker;
-    }
-    const ChecksumCRC32 = encodeCrc32(crc32("x".repeat(10_000)));
-    const manifest = { MultipartUpload: { Parts }, ChecksumCRC32, ChecksumType: "FULL_OBJECT" as const };
-    const done = await small.client.send(new CompleteMultipartUploadCommand({ ...target, ...manifest }));
-    expect(done.ETag).to.match(/-10000"$/);
-    const { Body } = await small.client.send(new GetObjectCommand({ Bucket, Key: "many", Range: "bytes=9990-" }));
-    expect(await Body?.transformToString()).to.equal("x".repeat(10));
-    await small.dispose();
-  });
 });

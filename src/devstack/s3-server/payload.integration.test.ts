@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -118,6 +118,16 @@ describe("bodies sent to the development S3 server", () => {
         expect(await rig.send(request)).to.include({ status: 200, text: "" });
       }
     });
+  });
+
+  it("answers InternalError when its disk fails, and reports it once", async () => {
+    const reported: unknown[] = [];
+    const broken = await TestRig.start({ onInternalError: (error) => reported.push(error) });
+    await rm(join(broken.directory, "blobs"), { recursive: true });
+    const answer = await broken.send({ method: "PUT", path: `/${Bucket}/k`, body: "hello" });
+    expect(answer).to.include({ status: 500, code: "InternalError" });
+    expect(reported).to.have.length(1);
+    await broken.dispose();
   });
 
   describe("when a client expects to be told to continue", () => {

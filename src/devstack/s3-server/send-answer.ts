@@ -26,9 +26,16 @@ export async function sendAnswer(response: ServerResponse, answer: Answer, cut: 
 
 async function sendHalf(response: ServerResponse, body: Answer["body"], sizeBytes: number): Promise<void> {
   const half = Math.floor(sizeBytes / 2);
-  response.flushHeaders();
-  if (typeof body === "object") await sendStream(response, body.chunks, half);
-  else if (half > 0) await new Promise<void>((resolve) => response.write((body ?? "").slice(0, half), () => resolve()));
+  if (typeof body === "object") {
+    await sendStream(response, body.chunks, half);
+  } else {
+    // Of an answer without a body, the head is what can be cut.
+    await new Promise<void>((resolve) => {
+      if (half > 0) response.write((body ?? "").slice(0, half), () => resolve());
+      else if (response.socket !== null) response.socket.write("HTTP/1.1 200", () => resolve());
+      else resolve();
+    });
+  }
   response.destroy();
 }
 
