@@ -134,7 +134,7 @@ describe("the development S3 server as a process", () => {
 
   it("refuses a port that is taken", async () => {
     const rig = await TestRig.start();
-    const error = await TestRig.start({ port: rig.server.port }).catch((caught) => caught);
+    const error = await TestRig.start({ port: rig.server.port, directory: rig.directory }).catch((caught) => caught);
     expect(error.code).to.equal("EADDRINUSE");
     await rig.dispose();
   });
