@@ -105,17 +105,26 @@ class GrpcWriteUpload {
     this.#isAnswered = true;
     if (this.#stream.destroyed) return;
     const status = error === undefined ? { code: 0, message: "", detailsBin: undefined } : toGrpcStatus(error);
-    this.#response.addTrailers({
+    const trailers = {
       "grpc-status": String(status.code),
       ...(status.message !== "" && { "grpc-message": encodeGrpcMessage(status.message) }),
       ...(status.detailsBin !== undefined && {
         "grpc-status-details-bin": Buffer.from(status.detailsBin).toString("base64"),
       }),
-    });
+    };
     this.#stream.removeAllListeners("data");
     this.#stream.resume();
-    // gRPC over HTTP/2, "Responses": a server that ends early asks the caller to stop with RST_STREAM and NO_ERROR.
-    this.#response.end(() => this.#stream.close(constants.NGHTTP2_NO_ERROR));
+    // RFC 9113, 8.1: a server that answers before the request is whole then asks the caller to stop, by NO_ERROR.
+    const askToStop = () => setImmediate(() => this.#stream.close(constants.NGHTTP2_NO_ERROR));
+    if (this.#response.headersSent) {
+      this.#response.addTrailers(trailers);
+      this.#stream.once("wantTrailers", askToStop);
+      this.#response.end();
+    } else {
+      // gRPC's "Trailers-Only": without a body the status stands in the headers.
+      this.#response.writeHead(200, trailers);
+      this.#response.end(askToStop);
+    }
   }
 }
 
