@@ -29,6 +29,8 @@ const UNAVAILABLE_CLASSES = [
  * that became read-only (failover), lock timeout. https://www.postgresql.org/docs/15/errcodes-appendix.html
  */
 const UNAVAILABLE_STATES = /^(08...|40...|53...|57...|58...|25006|55P03)$/;
+/** A login or database name that the server does not know: our configuration, or a password that was changed. */
+const REFUSED_STATES = /^(28...|3D000)$/;
 /** libuv's names of network failures. */
 const UNAVAILABLE_SYSTEM =
   /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
@@ -45,9 +47,25 @@ export function databaseUnavailable(cause: unknown): DomainError {
 /** What an error of slonik, pg or the network means to us; one that means nothing here is returned as it is. */
 export function toDomainError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
+  if (REFUSED_STATES.test(codeOf(error))) return loginRefused(error);
   if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const code = codeOf(error);
   return UNAVAILABLE_STATES.test(code) || UNAVAILABLE_SYSTEM.test(code) ? databaseUnavailable(error) : error;
+}
+
+/** The error's own code, or that of what slonik wrapped. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "code" in error ? String(error.code) : codeOf(error.cause);
+}
+
+function loginRefused(cause: unknown): DomainError {
+  const message = "the metadata database refuses the login; check user, password and database name of its URL";
+  return new DomainError("unavailable", message, {
+    reason: "DATABASE_UNAVAILABLE",
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
 }
 
 /** Whether a statement failed on the constraint or unique index of that name. */
@@ -58,22 +76,39 @@ export function violates(error: unknown, constraint: string): boolean {
 // biome-ignore lint/suspicious/noExplicitAny: methods of any shape are wrapped without looking at what they take
 type Methods = Record<string, (...parameters: any[]) => Promise<unknown>>;
 
+/** Bounds of the calls that cross the border. */
+export interface BorderLimits {
+  /** Longest call, waiting for a connection included. */
+  deadlineMs: number;
+  /** Calls under way at once; more are refused at once. */
+  callsMax: number;
+}
+
+/** Above the pool's longest statement, so that the server's own verdict is heard when it can be. */
+export const BORDER_LIMITS_DEFAULT: BorderLimits = { deadlineMs: 15_000, callsMax: 2_000 };
+
 /**
- * The same methods, with their errors translated once and each call bounded: a call that lasts longer than `deadlineMs`
- * rejects with DATABASE_UNAVAILABLE (a network that swallows packets says nothing for minutes; what the statement did
- * is then unknown, and the methods are safe to repeat).
+ * The same methods, with their errors translated once and the calls bounded in number and time, else
+ * DATABASE_UNAVAILABLE. A network that swallows packets says nothing for minutes: what a statement did that met the
+ * deadline is unknown, and the methods are safe to repeat.
  */
 export function atBorder<T extends { [K in keyof T]: Methods[string] }>(
   methods: T,
-  options: { deadlineMs: number },
+  limits: Partial<BorderLimits> = {},
 ): T {
+  const { deadlineMs, callsMax } = { ...BORDER_LIMITS_DEFAULT, ...limits };
+  let calls = 0;
   const wrapped: Methods = {};
   for (const [name, method] of Object.entries<Methods[string]>(methods)) {
     wrapped[name] = async (...parameters) => {
+      if (calls >= callsMax) throw databaseUnavailable(new Error(`${calls} calls are under way`));
+      calls++;
       try {
-        return await withDeadline(method(...parameters), options.deadlineMs);
+        return await withDeadline(method(...parameters), deadlineMs);
       } catch (error) {
         throw toDomainError(error);
+      } finally {
+        calls--;
       }
     };
   }

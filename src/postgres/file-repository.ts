@@ -4,11 +4,10 @@ import type { File } from "../domain/file.ts";
 import type { FilePage, FileRepository } from "../domain/file-repository.ts";
 import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
-import { atBorder, violates } from "./errors.ts";
+import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { fileColumns, fileIsLive, fileRow, toFile } from "./file-rows.ts";
 import { findEarlierSubject } from "./request-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
-import { CALL_DEADLINE_MS } from "./upload-repository.ts";
 
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
 const ATTEMPTS_MAX = 5;
@@ -16,7 +15,7 @@ const ATTEMPTS_MAX = 5;
 /** Files in PostgreSQL: `get` and `list` ask the query pool, which may be a read replica; changes go to the other. */
 export function createFileRepository(
   pools: { commands: DatabasePool; queries: DatabasePool },
-  { deadlineMs = CALL_DEADLINE_MS }: { deadlineMs?: number } = {},
+  limits: Partial<BorderLimits> = {},
 ): FileRepository {
   const repository: FileRepository = {
     get: (namespace, path, options) => getFile(pools.queries, { namespace, path }, options?.generation),
@@ -24,7 +23,7 @@ export function createFileRepository(
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
   };
-  return atBorder<FileRepository>(repository, { deadlineMs });
+  return atBorder<FileRepository>(repository, limits);
 }
 
 interface Place {

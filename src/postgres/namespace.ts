@@ -3,7 +3,6 @@ import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import type { Namespace } from "../domain/namespace.ts";
 import { atBorder } from "./errors.ts";
-import { CALL_DEADLINE_MS } from "./upload-repository.ts";
 
 /** The part of a namespace that its files depend on for ever. */
 export type NamespaceBinding = Pick<Namespace, "name" | "bucket" | "region" | "keyPrefix">;
@@ -13,10 +12,7 @@ export type NamespaceBinding = Pick<Namespace, "name" | "bucket" | "region" | "k
  * `failed_precondition / ARGUMENT_INVALID`: the files written until now would be looked for in the wrong place.
  */
 export async function ensureNamespace(pool: DatabasePool, namespace: NamespaceBinding): Promise<void> {
-  const recorded = await atBorder(
-    { upsert: (binding: NamespaceBinding) => upsert(pool, binding) },
-    { deadlineMs: CALL_DEADLINE_MS },
-  ).upsert(namespace);
+  const recorded = await atBorder({ upsert: (binding: NamespaceBinding) => upsert(pool, binding) }).upsert(namespace);
   const differences = (["bucket", "region", "keyPrefix"] as const)
     .filter((name) => recorded[name] !== namespace[name])
     .map((name) => `${name} ${JSON.stringify(recorded[name])}, not ${JSON.stringify(namespace[name])}`);

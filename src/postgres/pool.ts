@@ -1,12 +1,18 @@
-import { createPool, type DatabasePool, type Interceptor, type QueryResultRow, SchemaValidationError } from "slonik";
+import {
+  createPool,
+  type DatabasePool,
+  type Interceptor,
+  type QueryResultRow,
+  SchemaValidationError,
+  sql,
+} from "slonik";
+import { DomainError } from "../domain/errors.ts";
 import { databaseUnavailable, toDomainError } from "./errors.ts";
 
 /** Limits of one pool. */
 export interface PoolLimits {
   /** Connections at most; PostgreSQL's own limit divided by pools, workers and replicas. */
   connectionsMax: number;
-  /** Statements that may wait for a connection before more are refused with DATABASE_UNAVAILABLE. */
-  waitersMax: number;
   connectTimeoutMs: number;
   /** Longest statement; the server cancels it. */
   statementTimeoutMs: number;
@@ -17,7 +23,6 @@ export interface PoolLimits {
 /** Limits that suit a worker of the service: short statements, many callers. */
 export const POOL_LIMITS_DEFAULT: PoolLimits = {
   connectionsMax: 10,
-  waitersMax: 1_000,
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 10_000,
   idleTimeoutMs: 60_000,
@@ -45,21 +50,11 @@ const END_TIMEOUT_MS = 5_000;
  */
 export async function createDatabasePool(name: string, options: PoolOptions): Promise<DatabasePool> {
   const limits = { ...POOL_LIMITS_DEFAULT, ...options.limits };
-  let pool: DatabasePool | undefined;
-  const boundWaiters: Interceptor = {
-    name: "bound-waiters",
-    beforePoolConnection: () => {
-      if (pool !== undefined && pool.state().waitingClients >= limits.waitersMax) {
-        throw databaseUnavailable(new Error(`${limits.waitersMax} statements wait for a connection of pool ${name}`));
-      }
-      return null;
-    },
-  };
   try {
-    pool = await createPool(options.url, {
+    const pool = await createPool(options.url, {
       poolName: name,
       ...(options.password !== undefined && { password: options.password }),
-      interceptors: [boundWaiters, rowValidation],
+      interceptors: [rowValidation],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
       connectionTimeout: limits.connectTimeoutMs,
@@ -76,12 +71,14 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
       // Sizes and generations stay below 2^53: the schemas check it.
       typeParsers: [{ name: "int8", parse: Number }],
     });
+    // Every statement's error reaches its caller; without a listener slonik's emitter would throw it a second time.
+    pool.on("error", () => undefined);
+    return pool;
   } catch (error) {
-    throw toDomainError(error);
+    const translated = toDomainError(error);
+    // The pool connects once before it is there, with pg alone, which tells a timeout by a plain Error.
+    throw translated instanceof DomainError ? translated : databaseUnavailable(error);
   }
-  // Every statement's error reaches its caller; without a listener slonik's emitter would throw it a second time.
-  pool.on("error", () => undefined);
-  return pool;
 }
 
 /** Slonik checks rows only if told how: https://github.com/gajus/slonik#result-parser-interceptor */
@@ -102,6 +99,8 @@ const rowValidation: Interceptor = {
 export interface DatabasePools {
   commands: DatabasePool;
   queries: DatabasePool;
+  /** Resolves when both answer; rejects with `unavailable / DATABASE_UNAVAILABLE`. */
+  ping(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -115,7 +114,14 @@ export async function createDatabasePools(
     const end = async () => {
       await Promise.all([commands.end(), queries.end()]);
     };
-    return { commands, queries, end };
+    const ping = async () => {
+      try {
+        await Promise.all([commands, queries].map((pool) => pool.query(sql.unsafe`SELECT 1`)));
+      } catch (error) {
+        throw toDomainError(error);
+      }
+    };
+    return { commands, queries, ping, end };
   } catch (error) {
     await commands.end();
     throw error;

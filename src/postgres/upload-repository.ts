@@ -4,7 +4,7 @@ import { uploadNotFound } from "../domain/repository-refusals.ts";
 import type { DurablePart, Upload } from "../domain/upload.ts";
 import type { UploadRepository } from "../domain/upload-repository.ts";
 import { createUpload } from "./create-upload.ts";
-import { atBorder } from "./errors.ts";
+import { atBorder, type BorderLimits } from "./errors.ts";
 import { commitUpload } from "./upload-commit.ts";
 import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 import { abort, assemble, beginCompletion, markLost, reopen, setSha256 } from "./upload-states.ts";
@@ -19,17 +19,8 @@ import {
   setMultipartId,
 } from "./upload-writer.ts";
 
-/**
- * Longest call, in milliseconds, whatever the network does: above the pool's longest statement, so that the server's
- * own verdict is heard when it can be.
- */
-export const CALL_DEADLINE_MS = 15_000;
-
 /** Uploads in PostgreSQL. Each method is one statement where it changes something, and holds nothing between calls. */
-export function createUploadRepository(
-  pool: DatabasePool,
-  { deadlineMs = CALL_DEADLINE_MS }: { deadlineMs?: number } = {},
-): UploadRepository {
+export function createUploadRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): UploadRepository {
   const repository: UploadRepository = {
     create: (input, identity) => createUpload(pool, input, identity),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
@@ -53,7 +44,7 @@ export function createUploadRepository(
     markCleaned: (uploadId) => markCleaned(pool, uploadId),
     findUnowned: (multipartIds) => findUnowned(pool, multipartIds),
   };
-  return atBorder<UploadRepository>(repository, { deadlineMs });
+  return atBorder<UploadRepository>(repository, limits);
 }
 
 const statusRow = uploadRow.extend({

@@ -15,10 +15,20 @@ import {
 } from "./upload-rows.ts";
 
 /**
- * The expiry is moved only when it gains at least this share of the upload's life (an hour of a day): it is indexed, and
- * a write that changes no indexed column costs a fraction of one that does.
+ * The expiry is moved only when it gains more than this share of the upload's life (an hour of a day), or reaches its
+ * cap: it is indexed, and a write that changes no indexed column costs a fraction of one that does.
  */
 const EXPIRY_STEP = 1 / 24;
+
+/** The expiry of `upload u` after a write at this moment. */
+function slideExpiry(expireAfterMs: number) {
+  const next = sql.fragment`LEAST(now() + ${toInterval(expireAfterMs)}, u.expire_cap_time)`;
+  const gain = sql.fragment`${next} - u.expire_time`;
+  return sql.fragment`CASE
+    WHEN ${gain} > ${toInterval(expireAfterMs * EXPIRY_STEP)} THEN ${next}
+    WHEN ${gain} > interval '0' AND ${next} = u.expire_cap_time THEN ${next}
+    ELSE u.expire_time END`;
+}
 
 /** What a statement says that locks the upload's row, or fails to. */
 const lockedRow = z.object({ locked: z.int() });
@@ -30,12 +40,9 @@ export async function beginWriter(
   options: { instance: string; expireAfterMs: number },
 ): Promise<WriterStart> {
   const { namespace, uploadId } = target;
-  const next = sql.fragment`LEAST(now() + ${toInterval(options.expireAfterMs)}, u.expire_cap_time)`;
   const row = await pool.maybeOne(sql.prepared("begin_writer", uploadRow)`
     WITH u AS (
-      UPDATE upload u SET epoch = u.epoch + 1, expire_time = CASE
-        WHEN ${next} - u.expire_time > ${toInterval(options.expireAfterMs * EXPIRY_STEP)} THEN ${next}
-        ELSE u.expire_time END
+      UPDATE upload u SET epoch = u.epoch + 1, expire_time = ${slideExpiry(options.expireAfterMs)}
       WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open'
       RETURNING ${uploadColumns}
     ), begun AS (
@@ -67,13 +74,13 @@ export async function heartbeat(
 ): Promise<void> {
   const { held } = await pool.one(sql.prepared("heartbeat", z.object({ held: z.int() }))`
     WITH held AS (
-      SELECT u.upload_id, u.expire_time, LEAST(now() + ${toInterval(options.expireAfterMs)}, u.expire_cap_time) AS next
+      SELECT u.upload_id, u.expire_time, ${slideExpiry(options.expireAfterMs)} AS next
       FROM upload u
       WHERE u.upload_id = ${writer.uploadId} AND u.epoch = ${writer.epoch} AND u.state NOT IN ('aborted', 'expired')
     ), slid AS (
       UPDATE upload u SET expire_time = h.next FROM held h
       WHERE u.upload_id = h.upload_id AND u.state IN ('open', 'completing')
-        AND h.next - h.expire_time > ${toInterval(options.expireAfterMs * EXPIRY_STEP)}
+        AND h.next <> h.expire_time
     ), beaten AS (
       UPDATE writer w SET received_bytes = greatest(w.received_bytes, ${options.receivedBytes}::bigint), heartbeat_time = now()
       FROM held h WHERE w.upload_id = h.upload_id AND w.epoch = ${writer.epoch}

@@ -1,0 +1,99 @@
+import { expect } from "chai";
+import { Client } from "pg";
+import { sql } from "slonik";
+import { createPostgresSubject } from "../testing/postgres-subject.ts";
+import {
+  commitFile,
+  createOpen,
+  newUpload,
+  nextIdentity,
+  nextPath,
+  nextUuid,
+  RETENTION_MS,
+  sampleObject,
+} from "../testing/repository-subject.ts";
+import { uploadRepositoryContract } from "../testing/upload-repository-contract.ts";
+import { forgetRequests } from "./request-rows.ts";
+
+describe("createUploadRepository", () => {
+  uploadRepositoryContract(createPostgresSubject);
+
+  describe("on PostgreSQL", () => {
+    let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
+    before(async () => {
+      subject = await createPostgresSubject();
+    });
+    after(() => subject.close());
+
+    it("commits behind a commit to the same path that has not ended yet", async () => {
+      const path = nextPath();
+      const [first, second] = [await createOpen(subject, { path }), await createOpen(subject, { path })];
+      const commit = (uploadId: string, s3Key: string) =>
+        subject.uploads.commit(uploadId, {
+          ...{ fileId: nextUuid(), retentionMs: RETENTION_MS },
+          object: sampleObject({ s3Key }),
+        });
+      const blocker = new Client({ connectionString: subject.url });
+      await blocker.connect();
+      try {
+        await blocker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`default/${path}`]);
+        const pending = Promise.all([first, second].map(({ uploadId, s3Key }) => commit(uploadId, s3Key)));
+        await untilWaiting(subject, 2);
+        await blocker.query("SELECT pg_advisory_unlock_all()");
+        const generations = (await pending).map((outcome) => outcome.upload.file?.generation);
+        expect(generations.sort()).to.deep.equal([1, 2]);
+      } finally {
+        await blocker.end();
+      }
+    });
+
+    it("commits beside a file that is restored at the same moment", async () => {
+      const path = nextPath();
+      for (let round = 0; round < 10; round++) {
+        await commitFile(subject, path);
+        const identity = nextIdentity({ method: "DeleteFile" });
+        await subject.files.delete("default", path, { identity, retentionMs: RETENTION_MS });
+        const upload = await createOpen(subject, { path });
+        const object = sampleObject(upload);
+        const [outcome] = await Promise.all([
+          subject.uploads.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object }),
+          subject.files
+            .undelete("default", path, { identity: nextIdentity({ method: "UndeleteFile" }) })
+            .catch((error: unknown) => expect(error).to.have.property("reason", "FILE_EXISTS")),
+        ]);
+        const live = await subject.files.get("default", path);
+        expect(live.fileId).to.equal(outcome.upload.file?.fileId);
+      }
+    });
+
+    it("forgets the answers to old requests", async () => {
+      const [input, identity] = [newUpload(), nextIdentity()];
+      await subject.uploads.create(input, identity);
+      const { commands } = subject.pools;
+      expect(await forgetRequests(commands, { olderThanMs: 60_000, limit: 1_000 })).to.equal(0);
+      expect(await forgetRequests(commands, { olderThanMs: 0, limit: 1 })).to.equal(1);
+      while ((await forgetRequests(commands, { olderThanMs: 0, limit: 1_000 })) > 0);
+      const again = await subject.uploads.create(newUpload(), identity);
+      expect(again.created).to.equal(true);
+    });
+
+    it("lists a long folder by its index", async () => {
+      const plan = await subject.pools.queries.transaction(async (transaction) => {
+        await transaction.query(sql.unsafe`SET LOCAL enable_seqscan = off`);
+        return await transaction.anyFirst(sql.unsafe`
+          EXPLAIN SELECT f.file_id FROM file f WHERE f.namespace = 'default' AND f.path >= 'a/' AND f.path < 'a0'
+            AND f.supersede_time IS NULL AND f.delete_time IS NULL ORDER BY f.path, f.generation LIMIT 100`);
+      });
+      expect(plan.join("\n")).to.match(/Index (Only )?Scan using file_/);
+    });
+  });
+});
+
+/** Waits until so many sessions of this database wait for an advisory lock. */
+async function untilWaiting(subject: Awaited<ReturnType<typeof createPostgresSubject>>, count: number): Promise<void> {
+  const isReached = () =>
+    subject.pools.queries.oneFirst(sql.unsafe`
+      SELECT count(*) >= ${count} AS reached FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+      WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()`);
+  while (!(await isReached()));
+}

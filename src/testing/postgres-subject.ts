@@ -1,0 +1,24 @@
+import { createFileRepository } from "../postgres/file-repository.ts";
+import { ensureNamespace } from "../postgres/namespace.ts";
+import { createDatabasePools, type DatabasePools } from "../postgres/pool.ts";
+import { createUploadRepository } from "../postgres/upload-repository.ts";
+import { createTestDatabase } from "./postgres.ts";
+import type { RepositorySubject } from "./repository-subject.ts";
+
+/** The repositories of PostgreSQL on a database of their own. */
+export async function createPostgresSubject(): Promise<RepositorySubject & { pools: DatabasePools; url: string }> {
+  const database = await createTestDatabase();
+  const pools = await createDatabasePools({ url: database.url });
+  for (const name of ["default", "other"]) {
+    await ensureNamespace(pools.commands, { name, bucket: "bucket", region: "eu-central-1", keyPrefix: "" });
+  }
+  const close = async () => {
+    await pools.end();
+    await database.drop();
+  };
+  return {
+    uploads: createUploadRepository(pools.commands),
+    files: createFileRepository(pools),
+    ...{ pools, url: database.url, close },
+  };
+}

@@ -1,0 +1,93 @@
+import { expect } from "chai";
+import { createOpen, type RepositorySubject, sampleObject } from "./repository-subject.ts";
+
+const ALL = 1_000_000;
+
+/** What the sweeper asks: the part of the UploadRepository's contract that ends uploads. */
+export function uploadSweepContract(subject: () => RepositorySubject): void {
+  const createDue = () => createOpen(subject(), { expireAfterMs: 0 });
+  const idsOf = (uploads: { uploadId: string }[]) => uploads.map(({ uploadId }) => uploadId);
+
+  before(async () => {
+    // What other tests left behind.
+    for (const { uploadId } of [
+      ...(await subject().uploads.expireDue(ALL)),
+      ...(await subject().uploads.listUncleaned(ALL)),
+    ]) {
+      await subject().uploads.markCleaned(uploadId);
+    }
+  });
+
+  it("expires open and assembled uploads past their time, at most so many, the longest due first", async () => {
+    const [first, second, third] = [await createDue(), await createDue(), await createDue()];
+    await subject().uploads.assemble(second.uploadId, sampleObject(second));
+    const young = await createOpen(subject());
+    const expired = await subject().uploads.expireDue(2);
+    expect(idsOf(expired)).to.have.members([first.uploadId, second.uploadId]);
+    for (const upload of expired) expect(upload.state).to.equal("expired");
+    expect(idsOf(await subject().uploads.expireDue(ALL))).to.deep.equal([third.uploadId]);
+    expect((await subject().uploads.get("default", young.uploadId)).upload.state).to.equal("open");
+  });
+
+  it("expires no upload that is completing", async () => {
+    const upload = await createDue();
+    await subject().uploads.beginCompletion(upload.uploadId, { crc32: 1 });
+    expect(idsOf(await subject().uploads.expireDue(ALL))).to.not.include(upload.uploadId);
+  });
+
+  it("expires an upload once when two sweepers work", async () => {
+    const uploads = await Promise.all(Array.from({ length: 10 }, createDue));
+    const swept = await Promise.all([subject().uploads.expireDue(ALL), subject().uploads.expireDue(ALL)]);
+    expect(idsOf(swept.flat()).sort()).to.deep.equal(idsOf(uploads).sort());
+  });
+
+  it("lists uploads that stay completing", async () => {
+    const stuck = await createOpen(subject());
+    await subject().uploads.beginCompletion(stuck.uploadId, { crc32: 1 });
+    const open = await createOpen(subject());
+    const found = idsOf(await subject().uploads.listStuck({ olderThanMs: 0, limit: ALL }));
+    expect(found).to.include(stuck.uploadId).and.not.include(open.uploadId);
+    expect(await subject().uploads.listStuck({ olderThanMs: 60_000, limit: ALL })).to.deep.equal([]);
+    expect(await subject().uploads.listStuck({ olderThanMs: 0, limit: 1 })).to.have.lengthOf(1);
+  });
+
+  it("lists dead uploads until they are cleaned, the oldest first", async () => {
+    const due = await createDue();
+    await subject().uploads.expireDue(ALL);
+    const aborted = await createOpen(subject());
+    await subject().uploads.abort("default", aborted.uploadId);
+    const found = idsOf(await subject().uploads.listUncleaned(ALL));
+    expect(found.slice(-2)).to.deep.equal([due.uploadId, aborted.uploadId]);
+    expect(await subject().uploads.listUncleaned(1)).to.have.lengthOf(1);
+    await subject().uploads.markCleaned(aborted.uploadId);
+    await subject().uploads.markCleaned(aborted.uploadId);
+    expect(idsOf(await subject().uploads.listUncleaned(ALL)))
+      .to.include(due.uploadId)
+      .and.not.include(aborted.uploadId);
+  });
+
+  it("marks no living upload as cleaned", async () => {
+    const upload = await createOpen(subject());
+    await subject().uploads.markCleaned(upload.uploadId);
+    await subject().uploads.abort("default", upload.uploadId);
+    expect(idsOf(await subject().uploads.listUncleaned(ALL))).to.include(upload.uploadId);
+  });
+
+  it("finds multipart uploads that no living upload owns", async () => {
+    const [open, completing, aborted, losing] = await Promise.all(
+      Array.from({ length: 4 }, () => createOpen(subject())),
+    );
+    if (open === undefined || completing === undefined || aborted === undefined || losing === undefined) return;
+    for (const { uploadId } of [open, completing, aborted, losing]) {
+      await subject().uploads.setMultipartId(uploadId, `multipart of ${uploadId}`);
+    }
+    await subject().uploads.beginCompletion(completing.uploadId, { crc32: 1 });
+    await subject().uploads.abort("default", aborted.uploadId);
+    await subject().uploads.markLost(losing.uploadId);
+    const idOf = ({ uploadId }: { uploadId: string }) => `multipart of ${uploadId}`;
+    const asked = [idOf(open), "unknown", idOf(completing), idOf(aborted), idOf(losing)];
+    const unowned = await subject().uploads.findUnowned(asked);
+    expect(unowned).to.have.members(["unknown", idOf(aborted), idOf(losing)]);
+    expect(await subject().uploads.findUnowned([])).to.deep.equal([]);
+  });
+}
