@@ -4,7 +4,7 @@ import type { File } from "./file.ts";
 /** A page of files in the byte order of (path, generation). */
 export interface FilePage {
   files: File[];
-  /** Where the next page begins; undefined on the last. */
+  /** The last file of this page, to be given as `after` for the next one; undefined on the last. */
   next: { path: string; generation: number } | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface FileRepository {
     },
   ): Promise<FilePage>;
 
-  /** Soft-deletes the live file; a repeated identity returns the first answer. */
+  /** Soft-deletes the live file; a repeated identity returns the file deleted then, as it stands now. */
   delete(
     namespace: string,
     path: string,

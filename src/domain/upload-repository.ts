@@ -44,13 +44,14 @@ export type CommitOutcome =
 /**
  * Uploads and their parts, in the database. Every transition is one compare-and-set on the database's clock; no
  * method talks to S3. Common errors: `not_found / UPLOAD_NOT_FOUND`; `aborted / WRITER_FENCED` when a newer writer
- * has begun; `failed_precondition / UPLOAD_NOT_OPEN` (details.state) when the state does not allow the step;
- * `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached. Methods are safe to repeat.
+ * has begun, whatever it has done since; `failed_precondition / UPLOAD_NOT_OPEN` (details.state) when the state does not
+ * allow the step; `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached. Methods are safe to repeat.
  */
 export interface UploadRepository {
   /**
-   * Creates an upload, or returns the one that the same identity created before (`created` false).
-   * Checks `ifGenerationMatch` first: `failed_precondition / GENERATION_MISMATCH`.
+   * Creates an upload, or returns the one that the same identity created before (`created` false), whatever became of
+   * it and of the path since. Refused, and then not remembered: `failed_precondition / GENERATION_MISMATCH`,
+   * `not_found / NAMESPACE_NOT_FOUND`; the identity with other content: `invalid_argument / REQUEST_ID_REUSED`.
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 
@@ -67,7 +68,10 @@ export interface UploadRepository {
     options: { instance: string; expireAfterMs: number },
   ): Promise<WriterStart>;
 
-  /** Notes what a writer has received, and slides the expiry up to its cap. Fenced writers get WRITER_FENCED. */
+  /**
+   * Notes what a writer has received, and slides the expiry up to its cap (in steps of a 24th of `expireAfterMs`) while
+   * the upload is open or completing. Refused for aborted and expired uploads, and fenced writers.
+   */
   heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }): Promise<void>;
 
   /** Sets the multipart id unless one is set; returns the one that counts. The loser aborts its own. */
@@ -78,32 +82,39 @@ export interface UploadRepository {
 
   /**
    * Claims parts before their bytes go. Needs `open` and the epoch. A claim of an older epoch is taken over;
-   * durable parts stay as they are.
+   * durable parts stay as they are. One call for many parts costs what it costs for one.
    */
   claimParts(uploadId: string, epoch: number, partNumbers: { first: number; count: number }): Promise<void>;
 
-  /** Records parts as durable, under the upload's lock, if it is `open` and the epoch is current. Slides nothing. */
+  /**
+   * Records claimed parts as durable, under the upload's lock, if it is `open` and the epoch is current. A part that is
+   * durable already stays as it is: the same length and CRC32 are fine, others are `aborted / CHECKSUM_MISMATCH`.
+   * Slides nothing.
+   */
   recordParts(uploadId: string, epoch: number, parts: readonly DurablePart[]): Promise<void>;
 
   /** Sets the size of an upload of unknown size; repeating the same size is fine, another is `SIZE_MISMATCH`. Needs `open`. */
   seal(uploadId: string, sizeBytes: number): Promise<void>;
 
   /**
-   * open -> completing: freezes the manifest with the whole-object CRC32. `ifGenerationMatch`, `expectedSha256` and
-   * `expectedCrc32` replace what creation declared, if given. An upload already `completing` is returned unchanged.
+   * open -> completing: freezes the manifest with the whole-object CRC32. `ifGenerationMatch` and `expectedSha256`
+   * replace what creation declared, if given. An upload already `completing` is returned unchanged.
    */
   beginCompletion(
     uploadId: string,
     options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array },
   ): Promise<Upload>;
 
-  /** completing -> open, with the parts that S3 does not have (any more) forgotten. */
+  /** completing -> open, with the parts that S3 does not have (any more) forgotten. Nothing happens to an open upload. */
   reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void>;
 
   /** open | completing -> aborted: S3 no longer has its multipart upload. Repeating is fine. */
   markLost(uploadId: string): Promise<void>;
 
-  /** completing -> assembled; or open -> assembled for a one-part PutObject (which also seals the size). */
+  /**
+   * completing -> assembled; or open -> assembled for a one-part PutObject (which also seals the size; another size than
+   * declared is `SIZE_MISMATCH`). Already assembled or committed: returned unchanged, with the first object.
+   */
   assemble(uploadId: string, object: AssembledObject): Promise<Upload>;
 
   /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
