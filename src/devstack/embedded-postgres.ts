@@ -93,10 +93,13 @@ async function launch(
     timezone: "UTC",
     ...(options.durable === false && { fsync: "off", full_page_writes: "off" }),
   };
-  const child = await spawnInside(cluster, options.dataDirectory, cluster.binaries.postgres, (path) => [
-    ...["-D", path, "-p", String(options.port)],
-    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-  ]);
+  const child = await spawnInside(cluster, options.dataDirectory, {
+    program: cluster.binaries.postgres,
+    toArguments: (path) => [
+      ...["-D", path, "-p", String(options.port)],
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
+  });
   child.stdin?.end();
   return await new Promise((resolve) => {
     child.once("close", () => resolve(undefined));

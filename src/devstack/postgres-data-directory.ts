@@ -40,7 +40,8 @@ export async function initialize(
       const { uid, gid } = cluster.account;
       await Promise.all([unfinished, secrets, passwordFile].map((path) => chown(path, uid, gid)));
     }
-    await runInside(cluster, unfinished, cluster.binaries.initdb, {
+    await runInside(cluster, unfinished, {
+      program: cluster.binaries.initdb,
       arguments: [
         `--username=${options.user}`,
         "--auth=scram-sha-256",
@@ -52,7 +53,8 @@ export async function initialize(
         "--no-instructions",
       ],
     });
-    await runInside(cluster, unfinished, cluster.binaries.postgres, {
+    await runInside(cluster, unfinished, {
+      program: cluster.binaries.postgres,
       arguments: ["--single", "-c", "fsync=off", "postgres"],
       input: `CREATE DATABASE ${options.user};\n`,
     });
@@ -65,15 +67,13 @@ export async function initialize(
 async function runInside(
   cluster: Cluster,
   dataDirectory: string,
-  program: string,
-  options: { arguments: string[]; input?: string },
+  command: { program: string; arguments: string[]; input?: string },
 ): Promise<void> {
-  const { input = "" } = options;
-  const child = await spawnInside(cluster, dataDirectory, program, (path) =>
-    options.arguments[0] === "--single"
-      ? ["--single", "-D", path, ...options.arguments.slice(1)]
-      : ["-D", path, ...options.arguments],
-  );
+  const { program, input = "" } = command;
+  const [first = "", ...rest] = command.arguments;
+  // `--single` is heard as the first argument only.
+  const toArguments = (path: string) => [first, "-D", path, ...rest];
+  const child = await spawnInside(cluster, dataDirectory, { program, toArguments });
   child.stdin?.on("error", () => undefined).end(input);
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(`${program} ended with ${code}:\n${cluster.log.text}`);

@@ -50,8 +50,7 @@ export class PostgresLog {
 export async function spawnInside(
   cluster: Cluster,
   dataDirectory: string,
-  program: string,
-  toArguments: (path: string) => string[],
+  command: { program: string; toArguments: (path: string) => string[] },
 ): Promise<ChildProcess> {
   const { account } = cluster;
   let handle: FileHandle | undefined;
@@ -59,14 +58,18 @@ export async function spawnInside(
   try {
     const stdio: SpawnOptions["stdio"] = ["pipe", "ignore", "pipe"];
     if (handle !== undefined) stdio.push(handle.fd);
-    const child = spawn(program, toArguments(handle === undefined ? dataDirectory : "/proc/self/fd/3"), {
-      ...account,
-      stdio,
-      cwd: "/",
-      env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
-      // Its own session: Ctrl-C in a terminal goes to us alone, and we decide when the database ends.
-      detached: true,
-    });
+    const child = spawn(
+      command.program,
+      command.toArguments(handle === undefined ? dataDirectory : "/proc/self/fd/3"),
+      {
+        ...account,
+        stdio,
+        cwd: "/",
+        env: { PATH: "/usr/bin:/bin", LC_ALL: "C" },
+        // Its own session: Ctrl-C in a terminal goes to us alone, and we decide when the database ends.
+        detached: true,
+      },
+    );
     cluster.log.follow(child);
     await once(child, "spawn");
     return child;

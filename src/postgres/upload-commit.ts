@@ -33,7 +33,8 @@ export async function commitUpload(
   options: CommitOptions,
 ): Promise<CommitOutcome> {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await tryCommit(pool, uploadId, options, attempt > 1).catch((error) => {
+    const commit = attempt === 1 ? commitOnce : commitLocked;
+    const outcome = await commit(pool, uploadId, options).catch((error) => {
       if (violates(error, "file_live_path") && attempt < ATTEMPTS_MAX) return undefined;
       throw error;
     });
@@ -51,8 +52,7 @@ export async function commitUpload(
 
 const READY_STATES = ["assembled", "open", "committed"] as const;
 
-async function tryCommit(pool: DatabasePool, uploadId: string, options: CommitOptions, wait: boolean) {
-  if (!wait) return await commitOnce(pool, uploadId, options);
+async function commitLocked(pool: DatabasePool, uploadId: string, options: CommitOptions) {
   return await pool.transaction(async (transaction) => {
     await transaction.query(sql.unsafe`
       SELECT pg_advisory_xact_lock(${pathLockKey}) FROM upload u WHERE u.upload_id = ${uploadId}`);

@@ -13,7 +13,9 @@ export interface RepositorySubject {
 }
 
 const DAY_MS = 86_400_000;
+/** Life of an upload after the last write. */
 export const EXPIRE_AFTER_MS = DAY_MS;
+/** How long a superseded or deleted generation can be restored. */
 export const RETENTION_MS = 30 * DAY_MS;
 let ids = 0;
 
