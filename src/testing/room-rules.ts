@@ -1,0 +1,174 @@
+import type { Import, SourceFile } from "./source-file.ts";
+
+/** What the files of one room of `src/` may import. Tests may import anything. */
+interface Room {
+  /** Rooms, or single files of them. */
+  imports: readonly string[];
+  /** The same, but for their types alone: nothing of them is loaded. */
+  types?: readonly string[];
+  /** npm packages (with all their entry points) and Node modules. */
+  packages: readonly string[];
+  typePackages?: readonly string[];
+  /** May know generated protobuf code. */
+  gen?: "all" | "types";
+}
+
+const PROTOBUF = ["@bufbuild/protobuf", "@connectrpc/connect"];
+/** What is free to read every room because it is a tool around them. */
+const EVERY_ROOM = [
+  ...["domain", "commands", "queries", "ingest", "rpc", "s3", "postgres", "auth", "jobs", "telemetry", "client", "cli"],
+  ...["devstack", "app.ts", "config.ts", "serve.ts"],
+];
+
+/**
+ * The rooms of `src/` and the arrows between them; a room that is not here may not exist. The domain stands alone;
+ * commands and queries know the domain; adapters know what they adapt, and not each other.
+ */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  domain: { imports: [], packages: ["node:crypto", "node:zlib"], typePackages: ["node:stream"] },
+  commands: {
+    imports: ["domain", "queries"],
+    packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
+  },
+  queries: {
+    imports: ["domain"],
+    packages: ["node:crypto", "node:stream", "node:timers", "node:zlib"],
+  },
+  // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
+  ingest: {
+    imports: ["domain", "commands", "queries", "rpc"],
+    types: ["auth"],
+    packages: [...PROTOBUF, "node:http2"],
+    gen: "all",
+  },
+  rpc: {
+    imports: ["domain"],
+    types: ["commands", "queries", "auth"],
+    packages: [
+      ...PROTOBUF,
+      "@connectrpc/connect-node",
+      "node:events",
+      "node:http",
+      "node:http2",
+      "node:net",
+      "node:tls",
+    ],
+    gen: "all",
+  },
+  s3: {
+    imports: ["domain"],
+    packages: [
+      ...["@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@smithy/core", "@smithy/node-http-handler"],
+      ...["@smithy/types", "node:http", "node:https", "node:stream", "node:zlib", "node:timers", "opossum"],
+    ],
+  },
+  postgres: {
+    imports: ["domain"],
+    packages: [
+      ...["@slonik/pg-driver", "node:fs", "node:path", "node:timers", "node:url", "node:zlib", "pg", "slonik", "zod"],
+    ],
+  },
+  auth: { imports: ["domain"], packages: ["node:crypto"] },
+  jobs: { imports: ["domain", "commands", "queries"], packages: ["node:timers"] },
+  telemetry: { imports: ["domain"], packages: ["pino"] },
+  client: {
+    imports: ["domain/crc32.ts"],
+    packages: [
+      ...[...PROTOBUF, "@connectrpc/connect-node", "node:crypto", "node:events", "node:fs", "node:http", "node:http2"],
+      ...["node:https", "node:path", "node:stream", "node:timers", "node:tls", "node:zlib"],
+    ],
+    gen: "all",
+  },
+  // Commands that run the server load it; those that call it know the client alone, and print its messages.
+  cli: {
+    imports: ["client", "config.ts", "app.ts", "serve.ts", "postgres", "s3", "domain/errors.ts"],
+    packages: [
+      ...[
+        "@bufbuild/protobuf",
+        "commander",
+        "node:crypto",
+        "node:fs",
+        "node:net",
+        "node:os",
+        "node:path",
+        "node:stream",
+      ],
+      ...["node:timers", "node:tls", "node:url", "node:util"],
+    ],
+    gen: "types",
+  },
+  devstack: {
+    imports: EVERY_ROOM,
+    packages: ["@smithy/signature-v4", "fast-xml-parser", "node:*", "zod", "@aws-sdk/client-s3"],
+  },
+  testing: { imports: [...EVERY_ROOM, "testing"], packages: ["*"], gen: "all" },
+  "app.ts": {
+    imports: EVERY_ROOM.filter((room) => !["client", "cli", "devstack"].includes(room)),
+    packages: ["node:*", "pino"],
+  },
+  "config.ts": { imports: [], packages: ["node:os", "zod"] },
+  "serve.ts": { imports: ["app.ts", "config.ts", "telemetry"], packages: ["node:*", "pino"] },
+  "main.ts": { imports: ["config.ts", "serve.ts"], packages: [] },
+};
+
+/** The room of a file of `src/`: its first folder, or itself. */
+export function roomOf(path: string): string | undefined {
+  return /^src\/([^/]+)/.exec(path)?.[1];
+}
+
+/** Imports that cross a border they must not, each as the sentence that mends it; and files in rooms that do not exist. */
+export function findRoomBreaches(file: SourceFile): string[] {
+  const name = roomOf(file.path);
+  if (name === undefined) return findBenchBreaches(file);
+  const room = ROOMS[name];
+  if (room === undefined) {
+    return [
+      `${file.path}: there is no room "${name}"; move it to the room it belongs to (${Object.keys(ROOMS).join(", ")})`,
+    ];
+  }
+  if (file.isTest) return [];
+  return file.imports.flatMap((one) => {
+    const breach = one.isPackage ? findPackageBreach(name, room, one) : findFileBreach(name, room, one);
+    return breach === undefined ? [] : [`${file.path}:${one.line} ${breach}`];
+  });
+}
+
+function findPackageBreach(name: string, room: Room, { target, isTypeOnly }: Import): string | undefined {
+  const allowed = isTypeOnly ? [...room.packages, ...(room.typePackages ?? [])] : room.packages;
+  if (
+    allowed.some(
+      (one) => one === "*" || target === one || target.startsWith(one.replace(/\*$/, "").replace(/([^:])$/, "$1/")),
+    )
+  )
+    return undefined;
+  return (
+    `imports "${target}", which ${name} does not know; let an adapter do that behind a port of domain/, ` +
+    "or argue for the package in room-rules.ts"
+  );
+}
+
+function findFileBreach(name: string, room: Room, { target, isTypeOnly }: Import): string | undefined {
+  if (target.endsWith(".test.ts")) return `imports the test ${target}; move what it needs beside the code`;
+  if (target.startsWith("gen/")) {
+    if (room.gen === "all" || (room.gen === "types" && isTypeOnly)) return undefined;
+    return `imports ${target}; generated code is known to the faces of the API alone: take a type of domain/ instead`;
+  }
+  const to = roomOf(target);
+  if (to === undefined) return `imports ${target}, which lies outside of src/; move what it needs into a room`;
+  if (to === name) return undefined;
+  const within = target.slice("src/".length);
+  const allows = (names: readonly string[] = []) => names.includes(to) || names.includes(within);
+  if (allows(room.imports) || (isTypeOnly && allows(room.types))) return undefined;
+  if (to === "testing") return `imports ${target}; what tests use stays with tests: move it to the room it belongs to`;
+  const advice = allows(room.types) ? `import it with "import type"` : "pass it in from app.ts";
+  return `imports ${target}, and ${name} must not know ${to}; ${advice}`;
+}
+
+/** The benchmark is a program of its own beside `src/`, which uses it as any caller could. */
+function findBenchBreaches(file: SourceFile): string[] {
+  return file.imports
+    .filter(({ target }) => target.startsWith("src/testing/"))
+    .map(
+      ({ target, line }) => `${file.path}:${line} imports ${target}, which is for tests; start what it needs itself`,
+    );
+}
