@@ -26,6 +26,10 @@ export interface ParserEvents {
 const PREFIX_BYTES = 5;
 const EMPTY = new Uint8Array(0);
 
+/**
+ * One stream's parser: `feed` takes what arrives, ParserEvents tell what it was. Throws `invalid_argument /
+ * MESSAGE_MALFORMED` or `resource_exhausted / MESSAGE_TOO_LARGE`, and is of no use after.
+ */
 export class WriteUploadParser {
   readonly #events: ParserEvents;
   readonly #messageMaxBytes: number;
