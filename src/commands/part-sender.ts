@@ -12,6 +12,8 @@ export interface WriterEvents {
   onReady: () => void;
   /** The writer has failed: stop reading, then `close`. Called once. */
   onFailed: (error: Error) => void;
+  /** S3 has acknowledged these bytes and nothing here refers to them any more. */
+  onReleased: (bytes: readonly Uint8Array[]) => void;
 }
 
 /** A one-part file as S3 acknowledged it; not recorded yet. */
@@ -236,7 +238,10 @@ export class PartSender {
       this.#slotFreed?.();
     });
     const settled = acknowledged
-      .then((ack) => (isPut ? this.#keepPut(part, ack) : this.#record(part, ack)))
+      .then((ack) => {
+        this.#events.onReleased(body.kept);
+        return isPut ? this.#keepPut(part, ack) : this.#record(part, ack);
+      })
       .catch((error) => this.fail(toPartError(part, error)))
       .finally(() => this.#unsettled.delete(settled));
     this.#unsettled.add(settled);

@@ -39,6 +39,8 @@ export interface SessionEvents {
   /** `write` takes bytes again. */
   onReady: () => void;
   onProgress: (progress: WriteProgress) => void;
+  /** S3 has acknowledged these bytes and nothing here refers to them any more: their memory may be given back. */
+  onReleased: (bytes: readonly Uint8Array[]) => void;
   /** The session has failed: stop reading, `close`, answer with the error. Called at most once. */
   onFailed: (error: Error) => void;
 }
@@ -126,7 +128,8 @@ export class WriteSession {
     this.#seat = options.seat;
     this.#begin = begin;
     this.#events = options.events;
-    const events = { onReady: () => this.#events.onReady(), onFailed: (error: Error) => this.fail(error) };
+    const { onReady, onReleased } = options.events;
+    const events = { onReady, onReleased, onFailed: (error: Error) => this.fail(error) };
     this.#writer = begin.upload.state === "open" ? new UploadWriter(access, begin, events) : undefined;
     this.started = toStarted(access, begin, options.fileSizeMaxBytes);
     this.#timer = setInterval(() => this.#tick(), Math.min(TICK_MS, access.limits.stallTimeoutMs / 4));

@@ -52,7 +52,10 @@ export interface BodyInFlight {
    * `aborted / UPLOAD_LOST` (the multipart upload is gone), or the reason given to `abort`.
    */
   readonly done: Promise<BodyAck>;
-  /** The bytes kept so far, in order; empty after `done` resolved. */
+  /**
+   * The bytes kept so far, in order. After `done` resolved: those that nobody but the owner refers to any more, so that
+   * their memory may be given back at once; empty where that is not certain.
+   */
   readonly kept: readonly Uint8Array[];
 }
 

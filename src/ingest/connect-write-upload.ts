@@ -86,6 +86,9 @@ class Outbox {
     this.#wakeReader?.();
   };
 
+  /** Messages own their bytes; the collector frees them. */
+  onReleased = (): void => {};
+
   onReady = (): void => {
     this.#wakeWriter?.();
   };

@@ -7,6 +7,7 @@ import type { WriteAccess } from "../commands/write-upload.ts";
 import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
 import { toGrpcStatus } from "../rpc/errors.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
+import { ReceivedBuffers } from "./received-buffers.ts";
 import { WriteStream } from "./write-stream.ts";
 import { WriteUploadParser } from "./write-upload-parser.ts";
 
@@ -47,6 +48,7 @@ class GrpcWriteUpload {
   readonly #response: Http2ServerResponse;
   readonly #parser: WriteUploadParser;
   readonly #write: WriteStream;
+  readonly #received = new ReceivedBuffers();
   #isAnswered = false;
 
   constructor(options: IngestOptions, request: Http2ServerRequest, response: Http2ServerResponse) {
@@ -55,6 +57,7 @@ class GrpcWriteUpload {
     const authenticate = () => options.authenticate((name) => header(request.headers[name]));
     this.#write = new WriteStream(options.access, authenticate, {
       onReady: () => this.#read(() => this.#parser.resume()),
+      onReleased: (bytes) => this.#received.release(bytes),
       send: (message) => this.#send(message),
       end: (error) => {
         if (error !== undefined) logDefect(error, { log: options.log, method: PATH.slice(1) });
@@ -66,7 +69,10 @@ class GrpcWriteUpload {
     });
     response.setHeader("content-type", "application/grpc");
     response.setHeader("grpc-accept-encoding", "identity");
-    this.#stream.on("data", (bytes: Buffer) => this.#read(() => this.#parser.feed(bytes)));
+    this.#stream.on("data", (bytes: Buffer) => {
+      this.#received.note(bytes);
+      this.#read(() => this.#parser.feed(bytes));
+    });
     this.#stream.on("end", () => this.#write.halfClose({ isMidMessage: this.#parser.isMidMessage }));
     this.#stream.on("close", () => this.#write.disconnect());
     // What goes wrong on the stream ends in "close"; the error itself is the network's or the caller's.

@@ -9,6 +9,8 @@ import { fromFinish, fromStart, toCommittedMessage, toProgressMessage, toStarted
 export interface Transport {
   /** The stream takes bytes and messages again. */
   onReady: () => void;
+  /** Bytes that were handed to `onChunkBytes` are needed no longer. */
+  onReleased: (bytes: readonly Uint8Array[]) => void;
   send: (message: WriteUploadResponse) => void;
   /** Ends the call, with an error or well. Called once, after everything has settled. */
   end: (error?: unknown) => void;
@@ -106,6 +108,7 @@ export class WriteStream {
       caller,
       events: {
         onReady: () => this.#transport.onReady(),
+        onReleased: (bytes) => this.#transport.onReleased(bytes),
         onProgress: (progress) => this.#transport.send(toProgressMessage(progress)),
         onFailed: (error) => this.fail(error),
       },

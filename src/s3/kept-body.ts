@@ -91,6 +91,7 @@ export class KeptBody implements BodyInFlight {
     await undefined;
     const endsAt = () => startedAt + this.#policy.retry.timeMaxMs;
     let startedAt = performance.now();
+    let attempts = 0;
     let isDeferred = this.#policy.layout.form === "header";
     for (let failures = 0; ; ) {
       if (isDeferred) {
@@ -98,9 +99,11 @@ export class KeptBody implements BodyInFlight {
         startedAt = failures === 0 ? performance.now() : startedAt;
       }
       if (this.#abortReason !== undefined) throw this.#abortReason;
+      attempts++;
       try {
         const ack = await this.#attemptOnce();
-        this.#kept = [];
+        // An attempt that was given up may still hold references in its socket's queue.
+        if (attempts > 1) this.#kept = [];
         return ack;
       } catch (error) {
         if (this.#abortReason !== undefined) throw this.#abortReason;
