@@ -31,8 +31,10 @@ import { type Listener, listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
+import { BodyRequests } from "./s3/body-requests.ts";
 import { createBreakers } from "./s3/breaker.ts";
 import { createS3Client } from "./s3/client.ts";
+import { Connections } from "./s3/connections.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 
 /** A running service. */
@@ -102,11 +104,13 @@ async function connect(
   options: { log: Logger; readiness: Readiness; signal: AbortSignal },
 ): Promise<Service> {
   const { log, readiness, signal } = options;
-  const client = createS3Client(config.s3);
+  const connections = new Connections(config.s3.limits);
+  const client = createS3Client(config.s3, connections);
+  const bodies = new BodyRequests(client, connections);
   const breakers = createBreakers(config.breaker, (name, isOpen) =>
     log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
   );
-  const objects = createObjectStore({ client, breakers, body: config.body });
+  const objects = createObjectStore({ client, bodies, breakers, body: config.body });
   const pools = await connectDatabase(config, options);
   const { namespace } = config;
   const access: WriteAccess = {
@@ -144,6 +148,7 @@ async function connect(
     close: async () => {
       for (const job of jobs) await job.stop();
       client.destroy();
+      connections.destroy();
       await pools.end();
     },
   };

@@ -1,5 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { withBackoff } from "../domain/backoff.ts";
+import type { BodyRequests } from "./body-requests.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
@@ -7,6 +8,7 @@ import type { KeptBodyPolicy } from "./kept-body.ts";
 /** What the adapter needs. */
 export interface S3Access {
   client: S3Client;
+  bodies: BodyRequests;
   breakers: Breakers;
   body: KeptBodyPolicy;
 }

@@ -16,8 +16,8 @@ export interface BodyLayout {
 const CRLF = Buffer.from("\r\n");
 
 /**
- * The body of one S3 request, pushed into its socket while the bytes arrive. It is what the request handler finds in
- * the place of a Body: the handler attaches the HTTP request, the owner writes.
+ * The body of one S3 request, pushed into its socket while the bytes arrive: the sender attaches the HTTP request, the
+ * owner writes.
  *
  * Not a stream, on purpose: an async iterator or a Readable costs a third more CPU per byte (measured), and their
  * back pressure is not needed where the memory budget already bounds what is pushed.
@@ -78,7 +78,7 @@ export class StreamedBody {
     };
   }
 
-  /** Joins the HTTP request; called once by the request handler. What was written before goes now. */
+  /** Joins the HTTP request; called once by the sender. What was written before goes now. */
   attach(request: ClientRequest): void {
     this.#request = request;
     this.#flush();

@@ -1,0 +1,93 @@
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
+import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import type { StreamedBody } from "./streamed-body.ts";
+
+/** Limits of the connections to S3. */
+export interface ConnectionLimits {
+  /** Connections to S3 at once, a process. */
+  socketsMax: number;
+  /** Longest wait for a connection, in milliseconds. */
+  connectTimeoutMs: number;
+  /** Longest silence of a socket with a request on it, in milliseconds. */
+  socketTimeoutMs: number;
+}
+
+/** A signed request without its body. */
+export interface PushedRequest {
+  /** "http:" or "https:" */
+  protocol: string;
+  hostname: string;
+  port: number | undefined;
+  method: string;
+  /** Path with query, escaped as it was signed. */
+  path: string;
+  headers: Readonly<Record<string, string>>;
+}
+
+/** The kept-alive connections to S3, shared by the SDK's requests and by those whose bodies are pushed. */
+export class Connections {
+  readonly limits: ConnectionLimits;
+  readonly httpAgent: HttpAgent;
+  readonly httpsAgent: HttpsAgent;
+
+  constructor(limits: ConnectionLimits) {
+    this.limits = limits;
+    const agent = { keepAlive: true, maxSockets: limits.socketsMax, maxFreeSockets: limits.socketsMax };
+    this.httpAgent = new HttpAgent(agent);
+    this.httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2" });
+  }
+
+  /** Sends a request whose body is pushed while it arrives. Rejects with the network's error or the signal's reason. */
+  push(request: PushedRequest, body: StreamedBody, signal: AbortSignal): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const clientRequest = this.#open(request);
+      clientRequest.setTimeout(this.limits.socketTimeoutMs, () => {
+        clientRequest.destroy(toTimeout(`no progress for ${this.limits.socketTimeoutMs} ms`));
+      });
+      const onAbort = () => clientRequest.destroy(toError(signal.reason));
+      signal.addEventListener("abort", onAbort, { once: true });
+      clientRequest.on("error", (error) => {
+        body.detach();
+        reject(error);
+      });
+      clientRequest.on("response", (response) => {
+        const isWhole = body.isSent;
+        body.detach();
+        // S3 may refuse before it has read the body; the rest must not follow on this connection.
+        if (!isWhole) response.once("end", () => clientRequest.destroy());
+        resolve(response);
+      });
+      clientRequest.on("close", () => signal.removeEventListener("abort", onAbort));
+      body.attach(clientRequest);
+    });
+  }
+
+  destroy(): void {
+    this.httpAgent.destroy();
+    this.httpsAgent.destroy();
+  }
+
+  #open({ protocol, hostname, port, method, path, headers }: PushedRequest): ClientRequest {
+    const isTls = protocol === "https:";
+    return (isTls ? requestHttps : requestHttp)({
+      agent: isTls ? this.httpsAgent : this.httpAgent,
+      host: hostname.replace(/^\[(.*)\]$/, "$1"),
+      ...(port !== undefined && { port }),
+      method,
+      path,
+      headers,
+    });
+  }
+}
+
+function toTimeout(message: string): Error {
+  return Object.assign(new Error(message), { name: "TimeoutError" });
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason ?? "aborted"));
+}
