@@ -14,7 +14,8 @@ const FRAME_HEADER_BYTES = 9;
  * Message headers between our own bytes keep a buffer from passing too: those few are left to the collector.
  */
 export class ReceivedBuffers {
-  readonly #buffers = new Set<ArrayBufferLike>();
+  /** Weak, because many a buffer never comes back: bytes that were only compared, or sent in several attempts. */
+  readonly #buffers = new WeakSet<ArrayBufferLike>();
   #newest: ArrayBufferLike | undefined;
 
   /** Bytes that came straight from the HTTP/2 stream. */

@@ -45,6 +45,7 @@ export class WriteStream {
       case "start": {
         if (this.#phase !== "expecting-start") throw toSequenceError("a second start came; a stream has one");
         this.#phase = "starting";
+        clearTimeout(this.#startTimer);
         const start = fromStart(message.message.value);
         this.#start(start).catch((error) => this.fail(error));
         return false;
@@ -67,11 +68,13 @@ export class WriteStream {
   };
 
   onChunkBytes = (bytes: Uint8Array): number => {
+    // A call that has failed takes no more: its caller is held back until it is answered.
+    if (this.#phase !== "writing") return 0;
     return (this.#session as WriteSession).write(bytes);
   };
 
   onChunkEnd = (): void => {
-    (this.#session as WriteSession).endChunk();
+    if (this.#phase === "writing") (this.#session as WriteSession).endChunk();
   };
 
   /** Whether the writer holds the caller back. */
@@ -113,7 +116,6 @@ export class WriteStream {
         onFailed: (error) => this.fail(error),
       },
     });
-    clearTimeout(this.#startTimer);
     this.#session = session;
     if (this.#phase === "ended") {
       await session.close();
@@ -148,7 +150,7 @@ export class WriteStream {
     clearTimeout(this.#startTimer);
     const session = this.#session;
     await session?.close();
-    this.#transport.end(error instanceof DomainError && session !== undefined ? withResume(error, session) : error);
+    this.#transport.end(error !== undefined && session !== undefined ? withResume(error, session) : error);
   }
 
   #require(what: string): WriteSession {
@@ -158,9 +160,14 @@ export class WriteStream {
   }
 }
 
-/** Every error of an upload says where to go on. */
-function withResume(error: DomainError, session: WriteSession): DomainError {
-  return error.withDetails({ upload_id: session.started.upload.uploadId, durable_offset: session.durableOffset });
+/** Every error of an upload says where to go on, a defect too. What the error itself says of that counts more. */
+function withResume(error: unknown, session: WriteSession): DomainError {
+  const shown =
+    error instanceof DomainError
+      ? error
+      : new DomainError("internal", "internal error", { reason: "INTERNAL", cause: error });
+  const { durable_offset: durableOffset = session.durableOffset } = shown.details;
+  return shown.withDetails({ upload_id: session.started.upload.uploadId, durable_offset: durableOffset });
 }
 
 function toSequenceError(message: string): DomainError {

@@ -46,6 +46,7 @@ export class WriteUploadParser {
   /** Data of a chunk that was collected whole, still to be taken. */
   #collected: Uint8Array = EMPTY;
   #isBlocked = false;
+  #isBroken = false;
 
   /** `messageMaxBytes`: largest message, without its prefix. */
   constructor(events: ParserEvents, options: { messageMaxBytes: number }) {
@@ -60,17 +61,29 @@ export class WriteUploadParser {
 
   /** The next bytes of the stream. False: something is waited for; feed nothing more until `resume` returns true. */
   feed(bytes: Uint8Array): boolean {
+    // After an error nobody knows where the next message begins.
+    if (this.#isBroken) return false;
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     return this.#isBlocked ? false : this.#run();
   }
 
   /** Goes on after a wait. True: everything fed so far was read. */
   resume(): boolean {
+    if (this.#isBroken) return false;
     this.#isBlocked = false;
     return this.#run();
   }
 
   #run(): boolean {
+    try {
+      return this.#readAll();
+    } catch (error) {
+      this.#isBroken = true;
+      throw error;
+    }
+  }
+
+  #readAll(): boolean {
     while (!this.#isBlocked) {
       if (this.#chunkRestBytes !== undefined) {
         if (!this.#readChunkData()) return !this.#isBlocked;
