@@ -27,7 +27,7 @@ import { getFile } from "./queries/get-file.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
-import { type Listener, listen } from "./rpc/listener.ts";
+import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
@@ -42,6 +42,8 @@ export interface App {
   url: string;
   port: number;
   readiness: Readiness;
+  /** What is under way at this moment: streams that write, and bytes of parts in flight. */
+  readonly load: { sessions: number; partBytes: number };
   /** Drains and stops: tells streams where to resume, lets calls end within the drain timeout, closes everything. */
   stop(): Promise<void>;
 }
@@ -53,8 +55,8 @@ const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 
 
 /**
  * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
- * database and the bucket do. Rejects when the port cannot be had, TLS files cannot be read, or the database was set
- * up for something else.
+ * database and the bucket do; what keeps it from that is logged, and said at `/readyz`. Rejects when the port cannot be
+ * had or TLS files cannot be read.
  */
 export async function startApp(config: Config, log: Logger): Promise<App> {
   const readiness = new Readiness(["database", "storage"]);
@@ -78,16 +80,28 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     onRequest: (request, response) => serve(request, response),
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
-  const connected = connect(config, { log, readiness, signal: stopping.signal }).then((service) => {
-    serve = createServiceListener(service, common);
-    return service;
+  let service: Service | undefined;
+  const connected = connect(config, { log, readiness, signal: stopping.signal }).then((ready) => {
+    service = ready;
+    serve = createServiceListener(ready, common);
+    return ready;
   });
   connected.catch(() => {});
   return {
     url: listener.url,
     port: listener.port,
     readiness,
-    stop: () => stop(config, { readiness, stopping, listener, connected }),
+    get load() {
+      return { sessions: service?.access.sessions.size ?? 0, partBytes: service?.access.budget.usedBytes ?? 0 };
+    },
+    stop: async () => {
+      // In this order: not ready, streams told, calls ended, jobs stopped, connections closed.
+      readiness.drain();
+      service?.access.sessions.drain();
+      await listener.close({ graceMs: config.drainTimeoutMs });
+      stopping.abort(new Error("the service stops"));
+      await (await connected.catch(() => undefined))?.close();
+    },
   };
 }
 
@@ -103,7 +117,7 @@ async function connect(
   config: Config,
   options: { log: Logger; readiness: Readiness; signal: AbortSignal },
 ): Promise<Service> {
-  const { log, readiness, signal } = options;
+  const { log, readiness } = options;
   const connections = new Connections(config.s3.limits);
   const client = createS3Client(config.s3, connections);
   const bodies = new BodyRequests(client, connections);
@@ -136,8 +150,8 @@ async function connect(
       ),
     ]);
   };
-  await check();
-  signal.throwIfAborted();
+  // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
+  const checked = check();
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
     repeat(() => sweep(access, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
@@ -147,6 +161,7 @@ async function connect(
     files: createFileRepository(pools),
     close: async () => {
       for (const job of jobs) await job.stop();
+      await checked;
       client.destroy();
       connections.destroy();
       await pools.end();
@@ -167,8 +182,13 @@ async function connectDatabase(
         });
       }
       const pools = await createDatabasePools(config.database);
-      await ensureNamespace(pools.commands, config.namespace);
-      return pools;
+      try {
+        await ensureNamespace(pools.commands, config.namespace);
+        return pools;
+      } catch (error) {
+        await pools.end();
+        throw error;
+      }
     } catch (error) {
       const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
       options.readiness.report("database", problem);
@@ -235,17 +255,4 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
     fileCommands: { createDownloadUrl: refuse, deleteFile: refuse, undeleteFile: refuse },
   };
-}
-
-/** In this order: not ready, streams told, calls ended, jobs stopped, connections closed. */
-async function stop(
-  config: Config,
-  app: { readiness: Readiness; stopping: AbortController; listener: Listener; connected: Promise<Service> },
-): Promise<void> {
-  app.readiness.drain();
-  const service = await Promise.race([app.connected.catch(() => undefined), Promise.resolve(undefined)]);
-  service?.access.sessions.drain();
-  await app.listener.close({ graceMs: config.drainTimeoutMs });
-  app.stopping.abort(new Error("the service stops"));
-  await (await app.connected.catch(() => undefined))?.close();
 }
