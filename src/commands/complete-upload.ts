@@ -4,18 +4,16 @@ import { parseUuid } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
-import type { AssembledObject, DurablePart, Upload } from "../domain/upload.ts";
+import { type AssembledObject, type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
 import { assertSha256 } from "./create-upload.ts";
-import { toHex } from "./part-in-flight.ts";
+import { assertDeclared, assertSameSha256, type DeclaredContent } from "./declared-content.ts";
+import type { PutAck } from "./part-sender.ts";
 import { readSha256 } from "./read-sha256.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import { assertCovered, combineParts, type WrittenBytes } from "./upload-writer.ts";
 
-/** What the caller of a commit declares; compared before anything is committed. */
-export interface CommitDeclaration {
-  sizeBytes?: number | undefined;
-  crc32?: number | undefined;
-  sha256?: Uint8Array | undefined;
+/** What the caller of a commit declares of the file, and of what must be at its path. */
+export interface CommitDeclaration extends DeclaredContent {
   ifGenerationMatch?: number | undefined;
 }
 
@@ -42,7 +40,37 @@ export async function completeUpload(
   assertSha256(request.sha256);
   const uploadId = parseUuid(request.uploadId, "upload_id");
   const { upload, parts } = await withDatabase(access, () => access.uploads.get(request.namespace, uploadId));
-  return await commitUpload(access, upload, { parts, declared: request });
+  return await takeUp(access, upload, {
+    declared: request,
+    commit: () => commitUpload(access, upload, { parts, declared: request }),
+  });
+}
+
+/** Commits of one upload that another call may overtake, before this one gives up. */
+const OVERTAKEN_MAX = 3;
+
+/** Commits; where another call has got further with the same upload meanwhile, goes on from there. */
+async function takeUp(
+  access: UploadAccess,
+  upload: Upload,
+  options: { declared: CommitDeclaration; commit: () => Promise<File> },
+): Promise<File> {
+  const { declared } = options;
+  let { commit } = options;
+  for (let overtaken = 0; ; overtaken++) {
+    try {
+      return await commit();
+    } catch (error) {
+      if (overtaken >= OVERTAKEN_MAX || !isOvertaken(error)) throw error;
+      const now = await withDatabase(access, () => access.uploads.get(upload.namespace, upload.uploadId));
+      commit = () => commitUpload(access, now.upload, { parts: now.parts, declared });
+    }
+  }
+}
+
+function isOvertaken(error: unknown): boolean {
+  if (!(error instanceof DomainError) || error.reason !== "UPLOAD_NOT_OPEN") return false;
+  return ["completing", "assembled", "committed"].includes(String(error.details.state));
 }
 
 /**
@@ -62,8 +90,11 @@ export async function commitUpload(
     case "open": {
       const sizeBytes =
         upload.sizeBytes ?? declared.sizeBytes ?? parts.reduce((sum, part) => sum + part.lengthBytes, 0);
-      assertDeclared({ sizeBytes, crc32: combineParts(parts) }, declared);
+      const actual = { sizeBytes, crc32: combineParts(parts) };
+      assertDeclared(actual, { sizeBytes: declared.sizeBytes });
       assertCovered(parts, { sizeBytes, partSizeBytes: upload.partSizeBytes });
+      assertDeclared(actual, { crc32: upload.expectedCrc32 });
+      assertDeclared(actual, declared);
       if (sizeBytes === 0) throw toIncomplete("no bytes were sent; finish the stream to make an empty file");
       const completing = await freeze(access, upload, { sizeBytes, parts, declared });
       return await commitUpload(access, completing, options);
@@ -72,6 +103,7 @@ export async function commitUpload(
       return await commitUpload(access, await assemble(access, upload, parts), options);
     case "assembled": {
       const object = upload.object as AssembledObject;
+      assertDeclared(object, { crc32: upload.expectedCrc32 });
       assertDeclared(object, declared);
       await assertSha256OfObject(access, upload, declared);
       return await commit(access, upload, { declared });
@@ -85,32 +117,79 @@ export async function commitUpload(
   }
 }
 
-/** Commits what a writer has just finished: the usual way, without reading back what the writer knows. */
+/**
+ * Commits what a writer has just finished: the usual way, without reading back what the writer knows. Undefined when
+ * `commit` is false: the size is sealed, or the one-part object noted, for CompleteUpload.
+ */
 export async function commitWritten(
   access: UploadAccess,
   upload: Upload,
   options: { written: WrittenBytes; declared: CommitDeclaration; commit: boolean },
 ): Promise<File | undefined> {
   const { written, declared } = options;
-  assertDeclared(written, { crc32: upload.expectedCrc32 });
-  assertDeclared(written, declared);
-  const expectedSha256 = declared.sha256 ?? upload.expectedSha256;
-  if (written.sha256 !== undefined) assertSameSha256(written.sha256, expectedSha256);
-  if (written.put === undefined) {
-    const { sizeBytes, parts } = written;
-    if (!options.commit) {
-      await withDatabase(access, () => access.uploads.seal(upload.uploadId, sizeBytes));
-      return undefined;
-    }
+  if (written.put !== undefined) return await commitPut(access, upload, { ...options, put: written.put });
+  assertWritten(upload, written, declared);
+  const { sizeBytes, parts, sha256 } = written;
+  if (!options.commit) {
+    await withDatabase(access, () => access.uploads.seal(upload.uploadId, sizeBytes));
+    return undefined;
+  }
+  const commit = async () => {
     const completing = await freeze(access, upload, { sizeBytes, parts, declared });
     const assembled = await assemble(access, completing, parts);
-    return await commitAssembled(access, assembled, { sha256: written.sha256, declared });
+    return await commitAssembled(access, assembled, { sha256, declared });
+  };
+  return await takeUp(access, upload, { declared, commit });
+}
+
+/** The same for a one-part file: an object that no row names is removed again, whatever ends the commit. */
+async function commitPut(
+  access: UploadAccess,
+  upload: Upload,
+  options: { put: PutAck; written: WrittenBytes; declared: CommitDeclaration; commit: boolean },
+): Promise<File | undefined> {
+  const { put, written, declared } = options;
+  const { sha256 } = written;
+  const object = { ...put, sha256 };
+  const isShaWanted = upload.computeSha256 || (declared.sha256 ?? upload.expectedSha256) !== undefined;
+  let assembled: Upload;
+  try {
+    assertWritten(upload, written, declared);
+    if (options.commit && (sha256 !== undefined || !isShaWanted)) {
+      const file = await commit(access, upload, { declared, object });
+      assertDeclared(file, put);
+      removeOtherAttempts(access, upload, { put, survivor: file.s3Key });
+      return file;
+    }
+    assembled = await withDatabase(access, () => access.uploads.assemble(upload.uploadId, object));
+  } catch (error) {
+    // "unavailable" may have been recorded all the same; the sweeper knows then.
+    const isRecorded = error instanceof DomainError && error.reason === "GENERATION_MISMATCH";
+    if (error instanceof DomainError && error.code !== "unavailable" && !isRecorded) {
+      await access.objects.delete(upload.bucket, put.key, { versionId: put.versionId }).catch(() => {});
+    }
+    throw error;
   }
-  const object = { ...written.put, sha256: written.sha256 };
-  const needsReadBack = written.sha256 === undefined && (upload.computeSha256 || expectedSha256 !== undefined);
-  if (options.commit && !needsReadBack) return await commit(access, upload, { declared, object });
-  const assembled = await withDatabase(access, () => access.uploads.assemble(upload.uploadId, object));
   return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared }) : undefined;
+}
+
+/** Earlier attempts may have been stored though their answers were lost. Best effort, and nobody waits for it. */
+function removeOtherAttempts(
+  access: UploadAccess,
+  { bucket, s3Key }: Upload,
+  { put, survivor }: { put: PutAck; survivor: string },
+): void {
+  const attempts = Number(put.key.slice(s3Key.length + 1));
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const key = `${s3Key}.${attempt}`;
+    if (key !== survivor) access.objects.delete(bucket, key).catch(() => {});
+  }
+}
+
+function assertWritten(upload: Upload, written: WrittenBytes, declared: CommitDeclaration): void {
+  assertDeclared(written, { crc32: upload.expectedCrc32 });
+  assertDeclared(written, declared);
+  if (written.sha256 !== undefined) assertSameSha256(written.sha256, declared.sha256 ?? upload.expectedSha256);
 }
 
 async function commitAssembled(
@@ -158,9 +237,10 @@ async function assemble(access: UploadAccess, upload: Upload, parts: readonly Du
     }
     if (error instanceof DomainError && error.reason === "CHECKSUM_MISMATCH") {
       const actual = new Map((await access.objects.listParts(target))?.map((part) => [part.partNumber, part.etag]));
-      const lost = parts.filter((part) => actual.get(part.partNumber) !== part.etag).map((part) => part.partNumber);
+      const kept = parts.filter((part) => actual.get(part.partNumber) === part.etag);
+      const lost = parts.filter((part) => !kept.includes(part)).map((part) => part.partNumber);
       await withDatabase(access, () => access.uploads.reopen(uploadId, lost));
-      throw error.withDetails({ lost_parts: lost.length });
+      throw error.withDetails({ lost_parts: lost.length, durable_offset: totalBytes(durablePrefix(kept)) });
     }
     throw error;
   }
@@ -201,39 +281,6 @@ async function assertSha256OfObject(access: UploadAccess, upload: Upload, declar
   const sha256 = await readSha256(access.objects, upload.bucket, object);
   assertSameSha256(sha256, expected);
   await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
-}
-
-function assertSameSha256(actual: Uint8Array, expected: Uint8Array | undefined): void {
-  if (expected === undefined || Buffer.from(actual).equals(expected)) return;
-  const hex = { sha256: Buffer.from(actual).toString("hex"), expected_sha256: Buffer.from(expected).toString("hex") };
-  throw new DomainError("aborted", `the bytes have SHA-256 ${hex.sha256}; ${hex.expected_sha256} was declared`, {
-    reason: "CHECKSUM_MISMATCH",
-    field: "sha256",
-    details: hex,
-  });
-}
-
-function assertDeclared(
-  actual: { sizeBytes: number; crc32: number } | undefined,
-  declared: Pick<CommitDeclaration, "sizeBytes" | "crc32">,
-): void {
-  if (actual === undefined) return;
-  if (declared.sizeBytes !== undefined && declared.sizeBytes !== actual.sizeBytes) {
-    const message = `the upload has ${actual.sizeBytes} bytes; ${declared.sizeBytes} were declared`;
-    throw new DomainError("invalid_argument", message, {
-      reason: "SIZE_MISMATCH",
-      field: "size_bytes",
-      details: { size_bytes: actual.sizeBytes, declared_size_bytes: declared.sizeBytes },
-    });
-  }
-  if (declared.crc32 !== undefined && declared.crc32 !== actual.crc32) {
-    const hex = { crc32: toHex(actual.crc32), expected_crc32: toHex(declared.crc32) };
-    throw new DomainError("aborted", `the bytes have CRC32 ${hex.crc32}; ${hex.expected_crc32} was declared`, {
-      reason: "CHECKSUM_MISMATCH",
-      field: "crc32",
-      details: hex,
-    });
-  }
 }
 
 function toIncomplete(message: string): DomainError {

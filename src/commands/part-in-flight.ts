@@ -29,6 +29,7 @@ export class PartInFlight {
   body: BodyInFlight | undefined;
   /** Bytes kept until there is a body for them. */
   readonly held: Uint8Array[] = [];
+  #isEnded = false;
   /** Chunks whose caller's CRC32 went in unseen; to name the wrong one after BadDigest. */
   readonly #trusted: { offset: number; lengthBytes: number; crc32: number }[] = [];
 
@@ -68,11 +69,18 @@ export class PartInFlight {
     this.#trusted.push({ offset: chunk.offset, lengthBytes: chunk.lengthBytes, crc32: crc });
   }
 
-  /** Gives the part its S3 request, and what was held goes. */
+  /** Gives the part its S3 request, and what was held goes; its end too, if that has been said. */
   start(body: BodyInFlight): void {
     this.body = body;
     for (const bytes of this.held) body.write(bytes);
     this.held.length = 0;
+    if (this.#isEnded) body.end(this.crc32);
+  }
+
+  /** All bytes have passed, and every chunk that touches them is verified. */
+  end(): void {
+    this.#isEnded = true;
+    this.body?.end(this.crc32);
   }
 
   /** The bytes sent again differ from the durable ones. */

@@ -75,11 +75,15 @@ export class PartSender {
     return this.#waiting !== undefined;
   }
 
-  /** Gets the next part ready to open. False: not yet, `onReady` follows. Repeating is free. */
-  prepare(partNumber: number): boolean {
+  /**
+   * Gets the next part ready to open. False: not yet, `onReady` follows. Repeating is free.
+   * `isOwed`: earlier parts cannot end before this one has taken bytes (a chunk with a CRC32 reaches into it), so that
+   * waiting for their permit or place would be waiting for ourselves: it is opened beyond the limits.
+   */
+  prepare(partNumber: number, options: { isOwed: boolean } = { isOwed: false }): boolean {
     if (this.#readyFor === partNumber) return true;
-    if (this.#waiting !== undefined || this.#failure !== undefined) return false;
-    const obstacle = this.recorder.parts.has(partNumber) ? undefined : this.#findObstacle(partNumber);
+    if (this.#waiting !== undefined || this.#failure !== undefined || this.#closed.signal.aborted) return false;
+    const obstacle = this.recorder.parts.has(partNumber) ? undefined : this.#findObstacle(partNumber, options);
     if (obstacle === undefined) {
       this.#readyFor = partNumber;
       return true;
@@ -87,7 +91,7 @@ export class PartSender {
     this.#waiting = obstacle.then(
       () => {
         this.#waiting = undefined;
-        if (!this.#closed.signal.aborted && this.prepare(partNumber)) this.#events.onReady();
+        if (this.prepare(partNumber, options)) this.#events.onReady();
       },
       (error) => {
         this.#waiting = undefined;
@@ -107,8 +111,8 @@ export class PartSender {
     if (durable !== undefined) return part;
     const permit = this.#permit;
     this.#permit = undefined;
-    if (this.#multipartId !== undefined) this.#send(part, this.#beginPart(part), permit);
-    else if (this.#upload.sizeBytes !== undefined) this.#send(part, this.#beginPut(lengthBytes), permit);
+    if (this.#multipartId !== undefined) this.#sendPart(part, permit);
+    else if (this.#upload.sizeBytes !== undefined) this.#sendPut(part, permit);
     else this.#held = { part, permit };
     return part;
   }
@@ -116,7 +120,7 @@ export class PartSender {
   /** All bytes of the part have passed, and every chunk that touches it is verified. */
   end(part: PartInFlight): void {
     part.assertSameAsDurable();
-    part.body?.end(part.crc32);
+    part.end();
   }
 
   /** Sends what an upload of unknown size held, or the nothing of an empty file, as one object. */
@@ -126,7 +130,7 @@ export class PartSender {
       permit: undefined,
     };
     this.#held = undefined;
-    this.#send(part, this.#beginPut(part.passedBytes), permit);
+    this.#sendPut(part, permit);
     this.end(part);
   }
 
@@ -161,22 +165,23 @@ export class PartSender {
   }
 
   /** What must be awaited before the part can open; undefined when nothing. One thing at a time. */
-  #findObstacle(partNumber: number): Promise<unknown> | undefined {
+  #findObstacle(partNumber: number, { isOwed }: { isOwed: boolean }): Promise<unknown> | undefined {
     if (this.#isMultipart(partNumber)) {
       if (!this.recorder.isClaimed(partNumber)) return this.recorder.claim(this.#held === undefined ? partNumber : 1);
       if (this.#multipartId === undefined) return this.#beginMultipart();
       this.#releaseHeld();
     }
-    if (this.#partsInFlight >= this.#access.limits.partsInFlightMax) {
+    if (this.#partsInFlight >= this.#access.limits.partsInFlightMax && !isOwed) {
       return new Promise<void>((resolve) => {
         this.#slotFreed = resolve;
       });
     }
     if (this.#permit !== undefined) return undefined;
     const permitBytes = this.#lengthOf(partNumber);
-    this.#permit = this.#access.budget.tryAcquire(permitBytes);
+    const { budget } = this.#access;
+    this.#permit = isOwed ? budget.overdraw(permitBytes) : budget.tryAcquire(permitBytes);
     if (this.#permit !== undefined) return undefined;
-    return this.#access.budget.acquire(permitBytes, { signal: this.#closed.signal }).then((permit) => {
+    return budget.acquire(permitBytes, { signal: this.#closed.signal }).then((permit) => {
       this.#permit = permit;
     });
   }
@@ -194,13 +199,17 @@ export class PartSender {
     return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
   }
 
-  /** Begins the multipart upload; when another writer was first, ours is aborted and theirs counts. */
+  /**
+   * Begins the multipart upload; when another writer was first, ours is aborted and theirs counts. Not ended by a close:
+   * an upload that S3 has begun and no row owns would be left behind.
+   */
   async #beginMultipart(): Promise<void> {
     const { bucket, s3Key: key, contentType, uploadId } = this.#upload;
     const { objects, uploads } = this.#access;
-    const ours = await objects.createMultipart(bucket, key, { contentType, signal: this.#closed.signal });
+    const ours = await objects.createMultipart(bucket, key, { contentType });
     const winner = await withDatabase(this.#access, () => uploads.setMultipartId(uploadId, ours));
-    if (winner !== ours) await objects.abortMultipart({ bucket, key, multipartId: ours });
+    // Best effort: the sweeper aborts what no row owns.
+    if (winner !== ours) await objects.abortMultipart({ bucket, key, multipartId: ours }).catch(() => {});
     this.#multipartId = winner;
   }
 
@@ -209,27 +218,32 @@ export class PartSender {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    this.#send(held.part, this.#beginPart(held.part), held.permit);
-    this.end(held.part);
+    this.#sendPart(held.part, held.permit);
   }
 
-  #beginPart(part: PartInFlight): BodyInFlight {
+  #sendPart(part: PartInFlight, permit: Release | undefined): void {
     const { bucket, s3Key: key } = this.#upload;
     const target = { bucket, key, multipartId: this.#multipartId as string, partNumber: part.partNumber };
-    return this.#access.objects.beginPart(target, part.lengthBytes);
+    const body = this.#access.objects.beginPart(target, part.lengthBytes);
+    this.#send(part, { body, permit, keep: (ack) => this.#record(part, ack) });
   }
 
-  #beginPut(lengthBytes: number): BodyInFlight {
+  #sendPut(part: PartInFlight, permit: Release | undefined): void {
+    const lengthBytes = this.#upload.sizeBytes ?? part.passedBytes;
     const { bucket, s3Key, contentType, uploadId } = this.#upload;
     const beginAttempt = async () => {
       const step = () => this.#access.uploads.beginPutAttempt(uploadId, this.#epoch);
       return `${s3Key}.${await withDatabase(this.#access, step)}`;
     };
-    return this.#access.objects.beginPut({ bucket, contentType, beginAttempt }, lengthBytes);
+    const body = this.#access.objects.beginPut({ bucket, contentType, beginAttempt }, lengthBytes);
+    this.#send(part, { body, permit, keep: (ack) => this.#keepPut(part, ack) });
   }
 
-  #send(part: PartInFlight, body: BodyInFlight, permit: Release | undefined): void {
-    const isPut = this.#multipartId === undefined;
+  #send(
+    part: PartInFlight,
+    options: { body: BodyInFlight; permit: Release | undefined; keep: (ack: BodyAck) => void | Promise<void> },
+  ): void {
+    const { body, permit, keep } = options;
     this.#partsInFlight++;
     part.start(body);
     const acknowledged = body.done.finally(() => {
@@ -240,7 +254,7 @@ export class PartSender {
     const settled = acknowledged
       .then((ack) => {
         this.#events.onReleased(body.kept);
-        return isPut ? this.#keepPut(part, ack) : this.#record(part, ack);
+        return keep(ack);
       })
       .catch((error) => this.fail(toPartError(part, error)))
       .finally(() => this.#unsettled.delete(settled));

@@ -1,16 +1,43 @@
 import { createHash } from "node:crypto";
+import { DomainError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { AssembledObject } from "../domain/upload.ts";
 
-/** SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. Rejects as `ObjectStore.read`. */
+/** Streams in a row that may break off without a byte. */
+const EMPTY_STREAMS_MAX = 4;
+
+/**
+ * SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. A stream that S3 cuts is opened
+ * again where it broke off; `unavailable / STORAGE_UNAVAILABLE` when that brings nothing. Else rejects as `ObjectStore.read`.
+ */
 export async function readSha256(
-  objects: ObjectStore,
+  objects: Pick<ObjectStore, "read">,
   bucket: string,
-  object: Pick<AssembledObject, "key" | "versionId">,
+  object: Pick<AssembledObject, "key" | "versionId" | "sizeBytes">,
 ): Promise<Uint8Array> {
+  const { key, versionId, sizeBytes } = object;
   const hash = createHash("sha256");
-  for await (const bytes of await objects.read(bucket, object.key, { versionId: object.versionId })) {
-    hash.update(bytes as Uint8Array);
+  let offset = 0;
+  for (let empty = 0; offset < sizeBytes; ) {
+    const begunAt = offset;
+    const range = { offset, sizeBytes: sizeBytes - offset };
+    let cause: unknown;
+    try {
+      for await (const bytes of await objects.read(bucket, key, { versionId, range })) {
+        hash.update(bytes as Uint8Array);
+        offset += (bytes as Uint8Array).length;
+      }
+    } catch (error) {
+      if (error instanceof DomainError) throw error;
+      cause = error;
+    }
+    empty = offset > begunAt ? 0 : empty + 1;
+    if (empty > EMPTY_STREAMS_MAX) throw toBroken(sizeBytes - offset, cause);
   }
   return hash.digest();
+}
+
+function toBroken(missingBytes: number, cause: unknown): DomainError {
+  const message = `storage breaks off ${missingBytes} bytes before the end of the file, which is read for its SHA-256`;
+  return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000, cause });
 }

@@ -23,7 +23,7 @@ export class UploadSessions {
 
   /** Admits a session: `resource_exhausted / OVERLOADED` above the limit, `unavailable / SHUTTING_DOWN` while draining. */
   admit(): Seat {
-    if (this.#isDraining) throw toShuttingDown();
+    this.assertAdmitting();
     if (this.#seats.size >= this.#max) {
       throw new DomainError(
         "resource_exhausted",
@@ -38,6 +38,11 @@ export class UploadSessions {
     const seat: Seat = { fail: () => {} };
     this.#seats.add(seat);
     return seat;
+  }
+
+  /** `unavailable / SHUTTING_DOWN` while draining: for who was admitted before, but has not begun. */
+  assertAdmitting(): void {
+    if (this.#isDraining) throw toShuttingDown();
   }
 
   release(seat: Seat): void {

@@ -104,7 +104,8 @@ export class UploadWriter {
       chunkSizeMaxBytes: this.#access.limits.chunkSizeMaxBytes,
       fileSizeMaxBytes: this.#fileSizeMaxBytes,
     });
-    this.#position ??= header.offset;
+    // A keep-alive binds nobody: what follows may still begin at any part that is durable.
+    if (header.lengthBytes > 0) this.#position ??= header.offset;
     const first = partNumberAt(header.offset, upload.partSizeBytes);
     const last = partNumberAt(header.offset + Math.max(0, header.lengthBytes - 1), upload.partSizeBytes);
     const isDurable = this.#sender.recorder.parts.has(first);
@@ -177,7 +178,7 @@ export class UploadWriter {
 
   #openPart(): PartInFlight | undefined {
     const partNumber = partNumberAt(this.#position as number, this.upload.partSizeBytes);
-    if (!this.#sender.prepare(partNumber)) return undefined;
+    if (!this.#sender.prepare(partNumber, { isOwed: this.#unverified.length > 0 })) return undefined;
     this.#part = this.#sender.open(partNumber);
     return this.#part;
   }
@@ -188,12 +189,13 @@ export class UploadWriter {
     if (chunk.crc32 === undefined) this.#sender.end(part);
     else this.#unverified.push(part);
     const { sizeBytes } = this.upload;
-    if (sizeBytes !== undefined && part.endOffset < sizeBytes) this.#sender.prepare(part.partNumber + 1);
+    const isChunkOver = this.#position === chunk.offset + chunk.lengthBytes;
+    if (sizeBytes !== undefined && part.endOffset < sizeBytes && isChunkOver) this.#sender.prepare(part.partNumber + 1);
   }
 
   #assertSize(declaredByFinish: number | undefined): number {
-    const written = this.#position ?? this.#sender.recorder.durableBytes;
-    const sizeBytes = this.upload.sizeBytes ?? declaredByFinish ?? written;
+    const reached = this.#reachedOffset();
+    const sizeBytes = this.upload.sizeBytes ?? declaredByFinish ?? reached;
     if (declaredByFinish !== undefined && declaredByFinish !== sizeBytes) {
       throw new DomainError(
         "invalid_argument",
@@ -205,17 +207,26 @@ export class UploadWriter {
         },
       );
     }
-    const isShort = this.upload.sizeBytes !== undefined && this.#part !== undefined;
-    const isNothing = written < sizeBytes && this.#sender.recorder.parts.size === 0 && this.#part === undefined;
-    const isOther = this.upload.sizeBytes === undefined && written !== sizeBytes;
-    if (isShort || isNothing || isOther) {
-      throw new DomainError("invalid_argument", `${sizeBytes} bytes were declared; ${written} were sent`, {
+    if (reached !== sizeBytes) {
+      throw new DomainError("invalid_argument", `${sizeBytes} bytes were declared; ${reached} were sent`, {
         reason: "SIZE_MISMATCH",
         field: "finish.size_bytes",
-        details: { size_bytes: sizeBytes, received_bytes: written },
+        details: { size_bytes: sizeBytes, received_bytes: reached },
       });
     }
     return sizeBytes;
+  }
+
+  /** Where the bytes end that this writer sent, and those that earlier ones made durable right behind them. */
+  #reachedOffset(): number {
+    const { partSizeBytes } = this.upload;
+    let offset = this.#position ?? this.#durableOffset;
+    while (offset % partSizeBytes === 0) {
+      const next = this.#sender.recorder.parts.get(partNumberAt(offset, partSizeBytes));
+      if (next === undefined) break;
+      offset += next.lengthBytes;
+    }
+    return offset;
   }
 
   /** Ends what only `finish` may end: the file that was held, the empty file, a short last part of unknown size. */

@@ -3,29 +3,18 @@ import { parseUuid } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
-import { type ByteRange, durablePrefix, toDurableRanges, totalBytes, type Upload } from "../domain/upload.ts";
+import type { Upload } from "../domain/upload.ts";
 import type { WriterStart } from "../domain/upload-repository.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
 import { type CommitDeclaration, commitUpload, commitWritten } from "./complete-upload.ts";
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import type { Seat, UploadSessions } from "./upload-sessions.ts";
-import { combineParts, UploadWriter } from "./upload-writer.ts";
+import { UploadWriter } from "./upload-writer.ts";
+import { toStarted, type WriteStarted } from "./write-started.ts";
 
 /** Which upload a stream writes to. */
 export type WriteStart = { create: CreateUploadRequest } | { namespace: string; uploadId: string };
-
-/** Where a writer begins. */
-export interface WriteStarted {
-  upload: Upload;
-  durableRanges: ByteRange[];
-  durableOffset: number;
-  /** CRC32 of the bytes from 0 to durableOffset. */
-  durableCrc32: number;
-  chunkSizeMaxBytes: number;
-  fileSizeMaxBytes: number;
-  stallTimeoutMs: number;
-}
 
 /** How far an upload is, in bytes. */
 export interface WriteProgress {
@@ -80,6 +69,7 @@ export async function beginWriteUpload(
       }),
     );
     assertWritable(begin.upload);
+    access.sessions.assertAdmitting();
     const { fileSizeMaxBytes } = namespace;
     const session = new WriteSession(access, begin, { fileSizeMaxBytes, seat, events: options.events });
     seat.fail = (error) => session.fail(error);
@@ -118,6 +108,8 @@ export class WriteSession {
   #heartbeat: Promise<void> = Promise.resolve();
   #isFinishing = false;
   #hasFailed = false;
+  /** Size of the file, once all of it is an object of S3 that the database knows. */
+  #wholeBytes: number | undefined;
 
   constructor(
     access: WriteAccess,
@@ -142,7 +134,7 @@ export class WriteSession {
 
   /** End of the durable bytes from 0: what every error of an upload carries. */
   get durableOffset(): number {
-    return this.#writer?.durableOffset ?? this.started.durableOffset;
+    return this.#wholeBytes ?? this.#writer?.durableOffset ?? this.started.durableOffset;
   }
 
   /** Whether the caller must wait for `onReady`. */
@@ -151,10 +143,10 @@ export class WriteSession {
   }
 
   get progress(): WriteProgress {
-    const whole = this.#begin.upload.object?.sizeBytes ?? 0;
+    const { durableOffset: begunWith } = this.started;
     return {
-      receivedBytes: this.#writer?.receivedBytes ?? whole,
-      durableBytes: this.#writer?.durableBytes ?? whole,
+      receivedBytes: this.#writer?.receivedBytes ?? begunWith,
+      durableBytes: this.#wholeBytes ?? this.#writer?.durableBytes ?? begunWith,
       isCommitted: false,
     };
   }
@@ -193,7 +185,16 @@ export class WriteSession {
       return await commitUpload(this.#access, upload, { parts, declared: request });
     }
     const written = await this.#writer.finish({ sizeBytes: request.sizeBytes });
-    return await commitWritten(this.#access, upload, { written, declared: request, commit: request.commit });
+    try {
+      const options = { written, declared: request, commit: request.commit };
+      const file = await commitWritten(this.#access, upload, options);
+      this.#wholeBytes = written.sizeBytes;
+      return file;
+    } catch (error) {
+      // Assembled, and kept until a commit with another precondition.
+      if (error instanceof DomainError && error.reason === "GENERATION_MISMATCH") this.#wholeBytes = written.sizeBytes;
+      throw error;
+    }
   }
 
   /** Ends the session with an error, as if it had failed by itself. A finish under way is not disturbed. */
@@ -259,11 +260,12 @@ export class WriteSession {
     try {
       if (put !== undefined && writer.upload.sizeBytes !== undefined) {
         await this.#access.uploads.assemble(uploadId, { ...put, sha256: undefined });
+        this.#wholeBytes = put.sizeBytes;
       } else await this.#saveHeartbeat(writer);
     } catch (error) {
       // The upload went on without this writer: its object is nobody's, and the sweeper gets what this delete misses.
       if (put !== undefined && error instanceof DomainError && error.code !== "unavailable") {
-        await this.#access.objects.delete(bucket, put.key).catch(() => {});
+        await this.#access.objects.delete(bucket, put.key, { versionId: put.versionId }).catch(() => {});
       }
     }
   }
@@ -273,21 +275,4 @@ export class WriteSession {
     const message = `nothing was sent for ${stallTimeoutMs} ms; go on from the durable offset, and send empty chunks to keep a stream alive`;
     return new DomainError("aborted", message, { reason: "STALLED", details: { stall_timeout_ms: stallTimeoutMs } });
   }
-}
-
-function toStarted(access: UploadAccess, { upload, parts }: WriterStart, fileSizeMaxBytes: number): WriteStarted {
-  const { chunkSizeMaxBytes, stallTimeoutMs } = access.limits;
-  const common = { upload, chunkSizeMaxBytes, fileSizeMaxBytes, stallTimeoutMs };
-  if (upload.object !== undefined) {
-    const { sizeBytes, crc32 } = upload.object;
-    const durableRanges = sizeBytes === 0 ? [] : [{ offset: 0, sizeBytes }];
-    return { ...common, durableRanges, durableOffset: sizeBytes, durableCrc32: crc32 };
-  }
-  const prefix = durablePrefix(parts);
-  return {
-    ...common,
-    durableRanges: toDurableRanges(upload, parts),
-    durableOffset: totalBytes(prefix),
-    durableCrc32: combineParts(prefix),
-  };
 }

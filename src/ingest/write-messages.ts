@@ -11,7 +11,8 @@ import {
   WriteUploadStartedSchema,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { ChunkHeader } from "../commands/chunk-rules.ts";
-import type { WriteFinish, WriteProgress, WriteStart, WriteStarted } from "../commands/write-upload.ts";
+import type { WriteStarted } from "../commands/write-started.ts";
+import type { WriteFinish, WriteProgress, WriteStart } from "../commands/write-upload.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { fromCreateUploadRequest } from "../rpc/create-upload-message.ts";
