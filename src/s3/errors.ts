@@ -21,6 +21,7 @@ const RETRYABLE_NAMES = new Set([
   "InternalError",
   "ServiceUnavailable",
   "RequestTimeout",
+  "IncompleteBody",
   "RequestTimeTooSkewed",
   "RequestLimitExceeded",
   "Throttling",
@@ -42,7 +43,6 @@ const NETWORK_CODES = new Set([
   "ENETUNREACH",
   "ERR_STREAM_PREMATURE_CLOSE",
   "ERR_STREAM_DESTROYED",
-  "HPE_INVALID_CONSTANT",
   "EOPENBREAKER",
 ]);
 
@@ -59,11 +59,16 @@ export function toS3Failure(error: unknown): S3Failure {
   if (name === "BadDigest" || name === "XAmzContentChecksumMismatch") return "bad-digest";
   if (name === "NoSuchUpload") return "no-such-upload";
   if (name === "InvalidPart" || name === "InvalidPartOrder" || name === "EntityTooSmall") return "invalid-part";
-  if (RETRYABLE_NAMES.has(name) || (typeof code === "string" && NETWORK_CODES.has(code))) return "retryable";
+  if (RETRYABLE_NAMES.has(name) || isNetworkCode(code)) return "retryable";
   const status = $metadata?.httpStatusCode;
   if (name === "NoSuchKey" || name === "NotFound" || (status === 404 && name !== "NoSuchBucket")) return "not-found";
   if (status !== undefined && (status >= 500 || status === 429 || status === 408)) return "retryable";
   return "refused";
+}
+
+/** HPE_…: node's HTTP parser met the end of an answer, or rubbish, in the middle of it. */
+function isNetworkCode(code: unknown): boolean {
+  return typeof code === "string" && (NETWORK_CODES.has(code) || code.startsWith("HPE_"));
 }
 
 /** The caller's error for a request that failed for good. The vendor's own words stay in `cause`. */

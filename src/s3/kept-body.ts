@@ -39,6 +39,7 @@ export class KeptBody implements BodyInFlight {
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #crc32: number | undefined;
+  #wholeAt: number | undefined;
   #abortReason: Error | undefined;
   #attempt: { body: StreamedBody; controller: AbortController; timer: NodeJS.Timeout } | undefined;
   #wake: (() => void) | undefined;
@@ -69,6 +70,7 @@ export class KeptBody implements BodyInFlight {
   end(crc: number): void {
     if (this.#crc32 !== undefined) return;
     this.#crc32 = crc;
+    this.#wholeAt = performance.now();
     if (this.#keptBytes < this.#lengthBytes) {
       this.#lengthBytes = this.#keptBytes;
       this.#attempt?.controller.abort(new DroppedAttempt("the body ended short"));
@@ -89,15 +91,11 @@ export class KeptBody implements BodyInFlight {
   async #run(): Promise<BodyAck> {
     // Lets the constructor finish, so that `write` right after it finds an attempt only when one is running.
     await undefined;
-    const endsAt = () => startedAt + this.#policy.retry.timeMaxMs;
-    let startedAt = performance.now();
     let attempts = 0;
+    let firstFailedAt = 0;
     let isDeferred = this.#policy.layout.form === "header";
     for (let failures = 0; ; ) {
-      if (isDeferred) {
-        await this.#wholeOrAborted();
-        startedAt = failures === 0 ? performance.now() : startedAt;
-      }
+      if (isDeferred) await this.#wholeOrAborted();
       if (this.#abortReason !== undefined) throw this.#abortReason;
       attempts++;
       try {
@@ -114,8 +112,9 @@ export class KeptBody implements BodyInFlight {
           continue;
         }
         failures++;
+        if (failures === 1) firstFailedAt = performance.now();
         const delayMs = toBackoffDelayMs(this.#policy.retry, failures);
-        const isLast = failures >= this.#policy.retry.triesMax || performance.now() + delayMs > endsAt();
+        const isLast = failures >= this.#policy.retry.triesMax || this.#isTooLate(firstFailedAt, delayMs);
         const isRetryable = toS3Failure(error) === "retryable" || this.#isBadDigest(error);
         if (isLast || !isRetryable) throw toDomainError(error, this.#what);
         await this.#sleep(delayMs);
@@ -162,6 +161,16 @@ export class KeptBody implements BodyInFlight {
         ? new S3TimeoutError(`no answer within ${this.#policy.answerTimeoutMs} ms`)
         : new DroppedAttempt(`the caller sent nothing for ${this.#policy.idleTimeoutMs} ms`),
     );
+  }
+
+  /**
+   * Whether a try after `delayMs` would come too late. The time counts from the first failure, and only once the body is
+   * whole: a caller who takes minutes to send a part has not used up the retries of it.
+   */
+  #isTooLate(firstFailedAt: number, delayMs: number): boolean {
+    if (this.#wholeAt === undefined) return false;
+    const since = Math.max(firstFailedAt, this.#wholeAt);
+    return performance.now() + delayMs > since + this.#policy.retry.timeMaxMs;
   }
 
   #isBadDigest(error: unknown): boolean {

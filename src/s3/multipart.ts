@@ -5,7 +5,7 @@ import type { DurablePart } from "../domain/upload.ts";
 import { retryS3, type S3Access } from "./access.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import { headObject, unquote } from "./head-object.ts";
-import { toBase64Crc32 } from "./streamed-body.ts";
+import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 
 type Target = Omit<PartTarget, "partNumber">;
 
@@ -43,6 +43,7 @@ export async function completeMultipart(
   try {
     return await retryS3(access, () => completeOnce(access, target, manifest, command, options), options);
   } catch (error) {
+    if (options.signal?.aborted === true) throw options.signal.reason;
     if (error instanceof NotAssembledYet) {
       throw new DomainError("aborted", "storage has neither the upload nor its object; begin a new upload", {
         reason: "UPLOAD_LOST",
@@ -64,6 +65,9 @@ async function completeOnce(
     const answer = await access.breakers("control", () =>
       access.client.send(command, { ...(options.signal !== undefined && { abortSignal: options.signal }) }),
     );
+    // S3 states the checksum of what it made. A server that answers by the object it finds under the key does not.
+    if (fromBase64Crc32(answer.ChecksumCRC32) !== manifest.crc32)
+      return await lookForOurs(access, target, manifest, options);
     return {
       sizeBytes: manifest.sizeBytes,
       etag: unquote(answer.ETag ?? ""),
@@ -72,15 +76,25 @@ async function completeOnce(
     };
   } catch (error) {
     if (toS3Failure(error) !== "no-such-upload") throw error;
-    const head = await headObject(access, { bucket: target.bucket, key: target.key, signal: options.signal });
-    if (head === undefined) throw new NotAssembledYet("no upload and no object", { cause: error });
-    const isOurs = head.sizeBytes === manifest.sizeBytes && (head.crc32 ?? manifest.crc32) === manifest.crc32;
-    if (isOurs) return head;
-    throw new DomainError("data_loss", "storage holds other bytes under the upload's key than were sent", {
-      reason: "CHECKSUM_MISMATCH",
-      details: { size_bytes: head.sizeBytes, expected_size_bytes: manifest.sizeBytes },
-    });
+    return await lookForOurs(access, target, manifest, { ...options, cause: error });
   }
+}
+
+/** The object under the upload's key, if it has the size and checksum of what was sent. */
+async function lookForOurs(
+  access: S3Access,
+  target: Target,
+  manifest: { crc32: number; sizeBytes: number },
+  options: { signal?: AbortSignal; cause?: unknown },
+): Promise<ObjectHead> {
+  const head = await headObject(access, { bucket: target.bucket, key: target.key, signal: options.signal });
+  if (head === undefined) throw new NotAssembledYet("no upload and no object", { cause: options.cause });
+  const isOurs = head.sizeBytes === manifest.sizeBytes && (head.crc32 ?? manifest.crc32) === manifest.crc32;
+  if (isOurs) return head;
+  throw new DomainError("data_loss", "storage holds other bytes under the upload's key than were sent", {
+    reason: "CHECKSUM_MISMATCH",
+    details: { size_bytes: head.sizeBytes, expected_size_bytes: manifest.sizeBytes },
+  });
 }
 
 /** Parts of the upload are still there after an abort: one that was in flight has landed. Retryable. */
@@ -108,6 +122,7 @@ export async function abortMultipart(
     );
   } catch (error) {
     if (toS3Failure(error) === "no-such-upload") return;
+    if (options.signal?.aborted === true) throw options.signal.reason;
     throw toDomainError(error, "removing the upload's parts");
   }
 }

@@ -143,12 +143,18 @@ export function createObjectStore(access: S3Access): ObjectStore {
         operation: "control",
         what: `bucket ${bucket}`,
         send: () => client.send(new HeadBucketCommand({ Bucket: bucket })),
+      }).catch((error) => {
+        if (error instanceof DomainError && error.reason !== "FILE_NOT_FOUND") throw error;
+        throw unavailableBucket(`bucket ${bucket} does not exist; create it, or configure another`, error);
       });
       if (actual !== undefined && actual !== region) {
-        throw new DomainError("unavailable", `bucket ${bucket} lies in ${actual}; the configuration says ${region}`, {
-          reason: "STORAGE_UNAVAILABLE",
-        });
+        throw unavailableBucket(`bucket ${bucket} lies in ${actual}; the configuration says ${region}`);
       }
     },
   };
+}
+
+/** What the operator must mend: waiting does not. */
+function unavailableBucket(message: string, cause?: unknown): DomainError {
+  return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 60_000, cause });
 }

@@ -1,0 +1,133 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { createTestAccess, type S3Endpoint } from "./s3-subject.ts";
+
+/** A running versitygw: an S3 server that is not ours, and so a referee. */
+export interface Versitygw {
+  endpoint: S3Endpoint;
+  /** Ends it and removes what it stored. */
+  stop(): Promise<void>;
+}
+
+/** https://github.com/versity/versitygw/issues/2149 */
+export const VERSITYGW_LISTING_BUG = "versitygw 1.8 refuses the upload-id-marker that it answered";
+
+const START_TIMEOUT_MS = 15_000;
+
+/**
+ * Starts versitygw on a free port over a temporary directory. Looks for the program on the PATH and where `go install`
+ * puts it; resolves to a sentence that says what is missing when it is nowhere.
+ */
+export async function startVersitygw(): Promise<Versitygw | string> {
+  const program = await findProgram("versitygw");
+  if (program === undefined) {
+    return "the program versitygw is not installed (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)";
+  }
+  const directory = await mkdtemp(join(tmpdir(), "sluice-versitygw-"));
+  const folders = { meta: join(directory, "meta"), data: join(directory, "data") };
+  for (const folder of Object.values(folders)) await mkdir(folder);
+  const credentials = { accessKeyId: "versity", secretAccessKey: "versity-secret" };
+  const address = `127.0.0.1:${await findFreePort()}`;
+  const region = "eu-central-1";
+  const child = spawn(
+    program,
+    [
+      "--keep-alive",
+      "--quiet",
+      "--region",
+      region,
+      "--port",
+      address,
+      "posix",
+      "--sidecar",
+      folders.meta,
+      folders.data,
+    ],
+    {
+      env: { ROOT_ACCESS_KEY: credentials.accessKeyId, ROOT_SECRET_KEY: credentials.secretAccessKey },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  const killWithUs = () => child.kill("SIGKILL");
+  process.once("exit", killWithUs);
+  const stop = async () => {
+    process.off("exit", killWithUs);
+    await end(child);
+    await rm(directory, { recursive: true, force: true });
+  };
+  const endpoint = { ...credentials, url: `http://${address}`, region, bucket: "sluice-contract" };
+  try {
+    await untilAnswering(endpoint.url, child);
+    await createBucket(endpoint);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { endpoint, stop };
+}
+
+/** Creates the endpoint's bucket. */
+export async function createBucket(endpoint: S3Endpoint): Promise<void> {
+  const { client, close } = createTestAccess(endpoint);
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: endpoint.bucket }));
+  } finally {
+    close();
+  }
+}
+
+async function findProgram(name: string): Promise<string | undefined> {
+  const goPath = await promisify(execFile)("go", ["env", "GOPATH"]).then(
+    ({ stdout }) => [join(stdout.trim(), "bin")],
+    () => [],
+  );
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...goPath]) {
+    const path = join(folder, name);
+    const isThere = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return undefined;
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** It answers 403 to those that do not sign. */
+async function untilAnswering(url: string, child: ChildProcess): Promise<void> {
+  let lastWords = "";
+  child.stderr?.on("data", (text) => {
+    lastWords = `${lastWords}${text}`.slice(-2000);
+  });
+  for (const endsAt = performance.now() + START_TIMEOUT_MS; performance.now() < endsAt; await delay(20)) {
+    const status = await fetch(url, { headers: { connection: "close" } }).then(
+      (answer) => answer.status,
+      () => undefined,
+    );
+    if (status === 403) return;
+    if (child.exitCode !== null) break;
+  }
+  throw new Error(`versitygw did not start: ${lastWords}`);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
