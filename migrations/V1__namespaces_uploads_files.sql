@@ -88,7 +88,8 @@ CREATE TABLE upload (
 ) WITH (fillfactor = 70);
 -- What a running upload changes (epoch, attempt, multipart id) is in no index, so those updates stay on their page (HOT).
 CREATE INDEX upload_unfinished ON upload (expire_time) WHERE state IN ('open', 'completing', 'assembled');
-CREATE INDEX upload_uncleaned ON upload (state_time) WHERE state IN ('aborted', 'expired') AND cleanup_time IS NULL;
+CREATE INDEX upload_uncleaned ON upload (state_time)
+  WHERE cleanup_time IS NULL AND (state IN ('aborted', 'expired') OR (state = 'committed' AND put_attempt > 1));
 
 CREATE TABLE part (
   upload_id uuid NOT NULL REFERENCES upload (upload_id) ON DELETE CASCADE,

@@ -22,6 +22,7 @@ import { createFileRepository } from "./postgres/file-repository.ts";
 import { validateMigrations } from "./postgres/migrate.ts";
 import { ensureNamespace } from "./postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
+import { forgetRequests } from "./postgres/request-rows.ts";
 import { createUploadRepository } from "./postgres/upload-repository.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getUpload } from "./queries/get-upload.ts";
@@ -51,6 +52,8 @@ export interface App {
 const CHECK_EVERY_MS = 5000;
 const CONNECT_RETRY_MS = 1000;
 const SWEEP_EVERY_MS = 60_000;
+/** Request ids are remembered for a day: that is what the API promises. */
+const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 24 * 3_600_000 };
 
 /**
@@ -155,6 +158,7 @@ async function connect(
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
     repeat(() => sweep(access, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
+    repeat(() => forgetOldRequests(pools, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
   ];
   return {
     access,
@@ -202,6 +206,14 @@ async function sweep(access: WriteAccess, log: Logger): Promise<void> {
   const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
   for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
   if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
+}
+
+async function forgetOldRequests(pools: DatabasePools, log: Logger): Promise<void> {
+  try {
+    await forgetRequests(pools.commands, REQUESTS_KEPT);
+  } catch (error) {
+    log.warn({ error }, "old request ids could not be forgotten; the next run tries again");
+  }
 }
 
 function createServiceListener(

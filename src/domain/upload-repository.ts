@@ -139,10 +139,14 @@ export interface UploadRepository {
   /** Uploads that stay `completing` longer than `olderThanMs` since their last change, at most `limit`: a crash left them. */
   listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]>;
 
-  /** Aborted and expired uploads whose bytes may still be in S3, oldest change first, at most `limit`. */
+  /**
+   * Aborted and expired uploads whose bytes may still be in S3, and committed ones with PutObject attempts that lost;
+   * oldest change first, at most `limit`. With PutObject attempts not before 10 minutes after that change: a request
+   * that was given up may land until then.
+   */
   listUncleaned(limit: number): Promise<Upload[]>;
 
-  /** Notes that nothing of the upload is left in S3. */
+  /** Notes that nothing of the upload is left in S3. Does nothing while `listUncleaned` would not list it yet. */
   markCleaned(uploadId: string): Promise<void>;
 
   /** Of these multipart ids, those that no live upload (open or completing) owns. */

@@ -30,11 +30,18 @@ export async function listStuck(
   return rows.map((row) => toUpload(row, undefined));
 }
 
+/** Dead uploads, and committed ones whose earlier PutObject attempts may have arrived after all. */
+const mayLeaveBytes = sql.fragment`
+  (u.state IN ('aborted', 'expired') OR (u.state = 'committed' AND u.put_attempt > 1))`;
+
+/** A PutObject that was given up may still land; by then every request of its time has ended. */
+const hasSettled = sql.fragment`(u.put_attempt = 0 OR u.state_time < now() - interval '10 minutes')`;
+
 /** UploadRepository.listUncleaned */
 export async function listUncleaned(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     SELECT ${uploadColumns} FROM upload u
-    WHERE u.state IN ('aborted', 'expired') AND u.cleanup_time IS NULL
+    WHERE u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}
     ORDER BY u.state_time LIMIT ${limit}`);
   return rows.map((row) => toUpload(row, undefined));
 }
@@ -42,8 +49,8 @@ export async function listUncleaned(pool: CommonQueryMethods, limit: number): Pr
 /** UploadRepository.markCleaned */
 export async function markCleaned(pool: CommonQueryMethods, uploadId: string): Promise<void> {
   await pool.query(sql.unsafe`
-    UPDATE upload SET cleanup_time = now()
-    WHERE upload_id = ${uploadId} AND state IN ('aborted', 'expired') AND cleanup_time IS NULL`);
+    UPDATE upload u SET cleanup_time = now()
+    WHERE u.upload_id = ${uploadId} AND u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}`);
 }
 
 /** UploadRepository.findUnowned */

@@ -5,7 +5,7 @@ import { explainProtocolError } from "./protocol-errors.ts";
 
 /** Where defects are written, once; a pino logger fits. */
 export interface ErrorLog {
-  error(fields: { error: unknown; method: string }, message: string): void;
+  error(fields: { error: unknown; method: string; reason?: string }, message: string): void;
 }
 
 /**
@@ -60,9 +60,14 @@ function translateError(error: unknown, context: { log: ErrorLog; signal: AbortS
   return shown;
 }
 
-/** Writes the stack of a defect: anything thrown that is neither for a caller nor from Connect, and `internal` errors. */
+/**
+ * Writes what the operator must see, once: the stack of a defect, and the cause of an error that hides one (what storage
+ * or the database really said).
+ */
 export function logDefect(error: unknown, context: { log: ErrorLog; method: string }): void {
-  const { code, cause } = toDomainError(error);
-  if (error instanceof ConnectError || code !== "internal") return;
-  context.log.error({ error: cause ?? error, method: context.method }, "call failed with a defect");
+  if (error instanceof ConnectError) return;
+  const { code, reason, message, cause } = toDomainError(error);
+  const { log, method } = context;
+  if (code === "internal") log.error({ error: cause ?? error, method }, "call failed with a defect");
+  else if (cause !== undefined) log.error({ error: cause, method, reason }, message);
 }

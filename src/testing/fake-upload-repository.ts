@@ -221,12 +221,12 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async listUncleaned(limit: number): Promise<Upload[]> {
-    return this.#listByState(limit, ({ upload, isCleaned }) => isDead(upload.state) && !isCleaned);
+    return this.#listByState(limit, (stored) => !stored.isCleaned && this.#mayLeaveBytes(stored));
   }
 
   async markCleaned(uploadId: string): Promise<void> {
     const stored = this.#uploads.get(uploadId);
-    if (stored !== undefined && isDead(stored.upload.state)) stored.isCleaned = true;
+    if (stored !== undefined && this.#mayLeaveBytes(stored)) stored.isCleaned = true;
   }
 
   async findUnowned(multipartIds: readonly string[]): Promise<string[]> {
@@ -269,6 +269,11 @@ export class FakeUploadRepository implements UploadRepository {
     if (nextMs > stored.upload.expireTime.getTime()) stored.upload.expireTime = new Date(nextMs);
   }
 
+  #mayLeaveBytes({ upload, stateMs }: StoredUpload): boolean {
+    const isSettled = upload.putAttempt === 0 || stateMs < this.#now() - PUT_SETTLED_AFTER_MS;
+    return isSettled && (isDead(upload.state) || (upload.state === "committed" && upload.putAttempt > 1));
+  }
+
   #listByState(limit: number, test: (stored: StoredUpload) => boolean): Upload[] {
     const found = [...this.#uploads.values()].filter(test).sort((a, b) => a.stateOrder - b.stateOrder);
     return found.slice(0, limit).map((stored) => this.#toUpload(stored));
@@ -283,6 +288,9 @@ function toDurable({ parts }: StoredUpload): DurablePart[] {
   const durable = [...parts.values()].flatMap((part) => (part.durable === undefined ? [] : [{ ...part.durable }]));
   return durable.sort((a, b) => a.partNumber - b.partNumber);
 }
+
+/** A PutObject that was given up may land until then. */
+const PUT_SETTLED_AFTER_MS = 10 * 60_000;
 
 function isDead(state: UploadState): boolean {
   return state === "aborted" || state === "expired";

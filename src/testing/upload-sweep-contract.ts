@@ -66,6 +66,19 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
       .and.not.include(aborted.uploadId);
   });
 
+  it("lists no upload whose PutObject may still land", async () => {
+    const upload = await createOpen(subject());
+    const { epoch } = await subject().uploads.beginWriter("default", upload.uploadId, {
+      instance: "test",
+      expireAfterMs: 60_000,
+    });
+    await subject().uploads.beginPutAttempt(upload.uploadId, epoch);
+    await subject().uploads.abort("default", upload.uploadId);
+    expect(idsOf(await subject().uploads.listUncleaned(ALL))).not.to.include(upload.uploadId);
+    await subject().uploads.markCleaned(upload.uploadId);
+    expect((await subject().uploads.get("default", upload.uploadId)).upload.state).to.equal("aborted");
+  });
+
   it("marks no living upload as cleaned", async () => {
     const upload = await createOpen(subject());
     await subject().uploads.markCleaned(upload.uploadId);
