@@ -93,9 +93,9 @@ export async function commitUpload(
       const actual = { sizeBytes, crc32: combineParts(parts) };
       assertDeclared(actual, { sizeBytes: declared.sizeBytes });
       assertCovered(parts, { sizeBytes, partSizeBytes: upload.partSizeBytes });
+      if (sizeBytes === 0) throw toIncomplete("no bytes were sent; finish the stream to make an empty file");
       assertDeclared(actual, { crc32: upload.expectedCrc32 });
       assertDeclared(actual, declared);
-      if (sizeBytes === 0) throw toIncomplete("no bytes were sent; finish the stream to make an empty file");
       const completing = await freeze(access, upload, { sizeBytes, parts, declared });
       return await commitUpload(access, completing, options);
     }

@@ -10,7 +10,7 @@ import { type CommitDeclaration, commitUpload, commitWritten } from "./complete-
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import type { Seat, UploadSessions } from "./upload-sessions.ts";
-import { UploadWriter } from "./upload-writer.ts";
+import { UploadWriter, type WrittenBytes } from "./upload-writer.ts";
 import { toStarted, type WriteStarted } from "./write-started.ts";
 
 /** Which upload a stream writes to. */
@@ -184,7 +184,7 @@ export class WriteSession {
       if (!request.commit) return undefined;
       return await commitUpload(this.#access, upload, { parts, declared: request });
     }
-    const written = await this.#writer.finish({ sizeBytes: request.sizeBytes });
+    const written = await this.#finishWriter(this.#writer, request);
     try {
       const options = { written, declared: request, commit: request.commit };
       const file = await commitWritten(this.#access, upload, options);
@@ -193,6 +193,16 @@ export class WriteSession {
     } catch (error) {
       // Assembled, and kept until a commit with another precondition.
       if (error instanceof DomainError && error.reason === "GENERATION_MISMATCH") this.#wholeBytes = written.sizeBytes;
+      throw error;
+    }
+  }
+
+  /** A finish that is refused here has begun no commit: what is durable is saved as without one. */
+  async #finishWriter(writer: UploadWriter, { sizeBytes }: WriteFinish): Promise<WrittenBytes> {
+    try {
+      return await writer.finish({ sizeBytes });
+    } catch (error) {
+      this.#isFinishing = false;
       throw error;
     }
   }

@@ -198,8 +198,9 @@ export class WriteUploadParser {
 function decode(bytes: Uint8Array): WriteUploadRequest {
   try {
     return fromBinary(WriteUploadRequestSchema, bytes);
-  } catch (cause) {
-    throw toMalformed("a message is not a WriteUploadRequest; generate the client from the proto", cause);
+  } catch {
+    // Why is the caller's to find out: nothing that the operator could mend.
+    throw toMalformed("a message is not a WriteUploadRequest; generate the client from the proto");
   }
 }
 
@@ -208,9 +209,6 @@ function toFlagsProblem(flags: number): string {
   return `a message has the flags ${flags}; gRPC knows 0 and 1`;
 }
 
-function toMalformed(message: string, cause?: unknown): DomainError {
-  return new DomainError("invalid_argument", message, {
-    reason: "MESSAGE_MALFORMED",
-    ...(cause !== undefined && { cause }),
-  });
+function toMalformed(message: string): DomainError {
+  return new DomainError("invalid_argument", message, { reason: "MESSAGE_MALFORMED" });
 }

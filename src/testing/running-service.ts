@@ -44,6 +44,7 @@ export interface RunningService {
   readonly url: string;
   readonly app: App;
   readonly endpoint: S3Endpoint;
+  readonly databaseUrl: string;
   /** The development S3 server, for its faults; throws where another one was given. */
   readonly s3: DevS3Server;
   /** What was logged as an error or worse, parsed. */
@@ -76,7 +77,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     };
     const app = await startReplica();
     return {
-      ...{ url: app.url, app, endpoint: storage.endpoint, errorsLogged, startReplica, stop },
+      ...{ url: app.url, app, endpoint: storage.endpoint, databaseUrl: config.database.url },
+      ...{ errorsLogged, startReplica, stop },
       get s3() {
         if (storage.server === undefined)
           throw new Error("this service runs on another S3 server, which has no faults");
