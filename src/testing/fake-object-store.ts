@@ -1,0 +1,348 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { crc32 } from "node:zlib";
+import { combineCrc32 } from "../domain/crc32.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { BodyInFlight, ObjectHead, ObjectStore, PartTarget, PutTarget } from "../domain/object-store.ts";
+import type { DurablePart } from "../domain/upload.ts";
+import { FakeBody } from "./fake-body.ts";
+import { type ObjectStoreOperation, StoreFaults } from "./store-faults.ts";
+
+interface StoredObject extends ObjectHead {
+  bytes: Buffer;
+  contentType: string;
+}
+
+interface StoredMultipart {
+  bucket: string;
+  key: string;
+  contentType: string;
+  initiated: Date;
+  parts: Map<number, { bytes: Buffer; etag: string }>;
+}
+
+/** How a fake store is made. */
+export interface FakeObjectStoreOptions {
+  /** Bucket names and their regions; `bucket` in eu-central-1 when left out. */
+  buckets?: Readonly<Record<string, string>>;
+  /** Least size of a part but the last, in bytes; 0 when left out, so that tests may use tiny parts. */
+  partMinBytes?: number;
+  /** Signs presigned URLs; those of another secret are refused. */
+  secret?: string;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+}
+
+/** What a URL of the fake answers. */
+export interface FakeDownload {
+  status: number;
+  bytes: Buffer;
+  contentType: string | null;
+  contentDisposition: string | null;
+}
+
+/**
+ * Objects in memory. Trusted because it passes the same contract suite as the adapter on real servers. `faults` scripts
+ * what goes wrong; one that it does not name succeeds at once.
+ */
+export class FakeObjectStore implements ObjectStore {
+  readonly faults = new StoreFaults();
+  readonly #buckets: Readonly<Record<string, string>>;
+  readonly #partMinBytes: number;
+  readonly #secret: string;
+  readonly #now: () => number;
+  readonly #objects = new Map<string, StoredObject>();
+  readonly #multiparts = new Map<string, StoredMultipart>();
+  readonly #inFlight = new Set<BodyInFlight>();
+  #ids = 0;
+
+  constructor(options: FakeObjectStoreOptions = {}) {
+    this.#buckets = options.buckets ?? { bucket: "eu-central-1" };
+    this.#partMinBytes = options.partMinBytes ?? 0;
+    this.#secret = options.secret ?? "fake";
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Keys of all objects, sorted. */
+  get keys(): string[] {
+    return [...this.#objects.keys()].map((place) => place.slice(place.indexOf("/") + 1)).sort();
+  }
+
+  /** Ids of the multipart uploads that were neither completed nor aborted. */
+  get pendingMultiparts(): string[] {
+    return [...this.#multiparts.keys()];
+  }
+
+  /** Bodies that are neither acknowledged nor failed. */
+  get bodiesInFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** An object's bytes. */
+  bytesOf(bucket: string, key: string): Buffer | undefined {
+    return this.#objects.get(`${bucket}/${key}`)?.bytes;
+  }
+
+  /** Overwrites an object from outside, as another writer or a broken disk would. */
+  overwrite(bucket: string, key: string, bytes: Buffer): void {
+    this.#putObject(bucket, key, { bytes, contentType: "application/octet-stream" });
+  }
+
+  async createMultipart(
+    bucket: string,
+    key: string,
+    { contentType, signal }: { contentType: string; signal?: AbortSignal },
+  ): Promise<string> {
+    return await this.#work("createMultipart", { key, signal }, () => {
+      this.#assertBucket(bucket);
+      const multipartId = `multipart-${++this.#ids}`;
+      const initiated = new Date(this.#now());
+      this.#multiparts.set(multipartId, { bucket, key, contentType, initiated, parts: new Map() });
+      return multipartId;
+    });
+  }
+
+  beginPart(target: PartTarget, lengthBytes: number): BodyInFlight {
+    const { key, partNumber } = target;
+    return this.#begin(lengthBytes, {
+      what: `part ${partNumber}`,
+      beginAttempt: async () => key,
+      takeFault: () => this.faults.take("part", { key, partNumber }),
+      store: (_, bytes) => {
+        const etag = toEtag(bytes);
+        this.#find(target).parts.set(partNumber, { bytes, etag });
+        return etag;
+      },
+    });
+  }
+
+  beginPut({ bucket, beginAttempt, contentType }: PutTarget, lengthBytes: number): BodyInFlight {
+    return this.#begin(lengthBytes, {
+      what: "the file's bytes",
+      beginAttempt,
+      takeFault: (key) => this.faults.take("put", { key }),
+      store: (key, bytes) => {
+        this.#assertBucket(bucket);
+        return this.#putObject(bucket, key, { bytes, contentType }).etag;
+      },
+    });
+  }
+
+  async completeMultipart(
+    target: Omit<PartTarget, "partNumber">,
+    manifest: { parts: readonly DurablePart[]; crc32: number; sizeBytes: number },
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<ObjectHead> {
+    const { bucket, key, multipartId } = target;
+    return await this.#work("completeMultipart", { key, signal }, () => {
+      const upload = this.#multiparts.get(multipartId);
+      if (upload === undefined) return this.#findCompleted(target, manifest);
+      const bytes = this.#assemble(upload, manifest.parts);
+      if (crc32(bytes) !== manifest.crc32 || bytes.length !== manifest.sizeBytes) {
+        throw checksumMismatch("assembling the file: storage saw other bytes than the checksum says");
+      }
+      this.#multiparts.delete(multipartId);
+      const etag = `${toEtag(bytes)}-${manifest.parts.length}`;
+      return toHead(this.#putObject(bucket, key, { bytes, contentType: upload.contentType, etag }));
+    });
+  }
+
+  async abortMultipart(
+    { key, multipartId }: Omit<PartTarget, "partNumber">,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<void> {
+    await this.#work("abortMultipart", { key, signal }, () => this.#multiparts.delete(multipartId));
+  }
+
+  async listParts({
+    key,
+    multipartId,
+  }: Omit<PartTarget, "partNumber">): Promise<{ partNumber: number; sizeBytes: number; etag: string }[] | undefined> {
+    return await this.#work("listParts", { key }, () => {
+      const parts = this.#multiparts.get(multipartId)?.parts;
+      if (parts === undefined) return undefined;
+      return [...parts]
+        .map(([partNumber, { bytes, etag }]) => ({ partNumber, sizeBytes: bytes.length, etag }))
+        .sort((a, b) => a.partNumber - b.partNumber);
+    });
+  }
+
+  async listMultiparts(
+    bucket: string,
+    { keyPrefix, olderThan, limit }: { keyPrefix: string; olderThan: Date; limit: number },
+  ): Promise<{ key: string; multipartId: string; initiated: Date }[]> {
+    return await this.#work("listMultiparts", { key: keyPrefix }, () => {
+      this.#assertBucket(bucket);
+      return [...this.#multiparts]
+        .filter(([, upload]) => upload.bucket === bucket && upload.key.startsWith(keyPrefix))
+        .filter(([, { initiated }]) => initiated < olderThan)
+        .map(([multipartId, { key, initiated }]) => ({ key, multipartId, initiated }))
+        .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
+        .slice(0, limit);
+    });
+  }
+
+  async head(bucket: string, key: string): Promise<ObjectHead | undefined> {
+    return await this.#work("head", { key }, () => {
+      const object = this.#objects.get(`${bucket}/${key}`);
+      return object === undefined ? undefined : toHead(object);
+    });
+  }
+
+  async read(
+    bucket: string,
+    key: string,
+    { range, signal }: { range?: { offset: number; sizeBytes: number }; signal?: AbortSignal },
+  ): Promise<Readable> {
+    return await this.#work("read", { key, signal }, () => {
+      const { bytes } = this.#objects.get(`${bucket}/${key}`) ?? {};
+      if (bytes === undefined) {
+        throw new DomainError("data_loss", "reading bytes: storage does not have the object", {
+          reason: "FILE_NOT_FOUND",
+        });
+      }
+      const wanted = range === undefined ? bytes : bytes.subarray(range.offset, range.offset + range.sizeBytes);
+      return Readable.from(wanted.length === 0 ? [] : [Buffer.from(wanted)], { ...(signal && { signal }) });
+    });
+  }
+
+  async delete(bucket: string, key: string): Promise<void> {
+    await this.#work("delete", { key }, () => this.#objects.delete(`${bucket}/${key}`));
+  }
+
+  async presignDownload(
+    bucket: string,
+    key: string,
+    options: { versionId?: string; lifetimeMs: number; contentType: string; contentDisposition: string },
+  ): Promise<string> {
+    const { lifetimeMs, contentType, contentDisposition } = options;
+    const url = new URL(`https://storage.invalid/${bucket}/${key}`);
+    url.searchParams.set("X-Amz-Date", String(this.#now()));
+    url.searchParams.set("X-Amz-Expires", String(lifetimeMs));
+    url.searchParams.set("response-content-type", contentType);
+    url.searchParams.set("response-content-disposition", contentDisposition);
+    url.searchParams.set("X-Amz-Signature", this.#sign(url));
+    return url.href;
+  }
+
+  async checkBucket(bucket: string, region: string): Promise<void> {
+    await this.#work("checkBucket", { key: "" }, () => {
+      this.#assertBucket(bucket);
+      const actual = this.#buckets[bucket];
+      if (actual === region) return;
+      throw refused(`bucket ${bucket} lies in ${actual}; the configuration says ${region}`);
+    });
+  }
+
+  /** What a GET of a presigned URL answers. */
+  download(text: string): FakeDownload {
+    const url = new URL(text);
+    const signature = url.searchParams.get("X-Amz-Signature");
+    url.searchParams.delete("X-Amz-Signature");
+    const endsAt = Number(url.searchParams.get("X-Amz-Date")) + Number(url.searchParams.get("X-Amz-Expires"));
+    const object = this.#objects.get(url.pathname.slice(1));
+    const isAllowed = signature === this.#sign(url) && this.#now() < endsAt;
+    if (!isAllowed || object === undefined) {
+      const status = isAllowed ? 404 : 403;
+      return { status, bytes: Buffer.alloc(0), contentType: null, contentDisposition: null };
+    }
+    return {
+      status: 200,
+      bytes: object.bytes,
+      contentType: url.searchParams.get("response-content-type"),
+      contentDisposition: url.searchParams.get("response-content-disposition"),
+    };
+  }
+
+  #begin(lengthBytes: number, options: ConstructorParameters<typeof FakeBody>[1]): BodyInFlight {
+    const body = new FakeBody(lengthBytes, options);
+    this.#inFlight.add(body);
+    const forget = () => this.#inFlight.delete(body);
+    body.done.then(forget, forget);
+    return body;
+  }
+
+  /** One request, with the fault that strikes it. */
+  async #work<T>(
+    operation: ObjectStoreOperation,
+    { key, signal }: { key: string; signal?: AbortSignal | undefined },
+    work: () => T,
+  ): Promise<T> {
+    await undefined;
+    signal?.throwIfAborted();
+    const fault = this.faults.take(operation, { key });
+    if (fault?.kind === "hang") await fault.released(signal);
+    if (fault?.kind === "fail") throw fault.error;
+    const outcome = work();
+    if (fault?.kind === "lost-answer") throw fault.error;
+    return outcome;
+  }
+
+  #find({ multipartId }: Pick<PartTarget, "multipartId">): StoredMultipart {
+    const upload = this.#multiparts.get(multipartId);
+    if (upload !== undefined) return upload;
+    throw uploadLost("storage no longer has the upload; begin a new one");
+  }
+
+  #findCompleted(
+    { bucket, key }: Omit<PartTarget, "partNumber">,
+    manifest: { crc32: number; sizeBytes: number },
+  ): ObjectHead {
+    const object = this.#objects.get(`${bucket}/${key}`);
+    if (object === undefined) throw uploadLost("storage has neither the upload nor its object; begin a new upload");
+    if (object.sizeBytes === manifest.sizeBytes && object.crc32 === manifest.crc32) return toHead(object);
+    throw new DomainError("data_loss", "storage holds other bytes under the upload's key than were sent", {
+      reason: "CHECKSUM_MISMATCH",
+    });
+  }
+
+  #assemble(upload: StoredMultipart, parts: readonly DurablePart[]): Buffer {
+    const pieces = parts.map(({ partNumber, etag }, index) => {
+      const stored = upload.parts.get(partNumber);
+      const isShort = index < parts.length - 1 && (stored?.bytes.length ?? 0) < this.#partMinBytes;
+      if (stored === undefined || stored.etag !== etag || isShort) {
+        throw checksumMismatch("assembling the file: storage has other parts than were recorded; send the gaps again");
+      }
+      return stored.bytes;
+    });
+    const sum = parts.reduce((crc, part) => combineCrc32(crc, part.crc32, part.lengthBytes), 0);
+    const bytes = Buffer.concat(pieces);
+    if (sum !== crc32(bytes)) throw checksumMismatch("assembling the file: a part has another CRC32 than was recorded");
+    return bytes;
+  }
+
+  #putObject(bucket: string, key: string, object: { bytes: Buffer; contentType: string; etag?: string }): StoredObject {
+    const { bytes, contentType, etag = toEtag(bytes) } = object;
+    const stored = { bytes, contentType, etag, sizeBytes: bytes.length, versionId: "", crc32: crc32(bytes) };
+    this.#objects.set(`${bucket}/${key}`, stored);
+    return stored;
+  }
+
+  #assertBucket(bucket: string): void {
+    if (this.#buckets[bucket] === undefined) throw refused(`bucket ${bucket} does not exist`);
+  }
+
+  #sign(url: URL): string {
+    return createHash("sha256").update(`${this.#secret}\n${url.href}`).digest("hex");
+  }
+}
+
+function toHead({ sizeBytes, etag, versionId, crc32: crc }: StoredObject): ObjectHead {
+  return { sizeBytes, etag, versionId, crc32: crc };
+}
+
+function toEtag(bytes: Buffer): string {
+  return createHash("md5").update(bytes).digest("hex");
+}
+
+function refused(message: string): DomainError {
+  return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 60_000 });
+}
+
+function uploadLost(message: string): DomainError {
+  return new DomainError("aborted", message, { reason: "UPLOAD_LOST" });
+}
+
+function checksumMismatch(message: string): DomainError {
+  return new DomainError("aborted", message, { reason: "CHECKSUM_MISMATCH" });
+}
