@@ -21,8 +21,8 @@ export interface ObjectStoreSubject {
   withWrongSecret: ObjectStore;
   bucket: string;
   region: string;
-  /** Why this storage cannot list uploads over several pages, where it cannot. */
-  listingBug?: string;
+  /** What this storage is known not to do, each with a sentence; those tests are skipped with it. */
+  unable?: Partial<Record<"list-pages-of-uploads" | "check-secrets", string>>;
   /** GETs a presigned URL. */
   download(url: string): Promise<Download>;
   close(): Promise<void>;

@@ -2,12 +2,14 @@ import { createFileRepository } from "../postgres/file-repository.ts";
 import { ensureNamespace } from "../postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "../postgres/pool.ts";
 import { createUploadRepository } from "../postgres/upload-repository.ts";
-import { createTestDatabase } from "./postgres.ts";
+import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 import type { RepositorySubject } from "./repository-subject.ts";
 
-/** The repositories of PostgreSQL on a database of their own. */
-export async function createPostgresSubject(): Promise<RepositorySubject & { pools: DatabasePools; url: string }> {
-  const database = await createTestDatabase();
+/** The repositories of PostgreSQL on a database of their own, with the migrations applied; `close` drops it. */
+export async function createPostgresSubject(
+  createDatabase: () => Promise<TestDatabase> = createTestDatabase,
+): Promise<RepositorySubject & { pools: DatabasePools; url: string }> {
+  const database = await createDatabase();
   const pools = await createDatabasePools({ url: database.url });
   for (const name of ["default", "other"]) {
     await ensureNamespace(pools.commands, { name, bucket: "bucket", region: "eu-central-1", keyPrefix: "" });

@@ -16,8 +16,10 @@ export interface Versitygw {
   stop(): Promise<void>;
 }
 
-/** https://github.com/versity/versitygw/issues/2149 */
-export const VERSITYGW_LISTING_BUG = "versitygw 1.8 refuses the upload-id-marker that it answered";
+/** What versitygw 1.8 does not do: https://github.com/versity/versitygw/issues/2149 */
+export const VERSITYGW_UNABLE = {
+  "list-pages-of-uploads": "versitygw 1.8 refuses the upload-id-marker that it answered",
+};
 
 const START_TIMEOUT_MS = 15_000;
 
