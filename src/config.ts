@@ -179,7 +179,7 @@ function toConfig(env: Environment) {
         chunkBytes: env.SLUICE_S3_CHUNK_BYTES,
         // Measured: in plaintext larger writes cost less; under TLS Node first copies a write into one piece, which
         // is cheap only while it is small enough to stay in the cache.
-        corkBytes: env.SLUICE_S3_ENDPOINT?.startsWith("http:") === true ? 256 * 1024 : 64 * 1024,
+        corkBytes: env.SLUICE_S3_ENDPOINT?.startsWith("http:") === true ? 128 * 1024 : 64 * 1024,
       },
       retry: { triesMax: 6, baseDelayMs: 100, delayMaxMs: 5000, timeMaxMs: 60_000, random: Math.random },
       // S3 closes bodies that idle for about 20 s.
