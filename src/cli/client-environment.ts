@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
+import { parseClientEnvironment } from "../config.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -18,12 +19,13 @@ export function readClientEnvironment(
   env: Terminal["env"],
   options: Pick<ConnectionOptions, "url"> = {},
 ): { url: string; token: string } {
-  const url = options.url ?? env.SLUICE_URL ?? URL_DEFAULT;
-  const token = env.SLUICE_TOKEN;
+  const settings = parseClientEnvironment(env);
+  const url = options.url ?? settings.url ?? URL_DEFAULT;
+  const { token } = settings;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new UsageError(`"${url}" is no URL of a service; give SLUICE_URL one like ${URL_DEFAULT}`);
   }
-  if (token === undefined || token === "") {
+  if (token === undefined) {
     throw new UsageError(`SLUICE_TOKEN is not set; set it to the token for ${url} (\`npm start\` prints its own)`);
   }
   return { url, token };

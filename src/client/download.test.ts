@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -168,7 +168,8 @@ describe("download", () => {
   it("names a destination that cannot be written", async () => {
     target = join(directory, "missing", "target.bin");
     expect(await caught(fetch())).to.include({ reason: "DESTINATION_UNWRITABLE" });
-    target = directory;
+    target = join(directory, "folder");
+    await mkdir(target);
     expect(await caught(fetch())).to.include({ reason: "DESTINATION_UNWRITABLE" });
   });
 

@@ -1,0 +1,17 @@
+import { parseConfig } from "../config.ts";
+import { migrate as migrateDatabase } from "../postgres/migrate.ts";
+import { serve as serveUntilStopped } from "../serve.ts";
+import { printLine, type Terminal } from "./terminal.ts";
+
+/** `sluice serve`: runs the service until SIGTERM or SIGINT. Its log goes to standard output as JSON lines. */
+export async function serve(terminal: Terminal): Promise<void> {
+  await serveUntilStopped(terminal.env);
+}
+
+/** `sluice migrate`: brings the schema up to date and names the scripts that were applied. */
+export async function migrate(terminal: Terminal): Promise<void> {
+  const { database } = parseConfig(terminal.env);
+  const { applied } = await migrateDatabase({ url: database.url });
+  if (applied.length === 0) printLine(terminal, "the schema is up to date");
+  for (const script of applied) printLine(terminal, `applied ${script}`);
+}
