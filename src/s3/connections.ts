@@ -48,6 +48,7 @@ export class Connections {
       clientRequest.setTimeout(this.limits.socketTimeoutMs, () => {
         clientRequest.destroy(toTimeout(`no progress for ${this.limits.socketTimeoutMs} ms`));
       });
+      this.#limitConnecting(clientRequest, request.protocol === "https:" ? "secureConnect" : "connect");
       const onAbort = () => clientRequest.destroy(toError(signal.reason));
       signal.addEventListener("abort", onAbort, { once: true });
       clientRequest.on("error", (error) => {
@@ -69,6 +70,20 @@ export class Connections {
   destroy(): void {
     this.httpAgent.destroy();
     this.httpsAgent.destroy();
+  }
+
+  #limitConnecting(clientRequest: ClientRequest, connected: "connect" | "secureConnect"): void {
+    const timeoutMs = this.limits.connectTimeoutMs;
+    clientRequest.once("socket", (socket) => {
+      if (!socket.connecting) return;
+      const timer = setTimeout(
+        () => clientRequest.destroy(toTimeout(`no connection within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      const settle = () => clearTimeout(timer);
+      socket.once(connected, settle);
+      clientRequest.once("close", settle);
+    });
   }
 
   #open({ protocol, hostname, port, method, path, headers }: PushedRequest): ClientRequest {

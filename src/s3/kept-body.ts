@@ -11,7 +11,7 @@ export interface KeptBodyPolicy {
   retry: BackoffPolicy;
   /** A request whose caller sends nothing for this long is dropped and sent when whole, in milliseconds. S3 closes idle bodies after about 20 s. */
   idleTimeoutMs: number;
-  /** Longest wait for S3's answer after the last byte, in milliseconds. */
+  /** Longest wait for S3's answer once the last byte was given and none leaves any more, in milliseconds. */
   answerTimeoutMs: number;
 }
 
@@ -124,13 +124,13 @@ export class KeptBody implements BodyInFlight {
 
   async #attemptOnce(): Promise<BodyAck> {
     const controller = new AbortController();
-    const timer = setTimeout(() => this.#onTimeout(), this.#policy.idleTimeoutMs);
     const body = new StreamedBody(this.#lengthBytes, {
       layout: this.#policy.layout,
       crc32: this.#crc32,
-      onActivity: () => timer.refresh(),
+      onActivity: () => attempt.timer.refresh(),
     });
-    this.#attempt = { body, controller, timer };
+    const attempt = { body, controller, timer: setTimeout(() => this.#onTimeout(), this.#policy.idleTimeoutMs) };
+    this.#attempt = attempt;
     for (const bytes of this.#kept) body.write(bytes);
     if (this.#crc32 !== undefined) {
       body.end(this.#crc32);
@@ -142,7 +142,7 @@ export class KeptBody implements BodyInFlight {
       // The SDK turns the signal's reason into an error of its own: what was meant is the reason.
       throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
-      clearTimeout(this.#attempt.timer);
+      clearTimeout(attempt.timer);
       body.detach();
       this.#attempt = undefined;
     }

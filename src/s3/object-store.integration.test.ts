@@ -1,16 +1,93 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startDevS3Server } from "../devstack/s3-server/dev-s3-server.ts";
+import { expect } from "chai";
+import { type DevS3, startDevS3 } from "../testing/dev-s3.ts";
 import { objectStoreContract } from "../testing/object-store-contract.ts";
-import { createS3Subject } from "../testing/s3-subject.ts";
+import { beginUpload, nextKey, putObject, readObject } from "../testing/object-store-subject.ts";
+import { createS3Subject, createTestAccess } from "../testing/s3-subject.ts";
+import { createObjectStore } from "./object-store.ts";
 
 objectStoreContract("createObjectStore on the development S3 server", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "sluice-s3-contract-"));
-  const endpoint = { accessKeyId: "AKIDTEST", secretAccessKey: "secret", region: "eu-central-1", bucket: "bucket" };
-  const server = await startDevS3Server({ ...endpoint, directory, buckets: [endpoint.bucket] });
-  return createS3Subject({ ...endpoint, url: server.url }, async () => {
-    await server.close();
-    await rm(directory, { recursive: true, force: true });
+  const { endpoint, stop } = await startDevS3();
+  return createS3Subject(endpoint, stop);
+});
+
+describe("createObjectStore", () => {
+  let s3: DevS3;
+  before(async () => {
+    s3 = await startDevS3();
+  });
+  after(() => s3.stop());
+
+  const open = () => {
+    const { access, close } = createTestAccess(s3.endpoint);
+    return { store: createObjectStore(access), bucket: "bucket", client: access.client, close };
+  };
+
+  it("asks for SSE-S3 when it begins an upload", async () => {
+    const { store, client, close } = open();
+    let encryption: string | undefined;
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        encryption = (args.request as { headers: Record<string, string> }).headers["x-amz-server-side-encryption"];
+        return await next(args);
+      },
+      { step: "finalizeRequest" },
+    );
+    await store.abortMultipart(await beginUpload({ store, bucket: "bucket" }));
+    await beginUpload({ store, bucket: "bucket" });
+    expect(encryption).to.equal("AES256");
+    close();
+  });
+
+  it("tries again what failed for a reason that may pass", async () => {
+    const { store, bucket, close } = open();
+    const key = await putObject({ store, bucket }, Buffer.from("hello"));
+    for (const operation of ["HeadObject", "GetObject", "DeleteObject", "HeadBucket"] as const) {
+      s3.server.faults.add({ operation, times: 2, fault: { kind: "status", status: 503, code: "SlowDown" } });
+    }
+    expect(await store.head(bucket, key)).to.include({ sizeBytes: 5 });
+    expect((await readObject({ store, bucket }, key)).toString()).to.equal("hello");
+    await store.delete(bucket, key);
+    await store.checkBucket(bucket, "eu-central-1");
+    expect(s3.server.faults.pending).to.equal(0);
+    close();
+  });
+
+  it("tries again only so often, and says when to try later", async () => {
+    const { store, bucket, close } = open();
+    s3.server.faults.add({
+      operation: "HeadObject",
+      times: 9,
+      fault: { kind: "status", status: 500, code: "InternalError" },
+    });
+    const error = await store.head(bucket, nextKey()).catch((caught) => caught);
+    expect(error).to.include({ code: "unavailable", reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 });
+    expect(s3.server.faults.pending).to.equal(5);
+    s3.server.faults.clear();
+    close();
+  });
+
+  it("says that storage refuses, with no word of storage's own", async () => {
+    const { store, bucket, close } = open();
+    s3.server.faults.add({ operation: "HeadObject", fault: { kind: "status", status: 403, code: "AccessDenied" } });
+    s3.server.faults.add({ operation: "ListParts", fault: { kind: "status", status: 403, code: "AccessDenied" } });
+    const errors = [
+      await store.head(bucket, "k").catch((caught) => caught),
+      await store.listParts({ bucket, key: "k", multipartId: "m" }).catch((caught) => caught),
+    ];
+    for (const error of errors) {
+      expect(error).to.include({ code: "unavailable", reason: "STORAGE_UNAVAILABLE", retryAfterMs: 60_000 });
+      expect(error.message).to.not.contain("scripted");
+    }
+    expect(s3.server.faults.pending).to.equal(0);
+    close();
+  });
+
+  it("hands the break of a read over to its reader", async () => {
+    const { store, bucket, close } = open();
+    const key = await putObject({ store, bucket }, Buffer.alloc(3_000_000));
+    s3.server.faults.add({ operation: "GetObject", fault: { kind: "cut-response" } });
+    const error = await readObject({ store, bucket }, key).catch((caught) => caught);
+    expect(error).to.be.instanceOf(Error);
+    close();
   });
 });

@@ -33,6 +33,9 @@ export class StreamedBody {
   readonly layout: BodyLayout;
   readonly #crc32: number | undefined;
   readonly #onActivity: () => void;
+  readonly #onLeft = () => {
+    if (!this.#isDetached) this.#onActivity();
+  };
   #request: ClientRequest | undefined;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -43,7 +46,7 @@ export class StreamedBody {
 
   /**
    * `crc32` is that of the bytes, where it is known already: the `header` form needs it.
-   * `onActivity` is called whenever bytes go to the socket; it must be cheap.
+   * `onActivity` is called whenever bytes go to the socket's queue, and when they leave it; it must be cheap.
    */
   constructor(lengthBytes: number, options: { layout: BodyLayout; crc32: number | undefined; onActivity: () => void }) {
     const { layout, onActivity } = options;
@@ -143,8 +146,10 @@ export class StreamedBody {
     const pending = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
+    const last = pending.pop() as Uint8Array;
     request.cork();
     for (const bytes of pending) request.write(bytes);
+    request.write(last, this.#onLeft);
     request.uncork();
     this.#onActivity();
   }

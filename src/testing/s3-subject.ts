@@ -58,7 +58,7 @@ export function createTestAccess(
     limits?: Partial<ConnectionLimits>;
     breaker?: Partial<BreakerLimits>;
   } = {},
-): { access: S3Access; client: S3Client; close(): void } {
+): { access: S3Access; client: S3Client; connections: Connections; close(): void } {
   const { region, url, accessKeyId, secretAccessKey } = endpoint;
   const connections = new Connections({ ...CONNECTION_LIMITS, ...options.limits });
   const client = createS3Client({ region, endpoint: url, forcePathStyle: true }, connections);
@@ -73,7 +73,7 @@ export function createTestAccess(
     client.destroy();
     connections.destroy();
   };
-  return { access, client, close };
+  return { access, client, connections, close };
 }
 
 async function download(url: string): Promise<Download> {

@@ -1,0 +1,65 @@
+import { expect } from "chai";
+import { DomainError } from "../domain/errors.ts";
+import { S3ResponseError } from "./body-requests.ts";
+import { type S3Failure, S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
+
+const named = (name: string) => Object.assign(new Error("x"), { name });
+const coded = (code: string) => Object.assign(new Error("x"), { code });
+
+describe("toS3Failure", () => {
+  const cases: Record<S3Failure, unknown[]> = {
+    retryable: [
+      ...["SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed"].map(named),
+      ...["ThrottlingException", "TimeoutError", "OperationAborted", "ExpiredToken", "IncompleteBody"].map(named),
+      ...["ECONNRESET", "ECONNREFUSED", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "HPE_INVALID_EOF_STATE"].map(coded),
+      coded("EOPENBREAKER"),
+      new S3TimeoutError("late"),
+      ...[500, 502, 503, 429, 408].map((status) => new S3ResponseError("UnknownError", status)),
+    ],
+    "bad-digest": [named("BadDigest"), named("XAmzContentChecksumMismatch"), new S3ResponseError("BadDigest", 400)],
+    "no-such-upload": [named("NoSuchUpload"), new S3ResponseError("NoSuchUpload", 404)],
+    "invalid-part": [named("InvalidPart"), named("InvalidPartOrder"), named("EntityTooSmall")],
+    "not-found": [named("NoSuchKey"), named("NotFound"), new S3ResponseError("UnknownError", 404)],
+    refused: [
+      new S3ResponseError("AccessDenied", 403),
+      new S3ResponseError("NoSuchBucket", 404),
+      new S3ResponseError("MissingETag", 200),
+      new S3ResponseError("PermanentRedirect", 301),
+      new TypeError("a bug"),
+      coded("ERR_TLS_CERT_ALTNAME_INVALID"),
+      Object.assign(new Error("x"), { code: 7 }),
+      "a string",
+      undefined,
+    ],
+    aborted: [named("AbortError")],
+  };
+  for (const [failure, errors] of Object.entries(cases)) {
+    it(`knows what is ${failure}`, () => {
+      for (const error of errors) expect(toS3Failure(error), String(error)).to.equal(failure);
+    });
+  }
+});
+
+describe("toDomainError", () => {
+  const cases: [unknown, string, string, number | undefined][] = [
+    [named("BadDigest"), "aborted", "CHECKSUM_MISMATCH", undefined],
+    [named("NoSuchUpload"), "aborted", "UPLOAD_LOST", undefined],
+    [named("InvalidPart"), "aborted", "CHECKSUM_MISMATCH", undefined],
+    [named("NoSuchKey"), "data_loss", "FILE_NOT_FOUND", undefined],
+    [named("AbortError"), "unavailable", "STORAGE_UNAVAILABLE", 1000],
+    [named("SlowDown"), "unavailable", "STORAGE_UNAVAILABLE", 1000],
+    [named("AccessDenied"), "unavailable", "STORAGE_UNAVAILABLE", 60_000],
+  ];
+  for (const [error, code, reason, retryAfterMs] of cases) {
+    it(`turns ${(error as Error).name} into ${code} / ${reason}`, () => {
+      const translated = toDomainError(error, "part 3");
+      expect(translated).to.include({ code, reason, retryAfterMs, cause: error });
+      expect(translated.message).to.match(/^part 3: storage /);
+    });
+  }
+
+  it("leaves what is translated already", () => {
+    const error = new DomainError("aborted", "fenced", { reason: "WRITER_FENCED" });
+    expect(toDomainError(error, "part 3")).to.equal(error);
+  });
+});

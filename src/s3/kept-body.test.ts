@@ -1,0 +1,397 @@
+import type { ClientRequest } from "node:http";
+import { Writable } from "node:stream";
+import { crc32 } from "node:zlib";
+import { expect } from "chai";
+import { DomainError } from "../domain/errors.ts";
+import type { BodyAck } from "../domain/object-store.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { S3ResponseError } from "./body-requests.ts";
+import { KeptBody, type KeptBodyPolicy } from "./kept-body.ts";
+import type { StreamedBody } from "./streamed-body.ts";
+
+const POLICY: KeptBodyPolicy = {
+  layout: { form: "trailer", chunkBytes: 0, corkBytes: 0 },
+  retry: { triesMax: 3, baseDelayMs: 100, delayMaxMs: 1000, timeMaxMs: 60_000, random: () => 0 },
+  idleTimeoutMs: 1000,
+  answerTimeoutMs: 2000,
+};
+const ACK: BodyAck = { key: "k", etag: "e", versionId: "" };
+const HELLO = Buffer.from("hello");
+
+/** One attempt, answered by the test. Its bytes leave at once, unless `isSlow`. */
+class Attempt {
+  readonly body: StreamedBody;
+  readonly signal: AbortSignal;
+  readonly answer = Promise.withResolvers<BodyAck>();
+  sent = "";
+  #leave: (() => void) | undefined;
+
+  constructor(body: StreamedBody, signal: AbortSignal, isSlow: boolean) {
+    this.body = body;
+    this.signal = signal;
+    const take = (bytes: Buffer, done: () => void) => {
+      this.sent += bytes.toString("latin1");
+      if (isSlow) this.#leave = done;
+      else done();
+    };
+    const sink = new Writable({
+      write: (bytes, _, done) => take(bytes, done),
+      writev: (chunks, done) => take(Buffer.concat(chunks.map(({ chunk }) => chunk)), done),
+    });
+    body.attach(sink as unknown as ClientRequest);
+    signal.addEventListener("abort", () => this.answer.reject(signal.reason));
+  }
+
+  /** Lets what was taken leave the queue. */
+  async leave(): Promise<void> {
+    this.#leave?.();
+    await settle();
+  }
+}
+
+/** A body whose attempts wait for answers. */
+function begin(lengthBytes: number, policy: Partial<KeptBodyPolicy> = {}, isSlow = false) {
+  const attempts: Attempt[] = [];
+  const body = new KeptBody(lengthBytes, {
+    what: "part 1",
+    send: (streamed, signal) => {
+      const attempt = new Attempt(streamed, signal, isSlow);
+      attempts.push(attempt);
+      return attempt.answer.promise;
+    },
+    policy: { ...POLICY, ...policy },
+  });
+  const attempt = (number: number) => attempts[number - 1] as Attempt;
+  const outcome = body.done.then(
+    () => "acknowledged",
+    (error) => error,
+  );
+  return { body, attempts, attempt, outcome };
+}
+
+/** Lets promises and streams go as far as they can. Manual timers stand still. */
+const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("KeptBody", () => {
+  const clock = new ManualClock();
+  beforeEach(() => clock.install());
+  afterEach(async () => {
+    await settle();
+    const left = clock.waiting;
+    clock.uninstall();
+    expect(left, "timers left").to.equal(0);
+  });
+  const pass = async (ms: number) => {
+    await settle();
+    clock.tick(ms);
+    await settle();
+  };
+  const slowDown = () => new S3ResponseError("SlowDown", 503);
+  const failure = (error: unknown) => ({ reason: (error as DomainError).reason, code: (error as DomainError).code });
+
+  it("sends bytes on while they arrive", async () => {
+    const { body, attempt, outcome } = begin(5);
+    await settle();
+    body.write(HELLO.subarray(0, 2));
+    expect(attempt(1).sent).to.equal("5\r\nhe");
+    body.write(HELLO.subarray(2));
+    body.end(crc32(HELLO));
+    attempt(1).answer.resolve(ACK);
+    expect(await outcome).to.equal("acknowledged");
+    expect(Buffer.concat(body.kept)).to.deep.equal(HELLO);
+  });
+
+  it("begins again with the bytes so far, and goes on with those that arrive", async () => {
+    const { body, attempt, outcome } = begin(5);
+    await settle();
+    body.write(HELLO.subarray(0, 2));
+    attempt(1).answer.reject(slowDown());
+    await settle();
+    body.write(HELLO.subarray(2, 3));
+    await pass(0);
+    expect(attempt(2).sent).to.equal("5\r\nhel");
+    body.write(HELLO.subarray(3));
+    body.end(crc32(HELLO));
+    attempt(2).answer.resolve(ACK);
+    expect(await outcome).to.equal("acknowledged");
+    expect(body.kept).to.deep.equal([]);
+  });
+
+  it("waits between tries, with growing jitter", async () => {
+    const { body, attempts, attempt, outcome } = begin(5, { retry: { ...POLICY.retry, random: () => 0.5 } });
+    body.write(HELLO);
+    body.end(crc32(HELLO));
+    await settle();
+    for (const [number, delayMs] of [
+      [1, 50],
+      [2, 100],
+    ] as const) {
+      attempt(number).answer.reject(slowDown());
+      await settle();
+      await pass(delayMs - 1);
+      expect(attempts).to.have.lengthOf(number);
+      await pass(1);
+      expect(attempts).to.have.lengthOf(number + 1);
+    }
+    attempt(3).answer.resolve(ACK);
+    expect(await outcome).to.equal("acknowledged");
+  });
+
+  it("tries only so often", async () => {
+    const { body, attempts, attempt, outcome } = begin(5);
+    body.write(HELLO);
+    body.end(crc32(HELLO));
+    for (const number of [1, 2, 3]) {
+      await pass(0);
+      attempt(number).answer.reject(slowDown());
+    }
+    const error = await outcome;
+    expect(error).to.include({ code: "unavailable", reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 });
+    expect((error as DomainError).message).to.contain("part 1");
+    expect(attempts).to.have.lengthOf(3);
+  });
+
+  it("tries only so long, counted from the first failure of the whole body", async () => {
+    const retry = { ...POLICY.retry, triesMax: 4, timeMaxMs: 10, baseDelayMs: 100, random: () => 0.9 };
+    const { body, attempts, attempt, outcome } = begin(5, { retry });
+    await settle();
+    attempt(1).answer.reject(slowDown());
+    await settle();
+    await pass(90);
+    expect(attempts).to.have.lengthOf(2);
+    body.write(HELLO);
+    body.end(crc32(HELLO));
+    attempt(2).answer.reject(slowDown());
+    expect(failure(await outcome).reason).to.equal("STORAGE_UNAVAILABLE");
+    expect(attempts).to.have.lengthOf(2);
+  });
+
+  it("does not try again what is refused", async () => {
+    for (const [name, reason] of [
+      ["AccessDenied", "STORAGE_UNAVAILABLE"],
+      ["NoSuchUpload", "UPLOAD_LOST"],
+    ] as const) {
+      const { attempts, attempt, outcome } = begin(5);
+      await settle();
+      attempt(1).answer.reject(new S3ResponseError(name, 403));
+      expect(failure(await outcome).reason).to.equal(reason);
+      expect(attempts).to.have.lengthOf(1);
+    }
+  });
+
+  it("sends clean bytes again after BadDigest, only so often", async () => {
+    const { body, attempts, attempt, outcome } = begin(5);
+    body.write(HELLO);
+    body.end(crc32(HELLO));
+    for (const number of [1, 2, 3]) {
+      await pass(0);
+      attempt(number).answer.reject(new S3ResponseError("BadDigest", 400));
+    }
+    expect(failure(await outcome)).to.deep.equal({ code: "aborted", reason: "CHECKSUM_MISMATCH" });
+    expect(attempts).to.have.lengthOf(3);
+  });
+
+  it("does not send wrong bytes again after BadDigest", async () => {
+    const { body, attempts, attempt, outcome } = begin(5);
+    await settle();
+    body.write(HELLO);
+    body.end(crc32("jello"));
+    attempt(1).answer.reject(new S3ResponseError("BadDigest", 400));
+    expect(failure(await outcome)).to.deep.equal({ code: "aborted", reason: "CHECKSUM_MISMATCH" });
+    expect(attempts).to.have.lengthOf(1);
+    expect(Buffer.concat(body.kept)).to.deep.equal(HELLO);
+  });
+
+  describe("when the caller sends nothing", () => {
+    it("drops the request, uncounted, and sends the body when it is whole", async () => {
+      const { body, attempts, attempt, outcome } = begin(5);
+      await settle();
+      body.write(HELLO.subarray(0, 2));
+      await pass(999);
+      expect(attempt(1).signal.aborted).to.equal(false);
+      await pass(1);
+      expect(attempt(1).signal.aborted).to.equal(true);
+      body.write(HELLO.subarray(2));
+      await pass(60_000);
+      expect(attempts).to.have.lengthOf(1);
+      body.end(crc32(HELLO));
+      for (const number of [2, 3]) {
+        await pass(0);
+        expect(attempt(number).sent).to.match(/^5\r\nhello\r\n0\r\n/);
+        attempt(number).answer.reject(slowDown());
+      }
+      await pass(0);
+      await settle();
+      attempt(4).answer.resolve(ACK);
+      expect(await outcome).to.equal("acknowledged");
+    });
+
+    it("keeps the request of a caller that is merely slow", async () => {
+      const { body, attempts, attempt, outcome } = begin(5);
+      await settle();
+      for (const byte of HELLO) {
+        await pass(900);
+        body.write(Buffer.of(byte));
+      }
+      body.end(crc32(HELLO));
+      attempt(1).answer.resolve(ACK);
+      expect(await outcome).to.equal("acknowledged");
+      expect(attempts).to.have.lengthOf(1);
+    });
+
+    it("gives up at once when told so", async () => {
+      const { body, attempts, outcome } = begin(5);
+      await settle();
+      await pass(1000);
+      const reason = new Error("stalled");
+      body.abort(reason);
+      expect(await outcome).to.equal(reason);
+      expect(attempts).to.have.lengthOf(1);
+    });
+  });
+
+  describe("when the body ends short", () => {
+    it("sends it again with its true length, uncounted", async () => {
+      const { body, attempt, outcome } = begin(100, { retry: { ...POLICY.retry, triesMax: 1 } });
+      await settle();
+      body.write(HELLO);
+      body.end(crc32(HELLO));
+      expect(attempt(1).signal.aborted).to.equal(true);
+      await settle();
+      expect(attempt(2).body.decodedLengthBytes).to.equal(5);
+      expect(attempt(2).sent).to.match(/^5\r\nhello\r\n0\r\n/);
+      attempt(2).answer.resolve(ACK);
+      expect(await outcome).to.equal("acknowledged");
+      expect(body.kept).to.deep.equal([]);
+    });
+
+    it("does so after a failure too", async () => {
+      const { body, attempt, outcome } = begin(100);
+      await settle();
+      body.write(HELLO);
+      attempt(1).answer.reject(slowDown());
+      await settle();
+      body.end(crc32(HELLO));
+      await settle();
+      expect(attempt(2).sent).to.match(/^5\r\nhello\r\n0\r\n/);
+      attempt(2).answer.resolve(ACK);
+      expect(await outcome).to.equal("acknowledged");
+    });
+  });
+
+  describe("when S3 does not answer", () => {
+    it("tries again, counted", async () => {
+      const { body, attempts, outcome } = begin(5);
+      body.write(HELLO);
+      body.end(crc32(HELLO));
+      for (const number of [1, 2, 3]) {
+        await pass(0);
+        expect(attempts).to.have.lengthOf(number);
+        await pass(1999);
+        expect(attempts).to.have.lengthOf(number);
+        await pass(1);
+      }
+      expect(failure(await outcome)).to.deep.equal({ code: "unavailable", reason: "STORAGE_UNAVAILABLE" });
+      expect(attempts).to.have.lengthOf(3);
+    });
+
+    it("waits from when the last byte has left", async () => {
+      const { body, attempt, attempts, outcome } = begin(5, {}, true);
+      await settle();
+      body.write(HELLO);
+      await settle();
+      body.end(crc32(HELLO));
+      await pass(1500);
+      await attempt(1).leave();
+      await pass(1500);
+      await attempt(1).leave();
+      await pass(1500);
+      expect(attempt(1).signal.aborted).to.equal(false);
+      attempt(1).answer.resolve(ACK);
+      expect(await outcome).to.equal("acknowledged");
+      expect(attempts).to.have.lengthOf(1);
+    });
+  });
+
+  describe("when it is aborted", () => {
+    const reason = new Error("the caller hung up");
+
+    it("settles only once the request has", async () => {
+      const { body, attempt } = begin(5);
+      await settle();
+      let isSettled = false;
+      body.done.catch(() => {
+        isSettled = true;
+      });
+      const late = Promise.withResolvers<BodyAck>();
+      attempt(1).answer.resolve(late.promise);
+      body.abort(reason);
+      await settle();
+      expect(isSettled).to.equal(false);
+      late.reject(new Error("socket closed"));
+      expect(await body.done.catch((error) => error)).to.equal(reason);
+    });
+
+    it("ends the wait for the next try", async () => {
+      const { body, attempts, attempt, outcome } = begin(5, { retry: { ...POLICY.retry, random: () => 0.9 } });
+      await settle();
+      attempt(1).answer.reject(slowDown());
+      await settle();
+      body.abort(reason);
+      expect(await outcome).to.equal(reason);
+      expect(attempts).to.have.lengthOf(1);
+    });
+
+    it("never sends what was aborted before it began", async () => {
+      const { body, attempts, outcome } = begin(5);
+      body.abort(reason);
+      body.abort(new Error("again"));
+      expect(await outcome).to.equal(reason);
+      expect(attempts).to.have.lengthOf(0);
+    });
+
+    it("leaves what is acknowledged", async () => {
+      const { body, attempt, outcome } = begin(0);
+      await settle();
+      body.end(0);
+      attempt(1).answer.resolve(ACK);
+      expect(await outcome).to.equal("acknowledged");
+      body.abort(reason);
+      expect(await body.done).to.equal(ACK);
+    });
+  });
+
+  describe("with the checksum in a header", () => {
+    const header = { ...POLICY.layout, form: "header" as const };
+
+    it("begins once the body is whole", async () => {
+      const { body, attempts, attempt, outcome } = begin(5, { layout: header });
+      await settle();
+      body.write(HELLO);
+      await pass(60_000);
+      expect(attempts).to.have.lengthOf(0);
+      body.end(crc32(HELLO));
+      await settle();
+      expect(attempt(1).sent).to.equal("hello");
+      attempt(1).answer.resolve(ACK);
+      expect(await outcome).to.equal("acknowledged");
+    });
+
+    it("does not begin when it is aborted before", async () => {
+      const { body, attempts, outcome } = begin(5, { layout: header });
+      await settle();
+      const reason = new Error("enough");
+      body.abort(reason);
+      expect(await outcome).to.equal(reason);
+      expect(attempts).to.have.lengthOf(0);
+    });
+  });
+
+  it("passes on the error with which an attempt may not begin", async () => {
+    const { attempt, outcome } = begin(5);
+    await settle();
+    const fenced = new DomainError("aborted", "a newer writer has begun", { reason: "WRITER_FENCED" });
+    attempt(1).answer.reject(fenced);
+    expect(await outcome).to.equal(fenced);
+  });
+});
