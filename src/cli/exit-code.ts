@@ -1,4 +1,5 @@
 import { SluiceError } from "../client/sluice-error.ts";
+import { DomainError } from "../domain/errors.ts";
 
 /** What a command ends with. 75 is `EX_TEMPFAIL` of BSD's sysexits: the same command may succeed later. */
 export const EXIT = { done: 0, failed: 1, usage: 2, tryLater: 75 } as const;
@@ -11,6 +12,8 @@ export class UsageError extends Error {
 /** Exit code for what a command threw. */
 export function toExitCode(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
+  // `serve` and `migrate` work in this process and throw the service's own errors.
+  if (error instanceof DomainError) return error.code === "unavailable" ? EXIT.tryLater : EXIT.failed;
   if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return EXIT.failed;
   return error.code === "unavailable" || error.code === "resource_exhausted" ? EXIT.tryLater : EXIT.failed;
 }

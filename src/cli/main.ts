@@ -23,7 +23,7 @@ const terminal = { stdout, stderr, stdin, env, signal: interruption.signal };
 process.exitCode = await runCli(process.argv.slice(2), terminal, {
   serve: async (own) => (await import("./server-commands.ts")).serve(own),
   migrate: async (own) => (await import("./server-commands.ts")).migrate(own),
-  doctor: async () => true,
+  doctor: async (own, options) => (await import("./doctor.ts")).runDoctor(own, options),
 });
 stdin.destroy();
 // Ending by the signal itself tells a shell's loop that the user wants out, as no exit code would.

@@ -1,0 +1,98 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { totalmem } from "node:os";
+import type { Config } from "../config.ts";
+import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+import { formatBytes } from "./human-units.ts";
+
+/** What a worker needs beside the budget, in bytes: code, heap and buffers of sockets. */
+const WORKER_OVERHEAD_BYTES = 150 * 2 ** 20;
+
+/** A certificate that ends sooner than this is worth a word, in milliseconds. */
+const EXPIRY_NOTICE_MS = 14 * 24 * 3_600_000;
+
+/** What can be wrong on this host: the port, the TLS files, the memory. */
+export async function checkHost(config: Config): Promise<Finding[]> {
+  return [
+    await checkPort(config),
+    ...(config.tls === undefined ? [] : [await checkTls(config.tls)]),
+    checkMemory(config),
+  ];
+}
+
+async function checkPort({ listen, tls }: Config): Promise<Finding> {
+  const name = `${listen.host}:${listen.port}`;
+  const code = await tryToListen(listen);
+  switch (code) {
+    case undefined:
+      return well("port", `${name} can be listened on`);
+    case "EADDRINUSE":
+      if (await servesSluice(listen, tls === undefined ? "http" : "https")) {
+        return well("port", `${name} is in use by a running Sluice`);
+      }
+      return problem(
+        "port",
+        `${name} is in use by another program`,
+        "stop that program, or set SLUICE_LISTEN to another port",
+      );
+    case "EACCES":
+      return problem("port", `${name} needs rights that this user lacks`, "set SLUICE_LISTEN to a port above 1023");
+    default:
+      return problem("port", `${name} cannot be listened on (${code})`, "set SLUICE_LISTEN to an address of this host");
+  }
+}
+
+async function tryToListen(listen: Config["listen"]): Promise<string | undefined> {
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  server.once("error", (error) => resolve(findErrorCode(error)));
+  server.listen({ ...listen, exclusive: true }, () => server.close(() => resolve(undefined)));
+  return await promise;
+}
+
+/** Our readiness probe answers 200, or 503 with reasons; anything else is another program. */
+async function servesSluice({ host, port }: Config["listen"], scheme: string): Promise<boolean> {
+  const reachable =
+    host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  try {
+    const answer = await fetch(`${scheme}://${reachable}:${port}/readyz`, { signal: AbortSignal.timeout(2000) });
+    await answer.arrayBuffer();
+    return answer.status === 200 || answer.status === 503;
+  } catch (error) {
+    // A self-signed certificate is an answer of a TLS server, and the port is ours by configuration.
+    return scheme === "https" && findErrorCode(error).includes("CERT");
+  }
+}
+
+async function checkTls({ certFile, keyFile }: NonNullable<Config["tls"]>): Promise<Finding> {
+  let certificate: X509Certificate;
+  let isPair: boolean;
+  try {
+    certificate = new X509Certificate(await readFile(certFile));
+    isPair = certificate.checkPrivateKey(createPrivateKey(await readFile(keyFile)));
+  } catch (error) {
+    const mend = "name PEM files that this user may read in SLUICE_TLS_CERT and SLUICE_TLS_KEY";
+    return problem("TLS", `certificate ${certFile} and key ${keyFile} cannot be read (${findErrorCode(error)})`, mend);
+  }
+  if (!isPair) {
+    return problem(
+      "TLS",
+      `the key ${keyFile} does not belong to the certificate ${certFile}`,
+      "name the key of this certificate",
+    );
+  }
+  const restMs = new Date(certificate.validTo).getTime() - Date.now();
+  if (restMs <= 0) return problem("TLS", `the certificate ended on ${certificate.validTo}`, "renew it");
+  const notice = restMs < EXPIRY_NOTICE_MS ? ": renew it soon" : "";
+  return well("TLS", `the certificate is valid until ${certificate.validTo}${notice}`);
+}
+
+function checkMemory({ budgetBytes, workers }: Config): Finding {
+  const limitBytes = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
+  const neededBytes = workers * (budgetBytes + WORKER_OVERHEAD_BYTES);
+  const needs = `${workers} ${workers === 1 ? "worker needs" : "workers need"} up to ${formatBytes(neededBytes)}`;
+  if (neededBytes <= limitBytes) return well("memory", `${needs} of the ${formatBytes(limitBytes)} here`);
+  const mend = "lower SLUICE_MEMORY_BUDGET_BYTES or SLUICE_WORKERS, or give the service more memory";
+  return problem("memory", `${needs}; this host or container has ${formatBytes(limitBytes)}`, mend);
+}

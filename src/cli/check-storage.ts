@@ -1,0 +1,107 @@
+import type { Config } from "../config.ts";
+import { BodyRequests } from "../s3/body-requests.ts";
+import { createBreakers } from "../s3/breaker.ts";
+import { createS3Client } from "../s3/client.ts";
+import { Connections } from "../s3/connections.ts";
+import { createObjectStore } from "../s3/object-store.ts";
+import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+
+/** S3 refuses requests signed more than 15 min off; half of that is time to act. In milliseconds. */
+const SKEW_MAX_MS = 7.5 * 60_000;
+const ANSWER_TIMEOUT_MS = 5000;
+
+/** What can be wrong with storage: the way there, credentials and rights, the bucket and its region, our clock. */
+export async function checkStorage(config: Config): Promise<Finding[]> {
+  return [await checkBucket(config), ...(await checkClock(config))];
+}
+
+async function checkBucket(config: Config): Promise<Finding> {
+  const { bucket, region, keyPrefix } = config.namespace;
+  const connections = new Connections(config.s3.limits);
+  const client = createS3Client(config.s3, connections);
+  const objects = createObjectStore({
+    client,
+    bodies: new BodyRequests(client, connections),
+    breakers: createBreakers(config.breaker, () => {}),
+    body: { ...config.body, retry: { ...config.body.retry, triesMax: 1 } },
+  });
+  try {
+    // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
+    await objects.listMultiparts(bucket, { keyPrefix, olderThan: new Date(), limit: 1 });
+    await objects.checkBucket(bucket, region);
+    return well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);
+  } catch (error) {
+    return toFinding(error, config);
+  } finally {
+    client.destroy();
+  }
+}
+
+function toFinding(error: unknown, { namespace, s3 }: Config): Finding {
+  const { bucket, region } = namespace;
+  const name = error instanceof Error && error.cause instanceof Error ? error.cause.name : "";
+  const where = s3.endpoint ?? "AWS";
+  switch (name) {
+    case "InvalidAccessKeyId":
+    case "SignatureDoesNotMatch":
+      return problem(
+        "storage",
+        `${where} does not know the credentials (${name})`,
+        "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the role",
+      );
+    case "CredentialsProviderError":
+      return problem(
+        "storage",
+        "no AWS credentials were found",
+        "give the service an IAM role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+      );
+    case "ExpiredToken":
+      return problem("storage", "the AWS credentials have expired", "renew them");
+    case "AccessDenied":
+      return problem(
+        "storage",
+        `the role or user may not list multipart uploads of bucket ${bucket}`,
+        "allow it s3:ListBucketMultipartUploads, s3:ListBucket and the rights on objects",
+      );
+    case "NoSuchBucket":
+      return problem(
+        "storage",
+        `bucket ${bucket} does not exist at ${where}`,
+        "create it, or name another in SLUICE_S3_BUCKET",
+      );
+    case "PermanentRedirect":
+    case "AuthorizationHeaderMalformed":
+      return problem("storage", `bucket ${bucket} does not lie in ${region}`, "name its region in SLUICE_S3_REGION");
+    case "RequestTimeTooSkewed":
+      return problem("storage", "S3 finds our clock too far off", "set the clock of this host, for instance by NTP");
+  }
+  if (name === "" && error instanceof Error)
+    return problem("storage", error.message, "correct SLUICE_S3_BUCKET and SLUICE_S3_REGION");
+  return problem(
+    "storage",
+    `${where} does not answer (${findErrorCode(error)})`,
+    "correct SLUICE_S3_ENDPOINT, or the network on the way there",
+  );
+}
+
+/** Compares our clock with the Date of whatever answer storage gives; says nothing where there is none. */
+async function checkClock({ s3 }: Config): Promise<Finding[]> {
+  const date = await fetchDate(s3.endpoint ?? `https://s3.${s3.region}.amazonaws.com/`);
+  if (date === undefined) return [];
+  const skewMs = Date.now() - date;
+  const seconds = Math.round(Math.abs(skewMs) / 1000);
+  if (Math.abs(skewMs) <= SKEW_MAX_MS) return [well("clock", `${seconds} s off that of storage`)];
+  const how = `${Math.round(seconds / 60)} min ${skewMs > 0 ? "ahead of" : "behind"} that of storage, which refuses more than 15 min`;
+  return [problem("clock", `our clock is ${how}`, "set the clock of this host, for instance by NTP")];
+}
+
+async function fetchDate(url: string): Promise<number | undefined> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const answer = await fetch(url, { method: "HEAD", redirect: "manual", signal, headers: { connection: "close" } });
+    const date = Date.parse(answer.headers.get("date") ?? "");
+    return Number.isNaN(date) ? undefined : date;
+  } catch {
+    return undefined; // the check of the bucket says what is wrong with the way there
+  }
+}

@@ -1,0 +1,194 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { expect } from "chai";
+import { captureText } from "../testing/capture-text.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/postgres.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../testing/running-service.ts";
+import { createTlsCertificate } from "../testing/tls-certificate.ts";
+import { runDoctor } from "./doctor.ts";
+import { runCli } from "./program.ts";
+import { migrate } from "./server-commands.ts";
+
+describe("sluice doctor", function () {
+  this.timeout(60_000);
+  let service: RunningService;
+  let empty: TestDatabase;
+  let other: TestDatabase;
+  let directory: string;
+  let healthy: Record<string, string>;
+
+  before(async () => {
+    service = await startService();
+    empty = await createEmptyDatabase();
+    other = await createTestDatabase();
+    directory = await mkdtemp(join(tmpdir(), "sluice-doctor-"));
+    healthy = {
+      SLUICE_LISTEN: "127.0.0.1:0",
+      SLUICE_DATABASE_URL: service.databaseUrl,
+      SLUICE_S3_BUCKET: service.endpoint.bucket,
+      SLUICE_S3_REGION: service.endpoint.region,
+      SLUICE_S3_ENDPOINT: service.endpoint.url,
+      SLUICE_AUTH: "dev",
+      SLUICE_DEV_TOKEN: SERVICE_TOKEN,
+      SLUICE_WORKERS: "1",
+      SLUICE_MEMORY_BUDGET_BYTES: String(256 * 2 ** 20),
+    };
+  });
+
+  after(async () => {
+    await service?.stop();
+    await empty?.drop();
+    await other?.drop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  function fakeTerminal(env: Record<string, string>) {
+    const signal = new AbortController().signal;
+    return { stdout: captureText(), stderr: captureText(), stdin: new PassThrough(), env, signal };
+  }
+
+  async function examine(changes: Record<string, string>) {
+    const terminal = fakeTerminal({ ...healthy, ...changes });
+    const isWell = await runDoctor(terminal, { json: false });
+    return { isWell, text: terminal.stdout.text() };
+  }
+
+  const problemsOf = (text: string) => text.split("\n").filter((line) => line.startsWith("PROBLEM"));
+
+  it("finds nothing wrong where nothing is", async () => {
+    const { isWell, text } = await examine({ SLUICE_DATABASE_READ_URL: service.databaseUrl });
+    expect(isWell, text).to.equal(true);
+    for (const check of ["configuration", "port", "memory", "database", "read replica", "storage", "clock"]) {
+      expect(text).to.contain(`OK       ${check}: `);
+    }
+  });
+
+  it("prints an object a check with --json", async () => {
+    const terminal = fakeTerminal(healthy);
+    await runDoctor(terminal, { json: true });
+    const lines = terminal.stdout.text().trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))[0]).to.include({ check: "configuration", isOk: true });
+  });
+
+  it("says every problem of the environment at once", async () => {
+    const { isWell, text } = await examine({ SLUICE_AUTH: "none", SLUICE_S3_BUCKET: "X" });
+    expect(isWell).to.equal(false);
+    expect(problemsOf(text)).to.have.length(2);
+  });
+
+  const withUrl = (change: (url: URL) => void) => () => {
+    const url = new URL(service.databaseUrl);
+    change(url);
+    return { SLUICE_DATABASE_URL: url.href };
+  };
+
+  const cases: [string, () => Record<string, string>, RegExp][] = [
+    ["an unreachable database", withUrl((url) => (url.port = "1")), /cannot be reached \(ECONNREFUSED\)/],
+    ["a wrong password", withUrl((url) => (url.password = "wrong")), /refuses the user "\w+" or the password/],
+    ["a missing database", withUrl((url) => (url.pathname = "/none")), /has no database "none"/],
+    ["a schema that is not up to date", () => ({ SLUICE_DATABASE_URL: empty.url }), /the schema lacks V1__.*\.sql/],
+    [
+      "an unreachable endpoint",
+      () => ({ SLUICE_S3_ENDPOINT: "http://127.0.0.1:1" }),
+      /does not answer \(ECONNREFUSED\)/,
+    ],
+    ["a missing bucket", () => ({ SLUICE_S3_BUCKET: "no-such-bucket" }), /no-such-bucket does not exist/],
+    ["a wrong region", () => ({ SLUICE_S3_REGION: "ap-southeast-2" }), /lie[s]? in/],
+    ["too little memory", () => ({ SLUICE_MEMORY_BUDGET_BYTES: String(2 ** 52) }), /this host or container has/],
+    ["a foreign address", () => ({ SLUICE_LISTEN: "192.0.2.1:8080" }), /cannot be listened on \(EADDRNOTAVAIL\)/],
+    [
+      "unreadable TLS files",
+      () => ({ SLUICE_TLS_CERT: "/nonexistent/cert.pem", SLUICE_TLS_KEY: "/nonexistent/key.pem" }),
+      /cert.pem and key \/nonexistent\/key.pem cannot be read \(ENOENT\)/,
+    ],
+  ];
+  for (const [what, changes, sentence] of cases) {
+    it(`says, and says only, that there is ${what}`, async () => {
+      const { isWell, text } = await examine(changes());
+      expect(isWell).to.equal(false);
+      expect(problemsOf(text), text).to.have.length(1);
+      expect(text).to.match(sentence);
+    });
+  }
+
+  it("says that the credentials are wrong", async () => {
+    const { AWS_SECRET_ACCESS_KEY: kept } = process.env;
+    process.env.AWS_SECRET_ACCESS_KEY = "wrong";
+    try {
+      expect((await examine({})).text).to.contain("does not know the credentials (SignatureDoesNotMatch)");
+    } finally {
+      process.env.AWS_SECRET_ACCESS_KEY = kept;
+    }
+  });
+
+  it("says what S3's refusals mean", async () => {
+    let refusal = "";
+    const storage = createServer((_request, response) => {
+      response.writeHead(403, {
+        "content-type": "application/xml",
+        date: new Date(Date.now() - 3_600_000).toUTCString(),
+      });
+      response.end(`<?xml version="1.0"?><Error><Code>${refusal}</Code><Message>no</Message></Error>`);
+    });
+    await new Promise<void>((resolve) => storage.listen(0, "127.0.0.1", resolve));
+    const SLUICE_S3_ENDPOINT = `http://127.0.0.1:${(storage.address() as AddressInfo).port}`;
+    const sentences = {
+      AccessDenied: "may not list multipart uploads",
+      ExpiredToken: "have expired",
+      PermanentRedirect: "does not lie in",
+      RequestTimeTooSkewed: "clock too far off",
+    };
+    for (const [code, sentence] of Object.entries(sentences)) {
+      refusal = code;
+      const { text } = await examine({ SLUICE_S3_ENDPOINT });
+      expect(text).to.contain(sentence).and.to.contain("our clock is 60 min ahead of that of storage");
+    }
+    storage.closeAllConnections();
+    await new Promise((resolve) => storage.close(resolve));
+  });
+
+  it("tells a running Sluice on its port from another program", async () => {
+    const { host } = new URL(service.url);
+    expect((await examine({ SLUICE_LISTEN: host })).text).to.contain("is in use by a running Sluice");
+    const stranger = new URL(service.endpoint.url).host;
+    expect((await examine({ SLUICE_LISTEN: stranger })).text).to.contain("is in use by another program");
+    const database = new URL(service.databaseUrl).host;
+    expect((await examine({ SLUICE_LISTEN: database })).text).to.contain("is in use by another program");
+  });
+
+  it("reads the certificate, and compares it with the key", async function () {
+    const [one, two] = [await createTlsCertificate(), await createTlsCertificate()];
+    if (one === undefined || two === undefined) return this.skip();
+    const files = { SLUICE_TLS_CERT: join(directory, "cert.pem"), SLUICE_TLS_KEY: join(directory, "key.pem") };
+    await writeFile(files.SLUICE_TLS_CERT, one.cert);
+    await writeFile(files.SLUICE_TLS_KEY, one.key);
+    expect((await examine(files)).text).to.match(/OK {7}TLS: the certificate is valid until .*: renew it soon/);
+    await writeFile(files.SLUICE_TLS_KEY, two.key);
+    expect((await examine(files)).text).to.contain("does not belong to the certificate");
+  });
+
+  describe("sluice migrate", () => {
+    const serverCommands = { migrate, serve: async () => {}, doctor: async () => true };
+
+    it("applies what is missing, once", async () => {
+      const terminal = fakeTerminal({ ...healthy, SLUICE_DATABASE_URL: other.url });
+      expect(await runCli(["migrate"], terminal, serverCommands)).to.equal(0);
+      expect(terminal.stdout.text()).to.equal("the schema is up to date\n");
+      const fresh = fakeTerminal({ ...healthy, SLUICE_DATABASE_URL: empty.url });
+      expect(await runCli(["migrate"], fresh, serverCommands)).to.equal(0);
+      expect(fresh.stdout.text()).to.match(/^applied V1__/);
+    });
+
+    it("ends with 75 while the database is away, with 1 when the configuration is wrong", async () => {
+      const away = fakeTerminal({ ...healthy, SLUICE_DATABASE_URL: "postgres://a:b@127.0.0.1:1/c" });
+      expect(await runCli(["migrate"], away, serverCommands)).to.equal(75);
+      const wrong = fakeTerminal({});
+      expect(await runCli(["migrate"], wrong, serverCommands)).to.equal(1);
+      expect(wrong.stderr.text()).to.contain("SLUICE_DATABASE_URL is missing");
+    });
+  });
+});

@@ -1,0 +1,37 @@
+import { ConfigError, parseConfig } from "../config.ts";
+import { checkDatabase } from "./check-database.ts";
+import { checkHost } from "./check-host.ts";
+import { checkStorage } from "./check-storage.ts";
+import { type Finding, problem, well } from "./finding.ts";
+import { printJson, printLine, type Terminal } from "./terminal.ts";
+
+/**
+ * `sluice doctor`: looks at everything that the service needs, changes nothing, and prints a line a check with what would mend
+ * each problem. Resolves to whether all is well. A configuration that cannot be read is all there is to say about it.
+ */
+export async function runDoctor(terminal: Terminal, options: { json: boolean }): Promise<boolean> {
+  const findings = await examine(terminal.env);
+  for (const finding of findings) {
+    if (options.json) printJson(terminal, { ...finding });
+    else for (const line of toLines(finding)) printLine(terminal, line);
+  }
+  return findings.every((finding) => finding.isOk);
+}
+
+async function examine(env: Terminal["env"]): Promise<Finding[]> {
+  try {
+    const config = parseConfig(env);
+    const checks = await Promise.all([checkHost(config), checkDatabase(config), checkStorage(config)]);
+    return [well("configuration", "complete and consistent"), ...checks.flat()];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map((sentence) =>
+      problem("configuration", sentence, "correct the environment; the README lists its variables"),
+    );
+  }
+}
+
+function toLines({ check, isOk, message, mend }: Finding): string[] {
+  if (isOk) return [`OK       ${check}: ${message}`];
+  return [`PROBLEM  ${check}: ${message}`, `         ${mend}`];
+}
