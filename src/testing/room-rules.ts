@@ -59,7 +59,16 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain"],
     packages: [
       ...["@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@smithy/core", "@smithy/node-http-handler"],
-      ...["@smithy/types", "node:http", "node:https", "node:stream", "node:zlib", "node:timers", "opossum"],
+      ...[
+        "@smithy/signature-v4",
+        "@smithy/types",
+        "node:http",
+        "node:https",
+        "node:stream",
+        "node:zlib",
+        "node:timers",
+        "opossum",
+      ],
     ],
   },
   postgres: {
