@@ -6,5 +6,5 @@ objectStoreContract("createObjectStore on versitygw", async () => {
   const gateway = await startVersitygw();
   return typeof gateway === "string"
     ? gateway
-    : { ...createS3Subject(gateway.endpoint, gateway.stop), listingBug: VERSITYGW_UNABLE };
+    : { ...createS3Subject(gateway.endpoint, gateway.stop), unable: VERSITYGW_UNABLE };
 });

@@ -362,6 +362,22 @@ function objectsContract(given: () => ObjectStoreSubject): void {
     await store.delete(bucket, key);
   });
 
+  it("takes keys of any characters", async () => {
+    const { store, bucket } = given();
+    const bytes = Buffer.from("hello");
+    for (const name of ["it's (a) key!*.txt", "ü+%20&=?#@:,;$~", "日本語/🙂"]) {
+      const key = `${nextKey()}/${name}`;
+      await send(store.beginPut({ bucket, ...SOME, beginAttempt: async () => key }, bytes.length), bytes);
+      expect(await readObject(given(), key), name).to.deep.equal(bytes);
+      const target = await beginUpload(given(), key);
+      const part = await sendPart(store, { ...target, partNumber: 1 }, sampleBytes(10));
+      await store.completeMultipart(target, toManifest([part]));
+      expect(await readObject(given(), key), name).to.deep.equal(sampleBytes(10));
+      await store.delete(bucket, key);
+      expect(await store.head(bucket, key)).to.equal(undefined);
+    }
+  });
+
   it("deletes an object, once and again", async () => {
     const { store, bucket } = given();
     const key = await putObject(given(), Buffer.from("x"));

@@ -1,0 +1,70 @@
+import { expect } from "chai";
+import { S3ResponseError } from "./body-requests.ts";
+import { createBreakers, type OperationClass } from "./breaker.ts";
+import { toDomainError, toS3Failure } from "./errors.ts";
+
+const fail = (name: string, status: number) => () => Promise.reject(new S3ResponseError(name, status));
+
+describe("createBreakers", () => {
+  const open = (openMs = 20) => {
+    const changes: [OperationClass, boolean][] = [];
+    const limits = { failurePercentMax: 50, requestsMin: 4, windowMs: 10_000, openMs };
+    const breakers = createBreakers(limits, (name, isOpen) => changes.push([name, isOpen]));
+    return { breakers, changes };
+  };
+  const repeat = async (times: number, work: () => Promise<unknown>) => {
+    const errors: unknown[] = [];
+    for (let call = 0; call < times; call++) await work().catch((error) => errors.push(error));
+    return errors;
+  };
+
+  it("opens when too many requests fail, and sends none while it is open", async () => {
+    const { breakers, changes } = open(60_000);
+    await repeat(5, () => breakers("body", fail("SlowDown", 503)));
+    expect(changes).to.deep.equal([["body", true]]);
+    let sent = 0;
+    const [error] = await repeat(1, () => breakers("body", async () => void sent++));
+    expect(sent).to.equal(0);
+    expect(toS3Failure(error)).to.equal("retryable");
+    expect(toDomainError(error, "part 1")).to.include({ reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 });
+  });
+
+  it("opens for one class of requests and not for others", async () => {
+    const { breakers } = open(60_000);
+    await repeat(5, () => breakers("body", fail("SlowDown", 503)));
+    expect(await breakers("read", async () => "read")).to.equal("read");
+    expect(await breakers("control", async () => "control")).to.equal("control");
+  });
+
+  it("closes when a probe succeeds", async () => {
+    const { breakers, changes } = open();
+    await repeat(5, () => breakers("read", fail("InternalError", 500)));
+    let answer: unknown;
+    while (answer === undefined) {
+      answer = await breakers("read", async () => "well").catch(() => new Promise((resolve) => setImmediate(resolve)));
+    }
+    expect(answer).to.equal("well");
+    expect(changes).to.deep.equal([
+      ["read", true],
+      ["read", false],
+    ]);
+  });
+
+  it("does not count what says nothing of the health of S3", async () => {
+    const { breakers, changes } = open();
+    const aborted = () => Promise.reject(Object.assign(new Error("x"), { name: "AbortError" }));
+    await repeat(10, () => breakers("body", aborted));
+    await repeat(10, () => breakers("body", fail("AccessDenied", 403)));
+    await repeat(10, () => breakers("body", fail("BadDigest", 400)));
+    expect(changes).to.deep.equal([]);
+  });
+
+  it("stays closed while few fail", async () => {
+    const { breakers, changes } = open();
+    for (let round = 0; round < 10; round++) {
+      await repeat(1, () => breakers("body", fail("SlowDown", 503)));
+      await repeat(2, () => breakers("body", async () => "fine"));
+    }
+    expect(changes.filter(([, isOpen]) => isOpen)).to.have.lengthOf.at.most(1);
+  });
+});
