@@ -35,14 +35,19 @@ export async function forkProcess(
   entry: URL,
   { args = [], env = {} }: ProcessStart = {},
 ): Promise<BenchProcess & { readonly ready: Record<string, unknown> }> {
-  const child = begin(process.execPath, [entry.pathname, ...args], env, ["ignore", "inherit", "inherit", "ipc"]);
+  const child = begin(process.execPath, { args: [entry.pathname, ...args], env }, [
+    "ignore",
+    "inherit",
+    "inherit",
+    "ipc",
+  ]);
   const ready = await nextMessage(child, AbortSignal.timeout(readyTimeoutMs));
   return { ...handle(child, () => ""), ready };
 }
 
 /** Runs any program. What it says is kept back, and shown only by the error that reports its failure. */
 export function startProcess(command: string, { args = [], env = {} }: ProcessStart = {}): BenchProcess {
-  const child = begin(command, args, env, ["ignore", "pipe", "pipe"]);
+  const child = begin(command, { args, env }, ["ignore", "pipe", "pipe"]);
   let lastWords = "";
   for (const output of [child.stdout!, child.stderr!]) {
     output.setEncoding("utf8").on("data", (text: string) => {
@@ -60,8 +65,7 @@ export async function stopAllProcesses(): Promise<void> {
 
 function begin(
   command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
+  { args, env }: Required<ProcessStart>,
   stdio: NonNullable<SpawnOptions["stdio"]>,
 ): ChildProcess {
   if (closing) throw new Error("the benchmark is being stopped");

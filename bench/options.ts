@@ -46,17 +46,17 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
   if (values.help) return "help";
   const mib = 1024 ** 2;
   return {
-    sizeBytes: Math.round(numberIn("gib", values.gib, 0.01, 1024) * 1024) * mib,
-    warmUpBytes: Math.round(numberIn("warm-up-mib", values["warm-up-mib"], 0, 1024)) * mib,
-    rounds: Math.round(numberIn("rounds", values.rounds, 0, 100)),
-    chunkBytes: Math.round(numberIn("chunk-kib", values["chunk-kib"], 1, 2048)) * 1024,
+    sizeBytes: Math.round(numberIn("gib", values.gib, [0.01, 1024]) * 1024) * mib,
+    warmUpBytes: Math.round(numberIn("warm-up-mib", values["warm-up-mib"], [0, 1024])) * mib,
+    rounds: Math.round(numberIn("rounds", values.rounds, [0, 100])),
+    chunkBytes: Math.round(numberIn("chunk-kib", values["chunk-kib"], [1, 2048])) * 1024,
     only: values.only?.split(","),
     rss: values.rss,
     json: values.json,
   };
 }
 
-function numberIn(name: string, text: string, min: number, max: number): number {
+function numberIn(name: string, text: string, [min, max]: [number, number]): number {
   const value = Number(text);
   if (text !== "" && value >= min && value <= max) return value;
   throw new Error(`--${name} is "${text}"; a number from ${min} to ${max} is needed`);

@@ -27,7 +27,7 @@ function serve(req: http.IncomingMessage, res: http.ServerResponse): void {
   switch (req.method) {
     case "PUT":
       if (uploadId === null) putObject(req, res, url.pathname);
-      else putPart(req, res, uploadId, url);
+      else putPart(req, res, { uploadId, partNumber: Number(url.searchParams.get("partNumber")) });
       break;
     case "GET":
     case "HEAD":
@@ -42,10 +42,14 @@ function serve(req: http.IncomingMessage, res: http.ServerResponse): void {
   }
 }
 
-function putPart(req: http.IncomingMessage, res: http.ServerResponse, uploadId: string, url: URL): void {
+function putPart(
+  req: http.IncomingMessage,
+  res: http.ServerResponse,
+  part: { uploadId: string; partNumber: number },
+): void {
   req.resume().on("end", () => {
     receivedBytes += contentLength(req);
-    uploads.get(uploadId)?.set(Number(url.searchParams.get("partNumber")), contentLength(req));
+    uploads.get(part.uploadId)?.set(part.partNumber, contentLength(req));
     res.writeHead(200, { etag: '"0"' }).end();
   });
 }

@@ -66,7 +66,10 @@ export async function* readFile(
   yield { kind: "header", file, ...range };
   let offset = range.offset;
   let wholeCrc32 = 0;
-  for await (const bytes of gatherChunks(readRange(deps, file, range, options.signal), READ_CHUNK_MAX_BYTES)) {
+  for await (const bytes of gatherChunks(
+    readRange(deps, file, { ...range, signal: options.signal }),
+    READ_CHUNK_MAX_BYTES,
+  )) {
     const chunkCrc32 = crc32(bytes);
     wholeCrc32 = combineCrc32(wholeCrc32, chunkCrc32, bytes.byteLength);
     yield { kind: "chunk", offset, crc32: chunkCrc32, bytes };
@@ -106,16 +109,16 @@ function resolveRange(request: ReadFileRequest, fileSizeBytes: number): { offset
 async function* readRange(
   deps: ReadFileDeps,
   file: File,
-  range: { offset: number; sizeBytes: number },
-  signal: AbortSignal | undefined,
+  options: { offset: number; sizeBytes: number; signal: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const end = range.offset + range.sizeBytes;
-  let offset = range.offset;
+  const { signal } = options;
+  const end = options.offset + options.sizeBytes;
+  let { offset } = options;
   let failures = 0;
   while (offset < end) {
     let cut: unknown;
     try {
-      for await (const bytes of await openRange(deps.objects, file, { offset, sizeBytes: end - offset }, signal)) {
+      for await (const bytes of await openRange(deps.objects, file, { offset, sizeBytes: end - offset, signal })) {
         offset += bytes.byteLength;
         failures = 0;
         if (offset > end) throw tooManyBytes(file);
@@ -135,9 +138,9 @@ async function* readRange(
 async function openRange(
   objects: Pick<ObjectStore, "read">,
   file: File,
-  range: { offset: number; sizeBytes: number },
-  signal: AbortSignal | undefined,
+  options: { offset: number; sizeBytes: number; signal: AbortSignal | undefined },
 ): Promise<AsyncIterable<Uint8Array>> {
+  const { signal, ...range } = options;
   const stream = await objects.read(file.bucket, file.s3Key, {
     ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),
     range,

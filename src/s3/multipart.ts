@@ -41,7 +41,11 @@ export async function completeMultipart(
     MpuObjectSize: manifest.sizeBytes,
   });
   try {
-    return await retryS3(access, () => completeOnce(access, target, manifest, command, options), options);
+    return await retryS3(
+      access,
+      () => completeOnce(access, target, { manifest, command, signal: options.signal }),
+      options,
+    );
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
     if (error instanceof NotAssembledYet) {
@@ -57,17 +61,20 @@ export async function completeMultipart(
 async function completeOnce(
   access: S3Access,
   target: Target,
-  manifest: { crc32: number; sizeBytes: number },
-  command: CompleteMultipartUploadCommand,
-  options: { signal?: AbortSignal },
+  options: {
+    manifest: { crc32: number; sizeBytes: number };
+    command: CompleteMultipartUploadCommand;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<ObjectHead> {
+  const { manifest, command, signal } = options;
   try {
     const answer = await access.breakers("control", () =>
-      access.client.send(command, { ...(options.signal !== undefined && { abortSignal: options.signal }) }),
+      access.client.send(command, { ...(signal !== undefined && { abortSignal: signal }) }),
     );
     // S3 states the checksum of what it made. A server that answers by the object it finds under the key does not.
     if (fromBase64Crc32(answer.ChecksumCRC32) !== manifest.crc32)
-      return await lookForOurs(access, target, manifest, options);
+      return await lookForOurs(access, target, { manifest, signal });
     return {
       sizeBytes: manifest.sizeBytes,
       etag: unquote(answer.ETag ?? ""),
@@ -76,7 +83,7 @@ async function completeOnce(
     };
   } catch (error) {
     if (toS3Failure(error) !== "no-such-upload") throw error;
-    return await lookForOurs(access, target, manifest, { ...options, cause: error });
+    return await lookForOurs(access, target, { manifest, signal, cause: error });
   }
 }
 
@@ -84,9 +91,13 @@ async function completeOnce(
 async function lookForOurs(
   access: S3Access,
   target: Target,
-  manifest: { crc32: number; sizeBytes: number },
-  options: { signal?: AbortSignal; cause?: unknown },
+  options: {
+    manifest: { crc32: number; sizeBytes: number };
+    signal?: AbortSignal | undefined;
+    cause?: unknown;
+  },
 ): Promise<ObjectHead> {
+  const { manifest } = options;
   const head = await headObject(access, { bucket: target.bucket, key: target.key, signal: options.signal });
   if (head === undefined) throw new NotAssembledYet("no upload and no object", { cause: options.cause });
   const isOurs = head.sizeBytes === manifest.sizeBytes && (head.crc32 ?? manifest.crc32) === manifest.crc32;

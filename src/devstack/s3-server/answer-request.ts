@@ -1,11 +1,11 @@
 import { once } from "node:events";
 
 import { setTimeout as delay } from "node:timers/promises";
+import { toErrorXml } from "./error-document.ts";
 import type { Answer, Exchange, S3State } from "./exchange.ts";
 import type { Fault } from "./faults.ts";
 import { HANDLERS } from "./handlers.ts";
 import { ConnectionLost } from "./receive-payload.ts";
-import { toErrorXml } from "./s3-error.ts";
 
 /** A request with everything needed to answer it. */
 export interface PendingRequest {

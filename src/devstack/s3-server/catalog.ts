@@ -176,7 +176,11 @@ export class Catalog {
   }
 
   /** Makes the object of an upload visible and ends the upload. @throws S3Error what the conditions say. */
-  completeUpload(bucketName: string, upload: OpenUpload, object: ObjectRecord, conditions: WriteConditions): void {
+  completeUpload(
+    bucketName: string,
+    upload: OpenUpload,
+    { object, conditions }: { object: ObjectRecord; conditions: WriteConditions },
+  ): void {
     const bucket = this.#bucket(bucketName);
     this.#blobs.retain(object.segments);
     try {

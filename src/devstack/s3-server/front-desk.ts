@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { answerRequest } from "./answer-request.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
+import { toErrorXml } from "./error-document.ts";
 import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { FaultPlan } from "./faults.ts";
 import { type Operation, operationOf } from "./operation.ts";
 import { ConnectionLost } from "./receive-payload.ts";
 import { parseRequestTarget, type RequestTarget } from "./request-target.ts";
-import { S3Error, toErrorXml } from "./s3-error.ts";
+import { S3Error } from "./s3-error.ts";
 import { sendAnswer } from "./send-answer.ts";
 import { type SigningAuthority, verifySignature } from "./sigv4.ts";
 

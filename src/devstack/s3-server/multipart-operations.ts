@@ -77,7 +77,7 @@ export async function completeMultipartUpload(state: S3State, exchange: Exchange
     multipartMinPartBytes: state.multipartMinPartBytes,
     now: state.now(),
   });
-  state.catalog.completeUpload(target.bucket, upload, object, conditions);
+  state.catalog.completeUpload(target.bucket, upload, { object, conditions });
   return completed(exchange, object);
 }
 

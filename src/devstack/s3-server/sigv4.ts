@@ -67,7 +67,7 @@ export function verifySignature(
   if (date !== claim.timestamp.slice(0, 8)) throw malformed(claim, "the credential's date is not the request's date");
   assertTime(claim, authority.now());
   assertSignedHeaders(request, claim);
-  assertSignature(request, target, claim, authority);
+  assertSignature({ request, target }, claim, authority);
   return claim;
 }
 
@@ -180,8 +180,7 @@ function assertSignedHeaders(request: IncomingMessage, claim: Claim): void {
 }
 
 function assertSignature(
-  request: IncomingMessage,
-  target: RequestTarget,
+  { request, target }: { request: IncomingMessage; target: RequestTarget },
   claim: Claim,
   authority: SigningAuthority,
 ): void {
