@@ -47,8 +47,10 @@ export function parseUuid(
 }
 
 /** Bytes as hex and maps by sorted names, so that equal requests hash alike. */
-function toPlain(_key: string, value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+function toPlain(this: unknown, key: string, value: unknown): unknown {
+  // A Buffer has been through its toJSON by now; a Uint8Array of the same bytes has none.
+  const bytes = (this as Readonly<Record<string, unknown>>)[key];
+  if (bytes instanceof Uint8Array) return Buffer.from(bytes).toString("hex");
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   }

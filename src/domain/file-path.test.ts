@@ -1,0 +1,64 @@
+import { expect } from "chai";
+import { DomainError } from "./errors.ts";
+import { PATH_MAX_BYTES, parseFilePath } from "./file-path.ts";
+
+function refusalOf(path: string, field?: string): DomainError {
+  try {
+    parseFilePath(path, field);
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+  return expect.fail(`${JSON.stringify(path)} was taken`);
+}
+
+describe("parseFilePath", () => {
+  it("takes paths as people write them", () => {
+    for (const path of ["a", "reports/2026/q1.pdf", "a b/c+d&e=f?.txt", "...", ".hidden", "日本語/🙂", "a\u00a0b"]) {
+      expect(parseFilePath(path)).to.equal(path);
+    }
+  });
+
+  it("makes two spellings of one text one path", () => {
+    expect(parseFilePath("u\u0308ber")).to.equal("über");
+    expect(parseFilePath("über")).to.equal("über");
+  });
+
+  for (const [path, sentence] of [
+    ["", "it is empty"],
+    ["/a", 'it begins with "/"'],
+    ["a/", 'it ends with "/"'],
+    ["a//b", "empty segment"],
+    ["/", 'it begins with "/"'],
+    [".", 'the segment "."'],
+    ["a/./b", 'the segment "."'],
+    ["a/../b", 'the segment ".."'],
+    ["..", 'the segment ".."'],
+    ["a\0b", "control character U+0000 at position 1"],
+    ["a\nb", "control character U+000A"],
+    ["\u007f", "control character U+007F at position 0"],
+    ["ab\u0085", "control character U+0085 at position 2"],
+    ["a\ud800b", "lone surrogate"],
+    ["\udc00", "lone surrogate"],
+  ] as const) {
+    it(`refuses ${JSON.stringify(path)}`, () => {
+      const error = refusalOf(path);
+      expect(error).to.include({ code: "invalid_argument", reason: "PATH_INVALID", field: "path" });
+      expect(error.message).to.contain(sentence);
+    });
+  }
+
+  it("takes as many bytes of UTF-8 as S3 takes in a key, and no more", () => {
+    expect(PATH_MAX_BYTES).to.equal(1024);
+    expect(parseFilePath("x".repeat(1024))).to.have.lengthOf(1024);
+    expect(parseFilePath("ü".repeat(512))).to.have.lengthOf(512);
+    const error = refusalOf(`${"ü".repeat(512)}x`, "new_path");
+    expect(error).to.include({ reason: "PATH_INVALID", field: "new_path" });
+    expect(error.details).to.deep.equal({ path_bytes: 1025, path_bytes_max: 1024 });
+  });
+
+  it("counts the bytes of the path that is kept", () => {
+    // 1,536 bytes as sent, 1,024 in NFC.
+    expect(parseFilePath("u\u0308".repeat(512))).to.equal("ü".repeat(512));
+  });
+});

@@ -1,0 +1,71 @@
+import { expect } from "chai";
+import { DomainError } from "./errors.ts";
+import { choosePartSize, type PartLimits, partNumberAt } from "./part-plan.ts";
+
+const MIB = 2 ** 20;
+const LIMITS: PartLimits = {
+  partSizeBytes: 8 * MIB,
+  partSizeUnknownBytes: 16 * MIB,
+  partSizeMaxBytes: 512 * MIB,
+  partsMax: 10_000,
+};
+const declared = (sizeBytes: number) => choosePartSize(LIMITS, { sizeBytes, sizeHintBytes: undefined });
+
+describe("choosePartSize", () => {
+  it("takes the ordinary size while that fits", () => {
+    expect(declared(0)).to.equal(8 * MIB);
+    expect(declared(1)).to.equal(8 * MIB);
+    expect(declared(8 * MIB * 10_000)).to.equal(8 * MIB);
+  });
+
+  it("grows, rounded up to a MiB, so that the size fits the most parts", () => {
+    const justOver = 8 * MIB * 10_000 + 1;
+    expect(declared(justOver)).to.equal(9 * MIB);
+    for (const sizeBytes of [justOver, 100 * 1024 * MIB + 1, 4 * 2 ** 40, 512 * MIB * 10_000]) {
+      const partSizeBytes = declared(sizeBytes);
+      expect(Math.ceil(sizeBytes / partSizeBytes)).to.be.at.most(10_000);
+      expect(partSizeBytes % MIB).to.equal(0);
+    }
+  });
+
+  it("takes the greater size when none is declared, and heeds a hint", () => {
+    const unknown = (sizeHintBytes: number | undefined) =>
+      choosePartSize(LIMITS, { sizeBytes: undefined, sizeHintBytes });
+    expect(unknown(undefined)).to.equal(16 * MIB);
+    expect(unknown(1)).to.equal(16 * MIB);
+    expect(unknown(16 * MIB * 10_000 + 1)).to.equal(17 * MIB);
+  });
+
+  it("heeds the declared size before a hint", () => {
+    expect(choosePartSize(LIMITS, { sizeBytes: 1, sizeHintBytes: 2 ** 40 })).to.equal(8 * MIB);
+  });
+
+  it("refuses what no part size can carry, with the bound", () => {
+    const sizeMaxBytes = 512 * MIB * 10_000;
+    for (const [size, field] of [
+      [{ sizeBytes: sizeMaxBytes + 1, sizeHintBytes: undefined }, "size_bytes"],
+      [{ sizeBytes: undefined, sizeHintBytes: sizeMaxBytes + 1 }, "size_hint_bytes"],
+    ] as const) {
+      let error: unknown;
+      try {
+        choosePartSize(LIMITS, size);
+      } catch (caught) {
+        error = caught;
+      }
+      expect(error)
+        .to.be.instanceOf(DomainError)
+        .and.include({ code: "invalid_argument", reason: "SIZE_LIMIT", field });
+      expect((error as DomainError).details).to.deep.equal({
+        size_bytes: sizeMaxBytes + 1,
+        size_bytes_max: sizeMaxBytes,
+      });
+    }
+  });
+});
+
+describe("partNumberAt", () => {
+  it("counts parts from 1", () => {
+    expect([0, 9, 10, 19, 20].map((offset) => partNumberAt(offset, 10))).to.deep.equal([1, 1, 2, 2, 3]);
+    expect(partNumberAt(8 * MIB * 9999, 8 * MIB)).to.equal(10_000);
+  });
+});
