@@ -239,6 +239,25 @@ describe("a body in flight to S3", () => {
     });
   });
 
+  it("is not even sent while the breaker is open, and is again when S3 is well", async () => {
+    const breaker = { requestsMin: 3, failurePercentMax: 50, openMs: 100 };
+    const one = createTestAccess(s3.endpoint, { breaker, body: { retry: { ...TEST_BODY_POLICY.retry, triesMax: 3 } } });
+    opened.push(one);
+    const store = createObjectStore(one.access);
+    const target = { ...(await beginUpload({ store, bucket })), partNumber: 1 };
+    const requests = countRequests();
+    const attempt = () => sendPart(store, target, BYTES);
+    script({ kind: "status", status: 503, code: "SlowDown" }, 3);
+    await expectRefusal(attempt(), ["unavailable", "STORAGE_UNAVAILABLE"]);
+    const error = await expectRefusal(attempt(), ["unavailable", "STORAGE_UNAVAILABLE"]);
+    expect(error.retryAfterMs).to.equal(1000);
+    expect(requests()).to.equal(3);
+    let part = await attempt().catch(() => undefined);
+    while (part === undefined) part = await attempt().catch(() => undefined);
+    expect(requests()).to.equal(4);
+    await expectStored(store, target, part.etag);
+  });
+
   it("lets go of its bytes once it is acknowledged", async () => {
     const { store, target } = await begin();
     const gc = await exposeGc();
