@@ -256,7 +256,7 @@ export class PartSender {
         this.#events.onReleased(body.kept);
         return keep(ack);
       })
-      .catch((error) => this.fail(toPartError(part, error)))
+      .catch(async (error) => this.fail(await this.#explain(part, error)))
       .finally(() => this.#unsettled.delete(settled));
     this.#unsettled.add(settled);
   }
@@ -269,10 +269,26 @@ export class PartSender {
     const { partNumber, passedBytes: lengthBytes, crc32 } = part;
     await this.recorder.record({ partNumber, lengthBytes, crc32, etag: ack.etag });
   }
-}
+  /** After BadDigest the wrong chunk is looked for; after NoSuchUpload, who has ended the upload. */
+  async #explain(part: PartInFlight, error: unknown): Promise<unknown> {
+    if (!(error instanceof DomainError)) return error;
+    if (error.reason === "CHECKSUM_MISMATCH") return part.findWrongChunk() ?? error;
+    if (error.reason === "UPLOAD_LOST") return await this.#findWhoEnded(part, error);
+    return error;
+  }
 
-/** After BadDigest the wrong chunk is looked for, so that the error names it. */
-function toPartError(part: PartInFlight, error: unknown): unknown {
-  if (error instanceof DomainError && error.reason === "CHECKSUM_MISMATCH") return part.findWrongChunk() ?? error;
-  return error;
+  /** A writer that is current, of an upload that is open, has lost it: S3 dropped it, which is noted. */
+  async #findWhoEnded({ partNumber }: PartInFlight, lost: DomainError): Promise<unknown> {
+    const { uploads } = this.#access;
+    const { uploadId } = this.#upload;
+    try {
+      await withDatabase(this.#access, () =>
+        uploads.claimParts(uploadId, this.#epoch, { first: partNumber, count: 1 }),
+      );
+      await withDatabase(this.#access, () => uploads.markLost(uploadId));
+      return lost;
+    } catch (error) {
+      return error;
+    }
+  }
 }

@@ -231,7 +231,7 @@ describe("WriteUpload refuses", () => {
     });
     it("a stream that resumes in the middle of a part", async () => {
       const { call, uploadId } = await begin();
-      call.stream.close();
+      call.reset();
       const resumed = rig.resume(uploadId).send({ chunk: { offset: 100n, data: seededBytes(50) } });
       const says = `begin at ${2 * PART_BYTES} or at an earlier multiple of ${PART_BYTES}`;
       await expectKept(expectRefused(resumed, offset(says, String(2 * PART_BYTES))), uploadId);
@@ -357,7 +357,7 @@ describe("WriteUpload refuses", () => {
       const { call, uploadId } = await begin(BigInt(bytes.length));
       call.sendBytes(bytes.subarray(0, 2 * PART_BYTES));
       await call.durable(2 * PART_BYTES);
-      call.stream.close();
+      call.reset();
       const again = rig.resume(uploadId).sendBytes(seededBytes(PART_BYTES, 2), { offset: PART_BYTES });
       const says = `bytes ${PART_BYTES} to ${2 * PART_BYTES} differ`;
       await expectRefused(again, mismatch(says, { part_number: "2", durable_offset: String(2 * PART_BYTES) }));

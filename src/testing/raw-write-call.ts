@@ -135,6 +135,11 @@ export class RawWriteCall {
     return this;
   }
 
+  /** Resets the stream (RFC 9113, CANCEL): what is not sent yet is not sent. */
+  reset(): void {
+    this.stream.close(8);
+  }
+
   /** The `started` answer; rejects with the status when there is none. */
   async started(): Promise<WriteUploadStarted> {
     const { message } = await this.#answer("started", (answer) => answer.message.case === "started");

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
-import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { AbortMultipartUploadCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { Client } from "pg";
@@ -125,6 +125,23 @@ export class UploadRig {
       return (await client.query(statement, values)).rows;
     } finally {
       await client.end();
+    }
+  }
+
+  /** Aborts a multipart upload behind the service's back, as a lifecycle rule would. */
+  async abortInStorage(key: string, multipartId: string): Promise<void> {
+    const target = { Bucket: this.service.endpoint.bucket, Key: key, UploadId: multipartId };
+    await this.#storage.client.send(new AbortMultipartUploadCommand(target));
+  }
+
+  /** Aborts the multipart uploads that no row owns: what the sweeper does with them after days. */
+  async abortUnowned(): Promise<void> {
+    const { client } = this.#storage;
+    const Bucket = this.service.endpoint.bucket;
+    const unowned = new Set(await this.#findUnowned());
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+    for (const { Key, UploadId = "" } of Uploads) {
+      if (unowned.has(UploadId)) await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
     }
   }
 

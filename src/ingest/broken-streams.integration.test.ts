@@ -1,0 +1,231 @@
+import { crc32 } from "node:zlib";
+import { expect } from "chai";
+import { encodeRequest, RawConnection } from "../testing/raw-write-call.ts";
+import { PART_BYTES } from "../testing/running-service.ts";
+import { until } from "../testing/until.ts";
+import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/upload-rig.ts";
+
+const STALL_MS = 300;
+const stalled: Refusal = { code: 10, reason: "STALLED", says: `${STALL_MS} ms` };
+
+describe("A WriteUpload stream that breaks", () => {
+  let rig: UploadRig;
+  before(async () => {
+    rig = await UploadRig.start({ settings: { SLUICE_STALL_TIMEOUT_MS: String(STALL_MS) } });
+  });
+  after(() => rig.stop());
+  afterEach(() => rig.expectNothingLeft());
+
+  const bytes = seededBytes(5 * PART_BYTES);
+  const durableBytes = 2 * PART_BYTES;
+  /** A stream with two durable parts and some bytes of the third. */
+  const begin = async (connection = rig.connect()) => {
+    const call = rig.create({ sizeBytes: BigInt(bytes.length) }, connection);
+    const { uploadId } = await call.started();
+    call.sendBytes(bytes.subarray(0, durableBytes + 100));
+    await call.durable(durableBytes);
+    return { call, uploadId };
+  };
+  /** Expects the durable bytes kept, and completes. */
+  const expectKept = async (uploadId: string) => {
+    await until("the stream has settled", () => rig.service.app.load.sessions === 0);
+    const upload = await rig.client.getUpload(uploadId);
+    expect(Number(upload.durableOffset)).to.equal(durableBytes);
+    expect(upload.durableCrc32).to.equal(crc32(bytes.subarray(0, durableBytes)));
+    await rig.complete(uploadId, bytes);
+  };
+
+  it("by a half-close without finish commits nothing and loses nothing durable", async () => {
+    const { call, uploadId } = await begin();
+    const says = "the stream ended without finish: nothing is committed";
+    const metadata = { upload_id: uploadId, durable_offset: String(durableBytes) };
+    await expectRefused(call.end(), { code: 3, reason: "SEQUENCE_INVALID", says, metadata });
+    await expectKept(uploadId);
+  });
+
+  it("by a half-close in the middle of a message says so", async () => {
+    const { call, uploadId } = await begin();
+    const frame = encodeRequest({ chunk: { offset: BigInt(durableBytes + 100), data: seededBytes(1000) } });
+    call.send(frame.subarray(0, 500)).end();
+    await expectRefused(call, { code: 3, reason: "SEQUENCE_INVALID", says: "in the middle of a message" });
+    await expectKept(uploadId);
+  });
+
+  it("by a half-close right after start says so", async () => {
+    const call = rig.create().end();
+    await expectRefused(call, { code: 3, reason: "SEQUENCE_INVALID", says: "without finish" });
+  });
+
+  it("because its caller is gone in the middle of a chunk", async () => {
+    const connection = new RawConnection(rig.service.url);
+    const { call, uploadId } = await begin(connection);
+    const frame = encodeRequest({ chunk: { offset: BigInt(durableBytes + 100), data: seededBytes(30_000) } });
+    await new Promise((resolve) => call.stream.write(frame.subarray(0, 20_000), resolve));
+    connection.cut();
+    await expectKept(uploadId);
+  });
+
+  it("because its caller resets it", async () => {
+    const { call, uploadId } = await begin();
+    call.reset();
+    await expectKept(uploadId);
+  });
+
+  it("because its caller is gone before the upload exists", async () => {
+    const call = rig.create();
+    call.reset();
+    await call.status;
+  });
+
+  it("because its caller is silent for too long", async () => {
+    const { call, uploadId } = await begin();
+    const metadata = { stall_timeout_ms: String(STALL_MS), upload_id: uploadId, durable_offset: String(durableBytes) };
+    await expectRefused(call, { ...stalled, metadata });
+    await expectKept(uploadId);
+  });
+
+  it("because its caller is silent after half a frame", async () => {
+    const { call, uploadId } = await begin();
+    const frame = encodeRequest({ chunk: { offset: BigInt(durableBytes + 100), data: seededBytes(30_000) } });
+    await expectRefused(call.send(frame.subarray(0, 3)), stalled);
+    await expectKept(uploadId);
+  });
+
+  it("because its caller is silent in the middle of a chunk", async () => {
+    const { call, uploadId } = await begin();
+    const frame = encodeRequest({ chunk: { offset: BigInt(durableBytes + 100), data: seededBytes(30_000) } });
+    await expectRefused(call.send(frame.subarray(0, 9000)), stalled);
+    await expectKept(uploadId);
+  });
+
+  it("because no start comes", async () => {
+    await expectRefused(rig.connect().write(), { ...stalled, says: "no start came within 300 ms" });
+  });
+
+  it("not while empty chunks keep it alive", async () => {
+    const call = rig.create({ sizeBytes: BigInt(bytes.length) });
+    await call.started();
+    const keepAlive = setInterval(() => call.send({ chunk: { offset: 0n } }), STALL_MS / 6);
+    const startedAt = performance.now();
+    await until("three stall limits have passed", () => performance.now() - startedAt > 3 * STALL_MS);
+    clearInterval(keepAlive);
+    call.sendBytes(bytes).send({ finish: {} }).end();
+    await rig.expectFile(await call.committed(), bytes);
+  });
+
+  it("not while a slow caller sends a few bytes at a time", async () => {
+    const content = bytes.subarray(0, 300);
+    const call = rig.create({ sizeBytes: 300n });
+    await call.started();
+    const frame = encodeRequest({ chunk: { data: Uint8Array.from(content) } });
+    for (let at = 0; at < frame.length; at += 60) {
+      call.send(frame.subarray(at, at + 60));
+      const sentAt = performance.now();
+      await until("half a stall limit has passed", () => performance.now() - sentAt > STALL_MS / 2);
+    }
+    call.send({ finish: {} }).end();
+    await rig.expectFile(await call.committed(), content);
+  });
+
+  it("because a newer writer takes the upload over: the older is told at its next part", async () => {
+    const { call, uploadId } = await begin();
+    const newer = rig.resume(uploadId);
+    expect(Number((await newer.started()).durableOffset)).to.equal(durableBytes);
+    call.sendBytes(bytes.subarray(durableBytes + 100, 4 * PART_BYTES), { offset: durableBytes + 100 });
+    await expectRefused(call, { code: 10, reason: "WRITER_FENCED", says: "was replaced by writer 2" });
+    newer.sendBytes(bytes.subarray(durableBytes), { offset: durableBytes }).send({ finish: {} }).end();
+    await rig.expectFile(await newer.committed(), bytes);
+  });
+
+  it("because its upload was aborted, and frees what was stored", async () => {
+    const { call, uploadId } = await begin();
+    await rig.client.abortUpload(uploadId);
+    await rig.client.abortUpload(uploadId);
+    call.sendBytes(bytes.subarray(durableBytes + 100), { offset: durableBytes + 100 });
+    await expectRefused(call, { code: 9, reason: "UPLOAD_NOT_OPEN", says: "aborted" });
+    const again = await rig.resume(uploadId).status;
+    expect(again).to.include({
+      code: 9,
+      reason: "UPLOAD_NOT_OPEN",
+      message: "the upload was aborted; begin a new one",
+    });
+  });
+
+  it("because S3 has dropped its parts: nothing of it can be saved", async () => {
+    const { call, uploadId } = await begin();
+    const [row] = await rig.query("SELECT multipart_id, s3_key FROM upload WHERE upload_id = $1", [uploadId]);
+    await rig.abortInStorage(String(row?.s3_key), String(row?.multipart_id));
+    call.sendBytes(bytes.subarray(durableBytes + 100), { offset: durableBytes + 100 });
+    await expectRefused(call, { code: 10, reason: "UPLOAD_LOST", says: "begin a new one" });
+    expect((await rig.resume(uploadId).status).reason).to.equal("UPLOAD_NOT_OPEN");
+  });
+
+  it("because its one-part upload was aborted before its finish", async () => {
+    const { s3 } = rig.service;
+    const before = s3.requestCount("PutObject");
+    const call = rig.create({ sizeBytes: 100n }).sendBytes(bytes.subarray(0, 100));
+    const { uploadId } = await call.started();
+    await until("S3 has been sent it", () => s3.requestCount("PutObject") > before);
+    await rig.client.abortUpload(uploadId);
+    await expectRefused(call.send({ finish: {} }), { code: 9, reason: "UPLOAD_NOT_OPEN", says: "aborted" });
+  });
+
+  it("keeps a one-part file that was sent whole, to be finished later", async () => {
+    const call = rig.create({ sizeBytes: 100n }).sendBytes(bytes.subarray(0, 100));
+    const { uploadId } = await call.started();
+    await until("the file is whole", () =>
+      call.answers.some(({ message }) => message.case === "progress" && message.value.receivedBytes === 100n),
+    );
+    const { metadata } = await call.end().status;
+    const kept = metadata.durable_offset;
+    const again = rig.resume(uploadId);
+    expect(String((await again.started()).durableOffset)).to.equal(kept);
+    again.reset();
+    await rig.complete(uploadId, bytes.subarray(0, 100));
+  });
+});
+
+describe("The sessions of a service", () => {
+  it("are limited: one more is told to come back", async () => {
+    const rig = await UploadRig.start({ settings: { SLUICE_UPLOADS_MAX: "1" } });
+    const first = rig.create().sendBytes(seededBytes(1000));
+    const { uploadId } = await first.started();
+    const metadata = { uploads_max: "1" };
+    const refused = await expectRefused(rig.create(), { code: 8, reason: "OVERLOADED", says: "1 uploads", metadata });
+    expect(refused.retryAfterMs).to.equal(1000);
+    const fencing = await rig.resume(uploadId).status;
+    expect(fencing.reason, "who gets no seat fences nobody").to.equal("OVERLOADED");
+    first.send({ finish: {} }).end();
+    await rig.expectFile(await first.committed(), seededBytes(1000));
+    await rig.expectNothingLeft();
+    await rig.stop();
+  });
+
+  it("are told to go on elsewhere when the service drains, and go on at another replica", async () => {
+    const rig = await UploadRig.start();
+    const replica = await rig.service.startReplica();
+    const bytes = seededBytes(5 * PART_BYTES);
+    const connection = rig.connect();
+    const call = rig.create({ sizeBytes: BigInt(bytes.length) }, connection);
+    const starting = rig.create({}, connection);
+    const { uploadId } = await call.started();
+    call.sendBytes(bytes.subarray(0, 2 * PART_BYTES + 10));
+    await call.durable(2 * PART_BYTES);
+    const stopped = rig.service.app.stop();
+    const metadata = { upload_id: uploadId, durable_offset: String(2 * PART_BYTES) };
+    const says = "this server is shutting down; go on from the durable offset on another";
+    const status = await expectRefused(call, { code: 14, reason: "SHUTTING_DOWN", says, metadata });
+    expect(status.retryAfterMs).to.equal(0);
+    expect((await starting.status).reason).to.equal("SHUTTING_DOWN");
+    await stopped;
+    const resumed = rig.resume(uploadId, rig.connect(replica.url));
+    const { durableOffset } = await resumed.started();
+    resumed
+      .sendBytes(bytes.subarray(Number(durableOffset)), { offset: Number(durableOffset) })
+      .send({ finish: {} })
+      .end();
+    expect((await resumed.committed()).receipt?.crc32).to.equal(crc32(bytes));
+    expect(replica.load).to.deep.equal({ sessions: 0, partBytes: 0 });
+    await rig.stop();
+  });
+});

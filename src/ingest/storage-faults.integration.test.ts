@@ -1,0 +1,184 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { expect } from "chai";
+import type { Fault } from "../devstack/s3-server/faults.ts";
+import { PART_BYTES } from "../testing/running-service.ts";
+import { until } from "../testing/until.ts";
+import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/upload-rig.ts";
+
+const UNAVAILABLE: Refusal = { code: 14, reason: "STORAGE_UNAVAILABLE", says: "storage does not answer" };
+
+describe("An upload while storage fails", () => {
+  let rig: UploadRig;
+  before(async () => {
+    rig = await UploadRig.start({
+      retry: { triesMax: 3, timeMaxMs: 3000 },
+      body: { idleTimeoutMs: 200, answerTimeoutMs: 300 },
+    });
+  });
+  after(() => rig.stop());
+  afterEach(async () => {
+    rig.service.s3.faults.clear();
+    await rig.expectNothingLeft();
+  });
+
+  const bytes = seededBytes(4 * PART_BYTES + 1000);
+  const small = bytes.subarray(0, 1000);
+  const send = async (content: Uint8Array, request: Parameters<UploadRig["create"]>[0] = {}) => {
+    const call = rig.create({ sizeBytes: BigInt(content.length), ...request });
+    const { uploadId } = await call.started();
+    call.sendBytes(content, { crc32 }).send({ finish: { crc32: crc32(content) } });
+    return { call, uploadId };
+  };
+
+  const passing: [string, Fault][] = [
+    ["answers 500 to", { kind: "status", status: 500, code: "InternalError" }],
+    ["answers 503 SlowDown to", { kind: "status", status: 503, code: "SlowDown" }],
+    ["never answers", { kind: "hang" }],
+    ["cuts the connection during", { kind: "cut-request", afterBytes: 500 }],
+    ["cuts the connection while it answers", { kind: "cut-response" }],
+    ["loses the answer to", { kind: "lost-response" }],
+    ["is slow with", { kind: "latency", ms: 100 }],
+  ];
+  for (const [what, fault] of passing) {
+    it(`commits though storage ${what} a part`, async () => {
+      rig.service.s3.faults.add({ operation: "UploadPart", match: { partNumber: 2 }, fault });
+      const { call } = await send(bytes);
+      await rig.expectFile(await call.committed(), bytes);
+    });
+    it(`commits though storage ${what} a one-part file, and leaves no other attempt behind`, async () => {
+      rig.service.s3.faults.add({ operation: "PutObject", times: 2, fault });
+      const { call } = await send(small);
+      await rig.expectFile(await call.committed(), small);
+    });
+    it(`commits though storage ${what} the beginning and the end of the upload`, async () => {
+      if (fault.kind === "hang" || fault.kind === "cut-request") return; // those requests have no body to wait for
+      rig.service.s3.faults.add({ operation: "CreateMultipartUpload", fault });
+      rig.service.s3.faults.add({ operation: "CompleteMultipartUpload", fault });
+      const { call } = await send(bytes);
+      await rig.expectFile(await call.committed(), bytes);
+      if (fault.kind !== "lost-response" && fault.kind !== "cut-response") return;
+      // The lost one is S3's alone until the sweeper looks; the test does it here.
+      await rig.abortUnowned();
+    });
+  }
+
+  it("keeps the durable parts when a part fails for good, and tells a caller that is silent", async () => {
+    rig.service.s3.faults.add({
+      ...{ operation: "UploadPart", match: { partNumber: 3 }, times: 100 },
+      fault: { kind: "status", status: 503, code: "SlowDown" },
+    });
+    const call = rig.create({ sizeBytes: BigInt(bytes.length) });
+    const { uploadId } = await call.started();
+    call.sendBytes(bytes.subarray(0, 3 * PART_BYTES));
+    const metadata = { upload_id: uploadId, durable_offset: String(2 * PART_BYTES) };
+    const status = await expectRefused(call, { ...UNAVAILABLE, says: "part 3: storage does not answer", metadata });
+    expect(status.retryAfterMs).to.be.greaterThan(0);
+    rig.service.s3.faults.clear();
+    await rig.complete(uploadId, bytes);
+  });
+
+  it("refuses a one-part file that cannot be stored, and takes it later", async () => {
+    rig.service.s3.faults.add({ operation: "PutObject", times: 100, fault: { kind: "hang" } });
+    const { call, uploadId } = await send(small);
+    await expectRefused(call, { ...UNAVAILABLE, metadata: { durable_offset: "0" } });
+    rig.service.s3.faults.clear();
+    await rig.complete(uploadId, small);
+  });
+
+  it("says that storage refuses the service, without its words", async () => {
+    const fault: Fault = { kind: "status", status: 403, code: "AccessDenied" };
+    rig.service.s3.faults.add({ operation: "UploadPart", times: 100, fault });
+    const { call, uploadId } = await send(bytes);
+    const status = await expectRefused(call, { ...UNAVAILABLE, says: "storage refuses the service" });
+    expect(status.message).not.to.include("AccessDenied");
+    rig.service.s3.faults.clear();
+    await rig.complete(uploadId, bytes);
+  });
+
+  it("drops a request whose caller is slow, and sends the part when it is whole", async () => {
+    const call = rig.create({ sizeBytes: BigInt(bytes.length) });
+    await call.started();
+    call.sendBytes(bytes.subarray(0, 1000));
+    const startedAt = performance.now();
+    await until("the idle limit has passed", () => performance.now() - startedAt > 400);
+    call.sendBytes(bytes.subarray(1000), { offset: 1000 }).send({ finish: {} }).end();
+    await rig.expectFile(await call.committed(), bytes);
+  });
+
+  it("forgets a part whose ETag storage denies, says where to go on, and completes", async () => {
+    rig.service.s3.faults.add({ operation: "UploadPart", match: { partNumber: 3 }, fault: { kind: "wrong-etag" } });
+    const { call, uploadId } = await send(bytes);
+    const metadata = { lost_parts: "1", durable_offset: String(2 * PART_BYTES), upload_id: uploadId };
+    await expectRefused(call, { code: 10, reason: "CHECKSUM_MISMATCH", says: "send the gaps again", metadata });
+    const { durableRanges } = await rig.client.getUpload(uploadId);
+    expect(durableRanges.map(({ offset, sizeBytes }) => [Number(offset), Number(sizeBytes)])).to.deep.equal([
+      [0, 2 * PART_BYTES],
+      [3 * PART_BYTES, PART_BYTES + 1000],
+    ]);
+    // Only the gap: what is durable behind it counts too.
+    const again = rig.resume(uploadId);
+    await again.started();
+    again.sendBytes(bytes.subarray(2 * PART_BYTES, 3 * PART_BYTES), { offset: 2 * PART_BYTES });
+    again.send({ finish: { crc32: crc32(bytes) } }).end();
+    await rig.expectFile(await again.committed(), bytes);
+  });
+
+  for (const code of ["InternalError", "SlowDown"]) {
+    it(`asks again when Complete answers 200 with ${code}`, async () => {
+      rig.service.s3.faults.add({ operation: "CompleteMultipartUpload", fault: { kind: "error-in-200", code } });
+      const { call } = await send(bytes);
+      await rig.expectFile(await call.committed(), bytes);
+    });
+  }
+
+  it("stays completing while Complete fails, and commits by CompleteUpload, by a new stream, or twice at once", async () => {
+    for (const how of ["complete", "stream", "both"]) {
+      const fault: Fault = { kind: "status", status: 500, code: "InternalError" };
+      rig.service.s3.faults.add({ operation: "CompleteMultipartUpload", times: 100, fault });
+      const { call, uploadId } = await send(bytes);
+      await expectRefused(call, { ...UNAVAILABLE, metadata: { durable_offset: String(bytes.length) } });
+      rig.service.s3.faults.clear();
+      if (how === "stream") {
+        await rig.complete(uploadId, bytes);
+      } else {
+        const calls = how === "both" ? [1, 2, 3] : [1];
+        const files = await Promise.all(calls.map(() => rig.client.completeUpload(uploadId)));
+        expect(new Set(files.map(({ file }) => file?.fileId)).size).to.equal(1);
+      }
+      expect((await rig.client.completeUpload(uploadId)).receipt?.crc32).to.equal(crc32(bytes));
+    }
+  });
+
+  it("reads the file back for its SHA-256 after a resume, over cuts", async () => {
+    const call = rig.create({ sizeBytes: BigInt(bytes.length), computeSha256: true });
+    const { uploadId } = await call.started();
+    call.sendBytes(bytes.subarray(0, 2 * PART_BYTES));
+    await call.durable(2 * PART_BYTES);
+    call.reset();
+    rig.service.s3.faults.add({ operation: "GetObject", times: 2, fault: { kind: "cut-response" } });
+    const { receipt } = await rig.complete(uploadId, bytes);
+    expect(Buffer.from(receipt?.sha256 ?? [])).to.deep.equal(createHash("sha256").update(bytes).digest());
+  });
+
+  it("keeps the assembled file when it cannot be read back, and commits later", async () => {
+    rig.service.s3.faults.add({
+      operation: "GetObject",
+      times: 100,
+      fault: { kind: "status", status: 500, code: "InternalError" },
+    });
+    const call = rig.create();
+    const { uploadId } = await call.started();
+    call.sendBytes(bytes.subarray(0, 2 * PART_BYTES));
+    call.reset();
+    await until("the stream has settled", () => rig.service.app.load.sessions === 0);
+    const again = rig.resume(uploadId);
+    const offset = Number((await again.started()).durableOffset);
+    const sha256 = createHash("sha256").update(bytes).digest();
+    again.sendBytes(bytes.subarray(offset), { offset }).send({ finish: { sha256 } });
+    await expectRefused(again, { ...UNAVAILABLE, says: "storage" });
+    rig.service.s3.faults.clear();
+    const { receipt } = await rig.client.completeUpload(uploadId);
+    expect(Buffer.from(receipt?.sha256 ?? [])).to.deep.equal(sha256);
+  });
+});
