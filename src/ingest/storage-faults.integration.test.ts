@@ -59,7 +59,7 @@ describe("An upload while storage fails", () => {
       await rig.expectFile(await call.committed(), bytes);
       if (fault.kind !== "lost-response" && fault.kind !== "cut-response") return;
       // The lost one is S3's alone until the sweeper looks; the test does it here.
-      await rig.abortUnowned();
+      await rig.sweep();
     });
   }
 

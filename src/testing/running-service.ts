@@ -45,6 +45,7 @@ export interface RunningService {
   readonly app: App;
   readonly endpoint: S3Endpoint;
   readonly databaseUrl: string;
+  readonly config: Config;
   /** The development S3 server, for its faults; throws where another one was given. */
   readonly s3: DevS3Server;
   /** What was logged as an error or worse, parsed. */
@@ -77,7 +78,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     };
     const app = await startReplica();
     return {
-      ...{ url: app.url, app, endpoint: storage.endpoint, databaseUrl: config.database.url },
+      ...{ url: app.url, app, endpoint: storage.endpoint, databaseUrl: config.database.url, config },
       ...{ errorsLogged, startReplica, stop },
       get s3() {
         if (storage.server === undefined)

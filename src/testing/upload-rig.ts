@@ -7,6 +7,12 @@ import { expect } from "chai";
 import { Client } from "pg";
 import type { CreateUploadRequestSchema, WriteUploadCommitted } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
+import type { UploadAccess } from "../commands/upload-access.ts";
+import { MemoryBudget } from "../domain/memory-budget.ts";
+import { type SweepLimits, type SweepResult, sweepUploads } from "../jobs/sweep-uploads.ts";
+import { createDatabasePools } from "../postgres/pool.ts";
+import { createUploadRepository } from "../postgres/upload-repository.ts";
+import { createObjectStore } from "../s3/object-store.ts";
 import { RawConnection, type RawStatus, type RawWriteCall } from "./raw-write-call.ts";
 import { type RunningService, SERVICE_TOKEN, type ServiceOptions, startService } from "./running-service.ts";
 import { createTestAccess } from "./s3-subject.ts";
@@ -134,14 +140,24 @@ export class UploadRig {
     await this.#storage.client.send(new AbortMultipartUploadCommand(target));
   }
 
-  /** Aborts the multipart uploads that no row owns: what the sweeper does with them after days. */
-  async abortUnowned(): Promise<void> {
-    const { client } = this.#storage;
-    const Bucket = this.service.endpoint.bucket;
-    const unowned = new Set(await this.#findUnowned());
-    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
-    for (const { Key, UploadId = "" } of Uploads) {
-      if (unowned.has(UploadId)) await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+  /** Does what the sweeper does by the clock, now, with uploads of any age. */
+  async sweep(limits: Partial<SweepLimits> = {}): Promise<SweepResult> {
+    const { config } = this.service;
+    const pools = await createDatabasePools({ url: this.service.databaseUrl });
+    try {
+      const access: UploadAccess = {
+        uploads: createUploadRepository(pools.commands),
+        objects: createObjectStore(this.#storage.access),
+        namespaces: new Map([[config.namespace.name, config.namespace]]),
+        budget: new MemoryBudget(config.budgetBytes),
+        limits: config.uploads,
+        databaseBackoff: config.databaseBackoff,
+        instance: "sweeper",
+      };
+      const all = { batchMax: 100, stuckAfterMs: 0, orphanAfterMs: 0, ...limits };
+      return await sweepUploads(access, { limits: all, now: new Date(Date.now() + 1000) });
+    } finally {
+      await pools.end();
     }
   }
 
