@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** How long a child may take to end after SIGTERM before it is killed, in milliseconds: more than the service's own drain. */
 const STOP_TIMEOUT_MS = 30_000;
+
+/** How long a child that has ended may leave its output open, in milliseconds. */
+const LAST_WORDS_MS = 1000;
 
 /** Last lines of a child's output that are kept to explain its end. */
 const TAIL_LINES_MAX = 20;
@@ -82,8 +86,12 @@ export function startChild(
 }
 
 async function awaitEnd(child: ChildProcess): Promise<string> {
+  const closed = once(child, "close");
+  closed.catch(() => {});
   try {
-    const [code, signal] = await once(child, "close");
+    const [code, signal] = await once(child, "exit");
+    // Its last words may still be in the pipes; a process of its own that keeps them open is not waited for.
+    await Promise.race([closed, delay(LAST_WORDS_MS, undefined, { ref: false })]);
     return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
   } catch (error) {
     return `did not start: ${(error as Error).message}`;

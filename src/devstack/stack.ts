@@ -46,6 +46,8 @@ export interface Stack {
   readonly service: StackChild;
   /** Environment that the service runs in: what `sluice serve`, `migrate` and `doctor` need. */
   serviceEnvironment: Readonly<Record<string, string>>;
+  /** Resolves to a sentence once one of the processes has ended, for whatever reason. */
+  readonly ended: Promise<string>;
   /** Starts the service again after its process has ended, and resolves when it is ready. */
   restartService(): Promise<void>;
   /** Ends everything in the reverse order of its start. Repeatable; never rejects. */
@@ -74,6 +76,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       s3Url: s3.url,
       databaseUrl: database.url,
       serviceEnvironment,
+      ended: Promise.race([database.ended, s3.ended, service.ended]),
       get service() {
         return service;
       },
@@ -94,7 +97,13 @@ async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<
   return [await first, await second];
 }
 
-async function startDatabase(options: StackOptions, begun: (() => Promise<void>)[]): Promise<{ url: string }> {
+/** A server of the stack that is there. */
+interface Started {
+  url: string;
+  ended: Promise<string>;
+}
+
+async function startDatabase(options: StackOptions, begun: (() => Promise<void>)[]): Promise<Started> {
   const database = await startEmbeddedPostgres({
     dataDirectory: join(options.directory, "database"),
     password: options.databasePassword,
@@ -104,10 +113,10 @@ async function startDatabase(options: StackOptions, begun: (() => Promise<void>)
   });
   begun.push(() => database.stop());
   await migrate({ url: database.url });
-  return database;
+  return { url: database.url, ended: database.exited.then(() => "PostgreSQL ended") };
 }
 
-async function startS3(options: StackOptions, begun: (() => Promise<void>)[]): Promise<{ url: string }> {
+async function startS3(options: StackOptions, begun: (() => Promise<void>)[]): Promise<Started> {
   const child = startChild("the development S3 server", new URL("s3-server/main.ts", import.meta.url), {
     args: [
       ...["--directory", join(options.directory, "s3"), "--bucket", BUCKET, "--region", REGION],
@@ -119,7 +128,8 @@ async function startS3(options: StackOptions, begun: (() => Promise<void>)[]): P
     onLine: (line) => options.onLine?.("s3", line),
   });
   begun.push(() => child.stop());
-  return JSON.parse(await child.awaitLine((line) => line.startsWith("{"))) as { url: string };
+  const { url } = JSON.parse(await child.awaitLine((line) => line.startsWith("{"))) as { url: string };
+  return { url, ended: child.ended };
 }
 
 function toServiceEnvironment(

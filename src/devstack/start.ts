@@ -42,7 +42,7 @@ const stack = await startStack({
 }).catch((error: Error) =>
   fail(`the stack did not start (its log is ${join(directory, "stack.log")}):\n  ${error.message}`, 1),
 );
-stack.service.ended.then((sentence) => stopping.resolve(sentence));
+stack.ended.then((sentence) => stopping.resolve(sentence));
 
 const authorization = `authorization: Bearer ${stack.token}`;
 console.log(`
