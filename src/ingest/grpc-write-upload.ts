@@ -50,6 +50,7 @@ class GrpcWriteUpload {
   readonly #write: WriteStream;
   readonly #received = new ReceivedBuffers();
   #isAnswered = false;
+  #isHalfClosed = false;
 
   constructor(options: IngestOptions, request: Http2ServerRequest, response: Http2ServerResponse) {
     this.#stream = request.stream;
@@ -73,7 +74,11 @@ class GrpcWriteUpload {
       this.#received.note(bytes);
       this.#read(() => this.#parser.feed(bytes));
     });
-    this.#stream.on("end", () => this.#write.halfClose({ isMidMessage: this.#parser.isMidMessage }));
+    // Comes though the stream is paused, while what was received may still wait in the parser.
+    this.#stream.on("end", () => {
+      this.#isHalfClosed = true;
+      if (!this.#parser.isBlocked) this.#halfClose();
+    });
     this.#stream.on("close", () => this.#write.disconnect());
     // What goes wrong on the stream ends in "close"; the error itself is the network's or the caller's.
     this.#stream.on("error", () => {});
@@ -86,11 +91,16 @@ class GrpcWriteUpload {
   #read(step: () => boolean): void {
     if (this.#isAnswered) return;
     try {
-      if (step()) this.#stream.resume();
-      else this.#stream.pause();
+      if (!step()) this.#stream.pause();
+      else if (this.#isHalfClosed) this.#halfClose();
+      else this.#stream.resume();
     } catch (error) {
       this.#write.fail(error);
     }
+  }
+
+  #halfClose(): void {
+    this.#write.halfClose({ isMidMessage: this.#parser.isMidMessage });
   }
 
   #send(message: WriteUploadResponse): void {
@@ -127,9 +137,10 @@ class GrpcWriteUpload {
       this.#stream.once("wantTrailers", askToStop);
       this.#response.end();
     } else {
-      // gRPC's "Trailers-Only": without a body the status stands in the headers.
-      this.#response.writeHead(200, trailers);
-      this.#response.end(askToStop);
+      // gRPC's "Trailers-Only": the status stands in headers that end the stream, which the compat layer cannot send.
+      const headers = { ":status": 200, "content-type": "application/grpc", "grpc-accept-encoding": "identity" };
+      this.#stream.respond({ ...headers, ...trailers }, { endStream: true });
+      askToStop();
     }
   }
 }

@@ -59,6 +59,11 @@ export class WriteUploadParser {
     return this.#messageBytes !== undefined || this.#partialBytes > 0;
   }
 
+  /** Whether input waits for `resume`. */
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
   /** The next bytes of the stream. False: something is waited for; feed nothing more until `resume` returns true. */
   feed(bytes: Uint8Array): boolean {
     // After an error nobody knows where the next message begins.

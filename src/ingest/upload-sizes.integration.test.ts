@@ -1,0 +1,75 @@
+import { crc32 } from "node:zlib";
+import { expect } from "chai";
+import { PART_BYTES } from "../testing/running-service.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/upload-rig.ts";
+
+describe("A file may have", () => {
+  let rig: UploadRig;
+  before(async () => {
+    rig = await UploadRig.start();
+  });
+  after(() => rig.stop());
+  afterEach(() => rig.expectNothingLeft());
+
+  for (const isKnown of [true, false]) {
+    const partBytes = isKnown ? PART_BYTES : 2 * PART_BYTES;
+    for (const sizeBytes of [0, 1, partBytes - 1, partBytes, partBytes + 1, 2 * partBytes, 3 * partBytes - 1]) {
+      const isOnePart = sizeBytes <= partBytes;
+      it(`${sizeBytes} bytes, ${isKnown ? "declared" : "unknown before"}: ${isOnePart ? "one PutObject" : "a multipart upload"}`, async () => {
+        const { s3 } = rig.service;
+        const before = { put: s3.requestCount("PutObject"), multipart: s3.requestCount("CreateMultipartUpload") };
+        for (const withCrc of [true, false]) {
+          const bytes = seededBytes(sizeBytes);
+          const call = rig.create(isKnown ? { sizeBytes: BigInt(sizeBytes) } : {});
+          call
+            .sendBytes(bytes, withCrc ? { crc32 } : {})
+            .send({ finish: { sizeBytes: BigInt(sizeBytes) } })
+            .end();
+          await rig.expectFile(await call.committed(), bytes);
+          expect((await call.status).code).to.equal(0);
+        }
+        expect(s3.requestCount("PutObject") - before.put).to.equal(isOnePart ? 2 : 0);
+        expect(s3.requestCount("CreateMultipartUpload") - before.multipart).to.equal(isOnePart ? 0 : 2);
+      });
+    }
+  }
+
+  it("a likely size, which only chooses the part size", async () => {
+    const call = rig.create({ sizeHintBytes: 4_000_000_000n });
+    const { partSizeBytes } = await call.started();
+    expect(Number(partSizeBytes)).to.equal(2 ** 20);
+    call.sendBytes(seededBytes(1000)).send({ finish: {} });
+    await rig.expectFile(await call.committed(), seededBytes(1000));
+  });
+});
+
+describe("A file of 10,000 parts", () => {
+  const smallestPart = 1024;
+  let rig: UploadRig;
+  before(async () => {
+    const budget = String(2 ** 20);
+    rig = await UploadRig.start({
+      settings: { SLUICE_PART_SIZE_BYTES: String(smallestPart), SLUICE_MEMORY_BUDGET_BYTES: budget },
+    });
+  });
+  after(() => rig.stop());
+
+  it("is stored and read back; the part after the last is refused and costs nothing durable", async function () {
+    this.timeout(180_000);
+    const bytes = seededBytes(10_000 * smallestPart * 2);
+    const call = rig.create();
+    const { uploadId } = await call.started();
+    call
+      .sendBytes(bytes, { chunkBytes: 65_536 })
+      .send({ chunk: { offset: BigInt(bytes.length), data: Uint8Array.of(1) } });
+    const max = String(bytes.length);
+    const metadata = { end_offset: String(bytes.length + 1), size_bytes_max: max };
+    const says = `this upload takes at most ${max} bytes`;
+    const { metadata: details } = await expectRefused(call, { code: 3, reason: "SIZE_LIMIT", says, metadata });
+    expect(Number(details.durable_offset)).to.equal(bytes.length);
+    await rig.complete(uploadId, bytes);
+    await rig.expectNothingLeft();
+    const [row] = await rig.query("SELECT count(*)::int AS parts FROM part WHERE upload_id = $1", [uploadId]);
+    expect(row).to.deep.equal({ parts: 10_000 });
+  });
+});
