@@ -127,7 +127,7 @@ async function connect(
   const breakers = createBreakers(config.breaker, (name, isOpen) =>
     log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
   );
-  const objects = createObjectStore({ client, bodies, breakers, body: config.body });
+  const objects = createObjectStore({ client, bodies, breakers, body: config.body, closing: options.signal });
   const pools = await connectDatabase(config, options);
   const { namespace } = config;
   const access: WriteAccess = {
@@ -164,10 +164,11 @@ async function connect(
     access,
     files: createFileRepository(pools),
     close: async () => {
-      for (const job of jobs) await job.stop();
-      await checked;
+      // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
       client.destroy();
       connections.destroy();
+      for (const job of jobs) await job.stop();
+      await checked;
       await pools.end();
     },
   };

@@ -11,6 +11,8 @@ export interface S3Access {
   bodies: BodyRequests;
   breakers: Breakers;
   body: KeptBodyPolicy;
+  /** Aborted when the process stops: nothing is tried again from then on. */
+  closing?: AbortSignal;
 }
 
 /** One request behind its breaker, retried by policy; what fails for good is a DomainError beginning with `what`. */
@@ -33,5 +35,7 @@ export async function retryS3<T>(
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
   const isRetryable = (error: unknown) => toS3Failure(error) === "retryable";
-  return await withBackoff(access.body.retry, send, { isRetryable, signal: options.signal });
+  const signals = [access.closing, options.signal].filter((signal) => signal !== undefined);
+  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  return await withBackoff(access.body.retry, send, { isRetryable, signal });
 }
