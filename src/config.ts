@@ -5,6 +5,8 @@ const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const PARTS_MAX = 10_000;
 
+const PORT_MAX = 65_535;
+
 /** One setting of the environment: what it is and how it is read. */
 function bytes(fallback: number, min: number) {
   return z.coerce.number().int().min(min).default(fallback);
@@ -26,12 +28,13 @@ export const ENVIRONMENT = {
   SLUICE_LISTEN: z
     .string()
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
+    .refine((address) => Number(/\d*$/.exec(address)) <= PORT_MAX, `must have a port of at most ${PORT_MAX}`)
     .default("127.0.0.1:8080"),
   /** PEM files of the certificate chain and key: TLS 1.3 only. Both or none. */
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
-  /** Worker processes that share the port; one a core. */
-  SLUICE_WORKERS: z.coerce.number().int().min(1).max(256).default(availableParallelism()),
+  /** Worker processes that share the port; one a core when unset, or as many as the memory budget feeds. */
+  SLUICE_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   /** postgres://user:password@host:port/database */
   SLUICE_DATABASE_URL: z
     .string("is missing; set it to postgres://user:password@host:5432/database")
@@ -114,19 +117,27 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
   );
   const result = z.object(ENVIRONMENT).safeParse(set);
-  if (!result.success) throw new ConfigError(result.error.issues.map(toSentence));
-  const problems = findContradictions(result.data);
-  if (problems.length > 0) throw new ConfigError(problems);
+  // What is wrong by itself hides nothing of what does not fit together: the rest is compared all the same.
+  const sound = result.success ? result.data : keepSound(set);
+  const problems = [...(result.error?.issues.map(toSentence) ?? []), ...findContradictions(sound)];
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(toConfig(result.data));
 }
 
 type Environment = z.infer<z.ZodObject<typeof ENVIRONMENT>>;
 
+/** The variables that are right by themselves; the others, `undefined` in spite of their type, are not compared. */
+function keepSound(set: Readonly<Record<string, string | undefined>>): Partial<Environment> {
+  const sound: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(ENVIRONMENT)) sound[name] = schema.safeParse(set[name]).data;
+  return sound as Partial<Environment>;
+}
+
 function toSentence(issue: z.core.$ZodIssue): string {
   return `${issue.path.join(".")} ${issue.message.replace(/^(Invalid input|Too small|Too big): /, "is not right: ")}`;
 }
 
-function findContradictions(env: Environment): string[] {
+function findContradictions(env: Partial<Environment>): string[] {
   const problems: string[] = [];
   if ((env.SLUICE_TLS_CERT === undefined) !== (env.SLUICE_TLS_KEY === undefined)) {
     problems.push("SLUICE_TLS_CERT and SLUICE_TLS_KEY must be set together");
@@ -140,23 +151,43 @@ function findContradictions(env: Environment): string[] {
   if (env.SLUICE_AUTH === "dev" && env.SLUICE_DEV_TOKEN === undefined) {
     problems.push("SLUICE_DEV_TOKEN is missing; set the token that callers send");
   }
-  if (env.SLUICE_CONNECTION_WINDOW_BYTES < env.SLUICE_STREAM_WINDOW_BYTES) {
-    problems.push("SLUICE_CONNECTION_WINDOW_BYTES must be at least SLUICE_STREAM_WINDOW_BYTES");
-  }
-  const perWorker = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / env.SLUICE_WORKERS);
-  const smallestUseful = 4 * 2 * env.SLUICE_PART_SIZE_BYTES;
-  if (perWorker < smallestUseful) {
+  const { SLUICE_CONNECTION_WINDOW_BYTES: connectionWindow, SLUICE_STREAM_WINDOW_BYTES: streamWindow } = env;
+  if (connectionWindow !== undefined && streamWindow !== undefined && connectionWindow < streamWindow) {
     problems.push(
-      `SLUICE_MEMORY_BUDGET_BYTES gives each of ${env.SLUICE_WORKERS} workers ${perWorker} bytes; ` +
-        `parts of ${env.SLUICE_PART_SIZE_BYTES} bytes need at least ${smallestUseful}: raise it, or lower SLUICE_WORKERS`,
+      `SLUICE_CONNECTION_WINDOW_BYTES is ${connectionWindow}; it must be at least SLUICE_STREAM_WINDOW_BYTES, ${streamWindow}`,
     );
   }
-  return problems;
+  return [...problems, ...findBudgetProblem(env)];
+}
+
+/** Least memory of a worker, in bytes: four parts of the larger size, that of files whose own size is unknown. */
+function toWorkerMinBytes(partSizeBytes: number): number {
+  return 4 * 2 * partSizeBytes;
+}
+
+function findBudgetProblem(env: Partial<Environment>): string[] {
+  const { SLUICE_MEMORY_BUDGET_BYTES: budget, SLUICE_PART_SIZE_BYTES: partSize } = env;
+  if (budget === undefined || partSize === undefined) return [];
+  const workers = env.SLUICE_WORKERS ?? 1;
+  const perWorker = Math.floor(budget / workers);
+  const perWorkerMin = toWorkerMinBytes(partSize);
+  if (perWorker >= perWorkerMin) return [];
+  return [
+    `SLUICE_MEMORY_BUDGET_BYTES gives each of ${workers} workers ${perWorker} bytes; ` +
+      `parts of ${partSize} bytes need at least ${perWorkerMin}: raise it, or lower SLUICE_WORKERS`,
+  ];
+}
+
+/** One worker a core, but no more than the budget can feed: defaults must work on any machine. */
+function chooseWorkers(env: Environment): number {
+  const fed = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / toWorkerMinBytes(env.SLUICE_PART_SIZE_BYTES));
+  return env.SLUICE_WORKERS ?? Math.min(availableParallelism(), fed);
 }
 
 function toConfig(env: Environment) {
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(env.SLUICE_LISTEN) ?? [];
-  const budgetBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / env.SLUICE_WORKERS);
+  const workers = chooseWorkers(env);
+  const budgetBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
     listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },
@@ -164,7 +195,7 @@ function toConfig(env: Environment) {
       env.SLUICE_TLS_CERT === undefined
         ? undefined
         : { certFile: env.SLUICE_TLS_CERT, keyFile: env.SLUICE_TLS_KEY as string },
-    workers: env.SLUICE_WORKERS,
+    workers,
     database: { url: env.SLUICE_DATABASE_URL, readUrl: env.SLUICE_DATABASE_READ_URL },
     s3: {
       region,
