@@ -23,14 +23,18 @@ export async function serve(environment: Readonly<Record<string, string | undefi
 }
 
 async function serveAlone(config: Config, log: Logger): Promise<void> {
-  const stopRequested = onceStopped();
-  const app = await startApp(config, log);
-  log.info({ address: app.url, workers: config.workers }, "listening");
-  const reason = await stopRequested;
-  log.info({ reason }, "draining");
-  await app.stop();
-  log.info("stopped");
-  if (cluster.isWorker) cluster.worker?.disconnect();
+  try {
+    const stopRequested = onceStopped();
+    const app = await startApp(config, log);
+    log.info({ address: app.url, workers: config.workers }, "listening");
+    const reason = await stopRequested;
+    log.info({ reason }, "draining");
+    await app.stop();
+    log.info("stopped");
+  } finally {
+    // The channel to the primary would keep a worker alive that could not start, and nobody would replace it.
+    if (cluster.isWorker) cluster.worker?.disconnect();
+  }
 }
 
 /** Keeps the configured number of workers alive; they do all the work. */
@@ -56,6 +60,7 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   log.info({ reason, workers: workers.length }, "stopping the workers");
   await Promise.all(
     workers.map(async (worker) => {
+      if (worker.isDead()) return;
       const exited = once(worker, "exit");
       worker.process.kill("SIGTERM");
       await exited;

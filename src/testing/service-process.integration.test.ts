@@ -1,0 +1,137 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect } from "chai";
+import { createSluiceClient } from "../client/client.ts";
+import { findFreePort } from "../devstack/tcp-port.ts";
+import { SERVICE_TOKEN } from "./running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "./service-process.ts";
+import { until } from "./until.ts";
+import { seededBytes, UploadRig } from "./upload-rig.ts";
+
+const MIB = 2 ** 20;
+
+describe("The service as a process", () => {
+  /** Lends its database and storage. */
+  let rig: UploadRig;
+  let running: ServiceProcess | undefined;
+  before(async () => {
+    rig = await UploadRig.start();
+  });
+  after(() => rig.stop());
+  afterEach(async () => {
+    await running?.kill();
+    running = undefined;
+  });
+  const start = async (settings: Record<string, string> = {}, port?: number) => {
+    const { endpoint, databaseUrl } = rig.service;
+    running = await startServiceProcess(endpoint, { databaseUrl, port: port ?? (await findFreePort()), settings });
+    return running;
+  };
+
+  it("is ready soon after its start, and ends well by SIGTERM", async () => {
+    const service = await start();
+    console.log(`      ready after ${Math.round(service.readyAfterMs)} ms`);
+    expect(service.readyAfterMs).to.be.lessThan(5000);
+    expect(await service.stop()).to.equal(0);
+    expect(service.log.map(({ msg }) => msg)).to.deep.equal(["listening", "draining", "stopped"]);
+  });
+
+  for (const workers of [1, 2]) {
+    it(`with ${workers} worker(s), killed in the middle of a file and started again, continues it`, async function () {
+      this.timeout(60_000);
+      const settings = { SLUICE_WORKERS: String(workers), SLUICE_PART_SIZE_BYTES: String(MIB) };
+      const first = await start(settings);
+      const bytes = seededBytes(24 * MIB + 5);
+      const client = createSluiceClient({ url: first.url, token: SERVICE_TOKEN });
+      const path = `killed/${workers}`;
+      let killing: Promise<ServiceProcess> | undefined;
+      const phases: string[] = [];
+      // Slow enough for the kill to strike between parts.
+      rig.service.s3.faults.add({ operation: "UploadPart", times: 20, fault: { kind: "latency", ms: 100 } });
+      await client.upload(bytes, path, {
+        onProgress: ({ durableBytes, phase }) => {
+          if (phases.at(-1) !== phase) phases.push(phase);
+          if (durableBytes < 3 * MIB) return;
+          killing ??= first.kill().then(() => start(settings, Number(new URL(first.url).port)));
+        },
+      });
+      await killing;
+      rig.service.s3.faults.clear();
+      expect(killing, "the service was killed").not.to.equal(undefined);
+      expect(phases).to.include("done");
+      expect((await rig.download(path)).equals(bytes)).to.equal(true);
+      client.close();
+    });
+  }
+
+  it("replaces a worker that is killed, and stops them all", async function () {
+    this.timeout(60_000);
+    const service = await start({ SLUICE_WORKERS: "2" });
+    const listening = () => service.log.filter(({ msg }) => msg === "listening");
+    await until("both workers listen", () => listening().length === 2);
+    const [victim] = await childrenOf(service.pid);
+    process.kill(victim as number, "SIGKILL");
+    await until("another worker listens", () => listening().length === 3);
+    expect(service.log.map(({ msg }) => msg)).to.include("a worker ended; another takes its place");
+    const client = createSluiceClient({ url: service.url, token: SERVICE_TOKEN });
+    await client.upload(seededBytes(1000), "after/a-worker-died");
+    client.close();
+    expect((await rig.download("after/a-worker-died")).equals(seededBytes(1000))).to.equal(true);
+    const workers = await childrenOf(service.pid);
+    expect(await service.stop()).to.equal(0);
+    for (const pid of workers) expect(() => process.kill(pid, 0), "the worker is gone").to.throw("ESRCH");
+  });
+
+  describe("that cannot serve", () => {
+    const environment = (settings: Record<string, string>) => ({
+      SLUICE_DATABASE_URL: rig.service.databaseUrl,
+      SLUICE_S3_BUCKET: "bucket",
+      SLUICE_S3_REGION: "eu-central-1",
+      SLUICE_AUTH: "dev",
+      SLUICE_DEV_TOKEN: SERVICE_TOKEN,
+      ...settings,
+    });
+    /** Runs the service until it ends by itself. */
+    const run = async (env: Record<string, string>) => {
+      const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+      const { NODE_V8_COVERAGE } = process.env;
+      return await promisify(execFile)(process.execPath, [main], { env: { ...env, NODE_V8_COVERAGE } }).then(
+        ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+        (error) => error as { code: number; stdout: string; stderr: string },
+      );
+    };
+
+    it("says all that is wrong with its configuration, and ends with 1", async () => {
+      const { code, stderr } = await run({ SLUICE_AUTH: "dev" });
+      expect(code).to.equal(1);
+      for (const name of ["DATABASE_URL", "S3_BUCKET", "S3_REGION", "DEV_TOKEN"]) {
+        expect(stderr).to.include(`SLUICE_${name}`);
+      }
+      expect(stderr, "no stack").not.to.include("at parseConfig");
+    });
+
+    it("ends with 1 and says why when its port is taken", async () => {
+      const { host } = new URL(rig.service.url);
+      const { code, stderr } = await run(environment({ SLUICE_LISTEN: host, SLUICE_WORKERS: "1" }));
+      expect(code).to.equal(1);
+      expect(stderr).to.include("EADDRINUSE");
+    });
+
+    it("gives up when its workers end as soon as they start", async function () {
+      this.timeout(60_000);
+      const nowhere = { SLUICE_TLS_CERT: "/nowhere.pem", SLUICE_TLS_KEY: "/nowhere.pem" };
+      const { code, stdout, stderr } = await run(environment({ ...nowhere, SLUICE_WORKERS: "2" }));
+      expect(code).to.equal(1);
+      expect(stderr).to.include("workers end as soon as they start");
+      expect(stdout).to.include("a worker ended; another takes its place");
+    });
+  });
+});
+
+/** Process ids of the children, from /proc. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.trim().split(" ").map(Number);
+}
