@@ -142,7 +142,7 @@ export async function commitWritten(
   return await takeUp(access, upload, { declared, commit });
 }
 
-/** The same for a one-part file: an object that no row names is removed again, whatever ends the commit. */
+/** The same for a one-part file. An object that no commit takes is the sweeper's: the row counts the attempts. */
 async function commitPut(
   access: UploadAccess,
   upload: Upload,
@@ -152,38 +152,15 @@ async function commitPut(
   const { sha256 } = written;
   const object = { ...put, sha256 };
   const isShaWanted = upload.computeSha256 || (declared.sha256 ?? upload.expectedSha256) !== undefined;
-  let assembled: Upload;
-  try {
-    assertWritten(upload, written, declared);
-    if (options.commit && (sha256 !== undefined || !isShaWanted)) {
-      const file = await commit(access, upload, { declared, object });
-      assertDeclared(file, put);
-      removeOtherAttempts(access, upload, { put, survivor: file.s3Key });
-      return file;
-    }
-    assembled = await withDatabase(access, () => access.uploads.assemble(upload.uploadId, object));
-  } catch (error) {
-    // "unavailable" may have been recorded all the same; the sweeper knows then.
-    const isRecorded = error instanceof DomainError && error.reason === "GENERATION_MISMATCH";
-    if (error instanceof DomainError && error.code !== "unavailable" && !isRecorded) {
-      await access.objects.delete(upload.bucket, put.key, { versionId: put.versionId }).catch(() => {});
-    }
-    throw error;
+  assertWritten(upload, written, declared);
+  if (options.commit && (sha256 !== undefined || !isShaWanted)) {
+    const file = await commit(access, upload, { declared, object });
+    // Another writer may have been first: what it committed must be these bytes.
+    assertDeclared(file, put);
+    return file;
   }
+  const assembled = await withDatabase(access, () => access.uploads.assemble(upload.uploadId, object));
   return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared }) : undefined;
-}
-
-/** Earlier attempts may have been stored though their answers were lost. Best effort, and nobody waits for it. */
-function removeOtherAttempts(
-  access: UploadAccess,
-  { bucket, s3Key }: Upload,
-  { put, survivor }: { put: PutAck; survivor: string },
-): void {
-  const attempts = Number(put.key.slice(s3Key.length + 1));
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    const key = `${s3Key}.${attempt}`;
-    if (key !== survivor) access.objects.delete(bucket, key).catch(() => {});
-  }
 }
 
 function assertWritten(upload: Upload, written: WrittenBytes, declared: CommitDeclaration): void {

@@ -182,7 +182,7 @@ export class UploadRig {
     const rows = await this.query(
       `SELECT multipart_id AS name FROM upload WHERE state IN ('open', 'completing')
        UNION ALL SELECT object_key FROM upload WHERE state IN ('assembled', 'committed')
-       UNION ALL SELECT s3_key || '.' || n FROM upload, generate_series(1, put_attempt) n WHERE state = 'open'
+       UNION ALL SELECT s3_key || '.' || n FROM upload, generate_series(1, put_attempt) n WHERE cleanup_time IS NULL
        UNION ALL SELECT s3_key FROM file`,
     );
     const owned = new Set(rows.map(({ name }) => name));
