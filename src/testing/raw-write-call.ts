@@ -46,7 +46,8 @@ export class RawConnection {
   readonly session: ClientHttp2Session;
 
   constructor(url: string) {
-    this.session = connect(url);
+    // Calls write without waiting; Node ends a session of more than 10 MB of unsent bytes.
+    this.session = connect(url, { maxSessionMemory: 1000 });
     // What goes wrong shows in the status of each call.
     this.session.on("error", () => {});
   }
@@ -100,7 +101,13 @@ export class RawWriteCall {
     stream.on("error", () => {});
     this.status = new Promise((resolve) => {
       stream.on("close", () => {
-        this.#status ??= { code: -1, message: "", reason: "", metadata: {}, retryAfterMs: undefined };
+        this.#status ??= {
+          code: -1,
+          message: `HTTP/2 code ${stream.rstCode}`,
+          reason: "",
+          metadata: {},
+          retryAfterMs: undefined,
+        };
         resolve(this.#status);
         this.#changed();
       });
