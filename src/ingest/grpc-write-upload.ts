@@ -57,7 +57,7 @@ class GrpcWriteUpload {
     this.#response = response;
     const authenticate = () => options.authenticate((name) => header(request.headers[name]));
     this.#write = new WriteStream(options.access, authenticate, {
-      onReady: () => this.#read(() => this.#parser.resume()),
+      onReady: () => this.#read(undefined),
       onReleased: (bytes) => this.#received.release(bytes),
       send: (message) => this.#send(message),
       end: (error) => {
@@ -72,7 +72,7 @@ class GrpcWriteUpload {
     response.setHeader("grpc-accept-encoding", "identity");
     this.#stream.on("data", (bytes: Buffer) => {
       this.#received.note(bytes);
-      this.#read(() => this.#parser.feed(bytes));
+      this.#read(bytes);
     });
     // Comes though the stream is paused, while what was received may still wait in the parser.
     this.#stream.on("end", () => {
@@ -87,13 +87,17 @@ class GrpcWriteUpload {
     response.on("error", () => {});
   }
 
-  /** Lets the parser read; stops the flow while something is waited for. What it throws is the caller's mistake. */
-  #read(step: () => boolean): void {
+  /**
+   * Lets the parser read these bytes, or go on with what it has; stops the flow while something is waited for. What it
+   * throws is the caller's mistake.
+   */
+  #read(bytes: Buffer | undefined): void {
     if (this.#isAnswered) return;
     try {
-      if (!step()) this.#stream.pause();
+      const isAllRead = bytes === undefined ? this.#parser.resume() : this.#parser.feed(bytes);
+      if (!isAllRead) this.#stream.pause();
       else if (this.#isHalfClosed) this.#halfClose();
-      else this.#stream.resume();
+      else if (bytes === undefined) this.#stream.resume();
     } catch (error) {
       this.#write.fail(error);
     }
