@@ -1,0 +1,73 @@
+import { expect } from "chai";
+import { expectRefusal, nextUuid } from "../testing/repository-subject.ts";
+import { SAMPLE_CALLER } from "../testing/sample-records.ts";
+import { createBench } from "../testing/writer-bench.ts";
+import { type CreateUploadRequest, createUpload } from "./create-upload.ts";
+
+describe("createUpload", () => {
+  const create = (request: Partial<CreateUploadRequest> = {}, bench = createBench()) => {
+    const all = {
+      ...{ requestId: nextUuid(), namespace: "default", path: "a/b", contentType: "", metadata: {} },
+      ...{ computeSha256: false, ...request },
+    };
+    return createUpload(bench.access, all, { caller: SAMPLE_CALLER });
+  };
+
+  it("gives the upload a key under the namespace's prefix, a part size and a media type", async () => {
+    const { upload, created } = await create({ path: "e\u0301", sizeBytes: 7, sha256: new Uint8Array(32) });
+    expect(created).to.equal(true);
+    expect(upload).to.deep.include({ path: "\u00e9", sizeBytes: 7, contentType: "application/octet-stream" });
+    expect(upload.computeSha256, "what is declared must be computed").to.equal(true);
+    expect(upload.s3Key).to.match(new RegExp(`^default/[0-9a-f]{2}/${upload.uploadId}$`));
+  });
+
+  it("returns the same upload for the same request id, and refuses it with any other content", async () => {
+    const bench = createBench();
+    const requestId = nextUuid();
+    const first = await create({ requestId, metadata: { a: "1", b: "2" } }, bench);
+    const again = await create({ requestId: requestId.toUpperCase(), metadata: { b: "2", a: "1" } }, bench);
+    expect(again).to.deep.include({ created: false, upload: first.upload });
+    const others: Partial<CreateUploadRequest>[] = [
+      ...[
+        { path: "c" },
+        { sizeBytes: 1 },
+        { sizeHintBytes: 1 },
+        { contentType: "text/plain" },
+        { metadata: { a: "1" } },
+      ],
+      ...[{ crc32: 1 }, { sha256: new Uint8Array(32) }, { computeSha256: true }, { ifGenerationMatch: 0 }],
+    ];
+    for (const other of others) {
+      const request = { requestId, metadata: { a: "1", b: "2" }, ...other };
+      await expectRefusal(create(request, bench), "REQUEST_ID_REUSED");
+    }
+  });
+
+  const refused: [string, Partial<CreateUploadRequest>, RegExp][] = [
+    ["a media type of more than 255 bytes", { contentType: "x".repeat(256) }, /longer than 255 bytes/],
+    ["a media type that no header carries", { contentType: "text/pläin" }, /printable ASCII/],
+    [
+      "65 entries of metadata",
+      { metadata: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [i, ""])) },
+      /65 entries/,
+    ],
+    ["more than 8 KiB of metadata", { metadata: { a: "ü".repeat(4096) } }, /8193 bytes; the limit is 8192/],
+    ["metadata without a name", { metadata: { "": "x" } }, /empty name/],
+    ["NUL in metadata", { metadata: { a: "\0" } }, /NUL/],
+    ["a lone surrogate in metadata", { metadata: { a: "\ud800" } }, /lone surrogate/],
+    ["a lone surrogate in a name of metadata", { metadata: { "\udc00": "a" } }, /lone surrogate/],
+    ["a SHA-256 of 31 bytes", { sha256: new Uint8Array(31) }, /31 bytes/],
+    ["a negative generation", { ifGenerationMatch: -1 }, /negative/],
+  ];
+  for (const [what, request, says] of refused) {
+    it(`refuses ${what}`, async () => {
+      const error = await expectRefusal(create(request), "ARGUMENT_INVALID");
+      expect(error.message).to.match(says);
+    });
+  }
+  it("refuses sizes that cannot be, of hints too", async () => {
+    await expectRefusal(create({ sizeHintBytes: -1 }), "SIZE_INVALID");
+    await expectRefusal(create({ sizeHintBytes: 6 * 2 ** 30 }), "SIZE_LIMIT");
+    await expectRefusal(create({ sizeBytes: 5 * 2 ** 30 }), "SIZE_LIMIT");
+  });
+});

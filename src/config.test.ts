@@ -1,0 +1,129 @@
+import { availableParallelism } from "node:os";
+import { expect } from "chai";
+import { ConfigError, ENVIRONMENT, parseClientEnvironment, parseConfig } from "./config.ts";
+
+const MIB = 2 ** 20;
+const LEAST = {
+  SLUICE_DATABASE_URL: "postgres://user:secret@127.0.0.1:5432/sluice",
+  SLUICE_S3_BUCKET: "bucket",
+  SLUICE_S3_REGION: "eu-central-1",
+  SLUICE_AUTH: "dev",
+  SLUICE_DEV_TOKEN: "token-token",
+};
+
+describe("parseConfig", () => {
+  const problemsOf = (environment: Record<string, string | undefined>) => {
+    try {
+      parseConfig(environment);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems;
+      throw error;
+    }
+    return [];
+  };
+
+  it("needs five variables, and has a reasoned default for each other", () => {
+    const config = parseConfig(LEAST);
+    expect(config).to.deep.include({
+      listen: { host: "127.0.0.1", port: 8080 },
+      tls: undefined,
+      devToken: "token-token",
+      logLevel: "info",
+    });
+    expect(config.uploads).to.include({ partSizeBytes: 8 * MIB, partSizeUnknownBytes: 16 * MIB, partsMax: 10_000 });
+    expect(config.workers).to.equal(Math.min(availableParallelism(), 8));
+    expect(config.budgetBytes).to.equal(Math.floor((512 * MIB) / config.workers));
+    expect(config.s3).to.deep.include({ endpoint: undefined, forcePathStyle: false, region: "eu-central-1" });
+    expect(Object.isFrozen(config)).to.equal(true);
+  });
+
+  it("says every problem at once, each with its name, contradictions among them", () => {
+    const problems = problemsOf({
+      SLUICE_LISTEN: "nowhere",
+      SLUICE_WORKERS: "many",
+      SLUICE_S3_BUCKET: "A bucket",
+      SLUICE_TLS_CERT: "cert.pem",
+      SLUICE_AUTH: "dev",
+      SLUICE_STALL_TIMEOUT_MS: "5",
+      SLUICE_CONNECTION_WINDOW_BYTES: "70000",
+      SLUICE_STREAM_WINDOW_BYTES: "80000",
+      SLUICE_MEMORY_BUDGET_BYTES: "4096",
+      NODE_ENV: "production",
+    });
+    const names = [
+      ...["SLUICE_LISTEN", "SLUICE_WORKERS", "SLUICE_DATABASE_URL", "SLUICE_S3_BUCKET", "SLUICE_STALL_TIMEOUT_MS"],
+      ...["SLUICE_TLS_KEY", "SLUICE_S3_REGION", "SLUICE_AUTH is", "SLUICE_DEV_TOKEN"],
+      ...["SLUICE_CONNECTION_WINDOW_BYTES", "SLUICE_MEMORY_BUDGET_BYTES"],
+    ];
+    for (const name of names) {
+      expect(
+        problems.filter((problem) => problem.startsWith(name) || problem.includes(` and ${name}`)),
+        `problem of ${name}`,
+      ).to.have.length(1);
+    }
+    expect(problems).to.have.length(names.length);
+  });
+
+  it("names one problem in the singular, and quotes bounds but no secrets", () => {
+    expect(() => parseConfig({ ...LEAST, SLUICE_STALL_TIMEOUT_MS: "5" })).to.throw(
+      ConfigError,
+      /has a problem:\n {2}SLUICE_STALL_TIMEOUT_MS is not right: .*100/,
+    );
+    expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: "hunter2" })[0]).not.to.include("hunter2");
+    expect(problemsOf({ ...LEAST, SLUICE_DATABASE_URL: "mysql://u:hunter2@h" })[0]).not.to.include("hunter2");
+  });
+
+  it("takes an empty variable for an unset one", () => {
+    expect(parseConfig({ ...LEAST, SLUICE_LISTEN: "", SLUICE_TLS_KEY: "" }).listen.port).to.equal(8080);
+    expect(problemsOf({ ...LEAST, SLUICE_AUTH: "" })).to.deep.equal(['SLUICE_AUTH must be "dev"']);
+  });
+
+  it("reads addresses of both families, and refuses ports that there are none of", () => {
+    const listen = (address: string) => parseConfig({ ...LEAST, SLUICE_LISTEN: address }).listen;
+    expect(listen("[::1]:0")).to.deep.equal({ host: "::1", port: 0 });
+    expect(listen("files.local:65535")).to.deep.equal({ host: "files.local", port: 65_535 });
+    expect(problemsOf({ ...LEAST, SLUICE_LISTEN: "0.0.0.0:65536" })[0]).to.include("at most 65535");
+  });
+
+  it("divides the budget among the workers, and wants four of the larger parts for each", () => {
+    const config = parseConfig({ ...LEAST, SLUICE_WORKERS: "2" });
+    expect(config.budgetBytes).to.equal(256 * MIB);
+    expect(config.uploads.partSizeMaxBytes).to.equal(64 * MIB);
+    const problems = problemsOf({ ...LEAST, SLUICE_WORKERS: "9" });
+    expect(problems[0]).to.match(/each of 9 workers 59652323 bytes; .* at least 67108864: raise it/);
+  });
+
+  it("refuses development tokens in production, and a token that is missing", () => {
+    expect(problemsOf({ ...LEAST, NODE_ENV: "production" })[0]).to.include("refused");
+    expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: undefined })[0]).to.include("SLUICE_DEV_TOKEN is missing");
+  });
+
+  it("takes the region from AWS_REGION, paths for S3 servers other than AWS, TLS files and origins", () => {
+    const config = parseConfig({
+      ...LEAST,
+      ...{ SLUICE_S3_REGION: undefined, AWS_REGION: "us-east-1", SLUICE_S3_ENDPOINT: "http://127.0.0.1:9000" },
+      ...{ SLUICE_TLS_CERT: "c.pem", SLUICE_TLS_KEY: "k.pem", SLUICE_CORS_ORIGINS: "https://a,,https://b" },
+      ...{ SLUICE_S3_TRAILERS: "off" },
+    });
+    expect(config.s3).to.deep.include({ region: "us-east-1", forcePathStyle: true });
+    expect(config.tls).to.deep.equal({ certFile: "c.pem", keyFile: "k.pem" });
+    expect(config.api.corsOrigins).to.deep.equal(["https://a", "https://b"]);
+    expect(config.body.layout.form).to.equal("header");
+    expect(config.body.layout.corkBytes).not.to.equal(parseConfig(LEAST).body.layout.corkBytes);
+  });
+
+  it("ignores what is not its own", () => {
+    expect(() => parseConfig({ ...LEAST, PATH: "/bin", SLUICE_UNKNOWN: "1" })).not.to.throw();
+    expect(Object.keys(ENVIRONMENT)).to.include("SLUICE_LISTEN");
+  });
+});
+
+describe("parseClientEnvironment", () => {
+  it("reads URL and token, empty ones as unset", () => {
+    expect(parseClientEnvironment({ SLUICE_URL: "http://h", SLUICE_TOKEN: "" })).to.deep.equal({
+      url: "http://h",
+      token: undefined,
+    });
+    expect(parseClientEnvironment({ SLUICE_URL: "", SLUICE_TOKEN: "t" })).to.deep.equal({ url: undefined, token: "t" });
+  });
+});

@@ -1,0 +1,137 @@
+import { crc32 } from "node:zlib";
+import { expect } from "chai";
+import { DomainError } from "../domain/errors.ts";
+import { MemoryBudget } from "../domain/memory-budget.ts";
+import { FakeFileRepository } from "../testing/fake-file-repository.ts";
+import { FakeObjectStore } from "../testing/fake-object-store.ts";
+import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
+import { send } from "../testing/object-store-subject.ts";
+import { beginNext, createOpen, sampleObject } from "../testing/repository-subject.ts";
+import { sampleNamespaces } from "../testing/sample-records.ts";
+import { seededBytes } from "../testing/upload-rig.ts";
+import { BENCH_LIMITS } from "../testing/writer-bench.ts";
+import { sweepUploads } from "./sweep-uploads.ts";
+
+const HOUR_MS = 3_600_000;
+
+describe("sweepUploads", () => {
+  /** Repositories and storage on a clock that the test moves. */
+  const open = () => {
+    const clock = { now: 1_700_000_000_000 };
+    const now = () => clock.now;
+    const files = new FakeFileRepository({ now });
+    const uploads = new FakeUploadRepository(files, { now });
+    const objects = new FakeObjectStore({ now });
+    const access = {
+      ...{ uploads, objects, budget: new MemoryBudget(1), limits: BENCH_LIMITS, instance: "sweeper" },
+      namespaces: sampleNamespaces({ bucket: "bucket", keyPrefix: "" }),
+      databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
+    };
+    const sweep = () => {
+      const limits = { batchMax: 10, stuckAfterMs: 1000, orphanAfterMs: 1000 };
+      return sweepUploads(access, { limits, now: new Date(clock.now) });
+    };
+    return { clock, files, uploads, objects, access, sweep };
+  };
+  type World = ReturnType<typeof open>;
+  const bytes = seededBytes(100);
+
+  /** An upload with one durable part. */
+  const write = async ({ uploads, objects }: World) => {
+    const upload = await createOpen({ uploads });
+    const { uploadId, s3Key: key } = upload;
+    const multipartId = await objects.createMultipart("bucket", key, { contentType: "" });
+    await uploads.setMultipartId(uploadId, multipartId);
+    const { epoch } = await beginNext({ uploads }, upload);
+    const { etag } = await send(objects.beginPart({ bucket: "bucket", key, multipartId, partNumber: 1 }, 100), bytes);
+    await uploads.claimParts(uploadId, epoch, { first: 1, count: 1 });
+    await uploads.recordParts(uploadId, epoch, [{ partNumber: 1, lengthBytes: 100, crc32: crc32(bytes), etag }]);
+    return upload;
+  };
+  /** The same, and its commit begun by a process that died. */
+  const writeStuck = async (world: World) => {
+    const upload = await write(world);
+    await world.uploads.seal(upload.uploadId, 100);
+    await world.uploads.beginCompletion(upload.uploadId, { crc32: crc32(bytes) });
+    return upload;
+  };
+
+  it("does nothing where nothing is to be done", async () => {
+    const world = open();
+    await write(world);
+    expect(await world.sweep()).to.deep.equal({ expired: 0, committed: 0, cleaned: 0, orphansAborted: 0, errors: [] });
+  });
+
+  it("expires uploads whose time is over, and frees what they stored", async () => {
+    const world = open();
+    const upload = await write(world);
+    world.clock.now += 25 * HOUR_MS;
+    expect(await world.sweep()).to.deep.include({ expired: 1, cleaned: 1, errors: [] });
+    expect(world.objects.pendingMultiparts).to.deep.equal([]);
+    expect((await world.uploads.get("default", upload.uploadId)).upload.state).to.equal("expired");
+    expect(await world.sweep()).to.deep.include({ expired: 0, cleaned: 0 });
+  });
+
+  it("finishes a commit that a process left, once it has stood still", async () => {
+    const world = open();
+    const upload = await writeStuck(world);
+    expect((await world.sweep()).committed).to.equal(0);
+    world.clock.now += 2000;
+    expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
+    const { upload: after } = await world.uploads.get("default", upload.uploadId);
+    expect(after.file?.crc32).to.equal(crc32(bytes));
+    expect(world.objects.bytesOf("bucket", upload.s3Key)).to.deep.equal(bytes);
+  });
+
+  it("removes the object of an upload that was never committed, and every attempt to put it", async () => {
+    const world = open();
+    const upload = await createOpen(world);
+    const { uploadId, s3Key } = upload;
+    const { epoch } = await beginNext(world, upload);
+    const keys = [`${s3Key}.1`, `${s3Key}.2`];
+    for (const key of keys) {
+      await world.uploads.beginPutAttempt(uploadId, epoch);
+      const put = world.objects.beginPut({ bucket: "bucket", contentType: "", beginAttempt: async () => key }, 100);
+      await send(put, bytes);
+    }
+    await world.uploads.assemble(uploadId, sampleObject(upload, { key: keys[1] as string, sizeBytes: 100 }));
+    world.clock.now += 25 * HOUR_MS;
+    await world.sweep();
+    world.clock.now += HOUR_MS;
+    expect((await world.sweep()).errors).to.deep.equal([]);
+    expect(world.objects.keys).to.deep.equal([]);
+  });
+
+  it("aborts old multipart uploads that no row owns, and no others", async () => {
+    const world = open();
+    await write(world);
+    await world.objects.createMultipart("bucket", "nobody's", { contentType: "" });
+    expect((await world.sweep()).orphansAborted).to.equal(0);
+    world.clock.now += 2000;
+    expect(await world.sweep()).to.deep.include({ orphansAborted: 1, errors: [] });
+    expect(world.objects.pendingMultiparts).to.have.length(1);
+  });
+
+  it("does the rest when one step fails, and says what failed", async () => {
+    const world = open();
+    const [stuck] = [await writeStuck(world), await writeStuck(world)];
+    world.clock.now += 2000;
+    world.objects.faults.add("completeMultipart", { kind: "fail" }, { key: new RegExp(stuck.s3Key) });
+    world.objects.faults.add("listMultiparts", { kind: "fail" });
+    const { committed, errors } = await world.sweep();
+    expect(committed).to.equal(1);
+    expect(errors).to.have.length(2);
+    for (const error of errors) expect(error).to.be.instanceOf(DomainError);
+    expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
+  });
+
+  it("tries again to free what S3 did not let go", async () => {
+    const world = open();
+    await write(world);
+    world.clock.now += 25 * HOUR_MS;
+    world.objects.faults.add("abortMultipart", { kind: "fail" }, { times: 2 });
+    const first = await world.sweep();
+    expect({ cleaned: first.cleaned, errors: first.errors.length }).to.deep.equal({ cleaned: 0, errors: 2 });
+    expect(await world.sweep()).to.deep.include({ cleaned: 1, errors: [] });
+  });
+});
