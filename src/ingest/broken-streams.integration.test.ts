@@ -151,6 +151,14 @@ describe("A WriteUpload stream that breaks", () => {
     });
   });
 
+  it("because its upload was aborted while it only keeps itself alive: a heartbeat tells", async () => {
+    const { call, uploadId } = await begin();
+    const keepAlive = setInterval(() => call.send({ chunk: { offset: BigInt(durableBytes + 100) } }), STALL_MS / 6);
+    await rig.client.abortUpload(uploadId);
+    await expectRefused(call, { code: 9, reason: "UPLOAD_NOT_OPEN", says: "aborted" });
+    clearInterval(keepAlive);
+  });
+
   it("because S3 has dropped its parts: nothing of it can be saved", async () => {
     const { call, uploadId } = await begin();
     const [row] = await rig.query("SELECT multipart_id, s3_key FROM upload WHERE upload_id = $1", [uploadId]);

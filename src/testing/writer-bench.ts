@@ -53,7 +53,7 @@ export function createBench(options: { limits?: Partial<UploadLimits>; budgetPar
   });
   return {
     access: {
-      ...{ uploads, objects, budget, namespaces: sampleNamespaces(), instance: "bench" },
+      ...{ uploads, objects, budget, namespaces: sampleNamespaces({ bucket: "bucket" }), instance: "bench" },
       limits: { ...BENCH_LIMITS, ...options.limits },
       databaseBackoff: { triesMax: 3, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1000, random: () => 0 },
     },

@@ -1,0 +1,106 @@
+import { create } from "@bufbuild/protobuf";
+import { expect } from "chai";
+import {
+  type WriteUploadRequest,
+  WriteUploadRequestSchema,
+  type WriteUploadResponse,
+} from "../../gen/sluice/v1/upload_service_pb.ts";
+import { UploadSessions } from "../commands/upload-sessions.ts";
+import type { DomainError } from "../domain/errors.ts";
+import { nextUuid } from "../testing/repository-subject.ts";
+import { SAMPLE_CALLER } from "../testing/sample-records.ts";
+import { until } from "../testing/until.ts";
+import { type Bench, createBench } from "../testing/writer-bench.ts";
+import { WriteStream } from "./write-stream.ts";
+
+describe("WriteStream", () => {
+  const open = (bench: Bench, options: { uploads?: Partial<Bench["access"]["uploads"]> } = {}) => {
+    const sessions = new UploadSessions(1);
+    const uploads = new Proxy(bench.access.uploads, {
+      get: (target, name) => Reflect.get(options.uploads ?? {}, name) ?? Reflect.get(target, name),
+    });
+    const sent: WriteUploadResponse[] = [];
+    const ended = Promise.withResolvers<DomainError | undefined>();
+    const stream = new WriteStream({ ...bench.access, uploads, sessions }, async () => SAMPLE_CALLER, {
+      onReady: () => {},
+      onReleased: () => {},
+      send: (message) => sent.push(message),
+      end: (error) => ended.resolve(error as DomainError | undefined),
+    });
+    return { stream, sessions, sent, ended: ended.promise };
+  };
+  const start = (path = "a/b"): WriteUploadRequest =>
+    create(WriteUploadRequestSchema, {
+      message: {
+        case: "start",
+        value: { target: { case: "create", value: { requestId: nextUuid(), namespace: "default", path } } },
+      },
+    });
+  const finish = create(WriteUploadRequestSchema, { message: { case: "finish", value: {} } });
+
+  it("gives the seat back of a caller that went away while its upload was being created", async () => {
+    const bench = createBench();
+    const { promise: created, resolve } = Promise.withResolvers<void>();
+    const { stream, sessions, sent, ended } = open(bench, {
+      uploads: {
+        beginWriter: async (...parameters) => {
+          await created;
+          return await bench.access.uploads.beginWriter(...parameters);
+        },
+      },
+    });
+    expect(stream.onMessage(start())).to.equal(false);
+    expect(stream.isWaiting).to.equal(true);
+    await until("it has its seat", () => sessions.size === 1);
+    stream.disconnect();
+    expect((await ended)?.reason).to.equal("CALLER_GONE");
+    resolve();
+    await until("the seat is free", () => sessions.size === 0);
+    expect(sent).to.deep.equal([]);
+  });
+
+  it("takes no bytes of a call that has ended, and ends once", async () => {
+    const { stream, ended, sessions } = open(createBench());
+    stream.onMessage(start());
+    await until("it writes", () => !stream.isWaiting);
+    stream.onChunkBegin({ offset: 0, lengthBytes: 50, crc32: undefined });
+    expect(stream.onChunkBytes(new Uint8Array(0))).to.equal(0);
+    stream.halfClose({ isMidMessage: true });
+    stream.halfClose({ isMidMessage: false });
+    stream.disconnect();
+    expect(stream.onChunkBytes(new Uint8Array(50))).to.equal(0);
+    stream.onChunkEnd();
+    const error = await ended;
+    expect(error?.reason).to.equal("SEQUENCE_INVALID");
+    expect(error?.details).to.include({ durable_offset: 0 });
+    expect(sessions.size).to.equal(0);
+  });
+
+  it("says where to go on after a defect too, and nothing of the defect", async () => {
+    const bench = createBench();
+    const defect = new TypeError("x is not a function");
+    const { stream, ended } = open(bench, {
+      uploads: {
+        commit: () => Promise.reject(defect),
+      },
+    });
+    stream.onMessage(start());
+    await until("it writes", () => !stream.isWaiting);
+    stream.onMessage(finish);
+    stream.disconnect();
+    const error = await ended;
+    expect(error).to.deep.include({ code: "internal", reason: "INTERNAL", message: "internal error", cause: defect });
+    expect(error?.details).to.have.property("upload_id");
+  });
+
+  it("passes on a refusal of who calls", async () => {
+    const bench = createBench();
+    const refusal = new Error("no");
+    const ended = Promise.withResolvers<unknown>();
+    const transport = { onReady: () => {}, onReleased: () => {}, send: () => {}, end: ended.resolve };
+    const access = { ...bench.access, sessions: new UploadSessions(1) };
+    const stream = new WriteStream(access, () => Promise.reject(refusal), transport);
+    stream.onMessage(start());
+    expect(await ended.promise).to.equal(refusal);
+  });
+});

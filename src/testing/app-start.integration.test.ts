@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect } from "chai";
+import { pino } from "pino";
+import { startApp } from "../app.ts";
+import { migrate } from "../postgres/migrate.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./postgres.ts";
+import { type RunningService, startService, untilReady } from "./running-service.ts";
+import { until } from "./until.ts";
+
+describe("A service that starts", () => {
+  let database: TestDatabase | undefined;
+  let service: RunningService | undefined;
+  afterEach(async () => {
+    await service?.stop();
+    await database?.drop();
+    [service, database] = [undefined, undefined];
+  });
+  const problemOf = (component: string) =>
+    service?.app.readiness.problems.find((one) => one.component === component)?.problem ?? "";
+
+  it("waits for its schema, and says which command makes it", async () => {
+    database = await createEmptyDatabase();
+    service = await startService({ databaseUrl: database.url, isReadyAwaited: false });
+    await until("it has looked", () => problemOf("database").includes("run"));
+    expect(problemOf("database")).to.match(/the schema lacks V1__.*; run "sluice migrate"/);
+    await migrate({ url: database.url });
+    await untilReady(service.app);
+  });
+
+  it("does not serve a namespace that was set up with another bucket", async () => {
+    database = await createTestDatabase();
+    const first = await startService({ databaseUrl: database.url });
+    await first.stop();
+    service = await startService({
+      databaseUrl: database.url,
+      settings: { SLUICE_S3_KEY_PREFIX: "elsewhere/" },
+      isReadyAwaited: false,
+    });
+    await until("it has looked", () => problemOf("database").includes("set up with"));
+    const answer = await fetch(`${service.url}/readyz`, { headers: { connection: "close" } });
+    expect(answer.status).to.equal(503);
+    expect(await answer.text()).to.include("set up with keyPrefix");
+  });
+
+  it("answers though its bucket does not, and says so", async () => {
+    service = await startService({ settings: { SLUICE_S3_BUCKET: "no-such-bucket" }, isReadyAwaited: false });
+    await until("it has looked", () => problemOf("storage").includes("no-such-bucket"));
+    await until("the database is well", () => problemOf("database") === "");
+    const listed = await fetch(`${service.url}/sluice.v1.FileQueryService/ListFiles`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: "Bearer service-token", connection: "close" },
+      body: '{"namespace":"default"}',
+    });
+    expect(listed.status).to.equal(200);
+  });
+
+  it("refuses to start when its TLS files cannot be read, and leaves no port open", async () => {
+    service = await startService();
+    const { config } = service;
+    const files = { certFile: "/nowhere/cert.pem", keyFile: "/nowhere/key.pem" };
+    const failed = await startApp({ ...config, tls: files }, pino({ level: "silent" })).catch((error) => error.code);
+    expect(failed).to.equal("ENOENT");
+    const socket = connect(service.app.port, "127.0.0.1");
+    await once(socket, "connect");
+    socket.destroy();
+  });
+});
