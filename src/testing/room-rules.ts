@@ -120,9 +120,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "main.ts": { imports: ["config.ts", "serve.ts"], packages: [] },
 };
 
-/** The room of a file of `src/`: its first folder, or itself. */
+/** The room of a file of `src/`: its first folder, or itself; a test's is that of what it tests. */
 export function roomOf(path: string): string | undefined {
-  return /^src\/([^/]+)/.exec(path)?.[1];
+  return /^src\/([^/]+)/.exec(path)?.[1]?.replace(/(\.integration)?\.test\.ts$/, ".ts");
 }
 
 /** Imports that cross a border they must not, each as the sentence that mends it; and files in rooms that do not exist. */

@@ -4,17 +4,22 @@ import { expect } from "chai";
 import { until } from "./until.ts";
 import { seededBytes, type UploadRig } from "./upload-rig.ts";
 
-/** Upload, resume and download against one S3 server; `partBytes` is its smallest part. */
-export function describeUploads(
-  name: string,
-  open: (context: Mocha.Context) => Promise<UploadRig>,
-  partBytes: number,
-): void {
+/**
+ * Upload, resume and download against one S3 server; `partBytes` is its smallest part. `open` may say what is missing: the
+ * suite then says so and skips itself.
+ */
+export function describeUploads(name: string, open: () => Promise<UploadRig | string>, partBytes: number): void {
   describe(`The whole road of a file on ${name}`, function () {
     this.timeout(60_000);
     let rig: UploadRig;
     before(async function () {
-      rig = await open(this);
+      const opened = await open();
+      if (typeof opened !== "string") {
+        rig = opened;
+        return;
+      }
+      console.log(`      skipped: ${opened}`);
+      this.skip();
     });
     after(async () => {
       // A suite that skipped itself has none.

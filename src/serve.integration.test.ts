@@ -3,12 +3,12 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { createSluiceClient } from "../client/client.ts";
-import { findFreePort } from "../devstack/tcp-port.ts";
-import { SERVICE_TOKEN } from "./running-service.ts";
-import { type ServiceProcess, startServiceProcess } from "./service-process.ts";
-import { until } from "./until.ts";
-import { seededBytes, UploadRig } from "./upload-rig.ts";
+import { createSluiceClient } from "./client/client.ts";
+import { findFreePort } from "./devstack/tcp-port.ts";
+import { SERVICE_TOKEN } from "./testing/running-service.ts";
+import { type ServiceProcess, startServiceProcess } from "./testing/service-process.ts";
+import { until } from "./testing/until.ts";
+import { seededBytes, UploadRig } from "./testing/upload-rig.ts";
 
 const MIB = 2 ** 20;
 
@@ -95,7 +95,7 @@ describe("The service as a process", () => {
     });
     /** Runs the service until it ends by itself. */
     const run = async (env: Record<string, string>) => {
-      const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+      const main = fileURLToPath(new URL("./main.ts", import.meta.url));
       const { NODE_V8_COVERAGE } = process.env;
       return await promisify(execFile)(process.execPath, [main], { env: { ...env, NODE_V8_COVERAGE } }).then(
         ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),

@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
 import { pino } from "pino";
-import { startApp } from "../app.ts";
-import { migrate } from "../postgres/migrate.ts";
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./postgres.ts";
-import { type RunningService, startService, untilReady } from "./running-service.ts";
-import { until } from "./until.ts";
+import { startApp } from "./app.ts";
+import { migrate } from "./postgres/migrate.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./testing/postgres.ts";
+import { type RunningService, startService, untilReady } from "./testing/running-service.ts";
+import { until } from "./testing/until.ts";
 
 describe("A service that starts", () => {
   let database: TestDatabase | undefined;
