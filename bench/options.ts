@@ -23,7 +23,7 @@ export const usage = `usage: npm run bench:upload -- [options]
   --rounds N      rounds over all contenders, whose median counts (default 3)
   --only a,b      run these contenders alone
   --chunk-kib N   bytes of a message of the raw clients in KiB, at most 2048 (default 1024)
-  --warm-up-mib N content sent first, uncounted, in MiB (default 512)
+  --warm-up-mib N content sent first, uncounted, in MiB (default 1024)
   --rss           also upload 5 GiB through Sluice and check its peak memory (with --rounds 0: nothing else)
   --json          print one JSON document instead of the table; progress goes to the standard error stream
 `;
@@ -37,7 +37,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
       rounds: { type: "string", default: "3" },
       only: { type: "string" },
       "chunk-kib": { type: "string", default: "1024" },
-      "warm-up-mib": { type: "string", default: "512" },
+      "warm-up-mib": { type: "string", default: "1024" },
       rss: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
