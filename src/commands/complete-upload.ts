@@ -4,13 +4,20 @@ import { parseUuid } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
-import { type AssembledObject, type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
+import {
+  type AssembledObject,
+  combineParts,
+  type DurablePart,
+  durablePrefix,
+  totalBytes,
+  type Upload,
+} from "../domain/upload.ts";
 import { assertSha256 } from "./create-upload.ts";
 import { assertDeclared, assertSameSha256, type DeclaredContent } from "./declared-content.ts";
 import type { PutAck } from "./part-sender.ts";
 import { readSha256 } from "./read-sha256.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
-import { assertCovered, combineParts, type WrittenBytes } from "./upload-writer.ts";
+import { assertCovered, type WrittenBytes } from "./upload-writer.ts";
 
 /** What the caller of a commit declares of the file, and of what must be at its path. */
 export interface CommitDeclaration extends DeclaredContent {

@@ -1,8 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
-import { combineCrc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import { partNumberAt } from "../domain/part-plan.ts";
-import { type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
+import { combineParts, type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
 import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
 import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
 import { PartSender, type PutAck, type WriterEvents } from "./part-sender.ts";
@@ -236,11 +235,6 @@ export class UploadWriter {
     if (this.#sender.isHolding || sizeBytes === 0) this.#sender.endAsPut();
     else if (part !== undefined) this.#sender.end(part);
   }
-}
-
-/** CRC32 of adjoining parts. */
-export function combineParts(parts: readonly DurablePart[]): number {
-  return parts.reduce((crc, part) => combineCrc32(crc, part.crc32, part.lengthBytes), 0);
 }
 
 /** Throws UPLOAD_INCOMPLETE unless the durable parts, ascending, cover the file. */

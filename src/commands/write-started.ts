@@ -1,7 +1,13 @@
-import { type ByteRange, durablePrefix, toDurableRanges, totalBytes, type Upload } from "../domain/upload.ts";
+import {
+  type ByteRange,
+  combineParts,
+  durablePrefix,
+  toDurableRanges,
+  totalBytes,
+  type Upload,
+} from "../domain/upload.ts";
 import type { WriterStart } from "../domain/upload-repository.ts";
 import type { UploadAccess } from "./upload-access.ts";
-import { combineParts } from "./upload-writer.ts";
 
 /** Where a writer begins. */
 export interface WriteStarted {

@@ -1,3 +1,4 @@
+import { combineCrc32 } from "./crc32.ts";
 import type { File } from "./file.ts";
 
 /** Where an upload stands: open -> completing -> assembled -> committed, or -> aborted | expired. */
@@ -87,4 +88,9 @@ export function durablePrefix(parts: readonly DurablePart[]): DurablePart[] {
 /** Sum of the parts' lengths in bytes. */
 export function totalBytes(parts: readonly Pick<DurablePart, "lengthBytes">[]): number {
   return parts.reduce((sum, part) => sum + part.lengthBytes, 0);
+}
+
+/** CRC32 of the bytes of adjoining parts, in their order; 0 for none. */
+export function combineParts(parts: readonly DurablePart[]): number {
+  return parts.reduce((crc, part) => combineCrc32(crc, part.crc32, part.lengthBytes), 0);
 }

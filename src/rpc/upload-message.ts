@@ -7,8 +7,8 @@ import {
   UploadState,
   type Upload as WireUpload,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { combineCrc32 } from "../domain/crc32.ts";
 import {
+  combineParts,
   type ByteRange as DomainByteRange,
   type UploadState as DomainUploadState,
   type DurablePart,
@@ -84,7 +84,7 @@ export function toDurableState(upload: Upload, parts: readonly DurablePart[]): D
     ranges: toDurableRanges(upload, parts),
     sizeBytes: totalBytes(parts),
     offset: totalBytes(prefix),
-    crc32: prefix.reduce((crc32, part) => combineCrc32(crc32, part.crc32, part.lengthBytes), 0),
+    crc32: combineParts(prefix),
   };
 }
 
