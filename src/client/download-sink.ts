@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import type { Writable } from "node:stream";
-import { crc32 } from "node:zlib";
+import { crc32 } from "../domain/crc32.ts";
 import { SluiceError } from "./sluice-error.ts";
 
 /** Size in which an earlier part file is read, in bytes. */

@@ -1,8 +1,8 @@
 import { get as httpGet, type IncomingMessage } from "node:http";
 import { get as httpsGet } from "node:https";
 import type { Writable } from "node:stream";
-import { crc32 } from "node:zlib";
 import type { File } from "../../gen/sluice/v1/file_pb.ts";
+import { crc32 } from "../domain/crc32.ts";
 import { createStreamSink, type DownloadSink, openFileSink } from "./download-sink.ts";
 import { createRetries, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
 import { fromNetworkError, SluiceError } from "./sluice-error.ts";

@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { crc32 } from "node:zlib";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
   CreateUploadRequestSchema,
   WriteUploadCommitted,
   WriteUploadStarted,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { combineCrc32 } from "../domain/crc32.ts";
+import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import { createRetries, RETRY_LIMITS_DEFAULT, type Retries, type RetryLimits } from "./retry-policy.ts";
 import { SluiceError } from "./sluice-error.ts";
 import { createProgressReporter, type ProgressReporter, type UploadProgress } from "./upload-progress.ts";

@@ -1,5 +1,4 @@
-import { crc32 } from "node:zlib";
-import { combineCrc32 } from "../domain/crc32.ts";
+import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyInFlight } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";

@@ -1,6 +1,39 @@
-import { crc32 } from "node:zlib";
+import { crc32 as zlibCrc32 } from "node:zlib";
 import { expect } from "chai";
-import { combineCrc32 } from "./crc32.ts";
+import { chooseCrc32, combineCrc32, crc32 } from "./crc32.ts";
+
+describe("crc32", () => {
+  const bytes = new Uint8Array(70_000).map((_, index) => (index * 2654435761) >>> 24);
+
+  it("equals zlib's for every length up to 300 at every alignment, and for long ones", () => {
+    for (const length of [...Array(300).keys(), 4095, 4096, 16_384, 65_537]) {
+      for (let start = 0; start < 16; start++) {
+        const piece = bytes.subarray(start, start + length);
+        expect(crc32(piece), `${length} bytes from ${start}`).to.equal(zlibCrc32(piece));
+      }
+    }
+  });
+
+  it("goes on from the CRC32 of the bytes before, also from one above 2^31", () => {
+    for (const seed of [0, 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
+      expect(crc32(bytes, seed)).to.equal(zlibCrc32(bytes, seed));
+    }
+  });
+
+  it("takes an empty piece, and Buffers as well as other byte arrays", () => {
+    expect(crc32(new Uint8Array(0), 0xdeadbeef)).to.equal(0xdeadbeef);
+    expect(crc32(Buffer.from("123456789"))).to.equal(0xcbf43926);
+  });
+
+  it("is the native one where the package has a binary, and zlib's where it has none", () => {
+    const native = () => 7;
+    expect(chooseCrc32(() => ({ crc32: native }))).to.equal(native);
+    const fallback = chooseCrc32(() => {
+      throw new Error("Failed to load native binding");
+    });
+    expect(fallback).to.equal(zlibCrc32);
+  });
+});
 
 describe("combineCrc32", () => {
   it("equals the CRC32 of the joined bytes, for every length up to 300 and around powers of two", () => {

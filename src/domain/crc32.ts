@@ -1,3 +1,24 @@
+import { createRequire } from "node:module";
+import { crc32 as zlibCrc32 } from "node:zlib";
+
+/** CRC32 (ISO-HDLC, the one of zlib and S3) of `data`, going on from `seed`, the CRC32 of the bytes before it (0: none). */
+export type Crc32 = (data: Uint8Array, seed?: number) => number;
+
+/**
+ * The fastest CRC32 of this machine. `@node-rs/crc32` folds by carry-less multiplication (8 to 11 GiB/s a core); the
+ * zlib of Node 26 walks tables (3 GiB/s) and serves where the package has no binary for the platform.
+ */
+export function chooseCrc32(load: () => { crc32: Crc32 }): Crc32 {
+  try {
+    return load().crc32;
+  } catch {
+    return zlibCrc32;
+  }
+}
+
+/** CRC32 of bytes, by `chooseCrc32`. */
+export const crc32: Crc32 = chooseCrc32(() => createRequire(import.meta.url)("@node-rs/crc32"));
+
 /**
  * CRC32 (ISO-HDLC, reflected polynomial 0xEDB88320, the one of zlib and S3) of joined bytes, from the CRCs of the pieces.
  *

@@ -1,8 +1,7 @@
 import { addAbortSignal } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import { crc32 } from "node:zlib";
 import type { Caller } from "../domain/caller.ts";
-import { combineCrc32 } from "../domain/crc32.ts";
+import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import type { FileRepository } from "../domain/file-repository.ts";

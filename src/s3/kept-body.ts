@@ -1,5 +1,5 @@
-import { crc32 } from "node:zlib";
 import { type BackoffPolicy, toBackoffDelayMs } from "../domain/backoff.ts";
+import { crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";

@@ -25,7 +25,7 @@ const EVERY_ROOM = [
  * commands and queries know the domain; adapters know what they adapt, and not each other.
  */
 export const ROOMS: Readonly<Record<string, Room>> = {
-  domain: { imports: [], packages: ["node:crypto", "node:zlib"], typePackages: ["node:stream"] },
+  domain: { imports: [], packages: ["node:crypto", "node:module", "node:zlib"], typePackages: ["node:stream"] },
   commands: {
     imports: ["domain", "queries"],
     packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
