@@ -16,7 +16,21 @@ interface Room {
 const PROTOBUF = ["@bufbuild/protobuf", "@connectrpc/connect"];
 /** What is free to read every room because it is a tool around them. */
 const EVERY_ROOM = [
-  ...["domain", "commands", "queries", "ingest", "rpc", "s3", "postgres", "auth", "jobs", "telemetry", "client", "cli"],
+  ...[
+    "domain",
+    "commands",
+    "queries",
+    "ingest",
+    "rpc",
+    "s3",
+    "postgres",
+    "auth",
+    "jobs",
+    "telemetry",
+    "aws",
+    "client",
+    "cli",
+  ],
   ...["devstack", "app.ts", "config.ts", "serve.ts"],
 ];
 
@@ -78,6 +92,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
   },
   auth: { imports: ["domain"], packages: ["node:crypto"] },
+  aws: {
+    imports: ["domain"],
+    packages: ["@aws-sdk/client-iam", "@aws-sdk/client-s3", "node:crypto", "yaml", "zod"],
+  },
   jobs: { imports: ["domain", "commands", "queries"], packages: ["node:timers"] },
   telemetry: { imports: ["domain"], packages: ["pino"] },
   client: {
@@ -90,7 +108,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   // Commands that run the server load it; those that call it know the client alone, and print its messages.
   cli: {
-    imports: ["client", "config.ts", "app.ts", "serve.ts", "postgres", "s3", "domain/errors.ts"],
+    imports: ["client", "config.ts", "app.ts", "serve.ts", "postgres", "s3", "aws", "domain/errors.ts"],
     packages: [
       ...[
         "@bufbuild/protobuf",

@@ -1,0 +1,95 @@
+import type { PolicyStatement } from "./aws-service.ts";
+import type { Settings } from "./settings.ts";
+import type { Site } from "./site.ts";
+import { SLUICE_ROLES } from "./sluice-roles.ts";
+
+const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html";
+
+/**
+ * What nobody may do to the bucket of files, whoever allows it. Denials name everyone and say whom they mean by
+ * conditions: a role that is deleted and made again is still meant.
+ */
+export function createBucketGuards(site: Site, settings: Settings): PolicyStatement[] {
+  return [
+    ...createTransportGuards(site.bucketArn),
+    {
+      sid: "DenyOwnRolesBelowTls13",
+      why: "Sluice itself speaks TLS 1.3 to S3. Not asked of presigned URLs, which carry the signer's identity but are opened by anybody's browser, nor of AWS services.",
+      source: CONDITION_KEYS,
+      effect: "Deny" as const,
+      principal: "everyone" as const,
+      actions: ["s3:*"],
+      resources: [site.bucketArn, site.objects()],
+      conditions: {
+        ArnEquals: { "aws:PrincipalArn": SLUICE_ROLES.map((purpose) => site.roleArn(purpose)) },
+        StringNotEquals: { "s3:authType": "REST-QUERY-STRING" },
+        NumericLessThan: { "s3:TlsVersion": "1.3" },
+      },
+    },
+    {
+      sid: "DenyOtherEncryption",
+      why: "Files are encrypted by SSE-S3 and nothing else. A request that says nothing gets it by the bucket's default; a writer whose own default is KMS must be told AES256.",
+      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingServerSideEncryption.html",
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:PutObject"],
+      resources: [site.objects()],
+      conditions: {
+        Null: { "s3:x-amz-server-side-encryption": "false" },
+        StringNotEquals: { "s3:x-amz-server-side-encryption": "AES256" },
+      },
+    },
+    {
+      sid: "DenyStalePresignedUrls",
+      why: `A presigned URL is refused ${settings.presign.ageSecondsMax} s after it was signed, whatever lifetime was signed into it.`,
+      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html",
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:*"],
+      resources: [site.objects()],
+      conditions: {
+        StringEquals: { "s3:authType": "REST-QUERY-STRING" },
+        NumericGreaterThan: { "s3:signatureAge": String(settings.presign.ageSecondsMax * 1000) },
+      },
+    },
+    {
+      sid: "DenyOtherRegions",
+      why: `Data stays in ${site.residency.join(", ")}: a request that reaches the bucket by an endpoint of another region is refused. AWS services are bound by their own statements.`,
+      source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html",
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:*"],
+      resources: [site.bucketArn, site.objects()],
+      conditions: {
+        StringNotEquals: { "aws:RequestedRegion": site.residency },
+        Bool: { "aws:PrincipalIsAWSService": "false" },
+      },
+    },
+  ].filter(({ sid }) => sid !== "DenyOwnRolesBelowTls13" || settings.tls.own === "1.3") as PolicyStatement[];
+}
+
+/** No plaintext and nothing below TLS 1.2, for everyone: for every bucket of the template. */
+export function createTransportGuards(bucketArn: string): PolicyStatement[] {
+  return [
+    {
+      sid: "DenyPlaintext",
+      why: "Every request comes over TLS.",
+      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:*"],
+      resources: [bucketArn, `${bucketArn}/*`],
+      conditions: { Bool: { "aws:SecureTransport": "false" } },
+    },
+    {
+      sid: "DenyBelowTls12",
+      why: "No TLS below 1.2. Not 1.3 for everyone: interface endpoints, Multi-Region Access Points and some services have no more.",
+      source: CONDITION_KEYS,
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:*"],
+      resources: [bucketArn, `${bucketArn}/*`],
+      conditions: { NumericLessThan: { "s3:TlsVersion": "1.2" } },
+    },
+  ];
+}

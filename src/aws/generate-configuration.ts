@@ -1,0 +1,119 @@
+import { createAnchorBucket } from "./anchor-bucket.ts";
+import { assertWithinLimits } from "./aws-limits.ts";
+import type { AwsService, Connection } from "./aws-service.ts";
+import { createDataBucket } from "./data-bucket.ts";
+import { createLogBucket } from "./log-bucket.ts";
+import { mergeProperties } from "./merge-properties.ts";
+import { SERVICES } from "./services.ts";
+import type { Settings } from "./settings.ts";
+import { SettingsProblem } from "./settings-problem.ts";
+import { createSite, type Site } from "./site.ts";
+import { createSluiceRoles } from "./sluice-roles.ts";
+import type { Output, Resource, Template } from "./template.ts";
+import type { Properties } from "./value.ts";
+
+/** What was generated, before it is printed in one format or another. */
+export interface Configuration {
+  readonly settings: Settings;
+  readonly site: Site;
+  readonly template: Template;
+  /** The services that are switched on, with what each added. */
+  readonly connections: readonly { readonly service: AwsService; readonly connection: Connection }[];
+}
+
+/**
+ * The configuration of checked settings: the same settings give the same configuration. Needs no network.
+ * Throws `SettingsProblem` for switches that contradict each other, and for what would not fit AWS's limits.
+ */
+export function generateConfiguration(settings: Settings): Configuration {
+  const site = createSite(settings);
+  const connections = SERVICES.filter(({ name }) => settings.services[name] !== undefined).map((service) => ({
+    service,
+    connection: service.connect(site, settings.services[service.name] as Record<string, unknown>),
+  }));
+  const added = connections.map(({ connection }) => connection);
+  assertOneDirectNotification(connections);
+  const resources: Record<string, Resource> = {
+    ...createLogBucket(
+      site,
+      settings,
+      added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
+    ),
+    ...createDataBucket(site, settings, {
+      properties: added.reduce<Properties>(
+        (all, { bucketProperties = {} }) => mergeProperties(all, bucketProperties),
+        {},
+      ),
+      dependsOn: added.flatMap(({ bucketDependsOn = [] }) => bucketDependsOn),
+      statements: added.flatMap(({ bucketStatements = [] }) => bucketStatements),
+    }),
+    ...createAnchorBucket(site, settings),
+    ...createSluiceRoles(site, settings),
+  };
+  for (const { resources: more = {} } of added) addOnce(resources, more);
+  const outputs = createOutputs(site, settings);
+  for (const { outputs: more = {} } of added) addOnce(outputs, more);
+  const template: Template = {
+    description: `Bucket ${site.bucket} of Sluice, and what lets AWS services use it`,
+    rules: createRules(site),
+    resources,
+    outputs,
+  };
+  assertWithinLimits(template);
+  return { settings, site, template, connections };
+}
+
+/** Two services that would make the same resource are a mistake of ours. */
+function addOnce<T>(all: Record<string, T>, more: Readonly<Record<string, T>>): void {
+  for (const [name, one] of Object.entries(more)) {
+    if (all[name] !== undefined) throw new Error(`two services make ${name}`);
+    all[name] = one;
+  }
+}
+
+/** S3 refuses two kinds of direct notification for one event with overlapping filters, though the template lints. */
+function assertOneDirectNotification(connections: Configuration["connections"]): void {
+  const direct = connections.filter(({ connection }) => {
+    const told = (connection.bucketProperties?.NotificationConfiguration ?? {}) as Properties;
+    return ["LambdaConfigurations", "QueueConfigurations", "TopicConfigurations"].some(
+      (key) => told[key] !== undefined,
+    );
+  });
+  if (direct.length <= 1) return;
+  const names = direct.map(({ service }) => service.name);
+  throw new SettingsProblem(
+    `S3 tells one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge tell the others`,
+    ["services", names[1] as string, "delivery"],
+  );
+}
+
+/** Every ARN in the template is literal, so the template belongs to one account and region: nowhere else it deploys. */
+function createRules(site: Site): Template["rules"] {
+  return {
+    Residency: {
+      assert: { "Fn::Contains": [[site.region], { Ref: "AWS::Region" }] },
+      description: `Data stays in ${site.residency.join(", ")}; this template is for ${site.region} alone`,
+    },
+    Account: {
+      assert: { "Fn::Contains": [[site.account], { Ref: "AWS::AccountId" }] },
+      description: `This template names resources of account ${site.account}`,
+    },
+  };
+}
+
+/** What the environment of the service and of its deployment reads. */
+function createOutputs(site: Site, { anchors }: Settings): Record<string, Output> {
+  return {
+    Bucket: { description: "SLUICE_S3_BUCKET", value: site.bucket },
+    Region: { description: "SLUICE_S3_REGION", value: site.region },
+    KeyPrefix: { description: "SLUICE_S3_KEY_PREFIX", value: site.keyPrefix },
+    LogBucket: { description: "bucket of logs and reports", value: site.logBucket },
+    ...(anchors !== false && { AnchorBucket: { description: "bucket of audit anchors", value: site.anchorBucket } }),
+    WriteRoleArn: {
+      description: "role of Sluice's commands (task role)",
+      value: { "Fn::GetAtt": ["WriteRole", "Arn"] },
+    },
+    ReadRoleArn: { description: "role of Sluice's queries", value: { "Fn::GetAtt": ["ReadRole", "Arn"] } },
+    VerifyRoleArn: { description: "role for sluice config verify", value: { "Fn::GetAtt": ["VerifyRole", "Arn"] } },
+  };
+}
