@@ -1,6 +1,6 @@
 import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
-import type { Properties } from "./value.ts";
+import { FreeForm, type Properties } from "./value.ts";
 
 /** A rule to be made. */
 export interface FileRulePlan {
@@ -22,11 +22,11 @@ export function createFileRule(site: Site, { purpose, why, target }: FileRulePla
     source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html",
     properties: {
       Name: site.nameOf(purpose),
-      EventPattern: {
+      EventPattern: new FreeForm("json", {
         source: ["aws.s3"],
         "detail-type": ["Object Created"],
         detail: { bucket: { name: [site.bucket] }, object: { key: [{ prefix: site.keyPrefix }] } },
-      },
+      }),
       Targets: [target],
     },
   };

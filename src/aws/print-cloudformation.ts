@@ -1,7 +1,7 @@
 import { Document, type Pair, type Scalar, type YAMLMap } from "yaml";
 import { Policy, toStatementJson } from "./policy.ts";
 import type { Resource, Template } from "./template.ts";
-import type { Properties, Value } from "./value.ts";
+import { Leaf, type Properties, type Value } from "./value.ts";
 
 const LINE_LENGTH = 110;
 
@@ -57,6 +57,7 @@ function createMap(document: Document, value: Value): YAMLMap {
 /** A node of the value, with the statements' comments where policies are. */
 function createNode(document: Document, value: Value): unknown {
   if (value instanceof Policy) return createPolicyNode(document, value);
+  if (value instanceof Leaf) return createNode(document, value.toJson());
   if (Array.isArray(value)) {
     const list = document.createNode([]) as { items: unknown[] };
     list.items = value.map((one) => createNode(document, one as Value));

@@ -13,3 +13,23 @@ export abstract class Leaf {
   /** As CloudFormation reads it. */
   abstract toJson(): Properties;
 }
+
+/**
+ * A property whose content the resource's schema leaves open: any JSON (an event pattern) or names that the user makes up
+ * (a map of tags). Its keys are content: no format may respell them.
+ */
+export class FreeForm extends Leaf {
+  readonly content: Properties;
+  /** `json`: the schema says "json"; `map`: it says a map of values. */
+  readonly kind: "json" | "map";
+
+  constructor(kind: "json" | "map", content: Properties) {
+    super();
+    this.kind = kind;
+    this.content = content;
+  }
+
+  override toJson(): Properties {
+    return this.content;
+  }
+}
