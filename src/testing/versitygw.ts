@@ -1,12 +1,12 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
+import { findFreePort } from "../devstack/tcp-port.ts";
+import { findProgram } from "./find-program.ts";
 import { createTestAccess, type S3Endpoint } from "./s3-subject.ts";
 
 /** A running versitygw: an S3 server that is not ours, and so a referee. */
@@ -83,31 +83,6 @@ export async function createBucket(endpoint: S3Endpoint): Promise<void> {
   } finally {
     close();
   }
-}
-
-async function findProgram(name: string): Promise<string | undefined> {
-  const goPath = await promisify(execFile)("go", ["env", "GOPATH"]).then(
-    ({ stdout }) => [join(stdout.trim(), "bin")],
-    () => [],
-  );
-  for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...goPath]) {
-    const path = join(folder, name);
-    const isThere = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return path;
-  }
-  return undefined;
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** It answers 403 to those that do not sign. */
