@@ -89,7 +89,8 @@ CREATE TABLE upload (
 -- What a running upload changes (epoch, attempt, multipart id) is in no index, so those updates stay on their page (HOT).
 CREATE INDEX upload_unfinished ON upload (expire_time) WHERE state IN ('open', 'completing', 'assembled');
 CREATE INDEX upload_uncleaned ON upload (state_time)
-  WHERE cleanup_time IS NULL AND (state IN ('aborted', 'expired') OR (state = 'committed' AND put_attempt > 1));
+  WHERE cleanup_time IS NULL AND (state IN ('aborted', 'expired')
+    OR (state = 'committed' AND put_attempt > CASE WHEN object_key = s3_key THEN 0 ELSE 1 END));
 
 CREATE TABLE part (
   upload_id uuid NOT NULL REFERENCES upload (upload_id) ON DELETE CASCADE,

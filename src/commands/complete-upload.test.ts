@@ -92,26 +92,65 @@ describe("completeUpload", () => {
     expect([upload.state, parts.map(({ partNumber }) => partNumber)]).to.deep.equal(["open", [1, 3]]);
   });
 
-  it("refuses to call a file committed that holds another writer's bytes", async () => {
-    const bench = createBench();
-    const small = { sizeBytes: 50 };
-    const [one, two] = [await BenchWriter.open(bench, small), seededBytes(50, 2)];
-    await one.send(seededBytes(50, 1));
-    const first = await one.writer.finish({ sizeBytes: undefined });
-    const other = await BenchWriter.resume(bench, one.uploadId);
-    await other.send(two);
-    const second = await other.writer.finish({ sizeBytes: undefined });
-    const commit = (written: typeof first) => {
-      const { upload } = one.begin;
-      return commitWritten(bench.access, upload, { written, declared: {}, commit: true });
+  describe("by writers of which one is fenced", () => {
+    /** Two writers of one file, the second newer, both with all their bytes in storage. */
+    const openRivals = async (bench: Bench, upload: Parameters<typeof BenchWriter.open>[1], sizeBytes: number) => {
+      const older = await BenchWriter.open(bench, upload);
+      await older.send(seededBytes(sizeBytes, 1));
+      const first = await older.writer.finish({ sizeBytes: undefined });
+      const newer = await BenchWriter.resume(bench, older.uploadId);
+      const commit = (caller: BenchWriter, written: typeof first, options: { commit?: boolean } = {}) => {
+        const { upload: begun, epoch } = caller.begin;
+        return commitWritten(bench.access, begun, { written, declared: {}, commit: true, epoch, ...options });
+      };
+      const close = async () => {
+        await older.writer.close();
+        await newer.writer.close();
+      };
+      return { older, newer, first, commit, close };
     };
-    await commit(second);
-    await commit(second);
-    await commit(first).then(
-      () => expect.fail("the file holds other bytes"),
-      (error) => expect(error.reason).to.equal("CHECKSUM_MISMATCH"),
-    );
-    await one.writer.close();
-    await other.writer.close();
+
+    it("refuses the older whose one-part file is there first, commits the newer, and leaves the loser's bytes to the sweeper", async () => {
+      const bench = createBench();
+      const { older, newer, first, commit, close } = await openRivals(bench, { sizeBytes: 50 }, 50);
+      const { uploadId } = older;
+      for (const isCommit of [true, false]) {
+        await expectRefusal(commit(older, first, { commit: isCommit }), "WRITER_FENCED");
+      }
+      expect((await bench.access.uploads.get("default", uploadId)).upload.state).to.equal("open");
+      const bytesOfNewer = seededBytes(50, 2);
+      await newer.send(bytesOfNewer);
+      const second = await newer.writer.finish({ sizeBytes: undefined });
+      const file = await commit(newer, second);
+      expect(file?.crc32).to.equal(crc32(bytesOfNewer));
+      expect((await commit(newer, second))?.fileId, "repeated").to.equal(file?.fileId);
+      await expectRefusal(commit(older, first), "WRITER_FENCED");
+      const { s3Key } = older.begin.upload;
+      expect(bench.objects.keys).to.deep.equal([`${s3Key}.1`, `${s3Key}.2`]);
+      expect(file?.s3Key).to.equal(`${s3Key}.2`);
+      await close();
+    });
+
+    it("refuses the older whose parts are all durable, whether it commits or seals", async () => {
+      const bench = createBench();
+      const { older, newer, first, commit, close } = await openRivals(bench, {}, 250);
+      for (const isCommit of [true, false]) {
+        await expectRefusal(commit(older, first, { commit: isCommit }), "WRITER_FENCED");
+      }
+      const { upload } = await bench.access.uploads.get("default", older.uploadId);
+      expect(upload).to.deep.include({ state: "open", sizeBytes: undefined });
+      const file = await commit(newer, await newer.writer.finish({ sizeBytes: undefined }));
+      expect(file?.sizeBytes).to.equal(250);
+      await close();
+    });
+
+    it("refuses a repetition of the commit with other bytes", async () => {
+      const bench = createBench();
+      const { newer, first, commit, close } = await openRivals(bench, { sizeBytes: 50 }, 50);
+      await newer.send(seededBytes(50, 2));
+      await commit(newer, await newer.writer.finish({ sizeBytes: undefined }));
+      await expectRefusal(commit(newer, first), "CHECKSUM_MISMATCH");
+      await close();
+    });
   });
 });

@@ -49,6 +49,7 @@ export async function completeUpload(
   const { upload, parts } = await withDatabase(access, () => access.uploads.get(request.namespace, uploadId));
   return await takeUp(access, upload, {
     declared: request,
+    epoch: undefined,
     commit: () => commitUpload(access, upload, { parts, declared: request }),
   });
 }
@@ -60,9 +61,9 @@ const OVERTAKEN_MAX = 3;
 async function takeUp(
   access: UploadAccess,
   upload: Upload,
-  options: { declared: CommitDeclaration; commit: () => Promise<File> },
+  options: { declared: CommitDeclaration; epoch: number | undefined; commit: () => Promise<File> },
 ): Promise<File> {
-  const { declared } = options;
+  const { declared, epoch } = options;
   let { commit } = options;
   for (let overtaken = 0; ; overtaken++) {
     try {
@@ -70,7 +71,7 @@ async function takeUp(
     } catch (error) {
       if (overtaken >= OVERTAKEN_MAX || !isOvertaken(error)) throw error;
       const now = await withDatabase(access, () => access.uploads.get(upload.namespace, upload.uploadId));
-      commit = () => commitUpload(access, now.upload, { parts: now.parts, declared });
+      commit = () => commitUpload(access, now.upload, { parts: now.parts, declared, epoch });
     }
   }
 }
@@ -82,14 +83,14 @@ function isOvertaken(error: unknown): boolean {
 
 /**
  * Drives an upload from its state to `committed`, one compare-and-set after the other; each step can be repeated, so
- * any replica can go on where another stopped.
+ * any replica can go on where another stopped. `epoch` is given where a writer finishes: refused once a newer one has begun.
  */
 export async function commitUpload(
   access: UploadAccess,
   upload: Upload,
-  options: { parts: readonly DurablePart[]; declared: CommitDeclaration },
+  options: { parts: readonly DurablePart[]; declared: CommitDeclaration; epoch?: number | undefined },
 ): Promise<File> {
-  const { declared, parts } = options;
+  const { declared, parts, epoch } = options;
   switch (upload.state) {
     case "committed":
       assertDeclared(upload.object, declared);
@@ -103,17 +104,17 @@ export async function commitUpload(
       if (sizeBytes === 0) throw toIncomplete("no bytes were sent; finish the stream to make an empty file");
       assertDeclared(actual, { crc32: upload.expectedCrc32 });
       assertDeclared(actual, declared);
-      const completing = await freeze(access, upload, { sizeBytes, parts, declared });
+      const completing = await freeze(access, upload, { sizeBytes, parts, declared, epoch });
       return await commitUpload(access, completing, options);
     }
     case "completing":
-      return await commitUpload(access, await assemble(access, upload, parts), options);
+      return await commitUpload(access, await assemble(access, upload, { parts, epoch }), options);
     case "assembled": {
       const object = upload.object as AssembledObject;
       assertDeclared(object, { crc32: upload.expectedCrc32 });
       assertDeclared(object, declared);
       await assertSha256OfObject(access, upload, declared);
-      return await commit(access, upload, { declared });
+      return await commit(access, upload, { declared, epoch });
     }
     case "aborted":
     case "expired":
@@ -124,50 +125,56 @@ export async function commitUpload(
   }
 }
 
+/** How a writer finishes. */
+interface Finish {
+  written: WrittenBytes;
+  declared: CommitDeclaration;
+  commit: boolean;
+  /** The writer's. */
+  epoch: number;
+}
+
 /**
  * Commits what a writer has just finished: the usual way, without reading back what the writer knows. Undefined when
- * `commit` is false: the size is sealed, or the one-part object noted, for CompleteUpload.
+ * `commit` is false: the size is sealed, or the one-part object noted, for CompleteUpload. `aborted / WRITER_FENCED`,
+ * with nothing of this writer committed, once a newer writer than `epoch` has begun.
  */
-export async function commitWritten(
-  access: UploadAccess,
-  upload: Upload,
-  options: { written: WrittenBytes; declared: CommitDeclaration; commit: boolean },
-): Promise<File | undefined> {
-  const { written, declared } = options;
+export async function commitWritten(access: UploadAccess, upload: Upload, options: Finish): Promise<File | undefined> {
+  const { written, declared, epoch } = options;
   if (written.put !== undefined) return await commitPut(access, upload, { ...options, put: written.put });
   assertWritten(upload, written, declared);
   const { sizeBytes, parts, sha256 } = written;
   if (!options.commit) {
-    await withDatabase(access, () => access.uploads.seal(upload.uploadId, sizeBytes));
+    await withDatabase(access, () => access.uploads.seal(upload.uploadId, sizeBytes, { epoch }));
     return undefined;
   }
   const commit = async () => {
-    const completing = await freeze(access, upload, { sizeBytes, parts, declared });
-    const assembled = await assemble(access, completing, parts);
-    return await commitAssembled(access, assembled, { sha256, declared });
+    const completing = await freeze(access, upload, { sizeBytes, parts, declared, epoch });
+    const assembled = await assemble(access, completing, { parts, epoch });
+    return await commitAssembled(access, assembled, { sha256, declared, epoch });
   };
-  return await takeUp(access, upload, { declared, commit });
+  return await takeUp(access, upload, { declared, epoch, commit });
 }
 
 /** The same for a one-part file. An object that no commit takes is the sweeper's: the row counts the attempts. */
 async function commitPut(
   access: UploadAccess,
   upload: Upload,
-  options: { put: PutAck; written: WrittenBytes; declared: CommitDeclaration; commit: boolean },
+  options: Finish & { put: PutAck },
 ): Promise<File | undefined> {
-  const { put, written, declared } = options;
+  const { put, written, declared, epoch } = options;
   const { sha256 } = written;
   const object = { ...put, sha256 };
   const isShaWanted = upload.computeSha256 || (declared.sha256 ?? upload.expectedSha256) !== undefined;
   assertWritten(upload, written, declared);
   if (options.commit && (sha256 !== undefined || !isShaWanted)) {
-    const file = await commit(access, upload, { declared, object });
-    // Another writer may have been first: what it committed must be these bytes.
+    const file = await commit(access, upload, { declared, object, epoch });
+    // It may have been committed before, by a call that this one repeats: it must hold these bytes.
     assertDeclared(file, put);
     return file;
   }
-  const assembled = await withDatabase(access, () => access.uploads.assemble(upload.uploadId, object));
-  return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared }) : undefined;
+  const assembled = await withDatabase(access, () => access.uploads.assemble(upload.uploadId, object, { epoch }));
+  return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared, epoch }) : undefined;
 }
 
 function assertWritten(upload: Upload, written: WrittenBytes, declared: CommitDeclaration): void {
@@ -179,26 +186,33 @@ function assertWritten(upload: Upload, written: WrittenBytes, declared: CommitDe
 async function commitAssembled(
   access: UploadAccess,
   upload: Upload,
-  options: { sha256: Uint8Array | undefined; declared: CommitDeclaration },
+  options: { sha256: Uint8Array | undefined; declared: CommitDeclaration; epoch: number },
 ): Promise<File> {
-  const { sha256, declared } = options;
+  const { sha256, declared, epoch } = options;
   if (sha256 !== undefined) await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
   else await assertSha256OfObject(access, upload, declared);
-  return await commit(access, upload, { declared });
+  return await commit(access, upload, { declared, epoch });
 }
 
 /** open -> completing: the size and the manifest stand. */
 async function freeze(
   access: UploadAccess,
   upload: Upload,
-  options: { sizeBytes: number; parts: readonly DurablePart[]; declared: CommitDeclaration },
+  options: {
+    sizeBytes: number;
+    parts: readonly DurablePart[];
+    declared: CommitDeclaration;
+    epoch: number | undefined;
+  },
 ): Promise<Upload> {
-  const { sizeBytes, parts, declared } = options;
+  const { sizeBytes, parts, declared, epoch } = options;
   const { uploadId } = upload;
-  if (upload.sizeBytes === undefined) await withDatabase(access, () => access.uploads.seal(uploadId, sizeBytes));
+  if (upload.sizeBytes === undefined) {
+    await withDatabase(access, () => access.uploads.seal(uploadId, sizeBytes, { epoch }));
+  }
   return await withDatabase(access, () =>
     access.uploads.beginCompletion(uploadId, {
-      crc32: combineParts(parts),
+      ...{ crc32: combineParts(parts), epoch },
       ...(declared.ifGenerationMatch !== undefined && { ifGenerationMatch: declared.ifGenerationMatch }),
       ...(declared.sha256 !== undefined && { expectedSha256: declared.sha256 }),
     }),
@@ -206,7 +220,11 @@ async function freeze(
 }
 
 /** completing -> assembled: S3 makes the object, and checks its CRC32. */
-async function assemble(access: UploadAccess, upload: Upload, parts: readonly DurablePart[]): Promise<Upload> {
+async function assemble(
+  access: UploadAccess,
+  upload: Upload,
+  { parts, epoch }: { parts: readonly DurablePart[]; epoch: number | undefined },
+): Promise<Upload> {
   const { bucket, s3Key: key, uploadId } = upload;
   const target = { bucket, key, multipartId: upload.multipartId as string };
   const sizeBytes = upload.sizeBytes as number;
@@ -214,7 +232,7 @@ async function assemble(access: UploadAccess, upload: Upload, parts: readonly Du
   try {
     const head = await access.objects.completeMultipart(target, { parts, crc32, sizeBytes });
     const object = { key, versionId: head.versionId, etag: head.etag, sizeBytes, crc32, sha256: undefined };
-    return await withDatabase(access, () => access.uploads.assemble(uploadId, object));
+    return await withDatabase(access, () => access.uploads.assemble(uploadId, object, { epoch }));
   } catch (error) {
     if (error instanceof DomainError && error.reason === "UPLOAD_LOST") {
       await withDatabase(access, () => access.uploads.markLost(uploadId));
@@ -233,15 +251,14 @@ async function assemble(access: UploadAccess, upload: Upload, parts: readonly Du
 async function commit(
   access: UploadAccess,
   upload: Upload,
-  options: { declared: CommitDeclaration; object?: AssembledObject },
+  options: { declared: CommitDeclaration; object?: AssembledObject; epoch: number | undefined },
 ): Promise<File> {
   const namespace = requireNamespace(access.namespaces, upload.namespace);
-  const { declared, object } = options;
+  const { declared, object, epoch } = options;
   const fileId = uuidv7();
   const outcome = await withDatabase(access, () =>
     access.uploads.commit(upload.uploadId, {
-      fileId,
-      retentionMs: namespace.retentionMs,
+      ...{ fileId, retentionMs: namespace.retentionMs, epoch },
       ...(object !== undefined && { object }),
       ...(declared.ifGenerationMatch !== undefined && { ifGenerationMatch: declared.ifGenerationMatch }),
     }),

@@ -186,7 +186,7 @@ export class WriteSession {
     }
     const written = await this.#finishWriter(this.#writer, request);
     try {
-      const options = { written, declared: request, commit: request.commit };
+      const options = { written, declared: request, commit: request.commit, epoch: this.#writer.epoch };
       const file = await commitWritten(this.#access, upload, options);
       this.#wholeBytes = written.sizeBytes;
       return file;
@@ -269,7 +269,7 @@ export class WriteSession {
     const { bucket, uploadId } = writer.upload;
     try {
       if (put !== undefined && writer.upload.sizeBytes !== undefined) {
-        await this.#access.uploads.assemble(uploadId, { ...put, sha256: undefined });
+        await this.#access.uploads.assemble(uploadId, { ...put, sha256: undefined }, { epoch: writer.epoch });
         this.#wholeBytes = put.sizeBytes;
       } else await this.#saveHeartbeat(writer);
     } catch (error) {

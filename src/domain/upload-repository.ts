@@ -35,6 +35,20 @@ export interface WriterStart {
   parts: DurablePart[];
 }
 
+/** What a commit is told. */
+export interface CommitOptions {
+  /** Id of the file to be, a UUID. */
+  fileId: string;
+  /** How long the superseded generation is kept, in milliseconds. */
+  retentionMs: number;
+  /** The object of a one-part upload that is still `open`. */
+  object?: AssembledObject;
+  /** Replaces what creation declared. */
+  ifGenerationMatch?: number;
+  /** Of the writer who commits; left out where there is none. */
+  epoch?: number | undefined;
+}
+
 /** How a commit ended. Every outcome has been written down when it is returned. */
 export type CommitOutcome =
   | { kind: "committed"; upload: Upload }
@@ -46,6 +60,9 @@ export type CommitOutcome =
  * method talks to S3. Common errors: `not_found / UPLOAD_NOT_FOUND`; `aborted / WRITER_FENCED` when a newer writer
  * has begun, whatever it has done since; `failed_precondition / UPLOAD_NOT_OPEN` (details.state) when the state does not
  * allow the step; `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached. Methods are safe to repeat.
+ *
+ * Where `epoch` is optional it is that of the writer who finishes: the step is refused WRITER_FENCED, under the row's
+ * lock, unless it is the newest one's. Who has no writer (CompleteUpload, the sweeper) leaves it out.
  */
 export interface UploadRepository {
   /**
@@ -94,7 +111,7 @@ export interface UploadRepository {
   recordParts(uploadId: string, epoch: number, parts: readonly DurablePart[]): Promise<void>;
 
   /** Sets the size of an upload of unknown size; repeating the same size is fine, another is `SIZE_MISMATCH`. Needs `open`. */
-  seal(uploadId: string, sizeBytes: number): Promise<void>;
+  seal(uploadId: string, sizeBytes: number, options?: { epoch?: number | undefined }): Promise<void>;
 
   /**
    * open -> completing: freezes the manifest with the whole-object CRC32. `ifGenerationMatch` and `expectedSha256`
@@ -102,7 +119,7 @@ export interface UploadRepository {
    */
   beginCompletion(
     uploadId: string,
-    options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array },
+    options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array; epoch?: number | undefined },
   ): Promise<Upload>;
 
   /** completing -> open, with the parts that S3 does not have (any more) forgotten. Nothing happens to an open upload. */
@@ -115,7 +132,7 @@ export interface UploadRepository {
    * completing -> assembled; or open -> assembled for a one-part PutObject (which also seals the size; another size than
    * declared is `SIZE_MISMATCH`). Already assembled or committed: returned unchanged, with the first object.
    */
-  assemble(uploadId: string, object: AssembledObject): Promise<Upload>;
+  assemble(uploadId: string, object: AssembledObject, options?: { epoch?: number | undefined }): Promise<Upload>;
 
   /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
   setSha256(uploadId: string, sha256: Uint8Array): Promise<void>;
@@ -125,10 +142,7 @@ export interface UploadRepository {
    * transaction; `object` given: open -> assembled first, in the same transaction (one-part uploads). `retentionMs`
    * gives the superseded generation its purge time. Already committed: returns the same outcome again.
    */
-  commit(
-    uploadId: string,
-    options: { fileId: string; retentionMs: number; object?: AssembledObject; ifGenerationMatch?: number },
-  ): Promise<CommitOutcome>;
+  commit(uploadId: string, options: CommitOptions): Promise<CommitOutcome>;
 
   /** open -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
   abort(namespace: string, uploadId: string): Promise<Upload>;

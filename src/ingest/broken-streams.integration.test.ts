@@ -137,6 +137,30 @@ describe("A WriteUpload stream that breaks", () => {
     await rig.expectFile(await newer.committed(), bytes);
   });
 
+  it("because a newer writer has begun while its one-part file lies in storage: its finish commits nothing", async () => {
+    const [first, second] = [seededBytes(100, 1), seededBytes(100, 2)];
+    const { s3 } = rig.service;
+    const before = s3.requestCount("PutObject");
+    const older = rig.create({ sizeBytes: 100n }).sendBytes(first);
+    const { uploadId } = await older.started();
+    await until("storage has been sent it", () => s3.requestCount("PutObject") > before);
+    const newer = rig.resume(uploadId);
+    await newer.started();
+    await expectRefused(older.send({ finish: {} }), {
+      code: 10,
+      reason: "WRITER_FENCED",
+      says: "replaced by writer 2",
+    });
+    expect((await rig.client.getUpload(uploadId)).file).to.equal(undefined);
+    newer.sendBytes(second).send({ finish: {} }).end();
+    await rig.expectFile(await newer.committed(), second);
+    const rows = await rig.query("SELECT put_attempt, cleanup_time, object_key FROM upload WHERE upload_id = $1", [
+      uploadId,
+    ]);
+    expect(rows).to.have.nested.property("[0].put_attempt", 2);
+    expect(rows, "the loser's attempt is the sweeper's").to.have.nested.property("[0].cleanup_time", null);
+  });
+
   it("because its upload was aborted, and frees what was stored", async () => {
     const { call, uploadId } = await begin();
     await rig.client.abortUpload(uploadId);

@@ -6,7 +6,7 @@ import { FakeFileRepository } from "../testing/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fake-object-store.ts";
 import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
 import { send } from "../testing/object-store-subject.ts";
-import { beginNext, createOpen, sampleObject } from "../testing/repository-subject.ts";
+import { beginNext, createOpen, nextUuid, sampleObject } from "../testing/repository-subject.ts";
 import { sampleNamespaces } from "../testing/sample-records.ts";
 import { seededBytes } from "../testing/upload-rig.ts";
 import { BENCH_LIMITS } from "../testing/writer-bench.ts";
@@ -99,6 +99,38 @@ describe("sweepUploads", () => {
     await world.sweep();
     world.clock.now += HOUR_MS;
     expect((await world.sweep()).errors).to.deep.equal([]);
+    expect(world.objects.keys).to.deep.equal([]);
+  });
+
+  it("removes what a fenced writer put, and keeps what was committed", async () => {
+    const world = open();
+    const upload = await createOpen(world);
+    const { uploadId, s3Key } = upload;
+    for (const attempt of [1, 2]) {
+      const { epoch } = await beginNext(world, upload);
+      const beginAttempt = async () => `${s3Key}.${await world.uploads.beginPutAttempt(uploadId, epoch)}`;
+      await send(world.objects.beginPut({ bucket: "bucket", contentType: "", beginAttempt }, 100), bytes);
+      const object = sampleObject(upload, { key: `${s3Key}.${attempt}`, sizeBytes: 100 });
+      if (attempt === 2) await world.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object, epoch });
+    }
+    expect(await world.sweep()).to.deep.include({ cleaned: 0, errors: [] });
+    world.clock.now += HOUR_MS;
+    expect(await world.sweep()).to.deep.include({ cleaned: 1, errors: [] });
+    expect(world.objects.keys).to.deep.equal([`${s3Key}.2`]);
+    expect(await world.sweep()).to.deep.include({ cleaned: 0 });
+  });
+
+  it("removes the one part of a fenced writer from beside the multipart object that was committed", async () => {
+    const world = open();
+    const upload = await createOpen(world);
+    const { uploadId, s3Key } = upload;
+    const { epoch } = await beginNext(world, upload);
+    const beginAttempt = async () => `${s3Key}.${await world.uploads.beginPutAttempt(uploadId, epoch)}`;
+    await send(world.objects.beginPut({ bucket: "bucket", contentType: "", beginAttempt }, 100), bytes);
+    const object = sampleObject(upload, { key: s3Key, sizeBytes: 100 });
+    await world.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object });
+    world.clock.now += HOUR_MS;
+    expect(await world.sweep()).to.deep.include({ cleaned: 1, errors: [] });
     expect(world.objects.keys).to.deep.equal([]);
   });
 

@@ -2,19 +2,11 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../domain/file.ts";
 import { sizeMismatch } from "../domain/repository-refusals.ts";
-import type { AssembledObject } from "../domain/upload.ts";
-import type { CommitOutcome } from "../domain/upload-repository.ts";
+import type { CommitOptions, CommitOutcome } from "../domain/upload-repository.ts";
 import { violates } from "./errors.ts";
 import { fileIsLive } from "./file-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
-import { assertUpload, loadUpload, toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
-
-interface CommitOptions {
-  fileId: string;
-  retentionMs: number;
-  object?: AssembledObject;
-  ifGenerationMatch?: number;
-}
+import { assertUpload, isNewest, loadUpload, toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 
 /** A commit can lose a race to a restored file (it takes no lock on the path) only so many times. */
 const ATTEMPTS_MAX = 5;
@@ -40,7 +32,7 @@ export async function commitUpload(
     });
     if (outcome !== undefined) return outcome;
     const states = options.object === undefined ? (["assembled", "committed"] as const) : READY_STATES;
-    const row = await assertUpload(pool, uploadId, { states });
+    const row = await assertUpload(pool, uploadId, { states, epoch: options.epoch });
     if (row.state === "committed") return { kind: "committed", upload: await loadUpload(pool, row) };
     if (row.state === "open" && options.object !== undefined && row.size_bytes !== null) {
       const { sizeBytes } = options.object;
@@ -87,7 +79,7 @@ async function commitOnce(
         CASE u.state WHEN 'assembled' THEN u.crc32 ELSE ${object?.crc32 ?? null}::bigint END AS crc32,
         CASE u.state WHEN 'assembled' THEN u.sha256 ELSE ${toBytea(object?.sha256)} END AS sha256
       FROM upload u, path_lock l
-      WHERE u.upload_id = ${uploadId} AND l.held AND (u.state = 'assembled' OR (
+      WHERE u.upload_id = ${uploadId} AND l.held AND ${isNewest(options)} AND (u.state = 'assembled' OR (
         u.state = 'open' AND ${object !== undefined}::boolean
         AND (u.size_bytes IS NULL OR u.size_bytes = ${object?.sizeBytes ?? null}::bigint)))
       FOR NO KEY UPDATE OF u

@@ -5,6 +5,8 @@ import { createPostgresSubject } from "../testing/postgres-subject.ts";
 import {
   commitFile,
   createOpen,
+  createWritten,
+  expectRefusal,
   newUpload,
   nextIdentity,
   nextPath,
@@ -45,6 +47,49 @@ describe("createUploadRepository", () => {
       } finally {
         await blocker.end();
       }
+    });
+
+    it("refuses the finish of a writer that waits for its row while a newer one begins", async () => {
+      const { upload, epoch } = await createWritten(subject);
+      const { uploadId } = upload;
+      const object = sampleObject(upload);
+      const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch };
+      const finishes = [
+        () => subject.uploads.commit(uploadId, { ...committing, object }),
+        () => subject.uploads.assemble(uploadId, object, { epoch }),
+        () => subject.uploads.beginCompletion(uploadId, { crc32: 1, epoch }),
+        () => subject.uploads.seal(uploadId, 10, { epoch }),
+      ];
+      const newer = new Client({ connectionString: subject.url });
+      await newer.connect();
+      try {
+        await newer.query("BEGIN");
+        await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
+        const refusals = finishes.map((finish) => expectRefusal(finish(), "WRITER_FENCED"));
+        await untilRowsAwaited(subject, finishes.length);
+        await newer.query("COMMIT");
+        await Promise.all(refusals);
+      } finally {
+        await newer.end();
+      }
+      const found = await subject.uploads.get("default", uploadId);
+      expect(found.upload).to.deep.include({ state: "open", sizeBytes: undefined, object: undefined });
+    });
+
+    it("lists a committed multipart upload whose one-part attempt lost, once that cannot land any more", async () => {
+      const { upload, epoch } = await createWritten(subject);
+      const { uploadId, s3Key } = upload;
+      await subject.uploads.beginPutAttempt(uploadId, epoch);
+      const object = sampleObject(upload, { key: s3Key });
+      await subject.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
+      const isListed = async () => {
+        const found = await subject.uploads.listUncleaned(1_000_000);
+        return found.some((one) => one.uploadId === uploadId);
+      };
+      expect(await isListed()).to.equal(false);
+      await subject.pools.commands.query(sql.unsafe`
+        UPDATE upload SET state_time = now() - interval '11 minutes' WHERE upload_id = ${uploadId}`);
+      expect(await isListed()).to.equal(true);
     });
 
     it("commits beside a file that is restored at the same moment", async () => {
@@ -88,6 +133,15 @@ describe("createUploadRepository", () => {
     });
   });
 });
+
+/** Waits until so many statements of this database wait for a row that another transaction changes. */
+async function untilRowsAwaited(subject: Awaited<ReturnType<typeof createPostgresSubject>>, count: number) {
+  const isReached = () =>
+    subject.pools.queries.oneFirst(sql.unsafe`
+      SELECT count(*) >= ${count} AS reached FROM pg_stat_activity a
+      WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'`);
+  while (!(await isReached()));
+}
 
 /** Waits until so many sessions of this database wait for an advisory lock. */
 async function untilWaiting(subject: Awaited<ReturnType<typeof createPostgresSubject>>, count: number): Promise<void> {

@@ -119,6 +119,11 @@ export function toDurablePart(row: z.infer<typeof partRow>): DurablePart {
   return { partNumber: row.part_number, lengthBytes: row.length_bytes, crc32: row.crc32, etag: row.etag };
 }
 
+/** Whether `upload u` has no newer writer than the one that finishes, if one does. */
+export function isNewest({ epoch }: { epoch?: number | undefined }) {
+  return sql.fragment`(${epoch ?? null}::bigint IS NULL OR u.epoch = ${epoch ?? null}::bigint)`;
+}
+
 /**
  * Why a compare-and-set changed nothing: the upload is absent, the writer is fenced (which explains it best, whatever
  * the newer writer has done since), or the state is another than needed. Returns when none of it is true any more.
@@ -126,7 +131,7 @@ export function toDurablePart(row: z.infer<typeof partRow>): DurablePart {
 export async function assertUpload(
   pool: CommonQueryMethods,
   uploadId: string,
-  needed: { states: readonly UploadState[]; epoch?: number },
+  needed: { states: readonly UploadState[]; epoch?: number | undefined },
 ): Promise<UploadRow> {
   const row = await readUploadRow(pool, uploadId);
   if (needed.epoch !== undefined && row.epoch !== needed.epoch) throw writerFenced(uploadId, needed.epoch, row.epoch);

@@ -2,22 +2,31 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
 import type { AssembledObject, Upload } from "../domain/upload.ts";
 import { toBytea } from "./sql-values.ts";
-import { assertUpload, loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
+import {
+  assertUpload,
+  isNewest,
+  loadUpload,
+  readUploadRow,
+  toUpload,
+  uploadColumns,
+  uploadRow,
+} from "./upload-rows.ts";
 
 /** UploadRepository.beginCompletion: open -> completing. */
 export async function beginCompletion(
   pool: CommonQueryMethods,
   uploadId: string,
-  options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array },
+  options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array; epoch?: number | undefined },
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     UPDATE upload u SET state = 'completing', state_time = now(), crc32 = ${options.crc32},
       if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
-    WHERE u.upload_id = ${uploadId} AND u.state = 'open'
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isNewest(options)}
     RETURNING ${uploadColumns}`);
   if (row !== null) return toUpload(row, undefined);
-  return toUpload(await assertUpload(pool, uploadId, { states: ["open", "completing"] }), undefined);
+  const needed = { states: ["open", "completing"] as const, epoch: options.epoch };
+  return toUpload(await assertUpload(pool, uploadId, needed), undefined);
 }
 
 /** UploadRepository.reopen: completing -> open, without the lost parts. */
@@ -49,17 +58,21 @@ export async function markLost(pool: CommonQueryMethods, uploadId: string): Prom
 }
 
 /** UploadRepository.assemble: completing | open -> assembled. */
-export async function assemble(pool: CommonQueryMethods, uploadId: string, object: AssembledObject): Promise<Upload> {
+export async function assemble(
+  pool: CommonQueryMethods,
+  { uploadId, object }: { uploadId: string; object: AssembledObject },
+  options: { epoch?: number | undefined } = {},
+): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     UPDATE upload u SET state = 'assembled', state_time = now(), object_key = ${object.key},
       object_version_id = ${object.versionId}, object_etag = ${object.etag}, size_bytes = ${object.sizeBytes},
       crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)}
-    WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open')
+    WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isNewest(options)}
       AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
     RETURNING ${uploadColumns}`);
   if (row !== null) return toUpload(row, undefined);
   const states = ["completing", "open", "assembled", "committed"] as const;
-  const found = await assertUpload(pool, uploadId, { states });
+  const found = await assertUpload(pool, uploadId, { states, epoch: options.epoch });
   if (found.state === "assembled" || found.state === "committed") return await loadUpload(pool, found);
   throw sizeMismatch(uploadId, object.sizeBytes, found.size_bytes ?? 0);
 }

@@ -30,9 +30,10 @@ export async function listStuck(
   return rows.map((row) => toUpload(row, undefined));
 }
 
-/** Dead uploads, and committed ones whose earlier PutObject attempts may have arrived after all. */
+/** Dead uploads, and committed ones with PutObject attempts beside the object that won. As the index has it. */
 const mayLeaveBytes = sql.fragment`
-  (u.state IN ('aborted', 'expired') OR (u.state = 'committed' AND u.put_attempt > 1))`;
+  (u.state IN ('aborted', 'expired')
+    OR (u.state = 'committed' AND u.put_attempt > CASE WHEN u.object_key = u.s3_key THEN 0 ELSE 1 END))`;
 
 /** A PutObject that was given up may still land; by then every request of its time has ended. */
 const hasSettled = sql.fragment`(u.put_attempt = 0 OR u.state_time < now() - interval '10 minutes')`;

@@ -6,6 +6,7 @@ import type { WriterStart } from "../domain/upload-repository.ts";
 import { toInterval } from "./sql-values.ts";
 import {
   assertUpload,
+  isNewest,
   loadUpload,
   readDurableParts,
   readUploadRow,
@@ -183,11 +184,16 @@ async function assertRecorded(
 }
 
 /** UploadRepository.seal */
-export async function seal(pool: CommonQueryMethods, uploadId: string, sizeBytes: number): Promise<void> {
+export async function seal(
+  pool: CommonQueryMethods,
+  { uploadId, sizeBytes }: { uploadId: string; sizeBytes: number },
+  options: { epoch?: number | undefined } = {},
+): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
-    UPDATE upload SET size_bytes = ${sizeBytes}
-    WHERE upload_id = ${uploadId} AND state = 'open' AND (size_bytes IS NULL OR size_bytes = ${sizeBytes})`);
+    UPDATE upload u SET size_bytes = ${sizeBytes}
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isNewest(options)}
+      AND (u.size_bytes IS NULL OR u.size_bytes = ${sizeBytes})`);
   if (rowCount > 0) return;
-  const row = await assertUpload(pool, uploadId, { states: ["open"] });
+  const row = await assertUpload(pool, uploadId, { states: ["open"], epoch: options.epoch });
   throw sizeMismatch(uploadId, sizeBytes, row.size_bytes ?? 0);
 }

@@ -9,7 +9,13 @@ import {
   writerFenced,
 } from "../domain/repository-refusals.ts";
 import type { AssembledObject, DurablePart, Upload, UploadState } from "../domain/upload.ts";
-import type { CommitOutcome, NewUpload, UploadRepository, WriterStart } from "../domain/upload-repository.ts";
+import type {
+  CommitOptions,
+  CommitOutcome,
+  NewUpload,
+  UploadRepository,
+  WriterStart,
+} from "../domain/upload-repository.ts";
 import type { FakeFileRepository, FakeRepositoryOptions } from "./fake-file-repository.ts";
 import { FakeRequests } from "./fake-requests.ts";
 
@@ -131,15 +137,15 @@ export class FakeUploadRepository implements UploadRepository {
     }
   }
 
-  async seal(uploadId: string, sizeBytes: number): Promise<void> {
-    seal(this.#require(uploadId, ["open"]).upload, sizeBytes);
+  async seal(uploadId: string, sizeBytes: number, { epoch }: { epoch?: number | undefined } = {}): Promise<void> {
+    seal(this.#require(uploadId, ["open"], epoch).upload, sizeBytes);
   }
 
   async beginCompletion(
     uploadId: string,
-    options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array },
+    options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array; epoch?: number | undefined },
   ): Promise<Upload> {
-    const stored = this.#require(uploadId, ["open", "completing"]);
+    const stored = this.#require(uploadId, ["open", "completing"], options.epoch);
     if (stored.upload.state === "open") {
       stored.upload.ifGenerationMatch = options.ifGenerationMatch ?? stored.upload.ifGenerationMatch;
       stored.upload.expectedSha256 = options.expectedSha256 ?? stored.upload.expectedSha256;
@@ -160,8 +166,12 @@ export class FakeUploadRepository implements UploadRepository {
     if (stored.upload.state !== "aborted") this.#enter(stored, "aborted");
   }
 
-  async assemble(uploadId: string, object: AssembledObject): Promise<Upload> {
-    const stored = this.#require(uploadId, ["completing", "open", "assembled", "committed"]);
+  async assemble(
+    uploadId: string,
+    object: AssembledObject,
+    { epoch }: { epoch?: number | undefined } = {},
+  ): Promise<Upload> {
+    const stored = this.#require(uploadId, ["completing", "open", "assembled", "committed"], epoch);
     if (stored.upload.state === "open" || stored.upload.state === "completing") this.#assemble(stored, object);
     return this.#toUpload(stored);
   }
@@ -171,12 +181,10 @@ export class FakeUploadRepository implements UploadRepository {
     if (upload.object !== undefined) upload.object.sha256 = structuredClone(sha256);
   }
 
-  async commit(
-    uploadId: string,
-    options: { fileId: string; retentionMs: number; object?: AssembledObject; ifGenerationMatch?: number },
-  ): Promise<CommitOutcome> {
+  async commit(uploadId: string, options: CommitOptions): Promise<CommitOutcome> {
     const ready = ["assembled", "committed"] as const;
-    const stored = this.#require(uploadId, options.object === undefined ? ready : ["assembled", "open", "committed"]);
+    const states = options.object === undefined ? ready : (["assembled", "open", "committed"] as const);
+    const stored = this.#require(uploadId, states, options.epoch);
     const { upload } = stored;
     if (upload.state === "committed") return { kind: "committed", upload: this.#toUpload(stored) };
     if (upload.state === "open" && options.object !== undefined) this.#assemble(stored, options.object);
@@ -244,7 +252,7 @@ export class FakeUploadRepository implements UploadRepository {
     return stored;
   }
 
-  #require(uploadId: string, states: readonly UploadState[], epoch?: number): StoredUpload {
+  #require(uploadId: string, states: readonly UploadState[], epoch?: number | undefined): StoredUpload {
     const stored = this.#find(uploadId);
     const { upload } = stored;
     if (epoch !== undefined && upload.epoch !== epoch) throw writerFenced(uploadId, epoch, upload.epoch);
@@ -271,7 +279,8 @@ export class FakeUploadRepository implements UploadRepository {
 
   #mayLeaveBytes({ upload, stateMs }: StoredUpload): boolean {
     const isSettled = upload.putAttempt === 0 || stateMs < this.#now() - PUT_SETTLED_AFTER_MS;
-    return isSettled && (isDead(upload.state) || (upload.state === "committed" && upload.putAttempt > 1));
+    const attemptsThatWon = upload.object?.key === upload.s3Key ? 0 : 1;
+    return isSettled && (isDead(upload.state) || (upload.state === "committed" && upload.putAttempt > attemptsThatWon));
   }
 
   #listByState(limit: number, test: (stored: StoredUpload) => boolean): Upload[] {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { Upload } from "../domain/upload.ts";
 import {
+  beginNext,
   commitFile,
   createOpen,
   createWritten,
@@ -155,6 +156,33 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     const upload = await createOpen(subject());
     const outcome = await commit(upload, { ifGenerationMatch: 3 });
     expect(outcome).to.deep.include({ kind: "generation-mismatch", currentGeneration: 0 });
+  });
+
+  it("commits what the newest writer put, though a fenced one was first to finish or comes after it", async () => {
+    const { upload, epoch: older } = await createWritten(subject());
+    const { uploadId } = upload;
+    await subject().uploads.beginPutAttempt(uploadId, older);
+    const { epoch: newer } = await beginNext(subject(), upload);
+    await subject().uploads.beginPutAttempt(uploadId, newer);
+    const object = sampleObject(upload, { key: `${upload.s3Key}.2`, crc32: 2 });
+    const finish = (epoch: number, put: typeof object) =>
+      subject().uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object: put, epoch });
+    await expectRefusal(finish(older, sampleObject(upload)), "WRITER_FENCED");
+    const outcome = await finish(newer, object);
+    expect(outcome.upload.file).to.deep.include({ s3Key: `${upload.s3Key}.2`, crc32: 2 });
+    await expectRefusal(finish(older, sampleObject(upload)), "WRITER_FENCED");
+    expect(await finish(newer, object)).to.deep.equal(outcome);
+  });
+
+  it("takes the newest writer's finish of a multipart upload, step by step", async () => {
+    const { upload } = await createWritten(subject());
+    const { uploadId } = upload;
+    const { epoch } = await beginNext(subject(), upload);
+    await subject().uploads.seal(uploadId, 10, { epoch });
+    await subject().uploads.beginCompletion(uploadId, { crc32: 5, epoch });
+    await subject().uploads.assemble(uploadId, sampleObject(upload), { epoch });
+    const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch };
+    expect((await subject().uploads.commit(uploadId, committing)).kind).to.equal("committed");
   });
 
   it("reopens an upload without the parts that were lost", async () => {

@@ -167,6 +167,18 @@ function writingContract(subject: () => RepositorySubject): void {
     await expectRefusal(subject().uploads.heartbeat(uploadId, epoch, beat), "WRITER_FENCED");
     await expectRefusal(subject().uploads.claimParts(uploadId, epoch, { first: 2, count: 1 }), "WRITER_FENCED");
     await expectRefusal(subject().uploads.recordParts(uploadId, epoch, [samplePart(1)]), "WRITER_FENCED");
+    await expectRefusal(subject().uploads.seal(uploadId, 10, { epoch }), "WRITER_FENCED");
+    await expectRefusal(subject().uploads.beginCompletion(uploadId, { crc32: 1, epoch }), "WRITER_FENCED");
+    await expectRefusal(subject().uploads.assemble(uploadId, sampleObject(upload), { epoch }), "WRITER_FENCED");
+    const commit = { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch };
+    await expectRefusal(
+      subject().uploads.commit(uploadId, { ...commit, object: sampleObject(upload) }),
+      "WRITER_FENCED",
+    );
+    await expectRefusal(subject().uploads.commit(uploadId, commit), "WRITER_FENCED");
+    expect((await subject().uploads.get("default", uploadId)).upload).to.deep.include({
+      ...{ state: "open", sizeBytes: undefined, object: undefined, file: undefined },
+    });
     expect((await subject().uploads.get("default", uploadId)).parts).to.deep.equal([]);
   });
 
