@@ -15,7 +15,7 @@ import {
 import { assertSha256 } from "./create-upload.ts";
 import { assertDeclared, assertSameSha256, type DeclaredContent } from "./declared-content.ts";
 import type { PutAck } from "./part-sender.ts";
-import { readSha256 } from "./read-sha256.ts";
+import { assertSha256OfObject } from "./read-sha256.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import { assertCovered, type WrittenBytes } from "./upload-writer.ts";
 
@@ -94,6 +94,7 @@ export async function commitUpload(
   switch (upload.state) {
     case "committed":
       assertDeclared(upload.object, declared);
+      if (upload.object?.sha256 !== undefined) assertSameSha256(upload.object.sha256, declared.sha256);
       return upload.file as File;
     case "open": {
       const sizeBytes =
@@ -145,7 +146,9 @@ export async function commitWritten(access: UploadAccess, upload: Upload, option
   assertWritten(upload, written, declared);
   const { sizeBytes, parts, sha256 } = written;
   if (!options.commit) {
-    await withDatabase(access, () => access.uploads.seal(upload.uploadId, sizeBytes, { epoch }));
+    await withDatabase(access, () =>
+      access.uploads.seal(upload.uploadId, sizeBytes, { epoch, expectedSha256: declared.sha256 }),
+    );
     return undefined;
   }
   const commit = async () => {
@@ -173,8 +176,26 @@ async function commitPut(
     assertDeclared(file, put);
     return file;
   }
-  const assembled = await withDatabase(access, () => access.uploads.assemble(upload.uploadId, object, { epoch }));
+  const assembled = await withDatabase(access, () =>
+    access.uploads.assemble(upload.uploadId, object, { epoch, expectedSha256: declared.sha256 }),
+  );
   return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared, epoch }) : undefined;
+}
+
+/**
+ * Compares what a finish without a commit declares with an upload whose bytes are all durable, `completing` or
+ * `assembled`: nobody would remember it. Errors as of `completeUpload`.
+ */
+export async function compareDeclared(
+  access: UploadAccess,
+  upload: Upload,
+  { parts, declared }: { parts: readonly DurablePart[]; declared: DeclaredContent },
+): Promise<void> {
+  assertDeclared(upload.object ?? { sizeBytes: totalBytes(parts), crc32: combineParts(parts) }, declared);
+  if (declared.sha256 === undefined) return;
+  const isAssembled = upload.state !== "completing";
+  const assembled = isAssembled ? upload : await assemble(access, upload, { parts, epoch: undefined });
+  await assertSha256OfObject(access, assembled, declared);
 }
 
 function assertWritten(upload: Upload, written: WrittenBytes, declared: CommitDeclaration): void {
@@ -271,17 +292,6 @@ async function commit(
     field: "if_generation_match",
     details: { current_generation: outcome.currentGeneration, if_generation_match: wanted },
   });
-}
-
-/** Reads the object back where a SHA-256 is wanted that no stream computed. */
-async function assertSha256OfObject(access: UploadAccess, upload: Upload, declared: CommitDeclaration): Promise<void> {
-  const expected = declared.sha256 ?? upload.expectedSha256;
-  const object = upload.object as AssembledObject;
-  if (object.sha256 !== undefined) return assertSameSha256(object.sha256, expected);
-  if (!upload.computeSha256 && expected === undefined) return;
-  const sha256 = await readSha256(access.objects, upload.bucket, object);
-  assertSameSha256(sha256, expected);
-  await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
 }
 
 function toIncomplete(message: string): DomainError {

@@ -1,7 +1,27 @@
 import { createHash } from "node:crypto";
 import { DomainError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
-import type { AssembledObject } from "../domain/upload.ts";
+import type { AssembledObject, Upload } from "../domain/upload.ts";
+import { assertSameSha256 } from "./declared-content.ts";
+import { type UploadAccess, withDatabase } from "./upload-access.ts";
+
+/**
+ * Compares the SHA-256 of an `assembled` upload with the declared one; reads the object back, and notes it, where one is
+ * wanted that no stream computed. `aborted / CHECKSUM_MISMATCH`, else rejects as `readSha256`.
+ */
+export async function assertSha256OfObject(
+  access: UploadAccess,
+  upload: Upload,
+  declared: { sha256?: Uint8Array | undefined },
+): Promise<void> {
+  const expected = declared.sha256 ?? upload.expectedSha256;
+  const object = upload.object as AssembledObject;
+  if (object.sha256 !== undefined) return assertSameSha256(object.sha256, expected);
+  if (!upload.computeSha256 && expected === undefined) return;
+  const sha256 = await readSha256(access.objects, upload.bucket, object);
+  assertSameSha256(sha256, expected);
+  await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
+}
 
 /** Streams in a row that may break off without a byte. */
 const EMPTY_STREAMS_MAX = 4;

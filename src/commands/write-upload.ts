@@ -6,7 +6,7 @@ import { requireNamespace } from "../domain/namespace.ts";
 import type { Upload } from "../domain/upload.ts";
 import type { WriterStart } from "../domain/upload-repository.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
-import { type CommitDeclaration, commitUpload, commitWritten } from "./complete-upload.ts";
+import { type CommitDeclaration, commitUpload, commitWritten, compareDeclared } from "./complete-upload.ts";
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import type { Seat, UploadSessions } from "./upload-sessions.ts";
@@ -181,7 +181,10 @@ export class WriteSession {
     this.#isFinishing = true;
     const { upload, parts } = this.#begin;
     if (this.#writer === undefined) {
-      if (!request.commit) return undefined;
+      if (!request.commit) {
+        await compareDeclared(this.#access, upload, { parts, declared: request });
+        return undefined;
+      }
       return await commitUpload(this.#access, upload, { parts, declared: request });
     }
     const written = await this.#finishWriter(this.#writer, request);

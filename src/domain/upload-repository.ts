@@ -35,6 +35,14 @@ export interface WriterStart {
   parts: DurablePart[];
 }
 
+/** What comes with a finish that leaves the commit to a later call. */
+export interface FinishOptions {
+  /** Of the writer who finishes; left out where there is none. */
+  epoch?: number | undefined;
+  /** What the finish declares of the whole file. */
+  expectedSha256?: Uint8Array | undefined;
+}
+
 /** What a commit is told. */
 export interface CommitOptions {
   /** Id of the file to be, a UUID. */
@@ -110,8 +118,11 @@ export interface UploadRepository {
    */
   recordParts(uploadId: string, epoch: number, parts: readonly DurablePart[]): Promise<void>;
 
-  /** Sets the size of an upload of unknown size; repeating the same size is fine, another is `SIZE_MISMATCH`. Needs `open`. */
-  seal(uploadId: string, sizeBytes: number, options?: { epoch?: number | undefined }): Promise<void>;
+  /**
+   * Sets the size of an upload of unknown size; repeating the same size is fine, another is `SIZE_MISMATCH`. Needs `open`.
+   * `expectedSha256` replaces what creation declared, if given: whoever commits will compare it.
+   */
+  seal(uploadId: string, sizeBytes: number, options?: FinishOptions): Promise<void>;
 
   /**
    * open -> completing: freezes the manifest with the whole-object CRC32. `ifGenerationMatch` and `expectedSha256`
@@ -131,8 +142,9 @@ export interface UploadRepository {
   /**
    * completing -> assembled; or open -> assembled for a one-part PutObject (which also seals the size; another size than
    * declared is `SIZE_MISMATCH`). Already assembled or committed: returned unchanged, with the first object.
+   * `expectedSha256` as for `seal`.
    */
-  assemble(uploadId: string, object: AssembledObject, options?: { epoch?: number | undefined }): Promise<Upload>;
+  assemble(uploadId: string, object: AssembledObject, options?: FinishOptions): Promise<Upload>;
 
   /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
   setSha256(uploadId: string, sha256: Uint8Array): Promise<void>;

@@ -231,6 +231,59 @@ describe("Uploads are continued, repeated and committed", () => {
     }
   });
 
+  describe("a SHA-256 in a finish with commit false", () => {
+    const right = createHash("sha256").update(bytes).digest();
+    const finish = (call: ReturnType<UploadRig["resume"]>, request: { sha256?: Uint8Array; crc32?: number }) =>
+      call.send({ finish: { ...request, commit: false } }).status;
+    const expectCompared = async (uploadId: string, expected: Uint8Array | "CHECKSUM_MISMATCH") => {
+      const compared = await rig.client.completeUpload(uploadId).then(
+        ({ receipt }) => Buffer.from(receipt?.sha256 ?? []).toString("hex"),
+        ({ reason }) => reason,
+      );
+      expect(compared).to.equal(typeof expected === "string" ? expected : Buffer.from(expected).toString("hex"));
+    };
+
+    it("is compared by CompleteUpload, after a resume", async () => {
+      for (const declared of [right, new Uint8Array(32)]) {
+        const uploadId = await leave();
+        const call = rig.resume(uploadId);
+        const offset = Number((await call.started()).durableOffset);
+        call.sendBytes(bytes.subarray(offset), { offset });
+        expect((await finish(call, { sha256: declared })).code).to.equal(0);
+        await expectCompared(uploadId, declared === right ? right : "CHECKSUM_MISMATCH");
+      }
+    });
+
+    it("is compared by CompleteUpload for a one-part file whose stream computed none", async () => {
+      const content = bytes.subarray(0, 10);
+      const rightOfContent = createHash("sha256").update(content).digest();
+      for (const declared of [rightOfContent, right]) {
+        const call = rig.create().sendBytes(content);
+        const { uploadId } = await call.started();
+        expect((await finish(call, { sha256: declared })).code).to.equal(0);
+        await expectCompared(uploadId, declared === right ? "CHECKSUM_MISMATCH" : declared);
+      }
+    });
+
+    it("is compared at once where the whole file is an object already", async () => {
+      const content = bytes.subarray(0, 10);
+      const call = rig.create().sendBytes(content);
+      const { uploadId } = await call.started();
+      await finish(call, {});
+      const again = async (request: { sha256?: Uint8Array; crc32?: number }) => {
+        const resumed = rig.resume(uploadId);
+        await resumed.started();
+        return await finish(resumed, request);
+      };
+      for (const wrong of [{ sha256: right }, { crc32: 1 }]) {
+        expect((await again(wrong)).reason).to.equal("CHECKSUM_MISMATCH");
+      }
+      const rightOfContent = createHash("sha256").update(content).digest();
+      expect((await again({ sha256: rightOfContent })).code).to.equal(0);
+      await expectCompared(uploadId, rightOfContent);
+    });
+  });
+
   describe("CompleteUpload", () => {
     it("completes what is durable, and seals an unknown size at a part boundary", async () => {
       const content = bytes.subarray(0, 4 * PART_BYTES);

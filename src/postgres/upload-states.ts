@@ -1,6 +1,7 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
 import type { AssembledObject, Upload } from "../domain/upload.ts";
+import type { FinishOptions } from "../domain/upload-repository.ts";
 import { toBytea } from "./sql-values.ts";
 import {
   assertUpload,
@@ -61,12 +62,13 @@ export async function markLost(pool: CommonQueryMethods, uploadId: string): Prom
 export async function assemble(
   pool: CommonQueryMethods,
   { uploadId, object }: { uploadId: string; object: AssembledObject },
-  options: { epoch?: number | undefined } = {},
+  options: FinishOptions = {},
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     UPDATE upload u SET state = 'assembled', state_time = now(), object_key = ${object.key},
       object_version_id = ${object.versionId}, object_etag = ${object.etag}, size_bytes = ${object.sizeBytes},
-      crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)}
+      crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)},
+      expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
     WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isNewest(options)}
       AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
     RETURNING ${uploadColumns}`);

@@ -2,8 +2,8 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import { partAlreadyDurable, sizeMismatch, uploadNotFound } from "../domain/repository-refusals.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import type { WriterStart } from "../domain/upload-repository.ts";
-import { toInterval } from "./sql-values.ts";
+import type { FinishOptions, WriterStart } from "../domain/upload-repository.ts";
+import { toBytea, toInterval } from "./sql-values.ts";
 import {
   assertUpload,
   isNewest,
@@ -187,10 +187,11 @@ async function assertRecorded(
 export async function seal(
   pool: CommonQueryMethods,
   { uploadId, sizeBytes }: { uploadId: string; sizeBytes: number },
-  options: { epoch?: number | undefined } = {},
+  options: FinishOptions = {},
 ): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
-    UPDATE upload u SET size_bytes = ${sizeBytes}
+    UPDATE upload u SET size_bytes = ${sizeBytes},
+      expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
     WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isNewest(options)}
       AND (u.size_bytes IS NULL OR u.size_bytes = ${sizeBytes})`);
   if (rowCount > 0) return;

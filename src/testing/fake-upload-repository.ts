@@ -12,6 +12,7 @@ import type { AssembledObject, DurablePart, Upload, UploadState } from "../domai
 import type {
   CommitOptions,
   CommitOutcome,
+  FinishOptions,
   NewUpload,
   UploadRepository,
   WriterStart,
@@ -137,8 +138,8 @@ export class FakeUploadRepository implements UploadRepository {
     }
   }
 
-  async seal(uploadId: string, sizeBytes: number, { epoch }: { epoch?: number | undefined } = {}): Promise<void> {
-    seal(this.#require(uploadId, ["open"], epoch).upload, sizeBytes);
+  async seal(uploadId: string, sizeBytes: number, options: FinishOptions = {}): Promise<void> {
+    seal(this.#require(uploadId, ["open"], options.epoch).upload, sizeBytes, options);
   }
 
   async beginCompletion(
@@ -166,13 +167,9 @@ export class FakeUploadRepository implements UploadRepository {
     if (stored.upload.state !== "aborted") this.#enter(stored, "aborted");
   }
 
-  async assemble(
-    uploadId: string,
-    object: AssembledObject,
-    { epoch }: { epoch?: number | undefined } = {},
-  ): Promise<Upload> {
-    const stored = this.#require(uploadId, ["completing", "open", "assembled", "committed"], epoch);
-    if (stored.upload.state === "open" || stored.upload.state === "completing") this.#assemble(stored, object);
+  async assemble(uploadId: string, object: AssembledObject, options: FinishOptions = {}): Promise<Upload> {
+    const stored = this.#require(uploadId, ["completing", "open", "assembled", "committed"], options.epoch);
+    if (stored.upload.state === "open" || stored.upload.state === "completing") this.#assemble(stored, object, options);
     return this.#toUpload(stored);
   }
 
@@ -266,8 +263,8 @@ export class FakeUploadRepository implements UploadRepository {
     stored.stateOrder = this.#changes++;
   }
 
-  #assemble(stored: StoredUpload, object: AssembledObject): void {
-    seal(stored.upload, object.sizeBytes);
+  #assemble(stored: StoredUpload, object: AssembledObject, options: FinishOptions = {}): void {
+    seal(stored.upload, object.sizeBytes, options);
     stored.upload.object = structuredClone(object);
     this.#enter(stored, "assembled");
   }
@@ -305,9 +302,10 @@ function isDead(state: UploadState): boolean {
   return state === "aborted" || state === "expired";
 }
 
-function seal(upload: Upload, sizeBytes: number): void {
+function seal(upload: Upload, sizeBytes: number, { expectedSha256 }: FinishOptions): void {
   upload.sizeBytes ??= sizeBytes;
   if (upload.sizeBytes !== sizeBytes) throw sizeMismatch(upload.uploadId, sizeBytes, upload.sizeBytes);
+  upload.expectedSha256 = expectedSha256 ?? upload.expectedSha256;
 }
 
 function assertSameBytes(uploadId: string, known: DurablePart, part: DurablePart): void {

@@ -238,6 +238,24 @@ function writingContract(subject: () => RepositorySubject): void {
     expect(error.details).to.include({ size_bytes: 11, declared_size_bytes: 0 });
     expect((await subject().uploads.get("default", uploadId)).upload.sizeBytes).to.equal(0);
   });
+
+  it("keeps the SHA-256 that a finish declares instead of the one before, until the commit", async () => {
+    const [created, declared] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const expectedOf = async (uploadId: string) => {
+      const { upload } = await subject().uploads.get("default", uploadId);
+      return Buffer.from(upload.expectedSha256 ?? []);
+    };
+    const sealed = await createOpen(subject(), { expectedSha256: created });
+    await subject().uploads.seal(sealed.uploadId, 10);
+    expect(await expectedOf(sealed.uploadId)).to.deep.equal(created);
+    await subject().uploads.seal(sealed.uploadId, 10, { expectedSha256: declared });
+    await subject().uploads.beginCompletion(sealed.uploadId, { crc32: 1 });
+    expect(await expectedOf(sealed.uploadId)).to.deep.equal(declared);
+    const put = await createOpen(subject());
+    await subject().uploads.assemble(put.uploadId, sampleObject(put), { expectedSha256: declared });
+    await subject().uploads.assemble(put.uploadId, sampleObject(put), { expectedSha256: created });
+    expect(await expectedOf(put.uploadId)).to.deep.equal(declared);
+  });
 }
 
 function partsContract(subject: () => RepositorySubject): void {
