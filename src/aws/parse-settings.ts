@@ -1,16 +1,16 @@
-import type { z } from "zod";
-import { findNearest } from "./nearest-name.ts";
+import { toSettingsProblems } from "./schema-problems.ts";
 import { SERVICES } from "./services.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
+import { createSite } from "./site.ts";
 
 /**
  * Checks settings and fills in defaults. Throws an AggregateError of `SettingsProblem`s, one for each thing that is
  * wrong, so that all are mended at once.
  */
 export function parseSettings(input: unknown): Settings {
-  const parsed = SETTINGS_SCHEMA.safeParse(input);
-  if (!parsed.success) throw toProblems(parsed.error.issues.flatMap(toProblem));
+  const parsed = SETTINGS_SCHEMA.safeParse(input, { reportInput: true });
+  if (!parsed.success) throw toProblems(toSettingsProblems(SETTINGS_SCHEMA, parsed.error.issues));
   const { services, residency = [parsed.data.region], ...plain } = parsed.data;
   const settings: Settings = {
     ...plain,
@@ -57,8 +57,8 @@ function findContradictions(settings: Settings): SettingsProblem[] {
       ),
     );
   }
-  const names = [settings.bucket, settings.logBucket, settings.anchorBucket].filter((name) => name !== undefined);
-  if (new Set(names).size < names.length) {
+  const { bucket, logBucket, anchorBucket } = createSite(settings);
+  if (new Set([bucket, logBucket, anchorBucket]).size < 3) {
     problems.push(new SettingsProblem("bucket, logBucket and anchorBucket must be three buckets", ["logBucket"]));
   }
   for (const { name, title, partitions } of SERVICES) {
@@ -68,46 +68,4 @@ function findContradictions(settings: Settings): SettingsProblem[] {
     );
   }
   return problems;
-}
-
-/** The schema's finding as sentences; an unknown key gets the nearest known one. */
-function toProblem(issue: z.core.$ZodIssue): SettingsProblem[] {
-  const path = issue.path as (string | number)[];
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => new SettingsProblem(toUnknownKey(key, path), [...path, key]));
-  }
-  if (issue.code === "invalid_union") {
-    // Said as options, then what is wrong with them; otherwise the switch is no switch at all.
-    const inner = issue.errors.find((branch) =>
-      branch.some((one) => one.path.length > 0 || one.code === "unrecognized_keys"),
-    );
-    if (inner !== undefined)
-      return inner.flatMap((one) => toProblem({ ...one, path: [...issue.path, ...one.path] } as z.core.$ZodIssue));
-    return [new SettingsProblem(`${path.join(".")}: write true, false or its options`, path)];
-  }
-  const at = path.join(".");
-  if (
-    issue.code === "invalid_type" &&
-    issue.input === undefined &&
-    path.length === 1 &&
-    issue.message.startsWith("Invalid input")
-  ) {
-    return [new SettingsProblem(`${at} is missing`, path)];
-  }
-  return [new SettingsProblem(`${at}: ${issue.message}`, path)];
-}
-
-function toUnknownKey(key: string, path: readonly (string | number)[]): string {
-  const isService = path.length === 1 && path[0] === "services";
-  const known = isService
-    ? SERVICES.map(({ name }) => name)
-    : path.length === 0
-      ? Object.keys(SETTINGS_SCHEMA.shape)
-      : [];
-  const nearest = findNearest(key, known);
-  const what = isService
-    ? `there is no AWS service "${key}" to switch on`
-    : `${[...path, key].join(".")} is no setting`;
-  if (nearest !== undefined) return `${what}; did you mean "${nearest}"?`;
-  return known.length > 0 ? `${what}; known: ${known.join(", ")}` : what;
 }

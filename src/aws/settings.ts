@@ -21,7 +21,10 @@ const bucketName = z
     "this beginning or end of a bucket's name is kept by AWS for itself",
   );
 
-const regionName = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region is written like "eu-central-1"');
+const regionName = z
+  .string()
+  .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region is written like "eu-central-1"')
+  .refine((name) => !/^[a-z]{2}-iso/.test(name), "the isolated partitions are not known here; choose a public region");
 
 const prefix = z
   .string()
@@ -43,7 +46,12 @@ export const SETTINGS_SCHEMA = z.strictObject({
   bucket: bucketName.describe("bucket that keeps the files"),
   region: regionName.describe("region of the bucket"),
   account: z
-    .string({ error: "an account id is 12 digits in quotes; unquoted, YAML reads a number and loses leading zeros" })
+    .string({
+      error: ({ input }) =>
+        input === undefined
+          ? undefined
+          : "an account id is 12 digits in quotes; unquoted, YAML reads a number and loses leading zeros",
+    })
     .regex(/^\d{12}$/, 'an account id is 12 digits: "111122223333"')
     .describe("AWS account that owns the bucket"),
   residency: z
