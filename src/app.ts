@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
+import { generateFromSettings } from "./aws/generate-from-settings.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
@@ -69,6 +70,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     readiness,
     log,
     shutdownSignal: stopping.signal,
+    configurations: { generateConfiguration: generateFromSettings },
     ...config.api,
   };
   let serve = createApiListener({ ...common, ...createUnconnectedFunctions() });

@@ -59,10 +59,10 @@ function createWriteStatements(site: Site): Statement[] {
     },
     {
       sid: "ReadFiles",
-      why: "Bytes are read back where a checksum is asked for after a resume; HEAD decides whether a commit happened.",
+      why: "Bytes are read back where a checksum is asked for after a resume; HEAD decides whether a commit happened. Versions, because Sluice always names the one it wrote.",
       source: S3_ACTIONS,
       effect: "Allow",
-      actions: ["s3:GetObject"],
+      actions: ["s3:GetObject", "s3:GetObjectVersion"],
       resources: [site.objects(site.keyPrefix)],
     },
     {
@@ -103,10 +103,10 @@ function createReadStatements(site: Site): Statement[] {
   return [
     {
       sid: "ReadFiles",
-      why: "Downloads, by the service itself and by URLs presigned with this role.",
+      why: "Downloads, by the service itself and by URLs presigned with this role; both name the version that was committed.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html",
       effect: "Allow",
-      actions: ["s3:GetObject"],
+      actions: ["s3:GetObject", "s3:GetObjectVersion"],
       resources: [site.objects(site.keyPrefix)],
     },
     {

@@ -172,7 +172,8 @@ describe("sluice doctor", function () {
   });
 
   describe("sluice migrate", () => {
-    const serverCommands = { migrate, serve: async () => {}, doctor: async () => true };
+    const config = async () => (await import("./config-actions.ts")).CONFIG_COMMANDS;
+    const serverCommands = { migrate, config, serve: async () => {}, doctor: async () => true };
 
     it("applies what is missing, once", async () => {
       const terminal = fakeTerminal({ ...healthy, SLUICE_DATABASE_URL: other.url });

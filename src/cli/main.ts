@@ -23,6 +23,7 @@ const terminal = { stdout, stderr, stdin, env, signal: interruption.signal };
 process.exitCode = await runCli(process.argv.slice(2), terminal, {
   serve: async (own) => (await import("./server-commands.ts")).serve(own),
   migrate: async (own) => (await import("./server-commands.ts")).migrate(own),
+  config: async () => (await import("./config-actions.ts")).CONFIG_COMMANDS,
   doctor: async (own, options) => (await import("./doctor.ts")).runDoctor(own, options),
 });
 stdin.destroy();

@@ -76,6 +76,7 @@ describe("sluice", () => {
     const commands: ServerCommands = {
       serve: async () => void ran.push("serve"),
       migrate: async () => void ran.push("migrate"),
+      config: async () => (await import("./config-actions.ts")).CONFIG_COMMANDS,
       doctor: async (_terminal, { json }) => ran.push(`doctor ${json}`) > 1,
     };
     const code = await runCli(args, { stdout, stderr, stdin, env, signal: interruption.signal }, commands);

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { runDownload } from "./download-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
 import { runList, runRemove, runRestore } from "./file-commands.ts";
@@ -12,6 +13,7 @@ export interface ServerCommands {
   migrate(terminal: Terminal): Promise<void>;
   /** Resolves to whether all is well. */
   doctor(terminal: Terminal, options: { json: boolean }): Promise<boolean>;
+  config(): Promise<ConfigCommands>;
 }
 
 /** Runs one command line (without node and script). Resolves to the exit code; everything that fails is told on the terminal. */
@@ -63,6 +65,10 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .description("say what is wrong with the service's configuration")
     .option("--json", "print JSON", false)
     .action(async (options) => setExitCode((await server.doctor(terminal, options)) ? EXIT.done : EXIT.failed));
+  addConfig(program, terminal, {
+    commands: () => server.config(),
+    onVerified: (isWell) => setExitCode(isWell ? EXIT.done : EXIT.failed),
+  });
   return program;
 }
 

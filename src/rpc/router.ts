@@ -3,11 +3,13 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { createAuthenticationGate } from "./caller-context.ts";
+import { type ConfigurationFunctions, createConfigurationService } from "./configuration-service.ts";
 import { createConnectListener } from "./connect-listener.ts";
 import { createCors } from "./cors.ts";
 import { createErrorInterceptor, type ErrorLog } from "./error-interceptor.ts";
@@ -25,6 +27,7 @@ export interface ApiOptions {
   uploads: UploadFunctions;
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
+  configurations: ConfigurationFunctions;
   authenticate: Authenticator;
   readiness: Readiness;
   log: ErrorLog;
@@ -40,7 +43,7 @@ export interface ApiOptions {
 const DEADLINE_MAX_MS = 2 ** 31 - 1;
 
 /** The services of the API proper; all of them need a token, and have one health. */
-const SERVICES = [UploadService, FileQueryService, FileCommandService];
+const SERVICES = [UploadService, FileQueryService, FileCommandService, ConfigurationService];
 const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
 
 /**
@@ -81,6 +84,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .service(FileQueryService, fileQueries, guarded)
     .rpc(FileQueryService.method.readFile, readFile, guardedBytes)
     .service(FileCommandService, createFileCommandService(options.fileCommands), guarded)
+    .service(ConfigurationService, createConfigurationService(options.configurations), guarded)
     .service(ServerReflection, reflection, guarded)
     .service(ServerReflectionAlpha, reflection, guarded)
     .service(Health, createHealthService(options.readiness, serviceNames));

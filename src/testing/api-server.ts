@@ -22,6 +22,7 @@ export interface ApiFunctions {
   uploads?: Partial<ApiOptions["uploads"]>;
   fileQueries?: Partial<ApiOptions["fileQueries"]>;
   fileCommands?: Partial<ApiOptions["fileCommands"]>;
+  configurations?: Partial<ApiOptions["configurations"]>;
 }
 
 /** Serves the API in this process, on a free port, ready, over the given functions. */
@@ -36,6 +37,7 @@ export async function openApiServer(
     uploads: withDefects(functions.uploads),
     fileQueries: withDefects(functions.fileQueries),
     fileCommands: withDefects(functions.fileCommands),
+    configurations: withDefects(functions.configurations),
     authenticate: createDevAuthenticator(API_TOKEN),
     readiness,
     log: { error: (fields) => defects.push(fields) },

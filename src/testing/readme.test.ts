@@ -3,9 +3,11 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { CONFIG_COMMANDS } from "../cli/config-actions.ts";
 import { EXIT } from "../cli/exit-code.ts";
 import { runCli } from "../cli/program.ts";
 import { ENVIRONMENT, parseConfig } from "../config.ts";
@@ -32,6 +34,11 @@ const SMALLEST = {
 function tableOf(heading: string): Map<string, string[]> {
   return new Map(rowsOf(sectionOf(heading)).map(([first = "", ...rest]) => [codesIn(first)[0] ?? first, rest]));
 }
+
+const SERVICES = [
+  ...[UploadService, FileQueryService, FileCommandService, ConfigurationService],
+  ...[Health, ServerReflection],
+];
 
 describe("the README", () => {
   it("begins with the two commands", () => {
@@ -95,7 +102,7 @@ describe("the README", () => {
   describe("its API", () => {
     const table = tableOf("The API");
 
-    for (const service of [UploadService, FileQueryService, FileCommandService, Health, ServerReflection]) {
+    for (const service of SERVICES) {
       it(`has the methods of ${service.typeName}`, () => {
         const [methods = ""] = table.get(service.typeName) ?? [];
         const said = codesIn(methods).filter((code) => /^[A-Z]/.test(code));
@@ -104,7 +111,7 @@ describe("the README", () => {
     }
 
     it("has no other service", () => {
-      expect(table.size).to.equal(5);
+      expect(table.size).to.equal(SERVICES.length);
     });
 
     it("has every reason with its codes", () => {
@@ -124,7 +131,8 @@ describe("the README", () => {
     it("has the commands of sluice", async () => {
       const stdout = captureText();
       const terminal = { stdout, stderr: new PassThrough(), stdin: new PassThrough(), env: {} };
-      const server = { serve: async () => {}, migrate: async () => {}, doctor: async () => true };
+      const config = async () => CONFIG_COMMANDS;
+      const server = { config, serve: async () => {}, migrate: async () => {}, doctor: async () => true };
       await runCli(["--help"], { ...terminal, signal: new AbortController().signal }, server);
       const commands = [...stdout.text().matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
       const named = rowsOf(sectionOf("The command line")).flatMap(

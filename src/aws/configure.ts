@@ -1,0 +1,61 @@
+import { DomainError } from "../domain/errors.ts";
+import { type Configuration, generateConfiguration } from "./generate-configuration.ts";
+import { parseSettings } from "./parse-settings.ts";
+import { SERVICES } from "./services.ts";
+import { readSettingsFile, type SettingsFile } from "./settings-file.ts";
+import { SettingsProblem } from "./settings-problem.ts";
+
+/** Where settings come from: a text, values that go before it, or both. */
+export interface SettingsSource {
+  /** `sluice.aws.yaml` as text, and the name to put before positions in it. */
+  readonly file?: { readonly text: string; readonly name: string } | undefined;
+  /** Top-level settings that replace the file's. */
+  readonly values?: Readonly<Record<string, unknown>>;
+  /** Names of services to switch on beside the file's. */
+  readonly services?: readonly string[];
+  /** Switch on every service that the partition has and that the file does not switch off. */
+  readonly all?: boolean;
+}
+
+/**
+ * The configuration that the source asks for: the one function behind the command line and the API. Throws
+ * `invalid_argument / CONFIGURATION_INVALID` with one sentence a line for all that is wrong, with line and column where
+ * it stands in the text.
+ */
+export function configure({ file, values = {}, services = [], all = false }: SettingsSource): Configuration {
+  let read: SettingsFile | undefined;
+  try {
+    read = file === undefined ? undefined : readSettingsFile(file.text, file.name);
+    const said = { ...(read?.value as Record<string, unknown> | undefined), ...values };
+    const input = services.length === 0 && !all ? said : { ...said, services: switchOn(said, services, all) };
+    return generateConfiguration(parseSettings(input));
+  } catch (error) {
+    const sentences = toProblems(error).map((problem) => {
+      const isOfFile = read !== undefined && !(String(problem.path[0]) in values);
+      return (isOfFile ? (read as SettingsFile).locate(problem) : problem).message;
+    });
+    throw new DomainError("invalid_argument", sentences.join("\n"), {
+      reason: "CONFIGURATION_INVALID",
+      field: "settings",
+    });
+  }
+}
+
+/** The settings' problems that were thrown, one or several; anything else is a mistake of ours and goes on as it is. */
+function toProblems(error: unknown): SettingsProblem[] {
+  if (error instanceof SettingsProblem) return [error];
+  if (error instanceof AggregateError) return error.errors;
+  throw error;
+}
+
+/** Switches with the named ones on; what the file says of a service, options or `false`, holds against `all`. */
+function switchOn(said: Readonly<Record<string, unknown>>, names: readonly string[], all: boolean): unknown {
+  const before = (said.services ?? {}) as Record<string, unknown>;
+  if (typeof before !== "object") return before;
+  const isElsewhere = /^(cn|us-gov)-/.test(String(said.region));
+  const everywhere = SERVICES.filter(({ partitions }) => partitions === undefined || !isElsewhere).map(
+    ({ name }) => name,
+  );
+  const named = Object.fromEntries(names.map((name) => [name, before[name] || true]));
+  return { ...(all && Object.fromEntries(everywhere.map((name) => [name, true]))), ...before, ...named };
+}

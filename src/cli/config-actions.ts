@@ -1,0 +1,88 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { configure } from "../aws/configure.ts";
+import { toEnvironment } from "../aws/environment.ts";
+import { explainConfiguration } from "../aws/explain.ts";
+import { createExplanation } from "../aws/explanation.ts";
+import type { Configuration } from "../aws/generate-configuration.ts";
+import { toImportTemplate } from "../aws/import-template.ts";
+import { printConfiguration } from "../aws/print-configuration.ts";
+import { printSettingsExample } from "../aws/settings-example.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { ConfigCommands, SettingsOptions } from "./config-command.ts";
+import { UsageError } from "./exit-code.ts";
+import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
+
+const SETTINGS_FILE = "sluice.aws.yaml";
+
+/** `sluice config …`. Nothing but `verify` needs a network. */
+export const CONFIG_COMMANDS: ConfigCommands = {
+  init: async (terminal, options) => write(terminal, printSettingsExample(), options),
+  generate: async (terminal, options) => {
+    const configuration = await readConfiguration(options);
+    const chosen = options.import ? { ...configuration, template: toImportTemplate(configuration) } : configuration;
+    await write(terminal, printConfiguration(chosen, options.format), options);
+  },
+  explain: async (terminal, options) => {
+    const configuration = await readConfiguration(options);
+    if (options.json) printJson(terminal, { ...createExplanation(configuration) });
+    else terminal.stdout.write(explainConfiguration(configuration));
+  },
+  env: async (terminal, options) => {
+    const variables = Object.entries(toEnvironment(await readConfiguration(options)));
+    for (const [name, value] of variables) printLine(terminal, `${name}=${value}`);
+  },
+  verify: async () => true,
+};
+
+/** The configuration of the settings file and the flags. Throws UsageError with one sentence a line for what is wrong. */
+async function readConfiguration(options: SettingsOptions): Promise<Configuration> {
+  const { config, bucket, region, account, residency, services, all } = options;
+  const values = Object.fromEntries(
+    Object.entries({ bucket, region, account, residency }).filter(([, value]) => value !== undefined),
+  );
+  const file = await readSettings(config);
+  if (file === undefined && Object.keys(values).length === 0) {
+    throw new UsageError(
+      `there is no ${SETTINGS_FILE} here; make one with "sluice config init --output ${SETTINGS_FILE}", name one with --config, ` +
+        "or give --bucket, --region and --account",
+    );
+  }
+  try {
+    return configure({ file, values, all, ...(services !== undefined && { services }) });
+  } catch (error) {
+    if (error instanceof DomainError && error.code === "invalid_argument") throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** The settings file that was named, or the usual one when it is there. */
+async function readSettings(named: string | undefined): Promise<{ text: string; name: string } | undefined> {
+  const name = named ?? SETTINGS_FILE;
+  try {
+    return { text: await readFile(name, "utf8"), name };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && named === undefined) return undefined;
+    throw new UsageError(`${name} cannot be read: ${code === "ENOENT" ? "there is no such file" : code}`);
+  }
+}
+
+/** To standard output, or to a file that is not there yet. */
+async function write(
+  terminal: Terminal,
+  text: string,
+  { output, force }: { output?: string; force: boolean },
+): Promise<void> {
+  if (output === undefined) {
+    terminal.stdout.write(text);
+    return;
+  }
+  try {
+    await writeFile(output, text, { flag: force ? "w" : "wx" });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") throw new UsageError(`${output} is there already; --force overwrites it`);
+    throw new UsageError(`${output} cannot be written: ${code}`);
+  }
+  printNote(terminal, `wrote ${output}`);
+}

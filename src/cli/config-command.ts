@@ -1,0 +1,90 @@
+import { type Command, Option } from "commander";
+import type { Terminal } from "./terminal.ts";
+
+/** Options of every `sluice config` command: where the settings come from. */
+export interface SettingsOptions {
+  config?: string;
+  bucket?: string;
+  region?: string;
+  account?: string;
+  residency?: string[];
+  services?: string[];
+  all: boolean;
+}
+
+/** Options of `config generate`. */
+export interface GenerateOptions extends SettingsOptions {
+  format: "cloudformation" | "terraform-json" | "plain-policies";
+  import: boolean;
+  output?: string;
+  force: boolean;
+}
+
+/** Options of `config verify`. */
+export interface VerifyOptions extends SettingsOptions {
+  endpoint?: string;
+  json: boolean;
+}
+
+/** What the `sluice config` commands do; loaded when one is called, so that `sluice ls` does not load them. */
+export interface ConfigCommands {
+  init(terminal: Terminal, options: { output?: string; force: boolean }): Promise<void>;
+  generate(terminal: Terminal, options: GenerateOptions): Promise<void>;
+  explain(terminal: Terminal, options: SettingsOptions & { json: boolean }): Promise<void>;
+  env(terminal: Terminal, options: SettingsOptions): Promise<void>;
+  /** Resolves to whether what is deployed is what was generated. */
+  verify(terminal: Terminal, options: VerifyOptions): Promise<boolean>;
+}
+
+/** Adds `sluice config`. `onVerified` hears whether all was well. */
+export function addConfig(
+  program: Command,
+  terminal: Terminal,
+  { commands, onVerified }: { commands: () => Promise<ConfigCommands>; onVerified: (isWell: boolean) => void },
+): void {
+  const config = program
+    .command("config")
+    .description("the AWS configuration that lets AWS's own services use the bucket");
+  withOutput(config.command("init"))
+    .description("print a sluice.aws.yaml with every setting and its default, to be edited")
+    .action(async (options) => (await commands()).init(terminal, options));
+  withOutput(withSettings(config.command("generate")))
+    .description("print the CloudFormation template, or another format")
+    .addOption(
+      new Option("--format <format>", "what to print")
+        .choices(["cloudformation", "terraform-json", "plain-policies"])
+        .default("cloudformation"),
+    )
+    .option("--import", "the small template that takes an existing bucket into a stack; deploy it first", false)
+    .action(async (options) => (await commands()).generate(terminal, options));
+  withSettings(config.command("explain"))
+    .description("say who can do what on which ARN, in words")
+    .option("--json", "print JSON", false)
+    .action(async (options) => (await commands()).explain(terminal, options));
+  withSettings(config.command("env"))
+    .description("print the variables that the service reads for this bucket")
+    .action(async (options) => (await commands()).env(terminal, options));
+  withSettings(config.command("verify"))
+    .description("compare the live buckets and roles with the configuration; exits with 1 when they differ")
+    .option("--endpoint <url>", "another S3 server than AWS; what it lacks is said and left out")
+    .option("--json", "print JSON lines", false)
+    .action(async (options) => onVerified(await (await commands()).verify(terminal, options)));
+}
+
+function withSettings(command: Command): Command {
+  const toList = (text: string) => text.split(",").filter((one) => one !== "");
+  return command
+    .option("--config <file>", "settings; sluice.aws.yaml when it is there")
+    .option("--bucket <name>", "bucket that keeps the files")
+    .option("--region <region>", "region of the bucket")
+    .option("--account <id>", "AWS account, 12 digits")
+    .option("--residency <regions>", "regions that data may be in, with commas between", toList)
+    .option("--services <names>", "AWS services to switch on, with commas between", toList)
+    .option("--all", "switch on every AWS service", false);
+}
+
+function withOutput(command: Command): Command {
+  return command
+    .option("--output <file>", "write to this file instead of standard output")
+    .option("--force", "overwrite the file", false);
+}
