@@ -1,0 +1,29 @@
+import { expect } from "chai";
+import { SMALLEST_SETTINGS } from "../testing/golden-settings.ts";
+import { CONTROL_TOWER_EXEMPTIONS, findExemptions } from "./control-tower-exemptions.ts";
+import { generateConfiguration } from "./generate-configuration.ts";
+import { parseSettings } from "./parse-settings.ts";
+
+describe("CONTROL_TOWER_EXEMPTIONS", () => {
+  it("says each control once, with its resources and a reason in sentences", () => {
+    const controls = CONTROL_TOWER_EXEMPTIONS.map(({ control }) => control);
+    expect(controls).to.deep.equal([...new Set(controls)]);
+    for (const { control, resources, reason } of CONTROL_TOWER_EXEMPTIONS) {
+      expect(control).to.match(/^CT\.[A-Z0-9]+\.PR\.\d+$/);
+      expect(resources).to.deep.equal([...new Set(resources)]).and.not.be.empty;
+      expect(reason, control).to.match(/^[A-Z].{20,}\.$/);
+    }
+  });
+});
+
+describe("findExemptions", () => {
+  it("finds those of a template's own resources", () => {
+    const { template } = generateConfiguration(parseSettings(SMALLEST_SETTINGS));
+    const found = findExemptions(template);
+    expect(found.find(({ control }) => control === "CT.S3.PR.10")?.resources).to.deep.equal([
+      "DataBucket",
+      "LogBucket",
+    ]);
+    expect(found.flatMap(({ resources }) => resources)).to.not.include("AnchorBucket");
+  });
+});

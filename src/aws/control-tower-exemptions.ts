@@ -1,0 +1,48 @@
+import type { Template } from "./template.ts";
+
+/** A proactive control of AWS Control Tower that resources of the template do not meet, and why they cannot. */
+export interface ControlTowerExemption {
+  /** https://docs.aws.amazon.com/controltower/latest/controlreference/proactive-controls.html: "CT.S3.PR.10". */
+  readonly control: string;
+  /** Logical ids of the resources. */
+  readonly resources: readonly string[];
+  /** One or two sentences. */
+  readonly reason: string;
+}
+
+/**
+ * Every failure of Control Tower's rules that a generated template may have, with any services switched on; told by
+ * `config explain`. A test fails on any other failure, and on an exemption that is no longer needed.
+ */
+export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
+  {
+    control: "CT.S3.PR.10",
+    resources: ["DataBucket", "LogBucket", "AnchorBucket"],
+    reason:
+      "Wants KMS keys. Files are encrypted by SSE-S3, which is what Sluice promises: no key to lose, to pay or to grant.",
+  },
+  {
+    control: "CT.S3.PR.9",
+    resources: ["DataBucket", "LogBucket"],
+    reason:
+      "Wants Object Lock. A default retention on files would forbid purge and erasure, and S3 delivers no access logs into a locked bucket; audit anchors have a locked bucket of their own.",
+  },
+  {
+    control: "CT.S3.PR.2",
+    resources: ["LogBucket"],
+    reason: "Wants access logs of the bucket that receives them, which would log its own log deliveries without end.",
+  },
+  {
+    control: "CT.S3.PR.4",
+    resources: ["LogBucket", "AnchorBucket"],
+    reason: "Wants event notifications. Nobody waits for a log or an anchor; an event for each access log costs money.",
+  },
+];
+
+/** The exemptions that concern a template, each with those of its resources that the template has. */
+export function findExemptions({ resources }: Template): ControlTowerExemption[] {
+  return CONTROL_TOWER_EXEMPTIONS.flatMap((exemption) => {
+    const present = exemption.resources.filter((logicalId) => resources[logicalId] !== undefined);
+    return present.length === 0 ? [] : [{ ...exemption, resources: present }];
+  });
+}
