@@ -1,87 +1,316 @@
+import { createHash, createPublicKey } from "node:crypto";
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { getAtt, ref, sub } from "../template.ts";
+import { defineService, type PolicyStatement } from "../aws-service.ts";
+import { allowDelivery } from "../log-delivery.ts";
+import { tagsOf } from "../role.ts";
+import { SettingsProblem } from "../settings-problem.ts";
+import type { Site } from "../site.ts";
+import { getAtt, type Resource, ref, sub } from "../template.ts";
+import type { Properties, Value } from "../value.ts";
 
 const OAC =
   "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html";
-/** AWS's managed policy CachingOptimized: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html */
+const SIGNERS =
+  "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-trusted-signers.html";
+const FUNCTIONS = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-functions.html";
+const HEADERS = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-response-headers.html";
+const LOGGING = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging.html";
+/** AWS's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html */
 const CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+const CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
+/** Where CloudFront's logs are set up, wherever they are delivered. */
+const LOG_REGION = "us-east-1";
+const LOG_PREFIX = "cloudfront/";
+const DELIVERY_NAME_LENGTH_MAX = 60; // CloudWatch Logs
+
+const OPTIONS = z.strictObject({
+  /** PEM of the public key whose private half signs URLs: RSA of 2048 bits or ECDSA on P-256. Without it nobody reads. */
+  publicKey: z
+    .string()
+    .refine(isSigningKey, "a public key is the PEM of an RSA key of 2048 bits or of a P-256 key")
+    .optional(),
+  /** ARN of your certificate, in us-east-1: with it no viewer speaks less than TLS 1.2. Goes with `aliases`. */
+  certificateArn: z
+    .string()
+    .regex(/^arn:aws:acm:us-east-1:\d{12}:certificate\/[0-9a-f-]+$/, "CloudFront takes ACM certificates of us-east-1")
+    .optional(),
+  /** Host names that the certificate is for. */
+  aliases: z.array(z.hostname()).max(100).default([]),
+  /** Keep copies at edge locations for up to a day: they lie wherever readers are, and outlive deletion. */
+  cache: z.boolean().default(false),
+});
+type Options = z.output<typeof OPTIONS>;
 
 /** A CloudFront distribution in front of the files, let in by origin access control. */
 export const CLOUDFRONT = defineService({
   name: "cloudfront",
   title: "Amazon CloudFront",
-  gets: "a distribution that reads files by origin access control; only requests signed by its key group",
-  road: ["bucket policy"],
+  gets: "a distribution that reads files by origin access control, for URLs signed by your key; without a `publicKey` it refuses every request",
+  road: ["bucket policy", "log bucket policy"],
   source: OAC,
   partitions: ["aws"],
-  options: z.strictObject({
-    /** PEM of the public key whose private half signs URLs. */
-    publicKey: z.string().startsWith("-----BEGIN PUBLIC KEY-----").optional(),
-  }),
-  connect(site) {
+  options: OPTIONS,
+  connect(site, options) {
+    const { publicKey, certificateArn, aliases } = options;
+    if ((certificateArn === undefined) !== (aliases.length === 0)) {
+      const missing = certificateArn === undefined ? "certificateArn" : "aliases";
+      throw new SettingsProblem(`cloudfront.${missing} is missing: certificateArn and aliases go together`, [
+        ...["services", "cloudfront", missing],
+      ]);
+    }
+    const keyId = publicKey === undefined ? undefined : toKeyId(publicKey);
     return {
       resources: {
-        CloudfrontOriginAccessControl: {
-          type: "AWS::CloudFront::OriginAccessControl",
-          why: "CloudFront signs its requests to S3, so that the bucket can let in this distribution alone.",
-          source: OAC,
-          properties: {
-            OriginAccessControlConfig: {
-              Name: site.nameOf("cloudfront"),
-              OriginAccessControlOriginType: "s3",
-              SigningBehavior: "always",
-              SigningProtocol: "sigv4",
-            },
-          },
-        },
-        CloudfrontDistribution: {
-          type: "AWS::CloudFront::Distribution",
-          why: "Serves files near the reader.",
-          source: OAC,
-          properties: {
-            DistributionConfig: {
-              Enabled: true,
-              HttpVersion: "http2and3",
-              Origins: [
-                {
-                  Id: "files",
-                  DomainName: `${site.bucket}.s3.${site.region}.amazonaws.com`,
-                  OriginAccessControlId: getAtt("CloudfrontOriginAccessControl", "Id"),
-                  S3OriginConfig: { OriginAccessIdentity: "" },
-                },
-              ],
-              DefaultCacheBehavior: {
-                TargetOriginId: "files",
-                ViewerProtocolPolicy: "https-only",
-                CachePolicyId: CACHING_OPTIMIZED,
-              },
-            },
-          },
-        },
+        CloudfrontOriginAccessControl: createOriginAccess(site),
+        CloudfrontHeaders: createHeaders(site),
+        ...(publicKey === undefined ? createRefusal(site) : createKeyGroup(site, publicKey)),
+        CloudfrontDistribution: createDistribution(site, options),
+        ...(site.region === LOG_REGION && createLogDelivery(site)),
       },
-      bucketStatements: [
-        {
-          sid: "AllowCloudfront",
-          why: "The distribution of this template reads files, and no other distribution does.",
-          source: OAC,
-          effect: "Allow",
-          principal: { services: [site.principal("cloudfront")] },
-          actions: ["s3:GetObject"],
-          resources: [site.objects(site.keyPrefix)],
-          conditions: {
-            StringEquals: {
-              "aws:SourceArn": sub(
-                `arn:${site.partition}:cloudfront::${site.account}:distribution/\${CloudfrontDistribution}`,
-              ),
-              "aws:SourceAccount": site.account,
-            },
-          },
-        },
+      bucketStatements: [createReadStatement(site)],
+      logBucketStatements: [
+        allowDelivery(site, {
+          sid: "AllowCloudfrontLogs",
+          why: "CloudWatch's log delivery writes the access logs of the distribution, as its delivery source of this name.",
+          source: LOGGING,
+          service: "delivery.logs",
+          prefix: LOG_PREFIX,
+          sourceArn: site.arn("logs", `delivery-source:${deliveryName(site)}`, { region: LOG_REGION }),
+        }),
       ],
       outputs: {
         CloudfrontDistributionId: { description: "id of the distribution", value: ref("CloudfrontDistribution") },
+        CloudfrontDomainName: {
+          description: "host name of the distribution",
+          value: getAtt("CloudfrontDistribution", "DomainName"),
+        },
+        ...(keyId !== undefined && {
+          CloudfrontKeyPairId: { description: "Key-Pair-Id for signed URLs", value: ref(keyId) },
+        }),
       },
+      notes: createNotes(site, options),
     };
   },
 });
+
+function isSigningKey(pem: string): boolean {
+  try {
+    const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
+    const isPublic = pem.trimStart().startsWith("-----BEGIN PUBLIC KEY-----");
+    if (asymmetricKeyType === "rsa") return isPublic && asymmetricKeyDetails?.modulusLength === 2048;
+    return isPublic && asymmetricKeyType === "ec" && asymmetricKeyDetails?.namedCurve === "prime256v1";
+  } catch {
+    return false; // OpenSSL's complaint would say less than the option's own sentence.
+  }
+}
+
+/** CloudFront never changes a key: another key is another resource. */
+function toKeyId(pem: string): string {
+  return `CloudfrontPublicKey${createHash("sha256").update(pem.trim()).digest("hex").slice(0, 8)}`;
+}
+
+function deliveryName(site: Site): string {
+  return site.nameOf("cloudfront", DELIVERY_NAME_LENGTH_MAX);
+}
+
+function createOriginAccess(site: Site): Resource {
+  return {
+    type: "AWS::CloudFront::OriginAccessControl",
+    why: "CloudFront signs its requests to S3, so that the bucket can let in this distribution alone.",
+    source: OAC,
+    properties: {
+      OriginAccessControlConfig: {
+        Name: site.nameOf("cloudfront"),
+        OriginAccessControlOriginType: "s3",
+        SigningBehavior: "always",
+        SigningProtocol: "sigv4",
+      },
+    },
+  };
+}
+
+/** Uploaded files are strangers' files: none may run as a page of the distribution's host. */
+function createHeaders(site: Site): Resource {
+  return {
+    type: "AWS::CloudFront::ResponseHeadersPolicy",
+    why: "Files are downloads and never pages: an uploaded HTML file must not run under the distribution's host name.",
+    source: HEADERS,
+    properties: {
+      ResponseHeadersPolicyConfig: {
+        Name: site.nameOf("cloudfront"),
+        SecurityHeadersConfig: {
+          ContentTypeOptions: { Override: true },
+          StrictTransportSecurity: { AccessControlMaxAgeSec: 31_536_000, Override: true },
+        },
+        CustomHeadersConfig: { Items: [{ Header: "Content-Disposition", Value: "attachment", Override: false }] },
+      },
+    },
+  };
+}
+
+/** What keeps everybody out while there is no key: with neither, the distribution would hand files to whoever knows a key. */
+function createRefusal(site: Site): Record<string, Resource> {
+  return {
+    CloudfrontRefusal: {
+      type: "AWS::CloudFront::Function",
+      why: "There is no public key to check URLs against, so every request is refused. Set cloudfront.publicKey, and signed URLs take its place.",
+      source: FUNCTIONS,
+      properties: {
+        Name: site.nameOf("refuse"),
+        AutoPublish: true,
+        FunctionConfig: { Comment: "Refuses every request", Runtime: "cloudfront-js-2.0" },
+        FunctionCode: 'function handler() { return { statusCode: 403, statusDescription: "Forbidden" }; }',
+      },
+    },
+  };
+}
+
+function createKeyGroup(site: Site, publicKey: string): Record<string, Resource> {
+  const id = toKeyId(publicKey);
+  return {
+    [id]: {
+      type: "AWS::CloudFront::PublicKey",
+      why: "Signatures of URLs are checked against it.",
+      source: SIGNERS,
+      properties: {
+        PublicKeyConfig: {
+          CallerReference: id,
+          Name: `${site.nameOf("key")}-${id.slice(-8)}`,
+          EncodedKey: `${publicKey.trim()}\n`,
+        },
+      },
+    },
+    CloudfrontKeyGroup: {
+      type: "AWS::CloudFront::KeyGroup",
+      why: "The keys that the distribution trusts: this one.",
+      source: SIGNERS,
+      properties: { KeyGroupConfig: { Name: site.nameOf("keys"), Items: [ref(id)] } },
+    },
+  };
+}
+
+function createDistribution(site: Site, { publicKey, certificateArn, aliases, cache }: Options): Resource {
+  const guard: Properties =
+    publicKey === undefined
+      ? {
+          FunctionAssociations: [
+            { EventType: "viewer-request", FunctionARN: getAtt("CloudfrontRefusal", "FunctionARN") },
+          ],
+        }
+      : { TrustedKeyGroups: [ref("CloudfrontKeyGroup")] };
+  return {
+    type: "AWS::CloudFront::Distribution",
+    why: "Serves files near the reader. The default root object is a key that no file has: a request for nothing gets nothing.",
+    source: OAC,
+    properties: {
+      DistributionConfig: {
+        Enabled: true,
+        HttpVersion: "http2and3",
+        IPV6Enabled: true,
+        DefaultRootObject: "index.html",
+        Origins: [
+          {
+            Id: "files",
+            DomainName: `${site.bucket}.s3.${site.region}.amazonaws.com`,
+            OriginAccessControlId: getAtt("CloudfrontOriginAccessControl", "Id"),
+            S3OriginConfig: { OriginAccessIdentity: "" },
+          },
+        ],
+        DefaultCacheBehavior: {
+          TargetOriginId: "files",
+          ViewerProtocolPolicy: "https-only",
+          CachePolicyId: cache ? CACHING_OPTIMIZED : CACHING_DISABLED,
+          ResponseHeadersPolicyId: ref("CloudfrontHeaders"),
+          ...guard,
+        },
+        ...(certificateArn !== undefined && {
+          Aliases: aliases,
+          ViewerCertificate: {
+            AcmCertificateArn: certificateArn,
+            MinimumProtocolVersion: "TLSv1.2_2021",
+            SslSupportMethod: "sni-only",
+          },
+        }),
+      },
+      ...tagsOf(site),
+    },
+  };
+}
+
+function createReadStatement(site: Site): PolicyStatement {
+  return {
+    sid: "AllowCloudfront",
+    why: "The distribution of this template reads files, and no other distribution does.",
+    source: OAC,
+    effect: "Allow",
+    principal: { services: [site.principal("cloudfront")] },
+    actions: ["s3:GetObject"],
+    resources: [site.objects(site.keyPrefix)],
+    conditions: { StringEquals: { "aws:SourceArn": distributionArn(site), "aws:SourceAccount": site.account } },
+  };
+}
+
+function distributionArn(site: Site): Value {
+  return sub(`arn:${site.partition}:cloudfront::${site.account}:distribution/\${CloudfrontDistribution}`);
+}
+
+/** Access logs by CloudWatch's delivery; CloudFront's older way needs ACLs, which the log bucket does not have. */
+function createLogDelivery(site: Site): Record<string, Resource> {
+  const name = deliveryName(site);
+  return {
+    CloudfrontLogSource: {
+      type: "AWS::Logs::DeliverySource",
+      why: "The distribution as a source of access logs.",
+      source: LOGGING,
+      properties: { Name: name, LogType: "ACCESS_LOGS", ResourceArn: distributionArn(site), ...tagsOf(site) },
+    },
+    CloudfrontLogDestination: {
+      type: "AWS::Logs::DeliveryDestination",
+      why: "The log bucket as their destination.",
+      source: LOGGING,
+      properties: {
+        Name: name,
+        DestinationResourceArn: `${site.logBucketArn}/${LOG_PREFIX.slice(0, -1)}`,
+        OutputFormat: "json",
+        ...tagsOf(site),
+      },
+      dependsOn: ["LogBucketPolicy"],
+    },
+    CloudfrontLogDelivery: {
+      type: "AWS::Logs::Delivery",
+      why: "Access logs go from the one to the other.",
+      source: LOGGING,
+      properties: {
+        DeliverySourceName: name,
+        DeliveryDestinationArn: getAtt("CloudfrontLogDestination", "Arn"),
+        ...tagsOf(site),
+      },
+      dependsOn: ["CloudfrontLogSource"],
+    },
+  };
+}
+
+function createNotes(site: Site, { publicKey, certificateArn, cache }: Options): string[] {
+  const name = deliveryName(site);
+  return [
+    ...(publicKey === undefined
+      ? [
+          "The distribution answers 403 to everybody until `publicKey` is set; sign URLs with the private key, never on a page.",
+        ]
+      : []),
+    ...(certificateArn === undefined
+      ? ["Under CloudFront's own host name viewers may speak TLS 1.0; `certificateArn` and `aliases` ask for 1.2."]
+      : []),
+    ...(cache
+      ? [
+          "Edge locations keep copies outside of the residency, for up to a day after a file is deleted; an invalidation removes them.",
+        ]
+      : []),
+    "Bytes on their way pass through edge locations near the reader, which may lie outside of the residency.",
+    ...(site.region === LOG_REGION
+      ? []
+      : [
+          `CloudFront's access logs are set up in ${LOG_REGION}, which a stack of ${site.region} cannot do; the log bucket lets them in: aws logs put-delivery-source --region ${LOG_REGION} --name ${name} --log-type ACCESS_LOGS --resource-arn arn:aws:cloudfront::${site.account}:distribution/ID; aws logs put-delivery-destination --region ${LOG_REGION} --name ${name} --delivery-destination-configuration destinationResourceArn=${site.logBucketArn}/${LOG_PREFIX.slice(0, -1)}; aws logs create-delivery --region ${LOG_REGION} --delivery-source-name ${name} --delivery-destination-arn ARN`,
+        ]),
+  ];
+}

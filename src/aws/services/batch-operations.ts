@@ -1,0 +1,130 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import type { Statement } from "../policy.ts";
+import { createRole, trustService } from "../role.ts";
+import type { Site } from "../site.ts";
+import { getAtt } from "../template.ts";
+import { INVENTORY_PREFIX } from "./inventory.ts";
+
+const BATCH = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html";
+const REPORT_PREFIX = "batch-reports/";
+
+/** A role for jobs over many files. */
+export const BATCH_OPERATIONS = defineService({
+  name: "batch-operations",
+  title: "Amazon S3 Batch Operations",
+  gets: "a role for jobs over lists of files: tags by default, restores and copies if asked for; never deletion",
+  road: ["role"],
+  source: BATCH,
+  options: z.strictObject({
+    /** What jobs may do: set tags, restore archived files, copy files below the external prefix. */
+    operations: z
+      .array(z.enum(["tag", "restore", "copy"]))
+      .min(1)
+      .default(["tag"]),
+  }),
+  connect(site, { operations }) {
+    return {
+      resources: {
+        BatchOperationsRole: createRole(site, {
+          purpose: "batch-operations",
+          why: `Jobs read their lists below ${INVENTORY_PREFIX} of the log bucket and report below ${REPORT_PREFIX}.`,
+          source: BATCH,
+          trusts: [trustService(site, "batchoperations.s3", { why: "Jobs of this account.", source: BATCH })],
+          statements: [
+            ...createJobStatements(site),
+            ...(operations.includes("tag") ? [createTagStatement(site)] : []),
+            ...(operations.includes("restore") ? [createRestoreStatement(site)] : []),
+            ...(operations.includes("copy") ? createCopyStatements(site) : []),
+          ],
+        }),
+      },
+      outputs: {
+        BatchOperationsRoleArn: {
+          description: "role for S3 Batch Operations",
+          value: getAtt("BatchOperationsRole", "Arn"),
+        },
+      },
+      notes: [
+        `Give a job an inventory's manifest.json, or a CSV list of your own put below ${INVENTORY_PREFIX} of the log bucket. Whoever creates it needs s3:CreateJob and iam:PassRole for the role.`,
+        ...(operations.includes("tag")
+          ? [
+              "A job that replaces all tags also takes off GuardDuty's: behind its gate such a file can no longer be read. Its own value of that tag nobody but GuardDuty may set.",
+            ]
+          : []),
+        ...(operations.includes("copy")
+          ? ["A copy job must leave encryption to the bucket or ask for SSE-S3: the bucket refuses KMS."]
+          : []),
+      ],
+    };
+  },
+});
+
+/** What every job needs, whatever it does. */
+function createJobStatements(site: Site): Statement[] {
+  return [
+    {
+      sid: "ReadManifests",
+      why: "The list of files that a job works through.",
+      source: BATCH,
+      effect: "Allow",
+      actions: ["s3:GetObject", "s3:GetObjectVersion"],
+      resources: [site.logObjects(INVENTORY_PREFIX)],
+    },
+    {
+      sid: "WriteReports",
+      why: "What became of each file.",
+      source: BATCH,
+      effect: "Allow",
+      actions: ["s3:PutObject"],
+      resources: [site.logObjects(REPORT_PREFIX)],
+    },
+  ];
+}
+
+function createTagStatement(site: Site): Statement {
+  return {
+    sid: "TagFiles",
+    why: "Tags change neither a file's bytes nor its version.",
+    source: BATCH,
+    effect: "Allow",
+    actions: [
+      ...["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
+      ...["s3:PutObjectTagging", "s3:PutObjectVersionTagging"],
+    ],
+    resources: [site.objects(site.keyPrefix)],
+  };
+}
+
+function createRestoreStatement(site: Site): Statement {
+  return {
+    sid: "RestoreFiles",
+    why: "Makes archived files readable again for a while.",
+    source: BATCH,
+    effect: "Allow",
+    actions: ["s3:RestoreObject"],
+    resources: [site.objects(site.keyPrefix)],
+  };
+}
+
+/** Copies lie outside of Sluice's own keys, which Sluice alone writes. */
+function createCopyStatements(site: Site): Statement[] {
+  return [
+    {
+      sid: "ReadFiles",
+      why: "The files that are copied, with their tags.",
+      source: BATCH,
+      effect: "Allow",
+      actions: [...["s3:GetObject", "s3:GetObjectVersion"], ...["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]],
+      resources: [site.objects(site.keyPrefix)],
+    },
+    {
+      sid: "WriteCopies",
+      why: "Copies go below the external prefix.",
+      source: BATCH,
+      effect: "Allow",
+      actions: ["s3:PutObject", "s3:PutObjectTagging"],
+      resources: [site.objects(`${site.externalPrefix}batch-operations/`)],
+    },
+  ];
+}

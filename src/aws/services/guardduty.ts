@@ -1,0 +1,178 @@
+import { z } from "zod";
+import { defineService, type PolicyStatement } from "../aws-service.ts";
+import type { Statement } from "../policy.ts";
+import { createRole, tagsOf, trustService } from "../role.ts";
+import type { Site } from "../site.ts";
+import { getAtt } from "../template.ts";
+
+const ROLE = "https://docs.aws.amazon.com/guardduty/latest/ug/malware-protection-s3-iam-policy-prerequisite.html";
+const GATE = "https://docs.aws.amazon.com/guardduty/latest/ug/tag-based-access-s3-malware-protection.html";
+const PLAN = "https://docs.aws.amazon.com/guardduty/latest/ug/gdu-malware-protection-s3.html";
+/** https://docs.aws.amazon.com/guardduty/latest/ug/malware-protection-s3-quotas-guardduty.html */
+const PREFIXES_MAX = 5;
+const SCAN_TAG = "GuardDutyMalwareScanStatus";
+const SERVICE = "malware-protection-plan.guardduty";
+
+/** Malware Protection for S3: every new file is scanned and tagged, and read by nobody before it is found clean. */
+export const GUARDDUTY = defineService({
+  name: "guardduty",
+  title: "Amazon GuardDuty Malware Protection for S3",
+  gets: "a role that scans and tags every new file; until the tag says clean, the bucket refuses to give the file out",
+  road: ["role", "bucket policy"],
+  source: PLAN,
+  options: z.strictObject({
+    /** Prefixes to scan; Sluice's own when left out. */
+    prefixes: z.array(z.string().min(1).max(1024)).min(1).max(PREFIXES_MAX).optional(),
+    /** Refuse reads of what has not been found clean. `false`: scan and tag alone. */
+    gate: z.boolean().default(true),
+  }),
+  connect(site, { prefixes = [site.keyPrefix], gate }) {
+    return {
+      resources: {
+        GuarddutyRole: createRole(site, {
+          purpose: "guardduty",
+          why: "GuardDuty hears of new files, scans them and tags them with what it found.",
+          source: ROLE,
+          trusts: [trustService(site, SERVICE, { why: "Malware Protection plans of this account.", source: ROLE })],
+          statements: [...createEventStatements(site), ...createScanStatements(site, prefixes)],
+        }),
+        GuarddutyPlan: {
+          type: "AWS::GuardDuty::MalwareProtectionPlan",
+          why: "Scans every new object below the prefixes. Works without a GuardDuty detector, which the account may or may not have.",
+          source: PLAN,
+          properties: {
+            Role: getAtt("GuarddutyRole", "Arn"),
+            ProtectedResource: { S3Bucket: { BucketName: site.bucket, ObjectPrefixes: prefixes } },
+            Actions: { Tagging: { Status: "ENABLED" } },
+            ...tagsOf(site),
+          },
+          dependsOn: ["DataBucketPolicy"],
+        },
+      },
+      ...(gate && { bucketStatements: createGate(site, prefixes) }),
+      outputs: {
+        GuarddutyPlanId: {
+          description: "id of the Malware Protection plan",
+          value: getAtt("GuarddutyPlan", "MalwareProtectionPlanId"),
+        },
+      },
+      notes: [
+        "Findings need a GuardDuty detector; without one, results are the tag and the EventBridge event `GuardDuty Malware Protection Object Scan Result`.",
+        "GuardDuty writes one object of its own beside the files, malware-protection-resource-validation-object, to test its role.",
+        ...(gate
+          ? [
+              "A file can be read some seconds to minutes after its commit, when its scan is done. Files that were there before the plan bear no tag and cannot be read until they are scanned on demand; nor can what GuardDuty cannot scan (too large, encrypted archives): start with `gate: false` on a bucket that has files.",
+              "Sluice's write role is let through the gate: commits HEAD the object, and checksums are read back.",
+            ]
+          : []),
+      ],
+    };
+  },
+});
+
+/** EventBridge tells GuardDuty of new files, by a rule that GuardDuty manages itself. */
+function createEventStatements(site: Site): Statement[] {
+  const rules = [site.arn("events", "rule/DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*")];
+  return [
+    {
+      sid: "ManageOwnRule",
+      why: "The rule that tells GuardDuty of new files, and only as GuardDuty's own.",
+      source: ROLE,
+      effect: "Allow",
+      actions: ["events:PutRule", "events:DeleteRule", "events:PutTargets", "events:RemoveTargets"],
+      resources: rules,
+      conditions: { StringLike: { "events:ManagedBy": site.principal(SERVICE) } },
+    },
+    {
+      sid: "SeeOwnRule",
+      why: "GuardDuty checks that its rule still stands.",
+      source: ROLE,
+      effect: "Allow",
+      actions: ["events:DescribeRule", "events:ListTargetsByRule"],
+      resources: rules,
+    },
+    {
+      sid: "EnableEvents",
+      why: "GuardDuty sees to it that the bucket sends events to EventBridge.",
+      source: ROLE,
+      effect: "Allow",
+      actions: ["s3:GetBucketNotification", "s3:PutBucketNotification"],
+      resources: [site.bucketArn],
+    },
+  ];
+}
+
+function createScanStatements(site: Site, prefixes: readonly string[]): Statement[] {
+  const objects = prefixes.map((prefix) => site.objects(prefix));
+  return [
+    {
+      sid: "ScanFiles",
+      why: "The bytes that are scanned.",
+      source: ROLE,
+      effect: "Allow",
+      actions: ["s3:GetObject", "s3:GetObjectVersion"],
+      resources: objects,
+    },
+    {
+      sid: "TagFiles",
+      why: "The result is a tag of the scanned version.",
+      source: ROLE,
+      effect: "Allow",
+      actions: [
+        ...["s3:PutObjectTagging", "s3:GetObjectTagging"],
+        ...["s3:PutObjectVersionTagging", "s3:GetObjectVersionTagging"],
+      ],
+      resources: objects,
+    },
+    {
+      sid: "CheckOwnership",
+      why: "GuardDuty checks whose the bucket is. No prefix condition: the check names none.",
+      source: ROLE,
+      effect: "Allow",
+      actions: ["s3:ListBucket"],
+      resources: [site.bucketArn],
+    },
+    {
+      sid: "PutValidationObject",
+      why: "One object with a name of its own shows that the role works.",
+      source: ROLE,
+      effect: "Allow",
+      actions: ["s3:PutObject"],
+      resources: [`${site.bucketArn}/malware-protection-resource-validation-object`],
+    },
+  ];
+}
+
+/** Conditions on aws:PrincipalArn where AWS's example has NotPrincipal: they hold for a role's every session. */
+function createGate(site: Site, prefixes: readonly string[]): PolicyStatement[] {
+  const scanner = site.roleArn("guardduty");
+  const objects = prefixes.map((prefix) => site.objects(prefix));
+  return [
+    {
+      sid: "DenyReadsUnlessClean",
+      why: "Nobody reads what has not been scanned and found clean, by whatever road, but the scanner and Sluice's own commits.",
+      source: GATE,
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:GetObject", "s3:GetObjectVersion"],
+      resources: objects,
+      conditions: {
+        StringNotEquals: { [`s3:ExistingObjectTag/${SCAN_TAG}`]: "NO_THREATS_FOUND" },
+        ArnNotEquals: { "aws:PrincipalArn": [scanner, site.roleArn("write")] },
+      },
+    },
+    {
+      sid: "DenyScanTagByOthers",
+      why: "Only the scanner says that a file is clean, with an upload or after it.",
+      source: GATE,
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"],
+      resources: objects,
+      conditions: {
+        "ForAnyValue:StringEquals": { "s3:RequestObjectTagKeys": SCAN_TAG },
+        ArnNotEquals: { "aws:PrincipalArn": scanner },
+      },
+    },
+  ];
+}

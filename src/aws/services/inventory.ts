@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import { allowDelivery } from "../log-delivery.ts";
+
+const CONFIGURE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html";
+
+/** Prefix of the lists in the log bucket: `inventory/{bucket}/{id}/…`. */
+export const INVENTORY_PREFIX = "inventory/";
+
+/** What a line says beside bucket, key, version and its state: `ChecksumAlgorithm` says by what the file is checked. */
+const FIELDS = [
+  ...["Size", "LastModifiedDate", "ETag", "ChecksumAlgorithm", "StorageClass", "IsMultipartUploaded"],
+  ...["EncryptionStatus", "ReplicationStatus", "IntelligentTieringAccessTier"],
+];
+
+/** Lists of the files, delivered to the log bucket. */
+export const INVENTORY = defineService({
+  name: "inventory",
+  title: "Amazon S3 Inventory",
+  gets: "leave to deliver a list of all files and versions to the log bucket",
+  road: ["bucket setting", "log bucket policy"],
+  source: CONFIGURE,
+  options: z.strictObject({
+    /** How often a list is made. */
+    frequency: z.enum(["Daily", "Weekly"]).default("Weekly"),
+    /** Of the lists. Batch Operations read manifests in CSV alone. */
+    format: z.enum(["CSV", "ORC", "Parquet"]).default("CSV"),
+    /** `Current`: leave old versions out. */
+    versions: z.enum(["All", "Current"]).default("All"),
+  }),
+  connect(site, { frequency, format, versions }) {
+    return {
+      bucketProperties: {
+        InventoryConfigurations: [
+          {
+            Id: "files",
+            Enabled: true,
+            Prefix: site.keyPrefix,
+            IncludedObjectVersions: versions,
+            ScheduleFrequency: frequency,
+            OptionalFields: FIELDS,
+            Destination: {
+              BucketArn: site.logBucketArn,
+              BucketAccountId: site.account,
+              Format: format,
+              // S3 puts the slash itself.
+              Prefix: INVENTORY_PREFIX.slice(0, -1),
+            },
+          },
+        ],
+      },
+      logBucketStatements: [
+        allowDelivery(site, {
+          sid: "AllowInventory",
+          why: "S3 delivers the lists of this bucket.",
+          source: CONFIGURE,
+          service: "s3",
+          prefix: INVENTORY_PREFIX,
+          sourceArn: site.bucketArn,
+        }),
+      ],
+      notes: [
+        "The first list comes within 48 hours; lists are eventually consistent and prove nothing about one file.",
+      ],
+    };
+  },
+});

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import { allowDelivery, allowDeliveryCheck } from "../log-delivery.ts";
+
+const ACCESS = "https://docs.aws.amazon.com/macie/latest/user/monitoring-restrictive-s3-buckets.html";
+const RESULTS = "https://docs.aws.amazon.com/macie/latest/user/discovery-results-repository-s3.html";
+const PREFIX = "macie/";
+
+/** Amazon Macie, which looks for personal and secret data in the files. */
+export const MACIE = defineService({
+  name: "macie",
+  title: "Amazon Macie",
+  gets: "leave to keep its discovery results in the log bucket; it reads files by its service-linked role, which only denials bind",
+  road: ["log bucket policy"],
+  source: ACCESS,
+  partitions: ["aws"],
+  options: z.strictObject({
+    /** An account has one Macie session a region. `create`: enable Macie here. */
+    session: z.enum(["existing", "create"]).default("existing"),
+  }),
+  connect(site, { session }) {
+    const delivery = {
+      source: RESULTS,
+      service: "macie",
+      sourceArn: [site.arn("macie2", "export-configuration:*"), site.arn("macie2", "classification-job/*")],
+    };
+    return {
+      ...(session === "create" && {
+        resources: {
+          MacieSession: {
+            type: "AWS::Macie::Session",
+            why: "Enables Macie in this account and region, with its service-linked role.",
+            source: "https://docs.aws.amazon.com/macie/latest/user/getting-started.html",
+            properties: { Status: "ENABLED", FindingPublishingFrequency: "ONE_HOUR" },
+          },
+        },
+      }),
+      logBucketStatements: [
+        allowDeliveryCheck(site, {
+          ...delivery,
+          sid: "AllowMacieCheck",
+          why: "Macie sees where the bucket is before it delivers.",
+          actions: ["s3:GetBucketLocation"],
+        }),
+        allowDelivery(site, {
+          ...delivery,
+          sid: "AllowMacie",
+          why: "Macie delivers the results of its jobs and of automated discovery.",
+          prefix: PREFIX,
+          hasAcl: false,
+        }),
+      ],
+      notes: [
+        `Macie encrypts its results by a KMS key of yours, which must let macie.amazonaws.com use it. The log bucket takes them: aws macie2 put-classification-export-configuration --configuration 's3Destination={bucketName=${site.logBucket},keyPrefix=${PREFIX},kmsKeyArn=...}'`,
+        "Macie reads files as AWSServiceRoleForAmazonMacie. No statement lets it in and none need do so, but every denial of the bucket's policy binds it, GuardDuty's gate too: files not yet scanned for malware are left out of its findings.",
+        ...(session === "create"
+          ? ["The deployment fails where Macie is already enabled in this region: use `session: existing` there."]
+          : ["Macie must already be enabled in this account and region."]),
+      ],
+    };
+  },
+});

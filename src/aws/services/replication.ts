@@ -1,0 +1,202 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import { ACCESS_LOG_PREFIX, secureBucket } from "../bucket.ts";
+import { createTransportGuards } from "../bucket-guards.ts";
+import { allowDelivery } from "../log-delivery.ts";
+import { Policy } from "../policy.ts";
+import { createRole, trustService } from "../role.ts";
+import { SettingsProblem } from "../settings-problem.ts";
+import type { Site } from "../site.ts";
+import type { Resource } from "../template.ts";
+import type { Properties } from "../value.ts";
+
+const ROLE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html";
+const OVERVIEW = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html";
+const ACCESS_LOGS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html";
+const REPLICA_NAME_LENGTH_MAX = 63; // S3
+const NONCURRENT_DAYS = 30;
+const REPLICATION_TIME_MINUTES = 15; // the one value that S3 takes
+
+const OPTIONS = z.strictObject({
+  /** Region of the replicas, within the residency; the bucket's own when left out. */
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region is written like "eu-central-1"')
+    .optional(),
+  /** Bucket of this account that exists and keeps versions. When left out, `{bucket}-replica` is made in the bucket's region. */
+  bucket: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name has 3 to 63 small letters, digits, dots and hyphens")
+    .optional(),
+  /** Replicas are hidden where the file is: a delete marker follows the file, deletion of a version never does. */
+  deleteMarkers: z.boolean().default(true),
+  /** S3 Replication Time Control: most replicas within 15 minutes, with metrics; AWS charges for it. */
+  replicationTime: z.boolean().default(false),
+  /** Of the replicas. */
+  storageClass: z.enum(["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]).default("STANDARD"),
+});
+
+/** Copies of the files in a second bucket. */
+export const REPLICATION = defineService({
+  name: "replication",
+  title: "Amazon S3 Replication",
+  gets: "a role that copies files into one other bucket, within the residency alone",
+  road: ["role", "bucket setting"],
+  source: OVERVIEW,
+  options: OPTIONS,
+  connect(site, options) {
+    const replica = options.bucket ?? site.nameOf("replica", REPLICA_NAME_LENGTH_MAX);
+    assertAllowed(site, options, replica);
+    const isOwn = options.bucket === undefined;
+    return {
+      resources: {
+        ...(isOwn && createReplicaBucket(site, replica)),
+        ReplicationRole: createReplicationRole(site, replica),
+      },
+      bucketProperties: { ReplicationConfiguration: createRule(site, options, replica) },
+      bucketDependsOn: ["ReplicationRole", ...(isOwn ? ["ReplicationBucket"] : [])],
+      ...(isOwn && {
+        logBucketStatements: [
+          allowDelivery(site, {
+            sid: "AllowReplicaAccessLogs",
+            why: "S3 writes the access logs of the replicas here.",
+            source: ACCESS_LOGS,
+            service: "logging.s3",
+            prefix: `${ACCESS_LOG_PREFIX}replica/`,
+            sourceArn: bucketArn(site, replica),
+            hasAcl: false,
+          }),
+        ],
+      }),
+      outputs: { ReplicationBucket: { description: "bucket of the replicas", value: replica } },
+      notes: [
+        `Replicas outlive their files: what is purged or erased stays in ${replica} until it is removed there, version by version. Erasure of a person's data is complete only when that is done.`,
+        "Files that were there before are not replicated; S3 Batch Replication does that.",
+        ...(isOwn
+          ? []
+          : [
+              `Bucket ${replica} must keep versions and lie in ${options.region ?? site.region}; this template does not check it.`,
+            ]),
+      ],
+    };
+  },
+});
+
+/** Throws `SettingsProblem` for a destination that may not or cannot be one. */
+function assertAllowed(site: Site, { region = site.region, bucket }: z.output<typeof OPTIONS>, replica: string): void {
+  if (!site.residency.includes(region)) {
+    throw new SettingsProblem(
+      `replicas in ${region} would leave the residency (${site.residency.join(", ")}); add the region there or replicate to one of these`,
+      ["services", "replication", "region"],
+    );
+  }
+  if (region !== site.region && bucket === undefined) {
+    throw new SettingsProblem(
+      `a stack of ${site.region} makes no bucket in ${region}; make one there and name it as replication.bucket`,
+      ["services", "replication", "bucket"],
+    );
+  }
+  if ([site.bucket, site.logBucket, site.anchorBucket].includes(replica)) {
+    throw new SettingsProblem(`replicas need a bucket of their own, and ${replica} is used already; name another one`, [
+      ...["services", "replication", "bucket"],
+    ]);
+  }
+}
+
+function bucketArn(site: Site, name: string): string {
+  return site.arn("s3", name, { region: "", account: "" });
+}
+
+/** `ReplicationConfiguration` of the bucket of files: Sluice's own keys and nothing that others write. */
+function createRule(site: Site, options: z.output<typeof OPTIONS>, replica: string): Properties {
+  const { deleteMarkers, replicationTime, storageClass } = options;
+  const within = { Status: "Enabled", Time: { Minutes: REPLICATION_TIME_MINUTES } };
+  const metrics = { Status: "Enabled", EventThreshold: { Minutes: REPLICATION_TIME_MINUTES } };
+  return {
+    Role: site.roleArn("replication"),
+    Rules: [
+      {
+        Id: "files",
+        Priority: 1,
+        Status: "Enabled",
+        Filter: { Prefix: site.keyPrefix },
+        DeleteMarkerReplication: { Status: deleteMarkers ? "Enabled" : "Disabled" },
+        Destination: {
+          Bucket: bucketArn(site, replica),
+          StorageClass: storageClass,
+          ...(replicationTime && { ReplicationTime: within, Metrics: metrics }),
+        },
+      },
+    ],
+  };
+}
+
+function createReplicationRole(site: Site, replica: string): Resource {
+  return createRole(site, {
+    purpose: "replication",
+    why: "S3 reads the versions of files and writes their replicas.",
+    source: ROLE,
+    trusts: [trustService(site, "s3", { why: "S3, for buckets of this account.", source: ROLE })],
+    statements: [
+      {
+        sid: "SeeTheBucket",
+        why: "What is to be replicated, and by what rule.",
+        source: ROLE,
+        effect: "Allow",
+        actions: ["s3:GetReplicationConfiguration", "s3:ListBucket"],
+        resources: [site.bucketArn],
+      },
+      {
+        sid: "ReadVersions",
+        why: "Versions of files with their tags. These actions serve replication alone and hand nobody a file.",
+        source: ROLE,
+        effect: "Allow",
+        actions: ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+        resources: [site.objects(site.keyPrefix)],
+      },
+      {
+        sid: "WriteReplicas",
+        why: "Replicas, their tags and delete markers; no version is ever deleted.",
+        source: ROLE,
+        effect: "Allow",
+        actions: ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+        resources: [`${bucketArn(site, replica)}/${site.keyPrefix}*`],
+      },
+    ],
+  });
+}
+
+function createReplicaBucket(site: Site, replica: string): Record<string, Resource> {
+  return {
+    ReplicationBucket: {
+      type: "AWS::S3::Bucket",
+      why: "Keeps the replicas. In the region of the files, as a stack makes buckets in its own region alone: it guards against deletion, not against the loss of a region.",
+      source: OVERVIEW,
+      properties: {
+        ...secureBucket(site, replica),
+        LifecycleConfiguration: {
+          Rules: [
+            {
+              Id: "ExpireNoncurrentVersions",
+              Status: "Enabled",
+              NoncurrentVersionExpiration: { NoncurrentDays: NONCURRENT_DAYS },
+              ExpiredObjectDeleteMarker: true,
+              AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+            },
+          ],
+        },
+        LoggingConfiguration: { DestinationBucketName: site.logBucket, LogFilePrefix: `${ACCESS_LOG_PREFIX}replica/` },
+      },
+      dependsOn: ["LogBucketPolicy"],
+      isRetained: true,
+    },
+    ReplicationBucketPolicy: {
+      type: "AWS::S3::BucketPolicy",
+      why: "Guards alone: S3 is let in by the role's policy.",
+      source: OVERVIEW,
+      properties: { Bucket: replica, PolicyDocument: new Policy(createTransportGuards(bucketArn(site, replica))) },
+      dependsOn: ["ReplicationBucket"],
+      isRetained: true,
+    },
+  };
+}
