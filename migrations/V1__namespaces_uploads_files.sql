@@ -81,6 +81,8 @@ CREATE TABLE upload (
   -- Slides with every write, never past expire_cap_time.
   expire_time timestamptz NOT NULL,
   expire_cap_time timestamptz NOT NULL,
+  -- While completing: when S3 was first seen to have neither the multipart upload nor its object.
+  missing_time timestamptz,
   -- When what it left in S3 was seen to be gone; null while a dead upload may still own bytes there.
   cleanup_time timestamptz,
   CHECK ((state = 'committed') = (file_id IS NOT NULL)),

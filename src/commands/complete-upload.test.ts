@@ -1,6 +1,5 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { DomainError } from "../domain/errors.ts";
 import type { UploadRepository } from "../domain/upload-repository.ts";
 import { expectRefusal, nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
@@ -73,13 +72,19 @@ describe("completeUpload", () => {
     await expectRefusal(complete(bench, done, { crc32: 1 }), "CHECKSUM_MISMATCH");
   });
 
-  it("marks an upload that storage has lost", async () => {
+  it("leaves an upload completing of which storage shows nothing, whoever asks and however often", async () => {
     const bench = createBench();
     const uploadId = await write(bench);
-    const lost = new DomainError("aborted", "lost", { reason: "UPLOAD_LOST" });
-    bench.objects.faults.add("completeMultipart", { kind: "fail", error: lost });
-    await expectRefusal(complete(bench, uploadId), "UPLOAD_LOST");
-    await expectRefusal(complete(bench, uploadId), "UPLOAD_NOT_OPEN");
+    for (const multipartId of bench.objects.pendingMultiparts) bench.objects.forgetMultipart(multipartId);
+    for (const _ of [1, 2, 3]) {
+      const error = await expectRefusal(complete(bench, uploadId), "STORAGE_UNAVAILABLE");
+      expect(error).to.have.property("code", "unavailable");
+      expect(error.retryAfterMs).to.be.greaterThan(0);
+      expect((await bench.access.uploads.get("default", uploadId)).upload.state).to.equal("completing");
+    }
+    const { upload } = await bench.access.uploads.get("default", uploadId);
+    bench.objects.overwrite("bucket", upload.s3Key, bytes);
+    expect((await complete(bench, uploadId)).crc32, "S3 has assembled after all").to.equal(crc32(bytes));
   });
 
   it("reopens an upload of which storage has other parts, and says where to go on", async () => {

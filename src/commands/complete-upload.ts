@@ -35,7 +35,7 @@ export interface CompleteUploadRequest extends CommitDeclaration {
  * Commits an upload, from wherever it stands: what an earlier call, or a process that died, has begun is taken up.
  * Completing twice returns the same file. Errors: `failed_precondition / UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and
  * `GENERATION_MISMATCH` (the upload stays assembled: call again with another precondition), `aborted /
- * CHECKSUM_MISMATCH` and `UPLOAD_LOST`, `unavailable`.
+ * CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays completing; call again).
  */
 export async function completeUpload(
   access: UploadAccess,
@@ -255,9 +255,6 @@ async function assemble(
     const object = { key, versionId: head.versionId, etag: head.etag, sizeBytes, crc32, sha256: undefined };
     return await withDatabase(access, () => access.uploads.assemble(uploadId, object, { epoch }));
   } catch (error) {
-    if (error instanceof DomainError && error.reason === "UPLOAD_LOST") {
-      await withDatabase(access, () => access.uploads.markLost(uploadId));
-    }
     if (error instanceof DomainError && error.reason === "CHECKSUM_MISMATCH") {
       const actual = new Map((await access.objects.listParts(target))?.map((part) => [part.partNumber, part.etag]));
       const kept = parts.filter((part) => actual.get(part.partNumber) === part.etag);

@@ -285,7 +285,7 @@ export class PartSender {
       await withDatabase(this.#access, () =>
         uploads.claimParts(uploadId, this.#epoch, { first: partNumber, count: 1 }),
       );
-      await withDatabase(this.#access, () => uploads.markLost(uploadId));
+      await withDatabase(this.#access, () => uploads.markLost(uploadId, this.#epoch));
       return lost;
     } catch (error) {
       return error;

@@ -72,7 +72,8 @@ export interface ObjectStore {
 
   /**
    * Completes a multipart upload, retried until its outcome is certain. Resolves to what S3 made of it.
-   * `NoSuchUpload` is success when HEAD then shows an object of this size and checksum, else `aborted / UPLOAD_LOST`.
+   * `NoSuchUpload` is success when HEAD then shows an object of this size and checksum. While it shows none S3 may still
+   * be assembling: `unavailable / STORAGE_UNAVAILABLE`, as for every outcome that is not certain when the retries end.
    * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`.
    */
   completeMultipart(

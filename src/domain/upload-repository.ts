@@ -136,8 +136,15 @@ export interface UploadRepository {
   /** completing -> open, with the parts that S3 does not have (any more) forgotten. Nothing happens to an open upload. */
   reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void>;
 
-  /** open | completing -> aborted: S3 no longer has its multipart upload. Repeating is fine. */
-  markLost(uploadId: string): Promise<void>;
+  /** open -> aborted: S3 no longer has its multipart upload, as the newest writer has heard. Repeating is fine. */
+  markLost(uploadId: string, epoch: number): Promise<void>;
+
+  /**
+   * Notes that S3 shows neither the multipart upload nor the object of a `completing` upload. That proves nothing at first:
+   * S3 may still be assembling. completing -> aborted, and true, when the first such note is `lostAfterMs` old or older.
+   * False, and nothing done, for any other upload.
+   */
+  noteMissing(uploadId: string, options: { lostAfterMs: number }): Promise<boolean>;
 
   /**
    * completing -> assembled; or open -> assembled for a one-part PutObject (which also seals the size; another size than

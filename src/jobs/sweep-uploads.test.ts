@@ -59,7 +59,9 @@ describe("sweepUploads", () => {
   it("does nothing where nothing is to be done", async () => {
     const world = open();
     await write(world);
-    expect(await world.sweep()).to.deep.equal({ expired: 0, committed: 0, cleaned: 0, orphansAborted: 0, errors: [] });
+    expect(await world.sweep()).to.deep.equal({
+      ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, orphansAborted: 0, errors: [] },
+    });
   });
 
   it("expires uploads whose time is over, and frees what they stored", async () => {
@@ -81,6 +83,70 @@ describe("sweepUploads", () => {
     const { upload: after } = await world.uploads.get("default", upload.uploadId);
     expect(after.file?.crc32).to.equal(crc32(bytes));
     expect(world.objects.bytesOf("bucket", upload.s3Key)).to.deep.equal(bytes);
+  });
+
+  describe("a commit of which storage shows neither the upload nor its object", () => {
+    const open404 = async () => {
+      const world = open();
+      const upload = await writeStuck(world);
+      for (const multipartId of world.objects.pendingMultiparts) world.objects.forgetMultipart(multipartId);
+      const stateOf = async () => (await world.uploads.get("default", upload.uploadId)).upload.state;
+      world.clock.now += 2000;
+      return { ...world, upload, stateOf };
+    };
+    const MINUTE_MS = 60_000;
+
+    it("is given up once that has lasted 15 minutes, and not before", async () => {
+      const world = await open404();
+      for (let minute = 0; minute < 15; minute++) {
+        const { lost, errors } = await world.sweep();
+        expect({ lost, reasons: errors.map((error) => (error as DomainError).reason) }).to.deep.equal({
+          lost: 0,
+          reasons: ["STORAGE_UNAVAILABLE"],
+        });
+        expect(await world.stateOf()).to.equal("completing");
+        world.clock.now += MINUTE_MS;
+      }
+      expect(await world.sweep()).to.deep.include({ lost: 1, errors: [] });
+      expect(await world.stateOf()).to.equal("aborted");
+    });
+
+    it("counts from when that was seen first, not from when it was begun", async () => {
+      const world = await open404();
+      world.clock.now += HOUR_MS;
+      expect((await world.sweep()).lost).to.equal(0);
+      expect(await world.stateOf()).to.equal("completing");
+    });
+
+    it("is committed when the object appears after all", async () => {
+      const world = await open404();
+      await world.sweep();
+      world.objects.overwrite("bucket", world.upload.s3Key, bytes);
+      world.clock.now += 20 * MINUTE_MS;
+      expect(await world.sweep()).to.deep.include({ committed: 1, lost: 0, errors: [] });
+    });
+
+    it("is not given up while storage cannot be reached", async () => {
+      for (const operation of ["listParts", "head"] as const) {
+        const world = await open404();
+        await world.sweep();
+        world.clock.now += 20 * MINUTE_MS;
+        world.objects.faults.add(operation, { kind: "fail" });
+        expect((await world.sweep()).lost).to.equal(0);
+        expect(await world.stateOf()).to.equal("completing");
+      }
+    });
+
+    it("is not given up while its parts are there", async () => {
+      const world = open();
+      const upload = await writeStuck(world);
+      for (const _ of [1, 2]) {
+        world.clock.now += 20 * MINUTE_MS;
+        world.objects.faults.add("completeMultipart", { kind: "fail" });
+        expect(await world.sweep()).to.deep.include({ lost: 0, committed: 0 });
+      }
+      expect((await world.uploads.get("default", upload.uploadId)).upload.state).to.equal("completing");
+    });
   });
 
   it("removes the object of an upload that was never committed, and every attempt to put it", async () => {

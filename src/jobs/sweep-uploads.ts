@@ -1,6 +1,14 @@
 import { cleanUpload } from "../commands/abort-upload.ts";
 import { commitUpload } from "../commands/complete-upload.ts";
 import type { UploadAccess } from "../commands/upload-access.ts";
+import { DomainError } from "../domain/errors.ts";
+
+/**
+ * How long S3 must have shown neither the multipart upload nor the object of a commit that was begun, before the upload is
+ * given up as lost, in milliseconds of the database's clock. A 404 proves nothing while S3 assembles, which "could take
+ * several minutes" (AWS, CompleteMultipartUpload).
+ */
+const LOST_AFTER_MS = 15 * 60_000;
 
 /** Bounds of one sweep. */
 export interface SweepLimits {
@@ -16,6 +24,8 @@ export interface SweepLimits {
 export interface SweepResult {
   expired: number;
   committed: number;
+  /** Commits that were given up: S3 has had neither parts nor object for too long. */
+  lost: number;
   cleaned: number;
   orphansAborted: number;
   /** What failed; the next sweep tries again. */
@@ -32,7 +42,7 @@ export async function sweepUploads(
   options: { limits: SweepLimits; now: Date },
 ): Promise<SweepResult> {
   const { limits, now } = options;
-  const result: SweepResult = { expired: 0, committed: 0, cleaned: 0, orphansAborted: 0, errors: [] };
+  const result: SweepResult = { expired: 0, committed: 0, lost: 0, cleaned: 0, orphansAborted: 0, errors: [] };
   const attempt = async (step: () => Promise<void>) => {
     try {
       await step();
@@ -47,9 +57,7 @@ export async function sweepUploads(
     const stuck = await access.uploads.listStuck({ olderThanMs: limits.stuckAfterMs, limit: limits.batchMax });
     for (const { namespace, uploadId } of stuck) {
       await attempt(async () => {
-        const { upload, parts } = await access.uploads.get(namespace, uploadId);
-        await commitUpload(access, upload, { parts, declared: {} });
-        result.committed++;
+        result[await finishStuck(access, namespace, uploadId)]++;
       });
     }
   });
@@ -76,4 +84,22 @@ export async function sweepUploads(
     });
   }
   return result;
+}
+
+/** Goes on with a commit that was begun. What S3 has not shown for long is given up: nobody else may do that. */
+async function finishStuck(access: UploadAccess, namespace: string, uploadId: string): Promise<"committed" | "lost"> {
+  const { upload, parts } = await access.uploads.get(namespace, uploadId);
+  try {
+    await commitUpload(access, upload, { parts, declared: {} });
+    return "committed";
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.reason !== "STORAGE_UNAVAILABLE") throw error;
+    const { bucket, s3Key: key, multipartId } = upload;
+    // S3 must say so itself: that it cannot be reached is no sign of a loss.
+    const hasParts =
+      (await access.objects.listParts({ bucket, key, multipartId: multipartId as string })) !== undefined;
+    if (hasParts || (await access.objects.head(bucket, key)) !== undefined) throw error;
+    if (await access.uploads.noteMissing(uploadId, { lostAfterMs: LOST_AFTER_MS })) return "lost";
+    throw error;
+  }
 }

@@ -7,7 +7,7 @@ import { createUpload } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
 import { commitUpload } from "./upload-commit.ts";
 import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
-import { abort, assemble, beginCompletion, markLost, reopen, setSha256 } from "./upload-states.ts";
+import { abort, assemble, beginCompletion, markLost, noteMissing, reopen, setSha256 } from "./upload-states.ts";
 import { expireDue, findUnowned, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
 import {
   beginPutAttempt,
@@ -33,7 +33,8 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
     seal: (uploadId, sizeBytes, options) => seal(pool, { uploadId, sizeBytes }, options),
     beginCompletion: (uploadId, options) => beginCompletion(pool, uploadId, options),
     reopen: (uploadId, lostPartNumbers) => reopen(pool, uploadId, lostPartNumbers),
-    markLost: (uploadId) => markLost(pool, uploadId),
+    markLost: (uploadId, epoch) => markLost(pool, uploadId, epoch),
+    noteMissing: (uploadId, options) => noteMissing(pool, uploadId, options),
     assemble: (uploadId, object, options) => assemble(pool, { uploadId, object }, options),
     setSha256: (uploadId, sha256) => setSha256(pool, uploadId, sha256),
     commit: (uploadId, options) => commitUpload(pool, uploadId, options),

@@ -1,8 +1,9 @@
 import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
 import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
 import type { AssembledObject, Upload } from "../domain/upload.ts";
 import type { FinishOptions } from "../domain/upload-repository.ts";
-import { toBytea } from "./sql-values.ts";
+import { toBytea, toInterval } from "./sql-values.ts";
 import {
   assertUpload,
   isNewest,
@@ -38,7 +39,7 @@ export async function reopen(
 ): Promise<void> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     WITH u AS (
-      UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL
+      UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL, missing_time = NULL
       WHERE u.upload_id = ${uploadId} AND u.state = 'completing'
       RETURNING ${uploadColumns}
     ), forgotten AS (
@@ -50,12 +51,28 @@ export async function reopen(
   if (row === null) await assertUpload(pool, uploadId, { states: ["completing", "open"] });
 }
 
-/** UploadRepository.markLost: open | completing -> aborted. */
-export async function markLost(pool: CommonQueryMethods, uploadId: string): Promise<void> {
+/** UploadRepository.markLost: open -> aborted. */
+export async function markLost(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
     UPDATE upload SET state = 'aborted', state_time = now()
-    WHERE upload_id = ${uploadId} AND state IN ('open', 'completing')`);
-  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["open", "completing", "aborted"] });
+    WHERE upload_id = ${uploadId} AND state = 'open' AND epoch = ${epoch}`);
+  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["open", "aborted"], epoch });
+}
+
+/** UploadRepository.noteMissing: completing -> aborted, once it is certain. */
+export async function noteMissing(
+  pool: CommonQueryMethods,
+  uploadId: string,
+  options: { lostAfterMs: number },
+): Promise<boolean> {
+  const isLost = sql.fragment`coalesce(u.missing_time, now()) <= now() - ${toInterval(options.lostAfterMs)}`;
+  const state = await pool.maybeOneFirst(sql.type(z.object({ state: z.string() }))`
+    UPDATE upload u SET missing_time = coalesce(u.missing_time, now()),
+      state = CASE WHEN ${isLost} THEN 'aborted' ELSE u.state END,
+      state_time = CASE WHEN ${isLost} THEN now() ELSE u.state_time END
+    WHERE u.upload_id = ${uploadId} AND u.state = 'completing'
+    RETURNING u.state`);
+  return state === "aborted";
 }
 
 /** UploadRepository.assemble: completing | open -> assembled. */

@@ -9,6 +9,9 @@ import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 
 type Target = Omit<PartTarget, "partNumber">;
 
+/** When a caller is to ask again whether S3 has assembled, in milliseconds. Large objects take it seconds to minutes. */
+const ASSEMBLING_RETRY_MS = 5000;
+
 /** Complete was answered NoSuchUpload and no object is there: S3 may still be assembling, so it is asked again. */
 class NotAssembledYet extends Error {
   override readonly name = "OperationAborted";
@@ -17,7 +20,7 @@ class NotAssembledYet extends Error {
 /**
  * Completes a multipart upload until the outcome is certain: 200 with a good body (the SDK turns a 200 that carries an
  * error into that error), or NoSuchUpload and then a HEAD that shows these bytes, for an earlier try may have worked
- * and its answer been lost.
+ * and its answer been lost. A HEAD that shows nothing proves nothing, so the outcome then stays open: unavailable.
  */
 export async function completeMultipart(
   access: S3Access,
@@ -49,8 +52,11 @@ export async function completeMultipart(
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
     if (error instanceof NotAssembledYet) {
-      throw new DomainError("aborted", "storage has neither the upload nor its object; begin a new upload", {
-        reason: "UPLOAD_LOST",
+      const message =
+        "storage shows neither the upload nor its object, and may still be assembling it; complete it again";
+      throw new DomainError("unavailable", message, {
+        reason: "STORAGE_UNAVAILABLE",
+        retryAfterMs: ASSEMBLING_RETRY_MS,
         cause: error,
       });
     }

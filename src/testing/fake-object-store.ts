@@ -83,6 +83,11 @@ export class FakeObjectStore implements ObjectStore {
     return this.#objects.get(`${bucket}/${key}`)?.bytes;
   }
 
+  /** Forgets a multipart upload from outside, as a lifecycle rule would. */
+  forgetMultipart(multipartId: string): void {
+    this.#multiparts.delete(multipartId);
+  }
+
   /** Overwrites an object from outside, as another writer or a broken disk would. */
   overwrite(bucket: string, key: string, bytes: Buffer): void {
     this.#putObject(bucket, key, { bytes, contentType: "application/octet-stream" });
@@ -289,7 +294,7 @@ export class FakeObjectStore implements ObjectStore {
     manifest: { crc32: number; sizeBytes: number },
   ): ObjectHead {
     const object = this.#objects.get(`${bucket}/${key}`);
-    if (object === undefined) throw uploadLost("storage has neither the upload nor its object; begin a new upload");
+    if (object === undefined) throw stillAssembling();
     if (object.sizeBytes === manifest.sizeBytes && object.crc32 === manifest.crc32) return toHead(object);
     throw new DomainError("data_loss", "storage holds other bytes under the upload's key than were sent", {
       reason: "CHECKSUM_MISMATCH",
@@ -337,6 +342,11 @@ function toEtag(bytes: Buffer): string {
 
 function refused(message: string): DomainError {
   return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 60_000 });
+}
+
+function stillAssembling(): DomainError {
+  const message = "storage shows neither the upload nor its object, and may still be assembling it; complete it again";
+  return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 5000 });
 }
 
 function uploadLost(message: string): DomainError {

@@ -30,6 +30,8 @@ interface StoredUpload {
   /** When the state changed last, and the order of such changes within a millisecond. */
   stateMs: number;
   stateOrder: number;
+  /** When storage was first seen to have neither the multipart upload nor its object. */
+  missingMs: number | undefined;
   isCleaned: boolean;
 }
 
@@ -75,6 +77,7 @@ export class FakeUploadRepository implements UploadRepository {
       expireCapMs: now + expireCapMs,
       stateMs: now,
       stateOrder: this.#changes++,
+      missingMs: undefined,
       isCleaned: false,
     };
     this.#uploads.set(input.uploadId, stored);
@@ -159,12 +162,22 @@ export class FakeUploadRepository implements UploadRepository {
     const stored = this.#require(uploadId, ["completing", "open"]);
     if (stored.upload.state === "open") return;
     for (const number of lostPartNumbers) stored.parts.delete(number);
+    stored.missingMs = undefined;
     this.#enter(stored, "open");
   }
 
-  async markLost(uploadId: string): Promise<void> {
-    const stored = this.#require(uploadId, ["open", "completing", "aborted"]);
+  async markLost(uploadId: string, epoch: number): Promise<void> {
+    const stored = this.#require(uploadId, ["open", "aborted"], epoch);
     if (stored.upload.state !== "aborted") this.#enter(stored, "aborted");
+  }
+
+  async noteMissing(uploadId: string, { lostAfterMs }: { lostAfterMs: number }): Promise<boolean> {
+    const stored = this.#uploads.get(uploadId);
+    if (stored?.upload.state !== "completing") return false;
+    stored.missingMs ??= this.#now();
+    if (stored.missingMs > this.#now() - lostAfterMs) return false;
+    this.#enter(stored, "aborted");
+    return true;
   }
 
   async assemble(uploadId: string, object: AssembledObject, options: FinishOptions = {}): Promise<Upload> {

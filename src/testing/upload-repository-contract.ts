@@ -167,6 +167,7 @@ function writingContract(subject: () => RepositorySubject): void {
     await expectRefusal(subject().uploads.heartbeat(uploadId, epoch, beat), "WRITER_FENCED");
     await expectRefusal(subject().uploads.claimParts(uploadId, epoch, { first: 2, count: 1 }), "WRITER_FENCED");
     await expectRefusal(subject().uploads.recordParts(uploadId, epoch, [samplePart(1)]), "WRITER_FENCED");
+    await expectRefusal(subject().uploads.markLost(uploadId, epoch), "WRITER_FENCED");
     await expectRefusal(subject().uploads.seal(uploadId, 10, { epoch }), "WRITER_FENCED");
     await expectRefusal(subject().uploads.beginCompletion(uploadId, { crc32: 1, epoch }), "WRITER_FENCED");
     await expectRefusal(subject().uploads.assemble(uploadId, sampleObject(upload), { epoch }), "WRITER_FENCED");
@@ -353,10 +354,7 @@ function statesContract(subject: () => RepositorySubject): void {
       run: ({ uploadId }) => subject().uploads.beginCompletion(uploadId, { crc32: 1 }),
     },
     reopen: { from: ["open", "completing"], run: ({ uploadId }) => subject().uploads.reopen(uploadId, []) },
-    markLost: {
-      from: ["open", "completing", "aborted"],
-      run: ({ uploadId }) => subject().uploads.markLost(uploadId),
-    },
+    markLost: { from: ["open", "aborted"], run: ({ uploadId }) => subject().uploads.markLost(uploadId, 1) },
     assemble: {
       from: ["open", "completing", "assembled", "committed"],
       run: (upload) => subject().uploads.assemble(upload.uploadId, sampleObject(upload)),

@@ -51,6 +51,24 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     expect(await subject().uploads.listStuck({ olderThanMs: 0, limit: 1 })).to.have.lengthOf(1);
   });
 
+  it("gives up a completing upload that storage has not shown for so long, and no other", async () => {
+    const missing = await createOpen(subject());
+    const note = (lostAfterMs: number) => subject().uploads.noteMissing(missing.uploadId, { lostAfterMs });
+    const stateOf = async () => (await subject().uploads.get("default", missing.uploadId)).upload.state;
+    expect(await note(0), "open").to.equal(false);
+    expect(await stateOf()).to.equal("open");
+    await subject().uploads.beginCompletion(missing.uploadId, { crc32: 1 });
+    for (const _ of [1, 2]) expect(await note(60_000)).to.equal(false);
+    expect(await stateOf()).to.equal("completing");
+    expect(await note(0)).to.equal(true);
+    expect(await stateOf()).to.equal("aborted");
+    expect(await note(0), "aborted").to.equal(false);
+    const assembled = await createOpen(subject());
+    await subject().uploads.assemble(assembled.uploadId, sampleObject(assembled));
+    expect(await subject().uploads.noteMissing(assembled.uploadId, { lostAfterMs: 0 })).to.equal(false);
+    expect((await subject().uploads.get("default", assembled.uploadId)).upload.state).to.equal("assembled");
+  });
+
   it("lists dead uploads until they are cleaned, the oldest first", async () => {
     const due = await createDue();
     await subject().uploads.expireDue(ALL);
@@ -96,7 +114,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     }
     await subject().uploads.beginCompletion(completing.uploadId, { crc32: 1 });
     await subject().uploads.abort("default", aborted.uploadId);
-    await subject().uploads.markLost(losing.uploadId);
+    await subject().uploads.markLost(losing.uploadId, losing.epoch);
     const idOf = ({ uploadId }: { uploadId: string }) => `multipart of ${uploadId}`;
     const asked = [idOf(open), "unknown", idOf(completing), idOf(aborted), idOf(losing)];
     const unowned = await subject().uploads.findUnowned(asked);
