@@ -1,3 +1,4 @@
+import { tagsOf } from "./role.ts";
 import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
 import { FreeForm, type Properties } from "./value.ts";
@@ -28,6 +29,7 @@ export function createFileRule(site: Site, { purpose, why, target }: FileRulePla
         detail: { bucket: { name: [site.bucket] }, object: { key: [{ prefix: site.keyPrefix }] } },
       }),
       Targets: [target],
+      ...tagsOf(site),
     },
   };
 }

@@ -84,6 +84,17 @@ export function ofThisAccount(site: Site, sourceArn?: Value): Conditions {
   };
 }
 
+/**
+ * The same for a service that does not document which source it names: another account's is refused where it is named.
+ * Without `IfExists` a service that names none could not use what the statement allows.
+ */
+export function ofThisAccountIfNamed(site: Site, sourceArn?: Value): Conditions {
+  return {
+    StringEqualsIfExists: { "aws:SourceAccount": site.account },
+    ...(sourceArn !== undefined && { ArnLikeIfExists: { "aws:SourceArn": sourceArn } }),
+  };
+}
+
 /** Objects below a prefix may be read by the role. */
 export function readObjects(
   site: Site,

@@ -1,85 +1,116 @@
 import { z } from "zod";
 import { defineService } from "../aws-service.ts";
+import { createDeadLetterQueue, deadLetterArn } from "../dead-letter-queue.ts";
 import { createFileFilter, createFileRule, fileRuleArn } from "../event-rule.ts";
 import { Policy } from "../policy.ts";
 import { ofThisAccount, tagsOf } from "../role.ts";
-import { getAtt } from "../template.ts";
+import type { Site } from "../site.ts";
+import { getAtt, type Resource, ref } from "../template.ts";
+import { createTlsGuard } from "../tls-guard.ts";
 
 const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html";
+const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
+const UNDELIVERED = "files-undelivered";
 
 /** A queue that hears of new files. */
 export const SQS = defineService({
   name: "sqs",
   title: "Amazon SQS",
-  gets: "a queue that is told of new files, by an EventBridge rule or by S3 itself",
+  gets: "a queue, with its dead-letter queue, that is told of new files by an EventBridge rule or by S3 itself",
   road: ["notification"],
   source: NOTIFY,
   options: z.strictObject({
     /** `direct`: S3 tells the queue itself; exclusive with direct delivery to another service. */
     delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
+    /** How often a message is received before it goes to the dead-letter queue. */
+    receiptsMax: z.int().min(1).max(1000).default(5),
   }),
-  connect(site, { delivery }) {
+  connect(site, { delivery, receiptsMax }) {
     const name = site.nameOf("files", 80);
     const queueArn = site.arn("sqs", name);
     const isDirect = delivery === "direct";
-    const sender = isDirect ? "s3" : "events";
     return {
       resources: {
+        ...createDeadLetterQueue(site, {
+          logicalId: "SqsDeadLetterQueue",
+          purpose: UNDELIVERED,
+          queueArn,
+          ruleArn: isDirect ? undefined : fileRuleArn(site, "sqs"),
+        }),
         SqsQueue: {
           type: "AWS::SQS::Queue",
-          why: "Hears of every new file.",
-          source: NOTIFY,
+          why: "Hears of every new file. At least once and in no order, as S3's events come.",
+          source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html",
           properties: {
             QueueName: name,
+            // SQS's own keys: a KMS key of AWS cannot be opened to the senders.
             SqsManagedSseEnabled: true,
             MessageRetentionPeriod: 1_209_600,
+            RedrivePolicy: {
+              deadLetterTargetArn: getAtt("SqsDeadLetterQueue", "Arn"),
+              maxReceiveCount: receiptsMax,
+            },
             ...tagsOf(site),
           },
         },
-        SqsQueuePolicy: {
-          type: "AWS::SQS::QueuePolicy",
-          why: "The one sender that may put messages into the queue.",
-          source: NOTIFY,
-          properties: {
-            Queues: [`https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`],
-            PolicyDocument: new Policy([
-              {
-                sid: "AllowNotifications",
-                why: isDirect ? "S3, for this bucket." : "EventBridge, for the rule of this template.",
-                source: NOTIFY,
-                effect: "Allow",
-                principal: { services: [site.principal(sender)] },
-                actions: ["sqs:SendMessage"],
-                resources: [queueArn],
-                conditions: ofThisAccount(site, isDirect ? site.bucketArn : fileRuleArn(site, "sqs")),
-              },
-            ]),
-          },
-          dependsOn: ["SqsQueue"],
-        },
+        SqsQueuePolicy: createQueuePolicy(site, name, isDirect),
         ...(!isDirect && {
           SqsRule: createFileRule(site, {
             purpose: "sqs",
             why: "Routes new files to the queue.",
-            target: { Id: "queue", Arn: getAtt("SqsQueue", "Arn") },
+            target: {
+              Id: "queue",
+              Arn: getAtt("SqsQueue", "Arn"),
+              DeadLetterConfig: { Arn: getAtt("SqsDeadLetterQueue", "Arn") },
+            },
           }),
         }),
       },
       ...(isDirect && {
         bucketProperties: {
           NotificationConfiguration: {
-            QueueConfigurations: [
-              {
-                Event: "s3:ObjectCreated:*",
-                Queue: queueArn,
-                Filter: createFileFilter(site),
-              },
-            ],
+            QueueConfigurations: [{ Event: "s3:ObjectCreated:*", Queue: queueArn, Filter: createFileFilter(site) }],
           },
         },
         bucketDependsOn: ["SqsQueuePolicy"],
       }),
-      outputs: { SqsQueueUrl: { description: "URL of the queue", value: { Ref: "SqsQueue" } } },
+      outputs: {
+        SqsQueueUrl: { description: "URL of the queue of new files", value: ref("SqsQueue") },
+        SqsDeadLetterQueueUrl: {
+          description: "URL of the queue of what could not be delivered or dealt with",
+          value: ref("SqsDeadLetterQueue"),
+        },
+      },
+      notes: [
+        `Consumers need sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on ${queueArn} by their own roles.`,
+        `Look at ${deadLetterArn(site, UNDELIVERED)} from time to time: what lies there was not dealt with.`,
+      ],
     };
   },
 });
+
+function createQueuePolicy(site: Site, name: string, isDirect: boolean): Resource {
+  const queueArn = site.arn("sqs", name);
+  return {
+    type: "AWS::SQS::QueuePolicy",
+    why: "TLS alone, and the one sender that may put messages into the queue.",
+    source: NOTIFY,
+    properties: {
+      Queues: [`https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`],
+      PolicyDocument: new Policy([
+        createTlsGuard("sqs", queueArn),
+        {
+          sid: "AllowNotifications",
+          why: isDirect ? "S3, for this bucket." : "EventBridge, for the rule of this template.",
+          source: isDirect ? NOTIFY : FROM_RULES,
+          effect: "Allow",
+          principal: { services: [site.principal(isDirect ? "s3" : "events")] },
+          actions: ["sqs:SendMessage"],
+          resources: [queueArn],
+          conditions: ofThisAccount(site, isDirect ? site.bucketArn : fileRuleArn(site, "sqs")),
+        },
+      ]),
+    },
+    dependsOn: ["SqsQueue"],
+  };
+}

@@ -1,0 +1,138 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import { createDeadLetterQueue } from "../dead-letter-queue.ts";
+import { createFileFilter, createFileRule, fileRuleArn } from "../event-rule.ts";
+import { assertLocalArn } from "../local-arn.ts";
+import { createRole, ofThisAccountIfNamed, readObjects } from "../role.ts";
+import { SettingsProblem } from "../settings-problem.ts";
+import type { Site } from "../site.ts";
+import { getAtt, type Resource } from "../template.ts";
+
+const WITH_S3 = "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html";
+const EXECUTION_ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html";
+const PERMISSIONS = "https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html";
+
+/** A role for functions that read files, and the notification of one function. */
+export const LAMBDA = defineService({
+  name: "lambda",
+  title: "AWS Lambda",
+  gets: "an execution role that reads files and writes its own logs; a function that is named is called for new files",
+  road: ["role", "notification"],
+  source: WITH_S3,
+  options: z.strictObject({
+    /** ARN of a function (or its alias or version) that is called for every new file. */
+    functionArn: z
+      .string()
+      .regex(
+        /^arn:aws(-cn|-us-gov)?:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$/,
+        'a function is named by its ARN: "arn:aws:lambda:eu-central-1:111122223333:function:my-function"',
+      )
+      .optional(),
+    /** `direct`: S3 calls the function itself; exclusive with direct delivery to another service. */
+    delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
+  }),
+  connect(site, { functionArn, delivery }) {
+    if (functionArn !== undefined) assertLocalArn(site, functionArn, ["services", "lambda", "functionArn"]);
+    if (functionArn === undefined && delivery === "direct") {
+      throw new SettingsProblem("direct delivery needs a function to call: name it as services.lambda.functionArn", [
+        "services",
+        "lambda",
+        "delivery",
+      ]);
+    }
+    // The ARN's seventh part is the function's name.
+    const functionName = functionArn?.split(":")[6] ?? site.nameOf("*");
+    const isDirect = delivery === "direct";
+    return {
+      resources: {
+        LambdaRole: createLambdaRole(site, functionName),
+        ...(functionArn !== undefined && { LambdaPermission: createPermission(site, functionArn, isDirect) }),
+        ...(functionArn !== undefined && !isDirect && createRule(site, functionArn)),
+      },
+      ...(functionArn !== undefined &&
+        isDirect && {
+          bucketProperties: {
+            NotificationConfiguration: {
+              LambdaConfigurations: [
+                { Event: "s3:ObjectCreated:*", Function: functionArn, Filter: createFileFilter(site) },
+              ],
+            },
+          },
+          bucketDependsOn: ["LambdaPermission"],
+        }),
+      outputs: {
+        LambdaRoleArn: {
+          description: "execution role for functions that read files",
+          value: getAtt("LambdaRole", "Arn"),
+        },
+      },
+      notes: [
+        `The execution role may log to /aws/lambda/${functionName} alone: name functions that use it accordingly.`,
+        "A file is told of at least once, sometimes twice: let the function do the same work twice without harm.",
+      ],
+    };
+  },
+});
+
+function createLambdaRole(site: Site, functionName: string): Resource {
+  const logGroup = site.arn("logs", `log-group:/aws/lambda/${functionName}`);
+  return createRole(site, {
+    purpose: "lambda",
+    why: "What a function may do that deals with files: read them, and write its own logs.",
+    source: EXECUTION_ROLE,
+    trusts: [
+      {
+        sid: "AssumedByTheService",
+        why: "Lambda, for functions of this account: a role can only be passed to a function of its own account, and Lambda documents no source that it names.",
+        source: EXECUTION_ROLE,
+        principal: { services: [site.principal("lambda")] },
+        conditions: ofThisAccountIfNamed(site),
+      },
+    ],
+    statements: [
+      readObjects(site, site.keyPrefix, { why: "Functions read the files that they are told of.", source: WITH_S3 }),
+      {
+        sid: "WriteLogs",
+        why: "Log groups of the functions that use this role, and no others.",
+        source: "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html",
+        effect: "Allow",
+        actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        resources: [logGroup, `${logGroup}:*`],
+      },
+    ],
+  });
+}
+
+function createPermission(site: Site, functionArn: string, isDirect: boolean): Resource {
+  return {
+    type: "AWS::Lambda::Permission",
+    why: isDirect ? "S3 may call the function, for this bucket." : "EventBridge may call the function, for this rule.",
+    source: PERMISSIONS,
+    properties: {
+      Action: "lambda:InvokeFunction",
+      FunctionName: functionArn,
+      Principal: site.principal(isDirect ? "s3" : "events"),
+      SourceAccount: site.account,
+      SourceArn: isDirect ? site.bucketArn : fileRuleArn(site, "lambda"),
+    },
+  };
+}
+
+function createRule(site: Site, functionArn: string): Record<string, Resource> {
+  return {
+    ...createDeadLetterQueue(site, {
+      logicalId: "LambdaDeadLetterQueue",
+      purpose: "lambda-undelivered",
+      ruleArn: fileRuleArn(site, "lambda"),
+    }),
+    LambdaRule: createFileRule(site, {
+      purpose: "lambda",
+      why: "Calls the function for new files.",
+      target: {
+        Id: "function",
+        Arn: functionArn,
+        DeadLetterConfig: { Arn: getAtt("LambdaDeadLetterQueue", "Arn") },
+      },
+    }),
+  };
+}

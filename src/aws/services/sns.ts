@@ -1,0 +1,230 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import { createDeadLetterQueue } from "../dead-letter-queue.ts";
+import { createFileFilter, createFileRule, fileRuleArn } from "../event-rule.ts";
+import { assertLocalArn } from "../local-arn.ts";
+import { Policy, type Statement } from "../policy.ts";
+import { createRole, ofThisAccount, tagsOf, trustService } from "../role.ts";
+import type { Site } from "../site.ts";
+import { getAtt, type Resource, ref } from "../template.ts";
+import { createTlsGuard } from "../tls-guard.ts";
+
+const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html";
+const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
+const KEYS = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html";
+const PUBLISH_ACTIONS = ["kms:GenerateDataKey", "kms:Decrypt"];
+
+/** A topic that hears of new files. */
+export const SNS = defineService({
+  name: "sns",
+  title: "Amazon SNS",
+  gets: "an encrypted topic that is told of new files by an EventBridge rule or by S3 itself",
+  road: ["notification"],
+  source: NOTIFY,
+  options: z.strictObject({
+    /** `direct`: S3 tells the topic itself; exclusive with direct delivery to another service. */
+    delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
+    /** `create` a KMS key for the topic, `none`, or the ARN of a key whose policy lets the sender in. */
+    key: z
+      .union([
+        z.enum(["create", "none"]),
+        z
+          .string()
+          .regex(
+            /^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/,
+            'say "create", "none" or the ARN of a customer managed key; alias/aws/sns cannot be opened to the senders',
+          ),
+      ])
+      .default("create"),
+  }),
+  connect(site, { delivery, key }) {
+    const isOwnKey = key === "create";
+    const keyArn = isOwnKey || key === "none" ? undefined : key;
+    if (keyArn !== undefined) assertLocalArn(site, keyArn, ["services", "sns", "key"]);
+    const isDirect = delivery === "direct";
+    const topicArn = site.arn("sns", site.nameOf("files", 256));
+    const masterKey = isOwnKey ? getAtt("SnsKey", "Arn") : keyArn;
+    return {
+      resources: {
+        ...(isOwnKey && { SnsKey: createKey(site, topicArn, isDirect) }),
+        SnsTopic: {
+          type: "AWS::SNS::Topic",
+          why: "Tells its subscribers of every new file. A key of the customer's: AWS's own key for SNS cannot be opened to S3 or EventBridge, whose messages would be lost.",
+          source: KEYS,
+          properties: {
+            TopicName: site.nameOf("files", 256),
+            ...(masterKey !== undefined && { KmsMasterKeyId: masterKey }),
+            ...tagsOf(site),
+          },
+        },
+        SnsTopicPolicy: createTopicPolicy(site, topicArn, isDirect),
+        ...(!isDirect && createRule(site, topicArn, keyArn)),
+      },
+      ...(isDirect && {
+        bucketProperties: {
+          NotificationConfiguration: {
+            TopicConfigurations: [{ Event: "s3:ObjectCreated:*", Topic: topicArn, Filter: createFileFilter(site) }],
+          },
+        },
+        bucketDependsOn: ["SnsTopicPolicy"],
+      }),
+      outputs: { SnsTopicArn: { description: "topic of new files", value: ref("SnsTopic") } },
+      notes: [
+        ...(keyArn === undefined
+          ? []
+          : [
+              `The policy of ${keyArn} must allow ${PUBLISH_ACTIONS.join(" and ")} to ${isDirect ? site.principal("s3") : site.roleArn("sns")}.`,
+            ]),
+        ...(key === "none"
+          ? ["Without a key SNS encrypts the topic's messages by its own disk encryption alone."]
+          : []),
+        "Subscriptions are made where the subscriber is defined; none is in the template.",
+      ],
+    };
+  },
+});
+
+function createTopicPolicy(site: Site, topicArn: string, isDirect: boolean): Resource {
+  const direct: Statement = {
+    sid: "AllowNotifications",
+    why: "S3, for this bucket.",
+    source: NOTIFY,
+    effect: "Allow",
+    principal: { services: [site.principal("s3")] },
+    actions: ["sns:Publish"],
+    resources: [topicArn],
+    conditions: ofThisAccount(site, site.bucketArn),
+  };
+  return {
+    type: "AWS::SNS::TopicPolicy",
+    why: isDirect
+      ? "TLS alone, and the one sender that may publish."
+      : "TLS alone. EventBridge publishes by a role: in a topic's policy it takes no conditions, so that any account's rule would be let in.",
+    source: isDirect ? NOTIFY : FROM_RULES,
+    properties: {
+      Topics: [topicArn],
+      PolicyDocument: new Policy([createTlsGuard("sns", topicArn), ...(isDirect ? [direct] : [])]),
+    },
+    dependsOn: ["SnsTopic"],
+  };
+}
+
+function createRule(site: Site, topicArn: string, keyArn: string | undefined): Record<string, Resource> {
+  return {
+    ...createDeadLetterQueue(site, {
+      logicalId: "SnsDeadLetterQueue",
+      purpose: "sns-undelivered",
+      ruleArn: fileRuleArn(site, "sns"),
+    }),
+    SnsRole: createRole(site, {
+      purpose: "sns",
+      why: "EventBridge publishes to the topic, and does nothing else.",
+      source: FROM_RULES,
+      trusts: [
+        trustService(site, "events", {
+          why: "EventBridge, for the rule of this template.",
+          source:
+            "https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html",
+          sourceArn: fileRuleArn(site, "sns"),
+        }),
+      ],
+      statements: [
+        {
+          sid: "Publish",
+          why: "One message for each new file.",
+          source: FROM_RULES,
+          effect: "Allow",
+          actions: ["sns:Publish"],
+          resources: [topicArn],
+        },
+        ...(keyArn === undefined
+          ? []
+          : [
+              {
+                sid: "UseTheTopicsKey",
+                why: "Publishing to an encrypted topic makes a data key.",
+                source: KEYS,
+                effect: "Allow" as const,
+                actions: PUBLISH_ACTIONS,
+                resources: [keyArn],
+              },
+            ]),
+      ],
+    }),
+    SnsRule: createFileRule(site, {
+      purpose: "sns",
+      why: "Routes new files to the topic.",
+      target: {
+        Id: "topic",
+        Arn: ref("SnsTopic"),
+        RoleArn: getAtt("SnsRole", "Arn"),
+        DeadLetterConfig: { Arn: getAtt("SnsDeadLetterQueue", "Arn") },
+      },
+    }),
+  };
+}
+
+/** The key's policy names the sender, so that neither the role nor S3 needs more than it says. */
+function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
+  // In a key's policy "*" is that key.
+  const resources = ["*"];
+  return {
+    type: "AWS::KMS::Key",
+    why: "Encrypts the topic's messages. The files themselves stay with SSE-S3.",
+    source: KEYS,
+    properties: {
+      Description: `Messages of topic ${site.nameOf("files", 256)}`,
+      EnableKeyRotation: true,
+      KeyPolicy: new Policy([
+        {
+          sid: "AdministerTheKey",
+          why: "Who may administer the key is decided by the account's own policies. No use of it is among these actions.",
+          source: "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html",
+          effect: "Allow",
+          principal: { roles: [site.arn("iam", "root", { region: "" })] },
+          actions: [
+            ...["kms:DescribeKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:ListKeyPolicies"],
+            ...["kms:EnableKey", "kms:DisableKey", "kms:UpdateKeyDescription", "kms:ListGrants", "kms:RevokeGrant"],
+            ...["kms:EnableKeyRotation", "kms:DisableKeyRotation", "kms:GetKeyRotationStatus"],
+            ...["kms:TagResource", "kms:UntagResource", "kms:ListResourceTags"],
+            ...["kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"],
+          ],
+          resources,
+        },
+        isDirect
+          ? {
+              sid: "AllowS3",
+              why: "S3 publishes to the topic, for this bucket.",
+              source: NOTIFY,
+              effect: "Allow",
+              principal: { services: [site.principal("s3")] },
+              actions: PUBLISH_ACTIONS,
+              resources,
+              conditions: ofThisAccount(site, site.bucketArn),
+            }
+          : {
+              sid: "AllowTheRule",
+              why: "The rule's role publishes to this topic. Not EventBridge itself: for that a key's policy takes no source conditions.",
+              source: KEYS,
+              effect: "Allow",
+              principal: { roles: [site.roleArn("sns")] },
+              actions: PUBLISH_ACTIONS,
+              resources,
+              conditions: { StringEquals: { "kms:EncryptionContext:aws:sns:topicArn": topicArn } },
+            },
+        {
+          sid: "DenyGrantsToOthers",
+          why: "Grants on the key are made by AWS services alone.",
+          source: "https://docs.aws.amazon.com/kms/latest/developerguide/grants.html",
+          effect: "Deny",
+          principal: "everyone",
+          actions: ["kms:CreateGrant"],
+          resources,
+          conditions: { BoolIfExists: { "kms:GrantIsForAWSResource": "false", "aws:PrincipalIsAWSService": "false" } },
+        },
+      ]),
+      ...tagsOf(site),
+    },
+    ...(!isDirect && { dependsOn: ["SnsRole"] }),
+  };
+}
