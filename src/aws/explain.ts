@@ -83,6 +83,12 @@ function explainPassedRoles({ passedRoles }: Explanation): string[] {
   ];
 }
 
+function explainExemptions({ exemptions }: Explanation): string[] {
+  return exemptions.flatMap(({ control, resources, reason }) =>
+    wrap(`${control} (${resources.join(", ")}): ${reason}`, "- ", "  "),
+  );
+}
+
 /** Lines of at most 100 columns; a word that is longer stays whole. */
 function wrap(text: string, first = "", rest = first): string[] {
   const lines: string[] = [];

@@ -1,4 +1,5 @@
 import { type AccessRow, createAccessMatrix, listPassedRoles, type PassedRole } from "./access-matrix.ts";
+import { type ControlTowerExemption, findExemptions } from "./control-tower-exemptions.ts";
 import type { Configuration } from "./generate-configuration.ts";
 import { printCloudFormation } from "./print-cloudformation.ts";
 
@@ -27,6 +28,8 @@ export interface Explanation {
   /** What is refused whatever else allows it. */
   readonly guards: readonly AccessRow[];
   readonly passedRoles: readonly PassedRole[];
+  /** Rules of AWS Control Tower that the template does not meet, and why. */
+  readonly exemptions: readonly ControlTowerExemption[];
   /** What holds for the whole, in sentences. */
   readonly notes: readonly string[];
 }
@@ -48,6 +51,7 @@ export function createExplanation(configuration: Configuration): Explanation {
     access: rows.filter(({ effect }) => effect === "Allow"),
     guards: rows.filter(({ effect }) => effect === "Deny"),
     passedRoles: listPassedRoles(configuration),
+    exemptions: findExemptions(configuration.template),
     notes: [...createDataNotes(configuration), ...createDeployNotes(configuration)],
   };
 }
