@@ -13,6 +13,7 @@ export function explainConfiguration(configuration: Configuration): string {
     toSection("What is refused, whatever allows it", explanation.guards.flatMap(explainRow)),
     toSection("What to know of each service", explainServices(explanation)),
     toSection("Roles that are handed to services", explainPassedRoles(explanation)),
+    toSection("Rules of AWS Control Tower that are not met", explainExemptions(explanation)),
     toSection(
       "What to know of the whole",
       explanation.notes.flatMap((note) => wrap(note, "- ", "  ")),
