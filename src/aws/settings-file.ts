@@ -1,4 +1,4 @@
-import { isMap, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
+import { type Document, isMap, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
 import { SettingsProblem } from "./settings-problem.ts";
 
 /** Most characters of a settings file; a real one has a few dozen lines. */
@@ -37,9 +37,18 @@ export function readSettingsFile(text: string, name: string): SettingsFile {
     ]);
   }
   return {
-    value: document.toJS({ maxAliasCount: ALIASES_MAX }) ?? {},
+    value: toValue(document, name),
     locate: (problem) => new SettingsProblem(`${at(findOffset(root, problem.path))}: ${problem.message}`, problem.path),
   };
+}
+
+function toValue(document: Document.Parsed, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX }) ?? {};
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw toAggregate([new SettingsProblem(`${name} unfolds into more than ${ALIASES_MAX} aliases; write it out`)]);
+  }
 }
 
 function toAggregate(problems: readonly SettingsProblem[]): AggregateError {

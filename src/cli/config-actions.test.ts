@@ -1,0 +1,198 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { expect } from "chai";
+import { SERVICES } from "../aws/services.ts";
+import { ENVIRONMENT } from "../config.ts";
+import { captureText } from "../testing/capture-text.ts";
+import { CONFIG_COMMANDS } from "./config-actions.ts";
+import { runCli } from "./program.ts";
+
+const PLACE = ["--bucket", "my-files", "--region", "eu-central-1", "--account", "111122223333"];
+
+describe("sluice config", () => {
+  let directory: string;
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "sluice-config-"));
+  });
+
+  after(async () => {
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function run(...args: string[]) {
+    const [stdout, stderr] = [captureText(), captureText()];
+    const server = {
+      config: async () => CONFIG_COMMANDS,
+      serve: async () => {},
+      migrate: async () => {},
+      doctor: async () => true,
+    };
+    const { signal } = new AbortController();
+    const code = await runCli(
+      ["config", ...args],
+      { stdout, stderr, stdin: new PassThrough(), env: {}, signal },
+      server,
+    );
+    return { code, out: stdout.text(), err: stderr.text() };
+  }
+
+  const fileOf = async (text: string, name = "given.yaml") => {
+    const path = join(directory, name);
+    await writeFile(path, text);
+    return path;
+  };
+
+  describe("generate", () => {
+    it("prints the whole template from flags alone", async () => {
+      const { code, out, err } = await run("generate", "--all", ...PLACE);
+      expect({ code, err }).to.deep.equal({ code: 0, err: "" });
+      expect(out)
+        .to.match(/^# Made by `sluice config generate`/)
+        .and.to.contain("BucketName: my-files\n");
+      expect(out.split("\n")[2]).to.contain("AWS services connected:");
+    });
+
+    it("gives the same bytes for the same settings, however the services are ordered", async () => {
+      const one = await run("generate", "--services", "sqs,firehose", ...PLACE);
+      const two = await run("generate", "--services", "firehose,sqs", ...PLACE);
+      expect(one.out).to.equal(two.out);
+    });
+
+    it("prints Terraform's JSON and the plain policies", async () => {
+      const terraform = JSON.parse((await run("generate", "--format", "terraform-json", ...PLACE)).out);
+      expect(terraform.resource.awscc_s3_bucket.data_bucket.bucket_name).to.equal("my-files");
+      const policies = JSON.parse((await run("generate", "--format", "plain-policies", ...PLACE)).out);
+      expect(policies.buckets).to.have.keys("my-files", "my-files-logs");
+      expect(policies.roles["my-files-write"]).to.have.keys("trust", "access");
+    });
+
+    it("prints the template that takes an existing bucket into a stack", async () => {
+      const { out } = await run("generate", "--import", ...PLACE);
+      expect(out).to.contain("DataBucket:").and.to.contain("DeletionPolicy: Retain");
+      expect(out).not.to.contain("LogBucket:");
+    });
+
+    it("lets flags go before the file, and the file switch a service off", async () => {
+      const config = await fileOf(
+        'bucket: other\nregion: eu-west-1\naccount: "000000000001"\nservices: {sqs: false}\n',
+      );
+      const { out } = await run("generate", "--config", config, "--all", "--bucket", "my-files");
+      expect(out).to.contain("BucketName: my-files\n").and.to.contain('"000000000001"');
+      expect(out).to.contain("FirehoseRole:").and.not.to.contain("SqsQueue:");
+      const named = await run("generate", "--config", config, "--services", "sqs");
+      expect(named.out).to.contain("SqsQueue:");
+    });
+
+    it("writes a file, and overwrites it only when told to", async () => {
+      const output = join(directory, "template.yaml");
+      expect(await run("generate", "--output", output, ...PLACE)).to.include({
+        code: 0,
+        out: "",
+        err: `wrote ${output}\n`,
+      });
+      const again = await run("generate", "--output", output, "--services", "sqs", ...PLACE);
+      expect(again).to.deep.equal({
+        code: 2,
+        out: "",
+        err: `sluice: ${output} is there already; --force overwrites it\n`,
+      });
+      expect(await readFile(output, "utf8")).not.to.contain("SqsQueue:");
+      expect(await run("generate", "--output", output, "--services", "sqs", "--force", ...PLACE)).to.include({
+        code: 0,
+      });
+      expect(await readFile(output, "utf8")).to.contain("SqsQueue:");
+      const nowhere = await run("generate", "--output", join(directory, "no", "where.yaml"), ...PLACE);
+      expect(nowhere).to.include({
+        code: 2,
+        err: `sluice: ${join(directory, "no", "where.yaml")} cannot be written: ENOENT\n`,
+      });
+    });
+  });
+
+  describe("bad settings", () => {
+    it("names the service that was meant", async () => {
+      const { code, err } = await run("generate", "--services", "athina,firehose", ...PLACE);
+      expect(code).to.equal(2);
+      expect(err).to.match(/^sluice: there is no AWS service "athina" to switch on; did you mean "athena"\?\n$/);
+    });
+
+    it("says line and column of an unknown key, of a wrong value and of what is no YAML", async () => {
+      const typo = await fileOf(
+        'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\nlifecycle:\n  noncurentDays: 3\n',
+      );
+      expect((await run("generate", "--config", typo)).err).to.match(
+        /given.yaml:5:3: lifecycle.noncurentDays is no setting/,
+      );
+      const value = await fileOf("bucket: my-files\nregion: eu-central-1\naccount: 111122223333\n");
+      expect((await run("generate", "--config", value)).err).to.match(/given.yaml:3:1: .*12 digits in quotes/);
+      const broken = await fileOf("bucket: [my-files\nregion: x\n");
+      expect((await run("generate", "--config", broken)).err).to.match(/given.yaml:\d+:\d+: /);
+      const list = await fileOf("- bucket\n");
+      expect((await run("generate", "--config", list)).err).to.match(/given.yaml:1:1: settings are names with values/);
+      const twice = await fileOf("bucket: a-bucket\nbucket: b-bucket\n");
+      expect((await run("generate", "--config", twice)).err).to.match(/given.yaml:2:1: Map keys must be unique/);
+    });
+
+    it("says so when there are no settings at all, or the file is not there", async () => {
+      const here = process.cwd();
+      process.chdir(directory);
+      try {
+        expect((await run("generate")).err).to.match(/^sluice: there is no sluice.aws.yaml here; make one with/);
+      } finally {
+        process.chdir(here);
+      }
+      const missing = await run("generate", "--config", join(directory, "missing.yaml"));
+      expect(missing.err).to.contain("missing.yaml cannot be read: there is no such file");
+      expect((await run("generate", "--config", directory)).err).to.contain("cannot be read: EISDIR");
+    });
+
+    it("refuses a settings file of a megabyte, and one that unfolds", async () => {
+      const long = await fileOf(`# ${"x".repeat(1024 * 1024)}\n`);
+      expect((await run("generate", "--config", long)).err).to.match(/1048576 is the limit/);
+      const steps = Array.from({ length: 12 }, (_, at) => `a${at + 1}: &a${at + 1} [*a${at}, *a${at}, *a${at}]`);
+      const bomb = await fileOf(`a0: &a0 [x]\n${steps.join("\n")}\n`);
+      expect((await run("generate", "--config", bomb)).err).to.match(/unfolds into more than 100 aliases/);
+    });
+  });
+
+  describe("init", () => {
+    it("prints settings that are accepted as they are, with every service", async () => {
+      const { out } = await run("init");
+      for (const { name } of SERVICES) expect(out).to.contain(`\n  ${name}: false\n`);
+      const { code } = await run("generate", "--config", await fileOf(out));
+      expect(code).to.equal(0);
+    });
+
+    it("prints defaults that are accepted, too", async () => {
+      const { out } = await run("init");
+      const uncommented = out.replaceAll(/^# (\w+): (.+)$/gm, "$1: $2");
+      const plain = await run("generate", "--config", await fileOf(out));
+      const said = await run("generate", "--config", await fileOf(uncommented));
+      expect(said).to.deep.equal(plain);
+      expect(uncommented).not.to.equal(out);
+    });
+  });
+
+  it("env prints variables that the service knows", async () => {
+    const { out } = await run("env", ...PLACE);
+    const names = out
+      .trim()
+      .split("\n")
+      .map((line) => line.split("=")[0]);
+    expect(names).to.include.members(["SLUICE_S3_BUCKET", "SLUICE_S3_REGION", "SLUICE_S3_KEY_PREFIX"]);
+    expect(Object.keys(ENVIRONMENT)).to.include.members(names);
+    expect(out).to.contain("SLUICE_S3_KEY_PREFIX=files/\n");
+  });
+
+  it("explain says who can do what, in words or as JSON", async () => {
+    const words = await run("explain", "--services", "firehose", ...PLACE);
+    expect(words.out)
+      .to.match(/^Bucket my-files\n/)
+      .and.to.contain("Who can do what");
+    const { access } = JSON.parse((await run("explain", "--json", "--services", "firehose", ...PLACE)).out);
+    expect(access).to.be.an("array").with.length.above(5);
+  });
+});
