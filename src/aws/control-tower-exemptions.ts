@@ -37,6 +37,17 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
     resources: ["LogBucket", "AnchorBucket"],
     reason: "Wants event notifications. Nobody waits for a log or an anchor; an event for each access log costs money.",
   },
+  {
+    control: "CT.ATHENA.PR.2",
+    resources: ["AthenaWorkgroup"],
+    reason: "Wants results under a KMS key. They lie in the bucket of files, which takes SSE-S3 alone.",
+  },
+  {
+    control: "CT.CLOUDWATCH.PR.3",
+    resources: ["FirehoseLogGroup"],
+    reason:
+      "Wants a KMS key. The log says which delivery failed and why, and holds no record; CloudWatch Logs encrypts it by its own key.",
+  },
 ];
 
 /** The exemptions that concern a template, each with those of its resources that the template has. */

@@ -63,10 +63,16 @@ export function generateConfiguration(settings: Settings): Configuration {
   return { settings, site, template, connections };
 }
 
-/** Two services that would make the same resource are a mistake of ours. */
+/**
+ * What two services share (the Glue database) each brings, letter for letter the same, and it is made once. Two that
+ * would make something else under one name are a mistake of ours.
+ */
 function addOnce<T>(all: Record<string, T>, more: Readonly<Record<string, T>>): void {
   for (const [name, one] of Object.entries(more)) {
-    if (all[name] !== undefined) throw new Error(`two services make ${name}`);
+    const before = all[name];
+    if (before !== undefined && JSON.stringify(before) !== JSON.stringify(one)) {
+      throw new Error(`two services make ${name}`);
+    }
     all[name] = one;
   }
 }

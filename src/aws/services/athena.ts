@@ -1,0 +1,156 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import { createGlueDatabase, type GlueDatabase } from "../glue-database.ts";
+import type { Statement } from "../policy.ts";
+import { createRole, listObjects, readObjects, tagsOf } from "../role.ts";
+import type { Site } from "../site.ts";
+import { getAtt } from "../template.ts";
+
+const S3_ACCESS = "https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html";
+const WORKGROUP = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html";
+const WORKGROUP_POLICIES = "https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html";
+const CATALOG_ACCESS = "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html";
+
+/** A workgroup whose results stay in the bucket under SSE-S3, and the role of those who query. */
+export const ATHENA = defineService({
+  name: "athena",
+  title: "Amazon Athena",
+  gets: "a workgroup with enforced settings, a database, and a role for those who query what lies under the external prefix",
+  road: ["role", "bucket setting"],
+  source: S3_ACCESS,
+  options: z.strictObject({
+    /** Days until query results are removed. */
+    resultDays: z.int().min(1).max(36_500).default(30),
+    /** Bytes that one query may scan before it is cancelled; without a bound when left out. Athena's least is 10 MB. */
+    queryBytesMax: z.int().min(10_000_000).optional(),
+  }),
+  connect(site, { resultDays, queryBytesMax }) {
+    const prefix = `${site.externalPrefix}athena/`;
+    const workgroup = site.nameOf("athena", 128);
+    const database = createGlueDatabase(site);
+    return {
+      resources: {
+        ...database.connection.resources,
+        AthenaWorkgroup: {
+          type: "AWS::Athena::WorkGroup",
+          why: `Sends every result to ${prefix} under SSE-S3. Enforced: what a client sets instead, KMS among it, is overridden.`,
+          source: WORKGROUP,
+          properties: {
+            Name: workgroup,
+            Description: `Queries of what lies under ${site.externalPrefix} of ${site.bucket}`,
+            State: "ENABLED",
+            WorkGroupConfiguration: {
+              EnforceWorkGroupConfiguration: true,
+              PublishCloudWatchMetricsEnabled: true,
+              ResultConfiguration: {
+                OutputLocation: `s3://${site.bucket}/${prefix}`,
+                ExpectedBucketOwner: site.account,
+                EncryptionConfiguration: { EncryptionOption: "SSE_S3" },
+              },
+              ...(queryBytesMax !== undefined && { BytesScannedCutoffPerQuery: queryBytesMax }),
+            },
+            ...tagsOf(site),
+          },
+        },
+        AthenaRole: createRole(site, {
+          purpose: "athena",
+          why: "Athena has no role of its own: it reads and writes as whoever asks. This is the role to ask with, for analysts and jobs.",
+          source: S3_ACCESS,
+          trusts: [
+            {
+              sid: "AssumedInTheAccount",
+              why: "Principals of this account whose own policies allow it. No service assumes it, so that there is no deputy to confuse.",
+              source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+              principal: { roles: [site.arn("iam", "root", { region: "" })] },
+            },
+          ],
+          statements: [...createQueryStatements(site, workgroup, database), ...createObjectStatements(site, prefix)],
+        }),
+      },
+      bucketProperties: {
+        LifecycleConfiguration: {
+          Rules: [{ Id: "ExpireAthenaResults", Status: "Enabled", Prefix: prefix, ExpirationInDays: resultDays }],
+        },
+      },
+      outputs: {
+        ...database.connection.outputs,
+        AthenaWorkgroupName: { description: "workgroup to query in", value: workgroup },
+        AthenaRoleArn: { description: "role of those who query", value: getAtt("AthenaRole", "Arn") },
+      },
+      notes: [
+        "Athena acts as its caller: whoever queries assumes the role athena, or needs the same rights of their own.",
+        `Sluice's own keys are opaque; tables are made over ${site.externalPrefix}, by the Glue crawler or by whoever may write to the database.`,
+        `Where Lake Formation governs the Data Catalog, IAM is not enough: grant the role DESCRIBE on the database ${database.name} and SELECT on its tables there.`,
+      ],
+    };
+  },
+});
+
+/** Asking, and knowing the tables. */
+function createQueryStatements(site: Site, workgroup: string, database: GlueDatabase): Statement[] {
+  return [
+    {
+      sid: "RunQueries",
+      why: "Queries and their answers in this workgroup, whose settings cannot be evaded.",
+      source: WORKGROUP_POLICIES,
+      effect: "Allow",
+      actions: [
+        ...["athena:GetWorkGroup", "athena:StartQueryExecution", "athena:StopQueryExecution"],
+        ...["athena:GetQueryExecution", "athena:BatchGetQueryExecution", "athena:ListQueryExecutions"],
+        ...["athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetQueryRuntimeStatistics"],
+      ],
+      resources: [site.arn("athena", `workgroup/${workgroup}`)],
+    },
+    {
+      sid: "ReadTheCatalog",
+      why: "Tables and partitions of the template's database, and no other's. Nothing is created or changed.",
+      source: CATALOG_ACCESS,
+      effect: "Allow",
+      actions: [
+        ...["glue:GetDatabase", "glue:GetTable", "glue:GetTables"],
+        ...["glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"],
+      ],
+      resources: database.arns,
+    },
+    {
+      sid: "SeeTheDefaultDatabase",
+      why: "Athena looks the database default up whatever is queried. Its tables stay closed.",
+      source: CATALOG_ACCESS,
+      effect: "Allow",
+      actions: ["glue:GetDatabase"],
+      resources: [site.arn("glue", "catalog"), site.arn("glue", "database/default")],
+    },
+  ];
+}
+
+/** Data in, results out. */
+function createObjectStatements(site: Site, prefix: string): Statement[] {
+  return [
+    readObjects(site, site.externalPrefix, {
+      sid: "ReadData",
+      why: "The data of the tables, and the results of earlier queries.",
+      source: S3_ACCESS,
+    }),
+    listObjects(site, site.externalPrefix, {
+      sid: "ListData",
+      why: "Athena lists the location of a table before it reads it.",
+      source: S3_ACCESS,
+    }),
+    {
+      sid: "SeeTheBucket",
+      why: "Athena looks up the region of the bucket of results, and parts of results that are unfinished.",
+      source: S3_ACCESS,
+      effect: "Allow",
+      actions: ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+      resources: [site.bucketArn],
+    },
+    {
+      sid: "WriteResults",
+      why: "Results are written in parts, under Athena's own prefix alone.",
+      source: S3_ACCESS,
+      effect: "Allow",
+      actions: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+      resources: [site.objects(prefix)],
+    },
+  ];
+}

@@ -1,0 +1,107 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import type { Statement } from "../policy.ts";
+import { createRole, listObjects, readObjects, trustService } from "../role.ts";
+import type { Site } from "../site.ts";
+import { getAtt } from "../template.ts";
+
+const ROLE = "https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html";
+
+/** A role for knowledge bases that learn from files. */
+export const BEDROCK = defineService({
+  name: "bedrock",
+  title: "Amazon Bedrock Knowledge Bases",
+  gets: "a role for knowledge bases, which reads files and what lies below its external prefix and embeds it",
+  road: ["role"],
+  source: ROLE,
+  partitions: ["aws", "aws-us-gov"],
+  options: z.strictObject({
+    /** Id of the model that turns text into vectors. */
+    embeddingModel: z
+      .string()
+      .regex(/^[a-z0-9-]+\.[a-z0-9.:-]+$/, 'a model\'s id is written like "amazon.titan-embed-text-v2:0"')
+      .default("amazon.titan-embed-text-v2:0"),
+    /** Id of an OpenSearch Serverless collection that keeps the vectors; grant another store yourself. */
+    collection: z
+      .string()
+      .regex(/^[a-z0-9]{3,40}$/, "a collection's id has small letters and digits")
+      .optional(),
+  }),
+  connect(site, options) {
+    const prefix = `${site.externalPrefix}bedrock/`;
+    return {
+      resources: {
+        BedrockRole: createRole(site, {
+          purpose: "bedrock",
+          why: "Knowledge bases read documents and write nothing into the bucket.",
+          source: ROLE,
+          trusts: [
+            trustService(site, "bedrock", {
+              why: "Knowledge bases of this account.",
+              source: ROLE,
+              sourceArn: site.arn("bedrock", "knowledge-base/*"),
+            }),
+          ],
+          statements: [...createDocumentStatements(site, prefix), ...createModelStatements(site, options)],
+        }),
+      },
+      outputs: { BedrockRoleArn: { description: "role of knowledge bases", value: getAtt("BedrockRole", "Arn") } },
+      notes: [
+        `Set the data source's inclusion prefix to ${site.keyPrefix} or ${prefix}: any other listing is refused.`,
+        `Bedrock knows a document's format by the ending of its key, and Sluice's keys have none: put documents that must be told apart, and their .metadata.json, under ${prefix}.`,
+        ...(options.collection === undefined
+          ? ["The store of vectors is yours to grant, or name an OpenSearch Serverless collection."]
+          : ["The collection's data access policy must name the role as well."]),
+      ],
+    };
+  },
+});
+
+function createDocumentStatements(site: Site, prefix: string): Statement[] {
+  return [
+    readObjects(site, site.keyPrefix, { sid: "ReadFiles", why: "Files are documents to learn.", source: ROLE }),
+    readObjects(site, prefix, {
+      sid: "ReadDocuments",
+      why: "Documents whose keys tell their format, and their metadata.",
+      source: ROLE,
+    }),
+    {
+      ...listObjects(site, prefix, {
+        sid: "ListDocuments",
+        why: "A sync lists the data source's prefix and compares it with what is known.",
+        source: ROLE,
+      }),
+      conditions: {
+        StringLike: { "s3:prefix": [site.keyPrefix, prefix].flatMap((start) => [start, `${start}*`]) },
+      },
+    },
+  ];
+}
+
+function createModelStatements(
+  site: Site,
+  { embeddingModel, collection }: { embeddingModel: string; collection?: string | undefined },
+): Statement[] {
+  return [
+    {
+      sid: "Embed",
+      why: "One model turns documents and questions into vectors. Models belong to AWS: their ARNs name no account.",
+      source: ROLE,
+      effect: "Allow",
+      actions: ["bedrock:InvokeModel"],
+      resources: [site.arn("bedrock", `foundation-model/${embeddingModel}`, { account: "" })],
+    },
+    ...(collection === undefined
+      ? []
+      : [
+          {
+            sid: "StoreVectors",
+            why: "The data plane of one collection; its data access policy says which indexes.",
+            source: ROLE,
+            effect: "Allow" as const,
+            actions: ["aoss:APIAccessAll"],
+            resources: [site.arn("aoss", `collection/${collection}`)],
+          },
+        ]),
+  ];
+}

@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import type { Statement } from "../policy.ts";
+import { createRole, listObjects, readObjects, trustService } from "../role.ts";
+import { SettingsProblem } from "../settings-problem.ts";
+import type { Site } from "../site.ts";
+import { getAtt, type Output, type Resource, ref } from "../template.ts";
+
+const EC2_ROLE = "https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-iam-role-for-ec2.html";
+const JOB_ROLE = "https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/security-iam-runtime-role.html";
+
+/** Roles for the instances of EMR clusters and for the jobs of EMR Serverless. */
+export const EMR = defineService({
+  name: "emr",
+  title: "Amazon EMR",
+  gets: "an instance profile for clusters and a role for EMR Serverless jobs, which read the external prefix and write below it",
+  road: ["role"],
+  source: EC2_ROLE,
+  options: z.strictObject({
+    /** An instance profile for clusters on EC2. */
+    ec2: z.boolean().default(true),
+    /** A runtime role for jobs of EMR Serverless. */
+    serverless: z.boolean().default(true),
+  }),
+  connect(site, { ec2, serverless }) {
+    if (!ec2 && !serverless) {
+      throw new SettingsProblem("emr needs somebody to use it: leave ec2 or serverless on, or switch the service off", [
+        "services",
+        "emr",
+        "serverless",
+      ]);
+    }
+    return {
+      resources: { ...(ec2 && createClusterResources(site)), ...(serverless && createServerlessResources(site)) },
+      outputs: createOutputs({ ec2, serverless }),
+      notes: [
+        "EMR's file systems write under SSE-S3 or say nothing, and both are taken; a security configuration that asks for SSE-KMS is refused by the bucket.",
+        ...(ec2 ? ["The service role of EMR (which starts instances) reaches no file and is not made here."] : []),
+        `Send logs and checkpoints under ${toPrefix(site)} too: nothing else in the bucket can be written.`,
+      ],
+    };
+  },
+});
+
+function createClusterResources(site: Site): Record<string, Resource> {
+  return {
+    EmrInstanceRole: createRole(site, {
+      purpose: "emr-ec2",
+      why: "What runs on the instances of a cluster. It replaces EMR_EC2_DefaultRole, which opens every bucket.",
+      source: EC2_ROLE,
+      trusts: [
+        {
+          sid: "AssumedByInstances",
+          why: "Instances of this account: only they can carry one of its instance profiles. EC2 sends no source account or ARN with the request, so that a condition on them would shut it out.",
+          source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html",
+          principal: { services: [site.principal("ec2")] },
+        },
+      ],
+      statements: createDataStatements(site, EC2_ROLE),
+    }),
+    EmrInstanceProfile: {
+      type: "AWS::IAM::InstanceProfile",
+      why: "Hands the role to the instances; JobFlowRole of a cluster names it.",
+      source: EC2_ROLE,
+      properties: { InstanceProfileName: site.roleName("emr-ec2"), Roles: [ref("EmrInstanceRole")] },
+    },
+  };
+}
+
+function createServerlessResources(site: Site): Record<string, Resource> {
+  return {
+    EmrServerlessRole: createRole(site, {
+      purpose: "emr-serverless",
+      why: "Runtime role of EMR Serverless jobs.",
+      source: JOB_ROLE,
+      trusts: [
+        trustService(site, "emr-serverless", {
+          why: "Jobs of applications of this account.",
+          source: "https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/getting-started.html",
+          sourceArn: site.arn("emr-serverless", "/applications/*"),
+        }),
+      ],
+      statements: createDataStatements(site, JOB_ROLE),
+    }),
+  };
+}
+
+/** The same for both: where a job runs says nothing about what it may reach. */
+function createDataStatements(site: Site, source: string): Statement[] {
+  return [
+    readObjects(site, site.externalPrefix, {
+      sid: "ReadData",
+      why: "Input and scripts, and what earlier steps wrote.",
+      source,
+    }),
+    listObjects(site, site.externalPrefix, {
+      sid: "ListData",
+      why: "Spark and Hive list folders to plan their tasks.",
+      source,
+    }),
+    {
+      sid: "SeeTheBucket",
+      why: "EMR's file systems look up the bucket's region.",
+      source,
+      effect: "Allow",
+      actions: ["s3:GetBucketLocation"],
+      resources: [site.bucketArn],
+    },
+    {
+      sid: "WriteResults",
+      why: "Tasks write in parts; committers rename, which in S3 is a copy and a deletion. In a versioned bucket deletion leaves the bytes to the lifecycle.",
+      source: "https://docs.aws.amazon.com/emr/latest/ReleaseGuide/emr-spark-s3-optimized-committer.html",
+      effect: "Allow",
+      actions: ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+      resources: [site.objects(toPrefix(site))],
+    },
+  ];
+}
+
+function createOutputs({ ec2, serverless }: { ec2: boolean; serverless: boolean }): Record<string, Output> {
+  return {
+    ...(ec2 && {
+      EmrInstanceProfileName: { description: "JobFlowRole of clusters", value: ref("EmrInstanceProfile") },
+    }),
+    ...(serverless && {
+      EmrServerlessRoleArn: {
+        description: "runtime role of EMR Serverless jobs",
+        value: getAtt("EmrServerlessRole", "Arn"),
+      },
+    }),
+  };
+}
+
+function toPrefix(site: Site): string {
+  return `${site.externalPrefix}emr/`;
+}

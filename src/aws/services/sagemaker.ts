@@ -1,0 +1,185 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import type { Statement } from "../policy.ts";
+import { createRole, listObjects, readObjects, trustService } from "../role.ts";
+import { SettingsProblem } from "../settings-problem.ts";
+import type { Site } from "../site.ts";
+import { getAtt } from "../template.ts";
+
+const ROLES = "https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html";
+const OUTPUT_ENCRYPTION = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html";
+
+/** An execution role that reads files and writes below the external prefix, or into a bucket that takes KMS. */
+export const SAGEMAKER = defineService({
+  name: "sagemaker",
+  title: "Amazon SageMaker AI",
+  gets: "an execution role that reads files and writes below the external prefix or into a bucket for its outputs",
+  road: ["role"],
+  source: ROLES,
+  options: z.strictObject({
+    /** Another bucket of this account for outputs: training and transform jobs encrypt theirs by KMS, which the bucket of files refuses. */
+    outputBucket: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the output bucket is the name of a bucket")
+      .optional(),
+    /** ARN of the KMS key of outputs; needs `outputBucket`. S3's own KMS key, which needs no grant, when left out. */
+    outputKey: z
+      .string()
+      .regex(
+        /^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/,
+        "an output key is the ARN of a KMS key",
+      )
+      .optional(),
+  }),
+  connect(site, { outputBucket, outputKey }) {
+    if (outputBucket === site.bucket || (outputKey !== undefined && outputBucket === undefined)) {
+      throw new SettingsProblem(
+        `bucket ${site.bucket} takes SSE-S3 alone, and SageMaker encrypts the outputs of jobs by KMS; name another bucket for them`,
+        ["services", "sagemaker", "outputBucket"],
+      );
+    }
+    const prefix = `${site.externalPrefix}sagemaker/`;
+    return {
+      resources: {
+        SagemakerRole: createRole(site, {
+          purpose: "sagemaker",
+          why: `Jobs and notebooks read files and ${prefix}, and write there${outputBucket === undefined ? "" : ` and into ${outputBucket}`}.`,
+          source: ROLES,
+          trusts: [
+            trustService(site, "sagemaker", {
+              why: "Jobs, endpoints and notebooks of this account and region.",
+              source: "https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html",
+              sourceArn: site.arn("sagemaker", "*"),
+            }),
+          ],
+          statements: [
+            ...createDataStatements(site, prefix),
+            ...(outputBucket === undefined ? [] : createOutputStatements(site, outputBucket, outputKey)),
+            ...createRunStatements(site),
+          ],
+        }),
+      },
+      outputs: { SagemakerRoleArn: { description: "execution role", value: getAtt("SagemakerRole", "Arn") } },
+      notes: [
+        `Training, tuning and transform jobs always encrypt their outputs by KMS (S3's own key when they name none), and the bucket refuses that. ${
+          outputBucket === undefined ? "Name an outputBucket for them" : `Send them to s3://${outputBucket}/`
+        }; what code itself writes under ${prefix} without asking for KMS is taken.`,
+        "The role passes itself to SageMaker and to nothing else; grant sagemaker: actions to whoever starts jobs.",
+      ],
+    };
+  },
+});
+
+function createDataStatements(site: Site, prefix: string): Statement[] {
+  return [
+    readObjects(site, site.keyPrefix, {
+      sid: "ReadFiles",
+      why: "Files are the data that models learn from.",
+      source: ROLES,
+    }),
+    readObjects(site, prefix, { sid: "ReadResults", why: "One step reads what the step before wrote.", source: ROLES }),
+    {
+      ...listObjects(site, prefix, {
+        sid: "ListData",
+        why: "A channel of type S3Prefix is listed, and a whole prefix may be given.",
+        source: ROLES,
+      }),
+      conditions: {
+        StringLike: { "s3:prefix": [site.keyPrefix, prefix].flatMap((start) => [start, `${start}*`]) },
+      },
+    },
+    {
+      sid: "WriteResults",
+      why: "Under SageMaker's own prefix alone, and by SSE-S3 alone: the bucket refuses what asks for KMS.",
+      source: ROLES,
+      effect: "Allow",
+      actions: ["s3:PutObject", "s3:AbortMultipartUpload"],
+      resources: [site.objects(prefix)],
+    },
+  ];
+}
+
+/** The bucket that takes KMS. It is of this account: `createRole` asks for that. */
+function createOutputStatements(site: Site, bucket: string, key: string | undefined): Statement[] {
+  const bucketArn = site.arn("s3", bucket, { region: "", account: "" });
+  return [
+    {
+      sid: "WriteOutputs",
+      why: "Models and predictions, which SageMaker encrypts by KMS, and their reading by endpoints.",
+      source: OUTPUT_ENCRYPTION,
+      effect: "Allow",
+      actions: ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"],
+      resources: [`${bucketArn}/*`],
+    },
+    {
+      sid: "ListOutputs",
+      why: "A model is found by its prefix.",
+      source: OUTPUT_ENCRYPTION,
+      effect: "Allow",
+      actions: ["s3:ListBucket"],
+      resources: [bucketArn],
+    },
+    ...(key === undefined
+      ? []
+      : [
+          {
+            sid: "UseOutputKey",
+            why: "Outputs are encrypted and read back with this key, through S3 alone. The key's policy must allow it too.",
+            source: OUTPUT_ENCRYPTION,
+            effect: "Allow" as const,
+            actions: ["kms:Encrypt", "kms:GenerateDataKey", "kms:Decrypt"],
+            resources: [key],
+            conditions: { StringEquals: { "kms:ViaService": `s3.${site.region}.${site.dnsSuffix}` } },
+          },
+        ]),
+  ];
+}
+
+/** What a job needs beside data: its image, its logs, its metrics, and to start the next step. */
+function createRunStatements(site: Site): Statement[] {
+  const logs = "log-group:/aws/sagemaker/*";
+  return [
+    {
+      sid: "PassItself",
+      why: "Pipelines and notebooks start jobs under the role they run in: to SageMaker, and to no other service.",
+      source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",
+      effect: "Allow",
+      actions: ["iam:PassRole"],
+      resources: [site.roleArn("sagemaker")],
+      conditions: { StringEquals: { "iam:PassedToService": site.principal("sagemaker") } },
+    },
+    {
+      sid: "WriteLogs",
+      why: "Jobs and endpoints log into SageMaker's own groups, which they make when first used.",
+      source: ROLES,
+      effect: "Allow",
+      actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      resources: [site.arn("logs", logs)],
+    },
+    {
+      sid: "PutMetrics",
+      why: "Metrics of jobs. The action knows no resource, so that the namespace bounds it.",
+      source: ROLES,
+      effect: "Allow",
+      actions: ["cloudwatch:PutMetricData"],
+      resources: ["*"],
+      conditions: { StringLike: { "cloudwatch:namespace": "/aws/sagemaker/*" } },
+    },
+    {
+      sid: "AuthorizeToRegistry",
+      why: "A token to pull images. The action knows no resource, and the token opens none by itself.",
+      source: ROLES,
+      effect: "Allow",
+      actions: ["ecr:GetAuthorizationToken"],
+      resources: ["*"],
+    },
+    {
+      sid: "PullImages",
+      why: "Images of algorithms and frameworks lie in AWS's own accounts, another for each framework and region.",
+      source: "https://docs.aws.amazon.com/sagemaker/latest/dg/ecr-eu-central-1.html",
+      effect: "Allow",
+      actions: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+      resources: [site.arn("ecr", "repository/*", { account: "*" })],
+    },
+  ];
+}
