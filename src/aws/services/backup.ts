@@ -1,0 +1,233 @@
+import { z } from "zod";
+import { defineService } from "../aws-service.ts";
+import type { Statement } from "../policy.ts";
+import { createRole, ofThisAccountIfNamed, type Trust } from "../role.ts";
+import { SettingsProblem } from "../settings-problem.ts";
+import type { Site } from "../site.ts";
+import { getAtt, type Resource, ref } from "../template.ts";
+
+const S3_BACKUPS = "https://docs.aws.amazon.com/aws-backup/latest/devguide/s3-backups.html";
+const BACKUP_POLICY =
+  "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Backup.html";
+const RESTORE_POLICY =
+  "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Restore.html";
+/** Days that a continuous backup of S3 is kept at most. */
+const CONTINUOUS_DAYS_MAX = 35;
+
+/** A plan that backs the bucket up, and the roles for it. */
+export const BACKUP = defineService({
+  name: "backup",
+  title: "AWS Backup",
+  gets: "a vault, a plan that backs up the bucket, and a role that reads it for that; where asked a role that restores into it",
+  road: ["role"],
+  source: S3_BACKUPS,
+  options: z.strictObject({
+    /** Name of a vault that exists already in this account and region; one is made when left out. */
+    vaultName: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{2,50}$/, "a vault's name has 2 to 50 letters, digits, hyphens and underscores")
+      .optional(),
+    /** When backups are made, in UTC. */
+    schedule: z
+      .string()
+      .regex(/^cron\([^)]+\)$/, 'a schedule is a cron expression of AWS: "cron(0 3 * * ? *)"')
+      .default("cron(0 3 * * ? *)"),
+    /** Days that a backup is kept. */
+    keepDays: z.int().min(1).max(36_500).default(35),
+    /** Back up continuously, to restore to any second. */
+    continuous: z.boolean().default(false),
+    /** Makes the role that restores into the bucket. */
+    restore: z.boolean().default(false),
+  }),
+  connect(site, { vaultName, schedule, keepDays, continuous, restore }) {
+    if (continuous && keepDays > CONTINUOUS_DAYS_MAX) {
+      throw new SettingsProblem(
+        `a continuous backup is kept ${CONTINUOUS_DAYS_MAX} days at most, not ${keepDays}; say fewer keepDays or leave continuous off`,
+        ["services", "backup", "keepDays"],
+      );
+    }
+    const vault = vaultName ?? site.nameOf("backup", 50);
+    return {
+      resources: {
+        ...(vaultName === undefined && { BackupVault: createVault(site, vault) }),
+        BackupRole: createBackupRole(site),
+        BackupPlan: createPlan(site, { vault, isOwnVault: vaultName === undefined, schedule, keepDays, continuous }),
+        BackupSelection: createSelection(site),
+        ...(restore && { BackupRestoreRole: createRestoreRole(site) }),
+      },
+      outputs: { BackupVaultName: { description: "vault of the backups", value: vault } },
+      notes: [
+        "Backups keep what is purged or erased in Sluice until they expire: an erasure is complete after keepDays, and a restore brings erased bytes back.",
+        "A restored bucket needs a PostgreSQL database of the same time: keys without rows are no files.",
+        "Amazon S3 must be opted in to in the settings of AWS Backup, once an account and region.",
+        "AWS Backup needs versioning, which the bucket has, and adds rules named AwsBackupManagedRule to EventBridge by itself.",
+      ],
+    };
+  },
+});
+
+function createVault(site: Site, name: string): Resource {
+  return {
+    type: "AWS::Backup::BackupVault",
+    why: "Holds the backups, encrypted by AWS Backup's own key. It outlives the stack: a vault with backups cannot be deleted.",
+    source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/vaults.html",
+    properties: {
+      BackupVaultName: name,
+      ...(Object.keys(site.tags).length > 0 && { BackupVaultTags: site.tags }),
+    },
+    isRetained: true,
+  };
+}
+
+function createPlan(
+  site: Site,
+  plan: { vault: string; isOwnVault: boolean; schedule: string; keepDays: number; continuous: boolean },
+): Resource {
+  return {
+    type: "AWS::Backup::BackupPlan",
+    why: plan.continuous
+      ? "Backs up all the time, with a snapshot at each run."
+      : "Backs up at each run of the schedule.",
+    source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/creating-a-backup-plan.html",
+    properties: {
+      BackupPlan: {
+        BackupPlanName: site.nameOf("backup", 50),
+        BackupPlanRule: [
+          {
+            RuleName: "files",
+            TargetBackupVault: plan.vault,
+            ScheduleExpression: plan.schedule,
+            Lifecycle: { DeleteAfterDays: plan.keepDays },
+            EnableContinuousBackup: plan.continuous,
+            ...(Object.keys(site.tags).length > 0 && { RecoveryPointTags: site.tags }),
+          },
+        ],
+      },
+      ...(Object.keys(site.tags).length > 0 && { BackupPlanTags: site.tags }),
+    },
+    ...(plan.isOwnVault && { dependsOn: ["BackupVault"] }),
+  };
+}
+
+function createSelection(site: Site): Resource {
+  return {
+    type: "AWS::Backup::BackupSelection",
+    why: "This bucket alone, by its ARN.",
+    source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/assigning-resources.html",
+    properties: {
+      BackupPlanId: ref("BackupPlan"),
+      BackupSelection: {
+        SelectionName: site.nameOf("files", 50),
+        IamRoleArn: getAtt("BackupRole", "Arn"),
+        Resources: [site.bucketArn],
+      },
+    },
+    dependsOn: ["DataBucket"],
+  };
+}
+
+function createBackupRole(site: Site): Resource {
+  return createRole(site, {
+    purpose: "backup",
+    why: "What AWS's managed policy for backups of S3 allows on every bucket, for this bucket alone.",
+    source: BACKUP_POLICY,
+    trusts: [createTrust(site)],
+    statements: [
+      {
+        sid: "ReadTheBucket",
+        why: "Settings and versions of the bucket. AWS Backup adds an inventory and its own notification to follow changes.",
+        source: BACKUP_POLICY,
+        effect: "Allow",
+        actions: [
+          ...["s3:GetBucketLocation", "s3:GetBucketTagging", "s3:GetBucketVersioning", "s3:GetBucketAcl"],
+          ...["s3:ListBucket", "s3:ListBucketVersions", "s3:GetInventoryConfiguration", "s3:PutInventoryConfiguration"],
+          ...["s3:GetBucketNotification", "s3:PutBucketNotification"],
+        ],
+        resources: [site.bucketArn],
+      },
+      {
+        sid: "ReadObjects",
+        why: "Every object and version with its tags and ACL, Sluice's own and others'.",
+        source: BACKUP_POLICY,
+        effect: "Allow",
+        actions: [
+          ...["s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectTagging"],
+          ...["s3:GetObjectVersion", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+        ],
+        resources: [site.objects()],
+      },
+      {
+        sid: "FollowChanges",
+        why: "Rules that AWS Backup makes for itself, all named so.",
+        source: BACKUP_POLICY,
+        effect: "Allow",
+        actions: [
+          ...["events:PutRule", "events:DeleteRule", "events:DescribeRule", "events:EnableRule", "events:DisableRule"],
+          ...["events:PutTargets", "events:RemoveTargets", "events:ListTargetsByRule"],
+        ],
+        resources: [site.arn("events", "rule/AwsBackupManagedRule*")],
+      },
+      {
+        sid: "LookAround",
+        why: "AWS Backup finds its rules, its size metrics and the bucket among all. None of these actions supports a resource.",
+        source: BACKUP_POLICY,
+        effect: "Allow",
+        actions: ["cloudwatch:GetMetricData", "events:ListRules", "s3:ListAllMyBuckets"],
+        resources: ["*"],
+      },
+      {
+        sid: "TagBackups",
+        why: "Backups get the tags that the plan says.",
+        source: BACKUP_POLICY,
+        effect: "Allow",
+        actions: ["backup:TagResource"],
+        resources: [site.arn("backup", "recovery-point:*")],
+      },
+    ],
+  });
+}
+
+function createRestoreRole(site: Site): Resource {
+  const objects: Statement = {
+    sid: "RestoreObjects",
+    why: "Objects with their tags, in parts. ACLs are off in this bucket; AWS Backup asks for them all the same.",
+    source: RESTORE_POLICY,
+    effect: "Allow",
+    actions: [
+      ...["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectAcl", "s3:GetObjectVersionAcl"],
+      ...["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", "s3:DeleteObject"],
+      ...["s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+    ],
+    resources: [site.objects()],
+  };
+  return createRole(site, {
+    purpose: "backup-restore",
+    why: "Restores into this bucket, and into no new one. The only other writer of Sluice's own keys: pass it while Sluice stands still.",
+    source: RESTORE_POLICY,
+    trusts: [createTrust(site)],
+    statements: [
+      {
+        sid: "SeeTheBucket",
+        why: "AWS Backup checks where it restores to.",
+        source: RESTORE_POLICY,
+        effect: "Allow",
+        actions: [
+          ...["s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:GetBucketOwnershipControls"],
+          ...["s3:ListBucket", "s3:ListBucketVersions"],
+        ],
+        resources: [site.bucketArn],
+      },
+      objects,
+    ],
+  });
+}
+
+function createTrust(site: Site): Trust {
+  return {
+    sid: "AssumedByTheService",
+    why: "AWS Backup, which documents no source that it names when it assumes a role; another account's is refused where it is named.",
+    source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/iam-service-roles.html",
+    principal: { services: [site.principal("backup")] },
+    conditions: ofThisAccountIfNamed(site),
+  };
+}
