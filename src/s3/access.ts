@@ -28,6 +28,15 @@ export async function request<T>(
   }
 }
 
+/** The process stops before a request could be tried again: another one can. */
+class Stopping extends Error {
+  override readonly name = "AbortError";
+
+  constructor(cause: unknown) {
+    super("no more tries: the process stops", { cause });
+  }
+}
+
 /** Repeats what failed for a reason that may pass. */
 export async function retryS3<T>(
   access: S3Access,
@@ -37,5 +46,10 @@ export async function retryS3<T>(
   const isRetryable = (error: unknown) => toS3Failure(error) === "retryable";
   const signals = [access.closing, options.signal].filter((signal) => signal !== undefined);
   const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
-  return await withBackoff(access.body.retry, send, { isRetryable, signal });
+  try {
+    return await withBackoff(access.body.retry, send, { isRetryable, signal });
+  } catch (error) {
+    if (access.closing?.aborted === true && error === access.closing.reason) throw new Stopping(error);
+    throw error;
+  }
 }

@@ -12,7 +12,7 @@ describe("toS3Failure", () => {
       ...["SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "RequestTimeTooSkewed"].map(named),
       ...["ThrottlingException", "TimeoutError", "OperationAborted", "ExpiredToken", "IncompleteBody"].map(named),
       ...["ECONNRESET", "ECONNREFUSED", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "HPE_INVALID_EOF_STATE"].map(coded),
-      coded("EOPENBREAKER"),
+      ...["EOPENBREAKER", "ETIMEDOUT", "EMFILE", "ENETDOWN"].map(coded),
       new S3TimeoutError("late"),
       ...[500, 502, 503, 429, 408].map((status) => new S3ResponseError("UnknownError", status)),
     ],
@@ -25,8 +25,15 @@ describe("toS3Failure", () => {
       new S3ResponseError("NoSuchBucket", 404),
       new S3ResponseError("MissingETag", 200),
       new S3ResponseError("PermanentRedirect", 301),
+      ...["ERR_TLS_CERT_ALTNAME_INVALID", "CERT_HAS_EXPIRED", "DEPTH_ZERO_SELF_SIGNED_CERT"].map(coded),
+      ...["ERR_SSL_WRONG_VERSION_NUMBER", "EPROTO"].map(coded),
+      named("EndpointError"),
+    ],
+    unknown: [
       new TypeError("a bug"),
-      coded("ERR_TLS_CERT_ALTNAME_INVALID"),
+      // What the SDK's retries leave on every error says nothing of an answer.
+      Object.assign(new TypeError("a bug"), { $metadata: { attempts: 1 } }),
+      Object.assign(new RangeError("a bug"), { code: "ERR_OUT_OF_RANGE" }),
       Object.assign(new Error("x"), { code: 7 }),
       "a string",
       undefined,
@@ -48,15 +55,22 @@ describe("toDomainError", () => {
     [named("NoSuchKey"), "data_loss", "FILE_NOT_FOUND", undefined],
     [named("AbortError"), "unavailable", "STORAGE_UNAVAILABLE", 1000],
     [named("SlowDown"), "unavailable", "STORAGE_UNAVAILABLE", 1000],
-    [named("AccessDenied"), "unavailable", "STORAGE_UNAVAILABLE", 60_000],
+    [new S3ResponseError("AccessDenied", 403), "unavailable", "STORAGE_UNAVAILABLE", 60_000],
+    [coded("CERT_HAS_EXPIRED"), "unavailable", "STORAGE_UNAVAILABLE", 60_000],
   ];
   for (const [error, code, reason, retryAfterMs] of cases) {
     it(`turns ${(error as Error).name} into ${code} / ${reason}`, () => {
-      const translated = toDomainError(error, "part 3");
+      const translated = toDomainError(error, "part 3") as DomainError;
       expect(translated).to.include({ code, reason, retryAfterMs, cause: error });
       expect(translated.message).to.match(/^part 3: storage /);
     });
   }
+
+  it("leaves a defect of ours as it is", () => {
+    for (const error of [new TypeError("a bug"), new RangeError("a bug"), "a string"]) {
+      expect(toDomainError(error, "part 3")).to.equal(error);
+    }
+  });
 
   it("leaves what is translated already", () => {
     const error = new DomainError("aborted", "fenced", { reason: "WRITER_FENCED" });

@@ -14,7 +14,9 @@ export type S3Failure =
   /** S3 refuses, and will refuse again: permissions, no such bucket, a request it cannot take. */
   | "refused"
   /** The caller's own signal or reason ended it. */
-  | "aborted";
+  | "aborted"
+  /** Nothing that S3 or the way to it can cause: a defect of ours. */
+  | "unknown";
 
 const RETRYABLE_NAMES = new Set([
   "SlowDown",
@@ -40,11 +42,31 @@ const NETWORK_CODES = new Set([
   "ENOTFOUND",
   "EAI_AGAIN",
   "EHOSTUNREACH",
+  "EHOSTDOWN",
   "ENETUNREACH",
+  "ENETDOWN",
+  "ENETRESET",
+  // Sockets, ports or buffers of this machine have run out: they come back as other requests end.
+  "EADDRNOTAVAIL",
+  "EMFILE",
+  "ENFILE",
+  "ENOBUFS",
   "ERR_STREAM_PREMATURE_CLOSE",
   "ERR_STREAM_DESTROYED",
   "EOPENBREAKER",
 ]);
+
+/** TLS that the operator must mend: OpenSSL's verification errors (`man x509`), as node names them in `code`. */
+const TLS_CODES = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "EPROTO",
+]);
+const TLS_CODE_PREFIX = /^(CERT_|ERR_SSL_)/;
 
 /** A request that made no progress or was answered too late; retryable. */
 export class S3TimeoutError extends Error {
@@ -53,7 +75,7 @@ export class S3TimeoutError extends Error {
 
 /** Sorts what the SDK or node:http threw, by class name, code and status: never by message. */
 export function toS3Failure(error: unknown): S3Failure {
-  if (!(error instanceof Error)) return "refused";
+  if (!(error instanceof Error)) return "unknown";
   const { name, code, $metadata } = error as Error & { code?: unknown; $metadata?: { httpStatusCode?: number } };
   if (name === "AbortError") return "aborted";
   if (name === "BadDigest" || name === "XAmzContentChecksumMismatch") return "bad-digest";
@@ -63,7 +85,12 @@ export function toS3Failure(error: unknown): S3Failure {
   const status = $metadata?.httpStatusCode;
   if (name === "NoSuchKey" || name === "NotFound" || (status === 404 && name !== "NoSuchBucket")) return "not-found";
   if (status !== undefined && (status >= 500 || status === 429 || status === 408)) return "retryable";
-  return "refused";
+  // EndpointError: the SDK finds no address for the bucket as it is configured.
+  return status !== undefined || name === "EndpointError" || isTlsCode(code) ? "refused" : "unknown";
+}
+
+function isTlsCode(code: unknown): boolean {
+  return typeof code === "string" && (TLS_CODES.has(code) || TLS_CODE_PREFIX.test(code));
 }
 
 /** HPE_…: node's HTTP parser met the end of an answer, or rubbish, in the middle of it. */
@@ -71,8 +98,11 @@ function isNetworkCode(code: unknown): boolean {
   return typeof code === "string" && (NETWORK_CODES.has(code) || code.startsWith("HPE_"));
 }
 
-/** The caller's error for a request that failed for good. The vendor's own words stay in `cause`. */
-export function toDomainError(error: unknown, what: string): DomainError {
+/**
+ * The caller's error for a request that failed for good. The vendor's own words stay in `cause`. What S3 has not caused is
+ * returned as it is: `internal` for the caller, a stack for us.
+ */
+export function toDomainError(error: unknown, what: string): unknown {
   if (error instanceof DomainError) return error;
   switch (toS3Failure(error)) {
     case "bad-digest":
@@ -102,6 +132,8 @@ export function toDomainError(error: unknown, what: string): DomainError {
         retryAfterMs: 1000,
         cause: error,
       });
+    case "unknown":
+      return error;
     case "refused":
       return new DomainError("unavailable", `${what}: storage refuses the service; its operator must mend that`, {
         reason: "STORAGE_UNAVAILABLE",

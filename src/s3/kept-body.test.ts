@@ -179,6 +179,15 @@ describe("KeptBody", () => {
     }
   });
 
+  it("ends with a defect of ours as it is, and does not try it again", async () => {
+    const { attempts, attempt, outcome } = begin(5);
+    await settle();
+    const defect = new TypeError("a bug");
+    attempt(1).answer.reject(defect);
+    expect(await outcome).to.equal(defect);
+    expect(attempts).to.have.lengthOf(1);
+  });
+
   it("sends clean bytes again after BadDigest, only so often", async () => {
     const { body, attempts, attempt, outcome } = begin(5);
     body.write(HELLO);

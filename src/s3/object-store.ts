@@ -144,7 +144,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
         what: `bucket ${bucket}`,
         send: () => client.send(new HeadBucketCommand({ Bucket: bucket })),
       }).catch((error) => {
-        if (error instanceof DomainError && error.reason !== "FILE_NOT_FOUND") throw error;
+        if (!(error instanceof DomainError) || error.reason !== "FILE_NOT_FOUND") throw error;
         throw unavailableBucket(`bucket ${bucket} does not exist; create it, or configure another`, error);
       });
       if (actual !== undefined && actual !== region) {

@@ -1,0 +1,47 @@
+import { expect } from "chai";
+import { request, type S3Access } from "./access.ts";
+import { S3ResponseError } from "./body-requests.ts";
+
+const RETRY = { triesMax: 3, baseDelayMs: 60_000, delayMaxMs: 60_000, timeMaxMs: 600_000, random: () => 1 };
+
+describe("request", () => {
+  const open = (closing: AbortSignal) => {
+    const breakers: S3Access["breakers"] = (_, send) => send();
+    return { body: { retry: RETRY }, breakers, closing } as Partial<S3Access> as S3Access;
+  };
+  const slowDown = new S3ResponseError("SlowDown", 503);
+  /** How a request ends that always fails so; `begun` follows its first try. */
+  const fail = (access: S3Access, error: unknown, signal?: AbortSignal) => {
+    const begun = Promise.withResolvers<void>();
+    const send = async () => {
+      begun.resolve();
+      throw error;
+    };
+    const ended = request(access, { operation: "control", what: "listing", signal, send }).catch((caught) => caught);
+    return { begun: begun.promise, ended };
+  };
+
+  it("is not tried again when the process stops, and can be elsewhere", async () => {
+    const stopping = new AbortController();
+    const { begun, ended } = fail(open(stopping.signal), slowDown);
+    await begun;
+    stopping.abort(new Error("the service stops"));
+    expect(await ended).to.include({ code: "unavailable", reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 });
+    const { ended: late } = fail(open(stopping.signal), slowDown);
+    expect(await late).to.include({ reason: "STORAGE_UNAVAILABLE" });
+  });
+
+  it("ends with the reason of its caller's signal", async () => {
+    const caller = new AbortController();
+    const { begun, ended } = fail(open(new AbortController().signal), slowDown, caller.signal);
+    await begun;
+    const reason = new Error("gone");
+    caller.abort(reason);
+    expect(await ended).to.equal(reason);
+  });
+
+  it("ends with a defect of ours as it is", async () => {
+    const defect = new TypeError("a bug");
+    expect(await fail(open(new AbortController().signal), defect).ended).to.equal(defect);
+  });
+});
