@@ -1,0 +1,110 @@
+import type { Configuration } from "../generate-configuration.ts";
+import { Policy, toStatementJson } from "../policy.ts";
+import type { Resource } from "../template.ts";
+import type { Value } from "../value.ts";
+import { toCanonicalFacet, withoutAwsTags } from "./canonical-facet.ts";
+import { BUCKET_FACETS, type BucketFacet } from "./live-facets.ts";
+import { resolveIntrinsics } from "./made-up-ids.ts";
+import { type Plain, type PlainMap, toPlain } from "./plain.ts";
+
+/** A statement that is to be there. */
+export interface ExpectedStatement {
+  readonly sid: string;
+  /** Why it is there, for what its loss means. */
+  readonly why: string;
+  readonly json: PlainMap;
+}
+
+/** A bucket of the template as it is to be. */
+export interface ExpectedBucket {
+  readonly name: string;
+  readonly facets: Readonly<Partial<Record<BucketFacet, Plain>>>;
+  /** Of its policy; none when the template has no policy for it. */
+  readonly statements: readonly ExpectedStatement[];
+  /** Properties that no facet answers. */
+  readonly unread: readonly string[];
+}
+
+/** A role of the template as it is to be. */
+export interface ExpectedRole {
+  readonly name: string;
+  readonly why: string;
+  readonly trust: readonly ExpectedStatement[];
+  readonly policies: readonly { readonly name: string; readonly statements: readonly ExpectedStatement[] }[];
+  readonly managedPolicyArns: readonly Plain[];
+  /** Boundary, tags, path, longest session, and the description where the template has one. */
+  readonly record: PlainMap;
+}
+
+/** What IAM gives a role that says nothing of it. */
+const ROLE_DEFAULTS = { Path: "/", MaxSessionDuration: 3600 };
+
+/** Buckets and roles that the configuration makes, in the template's order, with literal texts wherever they are known. */
+export function toExpectedSite(configuration: Configuration): { buckets: ExpectedBucket[]; roles: ExpectedRole[] } {
+  const resources = Object.values(configuration.template.resources);
+  const ofType = (type: string) => resources.filter((resource) => resource.type === type);
+  const policies = ofType("AWS::S3::BucketPolicy");
+  return {
+    buckets: ofType("AWS::S3::Bucket").map((bucket) => toExpectedBucket(configuration, bucket, policies)),
+    roles: ofType("AWS::IAM::Role").map((role) => toExpectedRole(configuration, role)),
+  };
+}
+
+function toExpectedBucket(
+  configuration: Configuration,
+  { properties }: Resource,
+  policies: readonly Resource[],
+): ExpectedBucket {
+  const { BucketName, ObjectLockEnabled: _, ...others } = toProperties(configuration, properties);
+  const policy = policies.find((one) => toLiteral(configuration, one.properties.Bucket) === BucketName);
+  const keys = Object.keys(others);
+  const facets = keys.flatMap((key) => {
+    const value = isFacet(key) ? toCanonicalFacet(key, others[key]) : undefined;
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return {
+    name: String(BucketName),
+    facets: Object.fromEntries(facets),
+    statements: toStatements(configuration, policy?.properties.PolicyDocument),
+    unread: keys.filter((key) => !isFacet(key)),
+  };
+}
+
+function toExpectedRole(configuration: Configuration, { why, properties }: Resource): ExpectedRole {
+  const { AssumeRolePolicyDocument: trust, Policies: policies = [], ...plain } = properties;
+  const { RoleName, ManagedPolicyArns = [], Tags, ...record } = toProperties(configuration, plain);
+  const tags = withoutAwsTags(Tags);
+  return {
+    name: String(RoleName),
+    why,
+    trust: toStatements(configuration, trust),
+    policies: (policies as { PolicyName: string; PolicyDocument: Value }[]).map(({ PolicyName, PolicyDocument }) => ({
+      name: PolicyName,
+      statements: toStatements(configuration, PolicyDocument),
+    })),
+    managedPolicyArns: ManagedPolicyArns as Plain[],
+    record: { ...ROLE_DEFAULTS, ...record, ...(tags !== undefined && { Tags: tags }) },
+  };
+}
+
+function isFacet(key: string): key is BucketFacet {
+  return key in BUCKET_FACETS;
+}
+
+function toStatements(configuration: Configuration, document: Value | undefined): ExpectedStatement[] {
+  if (!(document instanceof Policy)) return [];
+  return document.statements.map((statement) => ({
+    sid: statement.sid,
+    why: statement.why,
+    json: toLiteral(configuration, toStatementJson(statement)) as PlainMap,
+  }));
+}
+
+function toProperties(configuration: Configuration, properties: Resource["properties"]): PlainMap {
+  return toLiteral(configuration, properties) as PlainMap;
+}
+
+function toLiteral(configuration: Configuration, value: Value | undefined): Plain | undefined {
+  const plain = toPlain(value);
+  return plain === undefined ? undefined : resolveIntrinsics(configuration, plain);
+}

@@ -1,0 +1,97 @@
+import type { Plain } from "./plain.ts";
+
+/**
+ * What can be read of a bucket, named like the property of `AWS::S3::Bucket` that it answers, with the permissions that
+ * reading it takes. `Region` and `Policy` are no properties: where the bucket lies, and its policy's document.
+ * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+ */
+export const BUCKET_FACETS = {
+  Region: ["s3:GetBucketLocation", "s3:ListBucket"],
+  BucketEncryption: ["s3:GetEncryptionConfiguration"],
+  OwnershipControls: ["s3:GetBucketOwnershipControls"],
+  PublicAccessBlockConfiguration: ["s3:GetBucketPublicAccessBlock"],
+  VersioningConfiguration: ["s3:GetBucketVersioning"],
+  LifecycleConfiguration: ["s3:GetLifecycleConfiguration"],
+  CorsConfiguration: ["s3:GetBucketCORS"],
+  LoggingConfiguration: ["s3:GetBucketLogging"],
+  NotificationConfiguration: ["s3:GetBucketNotification"],
+  InventoryConfigurations: ["s3:GetInventoryConfiguration"],
+  MetricsConfigurations: ["s3:GetMetricsConfiguration"],
+  IntelligentTieringConfigurations: ["s3:GetIntelligentTieringConfiguration"],
+  ReplicationConfiguration: ["s3:GetReplicationConfiguration"],
+  ObjectLockConfiguration: ["s3:GetBucketObjectLockConfiguration"],
+  AccelerateConfiguration: ["s3:GetAccelerateConfiguration"],
+  WebsiteConfiguration: ["s3:GetBucketWebsite"],
+  Tags: ["s3:GetBucketTagging"],
+  Policy: ["s3:GetBucketPolicy"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+/** One thing to be read of a bucket. */
+export type BucketFacet = keyof typeof BUCKET_FACETS;
+
+/**
+ * What can be read of a role: `Role` is its own record (trust policy, boundary, tags), the others are properties of
+ * `AWS::IAM::Role`.
+ * Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+ */
+export const ROLE_FACETS = {
+  Role: ["iam:GetRole"],
+  Policies: ["iam:ListRolePolicies", "iam:GetRolePolicy"],
+  ManagedPolicyArns: ["iam:ListAttachedRolePolicies"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+/** One thing to be read of a role. */
+export type RoleFacet = keyof typeof ROLE_FACETS;
+
+/** How a reading may be ended early. */
+export interface ReadOptions {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The port to what is deployed. Everything is answered in the form of CloudFormation's properties, whatever form the API
+ * has, and undefined where nothing is configured. Both throw `LiveAwsProblem` for what could not be read, and the
+ * signal's reason once it is aborted; a bucket or role that does not exist is the problem `missing`.
+ */
+export interface LiveAws {
+  /** `Region` is a text; `Policy` a document; lists and maps otherwise. */
+  readBucket(bucket: string, facet: BucketFacet, options: ReadOptions): Promise<Plain | undefined>;
+  /**
+   * `Role` is `{AssumeRolePolicyDocument, Path, MaxSessionDuration, Description?, PermissionsBoundary?, Tags?}`;
+   * `Policies` a list of `{PolicyName, PolicyDocument}`; `ManagedPolicyArns` a list of texts. Both lists are
+   * undefined when they would be empty.
+   */
+  readRole(role: string, facet: RoleFacet, options: ReadOptions): Promise<Plain | undefined>;
+}
+
+/** Why something could not be read. */
+export type LiveAwsProblemKind =
+  /** No credentials, or such as are not known or have expired: nothing can be read. */
+  | "credentials"
+  /** The bucket or role does not exist. */
+  | "missing"
+  /** The bucket lies in another region: `region`, where it is known. */
+  | "elsewhere"
+  /** These credentials may not read it. */
+  | "denied"
+  /** This endpoint does not have it. */
+  | "unsupported"
+  /** No answer, or none that makes sense. */
+  | "failed";
+
+/** What stood in the way of one reading, in a sentence. */
+export class LiveAwsProblem extends Error {
+  override readonly name = "LiveAwsProblem";
+  readonly kind: LiveAwsProblemKind;
+  readonly region: string | undefined;
+
+  constructor(
+    kind: LiveAwsProblemKind,
+    message: string,
+    options: { cause?: unknown; region?: string | undefined } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
+    this.region = options.region;
+  }
+}

@@ -1,0 +1,63 @@
+import { LiveAwsProblem } from "./live-facets.ts";
+
+/** Errors that say who is asking is not known. Every further request would get the same. */
+const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
+  ...["CredentialsProviderError", "TokenProviderError", "InvalidAccessKeyId", "SignatureDoesNotMatch"],
+  ...["InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "InvalidToken"],
+]);
+const MISSING_ERRORS: ReadonlySet<string> = new Set(["NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"]);
+const REDIRECT_ERRORS: ReadonlySet<string> = new Set([
+  ...["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"],
+]);
+const UNSUPPORTED_ERRORS: ReadonlySet<string> = new Set(["NotImplemented", "MethodNotAllowed", "XNotImplemented"]);
+
+/** What the SDK's errors have that matters here. */
+interface SdkError extends Error {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+}
+
+/**
+ * The SDK's error in the port's words. By names and status codes alone, as they are listed in
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ */
+export function toLiveAwsProblem(error: unknown, what: string, permissions: readonly string[]): LiveAwsProblem {
+  if (error instanceof LiveAwsProblem) return error;
+  const { name, message, $metadata, $response } = (
+    error instanceof Error ? error : new Error(String(error))
+  ) as SdkError;
+  const status = $metadata?.httpStatusCode;
+  const region = $response?.headers?.["x-amz-bucket-region"];
+  const cause = { cause: error };
+  if (CREDENTIAL_ERRORS.has(name)) return new LiveAwsProblem("credentials", toCredentialSentence(name), cause);
+  if (REDIRECT_ERRORS.has(name) || status === 301 || status === 307) {
+    return new LiveAwsProblem("elsewhere", `${what} lies in ${region ?? "another region"}`, { cause: error, region });
+  }
+  if (UNSUPPORTED_ERRORS.has(name) || status === 501 || status === 405) {
+    return new LiveAwsProblem("unsupported", `this endpoint does not have it (${name})`, cause);
+  }
+  if (MISSING_ERRORS.has(name) || status === 404) return new LiveAwsProblem("missing", `${what} does not exist`, cause);
+  if (status === 403 || status === 401) {
+    return new LiveAwsProblem(
+      "denied",
+      `these credentials may not read it; it takes ${permissions.join(" and ")} on ${what}, which must belong to the account`,
+      cause,
+    );
+  }
+  const why = status === undefined ? findCode(error) : `${name}, status ${status}`;
+  return new LiveAwsProblem("failed", `no answer of use (${why})${message === "" ? "" : `: ${message}`}`, cause);
+}
+
+function toCredentialSentence(name: string): string {
+  if (name === "CredentialsProviderError" || name === "TokenProviderError") {
+    return "no AWS credentials were found; assume the verify role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+  }
+  if (name.startsWith("ExpiredToken")) return "the AWS credentials have expired; renew them";
+  return `the AWS credentials are not known there (${name}); correct them`;
+}
+
+/** `ECONNREFUSED` and the like, or the error's name. */
+function findCode(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: string };
+  return typeof code === "string" ? code : (name ?? "unknown");
+}

@@ -1,0 +1,35 @@
+import { Leaf } from "../value.ts";
+
+/** JSON without null: what is not there is left out. */
+export type Plain = string | number | boolean | readonly Plain[] | PlainMap;
+
+/** Plain values by name. */
+export type PlainMap = { readonly [key: string]: Plain };
+
+/**
+ * The value as plain JSON: without what is undefined or null, dates in ISO 8601, policies as their documents. Undefined
+ * for what is not there.
+ */
+export function toPlain(value: unknown): Plain | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (value instanceof Leaf) return toPlain(value.toJson());
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map(toPlain).filter((one) => one !== undefined);
+  if (typeof value !== "object") return value as string | number | boolean;
+  const entries = Object.entries(value).flatMap(([key, one]) => {
+    const plain = toPlain(one);
+    return plain === undefined ? [] : [[key, plain] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Whether the value is a map. */
+export function isPlainMap(value: Plain | undefined): value is PlainMap {
+  return typeof value === "object" && !Array.isArray(value);
+}
+
+/** The value as a list: itself when it is one, of one when it is not, empty when there is none. */
+export function toList(value: Plain | undefined): readonly Plain[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value as Plain];
+}

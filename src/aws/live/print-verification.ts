@@ -1,0 +1,59 @@
+import { type Finding, REVERT_DRIFT } from "./finding.ts";
+import type { Plain } from "./plain.ts";
+
+const WORDS: Readonly<Record<Finding["status"], string>> = {
+  ok: "ok",
+  drift: "DRIFT",
+  unreadable: "UNREADABLE",
+  unsupported: "unsupported",
+};
+
+/** Longest value that is printed whole, in characters; JSON output has them all. */
+const VALUE_LENGTH_MAX = 400;
+
+/**
+ * The findings as text: what is not ok by resource, each with what is expected, what is there, what that means and what
+ * mends it; then how many there are of each. Ends in a line feed.
+ */
+export function printVerification(findings: readonly Finding[]): string {
+  const lines: string[] = [];
+  let resource = "";
+  for (const finding of findings) {
+    if (finding.status === "ok") continue;
+    if (finding.resource !== resource) lines.push(...(resource === "" ? [] : [""]), finding.resource);
+    resource = finding.resource;
+    lines.push(...toLines(finding));
+  }
+  if (findings.some(({ mend }) => mend.includes(REVERT_DRIFT))) {
+    lines.push("", `To revert the stack's drift: ${REVERT_DRIFT}.`);
+  }
+  if (lines.length > 0) lines.push("");
+  return `${[...lines, toSummary(findings)].join("\n")}\n`;
+}
+
+function toLines({ check, status, expected, actual, meaning, mend }: Finding): string[] {
+  return [
+    `  ${WORDS[status]} ${check}`,
+    ...(status === "drift" ? [`    expected: ${toText(expected)}`, `    there is: ${toText(actual)}`] : []),
+    `    meaning: ${meaning}`,
+    `    mend: ${mend.replaceAll(REVERT_DRIFT, "revert the stack's drift (below)")}`,
+  ];
+}
+
+function toText(value: Plain | undefined): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX)}…`;
+}
+
+function toSummary(findings: readonly Finding[]): string {
+  const count = (status: Finding["status"]) => findings.filter((finding) => finding.status === status).length;
+  const [drift, unreadable, unsupported] = [count("drift"), count("unreadable"), count("unsupported")];
+  const checks = `${findings.length} checks: ${count("ok")} ok`;
+  const others = [
+    ...(drift > 0 ? [`${drift} drifted`] : []),
+    ...(unreadable > 0 ? [`${unreadable} unreadable`] : []),
+    ...(unsupported > 0 ? [`${unsupported} unsupported here`] : []),
+  ];
+  return [checks, ...others].join(", ");
+}

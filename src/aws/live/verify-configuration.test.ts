@@ -1,0 +1,347 @@
+import { expect } from "chai";
+import { FakeLiveAws } from "../../testing/fake-live-aws.ts";
+import { GOLDEN_SETTINGS } from "../../testing/golden-settings.ts";
+import { type LiveSite, toLiveSite } from "../../testing/live-site.ts";
+import { plantDrifts } from "../../testing/planted-drifts.ts";
+import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
+import { parseSettings } from "../parse-settings.ts";
+import type { Finding } from "./finding.ts";
+import { type BucketFacet, LiveAwsProblem } from "./live-facets.ts";
+import type { Plain, PlainMap } from "./plain.ts";
+import { verifyConfiguration } from "./verify-configuration.ts";
+
+const SMALLEST = generateConfiguration(parseSettings(GOLDEN_SETTINGS.smallest));
+const EVERYTHING = generateConfiguration(parseSettings(GOLDEN_SETTINGS.everything));
+const { signal } = new AbortController();
+
+/** What somebody may have set up beside the template. */
+const EXTRAS: Readonly<Partial<Record<BucketFacet, { value: Plain; meaning: string; mend: string }>>> = {
+  CorsConfiguration: {
+    value: { CorsRules: [{ AllowedOrigins: ["*"], AllowedMethods: ["GET"] }] },
+    meaning: "pages of other origins",
+    mend: "delete-bucket-cors --bucket my-files",
+  },
+  ReplicationConfiguration: {
+    value: { Role: "arn:aws:iam::999988887777:role/copy", Rules: [{ Id: "All", Status: "Enabled" }] },
+    meaning: "outside of the residency",
+    mend: "delete-bucket-replication --bucket my-files",
+  },
+  InventoryConfigurations: {
+    value: [{ Id: "theirs", Enabled: true, Destination: { BucketArn: "arn:aws:s3:::elsewhere" } }],
+    meaning: "a list of all files",
+    mend: "delete-bucket-inventory-configuration --bucket my-files --id 'theirs'",
+  },
+  IntelligentTieringConfigurations: {
+    value: [{ Id: "deep", Status: "Enabled", Tierings: [{ AccessTier: "DEEP_ARCHIVE_ACCESS", Days: 180 }] }],
+    meaning: "archived",
+    mend: "delete-bucket-intelligent-tiering-configuration --bucket my-files --id 'deep'",
+  },
+  ObjectLockConfiguration: {
+    value: { ObjectLockEnabled: "Enabled" },
+    meaning: "purged or erased",
+    mend: "REVERT_DRIFT",
+  },
+  AccelerateConfiguration: {
+    value: { AccelerationStatus: "Enabled" },
+    meaning: "edge locations",
+    mend: "put-bucket-accelerate-configuration --bucket my-files --accelerate-configuration Status=Suspended",
+  },
+  WebsiteConfiguration: { value: { IndexDocument: "x" }, meaning: "website", mend: "delete-bucket-website" },
+  Tags: { value: [{ Key: "Team", Value: "others" }], meaning: "tags", mend: "delete-bucket-tagging" },
+  NotificationConfiguration: {
+    value: {
+      EventBridgeConfiguration: { EventBridgeEnabled: true },
+      QueueConfigurations: [{ Event: "s3:ObjectCreated:*", Queue: "arn:aws:sqs:eu-central-1:999988887777:theirs" }],
+    },
+    meaning: "the name of every new file",
+    mend: "REVERT_DRIFT",
+  },
+};
+
+describe("verifyConfiguration", () => {
+  describe("of what is deployed as it was generated", () => {
+    for (const [name, settings] of Object.entries(GOLDEN_SETTINGS)) {
+      it(`finds no drift (${name})`, async () => {
+        const configuration = generateConfiguration(parseSettings(settings));
+        const findings = await verify(configuration, withAwsOwn(toLiveSite(configuration)));
+        expect(findings.filter(({ status }) => status !== "ok")).to.deep.equal([]);
+        expect(findings.length).to.be.greaterThan(60);
+      });
+    }
+
+    it("finds no drift where AWS writes the same thing otherwise", async () => {
+      const site = toLiveSite(EVERYTHING);
+      const rewritten = JSON.parse(JSON.stringify(site), (_, value) => {
+        if (Array.isArray(value)) return value.toReversed();
+        return value?.Sid === undefined ? value : { ...value, Action: [value.Action].flat() };
+      });
+      expect(drifts(await verify(EVERYTHING, rewritten))).to.deep.equal([]);
+    });
+
+    it("answers in the same order whatever answers first", async () => {
+      const live = new FakeLiveAws(toLiveSite(SMALLEST));
+      const late = new FakeLiveAws(toLiveSite(SMALLEST));
+      const slow: typeof live.readBucket = async (...args) => {
+        for (let turns = args[1].length % 7; turns > 0; turns--) await Promise.resolve();
+        return await late.readBucket(...args);
+      };
+      const delayed = { readBucket: slow, readRole: late.readRole.bind(late) };
+      expect(await verifyConfiguration(SMALLEST, delayed, { signal })).to.deep.equal(
+        await verifyConfiguration(SMALLEST, live, { signal }),
+      );
+    });
+  });
+
+  describe("of what was changed since", () => {
+    for (const [name, configuration] of Object.entries({ smallest: SMALLEST, everything: EVERYTHING })) {
+      const site = toLiveSite(configuration);
+      for (const kind of ["buckets", "roles"] as const) {
+        it(`finds every property of the ${kind} that was removed or changed (${name})`, async function () {
+          this.timeout(120_000);
+          const unseen: string[] = [];
+          let planted = 0;
+          for (const [resource, facets] of Object.entries(site[kind])) {
+            const alone = only(configuration, resource);
+            for (const [facet, value] of Object.entries(facets)) {
+              for (const drift of plantDrifts(value, facet)) {
+                planted += 1;
+                const drifted = { ...site, [kind]: { ...site[kind], [resource]: replace(facets, facet, drift.value) } };
+                const found = drifts(await verify(alone, drifted));
+                if (found.length === 0) unseen.push(`${resource}: ${drift.what}`);
+                expectExplained(found);
+              }
+            }
+          }
+          expect(unseen).to.deep.equal([]);
+          expect(planted).to.be.greaterThan(100);
+        });
+      }
+    }
+
+    for (const [facet, extra] of Object.entries(EXTRAS)) {
+      it(`finds ${facet} that the template does not have`, async () => {
+        const findings = drifts(await verify(SMALLEST, withFacet(SMALLEST, facet, extra.value)));
+        expect(findings).to.have.length(1);
+        expect(findings[0]?.meaning).to.contain(extra.meaning);
+        expect(findings[0]?.mend).to.contain(extra.mend);
+      });
+    }
+
+    it("finds a statement that lets anyone in", async () => {
+      const policy = toLiveSite(SMALLEST).buckets["my-files"]?.Policy as PlainMap;
+      const open = { Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: "arn:aws:s3:::my-files/*" };
+      const site = withFacet(SMALLEST, "Policy", { ...policy, Statement: [...(policy.Statement as Plain[]), open] });
+      const [finding, ...others] = drifts(await verify(SMALLEST, site));
+      expect(others).to.deep.equal([]);
+      expect(finding?.check).to.equal("policy statement without Sid (1)");
+      expect(finding?.meaning).to.contain("anyone may read objects on my-files/*");
+    });
+
+    it("says what the loss of a guard means", async () => {
+      const policy = toLiveSite(SMALLEST).buckets["my-files"]?.Policy as PlainMap;
+      const Statement = (policy.Statement as PlainMap[]).filter(({ Sid }) => Sid !== "DenyPlaintext");
+      const [finding] = drifts(await verify(SMALLEST, withFacet(SMALLEST, "Policy", { ...policy, Statement })));
+      expect(finding).to.include({ check: "policy statement DenyPlaintext", resource: "bucket my-files" });
+      expect(finding?.meaning).to.contain("plain HTTP");
+      expect(finding?.mend).to.contain("REVERT_DRIFT");
+    });
+
+    it("finds a role's further policies and tells how to take them away", async () => {
+      const site = toLiveSite(SMALLEST);
+      const role = site.roles["my-files-read"] as PlainMap;
+      const more = { PolicyName: "more", PolicyDocument: { Version: "2012-10-17", Statement: [] } };
+      const arn = "arn:aws:iam::aws:policy/AdministratorAccess";
+      const drifted = { ...role, Policies: [...(role.Policies as Plain[]), more], ManagedPolicyArns: [arn] };
+      const found = drifts(await verify(SMALLEST, { ...site, roles: { ...site.roles, "my-files-read": drifted } }));
+      expect(found.map(({ check, mend }) => [check, mend])).to.deep.equal([
+        ["inline policy more", "aws iam delete-role-policy --role-name my-files-read --policy-name more"],
+        ["attached policies", `aws iam detach-role-policy --role-name my-files-read --policy-arn ${arn}`],
+      ]);
+    });
+
+    it("does not mind metrics and tags that are none of its business", async () => {
+      const metrics = withFacet(SMALLEST, "MetricsConfigurations", [{ Id: "EntireBucket" }]);
+      expect(drifts(await verify(SMALLEST, metrics))).to.deep.equal([]);
+    });
+
+    it("takes no wildcard for an id that AWS made up", async () => {
+      const site = JSON.stringify(toLiveSite(EVERYTHING)).replaceAll("distribution/E2MADEUP", "distribution/*");
+      const found = drifts(await verify(EVERYTHING, JSON.parse(site)));
+      expect(found.map(({ check }) => check)).to.deep.equal(["policy statement AllowCloudfront"]);
+    });
+  });
+
+  describe("of a bucket", () => {
+    it("that does not exist says so, once", async () => {
+      const { buckets, roles } = toLiveSite(SMALLEST);
+      const { "my-files": _, ...others } = buckets;
+      const found = await verify(SMALLEST, { buckets: others, roles });
+      const ofBucket = found.filter(({ resource }) => resource === "bucket my-files");
+      expect(ofBucket).to.have.length(1);
+      expect(ofBucket[0]).to.include({ check: "existence", status: "drift", expected: "my-files" });
+      expect(found.filter(({ status }) => status !== "ok")).to.have.length(1);
+    });
+
+    it("in another region of the residency, or outside of it, says which", async () => {
+      const inside = drifts(await verify(EVERYTHING, withFacet(EVERYTHING, "Region", "eu-west-1")));
+      expect(inside[0]?.meaning).to.contain("lie in eu-west-1: allowed");
+      const outside = drifts(await verify(EVERYTHING, withFacet(EVERYTHING, "Region", "us-east-1")));
+      expect(outside).to.have.length(1);
+      expect(outside[0]).to.include({ check: "region", expected: "eu-central-1", actual: "us-east-1" });
+      expect(outside[0]?.meaning).to.contain("outside of the residency (eu-central-1, eu-west-1)");
+      expect(outside[0]?.mend).to.contain("cannot be moved");
+    });
+
+    it("that only answers in its own region says where that is, where it is known", async () => {
+      for (const [region, words] of [
+        ["us-west-2", "files lie in us-west-2, outside"],
+        [undefined, "which S3 does not name"],
+      ] as const) {
+        const live = new FakeLiveAws(toLiveSite(SMALLEST));
+        live.fail("my-files", "Region", "elsewhere", region);
+        const found = drifts(await verifyConfiguration(SMALLEST, live, { signal }));
+        expect(found).to.have.length(1);
+        expect(found[0]?.meaning).to.contain(words);
+      }
+    });
+  });
+
+  describe("when something cannot be read", () => {
+    it("reports that check as unreadable and goes on with the others", async () => {
+      const live = new FakeLiveAws(toLiveSite(SMALLEST));
+      live.fail("my-files", "CorsConfiguration", "denied");
+      live.fail("my-files", "Region", "denied");
+      live.fail("my-files-write", "Policies", "denied");
+      const found = notOk(await verifyConfiguration(SMALLEST, live, { signal }));
+      expect(found.map(({ check, resource, status }) => [status, resource, check])).to.deep.equal([
+        ["unreadable", "bucket my-files", "region"],
+        ["unreadable", "bucket my-files", "CORS"],
+        ["unreadable", "role my-files-write", "inline policies"],
+      ]);
+      expect(found[0]?.mend).to.contain("verify role");
+    });
+
+    it("reports what the endpoint does not have as unsupported, IAM once for each role", async () => {
+      const live = new FakeLiveAws(toLiveSite(SMALLEST));
+      live.fail("my-files", "InventoryConfigurations", "unsupported");
+      live.fail("my-files-write", "Role", "unsupported");
+      const found = notOk(await verifyConfiguration(SMALLEST, live, { signal }));
+      expect(found.map(({ check, status }) => [status, check])).to.deep.equal([
+        ["unsupported", "inventories"],
+        ["unsupported", "role"],
+      ]);
+    });
+
+    it("asks no more of a bucket for which nothing answers", async () => {
+      const live = new FakeLiveAws(toLiveSite(SMALLEST));
+      live.fail("my-files", "Region", "failed");
+      const findings = await verifyConfiguration(SMALLEST, live, { signal });
+      expect(findings.filter(({ resource }) => resource === "bucket my-files")).to.have.length(1);
+      expect(notOk(findings)[0]).to.include({ status: "unreadable", check: "region" });
+    });
+
+    it("reports a role that does not exist", async () => {
+      const { buckets, roles } = toLiveSite(SMALLEST);
+      const { "my-files-read": _, ...others } = roles;
+      const found = notOk(await verify(SMALLEST, { buckets, roles: others }));
+      expect(found).to.have.length(1);
+      expect(found[0]).to.include({ check: "existence", resource: "role my-files-read", status: "drift" });
+    });
+
+    it("fails as a whole without credentials", async () => {
+      const live = new FakeLiveAws(toLiveSite(SMALLEST));
+      live.fail("my-files", "Region", "credentials");
+      const error = await verifyConfiguration(SMALLEST, live, { signal }).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(LiveAwsProblem).and.to.have.property("kind", "credentials");
+    });
+
+    it("reports what was not read in time as unreadable", async () => {
+      const live = new FakeLiveAws(toLiveSite(SMALLEST));
+      const readBucket: typeof live.readBucket = async (bucket, facet, options) => {
+        if (facet === "Tags") throw new DOMException("late", "TimeoutError");
+        return await live.readBucket(bucket, facet, options);
+      };
+      const found = notOk(
+        await verifyConfiguration(SMALLEST, { readBucket, readRole: live.readRole.bind(live) }, { signal }),
+      );
+      expect(found.map(({ check }) => check)).to.deep.equal(["tags", "tags"]);
+      expect(found[0]?.meaning).to.contain("not read within 120 s");
+    });
+
+    it("ends with the caller's reason once it is aborted", async () => {
+      const controller = new AbortController();
+      controller.abort(new Error("enough"));
+      const error = await verifyConfiguration(SMALLEST, new FakeLiveAws(), { signal: controller.signal }).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(error).to.have.property("message", "enough");
+    });
+
+    it("lets a mistake of ours through", async () => {
+      const broken = {
+        readBucket: () => Promise.reject(new TypeError("ours")),
+        readRole: () => Promise.reject(new TypeError("ours")),
+      };
+      const error = await verifyConfiguration(SMALLEST, broken, { signal }).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(TypeError);
+    });
+  });
+});
+
+async function verify(configuration: Configuration, site: LiveSite): Promise<Finding[]> {
+  return await verifyConfiguration(configuration, new FakeLiveAws(site), { signal });
+}
+
+function drifts(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ status }) => status === "drift");
+}
+
+function notOk(findings: readonly Finding[]): Finding[] {
+  return findings.filter(({ status }) => status !== "ok");
+}
+
+function expectExplained(findings: readonly Finding[]): void {
+  for (const finding of findings) {
+    expect(finding.meaning, finding.check).to.not.equal("");
+    expect(finding.mend, finding.check).to.not.equal("");
+    expect(JSON.stringify(finding), finding.check).to.not.contain("\\u0000");
+  }
+}
+
+/** The configuration with one of its buckets or roles alone, and its policy. */
+function only(configuration: Configuration, name: string): Configuration {
+  const { template } = configuration;
+  const resources = Object.entries(template.resources).filter(
+    ([, { properties }]) =>
+      properties.BucketName === name || properties.Bucket === name || properties.RoleName === name,
+  );
+  return { ...configuration, template: { ...template, resources: Object.fromEntries(resources) } };
+}
+
+function replace(facets: PlainMap, facet: string, value: Plain | undefined): PlainMap {
+  const { [facet]: _, ...others } = facets;
+  return value === undefined ? others : { ...facets, [facet]: value };
+}
+
+function withFacet(configuration: Configuration, facet: string, value: Plain): LiveSite {
+  const { buckets, roles } = toLiveSite(configuration);
+  return { roles, buckets: { ...buckets, "my-files": { ...buckets["my-files"], [facet]: value } } };
+}
+
+/** With what AWS adds of itself. */
+function withAwsOwn({ buckets, roles }: LiveSite): LiveSite {
+  const own = [{ Key: "aws:cloudformation:stack-name", Value: "files" }];
+  const entries = Object.entries(buckets).map(([name, facets]) => [
+    name,
+    {
+      ...facets,
+      Tags: [...((facets.Tags ?? []) as Plain[]), ...own],
+      AccelerateConfiguration: { AccelerationStatus: "Suspended" },
+      LifecycleConfiguration: {
+        ...(facets.LifecycleConfiguration as PlainMap),
+        TransitionDefaultMinimumObjectSize: "all_storage_classes_128K",
+      },
+    },
+  ]);
+  return { roles, buckets: Object.fromEntries(entries) };
+}
