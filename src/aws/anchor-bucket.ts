@@ -1,9 +1,9 @@
 import { ACCESS_LOG_PREFIX, secureBucket } from "./bucket.ts";
-import { createTransportGuards } from "./bucket-guards.ts";
 import { Policy } from "./policy.ts";
 import type { Settings } from "./settings.ts";
 import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
+import { createTransportGuards } from "./transport-guards.ts";
 
 /**
  * The bucket that keeps the heads of the audit chain under Object Lock. A bucket of its own: a default retention on

@@ -2,6 +2,7 @@ import type { PolicyStatement } from "./aws-service.ts";
 import type { Settings } from "./settings.ts";
 import type { Site } from "./site.ts";
 import { SLUICE_ROLES } from "./sluice-roles.ts";
+import { createTransportGuards } from "./transport-guards.ts";
 
 const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html";
 
@@ -66,30 +67,4 @@ export function createBucketGuards(site: Site, settings: Settings): PolicyStatem
       },
     },
   ].filter(({ sid }) => sid !== "DenyOwnRolesBelowTls13" || settings.tls.own === "1.3") as PolicyStatement[];
-}
-
-/** No plaintext and nothing below TLS 1.2, for everyone: for every bucket of the template. */
-export function createTransportGuards(bucketArn: string): PolicyStatement[] {
-  return [
-    {
-      sid: "DenyPlaintext",
-      why: "Every request comes over TLS.",
-      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
-      effect: "Deny",
-      principal: "everyone",
-      actions: ["s3:*"],
-      resources: [bucketArn, `${bucketArn}/*`],
-      conditions: { Bool: { "aws:SecureTransport": "false" } },
-    },
-    {
-      sid: "DenyBelowTls12",
-      why: "No TLS below 1.2. Not 1.3 for everyone: interface endpoints, Multi-Region Access Points and some services have no more.",
-      source: CONDITION_KEYS,
-      effect: "Deny",
-      principal: "everyone",
-      actions: ["s3:*"],
-      resources: [bucketArn, `${bucketArn}/*`],
-      conditions: { NumericLessThan: { "s3:TlsVersion": "1.2" } },
-    },
-  ];
 }

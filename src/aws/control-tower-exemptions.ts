@@ -17,13 +17,13 @@ export interface ControlTowerExemption {
 export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
   {
     control: "CT.S3.PR.10",
-    resources: ["DataBucket", "LogBucket", "AnchorBucket"],
+    resources: ["DataBucket", "LogBucket", "AnchorBucket", "ReplicationBucket"],
     reason:
       "Wants KMS keys. Files are encrypted by SSE-S3, which is what Sluice promises: no key to lose, to pay or to grant.",
   },
   {
     control: "CT.S3.PR.9",
-    resources: ["DataBucket", "LogBucket"],
+    resources: ["DataBucket", "LogBucket", "ReplicationBucket"],
     reason:
       "Wants Object Lock. A default retention on files would forbid purge and erasure, and S3 delivers no access logs into a locked bucket; audit anchors have a locked bucket of their own.",
   },
@@ -44,9 +44,30 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
   },
   {
     control: "CT.CLOUDWATCH.PR.3",
-    resources: ["FirehoseLogGroup"],
+    resources: ["FirehoseLogGroup", "CloudtrailLogGroup"],
     reason:
-      "Wants a KMS key. The log says which delivery failed and why, and holds no record; CloudWatch Logs encrypts it by its own key.",
+      "Wants a KMS key. These logs say which delivery failed and who asked for which key, and hold no file; CloudWatch Logs encrypts them by its own key.",
+  },
+  {
+    control: "CT.CLOUDFRONT.PR.4",
+    resources: ["CloudfrontDistribution"],
+    reason: "Wants a second origin to fail over to. Files are in one bucket; replicas may lag behind or be elsewhere.",
+  },
+  {
+    control: "CT.CLOUDFRONT.PR.5",
+    resources: ["CloudfrontDistribution"],
+    reason:
+      "Wants CloudFront's older access logs, which need ACLs in the log bucket. Logs come by CloudWatch's delivery instead, which the rule does not see.",
+  },
+  ...["CT.CLOUDFRONT.PR.6", "CT.CLOUDFRONT.PR.7", "CT.CLOUDFRONT.PR.9"].map((control) => ({
+    control,
+    resources: ["CloudfrontDistribution"],
+    reason: "Wants a certificate of your own. Met as soon as `cloudfront.certificateArn` and `aliases` name one.",
+  })),
+  {
+    control: "CT.CLOUDTRAIL.PR.1",
+    resources: ["CloudtrailTrail"],
+    reason: "Wants trails under a KMS key. They lie in the log bucket under SSE-S3, and digests prove them unchanged.",
   },
 ];
 

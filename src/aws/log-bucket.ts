@@ -1,11 +1,11 @@
 import type { PolicyStatement } from "./aws-service.ts";
 import { ACCESS_LOG_PREFIX, secureBucket } from "./bucket.ts";
-import { createTransportGuards } from "./bucket-guards.ts";
 import { Policy } from "./policy.ts";
 import { ofThisAccount } from "./role.ts";
 import type { Settings } from "./settings.ts";
 import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
+import { createTransportGuards } from "./transport-guards.ts";
 
 /**
  * The bucket that logs, trails, inventories and reports are delivered to, and its policy: what services write about
@@ -13,19 +13,19 @@ import type { Resource } from "./template.ts";
  */
 export function createLogBucket(
   site: Site,
-  { lifecycle }: Settings,
+  { lifecycle, anchors }: Settings,
   statements: readonly PolicyStatement[],
 ): { LogBucket: Resource; LogBucketPolicy: Resource } {
   const source = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html";
   const accessLogs: PolicyStatement = {
     sid: "AllowAccessLogs",
-    why: "S3 writes the access logs of the bucket of files here.",
+    why: "S3 writes the access logs of the other buckets here.",
     source,
     effect: "Allow",
     principal: { services: [site.principal("logging.s3")] },
     actions: ["s3:PutObject"],
     resources: [site.logObjects(ACCESS_LOG_PREFIX)],
-    conditions: ofThisAccount(site, site.bucketArn),
+    conditions: ofThisAccount(site, anchors === false ? site.bucketArn : [site.bucketArn, site.anchorBucketArn]),
   };
   return {
     LogBucket: {

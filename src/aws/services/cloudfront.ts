@@ -1,18 +1,15 @@
-import { createHash, createPublicKey } from "node:crypto";
 import { z } from "zod";
 import { defineService, type PolicyStatement } from "../aws-service.ts";
+import { createViewerGuard, isSigningKey, type ViewerGuard } from "../cloudfront-viewers.ts";
 import { allowDelivery } from "../log-delivery.ts";
 import { tagsOf } from "../role.ts";
 import { SettingsProblem } from "../settings-problem.ts";
 import type { Site } from "../site.ts";
 import { getAtt, type Resource, ref, sub } from "../template.ts";
-import type { Properties, Value } from "../value.ts";
+import type { Value } from "../value.ts";
 
 const OAC =
   "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html";
-const SIGNERS =
-  "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-trusted-signers.html";
-const FUNCTIONS = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-functions.html";
 const HEADERS = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-response-headers.html";
 const LOGGING = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging.html";
 /** AWS's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html */
@@ -55,16 +52,18 @@ export const CLOUDFRONT = defineService({
     if ((certificateArn === undefined) !== (aliases.length === 0)) {
       const missing = certificateArn === undefined ? "certificateArn" : "aliases";
       throw new SettingsProblem(`cloudfront.${missing} is missing: certificateArn and aliases go together`, [
-        ...["services", "cloudfront", missing],
+        "services",
+        "cloudfront",
+        missing,
       ]);
     }
-    const keyId = publicKey === undefined ? undefined : toKeyId(publicKey);
+    const guard = createViewerGuard(site, publicKey);
     return {
       resources: {
         CloudfrontOriginAccessControl: createOriginAccess(site),
         CloudfrontHeaders: createHeaders(site),
-        ...(publicKey === undefined ? createRefusal(site) : createKeyGroup(site, publicKey)),
-        CloudfrontDistribution: createDistribution(site, options),
+        ...guard.resources,
+        CloudfrontDistribution: createDistribution(site, options, guard),
         ...(site.region === LOG_REGION && createLogDelivery(site)),
       },
       bucketStatements: [createReadStatement(site)],
@@ -84,30 +83,12 @@ export const CLOUDFRONT = defineService({
           description: "host name of the distribution",
           value: getAtt("CloudfrontDistribution", "DomainName"),
         },
-        ...(keyId !== undefined && {
-          CloudfrontKeyPairId: { description: "Key-Pair-Id for signed URLs", value: ref(keyId) },
-        }),
+        ...guard.outputs,
       },
       notes: createNotes(site, options),
     };
   },
 });
-
-function isSigningKey(pem: string): boolean {
-  try {
-    const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
-    const isPublic = pem.trimStart().startsWith("-----BEGIN PUBLIC KEY-----");
-    if (asymmetricKeyType === "rsa") return isPublic && asymmetricKeyDetails?.modulusLength === 2048;
-    return isPublic && asymmetricKeyType === "ec" && asymmetricKeyDetails?.namedCurve === "prime256v1";
-  } catch {
-    return false; // OpenSSL's complaint would say less than the option's own sentence.
-  }
-}
-
-/** CloudFront never changes a key: another key is another resource. */
-function toKeyId(pem: string): string {
-  return `CloudfrontPublicKey${createHash("sha256").update(pem.trim()).digest("hex").slice(0, 8)}`;
-}
 
 function deliveryName(site: Site): string {
   return site.nameOf("cloudfront", DELIVERY_NAME_LENGTH_MAX);
@@ -148,56 +129,7 @@ function createHeaders(site: Site): Resource {
   };
 }
 
-/** What keeps everybody out while there is no key: with neither, the distribution would hand files to whoever knows a key. */
-function createRefusal(site: Site): Record<string, Resource> {
-  return {
-    CloudfrontRefusal: {
-      type: "AWS::CloudFront::Function",
-      why: "There is no public key to check URLs against, so every request is refused. Set cloudfront.publicKey, and signed URLs take its place.",
-      source: FUNCTIONS,
-      properties: {
-        Name: site.nameOf("refuse"),
-        AutoPublish: true,
-        FunctionConfig: { Comment: "Refuses every request", Runtime: "cloudfront-js-2.0" },
-        FunctionCode: 'function handler() { return { statusCode: 403, statusDescription: "Forbidden" }; }',
-      },
-    },
-  };
-}
-
-function createKeyGroup(site: Site, publicKey: string): Record<string, Resource> {
-  const id = toKeyId(publicKey);
-  return {
-    [id]: {
-      type: "AWS::CloudFront::PublicKey",
-      why: "Signatures of URLs are checked against it.",
-      source: SIGNERS,
-      properties: {
-        PublicKeyConfig: {
-          CallerReference: id,
-          Name: `${site.nameOf("key")}-${id.slice(-8)}`,
-          EncodedKey: `${publicKey.trim()}\n`,
-        },
-      },
-    },
-    CloudfrontKeyGroup: {
-      type: "AWS::CloudFront::KeyGroup",
-      why: "The keys that the distribution trusts: this one.",
-      source: SIGNERS,
-      properties: { KeyGroupConfig: { Name: site.nameOf("keys"), Items: [ref(id)] } },
-    },
-  };
-}
-
-function createDistribution(site: Site, { publicKey, certificateArn, aliases, cache }: Options): Resource {
-  const guard: Properties =
-    publicKey === undefined
-      ? {
-          FunctionAssociations: [
-            { EventType: "viewer-request", FunctionARN: getAtt("CloudfrontRefusal", "FunctionARN") },
-          ],
-        }
-      : { TrustedKeyGroups: [ref("CloudfrontKeyGroup")] };
+function createDistribution(site: Site, { certificateArn, aliases, cache }: Options, guard: ViewerGuard): Resource {
   return {
     type: "AWS::CloudFront::Distribution",
     why: "Serves files near the reader. The default root object is a key that no file has: a request for nothing gets nothing.",
@@ -221,7 +153,7 @@ function createDistribution(site: Site, { publicKey, certificateArn, aliases, ca
           ViewerProtocolPolicy: "https-only",
           CachePolicyId: cache ? CACHING_OPTIMIZED : CACHING_DISABLED,
           ResponseHeadersPolicyId: ref("CloudfrontHeaders"),
-          ...guard,
+          ...guard.behavior,
         },
         ...(certificateArn !== undefined && {
           Aliases: aliases,

@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { defineService } from "../aws-service.ts";
 import { ACCESS_LOG_PREFIX, secureBucket } from "../bucket.ts";
-import { createTransportGuards } from "../bucket-guards.ts";
 import { allowDelivery } from "../log-delivery.ts";
 import { Policy } from "../policy.ts";
 import { createRole, trustService } from "../role.ts";
 import { SettingsProblem } from "../settings-problem.ts";
 import type { Site } from "../site.ts";
 import type { Resource } from "../template.ts";
+import { createTransportGuards } from "../transport-guards.ts";
 import type { Properties } from "../value.ts";
 
 const ROLE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html";
@@ -98,7 +98,9 @@ function assertAllowed(site: Site, { region = site.region, bucket }: z.output<ty
   }
   if ([site.bucket, site.logBucket, site.anchorBucket].includes(replica)) {
     throw new SettingsProblem(`replicas need a bucket of their own, and ${replica} is used already; name another one`, [
-      ...["services", "replication", "bucket"],
+      "services",
+      "replication",
+      "bucket",
     ]);
   }
 }
@@ -186,6 +188,7 @@ function createReplicaBucket(site: Site, replica: string): Record<string, Resour
           ],
         },
         LoggingConfiguration: { DestinationBucketName: site.logBucket, LogFilePrefix: `${ACCESS_LOG_PREFIX}replica/` },
+        NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
       },
       dependsOn: ["LogBucketPolicy"],
       isRetained: true,
