@@ -1,0 +1,90 @@
+import { loadAwsServiceSpecSync } from "@aws-cdk/aws-service-spec";
+import type { Template } from "../aws/template.ts";
+import { Leaf, type Properties, type Value } from "../aws/value.ts";
+
+type Spec = ReturnType<typeof loadAwsServiceSpecSync>;
+
+/** Properties of a resource or of a part of one, as AWS's specification of resources has them. */
+type PropertySpecs = Readonly<Record<string, { readonly type: TypeSpec; readonly required?: boolean }>>;
+
+type TypeSpec =
+  | { readonly type: "string" | "number" | "integer" | "boolean" | "date-time" | "null" }
+  | { readonly type: "json" }
+  | { readonly type: "tag" }
+  | { readonly type: "array" | "map"; readonly element: TypeSpec }
+  | { readonly type: "union"; readonly types: readonly TypeSpec[] }
+  | { readonly type: "ref"; readonly reference: { readonly $ref: string } };
+
+const TAG: PropertySpecs = {
+  Key: { type: { type: "string" }, required: true },
+  Value: { type: { type: "string" }, required: true },
+};
+
+let spec: Spec | undefined;
+
+/**
+ * What of a template AWS's specification of CloudFormation resources does not have, a sentence each: unknown types and
+ * properties, properties that are required and missing, values of another shape. The specification comes with the
+ * package @aws-cdk/aws-service-spec; nothing is fetched. Intrinsic functions stand for any value.
+ */
+export function findSpecBreaches(template: Template): string[] {
+  spec ??= loadAwsServiceSpecSync();
+  return Object.entries(template.resources).flatMap(([logicalId, { type, properties }]) => {
+    const [known] = (spec as Spec).lookup("resource", "cloudFormationType", "equals", type);
+    if (known === undefined) return [`${logicalId}: there is no resource type ${type}`];
+    return checkProperties(known.properties, properties, logicalId);
+  });
+}
+
+function checkProperties(specs: PropertySpecs, properties: Properties, path: string): string[] {
+  const missing = Object.entries(specs).filter(([name, { required }]) => required && properties[name] === undefined);
+  return [
+    ...missing.map(([name]) => `${path}: ${name} is missing`),
+    ...Object.entries(properties).flatMap(([name, value]) => {
+      const known = specs[name];
+      return known === undefined
+        ? [`${path}: there is no property ${name}`]
+        : checkValue(known.type, value, `${path}.${name}`);
+    }),
+  ];
+}
+
+function checkValue(type: TypeSpec, said: Value, path: string): string[] {
+  const value = said instanceof Leaf ? said.toJson() : said;
+  if (type.type === "json" || isIntrinsic(value)) return [];
+  switch (type.type) {
+    case "array":
+      if (!Array.isArray(value)) return [`${path} is no list`];
+      return value.flatMap((one, at) => checkValue(type.element, one, `${path}[${at}]`));
+    case "map":
+      if (!isMap(value)) return [`${path} is no map`];
+      return Object.entries(value).flatMap(([key, one]) => checkValue(type.element, one, `${path}.${key}`));
+    case "tag":
+      return isMap(value) ? checkProperties(TAG, value, path) : [`${path} is no tag`];
+    case "ref": {
+      if (!isMap(value)) return [`${path} is no map`];
+      const { properties } = (spec as Spec).get("typeDefinition", type.reference.$ref);
+      return checkProperties(properties, value, path);
+    }
+    case "union":
+      return checkUnion(type.types, value, path);
+    default:
+      return typeof value === "object" ? [`${path} is no ${type.type}`] : [];
+  }
+}
+
+/** One of the types must fit; where none does, what speaks against the one that fits best. */
+function checkUnion(types: readonly TypeSpec[], value: Value, path: string): string[] {
+  const [best = []] = types.map((one) => checkValue(one, value, path)).sort((one, other) => one.length - other.length);
+  return best;
+}
+
+function isMap(value: Value): value is Properties {
+  return typeof value === "object" && !Array.isArray(value) && !(value instanceof Leaf);
+}
+
+function isIntrinsic(value: Value): boolean {
+  if (!isMap(value)) return false;
+  const [name = "", ...more] = Object.keys(value);
+  return more.length === 0 && (name === "Ref" || name.startsWith("Fn::"));
+}
