@@ -49,7 +49,10 @@ export const SNS = defineService({
         ...(isOwnKey && { SnsKey: createKey(site, topicArn, isDirect) }),
         SnsTopic: {
           type: "AWS::SNS::Topic",
-          why: "Tells its subscribers of every new file. A key of the customer's: AWS's own key for SNS cannot be opened to S3 or EventBridge, whose messages would be lost.",
+          why:
+            masterKey === undefined
+              ? "Tells its subscribers of every new file. No KMS key, as the settings say: SNS encrypts its disks alone."
+              : "Tells its subscribers of every new file. A key of the customer's: AWS's own key for SNS cannot be opened to S3 or EventBridge, whose messages would be lost.",
           source: KEYS,
           properties: {
             TopicName: site.nameOf("files", 256),

@@ -36,7 +36,7 @@ export const TRANSFER = defineService({
       },
       notes: [
         `Give each user a logical home directory with the one entry "/" → "${home}": the role opens all of ${prefix}, the mapping a user's own part of it.`,
-        `Where home directories are paths instead, give each user this session policy: ${createSessionPolicy(site, prefix)}`,
+        `Where home directories are paths instead, give each user this session policy: ${createSessionPolicy(site, prefix, options.delete)}`,
         `Uploads arrive under ${prefix} and are no files of Sluice's until they are uploaded to it.`,
         "Leave the encryption of workflow steps at the bucket's own: a copy that asks for KMS is refused.",
       ],
@@ -110,7 +110,7 @@ function createLoggingRole(site: Site): Resource {
  * The policy that narrows the role to a user's home directory; its variables are filled in by Transfer Family.
  * Source: https://docs.aws.amazon.com/transfer/latest/userguide/users-policies-session.html
  */
-function createSessionPolicy(site: Site, prefix: string): string {
+function createSessionPolicy(site: Site, prefix: string, mayDelete: boolean): string {
   return JSON.stringify({
     Version: "2012-10-17",
     Statement: [
@@ -126,7 +126,7 @@ function createSessionPolicy(site: Site, prefix: string): string {
       {
         Sid: "UseHome",
         Effect: "Allow",
-        Action: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+        Action: ["s3:GetObject", "s3:PutObject", ...(mayDelete ? ["s3:DeleteObject"] : [])],
         Resource: `${site.bucketArn}/${prefix}\${transfer:UserName}/*`,
       },
     ],
