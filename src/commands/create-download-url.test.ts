@@ -69,6 +69,7 @@ describe("createDownloadUrl", () => {
   for (const [what, request, field] of [
     ["a lifetime of 0", { lifetimeMs: 0 }, "lifetime"],
     ["a negative lifetime", { lifetimeMs: -1000 }, "lifetime"],
+    ["a lifetime of less than a second", { lifetimeMs: 999 }, "lifetime"],
     ["a lifetime of 1.5 s", { lifetimeMs: 1500 }, "lifetime"],
     ["a lifetime over the limit", { lifetimeMs: 601_000 }, "lifetime"],
     ["a name of 256 bytes", { downloadName: "ü".repeat(128) }, "download_name"],
@@ -78,7 +79,8 @@ describe("createDownloadUrl", () => {
   ] as const) {
     it(`refuses ${what} and signs nothing`, async () => {
       const { call, signed } = signing();
-      expect(await catchError(() => call(request))).to.include({ code: "invalid_argument", field });
+      const reason = "ARGUMENT_INVALID";
+      expect(await catchError(() => call(request))).to.include({ code: "invalid_argument", reason, field });
       expect(signed).to.deep.equal([]);
     });
   }

@@ -1,4 +1,5 @@
 import type { Caller } from "../domain/caller.ts";
+import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
@@ -9,7 +10,6 @@ import { type GetFileRequest, getFile } from "../queries/get-file.ts";
 
 /** Longest name that a browser is told to save a file under, in bytes: what file systems take. */
 const DOWNLOAD_NAME_MAX_BYTES = 255;
-const LIFETIME_MIN_MS = 1000;
 
 /** Which file, for how long, and what a browser does with it. */
 export interface CreateDownloadUrlRequest extends GetFileRequest {
@@ -71,8 +71,7 @@ export function toContentDisposition(type: "inline" | "attachment", name: string
 function parseLifetime(lifetimeMs: number | undefined, namespace: Namespace): number {
   const { downloadUrlLifetimeMaxMs: lifetimeMaxMs } = namespace;
   if (lifetimeMs === undefined) return lifetimeMaxMs;
-  const isWholeSeconds = lifetimeMs % 1000 === 0;
-  if (isWholeSeconds && lifetimeMs >= LIFETIME_MIN_MS && lifetimeMs <= lifetimeMaxMs) return lifetimeMs;
+  if (toLifetimeSeconds(lifetimeMs) !== undefined && lifetimeMs <= lifetimeMaxMs) return lifetimeMs;
   const bound = `send whole seconds from 1 to ${lifetimeMaxMs / 1000}`;
   throw invalidArgument("lifetime", `lifetime is ${lifetimeMs / 1000} s; ${bound}`, {
     details: { lifetime_ms: lifetimeMs, lifetime_ms_max: lifetimeMaxMs },

@@ -109,7 +109,7 @@ export interface ObjectStore {
   /** Deletes an object (a version of it, if given). None there is fine. */
   delete(bucket: string, key: string, options?: { versionId?: string }): Promise<void>;
 
-  /** Signs a GET URL. Never logged whole. */
+  /** Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. */
   presignDownload(
     bucket: string,
     key: string,

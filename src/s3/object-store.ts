@@ -8,6 +8,7 @@ import {
   ListPartsCommand,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
@@ -135,7 +136,9 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ResponseContentType: contentType,
         ResponseContentDisposition: contentDisposition,
       });
-      return await getSignedUrl(client, command, { expiresIn: Math.floor(lifetimeMs / 1000) });
+      const expiresIn = toLifetimeSeconds(lifetimeMs);
+      if (expiresIn === undefined) throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
+      return await getSignedUrl(client, command, { expiresIn });
     },
 
     async checkBucket(bucket, region) {

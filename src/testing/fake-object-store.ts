@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { combineCrc32 } from "../domain/crc32.ts";
+import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyInFlight, ObjectHead, ObjectStore, PartTarget, PutTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
@@ -221,6 +222,8 @@ export class FakeObjectStore implements ObjectStore {
     options: { versionId?: string; lifetimeMs: number; contentType: string; contentDisposition: string },
   ): Promise<string> {
     const { lifetimeMs, contentType, contentDisposition } = options;
+    if (toLifetimeSeconds(lifetimeMs) === undefined)
+      throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
     const url = new URL(`https://storage.invalid/${bucket}/${key}`);
     url.searchParams.set("X-Amz-Date", String(this.#now()));
     url.searchParams.set("X-Amz-Expires", String(lifetimeMs));

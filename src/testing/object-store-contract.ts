@@ -427,6 +427,13 @@ function presignContract(given: () => ObjectStoreSubject): void {
     expect((await given().download(forged)).status).to.equal(403);
   });
 
+  it("signs no URL whose lifetime S3 would not count as it is", async () => {
+    for (const lifetimeMs of [0, 999, 1500, 604_801_000]) {
+      const error = await sign(given().store, nextKey(), lifetimeMs).catch((caught) => caught);
+      expect(error, `${lifetimeMs} ms`).to.be.instanceOf(RangeError);
+    }
+  });
+
   it("ends with its lifetime", async () => {
     const key = await putObject(given(), Buffer.from("hello"));
     const url = await sign(given().store, key, 1000);
