@@ -8,8 +8,7 @@ import type { Site } from "./site.ts";
 export function assertLocalArn(
   site: Site,
   arn: string,
-  path: readonly string[],
-  regions: readonly string[] = [site.region],
+  { path, regions = [site.region] }: { path: readonly string[]; regions?: readonly string[] },
 ): void {
   const [, partition, , region = "", account] = arn.split(":");
   const name = path.join(".");

@@ -42,8 +42,8 @@ export const CLOUDWATCH = defineService({
   }),
   connect(site, { alarmTopicArn, serverErrorShareMax, clientErrorShareMax, kmsKeyArn }) {
     const path = ["services", "cloudwatch"];
-    if (alarmTopicArn !== undefined) assertLocalArn(site, alarmTopicArn, [...path, "alarmTopicArn"]);
-    if (kmsKeyArn !== undefined) assertLocalArn(site, kmsKeyArn, [...path, "kmsKeyArn"]);
+    if (alarmTopicArn !== undefined) assertLocalArn(site, alarmTopicArn, { path: [...path, "alarmTopicArn"] });
+    if (kmsKeyArn !== undefined) assertLocalArn(site, kmsKeyArn, { path: [...path, "kmsKeyArn"] });
     const topicArn = alarmTopicArn ?? site.arn("sns", site.nameOf("alarms", 256));
     const dependsOn = alarmTopicArn === undefined ? ["CloudwatchTopicPolicy"] : [];
     return {

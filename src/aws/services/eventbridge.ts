@@ -48,9 +48,9 @@ export const EVENTBRIDGE = defineService({
         [...path, "logs"],
       );
     }
-    if (kmsKeyArn !== undefined) assertLocalArn(site, kmsKeyArn, [...path, "kmsKeyArn"]);
+    if (kmsKeyArn !== undefined) assertLocalArn(site, kmsKeyArn, { path: [...path, "kmsKeyArn"] });
     if (targetBusArn !== undefined) {
-      assertLocalArn(site, targetBusArn, [...path, "targetBusArn"], site.residency);
+      assertLocalArn(site, targetBusArn, { path: [...path, "targetBusArn"], regions: site.residency });
       if (targetBusArn === site.arn("events", "event-bus/default")) {
         throw new SettingsProblem(
           "targetBusArn is the bus on which S3's events arrive; it cannot be passed on to itself",

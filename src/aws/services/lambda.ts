@@ -32,7 +32,7 @@ export const LAMBDA = defineService({
     delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
   }),
   connect(site, { functionArn, delivery }) {
-    if (functionArn !== undefined) assertLocalArn(site, functionArn, ["services", "lambda", "functionArn"]);
+    if (functionArn !== undefined) assertLocalArn(site, functionArn, { path: ["services", "lambda", "functionArn"] });
     if (functionArn === undefined && delivery === "direct") {
       throw new SettingsProblem("direct delivery needs a function to call: name it as services.lambda.functionArn", [
         "services",

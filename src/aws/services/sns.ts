@@ -40,7 +40,7 @@ export const SNS = defineService({
   connect(site, { delivery, key }) {
     const isOwnKey = key === "create";
     const keyArn = isOwnKey || key === "none" ? undefined : key;
-    if (keyArn !== undefined) assertLocalArn(site, keyArn, ["services", "sns", "key"]);
+    if (keyArn !== undefined) assertLocalArn(site, keyArn, { path: ["services", "sns", "key"] });
     const isDirect = delivery === "direct";
     const topicArn = site.arn("sns", site.nameOf("files", 256));
     const masterKey = isOwnKey ? getAtt("SnsKey", "Arn") : keyArn;

@@ -30,7 +30,7 @@ export const STEP_FUNCTIONS = defineService({
   }),
   connect(site, { stateMachineArn }) {
     if (stateMachineArn !== undefined) {
-      assertLocalArn(site, stateMachineArn, ["services", "step-functions", "stateMachineArn"]);
+      assertLocalArn(site, stateMachineArn, { path: ["services", "step-functions", "stateMachineArn"] });
     }
     const prefix = `${site.externalPrefix}step-functions/`;
     return {
