@@ -48,7 +48,11 @@ export function generateConfiguration(settings: Settings): Configuration {
       statements: added.flatMap(({ bucketStatements = [] }) => bucketStatements),
     }),
     ...createAnchorBucket(site, settings),
-    ...createSluiceRoles(site, settings),
+    ...createSluiceRoles(
+      site,
+      settings,
+      added.flatMap(({ resources: more = {} }) => Object.values(more)),
+    ),
   };
   for (const { resources: more = {} } of added) addOnce(resources, more);
   const outputs = createOutputs(site, settings);

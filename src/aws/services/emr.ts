@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineService } from "../aws-service.ts";
 import type { Statement } from "../policy.ts";
-import { createRole, listObjects, readObjects, trustService } from "../role.ts";
+import { createRole, listObjects, ofThisAccountIfNamed, readObjects, trustService } from "../role.ts";
 import { SettingsProblem } from "../settings-problem.ts";
 import type { Site } from "../site.ts";
 import { getAtt, type Output, type Resource, ref } from "../template.ts";
@@ -51,9 +51,10 @@ function createClusterResources(site: Site): Record<string, Resource> {
       trusts: [
         {
           sid: "AssumedByInstances",
-          why: "Instances of this account: only they can carry one of its instance profiles. EC2 sends no source account or ARN with the request, so that a condition on them would shut it out.",
+          why: "Instances of this account: only they can carry one of its instance profiles. EC2 documents no source that it names, so that another account is refused only where it is named.",
           source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html",
           principal: { services: [site.principal("ec2")] },
+          conditions: ofThisAccountIfNamed(site),
         },
       ],
       statements: createDataStatements(site, EC2_ROLE),

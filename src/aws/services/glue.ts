@@ -117,7 +117,7 @@ function createCrawlerStatements(site: Site, database: GlueDatabase): Statement[
       source: "https://docs.aws.amazon.com/glue/latest/dg/create-service-policy.html",
       effect: "Allow",
       actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-      resources: [site.arn("logs", LOG_GROUP), site.arn("logs", `${LOG_GROUP}:*`)],
+      resources: [site.arn("logs", LOG_GROUP), site.arn("logs", `${LOG_GROUP}:log-stream:*`)],
     },
   ];
 }

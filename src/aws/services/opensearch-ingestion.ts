@@ -164,7 +164,7 @@ function createQueue(site: Site): Record<string, Resource> {
       why: "TLS alone, and the one sender that may put messages into the queue.",
       source: FROM_RULES,
       properties: {
-        Queues: [ref("OpensearchIngestionQueue")],
+        Queues: [`https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${toQueueName(site)}`],
         PolicyDocument: new Policy([
           createTlsGuard("sqs", queueArn),
           {
@@ -179,6 +179,7 @@ function createQueue(site: Site): Record<string, Resource> {
           },
         ]),
       },
+      dependsOn: ["OpensearchIngestionQueue"],
     },
     OpensearchIngestionRule: createFileRule(site, {
       purpose: "opensearch-ingestion",

@@ -154,7 +154,7 @@ function createRunStatements(site: Site): Statement[] {
       source: ROLES,
       effect: "Allow",
       actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-      resources: [site.arn("logs", logs)],
+      resources: [site.arn("logs", logs), site.arn("logs", `${logs}:log-stream:*`)],
     },
     {
       sid: "PutMetrics",
@@ -176,7 +176,7 @@ function createRunStatements(site: Site): Statement[] {
     {
       sid: "PullImages",
       why: "Images of algorithms and frameworks lie in AWS's own accounts, another for each framework and region.",
-      source: "https://docs.aws.amazon.com/sagemaker/latest/dg/ecr-eu-central-1.html",
+      source: "https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html",
       effect: "Allow",
       actions: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
       resources: [site.arn("ecr", "repository/*", { account: "*" })],
