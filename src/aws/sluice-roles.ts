@@ -11,9 +11,13 @@ const S3_ACTIONS = "https://docs.aws.amazon.com/service-authorization/latest/ref
 
 /**
  * Sluice's own roles: `write` for commands (uploads, deletion), `read` for queries and presigned downloads, `verify`
- * for whoever runs `sluice config verify`.
+ * for whoever runs `sluice config verify`, which looks at the buckets and roles of `services` as well.
  */
-export function createSluiceRoles(site: Site, settings: Settings): Record<string, Resource> {
+export function createSluiceRoles(
+  site: Site,
+  settings: Settings,
+  services: readonly Resource[],
+): Record<string, Resource> {
   const trusts = createComputeTrusts(site, settings);
   return {
     WriteRole: createRole(site, {
@@ -42,7 +46,7 @@ export function createSluiceRoles(site: Site, settings: Settings): Record<string
           principal: { roles: [site.arn("iam", "root", { region: "" })] },
         },
       ],
-      statements: createVerifyStatements(site, settings),
+      statements: createVerifyStatements(site, settings, services),
     }),
   };
 }
@@ -120,7 +124,13 @@ function createReadStatements(site: Site): Statement[] {
   ];
 }
 
-function createVerifyStatements(site: Site, { anchors }: Settings): Statement[] {
+function createVerifyStatements(site: Site, { anchors }: Settings, services: readonly Resource[]): Statement[] {
+  const namesOf = (type: string, name: string) =>
+    services.filter((resource) => resource.type === type).map(({ properties }) => properties[name] as string);
+  const buckets = namesOf("AWS::S3::Bucket", "BucketName").map((bucket) =>
+    site.arn("s3", bucket, { region: "", account: "" }),
+  );
+  const roles = namesOf("AWS::IAM::Role", "RoleName").map((role) => site.arn("iam", `role/${role}`, { region: "" }));
   return [
     {
       sid: "ReadBucketSettings",
@@ -135,7 +145,10 @@ function createVerifyStatements(site: Site, { anchors }: Settings): Statement[] 
         ...["s3:GetReplicationConfiguration", "s3:GetBucketObjectLockConfiguration", "s3:ListBucket"],
         ...["s3:GetIntelligentTieringConfiguration", "s3:GetAccelerateConfiguration", "s3:GetBucketWebsite"],
       ],
-      resources: [site.bucketArn, site.logBucketArn, ...(anchors === false ? [] : [site.anchorBucketArn])],
+      resources: [
+        ...[site.bucketArn, site.logBucketArn, ...(anchors === false ? [] : [site.anchorBucketArn])],
+        ...buckets,
+      ],
     },
     {
       sid: "ReadRoles",
@@ -144,7 +157,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings): Statement[] 
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html",
       effect: "Allow",
       actions: ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"],
-      resources: [site.roleArn("*")],
+      resources: [...[...SLUICE_ROLES, "verify"].map((purpose) => site.roleArn(purpose)), ...roles],
     },
   ];
 }

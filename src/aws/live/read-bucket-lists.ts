@@ -4,8 +4,13 @@ import {
   ListBucketMetricsConfigurationsCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import type { BucketInput } from "./read-bucket.ts";
 import { flattenFilter } from "./template-form.ts";
+
+/** The bucket that is asked for; S3 refuses when it is somebody else's. */
+export interface BucketInput {
+  readonly Bucket: string;
+  readonly ExpectedBucketOwner?: string;
+}
 
 /** Pages of a list that are read; a bucket has 1,000 of each at most, and a page 100. */
 const PAGES_MAX = 10;

@@ -19,14 +19,8 @@ import {
 } from "@aws-sdk/client-s3";
 import type { BucketFacet } from "./live-facets.ts";
 import { type Plain, toPlain } from "./plain.ts";
-import { readInventories, readMetrics, readTierings } from "./read-bucket-lists.ts";
+import { type BucketInput, readInventories, readMetrics, readTierings } from "./read-bucket-lists.ts";
 import { toLifecycleForm, toNotificationForm, toReplicationForm } from "./template-form.ts";
-
-/** The bucket that is asked for; S3 refuses when it is somebody else's. */
-export interface BucketInput {
-  readonly Bucket: string;
-  readonly ExpectedBucketOwner?: string;
-}
 
 /** How S3 says that nothing is configured: no failure here. */
 const NOTHING_CONFIGURED: ReadonlySet<string> = new Set([

@@ -1,0 +1,41 @@
+import { expect } from "chai";
+import { GOLDEN_SETTINGS } from "../../testing/golden-settings.ts";
+import { toLiveSite } from "../../testing/live-site.ts";
+import { generateConfiguration } from "../generate-configuration.ts";
+import { parseSettings } from "../parse-settings.ts";
+import type { Policy } from "../policy.ts";
+import { toExpectedSite } from "./expected-site.ts";
+import { BUCKET_FACETS, ROLE_FACETS } from "./live-facets.ts";
+
+describe("what verify reads", () => {
+  for (const [name, settings] of Object.entries(GOLDEN_SETTINGS)) {
+    it(`is what the verify role may read, and no more (${name})`, () => {
+      const configuration = generateConfiguration(parseSettings(settings));
+      const { site } = configuration;
+      const { buckets, roles } = toLiveSite(configuration);
+      const policies = configuration.template.resources.VerifyRole?.properties.Policies;
+      const [{ PolicyDocument }] = policies as unknown as [{ PolicyDocument: Policy }];
+      const [ofBuckets, ofRoles] = PolicyDocument.statements;
+      expect(ofBuckets?.actions).to.have.members([...new Set(Object.values(BUCKET_FACETS).flat())]);
+      expect(ofBuckets?.resources).to.have.members(
+        Object.keys(buckets).map((bucket) => site.arn("s3", bucket, { region: "", account: "" })),
+      );
+      expect(ofRoles?.actions).to.have.members(Object.values(ROLE_FACETS).flat());
+      expect(ofRoles?.resources).to.have.members(
+        Object.keys(roles).map((role) => site.arn("iam", `role/${role}`, { region: "" })),
+      );
+      expect(PolicyDocument.statements).to.have.length(2);
+    });
+
+    it(`is every property of the buckets, and every way to give a role rights (${name})`, () => {
+      const configuration = generateConfiguration(parseSettings(settings));
+      for (const { name: bucket, unread } of toExpectedSite(configuration).buckets) {
+        expect(unread, bucket).to.deep.equal([]);
+      }
+      const types = Object.values(configuration.template.resources).map(({ type }) => type);
+      expect(types).to.not.include.members(["AWS::IAM::Policy"]);
+      expect(types).to.not.include.members(["AWS::IAM::RolePolicy"]);
+      expect(types).to.not.include.members(["AWS::IAM::ManagedPolicy"]);
+    });
+  }
+});
