@@ -4,7 +4,6 @@ import type { Properties, Value } from "./value.ts";
 
 /** S3's actions whose names say less than they mean. */
 const ACTIONS: Readonly<Record<string, string>> = {
-  "s3:*": "anything",
   "s3:GetObject": "read objects",
   "s3:GetObjectVersion": "read versions of objects",
   "s3:PutObject": "write objects",
@@ -81,6 +80,7 @@ export function toActionWords(action: string): string {
   const known = ACTIONS[action];
   if (known !== undefined) return known;
   const [service = "", name = ""] = action.split(":");
+  if (name === "*") return "anything";
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
     .replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2")
