@@ -59,20 +59,20 @@ export function tagsOf(site: Site): Properties {
 
 /**
  * Trust in a service, for this account alone: without `aws:SourceAccount` another customer's resource could make the
- * service use the role (the confused deputy).
+ * service use the role (the confused deputy). `isUndocumented`: AWS does not say that the service names its source.
  */
 export function trustService(
   site: Site,
   service: string,
-  options: { why: string; source: string; sourceArn?: Value | undefined; sid?: string },
+  options: { why: string; source: string; sourceArn?: Value | undefined; sid?: string; isUndocumented?: boolean },
 ): Trust {
-  const { why, source, sourceArn, sid = "AssumedByTheService" } = options;
+  const { why, source, sourceArn, sid = "AssumedByTheService", isUndocumented = false } = options;
   return {
     sid,
     why,
     source,
     principal: { services: [site.principal(service)] },
-    conditions: ofThisAccount(site, sourceArn),
+    conditions: isUndocumented ? ofThisAccountIfNamed(site, sourceArn) : ofThisAccount(site, sourceArn),
   };
 }
 

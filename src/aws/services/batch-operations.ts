@@ -30,7 +30,13 @@ export const BATCH_OPERATIONS = defineService({
           purpose: "batch-operations",
           why: `Jobs read their lists below ${INVENTORY_PREFIX} of the log bucket and report below ${REPORT_PREFIX}.`,
           source: BATCH,
-          trusts: [trustService(site, "batchoperations.s3", { why: "Jobs of this account.", source: BATCH })],
+          trusts: [
+            trustService(site, "batchoperations.s3", {
+              why: "Jobs of this account.",
+              source: BATCH,
+              isUndocumented: true,
+            }),
+          ],
           statements: [
             ...createJobStatements(site),
             ...(operations.includes("tag") ? [createTagStatement(site)] : []),

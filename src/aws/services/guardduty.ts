@@ -33,7 +33,13 @@ export const GUARDDUTY = defineService({
           purpose: "guardduty",
           why: "GuardDuty hears of new files, scans them and tags them with what it found.",
           source: ROLE,
-          trusts: [trustService(site, SERVICE, { why: "Malware Protection plans of this account.", source: ROLE })],
+          trusts: [
+            trustService(site, SERVICE, {
+              why: "Malware Protection plans of this account.",
+              source: ROLE,
+              isUndocumented: true,
+            }),
+          ],
           statements: [...createEventStatements(site), ...createScanStatements(site, prefixes)],
         }),
         GuarddutyPlan: {

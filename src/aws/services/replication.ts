@@ -138,7 +138,7 @@ function createReplicationRole(site: Site, replica: string): Resource {
     purpose: "replication",
     why: "S3 reads the versions of files and writes their replicas.",
     source: ROLE,
-    trusts: [trustService(site, "s3", { why: "S3, for buckets of this account.", source: ROLE })],
+    trusts: [trustService(site, "s3", { why: "S3, for buckets of this account.", source: ROLE, isUndocumented: true })],
     statements: [
       {
         sid: "SeeTheBucket",
