@@ -47,11 +47,11 @@ export function createDeadLetterQueue(site: Site, plan: DeadLetterPlan): Record<
       },
     },
     [`${logicalId}Policy`]: {
-      type: "AWS::SQS::QueuePolicy",
+      type: "AWS::SQS::QueueInlinePolicy",
       why: "TLS alone, and no sender but the rule whose events these are.",
       source: RULE_DLQ,
       properties: {
-        Queues: [`https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`],
+        Queue: `https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`,
         PolicyDocument: new Policy([
           createTlsGuard("sqs", arn),
           ...(ruleArn === undefined

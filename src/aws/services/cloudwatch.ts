@@ -102,11 +102,11 @@ function createTopic(site: Site): Record<string, Resource> {
       properties: { TopicName: name, ...tagsOf(site) },
     },
     CloudwatchTopicPolicy: {
-      type: "AWS::SNS::TopicPolicy",
+      type: "AWS::SNS::TopicInlinePolicy",
       why: "TLS alone, and no sender but this account's alarms of this bucket.",
       source: "https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html",
       properties: {
-        Topics: [arn],
+        TopicArn: arn,
         PolicyDocument: new Policy([
           createTlsGuard("sns", arn),
           {

@@ -160,11 +160,11 @@ function createQueue(site: Site): Record<string, Resource> {
       },
     },
     OpensearchIngestionQueuePolicy: {
-      type: "AWS::SQS::QueuePolicy",
+      type: "AWS::SQS::QueueInlinePolicy",
       why: "TLS alone, and the one sender that may put messages into the queue.",
       source: FROM_RULES,
       properties: {
-        Queues: [`https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${toQueueName(site)}`],
+        Queue: `https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${toQueueName(site)}`,
         PolicyDocument: new Policy([
           createTlsGuard("sqs", queueArn),
           {

@@ -99,13 +99,13 @@ function createTopicPolicy(site: Site, topicArn: string, isDirect: boolean): Res
     conditions: ofThisAccount(site, site.bucketArn),
   };
   return {
-    type: "AWS::SNS::TopicPolicy",
+    type: "AWS::SNS::TopicInlinePolicy",
     why: isDirect
       ? "TLS alone, and the one sender that may publish."
       : "TLS alone. EventBridge publishes by a role: in a topic's policy it takes no conditions, so that any account's rule would be let in.",
     source: isDirect ? NOTIFY : FROM_RULES,
     properties: {
-      Topics: [topicArn],
+      TopicArn: topicArn,
       PolicyDocument: new Policy([createTlsGuard("sns", topicArn), ...(isDirect ? [direct] : [])]),
     },
     dependsOn: ["SnsTopic"],

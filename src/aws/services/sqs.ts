@@ -92,11 +92,11 @@ export const SQS = defineService({
 function createQueuePolicy(site: Site, name: string, isDirect: boolean): Resource {
   const queueArn = site.arn("sqs", name);
   return {
-    type: "AWS::SQS::QueuePolicy",
+    type: "AWS::SQS::QueueInlinePolicy",
     why: "TLS alone, and the one sender that may put messages into the queue.",
     source: NOTIFY,
     properties: {
-      Queues: [`https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`],
+      Queue: `https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`,
       PolicyDocument: new Policy([
         createTlsGuard("sqs", queueArn),
         {
