@@ -1,21 +1,12 @@
-import {
-  type ByteRange,
-  combineParts,
-  durablePrefix,
-  toDurableRanges,
-  totalBytes,
-  type Upload,
-} from "../domain/upload.ts";
+import { type DurableState, toDurableState } from "../domain/durable-state.ts";
+import type { Upload } from "../domain/upload.ts";
 import type { WriterStart } from "../domain/upload-repository.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /** Where a writer begins. */
 export interface WriteStarted {
   upload: Upload;
-  durableRanges: ByteRange[];
-  durableOffset: number;
-  /** CRC32 of the bytes from 0 to durableOffset. */
-  durableCrc32: number;
+  durable: DurableState;
   chunkSizeMaxBytes: number;
   fileSizeMaxBytes: number;
   stallTimeoutMs: number;
@@ -28,17 +19,5 @@ export function toStarted(
   fileSizeMaxBytes: number,
 ): WriteStarted {
   const { chunkSizeMaxBytes, stallTimeoutMs } = access.limits;
-  const common = { upload, chunkSizeMaxBytes, fileSizeMaxBytes, stallTimeoutMs };
-  if (upload.object !== undefined) {
-    const { sizeBytes, crc32 } = upload.object;
-    const durableRanges = sizeBytes === 0 ? [] : [{ offset: 0, sizeBytes }];
-    return { ...common, durableRanges, durableOffset: sizeBytes, durableCrc32: crc32 };
-  }
-  const prefix = durablePrefix(parts);
-  return {
-    ...common,
-    durableRanges: toDurableRanges(upload, parts),
-    durableOffset: totalBytes(prefix),
-    durableCrc32: combineParts(prefix),
-  };
+  return { upload, durable: toDurableState(upload, parts), chunkSizeMaxBytes, fileSizeMaxBytes, stallTimeoutMs };
 }

@@ -134,7 +134,7 @@ export class WriteSession {
 
   /** End of the durable bytes from 0: what every error of an upload carries. */
   get durableOffset(): number {
-    return this.#wholeBytes ?? this.#writer?.durableOffset ?? this.started.durableOffset;
+    return this.#wholeBytes ?? this.#writer?.durableOffset ?? this.started.durable.offset;
   }
 
   /** Whether the caller must wait for `onReady`. */
@@ -143,7 +143,7 @@ export class WriteSession {
   }
 
   get progress(): WriteProgress {
-    const { durableOffset: begunWith } = this.started;
+    const { offset: begunWith } = this.started.durable;
     return {
       receivedBytes: this.#writer?.receivedBytes ?? begunWith,
       durableBytes: this.#wholeBytes ?? this.#writer?.durableBytes ?? begunWith,

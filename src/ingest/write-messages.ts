@@ -51,9 +51,9 @@ export function fromFinish(finish: WriteUploadFinish): WriteFinish {
 export function toStartedMessage(started: WriteStarted): WriteUploadResponse {
   const value = create(WriteUploadStartedSchema, {
     uploadId: started.upload.uploadId,
-    durableRanges: toByteRangeMessages(started.durableRanges),
-    durableOffset: BigInt(started.durableOffset),
-    durableCrc32: started.durableCrc32,
+    durableRanges: toByteRangeMessages(started.durable.ranges),
+    durableOffset: BigInt(started.durable.offset),
+    durableCrc32: started.durable.crc32,
     partSizeBytes: BigInt(started.upload.partSizeBytes),
     chunkSizeMaxBytes: started.chunkSizeMaxBytes,
     fileSizeMaxBytes: BigInt(started.fileSizeMaxBytes),

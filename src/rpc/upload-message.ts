@@ -7,28 +7,14 @@ import {
   UploadState,
   type Upload as WireUpload,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
-import {
-  combineParts,
-  type ByteRange as DomainByteRange,
-  type UploadState as DomainUploadState,
-  type DurablePart,
-  durablePrefix,
-  toDurableRanges,
-  totalBytes,
-  type Upload,
+import { toDurableState } from "../domain/durable-state.ts";
+import type {
+  ByteRange as DomainByteRange,
+  UploadState as DomainUploadState,
+  DurablePart,
+  Upload,
 } from "../domain/upload.ts";
 import { toFileMessage } from "./file-message.ts";
-
-/** What is durable of an upload, as Upload and WriteUploadStarted say it. Sizes and offsets in bytes. */
-export interface DurableState {
-  ranges: DomainByteRange[];
-  /** Sum of the ranges. */
-  sizeBytes: number;
-  /** End of the range that begins at 0; 0 when none does. */
-  offset: number;
-  /** CRC32 of the bytes from 0 to `offset`. */
-  crc32: number;
-}
 
 const STATES = {
   open: UploadState.OPEN,
@@ -66,26 +52,6 @@ export function toUploadMessage(progress: {
     expireTime: timestampFromDate(upload.expireTime),
     ...(upload.file !== undefined && { file: toFileMessage(upload.file) }),
   });
-}
-
-/**
- * What is durable: all of an assembled object (a one-part file has no part rows), the parts of an unfinished one, and
- * nothing of an upload that was given up or expired, whose bytes are being deleted.
- */
-export function toDurableState(upload: Upload, parts: readonly DurablePart[]): DurableState {
-  if (upload.state === "aborted" || upload.state === "expired")
-    return { ranges: [], sizeBytes: 0, offset: 0, crc32: 0 };
-  if (upload.object !== undefined) {
-    const { sizeBytes, crc32 } = upload.object;
-    return { ranges: sizeBytes === 0 ? [] : [{ offset: 0, sizeBytes }], sizeBytes, offset: sizeBytes, crc32 };
-  }
-  const prefix = durablePrefix(parts);
-  return {
-    ranges: toDurableRanges(upload, parts),
-    sizeBytes: totalBytes(parts),
-    offset: totalBytes(prefix),
-    crc32: combineParts(prefix),
-  };
 }
 
 /** Ranges as the API shows them. */
