@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { chooseAccount } from "./postgres-account.ts";
 import { findPostgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
 import { awaitPredecessor, initialize, isInitialized } from "./postgres-data-directory.ts";
 import { type Cluster, PostgresLog, spawnInside } from "./postgres-process.ts";
+import { findFreePort } from "./tcp-port.ts";
 
 /** How the embedded database is started. */
 export interface EmbeddedPostgresOptions {
@@ -68,16 +68,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     await removeCopy(binaries);
     throw error;
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no TCP port was given out");
-  return address.port;
 }
 
 /** Starts the server; undefined when it ended before it was ready. */

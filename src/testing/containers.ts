@@ -1,8 +1,7 @@
 import { PostgreSqlContainer } from "@testcontainers/postgresql";
-import { Client } from "pg";
 import { GenericContainer, getContainerRuntimeClient, Wait } from "testcontainers";
 import { migrate } from "../postgres/migrate.ts";
-import type { TestDatabase } from "./postgres.ts";
+import { createDatabaseOn, type TestDatabase } from "./postgres.ts";
 import type { S3Endpoint } from "./s3-subject.ts";
 import { createBucket } from "./versitygw.ts";
 
@@ -42,12 +41,9 @@ export async function startPostgresContainer(): Promise<PostgresContainer> {
   const serverUrl = container.getConnectionUri();
   let databases = 0;
   const createDatabase = async () => {
-    const name = `contract_${++databases}`;
-    await execute(serverUrl, `CREATE DATABASE ${name}`);
-    const url = new URL(serverUrl);
-    url.pathname = `/${name}`;
-    await migrate({ url: url.href });
-    return { url: url.href, drop: () => execute(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) };
+    const database = await createDatabaseOn(serverUrl, { name: `contract_${++databases}` });
+    await migrate({ url: database.url });
+    return database;
   };
   const stop = async () => void (await container.stop());
   return { createDatabase, stop };
@@ -94,15 +90,5 @@ async function withBucket(endpoint: S3Endpoint, container: { stop(): Promise<unk
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
   }
 }

@@ -31,6 +31,17 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   return await createDatabase("template0");
 }
 
+/** Creates a database on a running server, as a copy of `template`. `serverUrl` is that of a superuser. */
+export async function createDatabaseOn(
+  serverUrl: string,
+  { name, template = "template1" }: { name: string; template?: string },
+): Promise<TestDatabase> {
+  await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => execute(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) };
+}
+
 /** Ends the shared server and removes its files, if any test has started it. */
 export async function stopTestPostgres(): Promise<void> {
   if (server === undefined) return;
@@ -43,10 +54,7 @@ export async function stopTestPostgres(): Promise<void> {
 async function createDatabase(template: string): Promise<TestDatabase> {
   server ??= startServer();
   const running = await server;
-  const name = `test_${++running.databases}`;
-  await execute(running.postgres.url, `CREATE DATABASE ${name} TEMPLATE ${template}`);
-  const drop = () => execute(running.postgres.url, `DROP DATABASE ${name} WITH (FORCE)`);
-  return { url: toDatabaseUrl(running.postgres, name), drop };
+  return await createDatabaseOn(running.postgres.url, { name: `test_${++running.databases}`, template });
 }
 
 async function startServer(): Promise<TestServer> {
@@ -56,15 +64,9 @@ async function startServer(): Promise<TestServer> {
     password: "test",
     durable: false,
   });
-  await execute(postgres.url, `CREATE DATABASE ${TEMPLATE}`);
-  await migrate({ url: toDatabaseUrl(postgres, TEMPLATE) });
+  const { url } = await createDatabaseOn(postgres.url, { name: TEMPLATE });
+  await migrate({ url });
   return { postgres, directory, databases: 0 };
-}
-
-function toDatabaseUrl(postgres: EmbeddedPostgres, name: string): string {
-  const url = new URL(postgres.url);
-  url.pathname = `/${name}`;
-  return url.href;
 }
 
 async function execute(url: string, statement: string): Promise<void> {
