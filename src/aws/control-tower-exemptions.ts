@@ -44,7 +44,7 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
   },
   {
     control: "CT.CLOUDWATCH.PR.3",
-    resources: ["FirehoseLogGroup", "CloudtrailLogGroup"],
+    resources: ["CloudtrailLogGroup", "CloudwatchLogGroup", "EventbridgeLogGroup", "FirehoseLogGroup"],
     reason:
       "Wants a KMS key. These logs say which delivery failed and who asked for which key, and hold no file; CloudWatch Logs encrypts them by its own key.",
   },
