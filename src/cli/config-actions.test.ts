@@ -176,6 +176,50 @@ describe("sluice config", () => {
     });
   });
 
+  describe("verify", () => {
+    const credentials = { AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" };
+    const nowhere = ["--endpoint", "http://127.0.0.1:9"];
+    let before: NodeJS.ProcessEnv;
+
+    beforeEach(() => {
+      before = { ...process.env };
+      Object.assign(process.env, credentials);
+    });
+
+    afterEach(() => {
+      process.env = before;
+    });
+
+    it("ends with 1 and says what could not be read, and what that endpoint does not have", async () => {
+      const { code, out } = await run("verify", ...nowhere, ...PLACE);
+      expect(code).to.equal(1);
+      expect(out)
+        .to.contain("bucket my-files\n  UNREADABLE")
+        .and.to.match(/\d+ unreadable, \d+ unsupported here\n$/);
+    }).timeout(60_000);
+
+    it("prints a line of JSON for each check", async () => {
+      const { out } = await run("verify", "--json", ...nowhere, ...PLACE);
+      const findings = out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(findings.map(({ type }) => type)).to.include("finding");
+      expect(findings.find(({ resource }) => resource === "bucket my-files")).to.include({ status: "unreadable" });
+    }).timeout(60_000);
+
+    it("says so when there are no credentials", async () => {
+      for (const name of Object.keys(credentials)) delete process.env[name];
+      Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: "true", AWS_CONFIG_FILE: directory });
+      Object.assign(process.env, { AWS_SHARED_CREDENTIALS_FILE: directory });
+      const { code, err } = await run("verify", ...nowhere, ...PLACE);
+      expect({ code, err }).to.deep.equal({
+        code: 1,
+        err: "sluice: no AWS credentials were found; assume the verify role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n",
+      });
+    }).timeout(60_000);
+  });
+
   it("env prints variables that the service knows", async () => {
     const { out } = await run("env", ...PLACE);
     const names = out

@@ -5,6 +5,9 @@ import { explainConfiguration } from "../aws/explain.ts";
 import { createExplanation } from "../aws/explanation.ts";
 import type { Configuration } from "../aws/generate-configuration.ts";
 import { toImportTemplate } from "../aws/import-template.ts";
+import { createLiveAws } from "../aws/live/live-aws.ts";
+import { printVerification } from "../aws/live/print-verification.ts";
+import { verifyConfiguration } from "../aws/live/verify-configuration.ts";
 import { printConfiguration } from "../aws/print-configuration.ts";
 import { printSettingsExample } from "../aws/settings-example.ts";
 import { DomainError } from "../domain/errors.ts";
@@ -31,7 +34,20 @@ export const CONFIG_COMMANDS: ConfigCommands = {
     const variables = Object.entries(toEnvironment(await readConfiguration(options)));
     for (const [name, value] of variables) printLine(terminal, `${name}=${value}`);
   },
-  verify: async () => true,
+  verify: async (terminal, options) => {
+    const configuration = await readConfiguration(options);
+    const { region, account } = configuration.site;
+    const { endpoint, iamEndpoint } = options;
+    const liveAws = createLiveAws({ region, account, endpoint, iamEndpoint });
+    try {
+      const findings = await verifyConfiguration(configuration, liveAws, terminal);
+      if (options.json) for (const finding of findings) printJson(terminal, { type: "finding", ...finding });
+      else terminal.stdout.write(printVerification(findings));
+      return findings.every(({ status }) => status === "ok" || status === "unsupported");
+    } finally {
+      liveAws.close();
+    }
+  },
 };
 
 /** The configuration of the settings file and the flags. Throws UsageError with one sentence a line for what is wrong. */

@@ -23,6 +23,7 @@ export interface GenerateOptions extends SettingsOptions {
 /** Options of `config verify`. */
 export interface VerifyOptions extends SettingsOptions {
   endpoint?: string;
+  iamEndpoint?: string;
   json: boolean;
 }
 
@@ -67,6 +68,7 @@ export function addConfig(
   withSettings(config.command("verify"))
     .description("compare the live buckets and roles with the configuration; exits with 1 when they differ")
     .option("--endpoint <url>", "another S3 server than AWS; what it lacks is said and left out")
+    .option("--iam-endpoint <url>", "another IAM server than AWS; without it, --endpoint leaves roles out")
     .option("--json", "print JSON lines", false)
     .action(async (options) => onVerified(await (await commands()).verify(terminal, options)));
 }
