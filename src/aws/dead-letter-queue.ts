@@ -3,6 +3,7 @@ import { ofThisAccount, tagsOf } from "./role.ts";
 import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
 import { createTlsGuard } from "./tls-guard.ts";
+import { FreeForm } from "./value.ts";
 
 const RULE_DLQ = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html";
 const QUEUE_DLQ =
@@ -39,10 +40,12 @@ export function createDeadLetterQueue(site: Site, plan: DeadLetterPlan): Record<
         QueueName: name,
         SqsManagedSseEnabled: true,
         MessageRetentionPeriod: RETENTION_SECONDS,
-        RedriveAllowPolicy:
+        RedriveAllowPolicy: new FreeForm(
+          "json",
           queueArn === undefined
             ? { redrivePermission: "allowAll" }
             : { redrivePermission: "byQueue", sourceQueueArns: [queueArn] },
+        ),
         ...tagsOf(site),
       },
     },

@@ -5,7 +5,7 @@ import { generateConfiguration } from "./generate-configuration.ts";
 import { parseSettings } from "./parse-settings.ts";
 import { Policy } from "./policy.ts";
 import type { Resource, Template } from "./template.ts";
-import type { Properties, Value } from "./value.ts";
+import { FreeForm, type Properties, type Value } from "./value.ts";
 
 const NAMES = servicesOf("eu-central-1");
 
@@ -30,6 +30,7 @@ describe("AWS's specification of resources", function () {
 
   const bucket = { type: "AWS::S3::Bucket", properties: { BucketName: "my-files" } };
   const lambda = "AWS::Lambda::Permission";
+  const vault = "AWS::Backup::BackupVault";
   const wrong: readonly (readonly [string, { type: string; properties: Properties }, string])[] = [
     ["misspelt type", { ...bucket, type: "AWS::S3::Buckett" }, "It: there is no resource type AWS::S3::Buckett"],
     ["misspelt property", { ...bucket, properties: { BucketNome: "my-files" } }, "It: there is no property BucketNome"],
@@ -59,12 +60,48 @@ describe("AWS's specification of resources", function () {
     ["map for a text", withProperty("BucketName", { Name: "my-files" }), "It.BucketName is no string"],
     ["policy for a text", withProperty("BucketName", new Policy([])), "It.BucketName is no string"],
     ["text for a part", withProperty("VersioningConfiguration", "Enabled"), "It.VersioningConfiguration is no map"],
+    [
+      "plain object for open JSON",
+      { type: "AWS::SQS::Queue", properties: { RedriveAllowPolicy: { redrivePermission: "allowAll" } } },
+      "It.RedriveAllowPolicy is open JSON and stands as no leaf of it",
+    ],
+    [
+      "map for open JSON",
+      { type: "AWS::SQS::Queue", properties: { RedriveAllowPolicy: new FreeForm("map", {}) } },
+      "It.RedriveAllowPolicy is open JSON and stands as no leaf of it",
+    ],
+    [
+      "plain object for a map",
+      { type: vault, properties: { BackupVaultName: "v", BackupVaultTags: { Team: "files" } } },
+      "It.BackupVaultTags is a map and stands as no leaf of it",
+    ],
+    [
+      "open JSON for a structure",
+      withProperty("VersioningConfiguration", new FreeForm("json", { Status: "Enabled" })),
+      "It.VersioningConfiguration is a structure and stands as a leaf",
+    ],
+    [
+      "leaf for a tag",
+      withProperty("Tags", [new FreeForm("map", { Key: "Team", Value: "x" })]),
+      "It.Tags[0] is no tag",
+    ],
   ];
   for (const [what, resource, sentence] of wrong) {
     it(`finds a ${what}`, () => {
       expect(findSpecBreaches(templateOf(resource))).to.deep.equal([sentence]);
     });
   }
+
+  it("takes policies, open JSON and maps where they belong", () => {
+    const [json, map] = [new FreeForm("json", { a: { b: 1 } }), new FreeForm("map", { Team: "files" })];
+    for (const resource of [
+      { type: "AWS::SQS::Queue", properties: { RedrivePolicy: json } },
+      { type: "AWS::IAM::Role", properties: { AssumeRolePolicyDocument: new Policy([]) } },
+      { type: vault, properties: { BackupVaultName: "v", BackupVaultTags: map } },
+    ]) {
+      expect(findSpecBreaches(templateOf(resource))).to.deep.equal([]);
+    }
+  });
 
   it("takes an intrinsic function for any value", () => {
     const resource = withProperty("VersioningConfiguration", { "Fn::GetAtt": ["Other", "Versioning"] });

@@ -1,6 +1,7 @@
 import { loadAwsServiceSpecSync } from "@aws-cdk/aws-service-spec";
+import { Policy } from "../aws/policy.ts";
 import type { Template } from "../aws/template.ts";
-import { Leaf, type Properties, type Value } from "../aws/value.ts";
+import { FreeForm, Leaf, type Properties, type Value } from "../aws/value.ts";
 
 type Spec = ReturnType<typeof loadAwsServiceSpecSync>;
 
@@ -25,7 +26,8 @@ let spec: Spec | undefined;
 /**
  * What of a template AWS's specification of CloudFormation resources does not have, a sentence each: unknown types and
  * properties, properties that are required and missing, values of another shape. The specification comes with the
- * package @aws-cdk/aws-service-spec; nothing is fetched. Intrinsic functions stand for any value.
+ * package @aws-cdk/aws-service-spec; nothing is fetched. Intrinsic functions stand for any value. Open JSON and maps must
+ * stand as leaves, and structures must not: formats other than CloudFormation respell the keys of structures alone.
  */
 export function findSpecBreaches(template: Template): string[] {
   spec ??= loadAwsServiceSpecSync();
@@ -51,23 +53,29 @@ function checkProperties(specs: PropertySpecs, properties: Properties, path: str
 
 function checkValue(type: TypeSpec, said: Value, path: string): string[] {
   const value = said instanceof Leaf ? said.toJson() : said;
-  if (type.type === "json" || isIntrinsic(value)) return [];
+  if (isIntrinsic(value)) return [];
   switch (type.type) {
+    case "json":
+      return typeof value !== "object" || said instanceof Policy || isFreeForm(said, "json")
+        ? []
+        : [`${path} is open JSON and stands as no leaf of it`];
     case "array":
       if (!Array.isArray(value)) return [`${path} is no list`];
       return value.flatMap((one, at) => checkValue(type.element, one, `${path}[${at}]`));
     case "map":
       if (!isMap(value)) return [`${path} is no map`];
+      if (!isFreeForm(said, "map")) return [`${path} is a map and stands as no leaf of it`];
       return Object.entries(value).flatMap(([key, one]) => checkValue(type.element, one, `${path}.${key}`));
     case "tag":
-      return isMap(value) ? checkProperties(TAG, value, path) : [`${path} is no tag`];
+      return isMap(said) ? checkProperties(TAG, said, path) : [`${path} is no tag`];
     case "ref": {
-      if (!isMap(value)) return [`${path} is no map`];
+      if (said instanceof Leaf) return [`${path} is a structure and stands as a leaf`];
+      if (!isMap(said)) return [`${path} is no map`];
       const { properties } = (spec as Spec).get("typeDefinition", type.reference.$ref);
-      return checkProperties(properties, value, path);
+      return checkProperties(properties, said, path);
     }
     case "union":
-      return checkUnion(type.types, value, path);
+      return checkUnion(type.types, said, path);
     default:
       return typeof value === "object" ? [`${path} is no ${type.type}`] : [];
   }
@@ -81,6 +89,10 @@ function checkUnion(types: readonly TypeSpec[], value: Value, path: string): str
 
 function isMap(value: Value): value is Properties {
   return typeof value === "object" && !Array.isArray(value) && !(value instanceof Leaf);
+}
+
+function isFreeForm(value: Value, kind: FreeForm["kind"]): boolean {
+  return value instanceof FreeForm && value.kind === kind;
 }
 
 function isIntrinsic(value: Value): boolean {

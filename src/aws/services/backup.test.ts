@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../parse-settings.ts";
 import { SettingsProblem } from "../settings-problem.ts";
+import { FreeForm } from "../value.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(
@@ -46,8 +47,12 @@ describe("AWS Backup", () => {
         services: { backup: true },
       }),
     );
-    expect(template.resources.BackupVault?.properties.BackupVaultTags).to.deep.equal({ Team: "files" });
-    expect(template.resources.BackupPlan?.properties.BackupPlanTags).to.deep.equal({ Team: "files" });
+    expect(template.resources.BackupVault?.properties.BackupVaultTags).to.deep.equal(
+      new FreeForm("map", { Team: "files" }),
+    );
+    expect(template.resources.BackupPlan?.properties.BackupPlanTags).to.deep.equal(
+      new FreeForm("map", { Team: "files" }),
+    );
   });
 
   it("refuses to keep a continuous backup longer than AWS does", () => {

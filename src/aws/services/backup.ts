@@ -5,6 +5,7 @@ import { createRole, ofThisAccountIfNamed, type Trust } from "../role.ts";
 import { SettingsProblem } from "../settings-problem.ts";
 import type { Site } from "../site.ts";
 import { getAtt, type Resource, ref } from "../template.ts";
+import { FreeForm } from "../value.ts";
 
 const S3_BACKUPS = "https://docs.aws.amazon.com/aws-backup/latest/devguide/s3-backups.html";
 const BACKUP_POLICY =
@@ -73,7 +74,7 @@ function createVault(site: Site, name: string): Resource {
     source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/vaults.html",
     properties: {
       BackupVaultName: name,
-      ...(Object.keys(site.tags).length > 0 && { BackupVaultTags: site.tags }),
+      ...(Object.keys(site.tags).length > 0 && { BackupVaultTags: new FreeForm("map", site.tags) }),
     },
     isRetained: true,
   };
@@ -99,11 +100,11 @@ function createPlan(
             ScheduleExpression: plan.schedule,
             Lifecycle: { DeleteAfterDays: plan.keepDays },
             EnableContinuousBackup: plan.continuous,
-            ...(Object.keys(site.tags).length > 0 && { RecoveryPointTags: site.tags }),
+            ...(Object.keys(site.tags).length > 0 && { RecoveryPointTags: new FreeForm("map", site.tags) }),
           },
         ],
       },
-      ...(Object.keys(site.tags).length > 0 && { BackupPlanTags: site.tags }),
+      ...(Object.keys(site.tags).length > 0 && { BackupPlanTags: new FreeForm("map", site.tags) }),
     },
     ...(plan.isOwnVault && { dependsOn: ["BackupVault"] }),
   };

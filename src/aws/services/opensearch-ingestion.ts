@@ -7,6 +7,7 @@ import { createRole, listObjects, ofThisAccount, readObjects, tagsOf, trustServi
 import type { Site } from "../site.ts";
 import { getAtt, type Resource, ref } from "../template.ts";
 import { createTlsGuard } from "../tls-guard.ts";
+import { FreeForm } from "../value.ts";
 
 const S3_SOURCE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/configure-client-s3.html";
 const ROLE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/pipeline-security-overview.html";
@@ -155,7 +156,7 @@ function createQueue(site: Site): Record<string, Resource> {
         QueueName: toQueueName(site),
         SqsManagedSseEnabled: true,
         MessageRetentionPeriod: 1_209_600,
-        RedrivePolicy: { deadLetterTargetArn: deadLetters, maxReceiveCount: RECEIPTS_MAX },
+        RedrivePolicy: new FreeForm("json", { deadLetterTargetArn: deadLetters, maxReceiveCount: RECEIPTS_MAX }),
         ...tagsOf(site),
       },
     },

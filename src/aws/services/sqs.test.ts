@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../parse-settings.ts";
+import { FreeForm } from "../value.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(
@@ -19,11 +20,13 @@ describe("Amazon SQS", () => {
   it("is told by a rule, and keeps what nobody could deal with", () => {
     const { resources } = connect({ receiptsMax: 3 });
     expect(resources.SqsRule?.properties.Targets).to.have.nested.property("[0].DeadLetterConfig");
-    expect(resources.SqsQueue?.properties.RedrivePolicy).to.have.property("maxReceiveCount", 3);
-    expect(resources.SqsDeadLetterQueue?.properties.RedriveAllowPolicy).to.deep.equal({
-      redrivePermission: "byQueue",
-      sourceQueueArns: ["arn:aws:sqs:eu-central-1:111122223333:my-files-files"],
-    });
+    expect(resources.SqsQueue?.properties.RedrivePolicy).to.have.nested.property("content.maxReceiveCount", 3);
+    expect(resources.SqsDeadLetterQueue?.properties.RedriveAllowPolicy).to.deep.equal(
+      new FreeForm("json", {
+        redrivePermission: "byQueue",
+        sourceQueueArns: ["arn:aws:sqs:eu-central-1:111122223333:my-files-files"],
+      }),
+    );
   });
 
   it("is told by S3 itself where asked, and then by no rule", () => {

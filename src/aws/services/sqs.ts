@@ -7,6 +7,7 @@ import { ofThisAccount, tagsOf } from "../role.ts";
 import type { Site } from "../site.ts";
 import { getAtt, type Resource, ref } from "../template.ts";
 import { createTlsGuard } from "../tls-guard.ts";
+import { FreeForm } from "../value.ts";
 
 const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html";
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
@@ -46,10 +47,10 @@ export const SQS = defineService({
             // SQS's own keys: a KMS key of AWS cannot be opened to the senders.
             SqsManagedSseEnabled: true,
             MessageRetentionPeriod: 1_209_600,
-            RedrivePolicy: {
+            RedrivePolicy: new FreeForm("json", {
               deadLetterTargetArn: getAtt("SqsDeadLetterQueue", "Arn"),
               maxReceiveCount: receiptsMax,
-            },
+            }),
             ...tagsOf(site),
           },
         },

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { defineService } from "../aws-service.ts";
 import { allowDelivery } from "../log-delivery.ts";
 import { tagsOf } from "../role.ts";
+import { FreeForm } from "../value.ts";
 
 const LENS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage_lens_view_metrics_export.html";
 const LENS_POLICY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html";
@@ -51,7 +52,7 @@ export const STORAGE_LENS = defineService({
                   OutputSchemaVersion: "V_1",
                   // S3 puts the slash itself.
                   Prefix: PREFIX.slice(0, -1),
-                  Encryption: { SSES3: {} },
+                  Encryption: { SSES3: new FreeForm("json", {}) },
                 },
               },
             },
