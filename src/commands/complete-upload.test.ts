@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { UploadRepository } from "../domain/upload-repository.ts";
@@ -6,7 +7,8 @@ import { SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { until } from "../testing/until.ts";
 import { seededBytes } from "../testing/upload-rig.ts";
 import { BENCH_PART_BYTES, type Bench, BenchWriter, createBench } from "../testing/writer-bench.ts";
-import { type CompleteUploadRequest, commitWritten, completeUpload } from "./complete-upload.ts";
+import { type CompleteUploadRequest, commitWritten, compareDeclared, completeUpload } from "./complete-upload.ts";
+import type { DeclaredContent } from "./declared-content.ts";
 
 const bytes = seededBytes(3 * BENCH_PART_BYTES);
 
@@ -70,6 +72,22 @@ describe("completeUpload", () => {
     const done = await write(bench);
     await complete(bench, done);
     await expectRefusal(complete(bench, done, { crc32: 1 }), "CHECKSUM_MISMATCH");
+  });
+
+  it("compares what a late finish without a commit declares, while the commit is under way", async () => {
+    const bench = createBench();
+    const uploadId = await write(bench);
+    await bench.access.uploads.beginCompletion(uploadId, { crc32: crc32(bytes) });
+    const { upload, parts } = await bench.access.uploads.get("default", uploadId);
+    const compare = (declared: DeclaredContent) => compareDeclared(bench.access, upload, { parts, declared });
+    const sha256 = createHash("sha256").update(bytes).digest();
+    await compare({ crc32: crc32(bytes), sizeBytes: bytes.length });
+    await expectRefusal(compare({ crc32: 1 }), "CHECKSUM_MISMATCH");
+    expect((await bench.access.uploads.get("default", uploadId)).upload.state).to.equal("completing");
+    await expectRefusal(compare({ sha256: new Uint8Array(32) }), "CHECKSUM_MISMATCH");
+    await compare({ sha256 });
+    expect((await complete(bench, uploadId, { sha256 })).sha256).to.deep.equal(sha256);
+    await expectRefusal(complete(bench, uploadId, { sha256: new Uint8Array(32) }), "CHECKSUM_MISMATCH");
   });
 
   it("leaves an upload completing of which storage shows nothing, whoever asks and however often", async () => {
