@@ -1,5 +1,6 @@
 import type { CommandIdentity } from "./command-identity.ts";
-import type { AssembledObject, DurablePart, Upload } from "./upload.ts";
+import type { File } from "./file.ts";
+import type { AssembledObject, DurablePart, Upload, UploadState } from "./upload.ts";
 
 /** An upload to be created; what is not here is decided by the database. */
 export interface NewUpload
@@ -33,6 +34,24 @@ export interface WriterStart {
   epoch: number;
   /** Ascending by number. */
   parts: DurablePart[];
+}
+
+/** How far an upload is, in sums: light enough to be asked for again and again. Sizes in bytes. */
+export interface UploadStatus extends Pick<Upload, "uploadId" | "namespace" | "path" | "sizeBytes"> {
+  state: UploadState;
+  /** As `get` says it, and never less than what is durable. */
+  receivedBytes: number;
+  /** As `toDurableState` says it. */
+  durableBytes: number;
+  /** Present once committed. */
+  file: File | undefined;
+}
+
+/** What one writer has received so far. */
+export interface ReceivedNote {
+  uploadId: string;
+  epoch: number;
+  receivedBytes: number;
 }
 
 /** What comes with a finish that leaves the commit to a later call. */
@@ -83,6 +102,9 @@ export interface UploadRepository {
   /** One upload with its durable parts, ascending; file included once committed. `receivedBytes` is the newest writer's. */
   get(namespace: string, uploadId: string): Promise<{ upload: Upload; parts: DurablePart[]; receivedBytes: number }>;
 
+  /** How far these uploads are, at once, in any order; ids that are unknown are left out. */
+  listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]>;
+
   /**
    * Makes the caller the upload's newest writer: epoch + 1, a writer row, expiry slid. When the upload is not `open`
    * nothing changes and the upload is returned as it is, with epoch 0 (a committed one is an answer, not an error).
@@ -98,6 +120,12 @@ export interface UploadRepository {
    * the upload is open or completing. Refused for aborted and expired uploads, and fenced writers.
    */
   heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }): Promise<void>;
+
+  /**
+   * Notes what many writers have received, never less than before, by one statement. Checks and slides nothing: for
+   * progress between heartbeats. Writers that are unknown are passed over.
+   */
+  noteReceived(notes: readonly ReceivedNote[]): Promise<void>;
 
   /** Sets the multipart id unless one is set; returns the one that counts. The loser aborts its own. */
   setMultipartId(uploadId: string, multipartId: string): Promise<string>;

@@ -8,6 +8,7 @@ import { atBorder, type BorderLimits } from "./errors.ts";
 import { commitUpload } from "./upload-commit.ts";
 import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 import { abort, assemble, beginCompletion, markLost, noteMissing, reopen, setSha256 } from "./upload-states.ts";
+import { listStatus, noteReceived, receivedBytes } from "./upload-status.ts";
 import { expireDue, findUnowned, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
 import {
   beginPutAttempt,
@@ -24,8 +25,10 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
   const repository: UploadRepository = {
     create: (input, identity) => createUpload(pool, input, identity),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
+    listStatus: (uploadIds) => listStatus(pool, uploadIds),
     beginWriter: (namespace, uploadId, options) => beginWriter(pool, { namespace, uploadId }, options),
     heartbeat: (uploadId, epoch, options) => heartbeat(pool, { uploadId, epoch }, options),
+    noteReceived: (notes) => noteReceived(pool, notes),
     setMultipartId: (uploadId, multipartId) => setMultipartId(pool, uploadId, multipartId),
     beginPutAttempt: (uploadId, epoch) => beginPutAttempt(pool, uploadId, epoch),
     claimParts: (uploadId, epoch, partNumbers) => claimParts(pool, { uploadId, epoch }, partNumbers),
@@ -61,9 +64,7 @@ async function getUpload(
 ): Promise<{ upload: Upload; parts: DurablePart[]; receivedBytes: number }> {
   const row = await pool.maybeOne(sql.prepared("get_upload", statusRow)`
     SELECT ${uploadColumns},
-      coalesce((
-        SELECT w.received_bytes FROM writer w WHERE w.upload_id = u.upload_id AND w.epoch = u.epoch
-      ), 0) AS received_bytes,
+      ${receivedBytes} AS received_bytes,
       coalesce((
         SELECT json_agg(json_build_array(p.part_number, p.length_bytes, p.crc32, p.etag) ORDER BY p.part_number)
         FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'

@@ -1,4 +1,5 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
+import { toDurableState } from "../domain/durable-state.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -14,7 +15,9 @@ import type {
   CommitOutcome,
   FinishOptions,
   NewUpload,
+  ReceivedNote,
   UploadRepository,
+  UploadStatus,
   WriterStart,
 } from "../domain/upload-repository.ts";
 import type { FakeFileRepository, FakeRepositoryOptions } from "./fake-file-repository.ts";
@@ -91,6 +94,17 @@ export class FakeUploadRepository implements UploadRepository {
     return { upload: this.#toUpload(stored), parts: toDurable(stored), receivedBytes };
   }
 
+  async listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]> {
+    const found = [...new Set(uploadIds)].flatMap((id) => this.#uploads.get(id) ?? []);
+    return found.map((stored) => {
+      const upload = this.#toUpload(stored);
+      const { uploadId, namespace, path, state, sizeBytes, file } = upload;
+      const durableBytes = toDurableState(upload, toDurable(stored)).sizeBytes;
+      const receivedBytes = Math.max(stored.received.get(upload.epoch) ?? 0, durableBytes);
+      return { uploadId, namespace, path, state, sizeBytes, receivedBytes, durableBytes, file };
+    });
+  }
+
   async beginWriter(
     namespace: string,
     uploadId: string,
@@ -111,6 +125,14 @@ export class FakeUploadRepository implements UploadRepository {
     stored.received.set(epoch, Math.max(stored.received.get(epoch) ?? 0, options.receivedBytes));
     if (stored.upload.state === "open" || stored.upload.state === "completing") {
       this.#slide(stored, options.expireAfterMs);
+    }
+  }
+
+  async noteReceived(notes: readonly ReceivedNote[]): Promise<void> {
+    for (const { uploadId, epoch, receivedBytes } of notes) {
+      const received = this.#uploads.get(uploadId)?.received;
+      const known = received?.get(epoch);
+      if (known !== undefined && known < receivedBytes) received?.set(epoch, receivedBytes);
     }
   }
 

@@ -17,6 +17,7 @@ import {
   samplePart,
 } from "./repository-subject.ts";
 import { uploadCommitContract } from "./upload-commit-contract.ts";
+import { uploadStatusContract } from "./upload-status-contract.ts";
 import { uploadSweepContract } from "./upload-sweep-contract.ts";
 
 /** What every UploadRepository does. `make` is called once. */
@@ -32,6 +33,7 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   describe("parts", () => partsContract(() => subject));
   describe("states", () => statesContract(() => subject));
   describe("commit", () => uploadCommitContract(() => subject));
+  describe("status", () => uploadStatusContract(() => subject));
   describe("sweeping", () => uploadSweepContract(() => subject));
 }
 

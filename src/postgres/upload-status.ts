@@ -1,0 +1,63 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import type { File } from "../domain/file.ts";
+import type { ReceivedNote, UploadStatus } from "../domain/upload-repository.ts";
+import { fileColumns, fileRow, toFile } from "./file-rows.ts";
+import { uploadRow } from "./upload-rows.ts";
+
+/** What the writers of `upload u` have received, as far as they noted it. */
+export const receivedBytes = sql.fragment`
+  coalesce((SELECT w.received_bytes FROM writer w WHERE w.upload_id = u.upload_id AND w.epoch = u.epoch), 0)`;
+
+/** What is durable of `upload u`: the SQL of `toDurableState`, which says why. */
+const durableBytes = sql.fragment`
+  CASE WHEN u.state IN ('aborted', 'expired') THEN 0
+    WHEN u.object_key IS NOT NULL THEN u.size_bytes
+    ELSE coalesce((
+      SELECT sum(p.length_bytes) FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'
+    ), 0) END::bigint`;
+
+const statusRow = uploadRow
+  .pick({ upload_id: true, namespace: true, path: true, state: true, size_bytes: true, file_id: true })
+  .extend({ received_bytes: z.int(), durable_bytes: z.int() });
+
+/** UploadRepository.listStatus. Files are read by a second statement, where an upload has one. */
+export async function listStatus(pool: CommonQueryMethods, uploadIds: readonly string[]): Promise<UploadStatus[]> {
+  const rows = await pool.any(sql.prepared("list_status", statusRow)`
+    SELECT u.upload_id, u.namespace, u.path, u.state, u.size_bytes, u.file_id,
+      ${receivedBytes} AS received_bytes, ${durableBytes} AS durable_bytes
+    FROM upload u WHERE u.upload_id = ANY(${sql.array([...uploadIds], "uuid")})`);
+  const files = await readFiles(
+    pool,
+    rows.flatMap((row) => row.file_id ?? []),
+  );
+  return rows.map((row) => ({
+    uploadId: row.upload_id,
+    namespace: row.namespace,
+    path: row.path,
+    state: row.state,
+    sizeBytes: row.size_bytes ?? undefined,
+    receivedBytes: Math.max(row.received_bytes, row.durable_bytes),
+    durableBytes: row.durable_bytes,
+    file: row.file_id === null ? undefined : files.get(row.file_id),
+  }));
+}
+
+async function readFiles(pool: CommonQueryMethods, fileIds: readonly string[]): Promise<Map<string, File>> {
+  if (fileIds.length === 0) return new Map();
+  const rows = await pool.any(sql.type(fileRow)`
+    SELECT ${fileColumns} FROM file f WHERE f.file_id = ANY(${sql.array([...fileIds], "uuid")})`);
+  return new Map(rows.map((row) => [row.file_id, toFile(row)]));
+}
+
+/** UploadRepository.noteReceived */
+export async function noteReceived(pool: CommonQueryMethods, notes: readonly ReceivedNote[]): Promise<void> {
+  if (notes.length === 0) return;
+  await pool.query(sql.prepared("note_received", z.object({}))`
+    UPDATE writer w SET received_bytes = n.received_bytes, heartbeat_time = now()
+    FROM ${sql.unnest(
+      notes.map((note) => [note.uploadId, note.epoch, note.receivedBytes]),
+      ["uuid", "int8", "int8"],
+    )} AS n (upload_id, epoch, received_bytes)
+    WHERE w.upload_id = n.upload_id AND w.epoch = n.epoch AND w.received_bytes < n.received_bytes`);
+}
