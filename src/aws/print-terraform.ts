@@ -1,80 +1,102 @@
 import type { Configuration } from "./generate-configuration.ts";
 import { Policy } from "./policy.ts";
-import type { Resource, Template } from "./template.ts";
-import { FreeForm, Leaf, type Properties, type Value } from "./value.ts";
+import type { Site } from "./site.ts";
+import type { Output, Resource, Template } from "./template.ts";
+import { toAttribute } from "./terraform-names.ts";
+import {
+  escapeTemplate,
+  IDENTITY,
+  isStacked,
+  STACKED,
+  toAddress,
+  toTerraformContent,
+  toTerraformValue,
+} from "./terraform-values.ts";
+import { Leaf, type Properties, type Value } from "./value.ts";
+
+/** Version of the awscc provider whose schema the tests compare with, and what postconditions and `region` need. */
+const REQUIRED = {
+  required_version: ">= 1.2.0",
+  required_providers: {
+    awscc: { source: "hashicorp/awscc", version: ">= 1.106.0" },
+    aws: { source: "hashicorp/aws", version: ">= 6.0.0" },
+  },
+};
+
+/** What CloudFormation's pseudo parameters are in Terraform: an attribute of a data source. */
+const PSEUDO_PARAMETERS: Readonly<Record<string, readonly [source: string, attribute: string]>> = {
+  "AWS::Region": ["aws_region", "region"],
+  "AWS::AccountId": ["aws_caller_identity", "account_id"],
+};
 
 /**
  * The configuration as Terraform's JSON for the `awscc` provider, whose resources are generated from the same schemas as
  * CloudFormation's: `AWS::S3::Bucket` is `awscc_s3_bucket`, `BucketName` is `bucket_name`. Policies and other open JSON
- * are strings there; why each resource and statement is there stands under `//`, Terraform's comment.
+ * are strings there; why each resource and statement is there stands under `//`, Terraform's comment. Throws for what
+ * has no counterpart, so that nothing is left out.
  */
-export function printTerraform({ template, site }: Configuration): string {
+export function printTerraform({ template, site }: Pick<Configuration, "template" | "site">): string {
   const resource: Record<string, Record<string, Value>> = {};
   for (const [logicalId, one] of Object.entries(template.resources)) {
-    const type = toTerraformType(one.type);
-    resource[type] = { ...resource[type], [toAttribute(logicalId)]: toBlock(template, one) };
+    const [type = "", name = ""] = toAddress(template, logicalId).split(".");
+    const body = isStacked(one.type) ? toStack(template, site, logicalId) : toBody(template, one.properties);
+    resource[type] = { ...resource[type], [name]: toBlock(template, one, body) };
   }
   const document = {
     "//": template.description,
-    terraform: { required_providers: { awscc: { source: "hashicorp/awscc", version: ">= 1.60.0" } } },
-    provider: { awscc: { region: site.region } },
+    terraform: REQUIRED,
+    provider: { awscc: { region: site.region }, aws: { region: site.region } },
+    data: toAssertions(template.rules),
     resource,
-    output: Object.fromEntries(
-      Object.entries(template.outputs).map(([name, { description, value }]) => [
-        toAttribute(name),
-        { description, value: toTerraform(template, value) },
-      ]),
-    ),
+    output: toOutputs(template),
   };
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-/** `AWS::S3::BucketPolicy` is `awscc_s3_bucket_policy`. */
-export function toTerraformType(type: string): string {
-  const [, service = "", name = ""] = type.split("::");
-  return `awscc_${service.toLowerCase()}_${toAttribute(name)}`;
+function toBody(template: Template, properties: Properties): Properties {
+  return toTerraformValue(template, properties) as Properties;
 }
 
-/**
- * The provider's own rule for names, odd corners included (`MFAEnabled` is `mfa_enabled`, `S3Key` is `s3_key`):
- * https://github.com/hashicorp/terraform-provider-awscc/blob/main/internal/naming/naming.go
- */
-export function toAttribute(property: string): string {
-  const name = property
-    .replaceAll("CloudFormation", "Cloudformation")
-    .replaceAll("CloudFront", "Cloudfront")
-    .replaceAll("CloudWatch", "Cloudwatch")
-    .replaceAll("FSx", "Fsx");
-  return [...name]
-    .map((letter, index) => {
-      const next = name[index + 1] ?? "";
-      const spelt = /[A-Za-z0-9]/.test(letter) ? letter.toLowerCase() : "_";
-      if (isCapital(letter)) return /[a-z]/.test(next) && isCapital(name[index - 1] ?? "") ? `_${spelt}` : spelt;
-      if (/[a-z]/.test(letter)) return /[A-Z0-9]/.test(next) ? `${spelt}_` : spelt;
-      return /\d/.test(letter) && /[A-Za-z]/.test(next) ? `${spelt}_` : spelt;
-    })
-    .join("");
+/** A stack with this one resource. Its name is the bucket's with what the resource is, in the letters that stacks allow. */
+function toStack(template: Template, site: Site, logicalId: string): Properties {
+  const { type, properties, isRetained } = template.resources[logicalId] as Resource;
+  const outputs = (STACKED[type] as readonly string[]).map((name) => [
+    name,
+    // `Fn::GetAtt` and `Ref` point into the stack itself here: CloudFormation resolves them, not Terraform.
+    { Value: { "Fn::GetAtt": [logicalId, name] } },
+  ]);
+  const stack = {
+    AWSTemplateFormatVersion: "2010-09-09",
+    Resources: {
+      [logicalId]: {
+        Type: type,
+        ...(isRetained && { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" }),
+        Properties: toTerraformContent(template, properties),
+      },
+    },
+    Outputs: { [IDENTITY]: { Value: { Ref: logicalId } }, ...Object.fromEntries(outputs) },
+  };
+  const name = `sluice-${site.bucket}-${toAttribute(logicalId)}`.replaceAll(/[^A-Za-z0-9]+/g, "-");
+  return { name, template_body: JSON.stringify(stack) };
 }
 
-function isCapital(letter: string): boolean {
-  return /^[A-Z]$/.test(letter);
-}
-
-function toBlock(template: Template, resource: Resource): Properties {
-  const { properties, dependsOn = [], isRetained } = resource;
+function toBlock(template: Template, resource: Resource, body: Properties): Properties {
+  const { dependsOn = [], isRetained } = resource;
   return {
     "//": toComment(resource),
-    ...Object.fromEntries(
-      Object.entries(properties).map(([name, value]) => [toAttribute(name), toTerraform(template, value)]),
-    ),
+    ...body,
     ...(dependsOn.length > 0 && { depends_on: dependsOn.map((logicalId) => toAddress(template, logicalId)) }),
     ...(isRetained && { lifecycle: { prevent_destroy: true } }),
   };
 }
 
 /** Why the resource and each statement of its policies is there. */
-function toComment({ why, source, properties }: Resource): Value {
-  return [`${why} ${source}`, ...policiesIn(properties).flatMap(toReasons)];
+function toComment({ type, why, source, properties }: Resource): Value {
+  return [
+    `${why} ${source}`,
+    ...(isStacked(type) ? [`In a CloudFormation stack of its own: the awscc provider has no ${type}.`] : []),
+    ...policiesIn(properties).flatMap(toReasons),
+  ];
 }
 
 function toReasons({ statements }: Policy): string[] {
@@ -87,55 +109,24 @@ function policiesIn(value: Value): Policy[] {
   return Object.values(value).flatMap((one) => policiesIn(one as Value));
 }
 
-function toTerraform(template: Template, value: Value): Value {
-  if (typeof value === "string") return escapeDollar(value);
-  if (typeof value !== "object") return value;
-  if (value instanceof FreeForm && value.kind === "map")
-    return mapValues(value.content, (one) => toTerraform(template, one));
-  if (value instanceof Leaf) return JSON.stringify(mapValues(value.toJson(), (one) => resolve(template, one)));
-  if (Array.isArray(value)) return value.map((one) => toTerraform(template, one));
-  const reference = toReference(template, value as Properties);
-  if (reference !== undefined) return reference;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, one]) => [toAttribute(key), toTerraform(template, one as Value)]),
-  );
-}
-
-/** Inside of a JSON string: keys are content, references are still resolved. */
-function resolve(template: Template, value: Value): Value {
-  if (typeof value === "string") return escapeDollar(value);
-  if (typeof value !== "object") return value;
-  if (value instanceof Leaf) return resolve(template, value.toJson());
-  if (Array.isArray(value)) return value.map((one) => resolve(template, one));
-  return toReference(template, value as Properties) ?? mapValues(value as Properties, (one) => resolve(template, one));
-}
-
-/** An intrinsic function as Terraform's expression; undefined for a plain object. */
-function toReference(template: Template, value: Properties): string | undefined {
-  const [name, argument] = Object.entries(value)[0] ?? [];
-  if (name === "Ref") return `\${${toAddress(template, argument as string)}.id}`;
-  if (name === "Fn::GetAtt") {
-    const [logicalId, attribute] = argument as unknown as [string, string];
-    return `\${${toAddress(template, logicalId)}.${attribute.split(".").map(toAttribute).join(".")}}`;
+/** CloudFormation's rules as postconditions of data sources: these are read first, and stop the plan. */
+function toAssertions(rules: Template["rules"]): Properties {
+  const data: Record<string, Record<string, Value>> = {};
+  for (const [name, { assert, description }] of Object.entries(rules)) {
+    const [values = [], subject = {}] = (assert as { "Fn::Contains"?: [string[], Properties] })["Fn::Contains"] ?? [];
+    const [source, attribute] = PSEUDO_PARAMETERS[subject.Ref as string] ?? [];
+    if (source === undefined) throw new Error(`rule ${name} has no counterpart in Terraform`);
+    const condition = `\${contains(${JSON.stringify(values)}, self.${attribute})}`;
+    const postcondition = { condition, error_message: escapeTemplate(description) };
+    data[source] = { ...data[source], [toAttribute(name)]: { lifecycle: { postcondition } } };
   }
-  if (name !== "Fn::Sub") return undefined;
-  return (argument as string).replaceAll(/\$\{([^}]+)\}/g, (_, target: string) => {
-    const [logicalId = "", ...attribute] = target.split(".");
-    return `\${${[toAddress(template, logicalId), ...(attribute.length > 0 ? attribute.map(toAttribute) : ["id"])].join(".")}}`;
+  return data;
+}
+
+function toOutputs(template: Template): Properties {
+  const toOutput = ({ description, value }: Output): Properties => ({
+    description: escapeTemplate(description),
+    value: toTerraformValue(template, value),
   });
-}
-
-function toAddress(template: Template, logicalId: string): string {
-  const resource = template.resources[logicalId];
-  if (resource === undefined) throw new Error(`there is no resource ${logicalId}`);
-  return `${toTerraformType(resource.type)}.${toAttribute(logicalId)}`;
-}
-
-/** A `${` that is content: policy variables such as `${aws:username}`. */
-function escapeDollar(text: string): string {
-  return text.replaceAll("${", () => "$${");
-}
-
-function mapValues(object: Properties, change: (value: Value) => Value): Properties {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
+  return Object.fromEntries(Object.entries(template.outputs).map(([name, one]) => [toAttribute(name), toOutput(one)]));
 }

@@ -38,6 +38,21 @@ export function findSpecBreaches(template: Template): string[] {
   });
 }
 
+/**
+ * What `Ref` gives for a type and what identifies it in Cloud Control, as names of properties. Where both are the same
+ * single property, whoever asks Cloud Control has the same id.
+ */
+export function lookUpIdentity(type: string): { readonly ref: readonly string[]; readonly primary: readonly string[] } {
+  spec ??= loadAwsServiceSpecSync();
+  const [{ primaryIdentifier = [], cfnRefIdentifier = primaryIdentifier } = {}] = spec.lookup(
+    "resource",
+    "cloudFormationType",
+    "equals",
+    type,
+  );
+  return { ref: cfnRefIdentifier, primary: primaryIdentifier };
+}
+
 function checkProperties(specs: PropertySpecs, properties: Properties, path: string): string[] {
   const missing = Object.entries(specs).filter(([name, { required }]) => required && properties[name] === undefined);
   return [

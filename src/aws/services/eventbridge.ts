@@ -8,6 +8,7 @@ import { createRole, ofThisAccountIfNamed, tagsOf, trustService } from "../role.
 import { SettingsProblem } from "../settings-problem.ts";
 import type { Site } from "../site.ts";
 import { getAtt, type Resource } from "../template.ts";
+import { FreeForm } from "../value.ts";
 
 const S3_EVENTS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html";
 const TO_LOGS = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
@@ -190,7 +191,7 @@ function createArchive(site: Site, archiveDays: number): Resource {
     properties: {
       ArchiveName: site.nameOf("events", 48),
       SourceArn: site.arn("events", "event-bus/default"),
-      EventPattern: { source: ["aws.s3"], detail: { bucket: { name: [site.bucket] } } },
+      EventPattern: new FreeForm("json", { source: ["aws.s3"], detail: { bucket: { name: [site.bucket] } } }),
       RetentionDays: archiveDays,
     },
   };
