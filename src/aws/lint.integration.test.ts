@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { type CfnLint, findCfnLint } from "../testing/cfn-lint.ts";
 import { GOLDEN_SETTINGS, pairsOf, type SaidSettings, servicesOf, withServices } from "../testing/golden-settings.ts";
+import { OPTION_SETTINGS } from "../testing/option-settings.ts";
 import { createTemplateFolder, type TemplateFolder } from "../testing/template-folder.ts";
 
 /** Every pair is some hundreds of templates at 0.4 s of one core each. */
@@ -33,6 +34,10 @@ describe("cfn-lint over generated templates", function () {
 
   it("finds nothing with any one service switched on", async () => {
     await expectClean(NAMES.map((name) => [name, withServices([name])]));
+  });
+
+  it("finds nothing with any service switched on by its options", async () => {
+    await expectClean(OPTION_SETTINGS);
   });
 
   it("finds nothing with any two services switched on", async () => {

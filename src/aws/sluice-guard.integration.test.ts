@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { type Document, parseDocument } from "yaml";
 import { type CfnGuard, findCfnGuard } from "../testing/cfn-guard.ts";
 import { GOLDEN_SETTINGS, type SaidSettings, servicesOf, withServices } from "../testing/golden-settings.ts";
+import { OPTION_SETTINGS } from "../testing/option-settings.ts";
 import { createTemplateFolder, type TemplateFolder } from "../testing/template-folder.ts";
 
 const RULES = fileURLToPath(new URL("sluice.guard", import.meta.url));
@@ -115,6 +116,7 @@ describe("sluice.guard over generated templates", function () {
   it("finds nothing with all, any one, and the golden sets of services switched on", async () => {
     const all: [string, SaidSettings][] = [
       ["all", withServices(NAMES)],
+      ...OPTION_SETTINGS.map(([name, said]): [string, SaidSettings] => [name, said]),
       ...NAMES.map((name): [string, SaidSettings] => [name, withServices([name])]),
       ...Object.entries<SaidSettings>(GOLDEN_SETTINGS).map(([name, said]): [string, SaidSettings] => [
         `golden-${name}`,
