@@ -1,9 +1,9 @@
 import { join, toActionWords, toConditionWords, toResourceWords, toText } from "./access-words.ts";
 import type { Configuration } from "./generate-configuration.ts";
-import { type Conditions, Policy, type Principal, type Statement } from "./policy.ts";
+import { type Conditions, findPolicies, type Principal, type Statement } from "./policy.ts";
 import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
-import { Leaf, type Value } from "./value.ts";
+import type { Value } from "./value.ts";
 
 /** One statement of the template: who may (or may not) do what, on what, and under which conditions. */
 export interface AccessRow {
@@ -103,13 +103,6 @@ function listStatements(site: Site, via: string, resource: Resource): { statemen
     ...findPolicies(policies).flatMap(({ statements }) => statements.map((one) => toRow(one, "role"))),
     ...(managed as Value[]).map((arn) => ({ row: toManagedRow(via, resource, { roleArn, policy: toText(arn) }) })),
   ];
-}
-
-/** Policies wherever they are in a value. */
-function findPolicies(value: Value | undefined): Policy[] {
-  if (value instanceof Policy) return [value];
-  if (value === undefined || typeof value !== "object" || value instanceof Leaf) return [];
-  return Object.values(value).flatMap((one) => findPolicies(one as Value));
 }
 
 /** Lambda's way to write one statement of a function's policy. */

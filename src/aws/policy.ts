@@ -75,3 +75,10 @@ function toPrincipalJson(principal: Principal | "everyone"): Value {
 function oneOrMany(values: readonly Value[]): Value {
   return values.length === 1 ? (values[0] as Value) : values;
 }
+
+/** Policies wherever they are in a value, in its order. */
+export function findPolicies(value: Value | undefined): Policy[] {
+  if (value instanceof Policy) return [value];
+  if (value === undefined || typeof value !== "object" || value instanceof Leaf) return [];
+  return Object.values(value).flatMap((one) => findPolicies(one as Value));
+}

@@ -1,5 +1,5 @@
 import type { Configuration } from "./generate-configuration.ts";
-import { Policy } from "./policy.ts";
+import { findPolicies, type Policy } from "./policy.ts";
 import type { Site } from "./site.ts";
 import type { Output, Resource, Template } from "./template.ts";
 import { toAttribute } from "./terraform-names.ts";
@@ -12,7 +12,7 @@ import {
   toTerraformContent,
   toTerraformValue,
 } from "./terraform-values.ts";
-import { Leaf, type Properties, type Value } from "./value.ts";
+import type { Properties, Value } from "./value.ts";
 
 /** Version of the awscc provider whose schema the tests compare with, and what postconditions and `region` need. */
 const REQUIRED = {
@@ -95,18 +95,12 @@ function toComment({ type, why, source, properties }: Resource): Value {
   return [
     `${why} ${source}`,
     ...(isStacked(type) ? [`In a CloudFormation stack of its own: the awscc provider has no ${type}.`] : []),
-    ...policiesIn(properties).flatMap(toReasons),
+    ...findPolicies(properties).flatMap(toReasons),
   ];
 }
 
 function toReasons({ statements }: Policy): string[] {
   return statements.map(({ sid, why, source }) => `${sid}: ${why} ${source}`);
-}
-
-function policiesIn(value: Value): Policy[] {
-  if (value instanceof Policy) return [value];
-  if (typeof value !== "object" || value instanceof Leaf) return [];
-  return Object.values(value).flatMap((one) => policiesIn(one as Value));
 }
 
 /** CloudFormation's rules as postconditions of data sources: these are read first, and stop the plan. */
