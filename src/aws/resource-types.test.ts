@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { GOLDEN_SETTINGS, servicesOf, withServices } from "../testing/golden-settings.ts";
+import { OPTION_SETTINGS } from "../testing/option-settings.ts";
 import { findSpecBreaches } from "../testing/resource-spec.ts";
 import { generateConfiguration } from "./generate-configuration.ts";
 import { parseSettings } from "./parse-settings.ts";
@@ -22,7 +23,7 @@ describe("AWS's specification of resources", function () {
     });
   }
 
-  for (const [name, settings] of Object.entries(GOLDEN_SETTINGS)) {
+  for (const [name, settings] of [...Object.entries(GOLDEN_SETTINGS), ...OPTION_SETTINGS]) {
     it(`has every type and property of the configuration "${name}"`, () => {
       expect(findSpecBreaches(generate(settings))).to.deep.equal([]);
     });
