@@ -2,10 +2,7 @@ import {
   CreateBucketCommand,
   DeleteBucketCorsCommand,
   DeleteBucketEncryptionCommand,
-  DeleteBucketIntelligentTieringConfigurationCommand,
-  DeleteBucketInventoryConfigurationCommand,
   DeleteBucketLifecycleCommand,
-  DeleteBucketMetricsConfigurationCommand,
   DeleteBucketOwnershipControlsCommand,
   DeleteBucketPolicyCommand,
   DeleteBucketReplicationCommand,
@@ -65,22 +62,6 @@ export async function deployFacet(
 ): Promise<void> {
   const commands = value === undefined ? toRemoval(Bucket, facet) : toCommands(Bucket, facet, value);
   for (const command of commands) await s3.send(command as Loose);
-}
-
-/** Takes away the members of a list that have these ids. */
-export async function removeById(
-  s3: S3Client,
-  Bucket: string,
-  { facet, ids }: { facet: BucketFacet; ids: readonly string[] },
-): Promise<void> {
-  for (const Id of ids) {
-    if (facet === "InventoryConfigurations")
-      await s3.send(new DeleteBucketInventoryConfigurationCommand({ Bucket, Id }));
-    if (facet === "MetricsConfigurations") await s3.send(new DeleteBucketMetricsConfigurationCommand({ Bucket, Id }));
-    if (facet === "IntelligentTieringConfigurations") {
-      await s3.send(new DeleteBucketIntelligentTieringConfigurationCommand({ Bucket, Id }));
-    }
-  }
 }
 
 function toCommands(Bucket: string, facet: BucketFacet, value: Loose): unknown[] {

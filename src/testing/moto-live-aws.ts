@@ -13,13 +13,13 @@ export const MOTO_LACKS: Readonly<Partial<Record<BucketFacet, string>>> = {
   NotificationConfiguration: "moto 5.2.5 forgets EventBridgeConfiguration",
   MetricsConfigurations: "moto 5.2.5 has no metrics configurations, and takes their request for another",
   ReplicationConfiguration: "moto 5.2.5 forgets the filter, and answers Disabled for DeleteMarkerReplication",
+  InventoryConfigurations: "moto 5.2.5 forgets OptionalFields, and answers All for IncludedObjectVersions",
   ObjectLockConfiguration: "moto 5.2.5 answers Years: 0 beside Days",
 };
 
 /** Members of facets that moto 5.2.5 does not keep; the rest of the facet it does. */
 export const MOTO_FORGETS: Readonly<Partial<Record<BucketFacet, readonly string[]>>> = {
   BucketEncryption: ["BlockedEncryptionTypes"],
-  InventoryConfigurations: ["OptionalFields"],
 };
 
 /** The adapter on moto, and the clients that set up what it reads. `close` ends their connections. */

@@ -15,7 +15,7 @@ function toCanonical(key: string, value: Plain): Plain {
   switch (key) {
     case "Action":
     case "NotAction":
-      return toTexts(value).map((action) => action.toLowerCase());
+      return [...new Set(toTexts(value).map((action) => action.toLowerCase()))];
     case "Resource":
     case "NotResource":
       return toTexts(value);

@@ -21,7 +21,13 @@ export interface LivePlace {
   /** URL of an IAM server other than AWS; without it, roles are not asked for where `endpoint` is given. */
   readonly iamEndpoint?: string | undefined;
   /** The SDK's default chain when left out. */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  readonly credentials?: Credentials | (() => Promise<Credentials>) | undefined;
+}
+
+/** A key that requests are signed with. */
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
 }
 
 /** What is deployed, read through the AWS SDK. `close` ends its connections. */

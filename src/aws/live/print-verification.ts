@@ -28,7 +28,7 @@ export function printVerification(findings: readonly Finding[]): string {
     lines.push("", `To revert the stack's drift: ${REVERT_DRIFT}.`);
   }
   if (lines.length > 0) lines.push("");
-  return `${[...lines, toSummary(findings)].join("\n")}\n`;
+  return `${[...lines, toSummary(findings)].map(escapeControls).join("\n")}\n`;
 }
 
 function toLines({ check, status, expected, actual, meaning, mend }: Finding): string[] {
@@ -56,4 +56,9 @@ function toSummary(findings: readonly Finding[]): string {
     ...(unsupported > 0 ? [`${unsupported} unsupported here`] : []),
   ];
   return [checks, ...others].join(", ");
+}
+
+/** Names and values come from whoever changed the bucket: they are not to move the terminal's cursor. */
+function escapeControls(line: string): string {
+  return line.replace(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
