@@ -80,7 +80,7 @@ function explainPassedRoles({ passedRoles }: Explanation): string[] {
   if (passedRoles.length === 0) return [];
   return [
     ...wrap("Whoever sets up a service with one of these roles needs iam:PassRole for it, to that service alone:"),
-    ...passedRoles.map(({ role, to }) => `- ${role} to ${to}`),
+    ...passedRoles.flatMap(({ role, to }) => wrap(`${role} to ${to}`, "- ", "  ")),
   ];
 }
 
