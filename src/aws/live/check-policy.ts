@@ -5,7 +5,7 @@ import { toCanonicalStatement } from "./canonical-statement.ts";
 import { findDifferences, pickSide } from "./differences.ts";
 import type { ExpectedStatement } from "./expected-site.ts";
 import { createFinding, type Finding } from "./finding.ts";
-import { MADE_UP } from "./made-up-ids.ts";
+import { toReadable } from "./made-up-ids.ts";
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
 /** The version whose variables and conditions the statements are written for. */
@@ -83,7 +83,7 @@ function checkStatement(
   { actual, resource, policy, mend }: LivePolicy & { actual: PlainMap | undefined },
 ): Finding {
   const about = { check: `${policy} statement ${sid}`, resource };
-  const expected = toReadable(json);
+  const expected = json;
   if (actual === undefined) {
     return createFinding(about, "drift", { expected, meaning: toLoss(site, { sid, why, json }), mend });
   }
@@ -91,7 +91,7 @@ function checkStatement(
   if (differences.length === 0) return createFinding(about, "ok", { expected, actual });
   const isGuard = json.Effect === "Deny";
   return createFinding(about, "drift", {
-    expected: toReadable(pickSide(differences, "expected")),
+    expected: pickSide(differences, "expected"),
     actual: pickSide(differences, "actual"),
     meaning: `${isGuard ? `${toLoss(site, { sid, why, json })}, as far as it no longer says it` : "the rights differ from those meant"}; now ${toStatementWords(site, actual)}`,
     mend,
@@ -136,9 +136,4 @@ function toActions(actions: Plain | undefined): string {
     ),
     "and",
   );
-}
-
-/** With what AWS made up in a form that can be printed. */
-function toReadable(value: Plain | undefined): Plain {
-  return JSON.parse(JSON.stringify(value ?? {}).replaceAll(JSON.stringify(MADE_UP).slice(1, -1), "(made up by AWS)"));
 }

@@ -1,3 +1,4 @@
+import { toReadable } from "./made-up-ids.ts";
 import type { Plain } from "./plain.ts";
 
 /** What one check of `sluice config verify` found. */
@@ -37,7 +38,7 @@ export function createFinding(
   return {
     ...about,
     status,
-    ...(expected !== undefined && { expected }),
+    ...(expected !== undefined && { expected: toReadable(expected) }),
     ...(actual !== undefined && { actual }),
     meaning,
     mend,

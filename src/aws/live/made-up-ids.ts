@@ -31,6 +31,11 @@ export function isExpectedText(expected: string, actual: string): boolean {
   return new RegExp(`^${parts.join(MADE_UP_PATTERN)}$`, "s").test(actual);
 }
 
+/** The value with what AWS made up in a form that can be printed. */
+export function toReadable(value: Plain): Plain {
+  return JSON.parse(JSON.stringify(value).replaceAll(JSON.stringify(MADE_UP).slice(1, -1), "(made up by AWS)"));
+}
+
 function resolveFunction(configuration: { site: Site; template: Template }, name: string, argument: Plain): Plain {
   switch (name) {
     case "Ref":

@@ -5,6 +5,7 @@ import { type LiveSite, toLiveSite } from "../../testing/live-site.ts";
 import { plantDrifts } from "../../testing/planted-drifts.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../parse-settings.ts";
+import type { Properties } from "../value.ts";
 import type { Finding } from "./finding.ts";
 import { type BucketFacet, LiveAwsProblem } from "./live-facets.ts";
 import type { Plain, PlainMap } from "./plain.ts";
@@ -159,6 +160,38 @@ describe("verifyConfiguration", () => {
       ]);
     });
 
+    it("finds an attached policy that is gone", async () => {
+      const arn = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+      const configuration = withProperty(SMALLEST, "ReadRole", { ManagedPolicyArns: [arn] });
+      const [finding, ...others] = drifts(await verify(configuration, toLiveSite(SMALLEST)));
+      expect(others).to.deep.equal([]);
+      expect(finding).to.deep.include({ check: "attached policies", expected: [arn] });
+      expect(finding?.meaning).to.contain("less than it needs");
+      expect(drifts(await verify(configuration, toLiveSite(configuration)))).to.deep.equal([]);
+    });
+
+    it("compares a role's description only where the template has one", async () => {
+      const described = withProperty(SMALLEST, "ReadRole", { Description: "reads" });
+      expect(drifts(await verify(SMALLEST, toLiveSite(described)))).to.deep.equal([]);
+      expect(drifts(await verify(described, toLiveSite(SMALLEST))).map(({ check }) => check)).to.deep.equal([
+        "description",
+      ]);
+    });
+
+    it("names a property that it does not read", async () => {
+      const configuration = withProperty(SMALLEST, "DataBucket", { AnalyticsConfigurations: [{ Id: "a" }] });
+      const [finding, ...others] = notOk(await verify(configuration, toLiveSite(configuration)));
+      expect(others).to.deep.equal([]);
+      expect(finding).to.include({ check: "AnalyticsConfigurations", status: "unsupported" });
+    });
+
+    it("shows an id that AWS makes up as such", async () => {
+      const rules = [{ Id: "a", Function: { "Fn::GetAtt": ["Function", "Arn"] } }];
+      const configuration = withProperty(SMALLEST, "DataBucket", { MetricsConfigurations: rules });
+      const [finding] = drifts(await verify(configuration, toLiveSite(SMALLEST)));
+      expect(JSON.stringify(finding?.expected)).to.contain("(made up by AWS)");
+    });
+
     it("does not mind metrics and tags that are none of its business", async () => {
       const metrics = withFacet(SMALLEST, "MetricsConfigurations", [{ Id: "EntireBucket" }]);
       expect(drifts(await verify(SMALLEST, metrics))).to.deep.equal([]);
@@ -306,6 +339,17 @@ function expectExplained(findings: readonly Finding[]): void {
     expect(finding.mend, finding.check).to.not.equal("");
     expect(JSON.stringify(finding), finding.check).to.not.contain("\\u0000");
   }
+}
+
+function withProperty(configuration: Configuration, logicalId: string, more: Properties): Configuration {
+  const { template } = configuration;
+  const resource = template.resources[logicalId];
+  if (resource === undefined) throw new Error(`there is no ${logicalId}`);
+  const resources = {
+    ...template.resources,
+    [logicalId]: { ...resource, properties: { ...resource.properties, ...more } },
+  };
+  return { ...configuration, template: { ...template, resources } };
 }
 
 /** The configuration with one of its buckets or roles alone, and its policy. */
