@@ -1,6 +1,7 @@
-import { cpus, release, totalmem } from "node:os";
 import type { Contender } from "./contender.ts";
+import { describeMachine } from "./describe-machine.ts";
 import { checkFigures, cpuRatio, type Figure } from "./figures.ts";
+import { markdownTable } from "./markdown-table.ts";
 import { type Absence, type Measurement, type Spread, spreadOf } from "./measure.ts";
 import type { BenchOptions } from "./options.ts";
 
@@ -52,12 +53,12 @@ export function toText(result: BenchResult): string {
   const content = `${options.sizeBytes / 1024 ** 3} GiB, ${options.rounds} round(s), one stream, one worker; median [min-max]`;
   return [
     `${describeMachine()}\n${content}\n`,
-    ...(cells.length > 0 ? [table(["contender", "MiB/s", "cpu-s/GiB", "peak MiB", "x floor"], cells)] : []),
+    ...(cells.length > 0 ? [markdownTable(["contender", "MiB/s", "cpu-s/GiB", "peak MiB", "x floor"], cells)] : []),
     ...rows.flatMap(({ contender }) => (contender.note === undefined ? [] : `  ${contender.title}: ${contender.note}`)),
     "  cpu-s/GiB and memory are the serving process's; TLS rows are multiples of the TLS floor",
     ...[...absent].map(([id, { reason, failed }]) => `  ${failed ? "failed" : "skipped"}: ${id}: ${reason}`),
     "",
-    table(["figure", "measured", "must", "aim", ""], checkFigures(rounds, rss).map(showFigure)),
+    markdownTable(["figure", "measured", "must", "aim", ""], checkFigures(rounds, rss).map(showFigure)),
   ].join("\n");
 }
 
@@ -84,20 +85,4 @@ function showFigure({ name, unit, measured, must, aim, verdict }: Figure): strin
 function showSpread({ median, min, max }: Spread, digits: number): string {
   const [middle, low, high] = [median, min, max].map((value) => value.toFixed(digits));
   return low === high ? middle! : `${middle} [${low}-${high}]`;
-}
-
-/** Markdown, so that the README can hold it as it is: first column left, all others right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]!.length)));
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join(" | ")} |`;
-  const rule = widths.map((width, column) => (column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
-}
-
-function describeMachine(): string {
-  const [cpu] = cpus();
-  const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`;
-  const software = `Node ${process.versions.node}, Linux ${release()}`;
-  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpu?.model ?? "cpu"}, ${memory}, ${software}`;
 }

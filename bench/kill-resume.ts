@@ -1,0 +1,83 @@
+// `npm run bench:kills`: kills the service at seeded random moments of uploads, lets the clients resume, and compares what
+// is there with what was sent. Exits with 1 when anything is wrong. See --help.
+import { parseArgs } from "node:util";
+import { stopAllProcesses } from "./child-process.ts";
+import { describeMachine } from "./describe-machine.ts";
+import { reportKills } from "./kills/kill-report.ts";
+import { type KillOptions, runKills } from "./kills/run-kills.ts";
+
+const usage = `usage: npm run bench:kills -- [options]
+
+  --kills N      how often the service is killed (default 200)
+  --seed N       sizes, contents and moments follow from it (default 1)
+  --s3 NAME      the S3 server: dev (default), or versitygw where that program is on the PATH
+  --services N   services that are killed side by side (default 2)
+  --uploads N    uploads under way at each kill (default 3)
+`;
+const exUsage = 64;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: KillOptions | "help";
+  try {
+    options = parse(args);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
+    return exUsage;
+  }
+  if (options === "help") {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const { kills, seed, s3 } = options;
+  const begun = performance.now();
+  try {
+    const result = await runKills({
+      ...options,
+      onTrial: (index, { uploads }) => {
+        const wrong = uploads.flatMap(({ problems }) => problems);
+        if (wrong.length > 0) process.stderr.write(`kill ${index}: ${wrong.join("; ")}\n`);
+        else if ((index + 1) % 20 === 0) process.stderr.write(`${index + 1} kills\n`);
+      },
+    });
+    const { text, problems } = reportKills(result);
+    const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+    process.stdout.write(`${describeMachine()}\n${kills} kills, seed ${seed}, S3: ${s3}, ${seconds} s\n\n${text}\n`);
+    for (const problem of problems) process.stdout.write(`wrong: ${problem}\n`);
+    return problems.length === 0 ? 0 : 1;
+  } finally {
+    await stopAllProcesses();
+  }
+}
+
+function parse(args: readonly string[]): KillOptions | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      kills: { type: "string", default: "200" },
+      seed: { type: "string", default: "1" },
+      s3: { type: "string", default: "dev" },
+      services: { type: "string", default: "2" },
+      uploads: { type: "string", default: "3" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  if (values.s3 !== "dev" && values.s3 !== "versitygw") {
+    throw new Error(`--s3 is "${values.s3}"; there are dev and versitygw`);
+  }
+  return {
+    kills: count("kills", values.kills, 100_000),
+    seed: count("seed", values.seed, 2 ** 31),
+    s3: values.s3,
+    services: count("services", values.services, 16),
+    uploadsPerKill: count("uploads", values.uploads, 50),
+  };
+}
+
+function count(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  throw new Error(`--${name} is "${text}"; a whole number from 1 to ${max} is needed`);
+}

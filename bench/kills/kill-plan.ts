@@ -1,0 +1,90 @@
+/** What the service asks of S3, as far as a kill can be aimed at it. */
+export type S3Step = "create" | "part" | "complete" | "put";
+
+/** When the service is killed, counted by what becomes of one of the uploads under way: the victim. */
+export type KillMoment =
+  /** Once this fraction of the victim's bytes has reached S3. */
+  | { readonly kind: "bytes"; readonly fraction: number; readonly delayMs: number }
+  /** When the service asks S3 for this step, which S3 then never hears of. */
+  | { readonly kind: "request"; readonly step: S3Step; readonly delayMs: 0 }
+  /** When S3 has done this step; without a delay the service never hears so. */
+  | { readonly kind: "answer"; readonly step: S3Step; readonly delayMs: number }
+  /** So long after the victim began, whatever it does then. */
+  | { readonly kind: "time"; readonly delayMs: number };
+
+/** One upload that a kill hits. */
+export interface PlannedUpload {
+  readonly sizeBytes: number;
+  readonly sizeClass: "under one part" | "few parts" | "many parts";
+  /** Whether the service is told the size beforehand. */
+  readonly isSizeDeclared: boolean;
+  /** Where in the pool of random bytes the content begins, from 0 to 1. */
+  readonly contentAt: number;
+}
+
+/** One kill: when, and what is under way. The victim is the first upload. */
+export interface KillPlan {
+  readonly moment: KillMoment;
+  readonly uploads: readonly [PlannedUpload, ...PlannedUpload[]];
+}
+
+/** Bounds of the sizes of a plan. */
+export interface PlanLimits {
+  readonly partSizeBytes: number;
+  /** Parts of the largest upload. */
+  readonly partsMax: number;
+  /** Uploads that one kill hits. */
+  readonly uploadsPerKill: number;
+}
+
+const FEW_PARTS_MAX = 6;
+
+/** The plan of kill number `index` under `seed`: the same on every machine, whatever the other kills are. */
+export function planKill(seed: number, index: number, limits: PlanLimits): KillPlan {
+  const random = createRandom(Math.imul(seed, 0x9e3779b1) + index);
+  const victim = planUpload(random, limits);
+  const others = Array.from({ length: limits.uploadsPerKill - 1 }, () => planUpload(random, limits));
+  return { moment: planMoment(random, victim, limits), uploads: [victim, ...others] };
+}
+
+/** A generator of evenly drawn numbers in [0, 1) that follow from the seed (mulberry32). */
+export function createRandom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function planUpload(random: () => number, { partSizeBytes, partsMax }: PlanLimits): PlannedUpload {
+  const few = Math.min(FEW_PARTS_MAX, partsMax);
+  const kind = random();
+  const size = random();
+  const [sizeClass, parts] =
+    kind < 0.2
+      ? (["under one part", size] as const)
+      : kind < 0.5
+        ? (["few parts", 1 + size * (few - 1)] as const)
+        : (["many parts", few + size * (partsMax - few)] as const);
+  return {
+    sizeClass,
+    sizeBytes: 1 + Math.floor(parts * partSizeBytes),
+    isSizeDeclared: random() < 0.75,
+    contentAt: random(),
+  };
+}
+
+/** Mostly anywhere between the bytes; a third at the few milliseconds of a commit, which chance would seldom hit. */
+function planMoment(random: () => number, victim: PlannedUpload, { partSizeBytes }: PlanLimits): KillMoment {
+  const kind = random();
+  const place = random();
+  const delayMs = Math.floor(random() * 20);
+  if (kind < 0.1) return { kind: "time", delayMs: Math.floor(place * 100) };
+  if (kind < 0.55) return { kind: "bytes", fraction: place, delayMs: delayMs >> 2 };
+  const isOnePut = victim.sizeBytes <= partSizeBytes;
+  const step = isOnePut ? "put" : place < 0.15 ? "create" : place < 0.4 ? "part" : "complete";
+  if (kind < 0.7) return { kind: "request", step, delayMs: 0 };
+  return { kind: "answer", step, delayMs: kind < 0.85 ? 0 : delayMs };
+}

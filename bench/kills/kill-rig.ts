@@ -1,0 +1,151 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { Client } from "pg";
+import type { UploadAccess } from "../../src/commands/upload-access.ts";
+import { parseConfig } from "../../src/config.ts";
+import { startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
+import { MemoryBudget } from "../../src/domain/memory-budget.ts";
+import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
+import { migrate } from "../../src/postgres/migrate.ts";
+import { createDatabasePools } from "../../src/postgres/pool.ts";
+import { createUploadRepository } from "../../src/postgres/upload-repository.ts";
+import { BodyRequests } from "../../src/s3/body-requests.ts";
+import { createBreakers } from "../../src/s3/breaker.ts";
+import { createS3Client } from "../../src/s3/client.ts";
+import { Connections } from "../../src/s3/connections.ts";
+import { createObjectStore } from "../../src/s3/object-store.ts";
+import { KILL_BUCKET, S3_BACKENDS } from "./s3-backend.ts";
+
+/** Token of the callers. */
+export const KILL_TOKEN = "kill-bench-token";
+
+/** What stays up while services die: the database and the S3 server, and looks at what is in them. */
+export interface KillRig {
+  readonly s3Url: string;
+  readonly partSizeBytes: number;
+  /** Environment of a service that listens on this port and reaches S3 by this URL. */
+  toEnvironment(port: number, s3Url: string): Record<string, string>;
+  /** Runs SQL on the service's database. */
+  query(statement: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  /**
+   * Makes all uploads a day older, sweeps as the service does by its clock, and resolves to what the bucket then still has
+   * that no file owns: keys and multipart uploads, a line each.
+   */
+  findOrphans(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+const SMALL_PART_BYTES = 64 * 1024;
+
+/** Starts PostgreSQL and an S3 server in a temporary directory. */
+export async function startKillRig(options: { s3: keyof typeof S3_BACKENDS }): Promise<KillRig> {
+  const directory = await mkdtemp(join(tmpdir(), "sluice-kills-"));
+  const ends: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
+  const stop = async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  };
+  try {
+    const s3 = await S3_BACKENDS[options.s3](directory);
+    ends.push(() => s3.stop());
+    const dataDirectory = join(directory, "database");
+    const postgres = await startEmbeddedPostgres({ dataDirectory, password: "kills", durable: false });
+    ends.push(() => postgres.stop());
+    await migrate({ url: postgres.url });
+    const database = new Client({ connectionString: postgres.url });
+    await database.connect();
+    ends.push(() => database.end());
+    const partSizeBytes = Math.max(SMALL_PART_BYTES, s3.partMinBytes);
+    const toEnvironment: KillRig["toEnvironment"] = (port, s3Url) =>
+      serviceEnvironment({ port, s3Url, databaseUrl: postgres.url, partSizeBytes });
+    const query: KillRig["query"] = async (statement, values = []) =>
+      (await database.query(statement, [...values])).rows;
+    const sweeper = await openSweeper(toEnvironment(0, s3.url));
+    ends.push(() => sweeper.close());
+    const findOrphans = async () => {
+      await query(
+        `UPDATE upload SET state_time = state_time - interval '1 day', expire_time = expire_time - interval '1 day'`,
+      );
+      await sweeper.sweep();
+      const owned = await query("SELECT s3_key FROM file");
+      return await sweeper.listUnowned(new Set(owned.map(({ s3_key: key }) => String(key))));
+    };
+    return { s3Url: s3.url, partSizeBytes, toEnvironment, query, findOrphans, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function serviceEnvironment(options: {
+  port: number;
+  s3Url: string;
+  databaseUrl: string;
+  partSizeBytes: number;
+}): Record<string, string> {
+  const { PATH = "", NODE_V8_COVERAGE } = process.env;
+  return {
+    PATH,
+    ...(NODE_V8_COVERAGE !== undefined && { NODE_V8_COVERAGE }),
+    SLUICE_LISTEN: `127.0.0.1:${options.port}`,
+    SLUICE_DATABASE_URL: options.databaseUrl,
+    SLUICE_S3_BUCKET: KILL_BUCKET.bucket,
+    SLUICE_S3_REGION: KILL_BUCKET.region,
+    SLUICE_S3_ENDPOINT: options.s3Url,
+    SLUICE_PART_SIZE_BYTES: String(options.partSizeBytes),
+    SLUICE_WORKERS: "1",
+    SLUICE_AUTH: "dev",
+    SLUICE_DEV_TOKEN: KILL_TOKEN,
+    SLUICE_LOG_LEVEL: "error",
+    AWS_ACCESS_KEY_ID: KILL_BUCKET.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: KILL_BUCKET.secretAccessKey,
+  };
+}
+
+/** Another replica's sweeper, in this process. */
+async function openSweeper(environment: Readonly<Record<string, string>>) {
+  const config = parseConfig({ ...environment, SLUICE_LISTEN: "127.0.0.1:0" });
+  const connections = new Connections(config.s3.limits);
+  const client = createS3Client(config.s3, connections);
+  const { accessKeyId, secretAccessKey, bucket } = KILL_BUCKET;
+  client.config.credentials = async () => ({ accessKeyId, secretAccessKey });
+  const pools = await createDatabasePools(config.database);
+  const access: UploadAccess = {
+    uploads: createUploadRepository(pools.commands),
+    objects: createObjectStore({
+      client,
+      bodies: new BodyRequests(client, connections),
+      breakers: createBreakers(config.breaker, () => {}),
+      body: config.body,
+    }),
+    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    budget: new MemoryBudget(config.budgetBytes),
+    limits: config.uploads,
+    databaseBackoff: config.databaseBackoff,
+    instance: "sweeper",
+  };
+  return {
+    async sweep() {
+      const limits = { batchMax: 10_000, stuckAfterMs: 0, orphanAfterMs: 0 };
+      const { errors } = await sweepUploads(access, { limits, now: new Date(Date.now() + 1000) });
+      if (errors.length > 0) throw new AggregateError(errors, "the sweep failed in part");
+    },
+    async listUnowned(owned: ReadonlySet<string>) {
+      const unowned: string[] = [];
+      for (let token: string | undefined; ; ) {
+        const page = await client.send(new ListObjectsV2Command({ Bucket: bucket, ContinuationToken: token }));
+        for (const { Key = "" } of page.Contents ?? []) if (!owned.has(Key)) unowned.push(`key ${Key}`);
+        token = page.NextContinuationToken;
+        if (token === undefined) break;
+      }
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+      return [...unowned, ...Uploads.map(({ Key, UploadId }) => `multipart upload ${UploadId} of ${Key}`)];
+    },
+    async close() {
+      client.destroy();
+      connections.destroy();
+      await pools.end();
+    },
+  };
+}

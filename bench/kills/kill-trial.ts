@@ -1,0 +1,175 @@
+import { createHash } from "node:crypto";
+import { Writable } from "node:stream";
+import { createSluiceClient, type SluiceClient } from "../../src/client/client.ts";
+import { SluiceError } from "../../src/client/sluice-error.ts";
+import { createPayload } from "../payload.ts";
+import type { KillMoment, KillPlan, PlannedUpload, S3Step } from "./kill-plan.ts";
+import { KILL_TOKEN, type KillRig } from "./kill-rig.ts";
+import type { MortalService } from "./mortal-service.ts";
+
+/** What became of one upload that a kill hit. */
+export interface UploadOutcome {
+  readonly upload: PlannedUpload;
+  readonly path: string;
+  /** Content that reached S3 beyond the file's own size, in bytes. */
+  readonly resentBytes: number;
+  /** Whether it was under way when the service died. */
+  readonly wasHit: boolean;
+  /** What is wrong, a sentence each; none when all is well. */
+  readonly problems: readonly string[];
+}
+
+/** What became of one kill. */
+export interface TrialOutcome {
+  readonly moment: KillMoment;
+  /** False when the victim had ended before its moment came; the kill then came at the end. */
+  readonly wasAimed: boolean;
+  readonly uploads: readonly UploadOutcome[];
+}
+
+/** A client that tries again soon, as the outage here is short. */
+const RETRY = { triesMax: 200, timeMaxMs: 60_000, delayBaseMs: 30, delayMaxMs: 300 };
+/** Every file is a stretch of these bytes. */
+let content: Buffer | undefined;
+
+/**
+ * Runs one plan on a service that is up: the uploads begin together, the service is killed at the moment, started again,
+ * and the clients go on by themselves. Then every file is compared with its source. The service is up again at the end.
+ */
+export async function runTrial(
+  plan: KillPlan,
+  place: { rig: KillRig; service: MortalService; name: string },
+): Promise<TrialOutcome> {
+  const { rig, service, name } = place;
+  const runs = plan.uploads.map((upload, index) => new UploadRun(upload, `${name}/${index}`, service.url));
+  const [victim] = runs as [UploadRun, ...UploadRun[]];
+  const killed = Promise.withResolvers<boolean>();
+  service.relay.observer = observe(plan.moment, { runs, victim, kill: () => killed.resolve(true) });
+  const timer = plan.moment.kind === "time" ? setTimeout(() => killed.resolve(true), plan.moment.delayMs) : undefined;
+  const sent = runs.map((run) => run.send());
+  void sent[0]!.then(
+    () => killed.resolve(false),
+    () => killed.resolve(false),
+  );
+  const wasAimed = await killed.promise;
+  clearTimeout(timer);
+  const dead = service.kill();
+  for (const run of runs) run.noteKill();
+  await dead;
+  await service.restart();
+  await Promise.all(sent);
+  const uploads: UploadOutcome[] = [];
+  for (const run of runs) uploads.push(await run.verify(rig));
+  service.relay.observer = undefined;
+  return { moment: plan.moment, wasAimed, uploads };
+}
+
+/** Turns what the relay sees into the counts of the uploads, and into the kill at its moment. */
+function observe(moment: KillMoment, trial: { runs: readonly UploadRun[]; victim: UploadRun; kill: () => void }) {
+  const { runs, victim, kill } = trial;
+  const due = () => {
+    if (moment.delayMs === 0) kill();
+    else setTimeout(kill, moment.delayMs);
+  };
+  let isOver = false;
+  const strike = (kind: KillMoment["kind"], step: S3Step, uploadId: string) => {
+    if (isOver || moment.kind !== kind || !("step" in moment) || moment.step !== step || victim.id !== uploadId) {
+      return false;
+    }
+    isOver = true;
+    due();
+    return moment.delayMs === 0;
+  };
+  return {
+    onRequest: (step: S3Step, uploadId: string) => strike("request", step, uploadId),
+    onAnswer: (step: S3Step, uploadId: string) => strike("answer", step, uploadId),
+    onBytes(uploadId: string, lengthBytes: number) {
+      const run = runs.find(({ id }) => id === uploadId);
+      if (run === undefined) return;
+      run.storedBytes += lengthBytes;
+      if (isOver || moment.kind !== "bytes" || run !== victim) return;
+      if (run.storedBytes < moment.fraction * run.upload.sizeBytes) return;
+      isOver = true;
+      due();
+    },
+  };
+}
+
+/** One upload by the TypeScript client, and what is known of it. */
+class UploadRun {
+  readonly upload: PlannedUpload;
+  readonly path: string;
+  readonly #client: SluiceClient;
+  readonly #bytes: Buffer;
+  id: string | undefined;
+  storedBytes = 0;
+  #isDone = false;
+  #wasHit = false;
+  readonly #problems: string[] = [];
+
+  constructor(upload: PlannedUpload, path: string, url: string) {
+    this.upload = upload;
+    this.path = path;
+    this.#client = createSluiceClient({ url, token: KILL_TOKEN });
+    content ??= createPayload();
+    const start = Math.floor(upload.contentAt * (content.length - upload.sizeBytes));
+    this.#bytes = content.subarray(start, start + upload.sizeBytes);
+  }
+
+  /** Resolves once the file is committed, or has failed for good: that is then among the problems. */
+  async send(): Promise<void> {
+    for (;;) {
+      try {
+        const source = this.upload.isSizeDeclared ? this.#bytes : this.#pieces();
+        await this.#client.upload(source, this.path, {
+          retry: RETRY,
+          onUploadId: (uploadId) => {
+            this.id = uploadId;
+          },
+        });
+        break;
+      } catch (error) {
+        // A client that never had an answer gives up soon, and its caller asks again.
+        if (this.id === undefined && error instanceof SluiceError && error.code === "unavailable") continue;
+        this.#problems.push(`the upload failed: ${(error as Error).message}`);
+        break;
+      }
+    }
+    this.#isDone = true;
+  }
+
+  noteKill(): void {
+    this.#wasHit = !this.#isDone;
+  }
+
+  /** Compares what is there with what was sent. */
+  async verify(rig: KillRig): Promise<UploadOutcome> {
+    const { upload, path } = this;
+    const expected = createHash("sha256").update(this.#bytes).digest("hex");
+    try {
+      const hash = createHash("sha256");
+      const sink = new Writable({
+        write(bytes: Buffer, _encoding, done) {
+          hash.update(bytes);
+          done();
+        },
+      });
+      await this.#client.download(path, sink);
+      if (hash.digest("hex") !== expected) this.#problems.push("the bytes that come back are not those that were sent");
+    } catch (error) {
+      this.#problems.push(`the download failed: ${(error as Error).message}`);
+    }
+    this.#client.close();
+    const files = await rig.query("SELECT generation FROM file WHERE path = $1", [path]);
+    const generations = files.map(({ generation }) => String(generation));
+    if (generations.join() !== "1")
+      this.#problems.push(`the path has the generations ${generations.join(", ") || "none"}`);
+    const resentBytes = Math.max(0, this.storedBytes - upload.sizeBytes);
+    return { upload, path, resentBytes, wasHit: this.#wasHit, problems: this.#problems };
+  }
+
+  async *#pieces(): AsyncGenerator<Buffer> {
+    const pieceBytes = 50_000;
+    for (let at = 0; at < this.#bytes.length; at += pieceBytes) yield this.#bytes.subarray(at, at + pieceBytes);
+  }
+}

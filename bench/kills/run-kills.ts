@@ -1,0 +1,51 @@
+import { planKill } from "./kill-plan.ts";
+import type { KillResult } from "./kill-report.ts";
+import { startKillRig } from "./kill-rig.ts";
+import { runTrial, type TrialOutcome } from "./kill-trial.ts";
+import { startMortalService } from "./mortal-service.ts";
+import type { S3_BACKENDS } from "./s3-backend.ts";
+
+/** What a run of kills does. */
+export interface KillOptions {
+  readonly seed: number;
+  readonly kills: number;
+  readonly s3: keyof typeof S3_BACKENDS;
+  /** Services that are killed side by side, each with uploads of its own; they share the database and the bucket. */
+  readonly services: number;
+  readonly uploadsPerKill: number;
+  /** Told after each kill. */
+  readonly onTrial?: (index: number, outcome: TrialOutcome) => void;
+}
+
+/** Parts of the largest file: many small ones, or a few where S3 insists on 5 MiB each. */
+const PARTS_MAX = { dev: 150, versitygw: 10 };
+
+/** Kills services under seeded plans, each plan once, then sweeps and looks at what is left. */
+export async function runKills(options: KillOptions): Promise<KillResult> {
+  const { seed, kills, s3, uploadsPerKill } = options;
+  const rig = await startKillRig({ s3 });
+  try {
+    const { partSizeBytes } = rig;
+    const trials: TrialOutcome[] = [];
+    let next = 0;
+    const work = async () => {
+      const service = await startMortalService(rig);
+      try {
+        while (next < kills) {
+          const index = next++;
+          const plan = planKill(seed, index, { partSizeBytes, partsMax: PARTS_MAX[s3], uploadsPerKill });
+          const outcome = await runTrial(plan, { rig, service, name: `kill/${index}` });
+          trials.push(outcome);
+          options.onTrial?.(index, outcome);
+        }
+      } finally {
+        await service.stop();
+      }
+    };
+    const workers = await Promise.allSettled(Array.from({ length: options.services }, work));
+    for (const worker of workers) if (worker.status === "rejected") throw worker.reason;
+    return { trials, orphans: await rig.findOrphans(), partSizeBytes };
+  } finally {
+    await rig.stop();
+  }
+}
