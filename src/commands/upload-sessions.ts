@@ -1,15 +1,19 @@
 import { DomainError } from "../domain/errors.ts";
+import type { ReceivedNote } from "../domain/upload-repository.ts";
 
 /** A place among the sessions; held until released. */
 export interface Seat {
   /** Ends the session with this error, as if it had failed by itself. Set once there is a session. */
   fail: (error: Error) => void;
+  /** What the session's writer has received. Set once there is one. */
+  received: () => ReceivedNote | undefined;
 }
 
 /** The streams that write into uploads at this moment: bounded, and told when the process drains. */
 export class UploadSessions {
   readonly #max: number;
-  readonly #seats = new Set<Seat>();
+  /** With what was taken of each last. */
+  readonly #seats = new Map<Seat, number>();
   #isDraining = false;
 
   /** `max`: sessions at once, a process. */
@@ -35,8 +39,8 @@ export class UploadSessions {
         },
       );
     }
-    const seat: Seat = { fail: () => {} };
-    this.#seats.add(seat);
+    const seat: Seat = { fail: () => {}, received: () => undefined };
+    this.#seats.set(seat, 0);
     return seat;
   }
 
@@ -49,10 +53,22 @@ export class UploadSessions {
     this.#seats.delete(seat);
   }
 
+  /** What the writers have received, of those that have received more since this was asked last. */
+  takeReceived(): ReceivedNote[] {
+    const notes: ReceivedNote[] = [];
+    for (const [seat, takenBytes] of this.#seats) {
+      const note = seat.received();
+      if (note === undefined || note.receivedBytes <= takenBytes) continue;
+      this.#seats.set(seat, note.receivedBytes);
+      notes.push(note);
+    }
+    return notes;
+  }
+
   /** Admits nobody any more and ends whom it has; they settle and tell their callers the durable offset. */
   drain(): void {
     this.#isDraining = true;
-    for (const seat of this.#seats) seat.fail(toShuttingDown());
+    for (const seat of this.#seats.keys()) seat.fail(toShuttingDown());
   }
 }
 

@@ -4,7 +4,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
 import type { Upload } from "../domain/upload.ts";
-import type { WriterStart } from "../domain/upload-repository.ts";
+import type { ReceivedNote, WriterStart } from "../domain/upload-repository.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
 import { type CommitDeclaration, commitUpload, commitWritten, compareDeclared } from "./complete-upload.ts";
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
@@ -73,6 +73,7 @@ export async function beginWriteUpload(
     const { fileSizeMaxBytes } = namespace;
     const session = new WriteSession(access, begin, { fileSizeMaxBytes, seat, events: options.events });
     seat.fail = (error) => session.fail(error);
+    seat.received = () => session.received;
     return session;
   } catch (error) {
     access.sessions.release(seat);
@@ -149,6 +150,12 @@ export class WriteSession {
       durableBytes: this.#wholeBytes ?? this.#writer?.durableBytes ?? begunWith,
       isCommitted: false,
     };
+  }
+
+  /** What the database is told of the writer's progress. */
+  get received(): ReceivedNote | undefined {
+    const writer = this.#writer;
+    return writer && { uploadId: writer.upload.uploadId, epoch: writer.epoch, receivedBytes: writer.receivedBytes };
   }
 
   beginChunk(header: ChunkHeader): void {

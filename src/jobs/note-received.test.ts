@@ -1,0 +1,62 @@
+import { expect } from "chai";
+import { UploadSessions } from "../commands/upload-sessions.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { ReceivedNote, UploadRepository } from "../domain/upload-repository.ts";
+import { catchError } from "../testing/sample-records.ts";
+import { noteReceived } from "./note-received.ts";
+
+describe("noteReceived", () => {
+  let told: (readonly ReceivedNote[])[];
+  let failure: Error | undefined;
+  let sessions: UploadSessions;
+  const uploads: Pick<UploadRepository, "noteReceived"> = {
+    noteReceived: async (notes) => {
+      if (failure !== undefined) throw failure;
+      told.push(notes);
+    },
+  };
+  const write = (uploadId: string) => {
+    const seat = sessions.admit();
+    const note = { uploadId, epoch: 1, receivedBytes: 0 };
+    seat.received = () => ({ ...note });
+    return { seat, note };
+  };
+
+  beforeEach(() => {
+    [told, failure, sessions] = [[], undefined, new UploadSessions(10)];
+  });
+
+  it("tells once what each writer has received, and of those that stand still nothing", async () => {
+    const [first, second] = [write("a"), write("b")];
+    sessions.admit();
+    first.note.receivedBytes = 5;
+    second.note.receivedBytes = 7;
+    for (let run = 0; run < 2; run++) await noteReceived({ sessions, uploads });
+    second.note.receivedBytes = 9;
+    await noteReceived({ sessions, uploads });
+    sessions.release(second.seat);
+    second.note.receivedBytes = 11;
+    await noteReceived({ sessions, uploads });
+    expect(told).to.deep.equal([
+      [
+        { uploadId: "a", epoch: 1, receivedBytes: 5 },
+        { uploadId: "b", epoch: 1, receivedBytes: 7 },
+      ],
+      [{ uploadId: "b", epoch: 1, receivedBytes: 9 }],
+    ]);
+  });
+
+  it("waits for the next progress where the database is away, and hides no defect", async () => {
+    const { note } = write("a");
+    note.receivedBytes = 5;
+    failure = new DomainError("unavailable", "it is away", { reason: "DATABASE_UNAVAILABLE" });
+    await noteReceived({ sessions, uploads });
+    note.receivedBytes = 6;
+    failure = new Error("a defect");
+    expect(await catchError(() => noteReceived({ sessions, uploads }))).to.equal(failure);
+    note.receivedBytes = 7;
+    failure = undefined;
+    await noteReceived({ sessions, uploads });
+    expect(told).to.deep.equal([[{ uploadId: "a", epoch: 1, receivedBytes: 7 }]]);
+  });
+});

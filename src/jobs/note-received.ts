@@ -1,0 +1,21 @@
+import type { UploadSessions } from "../commands/upload-sessions.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { UploadRepository } from "../domain/upload-repository.ts";
+
+/**
+ * Tells the database what the writers of this process have received since the last run, so that whoever watches an upload on
+ * another replica sees it move: one statement, however many write. Nothing is lost where the database is away: the next
+ * run that finds progress, or the writer's heartbeat, says the same. Other errors are thrown.
+ */
+export async function noteReceived(deps: {
+  sessions: Pick<UploadSessions, "takeReceived">;
+  uploads: Pick<UploadRepository, "noteReceived">;
+}): Promise<void> {
+  const notes = deps.sessions.takeReceived();
+  if (notes.length === 0) return;
+  try {
+    await deps.uploads.noteReceived(notes);
+  } catch (error) {
+    if (!(error instanceof DomainError && error.code === "unavailable")) throw error;
+  }
+}
