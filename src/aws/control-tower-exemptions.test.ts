@@ -26,4 +26,15 @@ describe("findExemptions", () => {
     ]);
     expect(found.flatMap(({ resources }) => resources)).to.not.include("AnchorBucket");
   });
+
+  it("leaves out what options have met", () => {
+    const controlsOf = (options: unknown) => {
+      const settings = parseSettings({ ...SMALLEST_SETTINGS, services: { cloudtrail: options } });
+      return findExemptions(generateConfiguration(settings).template).map(({ control }) => control);
+    };
+    expect(controlsOf({ logGroup: false }))
+      .to.include("CT.CLOUDTRAIL.PR.3")
+      .and.not.include("CT.CLOUDWATCH.PR.3");
+    expect(controlsOf(true)).to.include("CT.CLOUDWATCH.PR.3").and.not.include("CT.CLOUDTRAIL.PR.3");
+  });
 });

