@@ -66,7 +66,7 @@ CREATE TABLE upload (
   s3_key text NOT NULL UNIQUE,
   multipart_id text,
   put_attempt integer NOT NULL DEFAULT 0,
-  -- The newest writer's number; what an older one records is refused.
+  -- The newest writer's number. Raised with every change of the upload's writers.
   epoch bigint NOT NULL DEFAULT 0,
   -- What S3 assembled: set from 'assembled' on (crc32 from 'completing' on).
   object_key text,
@@ -109,12 +109,14 @@ CREATE TABLE part (
   CHECK (state = 'claimed' OR (length_bytes IS NOT NULL AND crc32 IS NOT NULL AND etag IS NOT NULL))
 ) WITH (fillfactor = 70);
 
--- Who writes, or wrote, which range of an upload; for progress across replicas.
+-- Who writes, or wrote last, which range of an upload. The ranges of an upload never overlap: a new writer removes the
+-- rows of those that it fences, and a writer without its row records nothing more.
 CREATE TABLE writer (
   upload_id uuid NOT NULL REFERENCES upload (upload_id) ON DELETE CASCADE,
   epoch bigint NOT NULL,
   range_start bigint NOT NULL CHECK (range_start >= 0),
-  range_end bigint CHECK (range_end >= range_start),
+  -- Null: to the end of the file, wherever that will be.
+  range_end bigint CHECK (range_end > range_start),
   instance text NOT NULL,
   received_bytes bigint NOT NULL DEFAULT 0,
   heartbeat_time timestamptz NOT NULL DEFAULT now(),

@@ -19,9 +19,9 @@ export function uploadNotOpen(uploadId: string, state: UploadState, needed: Uplo
   });
 }
 
-/** `aborted / WRITER_FENCED` */
+/** `aborted / WRITER_FENCED`; `currentEpoch` is the newest writer's, of whatever range. */
 export function writerFenced(uploadId: string, epoch: number, currentEpoch: number): DomainError {
-  const message = `writer ${epoch} of upload ${uploadId} was replaced by writer ${currentEpoch}; start again to take over`;
+  const message = `writer ${epoch} of upload ${uploadId} was replaced by a newer one; start again to take over`;
   return new DomainError("aborted", message, {
     reason: "WRITER_FENCED",
     details: { upload_id: uploadId, epoch, current_epoch: currentEpoch },

@@ -1,6 +1,7 @@
 import type { CommandIdentity } from "./command-identity.ts";
 import type { File } from "./file.ts";
-import type { AssembledObject, DurablePart, Upload, UploadState } from "./upload.ts";
+import type { AssembledObject, ByteRange, DurablePart, Upload, UploadState } from "./upload.ts";
+import type { WriterRange } from "./writer-range.ts";
 
 /** An upload to be created; what is not here is decided by the database. */
 export interface NewUpload
@@ -27,12 +28,24 @@ export interface NewUpload
   expireCapMs: number;
 }
 
+/** How a writer begins. */
+export interface WriterOptions {
+  /** Name of the process that writes. */
+  instance: string;
+  /** Life of the upload after this, in milliseconds. */
+  expireAfterMs: number;
+  /** The range that it writes; the whole file when left out. */
+  lane?: ByteRange | undefined;
+}
+
 /** What a writer gets when it begins. */
 export interface WriterStart {
   upload: Upload;
   /** Number of this writer; every later statement of it carries it. */
   epoch: number;
-  /** Ascending by number. */
+  /** What it writes. */
+  range: WriterRange;
+  /** Every durable part of the upload, in its range or not; ascending by number. */
   parts: DurablePart[];
 }
 
@@ -84,12 +97,12 @@ export type CommitOutcome =
 
 /**
  * Uploads and their parts, in the database. Every transition is one compare-and-set on the database's clock; no
- * method talks to S3. Common errors: `not_found / UPLOAD_NOT_FOUND`; `aborted / WRITER_FENCED` when a newer writer
- * has begun, whatever it has done since; `failed_precondition / UPLOAD_NOT_OPEN` (details.state) when the state does not
+ * method talks to S3. Common errors: `not_found / UPLOAD_NOT_FOUND`; `aborted / WRITER_FENCED` when a newer writer has
+ * begun whose range intersects this one's, whatever it has done since (writers of disjoint ranges work side by side); `failed_precondition / UPLOAD_NOT_OPEN` (details.state) when the state does not
  * allow the step; `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached. Methods are safe to repeat.
  *
  * Where `epoch` is optional it is that of the writer who finishes: the step is refused WRITER_FENCED, under the row's
- * lock, unless it is the newest one's. Who has no writer (CompleteUpload, the sweeper) leaves it out.
+ * lock, once that one is fenced. Who has no writer (CompleteUpload, the sweeper) leaves it out.
  */
 export interface UploadRepository {
   /**
@@ -99,24 +112,25 @@ export interface UploadRepository {
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 
-  /** One upload with its durable parts, ascending; file included once committed. `receivedBytes` is the newest writer's. */
+  /**
+   * One upload with its durable parts, ascending; file included once committed. `receivedBytes`: what is durable, and
+   * what each writer that is not fenced has received of its range beyond that.
+   */
   get(namespace: string, uploadId: string): Promise<{ upload: Upload; parts: DurablePart[]; receivedBytes: number }>;
 
   /** How far these uploads are, at once, in any order; ids that are unknown are left out. */
   listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]>;
 
   /**
-   * Makes the caller the upload's newest writer: epoch + 1, a writer row, expiry slid. When the upload is not `open`
-   * nothing changes and the upload is returned as it is, with epoch 0 (a committed one is an answer, not an error).
+   * Makes the caller the upload's newest writer: epoch + 1, a writer row, expiry slid. Writers whose ranges intersect its
+   * own are fenced from here on, and forgotten with what they had received. `invalid_argument / RANGE_INVALID` for a lane
+   * that `toWriterRange` refuses: nobody is fenced. When the upload is not `open` nothing changes and the upload is
+   * returned as it is, with epoch 0 (a committed one is an answer, not an error).
    */
-  beginWriter(
-    namespace: string,
-    uploadId: string,
-    options: { instance: string; expireAfterMs: number },
-  ): Promise<WriterStart>;
+  beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<WriterStart>;
 
   /**
-   * Notes what a writer has received, and slides the expiry up to its cap (in steps of a 24th of `expireAfterMs`) while
+   * Notes what a writer has received of its range, earlier durable bytes included, and slides the expiry up to its cap (in steps of a 24th of `expireAfterMs`) while
    * the upload is open or completing. Refused for aborted and expired uploads, and fenced writers.
    */
   heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }): Promise<void>;
@@ -130,17 +144,17 @@ export interface UploadRepository {
   /** Sets the multipart id unless one is set; returns the one that counts. The loser aborts its own. */
   setMultipartId(uploadId: string, multipartId: string): Promise<string>;
 
-  /** Counts and records a PutObject attempt before its bytes go; returns its number, from 1. Needs `open` and the epoch. */
+  /** Counts and records a PutObject attempt before its bytes go; returns its number, from 1. Needs `open`. */
   beginPutAttempt(uploadId: string, epoch: number): Promise<number>;
 
   /**
-   * Claims parts before their bytes go. Needs `open` and the epoch. A claim of an older epoch is taken over;
+   * Claims parts before their bytes go. Needs `open`. A claim of an older epoch is taken over;
    * durable parts stay as they are. One call for many parts costs what it costs for one.
    */
   claimParts(uploadId: string, epoch: number, partNumbers: { first: number; count: number }): Promise<void>;
 
   /**
-   * Records claimed parts as durable, under the upload's lock, if it is `open` and the epoch is current. A part that is
+   * Records claimed parts as durable, under the upload's lock, if it is `open`. A part that is
    * durable already stays as it is: the same length and CRC32 are fine, others are `aborted / CHECKSUM_MISMATCH`.
    * Slides nothing.
    */
@@ -164,7 +178,7 @@ export interface UploadRepository {
   /** completing -> open, with the parts that S3 does not have (any more) forgotten. Nothing happens to an open upload. */
   reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void>;
 
-  /** open -> aborted: S3 no longer has its multipart upload, as the newest writer has heard. Repeating is fine. */
+  /** open -> aborted: S3 no longer has its multipart upload, as a writer has heard. Repeating is fine. */
   markLost(uploadId: string, epoch: number): Promise<void>;
 
   /**

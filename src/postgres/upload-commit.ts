@@ -6,7 +6,7 @@ import type { CommitOptions, CommitOutcome } from "../domain/upload-repository.t
 import { violates } from "./errors.ts";
 import { fileIsLive } from "./file-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
-import { assertUpload, isNewest, loadUpload, toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
+import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 
 /** A commit can lose a race to a restored file (it takes no lock on the path) only so many times. */
 const ATTEMPTS_MAX = 5;
@@ -79,7 +79,7 @@ async function commitOnce(
         CASE u.state WHEN 'assembled' THEN u.crc32 ELSE ${object?.crc32 ?? null}::bigint END AS crc32,
         CASE u.state WHEN 'assembled' THEN u.sha256 ELSE ${toBytea(object?.sha256)} END AS sha256
       FROM upload u, path_lock l
-      WHERE u.upload_id = ${uploadId} AND l.held AND ${isNewest(options)} AND (u.state = 'assembled' OR (
+      WHERE u.upload_id = ${uploadId} AND l.held AND ${isUnfenced(uploadId, options)} AND (u.state = 'assembled' OR (
         u.state = 'open' AND ${object !== undefined}::boolean
         AND (u.size_bytes IS NULL OR u.size_bytes = ${object?.sizeBytes ?? null}::bigint)))
       FOR NO KEY UPDATE OF u

@@ -3,6 +3,7 @@ import { Client } from "pg";
 import { sql } from "slonik";
 import { createPostgresSubject } from "../testing/postgres-subject.ts";
 import {
+  beginNext,
   commitFile,
   createOpen,
   createWritten,
@@ -13,6 +14,7 @@ import {
   nextUuid,
   RETENTION_MS,
   sampleObject,
+  samplePart,
 } from "../testing/repository-subject.ts";
 import { uploadRepositoryContract } from "../testing/upload-repository-contract.ts";
 import { forgetRequests } from "./request-rows.ts";
@@ -59,12 +61,17 @@ describe("createUploadRepository", () => {
         () => subject.uploads.assemble(uploadId, object, { epoch }),
         () => subject.uploads.beginCompletion(uploadId, { crc32: 1, epoch }),
         () => subject.uploads.seal(uploadId, 10, { epoch }),
+        () => subject.uploads.beginPutAttempt(uploadId, epoch),
+        () => subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 1 }),
+        () => subject.uploads.recordParts(uploadId, epoch, [samplePart(1)]),
+        () => subject.uploads.markLost(uploadId, epoch),
       ];
       const newer = new Client({ connectionString: subject.url });
       await newer.connect();
       try {
         await newer.query("BEGIN");
         await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
+        await newer.query("DELETE FROM writer WHERE upload_id = $1", [uploadId]);
         const refusals = finishes.map((finish) => expectRefusal(finish(), "WRITER_FENCED"));
         await untilRowsAwaited(subject, finishes.length);
         await newer.query("COMMIT");
@@ -74,6 +81,46 @@ describe("createUploadRepository", () => {
       }
       const found = await subject.uploads.get("default", uploadId);
       expect(found.upload).to.deep.include({ state: "open", sizeBytes: undefined, object: undefined });
+    });
+
+    it("takes a step again that waits for its row while a writer of another lane begins", async () => {
+      const { upload, epoch } = await createWritten(subject);
+      const { uploadId } = upload;
+      const steps = [
+        () => subject.uploads.beginPutAttempt(uploadId, epoch),
+        () => subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 1 }),
+        () => subject.uploads.seal(uploadId, 10, { epoch }),
+        () => subject.uploads.beginCompletion(uploadId, { crc32: 1, epoch }),
+        () => subject.uploads.assemble(uploadId, sampleObject(upload), { epoch }),
+        () => subject.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch }),
+      ];
+      for (const step of steps) {
+        const other = new Client({ connectionString: subject.url });
+        await other.connect();
+        try {
+          await other.query("BEGIN");
+          await other.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
+          const waiting = step();
+          await untilRowsAwaited(subject, 1);
+          await other.query("COMMIT");
+          await waiting;
+        } finally {
+          await other.end();
+        }
+      }
+      expect((await subject.uploads.get("default", uploadId)).upload.state).to.equal("committed");
+    });
+
+    it("fences a writer that was beginning at the same moment", async () => {
+      const { uploadId } = await createOpen(subject, { sizeBytes: 100 });
+      const begin = () => beginNext(subject, { uploadId });
+      for (let round = 0; round < 10; round++) {
+        const epochs = (await Promise.all(Array.from({ length: 8 }, begin))).map(({ epoch }) => epoch);
+        expect(new Set(epochs).size).to.equal(8);
+        const left = await subject.pools.commands.anyFirst(sql.unsafe`
+          SELECT epoch FROM writer WHERE upload_id = ${uploadId}`);
+        expect(left.map(Number)).to.deep.equal([Math.max(...epochs)]);
+      }
     });
 
     it("lists a committed multipart upload whose one-part attempt lost, once that cannot land any more", async () => {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
 import type { DurablePart, Upload } from "../domain/upload.ts";
 import type { UploadRepository } from "../domain/upload-repository.ts";
+import { beginWriter } from "./begin-writer.ts";
 import { createUpload } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
 import { commitUpload } from "./upload-commit.ts";
@@ -10,15 +11,7 @@ import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 import { abort, assemble, beginCompletion, markLost, noteMissing, reopen, setSha256 } from "./upload-states.ts";
 import { listStatus, noteReceived, receivedBytes } from "./upload-status.ts";
 import { expireDue, findUnowned, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
-import {
-  beginPutAttempt,
-  beginWriter,
-  claimParts,
-  heartbeat,
-  recordParts,
-  seal,
-  setMultipartId,
-} from "./upload-writer.ts";
+import { beginPutAttempt, claimParts, heartbeat, recordParts, seal, setMultipartId } from "./upload-writer.ts";
 
 /** Uploads in PostgreSQL. Each method is one statement where it changes something, and holds nothing between calls. */
 export function createUploadRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): UploadRepository {

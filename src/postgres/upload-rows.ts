@@ -119,14 +119,27 @@ export function toDurablePart(row: z.infer<typeof partRow>): DurablePart {
   return { partNumber: row.part_number, lengthBytes: row.length_bytes, crc32: row.crc32, etag: row.etag };
 }
 
-/** Whether `upload u` has no newer writer than the one that finishes, if one does. */
-export function isNewest({ epoch }: { epoch?: number | undefined }) {
-  return sql.fragment`(${epoch ?? null}::bigint IS NULL OR u.epoch = ${epoch ?? null}::bigint)`;
+/**
+ * Whether the writer of that epoch still holds its range of `upload u`: a newer writer of a range that intersects it has
+ * removed its row. A statement that waits for the lock on `u` sees the writers as they were before it waited, so it
+ * also compares the epoch, which every beginning writer raises, with the one of that moment: where they differ nothing
+ * is done, and the step is taken again by a statement that sees everything.
+ */
+export function holdsRange(uploadId: string, epoch: number | null) {
+  return sql.fragment`
+    u.epoch = (SELECT s.epoch FROM upload s WHERE s.upload_id = ${uploadId})
+    AND EXISTS (SELECT FROM writer w WHERE w.upload_id = ${uploadId} AND w.epoch = ${epoch}::bigint)`;
+}
+
+/** The same for a step that may be nobody's: true where no epoch is given. */
+export function isUnfenced(uploadId: string, { epoch = null }: { epoch?: number | null | undefined }) {
+  return sql.fragment`(${epoch}::bigint IS NULL OR (${holdsRange(uploadId, epoch)}))`;
 }
 
 /**
  * Why a compare-and-set changed nothing: the upload is absent, the writer is fenced (which explains it best, whatever
- * the newer writer has done since), or the state is another than needed. Returns when none of it is true any more.
+ * the newer writer has done since), or the state is another than needed. Returns when none of it is true any more: the
+ * step is then to be taken again.
  */
 export async function assertUpload(
   pool: CommonQueryMethods,
@@ -134,7 +147,14 @@ export async function assertUpload(
   needed: { states: readonly UploadState[]; epoch?: number | undefined },
 ): Promise<UploadRow> {
   const row = await readUploadRow(pool, uploadId);
-  if (needed.epoch !== undefined && row.epoch !== needed.epoch) throw writerFenced(uploadId, needed.epoch, row.epoch);
+  const { epoch } = needed;
+  if (epoch !== undefined && !(await isWriting(pool, uploadId, epoch))) {
+    throw writerFenced(uploadId, epoch, row.epoch);
+  }
   if (!needed.states.includes(row.state)) throw uploadNotOpen(uploadId, row.state, needed.states[0]);
   return row;
+}
+
+async function isWriting(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<boolean> {
+  return await pool.exists(sql.unsafe`SELECT FROM writer WHERE upload_id = ${uploadId} AND epoch = ${epoch}`);
 }

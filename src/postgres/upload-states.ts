@@ -6,7 +6,8 @@ import type { FinishOptions } from "../domain/upload-repository.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
 import {
   assertUpload,
-  isNewest,
+  holdsRange,
+  isUnfenced,
   loadUpload,
   readUploadRow,
   toUpload,
@@ -24,11 +25,12 @@ export async function beginCompletion(
     UPDATE upload u SET state = 'completing', state_time = now(), crc32 = ${options.crc32},
       if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
-    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isNewest(options)}
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
     RETURNING ${uploadColumns}`);
   if (row !== null) return toUpload(row, undefined);
   const needed = { states: ["open", "completing"] as const, epoch: options.epoch };
-  return toUpload(await assertUpload(pool, uploadId, needed), undefined);
+  const found = await assertUpload(pool, uploadId, needed);
+  return found.state === "open" ? await beginCompletion(pool, uploadId, options) : toUpload(found, undefined);
 }
 
 /** UploadRepository.reopen: completing -> open, without the lost parts. */
@@ -54,9 +56,11 @@ export async function reopen(
 /** UploadRepository.markLost: open -> aborted. */
 export async function markLost(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
-    UPDATE upload SET state = 'aborted', state_time = now()
-    WHERE upload_id = ${uploadId} AND state = 'open' AND epoch = ${epoch}`);
-  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["open", "aborted"], epoch });
+    UPDATE upload u SET state = 'aborted', state_time = now()
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)}`);
+  if (rowCount > 0) return;
+  const { state } = await assertUpload(pool, uploadId, { states: ["open", "aborted"], epoch });
+  if (state === "open") await markLost(pool, uploadId, epoch);
 }
 
 /** UploadRepository.noteMissing: completing -> aborted, once it is certain. */
@@ -86,14 +90,18 @@ export async function assemble(
       object_version_id = ${object.versionId}, object_etag = ${object.etag}, size_bytes = ${object.sizeBytes},
       crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)},
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
-    WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isNewest(options)}
+    WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isUnfenced(uploadId, options)}
       AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
     RETURNING ${uploadColumns}`);
   if (row !== null) return toUpload(row, undefined);
   const states = ["completing", "open", "assembled", "committed"] as const;
   const found = await assertUpload(pool, uploadId, { states, epoch: options.epoch });
   if (found.state === "assembled" || found.state === "committed") return await loadUpload(pool, found);
-  throw sizeMismatch(uploadId, object.sizeBytes, found.size_bytes ?? 0);
+  const { size_bytes: sealedBytes } = found;
+  if (sealedBytes !== null && sealedBytes !== object.sizeBytes) {
+    throw sizeMismatch(uploadId, object.sizeBytes, sealedBytes);
+  }
+  return await assemble(pool, { uploadId, object }, options);
 }
 
 /** UploadRepository.setSha256 */

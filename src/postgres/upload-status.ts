@@ -5,17 +5,30 @@ import type { ReceivedNote, UploadStatus } from "../domain/upload-repository.ts"
 import { fileColumns, fileRow, toFile } from "./file-rows.ts";
 import { uploadRow } from "./upload-rows.ts";
 
-/** What the writers of `upload u` have received, as far as they noted it. */
+/** Sum of the durable parts of `upload u`. */
+const partBytes = sql.fragment`
+  coalesce((SELECT sum(p.length_bytes) FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'), 0)`;
+
+/** What the writers of `upload u` have received of their ranges, as far as they noted it, beyond what is durable there. */
+const pendingBytes = sql.fragment`
+  coalesce((
+    SELECT sum(greatest(0, w.received_bytes - coalesce((
+      SELECT sum(p.length_bytes) FROM part p
+      WHERE p.upload_id = w.upload_id AND p.state = 'durable' AND p.part_number > w.range_start / u.part_size_bytes
+        AND (w.range_end IS NULL OR p.part_number <= (w.range_end - 1) / u.part_size_bytes + 1)
+    ), 0)))
+    FROM writer w WHERE w.upload_id = u.upload_id
+  ), 0)`;
+
+/** What was received of `upload u`: an object is all of it, its writers' notes no longer count. */
 export const receivedBytes = sql.fragment`
-  coalesce((SELECT w.received_bytes FROM writer w WHERE w.upload_id = u.upload_id AND w.epoch = u.epoch), 0)`;
+  (CASE WHEN u.object_key IS NOT NULL THEN u.size_bytes ELSE ${partBytes} + ${pendingBytes} END)::bigint`;
 
 /** What is durable of `upload u`: the SQL of `toDurableState`, which says why. */
 const durableBytes = sql.fragment`
-  CASE WHEN u.state IN ('aborted', 'expired') THEN 0
+  (CASE WHEN u.state IN ('aborted', 'expired') THEN 0
     WHEN u.object_key IS NOT NULL THEN u.size_bytes
-    ELSE coalesce((
-      SELECT sum(p.length_bytes) FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'
-    ), 0) END::bigint`;
+    ELSE ${partBytes} END)::bigint`;
 
 const statusRow = uploadRow
   .pick({ upload_id: true, namespace: true, path: true, state: true, size_bytes: true, file_id: true })

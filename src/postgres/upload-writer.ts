@@ -1,71 +1,14 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import { partAlreadyDurable, sizeMismatch, uploadNotFound } from "../domain/repository-refusals.ts";
+import { partAlreadyDurable, sizeMismatch } from "../domain/repository-refusals.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import type { FinishOptions, WriterStart } from "../domain/upload-repository.ts";
-import { toBytea, toInterval } from "./sql-values.ts";
-import {
-  assertUpload,
-  isNewest,
-  loadUpload,
-  readDurableParts,
-  readUploadRow,
-  toUpload,
-  uploadColumns,
-  uploadRow,
-} from "./upload-rows.ts";
-
-/**
- * The expiry is moved only when it gains more than this share of the upload's life (an hour of a day), or reaches its
- * cap: it is indexed, and a write that changes no indexed column costs a fraction of one that does.
- */
-const EXPIRY_STEP = 1 / 24;
-
-/** The expiry of `upload u` after a write at this moment. */
-function slideExpiry(expireAfterMs: number) {
-  const next = sql.fragment`LEAST(now() + ${toInterval(expireAfterMs)}, u.expire_cap_time)`;
-  const gain = sql.fragment`${next} - u.expire_time`;
-  return sql.fragment`CASE
-    WHEN ${gain} > ${toInterval(expireAfterMs * EXPIRY_STEP)} THEN ${next}
-    WHEN ${gain} > interval '0' AND ${next} = u.expire_cap_time THEN ${next}
-    ELSE u.expire_time END`;
-}
+import type { FinishOptions } from "../domain/upload-repository.ts";
+import { toBytea } from "./sql-values.ts";
+import { slideExpiry } from "./upload-expiry.ts";
+import { assertUpload, holdsRange, isUnfenced, readDurableParts } from "./upload-rows.ts";
 
 /** What a statement says that locks the upload's row, or fails to. */
 const lockedRow = z.object({ locked: z.int() });
-
-/** UploadRepository.beginWriter */
-export async function beginWriter(
-  pool: CommonQueryMethods,
-  target: { namespace: string; uploadId: string },
-  options: { instance: string; expireAfterMs: number },
-): Promise<WriterStart> {
-  const { namespace, uploadId } = target;
-  const row = await pool.maybeOne(sql.prepared("begin_writer", uploadRow)`
-    WITH u AS (
-      UPDATE upload u SET epoch = u.epoch + 1, expire_time = ${slideExpiry(options.expireAfterMs)}
-      WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open'
-      RETURNING ${uploadColumns}
-    ), begun AS (
-      INSERT INTO writer (upload_id, epoch, range_start, instance) SELECT u.upload_id, u.epoch, 0, ${options.instance} FROM u
-    )
-    SELECT * FROM u`);
-  if (row === null) return await readUnwritable(pool, target);
-  // Read after the epoch was taken, by a second statement: what the former writer recorded until then is seen, and
-  // nothing can follow. The first writer ever has nothing to read.
-  const parts = row.epoch === 1 ? [] : await readDurableParts(pool, uploadId);
-  return { upload: toUpload(row, undefined), epoch: row.epoch, parts };
-}
-
-async function readUnwritable(
-  pool: CommonQueryMethods,
-  { namespace, uploadId }: { namespace: string; uploadId: string },
-): Promise<WriterStart> {
-  const row = await readUploadRow(pool, uploadId);
-  if (row.namespace !== namespace) throw uploadNotFound(uploadId);
-  const [upload, parts] = [await loadUpload(pool, row), await readDurableParts(pool, uploadId)];
-  return { upload, epoch: 0, parts };
-}
 
 /** UploadRepository.heartbeat. Takes no lock unless the expiry moves: a beat that races a new writer harms nobody. */
 export async function heartbeat(
@@ -77,14 +20,17 @@ export async function heartbeat(
     WITH held AS (
       SELECT u.upload_id, u.expire_time, ${slideExpiry(options.expireAfterMs)} AS next
       FROM upload u
-      WHERE u.upload_id = ${writer.uploadId} AND u.epoch = ${writer.epoch} AND u.state NOT IN ('aborted', 'expired')
+      WHERE u.upload_id = ${writer.uploadId} AND u.state NOT IN ('aborted', 'expired')
+        AND EXISTS (SELECT FROM writer w WHERE w.upload_id = u.upload_id AND w.epoch = ${writer.epoch})
     ), slid AS (
       UPDATE upload u SET expire_time = h.next FROM held h
       WHERE u.upload_id = h.upload_id AND u.state IN ('open', 'completing')
         AND h.next <> h.expire_time
+      RETURNING u.upload_id
     ), beaten AS (
       UPDATE writer w SET received_bytes = greatest(w.received_bytes, ${options.receivedBytes}::bigint), heartbeat_time = now()
-      FROM held h WHERE w.upload_id = h.upload_id AND w.epoch = ${writer.epoch}
+      -- The count makes the upload's row come first, as when a writer begins: the other order could deadlock.
+      FROM held h, (SELECT count(*) FROM slid) s WHERE w.upload_id = h.upload_id AND w.epoch = ${writer.epoch}
     )
     SELECT count(*)::int AS held FROM held`);
   const states = ["open", "completing", "assembled", "committed"] as const;
@@ -105,8 +51,8 @@ export async function setMultipartId(pool: CommonQueryMethods, uploadId: string,
 /** UploadRepository.beginPutAttempt */
 export async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<number> {
   const attempt = await pool.maybeOneFirst(sql.prepared("begin_put_attempt", z.object({ put_attempt: z.int() }))`
-    UPDATE upload SET put_attempt = put_attempt + 1
-    WHERE upload_id = ${uploadId} AND state = 'open' AND epoch = ${epoch} RETURNING put_attempt`);
+    UPDATE upload u SET put_attempt = u.put_attempt + 1
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)} RETURNING u.put_attempt`);
   if (attempt !== null) return attempt;
   await assertUpload(pool, uploadId, { states: ["open"], epoch });
   return await beginPutAttempt(pool, uploadId, epoch);
@@ -116,7 +62,7 @@ export async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string
 function lockUpload(uploadId: string, epoch: number) {
   return sql.fragment`
     SELECT u.upload_id FROM upload u
-    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND u.epoch = ${epoch} FOR SHARE`;
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)} FOR SHARE OF u`;
 }
 
 /** UploadRepository.claimParts */
@@ -192,9 +138,10 @@ export async function seal(
   const { rowCount } = await pool.query(sql.unsafe`
     UPDATE upload u SET size_bytes = ${sizeBytes},
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
-    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isNewest(options)}
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
       AND (u.size_bytes IS NULL OR u.size_bytes = ${sizeBytes})`);
   if (rowCount > 0) return;
   const row = await assertUpload(pool, uploadId, { states: ["open"], epoch: options.epoch });
-  throw sizeMismatch(uploadId, sizeBytes, row.size_bytes ?? 0);
+  if (row.size_bytes !== null && row.size_bytes !== sizeBytes) throw sizeMismatch(uploadId, sizeBytes, row.size_bytes);
+  await seal(pool, { uploadId, sizeBytes }, options);
 }

@@ -9,7 +9,7 @@ import {
   uploadNotOpen,
   writerFenced,
 } from "../domain/repository-refusals.ts";
-import type { AssembledObject, DurablePart, Upload, UploadState } from "../domain/upload.ts";
+import { type AssembledObject, type DurablePart, totalBytes, type Upload, type UploadState } from "../domain/upload.ts";
 import type {
   CommitOptions,
   CommitOutcome,
@@ -18,8 +18,10 @@ import type {
   ReceivedNote,
   UploadRepository,
   UploadStatus,
+  WriterOptions,
   WriterStart,
 } from "../domain/upload-repository.ts";
+import { intersects, partsWithin, toWriterRange, type WriterRange } from "../domain/writer-range.ts";
 import type { FakeFileRepository, FakeRepositoryOptions } from "./fake-file-repository.ts";
 import { FakeRequests } from "./fake-requests.ts";
 
@@ -27,8 +29,8 @@ interface StoredUpload {
   upload: Upload;
   fileId: string | undefined;
   parts: Map<number, { epoch: number; durable: DurablePart | undefined }>;
-  /** Received bytes by epoch. */
-  received: Map<number, number>;
+  /** By epoch, those that no newer one has fenced. */
+  writers: Map<number, { range: WriterRange; receivedBytes: number }>;
   expireCapMs: number;
   /** When the state changed last, and the order of such changes within a millisecond. */
   stateMs: number;
@@ -76,7 +78,7 @@ export class FakeUploadRepository implements UploadRepository {
       },
       fileId: undefined,
       parts: new Map(),
-      received: new Map(),
+      writers: new Map(),
       expireCapMs: now + expireCapMs,
       stateMs: now,
       stateOrder: this.#changes++,
@@ -90,8 +92,7 @@ export class FakeUploadRepository implements UploadRepository {
 
   async get(namespace: string, uploadId: string) {
     const stored = this.#find(uploadId, namespace);
-    const receivedBytes = stored.received.get(stored.upload.epoch) ?? 0;
-    return { upload: this.#toUpload(stored), parts: toDurable(stored), receivedBytes };
+    return { upload: this.#toUpload(stored), parts: toDurable(stored), receivedBytes: toReceived(stored) };
   }
 
   async listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]> {
@@ -100,29 +101,28 @@ export class FakeUploadRepository implements UploadRepository {
       const upload = this.#toUpload(stored);
       const { uploadId, namespace, path, state, sizeBytes, file } = upload;
       const durableBytes = toDurableState(upload, toDurable(stored)).sizeBytes;
-      const receivedBytes = Math.max(stored.received.get(upload.epoch) ?? 0, durableBytes);
+      const receivedBytes = Math.max(toReceived(stored), durableBytes);
       return { uploadId, namespace, path, state, sizeBytes, receivedBytes, durableBytes, file };
     });
   }
 
-  async beginWriter(
-    namespace: string,
-    uploadId: string,
-    options: { instance: string; expireAfterMs: number },
-  ): Promise<WriterStart> {
+  async beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<WriterStart> {
     const stored = this.#find(uploadId, namespace);
+    const range = toWriterRange(stored.upload, options.lane);
     const isOpen = stored.upload.state === "open";
     if (isOpen) {
       stored.upload.epoch++;
-      stored.received.set(stored.upload.epoch, 0);
+      for (const [epoch, writer] of stored.writers) if (intersects(writer.range, range)) stored.writers.delete(epoch);
+      stored.writers.set(stored.upload.epoch, { range, receivedBytes: 0 });
       this.#slide(stored, options.expireAfterMs);
     }
-    return { upload: this.#toUpload(stored), epoch: isOpen ? stored.upload.epoch : 0, parts: toDurable(stored) };
+    const epoch = isOpen ? stored.upload.epoch : 0;
+    return { upload: this.#toUpload(stored), epoch, range, parts: toDurable(stored) };
   }
 
   async heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }) {
     const stored = this.#require(uploadId, ["open", "completing", "assembled", "committed"], epoch);
-    stored.received.set(epoch, Math.max(stored.received.get(epoch) ?? 0, options.receivedBytes));
+    await this.noteReceived([{ uploadId, epoch, receivedBytes: options.receivedBytes }]);
     if (stored.upload.state === "open" || stored.upload.state === "completing") {
       this.#slide(stored, options.expireAfterMs);
     }
@@ -130,9 +130,8 @@ export class FakeUploadRepository implements UploadRepository {
 
   async noteReceived(notes: readonly ReceivedNote[]): Promise<void> {
     for (const { uploadId, epoch, receivedBytes } of notes) {
-      const received = this.#uploads.get(uploadId)?.received;
-      const known = received?.get(epoch);
-      if (known !== undefined && known < receivedBytes) received?.set(epoch, receivedBytes);
+      const writer = this.#uploads.get(uploadId)?.writers.get(epoch);
+      if (writer !== undefined) writer.receivedBytes = Math.max(writer.receivedBytes, receivedBytes);
     }
   }
 
@@ -286,8 +285,8 @@ export class FakeUploadRepository implements UploadRepository {
 
   #require(uploadId: string, states: readonly UploadState[], epoch?: number | undefined): StoredUpload {
     const stored = this.#find(uploadId);
-    const { upload } = stored;
-    if (epoch !== undefined && upload.epoch !== epoch) throw writerFenced(uploadId, epoch, upload.epoch);
+    const { upload, writers } = stored;
+    if (epoch !== undefined && !writers.has(epoch)) throw writerFenced(uploadId, epoch, upload.epoch);
     if (!states.includes(upload.state)) throw uploadNotOpen(uploadId, upload.state, states[0]);
     return stored;
   }
@@ -325,9 +324,18 @@ export class FakeUploadRepository implements UploadRepository {
   }
 }
 
-function toDurable({ parts }: StoredUpload): DurablePart[] {
+function toDurable({ parts }: Pick<StoredUpload, "parts">): DurablePart[] {
   const durable = [...parts.values()].flatMap((part) => (part.durable === undefined ? [] : [{ ...part.durable }]));
   return durable.sort((a, b) => a.partNumber - b.partNumber);
+}
+
+function toReceived({ upload, parts, writers }: StoredUpload): number {
+  if (upload.object !== undefined) return upload.object.sizeBytes;
+  const durable = toDurable({ parts });
+  const pending = [...writers.values()].map(({ range, receivedBytes }) =>
+    Math.max(0, receivedBytes - totalBytes(partsWithin(durable, range, upload.partSizeBytes))),
+  );
+  return pending.reduce((sum, bytes) => sum + bytes, totalBytes(durable));
 }
 
 /** A PutObject that was given up may land until then. */

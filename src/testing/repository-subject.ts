@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import { DomainError, type ErrorReason } from "../domain/errors.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
-import type { AssembledObject, DurablePart, Upload } from "../domain/upload.ts";
+import type { AssembledObject, ByteRange, DurablePart, Upload } from "../domain/upload.ts";
 import type { NewUpload, UploadRepository, WriterStart } from "../domain/upload-repository.ts";
 
 /** The repositories under test, upon the same store, which knows the namespaces "default" and "other". */
@@ -92,9 +92,9 @@ export async function createWritten(
 /** Begins one more writer of an upload. */
 export async function beginNext(
   { uploads }: Pick<RepositorySubject, "uploads">,
-  { namespace = "default", uploadId }: { namespace?: string; uploadId: string },
+  { namespace = "default", uploadId, lane }: { namespace?: string; uploadId: string; lane?: ByteRange },
 ): Promise<WriterStart> {
-  return await uploads.beginWriter(namespace, uploadId, { instance: "test", expireAfterMs: EXPIRE_AFTER_MS });
+  return await uploads.beginWriter(namespace, uploadId, { instance: "test", expireAfterMs: EXPIRE_AFTER_MS, lane });
 }
 
 /** Commits a file of 10 bytes to a path; returns the committed upload. */

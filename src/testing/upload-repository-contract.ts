@@ -17,6 +17,7 @@ import {
   samplePart,
 } from "./repository-subject.ts";
 import { uploadCommitContract } from "./upload-commit-contract.ts";
+import { uploadLanesContract } from "./upload-lanes-contract.ts";
 import { uploadStatusContract } from "./upload-status-contract.ts";
 import { uploadSweepContract } from "./upload-sweep-contract.ts";
 
@@ -31,6 +32,7 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   describe("create", () => createContract(() => subject));
   describe("writing", () => writingContract(() => subject));
   describe("parts", () => partsContract(() => subject));
+  describe("lanes", () => uploadLanesContract(() => subject));
   describe("states", () => statesContract(() => subject));
   describe("commit", () => uploadCommitContract(() => subject));
   describe("status", () => uploadStatusContract(() => subject));

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createOpen, type RepositorySubject, sampleObject } from "./repository-subject.ts";
+import { beginNext, createOpen, type RepositorySubject, sampleObject } from "./repository-subject.ts";
 
 const ALL = 1_000_000;
 
@@ -114,7 +114,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     }
     await subject().uploads.beginCompletion(completing.uploadId, { crc32: 1 });
     await subject().uploads.abort("default", aborted.uploadId);
-    await subject().uploads.markLost(losing.uploadId, losing.epoch);
+    await subject().uploads.markLost(losing.uploadId, (await beginNext(subject(), losing)).epoch);
     const idOf = ({ uploadId }: { uploadId: string }) => `multipart of ${uploadId}`;
     const asked = [idOf(open), "unknown", idOf(completing), idOf(aborted), idOf(losing)];
     const unowned = await subject().uploads.findUnowned(asked);

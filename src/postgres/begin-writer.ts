@@ -1,0 +1,101 @@
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
+import { uploadNotFound } from "../domain/repository-refusals.ts";
+import type { WriterOptions, WriterStart } from "../domain/upload-repository.ts";
+import { toWriterRange } from "../domain/writer-range.ts";
+import { slideExpiry } from "./upload-expiry.ts";
+import {
+  loadUpload,
+  readDurableParts,
+  readUploadRow,
+  toUpload,
+  type UploadRow,
+  uploadColumns,
+  uploadRow,
+} from "./upload-rows.ts";
+
+/** Which upload. */
+interface Target {
+  namespace: string;
+  uploadId: string;
+}
+
+/**
+ * UploadRepository.beginWriter, in one statement when no other writer of the upload begins at this moment.
+ *
+ * A statement that waited for another writer's would not see that one's row, and could not fence it. So it does
+ * nothing when the epoch has moved since it began; then the row's lock is awaited first, and the statement that is begun
+ * after that sees everything.
+ */
+export async function beginWriter(pool: DatabasePool, target: Target, options: WriterOptions): Promise<WriterStart> {
+  const begun = await takeRange(pool, target, options);
+  if (begun !== undefined) return begun;
+  const unwritable = await findObstacle(pool, target, options);
+  if (unwritable !== undefined) return unwritable;
+  const locked = await pool.transaction(async (transaction) => {
+    await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
+    return await takeRange(transaction, target, options);
+  });
+  // Undefined: the upload is no longer open, and now says so.
+  return locked ?? (await beginWriter(pool, target, options));
+}
+
+/**
+ * Raises the epoch, removes the writers whose ranges intersect the new one's, and adds its row. So the writers of an
+ * upload never overlap: there are at most as many as it has parts, whatever the number of calls.
+ */
+async function takeRange(
+  pool: CommonQueryMethods,
+  { namespace, uploadId }: Target,
+  options: WriterOptions,
+): Promise<WriterStart | undefined> {
+  const { lane } = options;
+  const start = lane?.offset ?? 0;
+  const end = lane === undefined ? null : lane.offset + lane.sizeBytes;
+  const row = await pool.maybeOne(sql.prepared("begin_writer", uploadRow)`
+    WITH seen AS MATERIALIZED (
+      SELECT s.epoch FROM upload s WHERE s.upload_id = ${uploadId}
+    ), u AS (
+      UPDATE upload u SET epoch = u.epoch + 1, expire_time = ${slideExpiry(options.expireAfterMs)}
+      FROM seen s
+      WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open' AND u.epoch = s.epoch
+        AND (${end}::bigint IS NULL OR (
+          -- As toWriterRange says, which explains it where this is not true.
+          ${end}::bigint > ${start}::bigint AND ${end}::bigint <= u.size_bytes
+          AND ${start}::bigint >= 0 AND ${start}::bigint % u.part_size_bytes = 0
+          AND (${end}::bigint % u.part_size_bytes = 0 OR ${end}::bigint = u.size_bytes)))
+      RETURNING ${uploadColumns}
+    ), fenced AS (
+      DELETE FROM writer w USING u
+      WHERE w.upload_id = u.upload_id
+        AND (w.range_end IS NULL OR w.range_end > ${start}::bigint)
+        AND (${end}::bigint IS NULL OR w.range_start < ${end}::bigint)
+    ), begun AS (
+      INSERT INTO writer (upload_id, epoch, range_start, range_end, instance)
+      SELECT u.upload_id, u.epoch, ${start}::bigint, ${end}::bigint, ${options.instance} FROM u
+    )
+    SELECT * FROM u`);
+  if (row === null) return undefined;
+  // Read after the epoch was taken, by a second statement: what the former writer recorded until then is seen, and
+  // nothing can follow. The first writer ever has nothing to read.
+  const parts = row.epoch === 1 ? [] : await readDurableParts(pool, uploadId);
+  return toStart(row, parts, options);
+}
+
+/** The upload that cannot be written, or undefined when nothing speaks against trying again. */
+async function findObstacle(
+  pool: CommonQueryMethods,
+  { namespace, uploadId }: Target,
+  options: WriterOptions,
+): Promise<WriterStart | undefined> {
+  const row = await readUploadRow(pool, uploadId);
+  if (row.namespace !== namespace) throw uploadNotFound(uploadId);
+  toWriterRange(toUpload(row, undefined), options.lane);
+  if (row.state === "open") return undefined;
+  const [upload, parts] = [await loadUpload(pool, row), await readDurableParts(pool, uploadId)];
+  return { upload, epoch: 0, range: toWriterRange(upload, options.lane), parts };
+}
+
+function toStart(row: UploadRow, parts: WriterStart["parts"], { lane }: WriterOptions): WriterStart {
+  const upload = toUpload(row, undefined);
+  return { upload, epoch: row.epoch, range: toWriterRange(upload, lane), parts };
+}
