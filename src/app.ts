@@ -17,6 +17,7 @@ import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
+import { noteReceived } from "./jobs/note-received.ts";
 import { repeat } from "./jobs/repeat.ts";
 import { sweepUploads } from "./jobs/sweep-uploads.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
@@ -29,6 +30,8 @@ import { getFile } from "./queries/get-file.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
+import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
+import { watchUpload } from "./queries/watch-upload.ts";
 import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
@@ -53,6 +56,8 @@ export interface App {
 const CHECK_EVERY_MS = 5000;
 const CONNECT_RETRY_MS = 1000;
 const SWEEP_EVERY_MS = 60_000;
+/** Progress that is seen on other replicas is as old as this, and a fraction of it. */
+const NOTE_RECEIVED_EVERY_MS = 1000;
 /** Request ids are remembered for a day: that is what the API promises. */
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 24 * 3_600_000 };
@@ -103,6 +108,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
       // In this order: not ready, streams told, calls ended, jobs stopped, connections closed.
       readiness.drain();
       service?.access.sessions.drain();
+      service?.watches.drain();
       await listener.close({ graceMs: config.drainTimeoutMs });
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
@@ -114,6 +120,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 interface Service {
   access: WriteAccess;
   files: ReturnType<typeof createFileRepository>;
+  watches: UploadWatches;
   close(): Promise<void>;
 }
 
@@ -160,11 +167,13 @@ async function connect(
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
     repeat(() => sweep(access, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
+    repeat(() => tellReceived(access, log), { everyMs: NOTE_RECEIVED_EVERY_MS, random: Math.random }),
     repeat(() => forgetOldRequests(pools, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
   ];
   return {
     access,
     files: createFileRepository(pools),
+    watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
       client.destroy();
@@ -211,6 +220,14 @@ async function sweep(access: WriteAccess, log: Logger): Promise<void> {
   if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
 }
 
+async function tellReceived(access: WriteAccess, log: Logger): Promise<void> {
+  try {
+    await noteReceived(access);
+  } catch (error) {
+    log.warn({ error }, "what was received could not be noted; watchers on other replicas see it late");
+  }
+}
+
 async function forgetOldRequests(pools: DatabasePools, log: Logger): Promise<void> {
   try {
     await forgetRequests(pools.commands, REQUESTS_KEPT);
@@ -220,7 +237,7 @@ async function forgetOldRequests(pools: DatabasePools, log: Logger): Promise<voi
 }
 
 function createServiceListener(
-  { access, files }: Service,
+  { access, files, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
 ): NodeRequestListener {
   const queries = { files, objects: access.objects, namespaces: access.namespaces, retries: READ_RETRIES };
@@ -232,6 +249,7 @@ function createServiceListener(
       completeUpload: (request, options) => completeUpload(access, request, options),
       abortUpload: (request, options) => abortUpload(access, request, options),
       getUpload: (request, options) => getUpload(access, request, options),
+      watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
       writeUpload: createConnectWriteUpload(access),
     },
     fileQueries: {
@@ -265,6 +283,7 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
       completeUpload: refuse,
       abortUpload: refuse,
       getUpload: refuse,
+      watchUpload: refuse,
       writeUpload: refuse,
     },
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },

@@ -3,7 +3,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
-import { UploadService, UploadState } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { UploadService, UploadState, type WatchUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/api-server.ts";
 import { sampleFile, sampleUpload } from "../testing/sample-records.ts";
 
@@ -100,6 +100,38 @@ describe("the services", () => {
       const got = await client(url).getUpload({ uploadId: "u" }, AUTHORIZED);
       expect(aborted.upload).to.deep.equal(got.upload);
       expect(aborted.upload).to.include({ state: UploadState.ABORTED, durableBytes: 0n, receivedBytes: 120n });
+    });
+
+    it("streams the reports of a watched upload until the outcome", async () => {
+      const { uploadId, namespace, path } = sampleUpload();
+      const sizes = { sizeBytes: undefined, receivedBytes: 120, durableBytes: 100, file: undefined };
+      const report = { uploadId, namespace, path, state: "open" as const, ...sizes };
+      const requests: unknown[] = [];
+      const { url } = await open({
+        uploads: {
+          watchUpload: async function* (request) {
+            requests.push(request);
+            yield { ...report, bytesPerSecond: undefined, etaMs: undefined };
+            yield { ...report, sizeBytes: 130, bytesPerSecond: 6.6, etaMs: 1500.4 };
+            yield { ...report, state: "committed", file: sampleFile(), bytesPerSecond: 0, etaMs: undefined };
+          },
+        },
+      });
+      const told: WatchUploadResponse[] = [];
+      for await (const one of client(url).watchUpload({ namespace, uploadId }, AUTHORIZED)) told.push(one);
+      expect(requests).to.deep.equal([{ namespace, uploadId }]);
+      const sums = { path, receivedBytes: 120n, durableBytes: 100n, committed: false };
+      expect(told[0]).to.include({ ...sums, state: UploadState.OPEN });
+      expect([told[0]?.sizeBytes, told[0]?.bytesPerSecond, told[0]?.eta]).to.deep.equal([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      expect(told[1]).to.deep.include({ sizeBytes: 130n, bytesPerSecond: 7n });
+      expect(told[1]?.eta).to.include({ seconds: 1n, nanos: 500_000_000 });
+      expect(told[2]).to.include({ state: UploadState.COMMITTED, committed: true });
+      expect(told[2]?.receipt?.fileId).to.equal(told[2]?.file?.fileId).and.equal(sampleFile().fileId);
+      expect(told).to.have.length(3);
     });
 
     it("leaves WriteUpload to the handler that it is given, uncompressed", async () => {

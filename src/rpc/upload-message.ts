@@ -1,10 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   type ByteRange,
   ByteRangeSchema,
   UploadSchema,
   UploadState,
+  type WatchUploadResponse,
+  WatchUploadResponseSchema,
   type Upload as WireUpload,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { toDurableState } from "../domain/durable-state.ts";
@@ -14,7 +16,8 @@ import type {
   DurablePart,
   Upload,
 } from "../domain/upload.ts";
-import { toFileMessage } from "./file-message.ts";
+import type { WatchReport } from "../queries/upload-watches.ts";
+import { toFileMessage, toReceiptMessage } from "./file-message.ts";
 
 const STATES = {
   open: UploadState.OPEN,
@@ -51,6 +54,22 @@ export function toUploadMessage(progress: {
     createTime: timestampFromDate(upload.createTime),
     expireTime: timestampFromDate(upload.expireTime),
     ...(upload.file !== undefined && { file: toFileMessage(upload.file) }),
+  });
+}
+
+/** How far a watched upload is, as the API shows it. */
+export function toWatchUploadResponse(report: WatchReport): WatchUploadResponse {
+  const { path, state, sizeBytes, bytesPerSecond, etaMs, file } = report;
+  return create(WatchUploadResponseSchema, {
+    path,
+    state: STATES[state],
+    ...(sizeBytes !== undefined && { sizeBytes: BigInt(sizeBytes) }),
+    receivedBytes: BigInt(report.receivedBytes),
+    durableBytes: BigInt(report.durableBytes),
+    committed: state === "committed",
+    ...(bytesPerSecond !== undefined && { bytesPerSecond: BigInt(Math.round(bytesPerSecond)) }),
+    ...(etaMs !== undefined && { eta: durationFromMs(Math.round(etaMs)) }),
+    ...(file !== undefined && { file: toFileMessage(file), receipt: toReceiptMessage(file) }),
   });
 }
 

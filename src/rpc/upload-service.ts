@@ -11,11 +11,12 @@ import {
 import type { File } from "../domain/file.ts";
 import type { Upload } from "../domain/upload.ts";
 import type { UploadProgress } from "../queries/get-upload.ts";
+import type { WatchReport } from "../queries/upload-watches.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { type CreateUploadValues, fromCreateUploadRequest } from "./create-upload-message.ts";
 import { toFileMessage, toReceiptMessage } from "./file-message.ts";
 import { fromOptionalInt64 } from "./int64.ts";
-import { toUploadMessage } from "./upload-message.ts";
+import { toUploadMessage, toWatchUploadResponse } from "./upload-message.ts";
 
 /** CompleteUploadRequest in plain values. Sizes in bytes. */
 export interface CompleteUploadValues {
@@ -37,6 +38,7 @@ export interface UploadFunctions {
     options: CallOptions,
   ): Promise<Upload>;
   getUpload(request: { namespace: string; uploadId: string }, options: CallOptions): Promise<UploadProgress>;
+  watchUpload(request: { namespace: string; uploadId: string }, options: CallOptions): AsyncIterable<WatchReport>;
   /** The data plane brings its own handler: bytes do not pass through here. */
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
 }
@@ -66,6 +68,10 @@ export function createUploadService(functions: UploadFunctions): ServiceImpl<typ
     getUpload: async ({ namespace, uploadId }, context) => {
       const progress = await functions.getUpload({ namespace, uploadId }, toCallOptions(context));
       return create(GetUploadResponseSchema, { upload: toUploadMessage(progress) });
+    },
+    async *watchUpload({ namespace, uploadId }, context) {
+      const reports = functions.watchUpload({ namespace, uploadId }, toCallOptions(context));
+      for await (const report of reports) yield toWatchUploadResponse(report);
     },
     writeUpload: functions.writeUpload,
   };

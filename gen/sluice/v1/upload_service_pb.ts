@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/upload_service.proto.
  */
 export const file_sluice_v1_upload_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSJ8ChBXcml0ZVVwbG9hZFN0YXJ0EjAKBmNyZWF0ZRgBIAEoCzIeLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0SAASLAoGdXBsb2FkGAIgASgLMhouc2x1aWNlLnYxLlVwbG9hZFJlZmVyZW5jZUgAQggKBnRhcmdldCI3Cg9VcGxvYWRSZWZlcmVuY2USEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSJOChBXcml0ZVVwbG9hZENodW5rEg4KBm9mZnNldBgBIAEoAxISCgVjcmMzMhgCIAEoB0gAiAEBEgwKBGRhdGEYAyABKAxCCAoGX2NyYzMyIpkBChFXcml0ZVVwbG9hZEZpbmlzaBIXCgpzaXplX2J5dGVzGAEgASgDSACIAQESEgoFY3JjMzIYAiABKAdIAYgBARITCgZzaGEyNTYYAyABKAxIAogBARITCgZjb21taXQYBCABKAhIA4gBAUINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIJCgdfY29tbWl0IrwBChNXcml0ZVVwbG9hZFJlc3BvbnNlEjAKB3N0YXJ0ZWQYASABKAsyHS5zbHVpY2UudjEuV3JpdGVVcGxvYWRTdGFydGVkSAASMgoIcHJvZ3Jlc3MYAiABKAsyHi5zbHVpY2UudjEuV3JpdGVVcGxvYWRQcm9ncmVzc0gAEjQKCWNvbW1pdHRlZBgDIAEoCzIfLnNsdWljZS52MS5Xcml0ZVVwbG9hZENvbW1pdHRlZEgAQgkKB21lc3NhZ2UiigIKEldyaXRlVXBsb2FkU3RhcnRlZBIRCgl1cGxvYWRfaWQYASABKAkSLAoOZHVyYWJsZV9yYW5nZXMYAiADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlEhYKDmR1cmFibGVfb2Zmc2V0GAMgASgDEhUKDWR1cmFibGVfY3JjMzIYBCABKAcSFwoPcGFydF9zaXplX2J5dGVzGAUgASgDEhwKFGNodW5rX3NpemVfbWF4X2J5dGVzGAYgASgFEhsKE2ZpbGVfc2l6ZV9tYXhfYnl0ZXMYByABKAMSMAoNc3RhbGxfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJXChNXcml0ZVVwbG9hZFByb2dyZXNzEhYKDnJlY2VpdmVkX2J5dGVzGAEgASgDEhUKDWR1cmFibGVfYnl0ZXMYAiABKAMSEQoJY29tbWl0dGVkGAMgASgIIloKFFdyaXRlVXBsb2FkQ29tbWl0dGVkEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQi8QEKFUNvbXBsZXRlVXBsb2FkUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIRCgl1cGxvYWRfaWQYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhIKBWNyYzMyGAUgASgHSAGIAQESEwoGc2hhMjU2GAYgASgMSAKIAQESIAoTaWZfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gDiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoIlwKFkNvbXBsZXRlVXBsb2FkUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlEiMKB3JlY2VpcHQYAiABKAsyEi5zbHVpY2UudjEuUmVjZWlwdCJOChJBYm9ydFVwbG9hZFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEQoJdXBsb2FkX2lkGAMgASgJIjgKE0Fib3J0VXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCI4ChBHZXRVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiNgoRR2V0VXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCrLAQoLVXBsb2FkU3RhdGUSHAoYVVBMT0FEX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRVVBMT0FEX1NUQVRFX09QRU4QARIbChdVUExPQURfU1RBVEVfQ09NUExFVElORxACEhoKFlVQTE9BRF9TVEFURV9BU1NFTUJMRUQQAxIaChZVUExPQURfU1RBVEVfQ09NTUlUVEVEEAQSGAoUVVBMT0FEX1NUQVRFX0FCT1JURUQQBRIYChRVUExPQURfU1RBVEVfRVhQSVJFRBAGMp8DCg1VcGxvYWRTZXJ2aWNlEk8KDENyZWF0ZVVwbG9hZBIeLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Gh8uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlc3BvbnNlElAKC1dyaXRlVXBsb2FkEh0uc2x1aWNlLnYxLldyaXRlVXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFJlc3BvbnNlKAEwARJVCg5Db21wbGV0ZVVwbG9hZBIgLnNsdWljZS52MS5Db21wbGV0ZVVwbG9hZFJlcXVlc3QaIS5zbHVpY2UudjEuQ29tcGxldGVVcGxvYWRSZXNwb25zZRJMCgtBYm9ydFVwbG9hZBIdLnNsdWljZS52MS5BYm9ydFVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuQWJvcnRVcGxvYWRSZXNwb25zZRJGCglHZXRVcGxvYWQSGy5zbHVpY2UudjEuR2V0VXBsb2FkUmVxdWVzdBocLnNsdWljZS52MS5HZXRVcGxvYWRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSJ8ChBXcml0ZVVwbG9hZFN0YXJ0EjAKBmNyZWF0ZRgBIAEoCzIeLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0SAASLAoGdXBsb2FkGAIgASgLMhouc2x1aWNlLnYxLlVwbG9hZFJlZmVyZW5jZUgAQggKBnRhcmdldCI3Cg9VcGxvYWRSZWZlcmVuY2USEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSJOChBXcml0ZVVwbG9hZENodW5rEg4KBm9mZnNldBgBIAEoAxISCgVjcmMzMhgCIAEoB0gAiAEBEgwKBGRhdGEYAyABKAxCCAoGX2NyYzMyIpkBChFXcml0ZVVwbG9hZEZpbmlzaBIXCgpzaXplX2J5dGVzGAEgASgDSACIAQESEgoFY3JjMzIYAiABKAdIAYgBARITCgZzaGEyNTYYAyABKAxIAogBARITCgZjb21taXQYBCABKAhIA4gBAUINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIJCgdfY29tbWl0IrwBChNXcml0ZVVwbG9hZFJlc3BvbnNlEjAKB3N0YXJ0ZWQYASABKAsyHS5zbHVpY2UudjEuV3JpdGVVcGxvYWRTdGFydGVkSAASMgoIcHJvZ3Jlc3MYAiABKAsyHi5zbHVpY2UudjEuV3JpdGVVcGxvYWRQcm9ncmVzc0gAEjQKCWNvbW1pdHRlZBgDIAEoCzIfLnNsdWljZS52MS5Xcml0ZVVwbG9hZENvbW1pdHRlZEgAQgkKB21lc3NhZ2UiigIKEldyaXRlVXBsb2FkU3RhcnRlZBIRCgl1cGxvYWRfaWQYASABKAkSLAoOZHVyYWJsZV9yYW5nZXMYAiADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlEhYKDmR1cmFibGVfb2Zmc2V0GAMgASgDEhUKDWR1cmFibGVfY3JjMzIYBCABKAcSFwoPcGFydF9zaXplX2J5dGVzGAUgASgDEhwKFGNodW5rX3NpemVfbWF4X2J5dGVzGAYgASgFEhsKE2ZpbGVfc2l6ZV9tYXhfYnl0ZXMYByABKAMSMAoNc3RhbGxfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJXChNXcml0ZVVwbG9hZFByb2dyZXNzEhYKDnJlY2VpdmVkX2J5dGVzGAEgASgDEhUKDWR1cmFibGVfYnl0ZXMYAiABKAMSEQoJY29tbWl0dGVkGAMgASgIIloKFFdyaXRlVXBsb2FkQ29tbWl0dGVkEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQi8QEKFUNvbXBsZXRlVXBsb2FkUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIRCgl1cGxvYWRfaWQYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhIKBWNyYzMyGAUgASgHSAGIAQESEwoGc2hhMjU2GAYgASgMSAKIAQESIAoTaWZfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gDiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoIlwKFkNvbXBsZXRlVXBsb2FkUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlEiMKB3JlY2VpcHQYAiABKAsyEi5zbHVpY2UudjEuUmVjZWlwdCJOChJBYm9ydFVwbG9hZFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEQoJdXBsb2FkX2lkGAMgASgJIjgKE0Fib3J0VXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCI4ChBHZXRVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiNgoRR2V0VXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCI6ChJXYXRjaFVwbG9hZFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSLUAgoTV2F0Y2hVcGxvYWRSZXNwb25zZRIMCgRwYXRoGAEgASgJEiUKBXN0YXRlGAIgASgOMhYuc2x1aWNlLnYxLlVwbG9hZFN0YXRlEhcKCnNpemVfYnl0ZXMYAyABKANIAIgBARIWCg5yZWNlaXZlZF9ieXRlcxgEIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAUgASgDEhEKCWNvbW1pdHRlZBgGIAEoCBIdChBieXRlc19wZXJfc2Vjb25kGAcgASgDSAGIAQESJgoDZXRhGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh0KBGZpbGUYCSABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAogASgLMhIuc2x1aWNlLnYxLlJlY2VpcHRCDQoLX3NpemVfYnl0ZXNCEwoRX2J5dGVzX3Blcl9zZWNvbmQqywEKC1VwbG9hZFN0YXRlEhwKGFVQTE9BRF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVVQTE9BRF9TVEFURV9PUEVOEAESGwoXVVBMT0FEX1NUQVRFX0NPTVBMRVRJTkcQAhIaChZVUExPQURfU1RBVEVfQVNTRU1CTEVEEAMSGgoWVVBMT0FEX1NUQVRFX0NPTU1JVFRFRBAEEhgKFFVQTE9BRF9TVEFURV9BQk9SVEVEEAUSGAoUVVBMT0FEX1NUQVRFX0VYUElSRUQQBjLvAwoNVXBsb2FkU2VydmljZRJPCgxDcmVhdGVVcGxvYWQSHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdBofLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXNwb25zZRJQCgtXcml0ZVVwbG9hZBIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV3JpdGVVcGxvYWRSZXNwb25zZSgBMAESVQoOQ29tcGxldGVVcGxvYWQSIC5zbHVpY2UudjEuQ29tcGxldGVVcGxvYWRSZXF1ZXN0GiEuc2x1aWNlLnYxLkNvbXBsZXRlVXBsb2FkUmVzcG9uc2USTAoLQWJvcnRVcGxvYWQSHS5zbHVpY2UudjEuQWJvcnRVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLkFib3J0VXBsb2FkUmVzcG9uc2USRgoJR2V0VXBsb2FkEhsuc2x1aWNlLnYxLkdldFVwbG9hZFJlcXVlc3QaHC5zbHVpY2UudjEuR2V0VXBsb2FkUmVzcG9uc2USTgoLV2F0Y2hVcGxvYWQSHS5zbHVpY2UudjEuV2F0Y2hVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLldhdGNoVXBsb2FkUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * A contiguous range of bytes.
@@ -831,6 +831,118 @@ export const GetUploadResponseSchema: GenMessage<GetUploadResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_upload_service, 18);
 
 /**
+ * Request of WatchUpload.
+ *
+ * @generated from message sluice.v1.WatchUploadRequest
+ */
+export type WatchUploadRequest = Message<"sluice.v1.WatchUploadRequest"> & {
+  /**
+   * Namespace of the upload. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the upload. Required.
+   *
+   * @generated from field: string upload_id = 2;
+   */
+  uploadId: string;
+};
+
+/**
+ * Describes the message sluice.v1.WatchUploadRequest.
+ * Use `create(WatchUploadRequestSchema)` to create a new message.
+ */
+export const WatchUploadRequestSchema: GenMessage<WatchUploadRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 19);
+
+/**
+ * Server message of WatchUpload.
+ *
+ * @generated from message sluice.v1.WatchUploadResponse
+ */
+export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
+  /**
+   * Path of the file to be.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Where the upload stands. Committed, aborted and expired are outcomes: nothing follows.
+   *
+   * @generated from field: sluice.v1.UploadState state = 2;
+   */
+  state: UploadState;
+
+  /**
+   * Size in bytes, once declared or sealed by finish.
+   *
+   * @generated from field: optional int64 size_bytes = 3;
+   */
+  sizeBytes?: bigint | undefined;
+
+  /**
+   * Bytes that the service has taken from callers, as its replicas told the database, once a second.
+   *
+   * @generated from field: int64 received_bytes = 4;
+   */
+  receivedBytes: bigint;
+
+  /**
+   * Bytes that S3 acknowledged and the database recorded.
+   *
+   * @generated from field: int64 durable_bytes = 5;
+   */
+  durableBytes: bigint;
+
+  /**
+   * Whether the file exists.
+   *
+   * @generated from field: bool committed = 6;
+   */
+  committed: boolean;
+
+  /**
+   * Bytes received a second, over the last 10 s; unset for the first 2 s.
+   *
+   * @generated from field: optional int64 bytes_per_second = 7;
+   */
+  bytesPerSecond?: bigint | undefined;
+
+  /**
+   * Time until all bytes are received, at this rate; unset while size or rate are not known, and after the end.
+   *
+   * @generated from field: google.protobuf.Duration eta = 8;
+   */
+  eta?: Duration | undefined;
+
+  /**
+   * The file; present once committed.
+   *
+   * @generated from field: sluice.v1.File file = 9;
+   */
+  file?: File | undefined;
+
+  /**
+   * Proof of what is stored; present once committed.
+   *
+   * @generated from field: sluice.v1.Receipt receipt = 10;
+   */
+  receipt?: Receipt | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.WatchUploadResponse.
+ * Use `create(WatchUploadResponseSchema)` to create a new message.
+ */
+export const WatchUploadResponseSchema: GenMessage<WatchUploadResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 20);
+
+/**
  * Where an upload stands.
  *
  * @generated from enum sluice.v1.UploadState
@@ -956,6 +1068,18 @@ export const UploadService: GenService<{
     methodKind: "unary";
     input: typeof GetUploadRequestSchema;
     output: typeof GetUploadResponseSchema;
+  },
+  /**
+   * Tells how far an upload is, whoever writes it and on whatever replica: at once, at each change (at most every 100 ms),
+   * and at least every 5 s. The outcome is the last message, also for who asks after it. A stream that ends UNAVAILABLE is
+   * to be opened again.
+   *
+   * @generated from rpc sluice.v1.UploadService.WatchUpload
+   */
+  watchUpload: {
+    methodKind: "server_streaming";
+    input: typeof WatchUploadRequestSchema;
+    output: typeof WatchUploadResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_upload_service, 0);

@@ -1,0 +1,227 @@
+import { type BackoffPolicy, withBackoff } from "../domain/backoff.ts";
+import { DomainError } from "../domain/errors.ts";
+import { uploadNotFound } from "../domain/repository-refusals.ts";
+import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/transfer-rate.ts";
+import type { UploadState } from "../domain/upload.ts";
+import type { UploadRepository, UploadStatus } from "../domain/upload-repository.ts";
+
+/** How far a watched upload is. Sizes in bytes. */
+export interface WatchReport extends UploadStatus {
+  /** Of bytes received, over the last 10 s; undefined while nothing is known. */
+  bytesPerSecond: number | undefined;
+  /** Until all bytes are received, in milliseconds; undefined while nothing is known, and once it no longer matters. */
+  etaMs: number | undefined;
+}
+
+/** Limits of watching, a process. */
+export interface WatchLimits {
+  /** Watchers at once, in all and of one upload. */
+  watchersMax: number;
+  uploadWatchersMax: number;
+  /** How soon an upload that changes is looked at again, and how soon one that stands still, in milliseconds. */
+  lookMinMs: number;
+  lookMaxMs: number;
+  /** Uploads that one statement asks for. */
+  uploadsPerStatementMax: number;
+  /** Least and longest time between two messages to a watcher, in milliseconds. */
+  messageMinMs: number;
+  messageMaxMs: number;
+}
+
+/** One statement takes about 0.1 ms an upload; a watcher keeps an HTTP/2 stream and some 20 KiB. */
+export const WATCH_LIMITS: WatchLimits = {
+  watchersMax: 2000,
+  uploadWatchersMax: 200,
+  lookMinMs: 250,
+  lookMaxMs: 2000,
+  uploadsPerStatementMax: 250,
+  messageMinMs: 100,
+  // The API promises 5 s: some of it is for the way.
+  messageMaxMs: 4500,
+};
+
+/** Between two statements it is idle for at least this many times what the last one took: a fifth of one connection. */
+const IDLE_SHARE = 4;
+
+/** What a watcher sees of its upload. */
+export interface Watched {
+  /** The newest; undefined before the first look. */
+  readonly report: WatchReport | undefined;
+  /** Grows when `report` tells of more than another rate. */
+  readonly changes: number;
+  /** Why there will be no further report. */
+  readonly failure: Error | undefined;
+}
+
+interface WatchedUpload extends Watched {
+  uploadId: string;
+  report: WatchReport | undefined;
+  changes: number;
+  failure: Error | undefined;
+  samples: RateSample[];
+  dueAt: number;
+  lookMs: number;
+  /** Called at each change, and at a failure. */
+  watchers: Set<() => void>;
+}
+
+/**
+ * The uploads that somebody watches from this process. Their state is in the database, and whoever writes may be on
+ * another replica, so it is asked for: one statement at a time for all uploads that are due, however many watch them.
+ * An upload that stands still is looked at less and less often. While the database is away it is asked within the limits of
+ * `backoff`; then every watch fails with `unavailable / DATABASE_UNAVAILABLE`.
+ */
+export class UploadWatches {
+  readonly limits: WatchLimits;
+  readonly #uploads: Pick<UploadRepository, "listStatus">;
+  readonly #backoff: BackoffPolicy;
+  readonly #watched = new Map<string, WatchedUpload>();
+  readonly #draining = new AbortController();
+  #watchers = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  #restUntil = 0;
+
+  constructor(deps: { uploads: Pick<UploadRepository, "listStatus">; backoff: BackoffPolicy; limits: WatchLimits }) {
+    this.#uploads = deps.uploads;
+    this.#backoff = deps.backoff;
+    this.limits = deps.limits;
+  }
+
+  /** Watchers at this moment. */
+  get size(): number {
+    return this.#watchers;
+  }
+
+  /**
+   * Watches an upload; `onChange` is called when there is news, until `leave`. `resource_exhausted / OVERLOADED` above the
+   * limits, `unavailable / SHUTTING_DOWN` while draining. An upload that does not exist is a failure later on.
+   */
+  join(uploadId: string, onChange: () => void): { watched: Watched; leave: () => void } {
+    this.#draining.signal.throwIfAborted();
+    const { watchersMax, uploadWatchersMax } = this.limits;
+    if (this.#watchers >= watchersMax) throw tooMany("this server", "watchers_max", watchersMax);
+    const watched = this.#open(uploadId);
+    if (watched.watchers.size >= uploadWatchersMax)
+      throw tooMany("this upload", "upload_watchers_max", uploadWatchersMax);
+    watched.watchers.add(onChange);
+    this.#watchers++;
+    this.#schedule();
+    return { watched, leave: () => this.#leave(watched, onChange) };
+  }
+
+  /** Admits nobody any more, and ends every watch: another replica serves as well. */
+  drain(): void {
+    clearTimeout(this.#timer);
+    this.#draining.abort(toShuttingDown());
+    this.#failAll(this.#draining.signal.reason);
+  }
+
+  #open(uploadId: string): WatchedUpload {
+    const known = this.#watched.get(uploadId);
+    if (known !== undefined && known.failure === undefined) return known;
+    const fresh = { report: undefined, changes: 0, failure: undefined, samples: [], dueAt: 0 };
+    const watched: WatchedUpload = { uploadId, ...fresh, lookMs: this.limits.lookMinMs, watchers: new Set() };
+    this.#watched.set(uploadId, watched);
+    return watched;
+  }
+
+  #leave(watched: WatchedUpload, onChange: () => void): void {
+    if (!watched.watchers.delete(onChange)) return;
+    this.#watchers--;
+    if (watched.watchers.size === 0 && this.#watched.get(watched.uploadId) === watched) {
+      this.#watched.delete(watched.uploadId);
+    }
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#isLooking || this.#draining.signal.aborted) return;
+    let dueAt = Number.POSITIVE_INFINITY;
+    for (const watched of this.#watched.values()) dueAt = Math.min(dueAt, watched.dueAt);
+    if (dueAt === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.max(dueAt, this.#restUntil) - performance.now();
+    this.#timer = setTimeout(() => void this.#look(), Math.max(0, waitMs));
+  }
+
+  /** Asks for the uploads that are due, the longest due first. Never rejects. */
+  async #look(): Promise<void> {
+    this.#isLooking = true;
+    const beganAt = performance.now();
+    const due = [...this.#watched.values()].filter(({ dueAt }) => dueAt <= beganAt).sort((a, b) => a.dueAt - b.dueAt);
+    const asked = due.slice(0, this.limits.uploadsPerStatementMax);
+    try {
+      const ids = asked.map(({ uploadId }) => uploadId);
+      const statuses = await withBackoff(this.#backoff, () => this.#uploads.listStatus(ids), {
+        isRetryable: (error) => error instanceof DomainError && error.code === "unavailable",
+        signal: this.#draining.signal,
+      });
+      const byId = new Map(statuses.map((status) => [status.uploadId, status]));
+      for (const watched of asked) this.#take(watched, byId.get(watched.uploadId));
+    } catch (error) {
+      this.#failAll(error instanceof Error ? error : new Error("the uploads could not be read", { cause: error }));
+    }
+    const endedAt = performance.now();
+    this.#restUntil = endedAt + Math.min(this.limits.lookMaxMs, IDLE_SHARE * (endedAt - beganAt));
+    this.#isLooking = false;
+    this.#schedule();
+  }
+
+  #take(watched: WatchedUpload, status: UploadStatus | undefined): void {
+    if (status === undefined) {
+      fail(watched, uploadNotFound(watched.uploadId));
+      return;
+    }
+    const now = performance.now();
+    const hasChanged = watched.report === undefined || isNews(watched.report, status);
+    const { lookMinMs, lookMaxMs } = this.limits;
+    watched.lookMs = hasChanged ? lookMinMs : Math.min(lookMaxMs, watched.lookMs * 2);
+    watched.dueAt = isFinal(status.state) ? Number.POSITIVE_INFINITY : now + watched.lookMs;
+    watched.samples = addRateSample(watched.samples, { atMs: now, receivedBytes: status.receivedBytes });
+    watched.report = toReport(status, watched.samples);
+    if (!hasChanged) return;
+    watched.changes++;
+    for (const onChange of watched.watchers) onChange();
+  }
+
+  #failAll(failure: Error): void {
+    for (const watched of this.#watched.values()) fail(watched, failure);
+  }
+}
+
+/** Whether nothing can happen to an upload any more. */
+export function isFinal(state: UploadState): boolean {
+  return state === "committed" || state === "aborted" || state === "expired";
+}
+
+function toReport(status: UploadStatus, samples: readonly RateSample[]): WatchReport {
+  const bytesPerSecond = toBytesPerSecond(samples);
+  const etaMs = isFinal(status.state) ? undefined : toEtaMs(status, bytesPerSecond);
+  return { ...status, bytesPerSecond, etaMs };
+}
+
+function isNews(told: UploadStatus, status: UploadStatus): boolean {
+  return (["state", "sizeBytes", "receivedBytes", "durableBytes"] as const).some((key) => told[key] !== status[key]);
+}
+
+/** The first failure counts. A watcher hears it after the report that it has not heard yet. */
+function fail(watched: WatchedUpload, failure: Error): void {
+  watched.failure ??= failure;
+  watched.dueAt = Number.POSITIVE_INFINITY;
+  for (const onChange of watched.watchers) onChange();
+}
+
+function tooMany(whom: string, limit: string, max: number): DomainError {
+  return new DomainError("resource_exhausted", `${max} callers watch ${whom}, the most at once; try again`, {
+    reason: "OVERLOADED",
+    details: { [limit]: max },
+    retryAfterMs: 1000,
+  });
+}
+
+function toShuttingDown(): DomainError {
+  return new DomainError("unavailable", "this server is shutting down; watch the upload on another", {
+    reason: "SHUTTING_DOWN",
+    retryAfterMs: 0,
+  });
+}

@@ -1,0 +1,232 @@
+import { expect } from "chai";
+import { DomainError } from "../domain/errors.ts";
+import type { UploadRepository, UploadStatus } from "../domain/upload-repository.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces, sampleUpload } from "../testing/sample-records.ts";
+import { until } from "../testing/until.ts";
+import { UploadWatches, WATCH_LIMITS, type WatchLimits, type WatchReport } from "./upload-watches.ts";
+import { watchUpload } from "./watch-upload.ts";
+
+const { uploadId } = sampleUpload();
+const OTHER_ID = "0190a3b4-5c6d-7e8f-9a0b-0000000000bb";
+const LIMITS = { ...WATCH_LIMITS, lookMinMs: 1, lookMaxMs: 4, messageMinMs: 0, messageMaxMs: 60_000 };
+
+function sampleStatus(overrides: Partial<UploadStatus> = {}): UploadStatus {
+  const { namespace, path, state } = sampleUpload();
+  const sizes = { sizeBytes: 1000, receivedBytes: 0, durableBytes: 0 };
+  return { uploadId, namespace, path, state, ...sizes, file: undefined, ...overrides };
+}
+
+/** The uploads of a test as the database has them; `failure` is what asking ends with. */
+class ScriptedUploads implements Pick<UploadRepository, "listStatus"> {
+  readonly statuses = new Map([[uploadId, sampleStatus()]]);
+  readonly asked: (readonly string[])[] = [];
+  failure: Error | undefined;
+  waits: Promise<void> | undefined;
+
+  async listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]> {
+    this.asked.push(uploadIds);
+    await this.waits;
+    if (this.failure !== undefined) throw this.failure;
+    return uploadIds.flatMap((id) => this.statuses.get(id) ?? []);
+  }
+
+  change(overrides: Partial<UploadStatus>, id = uploadId): void {
+    this.statuses.set(id, { ...(this.statuses.get(id) ?? sampleStatus({ uploadId: id })), ...overrides });
+  }
+}
+
+describe("watchUpload", () => {
+  let uploads: ScriptedUploads;
+  let watches: UploadWatches;
+  let open: AsyncGenerator<WatchReport>[];
+
+  const startWatches = (limits: Partial<WatchLimits> = {}, triesMax = 3) => {
+    const backoff = { triesMax, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 };
+    watches = new UploadWatches({ uploads, backoff, limits: { ...LIMITS, ...limits } });
+  };
+  const watch = (request: { namespace?: string; uploadId?: string; signal?: AbortSignal } = {}) => {
+    const { signal, ...named } = request;
+    const deps = { watches, namespaces: sampleNamespaces({}) };
+    const options = { caller: SAMPLE_CALLER, ...(signal !== undefined && { signal }) };
+    const reports = watchUpload(deps, { namespace: "default", uploadId, ...named }, options);
+    open.push(reports);
+    return reports;
+  };
+  const next = async (reports: AsyncGenerator<WatchReport>): Promise<WatchReport> => {
+    const { value, done } = await reports.next();
+    return done === true ? expect.fail("the watch has ended") : value;
+  };
+  const gone = new DomainError("unavailable", "it is away", { reason: "DATABASE_UNAVAILABLE", retryAfterMs: 1000 });
+
+  beforeEach(() => {
+    uploads = new ScriptedUploads();
+    open = [];
+    startWatches();
+  });
+
+  afterEach(async () => {
+    // One that waits ends by the drain; one that was not begun, or has just been told, by its return.
+    watches.drain();
+    for (const reports of open) await reports.return(undefined).catch(() => {});
+    expect(watches.size).to.equal(0);
+  });
+
+  it("tells at once how far the upload is, then each change, then the outcome, and ends", async () => {
+    const reports = watch({ uploadId: uploadId.toUpperCase() });
+    expect(await next(reports)).to.deep.equal({ ...sampleStatus(), bytesPerSecond: undefined, etaMs: undefined });
+    uploads.change({ receivedBytes: 500, durableBytes: 400 });
+    expect(await next(reports)).to.include({ receivedBytes: 500, durableBytes: 400, state: "open" });
+    uploads.change({ state: "completing", receivedBytes: 1000, durableBytes: 1000 });
+    expect(await next(reports)).to.include({ state: "completing", etaMs: 0 });
+    uploads.change({ state: "committed", file: sampleFile() });
+    expect(await next(reports)).to.deep.include({ state: "committed", file: sampleFile(), etaMs: undefined });
+    expect(await reports.next()).to.deep.include({ done: true });
+  });
+
+  for (const state of ["committed", "aborted", "expired"] as const) {
+    it(`tells who comes late that the upload is ${state}`, async () => {
+      uploads.change({ state });
+      const reports = watch();
+      expect(await next(reports)).to.include({ state });
+      expect(await reports.next()).to.deep.include({ done: true });
+    });
+  }
+
+  it("says nothing while nothing changes, but a sign of life in time", async () => {
+    startWatches({ messageMaxMs: 40 });
+    const reports = watch();
+    const told = [await next(reports), await next(reports), await next(reports)];
+    expect(told.map(({ receivedBytes }) => receivedBytes)).to.deep.equal([0, 0, 0]);
+    expect(uploads.asked.length).to.be.greaterThan(3);
+  });
+
+  it("keeps a distance between two messages, and tells the newest then", async () => {
+    startWatches({ messageMinMs: 50 });
+    const reports = watch();
+    await next(reports);
+    const toldAt = performance.now();
+    const pending = next(reports);
+    for (let receivedBytes = 1; receivedBytes <= 10; receivedBytes++) {
+      uploads.change({ receivedBytes });
+      const asked = uploads.asked.length;
+      await until("it was looked at again", () => uploads.asked.length > asked + 1);
+    }
+    const report = await pending;
+    expect(performance.now() - toldAt).to.be.at.least(49);
+    expect(report.receivedBytes).to.be.greaterThan(0);
+    if (report.receivedBytes < 10) expect(await next(reports)).to.include({ receivedBytes: 10 });
+  });
+
+  it("asks by one statement for all uploads, however many watch, and for few at a time", async () => {
+    startWatches({ uploadsPerStatementMax: 2 });
+    const ids = ["1", "2", "3"].map((end) => `${uploadId.slice(0, -1)}${end}`);
+    for (const id of ids) uploads.change({}, id);
+    const watching = [...ids, ...ids].map((id) => watch({ uploadId: id }));
+    const told = await Promise.all(watching.map(next));
+    expect(told.map((report) => report.uploadId)).to.deep.equal([...ids, ...ids]);
+    expect(Math.max(...uploads.asked.map((asked) => asked.length))).to.equal(2);
+    expect(uploads.asked.every((asked) => new Set(asked).size === asked.length)).to.equal(true);
+  });
+
+  it("looks less often at what stands still, and no more at what has ended", async () => {
+    startWatches({ lookMinMs: 1, lookMaxMs: 1_000_000 });
+    await next(watch());
+    await until("it waits for long", () => uploads.asked.length >= 8);
+    uploads.change({ state: "aborted" }, OTHER_ID);
+    const late = watch({ uploadId: OTHER_ID });
+    await next(late);
+    expect(uploads.asked.filter(([id]) => id === OTHER_ID)).to.have.length(1);
+    expect(await next(watch({ uploadId: OTHER_ID }))).to.include({ state: "aborted" });
+    expect(uploads.asked.filter(([id]) => id === OTHER_ID)).to.have.length(1);
+  });
+
+  it("does not find an upload that is not there, or of another namespace", async () => {
+    const absent = await catchError(() => next(watch({ uploadId: OTHER_ID })));
+    expect(absent).to.include({ code: "not_found", reason: "UPLOAD_NOT_FOUND" });
+    uploads.change({ namespace: "other" });
+    const foreign = await catchError(() => next(watch()));
+    expect(foreign).to.include({ code: "not_found", reason: "UPLOAD_NOT_FOUND" });
+    expect(await catchError(() => next(watch({ namespace: "b" })))).to.include({ reason: "NAMESPACE_NOT_FOUND" });
+    expect(await catchError(() => next(watch({ uploadId: "17" })))).to.include({ field: "upload_id" });
+  });
+
+  it("admits so many watchers, in all and of one upload", async () => {
+    startWatches({ watchersMax: 3, uploadWatchersMax: 2 });
+    uploads.change({}, OTHER_ID);
+    const [first] = [watch(), watch()];
+    await Promise.all(open.map(next));
+    const crowded = (await catchError(() => next(watch()))) as DomainError;
+    expect(crowded).to.deep.include({ code: "resource_exhausted", reason: "OVERLOADED", retryAfterMs: 1000 });
+    expect(crowded.details).to.deep.equal({ upload_watchers_max: 2 });
+    await next(watch({ uploadId: OTHER_ID }));
+    const full = (await catchError(() => next(watch({ uploadId: OTHER_ID })))) as DomainError;
+    expect(full.details).to.deep.equal({ watchers_max: 3 });
+    await first?.return(undefined);
+    await next(watch());
+  });
+
+  it("waits while the database is away, with signs of life, and goes on", async () => {
+    startWatches({ messageMaxMs: 20 }, 1_000_000);
+    const reports = watch();
+    await next(reports);
+    uploads.failure = gone;
+    expect(await next(reports)).to.include({ receivedBytes: 0 });
+    const asked = uploads.asked.length;
+    await until("it has failed repeatedly", () => uploads.asked.length > asked + 3);
+    uploads.change({ receivedBytes: 7 });
+    uploads.failure = undefined;
+    await until("it is back", async () => (await next(reports)).receivedBytes === 7);
+  });
+
+  it("ends every watch when the database stays away, to be tried again", async () => {
+    const [reports, others] = [watch(), watch()];
+    await Promise.all([next(reports), next(others)]);
+    uploads.failure = gone;
+    expect(await catchError(() => next(reports))).to.equal(gone);
+    expect(await catchError(() => next(others))).to.equal(gone);
+    uploads.failure = undefined;
+    expect(await next(watch())).to.include({ state: "open" });
+  });
+
+  it("ends by a defect at once", async () => {
+    uploads.failure = new TypeError("a defect");
+    expect(await catchError(() => next(watch()))).to.equal(uploads.failure);
+    expect(uploads.asked).to.have.length(1);
+  });
+
+  it("ends when the server drains, after the news that nobody had heard, and admits nobody more", async () => {
+    const [waiting, behind] = [watch(), watch()];
+    await Promise.all([next(waiting), next(behind)]);
+    uploads.change({ receivedBytes: 5 });
+    expect(await next(waiting)).to.include({ receivedBytes: 5 });
+    const pending = catchError(() => next(waiting));
+    const shutDown = { code: "unavailable", reason: "SHUTTING_DOWN", retryAfterMs: 0 };
+    watches.drain();
+    expect(await pending).to.include(shutDown);
+    expect(await next(behind)).to.include({ receivedBytes: 5 });
+    expect(await catchError(() => next(behind))).to.include(shutDown);
+    expect(await catchError(() => next(watch()))).to.include(shutDown);
+  });
+
+  it("ends when the server drains while the database is asked", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    uploads.waits = promise;
+    const pending = catchError(() => next(watch()));
+    await until("it is asked", () => uploads.asked.length > 0);
+    watches.drain();
+    expect(await pending).to.include({ reason: "SHUTTING_DOWN" });
+    resolve();
+  });
+
+  it("ends with the caller's reason, whether it waits or not", async () => {
+    const ending = new AbortController();
+    const reports = watch({ signal: ending.signal });
+    await next(reports);
+    const pending = catchError(() => next(reports));
+    const reason = new Error("the caller has gone");
+    ending.abort(reason);
+    expect(await pending).to.equal(reason);
+    expect(await catchError(() => next(watch({ signal: ending.signal })))).to.equal(reason);
+    expect(watches.size).to.equal(0);
+  });
+});

@@ -1,0 +1,71 @@
+import type { Caller } from "../domain/caller.ts";
+import { parseUuid } from "../domain/command-identity.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { uploadNotFound } from "../domain/repository-refusals.ts";
+import { isFinal, type UploadWatches, type WatchReport } from "./upload-watches.ts";
+
+/**
+ * How far an upload is, whoever writes it and on whatever replica: a report at once, one at each change, though never
+ * two within 100 ms, and at least one every 5 s. The outcome (committed, aborted, expired) is the last one, and the only
+ * one for who comes after it. A slow consumer misses reports in between, never the last. What is durable is less than half
+ * a second old while an upload moves and at most 2 s when it begins to; what is received, a second more.
+ *
+ * Ends with `not_found / UPLOAD_NOT_FOUND` or `NAMESPACE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID`,
+ * `resource_exhausted / OVERLOADED`, `unavailable / SHUTTING_DOWN`, `unavailable / DATABASE_UNAVAILABLE` once the database
+ * was away for long, or with the signal's reason.
+ */
+export async function* watchUpload(
+  deps: { watches: UploadWatches; namespaces: Namespaces },
+  request: { namespace: string; uploadId: string },
+  options: { caller: Caller; signal?: AbortSignal },
+): AsyncGenerator<WatchReport, void, undefined> {
+  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const uploadId = parseUuid(request.uploadId, "upload_id");
+  const { signal } = options;
+  const { messageMinMs, messageMaxMs } = deps.watches.limits;
+  const bell = new Bell();
+  const { watched, leave } = deps.watches.join(uploadId, () => bell.ring());
+  try {
+    let told = { changes: 0, at: Number.NEGATIVE_INFINITY };
+    for (;;) {
+      signal?.throwIfAborted();
+      const { report, changes, failure } = watched;
+      const [now, hasNews] = [performance.now(), changes !== told.changes];
+      const dueAt = told.at + (hasNews ? messageMinMs : messageMaxMs);
+      if (report !== undefined && now >= dueAt) {
+        if (report.namespace !== namespace.name) throw uploadNotFound(uploadId);
+        told = { changes, at: now };
+        yield report;
+        if (isFinal(report.state)) return;
+      } else if (failure !== undefined && !hasNews) throw failure;
+      else await bell.wait({ ...(report !== undefined && { timeoutMs: dueAt - now }), signal });
+    }
+  } finally {
+    leave();
+  }
+}
+
+/** Wakes the one who waits. A ring while nobody waits is kept. */
+class Bell {
+  #hasRung = false;
+  #wake: () => void = () => {};
+
+  ring(): void {
+    this.#hasRung = true;
+    this.#wake();
+  }
+
+  /** Resolves at the next ring, after the timeout or when the signal aborts. */
+  async wait({ timeoutMs, signal }: { timeoutMs?: number; signal: AbortSignal | undefined }): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const onAbort = () => resolve();
+    this.#wake = resolve;
+    if (this.#hasRung) resolve();
+    const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    await promise;
+    this.#hasRung = false;
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
