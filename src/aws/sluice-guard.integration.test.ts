@@ -12,7 +12,7 @@ const NAMES = servicesOf("eu-central-1");
 const REMOVED = undefined;
 
 /** The settings whose template is spoilt: few services, since each plant is a template of its own. */
-const SOUND = withServices(["sqs"], { anchors: {} });
+const SOUND = withServices(["sns", "sqs"], { anchors: {} });
 
 /** What is done to that template, where in its resources, and the one rule that must find it. */
 const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[] = [
@@ -69,12 +69,13 @@ const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[
     "/Principal": "*",
     "/Principal/AWS": "*",
   }),
-  ...plant("nothing_allows_all_actions", "WriteRole/Properties/Policies/0/PolicyDocument/Statement/0", {
+  ...plant("nothing_allows_actions_by_wildcard", "WriteRole/Properties/Policies/0/PolicyDocument/Statement/0", {
     "/Action": "s3:*",
     "/Action/0": "*",
+    "/Action/1": "s3:Put*",
     "/Resource": REMOVED,
   }),
-  ...plant("nothing_allows_all_actions", "LogBucketPolicy/Properties/PolicyDocument/Statement/2", {
+  ...plant("nothing_allows_actions_by_wildcard", "LogBucketPolicy/Properties/PolicyDocument/Statement/2", {
     "/Action": "s3:*",
   }),
   ...plant("nothing_is_allowed_by_exception", "LogBucketPolicy/Properties/PolicyDocument/Statement/2", {
@@ -88,6 +89,11 @@ const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[
   }),
   ...plant("nothing_is_allowed_by_exception", "ReadRole/Properties/AssumeRolePolicyDocument/Statement/0", {
     "/NotPrincipal": { Service: "ec2.amazonaws.com" },
+  }),
+  ...plant("keys_are_opened_to_named_principals", "SnsKey/Properties/KeyPolicy/Statement/0", {
+    "/Principal": "*",
+    "/Principal/AWS": "*",
+    "/Action": "kms:*",
   }),
   ...plant("functions_are_called_for_this_account", "PlantedPermission", {
     "": { Type: "AWS::Lambda::Permission", Properties: { Principal: "*", SourceAccount: "111122223333" } },
