@@ -4,6 +4,8 @@ import { parseSettings } from "../aws/parse-settings.ts";
 import { Policy, type Statement } from "../aws/policy.ts";
 import { SERVICES } from "../aws/services.ts";
 import type { Properties } from "../aws/value.ts";
+import { GOLDEN_SETTINGS } from "./golden-settings.ts";
+import { OPTION_SETTINGS } from "./option-settings.ts";
 import { findPolicyMistakes } from "./policy-checks.ts";
 
 function generate(names: readonly string[], said: Record<string, unknown> = {}): Configuration {
@@ -56,22 +58,10 @@ describe("findPolicyMistakes", () => {
     for (const name of names) expect(await findPolicyMistakes(generate([name])), name).to.deep.equal([]);
   });
 
-  it("finds none in other partitions", async () => {
-    for (const [region, partition] of [
-      ["cn-north-1", "aws-cn"],
-      ["us-gov-west-1", "aws-us-gov"],
-    ] as const) {
-      const names = SERVICES.filter(({ partitions }) => partitions?.includes(partition) ?? true).map(
-        ({ name }) => name,
-      );
-      expect(await findPolicyMistakes(generate(names, { region })), region).to.deep.equal([]);
+  it("finds none with other options and in other partitions", async () => {
+    for (const [name, said] of [...OPTION_SETTINGS, ...Object.entries(GOLDEN_SETTINGS)]) {
+      expect(await findPolicyMistakes(generateConfiguration(parseSettings(said))), name).to.deep.equal([]);
     }
-  });
-
-  it("finds none with a service account of EKS", async () => {
-    const provider = "oidc.eks.eu-central-1.amazonaws.com/id/ABC123";
-    const irsa = { provider, namespace: "files", serviceAccount: "sluice" };
-    expect(await findPolicyMistakes(generate([], { compute: { irsa } }))).to.deep.equal([]);
   });
 
   it("finds an action that there is not", async () => {

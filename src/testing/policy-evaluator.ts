@@ -55,7 +55,7 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
   const toJson = (value: Value): unknown => {
     if (value instanceof Leaf) return toJson(value.toJson());
     if (Array.isArray(value)) return value.map((one) => toJson(one as Value));
-    if (typeof value !== "object") return typeof value === "string" ? resolve(value) : value;
+    if (typeof value !== "object") return typeof value === "string" ? toKnownPrincipal(resolve(value)) : value;
     if (Object.keys(value).some((key) => key === "Ref" || key.startsWith("Fn::"))) return resolve(toText(value));
     return Object.fromEntries(Object.entries(value as Properties).map(([key, one]) => [toKnownKey(key), toJson(one)]));
   };
@@ -83,14 +83,25 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
     const covers = toCoverage(site, { logicalId, resource }, (value) => resolve(toText(value)));
     guards.push({ covers, document: resourcePolicy(document) });
   }
+  const accountsOwn = resourcePolicy({
+    Version: "2012-10-17",
+    Statement: [
+      {
+        ...{ Sid: "Account", Effect: "Allow", Action: "kms:*", Resource: "*" },
+        Principal: { AWS: site.arn("iam", "root", { region: "" }) },
+      },
+    ],
+  });
   const evaluate = async ({ principal, action, resource, context }: AccessRequest): Promise<Decision> => {
     const guard = guards.filter(({ covers }) => covers(resource)).map(({ document }) => forAction(document, action));
     const isService = principal.endsWith(`.${site.dnsSuffix}`) || principal.endsWith(".amazonaws.com");
+    // A key that the template does not make has the policy that KMS gives every key: the account decides.
+    if (guard.length === 0 && resource.startsWith(site.arn("kms", "key/"))) guard.push(accountsOwn);
     const own = isService ? [] : (policies.get(principal) ?? [ADMINISTRATOR]).map((one) => forAction(one, action));
     if (![...guard, ...own].some(({ policyDocument }) => allows(policyDocument, action))) return "ImplicitlyDenied";
     const simulation: Simulation = {
       request: {
-        ...{ principal, action, resource: { resource, accountId: site.account } },
+        ...{ principal: toKnownPrincipal(principal), action, resource: { resource, accountId: site.account } },
         contextVariables: Object.fromEntries(Object.entries(context).map(([key, value]) => [toKnownKey(key), value])),
       },
       identityPolicies: own.map((policy, at) => ({ name: `policy${at}`, policy })),
@@ -140,9 +151,16 @@ function isAbout({ Action }: StatementJson, action: string): boolean {
   return [Action].flat().some((one) => (one.endsWith("*") ? action.startsWith(one.slice(0, -1)) : one === action));
 }
 
-/** The simulator knows keys with a made-up part behind a slash alone; KMS has one behind a colon. */
+/** The simulator knows keys with a made-up part behind a slash alone; KMS has one behind a colon, OIDC one before. */
 function toKnownKey(key: string): string {
-  return key.replace(/^kms:EncryptionContext:/, "aws:RequestTag/kms-encryption-context-");
+  return key
+    .replace(/^kms:EncryptionContext:/, "aws:RequestTag/kms-encryption-context-")
+    .replace(/^(oidc\.eks\..*):(sub|aud)$/, "aws:RequestTag/oidc-$2");
+}
+
+/** It takes for a service what ends in amazonaws.com, as all do but two in China. */
+function toKnownPrincipal(text: string): string {
+  return text.replace(/^([a-z0-9.-]+)\.amazonaws\.com\.cn$/, "$1.china.amazonaws.com");
 }
 
 /** Several policies of one resource (permissions of a function) hold together. */
