@@ -5,6 +5,7 @@ import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-co
 import { runList, runRemove, runRestore } from "./file-commands.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 import { runUpload } from "./upload-command.ts";
+import { runWatch } from "./watch-command.ts";
 
 /** What runs in the server's process; given from outside so that `sluice ls` does not load the server. */
 export interface ServerCommands {
@@ -50,6 +51,12 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
 
   addUpload(program, terminal);
   addDownload(program, terminal);
+  withConnection(program.command("watch"))
+    .description("show how far an upload is, whoever writes it, until its outcome; 1 unless it was committed")
+    .argument("<upload-id>", "id of the upload")
+    .action(async (uploadId, options) =>
+      setExitCode((await runWatch(terminal, uploadId, options)) ? EXIT.done : EXIT.failed),
+    );
   addFileCommands(program, terminal);
 
   program

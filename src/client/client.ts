@@ -9,6 +9,7 @@ import { type CallOptions, createUnaryCalls, type UnaryCalls } from "./unary-cal
 import { type UploadOptions, upload } from "./upload.ts";
 import { createBytesSource, createIterableSource } from "./upload-source.ts";
 import { UploadStream } from "./upload-stream.ts";
+import { createUploadWatch, type WatchedUpload, type WatchOptions } from "./watch-upload.ts";
 
 /** A silent connection is asked for a sign of life after this many milliseconds, and given up after as many more. */
 const PING_INTERVAL_MS = 20_000;
@@ -48,6 +49,11 @@ export interface SluiceClient extends UnaryCalls {
    * verified) or a stream. Continues an earlier `.part`. Resolves to the file once its CRC32 was found equal.
    */
   download(path: string, destination: string | Writable, options?: CallOptions & DownloadOptions): Promise<File>;
+  /**
+   * How far an upload is, whoever writes it: a report at once, at each change and every 5 s, over cuts and restarts of the
+   * service; the outcome (committed, aborted, expired) is the last.
+   */
+  watchUpload(uploadId: string, options?: WatchOptions): AsyncGenerator<WatchedUpload, void, undefined>;
   /** Ends the connection and every call on it. */
   close(): void;
 }
@@ -107,6 +113,7 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
         calls.createDownloadUrl(path, { namespace, signal, ...(generation !== undefined && { generation }) });
       return download(sign, destination, rest);
     },
+    watchUpload: createUploadWatch(transport),
     close: () => sessionManager.abort(),
   };
 }

@@ -1,0 +1,57 @@
+import type { WatchedUpload } from "../client/watch-upload.ts";
+import { type ConnectionOptions, withClient } from "./client-environment.ts";
+import { toCrcHex, toReceiptJson } from "./file-json.ts";
+import { formatBytes } from "./human-units.ts";
+import { createProgressDisplay } from "./progress-display.ts";
+import { printJson, printLine, type Terminal } from "./terminal.ts";
+
+/**
+ * `sluice watch <upload-id>`: shows how far an upload is that somebody, somewhere, writes, and prints its outcome. Resolves
+ * to whether it was committed.
+ */
+export async function runWatch(
+  terminal: Terminal,
+  uploadId: string,
+  options: ConnectionOptions & { json: boolean },
+): Promise<boolean> {
+  return await withClient(terminal, options, async (client) => {
+    const display = createProgressDisplay(terminal, options);
+    let last: WatchedUpload | undefined;
+    try {
+      for await (const report of client.watchUpload(uploadId, {
+        namespace: options.namespace,
+        signal: terminal.signal,
+      })) {
+        const { file: _file, receipt: _receipt, ...event } = report;
+        display.update(toBar(report), event, report.state !== last?.state);
+        last = report;
+      }
+    } finally {
+      display.clear();
+    }
+    if (last === undefined) throw new Error(`the watch of upload ${uploadId} has ended without a report`);
+    printOutcome(terminal, last, options);
+    return last.committed;
+  });
+}
+
+function toBar(report: WatchedUpload) {
+  const { state, bytesPerSecond = 0 } = report;
+  const note = state !== "open" ? state : report.bytesPerSecond === undefined ? "measuring" : undefined;
+  return { ...report, label: report.path.split("/").at(-1) ?? "", bytesPerSecond, note };
+}
+
+function printOutcome(
+  terminal: Terminal,
+  { path, state, durableBytes, receipt }: WatchedUpload,
+  { json }: { json: boolean },
+): void {
+  if (json) {
+    printJson(terminal, { type: "outcome", path, state, ...(receipt !== undefined && toReceiptJson(receipt)) });
+  } else if (receipt === undefined) {
+    printLine(terminal, `${state} ${path}: there is no file of this upload`);
+  } else {
+    const facts = `generation ${receipt.generation}, CRC32 ${toCrcHex(receipt.crc32)}`;
+    printLine(terminal, `${state} ${path}: ${formatBytes(durableBytes)}, ${facts}`);
+  }
+}
