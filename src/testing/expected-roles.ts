@@ -73,9 +73,12 @@ export const EXPECTED_ROLES: readonly ExpectedActor[] = [
     // https://docs.aws.amazon.com/datasync/latest/userguide/create-s3-location.html#create-s3-location-required-permissions
     who: "role:datasync-read",
     may: [
-      ["s3:GetBucketLocation", "my-files"],
+      ["s3:GetBucketLocation s3:ListBucketMultipartUploads", "my-files"],
       ["s3:ListBucket", "my-files my-files?*"],
-      ["s3:GetObject s3:GetObjectTagging s3:GetObjectVersion s3:GetObjectVersionTagging", "my-files/files/"],
+      [
+        "s3:GetObject s3:GetObjectTagging s3:GetObjectVersion s3:GetObjectVersionTagging s3:ListMultipartUploadParts",
+        "my-files/files/",
+      ],
     ],
   },
   {
@@ -84,7 +87,8 @@ export const EXPECTED_ROLES: readonly ExpectedActor[] = [
       ["s3:GetBucketLocation s3:ListBucketMultipartUploads", "my-files"],
       ["s3:ListBucket", "my-files my-files?*"],
       [
-        "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:GetObjectTagging s3:ListMultipartUploadParts s3:PutObject s3:PutObjectTagging",
+        "s3:AbortMultipartUpload s3:DeleteObject s3:GetObject s3:GetObjectTagging s3:GetObjectVersion " +
+          "s3:GetObjectVersionTagging s3:ListMultipartUploadParts s3:PutObject s3:PutObjectTagging",
         "my-files/external/datasync/",
       ],
     ],

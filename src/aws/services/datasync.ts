@@ -89,13 +89,16 @@ function createReadRole(site: Site): Resource {
     source: S3_LOCATION,
     trusts: [createTrust(site)],
     statements: [
-      createBucketStatement(site, ["s3:GetBucketLocation", "s3:ListBucket"]),
+      createBucketStatement(site),
       {
         sid: "ReadFiles",
         why: "Files with their versions and tags.",
         source: S3_LOCATION,
         effect: "Allow",
-        actions: ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging"],
+        actions: [
+          ...["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging"],
+          "s3:ListMultipartUploadParts",
+        ],
         resources: [site.objects(site.keyPrefix)],
       },
     ],
@@ -109,7 +112,7 @@ function createWriteRole(site: Site, prefix: string): Resource {
     source: S3_LOCATION,
     trusts: [createTrust(site)],
     statements: [
-      createBucketStatement(site, ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]),
+      createBucketStatement(site),
       {
         sid: "KeepCopies",
         why: "Objects in parts, with tags; read back to be verified.",
@@ -117,7 +120,8 @@ function createWriteRole(site: Site, prefix: string): Resource {
         effect: "Allow",
         actions: [
           ...["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-          ...["s3:GetObject", "s3:GetObjectTagging", "s3:DeleteObject"],
+          ...["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging"],
+          "s3:DeleteObject",
         ],
         resources: [site.objects(prefix)],
       },
@@ -133,13 +137,13 @@ function createTrust(site: Site): Trust {
   });
 }
 
-function createBucketStatement(site: Site, actions: readonly string[]) {
+function createBucketStatement(site: Site) {
   return {
     sid: "SeeTheBucket",
     why: "DataSync checks the bucket and lists it. AWS documents no prefix condition for that, and a location whose check is refused cannot be made.",
     source: S3_LOCATION,
     effect: "Allow" as const,
-    actions,
+    actions: ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
     resources: [site.bucketArn],
   };
 }
