@@ -1,0 +1,101 @@
+// Many uploads at once from one process: a rush of them as fast as they go, or a trickle that stays open until it is ended.
+import { crc32 } from "node:zlib";
+import { createPayload, sliceContent } from "../payload.ts";
+import { parseClientArguments } from "./client-process.ts";
+import { callGrpc } from "./grpc-upload.ts";
+import { connectHttp2 } from "./http2-upload.ts";
+import { openTrickle, type Trickle } from "./trickle.ts";
+import { assertCommitted, chunkFrame, finishFrame, startFrame, WRITE_UPLOAD_PATH } from "./write-upload-frames.ts";
+
+/** What this program is asked to do; see `crowd.ts`. */
+export type CrowdRequest =
+  | { readonly act: "rush"; readonly uploads: number; readonly sizeBytes: number }
+  | { readonly act: "trickle"; readonly uploads: number; readonly declaredBytes: number }
+  | { readonly act: "end-trickle" };
+
+const { url, chunkBytes, extra } = parseClientArguments();
+const payload = createPayload();
+const crcs = new Map([...sliceContent(payload, payload.length, chunkBytes)].map((data) => [keyOf(data), crc32(data)]));
+const headers = { authorization: `Bearer ${extra!.token}` };
+let trickles: Trickle[] = [];
+const tickMs = 100;
+const ticksPerSecond = 1000 / tickMs;
+
+process.on("disconnect", () => process.exit());
+process.on("message", async (request: CrowdRequest) => {
+  try {
+    process.send!(await act(request));
+  } catch (error) {
+    process.send!({ error: String((error as Error).stack ?? error) });
+  }
+});
+process.send!({ ready: true });
+
+async function act(request: CrowdRequest): Promise<object> {
+  switch (request.act) {
+    case "rush":
+      return await rush(request);
+    case "trickle":
+      return await beginTrickle(request);
+    case "end-trickle":
+      return await endTrickle();
+  }
+}
+
+/** All at once, each over a connection of its own; answers the seconds of each, and the words of those that failed. */
+async function rush({ uploads, sizeBytes }: { uploads: number; sizeBytes: number }) {
+  const sessions = await Promise.all(Array.from({ length: uploads }, () => connectHttp2(url)));
+  const begun = performance.now();
+  const seconds: number[] = [];
+  const failures: string[] = [];
+  await Promise.all(
+    sessions.map(async (session) => {
+      try {
+        const answers = await callGrpc(session, { path: WRITE_UPLOAD_PATH, headers }, writes(sizeBytes));
+        assertCommitted(answers.at(-1), sizeBytes);
+        seconds.push((performance.now() - begun) / 1000);
+      } catch (error) {
+        failures.push((error as Error).message);
+      } finally {
+        session.destroy();
+      }
+    }),
+  );
+  return { seconds, failures };
+}
+
+function* writes(sizeBytes: number): Generator<Buffer[]> {
+  yield [startFrame(sizeBytes)];
+  let offset = 0;
+  for (const data of sliceContent(payload, sizeBytes, chunkBytes)) {
+    yield [chunkFrame({ offset, crc32: crcs.get(keyOf(data)) ?? crc32(data) }, data), data];
+    offset += data.length;
+  }
+  yield [finishFrame(sizeBytes)];
+}
+
+/** Opens them, a KiB a second each from then on; every tenth declares its size, the others say nothing of it. */
+async function beginTrickle({ uploads, declaredBytes }: { uploads: number; declaredBytes: number }) {
+  const opened = Array.from({ length: uploads }, async (_, index) =>
+    openTrickle(await connectHttp2(url), { headers, payload, sizeBytes: index % 10 === 0 ? declaredBytes : undefined }),
+  );
+  trickles = await Promise.all(opened);
+  let tick = 0;
+  setInterval(() => {
+    for (let index = tick++ % ticksPerSecond; index < trickles.length; index += ticksPerSecond) trickles[index]?.drip();
+  }, tickMs).unref();
+  return { open: trickles.length };
+}
+
+/** All finish: those that declared a size send the rest first. */
+async function endTrickle() {
+  const ending = trickles;
+  trickles = [];
+  const failures: string[] = [];
+  await Promise.all(ending.map((trickle) => trickle.finish().catch((error: Error) => failures.push(error.message))));
+  return { committed: ending.length - failures.length, failures };
+}
+
+function keyOf(data: Buffer): string {
+  return `${data.byteOffset}+${data.length}`;
+}

@@ -1,0 +1,51 @@
+import { type BenchProcess, forkProcess } from "../child-process.ts";
+import type { ClientArguments } from "../clients/client-process.ts";
+import { serviceToken } from "../sluice-service.ts";
+
+/** What became of uploads that ran at once. */
+export interface Rush {
+  /** Seconds from the common start until each was committed; those that failed have none. */
+  readonly seconds: readonly number[];
+  /** The words of each that failed. */
+  readonly failures: readonly string[];
+}
+
+/** Many uploads from a process of their own, each over a connection of its own. */
+export interface Crowd {
+  /** Sends all at once, as fast as they go, and resolves when the last has ended. */
+  rush(uploads: number, sizeBytes: number): Promise<Rush>;
+  /** Opens uploads that send 1 KiB a second each; every tenth declares `declaredBytes`. */
+  trickle(uploads: number, declaredBytes: number): Promise<void>;
+  /** Lets them finish. */
+  endTrickle(): Promise<{ committed: number; failures: readonly string[] }>;
+  stop(): Promise<void>;
+}
+
+/** Bytes of a message of a crowd's uploads: those of many share the client's memory. */
+const chunkBytes = 256 * 1024;
+
+/** Starts a process that uploads to `url`. */
+export async function startCrowd(url: string): Promise<Crowd> {
+  const args: ClientArguments = { url, chunkBytes, extra: { token: serviceToken } };
+  const entry = new URL("../clients/crowd-client.ts", import.meta.url);
+  const client: BenchProcess = await forkProcess(entry, { args: [JSON.stringify(args)] });
+  return {
+    rush: async (uploads, sizeBytes) => (await client.ask({ act: "rush", uploads, sizeBytes })) as unknown as Rush,
+    trickle: async (uploads, declaredBytes) => void (await client.ask({ act: "trickle", uploads, declaredBytes })),
+    endTrickle: async () =>
+      (await client.ask({ act: "end-trickle" })) as unknown as { committed: number; failures: string[] },
+    stop: () => client.stop(),
+  };
+}
+
+/** A rush of a warm-up's size that does not count: compiled code is what is compared. */
+export async function warmUp(crowd: Crowd, sizeBytes: number): Promise<void> {
+  await crowd.rush(4, sizeBytes);
+}
+
+/** The distinct words of failures, with how often they were said. */
+export function countFailures(failures: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const words of failures) counts.set(words, (counts.get(words) ?? 0) + 1);
+  return [...counts].map(([words, count]) => `${count} x ${words}`).join("; ");
+}

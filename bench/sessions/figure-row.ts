@@ -1,0 +1,46 @@
+import { markdownTable } from "../markdown-table.ts";
+
+/** A figure to reach and what was measured of it. */
+export interface FigureRow {
+  readonly name: string;
+  /** Undefined where it was not measured. */
+  readonly measured: number | undefined;
+  /** The bound, and the better one that is aimed at. */
+  readonly must: Bound;
+  readonly aim?: Bound;
+  readonly unit: "ratio" | "MiB" | "count";
+  /** What stands behind the number, in a few words. */
+  readonly note?: string;
+}
+
+/** At most, or at least, this much. */
+export type Bound = { readonly atMost: number } | { readonly atLeast: number };
+
+/** Whether the figure's bound is kept. */
+export function judge({ measured, must }: FigureRow): "met" | "missed" | "not measured" {
+  if (measured === undefined) return "not measured";
+  return ("atMost" in must ? measured <= must.atMost : measured >= must.atLeast) ? "met" : "missed";
+}
+
+/** The rows as a table for people, with the notes below it. */
+export function showFigures(rows: readonly FigureRow[]): string {
+  const cells = rows.map((row) => {
+    const show = (value: number) => showValue(value, row.unit);
+    const bound = (one: Bound | undefined) =>
+      one === undefined ? "" : "atMost" in one ? `≤ ${show(one.atMost)}` : `≥ ${show(one.atLeast)}`;
+    return [
+      row.name,
+      row.measured === undefined ? "-" : show(row.measured),
+      bound(row.must),
+      bound(row.aim),
+      judge(row),
+    ];
+  });
+  const notes = rows.flatMap(({ name, note }) => (note === undefined ? [] : `- ${name}: ${note}`));
+  return [markdownTable(["figure", "measured", "must", "aim", ""], cells), "", ...notes].join("\n");
+}
+
+function showValue(value: number, unit: FigureRow["unit"]): string {
+  if (unit === "ratio") return value.toFixed(2);
+  return unit === "MiB" ? `${value.toFixed(0)} MiB` : String(value);
+}

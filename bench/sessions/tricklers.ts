@@ -1,0 +1,56 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { startSluice } from "../sluice-service.ts";
+import { countFailures, startCrowd, warmUp } from "./crowd.ts";
+import { watchMemory } from "./memory-watch.ts";
+import { memoryMustMib, mib, type Scenario, scaledBytes } from "./scenario.ts";
+
+const fastUploads = 10;
+/** How long the slow ones are open before the fast ones begin: longer than S3 requests may idle. */
+const settleMs = 15_000;
+
+/** A thousand uploads that trickle at 1 KiB/s beside ten fast ones: the fast ones stay fast, and the slow ones finish. */
+export const tricklers: Scenario = {
+  id: "trickle",
+  async measure({ stage, scale }) {
+    const service = await startSluice(stage, { settings: { SLUICE_WORKERS: "2" } });
+    const [fast, slow] = [await startCrowd(service.url), await startCrowd(service.url)];
+    try {
+      const sizeBytes = scaledBytes(256, scale);
+      await warmUp(fast, scaledBytes(64, scale));
+      const alone = await fast.rush(fastUploads, sizeBytes);
+      const count = Math.round(1000 * scale);
+      const memory = watchMemory(service.process.pid);
+      await slow.trickle(count, 12 * mib);
+      await delay(settleMs);
+      const beside = await Promise.race([fast.rush(fastUploads, sizeBytes), delay(120_000, undefined, { ref: false })]);
+      const ended = await slow.endTrickle();
+      const peakMib = memory.stop() / mib;
+      const ratio = beside === undefined ? 0 : Math.max(...alone.seconds) / Math.max(...beside.seconds);
+      const failures = [...alone.failures, ...(beside?.failures ?? ["not done within 120 s"])];
+      const name = "1,000 uploads trickling at 1 KiB/s";
+      const note = `${count} slow ones; 10 fast ones of ${sizeBytes / mib} MiB took ${Math.max(...alone.seconds).toFixed(1)} s alone, beside them ${beside === undefined ? "more than 120" : Math.max(...beside.seconds).toFixed(1)} s; ${countFailures(failures) || "no failures"}`;
+      return [
+        {
+          name: `${name}: 10 fast ones ÷ alone`,
+          unit: "ratio",
+          measured: failures.length > 0 ? 0 : ratio,
+          must: { atLeast: 0.7 },
+          aim: { atLeast: 0.9 },
+          note,
+        },
+        { name: `${name}: peak RSS`, unit: "MiB", measured: peakMib, must: { atMost: memoryMustMib } },
+        {
+          name: `${name}: not finished in the end`,
+          unit: "count",
+          measured: ended.failures.length,
+          must: { atMost: 0 },
+          note: countFailures(ended.failures) || "all finished",
+        },
+      ];
+    } finally {
+      await slow.stop();
+      await fast.stop();
+      await service.process.stop();
+    }
+  },
+};

@@ -1,0 +1,92 @@
+import { readFile } from "node:fs/promises";
+import { request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type BenchProcess, startProcess } from "./child-process.ts";
+import { type Stage, sinkOf } from "./contender.ts";
+import { freePort } from "./free-port.ts";
+import { sinkBucket, sinkCredentials, sinkRegion } from "./sink-client.ts";
+
+/** Token of the service's callers. */
+export const serviceToken = "bench-token";
+
+/** A service that is ready. */
+export interface SluiceService {
+  readonly process: BenchProcess;
+  readonly url: string;
+  /** Seconds from the start of its process until it was ready. */
+  readonly readySeconds: number;
+}
+
+const readyTimeoutMs = 30_000;
+const program = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+
+/** Starts `sluice serve` at its defaults but for `settings`, on the stage's database and sink, and waits until it is ready. */
+export async function startSluice(
+  stage: Stage,
+  { tls = false, settings = {} }: { tls?: boolean; settings?: Readonly<Record<string, string>> } = {},
+): Promise<SluiceService> {
+  const port = await freePort();
+  const env = { ...(await environment(stage, { tls, listen: `127.0.0.1:${port}` })), ...settings };
+  await startProcess(process.execPath, { args: [program, "migrate"], env }).ended();
+  const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
+  const begun = performance.now();
+  const service = startProcess(process.execPath, { args: [program, "serve"], env });
+  await untilReady(`${url}/readyz`, service, stage).catch(async (error) => {
+    await service.stop();
+    throw error;
+  });
+  return { process: service, url, readySeconds: (performance.now() - begun) / 1000 };
+}
+
+async function environment(stage: Stage, { tls, listen }: { tls: boolean; listen: string }) {
+  const { certPath = "", keyPath = "" } = stage.certificate ?? {};
+  return {
+    SLUICE_LISTEN: listen,
+    SLUICE_DATABASE_URL: await stage.databaseUrl(),
+    SLUICE_S3_ENDPOINT: sinkOf(stage, tls),
+    SLUICE_S3_BUCKET: sinkBucket,
+    SLUICE_S3_REGION: sinkRegion,
+    AWS_ACCESS_KEY_ID: sinkCredentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: sinkCredentials.secretAccessKey,
+    SLUICE_WORKERS: "1",
+    SLUICE_AUTH: "dev",
+    SLUICE_DEV_TOKEN: serviceToken,
+    ...(tls ? { SLUICE_TLS_CERT: certPath, SLUICE_TLS_KEY: keyPath, NODE_EXTRA_CA_CERTS: certPath } : {}),
+  };
+}
+
+/** Asks every 10 ms; rejects with the service's last words when it ends, or after 30 s. */
+async function untilReady(url: string, service: BenchProcess, stage: Stage): Promise<void> {
+  const ca = stage.certificate === undefined ? undefined : await readFile(stage.certificate.certPath);
+  let over = false;
+  const ended = service.ended().then(() => {
+    if (!over) throw new Error("sluice serve ended by itself before it was ready");
+  });
+  const begun = performance.now();
+  const poll = async () => {
+    while (!over && !(await answersOk(url, ca))) {
+      if (performance.now() - begun > readyTimeoutMs) throw new Error(`${url} is not ready after 30 s`);
+      await delay(10);
+    }
+  };
+  try {
+    await Promise.race([poll(), ended]);
+  } finally {
+    over = true;
+    ended.catch(() => undefined);
+  }
+}
+
+async function answersOk(url: string, ca: Buffer | undefined): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const sent = url.startsWith("https:") ? requestHttps(url, { ...(ca && { ca }) }) : requestHttp(url);
+  sent.on("error", () => resolve(false));
+  sent.on("response", (response) => {
+    response.resume();
+    resolve(response.statusCode === 200);
+  });
+  sent.end();
+  return promise;
+}
