@@ -9,7 +9,7 @@ import { atBorder, type BorderLimits } from "./errors.ts";
 import { commitUpload } from "./upload-commit.ts";
 import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 import { abort, assemble, beginCompletion, markLost, noteMissing, reopen, setSha256 } from "./upload-states.ts";
-import { listStatus, noteReceived, receivedBytes } from "./upload-status.ts";
+import { listStatus, noteReceived, receivedBytes, uploadWithDurable } from "./upload-status.ts";
 import { expireDue, findUnowned, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
 import { beginPutAttempt, claimParts, heartbeat, recordParts, seal, setMultipartId } from "./upload-writer.ts";
 
@@ -62,7 +62,7 @@ async function getUpload(
         SELECT json_agg(json_build_array(p.part_number, p.length_bytes, p.crc32, p.etag) ORDER BY p.part_number)
         FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'
       ), '[]') AS parts
-    FROM upload u WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}`);
+    FROM ${uploadWithDurable} WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}`);
   if (row === null) throw uploadNotFound(uploadId);
   const parts = row.parts.map(([partNumber, lengthBytes, crc32, etag]) => ({ partNumber, lengthBytes, crc32, etag }));
   return { upload: await loadUpload(pool, row), parts, receivedBytes: row.received_bytes };

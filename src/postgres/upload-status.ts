@@ -5,30 +5,36 @@ import type { ReceivedNote, UploadStatus } from "../domain/upload-repository.ts"
 import { fileColumns, fileRow, toFile } from "./file-rows.ts";
 import { uploadRow } from "./upload-rows.ts";
 
-/** Sum of the durable parts of `upload u`. */
-const partBytes = sql.fragment`
-  coalesce((SELECT sum(p.length_bytes) FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'), 0)`;
+/** `upload u`, and with it the sum of its durable parts, taken once: `d.bytes`. Who has an object needs none. */
+export const uploadWithDurable = sql.fragment`
+  upload u CROSS JOIN LATERAL (
+    SELECT coalesce(sum(p.length_bytes), 0) AS bytes FROM part p
+    WHERE p.upload_id = u.upload_id AND p.state = 'durable' AND u.object_key IS NULL
+  ) d`;
 
-/** What the writers of `upload u` have received of their ranges, as far as they noted it, beyond what is durable there. */
+/**
+ * What the writers of `uploadWithDurable` have received of their ranges, as far as they noted it, beyond what is durable
+ * there. A writer of the whole file, the common one, needs no sum of its own.
+ */
 const pendingBytes = sql.fragment`
   coalesce((
-    SELECT sum(greatest(0, w.received_bytes - coalesce((
+    SELECT sum(greatest(0, w.received_bytes - CASE WHEN w.range_start = 0 AND w.range_end IS NULL THEN d.bytes ELSE coalesce((
       SELECT sum(p.length_bytes) FROM part p
       WHERE p.upload_id = w.upload_id AND p.state = 'durable' AND p.part_number > w.range_start / u.part_size_bytes
         AND (w.range_end IS NULL OR p.part_number <= (w.range_end - 1) / u.part_size_bytes + 1)
-    ), 0)))
+    ), 0) END))
     FROM writer w WHERE w.upload_id = u.upload_id
   ), 0)`;
 
-/** What was received of `upload u`: an object is all of it, its writers' notes no longer count. */
+/** What was received of `uploadWithDurable`: an object is all of it, its writers' notes no longer count. */
 export const receivedBytes = sql.fragment`
-  (CASE WHEN u.object_key IS NOT NULL THEN u.size_bytes ELSE ${partBytes} + ${pendingBytes} END)::bigint`;
+  (CASE WHEN u.object_key IS NOT NULL THEN u.size_bytes ELSE d.bytes + ${pendingBytes} END)::bigint`;
 
-/** What is durable of `upload u`: the SQL of `toDurableState`, which says why. */
+/** What is durable of it: the SQL of `toDurableState`, which says why. */
 const durableBytes = sql.fragment`
   (CASE WHEN u.state IN ('aborted', 'expired') THEN 0
     WHEN u.object_key IS NOT NULL THEN u.size_bytes
-    ELSE ${partBytes} END)::bigint`;
+    ELSE d.bytes END)::bigint`;
 
 const statusRow = uploadRow
   .pick({ upload_id: true, namespace: true, path: true, state: true, size_bytes: true, file_id: true })
@@ -39,7 +45,7 @@ export async function listStatus(pool: CommonQueryMethods, uploadIds: readonly s
   const rows = await pool.any(sql.prepared("list_status", statusRow)`
     SELECT u.upload_id, u.namespace, u.path, u.state, u.size_bytes, u.file_id,
       ${receivedBytes} AS received_bytes, ${durableBytes} AS durable_bytes
-    FROM upload u WHERE u.upload_id = ANY(${sql.array([...uploadIds], "uuid")})`);
+    FROM ${uploadWithDurable} WHERE u.upload_id = ANY(${sql.array([...uploadIds], "uuid")})`);
   const files = await readFiles(
     pool,
     rows.flatMap((row) => row.file_id ?? []),
