@@ -9,6 +9,8 @@ describe("assertChunkFits", () => {
       ...{
         upload: sampleUpload(),
         position: undefined,
+        startOffset: 0,
+        laneEndOffset: undefined,
         durableOffset: 0,
         chunkSizeMaxBytes: 50,
         fileSizeMaxBytes: 1000,
@@ -51,6 +53,17 @@ describe("assertChunkFits", () => {
     expect(check(980, 20, { position: 980 })).to.equal("fits");
     expect(check(980, 21, { position: 980 })).to.equal(
       "SIZE_LIMIT: chunk ends at byte 1001; this upload takes at most 1000 bytes",
+    );
+  });
+
+  it("keeps a lane's chunks within it", () => {
+    const lane = { startOffset: 200, laneEndOffset: 400, durableOffset: 300 };
+    expect([200, 300].map((offset) => check(offset, 50, lane))).to.deep.equal(["fits", "fits"]);
+    expect(check(100, 1, lane)).to.equal(
+      "OFFSET_MISMATCH: chunk at offset 100 lies before the lane; begin at 300 or at an earlier multiple of 100 from 200",
+    );
+    expect(check(399, 2, { ...lane, position: 399 })).to.equal(
+      "SIZE_MISMATCH: chunk ends at byte 401; the lane ends at 400",
     );
   });
 });

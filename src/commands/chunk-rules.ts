@@ -14,7 +14,11 @@ export interface ChunkBounds {
   upload: Upload;
   /** Where the last chunk ended; undefined before the first. */
   position: number | undefined;
-  /** End of the durable bytes from 0. */
+  /** Where the writer's range begins. */
+  startOffset: number;
+  /** Where its lane ends; undefined without one. */
+  laneEndOffset: number | undefined;
+  /** End of the durable bytes from `startOffset`. */
   durableOffset: number;
   chunkSizeMaxBytes: number;
   fileSizeMaxBytes: number;
@@ -36,6 +40,15 @@ export function assertChunkFits(chunk: ChunkHeader, bounds: ChunkBounds): void {
   }
   if (!isOffsetAllowed(chunk, bounds)) throw toOffsetError(chunk, bounds);
   const end = chunk.offset + chunk.lengthBytes;
+  const { laneEndOffset = end } = bounds;
+  if (end > laneEndOffset) {
+    const message = `chunk ends at byte ${end}; the lane ends at ${laneEndOffset}`;
+    throw new DomainError("invalid_argument", message, {
+      reason: "SIZE_MISMATCH",
+      field: "chunk.data",
+      details: { end_offset: end, lane_end_offset: laneEndOffset },
+    });
+  }
   if (upload.sizeBytes !== undefined && end > upload.sizeBytes) {
     const message = `chunk ends at byte ${end}; the upload declared ${upload.sizeBytes} bytes`;
     throw new DomainError("invalid_argument", message, {
@@ -55,19 +68,29 @@ export function assertChunkFits(chunk: ChunkHeader, bounds: ChunkBounds): void {
 }
 
 /** The first chunk begins at the durable offset or at an earlier part's start; every other where the last one ended. */
-function isOffsetAllowed({ offset }: ChunkHeader, { position, durableOffset, upload }: ChunkBounds): boolean {
+function isOffsetAllowed(
+  { offset }: ChunkHeader,
+  { position, startOffset, durableOffset, upload }: ChunkBounds,
+): boolean {
   if (position !== undefined) return offset === position;
   if (offset === durableOffset) return true;
-  return offset >= 0 && offset < durableOffset && offset % upload.partSizeBytes === 0;
+  return offset >= startOffset && offset < durableOffset && offset % upload.partSizeBytes === 0;
 }
 
-function toOffsetError({ offset }: ChunkHeader, { position, durableOffset, upload }: ChunkBounds): DomainError {
+function toOffsetError({ offset }: ChunkHeader, bounds: ChunkBounds): DomainError {
+  const { position, startOffset, durableOffset, upload } = bounds;
   const expected = position ?? durableOffset;
-  const what = offset > expected ? "leaves a gap" : offset < 0 ? "is negative" : "overlaps bytes already sent";
+  const what =
+    offset > expected
+      ? "leaves a gap"
+      : offset < 0
+        ? "is negative"
+        : offset < startOffset
+          ? "lies before the lane"
+          : "overlaps bytes already sent";
+  const earlier = ` or at an earlier multiple of ${upload.partSizeBytes}${startOffset > 0 ? ` from ${startOffset}` : ""}`;
   const wanted =
-    position === undefined
-      ? `begin at ${expected}${expected > 0 ? ` or at an earlier multiple of ${upload.partSizeBytes}` : ""}`
-      : `go on at ${expected}`;
+    position === undefined ? `begin at ${expected}${expected > startOffset ? earlier : ""}` : `go on at ${expected}`;
   return new DomainError("invalid_argument", `chunk at offset ${offset} ${what}; ${wanted}`, {
     reason: "OFFSET_MISMATCH",
     field: "chunk.offset",

@@ -57,14 +57,14 @@ export async function completeUpload(
 /** Commits of one upload that another call may overtake, before this one gives up. */
 const OVERTAKEN_MAX = 3;
 
-/** Commits; where another call has got further with the same upload meanwhile, goes on from there. */
-async function takeUp(
+/** Takes a step of a commit; where another call has got further with the same upload meanwhile, commits from there. */
+export async function takeUp<T>(
   access: UploadAccess,
   upload: Upload,
-  options: { declared: CommitDeclaration; epoch: number | undefined; commit: () => Promise<File> },
-): Promise<File> {
+  options: { declared: CommitDeclaration; epoch: number | undefined; commit: () => Promise<T> },
+): Promise<T | File> {
   const { declared, epoch } = options;
-  let { commit } = options;
+  let commit: () => Promise<T | File> = options.commit;
   for (let overtaken = 0; ; overtaken++) {
     try {
       return await commit();

@@ -1,5 +1,15 @@
 import { type DurablePart, totalBytes, type Upload } from "../domain/upload.ts";
+import type { WriterRange } from "../domain/writer-range.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
+
+/** What a writer begins with: the upload as the database has it, and the writer's number and range. */
+export interface WriterBegin {
+  upload: Upload;
+  epoch: number;
+  range: WriterRange;
+  /** Durable parts of the range, ascending. */
+  parts: readonly DurablePart[];
+}
 
 /**
  * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledgements
@@ -7,21 +17,24 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
  * second at any speed.
  */
 export class PartRecorder {
-  /** Every durable part, by number; those of earlier writers included. */
+  /** Every durable part of the writer's range, by number; those of earlier writers included. */
   readonly parts = new Map<number, DurablePart>();
   /** Sum of their lengths. */
   durableBytes: number;
   readonly #access: UploadAccess;
   readonly #upload: Upload;
   readonly #epoch: number;
+  /** Where the writer's range ends, once that is known. */
+  readonly #endOffset: number | undefined;
   #queue: DurablePart[] = [];
   #running: Promise<void> | undefined;
   #claimedTo = 0;
   #claiming: Promise<void> | undefined;
 
-  constructor(access: UploadAccess, writer: { upload: Upload; epoch: number; parts: readonly DurablePart[] }) {
+  constructor(access: UploadAccess, writer: WriterBegin) {
     this.#access = access;
     this.#upload = writer.upload;
+    this.#endOffset = writer.range.end ?? writer.upload.sizeBytes;
     this.#epoch = writer.epoch;
     for (const part of writer.parts) this.parts.set(part.partNumber, part);
     this.durableBytes = totalBytes(writer.parts);
@@ -54,11 +67,11 @@ export class PartRecorder {
 
   async #claimWindow(first: number): Promise<void> {
     const { limits, uploads } = this.#access;
-    const lastOfSize =
-      this.#upload.sizeBytes === undefined
+    const last =
+      this.#endOffset === undefined
         ? limits.partsMax
-        : Math.max(1, Math.ceil(this.#upload.sizeBytes / this.#upload.partSizeBytes));
-    const count = Math.min(limits.claimAheadParts, lastOfSize - first + 1);
+        : Math.max(1, Math.ceil(this.#endOffset / this.#upload.partSizeBytes));
+    const count = Math.min(limits.claimAheadParts, last - first + 1);
     if (count <= 0) return;
     await withDatabase(this.#access, () => uploads.claimParts(this.#upload.uploadId, this.#epoch, { first, count }));
     this.#claimedTo = first + count - 1;

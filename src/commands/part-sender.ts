@@ -1,9 +1,9 @@
 import { DomainError } from "../domain/errors.ts";
 import type { Release } from "../domain/memory-budget.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
-import type { DurablePart, Upload } from "../domain/upload.ts";
+import type { Upload } from "../domain/upload.ts";
 import { PartInFlight } from "./part-in-flight.ts";
-import { PartRecorder } from "./part-recorder.ts";
+import { PartRecorder, type WriterBegin } from "./part-recorder.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /** How the owner hears of what happens beside its own calls. */
@@ -47,17 +47,13 @@ export class PartSender {
   #put: PutAck | undefined;
   #failure: Error | undefined;
 
-  constructor(
-    access: UploadAccess,
-    start: { upload: Upload; epoch: number; parts: readonly DurablePart[] },
-    events: WriterEvents,
-  ) {
+  constructor(access: UploadAccess, begin: WriterBegin, events: WriterEvents) {
     this.#access = access;
-    this.#upload = start.upload;
-    this.#epoch = start.epoch;
+    this.#upload = begin.upload;
+    this.#epoch = begin.epoch;
     this.#events = events;
-    this.#multipartId = start.upload.multipartId;
-    this.recorder = new PartRecorder(access, start);
+    this.#multipartId = begin.upload.multipartId;
+    this.recorder = new PartRecorder(access, begin);
   }
 
   /** The error that ended the sender, if one did. */

@@ -2,24 +2,19 @@ import { createHash, type Hash } from "node:crypto";
 import { DomainError } from "../domain/errors.ts";
 import { partNumberAt } from "../domain/part-plan.ts";
 import { combineParts, type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
+import { partsWithin } from "../domain/writer-range.ts";
 import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
 import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
+import type { WriterBegin } from "./part-recorder.ts";
 import { PartSender, type PutAck, type WriterEvents } from "./part-sender.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
-/** What a writer begins with: the upload as the database has it, and the writer's number. */
-export interface WriterBegin {
-  upload: Upload;
-  epoch: number;
-  /** Durable parts, ascending. */
-  parts: readonly DurablePart[];
-}
-
-/** What is left when the last byte is durable: input to the commit. */
+/** What is left when the last byte of the writer's range is durable: input to the commit. */
 export interface WrittenBytes {
+  /** Of the range: the lane, or the whole file. */
   sizeBytes: number;
   crc32: number;
-  /** Ascending; empty when `put` holds the whole file. */
+  /** Those of the range, ascending; empty when `put` holds the whole file. */
   parts: DurablePart[];
   /** The whole file, where it is one PutObject. */
   put: PutAck | undefined;
@@ -41,6 +36,9 @@ export class UploadWriter {
   readonly #sender: PartSender;
   readonly #fileSizeMaxBytes: number;
   readonly #hash: Hash | undefined;
+  /** Where the writer's range begins, and where its lane ends, if it has one. */
+  readonly #start: number;
+  readonly #laneEnd: number | undefined;
   readonly #durableOffset: number;
   #position: number | undefined;
   #takenBytes = 0;
@@ -49,25 +47,31 @@ export class UploadWriter {
   /** Parts whose bytes are all there, but a chunk with a CRC32 touches them that has not passed whole. */
   #unverified: PartInFlight[] = [];
 
+  /** `begin.parts` may hold parts outside of the range; they are not this writer's. */
   constructor(access: UploadAccess, begin: WriterBegin, events: WriterEvents) {
     this.upload = begin.upload;
     this.epoch = begin.epoch;
+    this.#start = begin.range.start;
+    this.#laneEnd = begin.range.end;
     this.#access = access;
-    this.#sender = new PartSender(access, begin, events);
+    const parts = partsWithin(begin.parts, begin.range, begin.upload.partSizeBytes);
+    this.#sender = new PartSender(access, { ...begin, parts }, events);
     const namespace = access.namespaces.get(begin.upload.namespace);
     this.#fileSizeMaxBytes = Math.min(
       namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY,
       begin.upload.partSizeBytes * access.limits.partsMax,
     );
-    this.#durableOffset = totalBytes(durablePrefix(begin.parts));
-    this.#hash = begin.upload.computeSha256 && begin.parts.length === 0 ? createHash("sha256") : undefined;
+    this.#durableOffset = this.durableOffset;
+    const seesAllBytes = begin.parts.length === 0 && isWhole(begin);
+    this.#hash = begin.upload.computeSha256 && seesAllBytes ? createHash("sha256") : undefined;
   }
 
-  /** Bytes taken from callers, earlier durable ones included. */
+  /** Bytes of the range taken from callers, earlier durable ones included. */
   get receivedBytes(): number {
-    return Math.max(this.#position ?? 0, this.#sender.recorder.durableBytes);
+    return Math.max((this.#position ?? this.#start) - this.#start, this.#sender.recorder.durableBytes);
   }
 
+  /** Durable bytes of the range. */
   get durableBytes(): number {
     return this.#sender.recorder.durableBytes;
   }
@@ -82,9 +86,10 @@ export class UploadWriter {
     return this.#sender.isWaiting;
   }
 
-  /** End of the durable bytes from 0, recorded ones only. */
+  /** End of the durable bytes from the range's start, recorded ones only. */
   get durableOffset(): number {
-    return totalBytes(durablePrefix(this.#durableParts()));
+    const first = partNumberAt(this.#start, this.upload.partSizeBytes);
+    return this.#start + totalBytes(durablePrefix(this.#durableParts(), first));
   }
 
   /** A one-part file that S3 has though `finish` has not come. */
@@ -99,6 +104,8 @@ export class UploadWriter {
     assertChunkFits(header, {
       upload,
       position: this.#position,
+      startOffset: this.#start,
+      laneEndOffset: this.#laneEnd,
       durableOffset: this.#durableOffset,
       chunkSizeMaxBytes: this.#access.limits.chunkSizeMaxBytes,
       fileSizeMaxBytes: this.#fileSizeMaxBytes,
@@ -144,12 +151,12 @@ export class UploadWriter {
   }
 
   /**
-   * No more bytes: checks the size, waits until all is durable, and says what was written. `sizeBytes` is the size that
-   * the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
+   * No more bytes: checks the size, waits until all is durable, and says what was written. `sizeBytes` is the size of the
+   * file that the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
    */
   async finish(options: { sizeBytes: number | undefined }): Promise<WrittenBytes> {
     this.#throwIfFailed();
-    const sizeBytes = this.#assertSize(options.sizeBytes);
+    const sizeBytes = this.#assertSize(options.sizeBytes) - this.#start;
     this.#endLastPart(sizeBytes);
     await this.#sender.settle();
     this.#throwIfFailed();
@@ -157,7 +164,7 @@ export class UploadWriter {
     const sha256 = this.#hash?.digest();
     if (put !== undefined) return { sizeBytes, crc32: put.crc32, parts: [], put, sha256 };
     const parts = this.#durableParts();
-    assertCovered(parts, { sizeBytes, partSizeBytes: this.upload.partSizeBytes });
+    assertCovered(parts, { startOffset: this.#start, sizeBytes, partSizeBytes: this.upload.partSizeBytes });
     return { sizeBytes, crc32: combineParts(parts), parts, put: undefined, sha256 };
   }
 
@@ -187,11 +194,12 @@ export class UploadWriter {
     this.#part = undefined;
     if (chunk.crc32 === undefined) this.#sender.end(part);
     else this.#unverified.push(part);
-    const { sizeBytes } = this.upload;
+    const end = this.#laneEnd ?? this.upload.sizeBytes;
     const isChunkOver = this.#position === chunk.offset + chunk.lengthBytes;
-    if (sizeBytes !== undefined && part.endOffset < sizeBytes && isChunkOver) this.#sender.prepare(part.partNumber + 1);
+    if (end !== undefined && part.endOffset < end && isChunkOver) this.#sender.prepare(part.partNumber + 1);
   }
 
+  /** Where the writer's range ends, once all its bytes have been taken. */
   #assertSize(declaredByFinish: number | undefined): number {
     const reached = this.#reachedOffset();
     const sizeBytes = this.upload.sizeBytes ?? declaredByFinish ?? reached;
@@ -206,6 +214,15 @@ export class UploadWriter {
         },
       );
     }
+    if (this.#laneEnd !== undefined && reached !== this.#laneEnd) {
+      const message = `the lane ends at byte ${this.#laneEnd}; its bytes were sent up to ${reached}`;
+      throw new DomainError("invalid_argument", message, {
+        reason: "SIZE_MISMATCH",
+        field: "start.lane.size_bytes",
+        details: { lane_end_offset: this.#laneEnd, received_bytes: reached - this.#start },
+      });
+    }
+    if (this.#laneEnd !== undefined) return this.#laneEnd;
     if (reached !== sizeBytes) {
       throw new DomainError("invalid_argument", `${sizeBytes} bytes were declared; ${reached} were sent`, {
         reason: "SIZE_MISMATCH",
@@ -237,13 +254,21 @@ export class UploadWriter {
   }
 }
 
-/** Throws UPLOAD_INCOMPLETE unless the durable parts, ascending, cover the file. */
-export function assertCovered(parts: readonly DurablePart[], file: { sizeBytes: number; partSizeBytes: number }): void {
-  const durableOffset = totalBytes(durablePrefix(parts));
-  if (durableOffset === file.sizeBytes) return;
-  const message = `the upload has ${durableOffset} of ${file.sizeBytes} bytes from the beginning; send the rest`;
+function isWhole({ upload, range }: WriterBegin): boolean {
+  return range.start === 0 && (range.end === undefined || range.end === upload.sizeBytes);
+}
+
+/** Throws UPLOAD_INCOMPLETE unless the durable parts, ascending, cover so many bytes from `startOffset` (0 when left out). */
+export function assertCovered(
+  parts: readonly DurablePart[],
+  bytes: { startOffset?: number; sizeBytes: number; partSizeBytes: number },
+): void {
+  const { startOffset = 0, sizeBytes, partSizeBytes } = bytes;
+  const durableBytes = totalBytes(durablePrefix(parts, partNumberAt(startOffset, partSizeBytes)));
+  if (durableBytes === sizeBytes) return;
+  const message = `the upload has ${durableBytes} of ${sizeBytes} bytes from byte ${startOffset}; send the rest`;
   throw new DomainError("failed_precondition", message, {
     reason: "UPLOAD_INCOMPLETE",
-    details: { durable_offset: durableOffset, size_bytes: file.sizeBytes },
+    details: { durable_offset: startOffset + durableBytes, size_bytes: startOffset + sizeBytes },
   });
 }

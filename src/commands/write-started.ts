@@ -1,11 +1,14 @@
 import { type DurableState, toDurableState } from "../domain/durable-state.ts";
-import type { Upload } from "../domain/upload.ts";
+import type { ByteRange, Upload } from "../domain/upload.ts";
 import type { WriterStart } from "../domain/upload-repository.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /** Where a writer begins. */
 export interface WriteStarted {
   upload: Upload;
+  /** The lane, where the stream has one. */
+  lane: ByteRange | undefined;
+  /** Of the upload; `offset` and `crc32` are the lane's, where there is one. */
   durable: DurableState;
   chunkSizeMaxBytes: number;
   fileSizeMaxBytes: number;
@@ -15,9 +18,12 @@ export interface WriteStarted {
 /** What a writer is told first, from the upload as the database has it. */
 export function toStarted(
   access: UploadAccess,
-  { upload, parts }: WriterStart,
+  { upload, parts, range }: WriterStart,
   fileSizeMaxBytes: number,
 ): WriteStarted {
   const { chunkSizeMaxBytes, stallTimeoutMs } = access.limits;
-  return { upload, durable: toDurableState(upload, parts), chunkSizeMaxBytes, fileSizeMaxBytes, stallTimeoutMs };
+  const { start, end } = range;
+  const lane = end === undefined ? undefined : { offset: start, sizeBytes: end - start };
+  const durable = toDurableState(upload, parts, range);
+  return { upload, lane, durable, chunkSizeMaxBytes, fileSizeMaxBytes, stallTimeoutMs };
 }

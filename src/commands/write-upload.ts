@@ -3,20 +3,22 @@ import { parseUuid } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
-import type { Upload } from "../domain/upload.ts";
+import type { ByteRange, Upload } from "../domain/upload.ts";
 import type { ReceivedNote, WriterStart } from "../domain/upload-repository.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
-import { type CommitDeclaration, commitUpload, commitWritten, compareDeclared } from "./complete-upload.ts";
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
+import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import type { Seat, UploadSessions } from "./upload-sessions.ts";
 import { UploadWriter, type WrittenBytes } from "./upload-writer.ts";
 import { toStarted, type WriteStarted } from "./write-started.ts";
 
-/** Which upload a stream writes to. */
-export type WriteStart = { create: CreateUploadRequest } | { namespace: string; uploadId: string };
+/** Which upload a stream writes to, and which range of it: all of it without a lane. */
+export type WriteStart = ({ create: CreateUploadRequest } | { namespace: string; uploadId: string }) & {
+  lane?: ByteRange | undefined;
+};
 
-/** How far an upload is, in bytes. */
+/** How far a stream is with its lane, or with the whole file; in bytes. */
 export interface WriteProgress {
   receivedBytes: number;
   durableBytes: number;
@@ -32,11 +34,6 @@ export interface SessionEvents {
   onReleased: (bytes: readonly Uint8Array[]) => void;
   /** The session has failed: stop reading, `close`, answer with the error. Called at most once. */
   onFailed: (error: Error) => void;
-}
-
-/** What the finish of a stream says. */
-export interface WriteFinish extends CommitDeclaration {
-  commit: boolean;
 }
 
 const TICK_MS = 200;
@@ -66,6 +63,7 @@ export async function beginWriteUpload(
       access.uploads.beginWriter(target.namespace, target.uploadId, {
         instance: access.instance,
         expireAfterMs: access.limits.expireAfterMs,
+        lane: start.lane,
       }),
     );
     assertWritable(begin.upload);
@@ -109,7 +107,7 @@ export class WriteSession {
   #heartbeat: Promise<void> = Promise.resolve();
   #isFinishing = false;
   #hasFailed = false;
-  /** Size of the file, once all of it is an object of S3 that the database knows. */
+  /** Bytes of the range, once the database knows that S3 has all of them, by whatever rows. */
   #wholeBytes: number | undefined;
 
   constructor(
@@ -133,9 +131,10 @@ export class WriteSession {
     return this.#begin.upload.file;
   }
 
-  /** End of the durable bytes from 0: what every error of an upload carries. */
+  /** End of the durable bytes from where the stream's range begins: what every error of an upload carries. */
   get durableOffset(): number {
-    return this.#wholeBytes ?? this.#writer?.durableOffset ?? this.started.durable.offset;
+    if (this.#wholeBytes !== undefined) return this.#begin.range.start + this.#wholeBytes;
+    return this.#writer?.durableOffset ?? this.started.durable.offset;
   }
 
   /** Whether the caller must wait for `onReady`. */
@@ -144,7 +143,7 @@ export class WriteSession {
   }
 
   get progress(): WriteProgress {
-    const { offset: begunWith } = this.started.durable;
+    const begunWith = this.started.durable.offset - this.#begin.range.start;
     return {
       receivedBytes: this.#writer?.receivedBytes ?? begunWith,
       durableBytes: this.#wholeBytes ?? this.#writer?.durableBytes ?? begunWith,
@@ -179,27 +178,16 @@ export class WriteSession {
     this.#writer?.endChunk();
   }
 
-  /**
-   * All bytes were sent. Resolves to the committed file, or to undefined when the caller wants no commit yet. From here on
-   * the caller's going away changes nothing.
-   */
-  async finish(request: WriteFinish): Promise<File | undefined> {
-    assertSha256(request.sha256);
+  /** All bytes were sent: they are made durable, and committed where that is due. From here on the caller's going away changes nothing. */
+  async finish(finish: WriteFinish): Promise<WriteOutcome> {
+    assertSha256(finish.sha256);
     this.#isFinishing = true;
-    const { upload, parts } = this.#begin;
-    if (this.#writer === undefined) {
-      if (!request.commit) {
-        await compareDeclared(this.#access, upload, { parts, declared: request });
-        return undefined;
-      }
-      return await commitUpload(this.#access, upload, { parts, declared: request });
-    }
-    const written = await this.#finishWriter(this.#writer, request);
+    if (this.#writer === undefined) return await finishUnwritten(this.#access, this.#begin, finish);
+    const written = await this.#finishWriter(this.#writer, finish);
     try {
-      const options = { written, declared: request, commit: request.commit, epoch: this.#writer.epoch };
-      const file = await commitWritten(this.#access, upload, options);
+      const outcome = await finishWritten(this.#access, this.#begin, { written, finish });
       this.#wholeBytes = written.sizeBytes;
-      return file;
+      return outcome;
     } catch (error) {
       // Assembled, and kept until a commit with another precondition.
       if (error instanceof DomainError && error.reason === "GENERATION_MISMATCH") this.#wholeBytes = written.sizeBytes;

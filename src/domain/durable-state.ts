@@ -1,3 +1,4 @@
+import { partNumberAt } from "./part-plan.ts";
 import {
   type ByteRange,
   combineParts,
@@ -7,34 +8,46 @@ import {
   totalBytes,
   type Upload,
 } from "./upload.ts";
+import { partsWithin, WHOLE_FILE, type WriterRange } from "./writer-range.ts";
 
 /** What is durable of an upload. Sizes and offsets in bytes. */
 export interface DurableState {
+  /** All of them, whatever range was asked about. */
   ranges: ByteRange[];
   /** Sum of the ranges. */
   sizeBytes: number;
-  /** End of the range that begins at 0; 0 when none does. Where a writer goes on. */
+  /** End of the durable bytes that begin at the range's start, or that start: where its writer goes on. */
   offset: number;
-  /** CRC32 of the bytes from 0 to `offset`. */
+  /** CRC32 of the bytes from the range's start to `offset`. */
   crc32: number;
 }
 
 /**
  * What is durable: all of an assembled object (a one-part file has no part rows), the parts of an unfinished one, and
- * nothing of an upload that was given up or expired, whose bytes are being deleted.
+ * nothing of an upload that was given up or expired, whose bytes are being deleted. `range` is that of the writer who
+ * asks; the whole file when left out.
  */
-export function toDurableState(upload: Upload, parts: readonly DurablePart[]): DurableState {
-  if (upload.state === "aborted" || upload.state === "expired")
-    return { ranges: [], sizeBytes: 0, offset: 0, crc32: 0 };
+export function toDurableState(
+  upload: Upload,
+  parts: readonly DurablePart[],
+  range: WriterRange = WHOLE_FILE,
+): DurableState {
+  const { start, end } = range;
+  if (upload.state === "aborted" || upload.state === "expired") {
+    return { ranges: [], sizeBytes: 0, offset: start, crc32: 0 };
+  }
+  const within = partsWithin(parts, range, upload.partSizeBytes);
   if (upload.object !== undefined) {
     const { sizeBytes, crc32 } = upload.object;
-    return { ranges: sizeBytes === 0 ? [] : [{ offset: 0, sizeBytes }], sizeBytes, offset: sizeBytes, crc32 };
+    const isWhole = start === 0 && (end ?? sizeBytes) === sizeBytes;
+    const ranges = sizeBytes === 0 ? [] : [{ offset: 0, sizeBytes }];
+    return { ranges, sizeBytes, offset: end ?? sizeBytes, crc32: isWhole ? crc32 : combineParts(within) };
   }
-  const prefix = durablePrefix(parts);
+  const prefix = durablePrefix(within, partNumberAt(start, upload.partSizeBytes));
   return {
     ranges: toDurableRanges(upload, parts),
     sizeBytes: totalBytes(parts),
-    offset: totalBytes(prefix),
+    offset: start + totalBytes(prefix),
     crc32: combineParts(prefix),
   };
 }

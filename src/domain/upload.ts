@@ -75,11 +75,14 @@ export function toDurableRanges(upload: Pick<Upload, "partSizeBytes">, parts: re
   return ranges;
 }
 
-/** The parts that cover the bytes from 0 without a gap: what a writer may build upon. `parts` ascend by number. */
-export function durablePrefix(parts: readonly DurablePart[]): DurablePart[] {
+/**
+ * The parts that cover the bytes from 0, or from where part `first` begins, without a gap: what a writer may build upon.
+ * `parts` ascend by number, and none comes before `first`.
+ */
+export function durablePrefix(parts: readonly DurablePart[], first = 1): DurablePart[] {
   const prefix: DurablePart[] = [];
   for (const part of parts) {
-    if (part.partNumber !== prefix.length + 1) break;
+    if (part.partNumber !== first + prefix.length) break;
     prefix.push(part);
   }
   return prefix;

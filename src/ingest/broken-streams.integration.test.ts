@@ -132,7 +132,7 @@ describe("A WriteUpload stream that breaks", () => {
     const newer = rig.resume(uploadId);
     expect(Number((await newer.started()).durableOffset)).to.equal(durableBytes);
     call.sendBytes(bytes.subarray(durableBytes + 100, 4 * PART_BYTES), { offset: durableBytes + 100 });
-    await expectRefused(call, { code: 10, reason: "WRITER_FENCED", says: "was replaced by writer 2" });
+    await expectRefused(call, { code: 10, reason: "WRITER_FENCED", says: "was replaced by a newer one" });
     newer.sendBytes(bytes.subarray(durableBytes), { offset: durableBytes }).send({ finish: {} }).end();
     await rig.expectFile(await newer.committed(), bytes);
   });
@@ -149,7 +149,7 @@ describe("A WriteUpload stream that breaks", () => {
     await expectRefused(older.send({ finish: {} }), {
       code: 10,
       reason: "WRITER_FENCED",
-      says: "replaced by writer 2",
+      says: "replaced by a newer one",
     });
     expect((await rig.client.getUpload(uploadId)).file).to.equal(undefined);
     newer.sendBytes(second).send({ finish: {} }).end();

@@ -1,9 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
+  type ByteRange as WireByteRange,
   type WriteUploadChunk,
   WriteUploadCommittedSchema,
   type WriteUploadFinish,
+  WriteUploadLaneDoneSchema,
   WriteUploadProgressSchema,
   type WriteUploadResponse,
   WriteUploadResponseSchema,
@@ -11,38 +13,46 @@ import {
   WriteUploadStartedSchema,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { ChunkHeader } from "../commands/chunk-rules.ts";
+import type { WriteFinish, WriteOutcome } from "../commands/finish-write.ts";
 import type { WriteStarted } from "../commands/write-started.ts";
-import type { WriteFinish, WriteProgress, WriteStart } from "../commands/write-upload.ts";
+import type { WriteProgress, WriteStart } from "../commands/write-upload.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
+import type { ByteRange } from "../domain/upload.ts";
 import { fromCreateUploadRequest } from "../rpc/create-upload-message.ts";
 import { toFileMessage, toReceiptMessage } from "../rpc/file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "../rpc/int64.ts";
-import { toByteRangeMessages } from "../rpc/upload-message.ts";
+import { toByteRangeMessage } from "../rpc/upload-message.ts";
 
 /** What a chunk says of itself. */
 export function toChunkHeader(chunk: WriteUploadChunk): ChunkHeader {
   return { offset: fromInt64(chunk.offset, "chunk.offset"), lengthBytes: chunk.data.length, crc32: chunk.crc32 };
 }
 
-/** Which upload a start names. */
-export function fromStart({ target }: WriteUploadStart): WriteStart {
+/** Which upload a start names, and which lane. */
+export function fromStart({ target, lane: range }: WriteUploadStart): WriteStart {
+  const lane = range === undefined ? undefined : fromLane(range);
   switch (target.case) {
     case "create":
-      return { create: fromCreateUploadRequest(target.value) };
+      return { create: fromCreateUploadRequest(target.value), lane };
     case "upload":
-      return { namespace: target.value.namespace, uploadId: target.value.uploadId };
+      return { namespace: target.value.namespace, uploadId: target.value.uploadId, lane };
     case undefined:
       throw invalidArgument("start.target", "start names no upload; set create or upload");
   }
 }
 
-/** What a finish declares of the whole file; an unset `commit` means yes. */
+function fromLane({ offset, sizeBytes }: WireByteRange): ByteRange {
+  return { offset: fromInt64(offset, "start.lane.offset"), sizeBytes: fromInt64(sizeBytes, "start.lane.size_bytes") };
+}
+
+/** What a finish declares; an unset `commit` means yes. */
 export function fromFinish(finish: WriteUploadFinish): WriteFinish {
   return {
     sizeBytes: fromOptionalInt64(finish.sizeBytes, "finish.size_bytes"),
     crc32: finish.crc32,
     sha256: finish.sha256,
+    laneCrc32: finish.laneCrc32,
     commit: finish.commit ?? true,
   };
 }
@@ -51,18 +61,19 @@ export function fromFinish(finish: WriteUploadFinish): WriteFinish {
 export function toStartedMessage(started: WriteStarted): WriteUploadResponse {
   const value = create(WriteUploadStartedSchema, {
     uploadId: started.upload.uploadId,
-    durableRanges: toByteRangeMessages(started.durable.ranges),
+    durableRanges: started.durable.ranges.map(toByteRangeMessage),
     durableOffset: BigInt(started.durable.offset),
     durableCrc32: started.durable.crc32,
     partSizeBytes: BigInt(started.upload.partSizeBytes),
     chunkSizeMaxBytes: started.chunkSizeMaxBytes,
     fileSizeMaxBytes: BigInt(started.fileSizeMaxBytes),
     stallTimeout: durationFromMs(started.stallTimeoutMs),
+    ...(started.lane !== undefined && { lane: toByteRangeMessage(started.lane) }),
   });
   return create(WriteUploadResponseSchema, { message: { case: "started", value } });
 }
 
-/** How far the upload is. */
+/** How far the stream is. */
 export function toProgressMessage(progress: WriteProgress): WriteUploadResponse {
   const value = create(WriteUploadProgressSchema, {
     receivedBytes: BigInt(progress.receivedBytes),
@@ -70,6 +81,23 @@ export function toProgressMessage(progress: WriteProgress): WriteUploadResponse 
     committed: progress.isCommitted,
   });
   return create(WriteUploadResponseSchema, { message: { case: "progress", value } });
+}
+
+/** The last answer of a stream that has finished; undefined where its last progress says all. */
+export function toOutcomeMessage(outcome: WriteOutcome): WriteUploadResponse | undefined {
+  switch (outcome.kind) {
+    case "committed":
+      return toCommittedMessage(outcome.file);
+    case "lane-done": {
+      const { lane, crc32, ranges } = outcome;
+      const value = create(WriteUploadLaneDoneSchema, {
+        ...{ lane: toByteRangeMessage(lane), crc32, durableRanges: ranges.map(toByteRangeMessage) },
+      });
+      return create(WriteUploadResponseSchema, { message: { case: "laneDone", value } });
+    }
+    case "sealed":
+      return undefined;
+  }
 }
 
 /** The last answer of a stream that commits. */

@@ -3,7 +3,14 @@ import type { ChunkHeader } from "../commands/chunk-rules.ts";
 import { beginWriteUpload, type WriteAccess, type WriteSession } from "../commands/write-upload.ts";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
-import { fromFinish, fromStart, toCommittedMessage, toProgressMessage, toStartedMessage } from "./write-messages.ts";
+import {
+  fromFinish,
+  fromStart,
+  toCommittedMessage,
+  toOutcomeMessage,
+  toProgressMessage,
+  toStartedMessage,
+} from "./write-messages.ts";
 
 /** What a transport does for its stream. */
 export interface Transport {
@@ -134,9 +141,10 @@ export class WriteStream {
   async #finish(session: WriteSession, finish: ReturnType<typeof fromFinish>): Promise<void> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
-      const file = await session.finish(finish);
-      this.#transport.send(toProgressMessage({ ...session.progress, isCommitted: file !== undefined }));
-      if (file !== undefined) this.#transport.send(toCommittedMessage(file));
+      const outcome = await session.finish(finish);
+      this.#transport.send(toProgressMessage({ ...session.progress, isCommitted: outcome.kind === "committed" }));
+      const last = toOutcomeMessage(outcome);
+      if (last !== undefined) this.#transport.send(last);
       this.#end(undefined);
     } catch (error) {
       this.#end(error);

@@ -48,7 +48,7 @@ export function toUploadMessage(progress: {
     partSizeBytes: BigInt(upload.partSizeBytes),
     receivedBytes: BigInt(Math.max(progress.receivedBytes, durable.sizeBytes)),
     durableBytes: BigInt(durable.sizeBytes),
-    durableRanges: toByteRangeMessages(durable.ranges),
+    durableRanges: durable.ranges.map(toByteRangeMessage),
     durableOffset: BigInt(durable.offset),
     durableCrc32: durable.crc32,
     createTime: timestampFromDate(upload.createTime),
@@ -73,9 +73,7 @@ export function toWatchUploadResponse(report: WatchReport): WatchUploadResponse 
   });
 }
 
-/** Ranges as the API shows them. */
-export function toByteRangeMessages(ranges: readonly DomainByteRange[]): ByteRange[] {
-  return ranges.map(({ offset, sizeBytes }) =>
-    create(ByteRangeSchema, { offset: BigInt(offset), sizeBytes: BigInt(sizeBytes) }),
-  );
+/** A range as the API shows it. */
+export function toByteRangeMessage({ offset, sizeBytes }: DomainByteRange): ByteRange {
+  return create(ByteRangeSchema, { offset: BigInt(offset), sizeBytes: BigInt(sizeBytes) });
 }

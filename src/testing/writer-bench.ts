@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import type { UploadAccess, UploadLimits } from "../commands/upload-access.ts";
 import { UploadWriter } from "../commands/upload-writer.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
+import type { ByteRange } from "../domain/upload.ts";
 import type { NewUpload, UploadRepository, WriterStart } from "../domain/upload-repository.ts";
 import { FakeFileRepository } from "./fake-file-repository.ts";
 import { FakeObjectStore } from "./fake-object-store.ts";
@@ -93,9 +94,9 @@ export class BenchWriter {
     return await BenchWriter.resume(bench, created.uploadId);
   }
 
-  /** One more writer of an upload. */
-  static async resume(bench: Bench, uploadId: string): Promise<BenchWriter> {
-    const options = { instance: "bench", expireAfterMs: 1000 };
+  /** One more writer of an upload, or of a lane of it. */
+  static async resume(bench: Bench, uploadId: string, lane?: ByteRange): Promise<BenchWriter> {
+    const options = { instance: "bench", expireAfterMs: 1000, lane };
     return new BenchWriter(bench, await bench.access.uploads.beginWriter("default", uploadId, options));
   }
 

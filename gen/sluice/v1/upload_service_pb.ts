@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/upload_service.proto.
  */
 export const file_sluice_v1_upload_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSJ8ChBXcml0ZVVwbG9hZFN0YXJ0EjAKBmNyZWF0ZRgBIAEoCzIeLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0SAASLAoGdXBsb2FkGAIgASgLMhouc2x1aWNlLnYxLlVwbG9hZFJlZmVyZW5jZUgAQggKBnRhcmdldCI3Cg9VcGxvYWRSZWZlcmVuY2USEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSJOChBXcml0ZVVwbG9hZENodW5rEg4KBm9mZnNldBgBIAEoAxISCgVjcmMzMhgCIAEoB0gAiAEBEgwKBGRhdGEYAyABKAxCCAoGX2NyYzMyIpkBChFXcml0ZVVwbG9hZEZpbmlzaBIXCgpzaXplX2J5dGVzGAEgASgDSACIAQESEgoFY3JjMzIYAiABKAdIAYgBARITCgZzaGEyNTYYAyABKAxIAogBARITCgZjb21taXQYBCABKAhIA4gBAUINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIJCgdfY29tbWl0IrwBChNXcml0ZVVwbG9hZFJlc3BvbnNlEjAKB3N0YXJ0ZWQYASABKAsyHS5zbHVpY2UudjEuV3JpdGVVcGxvYWRTdGFydGVkSAASMgoIcHJvZ3Jlc3MYAiABKAsyHi5zbHVpY2UudjEuV3JpdGVVcGxvYWRQcm9ncmVzc0gAEjQKCWNvbW1pdHRlZBgDIAEoCzIfLnNsdWljZS52MS5Xcml0ZVVwbG9hZENvbW1pdHRlZEgAQgkKB21lc3NhZ2UiigIKEldyaXRlVXBsb2FkU3RhcnRlZBIRCgl1cGxvYWRfaWQYASABKAkSLAoOZHVyYWJsZV9yYW5nZXMYAiADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlEhYKDmR1cmFibGVfb2Zmc2V0GAMgASgDEhUKDWR1cmFibGVfY3JjMzIYBCABKAcSFwoPcGFydF9zaXplX2J5dGVzGAUgASgDEhwKFGNodW5rX3NpemVfbWF4X2J5dGVzGAYgASgFEhsKE2ZpbGVfc2l6ZV9tYXhfYnl0ZXMYByABKAMSMAoNc3RhbGxfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJXChNXcml0ZVVwbG9hZFByb2dyZXNzEhYKDnJlY2VpdmVkX2J5dGVzGAEgASgDEhUKDWR1cmFibGVfYnl0ZXMYAiABKAMSEQoJY29tbWl0dGVkGAMgASgIIloKFFdyaXRlVXBsb2FkQ29tbWl0dGVkEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQi8QEKFUNvbXBsZXRlVXBsb2FkUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIRCgl1cGxvYWRfaWQYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhIKBWNyYzMyGAUgASgHSAGIAQESEwoGc2hhMjU2GAYgASgMSAKIAQESIAoTaWZfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gDiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoIlwKFkNvbXBsZXRlVXBsb2FkUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlEiMKB3JlY2VpcHQYAiABKAsyEi5zbHVpY2UudjEuUmVjZWlwdCJOChJBYm9ydFVwbG9hZFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEQoJdXBsb2FkX2lkGAMgASgJIjgKE0Fib3J0VXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCI4ChBHZXRVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiNgoRR2V0VXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCI6ChJXYXRjaFVwbG9hZFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSLUAgoTV2F0Y2hVcGxvYWRSZXNwb25zZRIMCgRwYXRoGAEgASgJEiUKBXN0YXRlGAIgASgOMhYuc2x1aWNlLnYxLlVwbG9hZFN0YXRlEhcKCnNpemVfYnl0ZXMYAyABKANIAIgBARIWCg5yZWNlaXZlZF9ieXRlcxgEIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAUgASgDEhEKCWNvbW1pdHRlZBgGIAEoCBIdChBieXRlc19wZXJfc2Vjb25kGAcgASgDSAGIAQESJgoDZXRhGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh0KBGZpbGUYCSABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAogASgLMhIuc2x1aWNlLnYxLlJlY2VpcHRCDQoLX3NpemVfYnl0ZXNCEwoRX2J5dGVzX3Blcl9zZWNvbmQqywEKC1VwbG9hZFN0YXRlEhwKGFVQTE9BRF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVVQTE9BRF9TVEFURV9PUEVOEAESGwoXVVBMT0FEX1NUQVRFX0NPTVBMRVRJTkcQAhIaChZVUExPQURfU1RBVEVfQVNTRU1CTEVEEAMSGgoWVVBMT0FEX1NUQVRFX0NPTU1JVFRFRBAEEhgKFFVQTE9BRF9TVEFURV9BQk9SVEVEEAUSGAoUVVBMT0FEX1NUQVRFX0VYUElSRUQQBjLvAwoNVXBsb2FkU2VydmljZRJPCgxDcmVhdGVVcGxvYWQSHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdBofLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXNwb25zZRJQCgtXcml0ZVVwbG9hZBIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV3JpdGVVcGxvYWRSZXNwb25zZSgBMAESVQoOQ29tcGxldGVVcGxvYWQSIC5zbHVpY2UudjEuQ29tcGxldGVVcGxvYWRSZXF1ZXN0GiEuc2x1aWNlLnYxLkNvbXBsZXRlVXBsb2FkUmVzcG9uc2USTAoLQWJvcnRVcGxvYWQSHS5zbHVpY2UudjEuQWJvcnRVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLkFib3J0VXBsb2FkUmVzcG9uc2USRgoJR2V0VXBsb2FkEhsuc2x1aWNlLnYxLkdldFVwbG9hZFJlcXVlc3QaHC5zbHVpY2UudjEuR2V0VXBsb2FkUmVzcG9uc2USTgoLV2F0Y2hVcGxvYWQSHS5zbHVpY2UudjEuV2F0Y2hVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLldhdGNoVXBsb2FkUmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSKgAQoQV3JpdGVVcGxvYWRTdGFydBIwCgZjcmVhdGUYASABKAsyHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdEgAEiwKBnVwbG9hZBgCIAEoCzIaLnNsdWljZS52MS5VcGxvYWRSZWZlcmVuY2VIABIiCgRsYW5lGAMgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZUIICgZ0YXJnZXQiNwoPVXBsb2FkUmVmZXJlbmNlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiTgoQV3JpdGVVcGxvYWRDaHVuaxIOCgZvZmZzZXQYASABKAMSEgoFY3JjMzIYAiABKAdIAIgBARIMCgRkYXRhGAMgASgMQggKBl9jcmMzMiLBAQoRV3JpdGVVcGxvYWRGaW5pc2gSFwoKc2l6ZV9ieXRlcxgBIAEoA0gAiAEBEhIKBWNyYzMyGAIgASgHSAGIAQESEwoGc2hhMjU2GAMgASgMSAKIAQESEwoGY29tbWl0GAQgASgISAOIAQESFwoKbGFuZV9jcmMzMhgFIAEoB0gEiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QgkKB19jb21taXRCDQoLX2xhbmVfY3JjMzIi8QEKE1dyaXRlVXBsb2FkUmVzcG9uc2USMAoHc3RhcnRlZBgBIAEoCzIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFN0YXJ0ZWRIABIyCghwcm9ncmVzcxgCIAEoCzIeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFByb2dyZXNzSAASNAoJY29tbWl0dGVkGAMgASgLMh8uc2x1aWNlLnYxLldyaXRlVXBsb2FkQ29tbWl0dGVkSAASMwoJbGFuZV9kb25lGAQgASgLMh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkTGFuZURvbmVIAEIJCgdtZXNzYWdlIq4CChJXcml0ZVVwbG9hZFN0YXJ0ZWQSEQoJdXBsb2FkX2lkGAEgASgJEiwKDmR1cmFibGVfcmFuZ2VzGAIgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgDIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAQgASgHEhcKD3BhcnRfc2l6ZV9ieXRlcxgFIAEoAxIcChRjaHVua19zaXplX21heF9ieXRlcxgGIAEoBRIbChNmaWxlX3NpemVfbWF4X2J5dGVzGAcgASgDEjAKDXN0YWxsX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoEbGFuZRgJIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2UiVwoTV3JpdGVVcGxvYWRQcm9ncmVzcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAIgASgDEhEKCWNvbW1pdHRlZBgDIAEoCCJaChRXcml0ZVVwbG9hZENvbW1pdHRlZBIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0InYKE1dyaXRlVXBsb2FkTGFuZURvbmUSIgoEbGFuZRgBIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2USDQoFY3JjMzIYAiABKAcSLAoOZHVyYWJsZV9yYW5nZXMYAyADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlIvEBChVDb21wbGV0ZVVwbG9hZFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEQoJdXBsb2FkX2lkGAMgASgJEhcKCnNpemVfYnl0ZXMYBCABKANIAIgBARISCgVjcmMzMhgFIAEoB0gBiAEBEhMKBnNoYTI1NhgGIAEoDEgCiAEBEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYByABKANIA4gBAUINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCJcChZDb21wbGV0ZVVwbG9hZFJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQiTgoSQWJvcnRVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCSI4ChNBYm9ydFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOAoQR2V0VXBsb2FkUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIjYKEUdldFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOgoSV2F0Y2hVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAki1AIKE1dhdGNoVXBsb2FkUmVzcG9uc2USDAoEcGF0aBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLnNsdWljZS52MS5VcGxvYWRTdGF0ZRIXCgpzaXplX2J5dGVzGAMgASgDSACIAQESFgoOcmVjZWl2ZWRfYnl0ZXMYBCABKAMSFQoNZHVyYWJsZV9ieXRlcxgFIAEoAxIRCgljb21taXR0ZWQYBiABKAgSHQoQYnl0ZXNfcGVyX3NlY29uZBgHIAEoA0gBiAEBEiYKA2V0YRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdCgRmaWxlGAkgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgKIAEoCzISLnNsdWljZS52MS5SZWNlaXB0Qg0KC19zaXplX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kKssBCgtVcGxvYWRTdGF0ZRIcChhVUExPQURfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFVUExPQURfU1RBVEVfT1BFThABEhsKF1VQTE9BRF9TVEFURV9DT01QTEVUSU5HEAISGgoWVVBMT0FEX1NUQVRFX0FTU0VNQkxFRBADEhoKFlVQTE9BRF9TVEFURV9DT01NSVRURUQQBBIYChRVUExPQURfU1RBVEVfQUJPUlRFRBAFEhgKFFVQTE9BRF9TVEFURV9FWFBJUkVEEAYy7wMKDVVwbG9hZFNlcnZpY2USTwoMQ3JlYXRlVXBsb2FkEh4uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlcXVlc3QaHy5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVzcG9uc2USUAoLV3JpdGVVcGxvYWQSHS5zbHVpY2UudjEuV3JpdGVVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkUmVzcG9uc2UoATABElUKDkNvbXBsZXRlVXBsb2FkEiAuc2x1aWNlLnYxLkNvbXBsZXRlVXBsb2FkUmVxdWVzdBohLnNsdWljZS52MS5Db21wbGV0ZVVwbG9hZFJlc3BvbnNlEkwKC0Fib3J0VXBsb2FkEh0uc2x1aWNlLnYxLkFib3J0VXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5BYm9ydFVwbG9hZFJlc3BvbnNlEkYKCUdldFVwbG9hZBIbLnNsdWljZS52MS5HZXRVcGxvYWRSZXF1ZXN0Ghwuc2x1aWNlLnYxLkdldFVwbG9hZFJlc3BvbnNlEk4KC1dhdGNoVXBsb2FkEh0uc2x1aWNlLnYxLldhdGNoVXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5XYXRjaFVwbG9hZFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * A contiguous range of bytes.
@@ -314,7 +314,8 @@ export const WriteUploadRequestSchema: GenMessage<WriteUploadRequest> = /*@__PUR
   messageDesc(file_sluice_v1_upload_service, 4);
 
 /**
- * Names the upload that a stream writes to. A writer that starts later on the same upload takes it over.
+ * Names the upload that a stream writes to, and the bytes of it. A writer that starts later and writes some of the same
+ * bytes takes them over: the earlier one ends with ABORTED / WRITER_FENCED. Writers of disjoint lanes work side by side.
  *
  * @generated from message sluice.v1.WriteUploadStart
  */
@@ -341,6 +342,14 @@ export type WriteUploadStart = Message<"sluice.v1.WriteUploadStart"> & {
     value: UploadReference;
     case: "upload";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * The lane: the bytes that this stream writes; the whole file when unset. Needs an upload of declared size. It begins at
+   * a multiple of part_size_bytes, and ends at one or at the end of the file.
+   *
+   * @generated from field: sluice.v1.ByteRange lane = 3;
+   */
+  lane?: ByteRange | undefined;
 };
 
 /**
@@ -380,7 +389,7 @@ export const UploadReferenceSchema: GenMessage<UploadReference> = /*@__PURE__*/
 
 /**
  * Bytes of the file. Chunks of a stream follow one another without gap or overlap, from the durable offset or, to have
- * durable bytes verified, from an earlier part boundary.
+ * durable bytes verified, from an earlier part boundary; within the lane, where the stream has one.
  *
  * @generated from message sluice.v1.WriteUploadChunk
  */
@@ -415,7 +424,7 @@ export const WriteUploadChunkSchema: GenMessage<WriteUploadChunk> = /*@__PURE__*
   messageDesc(file_sluice_v1_upload_service, 7);
 
 /**
- * Ends a stream. Its sizes and checksums are those of the whole file, not of the stream.
+ * Ends a stream whose bytes were all sent. What it declares is of the whole file, not of the stream, but for lane_crc32.
  *
  * @generated from message sluice.v1.WriteUploadFinish
  */
@@ -428,7 +437,7 @@ export type WriteUploadFinish = Message<"sluice.v1.WriteUploadFinish"> & {
   sizeBytes?: bigint | undefined;
 
   /**
-   * CRC32 of the whole file; compared before commit.
+   * CRC32 of the whole file; compared before commit. With lanes: by the stream that commits, so send it on each.
    *
    * @generated from field: optional fixed32 crc32 = 2;
    */
@@ -443,10 +452,19 @@ export type WriteUploadFinish = Message<"sluice.v1.WriteUploadFinish"> & {
 
   /**
    * Whether to commit the file now; unset means yes. Otherwise the size is sealed and CompleteUpload commits later.
+   * With lanes yes means: if all bytes of the file are durable. The last lane that finishes then commits, and is answered
+   * with committed; the others with lane_done.
    *
    * @generated from field: optional bool commit = 4;
    */
   commit?: boolean | undefined;
+
+  /**
+   * CRC32 of the lane's bytes, of the whole file's without a lane; compared before the answer.
+   *
+   * @generated from field: optional fixed32 lane_crc32 = 5;
+   */
+  laneCrc32?: number | undefined;
 };
 
 /**
@@ -491,6 +509,14 @@ export type WriteUploadResponse = Message<"sluice.v1.WriteUploadResponse"> & {
      */
     value: WriteUploadCommitted;
     case: "committed";
+  } | {
+    /**
+     * The lane is durable, and the file not committed. Last message of a stream with a lane that does not commit.
+     *
+     * @generated from field: sluice.v1.WriteUploadLaneDone lane_done = 4;
+     */
+    value: WriteUploadLaneDone;
+    case: "laneDone";
   } | { case: undefined; value?: undefined };
 };
 
@@ -515,21 +541,22 @@ export type WriteUploadStarted = Message<"sluice.v1.WriteUploadStarted"> & {
   uploadId: string;
 
   /**
-   * Durable bytes as ranges, ascending and disjoint.
+   * Durable bytes of the whole file as ranges, ascending and disjoint; at most 10,000.
    *
    * @generated from field: repeated sluice.v1.ByteRange durable_ranges = 2;
    */
   durableRanges: ByteRange[];
 
   /**
-   * End of the durable bytes that begin at 0: offset of the first chunk to send.
+   * End of the durable bytes that begin where the lane begins (at 0 without one), or that beginning: offset of the first
+   * chunk to send.
    *
    * @generated from field: int64 durable_offset = 3;
    */
   durableOffset: bigint;
 
   /**
-   * CRC32 of the durable bytes from 0 to durable_offset, to compare with the caller's copy.
+   * CRC32 of the durable bytes from there to durable_offset, to compare with the caller's copy.
    *
    * @generated from field: fixed32 durable_crc32 = 4;
    */
@@ -562,6 +589,13 @@ export type WriteUploadStarted = Message<"sluice.v1.WriteUploadStarted"> & {
    * @generated from field: google.protobuf.Duration stall_timeout = 8;
    */
   stallTimeout?: Duration | undefined;
+
+  /**
+   * The lane, where the stream has one.
+   *
+   * @generated from field: sluice.v1.ByteRange lane = 9;
+   */
+  lane?: ByteRange | undefined;
 };
 
 /**
@@ -572,7 +606,7 @@ export const WriteUploadStartedSchema: GenMessage<WriteUploadStarted> = /*@__PUR
   messageDesc(file_sluice_v1_upload_service, 10);
 
 /**
- * How far an upload is.
+ * How far a stream is with its lane, or with the whole file where it has none: the sum over the lanes is the file's.
  *
  * @generated from message sluice.v1.WriteUploadProgress
  */
@@ -635,6 +669,42 @@ export const WriteUploadCommittedSchema: GenMessage<WriteUploadCommitted> = /*@_
   messageDesc(file_sluice_v1_upload_service, 12);
 
 /**
+ * All bytes of a stream's lane are durable. The file is not committed: other bytes are missing, whose lane will commit, or
+ * no commit was wanted.
+ *
+ * @generated from message sluice.v1.WriteUploadLaneDone
+ */
+export type WriteUploadLaneDone = Message<"sluice.v1.WriteUploadLaneDone"> & {
+  /**
+   * The lane.
+   *
+   * @generated from field: sluice.v1.ByteRange lane = 1;
+   */
+  lane?: ByteRange | undefined;
+
+  /**
+   * CRC32 of the lane's bytes.
+   *
+   * @generated from field: fixed32 crc32 = 2;
+   */
+  crc32: number;
+
+  /**
+   * Durable bytes of the whole file as ranges, ascending and disjoint; at most 10,000.
+   *
+   * @generated from field: repeated sluice.v1.ByteRange durable_ranges = 3;
+   */
+  durableRanges: ByteRange[];
+};
+
+/**
+ * Describes the message sluice.v1.WriteUploadLaneDone.
+ * Use `create(WriteUploadLaneDoneSchema)` to create a new message.
+ */
+export const WriteUploadLaneDoneSchema: GenMessage<WriteUploadLaneDone> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 13);
+
+/**
  * Request of CompleteUpload.
  *
  * @generated from message sluice.v1.CompleteUploadRequest
@@ -695,7 +765,7 @@ export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> &
  * Use `create(CompleteUploadRequestSchema)` to create a new message.
  */
 export const CompleteUploadRequestSchema: GenMessage<CompleteUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 13);
+  messageDesc(file_sluice_v1_upload_service, 14);
 
 /**
  * Response of CompleteUpload.
@@ -723,7 +793,7 @@ export type CompleteUploadResponse = Message<"sluice.v1.CompleteUploadResponse">
  * Use `create(CompleteUploadResponseSchema)` to create a new message.
  */
 export const CompleteUploadResponseSchema: GenMessage<CompleteUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 14);
+  messageDesc(file_sluice_v1_upload_service, 15);
 
 /**
  * Request of AbortUpload.
@@ -758,7 +828,7 @@ export type AbortUploadRequest = Message<"sluice.v1.AbortUploadRequest"> & {
  * Use `create(AbortUploadRequestSchema)` to create a new message.
  */
 export const AbortUploadRequestSchema: GenMessage<AbortUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 15);
+  messageDesc(file_sluice_v1_upload_service, 16);
 
 /**
  * Response of AbortUpload.
@@ -779,7 +849,7 @@ export type AbortUploadResponse = Message<"sluice.v1.AbortUploadResponse"> & {
  * Use `create(AbortUploadResponseSchema)` to create a new message.
  */
 export const AbortUploadResponseSchema: GenMessage<AbortUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 16);
+  messageDesc(file_sluice_v1_upload_service, 17);
 
 /**
  * Request of GetUpload.
@@ -807,7 +877,7 @@ export type GetUploadRequest = Message<"sluice.v1.GetUploadRequest"> & {
  * Use `create(GetUploadRequestSchema)` to create a new message.
  */
 export const GetUploadRequestSchema: GenMessage<GetUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 17);
+  messageDesc(file_sluice_v1_upload_service, 18);
 
 /**
  * Response of GetUpload.
@@ -828,7 +898,7 @@ export type GetUploadResponse = Message<"sluice.v1.GetUploadResponse"> & {
  * Use `create(GetUploadResponseSchema)` to create a new message.
  */
 export const GetUploadResponseSchema: GenMessage<GetUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 18);
+  messageDesc(file_sluice_v1_upload_service, 19);
 
 /**
  * Request of WatchUpload.
@@ -856,7 +926,7 @@ export type WatchUploadRequest = Message<"sluice.v1.WatchUploadRequest"> & {
  * Use `create(WatchUploadRequestSchema)` to create a new message.
  */
 export const WatchUploadRequestSchema: GenMessage<WatchUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 19);
+  messageDesc(file_sluice_v1_upload_service, 20);
 
 /**
  * Server message of WatchUpload.
@@ -940,7 +1010,7 @@ export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
  * Use `create(WatchUploadResponseSchema)` to create a new message.
  */
 export const WatchUploadResponseSchema: GenMessage<WatchUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 20);
+  messageDesc(file_sluice_v1_upload_service, 21);
 
 /**
  * Where an upload stands.
