@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { DomainError } from "./errors.ts";
-import { choosePartSize, type PartLimits, partNumberAt } from "./part-plan.ts";
+import { assertPartFits, choosePartSize, type PartLimits, partNumberAt } from "./part-plan.ts";
 
 const MIB = 2 ** 20;
 const LIMITS: PartLimits = {
@@ -67,5 +67,35 @@ describe("partNumberAt", () => {
   it("counts parts from 1", () => {
     expect([0, 9, 10, 19, 20].map((offset) => partNumberAt(offset, 10))).to.deep.equal([1, 1, 2, 2, 3]);
     expect(partNumberAt(8 * MIB * 9999, 8 * MIB)).to.equal(10_000);
+  });
+});
+
+describe("assertPartFits", () => {
+  const fits = (sizeBytes: number | undefined, partNumber: number, lengthBytes: number) => {
+    try {
+      assertPartFits({ sizeBytes, partSizeBytes: 100 }, { partNumber, lengthBytes });
+      return "fits";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  it("takes whole parts, and the short last one of a declared size", () => {
+    expect([fits(250, 1, 100), fits(250, 3, 50), fits(200, 2, 100), fits(undefined, 9, 100)]).to.deep.equal(
+      Array.from({ length: 4 }, () => "fits"),
+    );
+  });
+
+  it("says which length is right", () => {
+    expect(fits(250, 2, 99)).to.equal("part 2 has 100 bytes, not 99");
+    expect(fits(250, 3, 51)).to.equal("part 3 has 50 bytes, not 51");
+    expect(fits(undefined, 1, 50)).to.equal(
+      "part 1 has 100 bytes, not 50: the upload has no declared size, so that every part is whole",
+    );
+  });
+
+  it("says how many parts there are", () => {
+    expect(fits(250, 4, 100)).to.equal("part 4 is beyond the file, which has 3 parts");
+    expect(fits(0, 1, 0)).to.equal("part 1 is beyond the file, which has 0 parts");
   });
 });

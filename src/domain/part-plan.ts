@@ -38,6 +38,36 @@ export function choosePartSize(
   return partSizeBytes;
 }
 
+/**
+ * Refuses bytes that are not a whole part of the upload: `invalid_argument / RANGE_INVALID` beyond its last part,
+ * `SIZE_MISMATCH` for another length than the part has. Only the last part may be short, and which one that is shows
+ * in the declared size alone: without one every part is whole.
+ */
+export function assertPartFits(
+  upload: { sizeBytes: number | undefined; partSizeBytes: number },
+  part: { partNumber: number; lengthBytes: number },
+): void {
+  const { sizeBytes, partSizeBytes } = upload;
+  const { partNumber, lengthBytes } = part;
+  const rest = sizeBytes === undefined ? partSizeBytes : sizeBytes - (partNumber - 1) * partSizeBytes;
+  if (rest <= 0) {
+    const parts = Math.ceil((sizeBytes as number) / partSizeBytes);
+    throw new DomainError("invalid_argument", `part ${partNumber} is beyond the file, which has ${parts} parts`, {
+      reason: "RANGE_INVALID",
+      field: "part_number",
+      details: { part_number: partNumber, parts },
+    });
+  }
+  const expected = Math.min(partSizeBytes, rest);
+  if (lengthBytes === expected) return;
+  const why = sizeBytes === undefined ? ": the upload has no declared size, so that every part is whole" : "";
+  throw new DomainError("invalid_argument", `part ${partNumber} has ${expected} bytes, not ${lengthBytes}${why}`, {
+    reason: "SIZE_MISMATCH",
+    field: "data",
+    details: { part_number: partNumber, part_bytes: expected, data_bytes: lengthBytes },
+  });
+}
+
 /** Number, from 1, of the part that holds the byte at `offset`. */
 export function partNumberAt(offset: number, partSizeBytes: number): number {
   return Math.floor(offset / partSizeBytes) + 1;

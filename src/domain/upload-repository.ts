@@ -49,6 +49,12 @@ export interface WriterStart {
   parts: DurablePart[];
 }
 
+/** What the writer of a single part gets when it begins. */
+export type PartStart =
+  | { kind: "begun"; upload: Upload; epoch: number }
+  /** The part is durable already: nothing has changed. */
+  | { kind: "durable"; upload: Upload; part: DurablePart };
+
 /** How far an upload is, in sums: light enough to be asked for again and again. Sizes in bytes. */
 export interface UploadStatus extends Pick<Upload, "uploadId" | "namespace" | "path" | "sizeBytes"> {
   state: UploadState;
@@ -130,6 +136,18 @@ export interface UploadRepository {
   beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<WriterStart>;
 
   /**
+   * Makes the caller the newest writer of one part, as `beginWriter` does, and claims the part; by one statement. A part
+   * that is durable stays as it is and is returned, also of an upload that is on its way to a file; else the upload must
+   * be `open`. Refused, and then nobody is fenced: what `assertPartFits` refuses.
+   */
+  beginPart(
+    namespace: string,
+    uploadId: string,
+    part: { partNumber: number; lengthBytes: number },
+    options: Omit<WriterOptions, "lane">,
+  ): Promise<PartStart>;
+
+  /**
    * Notes what a writer has received of its range, earlier durable bytes included, and slides the expiry up to its cap (in steps of a 24th of `expireAfterMs`) while
    * the upload is open or completing. Refused for aborted and expired uploads, and fenced writers.
    */
@@ -156,9 +174,14 @@ export interface UploadRepository {
   /**
    * Records claimed parts as durable, under the upload's lock, if it is `open`. A part that is
    * durable already stays as it is: the same length and CRC32 are fine, others are `aborted / CHECKSUM_MISMATCH`.
-   * Slides nothing.
+   * Slides nothing. `isLast`: the writer records no more and is forgotten; repeating the call is fine all the same.
    */
-  recordParts(uploadId: string, epoch: number, parts: readonly DurablePart[]): Promise<void>;
+  recordParts(
+    uploadId: string,
+    epoch: number,
+    parts: readonly DurablePart[],
+    options?: { isLast?: boolean },
+  ): Promise<void>;
 
   /**
    * Sets the size of an upload of unknown size; repeating the same size is fine, another is `SIZE_MISMATCH`. Needs `open`.

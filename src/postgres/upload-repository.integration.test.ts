@@ -123,6 +123,29 @@ describe("createUploadRepository", () => {
       }
     });
 
+    it("returns a part that is recorded while the same part waits to be begun", async () => {
+      const { upload, epoch } = await createWritten(subject);
+      const { uploadId } = upload;
+      await subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 1 });
+      const recording = new Client({ connectionString: subject.url });
+      await recording.connect();
+      try {
+        await recording.query("BEGIN");
+        await recording.query("SELECT FROM upload WHERE upload_id = $1 FOR SHARE", [uploadId]);
+        await recording.query(
+          "UPDATE part SET state = 'durable', length_bytes = $2, crc32 = $3, etag = $4 WHERE upload_id = $1",
+          [uploadId, samplePart(1).lengthBytes, samplePart(1).crc32, samplePart(1).etag],
+        );
+        const part = { partNumber: 1, lengthBytes: samplePart(1).lengthBytes };
+        const beginning = subject.uploads.beginPart("default", uploadId, part, { instance: "i", expireAfterMs: 1000 });
+        await untilRowsAwaited(subject, 1);
+        await recording.query("COMMIT");
+        expect(await beginning).to.deep.include({ kind: "durable", part: samplePart(1) });
+      } finally {
+        await recording.end();
+      }
+    });
+
     it("lists a committed multipart upload whose one-part attempt lost, once that cannot land any more", async () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId, s3Key } = upload;

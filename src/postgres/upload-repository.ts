@@ -3,6 +3,7 @@ import { z } from "zod";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
 import type { DurablePart, Upload } from "../domain/upload.ts";
 import type { UploadRepository } from "../domain/upload-repository.ts";
+import { beginPart } from "./begin-part.ts";
 import { beginWriter } from "./begin-writer.ts";
 import { createUpload } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
@@ -20,12 +21,13 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
     listStatus: (uploadIds) => listStatus(pool, uploadIds),
     beginWriter: (namespace, uploadId, options) => beginWriter(pool, { namespace, uploadId }, options),
+    beginPart: (namespace, uploadId, part, options) => beginPart(pool, { namespace, uploadId, ...part }, options),
     heartbeat: (uploadId, epoch, options) => heartbeat(pool, { uploadId, epoch }, options),
     noteReceived: (notes) => noteReceived(pool, notes),
     setMultipartId: (uploadId, multipartId) => setMultipartId(pool, uploadId, multipartId),
     beginPutAttempt: (uploadId, epoch) => beginPutAttempt(pool, uploadId, epoch),
     claimParts: (uploadId, epoch, partNumbers) => claimParts(pool, { uploadId, epoch }, partNumbers),
-    recordParts: (uploadId, epoch, parts) => recordParts(pool, { uploadId, epoch }, parts),
+    recordParts: (uploadId, epoch, parts, options) => recordParts(pool, { uploadId, epoch }, parts, options),
     seal: (uploadId, sizeBytes, options) => seal(pool, { uploadId, sizeBytes }, options),
     beginCompletion: (uploadId, options) => beginCompletion(pool, uploadId, options),
     reopen: (uploadId, lostPartNumbers) => reopen(pool, uploadId, lostPartNumbers),

@@ -104,7 +104,8 @@ export async function readUploadRow(pool: CommonQueryMethods, uploadId: string):
   return row;
 }
 
-const partRow = z.object({ part_number: z.int(), length_bytes: z.int(), crc32: z.int(), etag: z.string() });
+/** A durable row of `part`. */
+export const partRow = z.object({ part_number: z.int(), length_bytes: z.int(), crc32: z.int(), etag: z.string() });
 
 /** The durable parts of an upload, ascending. */
 export async function readDurableParts(pool: CommonQueryMethods, uploadId: string): Promise<DurablePart[]> {

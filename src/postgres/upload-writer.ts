@@ -92,6 +92,7 @@ export async function recordParts(
   pool: CommonQueryMethods,
   writer: { uploadId: string; epoch: number },
   parts: readonly DurablePart[],
+  options: { isLast?: boolean } = {},
 ): Promise<void> {
   if (parts.length === 0) return;
   const { uploadId, epoch } = writer;
@@ -104,13 +105,27 @@ export async function recordParts(
       )} AS g (part_number, length_bytes, crc32, etag)
       WHERE p.upload_id = l.upload_id AND p.part_number = g.part_number AND p.state = 'claimed' AND p.epoch = ${epoch}
       RETURNING p.part_number
+    ), ended AS (
+      DELETE FROM writer w USING locked l
+      WHERE ${options.isLast === true}::boolean AND w.upload_id = l.upload_id AND w.epoch = ${epoch}
     )
     SELECT (SELECT count(*)::int FROM locked) AS locked, (SELECT count(*)::int FROM recorded) AS recorded`);
   if (locked === 0) {
+    // The answer to the same call may have been lost, which forgot the writer.
+    if (options.isLast === true && (await areRecorded(pool, uploadId, parts))) return;
     await assertUpload(pool, uploadId, { states: ["open"], epoch });
-    return await recordParts(pool, writer, parts);
+    return await recordParts(pool, writer, parts, options);
   }
   if (recorded < parts.length) await assertRecorded(pool, uploadId, parts);
+}
+
+async function areRecorded(
+  pool: CommonQueryMethods,
+  uploadId: string,
+  parts: readonly DurablePart[],
+): Promise<boolean> {
+  const durable = new Map((await readDurableParts(pool, uploadId)).map((part) => [part.partNumber, part.etag]));
+  return parts.every(({ partNumber, etag }) => durable.get(partNumber) === etag);
 }
 
 /** Parts that were not recorded now must have been before, by the same statement: its answer was lost. */

@@ -1,5 +1,6 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import { toDurableState } from "../domain/durable-state.ts";
+import { assertPartFits } from "../domain/part-plan.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -15,6 +16,7 @@ import type {
   CommitOutcome,
   FinishOptions,
   NewUpload,
+  PartStart,
   ReceivedNote,
   UploadRepository,
   UploadStatus,
@@ -109,15 +111,28 @@ export class FakeUploadRepository implements UploadRepository {
   async beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<WriterStart> {
     const stored = this.#find(uploadId, namespace);
     const range = toWriterRange(stored.upload, options.lane);
-    const isOpen = stored.upload.state === "open";
-    if (isOpen) {
-      stored.upload.epoch++;
-      for (const [epoch, writer] of stored.writers) if (intersects(writer.range, range)) stored.writers.delete(epoch);
-      stored.writers.set(stored.upload.epoch, { range, receivedBytes: 0 });
-      this.#slide(stored, options.expireAfterMs);
+    const parts = toDurable(stored);
+    if (stored.upload.state !== "open") return { upload: this.#toUpload(stored), epoch: 0, range, parts };
+    return { ...this.#begin(stored, range, options.expireAfterMs), range, parts };
+  }
+
+  async beginPart(
+    namespace: string,
+    uploadId: string,
+    { partNumber, lengthBytes }: { partNumber: number; lengthBytes: number },
+    options: Omit<WriterOptions, "lane">,
+  ): Promise<PartStart> {
+    const stored = this.#find(uploadId, namespace);
+    const part = stored.parts.get(partNumber)?.durable;
+    if (part !== undefined && !isDead(stored.upload.state)) {
+      return { kind: "durable", upload: this.#toUpload(stored), part: { ...part } };
     }
-    const epoch = isOpen ? stored.upload.epoch : 0;
-    return { upload: this.#toUpload(stored), epoch, range, parts: toDurable(stored) };
+    this.#require(uploadId, ["open"]);
+    assertPartFits(stored.upload, { partNumber, lengthBytes });
+    const start = (partNumber - 1) * stored.upload.partSizeBytes;
+    const begun = this.#begin(stored, { start, end: start + lengthBytes }, options.expireAfterMs);
+    await this.claimParts(uploadId, begun.epoch, { first: partNumber, count: 1 });
+    return { kind: "begun", ...begun };
   }
 
   async heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }) {
@@ -152,7 +167,15 @@ export class FakeUploadRepository implements UploadRepository {
     }
   }
 
-  async recordParts(uploadId: string, epoch: number, parts: readonly DurablePart[]): Promise<void> {
+  async recordParts(
+    uploadId: string,
+    epoch: number,
+    parts: readonly DurablePart[],
+    options: { isLast?: boolean } = {},
+  ): Promise<void> {
+    const isRecorded = ({ partNumber, etag }: DurablePart) =>
+      this.#find(uploadId).parts.get(partNumber)?.durable?.etag === etag;
+    if (options.isLast === true && parts.every(isRecorded)) return;
     const stored = this.#require(uploadId, ["open"], epoch);
     for (const part of parts) {
       const known = stored.parts.get(part.partNumber);
@@ -160,6 +183,7 @@ export class FakeUploadRepository implements UploadRepository {
       else if (known?.epoch === epoch) known.durable = { ...part };
       else throw new Error(`part ${part.partNumber} of upload ${uploadId} was recorded unclaimed`);
     }
+    if (options.isLast === true) stored.writers.delete(epoch);
   }
 
   async seal(uploadId: string, sizeBytes: number, options: FinishOptions = {}): Promise<void> {
@@ -289,6 +313,14 @@ export class FakeUploadRepository implements UploadRepository {
     if (epoch !== undefined && !writers.has(epoch)) throw writerFenced(uploadId, epoch, upload.epoch);
     if (!states.includes(upload.state)) throw uploadNotOpen(uploadId, upload.state, states[0]);
     return stored;
+  }
+
+  #begin(stored: StoredUpload, range: WriterRange, expireAfterMs: number): { upload: Upload; epoch: number } {
+    const epoch = ++stored.upload.epoch;
+    for (const [older, writer] of stored.writers) if (intersects(writer.range, range)) stored.writers.delete(older);
+    stored.writers.set(epoch, { range, receivedBytes: 0 });
+    this.#slide(stored, expireAfterMs);
+    return { upload: this.#toUpload(stored), epoch };
   }
 
   #enter(stored: StoredUpload, state: UploadState): void {

@@ -16,6 +16,7 @@ import {
   sampleObject,
   samplePart,
 } from "./repository-subject.ts";
+import { singlePartsContract } from "./single-parts-contract.ts";
 import { uploadCommitContract } from "./upload-commit-contract.ts";
 import { uploadLanesContract } from "./upload-lanes-contract.ts";
 import { uploadStatusContract } from "./upload-status-contract.ts";
@@ -32,6 +33,7 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   describe("create", () => createContract(() => subject));
   describe("writing", () => writingContract(() => subject));
   describe("parts", () => partsContract(() => subject));
+  describe("single parts", () => singlePartsContract(() => subject));
   describe("lanes", () => uploadLanesContract(() => subject));
   describe("states", () => statesContract(() => subject));
   describe("commit", () => uploadCommitContract(() => subject));
