@@ -13,8 +13,10 @@ import { answerJson, type NodeRequestListener } from "./node-messages.ts";
 const LIMITS: ListenerLimits = {
   connectionsMax: 100,
   handshakeTimeoutMs: 5000,
+  windowStartBytes: 256 * 1024,
   streamWindowBytes: 1024 * 1024,
   sessionWindowBytes: 4 * 1024 * 1024,
+  windowsGrownMaxBytes: 16 * 1024 * 1024,
   streamsMax: 7,
   headersMaxBytes: 8192,
   headersTimeoutMs: 5000,

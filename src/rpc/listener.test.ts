@@ -10,8 +10,10 @@ import { answerJson, type NodeRequest, type NodeRequestListener, type NodeRespon
 const LIMITS: ListenerLimits = {
   connectionsMax: 100,
   handshakeTimeoutMs: 5000,
+  windowStartBytes: 256 * 1024,
   streamWindowBytes: 1024 * 1024,
   sessionWindowBytes: 4 * 1024 * 1024,
+  windowsGrownMaxBytes: 16 * 1024 * 1024,
   streamsMax: 7,
   headersMaxBytes: 8192,
   headersTimeoutMs: 5000,
@@ -58,7 +60,7 @@ describe("listen", () => {
     const session = http2.connect(url);
     await once(session, "remoteSettings");
     expect(session.remoteSettings).to.include({
-      initialWindowSize: LIMITS.streamWindowBytes,
+      initialWindowSize: LIMITS.windowStartBytes,
       maxConcurrentStreams: LIMITS.streamsMax,
       maxHeaderListSize: LIMITS.headersMaxBytes,
     });

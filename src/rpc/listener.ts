@@ -4,11 +4,14 @@ import {
   createServer as createHttp2Server,
   createSecureServer,
   type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { NodeRequestListener } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
+import { SessionWindows } from "./session-windows.ts";
 
 /** Limits of the listener. All are passed to Node explicitly. */
 export interface ListenerLimits {
@@ -16,10 +19,14 @@ export interface ListenerLimits {
   connectionsMax: number;
   /** How long a plaintext connection may take to show its protocol, and a TLS one to shake hands, in milliseconds. */
   handshakeTimeoutMs: number;
-  /** Bytes that a caller may send ahead on one HTTP/2 stream. Node's default is 64 KiB: one round trip each. */
+  /** Bytes that a caller may send ahead on one HTTP/2 stream at first; less than what a distant one needs. */
+  windowStartBytes: number;
+  /** What that grows to where the distance needs it. */
   streamWindowBytes: number;
-  /** The same for all streams of a connection together; not under the stream window. Bounds the memory of a connection. */
+  /** The same for all streams of a connection together; not under the stream window. */
   sessionWindowBytes: number;
+  /** What the windows of all connections together may grow beyond their start. */
+  windowsGrownMaxBytes: number;
   /** HTTP/2 streams open at once on a connection. */
   streamsMax: number;
   /** Headers of one request, in bytes. */
@@ -57,6 +64,8 @@ export interface Listener {
 
 /** When an idle connection is first asked whether its peer is still there, in milliseconds; load balancers forget after 60 s. */
 const KEEP_ALIVE_DELAY_MS = 30_000;
+/** A connection that brings no byte for so long gives back what its windows have grown, in milliseconds. */
+const WINDOW_IDLE_MS = 5000;
 /** What Node may hold for one HTTP/2 connection, in MB; at its default of 10, a few downloads that wait for a slow caller would have new streams refused. */
 const SESSION_MEMORY_MAX_MB = 64;
 
@@ -108,9 +117,8 @@ function createTlsServer(options: ListenOptions, sessions: Set<ServerHttp2Sessio
     allowHTTP1: true,
     handshakeTimeout: options.limits.handshakeTimeoutMs,
   });
-  server.on("request", options.onRequest);
+  serveHttp2(server, options, sessions);
   server.on("tlsClientError", (_error, socket) => socket.destroy());
-  trackSessions(server, sessions, options.limits);
   return server;
 }
 
@@ -120,8 +128,8 @@ function createTlsServer(options: ListenOptions, sessions: Set<ServerHttp2Sessio
  */
 function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2Session>): Server {
   const http1 = createHttp1Server(toHttp1Options(options.limits), options.onRequest);
-  const http2 = createHttp2Server(toHttp2Options(options.limits), options.onRequest);
-  trackSessions(http2, sessions, options.limits);
+  const http2 = createHttp2Server(toHttp2Options(options.limits));
+  serveHttp2(http2, options, sessions);
   const serveHttp1 = http1.listeners("connection") as ((socket: Socket) => void)[];
   http1.removeAllListeners("connection");
   http1.on("connection", (socket: Socket) => {
@@ -136,16 +144,31 @@ function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2
   return http1;
 }
 
-function trackSessions(
+function serveHttp2(
   server: Pick<Http2Server, "on">,
+  { limits, onRequest }: ListenOptions,
   sessions: Set<ServerHttp2Session>,
-  limits: ListenerLimits,
 ): void {
+  const windows = new SessionWindows({
+    startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
+    streamMaxBytes: limits.streamWindowBytes,
+    sessionMaxBytes: limits.sessionWindowBytes,
+    grownMaxBytes: limits.windowsGrownMaxBytes,
+    idleMs: WINDOW_IDLE_MS,
+  });
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
-    // settings.initialWindowSize sets the windows of streams only; the connection's own stays at 64 KiB without this.
-    session.setLocalWindowSize(limits.sessionWindowBytes);
+    windows.add(session);
+  });
+  // With ALPN this server also gets the requests of HTTP/1.1, which have no stream.
+  server.on("request", (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    const session = request.httpVersionMajor === 2 ? request.stream.session : undefined;
+    if (session !== undefined) {
+      windows.streamOpened(session);
+      request.stream.once("close", () => windows.streamClosed(session));
+    }
+    onRequest(request, response);
   });
   // The session destroys itself; without a listener its error would end the process.
   server.on("sessionError", () => {});
@@ -155,7 +178,7 @@ function toHttp2Options(limits: ListenerLimits) {
   return {
     maxSessionMemory: SESSION_MEMORY_MAX_MB,
     settings: {
-      initialWindowSize: limits.streamWindowBytes,
+      initialWindowSize: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
       maxConcurrentStreams: limits.streamsMax,
       maxHeaderListSize: limits.headersMaxBytes,
     },

@@ -56,8 +56,10 @@ export async function openApiServer(
     limits: {
       connectionsMax: 100,
       handshakeTimeoutMs: 5000,
+      windowStartBytes: 256 * 1024,
       streamWindowBytes: 1024 * 1024,
       sessionWindowBytes: 8 * 1024 * 1024,
+      windowsGrownMaxBytes: 16 * 1024 * 1024,
       streamsMax: 100,
       headersMaxBytes: 16_384,
       headersTimeoutMs: 10_000,

@@ -1,0 +1,151 @@
+import type { Http2Session } from "node:http2";
+
+/** Bounds of the windows of HTTP/2 streams, in bytes. */
+export interface WindowLimits {
+  /** What the streams of a connection begin with, and go back to when it idles. */
+  startBytes: number;
+  /** What one stream's window may grow to. */
+  streamMaxBytes: number;
+  /** What the windows of a connection's open streams may grow to together. */
+  sessionMaxBytes: number;
+  /** What all connections together may have grown beyond their start: it is memory that paused streams can fill. */
+  grownMaxBytes: number;
+  /** How long a connection brings no byte until it counts as idle, in milliseconds. */
+  idleMs: number;
+}
+
+/** How often connections are looked at, in milliseconds. */
+const LOOK_EVERY_MS = 100;
+/** Small windows grow faster: each step costs two round trips. */
+const QUICK_BELOW_BYTES = 4 * 2 ** 20;
+/** A larger window must have brought so much more, or the line is full and bytes would only wait in it. */
+const GAIN_MIN = 1.25;
+
+/**
+ * Fits the windows of each connection's streams to its distance. A window is credit: a caller fills it whenever its stream is
+ * paused, so that a thousand large ones would not fit into memory; a small one holds a distant caller back to one window a
+ * round trip. They begin small, therefore, and grow while a round trip, measured by PING, brings at least half a window, and
+ * faster than before. The connection's own window stays at its most: Node gives its credit back before anybody reads.
+ */
+export class SessionWindows {
+  readonly #limits: WindowLimits;
+  readonly #sessions = new Map<Http2Session, SessionState>();
+  #grownBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limits: WindowLimits) {
+    this.#limits = limits;
+  }
+
+  /** Follows a connection until it closes. */
+  add(session: Http2Session): void {
+    const { startBytes, sessionMaxBytes } = this.#limits;
+    session.setLocalWindowSize(sessionMaxBytes);
+    const state = { windowBytes: startBytes, streams: 0, receivedBytes: 0, idleLooks: 0, bestRate: 0, isBusy: false };
+    this.#sessions.set(session, { ...state, grownBytes: 0 });
+    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+    session.once("close", () => this.#forget(session));
+  }
+
+  /** A stream of the connection has opened; `streamClosed` follows. Their number divides what the connection may have. */
+  streamOpened(session: Http2Session): void {
+    const state = this.#sessions.get(session);
+    if (state !== undefined) state.streams++;
+  }
+
+  streamClosed(session: Http2Session): void {
+    const state = this.#sessions.get(session);
+    if (state !== undefined) state.streams--;
+  }
+
+  #forget(session: Http2Session): void {
+    this.#grownBytes -= this.#sessions.get(session)?.grownBytes ?? 0;
+    this.#sessions.delete(session);
+    if (this.#sessions.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    for (const [session, state] of this.#sessions) {
+      if (session.destroyed || session.closed) continue;
+      const receivedBytes = session.socket.bytesRead;
+      const newBytes = receivedBytes - state.receivedBytes;
+      state.receivedBytes = receivedBytes;
+      state.idleLooks = newBytes === 0 ? state.idleLooks + 1 : 0;
+      const { startBytes, idleMs } = this.#limits;
+      const isIdle = state.idleLooks * LOOK_EVERY_MS >= idleMs;
+      const mostBytes = isIdle ? startBytes : this.#mostOf(state);
+      if (isIdle) state.bestRate = 0;
+      if (state.isBusy) continue;
+      if (state.windowBytes > mostBytes) this.#resize(session, state, mostBytes);
+      else if (state.windowBytes < mostBytes && newBytes >= state.windowBytes / 4) this.#measure(session, state);
+    }
+  }
+
+  /** What the window of one stream of the connection may be now. */
+  #mostOf({ streams, grownBytes }: SessionState): number {
+    const { startBytes, streamMaxBytes, sessionMaxBytes, grownMaxBytes } = this.#limits;
+    const count = Math.max(1, streams);
+    const leftBytes = grownMaxBytes - this.#grownBytes + grownBytes;
+    const fairBytes = Math.min(streamMaxBytes, sessionMaxBytes / count, startBytes + leftBytes / count);
+    return Math.max(startBytes, Math.floor(fairBytes));
+  }
+
+  /** What comes within one round trip decides; after each step up at once again. */
+  #measure(session: Http2Session, state: SessionState): void {
+    const before = session.socket.bytesRead;
+    state.isBusy = session.ping((error, roundTripMs) => {
+      state.isBusy = false;
+      if (error !== null || session.destroyed || session.closed) return;
+      const sampleBytes = session.socket.bytesRead - before;
+      const rate = sampleBytes / Math.max(roundTripMs, 0.01);
+      const nextBytes = growWindow(state, { sampleBytes, rate, mostBytes: this.#mostOf(state) });
+      if (nextBytes <= state.windowBytes) return;
+      state.bestRate = rate;
+      this.#resize(session, state, nextBytes);
+    });
+  }
+
+  /** Counts from when it is said; the caller's acknowledgement says from when on it can be measured. */
+  #resize(session: Http2Session, state: SessionState, windowBytes: number): void {
+    const isGrowing = windowBytes > state.windowBytes;
+    state.windowBytes = windowBytes;
+    const grownBytes = (windowBytes - this.#limits.startBytes) * Math.max(1, state.streams);
+    this.#grownBytes += grownBytes - state.grownBytes;
+    state.grownBytes = grownBytes;
+    state.isBusy = true;
+    session.settings({ initialWindowSize: windowBytes }, (error) => {
+      state.isBusy = false;
+      const canGrow = isGrowing && error === null && !session.destroyed && !session.closed;
+      if (canGrow && windowBytes < this.#mostOf(state)) this.#measure(session, state);
+    });
+  }
+}
+
+interface SessionState {
+  windowBytes: number;
+  /** Streams that are open. */
+  streams: number;
+  receivedBytes: number;
+  idleLooks: number;
+  /** Fastest rate that a step up was taken at, in bytes a millisecond. */
+  bestRate: number;
+  /** A measurement or a change is under way. */
+  isBusy: boolean;
+  /** This connection's share of what all have grown. */
+  grownBytes: number;
+}
+
+/**
+ * The next size of a window that lets `sampleBytes` through in a round trip, at `rate` bytes a millisecond: the same, unless
+ * at least half of it came and faster than at the last step.
+ */
+export function growWindow(
+  { windowBytes, bestRate }: { windowBytes: number; bestRate: number },
+  sample: { sampleBytes: number; rate: number; mostBytes: number },
+): number {
+  const isFilled = sample.sampleBytes >= windowBytes / 2;
+  if (!isFilled || sample.rate < bestRate * GAIN_MIN) return windowBytes;
+  return Math.min(sample.mostBytes, windowBytes * (windowBytes < QUICK_BELOW_BYTES ? 4 : 2));
+}
