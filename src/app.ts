@@ -5,12 +5,14 @@ import type { Logger } from "pino";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { generateFromSettings } from "./aws/generate-from-settings.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
+import { admitPart } from "./commands/admit-part.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
 import { UploadSessions } from "./commands/upload-sessions.ts";
+import { writePart } from "./commands/write-part.ts";
 import type { WriteAccess } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
@@ -250,6 +252,8 @@ function createServiceListener(
       abortUpload: (request, options) => abortUpload(access, request, options),
       getUpload: (request, options) => getUpload(access, request, options),
       watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
+      writePart: (request, options) => writePart(access, request, options),
+      admitPart: (message) => admitPart(access, message),
       writeUpload: createConnectWriteUpload(access),
     },
     fileQueries: {
@@ -284,6 +288,8 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
       abortUpload: refuse,
       getUpload: refuse,
       watchUpload: refuse,
+      writePart: refuse,
+      admitPart: refuse,
       writeUpload: refuse,
     },
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },

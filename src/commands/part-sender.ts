@@ -2,6 +2,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { Release } from "../domain/memory-budget.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import type { Upload } from "../domain/upload.ts";
+import { beginMultipart, explainLost, isLost } from "./multipart-upload.ts";
 import { PartInFlight } from "./part-in-flight.ts";
 import { PartRecorder, type WriterBegin } from "./part-recorder.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
@@ -195,18 +196,8 @@ export class PartSender {
     return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
   }
 
-  /**
-   * Begins the multipart upload; when another writer was first, ours is aborted and theirs counts. Not ended by a close:
-   * an upload that S3 has begun and no row owns would be left behind.
-   */
   async #beginMultipart(): Promise<void> {
-    const { bucket, s3Key: key, contentType, uploadId } = this.#upload;
-    const { objects, uploads } = this.#access;
-    const ours = await objects.createMultipart(bucket, key, { contentType });
-    const winner = await withDatabase(this.#access, () => uploads.setMultipartId(uploadId, ours));
-    // Best effort: the sweeper aborts what no row owns.
-    if (winner !== ours) await objects.abortMultipart({ bucket, key, multipartId: ours }).catch(() => {});
-    this.#multipartId = winner;
+    this.#multipartId = await beginMultipart(this.#access, this.#upload);
   }
 
   /** The held first part turns out to be the first of several. */
@@ -269,22 +260,8 @@ export class PartSender {
   async #explain(part: PartInFlight, error: unknown): Promise<unknown> {
     if (!(error instanceof DomainError)) return error;
     if (error.reason === "CHECKSUM_MISMATCH") return part.findWrongChunk() ?? error;
-    if (error.reason === "UPLOAD_LOST") return await this.#findWhoEnded(part, error);
-    return error;
-  }
-
-  /** A writer that is current, of an upload that is open, has lost it: S3 dropped it, which is noted. */
-  async #findWhoEnded({ partNumber }: PartInFlight, lost: DomainError): Promise<unknown> {
-    const { uploads } = this.#access;
+    if (!isLost(error)) return error;
     const { uploadId } = this.#upload;
-    try {
-      await withDatabase(this.#access, () =>
-        uploads.claimParts(uploadId, this.#epoch, { first: partNumber, count: 1 }),
-      );
-      await withDatabase(this.#access, () => uploads.markLost(uploadId, this.#epoch));
-      return lost;
-    } catch (error) {
-      return error;
-    }
+    return await explainLost(this.#access, { uploadId, epoch: this.#epoch, partNumber: part.partNumber }, error);
   }
 }

@@ -14,6 +14,11 @@ export interface PartLimits {
 
 const MIB = 2 ** 20;
 
+/** Largest part that may come in one message, in bytes: it is held whole. */
+export const UNARY_PART_MAX_BYTES = 16 * MIB;
+/** Largest message that carries one, in bytes: JSON, which has four characters for three bytes, and the other fields. */
+export const PART_MESSAGE_MAX_BYTES = Math.ceil(UNARY_PART_MAX_BYTES / 3) * 4 + 4096;
+
 /**
  * The part size of an upload, fixed at its creation: the ordinary one, or as much larger, rounded *up* to a MiB, as the
  * size needs to fit the most parts (rounding down would need a part too many). `sizeHintBytes` counts where no size is

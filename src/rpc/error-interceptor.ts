@@ -50,7 +50,11 @@ async function* translateIteration<T>(messages: AsyncIterable<T>, translate: (er
   }
 }
 
-function translateError(error: unknown, context: { log: ErrorLog; signal: AbortSignal; method: string }): ConnectError {
+/** Turns what a call threw into what its caller hears, and logs a defect. */
+export function translateError(
+  error: unknown,
+  context: { log: ErrorLog; signal: AbortSignal; method: string },
+): ConnectError {
   const shown = toConnectError(error);
   if (context.signal.aborted && shown.code === Code.Internal) {
     const { reason } = context.signal;

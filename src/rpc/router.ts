@@ -8,6 +8,7 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
 import { createAuthenticationGate } from "./caller-context.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./configuration-service.ts";
 import { createConnectListener } from "./connect-listener.ts";
@@ -17,6 +18,7 @@ import { createFileCommandService, type FileCommandFunctions } from "./file-comm
 import { createFileQueryService, type FileQueryFunctions } from "./file-query-service.ts";
 import { createHealthService } from "./health-service.ts";
 import type { NodeRequestListener } from "./node-messages.ts";
+import { type AdmitPart, createPartGate } from "./part-gate.ts";
 import { answerProbe } from "./probes.ts";
 import type { Readiness } from "./readiness.ts";
 import { createReflectionService } from "./reflection-service.ts";
@@ -73,7 +75,13 @@ function createRoutes(options: ApiOptions): ConnectRouter {
   const guarded = { requestGate: createAuthenticationGate(options.authenticate, options.log) };
   // File bytes seldom compress: no CPU for trying, in either direction.
   const guardedBytes = { ...guarded, acceptCompression: [] };
-  const { writeUpload, ...uploads } = createUploadService(options.uploads);
+  const { writeUpload, writePart, ...uploads } = createUploadService(options.uploads);
+  const admit: AdmitPart = (message) => options.uploads.admitPart(message);
+  const guardedPart = {
+    requestGate: createPartGate(admit, { authenticate: guarded.requestGate, log: options.log }),
+    readMaxBytes: PART_MESSAGE_MAX_BYTES,
+    acceptCompression: [],
+  };
   const { readFile, ...fileQueries } = createFileQueryService(options.fileQueries);
   const reflection = createReflectionService(REFLECTED);
   const serviceNames = SERVICES.map((service) => service.typeName);
@@ -81,6 +89,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
   return router
     .service(UploadService, uploads, guarded)
     .rpc(UploadService.method.writeUpload, writeUpload, guardedBytes)
+    .rpc(UploadService.method.writePart, writePart, guardedPart)
     .service(FileQueryService, fileQueries, guarded)
     .rpc(FileQueryService.method.readFile, readFile, guardedBytes)
     .service(FileCommandService, createFileCommandService(options.fileCommands), guarded)

@@ -7,7 +7,9 @@ import {
   CreateUploadResponseSchema,
   GetUploadResponseSchema,
   type UploadService,
+  WritePartResponseSchema,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { PartWritten } from "../commands/write-part.ts";
 import type { File } from "../domain/file.ts";
 import type { Upload } from "../domain/upload.ts";
 import type { UploadProgress } from "../queries/get-upload.ts";
@@ -16,7 +18,8 @@ import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { type CreateUploadValues, fromCreateUploadRequest } from "./create-upload-message.ts";
 import { toFileMessage, toReceiptMessage } from "./file-message.ts";
 import { fromOptionalInt64 } from "./int64.ts";
-import { toUploadMessage, toWatchUploadResponse } from "./upload-message.ts";
+import { type AdmitPart, takeAdmission } from "./part-gate.ts";
+import { toByteRangeMessage, toUploadMessage, toWatchUploadResponse } from "./upload-message.ts";
 
 /** CompleteUploadRequest in plain values. Sizes in bytes. */
 export interface CompleteUploadValues {
@@ -29,6 +32,15 @@ export interface CompleteUploadValues {
   ifGenerationMatch?: number;
 }
 
+/** WritePartRequest in plain values. */
+export interface WritePartValues {
+  namespace: string;
+  uploadId: string;
+  partNumber: number;
+  crc32: number | undefined;
+  bytes: Uint8Array;
+}
+
 /** What UploadService calls: the commands and the query, with their dependencies bound. */
 export interface UploadFunctions {
   createUpload(request: CreateUploadValues, options: CallOptions): Promise<{ upload: Upload; created: boolean }>;
@@ -39,6 +51,9 @@ export interface UploadFunctions {
   ): Promise<Upload>;
   getUpload(request: { namespace: string; uploadId: string }, options: CallOptions): Promise<UploadProgress>;
   watchUpload(request: { namespace: string; uploadId: string }, options: CallOptions): AsyncIterable<WatchReport>;
+  writePart(request: WritePartValues, options: CallOptions): Promise<PartWritten>;
+  /** Makes room for a message of WritePart before it is read. */
+  admitPart: AdmitPart;
   /** The data plane brings its own handler: bytes do not pass through here. */
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
 }
@@ -68,6 +83,18 @@ export function createUploadService(functions: UploadFunctions): ServiceImpl<typ
     getUpload: async ({ namespace, uploadId }, context) => {
       const progress = await functions.getUpload({ namespace, uploadId }, toCallOptions(context));
       return create(GetUploadResponseSchema, { upload: toUploadMessage(progress) });
+    },
+    writePart: async (request, context) => {
+      const release = takeAdmission(context);
+      try {
+        const { namespace, uploadId, partNumber, crc32, data: bytes } = request;
+        const options = toCallOptions(context);
+        const part = await functions.writePart({ namespace, uploadId, partNumber, crc32, bytes }, options);
+        const { range, wasDurable } = part;
+        return create(WritePartResponseSchema, { range: toByteRangeMessage(range), crc32: part.crc32, wasDurable });
+      } finally {
+        release();
+      }
     },
     async *watchUpload({ namespace, uploadId }, context) {
       const reports = functions.watchUpload({ namespace, uploadId }, toCallOptions(context));

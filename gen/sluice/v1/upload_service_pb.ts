@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/upload_service.proto.
  */
 export const file_sluice_v1_upload_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSKgAQoQV3JpdGVVcGxvYWRTdGFydBIwCgZjcmVhdGUYASABKAsyHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdEgAEiwKBnVwbG9hZBgCIAEoCzIaLnNsdWljZS52MS5VcGxvYWRSZWZlcmVuY2VIABIiCgRsYW5lGAMgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZUIICgZ0YXJnZXQiNwoPVXBsb2FkUmVmZXJlbmNlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiTgoQV3JpdGVVcGxvYWRDaHVuaxIOCgZvZmZzZXQYASABKAMSEgoFY3JjMzIYAiABKAdIAIgBARIMCgRkYXRhGAMgASgMQggKBl9jcmMzMiLBAQoRV3JpdGVVcGxvYWRGaW5pc2gSFwoKc2l6ZV9ieXRlcxgBIAEoA0gAiAEBEhIKBWNyYzMyGAIgASgHSAGIAQESEwoGc2hhMjU2GAMgASgMSAKIAQESEwoGY29tbWl0GAQgASgISAOIAQESFwoKbGFuZV9jcmMzMhgFIAEoB0gEiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QgkKB19jb21taXRCDQoLX2xhbmVfY3JjMzIi8QEKE1dyaXRlVXBsb2FkUmVzcG9uc2USMAoHc3RhcnRlZBgBIAEoCzIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFN0YXJ0ZWRIABIyCghwcm9ncmVzcxgCIAEoCzIeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFByb2dyZXNzSAASNAoJY29tbWl0dGVkGAMgASgLMh8uc2x1aWNlLnYxLldyaXRlVXBsb2FkQ29tbWl0dGVkSAASMwoJbGFuZV9kb25lGAQgASgLMh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkTGFuZURvbmVIAEIJCgdtZXNzYWdlIq4CChJXcml0ZVVwbG9hZFN0YXJ0ZWQSEQoJdXBsb2FkX2lkGAEgASgJEiwKDmR1cmFibGVfcmFuZ2VzGAIgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgDIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAQgASgHEhcKD3BhcnRfc2l6ZV9ieXRlcxgFIAEoAxIcChRjaHVua19zaXplX21heF9ieXRlcxgGIAEoBRIbChNmaWxlX3NpemVfbWF4X2J5dGVzGAcgASgDEjAKDXN0YWxsX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoEbGFuZRgJIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2UiVwoTV3JpdGVVcGxvYWRQcm9ncmVzcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAIgASgDEhEKCWNvbW1pdHRlZBgDIAEoCCJaChRXcml0ZVVwbG9hZENvbW1pdHRlZBIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0InYKE1dyaXRlVXBsb2FkTGFuZURvbmUSIgoEbGFuZRgBIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2USDQoFY3JjMzIYAiABKAcSLAoOZHVyYWJsZV9yYW5nZXMYAyADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlIvEBChVDb21wbGV0ZVVwbG9hZFJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEQoJdXBsb2FkX2lkGAMgASgJEhcKCnNpemVfYnl0ZXMYBCABKANIAIgBARISCgVjcmMzMhgFIAEoB0gBiAEBEhMKBnNoYTI1NhgGIAEoDEgCiAEBEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYByABKANIA4gBAUINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCJcChZDb21wbGV0ZVVwbG9hZFJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQiTgoSQWJvcnRVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCSI4ChNBYm9ydFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOAoQR2V0VXBsb2FkUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIjYKEUdldFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOgoSV2F0Y2hVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAki1AIKE1dhdGNoVXBsb2FkUmVzcG9uc2USDAoEcGF0aBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLnNsdWljZS52MS5VcGxvYWRTdGF0ZRIXCgpzaXplX2J5dGVzGAMgASgDSACIAQESFgoOcmVjZWl2ZWRfYnl0ZXMYBCABKAMSFQoNZHVyYWJsZV9ieXRlcxgFIAEoAxIRCgljb21taXR0ZWQYBiABKAgSHQoQYnl0ZXNfcGVyX3NlY29uZBgHIAEoA0gBiAEBEiYKA2V0YRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdCgRmaWxlGAkgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgKIAEoCzISLnNsdWljZS52MS5SZWNlaXB0Qg0KC19zaXplX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kKssBCgtVcGxvYWRTdGF0ZRIcChhVUExPQURfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFVUExPQURfU1RBVEVfT1BFThABEhsKF1VQTE9BRF9TVEFURV9DT01QTEVUSU5HEAISGgoWVVBMT0FEX1NUQVRFX0FTU0VNQkxFRBADEhoKFlVQTE9BRF9TVEFURV9DT01NSVRURUQQBBIYChRVUExPQURfU1RBVEVfQUJPUlRFRBAFEhgKFFVQTE9BRF9TVEFURV9FWFBJUkVEEAYy7wMKDVVwbG9hZFNlcnZpY2USTwoMQ3JlYXRlVXBsb2FkEh4uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlcXVlc3QaHy5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVzcG9uc2USUAoLV3JpdGVVcGxvYWQSHS5zbHVpY2UudjEuV3JpdGVVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkUmVzcG9uc2UoATABElUKDkNvbXBsZXRlVXBsb2FkEiAuc2x1aWNlLnYxLkNvbXBsZXRlVXBsb2FkUmVxdWVzdBohLnNsdWljZS52MS5Db21wbGV0ZVVwbG9hZFJlc3BvbnNlEkwKC0Fib3J0VXBsb2FkEh0uc2x1aWNlLnYxLkFib3J0VXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5BYm9ydFVwbG9hZFJlc3BvbnNlEkYKCUdldFVwbG9hZBIbLnNsdWljZS52MS5HZXRVcGxvYWRSZXF1ZXN0Ghwuc2x1aWNlLnYxLkdldFVwbG9hZFJlc3BvbnNlEk4KC1dhdGNoVXBsb2FkEh0uc2x1aWNlLnYxLldhdGNoVXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5XYXRjaFVwbG9hZFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSKgAQoQV3JpdGVVcGxvYWRTdGFydBIwCgZjcmVhdGUYASABKAsyHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdEgAEiwKBnVwbG9hZBgCIAEoCzIaLnNsdWljZS52MS5VcGxvYWRSZWZlcmVuY2VIABIiCgRsYW5lGAMgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZUIICgZ0YXJnZXQiNwoPVXBsb2FkUmVmZXJlbmNlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiTgoQV3JpdGVVcGxvYWRDaHVuaxIOCgZvZmZzZXQYASABKAMSEgoFY3JjMzIYAiABKAdIAIgBARIMCgRkYXRhGAMgASgMQggKBl9jcmMzMiLBAQoRV3JpdGVVcGxvYWRGaW5pc2gSFwoKc2l6ZV9ieXRlcxgBIAEoA0gAiAEBEhIKBWNyYzMyGAIgASgHSAGIAQESEwoGc2hhMjU2GAMgASgMSAKIAQESEwoGY29tbWl0GAQgASgISAOIAQESFwoKbGFuZV9jcmMzMhgFIAEoB0gEiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QgkKB19jb21taXRCDQoLX2xhbmVfY3JjMzIi8QEKE1dyaXRlVXBsb2FkUmVzcG9uc2USMAoHc3RhcnRlZBgBIAEoCzIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFN0YXJ0ZWRIABIyCghwcm9ncmVzcxgCIAEoCzIeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFByb2dyZXNzSAASNAoJY29tbWl0dGVkGAMgASgLMh8uc2x1aWNlLnYxLldyaXRlVXBsb2FkQ29tbWl0dGVkSAASMwoJbGFuZV9kb25lGAQgASgLMh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkTGFuZURvbmVIAEIJCgdtZXNzYWdlIq4CChJXcml0ZVVwbG9hZFN0YXJ0ZWQSEQoJdXBsb2FkX2lkGAEgASgJEiwKDmR1cmFibGVfcmFuZ2VzGAIgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgDIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAQgASgHEhcKD3BhcnRfc2l6ZV9ieXRlcxgFIAEoAxIcChRjaHVua19zaXplX21heF9ieXRlcxgGIAEoBRIbChNmaWxlX3NpemVfbWF4X2J5dGVzGAcgASgDEjAKDXN0YWxsX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoEbGFuZRgJIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2UiVwoTV3JpdGVVcGxvYWRQcm9ncmVzcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAIgASgDEhEKCWNvbW1pdHRlZBgDIAEoCCJaChRXcml0ZVVwbG9hZENvbW1pdHRlZBIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0InYKE1dyaXRlVXBsb2FkTGFuZURvbmUSIgoEbGFuZRgBIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2USDQoFY3JjMzIYAiABKAcSLAoOZHVyYWJsZV9yYW5nZXMYAyADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlInkKEFdyaXRlUGFydFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCRITCgtwYXJ0X251bWJlchgDIAEoBRISCgVjcmMzMhgEIAEoB0gAiAEBEgwKBGRhdGEYBSABKAxCCAoGX2NyYzMyIlwKEVdyaXRlUGFydFJlc3BvbnNlEiMKBXJhbmdlGAEgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRINCgVjcmMzMhgCIAEoBxITCgt3YXNfZHVyYWJsZRgDIAEoCCLxAQoVQ29tcGxldGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCRIXCgpzaXplX2J5dGVzGAQgASgDSACIAQESEgoFY3JjMzIYBSABKAdIAYgBARITCgZzaGEyNTYYBiABKAxIAogBARIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAOIAQFCDQoLX3NpemVfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giXAoWQ29tcGxldGVVcGxvYWRSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0Ik4KEkFib3J0VXBsb2FkUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIRCgl1cGxvYWRfaWQYAyABKAkiOAoTQWJvcnRVcGxvYWRSZXNwb25zZRIhCgZ1cGxvYWQYASABKAsyES5zbHVpY2UudjEuVXBsb2FkIjgKEEdldFVwbG9hZFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSI2ChFHZXRVcGxvYWRSZXNwb25zZRIhCgZ1cGxvYWQYASABKAsyES5zbHVpY2UudjEuVXBsb2FkIjoKEldhdGNoVXBsb2FkUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJItQCChNXYXRjaFVwbG9hZFJlc3BvbnNlEgwKBHBhdGgYASABKAkSJQoFc3RhdGUYAiABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgDIAEoA0gAiAEBEhYKDnJlY2VpdmVkX2J5dGVzGAQgASgDEhUKDWR1cmFibGVfYnl0ZXMYBSABKAMSEQoJY29tbWl0dGVkGAYgASgIEh0KEGJ5dGVzX3Blcl9zZWNvbmQYByABKANIAYgBARImCgNldGEYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoEZmlsZRgJIAEoCzIPLnNsdWljZS52MS5GaWxlEiMKB3JlY2VpcHQYCiABKAsyEi5zbHVpY2UudjEuUmVjZWlwdEINCgtfc2l6ZV9ieXRlc0ITChFfYnl0ZXNfcGVyX3NlY29uZCrLAQoLVXBsb2FkU3RhdGUSHAoYVVBMT0FEX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRVVBMT0FEX1NUQVRFX09QRU4QARIbChdVUExPQURfU1RBVEVfQ09NUExFVElORxACEhoKFlVQTE9BRF9TVEFURV9BU1NFTUJMRUQQAxIaChZVUExPQURfU1RBVEVfQ09NTUlUVEVEEAQSGAoUVVBMT0FEX1NUQVRFX0FCT1JURUQQBRIYChRVUExPQURfU1RBVEVfRVhQSVJFRBAGMrcECg1VcGxvYWRTZXJ2aWNlEk8KDENyZWF0ZVVwbG9hZBIeLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Gh8uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlc3BvbnNlElAKC1dyaXRlVXBsb2FkEh0uc2x1aWNlLnYxLldyaXRlVXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFJlc3BvbnNlKAEwARJGCglXcml0ZVBhcnQSGy5zbHVpY2UudjEuV3JpdGVQYXJ0UmVxdWVzdBocLnNsdWljZS52MS5Xcml0ZVBhcnRSZXNwb25zZRJVCg5Db21wbGV0ZVVwbG9hZBIgLnNsdWljZS52MS5Db21wbGV0ZVVwbG9hZFJlcXVlc3QaIS5zbHVpY2UudjEuQ29tcGxldGVVcGxvYWRSZXNwb25zZRJMCgtBYm9ydFVwbG9hZBIdLnNsdWljZS52MS5BYm9ydFVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuQWJvcnRVcGxvYWRSZXNwb25zZRJGCglHZXRVcGxvYWQSGy5zbHVpY2UudjEuR2V0VXBsb2FkUmVxdWVzdBocLnNsdWljZS52MS5HZXRVcGxvYWRSZXNwb25zZRJOCgtXYXRjaFVwbG9hZBIdLnNsdWljZS52MS5XYXRjaFVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV2F0Y2hVcGxvYWRSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * A contiguous range of bytes.
@@ -705,6 +705,91 @@ export const WriteUploadLaneDoneSchema: GenMessage<WriteUploadLaneDone> = /*@__P
   messageDesc(file_sluice_v1_upload_service, 13);
 
 /**
+ * Request of WritePart. The message is read when the service has room for it.
+ *
+ * @generated from message sluice.v1.WritePartRequest
+ */
+export type WritePartRequest = Message<"sluice.v1.WritePartRequest"> & {
+  /**
+   * Namespace of the upload. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the upload. Required.
+   *
+   * @generated from field: string upload_id = 2;
+   */
+  uploadId: string;
+
+  /**
+   * Number of the part: its offset / part_size_bytes + 1; 1 to 10,000. Required.
+   *
+   * @generated from field: int32 part_number = 3;
+   */
+  partNumber: number;
+
+  /**
+   * CRC32 of data. Required.
+   *
+   * @generated from field: optional fixed32 crc32 = 4;
+   */
+  crc32?: number | undefined;
+
+  /**
+   * All bytes of the part, at most 16 MiB: part_size_bytes of them, and what is left in the last part of an upload of declared
+   * size. An upload without a declared size takes whole parts only.
+   *
+   * @generated from field: bytes data = 5;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message sluice.v1.WritePartRequest.
+ * Use `create(WritePartRequestSchema)` to create a new message.
+ */
+export const WritePartRequestSchema: GenMessage<WritePartRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 14);
+
+/**
+ * Response of WritePart: the part is durable.
+ *
+ * @generated from message sluice.v1.WritePartResponse
+ */
+export type WritePartResponse = Message<"sluice.v1.WritePartResponse"> & {
+  /**
+   * Bytes of the file that the part holds.
+   *
+   * @generated from field: sluice.v1.ByteRange range = 1;
+   */
+  range?: ByteRange | undefined;
+
+  /**
+   * CRC32 of the part.
+   *
+   * @generated from field: fixed32 crc32 = 2;
+   */
+  crc32: number;
+
+  /**
+   * Whether it was durable before, with the same bytes.
+   *
+   * @generated from field: bool was_durable = 3;
+   */
+  wasDurable: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.WritePartResponse.
+ * Use `create(WritePartResponseSchema)` to create a new message.
+ */
+export const WritePartResponseSchema: GenMessage<WritePartResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 15);
+
+/**
  * Request of CompleteUpload.
  *
  * @generated from message sluice.v1.CompleteUploadRequest
@@ -765,7 +850,7 @@ export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> &
  * Use `create(CompleteUploadRequestSchema)` to create a new message.
  */
 export const CompleteUploadRequestSchema: GenMessage<CompleteUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 14);
+  messageDesc(file_sluice_v1_upload_service, 16);
 
 /**
  * Response of CompleteUpload.
@@ -793,7 +878,7 @@ export type CompleteUploadResponse = Message<"sluice.v1.CompleteUploadResponse">
  * Use `create(CompleteUploadResponseSchema)` to create a new message.
  */
 export const CompleteUploadResponseSchema: GenMessage<CompleteUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 15);
+  messageDesc(file_sluice_v1_upload_service, 17);
 
 /**
  * Request of AbortUpload.
@@ -828,7 +913,7 @@ export type AbortUploadRequest = Message<"sluice.v1.AbortUploadRequest"> & {
  * Use `create(AbortUploadRequestSchema)` to create a new message.
  */
 export const AbortUploadRequestSchema: GenMessage<AbortUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 16);
+  messageDesc(file_sluice_v1_upload_service, 18);
 
 /**
  * Response of AbortUpload.
@@ -849,7 +934,7 @@ export type AbortUploadResponse = Message<"sluice.v1.AbortUploadResponse"> & {
  * Use `create(AbortUploadResponseSchema)` to create a new message.
  */
 export const AbortUploadResponseSchema: GenMessage<AbortUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 17);
+  messageDesc(file_sluice_v1_upload_service, 19);
 
 /**
  * Request of GetUpload.
@@ -877,7 +962,7 @@ export type GetUploadRequest = Message<"sluice.v1.GetUploadRequest"> & {
  * Use `create(GetUploadRequestSchema)` to create a new message.
  */
 export const GetUploadRequestSchema: GenMessage<GetUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 18);
+  messageDesc(file_sluice_v1_upload_service, 20);
 
 /**
  * Response of GetUpload.
@@ -898,7 +983,7 @@ export type GetUploadResponse = Message<"sluice.v1.GetUploadResponse"> & {
  * Use `create(GetUploadResponseSchema)` to create a new message.
  */
 export const GetUploadResponseSchema: GenMessage<GetUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 19);
+  messageDesc(file_sluice_v1_upload_service, 21);
 
 /**
  * Request of WatchUpload.
@@ -926,7 +1011,7 @@ export type WatchUploadRequest = Message<"sluice.v1.WatchUploadRequest"> & {
  * Use `create(WatchUploadRequestSchema)` to create a new message.
  */
 export const WatchUploadRequestSchema: GenMessage<WatchUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 20);
+  messageDesc(file_sluice_v1_upload_service, 22);
 
 /**
  * Server message of WatchUpload.
@@ -1010,7 +1095,7 @@ export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
  * Use `create(WatchUploadResponseSchema)` to create a new message.
  */
 export const WatchUploadResponseSchema: GenMessage<WatchUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 21);
+  messageDesc(file_sluice_v1_upload_service, 23);
 
 /**
  * Where an upload stands.
@@ -1108,6 +1193,17 @@ export const UploadService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof WriteUploadRequestSchema;
     output: typeof WriteUploadResponseSchema;
+  },
+  /**
+   * Writes one whole part of an upload: for browsers, which cannot send streams. Parts may come in any order, in parallel,
+   * and beside streams that write other lanes; the same part with the same bytes may come again. CompleteUpload commits.
+   *
+   * @generated from rpc sluice.v1.UploadService.WritePart
+   */
+  writePart: {
+    methodKind: "unary";
+    input: typeof WritePartRequestSchema;
+    output: typeof WritePartResponseSchema;
   },
   /**
    * Commits an upload whose bytes are all durable. Completing twice returns the same file.
