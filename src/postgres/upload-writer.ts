@@ -78,7 +78,7 @@ export async function claimParts(
       INSERT INTO part (upload_id, part_number, epoch, state, source)
       SELECT l.upload_id, n, ${epoch}::bigint, 'claimed', 'stream'
       FROM locked l, generate_series(${partNumbers.first}::int, ${last}::int) n
-      ON CONFLICT (upload_id, part_number) DO UPDATE SET epoch = excluded.epoch, update_time = now()
+      ON CONFLICT (upload_id, part_number) DO UPDATE SET epoch = excluded.epoch, source = 'stream', update_time = now()
       WHERE part.state = 'claimed' AND part.epoch < excluded.epoch
     )
     SELECT count(*)::int AS locked FROM locked`);
