@@ -20,15 +20,13 @@ export async function beginPart(
   target: Target,
   options: Omit<WriterOptions, "lane">,
 ): Promise<PartStart> {
-  const begun = await takePart(pool, target, options);
-  if (begun !== undefined) return begun;
-  const durable = await findObstacle(pool, target);
-  if (durable !== undefined) return durable;
-  const locked = await pool.transaction(async (transaction) => {
-    await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
-    return await takePart(transaction, target, options);
-  });
-  return locked ?? (await beginPart(pool, target, options));
+  const takeLocked = () =>
+    pool.transaction(async (transaction) => {
+      await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
+      return await takePart(transaction, target, options);
+    });
+  const begun = (await takePart(pool, target, options)) ?? (await takeLocked()) ?? (await findObstacle(pool, target));
+  return begun ?? (await beginPart(pool, target, options));
 }
 
 const takenRow = uploadRow.extend({ claimed: z.int() });

@@ -27,16 +27,14 @@ interface Target {
  * after that sees everything.
  */
 export async function beginWriter(pool: DatabasePool, target: Target, options: WriterOptions): Promise<WriterStart> {
-  const begun = await takeRange(pool, target, options);
-  if (begun !== undefined) return begun;
-  const unwritable = await findObstacle(pool, target, options);
-  if (unwritable !== undefined) return unwritable;
-  const locked = await pool.transaction(async (transaction) => {
-    await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
-    return await takeRange(transaction, target, options);
-  });
-  // Undefined: the upload is no longer open, and now says so.
-  return locked ?? (await beginWriter(pool, target, options));
+  const takeLocked = () =>
+    pool.transaction(async (transaction) => {
+      await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
+      return await takeRange(transaction, target, options);
+    });
+  const begun =
+    (await takeRange(pool, target, options)) ?? (await takeLocked()) ?? (await findObstacle(pool, target, options));
+  return begun ?? (await beginWriter(pool, target, options));
 }
 
 /**
