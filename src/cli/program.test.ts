@@ -156,6 +156,16 @@ describe("sluice", () => {
       expect(server.uploads).to.have.length(2);
     });
 
+    it("sends by as many lanes as it is told", async () => {
+      const content = Buffer.alloc(5 * 64 * 1024, "abc");
+      expect((await run("upload", await source(content), "--lanes", "3")).code).to.equal(0);
+      expect(server.starts.filter(({ lane }) => lane !== undefined)).to.have.length(3);
+      expect(Buffer.concat(server.uploads[0]?.durable ?? []).equals(content)).to.equal(true);
+      server.starts.length = 0;
+      expect((await run("upload", await source(content), "--lanes", "auto")).code).to.equal(0);
+      expect(server.starts.map(({ lane }) => lane)).to.deep.equal([undefined]);
+    });
+
     it("says what is kept when the user interrupts", async () => {
       server.scripts.push({ act: "silence", afterBytes: 1 });
       const running = run("upload", await source(Buffer.alloc(5 * 64 * 1024)));
@@ -234,6 +244,7 @@ describe("sluice", () => {
       [["ls", "--nonsense"], "unknown option"],
       [["upload", "-"], "standard input has no name"],
       [["upload", "x", "--meta", "novalue"], '"novalue" is no metadata'],
+      [["upload", "x", "--lanes", "0"], 'Give "auto" or 1 to 16'],
       [["restore", "x", "--generation", "-1"], "Give a whole number"],
       [["ls", "--url", "ftp://x"], "no URL of a service"],
       [["ls", "--ca", "/nonexistent"], "cannot be read: ENOENT"],

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { runDownload } from "./download-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
@@ -93,6 +94,12 @@ function addUpload(program: Command, terminal: Terminal): void {
     )
     .option("--size-hint <bytes>", "likely size of standard input; chooses the part size", parseCount)
     .option("--sha256", "have the SHA-256 computed and kept", false)
+    .option(
+      "--lanes <n>",
+      `connections to send a file by at once; "auto": ${LANES_AUTO} from ${LANES_FROM_BYTES / 2 ** 20} MiB on, otherwise 1`,
+      parseLanes,
+      "auto",
+    )
     .option("--no-resume", "begin anew, even if an earlier upload of this file could be continued")
     .action((file, path, options) => runUpload(terminal, [file, path], options));
 }
@@ -136,6 +143,13 @@ function withConnection(command: Command): Command {
 function parseCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("Give a whole number, 0 or more.");
   return Number(text);
+}
+
+function parseLanes(text: string): Lanes {
+  if (text === "auto") return text;
+  const lanes = parseCount(text);
+  if (lanes < 1 || lanes > LANES_MAX) throw new InvalidArgumentError(`Give "auto" or 1 to ${LANES_MAX}.`);
+  return lanes;
 }
 
 function collectMetadata(text: string, earlier: Record<string, string>): Record<string, string> {

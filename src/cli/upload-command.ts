@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
+import type { Lanes } from "../client/lane-plan.ts";
 import { SluiceError } from "../client/sluice-error.ts";
 import type { UploadOptions } from "../client/upload.ts";
 import type { UploadProgress } from "../client/upload-progress.ts";
@@ -20,6 +21,7 @@ export interface UploadCommandOptions extends ConnectionOptions {
   ifGenerationMatch?: number;
   sizeHint?: number;
   sha256: boolean;
+  lanes: Lanes;
 }
 
 /** `sluice upload <file|-> [path]`: sends a file, or standard input, and prints the receipt. */
@@ -75,6 +77,7 @@ function toUploadOptions(terminal: Terminal, options: UploadCommandOptions): Upl
     namespace: options.namespace,
     metadata: options.meta,
     computeSha256: options.sha256,
+    lanes: options.lanes,
     signal: terminal.signal,
     ...(options.contentType !== undefined && { contentType: options.contentType }),
     ...(options.ifGenerationMatch !== undefined && { ifGenerationMatch: options.ifGenerationMatch }),

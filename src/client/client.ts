@@ -2,13 +2,13 @@ import type { SecureClientSessionOptions } from "node:http2";
 import type { Writable } from "node:stream";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { File } from "../../gen/sluice/v1/file_pb.ts";
-import { UploadService, type WriteUploadCommitted } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { WriteUploadCommitted } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type DownloadOptions, download } from "./download.ts";
 import { openFileSource } from "./node-file-source.ts";
 import { type CallOptions, createUnaryCalls, type UnaryCalls } from "./unary-calls.ts";
-import { type UploadOptions, upload } from "./upload.ts";
+import { type UploadOptions, type UploadPorts, upload } from "./upload.ts";
+import { createUploadConnection, type UploadConnection } from "./upload-connection.ts";
 import { createBytesSource, createIterableSource } from "./upload-source.ts";
-import { UploadStream } from "./upload-stream.ts";
 import { createUploadWatch, type WatchedUpload, type WatchOptions } from "./watch-upload.ts";
 
 /** A silent connection is asked for a sign of life after this many milliseconds, and given up after as many more. */
@@ -37,7 +37,8 @@ export interface SluiceClientOptions {
 export interface SluiceClient extends UnaryCalls {
   /**
    * Uploads a file (by its path), bytes, or an async iterable, for instance standard input, to `path`. Files and bytes are continued
-   * from any byte after a cut; an iterable from what is kept of it (256 MiB). Resolves once the file is committed.
+   * from any byte after a cut; an iterable from what is kept of it (256 MiB). From 256 MiB on, files and bytes are sent over four
+   * connections (`lanes`). Resolves once the file is committed.
    */
   upload(
     source: string | Uint8Array | AsyncIterable<Uint8Array | string>,
@@ -54,21 +55,23 @@ export interface SluiceClient extends UnaryCalls {
    * service; the outcome (committed, aborted, expired) is the last.
    */
   watchUpload(uploadId: string, options?: WatchOptions): AsyncGenerator<WatchedUpload, void, undefined>;
-  /** Ends the connection and every call on it. */
+  /** Ends the connections and every call on them. */
   close(): void;
 }
 
-/** A client for one service. Connects at the first call; one HTTP/2 connection carries all calls. */
+/** A client for one service. Connects at the first call; one HTTP/2 connection carries all calls but the lanes of uploads. */
 export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
   const url = new URL(options.url);
   const pings = {
     pingIntervalMs: options.pingIntervalMs ?? PING_INTERVAL_MS,
     pingTimeoutMs: options.pingTimeoutMs ?? PING_TIMEOUT_MS,
   };
-  const sessionManager = new Http2SessionManager(url, pings, {
-    ...options.tls,
-    settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
-  });
+  const openSession = () =>
+    new Http2SessionManager(url, pings, {
+      ...options.tls,
+      settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+    });
+  const sessionManager = openSession();
   const authorization = `Bearer ${options.token}`;
   const transport = createGrpcTransport({
     baseUrl: options.url,
@@ -84,7 +87,24 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
     ],
   });
   const calls = createUnaryCalls(transport);
-  const methodPath = `${url.pathname.replace(/\/$/, "")}/${UploadService.typeName}/${UploadService.method.writeUpload.name}`;
+  const connectionOptions = { url, headers: { authorization } };
+  const lanes = new Set<UploadConnection>();
+  const ports: UploadPorts = {
+    ...createUploadConnection(sessionManager, connectionOptions),
+    connect() {
+      const connection = createUploadConnection(openSession(), connectionOptions);
+      const close = () => {
+        lanes.delete(lane);
+        connection.close();
+      };
+      const lane = { ...connection, close };
+      lanes.add(lane);
+      return lane;
+    },
+    getUpload: calls.getUpload,
+    createUpload: ({ path = "", namespace = "default", ...request }, { signal }) =>
+      calls.createUpload(path, request, { namespace, signal }),
+  };
 
   return {
     ...calls,
@@ -96,13 +116,6 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
             ? createBytesSource(input)
             : createIterableSource(input);
       try {
-        const ports = {
-          openStream: (
-            streamOptions: Pick<Parameters<typeof UploadStream.open>[1], "start" | "onProgress" | "signal">,
-          ) => UploadStream.open(sessionManager, { methodPath, headers: { authorization }, ...streamOptions }),
-          getDurableOffset: async (uploadId: string, callOptions: CallOptions) =>
-            Number((await calls.getUpload(uploadId, callOptions)).durableOffset),
-        };
         return await upload(ports, source, { path, options: uploadOptions });
       } finally {
         await source.close();
@@ -114,6 +127,9 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
       return download(sign, destination, rest);
     },
     watchUpload: createUploadWatch(transport),
-    close: () => sessionManager.abort(),
+    close() {
+      sessionManager.abort();
+      for (const lane of lanes) lane.close();
+    },
   };
 }

@@ -6,8 +6,8 @@ import { createIterableSource, type UploadSource } from "./upload-source.ts";
 /** Size of the buffers that a file is read into, in bytes; also the largest chunk that the client sends. */
 export const READ_SIZE_BYTES = 2 ** 20;
 
-/** Buffers kept for use again; how many are lent at once is bounded by who sends them. */
-const POOL_BUFFERS_MAX = 8;
+/** Buffers kept for use again: some 5 a lane. How many are lent at once is bounded by who sends them. */
+const POOL_BUFFERS_MAX = 24;
 
 /**
  * A file by its path: read at any offset into a small pool of 1 MiB buffers, so the memory used does not grow with the
@@ -28,6 +28,7 @@ export async function openFileSource(path: string): Promise<UploadSource> {
   const pool: Buffer[] = [];
   return {
     sizeBytes,
+    isSeekable: true,
     async read(offset, sizeMaxBytes, { signal }) {
       signal.throwIfAborted();
       const wantedBytes = Math.min(sizeMaxBytes, READ_SIZE_BYTES, sizeBytes - offset);

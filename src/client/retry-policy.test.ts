@@ -46,6 +46,18 @@ describe("createRetries", () => {
     }
   });
 
+  it("counts anew when others achieve something, but waits as long as before", async () => {
+    const retries = createRetries({ ...limits, triesMax: 2, delayBaseMs: 1, delayMaxMs: 16 }, () => 0.999);
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const begin = performance.now();
+      expect(await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))).to.equal(undefined);
+      waits.push(performance.now() - begin);
+      retries.extend();
+    }
+    expect(waits.at(-1)).to.be.at.least(14);
+  });
+
   it("does not wait beyond the time it has", async () => {
     const error = failure("unavailable", "A", 20_000);
     expect(await caught(createRetries(limits).waitAfter(error, { signal }))).to.equal(error);

@@ -38,6 +38,8 @@ export function isRetryable(error: unknown): error is SluiceError {
 export interface Retries {
   /** Something was achieved: the next failure counts as the first. */
   reset(): void;
+  /** Others achieved something for the same end: the limits count anew, the waits stay as long as they had become. */
+  extend(): void;
   /** Waits before the next try, or throws `error` when it is final or the limits are reached. */
   waitAfter(error: unknown, options: { signal: AbortSignal }): Promise<void>;
 }
@@ -48,20 +50,27 @@ export interface Retries {
  */
 export function createRetries(limits: RetryLimits, random: () => number = Math.random): Retries {
   let failures = 0;
+  let counted = 0;
   let failingSince: number | undefined;
+  const extend = () => {
+    counted = 0;
+    failingSince = undefined;
+  };
   return {
+    extend,
     reset() {
       failures = 0;
-      failingSince = undefined;
+      extend();
     },
     async waitAfter(error, { signal }) {
       signal.throwIfAborted();
       if (!isRetryable(error)) throw error;
       failures++;
+      counted++;
       failingSince ??= Date.now();
       const boundMs = Math.min(limits.delayMaxMs, limits.delayBaseMs * 2 ** (failures - 1));
       const waitMs = Math.max(error.retryAfterMs ?? 0, random() * boundMs);
-      if (failures >= limits.triesMax || Date.now() + waitMs - failingSince > limits.timeMaxMs) throw error;
+      if (counted >= limits.triesMax || Date.now() + waitMs - failingSince > limits.timeMaxMs) throw error;
       await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     },
   };

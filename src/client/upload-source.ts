@@ -10,11 +10,13 @@ export interface Lease {
 
 /**
  * Where the bytes of an upload come from: a file (node-file-source.ts), memory, or an iterable. Offsets count from the
- * first byte. One read at a time. Errors: `SOURCE_NOT_REWINDABLE`, `SOURCE_TOO_SHORT`, `SOURCE_CHANGED`, `SOURCE_UNREADABLE`.
+ * first byte. One read at a time, unless it is seekable. Errors: `SOURCE_NOT_REWINDABLE`, `SOURCE_TOO_SHORT`, `SOURCE_CHANGED`, `SOURCE_UNREADABLE`.
  */
 export interface UploadSource {
   /** Exact size in bytes; undefined until it is known. */
   readonly sizeBytes: number | undefined;
+  /** Whether any byte can be read at any time, by several readers at once. Such a source is never full. */
+  readonly isSeekable: boolean;
   /** At most `sizeMaxBytes` bytes from `offset`; none only at the end. Rejects with the signal's reason on abort. */
   read(offset: number, sizeMaxBytes: number, options: { signal: AbortSignal }): Promise<Lease>;
   /** Whether reading at `offset` would pass the bound of what is kept for sending again: `discardBefore` frees some. */
@@ -34,6 +36,7 @@ const nothing = () => {};
 export function createBytesSource(bytes: Uint8Array): UploadSource {
   return {
     sizeBytes: bytes.length,
+    isSeekable: true,
     read: async (offset, sizeMaxBytes) => ({ bytes: bytes.subarray(offset, offset + sizeMaxBytes), release: nothing }),
     isFull: () => false,
     keepAtLeast: nothing,
@@ -100,6 +103,7 @@ export function createIterableSource(
     get sizeBytes() {
       return ended ? endOffset + gatheredBytes : undefined;
     },
+    isSeekable: false,
     async read(offset, sizeMaxBytes, { signal }) {
       if (offset < keptFrom()) {
         throw new SluiceError(

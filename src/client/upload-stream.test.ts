@@ -57,8 +57,9 @@ describe("UploadStream", () => {
       await stream.started;
       while (server.chunks.length < 2) await new Promise((resolve) => setImmediate(resolve));
       expect(server.chunks[0]).to.deep.equal({ offset: 0, sizeBytes: 0 });
-      stream.finish({ sizeBytes: 0, crc32: 0 });
-      expect((await stream.committed).receipt?.sizeBytes).to.equal(0n);
+      stream.finish({ sizeBytes: 0n, crc32: 0 });
+      const outcome = await stream.outcome;
+      expect(outcome.$typeName === "sluice.v1.WriteUploadCommitted" && outcome.receipt?.sizeBytes).to.equal(0n);
     });
 
     it("releases what is sent after its end, and says why it ended", async () => {
@@ -66,7 +67,7 @@ describe("UploadStream", () => {
       await stream.started;
       stream.cancel(new Error("enough"));
       stream.cancel(new Error("later reasons do not count"));
-      stream.finish({ sizeBytes: 0, crc32: 0 });
+      stream.finish({ sizeBytes: 0n, crc32: 0 });
       let released = 0;
       const lease = { bytes: Buffer.from("x"), release: () => released++ };
       expect((await caught(stream.send({ offset: 0, crc32: 0 }, lease))).message).to.equal("enough");
@@ -120,7 +121,7 @@ describe("UploadStream", () => {
 
     const failureOf = async (how: typeof answer) => {
       answer = how;
-      return await caught((await open(manager)).committed);
+      return await caught((await open(manager)).outcome);
     };
     const grpc = { ":status": 200, "content-type": "application/grpc+proto" };
 

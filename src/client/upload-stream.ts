@@ -4,6 +4,7 @@ import type { Http2SessionManager } from "@connectrpc/connect-node";
 import {
   type WriteUploadCommitted,
   WriteUploadFinishSchema,
+  type WriteUploadLaneDone,
   type WriteUploadProgress,
   WriteUploadRequestSchema,
   WriteUploadResponseSchema,
@@ -37,14 +38,14 @@ export interface UploadStreamOptions {
 
 /**
  * One WriteUpload call, written by hand on its http2 stream, because that is where the speed is: the data of a chunk goes
- * to the socket from the buffer it was read into. It ends once: with `committed`, or with the error that `ended` is
+ * to the socket from the buffer it was read into. It ends once: with an `outcome`, or with the error that `ended` is
  * aborted with; every promise then rejects with that error and every lease is released.
  */
 export class UploadStream {
   /** The first answer: where to begin, or the file when the upload was committed before. */
   readonly started: Promise<WriteUploadStarted | WriteUploadCommitted>;
-  /** The last answer. */
-  readonly committed: Promise<WriteUploadCommitted>;
+  /** The last answer: the file, or that the lane is durable and the file not committed. */
+  readonly outcome: Promise<WriteUploadCommitted | WriteUploadLaneDone>;
   /** Aborted with the error as soon as the stream ends in one, so that whoever waits for a source wakes. */
   readonly ended: AbortSignal;
 
@@ -52,14 +53,14 @@ export class UploadStream {
   readonly #manager: Http2SessionManager;
   readonly #options: UploadStreamOptions;
   readonly #started = Promise.withResolvers<WriteUploadStarted | WriteUploadCommitted>();
-  readonly #committed = Promise.withResolvers<WriteUploadCommitted>();
+  readonly #outcome = Promise.withResolvers<WriteUploadCommitted | WriteUploadLaneDone>();
   readonly #ended = new AbortController();
   #room: PromiseWithResolvers<void> | undefined;
   #pending = 0;
   #nextOffset: number | undefined;
   #idleSince = Date.now();
   #silentSince = Date.now();
-  #result: WriteUploadCommitted | undefined;
+  #result: WriteUploadCommitted | WriteUploadLaneDone | undefined;
   #trailed = false;
   #settled = false;
   readonly #timer: NodeJS.Timeout;
@@ -90,9 +91,9 @@ export class UploadStream {
     this.#manager = manager;
     this.#options = options;
     this.started = this.#started.promise;
-    this.committed = this.#committed.promise;
+    this.outcome = this.#outcome.promise;
     this.ended = this.#ended.signal;
-    for (const promise of [this.started, this.committed]) promise.catch(() => {});
+    for (const promise of [this.started, this.outcome]) promise.catch(() => {});
 
     const read = createFrameReader((message) => this.#take(message));
     stream.on("response", (headers) => this.#takeHeaders(headers));
@@ -134,11 +135,11 @@ export class UploadStream {
     }
   }
 
-  /** Says that nothing follows: the file is to be committed with this size and CRC32 of the whole. */
-  finish(whole: { sizeBytes: number; crc32: number }): void {
+  /** Says that nothing follows, what the bytes are to be compared with, and whether to commit. */
+  finish(finish: MessageInitShape<typeof WriteUploadFinishSchema>): void {
     if (this.#settled) return;
     this.#nextOffset = undefined;
-    const value = create(WriteUploadFinishSchema, { sizeBytes: BigInt(whole.sizeBytes), crc32: whole.crc32 });
+    const value = create(WriteUploadFinishSchema, finish);
     this.#stream.end(encodeRequest({ message: { case: "finish", value } }));
   }
 
@@ -148,7 +149,7 @@ export class UploadStream {
     this.#settle(0x8); // CANCEL: writes that are queued are dropped, and their leases released
     this.#ended.abort(reason);
     this.#started.reject(reason);
-    this.#committed.reject(reason);
+    this.#outcome.reject(reason);
     this.#room?.reject(reason);
   }
 
@@ -198,6 +199,9 @@ export class UploadStream {
         this.#result = answer.value;
         this.#started.resolve(answer.value);
         return;
+      case "laneDone":
+        this.#result = answer.value;
+        return;
       default: // a message of a newer service: nothing that this client waits for
     }
   }
@@ -215,7 +219,7 @@ export class UploadStream {
     else if (this.#result === undefined) this.cancel(violation("the call ended well but named no file"));
     else {
       this.#settle(0x0);
-      this.#committed.resolve(this.#result);
+      this.#outcome.resolve(this.#result);
     }
   }
 

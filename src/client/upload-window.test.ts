@@ -1,5 +1,7 @@
+import { create } from "@bufbuild/protobuf";
 import { Http2SessionManager } from "@connectrpc/connect-node";
 import { expect } from "chai";
+import { UploadSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type ScriptedServer, startScriptedServer } from "../testing/scripted-upload-server.ts";
 import { type UploadPorts, upload } from "./upload.ts";
 import { createIterableSource } from "./upload-source.ts";
@@ -11,6 +13,10 @@ const PIECE_BYTES = 256 * 1024;
 async function* pieces(count: number): AsyncGenerator<Uint8Array> {
   for (let i = 0; i < count; i++) yield Buffer.alloc(PIECE_BYTES, i + 1);
 }
+
+const noLanes = () => {
+  throw new Error("an iterable is sent by one stream");
+};
 
 describe("upload of an iterable whose window is full", () => {
   let server: ScriptedServer;
@@ -29,10 +35,12 @@ describe("upload of an iterable whose window is full", () => {
           headers: { authorization: "Bearer secret" },
           ...options,
         }),
-      async getDurableOffset(uploadId) {
+      async getUpload(uploadId) {
         asked.push(uploadId);
-        return server.uploads[0]?.durable.reduce((sum, bytes) => sum + bytes.length, 0) ?? 0;
+        const durableBytes = server.uploads[0]?.durable.reduce((sum, bytes) => sum + bytes.length, 0) ?? 0;
+        return create(UploadSchema, { durableOffset: BigInt(durableBytes) });
       },
+      ...{ connect: noLanes, createUpload: noLanes },
     };
   });
 
@@ -58,7 +66,8 @@ describe("upload of an iterable whose window is full", () => {
   });
 
   it("says which bytes it no longer has when the service asks for them", async () => {
-    ports.getDurableOffset = async () => 2 * PIECE_BYTES; // says more than is so
+    // Says more than is so.
+    ports.getUpload = async () => create(UploadSchema, { durableOffset: BigInt(2 * PIECE_BYTES) });
     server.scripts.push({ act: "reset", afterBytes: PIECE_BYTES + 1 });
     const source = createIterableSource(pieces(4), PIECE_BYTES);
     const server2 = server.uploads;

@@ -1,25 +1,28 @@
 import { randomUUID } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type {
-  CreateUploadRequestSchema,
-  WriteUploadCommitted,
-  WriteUploadStarted,
+import {
+  type CreateUploadRequestSchema,
+  type Upload,
+  UploadState,
+  type WriteUploadCommitted,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { combineCrc32, crc32 } from "../domain/crc32.ts";
+import { chooseLanes, countBytesIn, type Lanes } from "./lane-plan.ts";
+import { RangeSender } from "./range-sender.ts";
 import { createRetries, RETRY_LIMITS_DEFAULT, type Retries, type RetryLimits } from "./retry-policy.ts";
 import { SluiceError } from "./sluice-error.ts";
+import type { UploadConnection } from "./upload-connection.ts";
+import { writeLanes } from "./upload-lanes.ts";
 import { createProgressReporter, type ProgressReporter, type UploadProgress } from "./upload-progress.ts";
 import type { UploadSource } from "./upload-source.ts";
 import type { UploadStream, UploadStreamOptions } from "./upload-stream.ts";
-
-/** Largest chunk that is sent, in bytes: large writes cost least, and 2 MiB is the service's limit. */
-const CHUNK_SIZE_BYTES = 2 ** 20;
 
 /** Tries before the service has answered once: what never worked is more likely a wrong URL than an outage. */
 const FIRST_TRIES_MAX = 4;
 
 /** Reasons for which an upload begun by an earlier process cannot be continued: it is begun anew. */
 const BEGIN_ANEW_REASONS = new Set(["UPLOAD_NOT_FOUND", "UPLOAD_NOT_OPEN", "UPLOAD_LOST", "NAMESPACE_NOT_FOUND"]);
+
+const WHOLE_FILE = { start: 0, end: Number.POSITIVE_INFINITY };
 
 /** What the caller may say about an upload. */
 export interface UploadOptions {
@@ -29,6 +32,8 @@ export interface UploadOptions {
   /** Likely size in bytes of a source that does not know its own: lets the service choose parts large enough. */
   sizeHintBytes?: number;
   computeSha256?: boolean;
+  /** How many connections to send by at once; "auto" when unset. Iterables are always sent by one. */
+  lanes?: Lanes;
   /** Commits only if the path's current generation is this one; 0 means that no file may exist there. */
   ifGenerationMatch?: number;
   /** An upload begun before, to be continued; begun anew if it is gone or holds other bytes than the source. */
@@ -43,10 +48,16 @@ export interface UploadOptions {
 }
 
 /** What an upload needs from the client that makes it. */
-export interface UploadPorts {
-  openStream(options: Pick<UploadStreamOptions, "start" | "onProgress" | "signal">): Promise<UploadStream>;
-  /** End of the durable bytes that begin at 0; asked only for sources that keep a window. */
-  getDurableOffset(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<number>;
+export interface UploadPorts extends Pick<UploadConnection, "openStream"> {
+  /** A connection of a lane's own. */
+  connect(): UploadConnection;
+  /** Asked for lanes, and for sources that keep a window. */
+  getUpload(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<Upload>;
+  /** Asked for lanes: they are planned by the part size that the service chooses. */
+  createUpload(
+    request: MessageInitShape<typeof CreateUploadRequestSchema>,
+    options: { signal: AbortSignal },
+  ): Promise<Upload>;
   random?: () => number;
 }
 
@@ -71,8 +82,8 @@ class UploadRun {
   readonly #limits: RetryLimits;
   #retries: Retries;
   #answered = false;
-  /** CRC32 of the source from 0 to each part boundary that was passed: verifies a durable offset without reading again. */
-  readonly #crcAtBoundary = new Map<number, number>([[0, 0]]);
+  readonly #sender: RangeSender;
+  readonly #lanesMax: number;
   #requestId = randomUUID();
   #resuming: boolean;
   #wholeCrc32: number | undefined;
@@ -83,6 +94,10 @@ class UploadRun {
     this.#source = source;
     this.#path = path;
     this.#options = options;
+    this.#sender = new RangeSender(source, { start: 0, awaitRoom: (...reading) => this.#awaitDurable(...reading) });
+    const { sizeBytes, isSeekable } = source;
+    const { lanes = "auto", computeSha256 = false } = options;
+    this.#lanesMax = chooseLanes(lanes, { sizeBytes, isSeekable, computeSha256 });
     this.#signal = options.signal ?? new AbortController().signal;
     this.#namespace = options.namespace ?? "default";
     this.#limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
@@ -98,17 +113,55 @@ class UploadRun {
   async run(): Promise<WriteUploadCommitted> {
     for (;;) {
       try {
-        const committed = await this.#tryOnce();
+        if (this.#lanesMax > 1) await this.#writeLanes();
+        const committed = await this.#writeRest();
         this.#assertWhole(committed);
         const sizeBytes = Number(committed.receipt?.sizeBytes ?? committed.file?.sizeBytes ?? 0);
         this.#progress.take({ receivedBytes: sizeBytes, durableBytes: sizeBytes });
         this.#progress.change({ phase: "done", committed: true, etaMs: 0 });
         return committed;
       } catch (error) {
-        if (this.#resuming && error instanceof SluiceError && BEGIN_ANEW_REASONS.has(error.reason)) {
-          this.#beginAnew();
-          continue;
-        }
+        if (!this.#isToBeginAnew(error)) throw error;
+        this.#beginAnew();
+      }
+    }
+  }
+
+  /** Makes all bytes durable by several streams; what they leave, the commit at least, is done by the one that follows. */
+  async #writeLanes(): Promise<void> {
+    const isResumed = this.#resuming;
+    const upload = await this.#findUpload();
+    this.#takeAnswered();
+    const { uploadId } = upload;
+    if (uploadId !== this.#progress.current.uploadId) await this.#options.onUploadId?.(uploadId);
+    this.#progress.change({ uploadId });
+    const sizeBytes = this.#source.sizeBytes as number;
+    // Of an upload in another state, or of another size, the stream that follows tells the outcome.
+    if (upload.state !== UploadState.OPEN || upload.sizeBytes !== BigInt(sizeBytes)) return;
+    const crc = await writeLanes(this.#source, {
+      ...{ namespace: this.#namespace, upload, isResumed, lanesMax: this.#lanesMax },
+      ...{ connect: () => this.#ports.connect(), progress: this.#progress, signal: this.#signal },
+      ...{ limits: this.#limits, random: this.#ports.random },
+    });
+    if (crc === undefined) return;
+    this.#sender.learn(sizeBytes, crc);
+    this.#resuming = false;
+  }
+
+  async #findUpload(): Promise<Upload> {
+    const { uploadId } = this.#progress.current;
+    const signal = this.#signal;
+    if (uploadId === undefined) return await this.#ports.createUpload(this.#createRequest(), { signal });
+    return await this.#ports.getUpload(uploadId, { namespace: this.#namespace, signal });
+  }
+
+  /** Sends what is missing by one stream after another, and commits. */
+  async #writeRest(): Promise<WriteUploadCommitted> {
+    for (;;) {
+      try {
+        return await this.#tryOnce();
+      } catch (error) {
+        if (this.#isToBeginAnew(error)) throw error;
         this.#progress.fail();
         await this.#retries.waitAfter(error, { signal: this.#signal });
       }
@@ -124,17 +177,21 @@ class UploadRun {
     });
     try {
       const started = await stream.started;
-      if (!this.#answered) this.#retries = createRetries(this.#limits, this.#ports.random);
-      this.#answered = true;
-      if (started.$typeName === "sluice.v1.WriteUploadCommitted") return await stream.committed;
+      this.#takeAnswered();
+      if (started.$typeName === "sluice.v1.WriteUploadCommitted") return await committedBy(stream);
       if (started.uploadId !== this.#progress.current.uploadId) await this.#options.onUploadId?.(started.uploadId);
       this.#progress.change({ uploadId: started.uploadId });
-      const durableBytes = totalBytes(started);
+      const durableBytes = countBytesIn(WHOLE_FILE, started.durableRanges);
       this.#takeProgress({ receivedBytes: durableBytes, durableBytes });
-      await this.#verifyDurable(started, stream);
+      if (!this.#sender.knows(started)) this.#progress.change({ phase: "verifying" });
+      await this.#sender.assertSame(started, { isResumed: this.#resuming, signal: stream.ended });
       this.#resuming = false;
-      await this.#sendRest(started, stream);
-      return await stream.committed;
+      this.#progress.change({ phase: "sending" });
+      const { endOffset, crc32 } = await this.#sender.send(started, stream);
+      this.#wholeCrc32 = crc32;
+      stream.finish({ sizeBytes: BigInt(endOffset), crc32 });
+      this.#progress.change({ phase: "committing", totalBytes: endOffset });
+      return await committedBy(stream);
     } catch (error) {
       stream.cancel(error);
       throw error;
@@ -166,74 +223,8 @@ class UploadRun {
     };
   }
 
-  /** The durable bytes must be those of the source, or the file would be two halves of two files. */
-  async #verifyDurable(started: WriteUploadStarted, stream: UploadStream): Promise<void> {
-    const durableOffset = Number(started.durableOffset);
-    const known = this.#crcAtBoundary.get(durableOffset);
-    const crc = known ?? (await this.#readCrc(durableOffset, stream));
-    if (crc === started.durableCrc32) {
-      this.#crcAtBoundary.set(durableOffset, started.durableCrc32);
-      return;
-    }
-    if (this.#resuming) {
-      throw new SluiceError("not_found", "the upload that was begun holds other bytes", { reason: "UPLOAD_NOT_FOUND" });
-    }
-    throw new SluiceError(
-      "aborted",
-      `the first ${durableOffset} bytes that are durable are not those of the source; upload it again`,
-      { reason: "SOURCE_CHANGED" },
-    );
-  }
-
-  /** CRC32 of the source's first bytes; undefined if it has fewer. */
-  async #readCrc(sizeBytes: number, stream: UploadStream): Promise<number | undefined> {
-    this.#progress.change({ phase: "verifying" });
-    let crc = 0;
-    for (let offset = 0; offset < sizeBytes; ) {
-      const lease = await this.#source.read(offset, Math.min(CHUNK_SIZE_BYTES, sizeBytes - offset), {
-        signal: stream.ended,
-      });
-      crc = crc32(lease.bytes, crc);
-      offset += lease.bytes.length;
-      lease.release();
-      if (lease.bytes.length === 0) return undefined;
-      this.#source.discardBefore(offset);
-    }
-    return crc;
-  }
-
-  async #sendRest(started: WriteUploadStarted, stream: UploadStream): Promise<void> {
-    const partSizeBytes = Number(started.partSizeBytes);
-    const chunkMaxBytes = Math.min(CHUNK_SIZE_BYTES, started.chunkSizeMaxBytes || CHUNK_SIZE_BYTES);
-    let offset = Number(started.durableOffset);
-    let crc = started.durableCrc32;
-    this.#source.keepAtLeast(2 * partSizeBytes);
-    this.#source.discardBefore(offset);
-    this.#progress.change({ phase: "sending" });
-    for (;;) {
-      if (this.#source.isFull(offset)) await this.#awaitDurable(stream, offset);
-      const partRestBytes = partSizeBytes - (offset % partSizeBytes);
-      const lease = await this.#source.read(offset, Math.min(chunkMaxBytes, partRestBytes), { signal: stream.ended });
-      const sizeBytes = lease.bytes.length;
-      if (sizeBytes === 0) {
-        lease.release();
-        break;
-      }
-      const chunkCrc = crc32(lease.bytes);
-      crc = combineCrc32(crc, chunkCrc, sizeBytes);
-      await stream.send({ offset, crc32: chunkCrc }, lease);
-      offset += sizeBytes;
-      if (offset % partSizeBytes === 0) this.#crcAtBoundary.set(offset, crc);
-    }
-    await this.#source.assertUnchanged();
-    this.#wholeCrc32 = crc;
-    this.#crcAtBoundary.set(offset, crc);
-    stream.finish({ sizeBytes: offset, crc32: crc });
-    this.#progress.change({ phase: "committing", totalBytes: offset });
-  }
-
   /** Waits until the service has made some of the kept bytes durable; asked again at each sign of progress. */
-  async #awaitDurable(stream: UploadStream, offset: number): Promise<void> {
+  async #awaitDurable(offset: number, stream: UploadStream): Promise<void> {
     const signal = stream.ended;
     const uploadId = this.#progress.current.uploadId as string;
     for (;;) {
@@ -243,9 +234,8 @@ class UploadRun {
       signal.addEventListener("abort", onEnded, { once: true });
       moreDurable.catch(() => {});
       try {
-        this.#source.discardBefore(
-          await this.#ports.getDurableOffset(uploadId, { namespace: this.#namespace, signal }),
-        );
+        const { durableOffset } = await this.#ports.getUpload(uploadId, { namespace: this.#namespace, signal });
+        this.#source.discardBefore(Number(durableOffset));
         if (!this.#source.isFull(offset)) return;
         await moreDurable;
       } finally {
@@ -258,6 +248,16 @@ class UploadRun {
     if (!this.#progress.take(answer)) return;
     this.#retries.reset();
     this.#onMoreDurable();
+  }
+
+  #takeAnswered(): void {
+    if (!this.#answered) this.#retries = createRetries(this.#limits, this.#ports.random);
+    this.#answered = true;
+  }
+
+  #isToBeginAnew(error: unknown): boolean {
+    if (!(error instanceof SluiceError)) return false;
+    return error.reason === "UPLOAD_DIFFERS" || (this.#resuming && BEGIN_ANEW_REASONS.has(error.reason));
   }
 
   #beginAnew(): void {
@@ -276,6 +276,10 @@ class UploadRun {
   }
 }
 
-function totalBytes(started: WriteUploadStarted): number {
-  return started.durableRanges.reduce((sum, range) => sum + Number(range.sizeBytes), 0);
+async function committedBy(stream: UploadStream): Promise<WriteUploadCommitted> {
+  const outcome = await stream.outcome;
+  if (outcome.$typeName === "sluice.v1.WriteUploadCommitted") return outcome;
+  throw new SluiceError("internal", "the file was not committed, though that was asked for", {
+    reason: "PROTOCOL_VIOLATED",
+  });
 }

@@ -13,26 +13,24 @@ import {
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import {
+  type CreateUploadRequest,
   UploadService,
+  type WriteUploadChunk,
   type WriteUploadRequest,
   WriteUploadResponseSchema,
   type WriteUploadStart,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 
-/** What one WriteUpload stream does instead of working; each stream takes the next script. */
+import { durableFrom, keepPart, type ScriptedUpload, sum, toRanges, toUpload } from "./scripted-upload.ts";
+
+/** What one WriteUpload stream does instead of working; each stream takes the next script that is for it. */
 export interface StreamScript {
+  /** Only for a stream whose lane begins here. */
+  lane?: number;
   /** Acts once the stream has brought this many bytes; at once, before `started`, when unset. */
   afterBytes?: number;
   /** Resets the stream, ends the connection, answers an error, or never says anything again. */
   act: "reset" | "disconnect" | "silence" | ConnectError;
-}
-
-/** An upload as the scripted server keeps it: in memory, a part durable as soon as it is whole. */
-export interface ScriptedUpload {
-  uploadId: string;
-  requestId: string;
-  durable: Buffer[];
-  committed: boolean;
 }
 
 /** A server that speaks UploadService's streams in memory, for the client's tests. */
@@ -45,6 +43,8 @@ export interface ScriptedServer {
   scripts: StreamScript[];
   /** Durable offset as GetUpload tells it. */
   getUploadCalls: number;
+  /** How many connections were made. */
+  connections: number;
   close(): Promise<void>;
 }
 
@@ -82,35 +82,57 @@ export async function startScriptedServer(
     chunks: [],
     scripts: [],
     getUploadCalls: 0,
+    connections: 0,
     close: () => Promise.resolve(),
   };
 
-  function findUpload(start: WriteUploadStart): ScriptedUpload {
-    const { target } = start;
-    if (target.case === "create") {
-      const { requestId } = target.value;
-      const known = scripted.uploads.find((upload) => upload.requestId === requestId);
-      if (known !== undefined) return known;
-      const upload = { uploadId: `upload-${scripted.uploads.length + 1}`, requestId, durable: [], committed: false };
-      scripted.uploads.push(upload);
-      return upload;
-    }
-    const found = scripted.uploads.find((upload) => upload.uploadId === target.value?.uploadId);
+  function createUpload({ requestId, sizeBytes }: CreateUploadRequest): ScriptedUpload {
+    const known = scripted.uploads.find((upload) => upload.requestId === requestId);
+    if (known !== undefined) return known;
+    const uploadId = `upload-${scripted.uploads.length + 1}`;
+    const upload = { uploadId, requestId, durable: [], beyond: new Map(), sizeBytes, committed: false };
+    scripted.uploads.push(upload);
+    return upload;
+  }
+
+  function findUpload(uploadId: string | undefined): ScriptedUpload {
+    const found = scripted.uploads.find((upload) => upload.uploadId === uploadId);
     if (found === undefined) throw serviceError(Code.NotFound, "UPLOAD_NOT_FOUND");
     return found;
+  }
+
+  function takeScript({ lane }: WriteUploadStart): StreamScript | undefined {
+    const at = scripted.scripts.findIndex(
+      (script) => script.lane === undefined || script.lane === Number(lane?.offset),
+    );
+    return at < 0 ? undefined : scripted.scripts.splice(at, 1)[0];
+  }
+
+  function assertChunk({ offset, data, crc32: declared }: WriteUploadChunk, expectedOffset: number): void {
+    if (Number(offset) !== expectedOffset) throw serviceError(Code.InvalidArgument, "OFFSET_MISMATCH");
+    if (declared !== crc32(data)) throw serviceError(Code.Aborted, "CHECKSUM_MISMATCH");
+    const last = expectedOffset + data.length - 1;
+    if (Math.floor(expectedOffset / partSizeBytes) < Math.floor(last / partSizeBytes)) {
+      throw serviceError(Code.InvalidArgument, "ARGUMENT_INVALID", { message: "a chunk crosses a part boundary" });
+    }
   }
 
   async function* writeUpload(requests: AsyncIterable<WriteUploadRequest>, context: HandlerContext) {
     if (context.requestHeader.get("authorization") !== `Bearer ${token}`) {
       throw serviceError(Code.Unauthenticated, "TOKEN_INVALID", { message: "the token is not known – résumé" });
     }
-    const script = scripted.scripts.shift();
     const stream = context.values.get(streamKey);
+    let script: StreamScript | undefined;
     let upload: ScriptedUpload | undefined;
+    let lane: WriteUploadStart["lane"];
     let partial: Buffer[] = [];
-    let offset = 0;
-    let takenBytes = 0;
+    let [begin, offset, takenBytes] = [0, 0, 0];
+    const keepPartial = (kept: ScriptedUpload) => {
+      if (partial.length > 0) keepPart(kept, offset - sum(partial), Buffer.concat(partial));
+      partial = [];
+    };
     for await (const { message } of requests) {
+      if (message.case === "start") script = takeScript(message.value);
       if (
         script !== undefined &&
         takenBytes >= (script.afterBytes ?? 0) &&
@@ -120,50 +142,42 @@ export async function startScriptedServer(
       }
       if (message.case === "start") {
         scripted.starts.push(message.value);
-        upload = findUpload(message.value);
+        const { target } = message.value;
+        upload = target.case === "create" ? createUpload(target.value) : findUpload(target.value?.uploadId);
         if (upload.committed) {
           yield committedAnswer(upload);
           return;
         }
-        const durable = Buffer.concat(upload.durable);
-        offset = durable.length;
-        yield create(WriteUploadResponseSchema, {
-          message: {
-            case: "started",
-            value: {
-              uploadId: upload.uploadId,
-              durableRanges: durable.length > 0 ? [{ offset: 0n, sizeBytes: BigInt(durable.length) }] : [],
-              durableOffset: BigInt(durable.length),
-              durableCrc32: crc32(durable),
-              partSizeBytes: BigInt(partSizeBytes),
-              chunkSizeMaxBytes: 2 * 2 ** 20,
-              fileSizeMaxBytes: 2n ** 40n,
-            },
-          },
-        });
+        lane = message.value.lane;
+        begin = Number(lane?.offset ?? 0n);
+        const durable = durableFrom(upload, begin, lane === undefined ? undefined : begin + Number(lane.sizeBytes));
+        offset = begin + durable.length;
+        yield startedAnswer(upload, { lane, durable, offset, partSizeBytes });
       } else if (message.case === "chunk" && upload !== undefined) {
         const { data } = message.value;
-        if (Number(message.value.offset) !== offset) throw serviceError(Code.InvalidArgument, "OFFSET_MISMATCH");
-        if (message.value.crc32 !== crc32(data)) throw serviceError(Code.Aborted, "CHECKSUM_MISMATCH");
-        if (Math.floor(offset / partSizeBytes) < Math.floor((offset + data.length - 1) / partSizeBytes)) {
-          throw serviceError(Code.InvalidArgument, "ARGUMENT_INVALID", { message: "a chunk crosses a part boundary" });
-        }
+        assertChunk(message.value, offset);
         scripted.chunks.push({ offset, sizeBytes: data.length });
         partial.push(Buffer.from(data));
         offset += data.length;
         takenBytes += data.length;
         if (data.length > 0 && offset % partSizeBytes === 0) {
-          upload.durable.push(...partial);
-          partial = [];
-          yield progressAnswer(offset, offset);
+          keepPartial(upload);
+          yield progressAnswer(offset - begin, offset - begin);
         }
       } else if (message.case === "finish" && upload !== undefined) {
-        upload.durable.push(...partial);
-        const whole = Buffer.concat(upload.durable);
-        if (message.value.crc32 !== crc32(whole)) throw serviceError(Code.Aborted, "CHECKSUM_MISMATCH");
-        if (message.value.sizeBytes !== BigInt(whole.length)) throw serviceError(Code.Aborted, "SIZE_MISMATCH");
+        keepPartial(upload);
+        const { laneCrc32, crc32: wholeCrc32, sizeBytes } = message.value;
+        const written = durableFrom(upload, begin, offset);
+        if (laneCrc32 !== undefined && laneCrc32 !== crc32(written))
+          throw serviceError(Code.Aborted, "CHECKSUM_MISMATCH");
+        yield progressAnswer(written.length, written.length);
+        if (lane !== undefined) {
+          yield laneDoneAnswer(lane, crc32(written));
+          return;
+        }
+        if (wholeCrc32 !== crc32(written)) throw serviceError(Code.Aborted, "CHECKSUM_MISMATCH");
+        if (sizeBytes !== BigInt(written.length)) throw serviceError(Code.Aborted, "SIZE_MISMATCH");
         upload.committed = true;
-        yield progressAnswer(whole.length, whole.length);
         yield committedAnswer(upload);
       }
     }
@@ -177,12 +191,10 @@ export async function startScriptedServer(
       options.routes?.(router);
       router.service(UploadService, {
         writeUpload,
-        getUpload(request) {
+        createUpload: (request) => ({ upload: toUpload(createUpload(request), partSizeBytes) }),
+        getUpload({ uploadId }) {
           scripted.getUploadCalls++;
-          const upload = scripted.uploads.find(({ uploadId }) => uploadId === request.uploadId);
-          if (upload === undefined) throw serviceError(Code.NotFound, "UPLOAD_NOT_FOUND");
-          const durableOffset = upload.durable.reduce((sum, bytes) => sum + bytes.length, 0);
-          return { upload: { uploadId: upload.uploadId, durableOffset: BigInt(durableOffset) } };
+          return { upload: toUpload(findUpload(uploadId), partSizeBytes) };
         },
       });
     },
@@ -203,6 +215,7 @@ async function listen(server: Http2Server, scripted: ScriptedServer): Promise<Sc
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
     sessions.add(session);
+    scripted.connections++;
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));
   });
@@ -213,6 +226,32 @@ async function listen(server: Http2Server, scripted: ScriptedServer): Promise<Sc
     await new Promise((resolve) => server.close(resolve));
   };
   return scripted;
+}
+
+function startedAnswer(
+  upload: ScriptedUpload,
+  {
+    lane,
+    durable,
+    offset,
+    partSizeBytes,
+  }: { lane: WriteUploadStart["lane"]; durable: Buffer; offset: number; partSizeBytes: number },
+) {
+  const value = {
+    uploadId: upload.uploadId,
+    durableRanges: toRanges(upload),
+    durableOffset: BigInt(offset),
+    durableCrc32: crc32(durable),
+    partSizeBytes: BigInt(partSizeBytes),
+    chunkSizeMaxBytes: 2 * 2 ** 20,
+    fileSizeMaxBytes: 2n ** 40n,
+    ...(lane !== undefined && { lane }),
+  };
+  return create(WriteUploadResponseSchema, { message: { case: "started", value } });
+}
+
+function laneDoneAnswer(lane: NonNullable<WriteUploadStart["lane"]>, laneCrc32: number) {
+  return create(WriteUploadResponseSchema, { message: { case: "laneDone", value: { lane, crc32: laneCrc32 } } });
 }
 
 function progressAnswer(receivedBytes: number, durableBytes: number) {
