@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
-import { startApp } from "./app.ts";
 import { type Config, parseConfig } from "./config.ts";
 import { createLogger } from "./telemetry/logger.ts";
 
@@ -25,6 +24,8 @@ export async function serve(environment: Readonly<Record<string, string | undefi
 async function serveAlone(config: Config, log: Logger): Promise<void> {
   try {
     const stopRequested = onceStopped();
+    // Loaded by those that serve alone: the process that only supervises workers does without its memory.
+    const { startApp } = await import("./app.ts");
     const app = await startApp(config, log);
     log.info({ address: app.url, workers: config.workers }, "listening");
     const reason = await stopRequested;
