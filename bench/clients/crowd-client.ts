@@ -1,15 +1,25 @@
 // Many uploads at once from one process: a rush of them as fast as they go, or a trickle that stays open until it is ended.
+import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { createPayload, sliceContent } from "../payload.ts";
 import { parseClientArguments } from "./client-process.ts";
 import { callGrpc } from "./grpc-upload.ts";
 import { connectHttp2 } from "./http2-upload.ts";
 import { openTrickle, type Trickle } from "./trickle.ts";
-import { assertCommitted, chunkFrame, finishFrame, startFrame, WRITE_UPLOAD_PATH } from "./write-upload-frames.ts";
+import {
+  assertCommitted,
+  chunkFrame,
+  committedBytes,
+  finishFrame,
+  type Lane,
+  startFrame,
+  WRITE_UPLOAD_PATH,
+} from "./write-upload-frames.ts";
 
 /** What this program is asked to do; see `crowd.ts`. */
 export type CrowdRequest =
   | { readonly act: "rush"; readonly uploads: number; readonly sizeBytes: number }
+  | { readonly act: "lanes"; readonly lanes: number; readonly sizeBytes: number }
   | { readonly act: "trickle"; readonly uploads: number; readonly declaredBytes: number }
   | { readonly act: "end-trickle" };
 
@@ -35,6 +45,8 @@ async function act(request: CrowdRequest): Promise<object> {
   switch (request.act) {
     case "rush":
       return await rush(request);
+    case "lanes":
+      return await sendLanes(request);
     case "trickle":
       return await beginTrickle(request);
     case "end-trickle":
@@ -64,10 +76,28 @@ async function rush({ uploads, sizeBytes }: { uploads: number; sizeBytes: number
   return { seconds, failures };
 }
 
-function* writes(sizeBytes: number): Generator<Buffer[]> {
-  yield [startFrame(sizeBytes)];
-  let offset = 0;
-  for (const data of sliceContent(payload, sizeBytes, chunkBytes)) {
+/** One file in equal lanes, each over a connection of its own; answers the seconds until one of them said "committed". */
+async function sendLanes({ lanes, sizeBytes }: { lanes: number; sizeBytes: number }) {
+  const sessions = await Promise.all(Array.from({ length: lanes }, () => connectHttp2(url)));
+  const begun = performance.now();
+  const laneBytes = sizeBytes / lanes;
+  const requestId = randomUUID();
+  const answers = await Promise.all(
+    sessions.map((session, index) => {
+      const lane = { requestId, offset: index * laneBytes, sizeBytes: laneBytes };
+      return callGrpc(session, { path: WRITE_UPLOAD_PATH, headers }, writes(sizeBytes, lane));
+    }),
+  );
+  const seconds = (performance.now() - begun) / 1000;
+  for (const session of sessions) session.destroy();
+  if (!answers.some((messages) => committedBytes(messages.at(-1)) === sizeBytes)) throw new Error("no lane committed");
+  return { seconds };
+}
+
+function* writes(sizeBytes: number, lane?: Lane): Generator<Buffer[]> {
+  yield [startFrame(sizeBytes, lane)];
+  let offset = lane?.offset ?? 0;
+  for (const data of sliceContent(payload, lane?.sizeBytes ?? sizeBytes, chunkBytes)) {
     yield [chunkFrame({ offset, crc32: crcs.get(keyOf(data)) ?? crc32(data) }, data), data];
     offset += data.length;
   }

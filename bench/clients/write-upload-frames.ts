@@ -14,15 +14,24 @@ export const WRITE_UPLOAD_PATH = "/sluice.v1.UploadService/WriteUpload";
 const requestField = WriteUploadRequestSchema.field;
 const chunkField = WriteUploadChunkSchema.field;
 
-/** The frame that begins an upload to a path of its own; without a size, the service is not told it. */
-export function startFrame(sizeBytes?: number): Buffer {
+/** The bytes of a file that one of several streams sends. */
+export interface Lane {
+  /** The same for all lanes of a file, a UUID. */
+  readonly requestId: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
+
+/** The frame that begins an upload to a path of its own, or a lane of one; without a size, the service is not told it. */
+export function startFrame(sizeBytes?: number, lane?: Lane): Buffer {
+  const requestId = lane?.requestId ?? randomUUID();
   const create = {
-    requestId: randomUUID(),
-    namespace: "default",
-    path: `bench/${randomUUID()}`,
+    ...{ requestId, namespace: "default", path: `bench/${requestId}` },
     ...(sizeBytes !== undefined && { sizeBytes: BigInt(sizeBytes) }),
   };
-  return encode({ message: { case: "start", value: { target: { case: "create", value: create } } } });
+  const range = lane && { offset: BigInt(lane.offset), sizeBytes: BigInt(lane.sizeBytes) };
+  const target = { case: "create" as const, value: create };
+  return encode({ message: { case: "start", value: { target, ...(range && { lane: range }) } } });
 }
 
 /** Everything of a chunk's frame that precedes the bytes of `data`, which are to follow as they are. */
@@ -42,10 +51,15 @@ export function finishFrame(sizeBytes: number): Buffer {
 
 /** Throws unless the answer's last message is the commit of so many bytes. */
 export function assertCommitted(lastAnswer: Buffer | undefined, sizeBytes: number): void {
-  const message = lastAnswer && fromBinary(WriteUploadResponseSchema, lastAnswer).message;
-  if (message?.case !== "committed" || message.value.receipt?.sizeBytes !== BigInt(sizeBytes)) {
-    throw new Error(`the last message of an upload of ${sizeBytes} bytes is not their commit but "${message?.case}"`);
+  if (committedBytes(lastAnswer) !== sizeBytes) {
+    throw new Error(`the last message of an upload of ${sizeBytes} bytes is not their commit`);
   }
+}
+
+/** Size of the file that an answer's last message says is committed; undefined for any other message. */
+export function committedBytes(lastAnswer: Buffer | undefined): number | undefined {
+  const message = lastAnswer && fromBinary(WriteUploadResponseSchema, lastAnswer).message;
+  return message?.case === "committed" ? Number(message.value.receipt?.sizeBytes) : undefined;
 }
 
 function encode(message: MessageInitShape<typeof WriteUploadRequestSchema>): Buffer {

@@ -14,6 +14,8 @@ export interface Rush {
 export interface Crowd {
   /** Sends all at once, as fast as they go, and resolves when the last has ended. */
   rush(uploads: number, sizeBytes: number): Promise<Rush>;
+  /** Sends one file in so many lanes, each of which must end between two parts; resolves to the seconds it took. */
+  lanes(lanes: number, sizeBytes: number): Promise<number>;
   /** Opens uploads that send 1 KiB a second each; every tenth declares `declaredBytes`. */
   trickle(uploads: number, declaredBytes: number): Promise<void>;
   /** Lets them finish. */
@@ -31,6 +33,7 @@ export async function startCrowd(url: string): Promise<Crowd> {
   const client: BenchProcess = await forkProcess(entry, { args: [JSON.stringify(args)] });
   return {
     rush: async (uploads, sizeBytes) => (await client.ask({ act: "rush", uploads, sizeBytes })) as unknown as Rush,
+    lanes: async (lanes, sizeBytes) => Number((await client.ask({ act: "lanes", lanes, sizeBytes })).seconds),
     trickle: async (uploads, declaredBytes) => void (await client.ask({ act: "trickle", uploads, declaredBytes })),
     endTrickle: async () =>
       (await client.ask({ act: "end-trickle" })) as unknown as { committed: number; failures: string[] },
