@@ -18,10 +18,15 @@ const MIB = 2 ** 20;
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /**
- * Once, a part of each number is never answered for: the third of a file of six parts, then the seventh of one of eight.
+ * Once, a part of each number is never answered for: the third of a file of six parts, then the seventh of one of eight, then the
+ * ninth of one of ten.
  * Their uploads stay unfinished for as long as a test likes.
  */
-const HANGS = [3, 7].map((partNumber) => ({ operation: "UploadPart", match: { partNumber }, fault: { kind: "hang" } }));
+const HANGS = [3, 7, 9].map((partNumber) => ({
+  operation: "UploadPart",
+  match: { partNumber },
+  fault: { kind: "hang" },
+}));
 
 describe("sluice, as a process", function () {
   this.timeout(120_000);
@@ -126,6 +131,21 @@ describe("sluice, as a process", function () {
     expect(code, err).to.equal(0);
     expect((await client.getUpload(uploadId)).state).to.equal(UploadState.COMMITTED);
     expect(await storedSha256("service-killed.bin")).to.equal(expected);
+  });
+
+  it("continues by lanes, when run again, what lanes of a killed process began", async () => {
+    const largest = join(directory, "largest.bin");
+    const { signal } = new AbortController();
+    const expected = await writeDemoFile(largest, { sizeBytes: 80 * MIB, seed: "largest", signal });
+    const first = start("upload", largest, "lanes.bin", "--lanes", "4");
+    const uploadId = await untilStuckAfter(8n);
+    first.kill("SIGKILL");
+    await outcome(first);
+    const { code, out, err } = await run("upload", largest, "lanes.bin", "--lanes", "4");
+    expect(code, err).to.equal(0);
+    expect(out.toString()).to.match(/^uploaded lanes\.bin: 80 MiB, generation 1/);
+    expect((await client.getUpload(uploadId)).state).to.equal(UploadState.COMMITTED);
+    expect(await storedSha256("lanes.bin")).to.equal(expected);
   });
 
   it("uploads standard input of unknown length", async () => {

@@ -13,6 +13,11 @@ describe("isRetryable", () => {
     expect(isRetryable(failure("resource_exhausted", "OVERLOADED", 1000))).to.equal(true);
   });
 
+  it("sends again what storage lost", () => {
+    const context = { reason: "CHECKSUM_MISMATCH", details: { lost_parts: "1", durable_offset: "0" } };
+    expect(isRetryable(new SluiceError("aborted", "storage has other parts", context))).to.equal(true);
+  });
+
   it("does not repeat what would fail again, nor fight a later writer", () => {
     expect(isRetryable(failure("aborted", "WRITER_FENCED"))).to.equal(false);
     expect(isRetryable(failure("invalid_argument", "PATH_INVALID"))).to.equal(false);
