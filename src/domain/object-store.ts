@@ -18,6 +18,22 @@ export interface PartTarget {
   partNumber: number;
 }
 
+/** A part as S3 lists it. */
+export interface StoredPart {
+  partNumber: number;
+  sizeBytes: number;
+  etag: string;
+  /** Undefined where S3 keeps none. */
+  crc32: number | undefined;
+}
+
+/** A request that whoever holds it may send. */
+export interface PresignedRequest {
+  url: string;
+  /** Headers that were signed, lower case, and are to be sent as they are. */
+  headers: Readonly<Record<string, string>>;
+}
+
 /** Where a one-part file goes. */
 export interface PutTarget {
   bucket: string;
@@ -86,9 +102,16 @@ export interface ObjectStore {
   abortMultipart(target: Omit<PartTarget, "partNumber">, options?: { signal?: AbortSignal }): Promise<void>;
 
   /** The parts that S3 has, ascending; undefined when the multipart upload does not exist. */
-  listParts(
-    target: Omit<PartTarget, "partNumber">,
-  ): Promise<{ partNumber: number; sizeBytes: number; etag: string }[] | undefined>;
+  listParts(target: Omit<PartTarget, "partNumber">): Promise<StoredPart[] | undefined>;
+
+  /**
+   * Signs a URL that takes the bytes of one part by PUT, and only of this length and CRC32: both are signed as headers, which
+   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`.
+   */
+  presignPart(
+    target: PartTarget,
+    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
+  ): Promise<PresignedRequest>;
 
   /** Multipart uploads under a key prefix that began before `olderThan`, at most `limit`. */
   listMultiparts(

@@ -6,16 +6,18 @@ import {
   HeadBucketCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { ObjectStore } from "../domain/object-store.ts";
+import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { KeptBody } from "./kept-body.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
 import { sendPart, sendPut } from "./send-body.ts";
+import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(access: S3Access): ObjectStore {
@@ -51,7 +53,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
     abortMultipart: (target, options = {}) => abortMultipart(access, target, options),
 
     async listParts({ bucket, key, multipartId }) {
-      const parts: { partNumber: number; sizeBytes: number; etag: string }[] = [];
+      const parts: StoredPart[] = [];
       let marker: string | undefined;
       try {
         do {
@@ -63,8 +65,9 @@ export function createObjectStore(access: S3Access): ObjectStore {
           });
           const send = () => client.send(command);
           const page = await request(access, { operation: "control", what: "listing parts", send });
-          for (const { PartNumber = 0, Size = 0, ETag = "" } of page.Parts ?? []) {
-            parts.push({ partNumber: PartNumber, sizeBytes: Size, etag: unquote(ETag) });
+          for (const { PartNumber = 0, Size = 0, ETag = "", ChecksumCRC32 } of page.Parts ?? []) {
+            const crc32 = fromBase64Crc32(ChecksumCRC32);
+            parts.push({ partNumber: PartNumber, sizeBytes: Size, etag: unquote(ETag), crc32 });
           }
           marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
         } while (marker !== undefined);
@@ -136,9 +139,23 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ResponseContentType: contentType,
         ResponseContentDisposition: contentDisposition,
       });
-      const expiresIn = toLifetimeSeconds(lifetimeMs);
-      if (expiresIn === undefined) throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
-      return await getSignedUrl(client, command, { expiresIn });
+      return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs) });
+    },
+
+    presignPart: async (target, { lengthBytes, crc32, lifetimeMs }) => {
+      const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64Crc32(crc32) };
+      const command = new UploadPartCommand({
+        Bucket: target.bucket,
+        Key: target.key,
+        UploadId: target.multipartId,
+        PartNumber: target.partNumber,
+        ContentLength: lengthBytes,
+        ChecksumCRC32: headers["x-amz-checksum-crc32"],
+      });
+      const expiresIn = toExpiresIn(lifetimeMs);
+      // As headers, so that S3 compares what is sent with what was signed: in the query it would not be looked at.
+      const unhoistableHeaders = new Set(Object.keys(headers));
+      return { url: await getSignedUrl(client, command, { expiresIn, unhoistableHeaders }), headers };
     },
 
     async checkBucket(bucket, region) {
@@ -155,6 +172,12 @@ export function createObjectStore(access: S3Access): ObjectStore {
       }
     },
   };
+}
+
+function toExpiresIn(lifetimeMs: number): number {
+  const seconds = toLifetimeSeconds(lifetimeMs);
+  if (seconds === undefined) throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
+  return seconds;
 }
 
 /** What the operator must mend: waiting does not. */

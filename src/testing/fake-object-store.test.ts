@@ -20,6 +20,7 @@ objectStoreContract("FakeObjectStore", async () => {
       const { status, bytes, contentType, contentDisposition: disposition } = store.download(url);
       return { status, bytes, headers: { disposition, contentType } };
     },
+    upload: async (url, headers, bytes) => store.upload(url, headers, bytes),
     close: async () => undefined,
   };
 });

@@ -4,7 +4,15 @@ import { crc32 } from "node:zlib";
 import { combineCrc32 } from "../domain/crc32.ts";
 import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { BodyInFlight, ObjectHead, ObjectStore, PartTarget, PutTarget } from "../domain/object-store.ts";
+import type {
+  BodyInFlight,
+  ObjectHead,
+  ObjectStore,
+  PartTarget,
+  PresignedRequest,
+  PutTarget,
+  StoredPart,
+} from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
 import { FakeBody } from "./fake-body.ts";
 import { type ObjectStoreOperation, StoreFaults } from "./store-faults.ts";
@@ -160,15 +168,12 @@ export class FakeObjectStore implements ObjectStore {
     await this.#work("abortMultipart", { key, signal }, () => this.#multiparts.delete(multipartId));
   }
 
-  async listParts({
-    key,
-    multipartId,
-  }: Omit<PartTarget, "partNumber">): Promise<{ partNumber: number; sizeBytes: number; etag: string }[] | undefined> {
+  async listParts({ key, multipartId }: Omit<PartTarget, "partNumber">): Promise<StoredPart[] | undefined> {
     return await this.#work("listParts", { key }, () => {
       const parts = this.#multiparts.get(multipartId)?.parts;
       if (parts === undefined) return undefined;
       return [...parts]
-        .map(([partNumber, { bytes, etag }]) => ({ partNumber, sizeBytes: bytes.length, etag }))
+        .map(([partNumber, { bytes, etag }]) => ({ partNumber, sizeBytes: bytes.length, etag, crc32: crc32(bytes) }))
         .sort((a, b) => a.partNumber - b.partNumber);
     });
   }
@@ -222,15 +227,21 @@ export class FakeObjectStore implements ObjectStore {
     options: { versionId?: string; lifetimeMs: number; contentType: string; contentDisposition: string },
   ): Promise<string> {
     const { lifetimeMs, contentType, contentDisposition } = options;
-    if (toLifetimeSeconds(lifetimeMs) === undefined)
-      throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
-    const url = new URL(`https://storage.invalid/${bucket}/${key}`);
-    url.searchParams.set("X-Amz-Date", String(this.#now()));
-    url.searchParams.set("X-Amz-Expires", String(lifetimeMs));
-    url.searchParams.set("response-content-type", contentType);
-    url.searchParams.set("response-content-disposition", contentDisposition);
-    url.searchParams.set("X-Amz-Signature", this.#sign(url));
-    return url.href;
+    return this.#presign({ bucket, key }, lifetimeMs, {
+      "response-content-type": contentType,
+      "response-content-disposition": contentDisposition,
+    });
+  }
+
+  async presignPart(
+    target: PartTarget,
+    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
+  ): Promise<PresignedRequest> {
+    const { lengthBytes, crc32: sum, lifetimeMs } = options;
+    const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64(sum) };
+    const { multipartId: uploadId, partNumber } = target;
+    const signed = { ...headers, uploadId, partNumber: String(partNumber) };
+    return { url: this.#presign(target, lifetimeMs, signed), headers };
   }
 
   async checkBucket(bucket: string, region: string): Promise<void> {
@@ -242,14 +253,27 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
+  /** What a PUT to a presigned URL answers: its status. The length of the bytes is sent as it is. */
+  upload(text: string, headers: Readonly<Record<string, string>>, bytes: Buffer): number {
+    const url = new URL(text);
+    const signed = (name: string) => url.searchParams.get(name);
+    const isSigned =
+      this.#isAllowed(url) &&
+      signed("content-length") === String(bytes.length) &&
+      signed("x-amz-checksum-crc32") === headers["x-amz-checksum-crc32"];
+    if (!isSigned) return 403;
+    const upload = this.#multiparts.get(signed("uploadId") ?? "");
+    if (upload === undefined) return 404;
+    if (headers["x-amz-checksum-crc32"] !== toBase64(crc32(bytes))) return 400;
+    upload.parts.set(Number(signed("partNumber")), { bytes, etag: toEtag(bytes) });
+    return 200;
+  }
+
   /** What a GET of a presigned URL answers. */
   download(text: string): FakeDownload {
     const url = new URL(text);
-    const signature = url.searchParams.get("X-Amz-Signature");
-    url.searchParams.delete("X-Amz-Signature");
-    const endsAt = Number(url.searchParams.get("X-Amz-Date")) + Number(url.searchParams.get("X-Amz-Expires"));
     const object = this.#objects.get(url.pathname.slice(1));
-    const isAllowed = signature === this.#sign(url) && this.#now() < endsAt;
+    const isAllowed = this.#isAllowed(url);
     if (!isAllowed || object === undefined) {
       const status = isAllowed ? 404 : 403;
       return { status, bytes: Buffer.alloc(0), contentType: null, contentDisposition: null };
@@ -330,6 +354,24 @@ export class FakeObjectStore implements ObjectStore {
     if (this.#buckets[bucket] === undefined) throw refused(`bucket ${bucket} does not exist`);
   }
 
+  #presign({ bucket, key }: { bucket: string; key: string }, lifetimeMs: number, query: Record<string, string>) {
+    if (toLifetimeSeconds(lifetimeMs) === undefined) {
+      throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
+    }
+    const url = new URL(`https://storage.invalid/${bucket}/${key}`);
+    const times = { "X-Amz-Date": String(this.#now()), "X-Amz-Expires": String(lifetimeMs) };
+    for (const [name, value] of Object.entries({ ...times, ...query })) url.searchParams.set(name, value);
+    url.searchParams.set("X-Amz-Signature", this.#sign(url));
+    return url.href;
+  }
+
+  #isAllowed(signed: URL): boolean {
+    const url = new URL(signed);
+    url.searchParams.delete("X-Amz-Signature");
+    const endsAt = Number(url.searchParams.get("X-Amz-Date")) + Number(url.searchParams.get("X-Amz-Expires"));
+    return signed.searchParams.get("X-Amz-Signature") === this.#sign(url) && this.#now() < endsAt;
+  }
+
   #sign(url: URL): string {
     return createHash("sha256").update(`${this.#secret}\n${url.href}`).digest("hex");
   }
@@ -337,6 +379,12 @@ export class FakeObjectStore implements ObjectStore {
 
 function toHead({ sizeBytes, etag, versionId, crc32: crc }: StoredObject): ObjectHead {
   return { sizeBytes, etag, versionId, crc32: crc };
+}
+
+function toBase64(sum: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(sum);
+  return bytes.toString("base64");
 }
 
 function toEtag(bytes: Buffer): string {

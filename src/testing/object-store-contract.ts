@@ -15,6 +15,7 @@ import {
   send,
   sendPart,
 } from "./object-store-subject.ts";
+import { presignedPutsContract } from "./presigned-puts-contract.ts";
 
 const LAYOUTS = {
   "one aws-chunk a body": { form: "trailer", chunkBytes: 0, corkBytes: 65_536 },
@@ -52,6 +53,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     describe("listing uploads", () => listingContract(given));
     describe("objects", () => objectsContract(given));
     describe("presigned downloads", () => presignContract(given));
+    describe("presigned parts", () => presignedPutsContract(given));
     describe("checkBucket", () => bucketContract(given));
   });
 }
@@ -163,8 +165,8 @@ function partsContract(given: () => ObjectStoreSubject): void {
     const third = await sendPart(store, { ...target, partNumber: 3 }, sampleBytes(30));
     const first = await sendPart(store, { ...target, partNumber: 1 }, sampleBytes(10));
     expect(await store.listParts(target)).to.deep.equal([
-      { partNumber: 1, sizeBytes: 10, etag: first.etag },
-      { partNumber: 3, sizeBytes: 30, etag: third.etag },
+      { partNumber: 1, sizeBytes: 10, etag: first.etag, crc32: crc32(sampleBytes(10)) },
+      { partNumber: 3, sizeBytes: 30, etag: third.etag, crc32: crc32(sampleBytes(30)) },
     ]);
     await store.abortMultipart(target);
     expect(await store.listParts(target)).to.equal(undefined);
@@ -175,7 +177,8 @@ function partsContract(given: () => ObjectStoreSubject): void {
     const target = await beginUpload(given());
     await sendPart(store, { ...target, partNumber: 1 }, sampleBytes(10, 1));
     const again = await sendPart(store, { ...target, partNumber: 1 }, sampleBytes(12, 2));
-    expect(await store.listParts(target)).to.deep.equal([{ partNumber: 1, sizeBytes: 12, etag: again.etag }]);
+    const part = { partNumber: 1, sizeBytes: 12, etag: again.etag, crc32: again.crc32 };
+    expect(await store.listParts(target)).to.deep.equal([part]);
     await store.abortMultipart(target);
   });
 

@@ -25,6 +25,8 @@ export interface ObjectStoreSubject {
   unable?: Partial<Record<"list-pages-of-uploads" | "check-secrets", string>>;
   /** GETs a presigned URL. */
   download(url: string): Promise<Download>;
+  /** PUTs bytes to a presigned URL; the status. Their length is what it is, whatever `headers` say. */
+  upload(url: string, headers: Readonly<Record<string, string>>, bytes: Buffer): Promise<number>;
   close(): Promise<void>;
 }
 
