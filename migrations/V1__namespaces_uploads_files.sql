@@ -81,6 +81,8 @@ CREATE TABLE upload (
   -- Slides with every write, never past expire_cap_time.
   expire_time timestamptz NOT NULL,
   expire_cap_time timestamptz NOT NULL,
+  -- When the last presigned URL of a part expires; parts may land until then. Never after expire_time.
+  url_expire_time timestamptz,
   -- While completing: when S3 was first seen to have neither the multipart upload nor its object.
   missing_time timestamptz,
   -- When what it left in S3 was seen to be gone; null while a dead upload may still own bytes there.
@@ -101,12 +103,14 @@ CREATE TABLE part (
   state text NOT NULL CHECK (state IN ('claimed', 'durable')),
   -- How the bytes came: through the service's stream, a unary call, or a presigned URL.
   source text NOT NULL CHECK (source IN ('stream', 'unary', 'presigned')),
+  -- Of a claimed presigned part: what its URL was signed for.
   length_bytes bigint CHECK (length_bytes > 0),
   crc32 bigint CHECK (crc32 BETWEEN 0 AND 4294967295),
   etag text,
   update_time timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (upload_id, part_number),
-  CHECK (state = 'claimed' OR (length_bytes IS NOT NULL AND crc32 IS NOT NULL AND etag IS NOT NULL))
+  CHECK (state = 'claimed' OR (length_bytes IS NOT NULL AND crc32 IS NOT NULL AND etag IS NOT NULL)),
+  CHECK (source <> 'presigned' OR (length_bytes IS NOT NULL AND crc32 IS NOT NULL))
 ) WITH (fillfactor = 70);
 
 -- Who writes, or wrote last, which range of an upload. The ranges of an upload never overlap: a new writer removes the

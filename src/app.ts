@@ -6,10 +6,12 @@ import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { generateFromSettings } from "./aws/generate-from-settings.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
+import { readAdopted } from "./commands/adopt-parts.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
+import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
 import { UploadSessions } from "./commands/upload-sessions.ts";
 import { writePart } from "./commands/write-part.ts";
@@ -244,15 +246,18 @@ function createServiceListener(
 ): NodeRequestListener {
   const queries = { files, objects: access.objects, namespaces: access.namespaces, retries: READ_RETRIES };
   const commands = { ...queries, now: () => new Date() };
+  const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
+  const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const serveApi = createApiListener({
     ...common,
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
       abortUpload: (request, options) => abortUpload(access, request, options),
-      getUpload: (request, options) => getUpload(access, request, options),
+      getUpload: (request, options) => getUpload(uploadQueries, request, options),
       watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
       writePart: (request, options) => writePart(access, request, options),
+      signParts: (request, options) => signParts({ ...access, now: commands.now }, request, options),
       admitPart: (message) => admitPart(access, message),
       writeUpload: createConnectWriteUpload(access),
     },
@@ -283,14 +288,8 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
   };
   return {
     uploads: {
-      createUpload: refuse,
-      completeUpload: refuse,
-      abortUpload: refuse,
-      getUpload: refuse,
-      watchUpload: refuse,
-      writePart: refuse,
-      admitPart: refuse,
-      writeUpload: refuse,
+      ...{ createUpload: refuse, completeUpload: refuse, abortUpload: refuse, getUpload: refuse, watchUpload: refuse },
+      ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
     },
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
     fileCommands: { createDownloadUrl: refuse, deleteFile: refuse, undeleteFile: refuse },

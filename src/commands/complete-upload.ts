@@ -12,6 +12,7 @@ import {
   totalBytes,
   type Upload,
 } from "../domain/upload.ts";
+import { type ListedPart, readForCommit } from "./adopt-parts.ts";
 import { assertSha256 } from "./create-upload.ts";
 import { assertDeclared, assertSameSha256, type DeclaredContent } from "./declared-content.ts";
 import type { PutAck } from "./part-sender.ts";
@@ -29,6 +30,8 @@ export interface CompleteUploadRequest extends CommitDeclaration {
   requestId: string;
   namespace: string;
   uploadId: string;
+  /** Compared with what storage has, part by part; only to be sure. */
+  parts?: readonly ListedPart[];
 }
 
 /**
@@ -46,7 +49,8 @@ export async function completeUpload(
   requireNamespace(access.namespaces, request.namespace);
   assertSha256(request.sha256);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const { upload, parts } = await withDatabase(access, () => access.uploads.get(request.namespace, uploadId));
+  const target = { namespace: request.namespace, uploadId, listed: request.parts };
+  const { upload, parts } = await readForCommit(access, target);
   return await takeUp(access, upload, {
     declared: request,
     epoch: undefined,

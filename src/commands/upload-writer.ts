@@ -258,17 +258,24 @@ function isWhole({ upload, range }: WriterBegin): boolean {
   return range.start === 0 && (range.end === undefined || range.end === upload.sizeBytes);
 }
 
-/** Throws UPLOAD_INCOMPLETE unless the durable parts, ascending, cover so many bytes from `startOffset` (0 when left out). */
+/** Throws UPLOAD_INCOMPLETE, which names the first gap, unless the durable parts, ascending, cover so many bytes from `startOffset` (0 when left out). */
 export function assertCovered(
   parts: readonly DurablePart[],
   bytes: { startOffset?: number; sizeBytes: number; partSizeBytes: number },
 ): void {
   const { startOffset = 0, sizeBytes, partSizeBytes } = bytes;
-  const durableBytes = totalBytes(durablePrefix(parts, partNumberAt(startOffset, partSizeBytes)));
+  const prefix = durablePrefix(parts, partNumberAt(startOffset, partSizeBytes));
+  const durableBytes = totalBytes(prefix);
   if (durableBytes === sizeBytes) return;
-  const message = `the upload has ${durableBytes} of ${sizeBytes} bytes from byte ${startOffset}; send the rest`;
+  const next = parts[prefix.length];
+  const gapEnd = next === undefined ? startOffset + sizeBytes : (next.partNumber - 1) * partSizeBytes;
+  const gap = `${startOffset + durableBytes} to ${gapEnd - 1}`;
+  const message = `the upload has ${durableBytes} of ${sizeBytes} bytes from byte ${startOffset}; the first that are missing are ${gap}`;
   throw new DomainError("failed_precondition", message, {
     reason: "UPLOAD_INCOMPLETE",
-    details: { durable_offset: startOffset + durableBytes, size_bytes: startOffset + sizeBytes },
+    details: {
+      ...{ durable_offset: startOffset + durableBytes, size_bytes: startOffset + sizeBytes },
+      missing_end_offset: gapEnd,
+    },
   });
 }

@@ -5,6 +5,7 @@ import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
 import type { ByteRange, Upload } from "../domain/upload.ts";
 import type { ReceivedNote, WriterStart } from "../domain/upload-repository.ts";
+import { adoptAtStart } from "./adopt-parts.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
@@ -59,14 +60,15 @@ export async function beginWriteUpload(
         ? (await createUpload(access, start.create, options)).upload
         : { namespace: start.namespace, uploadId: parseUuid(start.uploadId, "start.upload.upload_id") };
     const namespace = requireNamespace(access.namespaces, target.namespace);
-    const begin = await withDatabase(access, () =>
+    const begun = await withDatabase(access, () =>
       access.uploads.beginWriter(target.namespace, target.uploadId, {
         instance: access.instance,
         expireAfterMs: access.limits.expireAfterMs,
         lane: start.lane,
       }),
     );
-    assertWritable(begin.upload);
+    assertWritable(begun.upload);
+    const begin = await adoptAtStart(access, begun);
     access.sessions.assertAdmitting();
     const { fileSizeMaxBytes } = namespace;
     const session = new WriteSession(access, begin, { fileSizeMaxBytes, seat, events: options.events });

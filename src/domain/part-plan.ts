@@ -1,4 +1,4 @@
-import { DomainError } from "./errors.ts";
+import { DomainError, invalidArgument } from "./errors.ts";
 
 /** What S3 and the service allow for parts. */
 export interface PartLimits {
@@ -46,11 +46,12 @@ export function choosePartSize(
 /**
  * Refuses bytes that are not a whole part of the upload: `invalid_argument / RANGE_INVALID` beyond its last part,
  * `SIZE_MISMATCH` for another length than the part has. Only the last part may be short, and which one that is shows
- * in the declared size alone: without one every part is whole.
+ * in the declared size alone: without one every part is whole. `lengthField` names the field that gave the length.
  */
 export function assertPartFits(
   upload: { sizeBytes: number | undefined; partSizeBytes: number },
   part: { partNumber: number; lengthBytes: number },
+  lengthField = "data",
 ): void {
   const { sizeBytes, partSizeBytes } = upload;
   const { partNumber, lengthBytes } = part;
@@ -68,9 +69,24 @@ export function assertPartFits(
   const why = sizeBytes === undefined ? ": the upload has no declared size, so that every part is whole" : "";
   throw new DomainError("invalid_argument", `part ${partNumber} has ${expected} bytes, not ${lengthBytes}${why}`, {
     reason: "SIZE_MISMATCH",
-    field: "data",
+    field: lengthField,
     details: { part_number: partNumber, part_bytes: expected, data_bytes: lengthBytes },
   });
+}
+
+/**
+ * Refuses parts that no URL can be signed for: `invalid_argument / RANGE_INVALID` of an upload without a declared size, of
+ * which nobody could tell the last part, and what `assertPartFits` refuses.
+ */
+export function assertSignable(
+  upload: { sizeBytes: number | undefined; partSizeBytes: number },
+  parts: readonly { partNumber: number; lengthBytes: number }[],
+): void {
+  if (upload.sizeBytes === undefined) {
+    const message = "the upload has no declared size; declare it at creation, or send the bytes through the service";
+    throw invalidArgument("upload_id", message, { reason: "RANGE_INVALID" });
+  }
+  for (const part of parts) assertPartFits(upload, part, "parts.size_bytes");
 }
 
 /** Number, from 1, of the part that holds the byte at `offset`. */

@@ -1,4 +1,4 @@
-import { DomainError } from "./errors.ts";
+import { DomainError, invalidArgument } from "./errors.ts";
 import type { UploadState } from "./upload.ts";
 
 /** The sentences with which every repository refuses, so that a fake and the database say the same. */
@@ -44,6 +44,12 @@ export function partAlreadyDurable(uploadId: string, partNumber: number): Domain
     reason: "CHECKSUM_MISMATCH",
     details: { upload_id: uploadId, part_number: partNumber },
   });
+}
+
+/** `invalid_argument / ARGUMENT_INVALID`: parts could land in an upload that is no more. */
+export function urlOutlivesUpload(uploadId: string, lifetimeMs: number): DomainError {
+  const message = `upload ${uploadId} ends before URLs would that live ${lifetimeMs / 1000} s; ask for a shorter lifetime, or begin a new upload`;
+  return invalidArgument("lifetime", message, { details: { upload_id: uploadId, lifetime_ms: lifetimeMs } });
 }
 
 /** `invalid_argument / REQUEST_ID_REUSED` */

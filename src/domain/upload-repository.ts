@@ -47,6 +47,30 @@ export interface WriterStart {
   range: WriterRange;
   /** Every durable part of the upload, in its range or not; ascending by number. */
   parts: DurablePart[];
+  /** Presigned parts of its range whose bytes S3 may have, and whose claims it has taken over; ascending by number. */
+  outstanding: PresignedPart[];
+}
+
+/** A part that was claimed for a presigned URL, and of which the database does not know yet whether S3 has it. */
+export interface PresignedPart {
+  partNumber: number;
+  /** What the URL was signed for. */
+  lengthBytes: number;
+  crc32: number;
+  /** Of the claim. */
+  epoch: number;
+}
+
+/** An upload and its parts, as of one moment. */
+export interface UploadRecord {
+  /** File included once committed. */
+  upload: Upload;
+  /** Durable ones, ascending by number. */
+  parts: DurablePart[];
+  /** What is durable, and what each writer that is not fenced has received of its range beyond that. */
+  receivedBytes: number;
+  /** Presigned parts of an open upload whose claims no newer writer has taken over; ascending by number. */
+  outstanding: PresignedPart[];
 }
 
 /** What the writer of a single part gets when it begins. */
@@ -118,11 +142,8 @@ export interface UploadRepository {
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 
-  /**
-   * One upload with its durable parts, ascending; file included once committed. `receivedBytes`: what is durable, and
-   * what each writer that is not fenced has received of its range beyond that.
-   */
-  get(namespace: string, uploadId: string): Promise<{ upload: Upload; parts: DurablePart[]; receivedBytes: number }>;
+  /** One upload with its parts. */
+  get(namespace: string, uploadId: string): Promise<UploadRecord>;
 
   /** How far these uploads are, at once, in any order; ids that are unknown are left out. */
   listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]>;
@@ -146,6 +167,29 @@ export interface UploadRepository {
     part: { partNumber: number; lengthBytes: number },
     options: Omit<WriterOptions, "lane">,
   ): Promise<PartStart>;
+
+  /**
+   * Claims parts for presigned URLs, by one statement: each is a writer of that part, with an epoch of its own, which fences
+   * others and is fenced as by `beginPart`. Notes that the last URL expires after `lifetimeMs`; the upload does not before.
+   * Parts that are durable stay as they are and are returned. Needs `open`. Refused, and then nobody is fenced: what
+   * `assertSignable` refuses, and a lifetime beyond the upload's cap (`invalid_argument / ARGUMENT_INVALID`).
+   */
+  claimPresigned(
+    namespace: string,
+    uploadId: string,
+    parts: readonly { partNumber: number; lengthBytes: number; crc32: number }[],
+    options: Omit<WriterOptions, "lane"> & { lifetimeMs: number },
+  ): Promise<{ upload: Upload; durable: DurablePart[] }>;
+
+  /**
+   * Records presigned parts that S3 has, with the ETags that it lists; returns those that are durable now. A claim that is
+   * not current any more is passed over; `epoch` is that of the writer that has taken the claims over, if one has. Needs `open`.
+   */
+  adoptParts(
+    uploadId: string,
+    parts: readonly (PresignedPart & { etag: string })[],
+    options?: { epoch?: number | undefined },
+  ): Promise<DurablePart[]>;
 
   /**
    * Notes what a writer has received of its range, earlier durable bytes included, and slides the expiry up to its cap (in steps of a 24th of `expireAfterMs`) while
@@ -239,8 +283,8 @@ export interface UploadRepository {
 
   /**
    * Aborted and expired uploads whose bytes may still be in S3, and committed ones with PutObject attempts that lost;
-   * oldest change first, at most `limit`. With PutObject attempts not before 10 minutes after that change: a request
-   * that was given up may land until then.
+   * oldest change first, at most `limit`. With PutObject attempts not before 10 minutes after that change, with presigned
+   * parts not before 10 minutes after the last URL's expiry: a request that nobody waits for may land until then.
    */
   listUncleaned(limit: number): Promise<Upload[]>;
 

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
+import { cleanUpload } from "../commands/abort-upload.ts";
 import { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
@@ -198,6 +199,24 @@ describe("sweepUploads", () => {
     world.clock.now += HOUR_MS;
     expect(await world.sweep()).to.deep.include({ cleaned: 1, errors: [] });
     expect(world.objects.keys).to.deep.equal([]);
+  });
+
+  it("frees again what may land by presigned URLs, after the last of them", async () => {
+    const world = open();
+    const upload = await createOpen(world, { sizeBytes: 100, partSizeBytes: 100 });
+    const { uploadId, s3Key: key } = upload;
+    const part = { partNumber: 1, lengthBytes: 100, crc32: crc32(bytes) };
+    const options = { instance: "test", expireAfterMs: 1, lifetimeMs: HOUR_MS };
+    await world.uploads.claimPresigned("default", uploadId, [part], options);
+    const multipartId = await world.objects.createMultipart("bucket", key, { contentType: "" });
+    await world.uploads.setMultipartId(uploadId, multipartId);
+    await cleanUpload(world.access, await world.uploads.abort("default", uploadId));
+    expect(world.objects.pendingMultiparts).to.deep.equal([]);
+    world.clock.now += HOUR_MS;
+    expect(await world.sweep()).to.deep.include({ cleaned: 0, errors: [] });
+    world.clock.now += HOUR_MS;
+    expect(await world.sweep()).to.deep.include({ cleaned: 1, errors: [] });
+    expect(await world.sweep()).to.deep.include({ cleaned: 0 });
   });
 
   it("aborts old multipart uploads that no row owns, and no others", async () => {

@@ -1,14 +1,16 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
+import { z } from "zod";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
 import type { WriterOptions, WriterStart } from "../domain/upload-repository.ts";
-import { toWriterRange } from "../domain/writer-range.ts";
+import { partsWithin, toWriterRange } from "../domain/writer-range.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 import {
   loadUpload,
+  partRow,
   readDurableParts,
   readUploadRow,
+  toDurablePart,
   toUpload,
-  type UploadRow,
   uploadColumns,
   uploadRow,
 } from "./upload-rows.ts";
@@ -75,8 +77,11 @@ async function takeRange(
   if (row === null) return undefined;
   // Read after the epoch was taken, by a second statement: what the former writer recorded until then is seen, and
   // nothing can follow. The first writer ever has nothing to read.
-  const parts = row.epoch === 1 ? [] : await readDurableParts(pool, uploadId);
-  return toStart(row, parts, options);
+  const found = row.epoch === 1 ? NO_PARTS : await readParts(pool, uploadId);
+  const upload = toUpload(row, undefined);
+  const range = toWriterRange(upload, options.lane);
+  const outstanding = partsWithin(found.outstanding, range, upload.partSizeBytes);
+  return { upload, epoch: row.epoch, range, parts: found.parts, outstanding };
 }
 
 /** The upload that cannot be written, or undefined when nothing speaks against trying again. */
@@ -90,10 +95,27 @@ async function findObstacle(
   toWriterRange(toUpload(row, undefined), options.lane);
   if (row.state === "open") return undefined;
   const [upload, parts] = [await loadUpload(pool, row), await readDurableParts(pool, uploadId)];
-  return { upload, epoch: 0, range: toWriterRange(upload, options.lane), parts };
+  return { upload, epoch: 0, range: toWriterRange(upload, options.lane), parts, outstanding: [] };
 }
 
-function toStart(row: UploadRow, parts: WriterStart["parts"], { lane }: WriterOptions): WriterStart {
-  const upload = toUpload(row, undefined);
-  return { upload, epoch: row.epoch, range: toWriterRange(upload, lane), parts };
+type Parts = Pick<WriterStart, "parts" | "outstanding">;
+
+const NO_PARTS: Parts = { parts: [], outstanding: [] };
+
+const claimOrPartRow = partRow.extend({ state: z.string(), epoch: z.int(), etag: z.string().nullable() });
+
+/** The durable parts, and those claimed for presigned URLs, by whatever writer. */
+async function readParts(pool: CommonQueryMethods, uploadId: string): Promise<Parts> {
+  const rows = await pool.any(sql.type(claimOrPartRow)`
+    SELECT part_number, length_bytes, crc32, etag, state, epoch FROM part
+    WHERE upload_id = ${uploadId} AND (state = 'durable' OR source = 'presigned') ORDER BY part_number`);
+  const found: Parts = { parts: [], outstanding: [] };
+  for (const { etag, ...row } of rows) {
+    if (row.state === "durable") found.parts.push(toDurablePart({ ...row, etag: etag as string }));
+    else {
+      const { part_number: partNumber, length_bytes: lengthBytes, crc32, epoch } = row;
+      found.outstanding.push({ partNumber, lengthBytes, crc32, epoch });
+    }
+  }
+  return found;
 }

@@ -83,6 +83,36 @@ describe("createUploadRepository", () => {
       expect(found.upload).to.deep.include({ state: "open", sizeBytes: undefined, object: undefined });
     });
 
+    it("adopts no presigned part whose claim is fenced while it waits, and claims again what waited", async () => {
+      const { uploadId } = await createOpen(subject, { sizeBytes: 10 });
+      const options = { instance: "test", expireAfterMs: 1000, lifetimeMs: 1000 };
+      const claim = () =>
+        subject.uploads.claimPresigned("default", uploadId, [{ partNumber: 1, lengthBytes: 10, crc32: 1 }], options);
+      await claim();
+      const { outstanding } = await subject.uploads.get("default", uploadId);
+      const newer = new Client({ connectionString: subject.url });
+      await newer.connect();
+      try {
+        await newer.query("BEGIN");
+        await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
+        await newer.query("DELETE FROM writer WHERE upload_id = $1", [uploadId]);
+        const ready = outstanding.map((part) => ({ ...part, etag: "e" }));
+        const adopting = subject.uploads.adoptParts(uploadId, ready);
+        await untilRowsAwaited(subject, 1);
+        await newer.query("COMMIT");
+        expect(await adopting).to.deep.equal([]);
+        await newer.query("BEGIN");
+        await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
+        const claiming = claim();
+        await untilRowsAwaited(subject, 1);
+        await newer.query("COMMIT");
+        expect((await claiming).upload.epoch).to.equal(4);
+      } finally {
+        await newer.end();
+      }
+      expect((await subject.uploads.get("default", uploadId)).outstanding.map(({ epoch }) => epoch)).to.deep.equal([4]);
+    });
+
     it("takes a step again that waits for its row while a writer of another lane begins", async () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;

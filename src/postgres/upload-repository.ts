@@ -1,12 +1,12 @@
 import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
-import type { DurablePart, Upload } from "../domain/upload.ts";
-import type { UploadRepository } from "../domain/upload-repository.ts";
+import type { UploadRecord, UploadRepository } from "../domain/upload-repository.ts";
 import { beginPart } from "./begin-part.ts";
 import { beginWriter } from "./begin-writer.ts";
 import { createUpload } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
+import { adoptParts, claimPresigned } from "./presigned-parts.ts";
 import { commitUpload } from "./upload-commit.ts";
 import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 import { abort, assemble, beginCompletion, markLost, noteMissing, reopen, setSha256 } from "./upload-states.ts";
@@ -22,6 +22,9 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
     listStatus: (uploadIds) => listStatus(pool, uploadIds),
     beginWriter: (namespace, uploadId, options) => beginWriter(pool, { namespace, uploadId }, options),
     beginPart: (namespace, uploadId, part, options) => beginPart(pool, { namespace, uploadId, ...part }, options),
+    claimPresigned: (namespace, uploadId, parts, options) =>
+      claimPresigned(pool, { namespace, uploadId, parts }, options),
+    adoptParts: (uploadId, parts, options) => adoptParts(pool, { uploadId, parts }, options),
     heartbeat: (uploadId, epoch, options) => heartbeat(pool, { uploadId, epoch }, options),
     noteReceived: (notes) => noteReceived(pool, notes),
     setMultipartId: (uploadId, multipartId) => setMultipartId(pool, uploadId, multipartId),
@@ -49,23 +52,28 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
 const statusRow = uploadRow.extend({
   received_bytes: z.int(),
   parts: z.array(z.tuple([z.int(), z.int(), z.int(), z.string()])),
+  outstanding: z.array(z.tuple([z.int(), z.int(), z.int(), z.int()])),
 });
 
 /** Upload and parts as of one moment, the parts as one JSON value: 10,000 rows would cost ten times as much. */
-async function getUpload(
-  pool: DatabasePool,
-  namespace: string,
-  uploadId: string,
-): Promise<{ upload: Upload; parts: DurablePart[]; receivedBytes: number }> {
+async function getUpload(pool: DatabasePool, namespace: string, uploadId: string): Promise<UploadRecord> {
   const row = await pool.maybeOne(sql.prepared("get_upload", statusRow)`
     SELECT ${uploadColumns},
       ${receivedBytes} AS received_bytes,
       coalesce((
         SELECT json_agg(json_build_array(p.part_number, p.length_bytes, p.crc32, p.etag) ORDER BY p.part_number)
         FROM part p WHERE p.upload_id = u.upload_id AND p.state = 'durable'
-      ), '[]') AS parts
+      ), '[]') AS parts,
+      coalesce((
+        SELECT json_agg(json_build_array(p.part_number, p.length_bytes, p.crc32, p.epoch) ORDER BY p.part_number)
+        FROM part p JOIN writer w ON w.upload_id = p.upload_id AND w.epoch = p.epoch
+        WHERE p.upload_id = u.upload_id AND p.state = 'claimed' AND p.source = 'presigned' AND u.state = 'open'
+      ), '[]') AS outstanding
     FROM ${uploadWithDurable} WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}`);
   if (row === null) throw uploadNotFound(uploadId);
   const parts = row.parts.map(([partNumber, lengthBytes, crc32, etag]) => ({ partNumber, lengthBytes, crc32, etag }));
-  return { upload: await loadUpload(pool, row), parts, receivedBytes: row.received_bytes };
+  const outstanding = row.outstanding.map(([partNumber, lengthBytes, crc32, epoch]) => {
+    return { partNumber, lengthBytes, crc32, epoch };
+  });
+  return { upload: await loadUpload(pool, row), parts, receivedBytes: row.received_bytes, outstanding };
 }

@@ -23,7 +23,7 @@ const pendingBytes = sql.fragment`
       WHERE p.upload_id = w.upload_id AND p.state = 'durable' AND p.part_number > w.range_start / u.part_size_bytes
         AND (w.range_end IS NULL OR p.part_number <= (w.range_end - 1) / u.part_size_bytes + 1)
     ), 0) END))
-    FROM writer w WHERE w.upload_id = u.upload_id
+    FROM writer w WHERE w.upload_id = u.upload_id AND w.received_bytes > 0
   ), 0)`;
 
 /** What was received of `uploadWithDurable`: an object is all of it, its writers' notes no longer count. */

@@ -35,8 +35,10 @@ const mayLeaveBytes = sql.fragment`
   (u.state IN ('aborted', 'expired')
     OR (u.state = 'committed' AND u.put_attempt > CASE WHEN u.object_key = u.s3_key THEN 0 ELSE 1 END))`;
 
-/** A PutObject that was given up may still land; by then every request of its time has ended. */
-const hasSettled = sql.fragment`(u.put_attempt = 0 OR u.state_time < now() - interval '10 minutes')`;
+/** What was given up, or begun with a URL, may still land; by then every request of its time has ended. */
+const hasSettled = sql.fragment`
+  ((u.put_attempt = 0 OR u.state_time < now() - interval '10 minutes')
+    AND (u.url_expire_time IS NULL OR u.url_expire_time < now() - interval '10 minutes'))`;
 
 /** UploadRepository.listUncleaned */
 export async function listUncleaned(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {

@@ -1,10 +1,9 @@
 import { expect } from "chai";
-import type { UploadRepository } from "../domain/upload-repository.ts";
 import { catchError, SAMPLE_CALLER, sampleNamespaces, sampleUpload } from "../testing/sample-records.ts";
 import { getUpload } from "./get-upload.ts";
 
 describe("getUpload", () => {
-  const uploads: Pick<UploadRepository, "get"> = {
+  const uploads: Parameters<typeof getUpload>[0]["uploads"] = {
     get: async (_namespace, uploadId) => ({ upload: sampleUpload({ uploadId }), parts: [], receivedBytes: 7 }),
   };
   const deps = { uploads, namespaces: sampleNamespaces() };

@@ -2,7 +2,6 @@ import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import type { DurablePart, Upload } from "../domain/upload.ts";
-import type { UploadRepository } from "../domain/upload-repository.ts";
 
 /** An upload and how far it is. */
 export interface UploadProgress {
@@ -18,7 +17,7 @@ export interface UploadProgress {
  * `invalid_argument / ARGUMENT_INVALID` when upload_id is no UUID.
  */
 export async function getUpload(
-  deps: { uploads: Pick<UploadRepository, "get">; namespaces: Namespaces },
+  deps: { uploads: { get(namespace: string, uploadId: string): Promise<UploadProgress> }; namespaces: Namespaces },
   request: { namespace: string; uploadId: string },
   _options: { caller: Caller; signal?: AbortSignal },
 ): Promise<UploadProgress> {

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Duration, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   CreateDownloadUrlResponseSchema,
@@ -12,8 +12,9 @@ import type { DeleteFileRequest } from "../commands/delete-file.ts";
 import type { UndeleteFileRequest } from "../commands/undelete-file.ts";
 import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
+import { fromDuration } from "./duration.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
-import { fromInt64, fromOptionalInt64 } from "./int64.ts";
+import { fromOptionalInt64 } from "./int64.ts";
 
 /** What FileCommandService calls: the commands with their dependencies bound. */
 export interface FileCommandFunctions {
@@ -60,9 +61,4 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
       return create(UndeleteFileResponseSchema, { file: toFileMessage(file) });
     },
   };
-}
-
-/** A duration in milliseconds, fractions kept, so that the command can refuse them. */
-function fromDuration(duration: Duration, field: string): number {
-  return fromInt64(duration.seconds, field) * 1000 + duration.nanos / 1e6;
 }

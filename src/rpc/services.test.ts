@@ -83,9 +83,10 @@ describe("the services", () => {
       const known = { requestId: REQUEST_ID, namespace: "default", uploadId: "u" };
       const { file, receipt } = await client(url).completeUpload(known, AUTHORIZED);
       const declared = { sizeBytes: 5n, crc32: 7, sha256: new Uint8Array(32), ifGenerationMatch: 2n };
-      await client(url).completeUpload({ ...known, ...declared }, AUTHORIZED);
+      const parts = [{ partNumber: 2, etag: "e" }];
+      await client(url).completeUpload({ ...known, ...declared, parts }, AUTHORIZED);
       expect(file?.fileId).to.equal(receipt?.fileId).and.equal(sampleFile().fileId);
-      expect(requests).to.deep.equal([known, { ...known, ...declared, sizeBytes: 5, ifGenerationMatch: 2 }]);
+      expect(requests).to.deep.equal([known, { ...known, ...declared, sizeBytes: 5, ifGenerationMatch: 2, parts }]);
     });
 
     it("aborts and gets an upload", async () => {

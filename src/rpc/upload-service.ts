@@ -9,6 +9,8 @@ import {
   type UploadService,
   WritePartResponseSchema,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { ListedPart } from "../commands/adopt-parts.ts";
+import type { SignedPart, SignPartsRequest } from "../commands/sign-parts.ts";
 import type { PartWritten } from "../commands/write-part.ts";
 import type { File } from "../domain/file.ts";
 import type { Upload } from "../domain/upload.ts";
@@ -19,6 +21,7 @@ import { type CreateUploadValues, fromCreateUploadRequest } from "./create-uploa
 import { toFileMessage, toReceiptMessage } from "./file-message.ts";
 import { fromOptionalInt64 } from "./int64.ts";
 import { type AdmitPart, takeAdmission } from "./part-gate.ts";
+import { fromSignPartsRequest, toSignPartsResponse } from "./sign-parts-message.ts";
 import { toByteRangeMessage, toUploadMessage, toWatchUploadResponse } from "./upload-message.ts";
 
 /** CompleteUploadRequest in plain values. Sizes in bytes. */
@@ -30,6 +33,7 @@ export interface CompleteUploadValues {
   crc32?: number;
   sha256?: Uint8Array;
   ifGenerationMatch?: number;
+  parts?: ListedPart[];
 }
 
 /** WritePartRequest in plain values. */
@@ -52,6 +56,7 @@ export interface UploadFunctions {
   getUpload(request: { namespace: string; uploadId: string }, options: CallOptions): Promise<UploadProgress>;
   watchUpload(request: { namespace: string; uploadId: string }, options: CallOptions): AsyncIterable<WatchReport>;
   writePart(request: WritePartValues, options: CallOptions): Promise<PartWritten>;
+  signParts(request: SignPartsRequest, options: CallOptions): Promise<{ parts: SignedPart[]; expireTime: Date }>;
   /** Makes room for a message of WritePart before it is read. */
   admitPart: AdmitPart;
   /** The data plane brings its own handler: bytes do not pass through here. */
@@ -96,6 +101,8 @@ export function createUploadService(functions: UploadFunctions): ServiceImpl<typ
         release();
       }
     },
+    signParts: async (request, context) =>
+      toSignPartsResponse(await functions.signParts(fromSignPartsRequest(request), toCallOptions(context))),
     async *watchUpload({ namespace, uploadId }, context) {
       const reports = functions.watchUpload({ namespace, uploadId }, toCallOptions(context));
       for await (const report of reports) yield toWatchUploadResponse(report);
@@ -119,5 +126,6 @@ function fromCompleteUploadRequest(message: CompleteUploadRequest): CompleteUplo
     ...(message.crc32 !== undefined && { crc32: message.crc32 }),
     ...(message.sha256 !== undefined && { sha256: message.sha256 }),
     ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
+    ...(message.parts.length > 0 && { parts: message.parts.map(({ partNumber, etag }) => ({ partNumber, etag })) }),
   };
 }

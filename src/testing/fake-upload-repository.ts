@@ -1,6 +1,6 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import { toDurableState } from "../domain/durable-state.ts";
-import { assertPartFits } from "../domain/part-plan.ts";
+import { assertPartFits, assertSignable } from "../domain/part-plan.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -8,6 +8,7 @@ import {
   sizeMismatch,
   uploadNotFound,
   uploadNotOpen,
+  urlOutlivesUpload,
   writerFenced,
 } from "../domain/repository-refusals.ts";
 import { type AssembledObject, type DurablePart, totalBytes, type Upload, type UploadState } from "../domain/upload.ts";
@@ -17,6 +18,7 @@ import type {
   FinishOptions,
   NewUpload,
   PartStart,
+  PresignedPart,
   ReceivedNote,
   UploadRepository,
   UploadStatus,
@@ -30,10 +32,12 @@ import { FakeRequests } from "./fake-requests.ts";
 interface StoredUpload {
   upload: Upload;
   fileId: string | undefined;
-  parts: Map<number, { epoch: number; durable: DurablePart | undefined }>;
+  parts: Map<number, { epoch: number; durable: DurablePart | undefined; presigned?: PresignedPart }>;
   /** By epoch, those that no newer one has fenced. */
   writers: Map<number, { range: WriterRange; receivedBytes: number }>;
   expireCapMs: number;
+  /** When the last presigned URL expires. */
+  urlExpireMs: number | undefined;
   /** When the state changed last, and the order of such changes within a millisecond. */
   stateMs: number;
   stateOrder: number;
@@ -82,6 +86,7 @@ export class FakeUploadRepository implements UploadRepository {
       parts: new Map(),
       writers: new Map(),
       expireCapMs: now + expireCapMs,
+      urlExpireMs: undefined,
       stateMs: now,
       stateOrder: this.#changes++,
       missingMs: undefined,
@@ -94,7 +99,9 @@ export class FakeUploadRepository implements UploadRepository {
 
   async get(namespace: string, uploadId: string) {
     const stored = this.#find(uploadId, namespace);
-    return { upload: this.#toUpload(stored), parts: toDurable(stored), receivedBytes: toReceived(stored) };
+    const isOpen = stored.upload.state === "open";
+    const outstanding = isOpen ? toOutstanding(stored).filter(({ epoch }) => stored.writers.has(epoch)) : [];
+    return { upload: this.#toUpload(stored), parts: toDurable(stored), receivedBytes: toReceived(stored), outstanding };
   }
 
   async listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]> {
@@ -112,8 +119,11 @@ export class FakeUploadRepository implements UploadRepository {
     const stored = this.#find(uploadId, namespace);
     const range = toWriterRange(stored.upload, options.lane);
     const parts = toDurable(stored);
-    if (stored.upload.state !== "open") return { upload: this.#toUpload(stored), epoch: 0, range, parts };
-    return { ...this.#begin(stored, range, options.expireAfterMs), range, parts };
+    if (stored.upload.state !== "open") {
+      return { upload: this.#toUpload(stored), epoch: 0, range, parts, outstanding: [] };
+    }
+    const outstanding = partsWithin(toOutstanding(stored), range, stored.upload.partSizeBytes);
+    return { ...this.#begin(stored, range, options.expireAfterMs), range, parts, outstanding };
   }
 
   async beginPart(
@@ -133,6 +143,48 @@ export class FakeUploadRepository implements UploadRepository {
     const begun = this.#begin(stored, { start, end: start + lengthBytes }, options.expireAfterMs);
     await this.claimParts(uploadId, begun.epoch, { first: partNumber, count: 1 });
     return { kind: "begun", ...begun };
+  }
+
+  async claimPresigned(
+    namespace: string,
+    uploadId: string,
+    parts: readonly Omit<PresignedPart, "epoch">[],
+    { expireAfterMs, lifetimeMs }: Omit<WriterOptions, "lane"> & { lifetimeMs: number },
+  ): Promise<{ upload: Upload; durable: DurablePart[] }> {
+    const stored = this.#find(uploadId, namespace);
+    this.#require(uploadId, ["open"]);
+    const durable = parts.flatMap(({ partNumber }) => stored.parts.get(partNumber)?.durable ?? []);
+    const wanted = parts.filter(({ partNumber }) => stored.parts.get(partNumber)?.durable === undefined);
+    assertSignable(stored.upload, wanted);
+    const urlExpireMs = this.#now() + lifetimeMs;
+    if (urlExpireMs > stored.expireCapMs) throw urlOutlivesUpload(uploadId, lifetimeMs);
+    for (const { partNumber, lengthBytes, crc32 } of wanted) {
+      const start = (partNumber - 1) * stored.upload.partSizeBytes;
+      const { epoch } = this.#begin(stored, { start, end: start + lengthBytes }, expireAfterMs);
+      const presigned = { partNumber, lengthBytes, crc32, epoch };
+      stored.parts.set(partNumber, { epoch, durable: undefined, presigned });
+    }
+    this.#slide(stored, Math.max(expireAfterMs, lifetimeMs));
+    stored.urlExpireMs = Math.max(stored.urlExpireMs ?? 0, urlExpireMs);
+    return { upload: this.#toUpload(stored), durable: durable.map((part) => ({ ...part })) };
+  }
+
+  async adoptParts(
+    uploadId: string,
+    parts: readonly (PresignedPart & { etag: string })[],
+    { epoch }: { epoch?: number | undefined } = {},
+  ): Promise<DurablePart[]> {
+    const stored = this.#require(uploadId, ["open"], epoch);
+    for (const { etag, ...part } of parts) {
+      const known = stored.parts.get(part.partNumber);
+      const isCurrent = epoch !== undefined || stored.writers.has(part.epoch);
+      if (known?.durable !== undefined || known?.presigned?.epoch !== part.epoch || !isCurrent) continue;
+      const { partNumber, lengthBytes, crc32 } = known.presigned;
+      known.durable = { partNumber, lengthBytes, crc32, etag };
+      stored.writers.delete(part.epoch);
+    }
+    const etags = new Map(parts.map(({ partNumber, etag }) => [partNumber, etag]));
+    return toDurable(stored).filter(({ partNumber, etag }) => etags.get(partNumber) === etag);
   }
 
   async heartbeat(uploadId: string, epoch: number, options: { receivedBytes: number; expireAfterMs: number }) {
@@ -340,8 +392,9 @@ export class FakeUploadRepository implements UploadRepository {
     if (nextMs > stored.upload.expireTime.getTime()) stored.upload.expireTime = new Date(nextMs);
   }
 
-  #mayLeaveBytes({ upload, stateMs }: StoredUpload): boolean {
-    const isSettled = upload.putAttempt === 0 || stateMs < this.#now() - PUT_SETTLED_AFTER_MS;
+  #mayLeaveBytes({ upload, stateMs, urlExpireMs = Number.NEGATIVE_INFINITY }: StoredUpload): boolean {
+    const settledMs = this.#now() - SETTLED_AFTER_MS;
+    const isSettled = (upload.putAttempt === 0 || stateMs < settledMs) && urlExpireMs < settledMs;
     const attemptsThatWon = upload.object?.key === upload.s3Key ? 0 : 1;
     return isSettled && (isDead(upload.state) || (upload.state === "committed" && upload.putAttempt > attemptsThatWon));
   }
@@ -361,6 +414,14 @@ function toDurable({ parts }: Pick<StoredUpload, "parts">): DurablePart[] {
   return durable.sort((a, b) => a.partNumber - b.partNumber);
 }
 
+/** Parts claimed for presigned URLs, by whatever writer. */
+function toOutstanding({ parts }: StoredUpload): PresignedPart[] {
+  const claims = [...parts.values()].flatMap(({ durable, presigned }) =>
+    durable === undefined && presigned !== undefined ? [{ ...presigned }] : [],
+  );
+  return claims.sort((a, b) => a.partNumber - b.partNumber);
+}
+
 function toReceived({ upload, parts, writers }: StoredUpload): number {
   if (upload.object !== undefined) return upload.object.sizeBytes;
   const durable = toDurable({ parts });
@@ -370,8 +431,8 @@ function toReceived({ upload, parts, writers }: StoredUpload): number {
   return pending.reduce((sum, bytes) => sum + bytes, totalBytes(durable));
 }
 
-/** A PutObject that was given up may land until then. */
-const PUT_SETTLED_AFTER_MS = 10 * 60_000;
+/** What was given up, or begun with a URL, may land until then. */
+const SETTLED_AFTER_MS = 10 * 60_000;
 
 function isDead(state: UploadState): boolean {
   return state === "aborted" || state === "expired";

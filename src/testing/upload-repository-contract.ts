@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Upload, UploadState } from "../domain/upload.ts";
+import { presignedPartsContract } from "./presigned-parts-contract.ts";
 import {
   beginNext,
   commitFile,
@@ -34,6 +35,7 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   describe("writing", () => writingContract(() => subject));
   describe("parts", () => partsContract(() => subject));
   describe("single parts", () => singlePartsContract(() => subject));
+  describe("presigned parts", () => presignedPartsContract(() => subject));
   describe("lanes", () => uploadLanesContract(() => subject));
   describe("states", () => statesContract(() => subject));
   describe("commit", () => uploadCommitContract(() => subject));
@@ -60,7 +62,7 @@ function createContract(subject: () => RepositorySubject): void {
     });
     expect(upload.expireTime.getTime() - upload.createTime.getTime()).to.equal(expireAfterMs);
     const found = await subject().uploads.get("default", input.uploadId);
-    expect(found).to.deep.equal({ upload, parts: [], receivedBytes: 0 });
+    expect(found).to.deep.equal({ upload, parts: [], receivedBytes: 0, outstanding: [] });
   });
 
   it("answers a repeated request with the upload created before", async () => {

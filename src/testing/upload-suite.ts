@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
+import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { SERVICE_TOKEN } from "./running-service.ts";
+import { putPresigned } from "./s3-subject.ts";
 import { until } from "./until.ts";
 import { seededBytes, type UploadRig } from "./upload-rig.ts";
 
@@ -63,6 +68,35 @@ export function describeUploads(name: string, open: () => Promise<UploadRig | st
       expect(reason).to.equal("CHECKSUM_MISMATCH");
       expect(metadata).to.include({ chunk_offset: "0", durable_offset: "0" });
       await rig.complete(uploadId, bytes);
+    });
+
+    it("makes one file of parts by stream, by WritePart and by presigned URL", async () => {
+      const bytes = seededBytes(3 * partBytes + 7, 6);
+      const partOf = (number: number) => bytes.subarray((number - 1) * partBytes, number * partBytes);
+      const path = rig.nextPath();
+      const { uploadId } = await rig.client.createUpload(path, { sizeBytes: BigInt(bytes.length) });
+      const client = createClient(UploadService, createGrpcTransport({ baseUrl: rig.service.url }));
+      const headers = { authorization: `Bearer ${SERVICE_TOKEN}` };
+      const target = { namespace: "default", uploadId };
+      const toPart = (partNumber: number) => ({ partNumber, crc32: crc32(partOf(partNumber)) });
+      const wanted = [2, 4].map((number) => ({ ...toPart(number), sizeBytes: BigInt(partOf(number).length) }));
+      const { parts } = await client.signParts({ ...target, parts: wanted }, { headers });
+      for (const part of parts) {
+        expect(await putPresigned(part.url, part.headers, seededBytes(partOf(part.partNumber).length))).to.equal(400);
+        expect(await putPresigned(part.url, part.headers, partOf(part.partNumber))).to.equal(200);
+      }
+      await client.writePart({ ...target, ...toPart(3), data: Uint8Array.from(partOf(3)) }, { headers });
+      const lane = { offset: 0n, sizeBytes: BigInt(partBytes) };
+      const call = rig
+        .connect()
+        .write()
+        .send({ start: { target: { case: "upload", value: target }, lane } });
+      await call.started();
+      call.sendBytes(partOf(1), { chunkBytes: 2 ** 18, crc32 }).send({ finish: { commit: false } });
+      expect((await call.status).code).to.equal(0);
+      const { receipt } = await rig.client.completeUpload(uploadId, { crc32: crc32(bytes) });
+      expect(receipt?.crc32).to.equal(crc32(bytes));
+      expect((await rig.download(path)).equals(bytes)).to.equal(true);
     });
 
     it("frees what an aborted upload stored", async () => {

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/upload_service.proto.
  */
 export const file_sluice_v1_upload_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSKgAQoQV3JpdGVVcGxvYWRTdGFydBIwCgZjcmVhdGUYASABKAsyHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdEgAEiwKBnVwbG9hZBgCIAEoCzIaLnNsdWljZS52MS5VcGxvYWRSZWZlcmVuY2VIABIiCgRsYW5lGAMgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZUIICgZ0YXJnZXQiNwoPVXBsb2FkUmVmZXJlbmNlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiTgoQV3JpdGVVcGxvYWRDaHVuaxIOCgZvZmZzZXQYASABKAMSEgoFY3JjMzIYAiABKAdIAIgBARIMCgRkYXRhGAMgASgMQggKBl9jcmMzMiLBAQoRV3JpdGVVcGxvYWRGaW5pc2gSFwoKc2l6ZV9ieXRlcxgBIAEoA0gAiAEBEhIKBWNyYzMyGAIgASgHSAGIAQESEwoGc2hhMjU2GAMgASgMSAKIAQESEwoGY29tbWl0GAQgASgISAOIAQESFwoKbGFuZV9jcmMzMhgFIAEoB0gEiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QgkKB19jb21taXRCDQoLX2xhbmVfY3JjMzIi8QEKE1dyaXRlVXBsb2FkUmVzcG9uc2USMAoHc3RhcnRlZBgBIAEoCzIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFN0YXJ0ZWRIABIyCghwcm9ncmVzcxgCIAEoCzIeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFByb2dyZXNzSAASNAoJY29tbWl0dGVkGAMgASgLMh8uc2x1aWNlLnYxLldyaXRlVXBsb2FkQ29tbWl0dGVkSAASMwoJbGFuZV9kb25lGAQgASgLMh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkTGFuZURvbmVIAEIJCgdtZXNzYWdlIq4CChJXcml0ZVVwbG9hZFN0YXJ0ZWQSEQoJdXBsb2FkX2lkGAEgASgJEiwKDmR1cmFibGVfcmFuZ2VzGAIgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgDIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAQgASgHEhcKD3BhcnRfc2l6ZV9ieXRlcxgFIAEoAxIcChRjaHVua19zaXplX21heF9ieXRlcxgGIAEoBRIbChNmaWxlX3NpemVfbWF4X2J5dGVzGAcgASgDEjAKDXN0YWxsX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoEbGFuZRgJIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2UiVwoTV3JpdGVVcGxvYWRQcm9ncmVzcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAIgASgDEhEKCWNvbW1pdHRlZBgDIAEoCCJaChRXcml0ZVVwbG9hZENvbW1pdHRlZBIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0InYKE1dyaXRlVXBsb2FkTGFuZURvbmUSIgoEbGFuZRgBIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2USDQoFY3JjMzIYAiABKAcSLAoOZHVyYWJsZV9yYW5nZXMYAyADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlInkKEFdyaXRlUGFydFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCRITCgtwYXJ0X251bWJlchgDIAEoBRISCgVjcmMzMhgEIAEoB0gAiAEBEgwKBGRhdGEYBSABKAxCCAoGX2NyYzMyIlwKEVdyaXRlUGFydFJlc3BvbnNlEiMKBXJhbmdlGAEgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRINCgVjcmMzMhgCIAEoBxITCgt3YXNfZHVyYWJsZRgDIAEoCCLxAQoVQ29tcGxldGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCRIXCgpzaXplX2J5dGVzGAQgASgDSACIAQESEgoFY3JjMzIYBSABKAdIAYgBARITCgZzaGEyNTYYBiABKAxIAogBARIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAOIAQFCDQoLX3NpemVfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giXAoWQ29tcGxldGVVcGxvYWRSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0Ik4KEkFib3J0VXBsb2FkUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIRCgl1cGxvYWRfaWQYAyABKAkiOAoTQWJvcnRVcGxvYWRSZXNwb25zZRIhCgZ1cGxvYWQYASABKAsyES5zbHVpY2UudjEuVXBsb2FkIjgKEEdldFVwbG9hZFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCSI2ChFHZXRVcGxvYWRSZXNwb25zZRIhCgZ1cGxvYWQYASABKAsyES5zbHVpY2UudjEuVXBsb2FkIjoKEldhdGNoVXBsb2FkUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJItQCChNXYXRjaFVwbG9hZFJlc3BvbnNlEgwKBHBhdGgYASABKAkSJQoFc3RhdGUYAiABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgDIAEoA0gAiAEBEhYKDnJlY2VpdmVkX2J5dGVzGAQgASgDEhUKDWR1cmFibGVfYnl0ZXMYBSABKAMSEQoJY29tbWl0dGVkGAYgASgIEh0KEGJ5dGVzX3Blcl9zZWNvbmQYByABKANIAYgBARImCgNldGEYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoEZmlsZRgJIAEoCzIPLnNsdWljZS52MS5GaWxlEiMKB3JlY2VpcHQYCiABKAsyEi5zbHVpY2UudjEuUmVjZWlwdEINCgtfc2l6ZV9ieXRlc0ITChFfYnl0ZXNfcGVyX3NlY29uZCrLAQoLVXBsb2FkU3RhdGUSHAoYVVBMT0FEX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRVVBMT0FEX1NUQVRFX09QRU4QARIbChdVUExPQURfU1RBVEVfQ09NUExFVElORxACEhoKFlVQTE9BRF9TVEFURV9BU1NFTUJMRUQQAxIaChZVUExPQURfU1RBVEVfQ09NTUlUVEVEEAQSGAoUVVBMT0FEX1NUQVRFX0FCT1JURUQQBRIYChRVUExPQURfU1RBVEVfRVhQSVJFRBAGMrcECg1VcGxvYWRTZXJ2aWNlEk8KDENyZWF0ZVVwbG9hZBIeLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Gh8uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlc3BvbnNlElAKC1dyaXRlVXBsb2FkEh0uc2x1aWNlLnYxLldyaXRlVXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFJlc3BvbnNlKAEwARJGCglXcml0ZVBhcnQSGy5zbHVpY2UudjEuV3JpdGVQYXJ0UmVxdWVzdBocLnNsdWljZS52MS5Xcml0ZVBhcnRSZXNwb25zZRJVCg5Db21wbGV0ZVVwbG9hZBIgLnNsdWljZS52MS5Db21wbGV0ZVVwbG9hZFJlcXVlc3QaIS5zbHVpY2UudjEuQ29tcGxldGVVcGxvYWRSZXNwb25zZRJMCgtBYm9ydFVwbG9hZBIdLnNsdWljZS52MS5BYm9ydFVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuQWJvcnRVcGxvYWRSZXNwb25zZRJGCglHZXRVcGxvYWQSGy5zbHVpY2UudjEuR2V0VXBsb2FkUmVxdWVzdBocLnNsdWljZS52MS5HZXRVcGxvYWRSZXNwb25zZRJOCgtXYXRjaFVwbG9hZBIdLnNsdWljZS52MS5XYXRjaFVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV2F0Y2hVcGxvYWRSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrsDChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQEaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSKgAQoQV3JpdGVVcGxvYWRTdGFydBIwCgZjcmVhdGUYASABKAsyHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdEgAEiwKBnVwbG9hZBgCIAEoCzIaLnNsdWljZS52MS5VcGxvYWRSZWZlcmVuY2VIABIiCgRsYW5lGAMgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZUIICgZ0YXJnZXQiNwoPVXBsb2FkUmVmZXJlbmNlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiTgoQV3JpdGVVcGxvYWRDaHVuaxIOCgZvZmZzZXQYASABKAMSEgoFY3JjMzIYAiABKAdIAIgBARIMCgRkYXRhGAMgASgMQggKBl9jcmMzMiLBAQoRV3JpdGVVcGxvYWRGaW5pc2gSFwoKc2l6ZV9ieXRlcxgBIAEoA0gAiAEBEhIKBWNyYzMyGAIgASgHSAGIAQESEwoGc2hhMjU2GAMgASgMSAKIAQESEwoGY29tbWl0GAQgASgISAOIAQESFwoKbGFuZV9jcmMzMhgFIAEoB0gEiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QgkKB19jb21taXRCDQoLX2xhbmVfY3JjMzIi8QEKE1dyaXRlVXBsb2FkUmVzcG9uc2USMAoHc3RhcnRlZBgBIAEoCzIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFN0YXJ0ZWRIABIyCghwcm9ncmVzcxgCIAEoCzIeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFByb2dyZXNzSAASNAoJY29tbWl0dGVkGAMgASgLMh8uc2x1aWNlLnYxLldyaXRlVXBsb2FkQ29tbWl0dGVkSAASMwoJbGFuZV9kb25lGAQgASgLMh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkTGFuZURvbmVIAEIJCgdtZXNzYWdlIq4CChJXcml0ZVVwbG9hZFN0YXJ0ZWQSEQoJdXBsb2FkX2lkGAEgASgJEiwKDmR1cmFibGVfcmFuZ2VzGAIgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgDIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAQgASgHEhcKD3BhcnRfc2l6ZV9ieXRlcxgFIAEoAxIcChRjaHVua19zaXplX21heF9ieXRlcxgGIAEoBRIbChNmaWxlX3NpemVfbWF4X2J5dGVzGAcgASgDEjAKDXN0YWxsX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoEbGFuZRgJIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2UiVwoTV3JpdGVVcGxvYWRQcm9ncmVzcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAIgASgDEhEKCWNvbW1pdHRlZBgDIAEoCCJaChRXcml0ZVVwbG9hZENvbW1pdHRlZBIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0InYKE1dyaXRlVXBsb2FkTGFuZURvbmUSIgoEbGFuZRgBIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2USDQoFY3JjMzIYAiABKAcSLAoOZHVyYWJsZV9yYW5nZXMYAyADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlInkKEFdyaXRlUGFydFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCRITCgtwYXJ0X251bWJlchgDIAEoBRISCgVjcmMzMhgEIAEoB0gAiAEBEgwKBGRhdGEYBSABKAxCCAoGX2NyYzMyIlwKEVdyaXRlUGFydFJlc3BvbnNlEiMKBXJhbmdlGAEgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRINCgVjcmMzMhgCIAEoBxITCgt3YXNfZHVyYWJsZRgDIAEoCCKLAQoQU2lnblBhcnRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJEiQKBXBhcnRzGAMgAygLMhUuc2x1aWNlLnYxLlBhcnRUb1NpZ24SKwoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iUwoKUGFydFRvU2lnbhITCgtwYXJ0X251bWJlchgBIAEoBRISCgpzaXplX2J5dGVzGAIgASgDEhIKBWNyYzMyGAMgASgHSACIAQFCCAoGX2NyYzMyImoKEVNpZ25QYXJ0c1Jlc3BvbnNlEiQKBXBhcnRzGAEgAygLMhUuc2x1aWNlLnYxLlNpZ25lZFBhcnQSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqgBCgpTaWduZWRQYXJ0EhMKC3BhcnRfbnVtYmVyGAEgASgFEhMKC3dhc19kdXJhYmxlGAIgASgIEgsKA3VybBgDIAEoCRIzCgdoZWFkZXJzGAQgAygLMiIuc2x1aWNlLnYxLlNpZ25lZFBhcnQuSGVhZGVyc0VudHJ5Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIi8KCkxpc3RlZFBhcnQSEwoLcGFydF9udW1iZXIYASABKAUSDAoEZXRhZxgCIAEoCSKXAgoVQ29tcGxldGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCRIXCgpzaXplX2J5dGVzGAQgASgDSACIAQESEgoFY3JjMzIYBSABKAdIAYgBARITCgZzaGEyNTYYBiABKAxIAogBARIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAOIAQESJAoFcGFydHMYCCADKAsyFS5zbHVpY2UudjEuTGlzdGVkUGFydEINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCJcChZDb21wbGV0ZVVwbG9hZFJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQiTgoSQWJvcnRVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCSI4ChNBYm9ydFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOAoQR2V0VXBsb2FkUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIjYKEUdldFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOgoSV2F0Y2hVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAki1AIKE1dhdGNoVXBsb2FkUmVzcG9uc2USDAoEcGF0aBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLnNsdWljZS52MS5VcGxvYWRTdGF0ZRIXCgpzaXplX2J5dGVzGAMgASgDSACIAQESFgoOcmVjZWl2ZWRfYnl0ZXMYBCABKAMSFQoNZHVyYWJsZV9ieXRlcxgFIAEoAxIRCgljb21taXR0ZWQYBiABKAgSHQoQYnl0ZXNfcGVyX3NlY29uZBgHIAEoA0gBiAEBEiYKA2V0YRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdCgRmaWxlGAkgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgKIAEoCzISLnNsdWljZS52MS5SZWNlaXB0Qg0KC19zaXplX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kKssBCgtVcGxvYWRTdGF0ZRIcChhVUExPQURfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFVUExPQURfU1RBVEVfT1BFThABEhsKF1VQTE9BRF9TVEFURV9DT01QTEVUSU5HEAISGgoWVVBMT0FEX1NUQVRFX0FTU0VNQkxFRBADEhoKFlVQTE9BRF9TVEFURV9DT01NSVRURUQQBBIYChRVUExPQURfU1RBVEVfQUJPUlRFRBAFEhgKFFVQTE9BRF9TVEFURV9FWFBJUkVEEAYy/wQKDVVwbG9hZFNlcnZpY2USTwoMQ3JlYXRlVXBsb2FkEh4uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlcXVlc3QaHy5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVzcG9uc2USUAoLV3JpdGVVcGxvYWQSHS5zbHVpY2UudjEuV3JpdGVVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkUmVzcG9uc2UoATABEkYKCVdyaXRlUGFydBIbLnNsdWljZS52MS5Xcml0ZVBhcnRSZXF1ZXN0Ghwuc2x1aWNlLnYxLldyaXRlUGFydFJlc3BvbnNlEkYKCVNpZ25QYXJ0cxIbLnNsdWljZS52MS5TaWduUGFydHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLlNpZ25QYXJ0c1Jlc3BvbnNlElUKDkNvbXBsZXRlVXBsb2FkEiAuc2x1aWNlLnYxLkNvbXBsZXRlVXBsb2FkUmVxdWVzdBohLnNsdWljZS52MS5Db21wbGV0ZVVwbG9hZFJlc3BvbnNlEkwKC0Fib3J0VXBsb2FkEh0uc2x1aWNlLnYxLkFib3J0VXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5BYm9ydFVwbG9hZFJlc3BvbnNlEkYKCUdldFVwbG9hZBIbLnNsdWljZS52MS5HZXRVcGxvYWRSZXF1ZXN0Ghwuc2x1aWNlLnYxLkdldFVwbG9hZFJlc3BvbnNlEk4KC1dhdGNoVXBsb2FkEh0uc2x1aWNlLnYxLldhdGNoVXBsb2FkUmVxdWVzdBoeLnNsdWljZS52MS5XYXRjaFVwbG9hZFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * A contiguous range of bytes.
@@ -790,6 +790,181 @@ export const WritePartResponseSchema: GenMessage<WritePartResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_upload_service, 15);
 
 /**
+ * Request of SignParts.
+ *
+ * @generated from message sluice.v1.SignPartsRequest
+ */
+export type SignPartsRequest = Message<"sluice.v1.SignPartsRequest"> & {
+  /**
+   * Namespace of the upload. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the upload, which needs a declared size. Required.
+   *
+   * @generated from field: string upload_id = 2;
+   */
+  uploadId: string;
+
+  /**
+   * 1 to 100 parts, each once. Those that are durable with these bytes get no URL.
+   *
+   * @generated from field: repeated sluice.v1.PartToSign parts = 3;
+   */
+  parts: PartToSign[];
+
+  /**
+   * How long the URLs work: whole seconds, 1 to 3,600; 900 when unset. The upload does not expire before.
+   *
+   * @generated from field: google.protobuf.Duration lifetime = 4;
+   */
+  lifetime?: Duration | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.SignPartsRequest.
+ * Use `create(SignPartsRequestSchema)` to create a new message.
+ */
+export const SignPartsRequestSchema: GenMessage<SignPartsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 16);
+
+/**
+ * A part whose bytes the caller will put to a URL.
+ *
+ * @generated from message sluice.v1.PartToSign
+ */
+export type PartToSign = Message<"sluice.v1.PartToSign"> & {
+  /**
+   * Number of the part: its offset / part_size_bytes + 1; 1 to 10,000. Required.
+   *
+   * @generated from field: int32 part_number = 1;
+   */
+  partNumber: number;
+
+  /**
+   * Size of the part: part_size_bytes, or what is left for the last part. S3 refuses another. Required.
+   *
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * CRC32 of the part's bytes. S3 refuses others. Required.
+   *
+   * @generated from field: optional fixed32 crc32 = 3;
+   */
+  crc32?: number | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.PartToSign.
+ * Use `create(PartToSignSchema)` to create a new message.
+ */
+export const PartToSignSchema: GenMessage<PartToSign> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 17);
+
+/**
+ * Response of SignParts.
+ *
+ * @generated from message sluice.v1.SignPartsResponse
+ */
+export type SignPartsResponse = Message<"sluice.v1.SignPartsResponse"> & {
+  /**
+   * The parts, in the order of the request.
+   *
+   * @generated from field: repeated sluice.v1.SignedPart parts = 1;
+   */
+  parts: SignedPart[];
+
+  /**
+   * When S3 stops taking the URLs.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 2;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.SignPartsResponse.
+ * Use `create(SignPartsResponseSchema)` to create a new message.
+ */
+export const SignPartsResponseSchema: GenMessage<SignPartsResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 18);
+
+/**
+ * Where to put the bytes of a part.
+ *
+ * @generated from message sluice.v1.SignedPart
+ */
+export type SignedPart = Message<"sluice.v1.SignedPart"> & {
+  /**
+   * Number of the part.
+   *
+   * @generated from field: int32 part_number = 1;
+   */
+  partNumber: number;
+
+  /**
+   * Whether the part is durable, with these bytes: there is no URL then, and nothing to do.
+   *
+   * @generated from field: bool was_durable = 2;
+   */
+  wasDurable: boolean;
+
+  /**
+   * Takes the bytes by HTTP PUT, from whoever holds it: treat it as a secret.
+   *
+   * @generated from field: string url = 3;
+   */
+  url: string;
+
+  /**
+   * Headers to send as they are, by lower-case name; content-length is what HTTP clients send by themselves.
+   *
+   * @generated from field: map<string, string> headers = 4;
+   */
+  headers: { [key: string]: string };
+};
+
+/**
+ * Describes the message sluice.v1.SignedPart.
+ * Use `create(SignedPartSchema)` to create a new message.
+ */
+export const SignedPartSchema: GenMessage<SignedPart> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 19);
+
+/**
+ * A part as S3 answered it to a presigned URL.
+ *
+ * @generated from message sluice.v1.ListedPart
+ */
+export type ListedPart = Message<"sluice.v1.ListedPart"> & {
+  /**
+   * Number of the part.
+   *
+   * @generated from field: int32 part_number = 1;
+   */
+  partNumber: number;
+
+  /**
+   * The answer's ETag header, with or without its quotes.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListedPart.
+ * Use `create(ListedPartSchema)` to create a new message.
+ */
+export const ListedPartSchema: GenMessage<ListedPart> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 20);
+
+/**
  * Request of CompleteUpload.
  *
  * @generated from message sluice.v1.CompleteUploadRequest
@@ -843,6 +1018,14 @@ export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> &
    * @generated from field: optional int64 if_generation_match = 7;
    */
   ifGenerationMatch?: bigint | undefined;
+
+  /**
+   * Parts that the caller put to presigned URLs, at most 10,000: their ETags are compared with what is durable. May be left
+   * empty, for the service asks S3 for its list in any case.
+   *
+   * @generated from field: repeated sluice.v1.ListedPart parts = 8;
+   */
+  parts: ListedPart[];
 };
 
 /**
@@ -850,7 +1033,7 @@ export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> &
  * Use `create(CompleteUploadRequestSchema)` to create a new message.
  */
 export const CompleteUploadRequestSchema: GenMessage<CompleteUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 16);
+  messageDesc(file_sluice_v1_upload_service, 21);
 
 /**
  * Response of CompleteUpload.
@@ -878,7 +1061,7 @@ export type CompleteUploadResponse = Message<"sluice.v1.CompleteUploadResponse">
  * Use `create(CompleteUploadResponseSchema)` to create a new message.
  */
 export const CompleteUploadResponseSchema: GenMessage<CompleteUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 17);
+  messageDesc(file_sluice_v1_upload_service, 22);
 
 /**
  * Request of AbortUpload.
@@ -913,7 +1096,7 @@ export type AbortUploadRequest = Message<"sluice.v1.AbortUploadRequest"> & {
  * Use `create(AbortUploadRequestSchema)` to create a new message.
  */
 export const AbortUploadRequestSchema: GenMessage<AbortUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 18);
+  messageDesc(file_sluice_v1_upload_service, 23);
 
 /**
  * Response of AbortUpload.
@@ -934,7 +1117,7 @@ export type AbortUploadResponse = Message<"sluice.v1.AbortUploadResponse"> & {
  * Use `create(AbortUploadResponseSchema)` to create a new message.
  */
 export const AbortUploadResponseSchema: GenMessage<AbortUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 19);
+  messageDesc(file_sluice_v1_upload_service, 24);
 
 /**
  * Request of GetUpload.
@@ -962,7 +1145,7 @@ export type GetUploadRequest = Message<"sluice.v1.GetUploadRequest"> & {
  * Use `create(GetUploadRequestSchema)` to create a new message.
  */
 export const GetUploadRequestSchema: GenMessage<GetUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 20);
+  messageDesc(file_sluice_v1_upload_service, 25);
 
 /**
  * Response of GetUpload.
@@ -983,7 +1166,7 @@ export type GetUploadResponse = Message<"sluice.v1.GetUploadResponse"> & {
  * Use `create(GetUploadResponseSchema)` to create a new message.
  */
 export const GetUploadResponseSchema: GenMessage<GetUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 21);
+  messageDesc(file_sluice_v1_upload_service, 26);
 
 /**
  * Request of WatchUpload.
@@ -1011,7 +1194,7 @@ export type WatchUploadRequest = Message<"sluice.v1.WatchUploadRequest"> & {
  * Use `create(WatchUploadRequestSchema)` to create a new message.
  */
 export const WatchUploadRequestSchema: GenMessage<WatchUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 22);
+  messageDesc(file_sluice_v1_upload_service, 27);
 
 /**
  * Server message of WatchUpload.
@@ -1095,7 +1278,7 @@ export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
  * Use `create(WatchUploadResponseSchema)` to create a new message.
  */
 export const WatchUploadResponseSchema: GenMessage<WatchUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 23);
+  messageDesc(file_sluice_v1_upload_service, 28);
 
 /**
  * Where an upload stands.
@@ -1204,6 +1387,18 @@ export const UploadService: GenService<{
     methodKind: "unary";
     input: typeof WritePartRequestSchema;
     output: typeof WritePartResponseSchema;
+  },
+  /**
+   * Signs URLs that take whole parts of an upload of declared size by HTTP PUT, straight to S3: for bytes that should not
+   * pass through the service. Beside streams and WritePart, part by part; the newest writer of a part counts. What was put
+   * is durable once a stream's start, GetUpload or CompleteUpload has found it. CompleteUpload commits.
+   *
+   * @generated from rpc sluice.v1.UploadService.SignParts
+   */
+  signParts: {
+    methodKind: "unary";
+    input: typeof SignPartsRequestSchema;
+    output: typeof SignPartsResponseSchema;
   },
   /**
    * Commits an upload whose bytes are all durable. Completing twice returns the same file.
