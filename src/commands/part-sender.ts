@@ -233,18 +233,20 @@ export class PartSender {
     const { body, permit, keep } = options;
     this.#partsInFlight++;
     part.start(body);
-    const acknowledged = body.done.finally(() => {
-      permit?.();
-      this.#partsInFlight--;
-      this.#slotFreed?.();
-    });
+    const acknowledged = body.done.finally(() => permit?.());
     const settled = acknowledged
       .then((ack) => {
         this.#events.onReleased(body.kept);
         return keep(ack);
       })
       .catch(async (error) => this.fail(await this.#explain(part, error)))
-      .finally(() => this.#unsettled.delete(settled));
+      .finally(() => {
+        this.#unsettled.delete(settled);
+        // Not at the acknowledgement: while the database is slow, parts that are stored but not recorded would pile up,
+        // and a kill would lose them all.
+        this.#partsInFlight--;
+        this.#slotFreed?.();
+      });
     this.#unsettled.add(settled);
   }
 
