@@ -94,7 +94,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   auth: { imports: ["domain"], packages: ["node:crypto"] },
   aws: {
     imports: ["domain"],
-    packages: ["@aws-sdk/client-iam", "@aws-sdk/client-s3", "node:crypto", "yaml", "zod"],
+    packages: [
+      ...["@aws-sdk/client-accessanalyzer", "@aws-sdk/client-iam", "@aws-sdk/client-s3", "node:crypto", "yaml", "zod"],
+    ],
   },
   jobs: { imports: ["domain", "commands", "queries"], packages: ["node:timers"] },
   telemetry: { imports: ["domain"], packages: ["pino"] },

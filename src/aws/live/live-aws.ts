@@ -1,49 +1,25 @@
 import { IAMClient } from "@aws-sdk/client-iam";
 import { S3Client } from "@aws-sdk/client-s3";
+import { type Caller, toClientLimits } from "./client-limits.ts";
 import { BUCKET_FACETS, type LiveAws, LiveAwsProblem, ROLE_FACETS } from "./live-facets.ts";
 import { toLiveAwsProblem } from "./live-problem.ts";
 import { readBucketFacet } from "./read-bucket.ts";
 import { readRoleFacet } from "./read-role.ts";
 
-/** Tries of one request, the first counted; between them the SDK waits, at most 20 s. */
-const TRIES_MAX = 3;
-const CONNECT_TIMEOUT_MS = 5_000;
-/** From the first byte sent to the last received: these answers are a few KB. */
-const REQUEST_TIMEOUT_MS = 10_000;
-
 /** Where to look. */
-export interface LivePlace {
-  readonly region: string;
+export interface LivePlace extends Caller {
   /** Buckets of any other account are refused, where the endpoint is AWS. */
   readonly account: string;
   /** URL of an S3 server other than AWS. */
   readonly endpoint?: string | undefined;
   /** URL of an IAM server other than AWS; without it, roles are not asked for where `endpoint` is given. */
   readonly iamEndpoint?: string | undefined;
-  /** The SDK's default chain when left out. */
-  readonly credentials?: Credentials | (() => Promise<Credentials>) | undefined;
-}
-
-/** A key that requests are signed with. */
-interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
 }
 
 /** What is deployed, read through the AWS SDK. `close` ends its connections. */
 export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
-  const { region, account, endpoint, iamEndpoint, credentials } = place;
-  const limits = {
-    region,
-    maxAttempts: TRIES_MAX,
-    retryMode: "standard",
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
-    ...(credentials !== undefined && { credentials }),
-  };
+  const { account, endpoint, iamEndpoint } = place;
+  const limits = toClientLimits(place);
   const s3 = new S3Client({
     ...limits,
     ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
@@ -58,7 +34,7 @@ export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
         return await readBucketFacet(s3, { Bucket: bucket, ...owner }, { facet, signal });
       } catch (error) {
         signal.throwIfAborted();
-        throw toLiveAwsProblem(error, `bucket ${bucket}`, BUCKET_FACETS[facet]);
+        throw toProblem(error, `bucket ${bucket}`, BUCKET_FACETS[facet]);
       }
     },
     async readRole(role, facet, { signal }) {
@@ -72,7 +48,7 @@ export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
         return await readRoleFacet(iam, role, { facet, signal });
       } catch (error) {
         signal.throwIfAborted();
-        throw toLiveAwsProblem(error, `role ${role}`, ROLE_FACETS[facet]);
+        throw toProblem(error, `role ${role}`, ROLE_FACETS[facet]);
       }
     },
     close() {
@@ -80,4 +56,8 @@ export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
       iam.destroy();
     },
   };
+}
+
+function toProblem(error: unknown, what: string, permissions: readonly string[]): LiveAwsProblem {
+  return toLiveAwsProblem(error, what, `${permissions.join(" and ")} on ${what}, which must belong to the account`);
 }

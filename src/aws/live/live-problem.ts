@@ -18,10 +18,10 @@ interface SdkError extends Error {
 }
 
 /**
- * The SDK's error in the port's words. By names and status codes alone, as they are listed in
- * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ * The SDK's error in the port's words; `needed` are the permissions that the request takes, in words. By names and status
+ * codes alone, as they are listed in https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
-export function toLiveAwsProblem(error: unknown, what: string, permissions: readonly string[]): LiveAwsProblem {
+export function toLiveAwsProblem(error: unknown, what: string, needed: string): LiveAwsProblem {
   if (error instanceof LiveAwsProblem) return error;
   const { name, message, $metadata, $response } = (
     error instanceof Error ? error : new Error(String(error))
@@ -38,11 +38,7 @@ export function toLiveAwsProblem(error: unknown, what: string, permissions: read
   }
   if (MISSING_ERRORS.has(name) || status === 404) return new LiveAwsProblem("missing", `${what} does not exist`, cause);
   if (status === 403 || status === 401) {
-    return new LiveAwsProblem(
-      "denied",
-      `these credentials may not read it; it takes ${permissions.join(" and ")} on ${what}, which must belong to the account`,
-      cause,
-    );
+    return new LiveAwsProblem("denied", `these credentials may not read it; it takes ${needed}`, cause);
   }
   const why = status === undefined ? findCode(error) : `${name}, status ${status}`;
   return new LiveAwsProblem("failed", `no answer of use (${why})${message === "" ? "" : `: ${message}`}`, cause);
