@@ -2,7 +2,7 @@ import type { Conditions } from "./policy.ts";
 import type { Site } from "./site.ts";
 import type { Properties, Value } from "./value.ts";
 
-/** S3's actions whose names say less than they mean. */
+/** Actions whose names say less than they mean. */
 const ACTIONS: Readonly<Record<string, string>> = {
   "s3:GetObject": "read objects",
   "s3:GetObjectVersion": "read versions of objects",
@@ -23,6 +23,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   "sts:AssumeRole": "become the role",
   "sts:AssumeRoleWithWebIdentity": "become the role by a token",
   "sts:TagSession": "tag its session",
+  "access-analyzer:ValidatePolicy": "have policies checked for mistakes",
 };
 
 const OPERATORS: Readonly<Record<string, string>> = {

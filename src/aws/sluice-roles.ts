@@ -159,6 +159,14 @@ function createVerifyStatements(site: Site, { anchors }: Settings, services: rea
       actions: ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"],
       resources: [...[...SLUICE_ROLES, "verify"].map((purpose) => site.roleArn(purpose)), ...roles],
     },
+    {
+      sid: "ValidatePolicies",
+      why: "Lets AWS look for mistakes in the policies. The action knows no resource, and reads nothing but the text it is given.",
+      source: "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamaccessanalyzer.html",
+      effect: "Allow",
+      actions: ["access-analyzer:ValidatePolicy"],
+      resources: ["*"],
+    },
   ];
 }
 

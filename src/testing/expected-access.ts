@@ -44,6 +44,8 @@ const SLUICE: readonly ExpectedActor[] = [
       ],
       ["s3:ListBucket", "my-files my-files?* my-files-logs my-files-anchors my-files-replica"],
       ["iam:GetRole iam:GetRolePolicy iam:ListRolePolicies iam:ListAttachedRolePolicies", "role:*"],
+      // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamaccessanalyzer.html
+      ["access-analyzer:ValidatePolicy", "*"],
     ],
   },
 ];

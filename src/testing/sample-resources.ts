@@ -41,7 +41,7 @@ const of = (service: string, arns: Readonly<Record<string, string>>, actions = n
 
 /** Actions that know no resource. https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html */
 const WITHOUT_RESOURCE =
-  /^(s3:ListAllMyBuckets|events:ListRules|cloudwatch:(Get|Put)MetricData|ecr:GetAuthorizationToken)$/;
+  /^(s3:ListAllMyBuckets|events:ListRules|cloudwatch:(Get|Put)MetricData|ecr:GetAuthorizationToken|access-analyzer:ValidatePolicy)$/;
 
 /** One of everything that a policy of the template could be about, and some that none may be, by short names. */
 export function listSampleResources(roles: readonly string[]): ReadonlyMap<string, SampleResource> {

@@ -6,6 +6,7 @@ import { parseSettings } from "../parse-settings.ts";
 import type { Policy } from "../policy.ts";
 import { toExpectedSite } from "./expected-site.ts";
 import { BUCKET_FACETS, ROLE_FACETS } from "./live-facets.ts";
+import { ANALYZER_PERMISSION } from "./policy-analyzer.ts";
 
 describe("what verify reads", () => {
   for (const [name, settings] of Object.entries(GOLDEN_SETTINGS)) {
@@ -15,7 +16,7 @@ describe("what verify reads", () => {
       const { buckets, roles } = toLiveSite(configuration);
       const policies = configuration.template.resources.VerifyRole?.properties.Policies;
       const [{ PolicyDocument }] = policies as unknown as [{ PolicyDocument: Policy }];
-      const [ofBuckets, ofRoles] = PolicyDocument.statements;
+      const [ofBuckets, ofRoles, ofPolicies] = PolicyDocument.statements;
       expect(ofBuckets?.actions).to.have.members([...new Set(Object.values(BUCKET_FACETS).flat())]);
       expect(ofBuckets?.resources).to.have.members(
         Object.keys(buckets).map((bucket) => site.arn("s3", bucket, { region: "", account: "" })),
@@ -24,7 +25,9 @@ describe("what verify reads", () => {
       expect(ofRoles?.resources).to.have.members(
         Object.keys(roles).map((role) => site.arn("iam", `role/${role}`, { region: "" })),
       );
-      expect(PolicyDocument.statements).to.have.length(2);
+      expect(ofPolicies?.actions).to.deep.equal([ANALYZER_PERMISSION]);
+      expect(ofPolicies?.resources).to.deep.equal(["*"]);
+      expect(PolicyDocument.statements).to.have.length(3);
     });
 
     it(`is every property of the buckets, and every way to give a role rights (${name})`, () => {
