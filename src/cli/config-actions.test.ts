@@ -6,6 +6,8 @@ import { expect } from "chai";
 import { SERVICES } from "../aws/services.ts";
 import { ENVIRONMENT } from "../config.ts";
 import { captureText } from "../testing/capture-text.ts";
+import { sampleRemark } from "../testing/policy-analyzer-contract.ts";
+import { startScriptedAccessAnalyzer } from "../testing/scripted-access-analyzer.ts";
 import { CONFIG_COMMANDS } from "./config-actions.ts";
 import { runCli } from "./program.ts";
 
@@ -206,6 +208,24 @@ describe("sluice config", () => {
         .map((line) => JSON.parse(line));
       expect(findings.map(({ type }) => type)).to.include("finding");
       expect(findings.find(({ resource }) => resource === "bucket my-files")).to.include({ status: "unreadable" });
+    }).timeout(60_000);
+
+    it("has the policies validated by the Access Analyzer that is named, and tells suggestions in JSON alone", async () => {
+      const server = await startScriptedAccessAnalyzer();
+      try {
+        server.remark("DenyStalePresignedUrls", [sampleRemark(1, "SECURITY_WARNING"), sampleRemark(2, "SUGGESTION")]);
+        const asked = [...nowhere, "--access-analyzer-endpoint", server.url, ...PLACE];
+        const words = await run("verify", ...asked);
+        expect(words.code).to.equal(1);
+        expect(words.out)
+          .to.contain("policy of bucket my-files\n  FLAGGED validation RULE_1\n")
+          .and.to.contain(", 1 flagged, ")
+          .and.to.not.contain("RULE_2");
+        const json = await run("verify", "--json", ...asked);
+        expect(json.out).to.contain("validation RULE_1").and.to.contain("validation RULE_2");
+      } finally {
+        await server.stop();
+      }
     }).timeout(60_000);
 
     it("says so when there are no credentials", async () => {

@@ -5,8 +5,10 @@ import { explainConfiguration } from "../aws/explain.ts";
 import { createExplanation } from "../aws/explanation.ts";
 import type { Configuration } from "../aws/generate-configuration.ts";
 import { toImportTemplate } from "../aws/import-template.ts";
+import { createAccessAnalyzer } from "../aws/live/access-analyzer.ts";
 import { createLiveAws } from "../aws/live/live-aws.ts";
 import { printVerification } from "../aws/live/print-verification.ts";
+import { validatePolicies } from "../aws/live/validate-policies.ts";
 import { verifyConfiguration } from "../aws/live/verify-configuration.ts";
 import { printConfiguration } from "../aws/print-configuration.ts";
 import { printSettingsExample } from "../aws/settings-example.ts";
@@ -37,15 +39,20 @@ export const CONFIG_COMMANDS: ConfigCommands = {
   verify: async (terminal, options) => {
     const configuration = await readConfiguration(options);
     const { region, account } = configuration.site;
-    const { endpoint, iamEndpoint } = options;
+    const { endpoint, iamEndpoint, accessAnalyzerEndpoint } = options;
     const liveAws = createLiveAws({ region, account, endpoint, iamEndpoint });
+    const analyzer = createAccessAnalyzer({ region, endpoint, accessAnalyzerEndpoint });
     try {
-      const findings = await verifyConfiguration(configuration, liveAws, terminal);
+      const findings = [
+        ...(await verifyConfiguration(configuration, liveAws, terminal)),
+        ...(await validatePolicies(configuration, analyzer, terminal)),
+      ];
       if (options.json) for (const finding of findings) printJson(terminal, { type: "finding", ...finding });
       else terminal.stdout.write(printVerification(findings));
       return findings.every(({ status }) => status === "ok" || status === "unsupported");
     } finally {
       liveAws.close();
+      analyzer.close();
     }
   },
 };

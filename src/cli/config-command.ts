@@ -24,6 +24,7 @@ export interface GenerateOptions extends SettingsOptions {
 export interface VerifyOptions extends SettingsOptions {
   endpoint?: string;
   iamEndpoint?: string;
+  accessAnalyzerEndpoint?: string;
   json: boolean;
 }
 
@@ -66,9 +67,15 @@ export function addConfig(
     .description("print the variables that the service reads for this bucket")
     .action(async (options) => (await commands()).env(terminal, options));
   withSettings(config.command("verify"))
-    .description("compare the live buckets and roles with the configuration; exits with 1 when they differ")
+    .description(
+      "compare the live buckets and roles with the configuration and let AWS validate its policies; exits with 1 unless all is well",
+    )
     .option("--endpoint <url>", "another S3 server than AWS; what it lacks is said and left out")
     .option("--iam-endpoint <url>", "another IAM server than AWS; without it, --endpoint leaves roles out")
+    .option(
+      "--access-analyzer-endpoint <url>",
+      "another IAM Access Analyzer than AWS's; without it, --endpoint leaves the validation of policies out",
+    )
     .option("--json", "print JSON lines", false)
     .action(async (options) => onVerified(await (await commands()).verify(terminal, options)));
 }

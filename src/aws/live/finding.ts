@@ -8,17 +8,21 @@ export interface Finding {
   /** `bucket my-files`, `role my-files-write`. */
   readonly resource: string;
   /**
-   * `ok`: as the configuration says. `drift`: otherwise. `unreadable`: these credentials may not see it, or nothing
-   * answered. `unsupported`: the endpoint does not have such a thing.
+   * `ok`: as the configuration says. `drift`: otherwise. `flagged`: as it says, but AWS finds fault with what it says.
+   * `unreadable`: these credentials may not see it, or nothing answered. `unsupported`: the endpoint does not have such
+   * a thing.
    */
-  readonly status: "ok" | "drift" | "unreadable" | "unsupported";
+  readonly status: "ok" | "drift" | "flagged" | "unreadable" | "unsupported";
   /** What the configuration says; of a drift only the parts that differ, by path. Left out where nothing is expected. */
   readonly expected?: Plain;
   /** What is there, likewise. Left out where nothing is. */
   readonly actual?: Plain;
-  /** What a drift means for whoever uses the files, or why nothing can be said; "" when it is ok. */
+  /**
+   * What a drift means for whoever uses the files, AWS's objection, or why nothing can be said; "" when it is ok and
+   * nobody has a suggestion.
+   */
   readonly meaning: string;
-  /** What to run or do; "" when it is ok. */
+  /** What to run or do; "" likewise. */
   readonly mend: string;
 }
 

@@ -24,6 +24,11 @@ describe("printVerification", () => {
         mend: REVERT_DRIFT,
       }),
       createFinding({ check: "role", resource: "role r" }, "unsupported", { meaning: "not there", mend: "nothing" }),
+      createFinding({ check: "validation", resource: "policy of X" }, "flagged", {
+        meaning: "wrong",
+        mend: "right it",
+      }),
+      createFinding({ check: "validation", resource: "policy of X" }, "ok", { meaning: "style", mend: "polish it" }),
       createFinding({ check: "tags", resource: "role s" }, "unreadable", { meaning: "not known", mend: "ask" }),
       createFinding({ check: "path", resource: "role s" }, "ok", {}),
     ];
@@ -44,6 +49,11 @@ role r
     meaning: not there
     mend: nothing
 
+policy of X
+  FLAGGED validation
+    meaning: wrong
+    mend: right it
+
 role s
   UNREADABLE tags
     meaning: not known
@@ -51,7 +61,7 @@ role s
 
 To revert the stack's drift: ${REVERT_DRIFT}.
 
-5 checks: 1 ok, 2 drifted, 1 unreadable, 1 unsupported here
+7 checks: 2 ok, 2 drifted, 1 flagged, 1 unreadable, 1 unsupported here
 `);
   });
 

@@ -4,6 +4,7 @@ import type { Plain } from "./plain.ts";
 const WORDS: Readonly<Record<Finding["status"], string>> = {
   ok: "ok",
   drift: "DRIFT",
+  flagged: "FLAGGED",
   unreadable: "UNREADABLE",
   unsupported: "unsupported",
 };
@@ -48,10 +49,12 @@ function toText(value: Plain | undefined): string {
 
 function toSummary(findings: readonly Finding[]): string {
   const count = (status: Finding["status"]) => findings.filter((finding) => finding.status === status).length;
-  const [drift, unreadable, unsupported] = [count("drift"), count("unreadable"), count("unsupported")];
+  const [drift, flagged] = [count("drift"), count("flagged")];
+  const [unreadable, unsupported] = [count("unreadable"), count("unsupported")];
   const checks = `${findings.length} checks: ${count("ok")} ok`;
   const others = [
     ...(drift > 0 ? [`${drift} drifted`] : []),
+    ...(flagged > 0 ? [`${flagged} flagged`] : []),
     ...(unreadable > 0 ? [`${unreadable} unreadable`] : []),
     ...(unsupported > 0 ? [`${unsupported} unsupported here`] : []),
   ];

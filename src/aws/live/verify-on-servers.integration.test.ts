@@ -60,7 +60,7 @@ describe("verifyConfiguration on other S3 servers", function () {
 });
 
 function countOf(findings: readonly Finding[]): Record<Finding["status"], number> {
-  const counts = { ok: 0, drift: 0, unreadable: 0, unsupported: 0 };
+  const counts = { ok: 0, drift: 0, flagged: 0, unreadable: 0, unsupported: 0 };
   for (const { status } of findings) counts[status] += 1;
   return counts;
 }

@@ -1,0 +1,54 @@
+import type { Configuration } from "../generate-configuration.ts";
+import { findPolicies, type Policy } from "../policy.ts";
+import type { Resource } from "../template.ts";
+import type { Properties } from "../value.ts";
+import { MADE_UP, resolveIntrinsics } from "./made-up-ids.ts";
+import { type Plain, type PlainMap, toPlain } from "./plain.ts";
+import type { PolicyKind } from "./policy-analyzer.ts";
+
+/** Written for an id that AWS makes up: of the form of a distribution's, the only one that policies name. */
+const EXAMPLE_ID = "E1EXAMPLE2SLUICE";
+
+/** A policy document of the template, in literal JSON. */
+export interface PolicyDocument {
+  /** Whose it is: `policy of bucket my-files`, `trust policy of role my-files-write`, `policy of SqsQueuePolicy`. */
+  readonly name: string;
+  readonly kind: PolicyKind;
+  readonly document: PlainMap;
+}
+
+/** Every policy document of the template, in its order. */
+export function listPolicyDocuments(configuration: Configuration): PolicyDocument[] {
+  return Object.entries(configuration.template.resources).flatMap(([logicalId, resource]) =>
+    listOf(logicalId, resource).map(({ name, kind, policy }) => ({
+      name,
+      kind,
+      document: toLiteral(configuration, toPlain(policy) as Plain) as PlainMap,
+    })),
+  );
+}
+
+type Found = Pick<PolicyDocument, "name" | "kind"> & { readonly policy: Policy };
+
+function listOf(logicalId: string, { type, properties }: Resource): Found[] {
+  if (type !== "AWS::IAM::Role") {
+    const isBucket = type === "AWS::S3::BucketPolicy";
+    const name = `policy of ${isBucket ? `bucket ${properties.Bucket}` : logicalId}`;
+    return findPolicies(properties).map((policy) => ({ name, kind: isBucket ? "bucket" : "resource", policy }));
+  }
+  const { RoleName, AssumeRolePolicyDocument, Policies = [] } = properties;
+  const trusts = findPolicies(AssumeRolePolicyDocument).map(
+    (policy): Found => ({ name: `trust policy of role ${RoleName}`, kind: "trust", policy }),
+  );
+  const own = (Policies as readonly Properties[]).flatMap((one) =>
+    findPolicies(one).map(
+      (policy): Found => ({ name: `policy ${one.PolicyName} of role ${RoleName}`, kind: "role", policy }),
+    ),
+  );
+  return [...trusts, ...own];
+}
+
+function toLiteral(configuration: Configuration, value: Plain): Plain {
+  const resolved = JSON.stringify(resolveIntrinsics(configuration, value));
+  return JSON.parse(resolved.replaceAll(JSON.stringify(MADE_UP).slice(1, -1), EXAMPLE_ID));
+}

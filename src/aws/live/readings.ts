@@ -1,0 +1,50 @@
+import { LiveAwsProblem } from "./live-facets.ts";
+import { inTurns } from "./turns.ts";
+
+/** Requests at once: well below what S3, IAM and Access Analyzer refuse as too many. */
+const READINGS_AT_ONCE_MAX = 8;
+/** Of the whole: what was not read by then is reported as unreadable. */
+const TIME_MAX_MS = 120_000;
+
+/** Either what was read, or what stood in the way. */
+export type Reading<T> = { readonly value: T } | { readonly problem: LiveAwsProblem };
+
+/** Reads one thing when its turn has come. Throws what no further reading would be spared. */
+export type Read = <T>(one: (signal: AbortSignal) => Promise<T>) => Promise<Reading<T>>;
+
+/**
+ * Runs what reads, a bounded number of requests at once and for a bounded time, and resolves to all of it, in order.
+ * The first that throws ends the others; without valid credentials that is `LiveAwsProblem` of the kind `credentials`,
+ * and the signal's reason once it is aborted.
+ */
+export async function runReadings<T>(
+  start: (read: Read) => readonly Promise<T>[],
+  { signal }: { signal: AbortSignal },
+): Promise<T[]> {
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(TIME_MAX_MS)]);
+  const turn = inTurns(READINGS_AT_ONCE_MAX);
+  const stop = new AbortController();
+  const running = start(async (one) => await turn(() => tryReading(one, AbortSignal.any([limited, stop.signal]))));
+  try {
+    const all = await Promise.all(running);
+    signal.throwIfAborted();
+    return all;
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(running);
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function tryReading<T>(one: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<Reading<T>> {
+  try {
+    signal.throwIfAborted();
+    return { value: await one(signal) };
+  } catch (error) {
+    if (error instanceof LiveAwsProblem && error.kind !== "credentials") return { problem: error };
+    const isLate = error instanceof DOMException && error.name === "TimeoutError";
+    if (isLate) return { problem: new LiveAwsProblem("failed", `not read within ${TIME_MAX_MS / 1000} s`) };
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+import { createFinding, type Finding } from "./finding.ts";
+import type { LiveAwsProblem } from "./live-facets.ts";
+
+/** What is said where there is no answer; `unknown` is what that leaves open, as a clause: `whether it has drifted`. */
+export function createUnreadFinding(
+  about: Pick<Finding, "check" | "resource">,
+  { kind, message }: LiveAwsProblem,
+  { unknown }: { unknown: string },
+): Finding {
+  if (kind === "unsupported") {
+    return createFinding(about, "unsupported", {
+      meaning: message,
+      mend: "nothing to mend; see to it by the server's own means",
+    });
+  }
+  return createFinding(about, "unreadable", {
+    meaning: `${unknown} is not known: ${message}`,
+    mend:
+      kind === "denied"
+        ? "run verify with the verify role of the template, or give these credentials the permissions named"
+        : "see to the network, the endpoint and the region, and run verify again",
+  });
+}
