@@ -49,7 +49,8 @@ export const CONFIG_COMMANDS: ConfigCommands = {
       ];
       if (options.json) for (const finding of findings) printJson(terminal, { type: "finding", ...finding });
       else terminal.stdout.write(printVerification(findings));
-      return findings.every(({ status }) => status === "ok" || status === "unsupported");
+      // What is flagged is deployed as it was generated: a remark to read, which would otherwise fail every run.
+      return !findings.some(({ status }) => status === "drift" || status === "unreadable");
     } finally {
       liveAws.close();
       analyzer.close();
