@@ -45,6 +45,7 @@ import { createBreakers } from "./s3/breaker.ts";
 import { createS3Client } from "./s3/client.ts";
 import { Connections } from "./s3/connections.ts";
 import { createObjectStore } from "./s3/object-store.ts";
+import { createReadClient } from "./s3/read-client.ts";
 
 /** A running service. */
 export interface App {
@@ -120,9 +121,10 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   };
 }
 
-/** What the service works with once the database has answered. */
+/** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
 interface Service {
   access: WriteAccess;
+  downloads: ReturnType<typeof createObjectStore>;
   files: ReturnType<typeof createFileRepository>;
   watches: UploadWatches;
   close(): Promise<void>;
@@ -140,13 +142,13 @@ async function connect(
   const breakers = createBreakers(config.breaker, (name, isOpen) =>
     log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
   );
-  const objects = createObjectStore({ client, bodies, breakers, body: config.body, closing: options.signal });
+  const storage = { client, bodies, breakers, body: config.body, closing: options.signal };
+  const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
-  const { namespace } = config;
   const access: WriteAccess = {
     uploads: createUploadRepository(pools.commands),
     objects,
-    namespaces: new Map([[namespace.name, namespace]]),
+    namespaces: new Map([[config.namespace.name, config.namespace]]),
     budget: new MemoryBudget(config.budgetBytes),
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
@@ -160,7 +162,7 @@ async function connect(
         () => readiness.report("database", undefined),
         (error) => readiness.report("database", problemOf(error)),
       ),
-      objects.checkBucket(namespace.bucket, namespace.region).then(
+      objects.checkBucket(config.namespace.bucket, config.namespace.region).then(
         () => readiness.report("storage", undefined),
         (error) => readiness.report("storage", problemOf(error)),
       ),
@@ -176,6 +178,7 @@ async function connect(
   ];
   return {
     access,
+    downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
     files: createFileRepository(pools),
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
@@ -241,10 +244,10 @@ async function forgetOldRequests(pools: DatabasePools, log: Logger): Promise<voi
 }
 
 function createServiceListener(
-  { access, files, watches }: Service,
+  { access, downloads, files, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
 ): NodeRequestListener {
-  const queries = { files, objects: access.objects, namespaces: access.namespaces, retries: READ_RETRIES };
+  const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
   const commands = { ...queries, now: () => new Date() };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };

@@ -112,6 +112,24 @@ describe("parseConfig", () => {
     expect(config.body.layout.corkBytes).not.to.equal(parseConfig(LEAST).body.layout.corkBytes);
   });
 
+  it("reads callers' files with a role whose sessions outlast the URLs it signs", () => {
+    const SLUICE_S3_READ_ROLE_ARN = "arn:aws:iam::111122223333:role/my-files-read";
+    expect(parseConfig(LEAST).s3.readRole).to.equal(undefined);
+    expect(parseConfig({ ...LEAST, SLUICE_S3_READ_ROLE_ARN }).s3.readRole).to.deep.equal({
+      roleArn: SLUICE_S3_READ_ROLE_ARN,
+      lifetimeMinMs: 900_000,
+    });
+    const withUrls = (seconds: string) => ({ ...LEAST, SLUICE_DOWNLOAD_URL_MAX_SECONDS: seconds });
+    expect(problemsOf(withUrls("3001"))).to.deep.equal([]);
+    expect(problemsOf({ ...withUrls("3000"), SLUICE_S3_READ_ROLE_ARN })).to.deep.equal([]);
+    expect(problemsOf({ ...withUrls("3001"), SLUICE_S3_READ_ROLE_ARN })[0])
+      .to.include("is 3001; with")
+      .and.include("3000");
+    expect(problemsOf({ ...LEAST, SLUICE_S3_READ_ROLE_ARN: "my-files-read" })[0]).to.include(
+      "must be the ARN of a role",
+    );
+  });
+
   it("ignores what is not its own", () => {
     expect(() => parseConfig({ ...LEAST, PATH: "/bin", SLUICE_UNKNOWN: "1" })).not.to.throw();
     expect(Object.keys(ENVIRONMENT)).to.include("SLUICE_LISTEN");

@@ -6,6 +6,8 @@ const MIB = 2 ** 20;
 const PARTS_MAX = 10_000;
 
 const PORT_MAX = 65_535;
+/** A session of the read role lasts an hour at most, and is renewed early enough for one more URL. */
+const READ_ROLE_URL_MAX_SECONDS = 3000;
 
 /** One setting of the environment: what it is and how it is read. */
 function bytes(fallback: number, min: number) {
@@ -57,6 +59,11 @@ export const ENVIRONMENT = {
     .string()
     .regex(/^([\w.-]+\/)*$/, 'must be empty or end in "/"')
     .default(""),
+  /** Role that downloads and their URLs are signed with, assumed with the service's own credentials. */
+  SLUICE_S3_READ_ROLE_ARN: z
+    .string()
+    .regex(/^arn:aws(-cn|-us-gov)?:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/, "must be the ARN of a role")
+    .optional(),
   /** "off" for S3 servers without checksum trailers: parts are then gathered before they go. */
   SLUICE_S3_TRAILERS: z.enum(["on", "off"]).default("on"),
   /** Bytes of one aws-chunk of a part's body; 0 sends a part as one chunk, which costs least. */
@@ -151,6 +158,12 @@ function findContradictions(env: Partial<Environment>): string[] {
   if (env.SLUICE_AUTH === "dev" && env.SLUICE_DEV_TOKEN === undefined) {
     problems.push("SLUICE_DEV_TOKEN is missing; set the token that callers send");
   }
+  const { SLUICE_S3_READ_ROLE_ARN: readRole, SLUICE_DOWNLOAD_URL_MAX_SECONDS: urlSeconds } = env;
+  if (readRole !== undefined && urlSeconds !== undefined && urlSeconds > READ_ROLE_URL_MAX_SECONDS) {
+    problems.push(
+      `SLUICE_DOWNLOAD_URL_MAX_SECONDS is ${urlSeconds}; with SLUICE_S3_READ_ROLE_ARN it must be at most ${READ_ROLE_URL_MAX_SECONDS}, as a URL ends with the session of the role that signed it`,
+    );
+  }
   const { SLUICE_CONNECTION_WINDOW_BYTES: connectionWindow, SLUICE_STREAM_WINDOW_BYTES: streamWindow } = env;
   if (connectionWindow !== undefined && streamWindow !== undefined && connectionWindow < streamWindow) {
     problems.push(
@@ -202,6 +215,10 @@ function toConfig(env: Environment) {
       endpoint: env.SLUICE_S3_ENDPOINT,
       // S3 servers other than AWS have no host name a bucket.
       forcePathStyle: env.SLUICE_S3_ENDPOINT !== undefined,
+      readRole:
+        env.SLUICE_S3_READ_ROLE_ARN === undefined
+          ? undefined
+          : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
       limits: { socketsMax: 256, connectTimeoutMs: 3000, socketTimeoutMs: 30_000 },
     },
     body: {

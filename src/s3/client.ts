@@ -11,16 +11,29 @@ export interface S3Location {
   forcePathStyle: boolean;
 }
 
+/** What requests are signed with. The SDK asks for new ones five minutes before `expiration`. */
+export interface S3Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+  expiration?: Date;
+}
+
 /**
- * The SDK's client: endpoints, credentials (default chain), signing and parsing of everything but bodies in flight. Its
+ * The SDK's client: endpoints, credentials (default chain, where none are given), signing and parsing of everything but bodies in flight. Its
  * retries are off: every request goes through our breaker and backoff. Its checksums are off where S3 does not demand
  * them, for the byte path has its own.
  */
-export function createS3Client(location: S3Location, connections: Connections): S3Client {
+export function createS3Client(
+  location: S3Location,
+  connections: Connections,
+  credentials?: () => Promise<S3Credentials>,
+): S3Client {
   const { httpAgent, httpsAgent, limits } = connections;
   return new S3Client({
     region: location.region,
     ...(location.endpoint !== undefined && { endpoint: location.endpoint }),
+    ...(credentials !== undefined && { credentials }),
     forcePathStyle: location.forcePathStyle,
     followRegionRedirects: false,
     maxAttempts: 1,

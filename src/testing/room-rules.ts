@@ -72,7 +72,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   s3: {
     imports: ["domain"],
     packages: [
-      ...["@aws-sdk/client-s3", "@aws-sdk/s3-request-presigner", "@smithy/core", "@smithy/node-http-handler"],
+      ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/s3-request-presigner"],
+      ...["@smithy/core", "@smithy/node-http-handler"],
       ...[
         "@smithy/signature-v4",
         "@smithy/types",
