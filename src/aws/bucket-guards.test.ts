@@ -160,6 +160,20 @@ describe("the gate of GuardDuty", () => {
     expect(await ask("guardduty", "s3:GetObject", { [SCAN_TAG]: "THREATS_FOUND" })).to.equal("Allowed");
   });
 
+  it("refuses a URL of what is not clean, whoever signed it", async () => {
+    const administrator = "arn:aws:iam::111122223333:role/administrator";
+    for (const who of ["write", "read", administrator]) {
+      const unscanned = { ...PRESIGNED, without: SCAN_TAG };
+      const infected = { ...PRESIGNED, [SCAN_TAG]: "THREATS_FOUND" };
+      for (const action of ["s3:GetObject", "s3:GetObjectVersion"]) {
+        expect(await ask(who, action, unscanned), who).to.equal("ExplicitlyDenied");
+        expect(await ask(who, action, infected), who).to.equal("ExplicitlyDenied");
+        expect(await ask(who, action, { ...PRESIGNED, [SCAN_TAG]: "NO_THREATS_FOUND" }), who).to.equal("Allowed");
+      }
+      expect(await ask(who, "s3:PutObject", unscanned), who).to.equal(who === "read" ? "ImplicitlyDenied" : "Allowed");
+    }
+  });
+
   it("lets nobody but the scanner say that a file is clean", async () => {
     const tags = { "s3:RequestObjectTagKeys": ["GuardDutyMalwareScanStatus"] };
     const administrator = "arn:aws:iam::111122223333:role/administrator";

@@ -123,7 +123,7 @@ function createOutputs(site: Site, { anchors }: Settings): Record<string, Output
       description: "role of Sluice's commands (task role)",
       value: { "Fn::GetAtt": ["WriteRole", "Arn"] },
     },
-    ReadRoleArn: { description: "role of Sluice's queries", value: { "Fn::GetAtt": ["ReadRole", "Arn"] } },
+    ReadRoleArn: { description: "SLUICE_S3_READ_ROLE_ARN", value: { "Fn::GetAtt": ["ReadRole", "Arn"] } },
     VerifyRoleArn: { description: "role for sluice config verify", value: { "Fn::GetAtt": ["VerifyRole", "Arn"] } },
   };
 }

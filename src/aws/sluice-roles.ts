@@ -25,13 +25,17 @@ export function createSluiceRoles(
       why: "Sluice's commands: uploads in parts, their commit, deletion. Assumed by its tasks or pods alone.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html",
       trusts,
-      statements: [...createWriteStatements(site), ...createAnchorStatements(site, settings)],
+      statements: [
+        ...createWriteStatements(site),
+        createReaderStatement(site),
+        ...createAnchorStatements(site, settings),
+      ],
     }),
     ReadRole: createRole(site, {
       purpose: "read",
-      why: "Sluice's queries and presigned downloads: reads files and changes nothing.",
+      why: "Sluice's queries and presigned downloads: reads files and changes nothing. The service assumes it where SLUICE_S3_READ_ROLE_ARN names it.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html",
-      trusts,
+      trusts: [...trusts, createReaderTrust(site)],
       statements: createReadStatements(site),
     }),
     VerifyRole: createRole(site, {
@@ -86,6 +90,29 @@ function createWriteStatements(site: Site): Statement[] {
       resources: [site.bucketArn],
     },
   ];
+}
+
+/** The service reads for callers under the read role, so that what binds readers binds what it gives out. */
+function createReaderStatement(site: Site): Statement {
+  return {
+    sid: "BecomeReader",
+    why: "Files are read for callers, and their URLs signed, under the read role.",
+    source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_permissions-to-switch.html",
+    effect: "Allow",
+    actions: ["sts:AssumeRole"],
+    resources: [site.roleArn("read")],
+  };
+}
+
+/** A condition instead of the role as principal: it holds for a role that is deleted and made again. */
+function createReaderTrust(site: Site): Trust {
+  return {
+    sid: "AssumedByWriteRole",
+    why: "Sluice itself, which reads for callers under this role.",
+    source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
+    principal: { roles: [site.arn("iam", "root", { region: "" })] },
+    conditions: { ArnEquals: { "aws:PrincipalArn": site.roleArn("write") } },
+  };
 }
 
 /** Heads of the audit chain may be added to the anchor bucket; its lock keeps them. */

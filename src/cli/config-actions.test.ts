@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { SERVICES } from "../aws/services.ts";
-import { ENVIRONMENT } from "../config.ts";
+import { ENVIRONMENT, parseConfig } from "../config.ts";
 import { captureText } from "../testing/capture-text.ts";
 import { sampleRemark } from "../testing/policy-analyzer-contract.ts";
 import { startScriptedAccessAnalyzer } from "../testing/scripted-access-analyzer.ts";
@@ -12,6 +12,12 @@ import { CONFIG_COMMANDS } from "./config-actions.ts";
 import { runCli } from "./program.ts";
 
 const PLACE = ["--bucket", "my-files", "--region", "eu-central-1", "--account", "111122223333"];
+/** What the service needs beside the bucket's own variables. */
+const SERVICE = {
+  SLUICE_DATABASE_URL: "postgres://user:secret@127.0.0.1:5432/sluice",
+  SLUICE_AUTH: "dev",
+  SLUICE_DEV_TOKEN: "token-token",
+};
 
 describe("sluice config", () => {
   let directory: string;
@@ -249,6 +255,22 @@ describe("sluice config", () => {
     expect(names).to.include.members(["SLUICE_S3_BUCKET", "SLUICE_S3_REGION", "SLUICE_S3_KEY_PREFIX"]);
     expect(Object.keys(ENVIRONMENT)).to.include.members(names);
     expect(out).to.contain("SLUICE_S3_KEY_PREFIX=files/\n");
+    expect(out).to.contain("SLUICE_S3_READ_ROLE_ARN=arn:aws:iam::111122223333:role/my-files-read\n");
+    const variables = out
+      .trim()
+      .split("\n")
+      .map((line) => line.split("=", 2));
+    expect(parseConfig({ ...SERVICE, ...Object.fromEntries(variables) }).s3.region).to.equal("eu-central-1");
+  });
+
+  it("env lets no URL live longer than the bucket takes it", async () => {
+    const secondsOf = async (ageSecondsMax: number) => {
+      const place = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n';
+      const config = await fileOf(`${place}presign: {ageSecondsMax: ${ageSecondsMax}}\n`);
+      return /SLUICE_DOWNLOAD_URL_MAX_SECONDS=(\d+)\n/.exec((await run("env", "--config", config)).out)?.[1];
+    };
+    expect(await secondsOf(60)).to.equal("60");
+    expect(await secondsOf(604_800)).to.equal(String(ENVIRONMENT.SLUICE_DOWNLOAD_URL_MAX_SECONDS.parse(undefined)));
   });
 
   it("explain says who can do what, in words or as JSON", async () => {

@@ -24,6 +24,7 @@ const SLUICE: readonly ExpectedActor[] = [
       ["s3:ListBucket", "my-files my-files?*"],
       ["s3:ListBucketMultipartUploads s3:GetBucketLocation", "my-files"],
       ["s3:PutObject s3:GetObject", "my-files-anchors/"],
+      ["sts:AssumeRole", "role:read"],
     ],
   },
   {

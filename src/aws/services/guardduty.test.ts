@@ -11,6 +11,7 @@ describe("GuardDuty", () => {
     expect(bucketStatements.map(({ effect, resources }) => [effect, resources])).to.deep.equal([
       ["Deny", ["arn:aws:s3:::my-files/files/in/*"]],
       ["Deny", ["arn:aws:s3:::my-files/files/in/*"]],
+      ["Deny", ["arn:aws:s3:::my-files/files/in/*"]],
     ]);
     expect(bucketStatements[0]?.conditions?.ArnNotEquals?.["aws:PrincipalArn"]).to.deep.equal([
       "arn:aws:iam::111122223333:role/my-files-guardduty",

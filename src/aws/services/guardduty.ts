@@ -11,6 +11,7 @@ const PLAN = "https://docs.aws.amazon.com/guardduty/latest/ug/gdu-malware-protec
 /** https://docs.aws.amazon.com/guardduty/latest/ug/malware-protection-s3-quotas-guardduty.html */
 const PREFIXES_MAX = 5;
 const SCAN_TAG = "GuardDutyMalwareScanStatus";
+const READS = ["s3:GetObject", "s3:GetObjectVersion"];
 const SERVICE = "malware-protection-plan.guardduty";
 
 /** Malware Protection for S3: every new file is scanned and tagged, and read by nobody before it is found clean. */
@@ -68,7 +69,7 @@ export const GUARDDUTY = defineService({
         ...(gate
           ? [
               "A file can be read some seconds to minutes after its commit, when its scan is done. Files that were there before the plan bear no tag and cannot be read until they are scanned on demand; nor can what GuardDuty cannot scan (too large, encrypted archives): start with `gate: false` on a bucket that has files.",
-              "Sluice's write role is let through the gate: commits HEAD the object, and checksums are read back.",
+              "Sluice's write role passes the gate by requests of its own, never by a URL it signs: commits HEAD the object, and checksums are read back. So that ReadFile is bound as well, have the service read under the read role: SLUICE_S3_READ_ROLE_ARN, which `sluice config env` prints. Without it ReadFile gives out what has not been scanned.",
             ]
           : []),
       ],
@@ -160,11 +161,24 @@ function createGate(site: Site, prefixes: readonly string[]): PolicyStatement[] 
       source: GATE,
       effect: "Deny",
       principal: "everyone",
-      actions: ["s3:GetObject", "s3:GetObjectVersion"],
+      actions: READS,
       resources: objects,
       conditions: {
         StringNotEquals: { [`s3:ExistingObjectTag/${SCAN_TAG}`]: "NO_THREATS_FOUND" },
         ArnNotEquals: { "aws:PrincipalArn": [scanner, site.roleArn("write")] },
+      },
+    },
+    {
+      sid: "DenyUrlsUnlessClean",
+      why: "No URL gives out what has not been found clean, whoever signed it: the write role's way past the gate is for commits.",
+      source: GATE,
+      effect: "Deny",
+      principal: "everyone",
+      actions: READS,
+      resources: objects,
+      conditions: {
+        StringNotEquals: { [`s3:ExistingObjectTag/${SCAN_TAG}`]: "NO_THREATS_FOUND" },
+        StringEquals: { "s3:authType": "REST-QUERY-STRING" },
       },
     },
     {
