@@ -2,6 +2,7 @@ import { DomainError } from "../domain/errors.ts";
 import { type Configuration, generateConfiguration } from "./generate-configuration.ts";
 import { parseSettings } from "./parse-settings.ts";
 import { SERVICES } from "./services.ts";
+import { toPartition } from "./settings.ts";
 import { readSettingsFile, type SettingsFile } from "./settings-file.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 
@@ -52,8 +53,8 @@ function toProblems(error: unknown): SettingsProblem[] {
 function switchOn(said: Readonly<Record<string, unknown>>, names: readonly string[], all: boolean): unknown {
   const before = (said.services ?? {}) as Record<string, unknown>;
   if (typeof before !== "object") return before;
-  const isElsewhere = /^(cn|us-gov)-/.test(String(said.region));
-  const everywhere = SERVICES.filter(({ partitions }) => partitions === undefined || !isElsewhere).map(
+  const partition = toPartition(String(said.region));
+  const everywhere = SERVICES.filter(({ partitions }) => partitions?.includes(partition) ?? true).map(
     ({ name }) => name,
   );
   const named = Object.fromEntries(names.map((name) => [name, before[name] || true]));
