@@ -104,6 +104,15 @@ describe("generateConfiguration by its settings", () => {
     });
   });
 
+  it("expects of a service account in China the audience that EKS gives everywhere", () => {
+    const provider = "oidc.eks.cn-north-1.amazonaws.com.cn/id/ABC123";
+    const irsa = { provider, namespace: "files", serviceAccount: "sluice" };
+    const configuration = generate({ region: "cn-north-1", compute: { irsa } });
+    const trust = propertiesOf(configuration, "WriteRole").AssumeRolePolicyDocument as Policy;
+    const statement = trust.statements.find(({ sid }) => sid === "AssumedByServiceAccount");
+    expect(statement?.conditions?.StringEquals).to.include({ [`${provider}:aud`]: "sts.amazonaws.com" });
+  });
+
   it("bounds every role and tags everything that takes tags", () => {
     const permissionsBoundary = "arn:aws:iam::111122223333:policy/bound";
     const all = generate({ permissionsBoundary, tags: { Team: "files" }, services: { firehose: true } });

@@ -232,7 +232,8 @@ function createComputeTrusts(site: Site, { compute }: Settings): Trust[] {
       conditions: {
         StringEquals: {
           [`${irsa.provider}:sub`]: `system:serviceaccount:${irsa.namespace}:${irsa.serviceAccount}`,
-          [`${irsa.provider}:aud`]: `sts.${site.dnsSuffix}`,
+          // The audience that EKS puts into tokens, in China too, where STS's host name is another.
+          [`${irsa.provider}:aud`]: "sts.amazonaws.com",
         },
       },
     });
