@@ -28,6 +28,8 @@ export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket"> {
   readonly logBucketArn: string;
   readonly anchorBucket: string;
   readonly anchorBucketArn: string;
+  /** Where replicas go when no other bucket is named for them. */
+  readonly replicaBucket: string;
   /** ARN of the bucket's objects below a prefix; of all when left out. */
   objects(prefix?: string): string;
   /** ARN of the log bucket's objects below a prefix. */
@@ -66,6 +68,7 @@ export function createSite(names: SiteNames): Site {
     logBucketArn,
     anchorBucket,
     anchorBucketArn: arn("s3", anchorBucket, { region: "", account: "" }),
+    replicaBucket: nameOf("replica", BUCKET_NAME_LENGTH_MAX),
     objects: (prefix = "") => `${bucketArn}/${prefix}*`,
     logObjects: (prefix) => `${logBucketArn}/${prefix}*`,
     arn,

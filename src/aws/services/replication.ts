@@ -13,7 +13,6 @@ import type { Properties } from "../value.ts";
 const ROLE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html";
 const OVERVIEW = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html";
 const ACCESS_LOGS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html";
-const REPLICA_NAME_LENGTH_MAX = 63; // S3
 const NONCURRENT_DAYS = 30;
 const REPLICATION_TIME_MINUTES = 15; // the one value that S3 takes
 
@@ -45,7 +44,7 @@ export const REPLICATION = defineService({
   source: OVERVIEW,
   options: OPTIONS,
   connect(site, options) {
-    const replica = options.bucket ?? site.nameOf("replica", REPLICA_NAME_LENGTH_MAX);
+    const replica = options.bucket ?? site.replicaBucket;
     assertAllowed(site, options, replica);
     const isOwn = options.bucket === undefined;
     return {

@@ -46,6 +46,15 @@ describe("SAGEMAKER", () => {
     expect(role).to.include('"iam:PassedToService":"sagemaker.amazonaws.com"');
   });
 
+  for (const bucket of ["my-files-logs", "my-files-anchors", "my-files-replica"]) {
+    it(`sends no outputs into ${bucket}, which is for something else`, () => {
+      expect(() => generate({ outputBucket: bucket }))
+        .to.throw(SettingsProblem, `outputs need a bucket of their own, and ${bucket} is used already`)
+        .with.property("path")
+        .that.deep.equals(["services", "sagemaker", "outputBucket"]);
+    });
+  }
+
   for (const [text, options] of [
     ["a KMS key without a bucket that takes it", { outputKey: KEY }],
     ["the bucket of files as the bucket of outputs", { outputBucket: "my-files" }],

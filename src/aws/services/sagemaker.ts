@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineService } from "../aws-service.ts";
+import { assertBucketOfOthers } from "../own-buckets.ts";
 import type { Statement } from "../policy.ts";
 import { createRole, listObjects, readObjects, trustService } from "../role.ts";
 import { SettingsProblem } from "../settings-problem.ts";
@@ -32,12 +33,14 @@ export const SAGEMAKER = defineService({
       .optional(),
   }),
   connect(site, { outputBucket, outputKey }) {
+    const path = ["services", "sagemaker", "outputBucket"];
     if (outputBucket === site.bucket || (outputKey !== undefined && outputBucket === undefined)) {
       throw new SettingsProblem(
         `bucket ${site.bucket} takes SSE-S3 alone, and SageMaker encrypts the outputs of jobs by KMS; name another bucket for them`,
-        ["services", "sagemaker", "outputBucket"],
+        path,
       );
     }
+    if (outputBucket !== undefined) assertBucketOfOthers(site, outputBucket, { what: "outputs", path });
     const prefix = `${site.externalPrefix}sagemaker/`;
     return {
       resources: {
