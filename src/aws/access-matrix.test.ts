@@ -77,8 +77,15 @@ function createProof(configuration: Configuration) {
     },
     "denies it to a service that acts for another account or source": async (row: AccessRow) => {
       if (!isLetIn(row)) return;
-      await expectDenied(row, "aws:SourceAccount", withContext({ "aws:SourceAccount": FOREIGN_ACCOUNT }));
-      if (!JSON.stringify(row.under).includes("aws:SourceArn")) return;
+      const [hasAccount, hasArn] = ["aws:SourceAccount", "aws:SourceArn"].map((key) =>
+        JSON.stringify(row.under).includes(key),
+      );
+      // One at least: an ARN stands for the account only where it has it in it.
+      if (!hasAccount) expect(JSON.stringify(row.under)).to.match(new RegExp(`"aws:SourceArn":.*:${site.account}:`));
+      if (hasAccount) {
+        await expectDenied(row, "aws:SourceAccount", withContext({ "aws:SourceAccount": FOREIGN_ACCOUNT }));
+      }
+      if (!hasArn) return;
       const other = site.arn("sns", "another", { account: FOREIGN_ACCOUNT });
       await expectDenied(row, "aws:SourceArn", withContext({ "aws:SourceArn": other }));
     },
@@ -88,7 +95,9 @@ function createProof(configuration: Configuration) {
     },
     "denies it without TLS, and with TLS that is too old": async (row: AccessRow) => {
       // Of a bucket that is not the template's, the policy is its owner's.
-      const ours = [site.bucketArn, site.logBucketArn, site.anchorBucketArn];
+      const ours = Object.values(configuration.template.resources)
+        .filter(({ type }) => type === "AWS::S3::Bucket")
+        .map(({ properties }) => site.arn("s3", String(properties.BucketName), { region: "", account: "" }));
       if (!isS3(row) || !row.on.every((arn) => ours.includes(arn.replace(/\/.*$/, "")))) return;
       await expectDenied(row, "plaintext", withContext({ "aws:SecureTransport": "false" }));
       await expectDenied(row, "TLS 1.1", withContext({ "s3:TlsVersion": "1.1" }));

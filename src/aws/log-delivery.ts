@@ -1,4 +1,5 @@
 import type { PolicyStatement } from "./aws-service.ts";
+import type { Conditions } from "./policy.ts";
 import { ofThisAccount } from "./role.ts";
 import type { Site } from "./site.ts";
 import type { Value } from "./value.ts";
@@ -14,14 +15,16 @@ export interface LogDelivery {
   readonly prefix: string;
   /** Whose deliveries they are; left out where the service's document names the account alone. */
   readonly sourceArn?: Value;
+  /** Most services say whose account the source is; `false` where their document has the ARN alone, which names it. */
+  readonly hasAccount?: boolean;
   /** Most services say with each object that the bucket's owner owns it; `false` for those that do not. */
   readonly hasAcl?: boolean;
 }
 
 /** The statement of the log bucket's policy that lets the service deliver below its prefix, for this account alone. */
 export function allowDelivery(site: Site, delivery: LogDelivery): PolicyStatement {
-  const { sid, why, source, service, prefix, sourceArn, hasAcl = true } = delivery;
-  const { StringEquals, ...others } = ofThisAccount(site, sourceArn);
+  const { sid, why, source, service, prefix, hasAcl = true } = delivery;
+  const { StringEquals, ...others } = toConditions(site, delivery);
   return {
     sid,
     why,
@@ -42,7 +45,7 @@ export function allowDeliveryCheck(
   site: Site,
   check: Omit<LogDelivery, "prefix" | "hasAcl"> & { readonly actions: readonly string[] },
 ): PolicyStatement {
-  const { sid, why, source, service, sourceArn, actions } = check;
+  const { sid, why, source, service, actions } = check;
   return {
     sid,
     why,
@@ -51,6 +54,14 @@ export function allowDeliveryCheck(
     principal: { services: [site.principal(service)] },
     actions,
     resources: [site.logBucketArn],
-    conditions: ofThisAccount(site, sourceArn),
+    conditions: toConditions(site, check),
   };
+}
+
+function toConditions(
+  site: Site,
+  { sourceArn, hasAccount = true }: Pick<LogDelivery, "sourceArn" | "hasAccount">,
+): Conditions {
+  const { StringEquals, ...others } = ofThisAccount(site, sourceArn);
+  return hasAccount ? { StringEquals: StringEquals ?? {}, ...others } : others;
 }

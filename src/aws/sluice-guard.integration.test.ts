@@ -96,10 +96,22 @@ const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[
     "/Action": "kms:*",
   }),
   ...plant("functions_are_called_for_this_account", "PlantedPermission", {
-    "": { Type: "AWS::Lambda::Permission", Properties: { Principal: "*", SourceAccount: "111122223333" } },
+    "": {
+      Type: "AWS::Lambda::Permission",
+      Properties: { Principal: "*", SourceAccount: "111122223333", SourceArn: "arn" },
+    },
   }),
   ...plant("functions_are_called_for_this_account", "PlantedPermission", {
-    "": { Type: "AWS::Lambda::Permission", Properties: { Principal: "s3.amazonaws.com" } },
+    "": { Type: "AWS::Lambda::Permission", Properties: { Principal: "s3.amazonaws.com", SourceArn: "arn" } },
+  }),
+  ...plant("functions_are_called_for_this_account", "PlantedPermission", {
+    "": {
+      Type: "AWS::Lambda::Permission",
+      Properties: { Principal: "events.amazonaws.com", SourceArn: "arn", SourceAccount: "111122223333" },
+    },
+  }),
+  ...plant("functions_are_called_for_this_account", "PlantedPermission", {
+    "": { Type: "AWS::Lambda::Permission", Properties: { Principal: "events.amazonaws.com" } },
   }),
 ];
 

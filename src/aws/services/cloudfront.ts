@@ -178,7 +178,8 @@ function createReadStatement(site: Site): PolicyStatement {
     principal: { services: [site.principal("cloudfront")] },
     actions: ["s3:GetObject"],
     resources: [site.objects(site.keyPrefix)],
-    conditions: { StringEquals: { "aws:SourceArn": distributionArn(site), "aws:SourceAccount": site.account } },
+    // As in AWS's example, without aws:SourceAccount, which CloudFront does not document to say: the ARN has the account.
+    conditions: { StringEquals: { "aws:SourceArn": distributionArn(site) } },
   };
 }
 

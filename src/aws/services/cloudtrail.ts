@@ -30,7 +30,7 @@ export const CLOUDTRAIL = defineService({
   connect(site, { events, logGroup }) {
     const trailName = site.nameOf("cloudtrail", 128);
     const trailArn = site.arn("cloudtrail", `trail/${trailName}`);
-    const delivery = { source: BUCKET_POLICY, service: "cloudtrail", sourceArn: trailArn };
+    const delivery = { source: BUCKET_POLICY, service: "cloudtrail", sourceArn: trailArn, hasAccount: false };
     return {
       resources: {
         ...(logGroup && createLogGroup(site, trailArn)),

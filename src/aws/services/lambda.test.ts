@@ -25,12 +25,20 @@ describe("AWS Lambda", () => {
     expect(connection?.notes?.[0]).to.contain("/aws/lambda/my-files-*");
   });
 
+  it("leaves room in the names of functions however long the bucket's is", () => {
+    const place = { region: "eu-central-1", account: "111122223333", services: { lambda: true } };
+    const { template } = generateConfiguration(parseSettings({ ...place, bucket: "b".repeat(63) }));
+    const [, stem = ""] = /log-group:\/aws\/lambda\/(b+-[0-9a-f]{8})\*"/.exec(JSON.stringify(template)) ?? [];
+    expect(stem).to.have.length(48);
+  });
+
   it("calls a function by a rule, and lets the role write that function's logs alone", () => {
     const { resources } = connect({ functionArn: FUNCTION });
     expect(resources.LambdaRule?.properties.Targets).to.have.nested.property("[0].Arn", FUNCTION);
-    expect(resources.LambdaPermission?.properties).to.include({
+    expect(resources.LambdaPermission?.properties).to.deep.equal({
+      Action: "lambda:InvokeFunction",
+      FunctionName: FUNCTION,
       Principal: "events.amazonaws.com",
-      SourceAccount: "111122223333",
       SourceArn: "arn:aws:events:eu-central-1:111122223333:rule/my-files-lambda",
     });
     expect(JSON.stringify(resources.LambdaRole)).to.contain("log-group:/aws/lambda/resize:*");
@@ -39,7 +47,10 @@ describe("AWS Lambda", () => {
   it("lets S3 call it directly where asked", () => {
     const { resources, connection } = connect({ functionArn: FUNCTION, delivery: "direct" });
     expect(resources).to.not.have.property("LambdaRule");
-    expect(resources.LambdaPermission?.properties).to.include({ SourceArn: "arn:aws:s3:::my-files" });
+    expect(resources.LambdaPermission?.properties).to.include({
+      SourceArn: "arn:aws:s3:::my-files",
+      SourceAccount: "111122223333",
+    });
     expect(connection?.bucketDependsOn).to.deep.equal(["LambdaPermission"]);
   });
 

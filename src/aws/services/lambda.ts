@@ -11,6 +11,8 @@ import { getAtt, type Resource } from "../template.ts";
 const WITH_S3 = "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html";
 const EXECUTION_ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html";
 const PERMISSIONS = "https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html";
+/** Characters of a function's name that say whose it is; Lambda has 64 in all, and the rest is for what it does. */
+const NAME_STEM_LENGTH_MAX = 48;
 
 /** A role for functions that read files, and the notification of one function. */
 export const LAMBDA = defineService({
@@ -41,7 +43,7 @@ export const LAMBDA = defineService({
       ]);
     }
     // The ARN's seventh part is the function's name.
-    const functionName = functionArn?.split(":")[6] ?? site.nameOf("*");
+    const functionName = functionArn?.split(":")[6] ?? `${site.nameOf("", NAME_STEM_LENGTH_MAX)}*`;
     const isDirect = delivery === "direct";
     return {
       resources: {
@@ -112,7 +114,9 @@ function createPermission(site: Site, functionArn: string, isDirect: boolean): R
       Action: "lambda:InvokeFunction",
       FunctionName: functionArn,
       Principal: site.principal(isDirect ? "s3" : "events"),
-      SourceAccount: site.account,
+      // A bucket's ARN names no account. A rule's does, and EventBridge calls no function whose permission says another
+      // time: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+      ...(isDirect && { SourceAccount: site.account }),
       SourceArn: isDirect ? site.bucketArn : fileRuleArn(site, "lambda"),
     },
   };
