@@ -3,6 +3,10 @@ import { type CfnLint, findCfnLint } from "../testing/cfn-lint.ts";
 import { GOLDEN_SETTINGS, pairsOf, type SaidSettings, servicesOf, withServices } from "../testing/golden-settings.ts";
 import { OPTION_SETTINGS } from "../testing/option-settings.ts";
 import { createTemplateFolder, type TemplateFolder } from "../testing/template-folder.ts";
+import { generateConfiguration } from "./generate-configuration.ts";
+import { createImport, IMPORTS } from "./import-template.ts";
+import { parseSettings } from "./parse-settings.ts";
+import { printCloudFormation } from "./print-cloudformation.ts";
 
 /** Every pair is some hundreds of templates at 0.4 s of one core each. */
 const TIMEOUT_MS = 600_000;
@@ -46,6 +50,14 @@ describe("cfn-lint over generated templates", function () {
 
   it("finds nothing with all services switched on", async () => {
     await expectClean([["all", withServices(NAMES)]]);
+  });
+
+  it("finds nothing in the templates that import what exists", async () => {
+    const configuration = generateConfiguration(parseSettings(GOLDEN_SETTINGS.everything));
+    const paths = IMPORTS.map((what) =>
+      folder.write(`import-${what}`, printCloudFormation(createImport(configuration, what).template)),
+    );
+    expect(await cfnLint.lint(await Promise.all(paths), { region: REGION })).to.deep.equal([]);
   });
 
   it("finds nothing in the ten golden configurations, each linted for its region", async () => {

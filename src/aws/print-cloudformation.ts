@@ -23,12 +23,14 @@ export function printCloudFormation(template: Template, header: readonly string[
     Resources: Object.fromEntries(
       Object.entries(template.resources).map(([logicalId, resource]) => [logicalId, toResourceJson(resource)]),
     ),
-    Outputs: Object.fromEntries(
-      Object.entries(template.outputs).map(([name, { description, value }]) => [
-        name,
-        { Description: description, Value: value },
-      ]),
-    ),
+    ...(Object.keys(template.outputs).length > 0 && {
+      Outputs: Object.fromEntries(
+        Object.entries(template.outputs).map(([name, { description, value }]) => [
+          name,
+          { Description: description, Value: value },
+        ]),
+      ),
+    }),
   });
   if (header.length > 0) document.commentBefore = header.map((line) => ` ${line}`).join("\n");
   const resources = document.get("Resources") as YAMLMap;

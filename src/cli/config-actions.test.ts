@@ -80,7 +80,28 @@ describe("sluice config", () => {
     it("prints the template that takes an existing bucket into a stack", async () => {
       const { out } = await run("generate", "--import", ...PLACE);
       expect(out).to.contain("DataBucket:").and.to.contain("DeletionPolicy: Retain");
-      expect(out).not.to.contain("LogBucket:");
+      expect(out).not.to.contain("LogBucket:").and.not.to.contain("DataBucketPolicy:");
+      expect((await run("generate", "--import", "policy", ...PLACE)).out).to.contain("DataBucketPolicy:");
+      expect((await run("generate", "--import", "retained", ...PLACE)).out).to.contain("LogBucketPolicy:");
+    });
+
+    it("lists what a change set is to import", async () => {
+      const { out } = await run("generate", "--import", "policy", "--resources-to-import", ...PLACE);
+      expect(JSON.parse(out)).to.deep.equal([
+        {
+          ResourceType: "AWS::S3::Bucket",
+          LogicalResourceId: "DataBucket",
+          ResourceIdentifier: { BucketName: "my-files" },
+        },
+        {
+          ResourceType: "AWS::S3::BucketPolicy",
+          LogicalResourceId: "DataBucketPolicy",
+          ResourceIdentifier: { Bucket: "my-files" },
+        },
+      ]);
+      const alone = await run("generate", "--resources-to-import", ...PLACE);
+      expect(alone).to.include({ code: 2, out: "" });
+      expect(alone.err).to.contain("say both");
     });
 
     it("lets flags go before the file, and the file switch a service off", async () => {

@@ -4,7 +4,7 @@ import { toEnvironment } from "../aws/environment.ts";
 import { explainConfiguration } from "../aws/explain.ts";
 import { createExplanation } from "../aws/explanation.ts";
 import type { Configuration } from "../aws/generate-configuration.ts";
-import { toImportTemplate } from "../aws/import-template.ts";
+import { createImport } from "../aws/import-template.ts";
 import { createAccessAnalyzer } from "../aws/live/access-analyzer.ts";
 import { createLiveAws } from "../aws/live/live-aws.ts";
 import { printVerification } from "../aws/live/print-verification.ts";
@@ -24,7 +24,14 @@ export const CONFIG_COMMANDS: ConfigCommands = {
   init: async (terminal, options) => write(terminal, printSettingsExample(), options),
   generate: async (terminal, options) => {
     const configuration = await readConfiguration(options);
-    const chosen = options.import ? { ...configuration, template: toImportTemplate(configuration) } : configuration;
+    if (options.import === undefined && options.resourcesToImport) {
+      throw new UsageError("--resources-to-import lists what --import takes: say both");
+    }
+    const imported = options.import && createImport(configuration, options.import);
+    if (imported !== undefined && options.resourcesToImport) {
+      return await write(terminal, `${JSON.stringify(imported.list, undefined, 2)}\n`, options);
+    }
+    const chosen = { ...configuration, template: imported?.template ?? configuration.template };
     await write(terminal, printConfiguration(chosen, options.format), options);
   },
   explain: async (terminal, options) => {

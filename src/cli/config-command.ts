@@ -15,7 +15,8 @@ export interface SettingsOptions {
 /** Options of `config generate`. */
 export interface GenerateOptions extends SettingsOptions {
   format: "cloudformation" | "terraform-json" | "plain-policies";
-  import: boolean;
+  import?: "bucket" | "policy" | "retained";
+  resourcesToImport: boolean;
   output?: string;
   force: boolean;
 }
@@ -57,7 +58,15 @@ export function addConfig(
         .choices(["cloudformation", "terraform-json", "plain-policies"])
         .default("cloudformation"),
     )
-    .option("--import", "the small template that takes an existing bucket into a stack; deploy it first", false)
+    .addOption(
+      new Option(
+        "--import [what]",
+        "the small template that takes what exists into a stack, to be deployed first: the bucket, the bucket and its policy, or all that a deleted stack left",
+      )
+        .choices(["bucket", "policy", "retained"])
+        .preset("bucket"),
+    )
+    .option("--resources-to-import", "with --import: the list of it that a change set takes, as JSON", false)
     .action(async (options) => (await commands()).generate(terminal, options));
   withSettings(config.command("explain"))
     .description("say who can do what on which ARN, in words")

@@ -54,6 +54,7 @@ describe("the README's page on AWS services", () => {
     await writeFile("sluice.aws.yaml", testedBlock("Settings", "yaml"));
     const [init = "", ...others] = testedBlock("Settings", "sh").trim().split("\n");
     for (const line of others) expect(await run(line), line).not.to.equal("");
+    for (const line of testedBlock("Deploy", "sh").trim().split("\n")) await run(line);
     await run(`${init.replace(/#.*/, "")} --force`);
     expect(parse(await run("npx sluice config init")).bucket).to.equal("my-files");
   });
