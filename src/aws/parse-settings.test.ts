@@ -20,6 +20,10 @@ function problemsWith(said: Record<string, unknown>): SettingsProblem[] {
   return problemsOf({ ...LEAST, ...said });
 }
 
+function manyTags(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`tag-${at}`, "value"]));
+}
+
 /** Expects one problem, at the path, whose sentence matches. */
 function expectProblem(said: Record<string, unknown>, path: string, sentence: RegExp): void {
   const problems = problemsWith(said);
@@ -216,6 +220,9 @@ describe("values that AWS would refuse", () => {
     [{ region: "Frankfurt" }, "region", /written like "eu-central-1"/],
     [{ region: "us-iso-east-1" }, "region", /isolated partitions/],
     [{ region: null }, "region", /expected string/],
+    [{ region: "xx-nowhere-1" }, "region", /"xx-nowhere-1": AWS has no such region$/],
+    [{ region: "eu-centrall-1" }, "region", /no such region; did you mean "eu-central-1"\?/],
+    [{ residency: ["eu-central-1", "eu-nowhere-9"] }, "residency.1", /"eu-nowhere-9": AWS has no such region/],
     [{ residency: [] }, "residency", />=1/],
     [{ keyPrefix: "files" }, "keyPrefix", /ends in "\/"/],
     [{ keyPrefix: "/files/" }, "keyPrefix", /ends in "\/"/],
@@ -231,10 +238,30 @@ describe("values that AWS would refuse", () => {
     [{ cors: { origins: ["*"] } }, "cors.origins.0", /scheme and host/],
     [{ presign: { ageSecondsMax: 604_801 } }, "presign.ageSecondsMax", /604800/],
     [{ permissionsBoundary: "my-policy" }, "permissionsBoundary", /ARN of a policy/],
+    [
+      { permissionsBoundary: "arn:aws-cn:iam::111122223333:policy/b" },
+      "permissionsBoundary",
+      /lies in partition aws-cn, the bucket in aws/,
+    ],
+    [
+      { permissionsBoundary: "arn:aws:iam::999988887777:policy/b" },
+      "permissionsBoundary",
+      /belongs to account 999988887777; IAM takes a policy of 111122223333/,
+    ],
     [{ tags: { Team: 5 } }, "tags.Team", /expected string/],
+    [{ tags: { "aws:x": "y" } }, "tags.aws:x", /begin with "aws:" are kept by AWS/],
+    [{ tags: { "AWS:x": "y" } }, "tags.AWS:x", /begin with "aws:" are kept by AWS/],
+    [{ tags: { Team: "a;b" } }, "tags.Team", /letters, digits, spaces/],
+    [{ tags: { "": "a" } }, "tags.", /1 to 128 characters/],
+    [{ tags: manyTags(51) }, "tags", /AWS takes 50 tags of a resource, and these are 51/],
     [{ services: ["sqs"] }, "services", /expected object/],
   ];
   for (const [said, path, sentence] of REFUSED) {
     it(`are refused: ${JSON.stringify(said).slice(0, 80)}`, () => expectProblem(said, path, sentence));
   }
+
+  it("are not what AWS takes to the last", () => {
+    expect(problemsWith({ tags: manyTags(50), permissionsBoundary: "arn:aws:iam::aws:policy/b" })).to.deep.equal([]);
+    expect(problemsWith({ tags: { "Größe 1": "a b_.:/=+-@" } })).to.deep.equal([]);
+  });
 });

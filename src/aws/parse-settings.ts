@@ -61,6 +61,22 @@ function findContradictions(settings: Settings): SettingsProblem[] {
   if (new Set([bucket, logBucket, anchorBucket]).size < 3) {
     problems.push(new SettingsProblem("bucket, logBucket and anchorBucket must be three buckets", ["logBucket"]));
   }
+  const [, ofPartition, , , ofAccount] = settings.permissionsBoundary?.split(":") ?? [];
+  if (ofPartition !== undefined && ofPartition !== partition) {
+    problems.push(
+      new SettingsProblem(`permissionsBoundary lies in partition ${ofPartition}, the bucket in ${partition}`, [
+        "permissionsBoundary",
+      ]),
+    );
+  }
+  if (ofAccount !== undefined && ![settings.account, "aws"].includes(ofAccount)) {
+    problems.push(
+      new SettingsProblem(
+        `permissionsBoundary belongs to account ${ofAccount}; IAM takes a policy of ${settings.account}, the roles' own, or one of AWS`,
+        ["permissionsBoundary"],
+      ),
+    );
+  }
   for (const { name, title, partitions } of SERVICES) {
     if (services[name] === undefined || partitions === undefined || partitions.includes(partition)) continue;
     problems.push(

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { findNearest } from "./nearest-name.ts";
+import { REGIONS } from "./regions.ts";
 import { SERVICES } from "./services.ts";
 import type { Partition } from "./site.ts";
 
@@ -21,10 +23,36 @@ const bucketName = z
     "this beginning or end of a bucket's name is kept by AWS for itself",
   );
 
+const WRITTEN_LIKE_REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
+const ISOLATED = /^[a-z]{2}-iso/;
+
 const regionName = z
   .string()
-  .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region is written like "eu-central-1"')
-  .refine((name) => !/^[a-z]{2}-iso/.test(name), "the isolated partitions are not known here; choose a public region");
+  .regex(WRITTEN_LIKE_REGION, 'a region is written like "eu-central-1"')
+  .refine((name) => !ISOLATED.test(name), "the isolated partitions are not known here; choose a public region")
+  .refine((name) => REGIONS.includes(name) || ISOLATED.test(name) || !WRITTEN_LIKE_REGION.test(name), {
+    error: ({ input }) => {
+      const nearest = findNearest(String(input), REGIONS);
+      return `AWS has no such region${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`;
+    },
+  });
+
+/** Bounds and letters of tags: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
+const TAGS_MAX = 50;
+const TAG_LETTERS = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
+const tags = z.record(z.string(), z.string().max(256)).superRefine((said, context) => {
+  const refuse = (message: string, path: string[] = []) => context.addIssue({ code: "custom", message, path });
+  const count = Object.keys(said).length;
+  if (count > TAGS_MAX) refuse(`AWS takes ${TAGS_MAX} tags of a resource, and these are ${count}`);
+  for (const [key, value] of Object.entries(said)) {
+    if (key.length < 1 || key.length > 128) refuse("a tag's key has 1 to 128 characters", [key]);
+    if (/^aws:/i.test(key)) refuse('keys of tags that begin with "aws:" are kept by AWS for itself', [key]);
+    if (!TAG_LETTERS.test(key) || !TAG_LETTERS.test(value)) {
+      refuse("a tag has letters, digits, spaces and _ . : / = + - @ alone", [key]);
+    }
+  }
+});
 
 const prefix = z
   .string()
@@ -134,10 +162,7 @@ export const SETTINGS_SCHEMA = z.strictObject({
     .regex(/^arn:aws(-cn|-us-gov)?:iam::(\d{12}|aws):policy\/.+$/, "a permissions boundary is the ARN of a policy")
     .optional()
     .describe("ARN of a policy that bounds every role of the template"),
-  tags: z
-    .record(z.string().min(1).max(128), z.string().max(256))
-    .default({})
-    .describe("tags of every resource that takes them"),
+  tags: tags.default({}).describe("tags of every resource that takes them, 50 at most"),
   services: services.prefault({}).describe("AWS services to connect: `name: true`, or its options"),
 });
 
