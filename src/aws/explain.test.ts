@@ -74,6 +74,12 @@ describe("explainConfiguration", () => {
     expect(group.indexOf("may become")).to.be.lessThan(group.indexOf("may write objects"));
   });
 
+  it("says for which service somebody is there only where all that they may do is for services", () => {
+    const words = wordsOf(generate({ services: { replication: true, inventory: true } }));
+    expect(words).to.include("The AWS service logging.s3.amazonaws.com - The AWS service");
+    expect(words).to.include("The role my-files-replication, for Amazon S3 Replication");
+  });
+
   it("says which roles must be passed, and which controls are not met", () => {
     const words = wordsOf(generate({ services: { firehose: true } }));
     expect(words).to.include("needs iam:PassRole for it");

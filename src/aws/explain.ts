@@ -53,7 +53,8 @@ function explainAccess({ access, services }: Explanation): string[] {
   return [...groups].flatMap(([subject, rows], at) => {
     const names = new Set(rows.map(({ service }) => service));
     const titles = services.filter(({ name }) => names.has(name)).map(({ title }) => title);
-    const whose = titles.length === 0 ? "" : `, for ${titles.join(", ")}`;
+    // Whoever is there whatever is switched on is nobody's in particular.
+    const whose = names.has(undefined) ? "" : `, for ${titles.join(", ")}`;
     return [...(at === 0 ? [] : [""]), ...wrap(`${capitalize(subject)}${whose}`), ...rows.flatMap(explainRow)];
   });
 }
