@@ -6,6 +6,7 @@ import { parseSettings } from "./parse-settings.ts";
 
 type Context = AccessRequest["context"];
 
+const PLACE = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };
 const PRESIGNED = { "s3:authType": "REST-QUERY-STRING", "s3:signatureAge": "1000" };
 const SCAN_TAG = "s3:ExistingObjectTag/GuardDutyMalwareScanStatus";
 
@@ -14,9 +15,7 @@ const SCAN_TAG = "s3:ExistingObjectTag/GuardDutyMalwareScanStatus";
  * else AWS says, and `without` which condition key.
  */
 function createAsker(said: Record<string, unknown> = {}) {
-  const configuration = generateConfiguration(
-    parseSettings({ bucket: "my-files", region: "eu-central-1", account: "111122223333", ...said }),
-  );
+  const configuration = generateConfiguration(parseSettings({ ...PLACE, ...said }));
   const { site } = configuration;
   const evaluator = createPolicyEvaluator(configuration);
   return (
@@ -158,6 +157,17 @@ describe("the gate of GuardDuty", () => {
   it("lets Sluice's commits and the scanner through", async () => {
     expect(await ask("write", "s3:GetObject", { [SCAN_TAG]: "THREATS_FOUND" })).to.equal("Allowed");
     expect(await ask("guardduty", "s3:GetObject", { [SCAN_TAG]: "THREATS_FOUND" })).to.equal("Allowed");
+  });
+
+  it("binds AWS Backup, whose notes say so", async () => {
+    const settings = parseSettings({ ...PLACE, services: { guardduty: true, backup: true } });
+    const { connections } = generateConfiguration(settings);
+    expect(JSON.stringify(connections[0]?.connection.notes)).to.include(
+      "it backs up what was found clean and nothing else",
+    );
+    const both = createAsker({ services: { guardduty: true, backup: true } });
+    expect(await both("backup", "s3:GetObjectVersion", { without: SCAN_TAG })).to.equal("ExplicitlyDenied");
+    expect(await both("backup", "s3:GetObjectVersion", { [SCAN_TAG]: "NO_THREATS_FOUND" })).to.equal("Allowed");
   });
 
   it("refuses a URL of what is not clean, whoever signed it", async () => {

@@ -45,7 +45,7 @@ export function findMissingBucket({ name, facets }: ExpectedBucket): Finding {
 /** What the facet's reading shows: one finding, of a policy one for each statement. */
 export function checkFacet(
   site: Site,
-  { name, facets, statements }: ExpectedBucket,
+  { name, facets, statements, inventoriesBy }: ExpectedBucket,
   { facet, reading }: { facet: BucketFacet; reading: Plain | undefined },
 ): Finding[] {
   const resource = `bucket ${name}`;
@@ -54,10 +54,14 @@ export function checkFacet(
   }
   const about = { check: toCheckName(facet), resource };
   const expected = facets[facet];
-  const actual = withoutHarmless(facet, expected, toCanonicalFacet(facet, reading));
+  const there = toCanonicalFacet(facet, reading);
+  const isShared = facet === "MetricsConfigurations" || (facet === "InventoryConfigurations" && inventoriesBy);
+  const [actual, others] = isShared ? splitById(expected, there) : [there, []];
+  const added = facet === "InventoryConfigurations" ? others.map((one) => toAdded(about, one, inventoriesBy)) : [];
   const differences = findDifferences(expected, actual);
-  if (differences.length === 0) return [createFinding(about, "ok", { expected, actual })];
+  if (differences.length === 0) return [createFinding(about, "ok", { expected, actual }), ...added];
   return [
+    ...added,
     createFinding(about, "drift", {
       expected: pickSide(differences, "expected"),
       actual: pickSide(differences, "actual"),
@@ -67,16 +71,21 @@ export function checkFacet(
   ];
 }
 
-/** Metrics that somebody else has counted show nobody anything new: only those of the template are looked at. */
-function withoutHarmless(
-  facet: BucketFacet,
-  expected: Plain | undefined,
-  actual: Plain | undefined,
-): Plain | undefined {
-  if (facet !== "MetricsConfigurations") return actual;
+/** What the template has of a list, and the others: metrics that somebody else has counted show nobody anything new. */
+function splitById(expected: Plain | undefined, actual: Plain | undefined): [Plain | undefined, readonly Plain[]] {
   const ids = toList(expected).map((one) => (one as PlainMap).Id);
-  const ours = toList(actual).filter((one) => ids.includes((one as PlainMap).Id as Plain));
-  return ours.length === 0 ? undefined : ours;
+  const isOurs = (one: Plain) => ids.includes((one as PlainMap).Id as Plain);
+  const ours = toList(actual).filter(isOurs);
+  return [ours.length === 0 ? undefined : ours, toList(actual).filter((one) => !isOurs(one))];
+}
+
+/** An inventory beside the template's where a service makes its own: no document of AWS says how it calls them. */
+function toAdded(about: Pick<Finding, "check" | "resource">, inventory: Plain, by: string | undefined): Finding {
+  return createFinding(about, "flagged", {
+    actual: inventory,
+    meaning: `an inventory that the template does not have; ${by}, which is switched on, adds one of its own, and any other gives a list of all files to somebody`,
+    mend: `see that its destination is not somebody else's: ${JSON.stringify((inventory as PlainMap).Destination ?? null)}`,
+  });
 }
 
 function toRegionMend({ region }: Site, bucket: string, actual: string): string {

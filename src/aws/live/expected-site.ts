@@ -1,5 +1,5 @@
 import type { Configuration } from "../generate-configuration.ts";
-import { Policy, toStatementJson } from "../policy.ts";
+import { findPolicies, Policy, toStatementJson } from "../policy.ts";
 import type { Resource } from "../template.ts";
 import type { Value } from "../value.ts";
 import { toCanonicalFacet, withoutAwsTags } from "./canonical-facet.ts";
@@ -23,6 +23,8 @@ export interface ExpectedBucket {
   readonly statements: readonly ExpectedStatement[];
   /** Properties that no facet answers. */
   readonly unread: readonly string[];
+  /** Title of an AWS service that is switched on and may add inventories of its own; undefined when there is none. */
+  readonly inventoriesBy: string | undefined;
 }
 
 /** A role of the template as it is to be. */
@@ -67,6 +69,7 @@ function toExpectedBucket(
     facets: Object.fromEntries(facets),
     statements: toStatements(configuration, policy?.properties.PolicyDocument),
     unread: keys.filter((key) => !isFacet(key)),
+    inventoriesBy: BucketName === configuration.site.bucket ? findInventorist(configuration) : undefined,
   };
 }
 
@@ -85,6 +88,15 @@ function toExpectedRole(configuration: Configuration, { why, properties }: Resou
     managedPolicyArns: ManagedPolicyArns as Plain[],
     record: { ...ROLE_DEFAULTS, ...record, ...(tags !== undefined && { Tags: tags }) },
   };
+}
+
+/** The service whose role may write the inventories of the bucket, which is for what it adds itself. */
+function findInventorist({ connections }: Configuration): string | undefined {
+  const mayAdd = (resource: Resource) =>
+    findPolicies(resource.properties).some(({ statements }) =>
+      statements.some(({ actions }) => actions.includes("s3:PutInventoryConfiguration")),
+    );
+  return connections.find(({ connection }) => Object.values(connection.resources ?? {}).some(mayAdd))?.service.title;
 }
 
 function isFacet(key: string): key is BucketFacet {

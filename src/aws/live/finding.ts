@@ -8,7 +8,8 @@ export interface Finding {
   /** `bucket my-files`, `role my-files-write`. */
   readonly resource: string;
   /**
-   * `ok`: as the configuration says. `drift`: otherwise. `flagged`: as it says, but AWS finds fault with what it says.
+   * `ok`: as the configuration says. `drift`: otherwise. `flagged`: as it says, but AWS finds fault with what it says,
+   * or there is something beside it that a service which is switched on may have added.
    * `unreadable`: these credentials may not see it, or nothing answered. `unsupported`: the endpoint does not have such
    * a thing.
    */

@@ -197,6 +197,31 @@ describe("verifyConfiguration", () => {
       expect(drifts(await verify(SMALLEST, metrics))).to.deep.equal([]);
     });
 
+    it("flags an inventory that AWS Backup may have added, and takes it for drift without it", async () => {
+      const added = { Id: "anything", Enabled: true, Destination: { BucketArn: "arn:aws:s3:::whose-ever" } };
+      const [inventory, backup] = [true, true];
+      const generate = (services: object) =>
+        generateConfiguration(parseSettings({ ...GOLDEN_SETTINGS.smallest, services }));
+      const withAdded = async (configuration: Configuration, bucket = "my-files") => {
+        const { buckets, roles } = toLiveSite(configuration);
+        const ours = (buckets[bucket]?.InventoryConfigurations ?? []) as Plain[];
+        const facets = { ...buckets[bucket], InventoryConfigurations: [...ours, added] };
+        const findings = await verify(configuration, { buckets: { ...buckets, [bucket]: facets }, roles });
+        return findings.filter(({ status }) => status !== "ok");
+      };
+      for (const services of [{ backup }, { backup, inventory }]) {
+        const [finding, ...others] = await withAdded(generate(services));
+        expect(others).to.deep.equal([]);
+        expect(finding).to.deep.include({ check: "inventories", status: "flagged", actual: added });
+        expect(finding?.meaning).to.contain("AWS Backup, which is switched on");
+        expect(finding?.mend).to.contain("arn:aws:s3:::whose-ever");
+      }
+      const statusesOf = async (...args: Parameters<typeof withAdded>) =>
+        (await withAdded(...args)).map(({ status }) => status);
+      expect(await statusesOf(generate({ inventory }))).to.deep.equal(["drift"]);
+      expect(await statusesOf(generate({ backup }), "my-files-logs")).to.deep.equal(["drift"]);
+    });
+
     it("takes no wildcard for an id that AWS made up", async () => {
       const site = JSON.stringify(toLiveSite(EVERYTHING)).replaceAll("distribution/E2MADEUP", "distribution/*");
       const found = drifts(await verify(EVERYTHING, JSON.parse(site)));

@@ -61,6 +61,7 @@ export const BACKUP = defineService({
         "Backups keep what is purged or erased in Sluice until they expire: an erasure is complete after keepDays, and a restore brings erased bytes back.",
         "A restored bucket needs a PostgreSQL database of the same time: keys without rows are no files.",
         "Amazon S3 must be opted in to in the settings of AWS Backup, once an account and region.",
+        "Denials of the bucket bind AWS Backup's role as anybody: with GuardDuty's gate shut (`guardduty` with `gate`) it backs up what was found clean and nothing else, and tells of each other object as one that it could not read. It is not let through, as a restore would hand out what was never scanned.",
         "AWS Backup needs versioning, which the bucket has, and adds rules named AwsBackupManagedRule to EventBridge by itself.",
       ],
     };
