@@ -39,9 +39,17 @@ export interface Connection {
   readonly bucketProperties?: Properties;
   /** Logical ids that must exist before the bucket (a queue's policy before S3 tries the queue). */
   readonly bucketDependsOn?: readonly string[];
+  /** Buckets that exist already and that the service copies files into. */
+  readonly destinations?: readonly Destination[];
   readonly outputs?: Readonly<Record<string, Output>>;
   /** What the user must know or do beside the template, in sentences; told by `config explain`. */
   readonly notes?: readonly string[];
+}
+
+/** A bucket of this account that the template does not make; that it is as said is for `verify` to see. */
+export interface Destination {
+  readonly bucket: string;
+  readonly region: string;
 }
 
 /** A statement of a bucket's policy: it names whom it is about. */

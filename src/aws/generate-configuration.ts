@@ -48,11 +48,10 @@ export function generateConfiguration(settings: Settings): Configuration {
       statements: added.flatMap(({ bucketStatements = [] }) => bucketStatements),
     }),
     ...createAnchorBucket(site, settings),
-    ...createSluiceRoles(
-      site,
-      settings,
-      added.flatMap(({ resources: more = {} }) => Object.values(more)),
-    ),
+    ...createSluiceRoles(site, settings, {
+      services: added.flatMap(({ resources: more = {} }) => Object.values(more)),
+      destinations: added.flatMap(({ destinations = [] }) => destinations),
+    }),
   };
   for (const { resources: more = {} } of added) addOnce(resources, more);
   const outputs = createOutputs(site, settings);

@@ -1,3 +1,4 @@
+import type { Destination } from "./aws-service.ts";
 import type { Statement } from "./policy.ts";
 import { createRole, type Trust, trustService } from "./role.ts";
 import type { Settings } from "./settings.ts";
@@ -7,17 +8,19 @@ import type { Resource } from "./template.ts";
 /** Purposes of the roles that Sluice itself runs under. */
 export const SLUICE_ROLES = ["write", "read"] as const;
 
+/** What `verify` looks at beside the template's own: resources of services, and buckets that they copy into. */
+interface Verified {
+  readonly services: readonly Resource[];
+  readonly destinations: readonly Destination[];
+}
+
 const S3_ACTIONS = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html";
 
 /**
  * Sluice's own roles: `write` for commands (uploads, deletion), `read` for queries and presigned downloads, `verify`
- * for whoever runs `sluice config verify`, which looks at the buckets and roles of `services` as well.
+ * for whoever runs `sluice config verify`, which looks at the buckets and roles of services and at their `destinations` as well.
  */
-export function createSluiceRoles(
-  site: Site,
-  settings: Settings,
-  services: readonly Resource[],
-): Record<string, Resource> {
+export function createSluiceRoles(site: Site, settings: Settings, verified: Verified): Record<string, Resource> {
   const trusts = createComputeTrusts(site, settings);
   return {
     WriteRole: createRole(site, {
@@ -50,7 +53,7 @@ export function createSluiceRoles(
           principal: { roles: [site.arn("iam", "root", { region: "" })] },
         },
       ],
-      statements: createVerifyStatements(site, settings, services),
+      statements: createVerifyStatements(site, settings, verified),
     }),
   };
 }
@@ -151,12 +154,11 @@ function createReadStatements(site: Site): Statement[] {
   ];
 }
 
-function createVerifyStatements(site: Site, { anchors }: Settings, services: readonly Resource[]): Statement[] {
+function createVerifyStatements(site: Site, { anchors }: Settings, { services, destinations }: Verified): Statement[] {
+  const toBucketArn = (bucket: string) => site.arn("s3", bucket, { region: "", account: "" });
   const namesOf = (type: string, name: string) =>
     services.filter((resource) => resource.type === type).map(({ properties }) => properties[name] as string);
-  const buckets = namesOf("AWS::S3::Bucket", "BucketName").map((bucket) =>
-    site.arn("s3", bucket, { region: "", account: "" }),
-  );
+  const buckets = namesOf("AWS::S3::Bucket", "BucketName").map(toBucketArn);
   const roles = namesOf("AWS::IAM::Role", "RoleName").map((role) => site.arn("iam", `role/${role}`, { region: "" }));
   return [
     {
@@ -177,6 +179,18 @@ function createVerifyStatements(site: Site, { anchors }: Settings, services: rea
         ...buckets,
       ],
     },
+    ...(destinations.length === 0
+      ? []
+      : [
+          {
+            sid: "ReadDestinations",
+            why: "Where the buckets lie that files are copied into, and whether they keep versions.",
+            source: S3_ACTIONS,
+            effect: "Allow" as const,
+            actions: ["s3:GetBucketLocation", "s3:GetBucketVersioning"],
+            resources: destinations.map(({ bucket }) => toBucketArn(bucket)),
+          },
+        ]),
     {
       sid: "ReadRoles",
       why: "The roles of the template and their policies.",

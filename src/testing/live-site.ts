@@ -14,8 +14,11 @@ export interface LiveSite {
 
 /** What there is once the template is deployed, ids that AWS makes up included. */
 export function toLiveSite(configuration: Configuration): LiveSite {
-  const { site, template } = configuration;
+  const { site, template, connections } = configuration;
   const buckets: Record<string, PlainMap> = {};
+  for (const { bucket, region } of connections.flatMap(({ connection }) => connection.destinations ?? [])) {
+    buckets[bucket] = { Region: region, VersioningConfiguration: { Status: "Enabled" } };
+  }
   const roles: Record<string, PlainMap> = {};
   const resources = Object.values(template.resources).map(({ type, properties }) => ({
     type,

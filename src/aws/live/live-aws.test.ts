@@ -20,6 +20,8 @@ describe("createLiveAws", () => {
   let liveAws: LiveAws & { close(): void };
   let answers: Record<string, Answer | readonly Answer[]>;
   let asked: string[];
+  /** Regions that the requests were signed for. */
+  let scopes: string[];
 
   before(async () => {
     server = createServer((request, response) => void answer(request, response)).listen(0, "127.0.0.1");
@@ -29,6 +31,7 @@ describe("createLiveAws", () => {
   beforeEach(() => {
     answers = {};
     asked = [];
+    scopes = [];
     liveAws = createLiveAws(place());
   });
   afterEach(() => liveAws.close());
@@ -51,6 +54,7 @@ describe("createLiveAws", () => {
     const what =
       new URLSearchParams(text).get("Action") ?? `${request.method} ${request.url?.replace(/^\/[^?]*\??/, "")}`;
     asked.push(what);
+    scopes.push(/Credential=\w+\/\d+\/([a-z0-9-]+)\//.exec(request.headers.authorization ?? "")?.[1] ?? "");
     const key = Object.keys(answers).find((one) => what.startsWith(one)) ?? "";
     const said = answers[key] ?? { status: 404, body: errorXml("NoSuchBucket") };
     const { status, headers = {}, body = "" } = ("status" in said ? said : said[asked.length - 1]) as Answer;
@@ -223,6 +227,13 @@ describe("createLiveAws", () => {
         { PolicyName: "one", PolicyDocument: { Version: "2012-10-17" } },
       ]);
     });
+  });
+
+  it("asks for a bucket in its own region where that is said", async () => {
+    answers = { "GET versioning": { status: 200, body: "<VersioningConfiguration/>" } };
+    await liveAws.readBucket("my-files", "VersioningConfiguration", { signal });
+    await liveAws.readBucket("far-files", "VersioningConfiguration", { signal, region: "eu-west-1" });
+    expect(scopes).to.deep.equal(["eu-central-1", "eu-west-1"]);
   });
 
   describe("reading the region", () => {

@@ -20,18 +20,26 @@ export interface LivePlace extends Caller {
 export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
   const { account, endpoint, iamEndpoint } = place;
   const limits = toClientLimits(place);
-  const s3 = new S3Client({
-    ...limits,
-    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
-    followRegionRedirects: false,
-  });
+  const clients = new Map<string, S3Client>();
+  const s3In = (region: string): S3Client => {
+    const known = clients.get(region);
+    if (known !== undefined) return known;
+    const made = new S3Client({
+      ...limits,
+      region,
+      ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+      followRegionRedirects: false,
+    });
+    clients.set(region, made);
+    return made;
+  };
   const iam = new IAMClient({ ...limits, ...(iamEndpoint !== undefined && { endpoint: iamEndpoint }) });
   const isIamThere = endpoint === undefined || iamEndpoint !== undefined;
   return {
-    async readBucket(bucket, facet, { signal }) {
+    async readBucket(bucket, facet, { signal, region = place.region }) {
       const owner = endpoint === undefined ? { ExpectedBucketOwner: account } : {};
       try {
-        return await readBucketFacet(s3, { Bucket: bucket, ...owner }, { facet, signal });
+        return await readBucketFacet(s3In(region), { Bucket: bucket, ...owner }, { facet, signal });
       } catch (error) {
         signal.throwIfAborted();
         throw toProblem(error, `bucket ${bucket}`, BUCKET_FACETS[facet]);
@@ -52,7 +60,7 @@ export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
       }
     },
     close() {
-      s3.destroy();
+      for (const s3 of clients.values()) s3.destroy();
       iam.destroy();
     },
   };

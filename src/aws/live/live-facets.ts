@@ -48,6 +48,11 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
 }
 
+/** Where to ask for a bucket: the configuration's region when left out. */
+export interface BucketReadOptions extends ReadOptions {
+  readonly region?: string;
+}
+
 /**
  * The port to what is deployed. Everything is answered in the form of CloudFormation's properties, whatever form the API
  * has, and undefined where nothing is configured. Both throw `LiveAwsProblem` for what could not be read, and the
@@ -55,7 +60,7 @@ export interface ReadOptions {
  */
 export interface LiveAws {
   /** `Region` is a text; `Policy` a document; lists and maps otherwise. */
-  readBucket(bucket: string, facet: BucketFacet, options: ReadOptions): Promise<Plain | undefined>;
+  readBucket(bucket: string, facet: BucketFacet, options: BucketReadOptions): Promise<Plain | undefined>;
   /**
    * `Role` is `{AssumeRolePolicyDocument, Path, MaxSessionDuration, Description?, PermissionsBoundary?, Tags?}`;
    * `Policies` a list of `{PolicyName, PolicyDocument}`; `ManagedPolicyArns` a list of texts. Both lists are

@@ -7,6 +7,7 @@ import { createFinding, type Finding } from "./finding.ts";
 import { BUCKET_FACETS, type BucketFacet, type LiveAws, ROLE_FACETS, type RoleFacet } from "./live-facets.ts";
 import { type Read, runReadings } from "./readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
+import { verifyDestination } from "./verify-destination.ts";
 
 const ROLE_CHECKS: Readonly<Record<RoleFacet, string>> = {
   Role: "role",
@@ -17,7 +18,7 @@ const ROLE_CHECKS: Readonly<Record<RoleFacet, string>> = {
 const UNKNOWN = { unknown: "whether it has drifted" };
 
 /**
- * Reads every bucket and role of the configuration and compares them with it: one finding for each check, in the order
+ * Reads every bucket and role of the configuration, and where other buckets lie that it copies files into, and compares them with it: one finding for each check, in the order
  * of the template whatever answers first. What cannot be read is a finding as well; only without valid credentials does
  * it throw (`LiveAwsProblem` of the kind `credentials`), or the signal's reason once it is aborted.
  */
@@ -27,9 +28,11 @@ export async function verifyConfiguration(
   { signal }: { signal: AbortSignal },
 ): Promise<Finding[]> {
   const { buckets, roles } = toExpectedSite(configuration);
+  const destinations = configuration.connections.flatMap(({ connection }) => connection.destinations ?? []);
   const findings = await runReadings(
     (read) => [
       ...buckets.map((bucket) => verifyBucket(configuration, bucket, { liveAws, read })),
+      ...destinations.map((destination) => verifyDestination(configuration.site, destination, { liveAws, read })),
       ...roles.map((role) => verifyRole(configuration, role, { liveAws, read })),
     ],
     { signal },

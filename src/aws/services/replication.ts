@@ -67,6 +67,7 @@ export const REPLICATION = defineService({
           }),
         ],
       }),
+      ...(!isOwn && { destinations: [{ bucket: replica, region: options.region ?? site.region }] }),
       outputs: { ReplicationBucket: { description: "bucket of the replicas", value: replica } },
       notes: [
         `Replicas outlive their files: what is purged or erased stays in ${replica} until it is removed there, version by version. Erasure of a person's data is complete only when that is done.`,
@@ -74,7 +75,7 @@ export const REPLICATION = defineService({
         ...(isOwn
           ? []
           : [
-              `Bucket ${replica} must keep versions and lie in ${options.region ?? site.region}; this template does not check it.`,
+              `Bucket ${replica} must keep versions and lie in ${options.region ?? site.region}: \`sluice config verify\` looks.`,
             ]),
       ],
     };
