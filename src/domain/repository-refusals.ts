@@ -37,6 +37,15 @@ export function sizeMismatch(uploadId: string, sizeBytes: number, sealedBytes: n
   });
 }
 
+/** `invalid_argument / SIZE_MISMATCH`: the upload was sealed while the part was on its way. */
+export function partBeyondSize(uploadId: string, partNumber: number, sizeBytes: number): DomainError {
+  const message = `part ${partNumber} of upload ${uploadId} lies beyond its ${sizeBytes} bytes, with which another call has sealed it; begin a new upload for a longer file`;
+  return new DomainError("invalid_argument", message, {
+    reason: "SIZE_MISMATCH",
+    details: { upload_id: uploadId, part_number: partNumber, declared_size_bytes: sizeBytes },
+  });
+}
+
 /** `aborted / CHECKSUM_MISMATCH`: a durable part is never replaced by other bytes. */
 export function partAlreadyDurable(uploadId: string, partNumber: number): DomainError {
   const message = `part ${partNumber} of upload ${uploadId} is durable already, with other bytes; send the same ones`;

@@ -1,8 +1,8 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import type { CommitOptions, CommitOutcome } from "../domain/commit-options.ts";
 import type { File } from "../domain/file.ts";
 import { sizeMismatch } from "../domain/repository-refusals.ts";
-import type { CommitOptions, CommitOutcome } from "../domain/upload-repository.ts";
 import { violates } from "./errors.ts";
 import { fileIsLive } from "./file-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";

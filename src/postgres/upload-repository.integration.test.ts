@@ -83,6 +83,28 @@ describe("createUploadRepository", () => {
       expect(found.upload).to.deep.include({ state: "open", sizeBytes: undefined, object: undefined });
     });
 
+    it("records no part that waits for its row while the upload is sealed below it", async () => {
+      const { upload, epoch } = await createWritten(subject);
+      const { uploadId } = upload;
+      await subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 4 });
+      const sealing = new Client({ connectionString: subject.url });
+      await sealing.connect();
+      try {
+        await sealing.query("BEGIN");
+        const sizeBytes = 3 * samplePart(1).lengthBytes;
+        await sealing.query("UPDATE upload SET size_bytes = $2 WHERE upload_id = $1", [uploadId, sizeBytes]);
+        const late = expectRefusal(subject.uploads.recordParts(uploadId, epoch, [samplePart(4)]), "SIZE_MISMATCH");
+        const claiming = subject.uploads.claimParts(uploadId, epoch, { first: 5, count: 1 });
+        const claimed = expectRefusal(claiming, "SIZE_MISMATCH");
+        await untilRowsAwaited(subject, 2);
+        await sealing.query("COMMIT");
+        await Promise.all([late, claimed]);
+      } finally {
+        await sealing.end();
+      }
+      expect((await subject.uploads.get("default", uploadId)).parts).to.deep.equal([]);
+    });
+
     it("adopts no presigned part whose claim is fenced while it waits, and claims again what waited", async () => {
       const { uploadId } = await createOpen(subject, { sizeBytes: 10 });
       const options = { instance: "test", expireAfterMs: 1000, lifetimeMs: 1000 };

@@ -1,8 +1,8 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
+import type { FinishOptions } from "../domain/commit-options.ts";
 import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
-import type { AssembledObject, Upload } from "../domain/upload.ts";
-import type { FinishOptions } from "../domain/upload-repository.ts";
+import type { AssembledObject, DurablePart, Upload } from "../domain/upload.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
 import {
   assertUpload,
@@ -37,19 +37,27 @@ export async function beginCompletion(
 export async function reopen(
   pool: CommonQueryMethods,
   uploadId: string,
-  lostPartNumbers: readonly number[],
+  lost: readonly Pick<DurablePart, "partNumber" | "etag">[],
 ): Promise<void> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
-    WITH u AS (
+    WITH gone AS MATERIALIZED (
+      SELECT p.part_number, p.etag FROM part p
+      JOIN ${sql.unnest(
+        lost.map(({ partNumber, etag }) => [partNumber, etag]),
+        ["int4", "text"],
+      )} AS g (part_number, etag) ON g.part_number = p.part_number AND g.etag = p.etag
+      WHERE p.upload_id = ${uploadId} AND p.state = 'durable'
+    ), u AS (
       UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL, missing_time = NULL
       WHERE u.upload_id = ${uploadId} AND u.state = 'completing'
+        AND (${lost.length === 0}::boolean OR EXISTS (SELECT FROM gone))
       RETURNING ${uploadColumns}
     ), forgotten AS (
-      DELETE FROM part p USING u
-      WHERE p.upload_id = u.upload_id AND p.part_number = ANY(${sql.array([...lostPartNumbers], "int4")})
+      DELETE FROM part p USING u, gone g
+      WHERE p.upload_id = u.upload_id AND p.part_number = g.part_number AND p.etag = g.etag
     )
     SELECT * FROM u`);
-  // Already open: another replica heard of the same loss first, and writers may have filled the gaps since.
+  // Already open, or sent again: another replica heard of the same loss first.
   if (row === null) await assertUpload(pool, uploadId, { states: ["completing", "open"] });
 }
 

@@ -1,10 +1,12 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
+import type { CommitOptions, CommitOutcome, FinishOptions } from "../domain/commit-options.ts";
 import { toDurableState } from "../domain/durable-state.ts";
 import { assertPartFits, assertSignable } from "../domain/part-plan.ts";
 import {
   generationMismatch,
   namespaceNotFound,
   partAlreadyDurable,
+  partBeyondSize,
   sizeMismatch,
   uploadNotFound,
   uploadNotOpen,
@@ -13,9 +15,6 @@ import {
 } from "../domain/repository-refusals.ts";
 import { type AssembledObject, type DurablePart, totalBytes, type Upload, type UploadState } from "../domain/upload.ts";
 import type {
-  CommitOptions,
-  CommitOutcome,
-  FinishOptions,
   NewUpload,
   PartStart,
   PresignedPart,
@@ -77,6 +76,7 @@ export class FakeUploadRepository implements UploadRepository {
         multipartId: undefined,
         putAttempt: 0,
         epoch: 0,
+        crc32: undefined,
         object: undefined,
         file: undefined,
         createTime: new Date(now),
@@ -213,8 +213,10 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async claimParts(uploadId: string, epoch: number, { first, count }: { first: number; count: number }) {
-    const { parts } = this.#require(uploadId, ["open"], epoch);
+    const { parts, upload } = this.#require(uploadId, ["open"], epoch);
+    assertWithinSize(upload, first);
     for (let number = first; number < first + count; number++) {
+      if (isBeyondSize(upload, number)) break;
       if (parts.get(number)?.durable === undefined) parts.set(number, { epoch, durable: undefined });
     }
   }
@@ -228,7 +230,9 @@ export class FakeUploadRepository implements UploadRepository {
     const isRecorded = ({ partNumber, etag }: DurablePart) =>
       this.#find(uploadId).parts.get(partNumber)?.durable?.etag === etag;
     if (options.isLast === true && parts.every(isRecorded)) return;
+    if (parts.length === 0) return;
     const stored = this.#require(uploadId, ["open"], epoch);
+    assertWithinSize(stored.upload, Math.max(...parts.map(({ partNumber }) => partNumber)));
     for (const part of parts) {
       const known = stored.parts.get(part.partNumber);
       if (known?.durable !== undefined) assertSameBytes(uploadId, known.durable, part);
@@ -239,7 +243,9 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async seal(uploadId: string, sizeBytes: number, options: FinishOptions = {}): Promise<void> {
-    seal(this.#require(uploadId, ["open"], options.epoch).upload, sizeBytes, options);
+    const { parts, upload } = this.#require(uploadId, ["open"], options.epoch);
+    seal(upload, sizeBytes, options);
+    for (const number of [...parts.keys()]) if (isBeyondSize(upload, number)) parts.delete(number);
   }
 
   async beginCompletion(
@@ -250,16 +256,19 @@ export class FakeUploadRepository implements UploadRepository {
     if (stored.upload.state === "open") {
       stored.upload.ifGenerationMatch = options.ifGenerationMatch ?? stored.upload.ifGenerationMatch;
       stored.upload.expectedSha256 = options.expectedSha256 ?? stored.upload.expectedSha256;
+      stored.upload.crc32 = options.crc32;
       this.#enter(stored, "completing");
     }
     return this.#toUpload(stored);
   }
 
-  async reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void> {
+  async reopen(uploadId: string, lost: readonly Pick<DurablePart, "partNumber" | "etag">[]): Promise<void> {
     const stored = this.#require(uploadId, ["completing", "open"]);
-    if (stored.upload.state === "open") return;
-    for (const number of lostPartNumbers) stored.parts.delete(number);
+    const gone = lost.filter(({ partNumber, etag }) => stored.parts.get(partNumber)?.durable?.etag === etag);
+    if (stored.upload.state === "open" || (lost.length > 0 && gone.length === 0)) return;
+    for (const { partNumber } of gone) stored.parts.delete(partNumber);
     stored.missingMs = undefined;
+    stored.upload.crc32 = undefined;
     this.#enter(stored, "open");
   }
 
@@ -384,6 +393,7 @@ export class FakeUploadRepository implements UploadRepository {
   #assemble(stored: StoredUpload, object: AssembledObject, options: FinishOptions = {}): void {
     seal(stored.upload, object.sizeBytes, options);
     stored.upload.object = structuredClone(object);
+    stored.upload.crc32 = object.crc32;
     this.#enter(stored, "assembled");
   }
 
@@ -442,6 +452,14 @@ function seal(upload: Upload, sizeBytes: number, { expectedSha256 }: FinishOptio
   upload.sizeBytes ??= sizeBytes;
   if (upload.sizeBytes !== sizeBytes) throw sizeMismatch(upload.uploadId, sizeBytes, upload.sizeBytes);
   upload.expectedSha256 = expectedSha256 ?? upload.expectedSha256;
+}
+
+function isBeyondSize({ sizeBytes, partSizeBytes }: Upload, partNumber: number): boolean {
+  return sizeBytes !== undefined && (partNumber - 1) * partSizeBytes >= sizeBytes;
+}
+
+function assertWithinSize(upload: Upload, partNumber: number): void {
+  if (isBeyondSize(upload, partNumber)) throw partBeyondSize(upload.uploadId, partNumber, upload.sizeBytes as number);
 }
 
 function assertSameBytes(uploadId: string, known: DurablePart, part: DurablePart): void {

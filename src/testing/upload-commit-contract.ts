@@ -191,8 +191,8 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     await subject().uploads.claimParts(uploadId, epoch, { first: 1, count: 3 });
     await subject().uploads.recordParts(uploadId, epoch, [samplePart(1), samplePart(2), samplePart(3)]);
     await subject().uploads.beginCompletion(uploadId, { crc32: 5 });
-    await subject().uploads.reopen(uploadId, [2]);
-    await subject().uploads.reopen(uploadId, [1, 2, 3]);
+    await subject().uploads.reopen(uploadId, [samplePart(2)]);
+    await subject().uploads.reopen(uploadId, [samplePart(1), samplePart(2), samplePart(3)]);
     const { upload: open, parts } = await subject().uploads.get("default", uploadId);
     expect(open.state).to.equal("open");
     expect(parts).to.deep.equal([samplePart(1), samplePart(3)]);

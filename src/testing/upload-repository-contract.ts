@@ -17,6 +17,7 @@ import {
   sampleObject,
   samplePart,
 } from "./repository-subject.ts";
+import { sealedSizeContract } from "./sealed-size-contract.ts";
 import { singlePartsContract } from "./single-parts-contract.ts";
 import { uploadCommitContract } from "./upload-commit-contract.ts";
 import { uploadLanesContract } from "./upload-lanes-contract.ts";
@@ -34,6 +35,7 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   describe("create", () => createContract(() => subject));
   describe("writing", () => writingContract(() => subject));
   describe("parts", () => partsContract(() => subject));
+  describe("a sealed size", () => sealedSizeContract(() => subject));
   describe("single parts", () => singlePartsContract(() => subject));
   describe("presigned parts", () => presignedPartsContract(() => subject));
   describe("lanes", () => uploadLanesContract(() => subject));
