@@ -113,7 +113,7 @@ export async function commitUpload(
       const object = upload.object as AssembledObject;
       assertDeclared(object, { crc32: upload.expectedCrc32 });
       assertDeclared(object, declared);
-      await assertSha256OfObject(access, upload, declared);
+      await assertSha256Wanted(access, upload, declared);
       return await commit(access, upload, { declared, epoch });
     }
     case "aborted":
@@ -175,8 +175,9 @@ async function commitPut(
     assertDeclared(file, put);
     return file;
   }
+  const wish = { isCommitWanted: options.commit, ifGenerationMatch: declared.ifGenerationMatch };
   const assembled = await withDatabase(access, () =>
-    access.uploads.assemble(upload.uploadId, object, { epoch, expectedSha256: declared.sha256 }),
+    access.uploads.assemble(upload.uploadId, object, { ...wish, epoch, expectedSha256: declared.sha256 }),
   );
   return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared, epoch }) : undefined;
 }
@@ -210,8 +211,16 @@ async function commitAssembled(
 ): Promise<File> {
   const { sha256, declared, epoch } = options;
   if (sha256 !== undefined) await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
-  else await assertSha256OfObject(access, upload, declared);
+  else await assertSha256Wanted(access, upload, declared);
   return await commit(access, upload, { declared, epoch });
+}
+
+/** Compares the SHA-256 for a commit; should this process die while it reads, the sweeper goes on with the same wish. */
+async function assertSha256Wanted(access: UploadAccess, upload: Upload, declared: CommitDeclaration): Promise<void> {
+  const { sha256, ifGenerationMatch } = declared;
+  const wish = { isWanted: true, ifGenerationMatch, expectedSha256: sha256 };
+  const onReading = () => withDatabase(access, () => access.uploads.noteCommit(upload.uploadId, wish));
+  await assertSha256OfObject(access, upload, { sha256, onReading });
 }
 
 /** open -> completing: the size and the manifest stand. */

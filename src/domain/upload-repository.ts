@@ -1,5 +1,5 @@
 import type { CommandIdentity } from "./command-identity.ts";
-import type { CommitOptions, CommitOutcome, FinishOptions } from "./commit-options.ts";
+import type { AssembleOptions, CommitOptions, CommitOutcome, CommitWish, FinishOptions } from "./commit-options.ts";
 import type { File } from "./file.ts";
 import type { AssembledObject, ByteRange, DurablePart, Upload, UploadState } from "./upload.ts";
 import type { WriterRange } from "./writer-range.ts";
@@ -210,7 +210,7 @@ export interface UploadRepository {
   seal(uploadId: string, sizeBytes: number, options?: FinishOptions): Promise<void>;
 
   /**
-   * open -> completing: freezes the manifest, the parts within the sealed size, with the whole-object CRC32. `ifGenerationMatch` and `expectedSha256`
+   * open -> completing: freezes the manifest, the parts within the sealed size, with the whole-object CRC32; its commit is wanted from here on. `ifGenerationMatch` and `expectedSha256`
    * replace what creation declared, if given. An upload already `completing` is returned unchanged.
    */
   beginCompletion(
@@ -239,7 +239,13 @@ export interface UploadRepository {
    * declared is `SIZE_MISMATCH`). Already assembled or committed: returned unchanged, with the first object.
    * `expectedSha256` as for `seal`.
    */
-  assemble(uploadId: string, object: AssembledObject, options?: FinishOptions): Promise<Upload>;
+  assemble(uploadId: string, object: AssembledObject, options?: AssembleOptions): Promise<Upload>;
+
+  /**
+   * Notes that the commit of an `assembled` upload is under way, which may take long: to be repeated while it is. Or that it
+   * was refused, and is its caller's to ask for again.
+   */
+  noteCommit(uploadId: string, wish: CommitWish): Promise<void>;
 
   /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
   setSha256(uploadId: string, sha256: Uint8Array): Promise<void>;
@@ -254,10 +260,13 @@ export interface UploadRepository {
   /** open -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
   abort(namespace: string, uploadId: string): Promise<Upload>;
 
-  /** open | assembled -> expired for uploads past their expiry, at most `limit`; returns them. */
+  /** open | assembled -> expired for uploads past their expiry, but for those whose commit is wanted, at most `limit`; returns them. */
   expireDue(limit: number): Promise<Upload[]>;
 
-  /** Uploads that stay `completing` longer than `olderThanMs` since their last change, at most `limit`: a crash left them. */
+  /**
+   * Uploads that stay `completing` longer than `olderThanMs` since their last change, or `assembled` so long since their commit
+   * was last wanted, at most `limit`: a crash left them.
+   */
   listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]>;
 
   /**

@@ -1,5 +1,11 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
-import type { CommitOptions, CommitOutcome, FinishOptions } from "../domain/commit-options.ts";
+import type {
+  AssembleOptions,
+  CommitOptions,
+  CommitOutcome,
+  CommitWish,
+  FinishOptions,
+} from "../domain/commit-options.ts";
 import { toDurableState } from "../domain/durable-state.ts";
 import { assertPartFits, assertSignable } from "../domain/part-plan.ts";
 import {
@@ -42,6 +48,8 @@ interface StoredUpload {
   stateOrder: number;
   /** When storage was first seen to have neither the multipart upload nor its object. */
   missingMs: number | undefined;
+  /** When its commit was last wanted. */
+  commitWantedMs: number | undefined;
   isCleaned: boolean;
 }
 
@@ -90,6 +98,7 @@ export class FakeUploadRepository implements UploadRepository {
       stateMs: now,
       stateOrder: this.#changes++,
       missingMs: undefined,
+      commitWantedMs: undefined,
       isCleaned: false,
     };
     this.#uploads.set(input.uploadId, stored);
@@ -257,6 +266,7 @@ export class FakeUploadRepository implements UploadRepository {
       stored.upload.ifGenerationMatch = options.ifGenerationMatch ?? stored.upload.ifGenerationMatch;
       stored.upload.expectedSha256 = options.expectedSha256 ?? stored.upload.expectedSha256;
       stored.upload.crc32 = options.crc32;
+      stored.commitWantedMs = this.#now();
       this.#enter(stored, "completing");
     }
     return this.#toUpload(stored);
@@ -268,6 +278,7 @@ export class FakeUploadRepository implements UploadRepository {
     if (stored.upload.state === "open" || (lost.length > 0 && gone.length === 0)) return;
     for (const { partNumber } of gone) stored.parts.delete(partNumber);
     stored.missingMs = undefined;
+    stored.commitWantedMs = undefined;
     stored.upload.crc32 = undefined;
     this.#enter(stored, "open");
   }
@@ -286,10 +297,18 @@ export class FakeUploadRepository implements UploadRepository {
     return true;
   }
 
-  async assemble(uploadId: string, object: AssembledObject, options: FinishOptions = {}): Promise<Upload> {
+  async assemble(uploadId: string, object: AssembledObject, options: AssembleOptions = {}): Promise<Upload> {
     const stored = this.#require(uploadId, ["completing", "open", "assembled", "committed"], options.epoch);
     if (stored.upload.state === "open" || stored.upload.state === "completing") this.#assemble(stored, object, options);
     return this.#toUpload(stored);
+  }
+
+  async noteCommit(uploadId: string, wish: CommitWish): Promise<void> {
+    const stored = this.#require(uploadId, ["assembled"]);
+    const { upload } = stored;
+    stored.commitWantedMs = wish.isWanted ? this.#now() : undefined;
+    upload.ifGenerationMatch = wish.ifGenerationMatch ?? upload.ifGenerationMatch;
+    upload.expectedSha256 = wish.expectedSha256 ?? upload.expectedSha256;
   }
 
   async setSha256(uploadId: string, sha256: Uint8Array): Promise<void> {
@@ -305,6 +324,7 @@ export class FakeUploadRepository implements UploadRepository {
     if (upload.state === "committed") return { kind: "committed", upload: this.#toUpload(stored) };
     if (upload.state === "open" && options.object !== undefined) this.#assemble(stored, options.object);
     upload.ifGenerationMatch = options.ifGenerationMatch ?? upload.ifGenerationMatch;
+    stored.commitWantedMs = undefined;
     const currentGeneration = this.#files.liveGeneration(upload.namespace, upload.path);
     if (upload.ifGenerationMatch !== undefined && upload.ifGenerationMatch !== currentGeneration) {
       return { kind: "generation-mismatch", upload: this.#toUpload(stored), currentGeneration };
@@ -328,7 +348,9 @@ export class FakeUploadRepository implements UploadRepository {
 
   async expireDue(limit: number): Promise<Upload[]> {
     const due = [...this.#uploads.values()]
-      .filter(({ upload }) => upload.state === "open" || upload.state === "assembled")
+      .filter(({ upload, commitWantedMs }) => {
+        return (upload.state === "open" || upload.state === "assembled") && commitWantedMs === undefined;
+      })
       .filter(({ upload }) => upload.expireTime.getTime() <= this.#now())
       .sort((a, b) => a.upload.expireTime.getTime() - b.upload.expireTime.getTime())
       .slice(0, limit);
@@ -338,9 +360,8 @@ export class FakeUploadRepository implements UploadRepository {
 
   async listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]> {
     const latestMs = this.#now() - options.olderThanMs;
-    return this.#listByState(
-      options.limit,
-      ({ upload, stateMs }) => upload.state === "completing" && stateMs <= latestMs,
+    return this.#listByState(options.limit, ({ upload, stateMs, commitWantedMs = Number.POSITIVE_INFINITY }) =>
+      upload.state === "assembled" ? commitWantedMs <= latestMs : upload.state === "completing" && stateMs <= latestMs,
     );
   }
 
@@ -390,8 +411,12 @@ export class FakeUploadRepository implements UploadRepository {
     stored.stateOrder = this.#changes++;
   }
 
-  #assemble(stored: StoredUpload, object: AssembledObject, options: FinishOptions = {}): void {
-    seal(stored.upload, object.sizeBytes, options);
+  #assemble(stored: StoredUpload, object: AssembledObject, options: AssembleOptions = {}): void {
+    const { upload } = stored;
+    seal(upload, object.sizeBytes, options);
+    upload.ifGenerationMatch = options.ifGenerationMatch ?? upload.ifGenerationMatch;
+    const isWanted = options.isCommitWanted === true || upload.state === "completing";
+    stored.commitWantedMs = isWanted ? this.#now() : undefined;
     stored.upload.object = structuredClone(object);
     stored.upload.crc32 = object.crc32;
     this.#enter(stored, "assembled");

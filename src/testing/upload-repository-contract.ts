@@ -23,6 +23,7 @@ import { uploadCommitContract } from "./upload-commit-contract.ts";
 import { uploadLanesContract } from "./upload-lanes-contract.ts";
 import { uploadStatusContract } from "./upload-status-contract.ts";
 import { uploadSweepContract } from "./upload-sweep-contract.ts";
+import { wantedCommitContract } from "./wanted-commit-contract.ts";
 
 /** What every UploadRepository does. `make` is called once. */
 export function uploadRepositoryContract(make: () => Promise<RepositorySubject>): void {
@@ -41,6 +42,7 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   describe("lanes", () => uploadLanesContract(() => subject));
   describe("states", () => statesContract(() => subject));
   describe("commit", () => uploadCommitContract(() => subject));
+  describe("a wanted commit", () => wantedCommitContract(() => subject));
   describe("status", () => uploadStatusContract(() => subject));
   describe("sweeping", () => uploadSweepContract(() => subject));
 }
@@ -368,6 +370,10 @@ function statesContract(subject: () => RepositorySubject): void {
     assemble: {
       from: ["open", "completing", "assembled", "committed"],
       run: (upload) => subject().uploads.assemble(upload.uploadId, sampleObject(upload)),
+    },
+    noteCommit: {
+      from: ["assembled"],
+      run: ({ uploadId }) => subject().uploads.noteCommit(uploadId, { isWanted: false }),
     },
     setSha256: {
       from: ["assembled"],
