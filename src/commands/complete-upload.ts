@@ -1,6 +1,6 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Caller } from "../domain/caller.ts";
-import { parseUuid } from "../domain/command-identity.ts";
+import { parseUuid, toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
@@ -31,21 +31,24 @@ export interface CompleteUploadRequest extends CommitDeclaration {
 
 /**
  * Commits an upload, from wherever it stands: what an earlier call, or a process that died, has begun is taken up.
- * Completing twice returns the same file. Errors: `failed_precondition / UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and
+ * Completing twice returns the same file. Errors: `invalid_argument / REQUEST_ID_REUSED`, `failed_precondition / UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and
  * `GENERATION_MISMATCH` (the upload stays assembled: call again with another precondition), `aborted /
  * CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays completing; call again).
  */
 export async function completeUpload(
   access: UploadAccess,
   request: CompleteUploadRequest,
-  _options: { caller: Caller },
+  options: { caller: Caller },
 ): Promise<File> {
-  parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
-  requireNamespace(access.namespaces, request.namespace);
-  assertSha256(request.sha256);
+  const { requestId, namespace, sizeBytes, crc32, sha256, ifGenerationMatch, parts: listed } = request;
+  parseUuid(requestId, "request_id", "REQUEST_ID_INVALID");
+  requireNamespace(access.namespaces, namespace);
+  assertSha256(sha256);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const target = { namespace: request.namespace, uploadId, listed: request.parts };
-  const { upload, parts } = await readForCommit(access, target);
+  const content = [namespace, uploadId, sizeBytes, crc32, sha256, ifGenerationMatch, listed ?? []];
+  const identity = toCommandIdentity(options.caller, "CompleteUpload", { requestId, content });
+  await withDatabase(access, () => access.uploads.noteRequest(identity, { namespace, uploadId }));
+  const { upload, parts } = await readForCommit(access, { namespace, uploadId, listed });
   return await takeUp(access, upload, {
     declared: request,
     epoch: undefined,

@@ -115,6 +115,12 @@ export interface UploadRepository {
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 
+  /**
+   * Remembers that a command on an upload has come, before it does anything: its id stands for this content from then on, also
+   * where the command fails. The same again is fine; other content is `invalid_argument / REQUEST_ID_REUSED`.
+   */
+  noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void>;
+
   /** One upload with its parts. */
   get(namespace: string, uploadId: string): Promise<UploadRecord>;
 

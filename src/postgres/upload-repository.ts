@@ -7,6 +7,7 @@ import { beginWriter } from "./begin-writer.ts";
 import { createUpload } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
 import { adoptParts, claimPresigned } from "./presigned-parts.ts";
+import { noteRequest } from "./request-rows.ts";
 import { commitUpload } from "./upload-commit.ts";
 import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 import {
@@ -27,6 +28,7 @@ import { beginPutAttempt, claimParts, heartbeat, recordParts, seal, setMultipart
 export function createUploadRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): UploadRepository {
   const repository: UploadRepository = {
     create: (input, identity) => createUpload(pool, input, identity),
+    noteRequest: (identity, target) => noteRequest(pool, identity, target),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
     listStatus: (uploadIds) => listStatus(pool, uploadIds),
     beginWriter: (namespace, uploadId, options) => beginWriter(pool, { namespace, uploadId }, options),

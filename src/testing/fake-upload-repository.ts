@@ -106,6 +106,12 @@ export class FakeUploadRepository implements UploadRepository {
     return { upload: this.#toUpload(stored), created: true };
   }
 
+  async noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void> {
+    if (this.#requests.find(identity) !== undefined) return;
+    this.#find(target.uploadId, target.namespace);
+    this.#requests.add(identity, target.uploadId);
+  }
+
   async get(namespace: string, uploadId: string) {
     const stored = this.#find(uploadId, namespace);
     const isOpen = stored.upload.state === "open";
