@@ -13,7 +13,9 @@ export function uploadNotFound(uploadId: string): DomainError {
 
 /** `failed_precondition / UPLOAD_NOT_OPEN`; `needed` is the state that the step starts from. */
 export function uploadNotOpen(uploadId: string, state: UploadState, needed: UploadState = "open"): DomainError {
-  return new DomainError("failed_precondition", `upload ${uploadId} is ${state}; this needs it to be ${needed}`, {
+  const isDead = state === "aborted" || state === "expired";
+  const remedy = isDead ? "begin a new one" : `this needs it to be ${needed}`;
+  return new DomainError("failed_precondition", `upload ${uploadId} is ${state}; ${remedy}`, {
     reason: "UPLOAD_NOT_OPEN",
     details: { upload_id: uploadId, state },
   });

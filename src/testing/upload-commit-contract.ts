@@ -136,6 +136,11 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
       expect(outcome.currentGeneration).to.equal(1);
       expect(outcome.upload).to.deep.include({ state: "assembled", file: undefined });
     }
+    const losers = outcomes.filter(({ kind }) => kind === "generation-mismatch");
+    for (const [index, { upload }] of losers.entries()) {
+      const again = await commit(upload, { ifGenerationMatch: index + 1, withObject: false });
+      expect(again.upload.file?.generation).to.equal(index + 2);
+    }
   });
 
   it("keeps an upload assembled when its precondition fails, and commits it with another", async () => {
