@@ -18,6 +18,11 @@ describe("isRetryable", () => {
     expect(isRetryable(new SluiceError("aborted", "storage has other parts", context))).to.equal(true);
   });
 
+  it("does not repeat a commit whose bytes storage denies though it has every part", () => {
+    const context = { reason: "CHECKSUM_MISMATCH", details: { lost_parts: "0", durable_offset: "300" } };
+    expect(isRetryable(new SluiceError("aborted", "storage saw other bytes", context))).to.equal(false);
+  });
+
   it("does not repeat what would fail again, nor fight a later writer", () => {
     expect(isRetryable(failure("aborted", "WRITER_FENCED"))).to.equal(false);
     expect(isRetryable(failure("invalid_argument", "PATH_INVALID"))).to.equal(false);

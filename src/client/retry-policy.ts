@@ -27,12 +27,12 @@ const TRANSIENT_REASONS = new Set(["CONNECTION_LOST", "STALLED", "SHUTTING_DOWN"
 /**
  * Whether trying again may help. `WRITER_FENCED` is final: a fence says that a later writer has the upload; taking it back
  * would make two writers of one file chase one another for ever. An error that tells `lost_parts` is not: storage did not have what
- * was recorded, the upload is open again, and the source still has the bytes.
+ * was recorded, the upload is open again, and the source still has the bytes. With none lost there is nothing to send again.
  */
 export function isRetryable(error: unknown): error is SluiceError {
   if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return false;
   if (error.code === "unavailable" || TRANSIENT_REASONS.has(error.reason)) return true;
-  return error.retryAfterMs !== undefined || error.details.lost_parts !== undefined;
+  return error.retryAfterMs !== undefined || Number(error.details.lost_parts ?? 0) > 0;
 }
 
 /** Counts the failures of one piece of work and waits between them. */

@@ -140,7 +140,10 @@ async function call<T>(
     try {
       return await once({ signal, timeoutMs: CALL_TIMEOUT_MS });
     } catch (error) {
-      await retries.waitAfter(fromConnectError(error, signal), { signal });
+      const failure = fromConnectError(error, signal);
+      // The same call cannot bring bytes that storage lost: whoever has them is to hear which.
+      if (failure instanceof SluiceError && failure.details.lost_parts !== undefined) throw failure;
+      await retries.waitAfter(failure, { signal });
     }
   }
 }

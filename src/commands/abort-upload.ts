@@ -1,21 +1,26 @@
 import type { Caller } from "../domain/caller.ts";
-import { parseUuid } from "../domain/command-identity.ts";
+import { parseUuid, toCommandIdentity } from "../domain/command-identity.ts";
 import { requireNamespace } from "../domain/namespace.ts";
 import type { Upload } from "../domain/upload.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /**
- * Gives an open upload up. Aborting twice is no error; any other state is `failed_precondition / UPLOAD_NOT_OPEN`.
+ * Gives an open upload up. Aborting twice is no error; any other state is `failed_precondition / UPLOAD_NOT_OPEN`; a request
+ * id that stood for another upload is `invalid_argument / REQUEST_ID_REUSED`.
  * What it stored is freed at once where S3 answers, else by the sweeper.
  */
 export async function abortUpload(
   access: UploadAccess,
   request: { requestId: string; namespace: string; uploadId: string },
-  _options: { caller: Caller },
+  options: { caller: Caller },
 ): Promise<Upload> {
-  parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
-  requireNamespace(access.namespaces, request.namespace);
-  const upload = await access.uploads.abort(request.namespace, parseUuid(request.uploadId, "upload_id"));
+  const { requestId, namespace } = request;
+  parseUuid(requestId, "request_id", "REQUEST_ID_INVALID");
+  requireNamespace(access.namespaces, namespace);
+  const uploadId = parseUuid(request.uploadId, "upload_id");
+  const identity = toCommandIdentity(options.caller, "AbortUpload", { requestId, content: [namespace, uploadId] });
+  await access.uploads.noteRequest(identity, { namespace, uploadId });
+  const upload = await access.uploads.abort(namespace, uploadId);
   // Best effort: the row says "aborted", so that the sweeper repeats what fails here.
   await cleanUpload(access, upload).catch(() => {});
   return upload;

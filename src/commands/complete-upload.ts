@@ -1,24 +1,19 @@
 import { v7 as uuidv7 } from "uuid";
 import type { Caller } from "../domain/caller.ts";
-import { parseUuid } from "../domain/command-identity.ts";
+import { parseUuid, toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
-import {
-  type AssembledObject,
-  combineParts,
-  type DurablePart,
-  durablePrefix,
-  totalBytes,
-  type Upload,
-} from "../domain/upload.ts";
+import { type AssembledObject, combineParts, type DurablePart, totalBytes, type Upload } from "../domain/upload.ts";
 import { type ListedPart, readForCommit } from "./adopt-parts.ts";
+import { assembleUpload } from "./assemble-upload.ts";
 import { assertSha256 } from "./create-upload.ts";
 import { assertDeclared, assertSameSha256, type DeclaredContent } from "./declared-content.ts";
+import { assertCovered, toManifest } from "./manifest.ts";
 import type { PutAck } from "./part-sender.ts";
 import { assertSha256OfObject } from "./read-sha256.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
-import { assertCovered, type WrittenBytes } from "./upload-writer.ts";
+import type { WrittenBytes } from "./upload-writer.ts";
 
 /** What the caller of a commit declares of the file, and of what must be at its path. */
 export interface CommitDeclaration extends DeclaredContent {
@@ -36,21 +31,24 @@ export interface CompleteUploadRequest extends CommitDeclaration {
 
 /**
  * Commits an upload, from wherever it stands: what an earlier call, or a process that died, has begun is taken up.
- * Completing twice returns the same file. Errors: `failed_precondition / UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and
+ * Completing twice returns the same file. Errors: `invalid_argument / REQUEST_ID_REUSED`, `failed_precondition / UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and
  * `GENERATION_MISMATCH` (the upload stays assembled: call again with another precondition), `aborted /
  * CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays completing; call again).
  */
 export async function completeUpload(
   access: UploadAccess,
   request: CompleteUploadRequest,
-  _options: { caller: Caller },
+  options: { caller: Caller },
 ): Promise<File> {
-  parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
-  requireNamespace(access.namespaces, request.namespace);
-  assertSha256(request.sha256);
+  const { requestId, namespace, sizeBytes, crc32, sha256, ifGenerationMatch, parts: listed } = request;
+  parseUuid(requestId, "request_id", "REQUEST_ID_INVALID");
+  requireNamespace(access.namespaces, namespace);
+  assertSha256(sha256);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const target = { namespace: request.namespace, uploadId, listed: request.parts };
-  const { upload, parts } = await readForCommit(access, target);
+  const content = [namespace, uploadId, sizeBytes, crc32, sha256, ifGenerationMatch, listed ?? []];
+  const identity = toCommandIdentity(options.caller, "CompleteUpload", { requestId, content });
+  await withDatabase(access, () => access.uploads.noteRequest(identity, { namespace, uploadId }));
+  const { upload, parts } = await readForCommit(access, { namespace, uploadId, listed });
   return await takeUp(access, upload, {
     declared: request,
     epoch: undefined,
@@ -101,24 +99,24 @@ export async function commitUpload(
       if (upload.object?.sha256 !== undefined) assertSameSha256(upload.object.sha256, declared.sha256);
       return upload.file as File;
     case "open": {
-      const sizeBytes =
-        upload.sizeBytes ?? declared.sizeBytes ?? parts.reduce((sum, part) => sum + part.lengthBytes, 0);
-      const actual = { sizeBytes, crc32: combineParts(parts) };
+      const manifest = toManifest(upload, parts);
+      const sizeBytes = upload.sizeBytes ?? declared.sizeBytes ?? totalBytes(manifest);
+      const actual = { sizeBytes, crc32: combineParts(manifest) };
       assertDeclared(actual, { sizeBytes: declared.sizeBytes });
-      assertCovered(parts, { sizeBytes, partSizeBytes: upload.partSizeBytes });
+      assertCovered(manifest, { sizeBytes, partSizeBytes: upload.partSizeBytes });
       if (sizeBytes === 0) throw toIncomplete("no bytes were sent; finish the stream to make an empty file");
       assertDeclared(actual, { crc32: upload.expectedCrc32 });
       assertDeclared(actual, declared);
-      const completing = await freeze(access, upload, { sizeBytes, parts, declared, epoch });
+      const completing = await freeze(access, upload, { sizeBytes, parts: manifest, declared, epoch });
       return await commitUpload(access, completing, options);
     }
     case "completing":
-      return await commitUpload(access, await assemble(access, upload, { parts, epoch }), options);
+      return await commitUpload(access, await assembleUpload(access, upload, { parts, epoch }), options);
     case "assembled": {
       const object = upload.object as AssembledObject;
       assertDeclared(object, { crc32: upload.expectedCrc32 });
       assertDeclared(object, declared);
-      await assertSha256OfObject(access, upload, declared);
+      await assertSha256Wanted(access, upload, declared);
       return await commit(access, upload, { declared, epoch });
     }
     case "aborted":
@@ -157,7 +155,7 @@ export async function commitWritten(access: UploadAccess, upload: Upload, option
   }
   const commit = async () => {
     const completing = await freeze(access, upload, { sizeBytes, parts, declared, epoch });
-    const assembled = await assemble(access, completing, { parts, epoch });
+    const assembled = await assembleUpload(access, completing, { parts, epoch });
     return await commitAssembled(access, assembled, { sha256, declared, epoch });
   };
   return await takeUp(access, upload, { declared, epoch, commit });
@@ -180,8 +178,9 @@ async function commitPut(
     assertDeclared(file, put);
     return file;
   }
+  const wish = { isCommitWanted: options.commit, ifGenerationMatch: declared.ifGenerationMatch };
   const assembled = await withDatabase(access, () =>
-    access.uploads.assemble(upload.uploadId, object, { epoch, expectedSha256: declared.sha256 }),
+    access.uploads.assemble(upload.uploadId, object, { ...wish, epoch, expectedSha256: declared.sha256 }),
   );
   return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared, epoch }) : undefined;
 }
@@ -195,10 +194,10 @@ export async function compareDeclared(
   upload: Upload,
   { parts, declared }: { parts: readonly DurablePart[]; declared: DeclaredContent },
 ): Promise<void> {
-  assertDeclared(upload.object ?? { sizeBytes: totalBytes(parts), crc32: combineParts(parts) }, declared);
+  assertDeclared({ sizeBytes: upload.sizeBytes as number, crc32: upload.crc32 as number }, declared);
   if (declared.sha256 === undefined) return;
   const isAssembled = upload.state !== "completing";
-  const assembled = isAssembled ? upload : await assemble(access, upload, { parts, epoch: undefined });
+  const assembled = isAssembled ? upload : await assembleUpload(access, upload, { parts, epoch: undefined });
   await assertSha256OfObject(access, assembled, declared);
 }
 
@@ -215,8 +214,16 @@ async function commitAssembled(
 ): Promise<File> {
   const { sha256, declared, epoch } = options;
   if (sha256 !== undefined) await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
-  else await assertSha256OfObject(access, upload, declared);
+  else await assertSha256Wanted(access, upload, declared);
   return await commit(access, upload, { declared, epoch });
+}
+
+/** Compares the SHA-256 for a commit; should this process die while it reads, the sweeper goes on with the same wish. */
+async function assertSha256Wanted(access: UploadAccess, upload: Upload, declared: CommitDeclaration): Promise<void> {
+  const { sha256, ifGenerationMatch } = declared;
+  const wish = { isWanted: true, ifGenerationMatch, expectedSha256: sha256 };
+  const onReading = () => withDatabase(access, () => access.uploads.noteCommit(upload.uploadId, wish));
+  await assertSha256OfObject(access, upload, { sha256, onReading });
 }
 
 /** open -> completing: the size and the manifest stand. */
@@ -242,32 +249,6 @@ async function freeze(
       ...(declared.sha256 !== undefined && { expectedSha256: declared.sha256 }),
     }),
   );
-}
-
-/** completing -> assembled: S3 makes the object, and checks its CRC32. */
-async function assemble(
-  access: UploadAccess,
-  upload: Upload,
-  { parts, epoch }: { parts: readonly DurablePart[]; epoch: number | undefined },
-): Promise<Upload> {
-  const { bucket, s3Key: key, uploadId } = upload;
-  const target = { bucket, key, multipartId: upload.multipartId as string };
-  const sizeBytes = upload.sizeBytes as number;
-  const crc32 = combineParts(parts);
-  try {
-    const head = await access.objects.completeMultipart(target, { parts, crc32, sizeBytes });
-    const object = { key, versionId: head.versionId, etag: head.etag, sizeBytes, crc32, sha256: undefined };
-    return await withDatabase(access, () => access.uploads.assemble(uploadId, object, { epoch }));
-  } catch (error) {
-    if (error instanceof DomainError && error.reason === "CHECKSUM_MISMATCH") {
-      const actual = new Map((await access.objects.listParts(target))?.map((part) => [part.partNumber, part.etag]));
-      const kept = parts.filter((part) => actual.get(part.partNumber) === part.etag);
-      const lost = parts.filter((part) => !kept.includes(part)).map((part) => part.partNumber);
-      await withDatabase(access, () => access.uploads.reopen(uploadId, lost));
-      throw error.withDetails({ lost_parts: lost.length, durable_offset: totalBytes(durablePrefix(kept)) });
-    }
-    throw error;
-  }
 }
 
 async function commit(

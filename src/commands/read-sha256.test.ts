@@ -47,6 +47,18 @@ describe("readSha256", () => {
     expect(offsets).to.have.length(6);
   });
 
+  it("tells now and then that it reads, and ends where that is refused", async () => {
+    const block = Buffer.alloc(32 * 2 ** 20);
+    const large = { ...object, sizeBytes: 5 * block.length };
+    const store = { read: async () => Readable.from([block, block, block, block, block]) };
+    let calls = 0;
+    await readSha256(store, "bucket", large, { onReading: async () => void calls++ });
+    expect(calls, "every 64 MiB").to.equal(2);
+    const refusal = new DomainError("failed_precondition", "committed", { reason: "UPLOAD_NOT_OPEN" });
+    const onReading = () => Promise.reject(refusal);
+    expect(await catchError(() => readSha256(store, "bucket", large, { onReading }))).to.equal(refusal);
+  });
+
   it("passes on what the store refuses", async () => {
     const refusal = new DomainError("data_loss", "gone", { reason: "FILE_NOT_FOUND" });
     expect(await catchError(() => read([refusal]).sha256)).to.equal(refusal);

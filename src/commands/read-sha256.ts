@@ -7,37 +7,45 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /**
  * Compares the SHA-256 of an `assembled` upload with the declared one; reads the object back, and notes it, where one is
- * wanted that no stream computed. `aborted / CHECKSUM_MISMATCH`, else rejects as `readSha256`.
+ * wanted that no stream computed. `aborted / CHECKSUM_MISMATCH`, else rejects as `readSha256`. `onReading`: awaited before
+ * an object is read and whenever some more of it has been; what it rejects with ends the reading.
  */
 export async function assertSha256OfObject(
   access: UploadAccess,
   upload: Upload,
-  declared: { sha256?: Uint8Array | undefined },
+  { onReading, ...declared }: { sha256?: Uint8Array | undefined; onReading?: () => Promise<void> },
 ): Promise<void> {
   const expected = declared.sha256 ?? upload.expectedSha256;
   const object = upload.object as AssembledObject;
   if (object.sha256 !== undefined) return assertSameSha256(object.sha256, expected);
   if (!upload.computeSha256 && expected === undefined) return;
-  const sha256 = await readSha256(access.objects, upload.bucket, object);
-  assertSameSha256(sha256, expected);
+  await onReading?.();
+  const sha256 = await readSha256(access.objects, upload.bucket, object, { onReading });
+  // Noted first: when it is another than was declared, no later call needs to read all that again to say so.
   await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
+  assertSameSha256(sha256, expected);
 }
+
+/** How often `onReading` is called, in bytes: within two minutes at any speed above half a MiB a second. */
+const READING_EVERY_BYTES = 64 * 2 ** 20;
 
 /** Streams in a row that may break off without a byte. */
 const EMPTY_STREAMS_MAX = 4;
 
 /**
  * SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. A stream that S3 cuts is opened
- * again where it broke off; `unavailable / STORAGE_UNAVAILABLE` when that brings nothing. Else rejects as `ObjectStore.read`.
+ * again where it broke off, and `onReading` is awaited now and then; `unavailable / STORAGE_UNAVAILABLE` when that brings nothing. Else rejects as `ObjectStore.read`.
  */
 export async function readSha256(
   objects: Pick<ObjectStore, "read">,
   bucket: string,
   object: Pick<AssembledObject, "key" | "versionId" | "sizeBytes">,
+  { onReading }: { onReading?: (() => Promise<void>) | undefined } = {},
 ): Promise<Uint8Array> {
   const { key, versionId, sizeBytes } = object;
   const hash = createHash("sha256");
   let offset = 0;
+  let told = 0;
   for (let empty = 0; offset < sizeBytes; ) {
     const begunAt = offset;
     const range = { offset, sizeBytes: sizeBytes - offset };
@@ -46,6 +54,9 @@ export async function readSha256(
       for await (const bytes of await objects.read(bucket, key, { versionId, range })) {
         hash.update(bytes as Uint8Array);
         offset += (bytes as Uint8Array).length;
+        if (offset - told < READING_EVERY_BYTES) continue;
+        told = offset;
+        await onReading?.();
       }
     } catch (error) {
       if (error instanceof DomainError) throw error;

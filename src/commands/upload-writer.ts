@@ -4,6 +4,7 @@ import { partNumberAt } from "../domain/part-plan.ts";
 import { combineParts, type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
 import { partsWithin } from "../domain/writer-range.ts";
 import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
+import { assertCovered, toManifest } from "./manifest.ts";
 import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
 import type { WriterBegin } from "./part-recorder.ts";
 import { PartSender, type PutAck, type WriterEvents } from "./part-sender.ts";
@@ -163,7 +164,7 @@ export class UploadWriter {
     const { put } = this.#sender;
     const sha256 = this.#hash?.digest();
     if (put !== undefined) return { sizeBytes, crc32: put.crc32, parts: [], put, sha256 };
-    const parts = this.#durableParts();
+    const parts = toManifest(this.upload, this.#durableParts());
     assertCovered(parts, { startOffset: this.#start, sizeBytes, partSizeBytes: this.upload.partSizeBytes });
     return { sizeBytes, crc32: combineParts(parts), parts, put: undefined, sha256 };
   }
@@ -256,26 +257,4 @@ export class UploadWriter {
 
 function isWhole({ upload, range }: WriterBegin): boolean {
   return range.start === 0 && (range.end === undefined || range.end === upload.sizeBytes);
-}
-
-/** Throws UPLOAD_INCOMPLETE, which names the first gap, unless the durable parts, ascending, cover so many bytes from `startOffset` (0 when left out). */
-export function assertCovered(
-  parts: readonly DurablePart[],
-  bytes: { startOffset?: number; sizeBytes: number; partSizeBytes: number },
-): void {
-  const { startOffset = 0, sizeBytes, partSizeBytes } = bytes;
-  const prefix = durablePrefix(parts, partNumberAt(startOffset, partSizeBytes));
-  const durableBytes = totalBytes(prefix);
-  if (durableBytes === sizeBytes) return;
-  const next = parts[prefix.length];
-  const gapEnd = next === undefined ? startOffset + sizeBytes : (next.partNumber - 1) * partSizeBytes;
-  const gap = `${startOffset + durableBytes} to ${gapEnd - 1}`;
-  const message = `the upload has ${durableBytes} of ${sizeBytes} bytes from byte ${startOffset}; the first that are missing are ${gap}`;
-  throw new DomainError("failed_precondition", message, {
-    reason: "UPLOAD_INCOMPLETE",
-    details: {
-      ...{ durable_offset: startOffset + durableBytes, size_bytes: startOffset + sizeBytes },
-      missing_end_offset: gapEnd,
-    },
-  });
 }

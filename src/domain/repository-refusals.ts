@@ -13,7 +13,9 @@ export function uploadNotFound(uploadId: string): DomainError {
 
 /** `failed_precondition / UPLOAD_NOT_OPEN`; `needed` is the state that the step starts from. */
 export function uploadNotOpen(uploadId: string, state: UploadState, needed: UploadState = "open"): DomainError {
-  return new DomainError("failed_precondition", `upload ${uploadId} is ${state}; this needs it to be ${needed}`, {
+  const isDead = state === "aborted" || state === "expired";
+  const remedy = isDead ? "begin a new one" : `this needs it to be ${needed}`;
+  return new DomainError("failed_precondition", `upload ${uploadId} is ${state}; ${remedy}`, {
     reason: "UPLOAD_NOT_OPEN",
     details: { upload_id: uploadId, state },
   });
@@ -34,6 +36,15 @@ export function sizeMismatch(uploadId: string, sizeBytes: number, sealedBytes: n
   return new DomainError("invalid_argument", message, {
     reason: "SIZE_MISMATCH",
     details: { upload_id: uploadId, size_bytes: sizeBytes, declared_size_bytes: sealedBytes },
+  });
+}
+
+/** `invalid_argument / SIZE_MISMATCH`: the upload was sealed while the part was on its way. */
+export function partBeyondSize(uploadId: string, partNumber: number, sizeBytes: number): DomainError {
+  const message = `part ${partNumber} of upload ${uploadId} lies beyond its ${sizeBytes} bytes, with which another call has sealed it; begin a new upload for a longer file`;
+  return new DomainError("invalid_argument", message, {
+    reason: "SIZE_MISMATCH",
+    details: { upload_id: uploadId, part_number: partNumber, declared_size_bytes: sizeBytes },
   });
 }
 

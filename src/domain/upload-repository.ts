@@ -1,4 +1,5 @@
 import type { CommandIdentity } from "./command-identity.ts";
+import type { AssembleOptions, CommitOptions, CommitOutcome, CommitWish, FinishOptions } from "./commit-options.ts";
 import type { File } from "./file.ts";
 import type { AssembledObject, ByteRange, DurablePart, Upload, UploadState } from "./upload.ts";
 import type { WriterRange } from "./writer-range.ts";
@@ -97,34 +98,6 @@ export interface ReceivedNote {
   receivedBytes: number;
 }
 
-/** What comes with a finish that leaves the commit to a later call. */
-export interface FinishOptions {
-  /** Of the writer who finishes; left out where there is none. */
-  epoch?: number | undefined;
-  /** What the finish declares of the whole file. */
-  expectedSha256?: Uint8Array | undefined;
-}
-
-/** What a commit is told. */
-export interface CommitOptions {
-  /** Id of the file to be, a UUID. */
-  fileId: string;
-  /** How long the superseded generation is kept, in milliseconds. */
-  retentionMs: number;
-  /** The object of a one-part upload that is still `open`. */
-  object?: AssembledObject;
-  /** Replaces what creation declared. */
-  ifGenerationMatch?: number;
-  /** Of the writer who commits; left out where there is none. */
-  epoch?: number | undefined;
-}
-
-/** How a commit ended. Every outcome has been written down when it is returned. */
-export type CommitOutcome =
-  | { kind: "committed"; upload: Upload }
-  /** The precondition failed: the upload stays `assembled`. `currentGeneration` is 0 when no live file is there. */
-  | { kind: "generation-mismatch"; upload: Upload; currentGeneration: number };
-
 /**
  * Uploads and their parts, in the database. Every transition is one compare-and-set on the database's clock; no
  * method talks to S3. Common errors: `not_found / UPLOAD_NOT_FOUND`; `aborted / WRITER_FENCED` when a newer writer has
@@ -141,6 +114,12 @@ export interface UploadRepository {
    * `not_found / NAMESPACE_NOT_FOUND`; the identity with other content: `invalid_argument / REQUEST_ID_REUSED`.
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
+
+  /**
+   * Remembers that a command on an upload has come, before it does anything: its id stands for this content from then on, also
+   * where the command fails. The same again is fine; other content is `invalid_argument / REQUEST_ID_REUSED`.
+   */
+  noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void>;
 
   /** One upload with its parts. */
   get(namespace: string, uploadId: string): Promise<UploadRecord>;
@@ -211,13 +190,15 @@ export interface UploadRepository {
 
   /**
    * Claims parts before their bytes go. Needs `open`. A claim of an older epoch is taken over;
-   * durable parts stay as they are. One call for many parts costs what it costs for one.
+   * durable parts stay as they are. One call for many parts costs what it costs for one. Of a sealed size only parts
+   * within it are claimed; `invalid_argument / SIZE_MISMATCH` when already the first lies beyond it.
    */
   claimParts(uploadId: string, epoch: number, partNumbers: { first: number; count: number }): Promise<void>;
 
   /**
    * Records claimed parts as durable, under the upload's lock, if it is `open`. A part that is
    * durable already stays as it is: the same length and CRC32 are fine, others are `aborted / CHECKSUM_MISMATCH`.
+   * `invalid_argument / SIZE_MISMATCH`, and nothing recorded, when one begins beyond the sealed size.
    * Slides nothing. `isLast`: the writer records no more and is forgotten; repeating the call is fine all the same.
    */
   recordParts(
@@ -229,12 +210,13 @@ export interface UploadRepository {
 
   /**
    * Sets the size of an upload of unknown size; repeating the same size is fine, another is `SIZE_MISMATCH`. Needs `open`.
+   * Parts that begin beyond the size are forgotten, durable ones too: from here on the size says which parts are the file.
    * `expectedSha256` replaces what creation declared, if given: whoever commits will compare it.
    */
   seal(uploadId: string, sizeBytes: number, options?: FinishOptions): Promise<void>;
 
   /**
-   * open -> completing: freezes the manifest with the whole-object CRC32. `ifGenerationMatch` and `expectedSha256`
+   * open -> completing: freezes the manifest, the parts within the sealed size, with the whole-object CRC32; its commit is wanted from here on. `ifGenerationMatch` and `expectedSha256`
    * replace what creation declared, if given. An upload already `completing` is returned unchanged.
    */
   beginCompletion(
@@ -242,8 +224,11 @@ export interface UploadRepository {
     options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array; epoch?: number | undefined },
   ): Promise<Upload>;
 
-  /** completing -> open, with the parts that S3 does not have (any more) forgotten. Nothing happens to an open upload. */
-  reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void>;
+  /**
+   * completing -> open, with the parts forgotten that S3 does not have (any more) under these ETags. Nothing happens to an open
+   * upload, nor to one whose lost parts have all been sent again since: the caller's list is old then.
+   */
+  reopen(uploadId: string, lost: readonly Pick<DurablePart, "partNumber" | "etag">[]): Promise<void>;
 
   /** open -> aborted: S3 no longer has its multipart upload, as a writer has heard. Repeating is fine. */
   markLost(uploadId: string, epoch: number): Promise<void>;
@@ -260,7 +245,13 @@ export interface UploadRepository {
    * declared is `SIZE_MISMATCH`). Already assembled or committed: returned unchanged, with the first object.
    * `expectedSha256` as for `seal`.
    */
-  assemble(uploadId: string, object: AssembledObject, options?: FinishOptions): Promise<Upload>;
+  assemble(uploadId: string, object: AssembledObject, options?: AssembleOptions): Promise<Upload>;
+
+  /**
+   * Notes that the commit of an `assembled` upload is under way, which may take long: to be repeated while it is. Or that it
+   * was refused, and is its caller's to ask for again.
+   */
+  noteCommit(uploadId: string, wish: CommitWish): Promise<void>;
 
   /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
   setSha256(uploadId: string, sha256: Uint8Array): Promise<void>;
@@ -275,10 +266,13 @@ export interface UploadRepository {
   /** open -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
   abort(namespace: string, uploadId: string): Promise<Upload>;
 
-  /** open | assembled -> expired for uploads past their expiry, at most `limit`; returns them. */
+  /** open | assembled -> expired for uploads past their expiry, but for those whose commit is wanted, at most `limit`; returns them. */
   expireDue(limit: number): Promise<Upload[]>;
 
-  /** Uploads that stay `completing` longer than `olderThanMs` since their last change, at most `limit`: a crash left them. */
+  /**
+   * Uploads that stay `completing` longer than `olderThanMs` since their last change, or `assembled` so long since their commit
+   * was last wanted, at most `limit`: a crash left them.
+   */
   listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]>;
 
   /**

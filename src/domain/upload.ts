@@ -49,6 +49,8 @@ export interface Upload {
   putAttempt: number;
   /** Number of the newest writer; 0 before the first. */
   epoch: number;
+  /** CRC32 of the whole file, frozen with its parts: present from `completing` on. */
+  crc32: number | undefined;
   /** Present from `assembled` on. */
   object: AssembledObject | undefined;
   /** Present once committed. */
@@ -73,6 +75,21 @@ export function toDurableRanges(upload: Pick<Upload, "partSizeBytes">, parts: re
     else ranges.push({ offset, sizeBytes: part.lengthBytes });
   }
   return ranges;
+}
+
+/** What is not durable of an upload of `sizeBytes`, as ascending, disjoint, maximal ranges. `parts` ascend by number. */
+export function toMissingRanges(
+  upload: Pick<Upload, "partSizeBytes">,
+  parts: readonly DurablePart[],
+  sizeBytes: number,
+): ByteRange[] {
+  const missing: ByteRange[] = [];
+  let offset = 0;
+  for (const durable of [...toDurableRanges(upload, parts), { offset: sizeBytes, sizeBytes: 0 }]) {
+    if (durable.offset > offset) missing.push({ offset, sizeBytes: durable.offset - offset });
+    offset = durable.offset + durable.sizeBytes;
+  }
+  return missing;
 }
 
 /**

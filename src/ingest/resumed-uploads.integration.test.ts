@@ -181,7 +181,13 @@ describe("Uploads are continued, repeated and committed", () => {
         await Promise.all(calls.map((call) => call.started()));
         for (const call of calls) call.sendBytes(bytes);
         for (const call of calls) call.send({ finish: {} });
-        return (await Promise.all(calls.map((call) => call.status))).map(({ code }) => code).sort();
+        const statuses = await Promise.all(calls.map((call) => call.status));
+        const loser = statuses.find(({ code }) => code !== 0);
+        if (loser !== undefined) {
+          expect(loser.metadata).to.include({ current_generation: "1", if_generation_match: "0" });
+          expect(loser.message).to.include("complete the upload again with another precondition");
+        }
+        return statuses.map(({ code }) => code).sort();
       };
       expect(await race({ ifGenerationMatch: 0n })).to.deep.equal([0, 9]);
       expect(await race({})).to.deep.equal([0, 0]);

@@ -109,7 +109,10 @@ describe("An upload while storage fails", () => {
   it("forgets a part whose ETag storage denies, says where to go on, and completes", async () => {
     rig.service.s3.faults.add({ operation: "UploadPart", match: { partNumber: 3 }, fault: { kind: "wrong-etag" } });
     const { call, uploadId } = await send(bytes);
-    const metadata = { lost_parts: "1", durable_offset: String(2 * PART_BYTES), upload_id: uploadId };
+    const missing = `${2 * PART_BYTES}-${3 * PART_BYTES - 1}`;
+    const metadata = {
+      ...{ lost_parts: "1", missing_ranges: missing, durable_offset: String(2 * PART_BYTES), upload_id: uploadId },
+    };
     await expectRefused(call, { code: 10, reason: "CHECKSUM_MISMATCH", says: "send the gaps again", metadata });
     const { durableRanges } = await rig.client.getUpload(uploadId);
     expect(durableRanges.map(({ offset, sizeBytes }) => [Number(offset), Number(sizeBytes)])).to.deep.equal([

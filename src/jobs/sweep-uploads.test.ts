@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { cleanUpload } from "../commands/abort-upload.ts";
+import { completeUpload } from "../commands/complete-upload.ts";
 import { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
@@ -8,7 +10,8 @@ import { FakeObjectStore } from "../testing/fake-object-store.ts";
 import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
 import { send } from "../testing/object-store-subject.ts";
 import { beginNext, createOpen, nextUuid, sampleObject } from "../testing/repository-subject.ts";
-import { sampleNamespaces } from "../testing/sample-records.ts";
+import { SAMPLE_CALLER, sampleNamespaces } from "../testing/sample-records.ts";
+import { until } from "../testing/until.ts";
 import { seededBytes } from "../testing/upload-rig.ts";
 import { BENCH_LIMITS } from "../testing/writer-bench.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
@@ -84,6 +87,91 @@ describe("sweepUploads", () => {
     const { upload: after } = await world.uploads.get("default", upload.uploadId);
     expect(after.file?.crc32).to.equal(crc32(bytes));
     expect(world.objects.bytesOf("bucket", upload.s3Key)).to.deep.equal(bytes);
+  });
+
+  describe("an upload that a process left assembled", () => {
+    const openAssembled = async (
+      wish: { isCommitWanted?: boolean; ifGenerationMatch?: number } = {},
+      declared = {},
+    ) => {
+      const world = open();
+      const upload = await createOpen(world, declared);
+      const { uploadId, s3Key: key } = upload;
+      world.objects.overwrite("bucket", key, bytes);
+      const object = sampleObject(upload, { key, versionId: "", sizeBytes: 100, crc32: crc32(bytes) });
+      await world.uploads.assemble(uploadId, object, { isCommitWanted: true, ...wish });
+      world.clock.now += 2000;
+      const find = async () => (await world.uploads.get("default", uploadId)).upload;
+      return { ...world, upload, find };
+    };
+    const sha256 = createHash("sha256").update(bytes).digest();
+
+    it("is committed once that is wanted, and has stood still", async () => {
+      const world = await openAssembled();
+      world.clock.now -= 1500;
+      expect((await world.sweep()).committed).to.equal(0);
+      world.clock.now += 1500;
+      expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
+      expect((await world.find()).file?.crc32).to.equal(crc32(bytes));
+      expect(await world.sweep()).to.deep.include({ committed: 0, errors: [] });
+    });
+
+    it("is committed though its time is over meanwhile, and waits for its caller where no commit is wanted", async () => {
+      for (const isCommitWanted of [true, false]) {
+        const world = await openAssembled({ isCommitWanted });
+        expect((await world.find()).state).to.equal("assembled");
+        world.clock.now += 25 * HOUR_MS;
+        const { committed, expired, errors } = await world.sweep();
+        expect({ committed, expired, errors }).to.deep.equal({
+          ...{ committed: Number(isCommitWanted), expired: Number(!isCommitWanted), errors: [] },
+        });
+      }
+    });
+
+    it("is committed with the SHA-256 that is still owed", async () => {
+      const world = await openAssembled({}, { expectedSha256: sha256, computeSha256: true });
+      expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
+      expect((await world.find()).file?.sha256).to.deep.equal(sha256);
+    });
+
+    it("is tried again while storage does not answer", async () => {
+      const world = await openAssembled({}, { computeSha256: true });
+      world.objects.faults.add("read", { kind: "fail" });
+      const { committed, errors } = await world.sweep();
+      expect([committed, errors.length]).to.deep.equal([0, 1]);
+      world.clock.now += 2000;
+      expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
+    });
+
+    it("is its caller's again once its precondition or its SHA-256 refuses it", async () => {
+      const wrong = { expectedSha256: new Uint8Array(32), computeSha256: true };
+      for (const [wish, declared, reason] of [
+        [{ ifGenerationMatch: 4 }, {}, "GENERATION_MISMATCH"],
+        [{}, wrong, "CHECKSUM_MISMATCH"],
+      ] as const) {
+        const world = await openAssembled(wish, declared);
+        const { errors } = await world.sweep();
+        expect(errors.map((error) => (error as DomainError).reason)).to.deep.equal([reason]);
+        world.clock.now += HOUR_MS;
+        world.objects.faults.add("read", { kind: "fail" });
+        expect(await world.sweep(), "not tried again").to.deep.include({ committed: 0, errors: [] });
+        const request = { requestId: nextUuid(), namespace: "default", uploadId: world.upload.uploadId };
+        const again = { ...request, ifGenerationMatch: 0, sha256: declared === wrong ? sha256 : undefined };
+        const file = await completeUpload(world.access, again, { caller: SAMPLE_CALLER });
+        expect(file.generation).to.equal(1);
+      }
+    });
+
+    it("is left to the process that still reads it", async () => {
+      const world = await openAssembled({}, { computeSha256: true });
+      const hanging = world.objects.faults.add("read", { kind: "hang" });
+      const request = { requestId: nextUuid(), namespace: "default", uploadId: world.upload.uploadId };
+      const completing = completeUpload(world.access, request, { caller: SAMPLE_CALLER });
+      await until("it is read", () => world.objects.faults.pending === 0);
+      expect(await world.sweep()).to.deep.include({ committed: 0, errors: [] });
+      hanging.release();
+      expect((await completing).sha256).to.deep.equal(sha256);
+    });
   });
 
   describe("a commit of which storage shows neither the upload nor its object", () => {

@@ -2,6 +2,7 @@ import { cleanUpload } from "../commands/abort-upload.ts";
 import { commitUpload } from "../commands/complete-upload.ts";
 import type { UploadAccess } from "../commands/upload-access.ts";
 import { DomainError } from "../domain/errors.ts";
+import type { Upload } from "../domain/upload.ts";
 
 /**
  * How long S3 must have shown neither the multipart upload nor the object of a commit that was begun, before the upload is
@@ -86,9 +87,29 @@ export async function sweepUploads(
   return result;
 }
 
+/**
+ * Commits what is assembled as its caller wanted it. What is refused is the caller's again, who may ask for something else; it
+ * is not tried at every sweep.
+ */
+async function commitAssembled(access: UploadAccess, upload: Upload): Promise<void> {
+  try {
+    await commitUpload(access, upload, { parts: [], declared: {} });
+  } catch (error) {
+    const isUnsettled = !(error instanceof DomainError) || error.code === "unavailable";
+    if (!isUnsettled && error.reason !== "UPLOAD_NOT_OPEN") {
+      await access.uploads.noteCommit(upload.uploadId, { isWanted: false });
+    }
+    throw error;
+  }
+}
+
 /** Goes on with a commit that was begun. What S3 has not shown for long is given up: nobody else may do that. */
 async function finishStuck(access: UploadAccess, namespace: string, uploadId: string): Promise<"committed" | "lost"> {
   const { upload, parts } = await access.uploads.get(namespace, uploadId);
+  if (upload.state === "assembled") {
+    await commitAssembled(access, upload);
+    return "committed";
+  }
   try {
     await commitUpload(access, upload, { parts, declared: {} });
     return "committed";

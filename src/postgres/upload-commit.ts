@@ -1,8 +1,8 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import type { CommitOptions, CommitOutcome } from "../domain/commit-options.ts";
 import type { File } from "../domain/file.ts";
 import { sizeMismatch } from "../domain/repository-refusals.ts";
-import type { CommitOptions, CommitOutcome } from "../domain/upload-repository.ts";
 import { violates } from "./errors.ts";
 import { fileIsLive } from "./file-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
@@ -107,7 +107,7 @@ async function commitOnce(
       RETURNING file_id
     )
     UPDATE upload u SET state = CASE WHEN d.file_id IS NULL THEN 'assembled' ELSE 'committed' END,
-      file_id = d.file_id, state_time = now(), if_generation_match = r.wanted, object_key = r.object_key,
+      file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, if_generation_match = r.wanted, object_key = r.object_key,
       object_version_id = r.object_version_id, object_etag = r.object_etag, size_bytes = r.size_bytes,
       crc32 = r.crc32, sha256 = r.sha256
     FROM ready r LEFT JOIN filed d ON true LEFT JOIN numbered n ON true LEFT JOIN live v ON true

@@ -51,6 +51,36 @@ describe("createUploadRepository", () => {
       }
     });
 
+    it("lets one of two racing commits with a precondition win; the other is told its generation and commits upon it", async () => {
+      const path = nextPath();
+      const uploads = [
+        await createOpen(subject, { path, ifGenerationMatch: 0 }),
+        await createOpen(subject, { path, ifGenerationMatch: 0 }),
+      ];
+      const commit = ({ uploadId, s3Key }: { uploadId: string; s3Key: string }, options: object = {}) => {
+        const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, object: sampleObject({ s3Key }) };
+        return subject.uploads.commit(uploadId, { ...committing, ...options });
+      };
+      const blocker = new Client({ connectionString: subject.url });
+      await blocker.connect();
+      try {
+        await blocker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`default/${path}`]);
+        const racing = Promise.all(uploads.map((upload) => commit(upload)));
+        await untilWaiting(subject, 2);
+        await blocker.query("SELECT pg_advisory_unlock_all()");
+        const outcomes = await racing;
+        const kinds = outcomes.map(({ kind }) => kind).sort();
+        expect(kinds).to.deep.equal(["committed", "generation-mismatch"]);
+        const loser = outcomes.find(({ kind }) => kind === "generation-mismatch");
+        expect(loser).to.deep.include({ currentGeneration: 1 });
+        expect(loser?.upload).to.deep.include({ state: "assembled", file: undefined });
+        const again = await commit(loser?.upload as (typeof uploads)[0], { ifGenerationMatch: 1 });
+        expect(again.upload.file?.generation).to.equal(2);
+      } finally {
+        await blocker.end();
+      }
+    });
+
     it("refuses the finish of a writer that waits for its row while a newer one begins", async () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
@@ -81,6 +111,28 @@ describe("createUploadRepository", () => {
       }
       const found = await subject.uploads.get("default", uploadId);
       expect(found.upload).to.deep.include({ state: "open", sizeBytes: undefined, object: undefined });
+    });
+
+    it("records no part that waits for its row while the upload is sealed below it", async () => {
+      const { upload, epoch } = await createWritten(subject);
+      const { uploadId } = upload;
+      await subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 4 });
+      const sealing = new Client({ connectionString: subject.url });
+      await sealing.connect();
+      try {
+        await sealing.query("BEGIN");
+        const sizeBytes = 3 * samplePart(1).lengthBytes;
+        await sealing.query("UPDATE upload SET size_bytes = $2 WHERE upload_id = $1", [uploadId, sizeBytes]);
+        const late = expectRefusal(subject.uploads.recordParts(uploadId, epoch, [samplePart(4)]), "SIZE_MISMATCH");
+        const claiming = subject.uploads.claimParts(uploadId, epoch, { first: 5, count: 1 });
+        const claimed = expectRefusal(claiming, "SIZE_MISMATCH");
+        await untilRowsAwaited(subject, 2);
+        await sealing.query("COMMIT");
+        await Promise.all([late, claimed]);
+      } finally {
+        await sealing.end();
+      }
+      expect((await subject.uploads.get("default", uploadId)).parts).to.deep.equal([]);
     });
 
     it("adopts no presigned part whose claim is fenced while it waits, and claims again what waited", async () => {

@@ -7,9 +7,19 @@ import { beginWriter } from "./begin-writer.ts";
 import { createUpload } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
 import { adoptParts, claimPresigned } from "./presigned-parts.ts";
+import { noteRequest } from "./request-rows.ts";
 import { commitUpload } from "./upload-commit.ts";
 import { loadUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
-import { abort, assemble, beginCompletion, markLost, noteMissing, reopen, setSha256 } from "./upload-states.ts";
+import {
+  abort,
+  assemble,
+  beginCompletion,
+  markLost,
+  noteCommit,
+  noteMissing,
+  reopen,
+  setSha256,
+} from "./upload-states.ts";
 import { listStatus, noteReceived, receivedBytes, uploadWithDurable } from "./upload-status.ts";
 import { expireDue, findUnowned, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
 import { beginPutAttempt, claimParts, heartbeat, recordParts, seal, setMultipartId } from "./upload-writer.ts";
@@ -18,6 +28,7 @@ import { beginPutAttempt, claimParts, heartbeat, recordParts, seal, setMultipart
 export function createUploadRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): UploadRepository {
   const repository: UploadRepository = {
     create: (input, identity) => createUpload(pool, input, identity),
+    noteRequest: (identity, target) => noteRequest(pool, identity, target),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
     listStatus: (uploadIds) => listStatus(pool, uploadIds),
     beginWriter: (namespace, uploadId, options) => beginWriter(pool, { namespace, uploadId }, options),
@@ -37,6 +48,7 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
     markLost: (uploadId, epoch) => markLost(pool, uploadId, epoch),
     noteMissing: (uploadId, options) => noteMissing(pool, uploadId, options),
     assemble: (uploadId, object, options) => assemble(pool, { uploadId, object }, options),
+    noteCommit: (uploadId, wish) => noteCommit(pool, uploadId, wish),
     setSha256: (uploadId, sha256) => setSha256(pool, uploadId, sha256),
     commit: (uploadId, options) => commitUpload(pool, uploadId, options),
     abort: (namespace, uploadId) => abort(pool, namespace, uploadId),

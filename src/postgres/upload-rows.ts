@@ -72,6 +72,7 @@ export function toUpload(row: UploadRow, file: File | undefined): Upload {
     multipartId: row.multipart_id ?? undefined,
     putAttempt: row.put_attempt,
     epoch: row.epoch,
+    crc32: crc32 ?? undefined,
     object: isAssembled
       ? {
           key,

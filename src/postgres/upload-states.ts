@@ -1,8 +1,8 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
+import type { AssembleOptions, CommitWish } from "../domain/commit-options.ts";
 import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
-import type { AssembledObject, Upload } from "../domain/upload.ts";
-import type { FinishOptions } from "../domain/upload-repository.ts";
+import type { AssembledObject, DurablePart, Upload } from "../domain/upload.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
 import {
   assertUpload,
@@ -22,7 +22,7 @@ export async function beginCompletion(
   options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array; epoch?: number | undefined },
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
-    UPDATE upload u SET state = 'completing', state_time = now(), crc32 = ${options.crc32},
+    UPDATE upload u SET state = 'completing', state_time = now(), commit_wanted_time = now(), crc32 = ${options.crc32},
       if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
     WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
@@ -37,19 +37,27 @@ export async function beginCompletion(
 export async function reopen(
   pool: CommonQueryMethods,
   uploadId: string,
-  lostPartNumbers: readonly number[],
+  lost: readonly Pick<DurablePart, "partNumber" | "etag">[],
 ): Promise<void> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
-    WITH u AS (
-      UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL, missing_time = NULL
+    WITH gone AS MATERIALIZED (
+      SELECT p.part_number, p.etag FROM part p
+      JOIN ${sql.unnest(
+        lost.map(({ partNumber, etag }) => [partNumber, etag]),
+        ["int4", "text"],
+      )} AS g (part_number, etag) ON g.part_number = p.part_number AND g.etag = p.etag
+      WHERE p.upload_id = ${uploadId} AND p.state = 'durable'
+    ), u AS (
+      UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL, missing_time = NULL, commit_wanted_time = NULL
       WHERE u.upload_id = ${uploadId} AND u.state = 'completing'
+        AND (${lost.length === 0}::boolean OR EXISTS (SELECT FROM gone))
       RETURNING ${uploadColumns}
     ), forgotten AS (
-      DELETE FROM part p USING u
-      WHERE p.upload_id = u.upload_id AND p.part_number = ANY(${sql.array([...lostPartNumbers], "int4")})
+      DELETE FROM part p USING u, gone g
+      WHERE p.upload_id = u.upload_id AND p.part_number = g.part_number AND p.etag = g.etag
     )
     SELECT * FROM u`);
-  // Already open: another replica heard of the same loss first, and writers may have filled the gaps since.
+  // Already open, or sent again: another replica heard of the same loss first.
   if (row === null) await assertUpload(pool, uploadId, { states: ["completing", "open"] });
 }
 
@@ -83,13 +91,15 @@ export async function noteMissing(
 export async function assemble(
   pool: CommonQueryMethods,
   { uploadId, object }: { uploadId: string; object: AssembledObject },
-  options: FinishOptions = {},
+  options: AssembleOptions = {},
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     UPDATE upload u SET state = 'assembled', state_time = now(), object_key = ${object.key},
       object_version_id = ${object.versionId}, object_etag = ${object.etag}, size_bytes = ${object.sizeBytes},
       crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)},
-      expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
+      expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256),
+      if_generation_match = coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match),
+      commit_wanted_time = CASE WHEN ${options.isCommitWanted === true}::boolean OR u.state = 'completing' THEN now() END
     WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isUnfenced(uploadId, options)}
       AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
     RETURNING ${uploadColumns}`);
@@ -102,6 +112,16 @@ export async function assemble(
     throw sizeMismatch(uploadId, object.sizeBytes, sealedBytes);
   }
   return await assemble(pool, { uploadId, object }, options);
+}
+
+/** UploadRepository.noteCommit */
+export async function noteCommit(pool: CommonQueryMethods, uploadId: string, wish: CommitWish): Promise<void> {
+  const { rowCount } = await pool.query(sql.unsafe`
+    UPDATE upload SET commit_wanted_time = CASE WHEN ${wish.isWanted}::boolean THEN now() END,
+      if_generation_match = coalesce(${wish.ifGenerationMatch ?? null}::bigint, if_generation_match),
+      expected_sha256 = coalesce(${toBytea(wish.expectedSha256)}, expected_sha256)
+    WHERE upload_id = ${uploadId} AND state = 'assembled'`);
+  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled"] });
 }
 
 /** UploadRepository.setSha256 */

@@ -9,11 +9,11 @@ export async function expireDue(pool: CommonQueryMethods, limit: number): Promis
   const rows = await pool.any(sql.type(uploadRow)`
     WITH due AS (
       SELECT upload_id FROM upload
-      WHERE state IN ('open', 'assembled') AND expire_time <= now()
+      WHERE state IN ('open', 'assembled') AND commit_wanted_time IS NULL AND expire_time <= now()
       ORDER BY expire_time LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE upload u SET state = 'expired', state_time = now() FROM due
-    WHERE u.upload_id = due.upload_id AND u.state IN ('open', 'assembled')
+    WHERE u.upload_id = due.upload_id AND u.state IN ('open', 'assembled') AND u.commit_wanted_time IS NULL
     RETURNING ${uploadColumns}`);
   return rows.map((row) => toUpload(row, undefined));
 }
@@ -25,7 +25,8 @@ export async function listStuck(
 ): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     SELECT ${uploadColumns} FROM upload u
-    WHERE u.state = 'completing' AND u.state_time <= now() - ${toInterval(options.olderThanMs)}
+    WHERE (u.state = 'completing' AND u.state_time <= now() - ${toInterval(options.olderThanMs)})
+      OR (u.state = 'assembled' AND u.commit_wanted_time <= now() - ${toInterval(options.olderThanMs)})
     ORDER BY u.state_time LIMIT ${options.limit}`);
   return rows.map((row) => toUpload(row, undefined));
 }

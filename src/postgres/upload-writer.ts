@@ -1,11 +1,11 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import { partAlreadyDurable, sizeMismatch } from "../domain/repository-refusals.ts";
+import type { FinishOptions } from "../domain/commit-options.ts";
+import { partAlreadyDurable, partBeyondSize, sizeMismatch } from "../domain/repository-refusals.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import type { FinishOptions } from "../domain/upload-repository.ts";
 import { toBytea } from "./sql-values.ts";
 import { slideExpiry } from "./upload-expiry.ts";
-import { assertUpload, holdsRange, isUnfenced, readDurableParts } from "./upload-rows.ts";
+import { assertUpload, holdsRange, isUnfenced, readDurableParts, type UploadRow } from "./upload-rows.ts";
 
 /** What a statement says that locks the upload's row, or fails to. */
 const lockedRow = z.object({ locked: z.int() });
@@ -58,11 +58,28 @@ export async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string
   return await beginPutAttempt(pool, uploadId, epoch);
 }
 
-/** The upload's row under a lock that lets other parts be recorded but no writer begin and no state change. */
-function lockUpload(uploadId: string, epoch: number) {
+/**
+ * The upload's row under a lock that lets other parts be recorded but no writer begin, no size be sealed and no state change.
+ * None is locked where the part lies beyond the sealed size.
+ */
+function lockUpload(uploadId: string, epoch: number, partNumber: number) {
   return sql.fragment`
-    SELECT u.upload_id FROM upload u
-    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)} FOR SHARE OF u`;
+    SELECT u.upload_id, u.size_bytes, u.part_size_bytes FROM upload u
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)}
+      AND (u.size_bytes IS NULL OR ${partNumber - 1}::bigint * u.part_size_bytes < u.size_bytes)
+    FOR SHARE OF u`;
+}
+
+/** Why `lockUpload` locked nothing. Returns when none of it is true any more. */
+async function assertLockable(
+  pool: CommonQueryMethods,
+  { uploadId, epoch }: { uploadId: string; epoch: number },
+  partNumber: number,
+): Promise<void> {
+  const row: UploadRow = await assertUpload(pool, uploadId, { states: ["open"], epoch });
+  if (row.size_bytes !== null && (partNumber - 1) * row.part_size_bytes >= row.size_bytes) {
+    throw partBeyondSize(uploadId, partNumber, row.size_bytes);
+  }
 }
 
 /** UploadRepository.claimParts */
@@ -74,16 +91,17 @@ export async function claimParts(
   const { uploadId, epoch } = writer;
   const last = partNumbers.first + partNumbers.count - 1;
   const { locked } = await pool.one(sql.prepared("claim_parts", lockedRow)`
-    WITH locked AS (${lockUpload(uploadId, epoch)}), claimed AS (
+    WITH locked AS (${lockUpload(uploadId, epoch, partNumbers.first)}), claimed AS (
       INSERT INTO part (upload_id, part_number, epoch, state, source)
       SELECT l.upload_id, n, ${epoch}::bigint, 'claimed', 'stream'
       FROM locked l, generate_series(${partNumbers.first}::int, ${last}::int) n
+      WHERE l.size_bytes IS NULL OR (n - 1)::bigint * l.part_size_bytes < l.size_bytes
       ON CONFLICT (upload_id, part_number) DO UPDATE SET epoch = excluded.epoch, source = 'stream', update_time = now()
       WHERE part.state = 'claimed' AND part.epoch < excluded.epoch
     )
     SELECT count(*)::int AS locked FROM locked`);
   if (locked > 0) return;
-  await assertUpload(pool, uploadId, { states: ["open"], epoch });
+  await assertLockable(pool, writer, partNumbers.first);
   await claimParts(pool, writer, partNumbers);
 }
 
@@ -96,8 +114,9 @@ export async function recordParts(
 ): Promise<void> {
   if (parts.length === 0) return;
   const { uploadId, epoch } = writer;
+  const last = Math.max(...parts.map(({ partNumber }) => partNumber));
   const { locked, recorded } = await pool.one(sql.prepared("record_parts", lockedRow.extend({ recorded: z.int() }))`
-    WITH locked AS (${lockUpload(uploadId, epoch)}), recorded AS (
+    WITH locked AS (${lockUpload(uploadId, epoch, last)}), recorded AS (
       UPDATE part p SET state = 'durable', length_bytes = g.length_bytes, crc32 = g.crc32, etag = g.etag, update_time = now()
       FROM locked l, ${sql.unnest(
         parts.map((part) => [part.partNumber, part.lengthBytes, part.crc32, part.etag]),
@@ -113,7 +132,7 @@ export async function recordParts(
   if (locked === 0) {
     // The answer to the same call may have been lost, which forgot the writer.
     if (options.isLast === true && (await areRecorded(pool, uploadId, parts))) return;
-    await assertUpload(pool, uploadId, { states: ["open"], epoch });
+    await assertLockable(pool, writer, last);
     return await recordParts(pool, writer, parts, options);
   }
   if (recorded < parts.length) await assertRecorded(pool, uploadId, parts);
@@ -150,12 +169,19 @@ export async function seal(
   { uploadId, sizeBytes }: { uploadId: string; sizeBytes: number },
   options: FinishOptions = {},
 ): Promise<void> {
-  const { rowCount } = await pool.query(sql.unsafe`
-    UPDATE upload u SET size_bytes = ${sizeBytes},
-      expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
-    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
-      AND (u.size_bytes IS NULL OR u.size_bytes = ${sizeBytes})`);
-  if (rowCount > 0) return;
+  const { locked } = await pool.one(sql.type(lockedRow)`
+    WITH sealed AS (
+      UPDATE upload u SET size_bytes = ${sizeBytes},
+        expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
+      WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
+        AND (u.size_bytes IS NULL OR u.size_bytes = ${sizeBytes})
+      RETURNING u.upload_id, u.part_size_bytes
+    ), dropped AS (
+      DELETE FROM part p USING sealed s
+      WHERE p.upload_id = s.upload_id AND (p.part_number - 1)::bigint * s.part_size_bytes >= ${sizeBytes}
+    )
+    SELECT count(*)::int AS locked FROM sealed`);
+  if (locked > 0) return;
   const row = await assertUpload(pool, uploadId, { states: ["open"], epoch: options.epoch });
   if (row.size_bytes !== null && row.size_bytes !== sizeBytes) throw sizeMismatch(uploadId, sizeBytes, row.size_bytes);
   await seal(pool, { uploadId, sizeBytes }, options);

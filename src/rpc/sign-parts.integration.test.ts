@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Duration, durationFromMs, timestampDate } from "@bufbuild/protobuf/wkt";
@@ -16,8 +17,6 @@ interface ChangedRequest {
   parts?: MessageInitShape<typeof PartToSignSchema>[];
   lifetime?: Duration;
 }
-
-const REQUEST_ID = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";
 
 describe("SignParts", () => {
   let rig: UploadRig;
@@ -56,7 +55,7 @@ describe("SignParts", () => {
   };
   const get = (uploadId: string) => client().getUpload({ namespace: "default", uploadId }, HEADERS);
   const complete = (uploadId: string, parts: { partNumber: number; etag: string }[] = []) =>
-    client().completeUpload({ requestId: REQUEST_ID, namespace: "default", uploadId, parts }, HEADERS);
+    client().completeUpload({ requestId: randomUUID(), namespace: "default", uploadId, parts }, HEADERS);
   const refusal = async (call: Promise<unknown>) => {
     const error = await call.then(
       () => expect.fail("nothing was refused"),

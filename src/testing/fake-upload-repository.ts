@@ -1,10 +1,18 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
+import type {
+  AssembleOptions,
+  CommitOptions,
+  CommitOutcome,
+  CommitWish,
+  FinishOptions,
+} from "../domain/commit-options.ts";
 import { toDurableState } from "../domain/durable-state.ts";
 import { assertPartFits, assertSignable } from "../domain/part-plan.ts";
 import {
   generationMismatch,
   namespaceNotFound,
   partAlreadyDurable,
+  partBeyondSize,
   sizeMismatch,
   uploadNotFound,
   uploadNotOpen,
@@ -13,9 +21,6 @@ import {
 } from "../domain/repository-refusals.ts";
 import { type AssembledObject, type DurablePart, totalBytes, type Upload, type UploadState } from "../domain/upload.ts";
 import type {
-  CommitOptions,
-  CommitOutcome,
-  FinishOptions,
   NewUpload,
   PartStart,
   PresignedPart,
@@ -43,6 +48,8 @@ interface StoredUpload {
   stateOrder: number;
   /** When storage was first seen to have neither the multipart upload nor its object. */
   missingMs: number | undefined;
+  /** When its commit was last wanted. */
+  commitWantedMs: number | undefined;
   isCleaned: boolean;
 }
 
@@ -77,6 +84,7 @@ export class FakeUploadRepository implements UploadRepository {
         multipartId: undefined,
         putAttempt: 0,
         epoch: 0,
+        crc32: undefined,
         object: undefined,
         file: undefined,
         createTime: new Date(now),
@@ -90,11 +98,18 @@ export class FakeUploadRepository implements UploadRepository {
       stateMs: now,
       stateOrder: this.#changes++,
       missingMs: undefined,
+      commitWantedMs: undefined,
       isCleaned: false,
     };
     this.#uploads.set(input.uploadId, stored);
     this.#requests.add(identity, input.uploadId);
     return { upload: this.#toUpload(stored), created: true };
+  }
+
+  async noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void> {
+    if (this.#requests.find(identity) !== undefined) return;
+    this.#find(target.uploadId, target.namespace);
+    this.#requests.add(identity, target.uploadId);
   }
 
   async get(namespace: string, uploadId: string) {
@@ -213,8 +228,10 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async claimParts(uploadId: string, epoch: number, { first, count }: { first: number; count: number }) {
-    const { parts } = this.#require(uploadId, ["open"], epoch);
+    const { parts, upload } = this.#require(uploadId, ["open"], epoch);
+    assertWithinSize(upload, first);
     for (let number = first; number < first + count; number++) {
+      if (isBeyondSize(upload, number)) break;
       if (parts.get(number)?.durable === undefined) parts.set(number, { epoch, durable: undefined });
     }
   }
@@ -228,7 +245,9 @@ export class FakeUploadRepository implements UploadRepository {
     const isRecorded = ({ partNumber, etag }: DurablePart) =>
       this.#find(uploadId).parts.get(partNumber)?.durable?.etag === etag;
     if (options.isLast === true && parts.every(isRecorded)) return;
+    if (parts.length === 0) return;
     const stored = this.#require(uploadId, ["open"], epoch);
+    assertWithinSize(stored.upload, Math.max(...parts.map(({ partNumber }) => partNumber)));
     for (const part of parts) {
       const known = stored.parts.get(part.partNumber);
       if (known?.durable !== undefined) assertSameBytes(uploadId, known.durable, part);
@@ -239,7 +258,9 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async seal(uploadId: string, sizeBytes: number, options: FinishOptions = {}): Promise<void> {
-    seal(this.#require(uploadId, ["open"], options.epoch).upload, sizeBytes, options);
+    const { parts, upload } = this.#require(uploadId, ["open"], options.epoch);
+    seal(upload, sizeBytes, options);
+    for (const number of [...parts.keys()]) if (isBeyondSize(upload, number)) parts.delete(number);
   }
 
   async beginCompletion(
@@ -250,16 +271,21 @@ export class FakeUploadRepository implements UploadRepository {
     if (stored.upload.state === "open") {
       stored.upload.ifGenerationMatch = options.ifGenerationMatch ?? stored.upload.ifGenerationMatch;
       stored.upload.expectedSha256 = options.expectedSha256 ?? stored.upload.expectedSha256;
+      stored.upload.crc32 = options.crc32;
+      stored.commitWantedMs = this.#now();
       this.#enter(stored, "completing");
     }
     return this.#toUpload(stored);
   }
 
-  async reopen(uploadId: string, lostPartNumbers: readonly number[]): Promise<void> {
+  async reopen(uploadId: string, lost: readonly Pick<DurablePart, "partNumber" | "etag">[]): Promise<void> {
     const stored = this.#require(uploadId, ["completing", "open"]);
-    if (stored.upload.state === "open") return;
-    for (const number of lostPartNumbers) stored.parts.delete(number);
+    const gone = lost.filter(({ partNumber, etag }) => stored.parts.get(partNumber)?.durable?.etag === etag);
+    if (stored.upload.state === "open" || (lost.length > 0 && gone.length === 0)) return;
+    for (const { partNumber } of gone) stored.parts.delete(partNumber);
     stored.missingMs = undefined;
+    stored.commitWantedMs = undefined;
+    stored.upload.crc32 = undefined;
     this.#enter(stored, "open");
   }
 
@@ -277,10 +303,18 @@ export class FakeUploadRepository implements UploadRepository {
     return true;
   }
 
-  async assemble(uploadId: string, object: AssembledObject, options: FinishOptions = {}): Promise<Upload> {
+  async assemble(uploadId: string, object: AssembledObject, options: AssembleOptions = {}): Promise<Upload> {
     const stored = this.#require(uploadId, ["completing", "open", "assembled", "committed"], options.epoch);
     if (stored.upload.state === "open" || stored.upload.state === "completing") this.#assemble(stored, object, options);
     return this.#toUpload(stored);
+  }
+
+  async noteCommit(uploadId: string, wish: CommitWish): Promise<void> {
+    const stored = this.#require(uploadId, ["assembled"]);
+    const { upload } = stored;
+    stored.commitWantedMs = wish.isWanted ? this.#now() : undefined;
+    upload.ifGenerationMatch = wish.ifGenerationMatch ?? upload.ifGenerationMatch;
+    upload.expectedSha256 = wish.expectedSha256 ?? upload.expectedSha256;
   }
 
   async setSha256(uploadId: string, sha256: Uint8Array): Promise<void> {
@@ -296,6 +330,7 @@ export class FakeUploadRepository implements UploadRepository {
     if (upload.state === "committed") return { kind: "committed", upload: this.#toUpload(stored) };
     if (upload.state === "open" && options.object !== undefined) this.#assemble(stored, options.object);
     upload.ifGenerationMatch = options.ifGenerationMatch ?? upload.ifGenerationMatch;
+    stored.commitWantedMs = undefined;
     const currentGeneration = this.#files.liveGeneration(upload.namespace, upload.path);
     if (upload.ifGenerationMatch !== undefined && upload.ifGenerationMatch !== currentGeneration) {
       return { kind: "generation-mismatch", upload: this.#toUpload(stored), currentGeneration };
@@ -319,7 +354,9 @@ export class FakeUploadRepository implements UploadRepository {
 
   async expireDue(limit: number): Promise<Upload[]> {
     const due = [...this.#uploads.values()]
-      .filter(({ upload }) => upload.state === "open" || upload.state === "assembled")
+      .filter(({ upload, commitWantedMs }) => {
+        return (upload.state === "open" || upload.state === "assembled") && commitWantedMs === undefined;
+      })
       .filter(({ upload }) => upload.expireTime.getTime() <= this.#now())
       .sort((a, b) => a.upload.expireTime.getTime() - b.upload.expireTime.getTime())
       .slice(0, limit);
@@ -329,9 +366,8 @@ export class FakeUploadRepository implements UploadRepository {
 
   async listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]> {
     const latestMs = this.#now() - options.olderThanMs;
-    return this.#listByState(
-      options.limit,
-      ({ upload, stateMs }) => upload.state === "completing" && stateMs <= latestMs,
+    return this.#listByState(options.limit, ({ upload, stateMs, commitWantedMs = Number.POSITIVE_INFINITY }) =>
+      upload.state === "assembled" ? commitWantedMs <= latestMs : upload.state === "completing" && stateMs <= latestMs,
     );
   }
 
@@ -381,9 +417,14 @@ export class FakeUploadRepository implements UploadRepository {
     stored.stateOrder = this.#changes++;
   }
 
-  #assemble(stored: StoredUpload, object: AssembledObject, options: FinishOptions = {}): void {
-    seal(stored.upload, object.sizeBytes, options);
+  #assemble(stored: StoredUpload, object: AssembledObject, options: AssembleOptions = {}): void {
+    const { upload } = stored;
+    seal(upload, object.sizeBytes, options);
+    upload.ifGenerationMatch = options.ifGenerationMatch ?? upload.ifGenerationMatch;
+    const isWanted = options.isCommitWanted === true || upload.state === "completing";
+    stored.commitWantedMs = isWanted ? this.#now() : undefined;
     stored.upload.object = structuredClone(object);
+    stored.upload.crc32 = object.crc32;
     this.#enter(stored, "assembled");
   }
 
@@ -442,6 +483,14 @@ function seal(upload: Upload, sizeBytes: number, { expectedSha256 }: FinishOptio
   upload.sizeBytes ??= sizeBytes;
   if (upload.sizeBytes !== sizeBytes) throw sizeMismatch(upload.uploadId, sizeBytes, upload.sizeBytes);
   upload.expectedSha256 = expectedSha256 ?? upload.expectedSha256;
+}
+
+function isBeyondSize({ sizeBytes, partSizeBytes }: Upload, partNumber: number): boolean {
+  return sizeBytes !== undefined && (partNumber - 1) * partSizeBytes >= sizeBytes;
+}
+
+function assertWithinSize(upload: Upload, partNumber: number): void {
+  if (isBeyondSize(upload, partNumber)) throw partBeyondSize(upload.uploadId, partNumber, upload.sizeBytes as number);
 }
 
 function assertSameBytes(uploadId: string, known: DurablePart, part: DurablePart): void {

@@ -72,6 +72,7 @@ export function sampleUpload(overrides: Partial<Upload> = {}): Upload {
     multipartId: "m1",
     putAttempt: 0,
     epoch: 1,
+    crc32: undefined,
     object: undefined,
     file: undefined,
     createTime: new Date("2026-01-02T03:04:05.000Z"),

@@ -136,6 +136,11 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
       expect(outcome.currentGeneration).to.equal(1);
       expect(outcome.upload).to.deep.include({ state: "assembled", file: undefined });
     }
+    const losers = outcomes.filter(({ kind }) => kind === "generation-mismatch");
+    for (const [index, { upload }] of losers.entries()) {
+      const again = await commit(upload, { ifGenerationMatch: index + 1, withObject: false });
+      expect(again.upload.file?.generation).to.equal(index + 2);
+    }
   });
 
   it("keeps an upload assembled when its precondition fails, and commits it with another", async () => {
@@ -191,8 +196,8 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     await subject().uploads.claimParts(uploadId, epoch, { first: 1, count: 3 });
     await subject().uploads.recordParts(uploadId, epoch, [samplePart(1), samplePart(2), samplePart(3)]);
     await subject().uploads.beginCompletion(uploadId, { crc32: 5 });
-    await subject().uploads.reopen(uploadId, [2]);
-    await subject().uploads.reopen(uploadId, [1, 2, 3]);
+    await subject().uploads.reopen(uploadId, [samplePart(2)]);
+    await subject().uploads.reopen(uploadId, [samplePart(1), samplePart(2), samplePart(3)]);
     const { upload: open, parts } = await subject().uploads.get("default", uploadId);
     expect(open.state).to.equal("open");
     expect(parts).to.deep.equal([samplePart(1), samplePart(3)]);

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { Upload, UploadState } from "../domain/upload.ts";
 import { presignedPartsContract } from "./presigned-parts-contract.ts";
 import {
@@ -17,11 +18,13 @@ import {
   sampleObject,
   samplePart,
 } from "./repository-subject.ts";
+import { sealedSizeContract } from "./sealed-size-contract.ts";
 import { singlePartsContract } from "./single-parts-contract.ts";
 import { uploadCommitContract } from "./upload-commit-contract.ts";
 import { uploadLanesContract } from "./upload-lanes-contract.ts";
 import { uploadStatusContract } from "./upload-status-contract.ts";
 import { uploadSweepContract } from "./upload-sweep-contract.ts";
+import { wantedCommitContract } from "./wanted-commit-contract.ts";
 
 /** What every UploadRepository does. `make` is called once. */
 export function uploadRepositoryContract(make: () => Promise<RepositorySubject>): void {
@@ -32,13 +35,16 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   after(() => subject.close());
 
   describe("create", () => createContract(() => subject));
+  describe("requests", () => requestsContract(() => subject));
   describe("writing", () => writingContract(() => subject));
   describe("parts", () => partsContract(() => subject));
+  describe("a sealed size", () => sealedSizeContract(() => subject));
   describe("single parts", () => singlePartsContract(() => subject));
   describe("presigned parts", () => presignedPartsContract(() => subject));
   describe("lanes", () => uploadLanesContract(() => subject));
   describe("states", () => statesContract(() => subject));
   describe("commit", () => uploadCommitContract(() => subject));
+  describe("a wanted commit", () => wantedCommitContract(() => subject));
   describe("status", () => uploadStatusContract(() => subject));
   describe("sweeping", () => uploadSweepContract(() => subject));
 }
@@ -127,6 +133,49 @@ function createContract(subject: () => RepositorySubject): void {
   it("refuses an unknown namespace", async () => {
     const creating = subject().uploads.create(newUpload({ namespace: "nowhere" }), nextIdentity());
     await expectRefusal(creating, "NAMESPACE_NOT_FOUND");
+  });
+}
+
+function requestsContract(subject: () => RepositorySubject): void {
+  const note = (identity: CommandIdentity, uploadId: string, namespace = "default") =>
+    subject().uploads.noteRequest(identity, { namespace, uploadId });
+
+  it("takes the same request again, at once too, and refuses other content under its id", async () => {
+    const { uploadId } = await createOpen(subject());
+    const identity = nextIdentity({ method: "CompleteUpload" });
+    await Promise.all(Array.from({ length: 4 }, () => note(identity, uploadId)));
+    await note(identity, uploadId);
+    const other = { ...identity, contentSha256: Buffer.alloc(32, 1) };
+    const error = await expectRefusal(note(other, uploadId), "REQUEST_ID_REUSED");
+    expect(error).to.have.property("field", "request_id");
+    expect(error.details).to.include({ request_id: identity.requestId });
+  });
+
+  it("lets one of two racing contents have the id", async () => {
+    const [one, two] = [await createOpen(subject()), await createOpen(subject())];
+    const identity = nextIdentity({ method: "AbortUpload" });
+    const outcomes = await Promise.allSettled([
+      note(identity, one.uploadId),
+      note({ ...identity, contentSha256: Buffer.alloc(32, 1) }, two.uploadId),
+    ]);
+    expect(outcomes.map(({ status }) => status).sort()).to.deep.equal(["fulfilled", "rejected"]);
+  });
+
+  it("keeps methods and principals apart", async () => {
+    const { uploadId } = await createOpen(subject());
+    const identity = nextIdentity({ method: "CompleteUpload" });
+    await note(identity, uploadId);
+    for (const other of [{ method: "AbortUpload" }, { principal: "dev:other" }]) {
+      await note({ ...identity, ...other, contentSha256: Buffer.alloc(32, 1) }, uploadId);
+    }
+  });
+
+  it("does not remember a request for an upload that is not there", async () => {
+    const { uploadId } = await createOpen(subject());
+    const identity = nextIdentity({ method: "CompleteUpload" });
+    await expectRefusal(note(identity, nextUuid()), "UPLOAD_NOT_FOUND");
+    await expectRefusal(note(identity, uploadId, "other"), "UPLOAD_NOT_FOUND");
+    await note({ ...identity, contentSha256: Buffer.alloc(32, 1) }, uploadId);
   });
 }
 
@@ -366,6 +415,10 @@ function statesContract(subject: () => RepositorySubject): void {
     assemble: {
       from: ["open", "completing", "assembled", "committed"],
       run: (upload) => subject().uploads.assemble(upload.uploadId, sampleObject(upload)),
+    },
+    noteCommit: {
+      from: ["assembled"],
+      run: ({ uploadId }) => subject().uploads.noteCommit(uploadId, { isWanted: false }),
     },
     setSha256: {
       from: ["assembled"],

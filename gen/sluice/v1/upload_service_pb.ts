@@ -705,7 +705,8 @@ export const WriteUploadLaneDoneSchema: GenMessage<WriteUploadLaneDone> = /*@__P
   messageDesc(file_sluice_v1_upload_service, 13);
 
 /**
- * Request of WritePart. The message is read when the service has room for it.
+ * Request of WritePart. The message is read when the service has room for it. It has no request_id, for part_number and crc32
+ * are its identity: the same part with the same bytes is answered again, with others refused as CHECKSUM_MISMATCH.
  *
  * @generated from message sluice.v1.WritePartRequest
  */
@@ -790,7 +791,8 @@ export const WritePartResponseSchema: GenMessage<WritePartResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_upload_service, 15);
 
 /**
- * Request of SignParts.
+ * Request of SignParts. It has no request_id, for each part's number, size and CRC32 are its identity: to sign the same parts
+ * again is as good as the first time, and one that is durable by then gets no URL.
  *
  * @generated from message sluice.v1.SignPartsRequest
  */
@@ -971,7 +973,8 @@ export const ListedPartSchema: GenMessage<ListedPart> = /*@__PURE__*/
  */
 export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> & {
   /**
-   * UUID chosen by the caller; makes the call repeatable. Required.
+   * UUID chosen by the caller; makes the call repeatable for 24 h. It stands for this request also when the call fails: ask for
+   * something else, for instance another precondition, with another id. Required.
    *
    * @generated from field: string request_id = 1;
    */
@@ -1070,7 +1073,7 @@ export const CompleteUploadResponseSchema: GenMessage<CompleteUploadResponse> = 
  */
 export type AbortUploadRequest = Message<"sluice.v1.AbortUploadRequest"> & {
   /**
-   * UUID chosen by the caller; makes the call repeatable. Required.
+   * UUID chosen by the caller; makes the call repeatable for 24 h. It stands for this request also when the call fails. Required.
    *
    * @generated from field: string request_id = 1;
    */

@@ -43,6 +43,9 @@ export async function answerRequest(
     case "latency":
       await delay(fault.ms, undefined, { signal: pending.signal }).catch(lost);
       return { answer: await work(), cut: false };
+    case "hold":
+      await Promise.race([fault.released, once(pending.signal, "abort").then(lost)]);
+      return { answer: await work(), cut: false };
     case "cut-request":
       return { answer: await work({ cutAfterBytes: fault.afterBytes }), cut: false };
     case "cut-response":

@@ -54,6 +54,23 @@ describe("scripted faults of the development S3 server", () => {
     expect(await exists()).to.equal(true);
   });
 
+  it("holds a request until it is released, or its client is gone", async () => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const abort = new AbortController();
+    const fault: Fault = { kind: "hold", released };
+    rig.server.faults.add({ operation: "PutObject", times: 2, fault });
+    const gone = rig.client.send(new PutObjectCommand({ Bucket, Key, Body: "gone" }), { abortSignal: abort.signal });
+    while (rig.server.faults.pending === 2) await new Promise((resolve) => setImmediate(resolve));
+    const held = put();
+    while (rig.server.faults.pending === 1) await new Promise((resolve) => setImmediate(resolve));
+    abort.abort();
+    expect(await codeOf(gone)).to.equal("AbortError");
+    expect(await exists()).to.equal(false);
+    release();
+    await held;
+    expect(await get()).to.equal("hello");
+  });
+
   it("drops the work when the client does not wait for the latency", async () => {
     script("PutObject", { kind: "latency", ms: 60_000 });
     const abort = new AbortController();

@@ -17,6 +17,8 @@ export type Fault =
   | { readonly kind: "lost-response" }
   /** The work is done; the answer states another ETag than the stored one. */
   | { readonly kind: "wrong-etag" }
+  /** Nothing is read until this resolves, then it is done as usual, whatever has come since. Not to be had from JSON. */
+  | { readonly kind: "hold"; readonly released: Promise<void> }
   /** Nothing is read and nothing answered until somebody closes the connection. */
   | { readonly kind: "hang" };
 

@@ -1,0 +1,97 @@
+import { expect } from "chai";
+import type { NewUpload } from "../domain/upload-repository.ts";
+import {
+  commitFile,
+  createOpen,
+  nextPath,
+  nextUuid,
+  RETENTION_MS,
+  type RepositorySubject,
+  sampleObject,
+} from "./repository-subject.ts";
+
+const ALL = 1_000_000;
+
+/** What every UploadRepository remembers of a commit that was asked for: the sweeper finishes what a crash has left. */
+export function wantedCommitContract(subject: () => RepositorySubject): void {
+  const isStuck = async (uploadId: string, olderThanMs = 0) => {
+    const stuck = await subject().uploads.listStuck({ olderThanMs, limit: ALL });
+    return stuck.some((upload) => upload.uploadId === uploadId);
+  };
+  const isExpired = async (uploadId: string) => {
+    await subject().uploads.expireDue(ALL);
+    return (await subject().uploads.get("default", uploadId)).upload.state === "expired";
+  };
+  const commit = (uploadId: string, ifGenerationMatch?: number) =>
+    subject().uploads.commit(uploadId, {
+      ...{ fileId: nextUuid(), retentionMs: RETENTION_MS },
+      ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
+    });
+  /** Assembled by way of `completing`, as a multipart upload is. */
+  const assembleCompleted = async (overrides: Partial<NewUpload> = {}) => {
+    const upload = await createOpen(subject(), overrides);
+    await subject().uploads.beginCompletion(upload.uploadId, { crc32: 1 });
+    await subject().uploads.assemble(upload.uploadId, sampleObject(upload));
+    return upload;
+  };
+
+  it("wants the commit of an upload that was completing, or is assembled for one", async () => {
+    const multipart = await assembleCompleted();
+    const put = await createOpen(subject());
+    const wish = { isCommitWanted: true, ifGenerationMatch: 7 };
+    const assembled = await subject().uploads.assemble(put.uploadId, sampleObject(put), wish);
+    expect(assembled.ifGenerationMatch).to.equal(7);
+    for (const { uploadId } of [multipart, put]) {
+      expect(await isStuck(uploadId)).to.equal(true);
+      expect(await isStuck(uploadId, 60_000), "not for long yet").to.equal(false);
+    }
+  });
+
+  it("leaves an upload alone that is assembled for a later call", async () => {
+    const { uploadId, s3Key } = await createOpen(subject(), { expireAfterMs: 0 });
+    await subject().uploads.assemble(uploadId, sampleObject({ s3Key }), { isCommitWanted: false });
+    expect(await isStuck(uploadId)).to.equal(false);
+    expect(await isExpired(uploadId)).to.equal(true);
+  });
+
+  it("expires no upload whose commit is wanted", async () => {
+    const { uploadId } = await assembleCompleted({ expireAfterMs: 0 });
+    expect(await isExpired(uploadId)).to.equal(false);
+    expect((await commit(uploadId)).kind).to.equal("committed");
+    expect(await isStuck(uploadId)).to.equal(false);
+  });
+
+  it("no longer wants a commit that its precondition has refused, until somebody does again", async () => {
+    const path = nextPath();
+    await commitFile(subject(), path);
+    const { uploadId } = await assembleCompleted({ path, expireAfterMs: 0 });
+    expect((await commit(uploadId, 9)).kind).to.equal("generation-mismatch");
+    expect(await isStuck(uploadId)).to.equal(false);
+    await subject().uploads.noteCommit(uploadId, { isWanted: true });
+    expect(await isStuck(uploadId)).to.equal(true);
+    await subject().uploads.noteCommit(uploadId, { isWanted: false });
+    expect(await isStuck(uploadId)).to.equal(false);
+    expect(await isExpired(uploadId)).to.equal(true);
+  });
+
+  it("keeps what a wanted commit is to compare, and what was declared before where nothing is said", async () => {
+    const created = Buffer.alloc(32, 1);
+    const { uploadId } = await assembleCompleted({ expectedSha256: created });
+    const declared = async () => {
+      const { upload } = await subject().uploads.get("default", uploadId);
+      return [upload.ifGenerationMatch, Buffer.from(upload.expectedSha256 ?? [])];
+    };
+    await subject().uploads.noteCommit(uploadId, { isWanted: true, ifGenerationMatch: 3 });
+    expect(await declared()).to.deep.equal([3, created]);
+    const expectedSha256 = Buffer.alloc(32, 2);
+    await subject().uploads.noteCommit(uploadId, { isWanted: true, expectedSha256 });
+    expect(await declared()).to.deep.equal([3, expectedSha256]);
+  });
+
+  it("no longer wants the commit of an upload that is opened again", async () => {
+    const { uploadId } = await createOpen(subject(), { expireAfterMs: 0 });
+    await subject().uploads.beginCompletion(uploadId, { crc32: 1 });
+    await subject().uploads.reopen(uploadId, []);
+    expect(await isExpired(uploadId)).to.equal(true);
+  });
+}
