@@ -13,6 +13,7 @@ import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
+import { updateFile } from "./commands/update-file.ts";
 import { UploadSessions } from "./commands/upload-sessions.ts";
 import { writePart } from "./commands/write-part.ts";
 import type { WriteAccess } from "./commands/write-upload.ts";
@@ -271,6 +272,7 @@ function createServiceListener(
     },
     fileCommands: {
       createDownloadUrl: (request, options) => createDownloadUrl(commands, request, options),
+      updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
     },
@@ -295,6 +297,6 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
       ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
     },
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
-    fileCommands: { createDownloadUrl: refuse, deleteFile: refuse, undeleteFile: refuse },
+    fileCommands: { createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
   };
 }

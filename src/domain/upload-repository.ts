@@ -16,6 +16,8 @@ export interface NewUpload
     | "partSizeBytes"
     | "contentType"
     | "metadata"
+    | "labels"
+    | "dataSubject"
     | "expectedCrc32"
     | "expectedSha256"
     | "computeSha256"

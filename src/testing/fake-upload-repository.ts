@@ -336,10 +336,20 @@ export class FakeUploadRepository implements UploadRepository {
       return { kind: "generation-mismatch", upload: this.#toUpload(stored), currentGeneration };
     }
     if (upload.object === undefined) throw new Error(`assembled upload ${uploadId} has no object`);
-    const { namespace, path, contentType, metadata, bucket, region, object } = upload;
-    const { key: s3Key, versionId: s3VersionId, ...content } = object;
-    const file = { fileId: options.fileId, namespace, path, contentType, metadata, bucket, region };
-    this.#files.add({ ...file, ...content, s3Key, s3VersionId }, options);
+    const { namespace, path, contentType, metadata, labels, dataSubject, bucket, region, object } = upload;
+    const { key: s3Key, versionId: s3VersionId, etag: s3Etag, ...content } = object;
+    const file = {
+      fileId: options.fileId,
+      namespace,
+      path,
+      contentType,
+      metadata,
+      labels,
+      dataSubject,
+      bucket,
+      region,
+    };
+    this.#files.add({ ...file, ...content, s3Key, s3VersionId, s3Etag }, options);
     stored.fileId = options.fileId;
     this.#enter(stored, "committed");
     return { kind: "committed", upload: this.#toUpload(stored) };
