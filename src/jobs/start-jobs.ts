@@ -1,0 +1,63 @@
+import type { UploadAccess } from "../commands/upload-access.ts";
+import type { UploadSessions } from "../commands/upload-sessions.ts";
+import { noteReceived } from "./note-received.ts";
+import { type RepeatedJob, repeat } from "./repeat.ts";
+import { sweepUploads } from "./sweep-uploads.ts";
+
+const CHECK_EVERY_MS = 5000;
+const SWEEP_EVERY_MS = 60_000;
+/** Progress that is seen on other replicas is as old as this, and a fraction of it. */
+const NOTE_RECEIVED_EVERY_MS = 1000;
+/** Request ids are remembered for a day: that is what the API promises. */
+const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
+const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 24 * 3_600_000 };
+
+/** Where jobs say what they did. */
+export interface JobLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+/** What the jobs work with. */
+export interface JobDeps {
+  access: UploadAccess & { sessions: UploadSessions };
+  /** Looks whether the database and storage answer, and reports it; never rejects. */
+  check: () => Promise<void>;
+  /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
+  forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  log: JobLog;
+}
+
+/** Starts what runs by the clock. A job that fails is logged and runs again. */
+export function startJobs({ access, check, forgetRequests, log }: JobDeps): RepeatedJob {
+  const sweep = async () => {
+    const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
+    for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
+    if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
+  };
+  const tellReceived = async () => {
+    try {
+      await noteReceived({ sessions: access.sessions, uploads: access.uploads });
+    } catch (error) {
+      log.warn({ error }, "what was received could not be noted; watchers on other replicas see it late");
+    }
+  };
+  const forget = async () => {
+    try {
+      await forgetRequests(REQUESTS_KEPT);
+    } catch (error) {
+      log.warn({ error }, "old request ids could not be forgotten; the next run tries again");
+    }
+  };
+  const jobs = [
+    repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
+    repeat(sweep, { everyMs: SWEEP_EVERY_MS, random: Math.random }),
+    repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random: Math.random }),
+    repeat(forget, { everyMs: SWEEP_EVERY_MS, random: Math.random }),
+  ];
+  return {
+    stop: async () => {
+      for (const job of jobs) await job.stop();
+    },
+  };
+}
