@@ -23,6 +23,7 @@ import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
+import { createJobLeases } from "./postgres/job-leases.ts";
 import { validateMigrations } from "./postgres/migrate.ts";
 import { ensureNamespace } from "./postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
@@ -163,6 +164,7 @@ async function connect(
   const checked = check();
   const jobs = startJobs({
     ...{ access, check, log },
+    leases: createJobLeases(pools.commands),
     forgetRequests: (options) => forgetRequests(pools.commands, options),
   });
   return {

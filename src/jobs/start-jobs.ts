@@ -1,11 +1,18 @@
 import type { UploadAccess } from "../commands/upload-access.ts";
 import type { UploadSessions } from "../commands/upload-sessions.ts";
+import type { JobLeases } from "../domain/job-leases.ts";
 import { noteReceived } from "./note-received.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
+import { type LeasedJob, runLeased } from "./run-leased.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
 
 const CHECK_EVERY_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
+const FORGET_EVERY_MS = 60_000;
+/** How often each replica looks whether a job is due that one of them runs. */
+const DUE_CHECK_EVERY_MS = 10_000;
+/** What a replica that dies keeps the others from doing. */
+const LEASE_MS = 60_000;
 /** Progress that is seen on other replicas is as old as this, and a fraction of it. */
 const NOTE_RECEIVED_EVERY_MS = 1000;
 /** Request ids are remembered for a day: that is what the API promises. */
@@ -25,15 +32,30 @@ export interface JobDeps {
   check: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  leases: JobLeases;
   log: JobLog;
 }
 
-/** Starts what runs by the clock. A job that fails is logged and runs again. */
-export function startJobs({ access, check, forgetRequests, log }: JobDeps): RepeatedJob {
-  const sweep = async () => {
-    const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
-    for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
-    if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
+/**
+ * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
+ * logged and runs again.
+ */
+export function startJobs({ access, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
+  const sweep: LeasedJob = {
+    ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
+    run: async () => {
+      const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
+      for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
+      if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
+      return "";
+    },
+  };
+  const forget: LeasedJob = {
+    ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
+    run: async () => {
+      await forgetRequests(REQUESTS_KEPT);
+      return "";
+    },
   };
   const tellReceived = async () => {
     try {
@@ -42,18 +64,18 @@ export function startJobs({ access, check, forgetRequests, log }: JobDeps): Repe
       log.warn({ error }, "what was received could not be noted; watchers on other replicas see it late");
     }
   };
-  const forget = async () => {
+  const runIfDue = async (job: LeasedJob) => {
     try {
-      await forgetRequests(REQUESTS_KEPT);
+      await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS });
     } catch (error) {
-      log.warn({ error }, "old request ids could not be forgotten; the next run tries again");
+      log.warn({ error, job: job.name }, "a job failed; it runs again");
     }
   };
+  const random = Math.random;
   const jobs = [
-    repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
-    repeat(sweep, { everyMs: SWEEP_EVERY_MS, random: Math.random }),
-    repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random: Math.random }),
-    repeat(forget, { everyMs: SWEEP_EVERY_MS, random: Math.random }),
+    repeat(check, { everyMs: CHECK_EVERY_MS, random }),
+    repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random }),
+    ...[sweep, forget].map((job) => repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random })),
   ];
   return {
     stop: async () => {
