@@ -106,11 +106,12 @@ export interface ObjectStore {
 
   /**
    * Signs a URL that takes the bytes of one part by PUT, and only of this length and CRC32: both are signed as headers, which
-   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`.
+   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`, counted from the whole second
+   * of `signTime`, whatever this process's clock says.
    */
   presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
   ): Promise<PresignedRequest>;
 
   /** Multipart uploads under a key prefix that began before `olderThan`, at most `limit`. */

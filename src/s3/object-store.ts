@@ -142,7 +142,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs) });
     },
 
-    presignPart: async (target, { lengthBytes, crc32, lifetimeMs }) => {
+    presignPart: async (target, { lengthBytes, crc32, signTime, lifetimeMs }) => {
       const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64Crc32(crc32) };
       const command = new UploadPartCommand({
         Bucket: target.bucket,
@@ -155,7 +155,8 @@ export function createObjectStore(access: S3Access): ObjectStore {
       const expiresIn = toExpiresIn(lifetimeMs);
       // As headers, so that S3 compares what is sent with what was signed: in the query it would not be looked at.
       const unhoistableHeaders = new Set(Object.keys(headers));
-      return { url: await getSignedUrl(client, command, { expiresIn, unhoistableHeaders }), headers };
+      const signing = { expiresIn, signingDate: signTime, unhoistableHeaders };
+      return { url: await getSignedUrl(client, command, signing), headers };
     },
 
     async checkBucket(bucket, region) {

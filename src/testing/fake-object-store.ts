@@ -227,21 +227,25 @@ export class FakeObjectStore implements ObjectStore {
     options: { versionId?: string; lifetimeMs: number; contentType: string; contentDisposition: string },
   ): Promise<string> {
     const { lifetimeMs, contentType, contentDisposition } = options;
-    return this.#presign({ bucket, key }, lifetimeMs, {
-      "response-content-type": contentType,
-      "response-content-disposition": contentDisposition,
-    });
+    return this.#presign(
+      { bucket, key },
+      { lifetimeMs, signMs: this.#now() },
+      {
+        "response-content-type": contentType,
+        "response-content-disposition": contentDisposition,
+      },
+    );
   }
 
   async presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
   ): Promise<PresignedRequest> {
-    const { lengthBytes, crc32: sum, lifetimeMs } = options;
+    const { lengthBytes, crc32: sum, signTime, lifetimeMs } = options;
     const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64(sum) };
     const { multipartId: uploadId, partNumber } = target;
     const signed = { ...headers, uploadId, partNumber: String(partNumber) };
-    return { url: this.#presign(target, lifetimeMs, signed), headers };
+    return { url: this.#presign(target, { lifetimeMs, signMs: signTime.getTime() }, signed), headers };
   }
 
   async checkBucket(bucket: string, region: string): Promise<void> {
@@ -354,12 +358,16 @@ export class FakeObjectStore implements ObjectStore {
     if (this.#buckets[bucket] === undefined) throw refused(`bucket ${bucket} does not exist`);
   }
 
-  #presign({ bucket, key }: { bucket: string; key: string }, lifetimeMs: number, query: Record<string, string>) {
+  #presign(
+    { bucket, key }: { bucket: string; key: string },
+    { lifetimeMs, signMs }: { lifetimeMs: number; signMs: number },
+    query: Record<string, string>,
+  ) {
     if (toLifetimeSeconds(lifetimeMs) === undefined) {
       throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
     }
     const url = new URL(`https://storage.invalid/${bucket}/${key}`);
-    const times = { "X-Amz-Date": String(this.#now()), "X-Amz-Expires": String(lifetimeMs) };
+    const times = { "X-Amz-Date": String(signMs - (signMs % 1000)), "X-Amz-Expires": String(lifetimeMs) };
     for (const [name, value] of Object.entries({ ...times, ...query })) url.searchParams.set(name, value);
     url.searchParams.set("X-Amz-Signature", this.#sign(url));
     return url.href;
