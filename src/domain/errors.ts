@@ -10,6 +10,7 @@ export type ErrorCode =
   | "resource_exhausted"
   | "unavailable"
   | "data_loss"
+  | "unimplemented"
   | "internal";
 
 /** Why exactly, for programs. Part of the API: never renamed. */
@@ -24,6 +25,7 @@ export type ErrorReason =
   | "MESSAGE_TOO_LARGE"
   | "MESSAGE_MALFORMED"
   | "SEQUENCE_INVALID"
+  | "METHOD_UNKNOWN"
   | "CHECKSUM_MISMATCH"
   | "TOKEN_MISSING"
   | "TOKEN_INVALID"

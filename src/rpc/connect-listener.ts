@@ -5,6 +5,7 @@ import { type ErrorLog, logDefect } from "./error-interceptor.ts";
 import { type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
 import { explainProtocolErrors } from "./protocol-errors.ts";
+import { answerUnknownMethod } from "./unknown-method.ts";
 
 /**
  * Serves the routes of a Connect router on Node's requests. Does what `connectNodeAdapter` does, except that it writes
@@ -15,7 +16,10 @@ export function createConnectListener(router: ConnectRouter, log: ErrorLog): Nod
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
     const handler = handlers.get(pathOf(request));
-    if (handler === undefined) return answerNotFound(request, response);
+    if (handler === undefined) {
+      if (!answerUnknownMethod(request, response)) answerNotFound(request, response);
+      return;
+    }
     serve(handler, request, response).catch((error: unknown) => {
       logDefect(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
       response.destroy();

@@ -23,6 +23,7 @@ export const ERROR_STATUS = {
   resource_exhausted: { grpc: 8, http: 429 },
   failed_precondition: { grpc: 9, http: 412 },
   aborted: { grpc: 10, http: 409 },
+  unimplemented: { grpc: 12, http: 501 },
   internal: { grpc: 13, http: 500 },
   unavailable: { grpc: 14, http: 503 },
   data_loss: { grpc: 15, http: 500 },

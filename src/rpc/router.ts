@@ -51,7 +51,7 @@ const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha]
 /**
  * One listener for everything but the gRPC form of WriteUpload: the API over gRPC, gRPC-web and Connect, health,
  * reflection, `/livez` and `/readyz`. Health and probes are open, because load balancers carry no tokens; reflection
- * needs one like any other call, since it tells the whole surface of the service. Any other path is 404.
+ * needs one like any other call, since it tells the whole surface of the service. Calls of unknown methods are `unimplemented`, any other path is 404.
  */
 export function createApiListener(options: ApiOptions): NodeRequestListener {
   const answerCors = createCors(options.corsOrigins);

@@ -50,6 +50,81 @@ describe("createBreakers", () => {
     ]);
   });
 
+  describe("while it probes", () => {
+    const given = () => Promise.reject(Object.assign(new Error("given up"), { name: "AbortError" }));
+    /** Repeats until the request is sent instead of refused; what became of it. */
+    const probe = async <T>(breakers: ReturnType<typeof createBreakers>, request: () => Promise<T>) => {
+      for (let isSent = false; ; ) {
+        const send = () => {
+          isSent = true;
+          return request();
+        };
+        const outcome = await breakers("body", send).catch((error: Error) => error);
+        if (isSent) return outcome;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+
+    it("takes the next request for a probe when one was given up, as often as that happens", async () => {
+      const { breakers, changes } = open();
+      await repeat(5, () => breakers("body", fail("SlowDown", 503)));
+      await probe(breakers, given);
+      for (let time = 0; time < 3; time++) expect(await repeat(1, () => breakers("body", given))).to.have.lengthOf(1);
+      expect(changes, "given up proves nothing").to.deep.equal([["body", true]]);
+      expect(await breakers("body", async () => "well")).to.equal("well");
+      expect(changes.at(-1)).to.deep.equal(["body", false]);
+    });
+
+    it("closes when S3 answers, be it with a refusal", async () => {
+      const { breakers, changes } = open();
+      await repeat(5, () => breakers("body", fail("SlowDown", 503)));
+      await probe(breakers, fail("AccessDenied", 403));
+      expect(changes.at(-1)).to.deep.equal(["body", false]);
+      expect(await breakers("body", async () => "well")).to.equal("well");
+    });
+
+    it("opens again when the probe fails, and probes again later", async () => {
+      const { breakers, changes } = open();
+      await repeat(5, () => breakers("body", fail("SlowDown", 503)));
+      await probe(breakers, fail("SlowDown", 503));
+      expect(changes).to.deep.equal([
+        ["body", true],
+        ["body", true],
+      ]);
+      expect(await probe(breakers, async () => "well")).to.equal("well");
+      expect(changes.at(-1)).to.deep.equal(["body", false]);
+    });
+
+    it("refuses others beside a probe, but not for longer than a breaker stays open", async () => {
+      const { breakers, changes } = open(500);
+      await repeat(5, () => breakers("body", fail("SlowDown", 503)));
+      const { promise: slow, resolve: finish } = Promise.withResolvers<string>();
+      let isSent = false;
+      const first = probe(breakers, () => {
+        isSent = true;
+        return slow;
+      });
+      while (!isSent) await new Promise((resolve) => setImmediate(resolve));
+      const [refusal] = await repeat(1, () => breakers("body", async () => expect.fail("sent beside the probe")));
+      expect(refusal).to.have.property("code", "EOPENBREAKER");
+      expect(await probe(breakers, async () => "well")).to.equal("well");
+      expect(changes.at(-1)).to.deep.equal(["body", false]);
+      finish("late");
+      expect(await first).to.equal("late");
+    });
+
+    it("is not closed by a request from before that was given up", async () => {
+      const { breakers, changes } = open();
+      const { promise: cut, reject: giveUp } = Promise.withResolvers<string>();
+      const early = breakers("body", () => cut).catch((error: Error) => error.name);
+      await repeat(5, () => breakers("body", fail("SlowDown", 503)));
+      await probe(breakers, given);
+      giveUp(Object.assign(new Error("given up"), { name: "AbortError" }));
+      expect(await early).to.equal("AbortError");
+      expect(changes).to.deep.equal([["body", true]]);
+    });
+  });
+
   it("does not count what says nothing of the health of S3", async () => {
     const { breakers, changes } = open();
     const aborted = () => Promise.reject(Object.assign(new Error("x"), { name: "AbortError" }));

@@ -19,6 +19,9 @@ export interface BreakerLimits {
 /** Runs one S3 request behind the breaker of its class; rejects with code EOPENBREAKER while that is open. */
 export type Breakers = <T>(operationClass: OperationClass, request: () => Promise<T>) => Promise<T>;
 
+/** What opossum refuses with; errors.ts goes by the code. */
+const OPEN_CODE = "EOPENBREAKER";
+
 /**
  * One opossum breaker a class, around each single request. No timeout of opossum's: a streamed body may rightly take
  * long, and silence is watched where the bytes go. What says nothing about S3's health does not count: refusals of
@@ -41,11 +44,82 @@ export function createBreakers(
     });
     breaker.on("open", () => onChange(name, true));
     breaker.on("close", () => onChange(name, false));
-    return breaker;
+    const probes = new Probes(breaker, limits.openMs);
+    return <T>(request: () => Promise<T>) => (breaker.halfOpen ? probes.send(request) : fire(breaker, request));
   };
   const breakers = { body: create("body"), control: create("control"), read: create("read") } satisfies Record<
     OperationClass,
     unknown
   >;
-  return (operationClass, request) => breakers[operationClass].fire(request) as ReturnType<typeof request>;
+  return (operationClass, request) => breakers[operationClass](request);
+}
+
+/**
+ * Sends a request through opossum, which hears no end of one that was given up: it takes every end but a failure for a
+ * success, and a success closes it when it probes by then.
+ */
+function fire<T>(breaker: CircuitBreaker, request: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const observed = async () => {
+      try {
+        resolve(await request());
+      } catch (error) {
+        reject(error);
+        if (toS3Failure(error) === "aborted") await new Promise(() => {});
+        throw error;
+      }
+    };
+    breaker.fire(observed).catch(reject);
+  });
+}
+
+/**
+ * The requests that find out whether S3 is well again, one every `everyMs`. Not opossum's own probe: that one's abort
+ * would count as a success, and while it lasts (a body lasts as long as its caller likes) everything else is refused.
+ * What S3 answers closes the breaker, a refusal too; a failure opens it again; a probe that was given up proves nothing,
+ * and the next request takes its place.
+ */
+class Probes {
+  readonly #breaker: CircuitBreaker;
+  readonly #everyMs: number;
+  #latest: object | undefined;
+  #nextAt = 0;
+
+  constructor(breaker: CircuitBreaker, everyMs: number) {
+    this.#breaker = breaker;
+    this.#everyMs = everyMs;
+    breaker.on("halfOpen", () => {
+      this.#nextAt = 0;
+    });
+  }
+
+  async send<T>(request: () => Promise<T>): Promise<T> {
+    const now = performance.now();
+    if (now < this.#nextAt) throw Object.assign(new Error("a probe is under way"), { code: OPEN_CODE });
+    const probe = {};
+    this.#latest = probe;
+    this.#nextAt = now + this.#everyMs;
+    try {
+      const answer = await request();
+      this.#settle(() => this.#breaker.close());
+      return answer;
+    } catch (error) {
+      switch (toS3Failure(error)) {
+        case "aborted":
+          if (this.#latest === probe) this.#nextAt = 0;
+          break;
+        case "retryable":
+          this.#settle(() => this.#breaker.open());
+          break;
+        default:
+          this.#settle(() => this.#breaker.close());
+      }
+      throw error;
+    }
+  }
+
+  /** A verdict that comes when another probe has already decided is too late. */
+  #settle(decide: () => void): void {
+    if (this.#breaker.halfOpen) decide();
+  }
 }
