@@ -51,7 +51,7 @@ export interface UploadOptions {
 export interface UploadPorts extends Pick<UploadConnection, "openStream"> {
   /** A connection of a lane's own. */
   connect(): UploadConnection;
-  /** Asked for lanes, and for sources that keep a window. */
+  /** Asked for lanes: what is durable of an upload that is continued. */
   getUpload(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<Upload>;
   /** Asked for lanes: they are planned by the part size that the service chooses. */
   createUpload(
@@ -87,14 +87,13 @@ class UploadRun {
   #requestId = randomUUID();
   #resuming: boolean;
   #wholeCrc32: number | undefined;
-  #onMoreDurable: () => void = () => {};
 
   constructor(ports: UploadPorts, source: UploadSource, { path, options }: { path: string; options: UploadOptions }) {
     this.#ports = ports;
     this.#source = source;
     this.#path = path;
     this.#options = options;
-    this.#sender = new RangeSender(source, { start: 0, awaitRoom: (...reading) => this.#awaitDurable(...reading) });
+    this.#sender = new RangeSender(source, { start: 0 });
     const { sizeBytes, isSeekable } = source;
     const { lanes = "auto", computeSha256 = false } = options;
     this.#lanesMax = chooseLanes(lanes, { sizeBytes, isSeekable, computeSha256 });
@@ -171,8 +170,10 @@ class UploadRun {
   async #tryOnce(): Promise<WriteUploadCommitted> {
     const stream = await this.#ports.openStream({
       start: this.#start(),
-      onProgress: ({ receivedBytes, durableBytes }) =>
-        this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) }),
+      onProgress: ({ receivedBytes, durableBytes, durableOffset }) => {
+        this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) });
+        this.#sender.takeDurable(Number(durableOffset));
+      },
       signal: this.#signal,
     });
     try {
@@ -223,31 +224,9 @@ class UploadRun {
     };
   }
 
-  /** Waits until the service has made some of the kept bytes durable; asked again at each sign of progress. */
-  async #awaitDurable(offset: number, stream: UploadStream): Promise<void> {
-    const signal = stream.ended;
-    const uploadId = this.#progress.current.uploadId as string;
-    for (;;) {
-      const { promise: moreDurable, resolve, reject } = Promise.withResolvers<void>();
-      this.#onMoreDurable = resolve;
-      const onEnded = () => reject(signal.reason);
-      signal.addEventListener("abort", onEnded, { once: true });
-      moreDurable.catch(() => {});
-      try {
-        const { durableOffset } = await this.#ports.getUpload(uploadId, { namespace: this.#namespace, signal });
-        this.#source.discardBefore(Number(durableOffset));
-        if (!this.#source.isFull(offset)) return;
-        await moreDurable;
-      } finally {
-        signal.removeEventListener("abort", onEnded);
-      }
-    }
-  }
-
   #takeProgress(answer: { receivedBytes: number; durableBytes: number }): void {
     if (!this.#progress.take(answer)) return;
     this.#retries.reset();
-    this.#onMoreDurable();
   }
 
   #takeAnswered(): void {
