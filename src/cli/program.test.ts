@@ -142,7 +142,9 @@ describe("sluice", () => {
       const cut = await run("upload", path);
       expect(cut.code).to.equal(1);
       expect(cut.err).to.contain("the same command continues this upload");
-      expect((await run("upload", path)).code).to.equal(0);
+      const continued = await run("upload", path);
+      expect(continued.code).to.equal(0);
+      expect(continued.out).to.match(/\/s after 128 KiB that were there before\n$/);
       expect(server.uploads).to.have.length(1);
       await run("upload", path);
       expect(server.uploads).to.have.length(2);

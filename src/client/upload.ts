@@ -242,7 +242,7 @@ class UploadRun {
   #beginAnew(): void {
     this.#resuming = false;
     this.#requestId = randomUUID();
-    this.#progress.change({ uploadId: undefined });
+    this.#progress.change({ uploadId: undefined, resumedBytes: undefined });
   }
 
   /** The receipt must be of the bytes that were read, whoever computed what in between. */
