@@ -10,7 +10,7 @@ import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import { type DownloadOptions, type DownloadProgress, download } from "./download.ts";
-import type { SluiceError } from "./sluice-error.ts";
+import { SluiceError } from "./sluice-error.ts";
 
 const retry = { delayBaseMs: 1, delayMaxMs: 2, triesMax: 4 };
 const content = Buffer.alloc(3 * 2 ** 20 + 5, "0123456789");
@@ -100,6 +100,17 @@ describe("download", () => {
     expect(ranges).to.deep.equal(["bytes=1000-"]);
     expect(told[0]).to.include({ receivedBytes: 1000, resumedBytes: 1000, bytesPerSecond: 0 });
     expect(told.at(-1)).to.include({ receivedBytes: content.length, resumedBytes: 1000 });
+    expect((await readFile(target)).equals(content)).to.equal(true);
+  });
+
+  it("waits for a service that cannot sign anew for a while", async () => {
+    answers.push((_request, response) => response.writeHead(403).end("<Error>expired</Error>"));
+    let outages = 2;
+    const signing = async () => {
+      if (signed > 0 && outages-- > 0) throw new SluiceError("unavailable", "it restarts", { reason: "SHUTTING_DOWN" });
+      return await sign();
+    };
+    await download(signing, target, { retry });
     expect((await readFile(target)).equals(content)).to.equal(true);
   });
 

@@ -86,9 +86,10 @@ async function fetchAll(
     options.onProgress?.({ receivedBytes: sink.offset, totalBytes, resumedBytes, bytesPerSecond, etaMs });
   };
   report();
-  let { url } = first;
+  let url: string | undefined = first.url;
   while (sink.offset < totalBytes) {
     try {
+      url ??= await signAgain(first, sign, signal);
       await fetchRange(url, sink, { signal, totalBytes }, () => {
         retries.reset();
         report();
@@ -96,19 +97,16 @@ async function fetchAll(
     } catch (error) {
       signal.throwIfAborted();
       await retries.waitAfter(error, { signal });
-      const again = await sign(signal);
-      if (again.file.fileId !== first.file.fileId) {
-        throw new SluiceError(
-          "aborted",
-          `"${first.file.path}" was replaced while it was downloaded; download it again`,
-          {
-            reason: "SOURCE_CHANGED",
-          },
-        );
-      }
-      url = again.url;
+      url = undefined;
     }
   }
+}
+
+async function signAgain({ file }: { file: File }, sign: SignUrl, signal: AbortSignal): Promise<string> {
+  const again = await sign(signal);
+  if (again.file.fileId === file.fileId) return again.url;
+  const message = `"${file.path}" was replaced while it was downloaded; download it again`;
+  throw new SluiceError("aborted", message, { reason: "SOURCE_CHANGED" });
 }
 
 async function fetchRange(
