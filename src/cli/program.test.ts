@@ -120,6 +120,15 @@ describe("sluice", () => {
       expect(target.value.metadata).to.deep.equal({ a: "1", b: "x=y" });
     });
 
+    it("guesses the type by the extension of the path, or else of the file", async () => {
+      stdin.end("{}");
+      await run("upload", "-", "a.json");
+      await run("upload", await source("1,2", "table.csv"), "table");
+      await run("upload", await source("?", "table"), "other");
+      const types = server.starts.map(({ target }) => target.case === "create" && target.value.contentType);
+      expect(types).to.deep.equal(["application/json", "text/csv", "application/octet-stream"]);
+    });
+
     it("takes standard input", async () => {
       stdin.end("from a pipe");
       expect((await run("upload", "-", "piped", "--size-hint", "11")).code).to.equal(0);

@@ -30,6 +30,7 @@ const WHOLE_FILE = { start: 0, end: Number.POSITIVE_INFINITY };
 /** What the caller may say about an upload. */
 export interface UploadOptions {
   namespace?: string;
+  /** Media type; the client guesses it by the extension of the path, or else of the file, when unset. */
   contentType?: string;
   metadata?: Readonly<Record<string, string>>;
   /** Likely size in bytes of a source that does not know its own: lets the service choose parts large enough. */

@@ -105,7 +105,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain/crc32.ts"],
     packages: [
       ...[...PROTOBUF, "@connectrpc/connect-node", "node:crypto", "node:events", "node:fs", "node:http", "node:http2"],
-      ...["node:https", "node:path", "node:stream", "node:timers", "node:tls", "node:zlib"],
+      // Media types by extension: a table of a thousand, kept by others.
+      ...["mime", "node:https", "node:path", "node:stream", "node:timers", "node:tls", "node:zlib"],
     ],
     gen: "all",
   },
