@@ -137,7 +137,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: EVERY_ROOM.filter((room) => !["client", "cli", "devstack"].includes(room)),
     packages: ["node:*", "pino"],
   },
-  "config.ts": { imports: [], packages: ["node:os", "zod"] },
+  "config.ts": { imports: ["config-values.ts"], packages: ["node:os", "zod"] },
+  "config-values.ts": { imports: [], packages: ["zod"] },
   "serve.ts": { imports: ["app.ts", "config.ts", "telemetry"], packages: ["node:*", "pino"] },
   "main.ts": { imports: ["config.ts", "serve.ts"], packages: [] },
 };
