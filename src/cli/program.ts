@@ -66,7 +66,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .action(() => server.serve(terminal));
   program
     .command("migrate")
-    .description("bring the database's schema up to date")
+    .description("bring the database's schema up to date; reads SLUICE_DATABASE_URL alone")
     .action(() => server.migrate(terminal));
   program
     .command("doctor")
