@@ -120,6 +120,15 @@ describe("sluice", () => {
       expect(target.value.metadata).to.deep.equal({ a: "1", b: "x=y" });
     });
 
+    it("guesses the type by the extension of the path, or else of the file", async () => {
+      stdin.end("{}");
+      await run("upload", "-", "a.json");
+      await run("upload", await source("1,2", "table.csv"), "table");
+      await run("upload", await source("?", "table"), "other");
+      const types = server.starts.map(({ target }) => target.case === "create" && target.value.contentType);
+      expect(types).to.deep.equal(["application/json", "text/csv", "application/octet-stream"]);
+    });
+
     it("takes standard input", async () => {
       stdin.end("from a pipe");
       expect((await run("upload", "-", "piped", "--size-hint", "11")).code).to.equal(0);
@@ -142,7 +151,9 @@ describe("sluice", () => {
       const cut = await run("upload", path);
       expect(cut.code).to.equal(1);
       expect(cut.err).to.contain("the same command continues this upload");
-      expect((await run("upload", path)).code).to.equal(0);
+      const continued = await run("upload", path);
+      expect(continued.code).to.equal(0);
+      expect(continued.out).to.match(/\/s after 128 KiB that were there before\n$/);
       expect(server.uploads).to.have.length(1);
       await run("upload", path);
       expect(server.uploads).to.have.length(2);

@@ -4,6 +4,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import type { File } from "../../gen/sluice/v1/file_pb.ts";
 import type { WriteUploadCommitted } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type DownloadOptions, download } from "./download.ts";
+import { guessContentType } from "./guess-content-type.ts";
 import { openFileSource } from "./node-file-source.ts";
 import { type CallOptions, createUnaryCalls, type UnaryCalls } from "./unary-calls.ts";
 import { type UploadOptions, type UploadPorts, upload } from "./upload.ts";
@@ -115,8 +116,9 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
           : input instanceof Uint8Array
             ? createBytesSource(input)
             : createIterableSource(input);
+      const contentType = guessContentType(path, typeof input === "string" ? input : "");
       try {
-        return await upload(ports, source, { path, options: uploadOptions });
+        return await upload(ports, source, { path, options: { contentType, ...uploadOptions } });
       } finally {
         await source.close();
       }

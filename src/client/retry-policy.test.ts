@@ -1,10 +1,15 @@
 import { expect } from "chai";
-import { createRetries, isRetryable } from "./retry-policy.ts";
+import { createRetries, isRetryable, RETRY_LIMITS_DEFAULT } from "./retry-policy.ts";
 import { SluiceError, type SluiceErrorCode } from "./sluice-error.ts";
 
 const failure = (code: SluiceErrorCode, reason: string, retryAfterMs?: number) =>
   new SluiceError(code, "it failed", { reason, retryAfterMs });
 const signal = new AbortController().signal;
+const caught = (promise: Promise<void>) =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 
 describe("isRetryable", () => {
   it("tries again what is away, stalled or told to come back", () => {
@@ -33,13 +38,28 @@ describe("isRetryable", () => {
 });
 
 describe("createRetries", () => {
-  const limits = { triesMax: 3, timeMaxMs: 10_000, delayBaseMs: 2, delayMaxMs: 3 };
-  const caught = (promise: Promise<void>) =>
-    promise.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
+  it("outlasts two minutes of outage by default, and gives up within three", async () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      let state = seed;
+      const random = () => {
+        state = (state * 48_271) % 2_147_483_647;
+        return state / 2_147_483_647;
+      };
+      let time = 0;
+      const clock = {
+        now: () => time,
+        sleep: async (ms: number) => {
+          time += ms;
+        },
+      };
+      const retries = createRetries(RETRY_LIMITS_DEFAULT, random, clock);
+      // Each try fails at once, as where nothing listens.
+      while ((await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))) === undefined);
+      expect(time, `seed ${seed}`).to.be.within(120_000, 180_000);
+    }
+  });
 
+  const limits = { triesMax: 3, timeMaxMs: 10_000, delayBaseMs: 2, delayMaxMs: 3 };
   it("waits until the tries are used up, then throws the last error", async () => {
     const retries = createRetries(limits, () => 1);
     const last = failure("unavailable", "LAST");

@@ -1,25 +1,34 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { SluiceError } from "./sluice-error.ts";
 
-/** How long and how often to try again. */
+/**
+ * How often and for how long to try again. Both bounds count from the first failure after the last thing that was
+ * achieved (a byte durable or downloaded, a report seen, an answer); whichever is reached first makes the error final.
+ */
 export interface RetryLimits {
-  /** Failures in a row, without any byte becoming durable in between, before giving up. */
+  /** Failures in a row: with 4, the fourth is final. */
   triesMax: number;
-  /** Longest time without progress before giving up, in milliseconds. */
+  /** No try begins later than this after the first failure, in milliseconds. One that has begun is ended by its own timeouts. */
   timeMaxMs: number;
-  /** Longest wait before the first try again, in milliseconds; doubles with each failure. */
+  /** Longest wait that is drawn before the first try again, in milliseconds; doubles with each failure. */
   delayBaseMs: number;
-  /** Longest wait, in milliseconds. */
+  /** Longest wait that is drawn, in milliseconds. The service may ask for a longer one; `timeMaxMs` bounds that too. */
   delayMaxMs: number;
 }
 
-/** Some two minutes of outage, so that a restart or a failover of the service passes unseen. */
+/**
+ * An outage of two minutes passes unseen, a restart of the service or a failover of its database: the waits of 30 tries
+ * outlast it even where each try fails at once. After three minutes the error is final.
+ */
 export const RETRY_LIMITS_DEFAULT: RetryLimits = {
-  triesMax: 10,
+  triesMax: 30,
   timeMaxMs: 180_000,
   delayBaseMs: 200,
   delayMaxMs: 20_000,
 };
+
+/** Tries before the service has answered once: what never worked is more likely a wrong URL than an outage. */
+export const FIRST_TRIES_MAX = 4;
 
 /** Reasons under codes that are otherwise final, after which the same bytes may pass: cut, stalled, or damaged on the way. */
 const TRANSIENT_REASONS = new Set(["CONNECTION_LOST", "STALLED", "SHUTTING_DOWN"]);
@@ -35,6 +44,17 @@ export function isRetryable(error: unknown): error is SluiceError {
   return error.retryAfterMs !== undefined || Number(error.details.lost_parts ?? 0) > 0;
 }
 
+/** Time, in milliseconds, as retries see it. `sleep` rejects with the signal's reason. */
+export interface RetryClock {
+  now(): number;
+  sleep(ms: number, options: { signal: AbortSignal }): Promise<void>;
+}
+
+const REAL_CLOCK: RetryClock = {
+  now: () => performance.now(),
+  sleep: (ms, { signal }) => delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
+};
+
 /** Counts the failures of one piece of work and waits between them. */
 export interface Retries {
   /** Something was achieved: the next failure counts as the first. */
@@ -49,7 +69,11 @@ export interface Retries {
  * Exponential backoff with full jitter (a wait drawn evenly from 0 to the bound, which spreads callers best after an
  * outage), never shorter than what the service asked for. `random` gives 0 to 1.
  */
-export function createRetries(limits: RetryLimits, random: () => number = Math.random): Retries {
+export function createRetries(
+  limits: RetryLimits,
+  random: () => number = Math.random,
+  { now, sleep }: RetryClock = REAL_CLOCK,
+): Retries {
   let failures = 0;
   let counted = 0;
   let failingSince: number | undefined;
@@ -68,11 +92,11 @@ export function createRetries(limits: RetryLimits, random: () => number = Math.r
       if (!isRetryable(error)) throw error;
       failures++;
       counted++;
-      failingSince ??= Date.now();
+      failingSince ??= now();
       const boundMs = Math.min(limits.delayMaxMs, limits.delayBaseMs * 2 ** (failures - 1));
       const waitMs = Math.max(error.retryAfterMs ?? 0, random() * boundMs);
-      if (counted >= limits.triesMax || Date.now() + waitMs - failingSince > limits.timeMaxMs) throw error;
-      await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+      if (counted >= limits.triesMax || now() + waitMs - failingSince > limits.timeMaxMs) throw error;
+      await sleep(waitMs, { signal });
     },
   };
 }

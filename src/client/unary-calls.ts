@@ -26,8 +26,8 @@ export interface CallOptions {
 
 /**
  * The methods that answer once, for Node and browsers. Sizes, offsets and generations are bigint, as on the wire. Commands
- * make their request id, so every call is safely tried again, up to four times, while the service is unavailable. All reject with
- * `SluiceError`, or with the signal's reason.
+ * make their request id, so every call is safely repeated while the service is unavailable: four tries, the last begun within 30 s
+ * of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
 export interface UnaryCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;

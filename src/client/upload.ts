@@ -8,16 +8,19 @@ import {
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { chooseLanes, countBytesIn, type Lanes } from "./lane-plan.ts";
 import { RangeSender } from "./range-sender.ts";
-import { createRetries, RETRY_LIMITS_DEFAULT, type Retries, type RetryLimits } from "./retry-policy.ts";
+import {
+  createRetries,
+  FIRST_TRIES_MAX,
+  RETRY_LIMITS_DEFAULT,
+  type Retries,
+  type RetryLimits,
+} from "./retry-policy.ts";
 import { SluiceError } from "./sluice-error.ts";
 import type { UploadConnection } from "./upload-connection.ts";
 import { writeLanes } from "./upload-lanes.ts";
 import { createProgressReporter, type ProgressReporter, type UploadProgress } from "./upload-progress.ts";
 import type { UploadSource } from "./upload-source.ts";
 import type { UploadStream, UploadStreamOptions } from "./upload-stream.ts";
-
-/** Tries before the service has answered once: what never worked is more likely a wrong URL than an outage. */
-const FIRST_TRIES_MAX = 4;
 
 /** Reasons for which an upload begun by an earlier process cannot be continued: it is begun anew. */
 const BEGIN_ANEW_REASONS = new Set(["UPLOAD_NOT_FOUND", "UPLOAD_NOT_OPEN", "UPLOAD_LOST", "NAMESPACE_NOT_FOUND"]);
@@ -27,6 +30,7 @@ const WHOLE_FILE = { start: 0, end: Number.POSITIVE_INFINITY };
 /** What the caller may say about an upload. */
 export interface UploadOptions {
   namespace?: string;
+  /** Media type; the client guesses it by the extension of the path, or else of the file, when unset. */
   contentType?: string;
   metadata?: Readonly<Record<string, string>>;
   /** Likely size in bytes of a source that does not know its own: lets the service choose parts large enough. */
@@ -51,7 +55,7 @@ export interface UploadOptions {
 export interface UploadPorts extends Pick<UploadConnection, "openStream"> {
   /** A connection of a lane's own. */
   connect(): UploadConnection;
-  /** Asked for lanes, and for sources that keep a window. */
+  /** Asked for lanes: what is durable of an upload that is continued. */
   getUpload(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<Upload>;
   /** Asked for lanes: they are planned by the part size that the service chooses. */
   createUpload(
@@ -87,14 +91,13 @@ class UploadRun {
   #requestId = randomUUID();
   #resuming: boolean;
   #wholeCrc32: number | undefined;
-  #onMoreDurable: () => void = () => {};
 
   constructor(ports: UploadPorts, source: UploadSource, { path, options }: { path: string; options: UploadOptions }) {
     this.#ports = ports;
     this.#source = source;
     this.#path = path;
     this.#options = options;
-    this.#sender = new RangeSender(source, { start: 0, awaitRoom: (...reading) => this.#awaitDurable(...reading) });
+    this.#sender = new RangeSender(source, { start: 0 });
     const { sizeBytes, isSeekable } = source;
     const { lanes = "auto", computeSha256 = false } = options;
     this.#lanesMax = chooseLanes(lanes, { sizeBytes, isSeekable, computeSha256 });
@@ -171,8 +174,10 @@ class UploadRun {
   async #tryOnce(): Promise<WriteUploadCommitted> {
     const stream = await this.#ports.openStream({
       start: this.#start(),
-      onProgress: ({ receivedBytes, durableBytes }) =>
-        this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) }),
+      onProgress: ({ receivedBytes, durableBytes, durableOffset }) => {
+        this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) });
+        this.#sender.takeDurable(Number(durableOffset));
+      },
       signal: this.#signal,
     });
     try {
@@ -223,31 +228,9 @@ class UploadRun {
     };
   }
 
-  /** Waits until the service has made some of the kept bytes durable; asked again at each sign of progress. */
-  async #awaitDurable(offset: number, stream: UploadStream): Promise<void> {
-    const signal = stream.ended;
-    const uploadId = this.#progress.current.uploadId as string;
-    for (;;) {
-      const { promise: moreDurable, resolve, reject } = Promise.withResolvers<void>();
-      this.#onMoreDurable = resolve;
-      const onEnded = () => reject(signal.reason);
-      signal.addEventListener("abort", onEnded, { once: true });
-      moreDurable.catch(() => {});
-      try {
-        const { durableOffset } = await this.#ports.getUpload(uploadId, { namespace: this.#namespace, signal });
-        this.#source.discardBefore(Number(durableOffset));
-        if (!this.#source.isFull(offset)) return;
-        await moreDurable;
-      } finally {
-        signal.removeEventListener("abort", onEnded);
-      }
-    }
-  }
-
   #takeProgress(answer: { receivedBytes: number; durableBytes: number }): void {
     if (!this.#progress.take(answer)) return;
     this.#retries.reset();
-    this.#onMoreDurable();
   }
 
   #takeAnswered(): void {
@@ -263,7 +246,7 @@ class UploadRun {
   #beginAnew(): void {
     this.#resuming = false;
     this.#requestId = randomUUID();
-    this.#progress.change({ uploadId: undefined });
+    this.#progress.change({ uploadId: undefined, resumedBytes: undefined });
   }
 
   /** The receipt must be of the bytes that were read, whoever computed what in between. */

@@ -89,6 +89,13 @@ describe("watchUpload of the client", () => {
     expect(streams).to.have.length(3);
   });
 
+  it("gives up soon where nothing ever answered: the URL is more likely wrong than the service away", async () => {
+    scripts.push(...Array.from({ length: 9 }, (): Script => [away]));
+    const options = { retry: { delayBaseMs: 1, delayMaxMs: 1 } };
+    expect(await catchError(() => watchAll(options))).to.include({ reason: "DATABASE_UNAVAILABLE" });
+    expect(streams).to.have.length(4);
+  });
+
   it("takes a silent stream for cut, and leaves it", async () => {
     scripts.push([sampleReport(), "silence"], [sampleReport({ state: "aborted" })]);
     const reports = await watchAll({ silenceMaxMs: 100 });

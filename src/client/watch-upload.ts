@@ -2,7 +2,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
 import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 import { UploadService, UploadState, type WatchUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { createRetries, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
+import { createRetries, FIRST_TRIES_MAX, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
 import type { CallOptions } from "./unary-calls.ts";
 
@@ -59,12 +59,16 @@ export function createUploadWatch(
   const uploads = createClient(UploadService, transport);
   return async function* watchUpload(uploadId, options = {}) {
     const { namespace = "default", signal = new AbortController().signal, silenceMaxMs = SILENCE_MAX_MS } = options;
-    const retries = createRetries({ ...RETRY_LIMITS_DEFAULT, ...options.retry });
+    const limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
+    let retries = createRetries({ ...limits, triesMax: Math.min(FIRST_TRIES_MAX, limits.triesMax) });
+    let answered = false;
     const open = (stop: AbortSignal) => uploads.watchUpload({ namespace, uploadId }, { signal: stop });
     for (;;) {
       try {
         let reports = 0;
         for await (const message of readStream(open, { signal, silenceMaxMs })) {
+          if (!answered) retries = createRetries(limits);
+          answered = true;
           // One that is cut after its first answer each time has achieved nothing.
           if (++reports > 1) retries.reset();
           const report = toReport(message);
