@@ -3,9 +3,10 @@ import { Http2SessionManager } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { UploadSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type ScriptedServer, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { Addresses } from "./addresses.ts";
 import { type UploadPorts, upload } from "./upload.ts";
+import { shareConnection } from "./upload-connection.ts";
 import { createIterableSource } from "./upload-source.ts";
-import { UploadStream } from "./upload-stream.ts";
 
 const PART_BYTES = 64 * 1024;
 const PIECE_BYTES = 256 * 1024;
@@ -29,18 +30,17 @@ describe("upload of an iterable whose window is full", () => {
     manager = new Http2SessionManager(server.url);
     asked.length = 0;
     ports = {
-      openStream: (options) =>
-        UploadStream.open(manager, {
-          methodPath: "/sluice.v1.UploadService/WriteUpload",
+      connect: () =>
+        shareConnection(new Addresses([{ name: server.url, url: new URL(server.url) }]).route(), {
+          sessionOf: () => manager,
           headers: { authorization: "Bearer secret" },
-          ...options,
         }),
       async getUpload(uploadId) {
         asked.push(uploadId);
         const durableBytes = server.uploads[0]?.durable.reduce((sum, bytes) => sum + bytes.length, 0) ?? 0;
         return create(UploadSchema, { durableOffset: BigInt(durableBytes) });
       },
-      ...{ connect: noLanes, createUpload: noLanes },
+      ...{ connectLane: noLanes, createUpload: noLanes },
     };
   });
 

@@ -16,7 +16,7 @@ import { createProgressReporter, type ProgressReporter, type UploadProgress } fr
 import type { UploadSource } from "./upload-source.ts";
 import type { UploadStream, UploadStreamOptions } from "./upload-stream.ts";
 
-/** Tries before the service has answered once: what never worked is more likely a wrong URL than an outage. */
+/** Tries before the service has answered once (at least one an address): what never worked is more likely a wrong URL than an outage. */
 const FIRST_TRIES_MAX = 4;
 
 /** Reasons for which an upload begun by an earlier process cannot be continued: it is begun anew. */
@@ -48,9 +48,11 @@ export interface UploadOptions {
 }
 
 /** What an upload needs from the client that makes it. */
-export interface UploadPorts extends Pick<UploadConnection, "openStream"> {
-  /** A connection of a lane's own. */
+export interface UploadPorts {
+  /** What carries all of an upload but its lanes. */
   connect(): UploadConnection;
+  /** A connection of a lane's own; lanes of other numbers begin at other addresses, as far as there are several. */
+  connectLane(number: number): UploadConnection;
   /** Asked for lanes, and for sources that keep a window. */
   getUpload(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<Upload>;
   /** Asked for lanes: they are planned by the part size that the service chooses. */
@@ -79,6 +81,7 @@ class UploadRun {
   readonly #namespace: string;
   readonly #path: string;
   readonly #progress: ProgressReporter;
+  readonly #connection: UploadConnection;
   readonly #limits: RetryLimits;
   #retries: Retries;
   #answered = false;
@@ -101,8 +104,10 @@ class UploadRun {
     this.#signal = options.signal ?? new AbortController().signal;
     this.#namespace = options.namespace ?? "default";
     this.#limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
-    const triesMax = Math.min(FIRST_TRIES_MAX, this.#limits.triesMax);
-    this.#retries = createRetries({ ...this.#limits, triesMax }, ports.random);
+    this.#connection = ports.connect();
+    const { route } = this.#connection;
+    const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), this.#limits.triesMax);
+    this.#retries = createRetries({ ...this.#limits, triesMax }, { random: ports.random, route });
     this.#resuming = options.resumeUploadId !== undefined;
     this.#progress = createProgressReporter(
       { uploadId: options.resumeUploadId, totalBytes: source.sizeBytes },
@@ -140,7 +145,7 @@ class UploadRun {
     if (upload.state !== UploadState.OPEN || upload.sizeBytes !== BigInt(sizeBytes)) return;
     const crc = await writeLanes(this.#source, {
       ...{ namespace: this.#namespace, upload, isResumed, lanesMax: this.#lanesMax },
-      ...{ connect: () => this.#ports.connect(), progress: this.#progress, signal: this.#signal },
+      ...{ connect: (lane) => this.#ports.connectLane(lane), progress: this.#progress, signal: this.#signal },
       ...{ limits: this.#limits, random: this.#ports.random },
     });
     if (crc === undefined) return;
@@ -169,7 +174,7 @@ class UploadRun {
   }
 
   async #tryOnce(): Promise<WriteUploadCommitted> {
-    const stream = await this.#ports.openStream({
+    const stream = await this.#connection.openStream({
       start: this.#start(),
       onProgress: ({ receivedBytes, durableBytes }) =>
         this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) }),
@@ -251,7 +256,8 @@ class UploadRun {
   }
 
   #takeAnswered(): void {
-    if (!this.#answered) this.#retries = createRetries(this.#limits, this.#ports.random);
+    if (this.#answered) return;
+    this.#retries = createRetries(this.#limits, { random: this.#ports.random, route: this.#connection.route });
     this.#answered = true;
   }
 
