@@ -257,7 +257,8 @@ describe("sluice", () => {
       [["upload", "x", "--meta", "novalue"], '"novalue" is no metadata'],
       [["upload", "x", "--lanes", "0"], 'Give "auto" or 1 to 16'],
       [["restore", "x", "--generation", "-1"], "Give a whole number"],
-      [["ls", "--url", "ftp://x"], "no URL of a service"],
+      [["ls", "--url", "ftp://x"], '"ftp://x" is no address of a service'],
+      [["ls", "--url", "http://x,"], '"" is no address of a service'],
       [["ls", "--ca", "/nonexistent"], "cannot be read: ENOENT"],
     ] as const) {
       it(`ends \`sluice ${args.join(" ")}\` with 2 and a sentence`, async () => {
@@ -295,6 +296,17 @@ describe("sluice", () => {
     const { code, err } = await run("ls");
     expect(code).to.equal(75);
     expect(err).to.contain("is the service running");
+  });
+
+  it("goes on to the next of several addresses, and names all when none answers", async () => {
+    env.SLUICE_URL = `http://127.0.0.1:1, ${server.url}`;
+    expect(await run("upload", await source())).to.include({ code: 0 });
+    env.SLUICE_URL = "http://127.0.0.1:1,http://127.0.0.1:2";
+    const { code, err } = await run("ls");
+    expect(code).to.equal(75);
+    expect(err).to.match(
+      /^sluice: gave up after 4 tries at http:\/\/127.0.0.1:1 and http:\/\/127.0.0.1:2: no connection.*\n$/,
+    );
   });
 
   it("hands serve, migrate and doctor to the server's side", async () => {

@@ -134,7 +134,10 @@ function addFileCommands(program: Command, terminal: Terminal): void {
 
 function withConnection(command: Command): Command {
   return command
-    .option("--url <url>", "URL of the service; SLUICE_URL when left out")
+    .option(
+      "--url <url>",
+      "URL of the service, several (of its replicas) separated by commas; SLUICE_URL when left out",
+    )
     .option("--ca <file>", "certificate (PEM) of the authority that signed the service's own")
     .option("--namespace <name>", "namespace of the file", "default")
     .option("--json", "print JSON lines", false);

@@ -31,9 +31,9 @@ export async function runUpload(
   options: UploadCommandOptions,
 ): Promise<void> {
   const target = toTargetPath(file, path);
-  await withClient(terminal, options, async (client, url) => {
+  await withClient(terminal, options, async (client, urls) => {
     const tracker = options.resume
-      ? await findTracker(terminal, file, { url, path: target, namespace: options.namespace })
+      ? await findTracker(terminal, file, { urls, path: target, namespace: options.namespace })
       : undefined;
     const display = createProgressDisplay(terminal, options);
     const beganAt = performance.now();
@@ -102,7 +102,7 @@ function toTargetPath(file: string, path: string | undefined): string {
 async function findTracker(
   terminal: Terminal,
   file: string,
-  target: { url: string; path: string; namespace: string },
+  target: { urls: readonly string[]; path: string; namespace: string },
 ): Promise<UploadTracker | undefined> {
   const found = file === "-" ? undefined : await stat(file).catch(() => undefined);
   if (!found?.isFile()) return undefined;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Route } from "./addresses.ts";
 import { SluiceError } from "./sluice-error.ts";
 
 /**
@@ -61,19 +62,29 @@ export interface Retries {
   reset(): void;
   /** Others achieved something for the same end: the limits count anew, the waits stay as long as they had become. */
   extend(): void;
-  /** Waits before the next try, or throws `error` when it is final or the limits are reached. */
+  /** Waits before the next try; throws `error` when it is final, and what it became when the limits are reached. */
   waitAfter(error: unknown, options: { signal: AbortSignal }): Promise<void>;
+}
+
+/** What retries may be told beside their limits. */
+export interface RetryOptions {
+  /** 0 to 1. */
+  random?: (() => number) | undefined;
+  /** Each try goes to the next address of it. */
+  route?: Route<{ name: string }> | undefined;
+  clock?: RetryClock;
 }
 
 /**
  * Exponential backoff with full jitter (a wait drawn evenly from 0 to the bound, which spreads callers best after an
- * outage), never shorter than what the service asked for. `random` gives 0 to 1.
+ * outage), never shorter than what the service asked for. When the limits are reached, the last error is thrown with a message that
+ * says so and names the addresses that were tried since something was achieved.
  */
 export function createRetries(
   limits: RetryLimits,
-  random: () => number = Math.random,
-  { now, sleep }: RetryClock = REAL_CLOCK,
+  { random = Math.random, route, clock = REAL_CLOCK }: RetryOptions = {},
 ): Retries {
+  const tried = new Set<string>();
   let failures = 0;
   let counted = 0;
   let failingSince: number | undefined;
@@ -85,6 +96,7 @@ export function createRetries(
     extend,
     reset() {
       failures = 0;
+      tried.clear();
       extend();
     },
     async waitAfter(error, { signal }) {
@@ -92,11 +104,22 @@ export function createRetries(
       if (!isRetryable(error)) throw error;
       failures++;
       counted++;
-      failingSince ??= now();
+      failingSince ??= clock.now();
+      if (route !== undefined) tried.add(route.current.name);
       const boundMs = Math.min(limits.delayMaxMs, limits.delayBaseMs * 2 ** (failures - 1));
       const waitMs = Math.max(error.retryAfterMs ?? 0, random() * boundMs);
-      if (counted >= limits.triesMax || now() + waitMs - failingSince > limits.timeMaxMs) throw error;
-      await sleep(waitMs, { signal });
+      if (counted >= limits.triesMax || clock.now() + waitMs - failingSince > limits.timeMaxMs) {
+        throw givenUp(error, counted, [...tried]);
+      }
+      route?.next();
+      await clock.sleep(waitMs, { signal });
     },
   };
+}
+
+function givenUp(error: SluiceError, tries: number, addresses: readonly string[]): SluiceError {
+  const where = addresses.length === 0 ? "" : ` at ${addresses.join(" and ")}`;
+  const message = `gave up after ${tries} ${tries === 1 ? "try" : "tries"}${where}: ${error.message}`;
+  const { reason, details, retryAfterMs } = error;
+  return new SluiceError(error.code, message, { reason, details, retryAfterMs, cause: error });
 }

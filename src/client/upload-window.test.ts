@@ -2,9 +2,10 @@ import { Http2SessionManager } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { sum } from "../testing/scripted-upload.ts";
 import { type ScriptedServer, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { Addresses } from "./addresses.ts";
 import { type UploadPorts, upload } from "./upload.ts";
+import { shareConnection } from "./upload-connection.ts";
 import { createIterableSource } from "./upload-source.ts";
-import { UploadStream } from "./upload-stream.ts";
 
 const PART_BYTES = 64 * 1024;
 const PIECE_BYTES = 256 * 1024;
@@ -26,13 +27,12 @@ describe("upload of an iterable whose window is full", () => {
     server = await startScriptedServer({ partSizeBytes: PART_BYTES });
     manager = new Http2SessionManager(server.url);
     ports = {
-      openStream: (options) =>
-        UploadStream.open(manager, {
-          methodPath: "/sluice.v1.UploadService/WriteUpload",
+      connect: () =>
+        shareConnection(new Addresses([{ name: server.url, url: new URL(server.url) }]).route(), {
+          sessionOf: () => manager,
           headers: { authorization: "Bearer secret" },
-          ...options,
         }),
-      ...{ connect: noLanes, createUpload: noLanes, getUpload: noLanes },
+      ...{ connectLane: noLanes, createUpload: noLanes, getUpload: noLanes },
     };
   });
 

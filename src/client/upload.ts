@@ -52,9 +52,11 @@ export interface UploadOptions {
 }
 
 /** What an upload needs from the client that makes it. */
-export interface UploadPorts extends Pick<UploadConnection, "openStream"> {
-  /** A connection of a lane's own. */
+export interface UploadPorts {
+  /** What carries all of an upload but its lanes. */
   connect(): UploadConnection;
+  /** A connection of a lane's own; lanes of other numbers begin at other addresses, as far as there are several. */
+  connectLane(number: number): UploadConnection;
   /** Asked for lanes: what is durable of an upload that is continued. */
   getUpload(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<Upload>;
   /** Asked for lanes: they are planned by the part size that the service chooses. */
@@ -83,6 +85,7 @@ class UploadRun {
   readonly #namespace: string;
   readonly #path: string;
   readonly #progress: ProgressReporter;
+  readonly #connection: UploadConnection;
   readonly #limits: RetryLimits;
   #retries: Retries;
   #answered = false;
@@ -104,8 +107,10 @@ class UploadRun {
     this.#signal = options.signal ?? new AbortController().signal;
     this.#namespace = options.namespace ?? "default";
     this.#limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
-    const triesMax = Math.min(FIRST_TRIES_MAX, this.#limits.triesMax);
-    this.#retries = createRetries({ ...this.#limits, triesMax }, ports.random);
+    this.#connection = ports.connect();
+    const { route } = this.#connection;
+    const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), this.#limits.triesMax);
+    this.#retries = createRetries({ ...this.#limits, triesMax }, { random: ports.random, route });
     this.#resuming = options.resumeUploadId !== undefined;
     this.#progress = createProgressReporter(
       { uploadId: options.resumeUploadId, totalBytes: source.sizeBytes },
@@ -143,7 +148,7 @@ class UploadRun {
     if (upload.state !== UploadState.OPEN || upload.sizeBytes !== BigInt(sizeBytes)) return;
     const crc = await writeLanes(this.#source, {
       ...{ namespace: this.#namespace, upload, isResumed, lanesMax: this.#lanesMax },
-      ...{ connect: () => this.#ports.connect(), progress: this.#progress, signal: this.#signal },
+      ...{ connect: (lane) => this.#ports.connectLane(lane), progress: this.#progress, signal: this.#signal },
       ...{ limits: this.#limits, random: this.#ports.random },
     });
     if (crc === undefined) return;
@@ -172,7 +177,7 @@ class UploadRun {
   }
 
   async #tryOnce(): Promise<WriteUploadCommitted> {
-    const stream = await this.#ports.openStream({
+    const stream = await this.#connection.openStream({
       start: this.#start(),
       onProgress: ({ receivedBytes, durableBytes, durableOffset }) => {
         this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) });
@@ -234,7 +239,8 @@ class UploadRun {
   }
 
   #takeAnswered(): void {
-    if (!this.#answered) this.#retries = createRetries(this.#limits, this.#ports.random);
+    if (this.#answered) return;
+    this.#retries = createRetries(this.#limits, { random: this.#ports.random, route: this.#connection.route });
     this.#answered = true;
   }
 

@@ -111,6 +111,15 @@ describe("watchUpload of the client", () => {
     expect(streams).to.have.length(1);
   });
 
+  it("is refused at once without the right token", async () => {
+    const stranger = createSluiceClient({ url: server.url, token: "another-token" });
+    scripts.push([sampleReport({ state: "aborted" })]);
+    const error = await catchError(() => stranger.watchUpload(uploadId).next());
+    expect(error).to.include({ code: "unauthenticated", reason: "TOKEN_INVALID" });
+    expect(streams).to.have.length(0);
+    stranger.close();
+  });
+
   it("ends its stream when nobody reads on, or the signal aborts", async () => {
     const ending = new AbortController();
     scripts.push([sampleReport(), "silence"], [sampleReport(), "silence"]);
