@@ -1,6 +1,7 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { toConnectionValues } from "./connection-name.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
@@ -41,6 +42,8 @@ function answerNoHost(request: NodeRequest, response: NodeResponse): void {
 }
 
 async function serve(handler: UniversalHandler, request: NodeRequest, response: NodeResponse): Promise<void> {
-  const universalResponse = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
+  const universalResponse = await handler(
+    universalRequestFromNodeRequest(request, response, undefined, toConnectionValues(request)),
+  );
   await universalResponseToNodeResponse(explainProtocolErrors(universalResponse), response);
 }
