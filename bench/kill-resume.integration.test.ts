@@ -3,7 +3,7 @@ import { reportKills } from "./kills/kill-report.ts";
 import { runKills } from "./kills/run-kills.ts";
 
 describe("A service that is killed in the middle of uploads", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
 
   it("loses nothing, leaves nothing behind, and commits once", async () => {
     const result = await runKills({ seed: 3, kills: 5, s3: "dev", services: 2, uploadsPerKill: 3 });

@@ -40,7 +40,7 @@ describe("The service as a process", () => {
 
   for (const workers of [1, 2]) {
     it(`with ${workers} worker(s), killed in the middle of a file and started again, continues it`, async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const settings = { SLUICE_WORKERS: String(workers), SLUICE_PART_SIZE_BYTES: String(MIB) };
       const first = await start(settings);
       const bytes = seededBytes(24 * MIB + 5);
@@ -67,7 +67,7 @@ describe("The service as a process", () => {
   }
 
   it("replaces a worker that is killed, and stops them all", async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const service = await start({ SLUICE_WORKERS: "2" });
     const listening = () => service.log.filter(({ msg }) => msg === "listening");
     await until("both workers listen", () => listening().length === 2);
@@ -120,7 +120,7 @@ describe("The service as a process", () => {
     });
 
     it("gives up when its workers end as soon as they start", async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const nowhere = { SLUICE_TLS_CERT: "/nowhere.pem", SLUICE_TLS_KEY: "/nowhere.pem" };
       const { code, stdout, stderr } = await run(environment({ ...nowhere, SLUICE_WORKERS: "2" }));
       expect(code).to.equal(1);

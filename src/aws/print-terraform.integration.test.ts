@@ -11,7 +11,7 @@ import { parseSettings } from "./parse-settings.ts";
 import { printTerraform } from "./print-terraform.ts";
 
 describe("Terraform over printed configurations", function () {
-  this.timeout(60_000); // a process for each
+  this.timeout(240_000); // a process for each
   let terraform: string;
   let folder: string;
 

@@ -116,7 +116,7 @@ const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[
 ];
 
 describe("sluice.guard over generated templates", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let guard: CfnGuard;
   let folder: TemplateFolder;
   before(async function () {

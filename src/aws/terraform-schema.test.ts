@@ -10,7 +10,7 @@ import { printTerraform } from "./print-terraform.ts";
 import type { Template } from "./template.ts";
 
 describe("the schemas of Terraform's providers", function () {
-  this.timeout(60_000); // AWS's specification is read as well
+  this.timeout(240_000); // AWS's specification is read as well
 
   const NAMES = servicesOf("eu-central-1");
   const configurations: Readonly<Record<string, unknown>> = {

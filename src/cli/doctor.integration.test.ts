@@ -14,7 +14,7 @@ import { runCli } from "./program.ts";
 import { migrate } from "./server-commands.ts";
 
 describe("sluice doctor", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let service: RunningService;
   let empty: TestDatabase;
   let other: TestDatabase;

@@ -29,7 +29,7 @@ const HANGS = [3, 7, 9].map((partNumber) => ({
 }));
 
 describe("sluice, as a process", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let directory: string;
   let stack: Stack;
   let client: SluiceClient;

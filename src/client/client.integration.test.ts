@@ -19,7 +19,7 @@ const caught = (promise: Promise<unknown>): Promise<SluiceError> =>
   );
 
 describe("createSluiceClient, against the service", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let service: RunningService;
   let client: SluiceClient;
 

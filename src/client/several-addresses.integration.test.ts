@@ -12,7 +12,7 @@ import { createSluiceClient, type SluiceClient } from "./client.ts";
 const MIB = 2 ** 20;
 
 describe("a client of two replicas", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   /** Lends its database and storage. */
   let rig: UploadRig;
   let replicas: [ServiceProcess, ServiceProcess];

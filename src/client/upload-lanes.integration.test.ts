@@ -13,7 +13,7 @@ import { createSluiceClient, type SluiceClient } from "./client.ts";
 const MIB = 2 ** 20;
 
 describe("upload by lanes, against a service of two workers", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   /** Lends its database and storage. */
   let rig: UploadRig;
   let service: ServiceProcess;

@@ -67,7 +67,7 @@ async function isRunning(pid: number): Promise<boolean> {
 }
 
 describe("the embedded stack", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let directory: string;
   const running: ChildProcess[] = [];
 

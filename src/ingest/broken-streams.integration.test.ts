@@ -5,7 +5,7 @@ import { PART_BYTES } from "../testing/running-service.ts";
 import { until } from "../testing/until.ts";
 import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/upload-rig.ts";
 
-const STALL_MS = 300;
+const STALL_MS = 1_000;
 const stalled: Refusal = { code: 10, reason: "STALLED", says: `${STALL_MS} ms` };
 
 describe("A WriteUpload stream that breaks", () => {

@@ -22,7 +22,7 @@ describe("An upload while the database is gone", () => {
   const restart = () => start(postgres.port);
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     directory = await mkdtemp(join(tmpdir(), "sluice-outage-"));
     await start();
     await migrate({ url: postgres.url });

@@ -8,7 +8,7 @@ import { until } from "../testing/until.ts";
 import { seededBytes, UploadRig } from "../testing/upload-rig.ts";
 
 describe("A process that is killed between S3's Complete and the commit", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let rig: UploadRig;
   let victim: ServiceProcess;
   before(async () => {

@@ -15,7 +15,7 @@ import { seededBytes, UploadRig } from "../testing/upload-rig.ts";
 const ONCE = { retry: { triesMax: 1 } };
 
 describe("Watching an upload on another replica than its writer's", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let directory: string;
   let postgres: EmbeddedPostgres;
   let rig: UploadRig;

@@ -9,7 +9,7 @@ const REGION = "eu-central-1";
 const OWN = { AWS_ACCESS_KEY_ID: "own", AWS_SECRET_ACCESS_KEY: "secret" };
 
 describe("createReadClient on moto's STS", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let moto: Moto | undefined;
   let environment: NodeJS.ProcessEnv;
 

@@ -33,7 +33,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
   describe(name, () => {
     let subject: ObjectStoreSubject | undefined;
     before(async function () {
-      this.timeout(120_000);
+      this.timeout(240_000);
       const made = await make();
       if (typeof made === "string") {
         console.log(`    skipped: ${made}`);
@@ -185,7 +185,7 @@ function partsContract(given: () => ObjectStoreSubject): void {
   });
 
   it("lists more than a page of parts", async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const { store } = given();
     const target = await beginUpload(given());
     const numbers = Array.from({ length: 1005 }, (_, index) => index + 1);

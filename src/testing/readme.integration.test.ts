@@ -18,7 +18,7 @@ import { seededBytes } from "./upload-rig.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 describe("the README's examples", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let directory: string;
   let stack: Stack;
 

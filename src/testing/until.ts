@@ -1,8 +1,8 @@
 /** How often a condition is looked at, and how long until it counts as failed, in milliseconds. */
 const LOOK_EVERY_MS = 5;
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 60_000;
 
-/** Resolves to the first value of `look` that is neither undefined nor false; rejects with a sentence after 15 s. */
+/** Resolves to the first value of `look` that is neither undefined nor false; rejects with a sentence after a minute. */
 export async function until<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
   for (const endsAt = performance.now() + TIMEOUT_MS; ; ) {
     const seen = await look();

@@ -15,7 +15,7 @@ import { seededBytes, type UploadRig } from "./upload-rig.ts";
  */
 export function describeUploads(name: string, open: () => Promise<UploadRig | string>, partBytes: number): void {
   describe(`The whole road of a file on ${name}`, function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     let rig: UploadRig;
     before(async function () {
       const opened = await open();

@@ -74,7 +74,7 @@ describe("createAccessAnalyzer", () => {
     });
 
     it("tries three times when it is too often asked, and no more", async function () {
-      this.timeout(20_000);
+      this.timeout(240_000);
       server.answerWith({ status: 429, body: "{}", headers: { "x-amzn-errortype": "ThrottlingException" } });
       expect(await problemOf()).to.have.property("kind", "failed");
       expect(server.asked).to.have.length(3);

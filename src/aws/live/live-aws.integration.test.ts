@@ -5,7 +5,7 @@ import { createMotoLiveAws, MOTO_LACKS, type MotoLiveAws } from "../../testing/m
 const REGION = "eu-central-1";
 
 describe("createLiveAws on moto", function () {
-  this.timeout(90_000);
+  this.timeout(240_000);
   let moto: Moto | undefined;
   let aws: MotoLiveAws;
 

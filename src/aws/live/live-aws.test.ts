@@ -311,7 +311,7 @@ describe("createLiveAws", () => {
     });
 
     it("tries three times when the server is busy, and no more", async function () {
-      this.timeout(20_000);
+      this.timeout(240_000);
       answers = { "GET cors": { status: 503, body: errorXml("SlowDown") } };
       expect(await problemOf("CorsConfiguration")).to.have.property("kind", "failed");
       expect(asked).to.have.length(3);
@@ -337,7 +337,7 @@ describe("createLiveAws", () => {
     });
 
     it("anybody who listens, names the error", async function () {
-      this.timeout(20_000);
+      this.timeout(240_000);
       const gone = createLiveAws({ ...place(), endpoint: "http://127.0.0.1:1" });
       const problem = await gone.readBucket("my-files", "Region", { signal }).catch((thrown: unknown) => thrown);
       expect(problem).to.have.property("kind", "failed");

@@ -21,7 +21,7 @@ describe("the largest multipart upload on the development S3 server", () => {
   after(() => rig.dispose());
 
   it("assembles 10,000 parts, in pages of 1,000", async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const created = await rig.client.send(
       new CreateMultipartUploadCommand({
         Bucket,
