@@ -13,6 +13,7 @@ import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
+import { updateFile } from "./commands/update-file.ts";
 import { UploadSessions } from "./commands/upload-sessions.ts";
 import { writePart } from "./commands/write-part.ts";
 import type { WriteAccess } from "./commands/write-upload.ts";
@@ -21,10 +22,9 @@ import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
-import { noteReceived } from "./jobs/note-received.ts";
-import { repeat } from "./jobs/repeat.ts";
-import { sweepUploads } from "./jobs/sweep-uploads.ts";
+import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
+import { createJobLeases } from "./postgres/job-leases.ts";
 import { validateMigrations } from "./postgres/migrate.ts";
 import { ensureNamespace } from "./postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
@@ -58,14 +58,7 @@ export interface App {
   stop(): Promise<void>;
 }
 
-const CHECK_EVERY_MS = 5000;
 const CONNECT_RETRY_MS = 1000;
-const SWEEP_EVERY_MS = 60_000;
-/** Progress that is seen on other replicas is as old as this, and a fraction of it. */
-const NOTE_RECEIVED_EVERY_MS = 1000;
-/** Request ids are remembered for a day: that is what the API promises. */
-const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
-const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 24 * 3_600_000 };
 
 /**
  * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
@@ -170,12 +163,11 @@ async function connect(
   };
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
-  const jobs = [
-    repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
-    repeat(() => sweep(access, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
-    repeat(() => tellReceived(access, log), { everyMs: NOTE_RECEIVED_EVERY_MS, random: Math.random }),
-    repeat(() => forgetOldRequests(pools, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
-  ];
+  const jobs = startJobs({
+    ...{ access, check, log },
+    leases: createJobLeases(pools.commands),
+    forgetRequests: (options) => forgetRequests(pools.commands, options),
+  });
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
@@ -185,7 +177,7 @@ async function connect(
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
       client.destroy();
       connections.destroy();
-      for (const job of jobs) await job.stop();
+      await jobs.stop();
       await checked;
       await pools.end();
     },
@@ -221,28 +213,6 @@ async function connectDatabase(
   }
 }
 
-async function sweep(access: WriteAccess, log: Logger): Promise<void> {
-  const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
-  for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
-  if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
-}
-
-async function tellReceived(access: WriteAccess, log: Logger): Promise<void> {
-  try {
-    await noteReceived(access);
-  } catch (error) {
-    log.warn({ error }, "what was received could not be noted; watchers on other replicas see it late");
-  }
-}
-
-async function forgetOldRequests(pools: DatabasePools, log: Logger): Promise<void> {
-  try {
-    await forgetRequests(pools.commands, REQUESTS_KEPT);
-  } catch (error) {
-    log.warn({ error }, "old request ids could not be forgotten; the next run tries again");
-  }
-}
-
 function createServiceListener(
   { access, downloads, files, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
@@ -260,7 +230,7 @@ function createServiceListener(
       getUpload: (request, options) => getUpload(uploadQueries, request, options),
       watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
       writePart: (request, options) => writePart(access, request, options),
-      signParts: (request, options) => signParts({ ...access, now: commands.now }, request, options),
+      signParts: (request, options) => signParts(access, request, options),
       admitPart: (message) => admitPart(access, message),
       writeUpload: createConnectWriteUpload(access),
     },
@@ -271,6 +241,7 @@ function createServiceListener(
     },
     fileCommands: {
       createDownloadUrl: (request, options) => createDownloadUrl(commands, request, options),
+      updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
     },
@@ -295,6 +266,6 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
       ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
     },
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
-    fileCommands: { createDownloadUrl: refuse, deleteFile: refuse, undeleteFile: refuse },
+    fileCommands: { createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
   };
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { expect } from "chai";
-import { ConfigError, ENVIRONMENT, parseClientEnvironment, parseConfig } from "./config.ts";
+import { ConfigError, ENVIRONMENT, parseClientEnvironment, parseConfig, parseDatabaseUrl } from "./config.ts";
 
 const MIB = 2 ** 20;
 const LEAST = {
@@ -67,10 +67,57 @@ describe("parseConfig", () => {
   it("names one problem in the singular, and quotes bounds but no secrets", () => {
     expect(() => parseConfig({ ...LEAST, SLUICE_STALL_TIMEOUT_MS: "5" })).to.throw(
       ConfigError,
-      /has a problem:\n {2}SLUICE_STALL_TIMEOUT_MS is not right: .*100/,
+      /has a problem:\n {2}SLUICE_STALL_TIMEOUT_MS is "5"; it must be a whole number of milliseconds, .* 100 to /,
     );
     expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: "hunter2" })[0]).not.to.include("hunter2");
     expect(problemsOf({ ...LEAST, SLUICE_DATABASE_URL: "mysql://u:hunter2@h" })[0]).not.to.include("hunter2");
+    const unencoded = problemsOf({ ...LEAST, SLUICE_DATABASE_URL: "postgres://u:hunter2[/@h/d" });
+    expect(unencoded[0]).to.contain("percent-encoded").and.not.to.contain("hunter2");
+  });
+
+  it("takes values with spaces or quotes around them, as env files leave them, and sizes with a unit", () => {
+    const config = parseConfig({
+      ...LEAST,
+      ...{
+        SLUICE_S3_BUCKET: "'bucket' ",
+        SLUICE_LISTEN: '"0.0.0.0:8080"',
+        SLUICE_WORKERS: " '2'",
+        SLUICE_TLS_KEY: ' "" ',
+      },
+      ...{
+        SLUICE_MEMORY_BUDGET_BYTES: '"512MiB"',
+        SLUICE_PART_SIZE_BYTES: "5 MiB",
+        SLUICE_FILE_SIZE_MAX_BYTES: "1.5GiB",
+      },
+    });
+    expect(config.listen).to.deep.equal({ host: "0.0.0.0", port: 8080 });
+    expect(config.tls).to.equal(undefined);
+    expect(config).to.include({ workers: 2, budgetBytes: 256 * MIB });
+    expect(config.uploads.partSizeBytes).to.equal(5 * MIB);
+    expect(config.namespace).to.include({ bucket: "bucket", fileSizeMaxBytes: 1536 * MIB });
+  });
+
+  it("refuses other numbers in sentences that quote them and say what would be right", () => {
+    const wrong = {
+      SLUICE_MEMORY_BUDGET_BYTES: "512MB",
+      SLUICE_PART_SIZE_BYTES: "1e7",
+      SLUICE_STALL_TIMEOUT_MS: "60s",
+      SLUICE_DRAIN_TIMEOUT_MS: "9999999999",
+      SLUICE_RETENTION_DAYS: "-1",
+      SLUICE_WORKERS: '"4',
+      SLUICE_STREAM_WINDOW_BYTES: "2GiB",
+    };
+    expect(problemsOf({ ...LEAST, ...wrong, SLUICE_S3_TRAILERS: "yes", SLUICE_LOG_LEVEL: "loud" })).to.have.members([
+      'SLUICE_MEMORY_BUDGET_BYTES is "512MB"; it must be a whole number of bytes, at least 1024, or a size like 512MiB (KiB, MiB, GiB, TiB)',
+      'SLUICE_PART_SIZE_BYTES is "1e7"; it must be a whole number of bytes, at least 1024, or a size like 512MiB (KiB, MiB, GiB, TiB)',
+      'SLUICE_STALL_TIMEOUT_MS is "60s"; it must be a whole number of milliseconds, in digits alone, from 100 to 2147483647',
+      'SLUICE_DRAIN_TIMEOUT_MS is "9999999999"; it must be a whole number of milliseconds, in digits alone, from 0 to 2147483647',
+      'SLUICE_RETENTION_DAYS is "-1"; it must be a whole number of days, in digits alone, from 1 to 36500',
+      'SLUICE_WORKERS is ""4"; it must be a whole number of workers, in digits alone, from 1 to 256',
+      'SLUICE_STREAM_WINDOW_BYTES is "2GiB"; it must be a whole number of bytes, from 65535 to 2147483647, or a size like 512MiB (KiB, MiB, GiB, TiB)',
+      'SLUICE_S3_TRAILERS must be "on" or "off"',
+      "SLUICE_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent",
+    ]);
   });
 
   it("takes an empty variable for an unset one", () => {
@@ -102,7 +149,7 @@ describe("parseConfig", () => {
     const config = parseConfig({
       ...LEAST,
       ...{ SLUICE_S3_REGION: undefined, AWS_REGION: "us-east-1", SLUICE_S3_ENDPOINT: "http://127.0.0.1:9000" },
-      ...{ SLUICE_TLS_CERT: "c.pem", SLUICE_TLS_KEY: "k.pem", SLUICE_CORS_ORIGINS: "https://a,,https://b" },
+      ...{ SLUICE_TLS_CERT: "c.pem", SLUICE_TLS_KEY: "k.pem", SLUICE_CORS_ORIGINS: "https://a,, https://b" },
       ...{ SLUICE_S3_TRAILERS: "off" },
     });
     expect(config.s3).to.deep.include({ region: "us-east-1", forcePathStyle: true });
@@ -136,12 +183,24 @@ describe("parseConfig", () => {
   });
 });
 
+describe("parseDatabaseUrl", () => {
+  it("needs nothing but the database", () => {
+    const { SLUICE_DATABASE_URL } = LEAST;
+    expect(parseDatabaseUrl({ SLUICE_DATABASE_URL: ` '${SLUICE_DATABASE_URL}'` })).to.equal(SLUICE_DATABASE_URL);
+    expect(() => parseDatabaseUrl({})).to.throw(ConfigError, /a problem:\n {2}SLUICE_DATABASE_URL is missing/);
+    expect(() => parseDatabaseUrl({ SLUICE_DATABASE_URL: "mysql://h" })).to.throw(ConfigError, "postgres://");
+  });
+});
+
 describe("parseClientEnvironment", () => {
   it("reads URL and token, empty ones as unset", () => {
     expect(parseClientEnvironment({ SLUICE_URL: "http://h", SLUICE_TOKEN: "" })).to.deep.equal({
       url: "http://h",
       token: undefined,
     });
-    expect(parseClientEnvironment({ SLUICE_URL: "", SLUICE_TOKEN: "t" })).to.deep.equal({ url: undefined, token: "t" });
+    expect(parseClientEnvironment({ SLUICE_URL: "", SLUICE_TOKEN: " 't' " })).to.deep.equal({
+      url: undefined,
+      token: "t",
+    });
   });
 });

@@ -1,24 +1,18 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { databaseUrl, toSetValue, wholeNumber } from "./config-values.ts";
 
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const PARTS_MAX = 10_000;
 
 const PORT_MAX = 65_535;
+/** Of one stream and of a connection: RFC 9113, 6.9.1. */
+const WINDOW = { min: 65_535, max: 2 ** 31 - 1 };
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 /** A session of the read role lasts an hour at most, and is renewed early enough for one more URL. */
 const READ_ROLE_URL_MAX_SECONDS = 3000;
 
-/** One setting of the environment: what it is and how it is read. */
-function bytes(fallback: number, min: number) {
-  return z.coerce.number().int().min(min).default(fallback);
-}
-
-function milliseconds(fallback: number, min = 1) {
-  return z.coerce.number().int().min(min).default(fallback);
-}
-
-/** An empty variable is an unset one, as deployment templates leave them. */
 const optional = z.string().optional();
 
 /**
@@ -36,16 +30,11 @@ export const ENVIRONMENT = {
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
   /** Worker processes that share the port; one a core when unset, or as many as the memory budget feeds. */
-  SLUICE_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
+  SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
   /** postgres://user:password@host:port/database */
-  SLUICE_DATABASE_URL: z
-    .string("is missing; set it to postgres://user:password@host:5432/database")
-    .regex(/^postgres(ql)?:\/\//, "must begin with postgres://"),
+  SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
   /** A read replica for queries; the same database when unset. */
-  SLUICE_DATABASE_READ_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
-    .optional(),
+  SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
   /** Bucket of the namespace. */
   SLUICE_S3_BUCKET: z
     .string("is missing; name the bucket that keeps the files")
@@ -65,41 +54,41 @@ export const ENVIRONMENT = {
     .regex(/^arn:aws(-cn|-us-gov)?:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/, "must be the ARN of a role")
     .optional(),
   /** "off" for S3 servers without checksum trailers: parts are then gathered before they go. */
-  SLUICE_S3_TRAILERS: z.enum(["on", "off"]).default("on"),
+  SLUICE_S3_TRAILERS: z.enum(["on", "off"], { error: 'must be "on" or "off"' }).default("on"),
   /** Bytes of one aws-chunk of a part's body; 0 sends a part as one chunk, which costs least. */
-  SLUICE_S3_CHUNK_BYTES: z.coerce.number().int().min(0).default(0),
+  SLUICE_S3_CHUNK_BYTES: wholeNumber("bytes", { min: 0 }).default(0),
   /** The namespace that this service serves. */
   SLUICE_NAMESPACE: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z, 0-9, '-'")
     .default("default"),
   /** Largest file, in bytes. */
-  SLUICE_FILE_SIZE_MAX_BYTES: bytes(PARTS_MAX * 64 * MIB, 1),
+  SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1 }).default(PARTS_MAX * 64 * MIB),
   /** Part size for files of ordinary, declared size. S3 refuses parts under 5 MiB. */
-  SLUICE_PART_SIZE_BYTES: bytes(8 * MIB, 1024),
+  SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),
   /** Bytes of parts in flight, all workers together. */
-  SLUICE_MEMORY_BUDGET_BYTES: bytes(512 * MIB, 1024),
+  SLUICE_MEMORY_BUDGET_BYTES: wholeNumber("bytes", { min: 1024 }).default(512 * MIB),
   /** Streams that write at once, a worker; more are refused with OVERLOADED. */
-  SLUICE_UPLOADS_MAX: z.coerce.number().int().min(1).default(1000),
+  SLUICE_UPLOADS_MAX: wholeNumber("streams", { min: 1 }).default(1000),
   /** A stream that makes no progress for this long is ended. */
-  SLUICE_STALL_TIMEOUT_MS: milliseconds(60_000, 100),
+  SLUICE_STALL_TIMEOUT_MS: wholeNumber("milliseconds", { min: 100 }).default(60_000),
   /** How long open calls may take to end after SIGTERM. */
-  SLUICE_DRAIN_TIMEOUT_MS: milliseconds(25_000, 0),
+  SLUICE_DRAIN_TIMEOUT_MS: wholeNumber("milliseconds", { min: 0 }).default(25_000),
   /** How long deleted and replaced files can be restored. */
-  SLUICE_RETENTION_DAYS: z.coerce.number().int().min(1).default(30),
+  SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: 36_500 }).default(30),
   /** Longest life of a presigned download URL; S3 allows 7 days. */
-  SLUICE_DOWNLOAD_URL_MAX_SECONDS: z.coerce.number().int().min(1).max(604_800).default(900),
+  SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
   /** What a caller may send ahead on one stream, where its distance needs it; 24 MiB carry 400 MiB/s at 60 ms. */
-  SLUICE_STREAM_WINDOW_BYTES: bytes(24 * MIB, 65_535),
+  SLUICE_STREAM_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(24 * MIB),
   /** The same for all streams of one connection together. */
-  SLUICE_CONNECTION_WINDOW_BYTES: bytes(32 * MIB, 65_535),
+  SLUICE_CONNECTION_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(32 * MIB),
   /** Origins whose scripts may call from a browser, separated by commas. */
   SLUICE_CORS_ORIGINS: z.string().default(""),
   /** How callers prove who they are. "dev": one static token, refused when NODE_ENV is production. */
   SLUICE_AUTH: z.enum(["dev"], { error: 'must be "dev"' }),
   /** The static token, at least 8 characters. */
   SLUICE_DEV_TOKEN: z.string().min(8, "must have at least 8 characters").optional(),
-  SLUICE_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   AWS_REGION: optional,
   NODE_ENV: optional,
 } as const;
@@ -120,15 +109,25 @@ export class ConfigError extends Error {
 
 /** Reads the environment. Throws ConfigError with every problem at once. */
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const set = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
-  );
+  const set = toSet(environment);
   const result = z.object(ENVIRONMENT).safeParse(set);
   // What is wrong by itself hides nothing of what does not fit together: the rest is compared all the same.
   const sound = result.success ? result.data : keepSound(set);
   const problems = [...(result.error?.issues.map(toSentence) ?? []), ...findContradictions(sound)];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(toConfig(result.data));
+}
+
+/** The URL of the database: all that bringing its schema up to date needs. Throws ConfigError. */
+export function parseDatabaseUrl(environment: Readonly<Record<string, string | undefined>>): string {
+  const { SLUICE_DATABASE_URL } = ENVIRONMENT;
+  const result = z.object({ SLUICE_DATABASE_URL }).safeParse(toSet(environment));
+  if (!result.success) throw new ConfigError(result.error.issues.map(toSentence));
+  return result.data.SLUICE_DATABASE_URL;
+}
+
+function toSet(environment: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, toSetValue(value)]));
 }
 
 type Environment = z.infer<z.ZodObject<typeof ENVIRONMENT>>;
@@ -141,7 +140,7 @@ function keepSound(set: Readonly<Record<string, string | undefined>>): Partial<E
 }
 
 function toSentence(issue: z.core.$ZodIssue): string {
-  return `${issue.path.join(".")} ${issue.message.replace(/^(Invalid input|Too small|Too big): /, "is not right: ")}`;
+  return `${issue.path.join(".")} ${issue.message}`;
 }
 
 function findContradictions(env: Partial<Environment>): string[] {
@@ -280,7 +279,9 @@ function toConfig(env: Environment) {
     api: {
       messageMaxBytes: 4 * MIB,
       deadlineMaxMs: 24 * 3_600_000,
-      corsOrigins: env.SLUICE_CORS_ORIGINS.split(",").filter((origin) => origin !== ""),
+      corsOrigins: env.SLUICE_CORS_ORIGINS.split(",")
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ""),
     },
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
     devToken: env.SLUICE_DEV_TOKEN as string,
@@ -293,6 +294,5 @@ export function parseClientEnvironment(environment: Readonly<Record<string, stri
   url: string | undefined;
   token: string | undefined;
 } {
-  const { SLUICE_URL: url, SLUICE_TOKEN: token } = environment;
-  return { url: url === "" ? undefined : url, token: token === "" ? undefined : token };
+  return { url: toSetValue(environment.SLUICE_URL), token: toSetValue(environment.SLUICE_TOKEN) };
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
+import { parseAddresses } from "../client/parse-addresses.ts";
 import { parseClientEnvironment } from "../config.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
@@ -14,37 +15,43 @@ export interface ConnectionOptions {
   namespace: string;
 }
 
-/** URL and token of the service: `--url` or SLUICE_URL, and SLUICE_TOKEN. `UsageError` says what to set. */
+/** Addresses and token of the service: `--url` or SLUICE_URL, and SLUICE_TOKEN. `UsageError` says what to set. */
 export function readClientEnvironment(
   env: Terminal["env"],
   options: Pick<ConnectionOptions, "url"> = {},
-): { url: string; token: string } {
+): { urls: string[]; token: string } {
   const settings = parseClientEnvironment(env);
   const url = options.url ?? settings.url ?? URL_DEFAULT;
+  const urls = parseUrls(url);
   const { token } = settings;
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new UsageError(`"${url}" is no URL of a service; give SLUICE_URL one like ${URL_DEFAULT}`);
-  }
   if (token === undefined) {
     throw new UsageError(`SLUICE_TOKEN is not set; set it to the token for ${url} (\`npm start\` prints its own)`);
   }
-  return { url, token };
+  return { urls, token };
+}
+
+function parseUrls(text: string): string[] {
+  try {
+    return parseAddresses(text).map(({ href }) => href);
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}; SLUICE_URL or --url, for instance ${URL_DEFAULT}`);
+  }
 }
 
 /** Runs `work` with a client for the service that options and environment name, and closes it. */
 export async function withClient<T>(
   terminal: Terminal,
   options: ConnectionOptions,
-  work: (client: SluiceClient, url: string) => Promise<T>,
+  work: (client: SluiceClient, urls: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  const { url, token } = readClientEnvironment(terminal.env, options);
+  const { urls, token } = readClientEnvironment(terminal.env, options);
   const client = createSluiceClient({
-    url,
+    urls,
     token,
     ...(options.ca !== undefined && { tls: { ca: readCa(options.ca) } }),
   });
   try {
-    return await work(client, url);
+    return await work(client, urls);
   } finally {
     client.close();
   }

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
 import { UsageError } from "./exit-code.ts";
 import { toCrcHex, toFileJson } from "./file-json.ts";
-import { formatBytes, formatRate } from "./human-units.ts";
+import { formatBytes, formatRun } from "./human-units.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 
@@ -29,20 +29,24 @@ export async function runDownload(
     const display = createProgressDisplay(terminal, { json: options.json, stdoutIsData: toStdout });
     const beganAt = performance.now();
     const { namespace, resume, generation } = options;
+    let resumedBytes: number | undefined;
     try {
       const file = await client.download(path, toStdout ? terminal.stdout : target, {
         namespace,
         resume,
         signal: terminal.signal,
         ...(generation !== undefined && { generation: BigInt(generation) }),
-        onProgress: (progress) => display.update({ label: basename(path), ...progress }, { ...progress }),
+        onProgress(progress) {
+          ({ resumedBytes } = progress);
+          display.update({ label: basename(path), ...progress }, { ...progress });
+        },
       });
       display.clear();
       if (toStdout) return;
       if (options.json) printJson(terminal, { type: "file", destination: target, ...toFileJson(file) });
       else {
         const sizeBytes = Number(file.sizeBytes);
-        const rate = formatRate(sizeBytes / Math.max(0.001, (performance.now() - beganAt) / 1000));
+        const rate = formatRun({ sizeBytes, resumedBytes }, performance.now() - beganAt);
         printLine(
           terminal,
           `downloaded ${path} to ${target}: ${formatBytes(sizeBytes)}, CRC32 ${toCrcHex(file.crc32)}, ${rate}`,

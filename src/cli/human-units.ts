@@ -18,6 +18,15 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(Math.round(bytesPerSecond))}/s`;
 }
 
+/** How fast a run was that went on from what an earlier one had brought: that counts for nothing. */
+export function formatRun(
+  { sizeBytes, resumedBytes = 0 }: { sizeBytes: number; resumedBytes?: number | undefined },
+  elapsedMs: number,
+): string {
+  const rate = formatRate(Math.max(0, sizeBytes - resumedBytes) / Math.max(0.001, elapsedMs / 1000));
+  return resumedBytes === 0 ? rate : `${rate} after ${formatBytes(resumedBytes)} that were there before`;
+}
+
 /** Milliseconds as a clock that grows with need: "0:07", "12:34", "1:02:03". */
 export function formatDuration(ms: number): string {
   const seconds = Math.ceil(ms / 1000);

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { handleOutputErrors } from "./output-errors.ts";
 import { runCli } from "./program.ts";
 
 /* The process entry of `sluice`: hands the process over to the commands, and ends as they or a signal say. */
@@ -12,11 +13,7 @@ const onSignal = (signal: NodeJS.Signals) => {
 const transfers = new Set(["upload", "download"]);
 if (transfers.has(process.argv[2] ?? "")) process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
 
-// A reader that has seen enough (`sluice ls | head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+handleOutputErrors(process, process.argv.slice(2), (code) => process.exit(code));
 
 const { stdout, stderr, stdin, env } = process;
 const terminal = { stdout, stderr, stdin, env, signal: interruption.signal };

@@ -120,6 +120,15 @@ describe("sluice", () => {
       expect(target.value.metadata).to.deep.equal({ a: "1", b: "x=y" });
     });
 
+    it("guesses the type by the extension of the path, or else of the file", async () => {
+      stdin.end("{}");
+      await run("upload", "-", "a.json");
+      await run("upload", await source("1,2", "table.csv"), "table");
+      await run("upload", await source("?", "table"), "other");
+      const types = server.starts.map(({ target }) => target.case === "create" && target.value.contentType);
+      expect(types).to.deep.equal(["application/json", "text/csv", "application/octet-stream"]);
+    });
+
     it("takes standard input", async () => {
       stdin.end("from a pipe");
       expect((await run("upload", "-", "piped", "--size-hint", "11")).code).to.equal(0);
@@ -142,7 +151,9 @@ describe("sluice", () => {
       const cut = await run("upload", path);
       expect(cut.code).to.equal(1);
       expect(cut.err).to.contain("the same command continues this upload");
-      expect((await run("upload", path)).code).to.equal(0);
+      const continued = await run("upload", path);
+      expect(continued.code).to.equal(0);
+      expect(continued.out).to.match(/\/s after 128 KiB that were there before\n$/);
       expect(server.uploads).to.have.length(1);
       await run("upload", path);
       expect(server.uploads).to.have.length(2);
@@ -246,7 +257,8 @@ describe("sluice", () => {
       [["upload", "x", "--meta", "novalue"], '"novalue" is no metadata'],
       [["upload", "x", "--lanes", "0"], 'Give "auto" or 1 to 16'],
       [["restore", "x", "--generation", "-1"], "Give a whole number"],
-      [["ls", "--url", "ftp://x"], "no URL of a service"],
+      [["ls", "--url", "ftp://x"], '"ftp://x" is no address of a service'],
+      [["ls", "--url", "http://x,"], '"" is no address of a service'],
       [["ls", "--ca", "/nonexistent"], "cannot be read: ENOENT"],
     ] as const) {
       it(`ends \`sluice ${args.join(" ")}\` with 2 and a sentence`, async () => {
@@ -284,6 +296,17 @@ describe("sluice", () => {
     const { code, err } = await run("ls");
     expect(code).to.equal(75);
     expect(err).to.contain("is the service running");
+  });
+
+  it("goes on to the next of several addresses, and names all when none answers", async () => {
+    env.SLUICE_URL = `http://127.0.0.1:1, ${server.url}`;
+    expect(await run("upload", await source())).to.include({ code: 0 });
+    env.SLUICE_URL = "http://127.0.0.1:1,http://127.0.0.1:2";
+    const { code, err } = await run("ls");
+    expect(code).to.equal(75);
+    expect(err).to.match(
+      /^sluice: gave up after 4 tries at http:\/\/127.0.0.1:1 and http:\/\/127.0.0.1:2: no connection.*\n$/,
+    );
   });
 
   it("hands serve, migrate and doctor to the server's side", async () => {

@@ -66,7 +66,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .action(() => server.serve(terminal));
   program
     .command("migrate")
-    .description("bring the database's schema up to date")
+    .description("bring the database's schema up to date; reads SLUICE_DATABASE_URL alone")
     .action(() => server.migrate(terminal));
   program
     .command("doctor")
@@ -85,7 +85,7 @@ function addUpload(program: Command, terminal: Terminal): void {
     .description("upload a file, or standard input (-); continues an upload of the same file that was cut")
     .argument("<file>", 'file to read, "-" for standard input')
     .argument("[path]", 'path to upload to; the name of the file when left out, below it when it ends in "/"')
-    .option("--content-type <type>", "media type")
+    .option("--content-type <type>", "media type; guessed by the extension when left out")
     .option("--meta <name=value>", "metadata to keep with the file; repeatable", collectMetadata, {})
     .option(
       "--if-generation-match <n>",
@@ -134,7 +134,10 @@ function addFileCommands(program: Command, terminal: Terminal): void {
 
 function withConnection(command: Command): Command {
   return command
-    .option("--url <url>", "URL of the service; SLUICE_URL when left out")
+    .option(
+      "--url <url>",
+      "URL of the service, several (of its replicas) separated by commas; SLUICE_URL when left out",
+    )
     .option("--ca <file>", "certificate (PEM) of the authority that signed the service's own")
     .option("--namespace <name>", "namespace of the file", "default")
     .option("--json", "print JSON lines", false);

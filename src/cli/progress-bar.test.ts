@@ -23,6 +23,21 @@ describe("renderBar", () => {
     expect(renderBar(state, 20)).to.have.length(19).and.to.match(/…$/);
   });
 
+  it("fits a terminal of any width, also of none", () => {
+    for (let columns = 0; columns <= 150; columns++) {
+      for (const totalBytes of [undefined, 0, 120 * MIB]) {
+        expect(renderBar({ ...state, totalBytes }, columns).length, `${columns}`).to.be.at.most(
+          Math.max(0, columns - 1),
+        );
+      }
+    }
+  });
+
+  it("holds out amounts that pass one another", () => {
+    const line = renderBar({ ...state, receivedBytes: 5, durableBytes: 130 * MIB }, 140);
+    expect(line).to.contain(`${"█".repeat(30)}100 %`);
+  });
+
   it("shows no bar and no rest for what has no known end", () => {
     const line = renderBar({ label: "-", receivedBytes: 5, durableBytes: 0, bytesPerSecond: 1 }, 100);
     expect(line).to.equal("-  received 5 B, durable 0 B  1 B/s");

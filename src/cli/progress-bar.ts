@@ -43,5 +43,6 @@ export function renderBar(state: BarState, columns: number): string {
 }
 
 function cutTo(line: string, columns: number): string {
-  return line.length < columns ? line : `${line.slice(0, Math.max(0, columns - 2))}…`;
+  if (line.length < columns) return line;
+  return columns < 2 ? "" : `${line.slice(0, columns - 2)}…`;
 }

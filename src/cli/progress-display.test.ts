@@ -30,6 +30,20 @@ describe("createProgressDisplay", () => {
     expect(drawn.endsWith("\r\u001b[K")).to.equal(true);
   });
 
+  it("draws nothing where the terminal has no width, until it has one", () => {
+    const terminal = fakeTerminal({ stdout: true, stderr: true });
+    const display = createProgressDisplay(terminal, { json: false });
+    for (const columns of [0, undefined]) {
+      Object.assign(terminal.stderr, { columns });
+      display.update(state(1), {}, true);
+    }
+    display.clear();
+    expect(terminal.stderr.text()).to.equal("");
+    Object.assign(terminal.stderr, { columns: 60 });
+    display.update(state(1), {});
+    expect(terminal.stderr.text()).to.contain("received 1 B");
+  });
+
   it("prints JSON lines at most every 500 ms", () => {
     const terminal = fakeTerminal({ stdout: false, stderr: true });
     let now = 0;

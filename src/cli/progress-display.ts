@@ -41,10 +41,12 @@ function createBarDisplay(output: Terminal["stderr"], now: () => number): Progre
   let shown = false;
   return {
     update(state, _event, important = false) {
-      if (!important && now() - shownAt < DRAW_INTERVAL_MS) return;
+      const { columns = 0 } = output;
+      // Pseudo-terminals of CI and containers have no width: what is drawn there over and over becomes a flood of lines in a log.
+      if (columns === 0 || (!important && now() - shownAt < DRAW_INTERVAL_MS)) return;
       shownAt = now();
       shown = true;
-      output.write(`\r${renderBar(state, output.columns ?? 80)}\u001b[K`);
+      output.write(`\r${renderBar(state, columns)}\u001b[K`);
     },
     clear() {
       if (shown) output.write("\r\u001b[K");

@@ -1,4 +1,4 @@
-import { parseConfig } from "../config.ts";
+import { parseDatabaseUrl } from "../config.ts";
 import { migrate as migrateDatabase } from "../postgres/migrate.ts";
 import { serve as serveUntilStopped } from "../serve.ts";
 import { printLine, type Terminal } from "./terminal.ts";
@@ -8,10 +8,9 @@ export async function serve(terminal: Terminal): Promise<void> {
   await serveUntilStopped(terminal.env);
 }
 
-/** `sluice migrate`: brings the schema up to date and names the scripts that were applied. */
+/** `sluice migrate`: brings the schema up to date and names the scripts that were applied. Needs SLUICE_DATABASE_URL alone. */
 export async function migrate(terminal: Terminal): Promise<void> {
-  const { database } = parseConfig(terminal.env);
-  const { applied } = await migrateDatabase({ url: database.url });
+  const { applied } = await migrateDatabase({ url: parseDatabaseUrl(terminal.env) });
   if (applied.length === 0) printLine(terminal, "the schema is up to date");
   for (const script of applied) printLine(terminal, `applied ${script}`);
 }

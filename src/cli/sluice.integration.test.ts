@@ -207,5 +207,21 @@ describe("sluice, as a process", function () {
     child.stdin.end();
     const [code] = await once(child, "exit");
     expect(code).to.equal(0);
+    const download = start("download", "piped.bin", "-");
+    const err = text(download.stderr);
+    await once(download.stdout, "data");
+    download.stdout.destroy();
+    const [downloadCode] = await once(download, "exit");
+    expect([downloadCode, await err]).to.deep.equal([0, ""]);
+  });
+
+  it("uploads on when nobody reads what it says", async () => {
+    const child = start("upload", source, "unread.bin", "--json");
+    child.stdout.destroy();
+    child.stderr.destroy();
+    child.stdin.end();
+    const [code] = await once(child, "exit");
+    expect(code).to.equal(0);
+    expect(await storedSha256("unread.bin")).to.equal(sha256);
   });
 });

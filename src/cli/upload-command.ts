@@ -7,7 +7,7 @@ import type { UploadProgress } from "../client/upload-progress.ts";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
 import { UsageError } from "./exit-code.ts";
 import { toCrcHex, toReceiptJson } from "./file-json.ts";
-import { formatBytes, formatRate } from "./human-units.ts";
+import { formatBytes, formatRun } from "./human-units.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 import { createUploadTracker, type UploadTracker } from "./upload-tracker.ts";
@@ -31,14 +31,15 @@ export async function runUpload(
   options: UploadCommandOptions,
 ): Promise<void> {
   const target = toTargetPath(file, path);
-  await withClient(terminal, options, async (client, url) => {
+  await withClient(terminal, options, async (client, urls) => {
     const tracker = options.resume
-      ? await findTracker(terminal, file, { url, path: target, namespace: options.namespace })
+      ? await findTracker(terminal, file, { urls, path: target, namespace: options.namespace })
       : undefined;
     const display = createProgressDisplay(terminal, options);
     const beganAt = performance.now();
     const uploadOptions = toUploadOptions(terminal, options);
     let failures = 0;
+    let resumedBytes: number | undefined;
     try {
       const committed = await client.upload(file === "-" ? terminal.stdin : file, target, {
         ...uploadOptions,
@@ -46,7 +47,7 @@ export async function runUpload(
         onUploadId: (uploadId) => tracker?.remember(uploadId),
         onProgress(progress) {
           const important = progress.phase === "done" || progress.failures !== failures;
-          failures = progress.failures;
+          ({ failures, resumedBytes } = progress);
           display.update(toBar(basename(target), progress), { ...progress }, important);
         },
       });
@@ -57,7 +58,7 @@ export async function runUpload(
       if (options.json) printJson(terminal, { type: "receipt", path: target, ...toReceiptJson(receipt) });
       else {
         const sizeBytes = Number(receipt.sizeBytes);
-        const rate = formatRate(sizeBytes / Math.max(0.001, (performance.now() - beganAt) / 1000));
+        const rate = formatRun({ sizeBytes, resumedBytes }, performance.now() - beganAt);
         const facts = `${formatBytes(sizeBytes)}, generation ${receipt.generation}, CRC32 ${toCrcHex(receipt.crc32)}`;
         printLine(terminal, `uploaded ${target}: ${facts}, ${rate}`);
       }
@@ -101,7 +102,7 @@ function toTargetPath(file: string, path: string | undefined): string {
 async function findTracker(
   terminal: Terminal,
   file: string,
-  target: { url: string; path: string; namespace: string },
+  target: { urls: readonly string[]; path: string; namespace: string },
 ): Promise<UploadTracker | undefined> {
   const found = file === "-" ? undefined : await stat(file).catch(() => undefined);
   if (!found?.isFile()) return undefined;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { createUploadTracker } from "./upload-tracker.ts";
 
-const key = { url: "http://a", namespace: "default", path: "p", file: "/f", sizeBytes: 5, mtimeMs: 7 };
+const key = { urls: ["http://a", "http://b"], namespace: "default", path: "p", file: "/f", sizeBytes: 5, mtimeMs: 7 };
 
 describe("createUploadTracker", () => {
   let home: string;
@@ -23,6 +23,12 @@ describe("createUploadTracker", () => {
     expect(await createUploadTracker(env, key).find()).to.equal(undefined);
   });
 
+  it("knows the service whatever the order of its addresses", async () => {
+    const env = { XDG_STATE_HOME: home };
+    await createUploadTracker(env, key).remember("one");
+    expect(await createUploadTracker(env, { ...key, urls: ["http://b", "http://a"] }).find()).to.equal("one");
+  });
+
   it("takes a file that was changed, or goes elsewhere, for another", async () => {
     const env = { HOME: home };
     await createUploadTracker(env, key).remember("one");
@@ -30,7 +36,7 @@ describe("createUploadTracker", () => {
       { mtimeMs: 8 },
       { sizeBytes: 6 },
       { path: "q" },
-      { url: "http://b" },
+      { urls: ["http://b"] },
       { namespace: "n" },
       { file: "/g" },
     ];

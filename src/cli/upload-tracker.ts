@@ -9,7 +9,8 @@ const RECORD_AGE_MAX_MS = 7 * 24 * 3600 * 1000;
 
 /** What makes an upload the same as one that was begun before: a changed file is another. */
 export interface TrackerKey {
-  url: string;
+  /** Addresses of the service, in any order. */
+  urls: readonly string[];
   namespace: string;
   path: string;
   /** Absolute. */
@@ -33,8 +34,8 @@ export interface UploadTracker {
 export function createUploadTracker(env: Terminal["env"], key: TrackerKey): UploadTracker {
   const state = env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local", "state");
   const directory = join(state, "sluice", "uploads");
-  const { url, namespace, path, file, sizeBytes, mtimeMs } = key;
-  const identity = JSON.stringify([url, namespace, path, file, sizeBytes, mtimeMs]);
+  const { urls, namespace, path, file, sizeBytes, mtimeMs } = key;
+  const identity = JSON.stringify([urls.toSorted(), namespace, path, file, sizeBytes, mtimeMs]);
   const record = join(directory, `${createHash("sha256").update(identity).digest("hex").slice(0, 32)}.json`);
   return {
     async find() {

@@ -1,44 +1,49 @@
-import type { SecureClientSessionOptions } from "node:http2";
 import type { Writable } from "node:stream";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import type { File } from "../../gen/sluice/v1/file_pb.ts";
 import type { WriteUploadCommitted } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { Addresses } from "./addresses.ts";
 import { type DownloadOptions, download } from "./download.ts";
+import { guessContentType } from "./guess-content-type.ts";
 import { openFileSource } from "./node-file-source.ts";
+import { parseAddresses } from "./parse-addresses.ts";
+import { ServiceSession, type SessionOptions } from "./service-session.ts";
+import { SluiceError } from "./sluice-error.ts";
 import { type CallOptions, createUnaryCalls, type UnaryCalls } from "./unary-calls.ts";
 import { type UploadOptions, type UploadPorts, upload } from "./upload.ts";
-import { createUploadConnection, type UploadConnection } from "./upload-connection.ts";
+import { ownConnection, shareConnection, type UploadConnection } from "./upload-connection.ts";
 import { createBytesSource, createIterableSource } from "./upload-source.ts";
 import { createUploadWatch, type WatchedUpload, type WatchOptions } from "./watch-upload.ts";
-
-/** A silent connection is asked for a sign of life after this many milliseconds, and given up after as many more. */
-const PING_INTERVAL_MS = 20_000;
-const PING_TIMEOUT_MS = 20_000;
-
-/** HTTP/2 window of each stream for answers, in bytes; Node's 64 KiB would make each of them wait for round trips. */
-const WINDOW_BYTES = 4 * 2 ** 20;
 
 /** Longest answer to a unary call, in bytes: a page of 1,000 files with full metadata fits. */
 const ANSWER_MAX_BYTES = 32 * 2 ** 20;
 
 /** How to reach a service. */
-export interface SluiceClientOptions {
-  /** For instance "http://127.0.0.1:8080" (HTTP/2 without TLS) or "https://files.example.org". */
-  url: string;
+export type SluiceClientOptions = SessionOptions & {
   /** Sent as `authorization: Bearer …` with each call. */
   token: string;
   /** TLS settings beyond Node's own, for instance `{ ca }` with a private authority's certificate. */
-  tls?: Pick<SecureClientSessionOptions, "ca" | "cert" | "key" | "servername">;
-  pingIntervalMs?: number;
-  pingTimeoutMs?: number;
-}
+  tls?: SessionOptions["tls"];
+} & (
+    | {
+        /** For instance "http://127.0.0.1:8080" (HTTP/2 without TLS) or "https://files.example.org"; several by commas. */
+        url: string;
+      }
+    | {
+        /**
+         * Addresses of replicas of one service, at most 10. The first that works is used; whatever fails there is tried again at
+         * the next, and lanes are spread over all.
+         */
+        urls: readonly string[];
+      }
+  );
 
 /** The Node client: the unary calls, and the bytes. */
 export interface SluiceClient extends UnaryCalls {
   /**
    * Uploads a file (by its path), bytes, or an async iterable, for instance standard input, to `path`. Files and bytes are continued
-   * from any byte after a cut; an iterable from what is kept of it (256 MiB). From 256 MiB on, files and bytes are sent over four
-   * connections (`lanes`). Resolves once the file is committed.
+   * from any byte after a cut, at the same or another address; an iterable from what is kept of it (256 MiB). From 256 MiB on, files
+   * and bytes are sent over four connections (`lanes`), spread over the addresses. Resolves once the file is committed.
    */
   upload(
     source: string | Uint8Array | AsyncIterable<Uint8Array | string>,
@@ -52,47 +57,45 @@ export interface SluiceClient extends UnaryCalls {
   download(path: string, destination: string | Writable, options?: CallOptions & DownloadOptions): Promise<File>;
   /**
    * How far an upload is, whoever writes it: a report at once, at each change and every 5 s, over cuts and restarts of the
-   * service; the outcome (committed, aborted, expired) is the last.
+   * service, at whichever address answers; the outcome (committed, aborted, expired) is the last.
    */
   watchUpload(uploadId: string, options?: WatchOptions): AsyncGenerator<WatchedUpload, void, undefined>;
-  /** Ends the connections and every call on them. */
+  /** Ends the connections and every call on them, with `cancelled / CLIENT_CLOSED`. */
   close(): void;
 }
 
-/** A client for one service. Connects at the first call; one HTTP/2 connection carries all calls but the lanes of uploads. */
+/**
+ * A client for one service. Connects at the first call; one HTTP/2 connection an address carries all calls but the lanes of uploads.
+ * Throws `invalid_argument / ADDRESS_INVALID` for addresses that are none.
+ */
 export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
-  const url = new URL(options.url);
-  const pings = {
-    pingIntervalMs: options.pingIntervalMs ?? PING_INTERVAL_MS,
-    pingTimeoutMs: options.pingTimeoutMs ?? PING_TIMEOUT_MS,
-  };
-  const openSession = () =>
-    new Http2SessionManager(url, pings, {
-      ...options.tls,
-      settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
+  const headers = { authorization: `Bearer ${options.token}` };
+  const closed = new AbortController();
+  const stations = parseAddresses("urls" in options ? options.urls : options.url).map((url) => {
+    const session = new ServiceSession(url, options, closed.signal);
+    const transport = createGrpcTransport({
+      baseUrl: url.href,
+      sessionManager: session,
+      acceptCompression: [],
+      readMaxBytes: ANSWER_MAX_BYTES,
+      writeMaxBytes: ANSWER_MAX_BYTES,
+      interceptors: [
+        (next) => (request) => {
+          request.header.set("authorization", headers.authorization);
+          return next(request);
+        },
+      ],
     });
-  const sessionManager = openSession();
-  const authorization = `Bearer ${options.token}`;
-  const transport = createGrpcTransport({
-    baseUrl: options.url,
-    sessionManager,
-    acceptCompression: [],
-    readMaxBytes: ANSWER_MAX_BYTES,
-    writeMaxBytes: ANSWER_MAX_BYTES,
-    interceptors: [
-      (next) => (request) => {
-        request.header.set("authorization", authorization);
-        return next(request);
-      },
-    ],
+    return { name: url.href.replace(/\/$/, ""), url, session, transport };
   });
-  const calls = createUnaryCalls(transport);
-  const connectionOptions = { url, headers: { authorization } };
+  const addresses = new Addresses(stations);
+  const calls = createUnaryCalls(addresses);
   const lanes = new Set<UploadConnection>();
   const ports: UploadPorts = {
-    ...createUploadConnection(sessionManager, connectionOptions),
-    connect() {
-      const connection = createUploadConnection(openSession(), connectionOptions);
+    connect: () => shareConnection(addresses.route(), { sessionOf: ({ session }) => session, headers }),
+    connectLane(number) {
+      const openSession = (url: URL) => new ServiceSession(url, options, closed.signal);
+      const connection = ownConnection(addresses.route(number), { openSession, headers });
       const close = () => {
         lanes.delete(lane);
         connection.close();
@@ -115,8 +118,9 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
           : input instanceof Uint8Array
             ? createBytesSource(input)
             : createIterableSource(input);
+      const contentType = guessContentType(path, typeof input === "string" ? input : "");
       try {
-        return await upload(ports, source, { path, options: uploadOptions });
+        return await upload(ports, source, { path, options: { contentType, ...uploadOptions } });
       } finally {
         await source.close();
       }
@@ -126,9 +130,10 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
         calls.createDownloadUrl(path, { namespace, signal, ...(generation !== undefined && { generation }) });
       return download(sign, destination, rest);
     },
-    watchUpload: createUploadWatch(transport),
+    watchUpload: createUploadWatch(addresses),
     close() {
-      sessionManager.abort();
+      closed.abort(new SluiceError("cancelled", "the client was closed", { reason: "CLIENT_CLOSED" }));
+      for (const { session } of stations) session.abort();
       for (const lane of lanes) lane.close();
     },
   };

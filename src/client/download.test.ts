@@ -9,8 +9,8 @@ import { crc32 } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
 import { expect } from "chai";
 import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
-import { type DownloadOptions, download } from "./download.ts";
-import type { SluiceError } from "./sluice-error.ts";
+import { type DownloadOptions, type DownloadProgress, download } from "./download.ts";
+import { SluiceError } from "./sluice-error.ts";
 
 const retry = { delayBaseMs: 1, delayMaxMs: 2, triesMax: 4 };
 const content = Buffer.alloc(3 * 2 ** 20 + 5, "0123456789");
@@ -95,14 +95,42 @@ describe("download", () => {
 
   it("continues the part file of an earlier process", async () => {
     await writeFile(`${target}.part`, content.subarray(0, 1000));
-    await fetch();
+    const told: DownloadProgress[] = [];
+    await fetch({ onProgress: (progress) => told.push(progress) });
     expect(ranges).to.deep.equal(["bytes=1000-"]);
+    expect(told[0]).to.include({ receivedBytes: 1000, resumedBytes: 1000, bytesPerSecond: 0 });
+    expect(told.at(-1)).to.include({ receivedBytes: content.length, resumedBytes: 1000 });
     expect((await readFile(target)).equals(content)).to.equal(true);
+  });
+
+  it("waits for a service that cannot sign anew for a while", async () => {
+    answers.push((_request, response) => response.writeHead(403).end("<Error>expired</Error>"));
+    let outages = 2;
+    const signing = async () => {
+      if (signed > 0 && outages-- > 0) throw new SluiceError("unavailable", "it restarts", { reason: "SHUTTING_DOWN" });
+      return await sign();
+    };
+    await download(signing, target, { retry });
+    expect((await readFile(target)).equals(content)).to.equal(true);
+  });
+
+  it("only verifies a part file that was whole already, and says that nothing came", async () => {
+    await writeFile(`${target}.part`, content);
+    const told: DownloadProgress[] = [];
+    await fetch({ onProgress: (progress) => told.push(progress) });
+    expect(ranges).to.deep.equal([]);
+    expect(told.map(({ resumedBytes }) => resumedBytes)).to.deep.equal([content.length]);
   });
 
   it("begins anew when the part file is of another file", async () => {
     await writeFile(`${target}.part`, Buffer.alloc(1000, "x"));
-    await fetch();
+    let resumedBytes = 0;
+    await fetch({
+      onProgress: (progress) => {
+        ({ resumedBytes } = progress);
+      },
+    });
+    expect(resumedBytes).to.equal(0);
     expect(ranges).to.deep.equal(["bytes=1000-", undefined]);
     expect((await readFile(target)).equals(content)).to.equal(true);
   });

@@ -18,6 +18,8 @@ const WRITE_SIZE_BYTES = 2 ** 20;
 export interface DownloadProgress {
   receivedBytes: number;
   totalBytes: number;
+  /** Bytes that were there before this run. */
+  resumedBytes: number;
   bytesPerSecond: number;
   etaMs: number | undefined;
 }
@@ -26,7 +28,7 @@ export interface DownloadProgress {
 export interface DownloadOptions {
   /** Which generation; the current one when unset. */
   generation?: bigint;
-  /** Called at each write, some thousand times for a GiB. */
+  /** Called at the start and at each write, some thousand times for a GiB. */
   onProgress?: (progress: DownloadProgress) => void;
   /** Continues an earlier `.part` file; on unless false. */
   resume?: boolean;
@@ -75,33 +77,36 @@ async function fetchAll(
   { sink, options, signal }: { sink: DownloadSink; options: DownloadOptions; signal: AbortSignal },
 ): Promise<void> {
   const totalBytes = Number(first.file.sizeBytes);
+  const resumedBytes = sink.offset;
   const retries = createRetries({ ...RETRY_LIMITS_DEFAULT, ...options.retry });
   const meter = createRateMeter();
-  let { url } = first;
+  const report = () => {
+    const bytesPerSecond = meter.add(sink.offset, performance.now());
+    const etaMs = bytesPerSecond > 0 ? ((totalBytes - sink.offset) * 1000) / bytesPerSecond : undefined;
+    options.onProgress?.({ receivedBytes: sink.offset, totalBytes, resumedBytes, bytesPerSecond, etaMs });
+  };
+  report();
+  let url: string | undefined = first.url;
   while (sink.offset < totalBytes) {
     try {
+      url ??= await signAgain(first, sign, signal);
       await fetchRange(url, sink, { signal, totalBytes }, () => {
         retries.reset();
-        const bytesPerSecond = meter.add(sink.offset, performance.now());
-        const etaMs = bytesPerSecond > 0 ? ((totalBytes - sink.offset) * 1000) / bytesPerSecond : undefined;
-        options.onProgress?.({ receivedBytes: sink.offset, totalBytes, bytesPerSecond, etaMs });
+        report();
       });
     } catch (error) {
       signal.throwIfAborted();
       await retries.waitAfter(error, { signal });
-      const again = await sign(signal);
-      if (again.file.fileId !== first.file.fileId) {
-        throw new SluiceError(
-          "aborted",
-          `"${first.file.path}" was replaced while it was downloaded; download it again`,
-          {
-            reason: "SOURCE_CHANGED",
-          },
-        );
-      }
-      url = again.url;
+      url = undefined;
     }
   }
+}
+
+async function signAgain({ file }: { file: File }, sign: SignUrl, signal: AbortSignal): Promise<string> {
+  const again = await sign(signal);
+  if (again.file.fileId === file.fileId) return again.url;
+  const message = `"${file.path}" was replaced while it was downloaded; download it again`;
+  throw new SluiceError("aborted", message, { reason: "SOURCE_CHANGED" });
 }
 
 async function fetchRange(

@@ -11,8 +11,6 @@ const CHUNK_SIZE_BYTES = 2 ** 20;
 export interface SentRange {
   start: number;
   end?: number;
-  /** Waits until reading on at `offset` does not pass what the source keeps; needed for sources that can be full. */
-  awaitRoom?: (offset: number, stream: UploadStream) => Promise<void>;
 }
 
 /** Compares and sends one range of a source, over as many streams as it takes, one at a time. */
@@ -20,15 +18,15 @@ export class RangeSender {
   readonly #source: UploadSource;
   readonly #start: number;
   readonly #end: number;
-  readonly #awaitRoom: NonNullable<SentRange["awaitRoom"]>;
   /** CRC32 from the start to each part boundary that was passed: verifies a durable offset without reading again. */
   readonly #crcAtBoundary: Map<number, number>;
+  #durableOffset = 0;
+  #onMoreDurable: () => void = () => {};
 
-  constructor(source: UploadSource, { start, end, awaitRoom }: SentRange) {
+  constructor(source: UploadSource, { start, end }: SentRange) {
     this.#source = source;
     this.#start = start;
     this.#end = end ?? Number.POSITIVE_INFINITY;
-    this.#awaitRoom = awaitRoom ?? (() => Promise.resolve());
     this.#crcAtBoundary = new Map([[start, 0]]);
   }
 
@@ -62,17 +60,27 @@ export class RangeSender {
     });
   }
 
+  /** Takes it from the service that the bytes before `offset` are durable: the source need not keep them. */
+  takeDurable(offset: number): void {
+    if (offset <= this.#durableOffset) return;
+    this.#durableOffset = offset;
+    this.#onMoreDurable();
+  }
+
   /** Sends what is not durable yet. Resolves to where the range ends, and its CRC32. */
-  async send(started: WriteUploadStarted, stream: UploadStream): Promise<{ endOffset: number; crc32: number }> {
+  async send(
+    started: WriteUploadStarted,
+    stream: Pick<UploadStream, "send" | "ended">,
+  ): Promise<{ endOffset: number; crc32: number }> {
     const partSizeBytes = Number(started.partSizeBytes);
     const chunkMaxBytes = Math.min(CHUNK_SIZE_BYTES, started.chunkSizeMaxBytes || CHUNK_SIZE_BYTES);
     const source = this.#source;
     let offset = Number(started.durableOffset);
     let crc = started.durableCrc32;
     source.keepAtLeast(2 * partSizeBytes);
-    source.discardBefore(offset);
+    this.#durableOffset = offset;
     while (offset < this.#end) {
-      if (source.isFull(offset)) await this.#awaitRoom(offset, stream);
+      await this.#awaitRoom(offset, stream.ended);
       const restBytes = Math.min(partSizeBytes - (offset % partSizeBytes), this.#end - offset);
       const lease = await source.read(offset, Math.min(chunkMaxBytes, restBytes), { signal: stream.ended });
       const sizeBytes = lease.bytes.length;
@@ -89,6 +97,21 @@ export class RangeSender {
     await source.assertUnchanged();
     this.learn(offset, crc);
     return { endOffset: offset, crc32: crc };
+  }
+
+  /** Lets go of what is durable, and waits for more of it while reading on would pass what the source may keep. */
+  async #awaitRoom(offset: number, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      // After a cut, bytes may be durable that are still to be sent for comparison: they are read once more.
+      this.#source.discardBefore(Math.min(offset, this.#durableOffset));
+      if (!this.#source.isFull(offset)) return;
+      signal.throwIfAborted();
+      const { promise: moreDurable, resolve, reject } = Promise.withResolvers<void>();
+      this.#onMoreDurable = resolve;
+      const onEnded = () => reject(signal.reason);
+      signal.addEventListener("abort", onEnded, { once: true });
+      await moreDurable.finally(() => signal.removeEventListener("abort", onEnded));
+    }
   }
 
   /** CRC32 of the range's first bytes; undefined if the source has fewer. */

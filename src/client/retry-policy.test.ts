@@ -1,10 +1,16 @@
 import { expect } from "chai";
-import { createRetries, isRetryable } from "./retry-policy.ts";
+import { Addresses } from "./addresses.ts";
+import { createRetries, isRetryable, RETRY_LIMITS_DEFAULT } from "./retry-policy.ts";
 import { SluiceError, type SluiceErrorCode } from "./sluice-error.ts";
 
 const failure = (code: SluiceErrorCode, reason: string, retryAfterMs?: number) =>
   new SluiceError(code, "it failed", { reason, retryAfterMs });
 const signal = new AbortController().signal;
+const caught = (promise: Promise<void>) =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 
 describe("isRetryable", () => {
   it("tries again what is away, stalled or told to come back", () => {
@@ -33,23 +39,86 @@ describe("isRetryable", () => {
 });
 
 describe("createRetries", () => {
-  const limits = { triesMax: 3, timeMaxMs: 10_000, delayBaseMs: 2, delayMaxMs: 3 };
-  const caught = (promise: Promise<void>) =>
-    promise.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
+  it("outlasts two minutes of outage by default, and gives up within three", async () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      let state = seed;
+      const random = () => {
+        state = (state * 48_271) % 2_147_483_647;
+        return state / 2_147_483_647;
+      };
+      let time = 0;
+      const clock = {
+        now: () => time,
+        sleep: async (ms: number) => {
+          time += ms;
+        },
+      };
+      const retries = createRetries(RETRY_LIMITS_DEFAULT, { random, clock });
+      // Each try fails at once, as where nothing listens.
+      while ((await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))) === undefined);
+      expect(time, `seed ${seed}`).to.be.within(120_000, 180_000);
+    }
+  });
 
-  it("waits until the tries are used up, then throws the last error", async () => {
-    const retries = createRetries(limits, () => 1);
+  const limits = { triesMax: 3, timeMaxMs: 10_000, delayBaseMs: 2, delayMaxMs: 3 };
+  it("waits until the tries are used up, then throws the last error with a sentence", async () => {
+    const retries = createRetries(limits, { random: () => 1 });
     const last = failure("unavailable", "LAST");
     expect(await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))).to.equal(undefined);
     expect(await caught(retries.waitAfter(failure("unavailable", "B"), { signal }))).to.equal(undefined);
-    expect(await caught(retries.waitAfter(last, { signal }))).to.equal(last);
+    const thrown = await caught(retries.waitAfter(last, { signal }));
+    expect(thrown).to.include({ code: "unavailable", reason: "LAST", cause: last });
+    expect(thrown).to.have.property("message", "gave up after 3 tries: it failed");
+  });
+
+  it("draws each wait from 0 to a bound that doubles up to its own bound, and begins anew after a reset", async () => {
+    const bounds: number[] = [];
+    for (const random of [0, 1]) {
+      const retries = createRetries(
+        { triesMax: 10, timeMaxMs: 60_000, delayBaseMs: 20, delayMaxMs: 60 },
+        {
+          random: () => random,
+        },
+      );
+      const measure = async () => {
+        const begin = performance.now();
+        await retries.waitAfter(failure("unavailable", "A"), { signal });
+        return performance.now() - begin;
+      };
+      const waits = [await measure(), await measure(), await measure()];
+      retries.reset();
+      waits.push(await measure());
+      bounds.push(...waits);
+    }
+    const [none, full] = [bounds.slice(0, 4), bounds.slice(4)];
+    [20, 40, 60, 20].forEach((bound, i) => {
+      expect(full[i], `wait ${i}`).to.be.at.least(bound - 2);
+    });
+    expect(Math.max(...none), "without jitter's share there is hardly a wait").to.be.lessThan(Math.max(...full));
+  });
+
+  it("waits as long as the service asked for, however short the draw", async () => {
+    const begin = performance.now();
+    await createRetries(limits, { random: () => 0 }).waitAfter(failure("resource_exhausted", "OVERLOADED", 60), {
+      signal,
+    });
+    expect(performance.now() - begin).to.be.at.least(58);
+  });
+
+  it("moves along the route, and names where it was since something was achieved", async () => {
+    const addresses = new Addresses([{ name: "http://a" }, { name: "http://b" }, { name: "http://c" }]);
+    const route = addresses.route();
+    const retries = createRetries({ ...limits, triesMax: 2 }, { random: () => 0, route });
+    await retries.waitAfter(failure("unavailable", "A"), { signal });
+    expect(route.current.name).to.equal("http://b");
+    retries.reset();
+    await retries.waitAfter(failure("unavailable", "B"), { signal });
+    const thrown = await caught(retries.waitAfter(failure("unavailable", "C"), { signal }));
+    expect(thrown).to.have.property("message", "gave up after 2 tries at http://b and http://c: it failed");
   });
 
   it("counts anew after a reset", async () => {
-    const retries = createRetries({ ...limits, triesMax: 2 }, () => 0);
+    const retries = createRetries({ ...limits, triesMax: 2 }, { random: () => 0 });
     for (let i = 0; i < 4; i++) {
       expect(await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))).to.equal(undefined);
       retries.reset();
@@ -57,7 +126,7 @@ describe("createRetries", () => {
   });
 
   it("counts anew when others achieve something, but waits as long as before", async () => {
-    const retries = createRetries({ ...limits, triesMax: 2, delayBaseMs: 1, delayMaxMs: 16 }, () => 0.999);
+    const retries = createRetries({ ...limits, triesMax: 2, delayBaseMs: 1, delayMaxMs: 16 }, { random: () => 0.999 });
     const waits: number[] = [];
     for (let i = 0; i < 5; i++) {
       const begin = performance.now();
@@ -70,7 +139,8 @@ describe("createRetries", () => {
 
   it("does not wait beyond the time it has", async () => {
     const error = failure("unavailable", "A", 20_000);
-    expect(await caught(createRetries(limits).waitAfter(error, { signal }))).to.equal(error);
+    const thrown = await caught(createRetries(limits).waitAfter(error, { signal }));
+    expect(thrown).to.include({ reason: "A", retryAfterMs: 20_000, message: "gave up after 1 try: it failed" });
   });
 
   it("throws the signal's reason when it is aborted before or during the wait", async () => {

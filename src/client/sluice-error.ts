@@ -44,7 +44,7 @@ export interface SluiceErrorContext {
 /**
  * The one error that the client throws, apart from the reason of an aborted `signal`. `reason` is what the service gave
  * (`google.rpc.ErrorInfo`), or the client's own: `CONNECTION_LOST` (no answer, or cut), `TLS_UNTRUSTED`, `NOT_SLUICE` (something else
- * answers there), `PROTOCOL_VIOLATED`, `SOURCE_CHANGED`, `SOURCE_TOO_SHORT`, `SOURCE_NOT_REWINDABLE`, `SOURCE_UNREADABLE`, `DOWNLOAD_CORRUPT`, `DESTINATION_UNWRITABLE`.
+ * answers there), `CLIENT_CLOSED`, `ADDRESS_INVALID`, `LANES_INVALID`, `PROTOCOL_VIOLATED`, `SOURCE_CHANGED`, `SOURCE_TOO_SHORT`, `SOURCE_NOT_REWINDABLE`, `SOURCE_UNREADABLE`, `DOWNLOAD_CORRUPT`, `DESTINATION_UNWRITABLE`.
  */
 export class SluiceError extends Error {
   override readonly name = "SluiceError";
@@ -88,7 +88,11 @@ export function fromConnectError(error: unknown, signal?: AbortSignal): unknown 
   if (error instanceof SluiceError) return error;
   const connectError = ConnectError.from(error, Code.Unavailable);
   const infos = [...connectError.findDetails(ErrorInfoSchema), ...connectError.findDetails(RetryInfoSchema)];
-  if (infos.length === 0 && connectError.cause !== undefined) return fromNetworkError(connectError.cause);
+  if (infos.length === 0) {
+    if (connectError.cause !== undefined) return fromNetworkError(connectError.cause);
+    // Node cancels the streams of a connection that ends: nobody here wanted that, or the signal would have said so.
+    if (connectError.code === Code.Canceled) return fromNetworkError(connectError);
+  }
   return assemble(toErrorCode(connectError.code), connectError.rawMessage, { details: infos, cause: connectError });
 }
 

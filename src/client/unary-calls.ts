@@ -1,5 +1,5 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { createClient, type Transport } from "@connectrpc/connect";
+import type { DescService, MessageInitShape } from "@bufbuild/protobuf";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { type CreateDownloadUrlResponse, FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import type { File } from "../../gen/sluice/v1/file_pb.ts";
 import { FileQueryService, type ListFilesResponse } from "../../gen/sluice/v1/file_query_service_pb.ts";
@@ -9,6 +9,7 @@ import {
   type Upload,
   UploadService,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { Addresses } from "./addresses.ts";
 import { createRetries, type RetryLimits } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
 
@@ -26,8 +27,8 @@ export interface CallOptions {
 
 /**
  * The methods that answer once, for Node and browsers. Sizes, offsets and generations are bigint, as on the wire. Commands
- * make their request id, so every call is safely tried again, up to four times, while the service is unavailable. All reject with
- * `SluiceError`, or with the signal's reason.
+ * make their request id, so every call is safely repeated while the service is unavailable: four tries, the last begun within 30 s
+ * of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
 export interface UnaryCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
@@ -63,16 +64,19 @@ export interface ListOptions {
   showDeleted?: boolean;
 }
 
-/** The unary methods over a Connect transport: gRPC from Node, Connect from browsers. */
-export function createUnaryCalls(transport: Transport): UnaryCalls {
-  const uploads = createClient(UploadService, transport);
-  const commands = createClient(FileCommandService, transport);
-  const queries = createClient(FileQueryService, transport);
+/** An address of the service, and a Connect transport to it. */
+export interface CallAddress {
+  name: string;
+  transport: Transport;
+}
 
+/** The unary methods over Connect transports: gRPC from Node, Connect from browsers. Each try goes to the next address. */
+export function createUnaryCalls(addresses: Addresses<CallAddress>): UnaryCalls {
+  const call = createCall(addresses);
   const listFiles: UnaryCalls["listFiles"] = (options = {}) => {
     const { signal, namespace = "default", prefix = "", pageSize = 0, pageToken = "", showDeleted = false } = options;
     const request = { namespace, prefix, pageSize, pageToken, showDeleted };
-    return call(signal, (callOptions) => queries.listFiles(request, callOptions));
+    return call(FileQueryService, signal, (queries, callOptions) => queries.listFiles(request, callOptions));
   };
 
   return {
@@ -86,23 +90,31 @@ export function createUnaryCalls(transport: Transport): UnaryCalls {
       } while (pageToken !== "");
     },
     async getFile(path, { signal, namespace = "default", ...rest } = {}) {
-      const answer = await call(signal, (options) => queries.getFile({ namespace, path, ...rest }, options));
+      const answer = await call(FileQueryService, signal, (queries, options) =>
+        queries.getFile({ namespace, path, ...rest }, options),
+      );
       return present(answer.file, "file");
     },
     async createDownloadUrl(path, { signal, namespace = "default", lifetimeMs, ...rest } = {}) {
       const lifetime = lifetimeMs === undefined ? {} : { lifetime: { seconds: BigInt(Math.floor(lifetimeMs / 1000)) } };
       const request = { namespace, path, ...rest, ...lifetime };
-      const answer = await call(signal, (options) => commands.createDownloadUrl(request, options));
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.createDownloadUrl(request, options),
+      );
       return { ...answer, file: present(answer.file, "file") };
     },
     async deleteFile(path, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
-      const answer = await call(signal, (options) => commands.deleteFile(request, options));
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.deleteFile(request, options),
+      );
       return present(answer.file, "file");
     },
     async undeleteFile(path, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
-      const answer = await call(signal, (options) => commands.undeleteFile(request, options));
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.undeleteFile(request, options),
+      );
       return present(answer.file, "file");
     },
     async createUpload(path, content = {}, { signal, namespace = "default" } = {}) {
@@ -112,40 +124,57 @@ export function createUnaryCalls(transport: Transport): UnaryCalls {
         namespace,
         path,
       };
-      const answer = await call(signal, (options) => uploads.createUpload(request, options));
+      const answer = await call(UploadService, signal, (uploads, options) => uploads.createUpload(request, options));
       return present(answer.upload, "upload");
     },
     async getUpload(uploadId, { signal, namespace = "default" } = {}) {
-      const answer = await call(signal, (options) => uploads.getUpload({ namespace, uploadId }, options));
+      const answer = await call(UploadService, signal, (uploads, options) =>
+        uploads.getUpload({ namespace, uploadId }, options),
+      );
       return present(answer.upload, "upload");
     },
     completeUpload(uploadId, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, uploadId, ...rest };
-      return call(signal, (options) => uploads.completeUpload(request, options));
+      return call(UploadService, signal, (uploads, options) => uploads.completeUpload(request, options));
     },
     async abortUpload(uploadId, { signal, namespace = "default" } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, uploadId };
-      const answer = await call(signal, (options) => uploads.abortUpload(request, options));
+      const answer = await call(UploadService, signal, (uploads, options) => uploads.abortUpload(request, options));
       return present(answer.upload, "upload");
     },
   };
 }
 
-async function call<T>(
-  signal: AbortSignal = new AbortController().signal,
-  once: (options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
-): Promise<T> {
-  const retries = createRetries(CALL_RETRY_LIMITS);
-  for (;;) {
-    try {
-      return await once({ signal, timeoutMs: CALL_TIMEOUT_MS });
-    } catch (error) {
-      const failure = fromConnectError(error, signal);
-      // The same call cannot bring bytes that storage lost: whoever has them is to hear which.
-      if (failure instanceof SluiceError && failure.details.lost_parts !== undefined) throw failure;
-      await retries.waitAfter(failure, { signal });
+/** Calls one method of a service, until it has an answer or an error that is final. */
+type Call = <S extends DescService, T>(
+  service: S,
+  signal: AbortSignal | undefined,
+  once: (client: Client<S>, options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
+) => Promise<T>;
+
+function createCall(addresses: Addresses<CallAddress>): Call {
+  return async (service, signal = new AbortController().signal, once) => {
+    const route = addresses.route();
+    const triesMax = Math.max(CALL_RETRY_LIMITS.triesMax, route.length);
+    const retries = createRetries({ ...CALL_RETRY_LIMITS, triesMax }, { route });
+    for (;;) {
+      try {
+        return await once(createClient(service, route.current.transport), { signal, timeoutMs: CALL_TIMEOUT_MS });
+      } catch (error) {
+        const failure = toLost(fromConnectError(error, signal));
+        // The same call cannot bring bytes that storage lost: whoever has them is to hear which.
+        if (failure instanceof SluiceError && failure.details.lost_parts !== undefined) throw failure;
+        await retries.waitAfter(failure, { signal });
+      }
     }
-  }
+  };
+}
+
+/** The only deadline is this client's own: the answer is lost, and another address may give it. */
+function toLost(error: unknown): unknown {
+  if (!(error instanceof SluiceError) || error.code !== "deadline_exceeded") return error;
+  const message = `the service did not answer within ${CALL_TIMEOUT_MS / 1000} s`;
+  return new SluiceError("unavailable", message, { reason: "CONNECTION_LOST", cause: error });
 }
 
 function present<T>(value: T | undefined, name: string): T {

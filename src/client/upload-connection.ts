@@ -1,23 +1,52 @@
 import type { Http2SessionManager } from "@connectrpc/connect-node";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { Route } from "./addresses.ts";
 import { UploadStream, type UploadStreamOptions } from "./upload-stream.ts";
 
-/** An HTTP/2 connection that carries streams of uploads; made again by itself after a cut. */
+/** An address that streams of uploads go to. */
+export interface UploadAddress {
+  name: string;
+  url: URL;
+}
+
+/** What carries the streams of an upload, or of one of its lanes; one HTTP/2 connection at a time. */
 export interface UploadConnection {
+  /** Streams go to the address that is current when they are opened. */
+  readonly route: Route<{ name: string }>;
   openStream(options: Pick<UploadStreamOptions, "start" | "onProgress" | "signal">): Promise<UploadStream>;
-  /** Ends the connection and every stream on it. */
+  /** Ends every stream, if the connection carries nothing else. */
   close(): void;
 }
 
-/** Streams over `manager`, to the service below the path of `url`. `headers` go with each. */
-export function createUploadConnection(
-  manager: Http2SessionManager,
-  { url, headers }: { url: URL; headers: UploadStreamOptions["headers"] },
+/** Streams along a route, over the sessions that all calls share. `headers` go with each. */
+export function shareConnection<T extends UploadAddress>(
+  route: Route<T>,
+  { sessionOf, headers }: { sessionOf: (address: T) => Http2SessionManager; headers: UploadStreamOptions["headers"] },
 ): UploadConnection {
-  const prefix = url.pathname.replace(/\/$/, "");
-  const methodPath = `${prefix}/${UploadService.typeName}/${UploadService.method.writeUpload.name}`;
   return {
-    openStream: (options) => UploadStream.open(manager, { methodPath, headers, ...options }),
-    close: () => manager.abort(),
+    route,
+    openStream(options) {
+      const { current } = route;
+      const prefix = current.url.pathname.replace(/\/$/, "");
+      const methodPath = `${prefix}/${UploadService.typeName}/${UploadService.method.writeUpload.name}`;
+      return UploadStream.open(sessionOf(current), { methodPath, headers, ...options });
+    },
+    close: () => {},
   };
+}
+
+/** Streams along a route, over a session of their own: made anew, and the earlier one ended, where the address is another. */
+export function ownConnection<T extends UploadAddress>(
+  route: Route<T>,
+  { openSession, headers }: { openSession: (url: URL) => Http2SessionManager; headers: UploadStreamOptions["headers"] },
+): UploadConnection {
+  let own: { address: T; session: Http2SessionManager } | undefined;
+  const sessionOf = (address: T) => {
+    if (own?.address !== address) {
+      own?.session.abort();
+      own = { address, session: openSession(address.url) };
+    }
+    return own.session;
+  };
+  return { ...shareConnection(route, { sessionOf, headers }), close: () => own?.session.abort() };
 }

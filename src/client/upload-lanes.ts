@@ -16,8 +16,8 @@ export interface LanesOptions {
   lanesMax: number;
   /** Whether an earlier process began it, perhaps with other bytes. */
   isResumed: boolean;
-  /** A connection of a lane's own, so that another worker can take it. */
-  connect: () => UploadConnection;
+  /** The connection of one of the writers, numbered from 0, so that another worker or replica can take it. */
+  connect: (writer: number) => UploadConnection;
   progress: ProgressReporter;
   limits: RetryLimits;
   random: (() => number) | undefined;
@@ -69,7 +69,7 @@ class LanesRun {
   async run(): Promise<number | undefined> {
     this.#report();
     const writers = Math.min(this.#options.lanesMax, this.#lanes.length);
-    await Promise.all(Array.from({ length: writers }, () => this.#writeWaiting()));
+    await Promise.all(Array.from({ length: writers }, (_, writer) => this.#writeWaiting(writer)));
     this.#signal.throwIfAborted();
     let whole: number | undefined = 0;
     for (const { start, end, crc32 } of this.#lanes) {
@@ -79,8 +79,8 @@ class LanesRun {
   }
 
   /** Writes one waiting lane after another over one connection. Never rejects: a failure aborts all lanes' signal. */
-  async #writeWaiting(): Promise<void> {
-    const connection = this.#options.connect();
+  async #writeWaiting(writer: number): Promise<void> {
+    const connection = this.#options.connect(writer);
     try {
       for (let lane = this.#waiting.shift(); lane !== undefined; lane = this.#waiting.shift()) {
         await this.#write(lane, connection);
@@ -95,7 +95,7 @@ class LanesRun {
   async #write(lane: Lane, connection: UploadConnection): Promise<void> {
     const { limits, random } = this.#options;
     const sender = new RangeSender(this.#source, lane);
-    const retries = createRetries(limits, random);
+    const retries = createRetries(limits, { random, route: connection.route });
     this.#retries.add(retries);
     for (;;) {
       try {

@@ -12,6 +12,24 @@ describe("createRateMeter", () => {
 });
 
 describe("createProgressReporter", () => {
+  it("counts for the rate only what this run sent", () => {
+    const told: UploadProgress[] = [];
+    let now = 0;
+    const reporter = createProgressReporter(
+      { uploadId: "u", totalBytes: 9000 },
+      (progress) => told.push(progress),
+      () => now,
+    );
+    reporter.take({ receivedBytes: 5000, durableBytes: 5000 });
+    expect(told.at(-1)).to.include({ resumedBytes: 5000, bytesPerSecond: 0 });
+    now = 1000;
+    reporter.take({ receivedBytes: 6000, durableBytes: 5500 });
+    expect(told.at(-1)).to.include({ resumedBytes: 5000, bytesPerSecond: 1000, etaMs: 3000 });
+    reporter.fail();
+    reporter.take({ receivedBytes: 5500, durableBytes: 5500 });
+    expect(told.at(-1)).to.include({ resumedBytes: 5000, bytesPerSecond: 0 });
+  });
+
   it("derives rate and rest from received bytes, and forgets both at a failure", () => {
     const told: UploadProgress[] = [];
     let now = 0;

@@ -7,6 +7,8 @@ export interface UploadProgress {
   receivedBytes: number;
   /** Bytes that S3 acknowledged and the database recorded. */
   durableBytes: number;
+  /** Of those, the ones that an earlier run had made durable before this one began; undefined until the service says it. */
+  resumedBytes: number | undefined;
   /** Whether the file exists: only then is the upload done. */
   committed: boolean;
   /** Size of the source; undefined until it is known. */
@@ -63,6 +65,7 @@ export function createProgressReporter(
     ...start,
     receivedBytes: 0,
     durableBytes: 0,
+    resumedBytes: undefined,
     committed: false,
     bytesPerSecond: 0,
     etaMs: undefined,
@@ -76,10 +79,10 @@ export function createProgressReporter(
       const grown = durableBytes > mostDurableBytes;
       if (grown) mostDurableBytes = durableBytes;
       const bytesPerSecond = meter.add(receivedBytes, now());
-      const { totalBytes } = current;
+      const { totalBytes, resumedBytes = durableBytes } = current;
       const known = totalBytes !== undefined && bytesPerSecond > 0;
       const etaMs = known ? ((totalBytes - receivedBytes) * 1000) / bytesPerSecond : undefined;
-      change({ receivedBytes, durableBytes, bytesPerSecond, etaMs, ...(grown && { failures: 0 }) });
+      change({ receivedBytes, durableBytes, resumedBytes, bytesPerSecond, etaMs, ...(grown && { failures: 0 }) });
       return grown;
     },
     fail() {

@@ -8,16 +8,19 @@ import {
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { chooseLanes, countBytesIn, type Lanes } from "./lane-plan.ts";
 import { RangeSender } from "./range-sender.ts";
-import { createRetries, RETRY_LIMITS_DEFAULT, type Retries, type RetryLimits } from "./retry-policy.ts";
+import {
+  createRetries,
+  FIRST_TRIES_MAX,
+  RETRY_LIMITS_DEFAULT,
+  type Retries,
+  type RetryLimits,
+} from "./retry-policy.ts";
 import { SluiceError } from "./sluice-error.ts";
 import type { UploadConnection } from "./upload-connection.ts";
 import { writeLanes } from "./upload-lanes.ts";
 import { createProgressReporter, type ProgressReporter, type UploadProgress } from "./upload-progress.ts";
 import type { UploadSource } from "./upload-source.ts";
 import type { UploadStream, UploadStreamOptions } from "./upload-stream.ts";
-
-/** Tries before the service has answered once: what never worked is more likely a wrong URL than an outage. */
-const FIRST_TRIES_MAX = 4;
 
 /** Reasons for which an upload begun by an earlier process cannot be continued: it is begun anew. */
 const BEGIN_ANEW_REASONS = new Set(["UPLOAD_NOT_FOUND", "UPLOAD_NOT_OPEN", "UPLOAD_LOST", "NAMESPACE_NOT_FOUND"]);
@@ -27,6 +30,7 @@ const WHOLE_FILE = { start: 0, end: Number.POSITIVE_INFINITY };
 /** What the caller may say about an upload. */
 export interface UploadOptions {
   namespace?: string;
+  /** Media type; the client guesses it by the extension of the path, or else of the file, when unset. */
   contentType?: string;
   metadata?: Readonly<Record<string, string>>;
   /** Likely size in bytes of a source that does not know its own: lets the service choose parts large enough. */
@@ -48,10 +52,12 @@ export interface UploadOptions {
 }
 
 /** What an upload needs from the client that makes it. */
-export interface UploadPorts extends Pick<UploadConnection, "openStream"> {
-  /** A connection of a lane's own. */
+export interface UploadPorts {
+  /** What carries all of an upload but its lanes. */
   connect(): UploadConnection;
-  /** Asked for lanes, and for sources that keep a window. */
+  /** A connection of a lane's own; lanes of other numbers begin at other addresses, as far as there are several. */
+  connectLane(number: number): UploadConnection;
+  /** Asked for lanes: what is durable of an upload that is continued. */
   getUpload(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<Upload>;
   /** Asked for lanes: they are planned by the part size that the service chooses. */
   createUpload(
@@ -79,6 +85,7 @@ class UploadRun {
   readonly #namespace: string;
   readonly #path: string;
   readonly #progress: ProgressReporter;
+  readonly #connection: UploadConnection;
   readonly #limits: RetryLimits;
   #retries: Retries;
   #answered = false;
@@ -87,22 +94,23 @@ class UploadRun {
   #requestId = randomUUID();
   #resuming: boolean;
   #wholeCrc32: number | undefined;
-  #onMoreDurable: () => void = () => {};
 
   constructor(ports: UploadPorts, source: UploadSource, { path, options }: { path: string; options: UploadOptions }) {
     this.#ports = ports;
     this.#source = source;
     this.#path = path;
     this.#options = options;
-    this.#sender = new RangeSender(source, { start: 0, awaitRoom: (...reading) => this.#awaitDurable(...reading) });
+    this.#sender = new RangeSender(source, { start: 0 });
     const { sizeBytes, isSeekable } = source;
     const { lanes = "auto", computeSha256 = false } = options;
     this.#lanesMax = chooseLanes(lanes, { sizeBytes, isSeekable, computeSha256 });
     this.#signal = options.signal ?? new AbortController().signal;
     this.#namespace = options.namespace ?? "default";
     this.#limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
-    const triesMax = Math.min(FIRST_TRIES_MAX, this.#limits.triesMax);
-    this.#retries = createRetries({ ...this.#limits, triesMax }, ports.random);
+    this.#connection = ports.connect();
+    const { route } = this.#connection;
+    const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), this.#limits.triesMax);
+    this.#retries = createRetries({ ...this.#limits, triesMax }, { random: ports.random, route });
     this.#resuming = options.resumeUploadId !== undefined;
     this.#progress = createProgressReporter(
       { uploadId: options.resumeUploadId, totalBytes: source.sizeBytes },
@@ -140,7 +148,7 @@ class UploadRun {
     if (upload.state !== UploadState.OPEN || upload.sizeBytes !== BigInt(sizeBytes)) return;
     const crc = await writeLanes(this.#source, {
       ...{ namespace: this.#namespace, upload, isResumed, lanesMax: this.#lanesMax },
-      ...{ connect: () => this.#ports.connect(), progress: this.#progress, signal: this.#signal },
+      ...{ connect: (lane) => this.#ports.connectLane(lane), progress: this.#progress, signal: this.#signal },
       ...{ limits: this.#limits, random: this.#ports.random },
     });
     if (crc === undefined) return;
@@ -169,10 +177,12 @@ class UploadRun {
   }
 
   async #tryOnce(): Promise<WriteUploadCommitted> {
-    const stream = await this.#ports.openStream({
+    const stream = await this.#connection.openStream({
       start: this.#start(),
-      onProgress: ({ receivedBytes, durableBytes }) =>
-        this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) }),
+      onProgress: ({ receivedBytes, durableBytes, durableOffset }) => {
+        this.#takeProgress({ receivedBytes: Number(receivedBytes), durableBytes: Number(durableBytes) });
+        this.#sender.takeDurable(Number(durableOffset));
+      },
       signal: this.#signal,
     });
     try {
@@ -223,35 +233,14 @@ class UploadRun {
     };
   }
 
-  /** Waits until the service has made some of the kept bytes durable; asked again at each sign of progress. */
-  async #awaitDurable(offset: number, stream: UploadStream): Promise<void> {
-    const signal = stream.ended;
-    const uploadId = this.#progress.current.uploadId as string;
-    for (;;) {
-      const { promise: moreDurable, resolve, reject } = Promise.withResolvers<void>();
-      this.#onMoreDurable = resolve;
-      const onEnded = () => reject(signal.reason);
-      signal.addEventListener("abort", onEnded, { once: true });
-      moreDurable.catch(() => {});
-      try {
-        const { durableOffset } = await this.#ports.getUpload(uploadId, { namespace: this.#namespace, signal });
-        this.#source.discardBefore(Number(durableOffset));
-        if (!this.#source.isFull(offset)) return;
-        await moreDurable;
-      } finally {
-        signal.removeEventListener("abort", onEnded);
-      }
-    }
-  }
-
   #takeProgress(answer: { receivedBytes: number; durableBytes: number }): void {
     if (!this.#progress.take(answer)) return;
     this.#retries.reset();
-    this.#onMoreDurable();
   }
 
   #takeAnswered(): void {
-    if (!this.#answered) this.#retries = createRetries(this.#limits, this.#ports.random);
+    if (this.#answered) return;
+    this.#retries = createRetries(this.#limits, { random: this.#ports.random, route: this.#connection.route });
     this.#answered = true;
   }
 
@@ -263,7 +252,7 @@ class UploadRun {
   #beginAnew(): void {
     this.#resuming = false;
     this.#requestId = randomUUID();
-    this.#progress.change({ uploadId: undefined });
+    this.#progress.change({ uploadId: undefined, resumedBytes: undefined });
   }
 
   /** The receipt must be of the bytes that were read, whoever computed what in between. */

@@ -89,6 +89,13 @@ describe("watchUpload of the client", () => {
     expect(streams).to.have.length(3);
   });
 
+  it("gives up soon where nothing ever answered: the URL is more likely wrong than the service away", async () => {
+    scripts.push(...Array.from({ length: 9 }, (): Script => [away]));
+    const options = { retry: { delayBaseMs: 1, delayMaxMs: 1 } };
+    expect(await catchError(() => watchAll(options))).to.include({ reason: "DATABASE_UNAVAILABLE" });
+    expect(streams).to.have.length(4);
+  });
+
   it("takes a silent stream for cut, and leaves it", async () => {
     scripts.push([sampleReport(), "silence"], [sampleReport({ state: "aborted" })]);
     const reports = await watchAll({ silenceMaxMs: 100 });
@@ -102,6 +109,15 @@ describe("watchUpload of the client", () => {
     scripts.push([absent]);
     expect(await catchError(() => watchAll())).to.include({ code: "not_found", reason: "UPLOAD_NOT_FOUND" });
     expect(streams).to.have.length(1);
+  });
+
+  it("is refused at once without the right token", async () => {
+    const stranger = createSluiceClient({ url: server.url, token: "another-token" });
+    scripts.push([sampleReport({ state: "aborted" })]);
+    const error = await catchError(() => stranger.watchUpload(uploadId).next());
+    expect(error).to.include({ code: "unauthenticated", reason: "TOKEN_INVALID" });
+    expect(streams).to.have.length(0);
+    stranger.close();
   });
 
   it("ends its stream when nobody reads on, or the signal aborts", async () => {

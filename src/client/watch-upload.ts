@@ -1,10 +1,11 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { createClient, type Transport } from "@connectrpc/connect";
+import { createClient } from "@connectrpc/connect";
 import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 import { UploadService, UploadState, type WatchUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { createRetries, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
+import type { Addresses } from "./addresses.ts";
+import { createRetries, FIRST_TRIES_MAX, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
-import type { CallOptions } from "./unary-calls.ts";
+import type { CallAddress, CallOptions } from "./unary-calls.ts";
 
 /** The service gives a sign of life every 5 s; a stream that is silent for this long, in milliseconds, counts as cut. */
 const SILENCE_MAX_MS = 20_000;
@@ -50,21 +51,27 @@ export interface WatchOptions extends CallOptions {
 }
 
 /**
- * Watching over a Connect transport, for Node and browsers: a report at once, at each change, and every 5 s; the outcome is the
- * last. A stream that is cut, or silent, is opened again. Rejects with `SluiceError`, or with the signal's reason.
+ * Watching over Connect transports, for Node and browsers: a report at once, at each change, and every 5 s; the outcome is the
+ * last. A stream that is cut, or silent, is opened again, at the next address. Rejects with `SluiceError`, or with the signal's reason.
  */
 export function createUploadWatch(
-  transport: Transport,
+  addresses: Addresses<CallAddress>,
 ): (uploadId: string, options?: WatchOptions) => AsyncGenerator<WatchedUpload, void, undefined> {
-  const uploads = createClient(UploadService, transport);
   return async function* watchUpload(uploadId, options = {}) {
     const { namespace = "default", signal = new AbortController().signal, silenceMaxMs = SILENCE_MAX_MS } = options;
-    const retries = createRetries({ ...RETRY_LIMITS_DEFAULT, ...options.retry });
-    const open = (stop: AbortSignal) => uploads.watchUpload({ namespace, uploadId }, { signal: stop });
+    const route = addresses.route();
+    const limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
+    const firstTriesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), limits.triesMax);
+    let retries = createRetries({ ...limits, triesMax: firstTriesMax }, { route });
+    let answered = false;
+    const open = (stop: AbortSignal) =>
+      createClient(UploadService, route.current.transport).watchUpload({ namespace, uploadId }, { signal: stop });
     for (;;) {
       try {
         let reports = 0;
         for await (const message of readStream(open, { signal, silenceMaxMs })) {
+          if (!answered) retries = createRetries(limits, { route });
+          answered = true;
           // One that is cut after its first answer each time has achieved nothing.
           if (++reports > 1) retries.reset();
           const report = toReport(message);

@@ -7,23 +7,27 @@ import type { UploadSessions } from "./upload-sessions.ts";
 /**
  * Makes room for the message of one part before any of it is read: a place among the sessions, and a permit of the
  * memory budget for the message twice, because it is held in pieces and then in one while it is put together. The caller
- * gives it back when S3 has the part. `messageBytes` undefined: the largest is expected.
+ * gives it back when S3 has the part. `messageBytes` undefined: the largest is expected. Which upload the part is of
+ * stands in the message, so that turns go around among the connections.
  *
  * Rejects with the signal's reason, as `UploadSessions.admit` does, and with `resource_exhausted / OVERLOADED` when no
  * permit is free within the stall timeout.
  */
 export async function admitPart(
   access: Pick<UploadAccess, "budget" | "limits"> & { sessions: UploadSessions },
-  { messageBytes = PART_MESSAGE_MAX_BYTES, signal }: { messageBytes?: number | undefined; signal: AbortSignal },
+  options: { messageBytes?: number | undefined; connection: string; signal: AbortSignal },
 ): Promise<Release> {
   const { budget, limits, sessions } = access;
+  const { messageBytes = PART_MESSAGE_MAX_BYTES, connection } = options;
   const seat = sessions.admit();
   const refused = new AbortController();
   seat.fail = (error) => refused.abort(error);
   const timer = setTimeout(() => refused.abort(toOverloaded(limits.stallTimeoutMs)), limits.stallTimeoutMs);
   try {
     const bytes = Math.min(2 * Math.min(messageBytes, PART_MESSAGE_MAX_BYTES), budget.totalBytes);
-    const release = await budget.acquire(bytes, { signal: AbortSignal.any([signal, refused.signal]) });
+    const turn = { namespace: "", uploadId: connection };
+    const signal = AbortSignal.any([options.signal, refused.signal]);
+    const release = await budget.acquire(bytes, { turn, signal });
     return () => {
       release();
       sessions.release(seat);

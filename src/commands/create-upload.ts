@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from "uuid";
 import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
+import { type FileDescription, parseFileDescription } from "../domain/file-description.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import { type Namespace, requireNamespace } from "../domain/namespace.ts";
 import { choosePartSize } from "../domain/part-plan.ts";
@@ -10,24 +11,17 @@ import type { Upload } from "../domain/upload.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /** What a caller says of a file to be; sizes in bytes. */
-export interface CreateUploadRequest {
+export interface CreateUploadRequest extends FileDescription {
   requestId: string;
   namespace: string;
   path: string;
   sizeBytes?: number | undefined;
   sizeHintBytes?: number | undefined;
-  contentType: string;
-  metadata: Readonly<Record<string, string>>;
   crc32?: number | undefined;
   sha256?: Uint8Array | undefined;
   computeSha256: boolean;
   ifGenerationMatch?: number | undefined;
 }
-
-/** Bounds of what is kept with a file beside its bytes. */
-const CONTENT_TYPE_MAX_BYTES = 255;
-const METADATA_ENTRIES_MAX = 64;
-const METADATA_MAX_BYTES = 8192;
 
 /**
  * Opens an upload, or returns the one that the same request id opened before (`created` false). Errors:
@@ -42,7 +36,11 @@ export async function createUpload(
   const path = parseFilePath(request.path);
   assertSize(request.sizeBytes, "size_bytes", namespace);
   assertSize(request.sizeHintBytes, "size_hint_bytes", namespace);
-  assertDescription(request);
+  const description = parseFileDescription(request);
+  assertSha256(request.sha256);
+  if (request.ifGenerationMatch !== undefined && request.ifGenerationMatch < 0) {
+    throw invalidArgument("if_generation_match", "if_generation_match is negative; 0 means that no file may exist");
+  }
   const uploadId = uuidv7();
   const identity = toCommandIdentity(options.caller, "CreateUpload", {
     requestId: request.requestId,
@@ -53,6 +51,8 @@ export async function createUpload(
       request.sizeHintBytes,
       request.contentType,
       request.metadata,
+      request.labels,
+      request.dataSubject,
       request.crc32,
       request.sha256,
       request.computeSha256,
@@ -70,8 +70,7 @@ export async function createUpload(
         sizeBytes: request.sizeBytes,
         sizeHintBytes: request.sizeHintBytes,
       }),
-      contentType: request.contentType === "" ? "application/octet-stream" : request.contentType,
-      metadata: request.metadata,
+      ...description,
       expectedCrc32: request.crc32,
       expectedSha256: request.sha256,
       computeSha256: request.computeSha256 || request.sha256 !== undefined,
@@ -111,34 +110,6 @@ function assertSize(
       field,
       details: { size_bytes: sizeBytes, size_bytes_max: namespace.fileSizeMaxBytes },
     });
-  }
-}
-
-function assertDescription(request: CreateUploadRequest): void {
-  const { contentType, metadata, sha256, ifGenerationMatch } = request;
-  if (Buffer.byteLength(contentType) > CONTENT_TYPE_MAX_BYTES) {
-    throw invalidArgument("content_type", `content_type is longer than ${CONTENT_TYPE_MAX_BYTES} bytes`);
-  }
-  if (!/^[\x20-\x7e]*$/.test(contentType)) {
-    throw invalidArgument("content_type", "content_type holds characters outside printable ASCII");
-  }
-  const entries = Object.entries(metadata);
-  if (entries.length > METADATA_ENTRIES_MAX) {
-    throw invalidArgument("metadata", `metadata has ${entries.length} entries; the limit is ${METADATA_ENTRIES_MAX}`);
-  }
-  const metadataBytes = entries.reduce((sum, [k, v]) => sum + Buffer.byteLength(k) + Buffer.byteLength(v), 0);
-  if (metadataBytes > METADATA_MAX_BYTES) {
-    throw invalidArgument("metadata", `metadata has ${metadataBytes} bytes; the limit is ${METADATA_MAX_BYTES}`);
-  }
-  if (entries.some(([name, value]) => name === "" || `${name}${value}`.includes("\0"))) {
-    throw invalidArgument("metadata", "metadata has an empty name or holds a NUL character; leave it out");
-  }
-  if (entries.some(([name, value]) => !name.isWellFormed() || !value.isWellFormed())) {
-    throw invalidArgument("metadata", "metadata holds a lone surrogate; send well-formed Unicode");
-  }
-  assertSha256(sha256);
-  if (ifGenerationMatch !== undefined && ifGenerationMatch < 0) {
-    throw invalidArgument("if_generation_match", "if_generation_match is negative; 0 means that no file may exist");
   }
 }
 

@@ -1,3 +1,4 @@
+import { partNumberAt } from "../domain/part-plan.ts";
 import { type DurablePart, totalBytes, type Upload } from "../domain/upload.ts";
 import type { WriterRange } from "../domain/writer-range.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
@@ -21,6 +22,8 @@ export class PartRecorder {
   readonly parts = new Map<number, DurablePart>();
   /** Sum of their lengths. */
   durableBytes: number;
+  /** End of the durable bytes from the range's start, without a gap. Kept as parts come: it is told several times a second. */
+  durableOffset: number;
   readonly #access: UploadAccess;
   readonly #upload: Upload;
   readonly #epoch: number;
@@ -38,6 +41,8 @@ export class PartRecorder {
     this.#epoch = writer.epoch;
     for (const part of writer.parts) this.parts.set(part.partNumber, part);
     this.durableBytes = totalBytes(writer.parts);
+    this.durableOffset = writer.range.start;
+    this.#advance();
   }
 
   /** Whether the part's row is claimed; fetches the next window in the background when it runs out. */
@@ -86,9 +91,20 @@ export class PartRecorder {
         await withDatabase(this.#access, () => this.#access.uploads.recordParts(uploadId, this.#epoch, batch));
         for (const part of batch) this.parts.set(part.partNumber, part);
         this.durableBytes += totalBytes(batch);
+        this.#advance();
       }
     } finally {
       this.#running = undefined;
+    }
+  }
+
+  /** Passes the parts that are durable without a gap. A part shorter than the others is the last. */
+  #advance(): void {
+    const { partSizeBytes } = this.#upload;
+    while (this.durableOffset % partSizeBytes === 0) {
+      const next = this.parts.get(partNumberAt(this.durableOffset, partSizeBytes));
+      if (next === undefined || next.lengthBytes === 0) break;
+      this.durableOffset += next.lengthBytes;
     }
   }
 }

@@ -178,7 +178,7 @@ export class PartSender {
     const { budget } = this.#access;
     this.#permit = isOwed ? budget.overdraw(permitBytes) : budget.tryAcquire(permitBytes);
     if (this.#permit !== undefined) return undefined;
-    return budget.acquire(permitBytes, { signal: this.#closed.signal }).then((permit) => {
+    return budget.acquire(permitBytes, { turn: this.#upload, signal: this.#closed.signal }).then((permit) => {
       this.#permit = permit;
     });
   }

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { DomainError } from "../domain/errors.ts";
 import { partNumberAt } from "../domain/part-plan.ts";
-import { combineParts, type DurablePart, durablePrefix, totalBytes, type Upload } from "../domain/upload.ts";
+import { combineParts, type DurablePart, type Upload } from "../domain/upload.ts";
 import { partsWithin } from "../domain/writer-range.ts";
 import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
 import { assertCovered, toManifest } from "./manifest.ts";
@@ -89,8 +89,7 @@ export class UploadWriter {
 
   /** End of the durable bytes from the range's start, recorded ones only. */
   get durableOffset(): number {
-    const first = partNumberAt(this.#start, this.upload.partSizeBytes);
-    return this.#start + totalBytes(durablePrefix(this.#durableParts(), first));
+    return this.#sender.recorder.durableOffset;
   }
 
   /** A one-part file that S3 has though `finish` has not come. */

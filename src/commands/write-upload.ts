@@ -23,6 +23,8 @@ export type WriteStart = ({ create: CreateUploadRequest } | { namespace: string;
 export interface WriteProgress {
   receivedBytes: number;
   durableBytes: number;
+  /** End of the durable bytes from where the stream's range begins, without a gap; counts from the start of the file. */
+  durableOffset: number;
   isCommitted: boolean;
 }
 
@@ -149,6 +151,7 @@ export class WriteSession {
     return {
       receivedBytes: this.#writer?.receivedBytes ?? begunWith,
       durableBytes: this.#wholeBytes ?? this.#writer?.durableBytes ?? begunWith,
+      durableOffset: this.durableOffset,
       isCommitted: false,
     };
   }

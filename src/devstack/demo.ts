@@ -124,14 +124,16 @@ async function transfer(client: SluiceClient, source: string, sizeBytes: number)
 
 /** A bar on a terminal, a line a second elsewhere. */
 function createDisplay(): (state: BarState, isLast: boolean) => void {
-  const onTerminal = process.stdout.isTTY === true;
+  // Pseudo-terminals of CI and containers have no width, and take what is drawn over and over for lines.
+  const columns = process.stdout.columns ?? 0;
+  const onTerminal = process.stdout.isTTY === true && columns > 0;
   let shownAt = Number.NEGATIVE_INFINITY;
   return (state, isLast) => {
     const now = performance.now();
     if (!isLast && now - shownAt < (onTerminal ? DRAW_INTERVAL_MS : LINE_INTERVAL_MS)) return;
     shownAt = now;
     if (!onTerminal) say(`  ${renderBar(state, 120)}`);
-    else process.stdout.write(`\r${renderBar(state, process.stdout.columns ?? 80)}\u001b[K${isLast ? "\n" : ""}`);
+    else process.stdout.write(`\r${renderBar(state, columns)}\u001b[K${isLast ? "\n" : ""}`);
   };
 }
 

@@ -1,5 +1,6 @@
 import type { CommandIdentity } from "./command-identity.ts";
 import type { File } from "./file.ts";
+import type { FileDescription } from "./file-description.ts";
 
 /** A page of files in the byte order of (path, generation). */
 export interface FilePage {
@@ -26,6 +27,17 @@ export interface FileRepository {
       showDeleted: boolean;
     },
   ): Promise<FilePage>;
+
+  /**
+   * Changes the live file at a path to what `change` makes of it. What `change` throws is thrown, with nothing changed;
+   * it is called again with the newer file when somebody else was faster. A repeated identity returns the file changed
+   * then, as it stands now.
+   */
+  update(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; change: (file: File) => FileDescription },
+  ): Promise<File>;
 
   /** Soft-deletes the live file; a repeated identity returns the file deleted then, as it stands now. */
   delete(

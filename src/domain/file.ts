@@ -1,5 +1,7 @@
+import type { FileDescription } from "./file-description.ts";
+
 /** One committed generation of the object at a path. */
-export interface File {
+export interface File extends FileDescription {
   fileId: string;
   namespace: string;
   path: string;
@@ -10,17 +12,32 @@ export interface File {
   crc32: number;
   /** 32 bytes; absent unless computed. */
   sha256: Uint8Array | undefined;
-  contentType: string;
-  metadata: Readonly<Record<string, string>>;
   bucket: string;
   region: string;
   s3Key: string;
   /** Empty where the bucket keeps no versions. */
   s3VersionId: string;
-  /** Without quotes. */
-  etag: string;
+  /** Of the S3 object, without quotes. */
+  s3Etag: string;
+  /** Counts the changes of this generation's row, from 1. */
+  metageneration: number;
   createTime: Date;
   updateTime: Date;
+  /** When a later generation took the path. */
+  supersedeTime: Date | undefined;
   deleteTime: Date | undefined;
   purgeTime: Date | undefined;
+}
+
+/** What of a file is the same for every fresh one. */
+export const NEW_FILE = {
+  metageneration: 1,
+  supersedeTime: undefined,
+  deleteTime: undefined,
+  purgeTime: undefined,
+} as const satisfies Partial<File>;
+
+/** Changes with every change of the file, and is never the same for another: what AIP-154 and If-Match compare. */
+export function toFileEtag(file: Pick<File, "fileId" | "metageneration">): string {
+  return `${file.fileId}.${file.metageneration}`;
 }

@@ -6,14 +6,15 @@ const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 describe("MemoryBudget", () => {
   let budget: MemoryBudget;
   const { signal } = new AbortController();
+  const turn = { namespace: "n", uploadId: "a" };
   beforeEach(() => {
     budget = new MemoryBudget(100);
   });
 
   /** Waits for a permit; tells when it has come. */
-  const wait = (bytes: number, waitSignal = signal) => {
+  const wait = (bytes: number, { uploadId = "a", waitSignal = signal } = {}) => {
     const waiting: { release: Release | undefined; error: unknown } = { release: undefined, error: undefined };
-    budget.acquire(bytes, { signal: waitSignal }).then(
+    budget.acquire(bytes, { turn: { namespace: "n", uploadId }, signal: waitSignal }).then(
       (release) => {
         waiting.release = release;
       },
@@ -42,7 +43,7 @@ describe("MemoryBudget", () => {
   });
 
   it("grants at once what is free", async () => {
-    const release = await budget.acquire(100, { signal });
+    const release = await budget.acquire(100, { turn, signal });
     expect(budget.usedBytes).to.equal(100);
     release();
   });
@@ -74,10 +75,24 @@ describe("MemoryBudget", () => {
     expect(budget.usedBytes).to.equal(90);
   });
 
+  it("serves uploads in turns, however many permits one waits for", async () => {
+    const held = budget.tryAcquire(100);
+    const order: string[] = [];
+    for (const uploadId of ["a", "a", "a", "b"]) {
+      budget.acquire(100, { turn: { namespace: "n", uploadId }, signal }).then((release) => {
+        order.push(uploadId);
+        release();
+      });
+    }
+    held?.();
+    await settle();
+    expect(order.join("")).to.equal("abaa");
+  });
+
   it("lets the next go ahead when one gives up waiting", async () => {
     const held = budget.tryAcquire(80);
     const controller = new AbortController();
-    const large = wait(50, controller.signal);
+    const large = wait(50, { waitSignal: controller.signal });
     const small = wait(20);
     const reason = new Error("the caller hung up");
     controller.abort(reason);
@@ -92,7 +107,7 @@ describe("MemoryBudget", () => {
   it("does not heed a signal once the permit is there", async () => {
     const held = budget.tryAcquire(100);
     const controller = new AbortController();
-    const waiting = wait(50, controller.signal);
+    const waiting = wait(50, { waitSignal: controller.signal });
     held?.();
     await settle();
     controller.abort();
@@ -103,13 +118,13 @@ describe("MemoryBudget", () => {
 
   it("refuses a signal that is aborted already", async () => {
     const reason = new Error("too late");
-    const error = await budget.acquire(1, { signal: AbortSignal.abort(reason) }).catch((caught) => caught);
+    const error = await budget.acquire(1, { turn, signal: AbortSignal.abort(reason) }).catch((caught) => caught);
     expect(error).to.equal(reason);
     expect(budget.usedBytes).to.equal(0);
   });
 
   it("takes a permit greater than itself for the bug it is", () => {
-    expect(() => budget.acquire(101, { signal })).to.throw("a permit of 101 bytes; the budget is 100");
+    expect(() => budget.acquire(101, { turn, signal })).to.throw("a permit of 101 bytes; the budget is 100");
   });
 
   it("overdraws, and has others wait until that is repaid", async () => {
@@ -137,7 +152,7 @@ describe("MemoryBudget", () => {
       if (random(2) === 0 && held.length > 0) held.splice(random(held.length), 1)[0]?.();
       else {
         const bytes = 1 + random(40);
-        budget.acquire(bytes, { signal }).then((release) => {
+        budget.acquire(bytes, { turn, signal }).then((release) => {
           granted++;
           held.push(release);
         });

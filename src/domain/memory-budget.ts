@@ -1,15 +1,17 @@
+import { FairQueue, type Turn } from "./fair-queue.ts";
+
 /** Gives a permit's bytes back; further calls do nothing. */
 export type Release = () => void;
 
 /**
  * The process's bytes for parts in flight. A permit is taken before a part's bytes are read, so the sum of permits
- * bounds the memory of all uploads. Waiting is first come, first served; an upload waits for one permit at a time,
- * so permits go around among the uploads.
+ * bounds the memory of all uploads. Who waits is served in turns (FairQueue), and large permits are not overtaken by
+ * small ones that would fit: else they would starve.
  */
 export class MemoryBudget {
   readonly totalBytes: number;
   #usedBytes = 0;
-  readonly #waiting: { bytes: number; grant: (release: Release) => void }[] = [];
+  readonly #waiting = new FairQueue<{ bytes: number; grant: (release: Release) => void }>();
 
   constructor(totalBytes: number) {
     this.totalBytes = totalBytes;
@@ -22,7 +24,7 @@ export class MemoryBudget {
 
   /** A permit, if it is free and nobody waits before. */
   tryAcquire(bytes: number): Release | undefined {
-    if (this.#waiting.length > 0 || this.#usedBytes + bytes > this.totalBytes) return undefined;
+    if (!this.#waiting.isEmpty || this.#usedBytes + bytes > this.totalBytes) return undefined;
     return this.#grant(bytes);
   }
 
@@ -30,8 +32,8 @@ export class MemoryBudget {
    * A permit, once its turn comes. Rejects with the signal's reason when that aborts first. More bytes than the whole
    * budget is a bug of the caller: part sizes are bounded when an upload is created.
    */
-  acquire(bytes: number, options: { signal: AbortSignal }): Promise<Release> {
-    const { signal } = options;
+  acquire(bytes: number, options: { turn: Turn; signal: AbortSignal }): Promise<Release> {
+    const { turn, signal } = options;
     if (bytes > this.totalBytes) throw new Error(`a permit of ${bytes} bytes; the budget is ${this.totalBytes}`);
     if (signal.aborted) return Promise.reject(signal.reason);
     const release = this.tryAcquire(bytes);
@@ -45,12 +47,12 @@ export class MemoryBudget {
         },
       };
       const onAbort = () => {
-        this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+        this.#waiting.remove(turn, entry);
         reject(signal.reason);
         this.#serve();
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.push(entry);
+      this.#waiting.push(turn, entry);
     });
   }
 
@@ -74,7 +76,7 @@ export class MemoryBudget {
   }
 
   #serve(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+    for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (this.#usedBytes + next.bytes > this.totalBytes) return;
       this.#waiting.shift();
       next.grant(this.#grant(next.bytes));

@@ -1,5 +1,6 @@
 import { combineCrc32 } from "./crc32.ts";
 import type { File } from "./file.ts";
+import type { FileDescription } from "./file-description.ts";
 
 /** Where an upload stands: open -> completing -> assembled -> committed, or -> aborted | expired. */
 export type UploadState = "open" | "completing" | "assembled" | "committed" | "aborted" | "expired";
@@ -25,7 +26,7 @@ export interface AssembledObject {
 }
 
 /** A session that turns bytes into a file. */
-export interface Upload {
+export interface Upload extends FileDescription {
   uploadId: string;
   namespace: string;
   path: string;
@@ -34,8 +35,6 @@ export interface Upload {
   /** Declared at creation, or sealed by finish. */
   sizeBytes: number | undefined;
   partSizeBytes: number;
-  contentType: string;
-  metadata: Readonly<Record<string, string>>;
   expectedCrc32: number | undefined;
   expectedSha256: Uint8Array | undefined;
   computeSha256: boolean;

@@ -105,13 +105,15 @@ describe("Lanes of one upload", () => {
     finish(calls[0] as RawWriteCall, first);
     const done = await outcome(calls[0] as RawWriteCall);
     const progress = calls[0]?.answers.findLast(({ message }) => message.case === "progress")?.message.value;
-    expect(progress).to.deep.include({ durableBytes: BigInt(first.end), receivedBytes: BigInt(first.end) });
+    const end = BigInt(first.end);
+    expect(progress).to.deep.include({ durableBytes: end, receivedBytes: end, durableOffset: end });
     expect(done?.case === "laneDone" && done.value.lane).to.deep.include(toRange(first));
     await send(calls[1] as RawWriteCall, second);
     finish(calls[1] as RawWriteCall, second);
     await calls[1]?.committed();
     const last = calls[1]?.answers.findLast(({ message }) => message.case === "progress")?.message.value;
-    expect(last).to.deep.include({ durableBytes: BigInt(second.end - second.start), committed: true });
+    const durable = { durableBytes: BigInt(second.end - second.start), durableOffset: BigInt(second.end) };
+    expect(last).to.deep.include({ ...durable, committed: true });
   });
 
   it("resume each from its own durable offset, with the CRC32 of the lane so far", async () => {

@@ -79,6 +79,7 @@ export function toProgressMessage(progress: WriteProgress): WriteUploadResponse 
     receivedBytes: BigInt(progress.receivedBytes),
     durableBytes: BigInt(progress.durableBytes),
     committed: progress.isCommitted,
+    durableOffset: BigInt(progress.durableOffset),
   });
   return create(WriteUploadResponseSchema, { message: { case: "progress", value } });
 }

@@ -45,11 +45,12 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       RETURNING subject_id
     )
     INSERT INTO upload AS u (
-      upload_id, namespace, path, principal, size_bytes, part_size_bytes, content_type, metadata, expected_crc32,
-      expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key, expire_time, expire_cap_time
+      upload_id, namespace, path, principal, size_bytes, part_size_bytes, content_type, metadata, labels,
+      data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key, expire_time, expire_cap_time
     )
     SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${input.sizeBytes ?? null}::bigint,
       ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
+      ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
       ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
       ${input.computeSha256}::boolean, ${wanted}::bigint, ${input.bucket}, ${input.region}, ${input.s3Key},
       now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}

@@ -20,6 +20,7 @@ export function createFileRepository(
   const repository: FileRepository = {
     get: (namespace, path, options) => getFile(pools.queries, { namespace, path }, options?.generation),
     list: (namespace, options) => listFiles(pools.queries, namespace, options),
+    update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
   };
@@ -82,6 +83,32 @@ export function toPrefixEnd(prefix: string): string | undefined {
   return undefined;
 }
 
+async function updateFile(
+  pool: CommonQueryMethods,
+  place: Place,
+  { identity, change }: Parameters<FileRepository["update"]>[2],
+): Promise<File> {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+    const earlier = await findEarlierFile(pool, identity);
+    if (earlier !== undefined) return earlier;
+    const file = await getFile(pool, place, undefined);
+    const { contentType, metadata, labels, dataSubject } = change(file);
+    const row = await pool.maybeOne(sql.type(fileRow)`
+      WITH target AS (
+        SELECT f.file_id FROM file f
+        WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint AND ${fileIsLive}
+        FOR NO KEY UPDATE
+      ), requested AS (${insertRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
+      UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
+        labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
+        metageneration = f.metageneration + 1
+      FROM requested r WHERE f.file_id = r.subject_id
+      RETURNING ${fileColumns}`);
+    if (row !== null) return toFile(row);
+  }
+  throw new Error(`a file could not be changed in ${ATTEMPTS_MAX} attempts: others change it all the time`);
+}
+
 async function deleteFile(
   pool: CommonQueryMethods,
   place: Place,
@@ -98,7 +125,8 @@ async function deleteFile(
         FROM target WHERE ${ifGenerationMatch ?? null}::bigint IS NULL OR generation = ${ifGenerationMatch ?? null}::bigint
         ON CONFLICT DO NOTHING RETURNING subject_id
       )
-      UPDATE file f SET delete_time = now(), update_time = now(), purge_time = now() + ${toInterval(options.retentionMs)}
+      UPDATE file f SET delete_time = now(), update_time = now(), metageneration = f.metageneration + 1,
+        purge_time = now() + ${toInterval(options.retentionMs)}
       FROM requested r WHERE f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
     if (row !== null) return toFile(row);
@@ -130,7 +158,8 @@ async function undeleteFile(
       ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1
       FOR NO KEY UPDATE
     ), requested AS (${insertRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
-    UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now()
+    UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
+      metageneration = f.metageneration + 1
     FROM requested r WHERE f.file_id = r.subject_id
     RETURNING ${fileColumns}`;
   const row = await pool.maybeOne(statement).catch((error) => {

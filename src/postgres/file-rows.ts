@@ -13,13 +13,17 @@ export const fileRow = z.object({
   sha256: z.instanceof(Uint8Array).nullable(),
   content_type: z.string(),
   metadata: z.record(z.string(), z.string()),
+  labels: z.record(z.string(), z.string()),
+  data_subject: z.string(),
   bucket: z.string(),
   region: z.string(),
   s3_key: z.string(),
   s3_version_id: z.string(),
   etag: z.string(),
+  metageneration: z.int(),
   create_time: z.date(),
   update_time: z.date(),
+  supersede_time: z.date().nullable(),
   delete_time: z.date().nullable(),
   purge_time: z.date().nullable(),
 });
@@ -27,7 +31,8 @@ export const fileRow = z.object({
 /** The columns of `file f` that make a `fileRow`. */
 export const fileColumns = sql.fragment`
   f.file_id, f.namespace, f.path, f.generation, f.size_bytes, f.crc32, f.sha256, f.content_type, f.metadata,
-  f.bucket, f.region, f.s3_key, f.s3_version_id, f.etag, f.create_time, f.update_time, f.delete_time, f.purge_time`;
+  f.labels, f.data_subject, f.bucket, f.region, f.s3_key, f.s3_version_id, f.etag, f.metageneration, f.create_time,
+  f.update_time, f.supersede_time, f.delete_time, f.purge_time`;
 
 /** That `file f` is what its path shows: neither superseded nor deleted. The condition of the index file_live_path. */
 export const fileIsLive = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NULL)`;
@@ -44,13 +49,17 @@ export function toFile(row: z.infer<typeof fileRow>): File {
     sha256: row.sha256 ?? undefined,
     contentType: row.content_type,
     metadata: row.metadata,
+    labels: row.labels,
+    dataSubject: row.data_subject,
     bucket: row.bucket,
     region: row.region,
     s3Key: row.s3_key,
     s3VersionId: row.s3_version_id,
-    etag: row.etag,
+    s3Etag: row.etag,
+    metageneration: row.metageneration,
     createTime: row.create_time,
     updateTime: row.update_time,
+    supersedeTime: row.supersede_time ?? undefined,
     deleteTime: row.delete_time ?? undefined,
     purgeTime: row.purge_time ?? undefined,
   };

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { CommitOptions, CommitOutcome } from "../domain/commit-options.ts";
-import type { File } from "../domain/file.ts";
+import { type File, NEW_FILE } from "../domain/file.ts";
 import { sizeMismatch } from "../domain/repository-refusals.ts";
 import { violates } from "./errors.ts";
 import { fileIsLive } from "./file-rows.ts";
@@ -70,7 +70,7 @@ async function commitOnce(
     WITH path_lock AS MATERIALIZED (
       SELECT pg_try_advisory_xact_lock(${pathLockKey}) AS held FROM upload u WHERE u.upload_id = ${uploadId}
     ), ready AS MATERIALIZED (
-      SELECT u.upload_id, u.namespace, u.path, u.principal, u.content_type, u.metadata, u.bucket, u.region,
+      SELECT u.upload_id, u.namespace, u.path, u.principal, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
         coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match) AS wanted,
         coalesce(u.object_key, ${object?.key ?? null}) AS object_key,
         coalesce(u.object_version_id, ${object?.versionId ?? null}) AS object_version_id,
@@ -93,14 +93,15 @@ async function commitOnce(
       ON CONFLICT (namespace, path) DO UPDATE SET last_generation = g.last_generation + 1
       RETURNING g.last_generation AS generation, clock_timestamp() AS commit_time
     ), superseded AS (
-      UPDATE file f SET supersede_time = n.commit_time, purge_time = n.commit_time + ${toInterval(options.retentionMs)}
+      UPDATE file f SET supersede_time = n.commit_time, metageneration = f.metageneration + 1,
+         purge_time = n.commit_time + ${toInterval(options.retentionMs)}
       FROM live v, numbered n WHERE f.file_id = v.file_id
       RETURNING f.file_id
     ), filed AS (
-      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, sha256, content_type, metadata, bucket,
-        region, s3_key, s3_version_id, etag, principal, create_time, update_time)
+      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, sha256, content_type, metadata,
+        labels, data_subject, bucket, region, s3_key, s3_version_id, etag, principal, create_time, update_time)
       SELECT ${fileId}::uuid, m.namespace, m.path, n.generation, m.size_bytes, m.crc32, m.sha256, m.content_type,
-        m.metadata, m.bucket, m.region, m.object_key, m.object_version_id, m.object_etag, m.principal, n.commit_time,
+        m.metadata, m.labels, m.data_subject, m.bucket, m.region, m.object_key, m.object_version_id, m.object_etag, m.principal, n.commit_time,
         n.commit_time
       -- The count makes the superseding come first: the index on live paths is checked at each row.
       FROM matching m, numbered n, (SELECT count(*) FROM superseded) s
@@ -127,19 +128,18 @@ function toCommittedFile(
   upload: CommitOutcome["upload"],
   { fileId, generation, commitTime }: { fileId: string; generation: number; commitTime: Date },
 ): File {
-  const { namespace, path, contentType, metadata, bucket, region, object } = upload;
+  const { namespace, path, contentType, metadata, labels, dataSubject, bucket, region, object } = upload;
   if (object === undefined) throw new Error(`committed upload ${upload.uploadId} names no object`);
   return {
-    ...{ fileId, namespace, path, generation, contentType, metadata, bucket, region },
+    ...{ fileId, namespace, path, generation, contentType, metadata, labels, dataSubject, bucket, region },
     sizeBytes: object.sizeBytes,
     crc32: object.crc32,
     sha256: object.sha256,
     s3Key: object.key,
     s3VersionId: object.versionId,
-    etag: object.etag,
+    s3Etag: object.etag,
     createTime: commitTime,
     updateTime: commitTime,
-    deleteTime: undefined,
-    purgeTime: undefined,
+    ...NEW_FILE,
   };
 }

@@ -18,6 +18,8 @@ export const uploadRow = z.object({
   part_size_bytes: z.int(),
   content_type: z.string(),
   metadata: z.record(z.string(), z.string()),
+  labels: z.record(z.string(), z.string()),
+  data_subject: z.string(),
   expected_crc32: z.int().nullable(),
   expected_sha256: z.instanceof(Uint8Array).nullable(),
   compute_sha256: z.boolean(),
@@ -44,7 +46,7 @@ export type UploadRow = z.infer<typeof uploadRow>;
 /** The columns of `upload u` that make an `uploadRow`. */
 export const uploadColumns = sql.fragment`
   u.upload_id, u.namespace, u.path, u.state, u.principal, u.size_bytes, u.part_size_bytes, u.content_type, u.metadata,
-  u.expected_crc32, u.expected_sha256, u.compute_sha256, u.if_generation_match, u.bucket, u.region, u.s3_key,
+  u.labels, u.data_subject, u.expected_crc32, u.expected_sha256, u.compute_sha256, u.if_generation_match, u.bucket, u.region, u.s3_key,
   u.multipart_id, u.put_attempt, u.epoch, u.object_key, u.object_version_id, u.object_etag, u.crc32, u.sha256,
   u.file_id, u.create_time, u.expire_time`;
 
@@ -62,6 +64,8 @@ export function toUpload(row: UploadRow, file: File | undefined): Upload {
     partSizeBytes: row.part_size_bytes,
     contentType: row.content_type,
     metadata: row.metadata,
+    labels: row.labels,
+    dataSubject: row.data_subject,
     expectedCrc32: row.expected_crc32 ?? undefined,
     expectedSha256: row.expected_sha256 ?? undefined,
     computeSha256: row.compute_sha256,

@@ -2,8 +2,9 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { toConnectionValues } from "./connection-name.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
-import { type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
+import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
 import { explainProtocolErrors } from "./protocol-errors.ts";
 import { answerUnknownMethod } from "./unknown-method.ts";
@@ -22,6 +23,7 @@ export function createConnectListener(router: ConnectRouter, log: ErrorLog): Nod
       if (!answerUnknownMethod(request, response)) answerNotFound(request, response);
       return;
     }
+    if (!namesHost(request)) return answerNoHost(request, response);
     serve(handler, request, response).catch((error: unknown) => {
       logDefect(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
       response.destroy();
@@ -41,7 +43,21 @@ function stopAfterAnswer(stream: ServerHttp2Stream): void {
   });
 }
 
+/** Connect makes a URL of the request's host, and takes one that is none for a defect of its own. */
+function namesHost(request: NodeRequest): boolean {
+  const host = "authority" in request ? request.authority : request.headers.host;
+  return URL.canParse(`http://${host ?? ""}`);
+}
+
+function answerNoHost(request: NodeRequest, response: NodeResponse): void {
+  const message =
+    "the request's host (:authority over HTTP/2) is none; send the service's name, or its address and port";
+  answerJson(request, response, { status: 400, body: { code: "invalid_argument", message } });
+}
+
 async function serve(handler: UniversalHandler, request: NodeRequest, response: NodeResponse): Promise<void> {
-  const universalResponse = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
+  const universalResponse = await handler(
+    universalRequestFromNodeRequest(request, response, undefined, toConnectionValues(request)),
+  );
   await universalResponseToNodeResponse(explainProtocolErrors(universalResponse), response);
 }

@@ -10,6 +10,8 @@ export interface CreateUploadValues {
   sizeHintBytes?: number;
   contentType: string;
   metadata: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+  dataSubject: string;
   crc32?: number;
   sha256?: Uint8Array;
   computeSha256: boolean;
@@ -27,6 +29,8 @@ export function fromCreateUploadRequest(message: CreateUploadRequest): CreateUpl
     path: message.path,
     contentType: message.contentType,
     metadata: message.metadata,
+    labels: message.labels,
+    dataSubject: message.dataSubject,
     computeSha256: message.computeSha256,
     ...(sizeBytes !== undefined && { sizeBytes }),
     ...(sizeHintBytes !== undefined && { sizeHintBytes }),

@@ -6,10 +6,13 @@ import {
   DeleteFileResponseSchema,
   type FileCommandService,
   UndeleteFileResponseSchema,
+  UpdateFileResponseSchema,
 } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import type { CreateDownloadUrlRequest } from "../commands/create-download-url.ts";
 import type { DeleteFileRequest } from "../commands/delete-file.ts";
 import type { UndeleteFileRequest } from "../commands/undelete-file.ts";
+import type { UpdateFileRequest } from "../commands/update-file.ts";
 import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromDuration } from "./duration.ts";
@@ -22,6 +25,7 @@ export interface FileCommandFunctions {
     request: CreateDownloadUrlRequest,
     options: CallOptions,
   ): Promise<{ url: string; expireTime: Date; file: File }>;
+  updateFile(request: UpdateFileRequest, options: CallOptions): Promise<File>;
   deleteFile(request: DeleteFileRequest, options: CallOptions): Promise<File>;
   undeleteFile(request: UndeleteFileRequest, options: CallOptions): Promise<File>;
 }
@@ -45,6 +49,13 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
         expireTime: timestampFromDate(expireTime),
         file: toFileMessage(file),
       });
+    },
+    updateFile: async ({ requestId, file = create(FileSchema), updateMask }, context) => {
+      const { namespace, path, etag, contentType, metadata, labels, dataSubject } = file;
+      const values = { contentType, metadata, labels, dataSubject };
+      const request = { requestId, namespace, path, etag, values, updateMask: updateMask?.paths };
+      const updated = await functions.updateFile(request, toCallOptions(context));
+      return create(UpdateFileResponseSchema, { file: toFileMessage(updated) });
     },
     deleteFile: async (request, context) => {
       const { requestId, namespace, path } = request;

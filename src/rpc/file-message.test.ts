@@ -7,24 +7,25 @@ describe("toFileMessage", () => {
   it("shows every field of a live file", () => {
     const file = sampleFile({ sizeBytes: Number.MAX_SAFE_INTEGER, crc32: 0xffffffff });
     const message = toFileMessage(file);
-    const { generation, sizeBytes, createTime, updateTime, deleteTime, purgeTime, sha256, $typeName, ...same } =
-      message;
+    const { generation, sizeBytes, metageneration, sha256, etag, $typeName, ...others } = message;
+    const { createTime, updateTime, supersedeTime, deleteTime, purgeTime, ...same } = others;
     const expected = { ...file } as Record<string, unknown>;
-    for (const name of ["generation", "sizeBytes", "createTime", "updateTime", "deleteTime", "purgeTime", "sha256"]) {
-      delete expected[name];
-    }
+    for (const name of Object.keys(file).filter((name) => !(name in same))) delete expected[name];
     expect(same).to.deep.equal(expected);
-    expect([generation, sizeBytes]).to.deep.equal([3n, 9007199254740991n]);
+    expect(etag).to.equal(`${file.fileId}.1`);
+    expect([generation, metageneration, sizeBytes]).to.deep.equal([3n, 1n, 9007199254740991n]);
     expect([createTime, updateTime].map((time) => timestampDate(time!))).to.deep.equal([
       file.createTime,
       file.updateTime,
     ]);
-    expect([deleteTime, purgeTime, sha256]).to.deep.equal([undefined, undefined, undefined]);
+    expect([supersedeTime, deleteTime, purgeTime, sha256]).to.deep.equal(Array(4).fill(undefined));
   });
 
   it("shows when a deleted file was deleted and goes for good, and a computed SHA-256", () => {
-    const file = sampleFile({ deleteTime: new Date(5), purgeTime: new Date(6), sha256: Buffer.alloc(32, 1) });
+    const times = { supersedeTime: new Date(4), deleteTime: new Date(5), purgeTime: new Date(6) };
+    const file = sampleFile({ ...times, sha256: Buffer.alloc(32, 1) });
     const message = toFileMessage(file);
+    expect(timestampDate(message.supersedeTime!)).to.deep.equal(new Date(4));
     expect(timestampDate(message.deleteTime!)).to.deep.equal(new Date(5));
     expect(timestampDate(message.purgeTime!)).to.deep.equal(new Date(6));
     expect(message.sha256).to.deep.equal(Buffer.alloc(32, 1));

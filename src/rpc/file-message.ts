@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { FileSchema, type Receipt, ReceiptSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
-import type { File } from "../domain/file.ts";
+import { type File, toFileEtag } from "../domain/file.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
 import { fromOptionalInt64 } from "./int64.ts";
 
@@ -17,13 +17,18 @@ export function toFileMessage(file: File): WireFile {
     ...(file.sha256 !== undefined && { sha256: file.sha256 }),
     contentType: file.contentType,
     metadata: { ...file.metadata },
+    labels: { ...file.labels },
+    dataSubject: file.dataSubject,
     bucket: file.bucket,
     region: file.region,
     s3Key: file.s3Key,
     s3VersionId: file.s3VersionId,
-    etag: file.etag,
+    s3Etag: file.s3Etag,
+    etag: toFileEtag(file),
+    metageneration: BigInt(file.metageneration),
     createTime: timestampFromDate(file.createTime),
     updateTime: timestampFromDate(file.updateTime),
+    ...(file.supersedeTime !== undefined && { supersedeTime: timestampFromDate(file.supersedeTime) }),
     ...(file.deleteTime !== undefined && { deleteTime: timestampFromDate(file.deleteTime) }),
     ...(file.purgeTime !== undefined && { purgeTime: timestampFromDate(file.purgeTime) }),
   });

@@ -1,8 +1,14 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { connectionOf } from "./connection-name.ts";
 import { type ErrorLog, translateError } from "./error-interceptor.ts";
 
 /** What takes room for a message before it is read; the result gives it back. */
-export type AdmitPart = (message: { messageBytes: number | undefined; signal: AbortSignal }) => Promise<() => void>;
+export type AdmitPart = (message: {
+  messageBytes: number | undefined;
+  /** Name of the connection that it comes by, unique in this process. */
+  connection: string;
+  signal: AbortSignal;
+}) => Promise<() => void>;
 
 const ADMISSION = createContextKey<{ release: () => void; isTaken: boolean } | undefined>(undefined, {
   description: "room for the message of a part",
@@ -21,7 +27,8 @@ export function createPartGate(
     await options.authenticate(context);
     const { requestHeader, signal } = context;
     try {
-      const release = await admit({ messageBytes: toLength(requestHeader.get("content-length")), signal });
+      const messageBytes = toLength(requestHeader.get("content-length"));
+      const release = await admit({ messageBytes, connection: connectionOf(context), signal });
       const admission = { release, isTaken: false };
       context.values.set(ADMISSION, admission);
       const giveUp = () => {

@@ -3,9 +3,10 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { expect } from "chai";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/api-server.ts";
-import { catchError, SAMPLE_CALLER, sampleFile } from "../testing/sample-records.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleUpload } from "../testing/sample-records.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/tls-certificate.ts";
 
 const AUTHORIZED = { headers: { authorization: `Bearer ${API_TOKEN}` } };
@@ -74,6 +75,26 @@ describe("the API", () => {
           for await (const _ of client(url).readFile({})) expect.fail("no message without a token");
         });
         expectReason(streaming, Code.Unauthenticated, "TOKEN_MISSING");
+      });
+
+      it("tells a watcher without the token, or with another one, nothing of an upload", async () => {
+        let watches = 0;
+        const watchUpload = async function* () {
+          watches++;
+          yield* [];
+        };
+        const { url } = await open({ uploads: { watchUpload } });
+        const uploads = createClient(UploadService, makeTransport(url));
+        const watch = async (headers: Record<string, string>) => {
+          for await (const _ of uploads.watchUpload(sampleUpload(), { headers })) expect.fail("nothing is told");
+        };
+        const refusals = { TOKEN_MISSING: {}, TOKEN_INVALID: { authorization: "Bearer other" } };
+        for (const [reason, headers] of Object.entries(refusals)) {
+          expectReason(await catchError(() => watch(headers)), Code.Unauthenticated, reason);
+        }
+        expect(watches).to.equal(0);
+        await watch(AUTHORIZED.headers);
+        expect(watches, "with the token it is watched").to.equal(1);
       });
 
       it("carries reason, metadata and field of an error", async () => {

@@ -45,6 +45,8 @@ describe("the services", () => {
         sizeHintBytes: 1n,
         contentType: "text/plain",
         metadata: { a: "b" },
+        labels: { team: "tax" },
+        dataSubject: "s-1",
         crc32: 0,
         sha256: Buffer.alloc(32),
         computeSha256: true,
@@ -55,7 +57,10 @@ describe("the services", () => {
       expect(upload).to.include({ uploadId: sampleUpload().uploadId, state: UploadState.OPEN, durableBytes: 0n });
       expect(requests).to.deep.equal([
         { ...full, sizeBytes: 0, sizeHintBytes: 1, ifGenerationMatch: 0, sha256: new Uint8Array(32) },
-        { requestId: "", namespace: "", path: "b", contentType: "", metadata: {}, computeSha256: false },
+        {
+          ...{ requestId: "", namespace: "", path: "b", contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+          computeSha256: false,
+        },
       ]);
     });
 
@@ -172,6 +177,10 @@ describe("the services", () => {
             note(request);
             return { url: "https://s3.example", expireTime: new Date(1500), file: sampleFile() };
           },
+          updateFile: async (request) => {
+            note(request);
+            return sampleFile({ labels: { a: "b" } });
+          },
           deleteFile: async (request) => {
             note(request);
             return sampleFile({ purgeTime: new Date(0) });
@@ -186,15 +195,28 @@ describe("the services", () => {
       const lifetime = { seconds: 1n, nanos: 500_000_000 };
       const signed = await client(url).createDownloadUrl({ ...name, lifetime, inline: true }, AUTHORIZED);
       await client(url).createDownloadUrl({ ...name, generation: 1n, downloadName: "b" }, AUTHORIZED);
+      const file = { ...name, etag: "e", contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s" };
+      const updateMask = { paths: ["labels", "content_type"] };
+      const updated = await client(url).updateFile({ requestId: REQUEST_ID, file, updateMask }, AUTHORIZED);
+      await client(url).updateFile({ file: name }, AUTHORIZED);
       const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
       await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
       const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
       expect(signed).to.deep.include({ url: "https://s3.example" });
       expect(signed.expireTime).to.include({ seconds: 1n, nanos: 500_000_000 });
+      expect(updated.file?.labels).to.deep.equal({ a: "b" });
       expect([deleted.file?.purgeTime?.seconds, restored.file?.purgeTime]).to.deep.equal([0n, undefined]);
       expect(requests).to.deep.equal([
         { ...name, lifetimeMs: 1500, inline: true, downloadName: "" },
         { ...name, generation: 1, inline: false, downloadName: "b" },
+        {
+          ...{ ...name, requestId: REQUEST_ID, etag: "e", updateMask: updateMask.paths },
+          values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s" },
+        },
+        {
+          ...{ ...name, requestId: "", etag: "", updateMask: undefined },
+          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+        },
         { ...name, requestId: REQUEST_ID },
         { ...name, requestId: "", ifGenerationMatch: 4 },
         { ...name, requestId: REQUEST_ID, generation: 2 },

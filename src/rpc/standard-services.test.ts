@@ -131,6 +131,9 @@ describe("the standard services", () => {
           "sluice/v1/file_query_service.proto",
           "sluice/v1/file.proto",
           "google/protobuf/timestamp.proto",
+          "google/api/annotations.proto",
+          "google/protobuf/descriptor.proto",
+          "google/api/http.proto",
         ]);
         expect(filesOf(second)).to.deep.equal(["sluice/v1/upload_service.proto", "google/protobuf/duration.proto"]);
         expect(filesOf(byName)).to.deep.equal(["sluice/v1/file.proto"]);

@@ -1,5 +1,6 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
-import type { File } from "../domain/file.ts";
+import { type File, NEW_FILE } from "../domain/file.ts";
+import type { FileDescription } from "../domain/file-description.ts";
 import type { FilePage, FileRepository } from "../domain/file-repository.ts";
 import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
@@ -10,16 +11,12 @@ export interface FakeRepositoryOptions {
   now?: () => number;
 }
 
-interface StoredFile extends File {
-  supersedeTime: Date | undefined;
-}
-
 /** A file to be committed; the repository gives it its generation and times. */
-export type NewFile = Omit<File, "generation" | "createTime" | "updateTime" | "deleteTime" | "purgeTime">;
+export type NewFile = Omit<File, "generation" | "createTime" | "updateTime" | keyof typeof NEW_FILE>;
 
 /** Files in memory. Trusted because it passes the same contract suite as the one in PostgreSQL. */
 export class FakeFileRepository implements FileRepository {
-  readonly #files: StoredFile[] = [];
+  readonly #files: File[] = [];
   readonly #lastGenerations = new Map<string, number>();
   readonly #requests = new FakeRequests();
   readonly #now: () => number;
@@ -53,6 +50,22 @@ export class FakeFileRepository implements FileRepository {
     return { files, next: isLast ? undefined : { path: last.path, generation: last.generation } };
   }
 
+  async update(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; change: (file: File) => FileDescription },
+  ): Promise<File> {
+    const earlier = this.#findEarlier(options.identity);
+    if (earlier !== undefined) return earlier;
+    const file = this.#findLive(namespace, path);
+    if (file === undefined) throw fileNotFound(path);
+    const { contentType, metadata, labels, dataSubject } = structuredClone(options.change(toFile(file)));
+    Object.assign(file, { contentType, metadata, labels, dataSubject, updateTime: new Date(this.#now()) });
+    file.metageneration++;
+    this.#requests.add(options.identity, file.fileId);
+    return toFile(file);
+  }
+
   async delete(
     namespace: string,
     path: string,
@@ -67,6 +80,7 @@ export class FakeFileRepository implements FileRepository {
       throw generationMismatch(path, ifGenerationMatch, file.generation);
     }
     const now = this.#now();
+    file.metageneration++;
     file.deleteTime = file.updateTime = new Date(now);
     file.purgeTime = new Date(now + options.retentionMs);
     this.#requests.add(options.identity, file.fileId);
@@ -89,6 +103,7 @@ export class FakeFileRepository implements FileRepository {
       .at(-1);
     if (file === undefined) throw fileNotFound(path, generation);
     file.deleteTime = file.purgeTime = undefined;
+    file.metageneration++;
     file.updateTime = new Date(this.#now());
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
@@ -106,12 +121,13 @@ export class FakeFileRepository implements FileRepository {
     if (former !== undefined) {
       former.supersedeTime = new Date(now);
       former.purgeTime = new Date(now + options.retentionMs);
+      former.metageneration++;
     }
     const key = JSON.stringify([file.namespace, file.path]);
     const generation = (this.#lastGenerations.get(key) ?? 0) + 1;
     this.#lastGenerations.set(key, generation);
-    const times = { createTime: new Date(now), updateTime: new Date(now), deleteTime: undefined, purgeTime: undefined };
-    const stored: StoredFile = { ...structuredClone(file), generation, ...times, supersedeTime: undefined };
+    const times = { createTime: new Date(now), updateTime: new Date(now) };
+    const stored: File = { ...structuredClone(file), generation, ...times, ...NEW_FILE };
     this.#files.push(stored);
     return toFile(stored);
   }
@@ -122,15 +138,15 @@ export class FakeFileRepository implements FileRepository {
     return file === undefined ? undefined : toFile(file);
   }
 
-  #at(namespace: string, path: string): StoredFile[] {
+  #at(namespace: string, path: string): File[] {
     return this.#files.filter((file) => file.namespace === namespace && file.path === path);
   }
 
-  #findLive(namespace: string, path: string): StoredFile | undefined {
+  #findLive(namespace: string, path: string): File | undefined {
     return this.#at(namespace, path).find((file) => file.supersedeTime === undefined && file.deleteTime === undefined);
   }
 
-  #isRestorable(file: StoredFile): boolean {
+  #isRestorable(file: File): boolean {
     return file.purgeTime !== undefined && file.purgeTime.getTime() > this.#now();
   }
 
@@ -140,7 +156,7 @@ export class FakeFileRepository implements FileRepository {
   }
 }
 
-function toFile({ supersedeTime: _, ...file }: StoredFile): File {
+function toFile(file: File): File {
   return structuredClone(file);
 }
 

@@ -165,13 +165,14 @@ export class FakeUploadRepository implements UploadRepository {
     uploadId: string,
     parts: readonly Omit<PresignedPart, "epoch">[],
     { expireAfterMs, lifetimeMs }: Omit<WriterOptions, "lane"> & { lifetimeMs: number },
-  ): Promise<{ upload: Upload; durable: DurablePart[] }> {
+  ): Promise<{ upload: Upload; durable: DurablePart[]; signTime: Date }> {
     const stored = this.#find(uploadId, namespace);
     this.#require(uploadId, ["open"]);
     const durable = parts.flatMap(({ partNumber }) => stored.parts.get(partNumber)?.durable ?? []);
     const wanted = parts.filter(({ partNumber }) => stored.parts.get(partNumber)?.durable === undefined);
     assertSignable(stored.upload, wanted);
-    const urlExpireMs = this.#now() + lifetimeMs;
+    const signMs = this.#now();
+    const urlExpireMs = signMs + lifetimeMs;
     if (urlExpireMs > stored.expireCapMs) throw urlOutlivesUpload(uploadId, lifetimeMs);
     for (const { partNumber, lengthBytes, crc32 } of wanted) {
       const start = (partNumber - 1) * stored.upload.partSizeBytes;
@@ -181,7 +182,8 @@ export class FakeUploadRepository implements UploadRepository {
     }
     this.#slide(stored, Math.max(expireAfterMs, lifetimeMs));
     stored.urlExpireMs = Math.max(stored.urlExpireMs ?? 0, urlExpireMs);
-    return { upload: this.#toUpload(stored), durable: durable.map((part) => ({ ...part })) };
+    const copies = durable.map((part) => ({ ...part }));
+    return { upload: this.#toUpload(stored), durable: copies, signTime: new Date(signMs) };
   }
 
   async adoptParts(
@@ -336,10 +338,20 @@ export class FakeUploadRepository implements UploadRepository {
       return { kind: "generation-mismatch", upload: this.#toUpload(stored), currentGeneration };
     }
     if (upload.object === undefined) throw new Error(`assembled upload ${uploadId} has no object`);
-    const { namespace, path, contentType, metadata, bucket, region, object } = upload;
-    const { key: s3Key, versionId: s3VersionId, ...content } = object;
-    const file = { fileId: options.fileId, namespace, path, contentType, metadata, bucket, region };
-    this.#files.add({ ...file, ...content, s3Key, s3VersionId }, options);
+    const { namespace, path, contentType, metadata, labels, dataSubject, bucket, region, object } = upload;
+    const { key: s3Key, versionId: s3VersionId, etag: s3Etag, ...content } = object;
+    const file = {
+      fileId: options.fileId,
+      namespace,
+      path,
+      contentType,
+      metadata,
+      labels,
+      dataSubject,
+      bucket,
+      region,
+    };
+    this.#files.add({ ...file, ...content, s3Key, s3VersionId, s3Etag }, options);
     stored.fileId = options.fileId;
     this.#enter(stored, "committed");
     return { kind: "committed", upload: this.#toUpload(stored) };

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
+import type { FileDescription } from "../domain/file-description.ts";
 import {
   commitFile,
   expectRefusal,
@@ -20,6 +21,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
 
   describe("get", () => getContract(() => subject));
   describe("list", () => listContract(() => subject));
+  describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
 }
 
@@ -145,6 +147,61 @@ function listContract(subject: () => RepositorySubject): void {
       const shown = await listAll("deleted/", { showDeleted: true, limit });
       expect(shown.map((file) => file.generation)).to.deep.equal([1, 2, 4]);
     }
+  });
+}
+
+function updateContract(subject: () => RepositorySubject): void {
+  const update = (path: string, change: (file: File) => FileDescription, identity = nextIdentity()) =>
+    subject().files.update("default", path, { identity, change });
+  const label = (value: string) => (file: File) => ({ ...file, labels: { ...file.labels, [value]: "x" } });
+
+  it("keeps what the change makes of the live file, and nothing else of it", async () => {
+    const { path, file } = await commitFile(subject(), nextPath());
+    const description = {
+      ...{
+        contentType: "text/css",
+        metadata: { "": "", "a'b": "\u{1f600}" },
+        labels: { "%": "_" },
+        dataSubject: "s-1",
+      },
+    };
+    const updated = await update(path, (found) => ({ ...found, ...description, sizeBytes: 7, path: "else" }));
+    const { updateTime } = updated;
+    expect(updated).to.deep.equal({ ...file, ...description, metageneration: 2, updateTime });
+    expect(updateTime.getTime()).to.be.at.least(file?.updateTime.getTime() ?? Number.POSITIVE_INFINITY);
+    expect(await subject().files.get("default", path)).to.deep.equal(updated);
+  });
+
+  it("changes nothing when the change throws, or no live file is there", async () => {
+    const { path, file } = await commitFile(subject(), nextPath());
+    const error = new Error("no");
+    const throwing = update(path, () => {
+      throw error;
+    });
+    expect(await throwing.catch((thrown) => thrown)).to.equal(error);
+    expect(await subject().files.get("default", path)).to.deep.equal(file);
+    await expectRefusal(update(`${path}/below`, label("a")), "FILE_NOT_FOUND");
+    await subject().files.delete("default", path, deletion());
+    await expectRefusal(update(path, label("a")), "FILE_NOT_FOUND");
+  });
+
+  it("loses no change of callers that change a file at the same time", async () => {
+    const { path, file } = await commitFile(subject(), nextPath());
+    await Promise.all(["a", "b", "c"].map((name) => update(path, label(name))));
+    const { labels, metageneration } = await subject().files.get("default", path);
+    expect({ labels, metageneration }).to.deep.equal({
+      labels: { ...file?.labels, a: "x", b: "x", c: "x" },
+      metageneration: 4,
+    });
+  });
+
+  it("changes once for one request id, and refuses it for another change", async () => {
+    const { path } = await commitFile(subject(), nextPath());
+    const identity = nextIdentity({ method: "UpdateFile" });
+    const first = await update(path, label("a"), identity);
+    expect(await update(path, label("b"), identity)).to.deep.equal(first);
+    const other = { ...identity, contentSha256: Buffer.alloc(32, 1) };
+    await expectRefusal(update(path, label("b"), other), "REQUEST_ID_REUSED");
   });
 }
 

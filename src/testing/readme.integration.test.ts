@@ -1,15 +1,19 @@
-import { type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { createSluiceClient } from "../client/client.ts";
 import { type Stack, startStack } from "../devstack/stack.ts";
 import { createStackSecrets } from "../devstack/stack-secrets.ts";
 import { testedBlock } from "./readme.ts";
+import { seededBytes } from "./upload-rig.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -34,9 +38,9 @@ describe("the README's examples", function () {
     await rm(directory, { recursive: true, force: true });
   });
 
-  /** Runs a program as a user who has just cloned the repository, with the two variables exported. */
-  async function run(program: string, args: readonly string[]): Promise<string> {
-    const options: SpawnOptions = {
+  /** Starts a program as a user who has just cloned the repository, with the two variables exported. */
+  function start(program: string, args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+    return spawn(program, args, {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
@@ -46,15 +50,20 @@ describe("the README's examples", function () {
         SLUICE_URL: stack.url,
         SLUICE_TOKEN: stack.token,
       },
-    };
-    const child = spawn(program, args, options);
-    const [[code], stdout, stderr] = await Promise.all([
-      once(child, "close"),
-      text(child.stdout!),
-      text(child.stderr!),
-    ]);
+    });
+  }
+
+  /** Runs a program to its good end; resolves to what it printed. */
+  async function run(...program: Parameters<typeof start>): Promise<string> {
+    const child = start(...program);
+    const [[code], stdout, stderr] = await Promise.all([once(child, "close"), text(child.stdout), text(child.stderr)]);
     expect(code, stderr).to.equal(0);
     return stdout;
+  }
+
+  /** Command line of a program that uploads. Evaluated and not run as a file, so that its imports are looked for from the top. */
+  function programOf(code: string, file: string, path: string): Parameters<typeof start> {
+    return [process.execPath, ["--input-type=module-typescript", "--eval", code, "--", "upload.ts", file, path]];
   }
 
   it("let sluice upload, list, download, delete and restore", async () => {
@@ -63,21 +72,50 @@ describe("the README's examples", function () {
     expect(stdout).to.contain("uploaded lists/src.txt");
   });
 
-  it("let a gRPC client upload", async () => {
-    const bytes = Buffer.alloc(20 * 2 ** 20 + 7, "bytes of a file");
-    const file = join(directory, "upload.bin");
-    await writeFile(file, bytes);
-    // Evaluated and not run as a file, so that its packages are looked for from the top of the repository.
-    const evaluate = ["--input-type=module", "--eval", testedBlock("An upload from code", "js")];
-    const stdout = await run(process.execPath, [...evaluate, "--", "upload.mjs", file, "examples/upload.bin"]);
-    expect(stdout).to.match(/^\d+ bytes are durable$/m);
-    expect(stdout).to.contain(`generation 1, ${bytes.length} bytes, CRC32`);
-    const client = createSluiceClient({ url: stack.url, token: stack.token });
-    try {
-      const found = await client.getFile("examples/upload.bin");
-      expect(Number(found.sizeBytes)).to.equal(bytes.length);
-    } finally {
-      client.close();
+  describe("in code", () => {
+    const bytes = seededBytes(20 * 2 ** 20 + 7);
+    const resume = testedBlock("Resume: the TypeScript client", "ts");
+    const writePart = testedBlock("WritePart: whole parts, in any order", "ts");
+    const signParts = testedBlock("SignParts: bytes straight to S3", "ts");
+    let file: string;
+
+    before(async () => {
+      file = join(directory, "upload.bin");
+      await writeFile(file, bytes);
+    });
+
+    for (const [name, code, says] of [
+      ["the client", resume, /^sending: \d+ bytes are durable$/m],
+      ["lanes", testedBlock("Lanes: one file over several connections", "ts"), /^lane from \d+ is durable$/m],
+      ["WriteUpload", testedBlock("WriteUpload: one stream of any gRPC client", "js"), /^\d+ bytes are durable$/m],
+      ["WritePart", writePart, /^generation/],
+      ["SignParts", writePart.replace(/async function sendParts.*/s, () => signParts), /^generation/],
+    ] as const) {
+      it(`let ${name} upload`, async () => {
+        const path = `examples/${name}.bin`;
+        const stdout = await run(...programOf(code, file, path));
+        expect(stdout).to.match(says);
+        expect(stdout).to.contain(`generation 1, ${bytes.length} bytes`);
+        const client = createSluiceClient({ url: stack.url, token: stack.token });
+        const found = await client.getFile(path).finally(() => client.close());
+        expect([found.sizeBytes, found.crc32]).to.deep.equal([BigInt(bytes.length), crc32(bytes)]);
+      });
     }
+
+    it("let the client send what is missing after a kill", async () => {
+      const large = join(directory, "large.bin");
+      await writeFile(large, bytes);
+      await truncate(large, 200 * 2 ** 20);
+      const program = programOf(resume, large, "examples/killed.bin");
+      const child = start(...program);
+      const exited = once(child, "exit");
+      for await (const line of createInterface({ input: child.stdout })) {
+        if (/^sending: [1-9]/.test(line)) child.kill("SIGKILL");
+      }
+      expect(await exited, "it was killed before its end").to.deep.equal([null, "SIGKILL"]);
+      const stdout = await run(...program);
+      expect(stdout, "what it says before it sends").to.match(/^verifying: [1-9]\d* bytes are durable$/m);
+      expect(stdout).to.contain(`generation 1, ${200 * 2 ** 20} bytes`);
+    });
   });
 });

@@ -46,6 +46,8 @@ export function newUpload(overrides: Partial<NewUpload> = {}): NewUpload {
     sizeBytes: undefined,
     partSizeBytes: 8 * 1024 * 1024,
     contentType: "application/octet-stream",
+    labels: { team: "tax" },
+    dataSubject: "subject-1",
     metadata: { author: "Ünal", 'quote"': "\\" },
     expectedCrc32: undefined,
     expectedSha256: undefined,

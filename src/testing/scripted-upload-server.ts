@@ -41,8 +41,6 @@ export interface ScriptedServer {
   starts: WriteUploadStart[];
   chunks: { offset: number; sizeBytes: number }[];
   scripts: StreamScript[];
-  /** Durable offset as GetUpload tells it. */
-  getUploadCalls: number;
   /** How many connections were made. */
   connections: number;
   close(): Promise<void>;
@@ -81,7 +79,6 @@ export async function startScriptedServer(
     starts: [],
     chunks: [],
     scripts: [],
-    getUploadCalls: 0,
     connections: 0,
     close: () => Promise.resolve(),
   };
@@ -162,7 +159,7 @@ export async function startScriptedServer(
         takenBytes += data.length;
         if (data.length > 0 && offset % partSizeBytes === 0) {
           keepPartial(upload);
-          yield progressAnswer(offset - begin, offset - begin);
+          yield progressAnswer(offset - begin, offset);
         }
       } else if (message.case === "finish" && upload !== undefined) {
         keepPartial(upload);
@@ -170,7 +167,7 @@ export async function startScriptedServer(
         const written = durableFrom(upload, begin, offset);
         if (laneCrc32 !== undefined && laneCrc32 !== crc32(written))
           throw serviceError(Code.Aborted, "CHECKSUM_MISMATCH");
-        yield progressAnswer(written.length, written.length);
+        yield progressAnswer(written.length, begin + written.length);
         if (lane !== undefined) {
           yield laneDoneAnswer(lane, crc32(written));
           return;
@@ -192,10 +189,7 @@ export async function startScriptedServer(
       router.service(UploadService, {
         writeUpload,
         createUpload: (request) => ({ upload: toUpload(createUpload(request), partSizeBytes) }),
-        getUpload({ uploadId }) {
-          scripted.getUploadCalls++;
-          return { upload: toUpload(findUpload(uploadId), partSizeBytes) };
-        },
+        getUpload: ({ uploadId }) => ({ upload: toUpload(findUpload(uploadId), partSizeBytes) }),
       });
     },
   });
@@ -254,8 +248,9 @@ function laneDoneAnswer(lane: NonNullable<WriteUploadStart["lane"]>, laneCrc32: 
   return create(WriteUploadResponseSchema, { message: { case: "laneDone", value: { lane, crc32: laneCrc32 } } });
 }
 
-function progressAnswer(receivedBytes: number, durableBytes: number) {
-  const value = { receivedBytes: BigInt(receivedBytes), durableBytes: BigInt(durableBytes) };
+/** Parts are durable as soon as they are received. */
+function progressAnswer(bytes: number, durableOffset: number) {
+  const value = { receivedBytes: BigInt(bytes), durableBytes: BigInt(bytes), durableOffset: BigInt(durableOffset) };
   return create(WriteUploadResponseSchema, { message: { case: "progress", value } });
 }
 

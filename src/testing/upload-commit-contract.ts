@@ -58,13 +58,15 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     const upload = await createOpen(subject());
     const outcome = await commit(upload);
     expect(outcome.upload).to.deep.include({ state: "committed", sizeBytes: 10, object: sampleObject(upload) });
-    const { namespace, path, contentType, metadata, bucket, region } = upload;
-    expect(outcome.upload.file).to.deep.include({ namespace, path, contentType, metadata, bucket, region });
+    const { namespace, path, contentType, metadata, labels, dataSubject, bucket, region } = upload;
+    const described = { namespace, path, contentType, metadata, labels, dataSubject, bucket, region };
+    expect(outcome.upload.file).to.deep.include(described);
     expect(outcome.upload.file).to.deep.include({
       generation: 1,
       sizeBytes: 10,
       s3Key: `${upload.s3Key}.1`,
-      etag: "etag",
+      s3Etag: "etag",
+      metageneration: 1,
     });
     expect(outcome.upload.file).to.deep.equal(await subject().files.get("default", path));
   });

@@ -4,8 +4,9 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { File } from "./file_pb.ts";
 import { file_sluice_v1_file } from "./file_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMpACChJGaWxlQ29tbWFuZFNlcnZpY2USXgoRQ3JlYXRlRG93bmxvYWRVcmwSIy5zbHVpY2UudjEuQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0GiQuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVzcG9uc2USSQoKRGVsZXRlRmlsZRIcLnNsdWljZS52MS5EZWxldGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5EZWxldGVGaWxlUmVzcG9uc2USTwoMVW5kZWxldGVGaWxlEh4uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlcXVlc3QaHy5zbHVpY2UudjEuVW5kZWxldGVGaWxlUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMt8EChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -108,6 +109,65 @@ export const CreateDownloadUrlResponseSchema: GenMessage<CreateDownloadUrlRespon
   messageDesc(file_sluice_v1_file_command_service, 1);
 
 /**
+ * Request of UpdateFile.
+ *
+ * @generated from message sluice.v1.UpdateFileRequest
+ */
+export type UpdateFileRequest = Message<"sluice.v1.UpdateFileRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The file by namespace and path, with the new values of what the mask names. Where etag is not empty, the change is
+   * made only if the file's is the same. Required.
+   *
+   * @generated from field: sluice.v1.File file = 2;
+   */
+  file?: File | undefined;
+
+  /**
+   * What to change: labels, labels.NAME (one of them; removed where file.labels lacks it), metadata, metadata.NAME,
+   * content_type, data_subject. When unset: all of these that are not empty in file; "*": all of these. A name in the
+   * mask that the service alone sets is refused.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 3;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.UpdateFileRequest.
+ * Use `create(UpdateFileRequestSchema)` to create a new message.
+ */
+export const UpdateFileRequestSchema: GenMessage<UpdateFileRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 2);
+
+/**
+ * Response of UpdateFile.
+ *
+ * @generated from message sluice.v1.UpdateFileResponse
+ */
+export type UpdateFileResponse = Message<"sluice.v1.UpdateFileResponse"> & {
+  /**
+   * The file as it is now.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.UpdateFileResponse.
+ * Use `create(UpdateFileResponseSchema)` to create a new message.
+ */
+export const UpdateFileResponseSchema: GenMessage<UpdateFileResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 3);
+
+/**
  * Request of DeleteFile.
  *
  * @generated from message sluice.v1.DeleteFileRequest
@@ -149,7 +209,7 @@ export type DeleteFileRequest = Message<"sluice.v1.DeleteFileRequest"> & {
  * Use `create(DeleteFileRequestSchema)` to create a new message.
  */
 export const DeleteFileRequestSchema: GenMessage<DeleteFileRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_command_service, 2);
+  messageDesc(file_sluice_v1_file_command_service, 4);
 
 /**
  * Response of DeleteFile.
@@ -170,7 +230,7 @@ export type DeleteFileResponse = Message<"sluice.v1.DeleteFileResponse"> & {
  * Use `create(DeleteFileResponseSchema)` to create a new message.
  */
 export const DeleteFileResponseSchema: GenMessage<DeleteFileResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_command_service, 3);
+  messageDesc(file_sluice_v1_file_command_service, 5);
 
 /**
  * Request of UndeleteFile.
@@ -213,7 +273,7 @@ export type UndeleteFileRequest = Message<"sluice.v1.UndeleteFileRequest"> & {
  * Use `create(UndeleteFileRequestSchema)` to create a new message.
  */
 export const UndeleteFileRequestSchema: GenMessage<UndeleteFileRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_command_service, 4);
+  messageDesc(file_sluice_v1_file_command_service, 6);
 
 /**
  * Response of UndeleteFile.
@@ -234,7 +294,7 @@ export type UndeleteFileResponse = Message<"sluice.v1.UndeleteFileResponse"> & {
  * Use `create(UndeleteFileResponseSchema)` to create a new message.
  */
 export const UndeleteFileResponseSchema: GenMessage<UndeleteFileResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_command_service, 5);
+  messageDesc(file_sluice_v1_file_command_service, 7);
 
 /**
  * Changes files, and signs URLs for them.
@@ -251,6 +311,16 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof CreateDownloadUrlRequestSchema;
     output: typeof CreateDownloadUrlResponseSchema;
+  },
+  /**
+   * Changes what is kept with a live file beside its bytes. The bytes and the generation stay.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.UpdateFile
+   */
+  updateFile: {
+    methodKind: "unary";
+    input: typeof UpdateFileRequestSchema;
+    output: typeof UpdateFileResponseSchema;
   },
   /**
    * Hides a file. It can be restored until its purge time.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file.proto.
  */
 export const file_sluice_v1_file: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvZmlsZS5wcm90bxIJc2x1aWNlLnYxIp8ECgRGaWxlEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEg8KB2ZpbGVfaWQYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxISCgpzaXplX2J5dGVzGAUgASgDEg0KBWNyYzMyGAYgASgHEhMKBnNoYTI1NhgHIAEoDEgAiAEBEhQKDGNvbnRlbnRfdHlwZRgIIAEoCRIvCghtZXRhZGF0YRgJIAMoCzIdLnNsdWljZS52MS5GaWxlLk1ldGFkYXRhRW50cnkSDgoGYnVja2V0GAogASgJEg4KBnJlZ2lvbhgLIAEoCRIOCgZzM19rZXkYDCABKAkSFQoNczNfdmVyc2lvbl9pZBgNIAEoCRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnB1cmdlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIJCgdfc2hhMjU2IpgBCgdSZWNlaXB0Eg8KB2ZpbGVfaWQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoAxISCgpzaXplX2J5dGVzGAMgASgDEg0KBWNyYzMyGAQgASgHEhMKBnNoYTI1NhgFIAEoDEgAiAEBEg4KBnMzX2tleRgGIAEoCRIVCg1zM192ZXJzaW9uX2lkGAcgASgJQgkKB19zaGEyNTZiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChRzbHVpY2UvdjEvZmlsZS5wcm90bxIJc2x1aWNlLnYxIu4FCgRGaWxlEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEg8KB2ZpbGVfaWQYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxISCgpzaXplX2J5dGVzGAUgASgDEg0KBWNyYzMyGAYgASgHEhMKBnNoYTI1NhgHIAEoDEgAiAEBEhQKDGNvbnRlbnRfdHlwZRgIIAEoCRIvCghtZXRhZGF0YRgJIAMoCzIdLnNsdWljZS52MS5GaWxlLk1ldGFkYXRhRW50cnkSDgoGYnVja2V0GAogASgJEg4KBnJlZ2lvbhgLIAEoCRIOCgZzM19rZXkYDCABKAkSFQoNczNfdmVyc2lvbl9pZBgNIAEoCRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnB1cmdlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmxhYmVscxgTIAMoCzIbLnNsdWljZS52MS5GaWxlLkxhYmVsc0VudHJ5EhQKDGRhdGFfc3ViamVjdBgUIAEoCRIWCg5tZXRhZ2VuZXJhdGlvbhgVIAEoAxIPCgdzM19ldGFnGBYgASgJEjIKDnN1cGVyc2VkZV90aW1lGBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIJCgdfc2hhMjU2IpgBCgdSZWNlaXB0Eg8KB2ZpbGVfaWQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoAxISCgpzaXplX2J5dGVzGAMgASgDEg0KBWNyYzMyGAQgASgHEhMKBnNoYTI1NhgFIAEoDEgAiAEBEg4KBnMzX2tleRgGIAEoCRIVCg1zM192ZXJzaW9uX2lkGAcgASgJQgkKB19zaGEyNTZiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * A committed object with its metadata at a path. Every commit to a path makes a new generation of it.
@@ -112,7 +112,7 @@ export type File = Message<"sluice.v1.File"> & {
   s3VersionId: string;
 
   /**
-   * Entity tag of the object, without quotes. Set by S3.
+   * Changes with every change of the file, metadata included: for UpdateFile, and If-Match over REST. Opaque. Set by the service.
    *
    * @generated from field: string etag = 14;
    */
@@ -140,11 +140,47 @@ export type File = Message<"sluice.v1.File"> & {
   deleteTime?: Timestamp | undefined;
 
   /**
-   * When a deleted file's bytes go for good; absent while it is live. Set by the service.
+   * When the bytes of a deleted or superseded generation go for good; absent while it is live. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp purge_time = 18;
    */
   purgeTime?: Timestamp | undefined;
+
+  /**
+   * Names and values to find files by: at most 64; names of 1 to 63 characters, lower case letters first, then letters,
+   * digits, "_" and "-"; values of at most 256 bytes. Set by the caller.
+   *
+   * @generated from field: map<string, string> labels = 19;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Whom the bytes are about, as an opaque id of at most 256 bytes; empty for nobody. Set by the caller.
+   *
+   * @generated from field: string data_subject = 20;
+   */
+  dataSubject: string;
+
+  /**
+   * Counts the changes of this generation's metadata, from 1. Set by the service.
+   *
+   * @generated from field: int64 metageneration = 21;
+   */
+  metageneration: bigint;
+
+  /**
+   * Entity tag of the object, without quotes. Set by S3.
+   *
+   * @generated from field: string s3_etag = 22;
+   */
+  s3Etag: string;
+
+  /**
+   * When a later generation took the path; absent while this one is the path's last. Set by the service.
+   *
+   * @generated from field: google.protobuf.Timestamp supersede_time = 25;
+   */
+  supersedeTime?: Timestamp | undefined;
 };
 
 /**

@@ -1,0 +1,55 @@
+import { z } from "zod";
+
+/** Longest wait of Node's timers, some 24 days: they take a longer one for 1 ms. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** What the numbers of the environment count. */
+type Unit = "bytes" | "milliseconds" | "seconds" | "days" | "workers" | "streams";
+
+const FACTORS: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/**
+ * A whole number within bounds, written in digits. Bytes may also have one of the units that the README speaks in:
+ * "512MiB", "1.5 GiB". What it refuses, it quotes, with what would be right: "1e3", "60s" and "512MB" say too little.
+ */
+export function wholeNumber(unit: Unit, { min, ...bound }: { min: number; max?: number }) {
+  const max = bound.max ?? (unit === "milliseconds" ? TIMER_MAX_MS : Number.MAX_SAFE_INTEGER);
+  const bounds = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `from ${min} to ${max}`;
+  const form =
+    unit === "bytes" ? `${bounds}, or a size like 512MiB (KiB, MiB, GiB, TiB)` : `in digits alone, ${bounds}`;
+  return z.string().transform((text, context): number => {
+    const value = unit === "bytes" ? toBytes(text) : toDigits(text);
+    if (value !== undefined && value >= min && value <= max) return value;
+    context.addIssue(`is "${text}"; it must be a whole number of ${unit}, ${form}`);
+    return z.NEVER;
+  });
+}
+
+/** The URL of a PostgreSQL database. What it refuses it does not quote: there is a password in it. */
+export function databaseUrl(missing?: string) {
+  return z
+    .string(missing)
+    .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
+    .refine((url) => URL.canParse(url), "must be a URL: write special characters of user and password percent-encoded");
+}
+
+/**
+ * A variable as it was meant: without spaces around it, or the quotes that `docker run --env-file` and systemd do not take off.
+ * Undefined where nothing is left, as deployment templates leave variables that are unset.
+ */
+export function toSetValue(value: string | undefined): string | undefined {
+  const text = value?.trim() ?? "";
+  const unquoted = /^(["'])(.*)\1$/s.exec(text)?.[2]?.trim() ?? text;
+  return unquoted === "" ? undefined : unquoted;
+}
+
+function toDigits(text: string): number | undefined {
+  return /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+}
+
+function toBytes(text: string): number | undefined {
+  const [, number, unit = ""] = /^(\d{1,16}(?:\.\d{1,6})?) ?([KMGT]iB)$/.exec(text) ?? [];
+  if (number === undefined) return toDigits(text);
+  const bytes = Number(number) * (FACTORS[unit] ?? Number.NaN);
+  return Number.isInteger(bytes) ? bytes : undefined;
+}

@@ -1,0 +1,47 @@
+import type { JobLeases } from "../domain/job-leases.ts";
+
+/** A job of the clock, of which any number of replicas run one at a time. */
+export interface LeasedJob {
+  name: string;
+  /** From the end of a run until the job is due again. */
+  everyMs: number;
+  /** The same after a run that failed. */
+  retryAfterMs: number;
+  /**
+   * One run, from `cursor`; resolves to where the next goes on, "" for the beginning. `signal` is aborted when somebody else
+   * has taken the job: end soon.
+   */
+  run: (options: { cursor: string; signal: AbortSignal }) => Promise<string>;
+}
+
+/**
+ * Runs a job if it is due and nobody runs it; resolves to whether it ran. The lease is kept while the job runs, and is over
+ * `leaseMs` after its holder has died. Rejects with what the job or the database threw.
+ */
+export async function runLeased(
+  leases: JobLeases,
+  job: LeasedJob,
+  { holder, leaseMs }: { holder: string; leaseMs: number },
+): Promise<boolean> {
+  const { name } = job;
+  const lease = await leases.take(name, { holder, leaseMs });
+  if (lease === undefined) return false;
+  const lost = new AbortController();
+  const keep = async () => {
+    // Where the database is away the lease may pass. That costs somebody's work, not correctness.
+    const isKept = await leases.keep(name, { holder, leaseMs }).catch(() => true);
+    if (!isKept) lost.abort(new Error(`another replica has taken the job "${name}"`));
+  };
+  const timer = setInterval(keep, leaseMs / 3);
+  try {
+    const cursor = await job.run({ cursor: lease.cursor, signal: lost.signal });
+    await leases.end(name, { holder, dueAfterMs: job.everyMs, cursor });
+    return true;
+  } catch (error) {
+    // Best effort: else the lease passes by itself.
+    await leases.end(name, { holder, dueAfterMs: job.retryAfterMs, cursor: lease.cursor }).catch(() => {});
+    throw error;
+  } finally {
+    clearInterval(timer);
+  }
+}

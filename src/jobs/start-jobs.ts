@@ -1,0 +1,85 @@
+import type { UploadAccess } from "../commands/upload-access.ts";
+import type { UploadSessions } from "../commands/upload-sessions.ts";
+import type { JobLeases } from "../domain/job-leases.ts";
+import { noteReceived } from "./note-received.ts";
+import { type RepeatedJob, repeat } from "./repeat.ts";
+import { type LeasedJob, runLeased } from "./run-leased.ts";
+import { sweepUploads } from "./sweep-uploads.ts";
+
+const CHECK_EVERY_MS = 5000;
+const SWEEP_EVERY_MS = 60_000;
+const FORGET_EVERY_MS = 60_000;
+/** How often each replica looks whether a job is due that one of them runs. */
+const DUE_CHECK_EVERY_MS = 10_000;
+/** What a replica that dies keeps the others from doing. */
+const LEASE_MS = 60_000;
+/** Progress that is seen on other replicas is as old as this, and a fraction of it. */
+const NOTE_RECEIVED_EVERY_MS = 1000;
+/** Request ids are remembered for a day: that is what the API promises. */
+const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
+const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 24 * 3_600_000 };
+
+/** Where jobs say what they did. */
+export interface JobLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+/** What the jobs work with. */
+export interface JobDeps {
+  access: UploadAccess & { sessions: UploadSessions };
+  /** Looks whether the database and storage answer, and reports it; never rejects. */
+  check: () => Promise<void>;
+  /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
+  forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  leases: JobLeases;
+  log: JobLog;
+}
+
+/**
+ * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
+ * logged and runs again.
+ */
+export function startJobs({ access, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
+  const sweep: LeasedJob = {
+    ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
+    run: async () => {
+      const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
+      for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
+      if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
+      return "";
+    },
+  };
+  const forget: LeasedJob = {
+    ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
+    run: async () => {
+      await forgetRequests(REQUESTS_KEPT);
+      return "";
+    },
+  };
+  const tellReceived = async () => {
+    try {
+      await noteReceived({ sessions: access.sessions, uploads: access.uploads });
+    } catch (error) {
+      log.warn({ error }, "what was received could not be noted; watchers on other replicas see it late");
+    }
+  };
+  const runIfDue = async (job: LeasedJob) => {
+    try {
+      await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS });
+    } catch (error) {
+      log.warn({ error, job: job.name }, "a job failed; it runs again");
+    }
+  };
+  const random = Math.random;
+  const jobs = [
+    repeat(check, { everyMs: CHECK_EVERY_MS, random }),
+    repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random }),
+    ...[sweep, forget].map((job) => repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random })),
+  ];
+  return {
+    stop: async () => {
+      for (const job of jobs) await job.stop();
+    },
+  };
+}
