@@ -132,6 +132,12 @@ describe("An upload while the database is gone", () => {
     const refused = await late.create().status;
     expect(refused).to.include({ ...UNAVAILABLE });
     expect(late.service.app.load).to.deep.equal({ sessions: 0, partBytes: 0 });
+    const startedAt = performance.now();
+    await until("it has tried several times", () => performance.now() - startedAt > 3000);
+    const logged = late.service.errorsLogged.map(({ msg }) => msg);
+    expect(logged, "said once").to.deep.equal([
+      "the database is not usable: the metadata database cannot be reached; try again shortly",
+    ]);
     await restart();
     await untilReady(late.service.app);
     await rig.query("SELECT 1");
