@@ -18,6 +18,7 @@ import { UploadSessions } from "./commands/upload-sessions.ts";
 import { writePart } from "./commands/write-part.ts";
 import type { WriteAccess } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
+import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
@@ -59,6 +60,7 @@ export interface App {
 }
 
 const CONNECT_RETRY_MS = 1000;
+const CONNECT_BACKOFF = { baseDelayMs: CONNECT_RETRY_MS, delayMaxMs: 5000, random: Math.random };
 
 /**
  * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
@@ -188,7 +190,8 @@ async function connectDatabase(
   config: Config,
   options: { log: Logger; readiness: Readiness; signal: AbortSignal },
 ): Promise<DatabasePools> {
-  for (;;) {
+  let told: string | undefined;
+  for (let failures = 1; ; failures++) {
     try {
       const { pending } = await validateMigrations({ url: config.database.url });
       if (pending.length > 0) {
@@ -199,6 +202,7 @@ async function connectDatabase(
       const pools = await createDatabasePools(config.database);
       try {
         await ensureNamespace(pools.commands, config.namespace);
+        if (told !== undefined) options.log.info("the database is usable");
         return pools;
       } catch (error) {
         await pools.end();
@@ -207,8 +211,10 @@ async function connectDatabase(
     } catch (error) {
       const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
       options.readiness.report("database", problem);
-      options.log.error({ error }, `the database is not usable: ${problem}`);
-      await delay(CONNECT_RETRY_MS, undefined, { signal: options.signal });
+      // Once, and again when it is another: a second a line would bury everything else.
+      if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
+      told = String(error);
+      await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });
     }
   }
 }

@@ -36,9 +36,9 @@ async function startDevS3(directory: string): Promise<S3Backend> {
   const child = startChild("the S3 server", new URL("../../src/devstack/s3-server/main.ts", import.meta.url), {
     args: [
       ...["--directory", join(directory, "s3"), "--bucket", bucket, "--region", region, "--min-part-bytes", "1"],
-      ...["--access-key-id", accessKeyId, "--secret-access-key", secretAccessKey],
+      ...["--access-key-id", accessKeyId],
     ],
-    env: process.env,
+    env: { ...process.env, DEV_S3_SECRET_ACCESS_KEY: secretAccessKey },
   });
   const { url } = JSON.parse(await child.awaitLine((line) => line.startsWith("{"))) as { url: string };
   return { url, partMinBytes: 1, stop: () => child.stop() };

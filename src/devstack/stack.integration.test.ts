@@ -169,6 +169,25 @@ describe("the embedded stack", function () {
       expect(start.lines.join("\n")).to.contain("the development S3 server was ended by SIGKILL");
     });
 
+    it("shows its secrets in no command line, which everybody on the machine can read", async function () {
+      if (process.platform !== "linux") {
+        console.log("skipped: command lines are looked for in /proc, which only Linux has");
+        return this.skip();
+      }
+      const port = await findFreePorts();
+      const start = program("start.ts", ["--port", String(port)]);
+      await start.said(/Ctrl-C stops it/);
+      const secrets = Object.values(await loadStackSecrets(join(directory, ".sluice")));
+      const names = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+      const commands = await Promise.all(
+        names.map((name) => readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "")),
+      );
+      expect(commands.filter((command) => command.includes("s3-server/main.ts"))).to.have.lengthOf.at.least(1);
+      expect(commands.filter((command) => secrets.some((secret) => command.includes(secret)))).to.deep.equal([]);
+      start.child.kill("SIGTERM");
+      expect((await start.ended)[0]).to.equal(0);
+    });
+
     it("takes its processes with it, even by kill -9", async function () {
       if (process.platform !== "linux") {
         console.log("skipped: the processes of a process are looked for in /proc, which only Linux has");

@@ -120,11 +120,10 @@ async function startS3(options: StackOptions, begun: (() => Promise<void>)[]): P
   const child = startChild("the development S3 server", new URL("s3-server/main.ts", import.meta.url), {
     args: [
       ...["--directory", join(options.directory, "s3"), "--bucket", BUCKET, "--region", REGION],
-      ...["--access-key-id", ACCESS_KEY_ID, "--secret-access-key", options.s3SecretKey],
-      ...["--port", String(options.ports?.s3 ?? 0)],
+      ...["--access-key-id", ACCESS_KEY_ID, "--port", String(options.ports?.s3 ?? 0)],
       ...(options.s3Args ?? []),
     ],
-    env: inherited(options),
+    env: { ...inherited(options), DEV_S3_SECRET_ACCESS_KEY: options.s3SecretKey },
     onLine: (line) => options.onLine?.("s3", line),
   });
   begun.push(() => child.stop());

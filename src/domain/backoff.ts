@@ -13,7 +13,10 @@ export interface BackoffPolicy {
 }
 
 /** A wait with full jitter: uniform between 0 and the doubled bound, so that replicas do not retry in step. */
-export function toBackoffDelayMs(policy: BackoffPolicy, failures: number): number {
+export function toBackoffDelayMs(
+  policy: Pick<BackoffPolicy, "baseDelayMs" | "delayMaxMs" | "random">,
+  failures: number,
+): number {
   return policy.random() * Math.min(policy.delayMaxMs, policy.baseDelayMs * 2 ** (failures - 1));
 }
 

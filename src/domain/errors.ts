@@ -10,6 +10,7 @@ export type ErrorCode =
   | "resource_exhausted"
   | "unavailable"
   | "data_loss"
+  | "deadline_exceeded"
   | "unimplemented"
   | "internal";
 
@@ -45,6 +46,7 @@ export type ErrorReason =
   | "CONFIGURATION_INVALID"
   | "WRITER_FENCED"
   | "STALLED"
+  | "DEADLINE_EXCEEDED"
   | "OVERLOADED"
   | "SHUTTING_DOWN"
   | "STORAGE_UNAVAILABLE"

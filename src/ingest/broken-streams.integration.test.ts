@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { encodeRequest, RawConnection } from "../testing/raw-write-call.ts";
@@ -100,6 +101,46 @@ describe("A WriteUpload stream that breaks", () => {
 
   it("because no start comes", async () => {
     await expectRefused(rig.connect().write(), { ...stalled, says: "no start came within 300 ms" });
+  });
+
+  it("because its deadline has passed, while bytes still come", async () => {
+    const started = await begin();
+    started.call.reset();
+    await until("the stream has settled", () => rig.service.app.load.sessions === 0);
+    const { uploadId } = started;
+    const call = rig.connect().write({ "grpc-timeout": `${2 * STALL_MS}m` });
+    call.send({ start: { target: { case: "upload", value: { namespace: "default", uploadId } } } });
+    await call.started();
+    const keepAlive = setInterval(() => call.send({ chunk: { offset: BigInt(durableBytes) } }), STALL_MS / 6);
+    const metadata = { upload_id: uploadId, durable_offset: String(durableBytes) };
+    const says = "the call's deadline has passed; go on from the durable offset";
+    await expectRefused(call, { code: 4, reason: "DEADLINE_EXCEEDED", says, metadata });
+    clearInterval(keepAlive);
+    await expectKept(uploadId);
+  });
+
+  it("because its deadline has passed before it began", async () => {
+    const call = rig.connect().write({ "grpc-timeout": "0n" });
+    await expectRefused(call, { code: 4, reason: "DEADLINE_EXCEEDED", says: "allow more time" });
+  });
+
+  it("because its deadline has passed, in a form that connect-node carries", async () => {
+    const call = rig.connect().write({ "content-type": "application/grpc+json", "grpc-timeout": `${STALL_MS / 3}m` });
+    await expectRefused(call, { code: 4, reason: "DEADLINE_EXCEEDED", says: "allow more time" });
+  });
+
+  it("because its deadline cannot be read", async () => {
+    const call = rig.connect().write({ "grpc-timeout": "5 minutes" });
+    const says = 'grpc-timeout is "5 minutes"; it is at most eight digits';
+    await expectRefused(call, { code: 3, reason: "ARGUMENT_INVALID", says });
+  });
+
+  it("not by a deadline that it meets", async () => {
+    const call = rig.connect().write({ "grpc-timeout": "99999999H" });
+    const value = { requestId: randomUUID(), namespace: "default", path: rig.nextPath() };
+    call.send({ start: { target: { case: "create", value } } });
+    call.sendBytes(bytes).send({ finish: {} }).end();
+    await rig.expectFile(await call.committed(), bytes);
   });
 
   it("not while empty chunks keep it alive", async () => {

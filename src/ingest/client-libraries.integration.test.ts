@@ -146,19 +146,24 @@ describe("WriteUpload from client libraries:", () => {
     });
   }
 
-  it("grpc-js, with its errors", async () => {
+  const createGrpcJs = () => {
     const definition = loadSync("sluice/v1/upload_service.proto", { includeDirs: [PROTO], longs: String });
     const sluice = grpc.loadPackageDefinition(definition).sluice as grpc.GrpcObject;
     const Client = (sluice.v1 as grpc.GrpcObject).UploadService as grpc.ServiceClientConstructor;
     const client = new Client(new URL(rig.service.url).host, grpc.credentials.createInsecure());
-    const write = (token: string) => {
+    const write = (token: string, options: grpc.CallOptions = {}) => {
       const metadata = new grpc.Metadata();
       metadata.set("authorization", `Bearer ${token}`);
-      return client.writeUpload?.(metadata) as unknown as grpc.ClientDuplexStream<
+      return client.writeUpload?.(metadata, options) as unknown as grpc.ClientDuplexStream<
         object,
-        { committed?: { receipt: { crc32: number } } }
+        { started?: { uploadId: string }; progress?: object; committed?: { receipt: { crc32: number } } }
       >;
     };
+    return { client, write };
+  };
+
+  it("grpc-js, with its errors", async () => {
+    const { client, write } = createGrpcJs();
     const refused = write("wrong-token");
     const error = await new Promise<grpc.ServiceError>((resolve) => refused.on("error", resolve).resume());
     expect(error.code).to.equal(grpc.status.UNAUTHENTICATED);
@@ -181,6 +186,26 @@ describe("WriteUpload from client libraries:", () => {
     await ended;
     expect(receipt?.crc32).to.equal(crc32(bytes));
     expect((await rig.download(path)).equals(bytes)).to.equal(true);
+    client.close();
+  });
+
+  it("grpc-js, which stops at its deadline; what is durable stays, to go on from", async () => {
+    const { client, write } = createGrpcJs();
+    const call = write(SERVICE_TOKEN, { deadline: Date.now() + 1000 });
+    let uploadId = "";
+    const error = new Promise<grpc.ServiceError>((resolve) => call.on("error", resolve));
+    call.on("data", ({ started }) => {
+      uploadId = started?.uploadId ?? uploadId;
+    });
+    const value = { requestId: randomUUID(), namespace: "default", path: rig.nextPath() };
+    call.write({ start: { create: { ...value, sizeBytes: String(bytes.length) } } });
+    call.write({ chunk: { offset: 0, data: bytes.subarray(0, 2 * PART_BYTES) } });
+    const keepAlive = setInterval(() => call.write({ chunk: { offset: 2 * PART_BYTES } }), 100);
+    expect((await error).code).to.equal(grpc.status.DEADLINE_EXCEEDED);
+    clearInterval(keepAlive);
+    await until("the stream has settled", () => rig.service.app.load.sessions === 0);
+    expect(Number((await rig.client.getUpload(uploadId)).durableOffset)).to.equal(2 * PART_BYTES);
+    await rig.complete(uploadId, bytes);
     client.close();
   });
 

@@ -1,4 +1,4 @@
-import type { ServiceImpl } from "@connectrpc/connect";
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { UploadService, WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { WriteAccess } from "../commands/write-upload.ts";
 import { toCallOptions } from "../rpc/caller-context.ts";
@@ -14,7 +14,11 @@ export function createConnectWriteUpload(access: WriteAccess): ServiceImpl<typeo
     const { caller, signal } = toCallOptions(context);
     const outbox = new Outbox();
     const stream = new WriteStream(access, () => Promise.resolve(caller), outbox);
-    const onAbort = () => stream.disconnect();
+    const onAbort = () => {
+      const isExpired = signal.reason instanceof ConnectError && signal.reason.code === Code.DeadlineExceeded;
+      if (isExpired) stream.expire();
+      else stream.disconnect();
+    };
     signal.addEventListener("abort", onAbort, { once: true });
     const reading = readRequests(requests, stream, outbox);
     try {

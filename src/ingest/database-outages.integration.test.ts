@@ -1,11 +1,16 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
+import { ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
 import { migrate } from "../postgres/migrate.ts";
-import { PART_BYTES, untilReady } from "../testing/running-service.ts";
+import { PART_BYTES, SERVICE_TOKEN, untilReady } from "../testing/running-service.ts";
 import { until } from "../testing/until.ts";
 import { expectRefused, seededBytes, UploadRig } from "../testing/upload-rig.ts";
 
@@ -48,6 +53,17 @@ describe("An upload while the database is gone", () => {
     const status = await expectRefused(rig.create(), { ...UNAVAILABLE, says });
     expect(status.retryAfterMs).to.equal(1000);
     expect(status.message).not.to.match(/ECONN|127\.0\.0\.1|postgres:/);
+    const headers = { authorization: `Bearer ${SERVICE_TOKEN}` };
+    for (const transport of [
+      createGrpcTransport({ baseUrl: rig.service.url }),
+      createConnectTransport({ baseUrl: rig.service.url, httpVersion: "1.1" }),
+    ]) {
+      const request = { requestId: randomUUID(), namespace: "default", path: rig.nextPath() };
+      const unary = createClient(UploadService, transport).createUpload(request, { headers });
+      const refusal = ConnectError.from(await unary.catch((error: unknown) => error));
+      expect([refusal.code, refusal.findDetails(ErrorInfoSchema)[0]?.reason]).to.deep.equal(Object.values(UNAVAILABLE));
+      expect(refusal.findDetails(RetryInfoSchema)[0]?.retryDelay?.seconds).to.equal(1n);
+    }
     await restart();
     const { call } = await begin();
     call.sendBytes(bytes).send({ finish: {} });
@@ -116,6 +132,12 @@ describe("An upload while the database is gone", () => {
     const refused = await late.create().status;
     expect(refused).to.include({ ...UNAVAILABLE });
     expect(late.service.app.load).to.deep.equal({ sessions: 0, partBytes: 0 });
+    const startedAt = performance.now();
+    await until("it has tried several times", () => performance.now() - startedAt > 3000);
+    const logged = late.service.errorsLogged.map(({ msg }) => msg);
+    expect(logged, "said once").to.deep.equal([
+      "the database is not usable: the metadata database cannot be reached; try again shortly",
+    ]);
     await restart();
     await untilReady(late.service.app);
     await rig.query("SELECT 1");

@@ -7,6 +7,7 @@ import type { WriteAccess } from "../commands/write-upload.ts";
 import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
 import { toGrpcStatus } from "../rpc/errors.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
+import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { ReceivedBuffers } from "./received-buffers.ts";
 import { WriteStream } from "./write-stream.ts";
 import { WriteUploadParser } from "./write-upload-parser.ts";
@@ -49,6 +50,7 @@ class GrpcWriteUpload {
   readonly #parser: WriteUploadParser;
   readonly #write: WriteStream;
   readonly #received = new ReceivedBuffers();
+  #deadline: NodeJS.Timeout | undefined;
   #isAnswered = false;
   #isHalfClosed = false;
 
@@ -79,12 +81,26 @@ class GrpcWriteUpload {
       this.#isHalfClosed = true;
       if (!this.#parser.isBlocked) this.#halfClose();
     });
-    this.#stream.on("close", () => this.#write.disconnect());
+    this.#stream.on("close", () => {
+      clearTimeout(this.#deadline);
+      this.#write.disconnect();
+    });
     // What goes wrong on the stream ends in "close"; the error itself is the network's or the caller's.
     this.#stream.on("error", () => {});
     // The compat layer repeats the stream's errors on both objects.
     request.on("error", () => {});
     response.on("error", () => {});
+    this.#limitTime(header(request.headers["grpc-timeout"]));
+  }
+
+  /** A call ends at its deadline, as the other forms of it do by connect-node. */
+  #limitTime(timeout: string | undefined): void {
+    try {
+      const timeoutMs = parseGrpcTimeout(timeout);
+      if (timeoutMs !== undefined) this.#deadline = setTimeout(() => this.#write.expire(), timeoutMs);
+    } catch (error) {
+      this.#write.fail(error);
+    }
   }
 
   /**
@@ -123,6 +139,7 @@ class GrpcWriteUpload {
   #answer(error: unknown): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
+    clearTimeout(this.#deadline);
     if (this.#stream.destroyed) return;
     const status = error === undefined ? { code: 0, message: "", detailsBin: undefined } : toGrpcStatus(error);
     const trailers = {

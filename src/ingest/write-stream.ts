@@ -104,6 +104,13 @@ export class WriteStream {
     );
   }
 
+  /** The caller's deadline has passed: it is not waiting any more. A finish under way goes on. */
+  expire(): void {
+    if (this.#phase === "finishing" || this.#phase === "ended") return;
+    const message = "the call's deadline has passed; go on from the durable offset, and allow more time";
+    this.fail(new DomainError("deadline_exceeded", message, { reason: "DEADLINE_EXCEEDED" }));
+  }
+
   /** Ends the call with an error, once everything has settled. Only the first counts. */
   fail(error: unknown): void {
     if (this.#phase === "ended" || (this.#phase === "finishing" && this.#failure !== undefined)) return;

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { ManualClock } from "../testing/manual-clock.ts";
 import { until } from "../testing/until.ts";
 import { repeat } from "./repeat.ts";
 
@@ -44,5 +45,51 @@ describe("repeat", () => {
     resolve();
     await stopping;
     expect({ running, most }).to.deep.equal({ running: 0, most: 1 });
+  });
+
+  describe("while the job fails", () => {
+    it("tells it once, and again when it is something else or over", async () => {
+      const outcomes = ["gone", "gone", "gone", "other", "", "", "gone", "gone", ""];
+      const heard: string[] = [];
+      let runs = 0;
+      const job = repeat(
+        async () => {
+          const outcome = outcomes[runs++] ?? "";
+          if (outcome !== "") throw new Error(outcome);
+        },
+        {
+          ...{ everyMs: 1, random: () => 0.5 },
+          onFailure: (error) => heard.push((error as Error).message),
+          onRecovery: (failures) => heard.push(`well after ${failures}`),
+        },
+      );
+      await until("all runs", () => runs > outcomes.length);
+      await job.stop();
+      expect(heard).to.deep.equal(["gone", "other", "well after 4", "gone", "well after 2"]);
+    });
+
+    it("runs ever more seldom, at full jitter, up to a minute", async () => {
+      const clock = new ManualClock();
+      clock.install();
+      try {
+        let runs = 0;
+        const fail = async () => {
+          runs++;
+          throw new Error("gone");
+        };
+        const job = repeat(fail, { everyMs: 1000, random: () => 0.5 });
+        for (const [index, waitMs] of [1000, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].entries()) {
+          clock.tick(waitMs - 1);
+          expect(runs, `${waitMs} ms have not passed`).to.equal(index);
+          clock.tick(1);
+          expect(runs, `${waitMs} ms have passed`).to.equal(index + 1);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        await job.stop();
+        expect(clock.waiting).to.equal(0);
+      } finally {
+        clock.uninstall();
+      }
+    });
   });
 });

@@ -38,7 +38,7 @@ export interface JobDeps {
 
 /**
  * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
- * logged and runs again.
+ * logged, once until it is well again, and runs again.
  */
 export function startJobs({ access, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
   const sweep: LeasedJob = {
@@ -57,25 +57,21 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
       return "";
     },
   };
-  const tellReceived = async () => {
-    try {
-      await noteReceived({ sessions: access.sessions, uploads: access.uploads });
-    } catch (error) {
-      log.warn({ error }, "what was received could not be noted; watchers on other replicas see it late");
-    }
-  };
+  const tellReceived = () => noteReceived({ sessions: access.sessions, uploads: access.uploads });
   const runIfDue = async (job: LeasedJob) => {
-    try {
-      await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS });
-    } catch (error) {
-      log.warn({ error, job: job.name }, "a job failed; it runs again");
-    }
+    await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS });
   };
+  const told = (job: string) => ({
+    onFailure: (error: unknown) => log.warn({ error, job }, "a job failed; it runs again, ever more seldom"),
+    onRecovery: (failures: number) => log.info({ job, failures }, "the job runs well again"),
+  });
   const random = Math.random;
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
-    repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random }),
-    ...[sweep, forget].map((job) => repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random })),
+    repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
+    ...[sweep, forget].map((job) =>
+      repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),
+    ),
   ];
   return {
     stop: async () => {

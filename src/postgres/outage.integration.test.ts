@@ -8,7 +8,7 @@ import { sql } from "slonik";
 import { z } from "zod";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
 import { createTestDatabase, type TestDatabase } from "../testing/postgres.ts";
-import { createOpen, expectRefusal, nextUuid } from "../testing/repository-subject.ts";
+import { createOpen, expectRefusal, newUpload, nextIdentity, nextUuid } from "../testing/repository-subject.ts";
 import { createFileRepository } from "./file-repository.ts";
 import { migrate } from "./migrate.ts";
 import { ensureNamespace } from "./namespace.ts";
@@ -63,6 +63,8 @@ describe("a database that is gone", () => {
       await server.stop();
       const startTime = performance.now();
       expect(await sleeping).to.be.instanceOf(Error);
+      const created = uploads.create({ ...newUpload(), uploadId: nextUuid() }, nextIdentity());
+      expect(await expectRefusal(created, "DATABASE_UNAVAILABLE")).to.have.property("retryAfterMs", 1000);
       await expectRefusal(uploads.get("default", upload.uploadId), "DATABASE_UNAVAILABLE");
       await expectRefusal(uploads.beginPutAttempt(upload.uploadId, 1), "DATABASE_UNAVAILABLE");
       await expectRefusal(

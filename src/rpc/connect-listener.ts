@@ -1,3 +1,4 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
@@ -16,6 +17,7 @@ import { answerUnknownMethod } from "./unknown-method.ts";
 export function createConnectListener(router: ConnectRouter, log: ErrorLog): NodeRequestListener {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
+    if ("stream" in request && request.httpVersionMajor === 2) stopAfterAnswer(request.stream);
     const handler = handlers.get(pathOf(request));
     if (handler === undefined) {
       if (!answerUnknownMethod(request, response)) answerNotFound(request, response);
@@ -27,6 +29,18 @@ export function createConnectListener(router: ConnectRouter, log: ErrorLog): Nod
       response.destroy();
     });
   };
+}
+
+/**
+ * A caller that is answered before its request is whole is asked to stop (RFC 9113, 8.1: NO_ERROR); a stream that it
+ * never ends would else stay open as long as its connection.
+ */
+function stopAfterAnswer(stream: ServerHttp2Stream): void {
+  stream.once("wantTrailers", () => {
+    setImmediate(() => {
+      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  });
 }
 
 /** Connect makes a URL of the request's host, and takes one that is none for a defect of its own. */

@@ -17,6 +17,7 @@ import { DomainError, type ErrorCode, type ErrorReason } from "../domain/errors.
  */
 export const ERROR_STATUS = {
   invalid_argument: { grpc: 3, http: 400 },
+  deadline_exceeded: { grpc: 4, http: 504 },
   not_found: { grpc: 5, http: 404 },
   already_exists: { grpc: 6, http: 409 },
   permission_denied: { grpc: 7, http: 403 },

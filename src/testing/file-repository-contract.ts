@@ -245,6 +245,19 @@ function deleteContract(subject: () => RepositorySubject): void {
     await expectRefusal(subject().files.delete("default", path, deletion()), "FILE_NOT_FOUND");
   });
 
+  it("deletes nothing again when a deletion is repeated after the file was restored, nor the other way around", async () => {
+    const path = nextPath();
+    await commitFile(subject(), path);
+    const [deleting, restoring] = [deletion(), restoration()];
+    await subject().files.delete("default", path, deleting);
+    const restored = await subject().files.undelete("default", path, restoring);
+    expect(await subject().files.delete("default", path, deleting)).to.deep.equal(restored);
+    expect(await subject().files.get("default", path)).to.deep.equal(restored);
+    const deleted = await subject().files.delete("default", path, deletion());
+    expect(await subject().files.undelete("default", path, restoring)).to.deep.equal(deleted);
+    await expectRefusal(subject().files.get("default", path), "FILE_NOT_FOUND");
+  });
+
   it("deletes once when two callers delete at the same time", async () => {
     const { path } = await commitFile(subject(), nextPath());
     const outcomes = await Promise.allSettled(

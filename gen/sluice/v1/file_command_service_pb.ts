@@ -174,7 +174,9 @@ export const UpdateFileResponseSchema: GenMessage<UpdateFileResponse> = /*@__PUR
  */
 export type DeleteFileRequest = Message<"sluice.v1.DeleteFileRequest"> & {
   /**
-   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition deletes nothing again: it answers
+   * with the file that the first call deleted, as it is now, which is live where UndeleteFile has restored it since. To
+   * delete that, send a new id.
    *
    * @generated from field: string request_id = 1;
    */
@@ -237,7 +239,8 @@ export const DeleteFileResponseSchema: GenMessage<DeleteFileResponse> = /*@__PUR
  */
 export type UndeleteFileRequest = Message<"sluice.v1.UndeleteFileRequest"> & {
   /**
-   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition restores nothing again: it
+   * answers with the file that the first call restored, as it is now.
    *
    * @generated from field: string request_id = 1;
    */

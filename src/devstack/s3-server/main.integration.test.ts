@@ -33,10 +33,12 @@ describe("the development S3 server as a process", () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const start = async (...args: string[]) => {
+  const start = async (...args: string[]) => startWith({}, ...args);
+  const startWith = async (environment: Record<string, string>, ...args: string[]) => {
     const main = new URL("main.ts", import.meta.url).pathname;
     child = spawn(process.execPath, [main, "--directory", directory, "--bucket", "bucket", ...args], {
       stdio: ["pipe", "pipe", "inherit"],
+      env: { ...process.env, ...environment },
     });
     const [line] = await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), "line");
     const { url, port } = JSON.parse(line) as { url: string; port: number };
@@ -57,6 +59,13 @@ describe("the development S3 server as a process", () => {
     expect(ETag).to.equal('"5d41402abc4b2a76b9719d911017c592"');
     child.kill("SIGTERM");
     expect(await once(child, "exit")).to.deep.equal([0, null]);
+  });
+
+  it("takes its secret from the environment", async () => {
+    const { client } = await startWith({ DEV_S3_SECRET_ACCESS_KEY: "another" });
+    expect(await codeOf(client.send(new GetObjectCommand(k)))).to.equal("SignatureDoesNotMatch");
+    client.config.credentials = async () => ({ accessKeyId: "sluice", secretAccessKey: "another" });
+    await client.send(new PutObjectCommand({ ...k, Body: "hello" }));
   });
 
   it("keeps what was acknowledged when it is killed", async () => {

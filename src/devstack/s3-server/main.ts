@@ -6,7 +6,8 @@ import { parseFaultRules } from "./faults.ts";
 /*
  * The development S3 server as a process of its own. Prints one JSON line, {"url": ..., "port": ...}, when it is ready;
  * ends on SIGTERM and SIGINT, and with --exit-with-stdin when its standard input ends, so that it does not outlive a
- * parent that was killed.
+ * parent that was killed. The secret access key comes in DEV_S3_SECRET_ACCESS_KEY, because everybody on the machine can
+ * read a command line; "sluice-secret" when unset.
  */
 
 const { values } = parseArgs({
@@ -16,7 +17,6 @@ const { values } = parseArgs({
     host: { type: "string", default: "127.0.0.1" },
     region: { type: "string", default: "us-east-1" },
     "access-key-id": { type: "string", default: "sluice" },
-    "secret-access-key": { type: "string", default: "sluice-secret" },
     bucket: { type: "string", multiple: true, default: ["sluice"] },
     discard: { type: "boolean", default: false },
     "verify-checksums": { type: "boolean" },
@@ -35,7 +35,7 @@ const server = await startDevS3Server({
   host: values.host,
   region: values.region,
   accessKeyId: values["access-key-id"],
-  secretAccessKey: values["secret-access-key"],
+  secretAccessKey: process.env.DEV_S3_SECRET_ACCESS_KEY ?? "sluice-secret",
   buckets: values.bucket,
   discard: values.discard,
   etags: values.etags === "md5" ? "md5" : "opaque",
