@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
@@ -7,6 +9,7 @@ import { createSluiceClient } from "./client/client.ts";
 import { findFreePort } from "./devstack/tcp-port.ts";
 import { SERVICE_TOKEN } from "./testing/running-service.ts";
 import { type ServiceProcess, startServiceProcess } from "./testing/service-process.ts";
+import { createTlsCertificate } from "./testing/tls-certificate.ts";
 import { until } from "./testing/until.ts";
 import { seededBytes, UploadRig } from "./testing/upload-rig.ts";
 
@@ -112,17 +115,51 @@ describe("The service as a process", () => {
       expect(stderr, "no stack").not.to.include("at parseConfig");
     });
 
-    it("ends with 1 and says why when its port is taken", async () => {
-      const { host } = new URL(rig.service.url);
-      const { code, stderr } = await run(environment({ SLUICE_LISTEN: host, SLUICE_WORKERS: "1" }));
-      expect(code).to.equal(1);
-      expect(stderr).to.include("EADDRINUSE");
-    });
+    for (const SLUICE_WORKERS of ["1", "3"]) {
+      describe(`with ${SLUICE_WORKERS} worker(s)`, () => {
+        /** Ends by itself with 1, a headline and one sentence; no worker was started, so that none could be replaced. */
+        const expectSentence = async (settings: Record<string, string>, sentence: RegExp) => {
+          const { code, stdout, stderr } = await run(environment({ ...settings, SLUICE_WORKERS }));
+          expect(code, stderr).to.equal(1);
+          expect(stderr).to.match(sentence);
+          expect(stderr.trim().split("\n")).to.have.length(2);
+          expect(stdout).to.equal("");
+        };
+
+        it("says that its port is taken", async () => {
+          const { host } = new URL(rig.service.url);
+          await expectSentence({ SLUICE_LISTEN: host }, /SLUICE_LISTEN is 127.*, which another program listens on/);
+        });
+
+        it("says that its address is none of this host", async () => {
+          await expectSentence({ SLUICE_LISTEN: "192.0.2.1:0" }, /192\.0\.2\.1:0, which is no address of this host/);
+        });
+
+        it("says that its TLS files are not there", async () => {
+          const files = { SLUICE_TLS_CERT: "/nowhere.pem", SLUICE_TLS_KEY: "/nowhere.pem" };
+          await expectSentence(files, /SLUICE_TLS_CERT is \/nowhere\.pem, which cannot be read \(ENOENT\)/);
+        });
+
+        it("says that its TLS files are no PEM, or do not belong together", async function () {
+          const [one, two] = [await createTlsCertificate(), await createTlsCertificate()];
+          if (one === undefined || two === undefined) return this.skip();
+          const directory = await mkdtemp(join(tmpdir(), "sluice-serve-"));
+          const files = { SLUICE_TLS_CERT: join(directory, "cert.pem"), SLUICE_TLS_KEY: join(directory, "key.pem") };
+          await writeFile(files.SLUICE_TLS_CERT, one.cert);
+          await writeFile(files.SLUICE_TLS_KEY, "no key");
+          await expectSentence(files, /SLUICE_TLS_KEY is .*key\.pem, which cannot be read/);
+          await writeFile(files.SLUICE_TLS_KEY, two.key);
+          await expectSentence(files, /key\.pem, which is not the key of the certificate .*cert\.pem/);
+          await rm(directory, { recursive: true });
+        });
+      });
+    }
 
     it("gives up when its workers end as soon as they start", async function () {
       this.timeout(240_000);
-      const nowhere = { SLUICE_TLS_CERT: "/nowhere.pem", SLUICE_TLS_KEY: "/nowhere.pem" };
-      const { code, stdout, stderr } = await run(environment({ ...nowhere, SLUICE_WORKERS: "2" }));
+      const workersEnd = "--import=data:text/javascript,if(process.send)process.exit(3)";
+      const settings = { NODE_OPTIONS: workersEnd, SLUICE_WORKERS: "2", SLUICE_LISTEN: "127.0.0.1:0" };
+      const { code, stdout, stderr } = await run(environment(settings));
       expect(code).to.equal(1);
       expect(stderr).to.include("workers end as soon as they start");
       expect(stdout).to.include("a worker ended; another takes its place");

@@ -1,9 +1,12 @@
 import cluster from "node:cluster";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
-import { type Config, parseConfig } from "./config.ts";
+import { type Config, ConfigError, parseConfig } from "./config.ts";
 import { createLogger } from "./telemetry/logger.ts";
 
 /** A worker that ends within this time of its start counts as failed to start. */
@@ -12,10 +15,13 @@ const START_FAILURES_MAX = 5;
 
 /**
  * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
- * through node:cluster; one that dies is replaced. Rejects with ConfigError, or when the port cannot be had.
+ * through node:cluster; one that dies is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
+ * files cannot be used.
  */
 export async function serve(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = parseConfig(environment);
+  // Before any worker: what would end all of them is said once, by this process.
+  if (cluster.isPrimary) await assertStartable(config);
   const log = createLogger({ level: config.logLevel, instance: `${hostname()}/${process.pid}` });
   if (cluster.isPrimary && config.workers > 1) await superviseWorkers(config, log);
   else await serveAlone(config, log);
@@ -68,6 +74,45 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
     }),
   );
   if (startFailures >= START_FAILURES_MAX) throw new Error("workers end as soon as they start; their log says why");
+}
+
+/** Tries what this host must give: the port, and TLS files that fit together. Throws ConfigError with all that it does not. */
+async function assertStartable({ listen, tls }: Config): Promise<void> {
+  const problems = [await findListenProblem(listen), tls && (await findTlsProblem(tls))];
+  const found = problems.filter((problem) => problem !== undefined);
+  if (found.length > 0) throw new ConfigError(found);
+}
+
+async function findListenProblem(listen: Config["listen"]): Promise<string | undefined> {
+  const server = createServer();
+  const code = await new Promise<string | undefined>((resolve) => {
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(listen, () => server.close(() => resolve(undefined)));
+  });
+  if (code === undefined) return undefined;
+  const name = `SLUICE_LISTEN is ${listen.host}:${listen.port}`;
+  if (code === "EADDRINUSE") return `${name}, which another program listens on; stop that, or name another port`;
+  if (code === "EACCES") return `${name}, which this user may not listen on; name a port above 1023`;
+  return `${name}, which is no address of this host (${code}); name one that is, or 0.0.0.0 for all`;
+}
+
+async function findTlsProblem({ certFile, keyFile }: NonNullable<Config["tls"]>): Promise<string | undefined> {
+  const certificate = await readPem("SLUICE_TLS_CERT", certFile, (pem) => new X509Certificate(pem));
+  if (typeof certificate === "string") return certificate;
+  const key = await readPem("SLUICE_TLS_KEY", keyFile, (pem) => createPrivateKey(pem));
+  if (typeof key === "string") return key;
+  if (certificate.checkPrivateKey(key)) return undefined;
+  return `SLUICE_TLS_KEY is ${keyFile}, which is not the key of the certificate ${certFile}; name the key that it was made with`;
+}
+
+/** What the file holds, or the sentence that says why not. */
+async function readPem<T>(variable: string, file: string, parse: (pem: Buffer) => T): Promise<T | string> {
+  try {
+    return parse(await readFile(file));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return `${variable} is ${file}, which cannot be read (${code ?? message}); name a PEM file that this user may read`;
+  }
 }
 
 /** Resolves with the first signal that asks to stop. */

@@ -284,6 +284,27 @@ describe("sluice", () => {
       expect(out).to.contain(command);
   });
 
+  it("prints its version", async () => {
+    const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+    expect(await run("--version")).to.include({ code: 0, out: `${version}\n` });
+  });
+
+  it("shows the help of every command, and refuses what is no option of it", async () => {
+    const commands = ["upload", "download", "watch", "ls", "rm", "restore", "serve", "migrate", "doctor", "config"];
+    const configs = ["init", "generate", "explain", "env", "verify"].map((name) => ["config", name]);
+    for (const command of [...commands.map((name) => [name]), ...configs]) {
+      const help = await run(...command, "--help");
+      expect(help.code, command.join(" ")).to.equal(0);
+      expect(help.out).to.contain(`Usage: sluice ${command.join(" ")}`);
+      const wrong = await run(...command, "--nonsense");
+      expect(wrong.code, command.join(" ")).to.equal(2);
+      expect(wrong.err).to.contain("unknown option '--nonsense'");
+    }
+    const nothing = await run();
+    expect(nothing.code).to.equal(2);
+    expect(nothing.err).to.contain("Usage: sluice");
+  });
+
   it("advises about a wrong token", async () => {
     env.SLUICE_TOKEN = "wrong";
     const { code, err } = await run("upload", await source());

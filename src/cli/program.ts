@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
@@ -7,6 +8,8 @@ import { runList, runRemove, runRestore } from "./file-commands.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 import { runUpload } from "./upload-command.ts";
 import { runWatch } from "./watch-command.ts";
+
+const VERSION: string = createRequire(import.meta.url)("../../package.json").version;
 
 /** What runs in the server's process; given from outside so that `sluice ls` does not load the server. */
 export interface ServerCommands {
@@ -42,6 +45,7 @@ export async function runCli(args: readonly string[], terminal: Terminal, server
 function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: (code: number) => void): Command {
   const program = new Command("sluice")
     .description("Files in S3, fast and safe. Commands that call the service read SLUICE_URL and SLUICE_TOKEN.")
+    .version(VERSION, "-V, --version", "print the version")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(text),

@@ -3,11 +3,11 @@ import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { parseArgs } from "node:util";
 import { toCrcHex } from "../cli/file-json.ts";
 import { formatBytes, formatRate, formatTime } from "../cli/human-units.ts";
 import { type BarState, renderBar } from "../cli/progress-bar.ts";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
+import { parseCommandLine } from "./command-line.ts";
 import { writeDemoFile } from "./demo-file.ts";
 import { startStack } from "./stack.ts";
 import { createStackSecrets } from "./stack-secrets.ts";
@@ -19,7 +19,11 @@ const PATH = "demo/generated.bin";
 const LINE_INTERVAL_MS = 1000;
 const DRAW_INTERVAL_MS = 100;
 
-const { values } = parseArgs({ options: { size: { type: "string", default: "1GiB" } } });
+const values = parseCommandLine({
+  usage:
+    "npm run demo -- [options]\n\nA stack of its own; a file up, listed, and back by presigned URL. Leaves nothing behind.",
+  options: { size: { default: "1GiB", help: "of the file, like 64MiB or 2GiB" } },
+});
 const interruption = new AbortController();
 const { signal } = interruption;
 let interruptedBy: NodeJS.Signals | undefined;

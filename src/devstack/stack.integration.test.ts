@@ -155,6 +155,21 @@ describe("the embedded stack", function () {
       expect((await program("start.ts", ["--port", "99999"]).ended)[0]).to.equal(2);
     });
 
+    it("shows its help and the demo's, and refuses what is no option of them", async () => {
+      for (const [name, option] of [
+        ["start.ts", "--port <port>"],
+        ["demo.ts", "--size <size>"],
+      ] as const) {
+        const help = program(name, ["--help"]);
+        expect((await help.ended)[0]).to.equal(0);
+        expect(help.lines.join("\n")).to.contain("Usage: npm").and.to.contain(option);
+        const wrong = program(name, ["--nonsense"]);
+        expect((await wrong.ended)[0]).to.equal(2);
+        expect(wrong.lines).to.have.length(1);
+        expect(wrong.lines[0]).to.contain("Unknown option");
+      }
+    });
+
     it("ends when one of its processes does, and says which", async function () {
       if (process.platform !== "linux") {
         console.log("skipped: the processes of a process are looked for in /proc, which only Linux has");

@@ -1,14 +1,18 @@
 import { createWriteStream } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { parseCommandLine } from "./command-line.ts";
 import { startStack } from "./stack.ts";
 import { loadStackSecrets } from "./stack-secrets.ts";
 import { isPortFree } from "./tcp-port.ts";
 
 /* `npm start`: the whole stack on fixed ports, its data in `.sluice/` of the working folder, until it is told to stop. */
 
-const { values } = parseArgs({
-  options: { port: { type: "string", default: "8080" }, directory: { type: "string", default: ".sluice" } },
+const values = parseCommandLine({
+  usage: "npm start -- [options]\n\nPostgreSQL 15, a development S3 server and Sluice, until Ctrl-C.",
+  options: {
+    port: { default: "8080", help: "port of the service; the two above it are those of S3 and the database" },
+    directory: { default: ".sluice", help: "where data and log are kept" },
+  },
 });
 const port = Number(values.port);
 const ports = { service: port, s3: port + 1, database: port + 2 };

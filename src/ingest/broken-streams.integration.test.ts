@@ -100,7 +100,7 @@ describe("A WriteUpload stream that breaks", () => {
   });
 
   it("because no start comes", async () => {
-    await expectRefused(rig.connect().write(), { ...stalled, says: "no start came within 300 ms" });
+    await expectRefused(rig.connect().write(), { ...stalled, says: `no start came within ${STALL_MS} ms` });
   });
 
   it("because its deadline has passed, while bytes still come", async () => {

@@ -119,6 +119,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "commander",
         "node:crypto",
         "node:fs",
+        "node:module",
         "node:net",
         "node:os",
         "node:path",
