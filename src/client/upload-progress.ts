@@ -17,6 +17,8 @@ export interface UploadProgress {
   etaMs: number | undefined;
   /** Failures in a row so far; 0 while all is well. */
   failures: number;
+  /** What the last of them was, as a sentence; undefined while all is well. */
+  failure: string | undefined;
 }
 
 /** Rates are taken over this much of the past, in milliseconds: steady enough to read, quick enough to believe. */
@@ -46,8 +48,8 @@ export interface ProgressReporter {
   change(change: Partial<UploadProgress>): void;
   /** Takes an answer of the service; returns whether more became durable than was ever known to be. */
   take(answer: { receivedBytes: number; durableBytes: number }): boolean;
-  /** One more failure: rates begin anew. */
-  fail(): void;
+  /** One more failure; where nothing goes on beside it, rates begin anew. */
+  fail(error: unknown, options?: { isSending: boolean }): void;
 }
 
 /** Reports to `listener`. `now` in milliseconds, never falling. */
@@ -67,6 +69,7 @@ export function createProgressReporter(
     bytesPerSecond: 0,
     etaMs: undefined,
     failures: 0,
+    failure: undefined,
   };
   const change = (fields: Partial<UploadProgress>) => listener({ ...Object.assign(current, fields) });
   return {
@@ -79,12 +82,15 @@ export function createProgressReporter(
       const { totalBytes } = current;
       const known = totalBytes !== undefined && bytesPerSecond > 0;
       const etaMs = known ? ((totalBytes - receivedBytes) * 1000) / bytesPerSecond : undefined;
-      change({ receivedBytes, durableBytes, bytesPerSecond, etaMs, ...(grown && { failures: 0 }) });
+      change({ receivedBytes, durableBytes, bytesPerSecond, etaMs, ...(grown && { failures: 0, failure: undefined }) });
       return grown;
     },
-    fail() {
+    fail(error, { isSending } = { isSending: false }) {
+      const failure = error instanceof Error ? error.message : String(error);
+      const failed = { failures: current.failures + 1, failure };
+      if (isSending) return change(failed);
       meter.reset();
-      change({ phase: "connecting", failures: current.failures + 1, bytesPerSecond: 0, etaMs: undefined });
+      change({ ...failed, phase: "connecting", bytesPerSecond: 0, etaMs: undefined });
     },
   };
 }
