@@ -8,16 +8,19 @@ import {
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { chooseLanes, countBytesIn, type Lanes } from "./lane-plan.ts";
 import { RangeSender } from "./range-sender.ts";
-import { createRetries, RETRY_LIMITS_DEFAULT, type Retries, type RetryLimits } from "./retry-policy.ts";
+import {
+  createRetries,
+  FIRST_TRIES_MAX,
+  RETRY_LIMITS_DEFAULT,
+  type Retries,
+  type RetryLimits,
+} from "./retry-policy.ts";
 import { SluiceError } from "./sluice-error.ts";
 import type { UploadConnection } from "./upload-connection.ts";
 import { writeLanes } from "./upload-lanes.ts";
 import { createProgressReporter, type ProgressReporter, type UploadProgress } from "./upload-progress.ts";
 import type { UploadSource } from "./upload-source.ts";
 import type { UploadStream, UploadStreamOptions } from "./upload-stream.ts";
-
-/** Tries before the service has answered once (at least one an address): what never worked is more likely a wrong URL than an outage. */
-const FIRST_TRIES_MAX = 4;
 
 /** Reasons for which an upload begun by an earlier process cannot be continued: it is begun anew. */
 const BEGIN_ANEW_REASONS = new Set(["UPLOAD_NOT_FOUND", "UPLOAD_NOT_OPEN", "UPLOAD_LOST", "NAMESPACE_NOT_FOUND"]);
