@@ -44,18 +44,36 @@ describe("createProgressDisplay", () => {
     expect(terminal.stderr.text()).to.contain("received 1 B");
   });
 
-  it("prints JSON lines at most every 500 ms", () => {
+  it("prints JSON lines at most every 500 ms, but always what is important", () => {
     const terminal = fakeTerminal({ stdout: false, stderr: true });
     let now = 0;
     const display = createProgressDisplay(terminal, { json: true }, () => now);
     for (now = 0; now <= 1000; now += 100) display.update(state(now), { receivedBytes: now });
+    display.update(state(1001), { receivedBytes: 1001 }, true);
     display.clear();
     const lines = terminal.stdout.text().trim().split("\n");
     expect(lines.map((line) => JSON.parse(line))).to.deep.equal([
       { type: "progress", receivedBytes: 0 },
       { type: "progress", receivedBytes: 500 },
       { type: "progress", receivedBytes: 1000 },
+      { type: "progress", receivedBytes: 1001 },
     ]);
+  });
+
+  it("says notes above the bar, and nowhere else", () => {
+    const terminal = fakeTerminal({ stdout: true, stderr: true });
+    const display = createProgressDisplay(terminal, { json: false });
+    display.update(state(1), {});
+    display.note("upload 7");
+    display.update(state(2), {}, true);
+    expect(terminal.stderr.text()).to.contain("\r\u001b[Kupload 7\n\rx  received 2 B");
+    const [piped, json] = [
+      fakeTerminal({ stdout: false, stderr: false }),
+      fakeTerminal({ stdout: true, stderr: true }),
+    ];
+    createProgressDisplay(piped, { json: false }).note("upload 7");
+    createProgressDisplay(json, { json: true }).note("upload 7");
+    expect(piped.stderr.text() + json.stderr.text() + json.stdout.text()).to.equal("");
   });
 
   it("is quiet where nobody watches, and draws beside data that goes to standard output", () => {

@@ -9,6 +9,8 @@ const JSON_INTERVAL_MS = 500;
 export interface ProgressDisplay {
   /** Takes the newest state; `event` is the JSON form of it. Drawn when it is time, and always if `important`. */
   update(state: BarState, event: Readonly<Record<string, unknown>>, important?: boolean): void;
+  /** Says, above the bar, what somebody who watches it may need; nothing where there is no bar. */
+  note(line: string): void;
   /** Removes the bar, so that what follows begins on a clean line. */
   clear(): void;
 }
@@ -21,17 +23,18 @@ export function createProgressDisplay(
 ): ProgressDisplay {
   if (options.json) return createJsonDisplay(terminal, now);
   const watched = terminal.stderr.isTTY === true && (terminal.stdout.isTTY === true || options.stdoutIsData === true);
-  return watched ? createBarDisplay(terminal.stderr, now) : { update: () => {}, clear: () => {} };
+  return watched ? createBarDisplay(terminal.stderr, now) : { update: () => {}, note: () => {}, clear: () => {} };
 }
 
 function createJsonDisplay(terminal: Terminal, now: () => number): ProgressDisplay {
   let shownAt = Number.NEGATIVE_INFINITY;
   return {
-    update(_state, event) {
-      if (now() - shownAt < JSON_INTERVAL_MS) return;
+    update(_state, event, important = false) {
+      if (!important && now() - shownAt < JSON_INTERVAL_MS) return;
       shownAt = now();
       printJson(terminal, { type: "progress", ...event });
     },
+    note: () => {},
     clear: () => {},
   };
 }
@@ -39,7 +42,12 @@ function createJsonDisplay(terminal: Terminal, now: () => number): ProgressDispl
 function createBarDisplay(output: Terminal["stderr"], now: () => number): ProgressDisplay {
   let shownAt = Number.NEGATIVE_INFINITY;
   let shown = false;
+  const clear = () => {
+    if (shown) output.write("\r\u001b[K");
+    shown = false;
+  };
   return {
+    clear,
     update(state, _event, important = false) {
       const { columns = 0 } = output;
       // Pseudo-terminals of CI and containers have no width: what is drawn there over and over becomes a flood of lines in a log.
@@ -48,9 +56,9 @@ function createBarDisplay(output: Terminal["stderr"], now: () => number): Progre
       shown = true;
       output.write(`\r${renderBar(state, columns)}\u001b[K`);
     },
-    clear() {
-      if (shown) output.write("\r\u001b[K");
-      shown = false;
+    note(line) {
+      clear();
+      output.write(`${line}\n`);
     },
   };
 }

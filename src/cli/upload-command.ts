@@ -44,7 +44,10 @@ export async function runUpload(
       const committed = await client.upload(file === "-" ? terminal.stdin : file, target, {
         ...uploadOptions,
         resumeUploadId: await tracker?.find(),
-        onUploadId: (uploadId) => tracker?.remember(uploadId),
+        onUploadId(uploadId) {
+          display.note(`upload ${uploadId} (for sluice watch)`);
+          return tracker?.remember(uploadId);
+        },
         onProgress(progress) {
           const important = progress.phase === "done" || progress.failures !== failures;
           ({ failures, resumedBytes } = progress);
@@ -64,9 +67,9 @@ export async function runUpload(
       }
     } catch (error) {
       display.clear();
-      const resumable = tracker !== undefined && (await tracker.find()) !== undefined;
-      if (resumable && isWorthContinuing(error)) {
-        printNote(terminal, "what is durable is kept: the same command continues this upload");
+      const uploadId = await tracker?.find();
+      if (uploadId !== undefined && isWorthContinuing(error)) {
+        printNote(terminal, `what is durable is kept: the same command continues upload ${uploadId}`);
       }
       throw error;
     }
@@ -122,7 +125,7 @@ function isWorthContinuing(error: unknown): boolean {
 }
 
 function toBar(label: string, progress: UploadProgress) {
-  const { phase, failures } = progress;
-  const waiting = failures > 0 ? `no connection, trying again (failure ${failures})` : phase;
+  const { phase, failures, failure } = progress;
+  const waiting = failures > 0 ? `trying again (failure ${failures}): ${failure}` : phase;
   return { label, ...progress, note: phase === "sending" || phase === "done" ? undefined : waiting };
 }

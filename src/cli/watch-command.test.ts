@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
+import { DomainError } from "../domain/errors.ts";
 import type { WatchReport } from "../queries/upload-watches.ts";
 import { API_TOKEN, type ApiServer, openApiServer } from "../testing/api-server.ts";
 import { captureText } from "../testing/capture-text.ts";
@@ -15,14 +16,17 @@ function sampleReport(overrides: Partial<WatchReport> = {}): WatchReport {
 }
 
 describe("sluice watch", () => {
-  let reports: WatchReport[];
+  let reports: (WatchReport | Error)[];
   let server: ApiServer;
 
   before(async () => {
     server = await openApiServer({
       uploads: {
         watchUpload: async function* () {
-          yield* reports;
+          for (let report = reports.shift(); report !== undefined; report = reports.shift()) {
+            if (report instanceof Error) throw report;
+            yield report;
+          }
         },
       },
     });
@@ -70,6 +74,21 @@ describe("sluice watch", () => {
     expect(drawn[1]).to.contain("100 %").and.to.contain("completing");
     expect(drawn[2]).to.contain("100 B/s  ETA 0:03");
     expect(drawn[3]).to.contain("aborted");
+  });
+
+  it("says why it has to try again", async () => {
+    const away = new DomainError("unavailable", "it is away", { reason: "DATABASE_UNAVAILABLE", retryAfterMs: 1 });
+    reports = [away, sampleReport(), away, sampleReport({ state: "aborted" })];
+    const drawn = (await run([uploadId], true)).err.split("\r").filter((line) => line.includes("trying again"));
+    expect(drawn).to.have.length(2);
+    expect(drawn[0]).to.contain(`${uploadId}  received 0 B  trying again: it is away`);
+    expect(drawn[1]).to.contain("received 700 B").and.to.contain("trying again: it is away");
+    reports = [sampleReport(), away, sampleReport({ state: "aborted" })];
+    const events = (await run([uploadId, "--json"])).out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(events[1]).to.include({ type: "progress", receivedBytes: 700, failure: "it is away" });
   });
 
   it("prints JSON lines, the outcome last", async () => {

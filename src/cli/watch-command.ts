@@ -21,9 +21,15 @@ export async function runWatch(
       for await (const report of client.watchUpload(uploadId, {
         namespace: options.namespace,
         signal: terminal.signal,
+        onFailure: ({ message }) => {
+          const failed = {
+            ...(last === undefined ? unknownOf(uploadId) : toBar(last)),
+            note: `trying again: ${message}`,
+          };
+          display.update(failed, { ...(last !== undefined && toEvent(last)), failure: message }, true);
+        },
       })) {
-        const { file: _file, receipt: _receipt, ...event } = report;
-        display.update(toBar(report), event, report.state !== last?.state);
+        display.update(toBar(report), toEvent(report), report.state !== last?.state);
         last = report;
       }
     } finally {
@@ -33,6 +39,15 @@ export async function runWatch(
     printOutcome(terminal, last, options);
     return last.committed;
   });
+}
+
+function toEvent({ file: _file, receipt: _receipt, ...event }: WatchedUpload) {
+  return event;
+}
+
+/** A bar for an upload of which nothing was told yet. */
+function unknownOf(label: string) {
+  return { label, receivedBytes: 0, bytesPerSecond: 0 };
 }
 
 function toBar(report: WatchedUpload) {

@@ -28,7 +28,7 @@ export const RETRY_LIMITS_DEFAULT: RetryLimits = {
   delayMaxMs: 20_000,
 };
 
-/** Tries before the service has answered once: what never worked is more likely a wrong URL than an outage. */
+/** Tries before the service has answered once (at least one an address): what never worked is more likely a wrong URL than an outage. */
 export const FIRST_TRIES_MAX = 4;
 
 /** Reasons under codes that are otherwise final, after which the same bytes may pass: cut, stalled, or damaged on the way. */

@@ -44,6 +44,29 @@ describe("ServiceSession", () => {
     await server.close();
   });
 
+  it("lets calls pass beside uploads whose bytes wait for the service", async () => {
+    const server = await startScriptedServer({ partSizeBytes: 2 ** 20 });
+    const client = createSluiceClient({ url: server.url, token: "secret" });
+    const controller = new AbortController();
+    // Each has four chunks of 1 MiB on their way, of which the server's windows take 64 KiB.
+    for (let i = 0; i < 6; i++) server.scripts.push({ act: "silence", afterBytes: 1 });
+    const stuck = server.scripts.map((_, i) =>
+      client.upload(Buffer.alloc(8 * 2 ** 20), `stuck-${i}`, { signal: controller.signal }).catch(() => {}),
+    );
+    try {
+      await until("all have begun", () => server.starts.length === stuck.length);
+      let failures = 0;
+      await client.upload(Buffer.from("bytes"), "a", { onProgress: (progress) => (failures += progress.failures) });
+      await client.getUpload("upload-1");
+      expect(failures, "tries that failed").to.equal(0);
+    } finally {
+      controller.abort();
+      await Promise.all(stuck);
+      client.close();
+      await server.close();
+    }
+  });
+
   it("ends calls, and connects no more, once the client is closed", async () => {
     const server = await startScriptedServer();
     server.scripts.push({ act: "silence" }, { act: "silence", lane: 0 });

@@ -12,6 +12,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** HTTP/2 window of each stream for answers, in bytes; Node's 64 KiB would make each of them wait for round trips. */
 const WINDOW_BYTES = 4 * 2 ** 20;
 
+/** What Node may hold for one connection, in MB; at its default of 10, three uploads that wait for the service would have calls beside them reset. */
+const SESSION_MEMORY_MAX_MB = 1024;
+
 /** How connections to a service are made and watched. */
 export interface SessionOptions {
   tls?: Pick<SecureClientSessionOptions, "ca" | "cert" | "key" | "servername"> | undefined;
@@ -32,7 +35,7 @@ export class ServiceSession extends Http2SessionManager {
   constructor(url: URL, options: SessionOptions, closed: AbortSignal) {
     const { tls, pingIntervalMs = PING_INTERVAL_MS, pingTimeoutMs = PING_TIMEOUT_MS } = options;
     const settings = { initialWindowSize: WINDOW_BYTES, enablePush: false };
-    super(url, { pingIntervalMs, pingTimeoutMs }, { ...tls, settings });
+    super(url, { pingIntervalMs, pingTimeoutMs }, { ...tls, maxSessionMemory: SESSION_MEMORY_MAX_MB, settings });
     this.#closed = closed;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   }

@@ -104,7 +104,7 @@ class LanesRun {
         return;
       } catch (error) {
         lane.isSending = false;
-        this.#tellFailure();
+        this.#options.progress.fail(error, { isSending: this.#isSending() });
         await retries.waitAfter(error, { signal: this.#signal });
       }
     }
@@ -168,14 +168,8 @@ class LanesRun {
     return this.#options.progress.take({ receivedBytes, durableBytes });
   }
 
+  /** The upload goes on while any lane does. */
   #isSending(): boolean {
     return this.#lanes.some(({ isSending }) => isSending);
-  }
-
-  /** The upload goes on while any lane does. */
-  #tellFailure(): void {
-    const { progress } = this.#options;
-    if (this.#isSending()) progress.change({ failures: progress.current.failures + 1 });
-    else progress.fail();
   }
 }

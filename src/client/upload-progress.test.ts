@@ -25,7 +25,7 @@ describe("createProgressReporter", () => {
     now = 1000;
     reporter.take({ receivedBytes: 6000, durableBytes: 5500 });
     expect(told.at(-1)).to.include({ resumedBytes: 5000, bytesPerSecond: 1000, etaMs: 3000 });
-    reporter.fail();
+    reporter.fail(new Error("it is away"));
     reporter.take({ receivedBytes: 5500, durableBytes: 5500 });
     expect(told.at(-1)).to.include({ resumedBytes: 5000, bytesPerSecond: 0 });
   });
@@ -42,8 +42,8 @@ describe("createProgressReporter", () => {
     now = 1000;
     expect(reporter.take({ receivedBytes: 1000, durableBytes: 500 })).to.equal(true);
     expect(told.at(-1)).to.include({ bytesPerSecond: 1000, etaMs: 2000, durableBytes: 500, uploadId: "u" });
-    reporter.fail();
-    expect(told.at(-1)).to.include({ failures: 1, bytesPerSecond: 0, etaMs: undefined });
+    reporter.fail(new Error("it is away"));
+    expect(told.at(-1)).to.include({ failures: 1, failure: "it is away", bytesPerSecond: 0, etaMs: undefined });
     expect(reporter.take({ receivedBytes: 500, durableBytes: 500 })).to.equal(false);
     expect(told.at(-1)).to.include({ failures: 1 });
     expect(reporter.take({ receivedBytes: 900, durableBytes: 900 })).to.equal(true);

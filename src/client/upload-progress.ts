@@ -19,6 +19,8 @@ export interface UploadProgress {
   etaMs: number | undefined;
   /** Failures in a row so far; 0 while all is well. */
   failures: number;
+  /** What the last of them was, as a sentence; undefined while all is well. */
+  failure: string | undefined;
 }
 
 /** Rates are taken over this much of the past, in milliseconds: steady enough to read, quick enough to believe. */
@@ -48,8 +50,8 @@ export interface ProgressReporter {
   change(change: Partial<UploadProgress>): void;
   /** Takes an answer of the service; returns whether more became durable than was ever known to be. */
   take(answer: { receivedBytes: number; durableBytes: number }): boolean;
-  /** One more failure: rates begin anew. */
-  fail(): void;
+  /** One more failure; where nothing goes on beside it, rates begin anew. */
+  fail(error: unknown, options?: { isSending: boolean }): void;
 }
 
 /** Reports to `listener`. `now` in milliseconds, never falling. */
@@ -70,6 +72,7 @@ export function createProgressReporter(
     bytesPerSecond: 0,
     etaMs: undefined,
     failures: 0,
+    failure: undefined,
   };
   const change = (fields: Partial<UploadProgress>) => listener({ ...Object.assign(current, fields) });
   return {
@@ -82,12 +85,16 @@ export function createProgressReporter(
       const { totalBytes, resumedBytes = durableBytes } = current;
       const known = totalBytes !== undefined && bytesPerSecond > 0;
       const etaMs = known ? ((totalBytes - receivedBytes) * 1000) / bytesPerSecond : undefined;
-      change({ receivedBytes, durableBytes, resumedBytes, bytesPerSecond, etaMs, ...(grown && { failures: 0 }) });
+      const achieved = grown && { failures: 0, failure: undefined };
+      change({ receivedBytes, durableBytes, resumedBytes, bytesPerSecond, etaMs, ...achieved });
       return grown;
     },
-    fail() {
+    fail(error, { isSending } = { isSending: false }) {
+      const failure = error instanceof Error ? error.message : String(error);
+      const failed = { failures: current.failures + 1, failure };
+      if (isSending) return change(failed);
       meter.reset();
-      change({ phase: "connecting", failures: current.failures + 1, bytesPerSecond: 0, etaMs: undefined });
+      change({ ...failed, phase: "connecting", bytesPerSecond: 0, etaMs: undefined });
     },
   };
 }

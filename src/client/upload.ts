@@ -170,7 +170,7 @@ class UploadRun {
         return await this.#tryOnce();
       } catch (error) {
         if (this.#isToBeginAnew(error)) throw error;
-        this.#progress.fail();
+        this.#progress.fail(error);
         await this.#retries.waitAfter(error, { signal: this.#signal });
       }
     }

@@ -5,6 +5,7 @@ import type { WatchReport } from "../queries/upload-watches.ts";
 import { API_TOKEN, type ApiServer, openApiServer } from "../testing/api-server.ts";
 import { catchError, sampleFile, sampleUpload } from "../testing/sample-records.ts";
 import { createSluiceClient, type SluiceClient } from "./client.ts";
+import type { SluiceError } from "./sluice-error.ts";
 import type { WatchedUpload, WatchOptions } from "./watch-upload.ts";
 
 const { uploadId, namespace, path } = sampleUpload();
@@ -89,11 +90,16 @@ describe("watchUpload of the client", () => {
     expect(streams).to.have.length(3);
   });
 
-  it("gives up soon where nothing ever answered: the URL is more likely wrong than the service away", async () => {
-    scripts.push(...Array.from({ length: 9 }, (): Script => [away]));
-    const options = { retry: { delayBaseMs: 1, delayMaxMs: 1 } };
-    expect(await catchError(() => watchAll(options))).to.include({ reason: "DATABASE_UNAVAILABLE" });
-    expect(streams).to.have.length(4);
+  it("gives up sooner what never answered, and tells each failure", async () => {
+    scripts.push([away], [away], [away], [away], [sampleReport()]);
+    const failures: string[] = [];
+    const options = {
+      retry: { ...RETRY, triesMax: 10 },
+      onFailure: ({ reason }: SluiceError) => failures.push(reason),
+    };
+    const error = await catchError(() => watchAll(options));
+    expect(error).to.have.property("message", `gave up after 4 tries at ${server.url}: it is away`);
+    expect(failures).to.deep.equal(Array(4).fill("DATABASE_UNAVAILABLE"));
   });
 
   it("takes a silent stream for cut, and leaves it", async () => {

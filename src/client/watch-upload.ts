@@ -3,7 +3,7 @@ import { createClient } from "@connectrpc/connect";
 import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 import { UploadService, UploadState, type WatchUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
-import { createRetries, FIRST_TRIES_MAX, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
+import { createRetries, FIRST_TRIES_MAX, isRetryable, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
 import type { CallAddress, CallOptions } from "./unary-calls.ts";
 
@@ -48,6 +48,8 @@ export interface WatchedUpload {
 export interface WatchOptions extends CallOptions {
   retry?: Partial<RetryLimits>;
   silenceMaxMs?: number;
+  /** Told each failure after which the stream is opened again. */
+  onFailure?: (failure: SluiceError) => void;
 }
 
 /**
@@ -61,17 +63,17 @@ export function createUploadWatch(
     const { namespace = "default", signal = new AbortController().signal, silenceMaxMs = SILENCE_MAX_MS } = options;
     const route = addresses.route();
     const limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
-    const firstTriesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), limits.triesMax);
-    let retries = createRetries({ ...limits, triesMax: firstTriesMax }, { route });
-    let answered = false;
+    const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), limits.triesMax);
+    let hasAnswered = false;
+    let retries = createRetries({ ...limits, triesMax }, { route });
     const open = (stop: AbortSignal) =>
       createClient(UploadService, route.current.transport).watchUpload({ namespace, uploadId }, { signal: stop });
     for (;;) {
       try {
         let reports = 0;
         for await (const message of readStream(open, { signal, silenceMaxMs })) {
-          if (!answered) retries = createRetries(limits, { route });
-          answered = true;
+          if (!hasAnswered) retries = createRetries(limits, { route });
+          hasAnswered = true;
           // One that is cut after its first answer each time has achieved nothing.
           if (++reports > 1) retries.reset();
           const report = toReport(message);
@@ -80,7 +82,9 @@ export function createUploadWatch(
         }
         throw lost("it ended before the outcome");
       } catch (error) {
-        await retries.waitAfter(fromConnectError(error, signal), { signal });
+        const failure = fromConnectError(error, signal);
+        if (isRetryable(failure)) options.onFailure?.(failure);
+        await retries.waitAfter(failure, { signal });
       }
     }
   };
