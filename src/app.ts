@@ -18,7 +18,7 @@ import { writePart } from "./commands/write-part.ts";
 import type { WriteAccess } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
-import { MemoryBudget } from "./domain/memory-budget.ts";
+import { LOOK_EVERY_MS, MemoryBudget } from "./domain/memory-budget.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { noteReceived } from "./jobs/note-received.ts";
@@ -149,9 +149,8 @@ async function connect(
     uploads: createUploadRepository(pools.commands),
     objects,
     namespaces: new Map([[config.namespace.name, config.namespace]]),
-    budget: new MemoryBudget(config.budgetBytes),
-    limits: config.uploads,
-    databaseBackoff: config.databaseBackoff,
+    budget: new MemoryBudget(config.budgetBytes, config.budget),
+    ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(config.uploads.uploadsMax),
   };
@@ -174,6 +173,7 @@ async function connect(
     repeat(check, { everyMs: CHECK_EVERY_MS, random: Math.random }),
     repeat(() => sweep(access, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
     repeat(() => tellReceived(access, log), { everyMs: NOTE_RECEIVED_EVERY_MS, random: Math.random }),
+    repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random: Math.random }),
     repeat(() => forgetOldRequests(pools, log), { everyMs: SWEEP_EVERY_MS, random: Math.random }),
   ];
   return {
