@@ -144,9 +144,8 @@ async function connect(
     uploads: createUploadRepository(pools.commands),
     objects,
     namespaces: new Map([[config.namespace.name, config.namespace]]),
-    budget: new MemoryBudget(config.budgetBytes),
-    limits: config.uploads,
-    databaseBackoff: config.databaseBackoff,
+    budget: new MemoryBudget(config.budgetBytes, config.budget),
+    ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(config.uploads.uploadsMax),
   };

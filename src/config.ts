@@ -244,6 +244,8 @@ function toConfig(env: Environment) {
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
     },
     budgetBytes,
+    // The steps of all uploads together are at most a quarter: whole parts always find room in the rest.
+    budget: { stepBytes: Math.max(2 ** 14, Math.min(2 ** 18, Math.floor(budgetBytes / 4 / env.SLUICE_UPLOADS_MAX))) },
     uploads: {
       partSizeBytes: env.SLUICE_PART_SIZE_BYTES,
       // A file of unknown size may be large: twice the part leaves room for 156 GiB.

@@ -1,5 +1,4 @@
 import { DomainError } from "../domain/errors.ts";
-import type { Release } from "../domain/memory-budget.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
 import type { UploadAccess } from "./upload-access.ts";
 import type { UploadSessions } from "./upload-sessions.ts";
@@ -16,7 +15,7 @@ import type { UploadSessions } from "./upload-sessions.ts";
 export async function admitPart(
   access: Pick<UploadAccess, "budget" | "limits"> & { sessions: UploadSessions },
   options: { messageBytes?: number | undefined; connection: string; signal: AbortSignal },
-): Promise<Release> {
+): Promise<() => void> {
   const { budget, limits, sessions } = access;
   const { messageBytes = PART_MESSAGE_MAX_BYTES, connection } = options;
   const seat = sessions.admit();
@@ -27,9 +26,10 @@ export async function admitPart(
     const bytes = Math.min(2 * Math.min(messageBytes, PART_MESSAGE_MAX_BYTES), budget.totalBytes);
     const turn = { namespace: "", uploadId: connection };
     const signal = AbortSignal.any([options.signal, refused.signal]);
-    const release = await budget.acquire(bytes, { turn, signal });
+    const permit = budget.open();
+    await budget.grow(permit, bytes, { turn, signal });
     return () => {
-      release();
+      budget.release(permit);
       sessions.release(seat);
     };
   } catch (error) {

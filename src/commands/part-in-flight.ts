@@ -24,10 +24,12 @@ export class PartInFlight {
   /** What is durable under this number already, to compare with. */
   readonly durable: DurablePart | undefined;
   passedBytes = 0;
+  /** Up to where the memory budget has room for its bytes; all of them where they are only compared. */
+  admittedBytes: number;
   crc32 = 0;
   body: BodyInFlight | undefined;
   /** Bytes kept until there is a body for them. */
-  readonly held: Uint8Array[] = [];
+  #held: Uint8Array[] = [];
   #isEnded = false;
   /** Chunks whose caller's CRC32 went in unseen; to name the wrong one after BadDigest. */
   readonly #trusted: { offset: number; lengthBytes: number; crc32: number }[] = [];
@@ -42,10 +44,21 @@ export class PartInFlight {
     this.startOffset = options.startOffset;
     this.lengthBytes = options.lengthBytes;
     this.durable = options.durable;
+    this.admittedBytes = options.durable === undefined ? 0 : options.lengthBytes;
   }
 
   get isFull(): boolean {
     return this.passedBytes === this.lengthBytes;
+  }
+
+  /** Whether `end` has been said. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** How many bytes it takes now. */
+  get roomBytes(): number {
+    return this.admittedBytes - this.passedBytes;
   }
 
   get endOffset(): number {
@@ -58,7 +71,7 @@ export class PartInFlight {
     this.passedBytes += bytes.length;
     if (this.durable !== undefined) return;
     if (this.body !== undefined) this.body.write(bytes);
-    else this.held.push(bytes);
+    else this.#held.push(bytes);
   }
 
   /** A chunk has passed whole; the caller's CRC32 of a trusted one joins the part's. */
@@ -71,9 +84,19 @@ export class PartInFlight {
   /** Gives the part its S3 request, and what was held goes; its end too, if that has been said. */
   start(body: BodyInFlight): void {
     this.body = body;
-    for (const bytes of this.held) body.write(bytes);
-    this.held.length = 0;
+    for (const bytes of this.#held) body.write(bytes);
+    this.#held = [];
     if (this.#isEnded) body.end(this.crc32);
+  }
+
+  /** Takes the bytes back that are kept for it; its request, if it has one, is given up with `reason`. */
+  withdraw(reason: Error): readonly Uint8Array[] {
+    const { body } = this;
+    const bytes = body === undefined ? this.#held : [...body.kept];
+    this.#held = [];
+    this.body = undefined;
+    body?.abort(reason);
+    return bytes;
   }
 
   /** All bytes have passed, and every chunk that touches them is verified. */

@@ -1,11 +1,13 @@
 import { DomainError } from "../domain/errors.ts";
-import type { Release } from "../domain/memory-budget.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import type { Upload } from "../domain/upload.ts";
 import { beginMultipart, explainLost, isLost } from "./multipart-upload.ts";
+import { PartAdmission } from "./part-admission.ts";
+import type { PartHolding } from "./part-holding.ts";
 import { PartInFlight } from "./part-in-flight.ts";
 import { PartRecorder, type WriterBegin } from "./part-recorder.ts";
-import { type UploadAccess, withDatabase } from "./upload-access.ts";
+import { beginPutAttempt } from "./put-attempt.ts";
+import type { UploadAccess } from "./upload-access.ts";
 
 /** How the owner hears of what happens beside its own calls. */
 export interface WriterEvents {
@@ -23,6 +25,12 @@ export interface PutAck extends BodyAck {
   crc32: number;
 }
 
+/** How a part goes to S3, once that is known. */
+interface Launch {
+  begin: (lengthBytes: number) => BodyInFlight;
+  keep: (ack: BodyAck) => void | Promise<void>;
+}
+
 /**
  * Opens an upload's parts one after the other, each once it has a permit of the memory budget, a claimed row and a
  * place among the parts in flight, and sees to it that what S3 acknowledges is recorded.
@@ -35,16 +43,19 @@ export class PartSender {
   readonly #access: UploadAccess;
   readonly #upload: Upload;
   readonly #epoch: number;
+  readonly #beginAttempt: () => Promise<string>;
   readonly #events: WriterEvents;
   readonly #closed = new AbortController();
   readonly #unsettled = new Set<Promise<void>>();
   #multipartId: string | undefined;
   #readyFor = 0;
   #waiting: Promise<void> | undefined;
-  #permit: Release | undefined;
+  readonly #admission: PartAdmission;
+  readonly #holdings = new Map<PartInFlight, PartHolding>();
+  readonly #launches = new Map<PartInFlight, Launch>();
   #partsInFlight = 0;
   #slotFreed: (() => void) | undefined;
-  #held: { part: PartInFlight; permit: Release | undefined } | undefined;
+  #held: PartInFlight | undefined;
   #put: PutAck | undefined;
   #failure: Error | undefined;
 
@@ -52,9 +63,15 @@ export class PartSender {
     this.#access = access;
     this.#upload = begin.upload;
     this.#epoch = begin.epoch;
+    this.#beginAttempt = () => beginPutAttempt(access, begin);
     this.#events = events;
     this.#multipartId = begin.upload.multipartId;
     this.recorder = new PartRecorder(access, begin);
+    this.#admission = new PartAdmission(access, begin.upload, {
+      beginAttempt: this.#beginAttempt,
+      onFailed: (error: unknown) => this.fail(error),
+      signal: this.#closed.signal,
+    });
   }
 
   /** The error that ended the sender, if one did. */
@@ -85,17 +102,7 @@ export class PartSender {
       this.#readyFor = partNumber;
       return true;
     }
-    this.#waiting = obstacle.then(
-      () => {
-        this.#waiting = undefined;
-        if (this.prepare(partNumber, options)) this.#events.onReady();
-      },
-      (error) => {
-        this.#waiting = undefined;
-        this.fail(error);
-      },
-    );
-    return false;
+    return this.#waitFor(obstacle, () => this.prepare(partNumber, options));
   }
 
   /** Opens a part that `prepare` said is ready. */
@@ -106,29 +113,33 @@ export class PartSender {
     const part = new PartInFlight({ partNumber, startOffset, lengthBytes, durable });
     this.#readyFor = 0;
     if (durable !== undefined) return part;
-    const permit = this.#permit;
-    this.#permit = undefined;
-    if (this.#multipartId !== undefined) this.#sendPart(part, permit);
-    else if (this.#upload.sizeBytes !== undefined) this.#sendPut(part, permit);
-    else this.#held = { part, permit };
+    this.#holdings.set(part, this.#admission.admit(part));
+    if (this.#multipartId !== undefined) this.#sendPart(part);
+    else if (this.#upload.sizeBytes !== undefined) this.#sendPut(part);
+    else this.#held = part;
     return part;
+  }
+
+  /** Gets room for more bytes of an open part. False: not yet, `onReady` follows. */
+  admit(part: PartInFlight): boolean {
+    if (this.#waiting !== undefined || this.#failure !== undefined || this.#closed.signal.aborted) return false;
+    const growing = this.#holdings.get(part)?.grow();
+    return growing === undefined || this.#waitFor(growing, () => true);
   }
 
   /** All bytes of the part have passed, and every chunk that touches it is verified. */
   end(part: PartInFlight): void {
     part.assertSameAsDurable();
     part.end();
+    this.#advance(part);
   }
 
   /** Sends what an upload of unknown size held, or the nothing of an empty file, as one object. */
   endAsPut(): void {
-    const { part, permit } = this.#held ?? {
-      part: new PartInFlight({ partNumber: 1, startOffset: 0, lengthBytes: 0 }),
-      permit: undefined,
-    };
+    const part = this.#held ?? new PartInFlight({ partNumber: 1, startOffset: 0, lengthBytes: 0 });
     this.#held = undefined;
-    this.#sendPut(part, permit);
     this.end(part);
+    this.#sendPut(part);
   }
 
   /** Whether the only part is still held: the upload is to become a PutObject. */
@@ -153,12 +164,27 @@ export class PartSender {
     const reason = this.#failure ?? new Error("the writer was closed");
     this.#closed.abort(reason);
     for (const part of open) part.body?.abort(reason);
-    await this.settle();
+    const closing = [...this.#holdings].map(([part, holding]) => part.body === undefined && holding.close(reason));
+    await Promise.all([this.settle(), ...closing]);
     await this.#waiting?.catch(() => {});
-    this.#permit?.();
-    this.#held?.permit?.();
-    this.#permit = undefined;
+    for (const holding of this.#holdings.values()) holding.release();
+    this.#admission.close();
     this.#held = undefined;
+  }
+
+  /** False, and `onReady` once that has come for which `isReady` is the last condition. */
+  #waitFor(obstacle: Promise<unknown>, isReady: () => boolean): false {
+    this.#waiting = obstacle.then(
+      () => {
+        this.#waiting = undefined;
+        if (isReady()) this.#events.onReady();
+      },
+      (error) => {
+        this.#waiting = undefined;
+        this.fail(error);
+      },
+    );
+    return false;
   }
 
   /** What must be awaited before the part can open; undefined when nothing. One thing at a time. */
@@ -166,21 +192,16 @@ export class PartSender {
     if (this.#isMultipart(partNumber)) {
       if (!this.recorder.isClaimed(partNumber)) return this.recorder.claim(this.#held === undefined ? partNumber : 1);
       if (this.#multipartId === undefined) return this.#beginMultipart();
-      this.#releaseHeld();
+      // The held first part turns out to be the first of several.
+      if (this.#held !== undefined) this.#sendPart(this.#held);
+      this.#held = undefined;
     }
     if (this.#partsInFlight >= this.#access.limits.partsInFlightMax && !isOwed) {
       return new Promise<void>((resolve) => {
         this.#slotFreed = resolve;
       });
     }
-    if (this.#permit !== undefined) return undefined;
-    const permitBytes = this.#lengthOf(partNumber);
-    const { budget } = this.#access;
-    this.#permit = isOwed ? budget.overdraw(permitBytes) : budget.tryAcquire(permitBytes);
-    if (this.#permit !== undefined) return undefined;
-    return budget.acquire(permitBytes, { turn: this.#upload, signal: this.#closed.signal }).then((permit) => {
-      this.#permit = permit;
-    });
+    return this.#admission.prepare(this.#lengthOf(partNumber), { isOwed });
   }
 
   /** False for a file of at most one part, and for a first part that may turn out to be the whole file. */
@@ -200,64 +221,74 @@ export class PartSender {
     this.#multipartId = await beginMultipart(this.#access, this.#upload);
   }
 
-  /** The held first part turns out to be the first of several. */
-  #releaseHeld(): void {
-    const held = this.#held;
-    if (held === undefined) return;
-    this.#held = undefined;
-    this.#sendPart(held.part, held.permit);
-  }
-
-  #sendPart(part: PartInFlight, permit: Release | undefined): void {
+  #sendPart(part: PartInFlight): void {
     const { bucket, s3Key: key } = this.#upload;
     const target = { bucket, key, multipartId: this.#multipartId as string, partNumber: part.partNumber };
-    const body = this.#access.objects.beginPart(target, part.lengthBytes);
-    this.#send(part, { body, permit, keep: (ack) => this.#record(part, ack) });
+    const begin = (lengthBytes: number) => this.#access.objects.beginPart(target, lengthBytes);
+    this.#launches.set(part, { begin, keep: (ack) => this.#record(part, ack) });
+    this.#advance(part);
   }
 
-  #sendPut(part: PartInFlight, permit: Release | undefined): void {
-    const lengthBytes = this.#upload.sizeBytes ?? part.passedBytes;
-    const { bucket, s3Key, contentType, uploadId } = this.#upload;
-    const beginAttempt = async () => {
-      const step = () => this.#access.uploads.beginPutAttempt(uploadId, this.#epoch);
-      return `${s3Key}.${await withDatabase(this.#access, step)}`;
+  #sendPut(part: PartInFlight): void {
+    const { bucket, contentType } = this.#upload;
+    const target = { bucket, contentType, beginAttempt: this.#beginAttempt };
+    const begin = (lengthBytes: number) => this.#access.objects.beginPut(target, lengthBytes);
+    const keep = (ack: BodyAck) => {
+      this.#put = { ...ack, sizeBytes: part.passedBytes, crc32: part.crc32 };
     };
-    const body = this.#access.objects.beginPut({ bucket, contentType, beginAttempt }, lengthBytes);
-    this.#send(part, { body, permit, keep: (ack) => this.#keepPut(part, ack) });
+    this.#launches.set(part, { begin, keep });
+    this.#advance(part);
   }
 
-  #send(
-    part: PartInFlight,
-    options: { body: BodyInFlight; permit: Release | undefined; keep: (ack: BodyAck) => void | Promise<void> },
-  ): void {
-    const { body, permit, keep } = options;
+  /** Starts what can be: the part's request, as soon as it is known; once more, when it has given way and is whole. */
+  #advance(part: PartInFlight): void {
+    const launch = this.#launches.get(part);
+    if (launch === undefined) return;
+    const holding = this.#holdings.get(part);
+    const begin = () => launch.begin(part.isEnded ? part.passedBytes : part.lengthBytes);
+    if (holding?.hasGivenWay !== true) {
+      if (part.body === undefined) this.#send(part, begin());
+      if (part.isEnded && holding !== undefined) this.#admission.notePace(holding.letGo());
+    } else if (part.isEnded) this.#track(holding.gather(begin).then((body) => this.#send(part, body)));
+  }
+
+  #send(part: PartInFlight, body: BodyInFlight): void {
     this.#partsInFlight++;
     part.start(body);
-    const acknowledged = body.done.finally(() => permit?.());
-    const settled = acknowledged
-      .then((ack) => {
-        this.#events.onReleased(body.kept);
-        return keep(ack);
-      })
-      .catch(async (error) => this.fail(await this.#explain(part, error)))
-      .finally(() => {
-        this.#unsettled.delete(settled);
-        // Not at the acknowledgement: while the database is slow, parts that are stored but not recorded would pile up,
-        // and a kill would lose them all.
-        this.#partsInFlight--;
-        this.#slotFreed?.();
-      });
-    this.#unsettled.add(settled);
+    const settling = this.#conclude(part, body).finally(() => {
+      // Not at the acknowledgement: while the database is slow, parts that are stored but not recorded would pile up,
+      // and a kill would lose them all.
+      this.#partsInFlight--;
+      this.#slotFreed?.();
+    });
+    this.#track(settling);
   }
 
-  #keepPut(part: PartInFlight, ack: BodyAck): void {
-    this.#put = { ...ack, sizeBytes: part.passedBytes, crc32: part.crc32 };
+  async #conclude(part: PartInFlight, body: BodyInFlight): Promise<void> {
+    try {
+      const ack = await body.done;
+      this.#holdings.get(part)?.release();
+      this.#holdings.delete(part);
+      this.#events.onReleased(body.kept);
+      await this.#launches.get(part)?.keep(ack);
+      this.#launches.delete(part);
+    } catch (error) {
+      // A body that was withdrawn fails as it was told to; the part goes on without it.
+      if (part.body === body) throw await this.#explain(part, error);
+    }
+  }
+
+  /** Keeps `settle` waiting for it, and fails when it does. */
+  #track(step: Promise<void>): void {
+    const settled = step.catch((error) => this.fail(error)).finally(() => this.#unsettled.delete(settled));
+    this.#unsettled.add(settled);
   }
 
   async #record(part: PartInFlight, ack: BodyAck): Promise<void> {
     const { partNumber, passedBytes: lengthBytes, crc32 } = part;
     await this.recorder.record({ partNumber, lengthBytes, crc32, etag: ack.etag });
   }
+
   /** After BadDigest the wrong chunk is looked for; after NoSuchUpload, who has ended the upload. */
   async #explain(part: PartInFlight, error: unknown): Promise<unknown> {
     if (!(error instanceof DomainError)) return error;

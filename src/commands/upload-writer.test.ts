@@ -43,7 +43,7 @@ describe("UploadWriter", () => {
   describe("waits", () => {
     it("for a permit of the budget, and takes no more than it has", async () => {
       const bench = createBench({ budgetParts: 2 });
-      const held = [bench.budget.tryAcquire(PART), bench.budget.tryAcquire(PART)];
+      const held = [bench.take(PART), bench.take(PART)];
       const caller = await BenchWriter.open(bench, { sizeBytes: 300 });
       const sending = caller.send(seededBytes(300));
       await until("the caller waits", () => caller.waits > 0 && caller.writer.isWaiting);
@@ -248,14 +248,14 @@ describe("UploadWriter", () => {
 
     it("gives everything back when it is closed while it waits", async () => {
       const bench = createBench({ budgetParts: 1 });
-      const held = bench.budget.tryAcquire(PART);
+      const held = bench.take(PART);
       const caller = await BenchWriter.open(bench, { sizeBytes: 500 });
       caller.writer.beginChunk({ offset: 0, lengthBytes: 100, crc32: undefined });
       expect(caller.writer.write(seededBytes(100))).to.equal(0);
       await until("it waits for the permit", () => bench.calls.includes("setMultipartId"));
       await caller.writer.close();
       expect(caller.writer.write(seededBytes(100)), "nothing is taken any more").to.equal(0);
-      held?.();
+      held();
       await close(bench, caller);
     });
 
@@ -291,7 +291,7 @@ describe("UploadWriter", () => {
       const lost = () => new DomainError("aborted", "lost", { reason: "UPLOAD_LOST" });
       const lose = async (between: (bench: Bench, uploadId: string) => Promise<unknown>) => {
         const bench = createBench();
-        bench.objects.faults.add("part", { kind: "fail", error: lost() });
+        bench.objects.faults.add("part", { kind: "lost-answer", error: lost() });
         const caller = await BenchWriter.open(bench, { sizeBytes: 500 });
         await caller.send(seededBytes(90));
         await between(bench, caller.uploadId);

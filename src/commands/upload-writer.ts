@@ -27,7 +27,7 @@ export interface WrittenBytes {
  * One writer's bytes on their way into an upload. Bytes are pushed: `beginChunk`, `write` until all its bytes are
  * taken, `endChunk`. Nothing here waits: `write` takes what it can, and `onReady` says when it takes more.
  *
- * Memory: a permit of the budget for each part before its first byte. Failure order: no more bytes are taken, parts in
+ * Memory: nothing is taken that no permit of the budget covers. Failure order: no more bytes are taken, parts in
  * flight settle, what is durable is recorded, then `close` resolves.
  */
 export class UploadWriter {
@@ -127,7 +127,11 @@ export class UploadWriter {
     while (taken < bytes.length) {
       const part = this.#part ?? this.#openPart();
       if (part === undefined) break;
-      const room = part.lengthBytes - part.passedBytes;
+      const room = part.roomBytes;
+      if (room === 0) {
+        if (this.#sender.admit(part)) continue;
+        break;
+      }
       const piece = taken === 0 && bytes.length <= room ? bytes : bytes.subarray(taken, taken + room);
       this.#hash?.update(piece);
       part.write(piece, chunk);

@@ -1,6 +1,7 @@
 import type { UploadAccess } from "../commands/upload-access.ts";
 import type { UploadSessions } from "../commands/upload-sessions.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
+import { LOOK_EVERY_MS } from "../domain/memory-budget.ts";
 import { noteReceived } from "./note-received.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
@@ -68,6 +69,7 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
   const random = Math.random;
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
+    repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     ...[sweep, forget].map((job) =>
       repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),

@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { type App, startApp } from "../app.ts";
 import { type Config, parseConfig } from "../config.ts";
 import { type DevS3Server, startDevS3Server } from "../devstack/s3-server/dev-s3-server.ts";
+import type { BudgetPolicy } from "../domain/memory-budget.ts";
 import { createTestDatabase } from "./postgres.ts";
 import type { S3Endpoint } from "./s3-subject.ts";
 import { until } from "./until.ts";
@@ -28,6 +29,7 @@ export interface ServiceOptions {
   settings?: Readonly<Record<string, string>>;
   /** Limits that no setting reaches. */
   uploads?: Partial<Config["uploads"]>;
+  budget?: Partial<BudgetPolicy>;
   retry?: Partial<Config["body"]["retry"]>;
   body?: Partial<Pick<Config["body"], "idleTimeoutMs" | "answerTimeoutMs">>;
   databaseBackoff?: Partial<Config["databaseBackoff"]>;
@@ -141,6 +143,7 @@ async function configure(
       retry: { ...config.body.retry, baseDelayMs: 5, delayMaxMs: 20, ...options.retry },
     },
     uploads: { ...config.uploads, ...options.uploads },
+    budget: { ...config.budget, ...options.budget },
     databaseBackoff: { ...config.databaseBackoff, baseDelayMs: 20, delayMaxMs: 100, ...options.databaseBackoff },
   };
 }

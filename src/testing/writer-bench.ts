@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { UploadAccess, UploadLimits } from "../commands/upload-access.ts";
 import { UploadWriter } from "../commands/upload-writer.ts";
-import { MemoryBudget } from "../domain/memory-budget.ts";
+import { type BudgetPolicy, MemoryBudget } from "../domain/memory-budget.ts";
 import type { ByteRange } from "../domain/upload.ts";
 import type { NewUpload, UploadRepository, WriterStart } from "../domain/upload-repository.ts";
 import { FakeFileRepository } from "./fake-file-repository.ts";
@@ -38,13 +38,17 @@ export interface Bench {
   /** Names of the repository's methods as they were called; `refuse` makes the next call of one fail. */
   calls: string[];
   refuse(method: string, error: Error, times?: number): void;
+  /** Takes bytes of the budget for somebody else, which the result gives back. */
+  take(bytes: number): () => void;
 }
 
 /** A bench with a budget of `budgetParts` parts. */
-export function createBench(options: { limits?: Partial<UploadLimits>; budgetParts?: number } = {}): Bench {
+export function createBench(
+  options: { limits?: Partial<UploadLimits>; budgetParts?: number; policy?: Partial<BudgetPolicy> } = {},
+): Bench {
   const files = new FakeFileRepository();
   const objects = new FakeObjectStore();
-  const budget = new MemoryBudget((options.budgetParts ?? 100) * BENCH_PART_BYTES);
+  const budget = new MemoryBudget((options.budgetParts ?? 100) * BENCH_PART_BYTES, options.policy);
   const calls: string[] = [];
   const refusals: { method: string; error: Error; left: number }[] = [];
   const uploads: UploadRepository = withFaults(new FakeUploadRepository(files), (method) => {
@@ -60,6 +64,11 @@ export function createBench(options: { limits?: Partial<UploadLimits>; budgetPar
     },
     ...{ files, objects, budget, calls },
     refuse: (method, error, times = 1) => void refusals.push({ method, error, left: times }),
+    take: (bytes) => {
+      const permit = budget.open();
+      if (!budget.tryGrow(permit, bytes)) throw new Error(`${bytes} bytes are not free`);
+      return () => budget.release(permit);
+    },
   };
 }
 

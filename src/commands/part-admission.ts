@@ -1,0 +1,74 @@
+import type { Permit } from "../domain/memory-budget.ts";
+import type { Upload } from "../domain/upload.ts";
+import { PartHolding } from "./part-holding.ts";
+import type { PartInFlight } from "./part-in-flight.ts";
+import { StagedBytes } from "./staged-bytes.ts";
+import type { UploadAccess } from "./upload-access.ts";
+
+/** `beginAttempt` gives a fresh key of the upload's, `onFailed` hears what a part failed of; `signal` ends the waiting. */
+interface AdmissionOptions {
+  beginAttempt: () => Promise<string>;
+  onFailed: (error: unknown) => void;
+  signal: AbortSignal;
+}
+
+/**
+ * The permit of a writer's next part: taken before its first byte, for as much as its caller's pace warrants. That is a step
+ * at first, and whole parts once they have come fast.
+ */
+export class PartAdmission {
+  readonly #access: UploadAccess;
+  readonly #upload: Upload;
+  readonly #options: AdmissionOptions;
+  #permit: Permit | undefined;
+  /** How fast the last whole part came. */
+  #bytesPerMs: number | undefined;
+
+  constructor(access: UploadAccess, upload: Upload, options: AdmissionOptions) {
+    this.#access = access;
+    this.#upload = upload;
+    this.#options = options;
+  }
+
+  /** Gets the permit ready; undefined when it is. `isOwed`: for the whole part and at once, beyond the budget if need be. */
+  prepare(lengthBytes: number, { isOwed }: { isOwed: boolean }): Promise<void> | undefined {
+    if (this.#permit !== undefined) return undefined;
+    const { budget } = this.#access;
+    const permit = budget.open();
+    const bytes = budget.wish(lengthBytes, this.#bytesPerMs);
+    if (isOwed) budget.overdraw(permit, lengthBytes);
+    if (isOwed || budget.tryGrow(permit, bytes)) return this.#keep(permit, lengthBytes);
+    const options = { turn: this.#upload, signal: this.#options.signal };
+    return budget.grow(permit, bytes, options).then(() => this.#keep(permit, lengthBytes));
+  }
+
+  /** Puts an opened part under the permit that was prepared for it. */
+  admit(part: PartInFlight): PartHolding {
+    const { objects, budget } = this.#access;
+    const permit = this.#permit as Permit;
+    this.#permit = undefined;
+    const { beginAttempt, onFailed } = this.#options;
+    const staged = new StagedBytes(objects, { bucket: this.#upload.bucket, beginAttempt });
+    return new PartHolding(part, {
+      ...{ budget, permit, turn: this.#upload, staged, bytesPerMs: this.#bytesPerMs, onFailed },
+    });
+  }
+
+  /** Says how fast a part came. */
+  notePace(bytesPerMs: number | undefined): void {
+    this.#bytesPerMs = bytesPerMs ?? this.#bytesPerMs;
+  }
+
+  /** Gives back what no part was opened for. */
+  close(): void {
+    if (this.#permit !== undefined) this.#access.budget.release(this.#permit);
+    this.#permit = undefined;
+  }
+
+  /** Until the part is opened nothing is held under its permit: a caller who pauses here does not keep it from others. */
+  #keep(permit: Permit, restBytes: number): undefined {
+    this.#permit = permit;
+    const unopened = { heldBytes: 0, restBytes, onTrimmed: () => {}, giveWay: () => 0 };
+    this.#access.budget.hold(permit, unopened, this.#bytesPerMs);
+  }
+}
