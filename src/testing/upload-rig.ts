@@ -154,8 +154,8 @@ export class UploadRig {
         databaseBackoff: config.databaseBackoff,
         instance: "sweeper",
       };
-      const all = { batchMax: 100, stuckAfterMs: 0, orphanAfterMs: 0, ...limits };
-      return await sweepUploads(access, { limits: all, now: new Date(Date.now() + 1000) });
+      const all = { batchMax: 100, stuckAfterMs: 0, ...limits };
+      return await sweepUploads(access, { limits: all });
     } finally {
       await pools.end();
     }
