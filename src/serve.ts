@@ -1,4 +1,4 @@
-import cluster from "node:cluster";
+import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,8 @@ import { createLogger } from "./telemetry/logger.ts";
 /** A worker that ends within this time of its start counts as failed to start. */
 const START_FAILED_MS = 5000;
 const START_FAILURES_MAX = 5;
+/** What a worker may take, after its calls have ended or the drain is over, to close its connections; then it is killed. */
+const CLOSE_GRACE_MS = 5000;
 
 /**
  * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
@@ -59,15 +61,22 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   isStopping = true;
   const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
   log.info({ reason, workers: workers.length }, "stopping the workers");
-  await Promise.all(
-    workers.map(async (worker) => {
-      if (worker.isDead()) return;
-      const exited = once(worker, "exit");
-      worker.process.kill("SIGTERM");
-      await exited;
-    }),
-  );
+  const timeoutMs = config.drainTimeoutMs + CLOSE_GRACE_MS;
+  await Promise.all(workers.map((worker) => stopWorker(worker, { timeoutMs, log })));
   if (startFailures >= START_FAILURES_MAX) throw new Error("workers end as soon as they start; their log says why");
+}
+
+/** Lets a worker drain, and kills one that has not ended by then: whoever stops the primary waits for it. */
+async function stopWorker(worker: Worker, { timeoutMs, log }: { timeoutMs: number; log: Logger }): Promise<void> {
+  if (worker.isDead()) return;
+  const exited = once(worker, "exit");
+  worker.process.kill("SIGTERM");
+  const timer = setTimeout(() => {
+    log.error({ worker: worker.id, timeoutMs }, "a worker has not ended in time, and is killed");
+    worker.process.kill("SIGKILL");
+  }, timeoutMs);
+  await exited;
+  clearTimeout(timer);
 }
 
 /** Resolves with the first signal that asks to stop. */
