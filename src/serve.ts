@@ -6,8 +6,7 @@ import type { Logger } from "pino";
 import { type Config, parseConfig } from "./config.ts";
 import { createLogger } from "./telemetry/logger.ts";
 
-/** A worker that ends within this time of its start counts as failed to start. */
-const START_FAILED_MS = 5000;
+/** Workers in a row that may end before they listen; then the service gives up. */
 const START_FAILURES_MAX = 5;
 /** What a worker may take, after its calls have ended or the drain is over, to close its connections; then it is killed. */
 const CLOSE_GRACE_MS = 5000;
@@ -46,12 +45,16 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   let isStopping = false;
   let startFailures = 0;
   const fork = () => {
-    const startedAt = performance.now();
     const worker = cluster.fork();
+    let isStarted = false;
+    // A worker that listened was well: however soon it is killed, another is worth its start.
+    worker.once("listening", () => {
+      isStarted = true;
+    });
     worker.once("exit", (code, signal) => {
       if (isStopping) return;
       log.error({ worker: worker.id, code, signal }, "a worker ended; another takes its place");
-      startFailures = performance.now() - startedAt < START_FAILED_MS ? startFailures + 1 : 0;
+      startFailures = isStarted ? 0 : startFailures + 1;
       if (startFailures < START_FAILURES_MAX) fork();
       else process.kill(process.pid, "SIGTERM");
     });
