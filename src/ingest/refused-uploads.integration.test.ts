@@ -288,14 +288,14 @@ describe("WriteUpload refuses", () => {
 
     it("a chunk within a part, by name, after S3 has found the sum wrong", async () => {
       const { call, uploadId } = await begin(BigInt(bytes.length));
-      call.send(chunk(0, PART_BYTES), chunk(PART_BYTES, 1000), chunk(PART_BYTES + 1000, 500, 1));
-      call.send(chunk(PART_BYTES + 1500, PART_BYTES - 1500));
+      call.send(chunk(0, PART_BYTES), chunk(PART_BYTES, 1000), chunk(PART_BYTES + 1000, 2000, 1));
+      call.send(chunk(PART_BYTES + 3000, PART_BYTES - 3000));
       const metadata = {
         chunk_offset: String(PART_BYTES + 1000),
-        chunk_bytes: "500",
+        chunk_bytes: "2000",
         durable_offset: String(PART_BYTES),
       };
-      await expectRefused(call, mismatch(`the chunk at offset ${PART_BYTES + 1000} (500 bytes)`, metadata));
+      await expectRefused(call, mismatch(`the chunk at offset ${PART_BYTES + 1000} (2000 bytes)`, metadata));
       await rig.complete(uploadId, bytes);
     });
     for (const sizeBytes of [undefined, BigInt(bytes.length)]) {
