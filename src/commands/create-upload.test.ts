@@ -67,7 +67,8 @@ describe("createUpload", () => {
     });
   }
   it("refuses sizes that cannot be, of hints too", async () => {
-    await expectRefusal(create({ sizeHintBytes: -1 }), "SIZE_INVALID");
+    const negative = await expectRefusal(create({ sizeHintBytes: -1 }), "SIZE_INVALID");
+    expect(negative).to.deep.include({ field: "size_hint_bytes", details: { size_bytes: -1, size_bytes_min: 0 } });
     await expectRefusal(create({ sizeHintBytes: 6 * 2 ** 30 }), "SIZE_LIMIT");
     await expectRefusal(create({ sizeBytes: 5 * 2 ** 30 }), "SIZE_LIMIT");
   });

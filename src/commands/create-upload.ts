@@ -101,6 +101,7 @@ function assertSize(
     throw new DomainError("invalid_argument", `${field} is ${sizeBytes}; give 0 or more, or leave it unset`, {
       reason: "SIZE_INVALID",
       field,
+      details: { size_bytes: sizeBytes, size_bytes_min: 0 },
     });
   }
   if (sizeBytes > namespace.fileSizeMaxBytes) {

@@ -2,6 +2,7 @@ import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyInFlight } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
+import { PieceGatherer } from "./piece-gatherer.ts";
 
 /** A chunk while its bytes pass. `crc32` is what the caller says, `actual` what was computed. */
 export interface ChunkInFlight {
@@ -30,6 +31,7 @@ export class PartInFlight {
   body: BodyInFlight | undefined;
   /** Bytes kept until there is a body for them. */
   #held: Uint8Array[] = [];
+  readonly #pieces: PieceGatherer;
   #isEnded = false;
   /** Chunks whose caller's CRC32 went in unseen; to name the wrong one after BadDigest. */
   readonly #trusted: { offset: number; lengthBytes: number; crc32: number }[] = [];
@@ -45,6 +47,10 @@ export class PartInFlight {
     this.lengthBytes = options.lengthBytes;
     this.durable = options.durable;
     this.admittedBytes = options.durable === undefined ? 0 : options.lengthBytes;
+    this.#pieces = new PieceGatherer(options.lengthBytes, (bytes) => {
+      if (this.body !== undefined) this.body.write(bytes);
+      else this.#held.push(bytes);
+    });
   }
 
   get isFull(): boolean {
@@ -69,9 +75,7 @@ export class PartInFlight {
   write(bytes: Uint8Array, chunk: ChunkInFlight): void {
     if (!chunk.isTrusted) this.#sum(bytes, chunk);
     this.passedBytes += bytes.length;
-    if (this.durable !== undefined) return;
-    if (this.body !== undefined) this.body.write(bytes);
-    else this.#held.push(bytes);
+    if (this.durable === undefined) this.#pieces.write(bytes);
   }
 
   /** A chunk has passed whole; the caller's CRC32 of a trusted one joins the part's. */
@@ -91,6 +95,7 @@ export class PartInFlight {
 
   /** Takes the bytes back that are kept for it; its request, if it has one, is given up with `reason`. */
   withdraw(reason: Error): readonly Uint8Array[] {
+    this.#pieces.flush();
     const { body } = this;
     const bytes = body === undefined ? this.#held : [...body.kept];
     this.#held = [];
@@ -102,6 +107,7 @@ export class PartInFlight {
   /** All bytes have passed, and every chunk that touches them is verified. */
   end(): void {
     this.#isEnded = true;
+    this.#pieces.flush();
     this.body?.end(this.crc32);
   }
 

@@ -270,21 +270,31 @@ describe("UploadWriter", () => {
     });
 
     it("names the chunk that S3 found wrong, or S3's own words when all chunks are right", async () => {
-      const bench = createBench();
-      const caller = await BenchWriter.open(bench, { sizeBytes: 500 });
-      await caller.chunk(0, seededBytes(40), { crc32: true });
-      await caller.chunk(40, seededBytes(20));
-      await caller.chunk(60, seededBytes(30), { crc32: 5 });
-      await caller.chunk(90, seededBytes(10), { crc32: true });
+      const bench = createBench({ budgetParts: 1000, limits: { chunkSizeMaxBytes: 10_000 } });
+      const large = { sizeBytes: 50_000, partSizeBytes: 10_000 };
+      const caller = await BenchWriter.open(bench, large);
+      await caller.chunk(0, seededBytes(4000), { crc32: true });
+      await caller.chunk(4000, seededBytes(2000));
+      await caller.chunk(6000, seededBytes(3000), { crc32: 5 });
+      await caller.chunk(9000, seededBytes(1000), { crc32: true });
       const error = (await caller.failed) as DomainError;
-      expect(error.details).to.include({ chunk_offset: 60, chunk_bytes: 30 });
+      expect(error.details).to.include({ chunk_offset: 6000, chunk_bytes: 3000 });
       await close(bench, caller);
       const mismatch = new DomainError("aborted", "S3 says", { reason: "CHECKSUM_MISMATCH" });
       bench.objects.faults.add("part", { kind: "fail", error: mismatch });
-      const innocent = await BenchWriter.open(bench, { sizeBytes: 500 });
-      await innocent.chunk(0, seededBytes(100), { crc32: true });
+      const innocent = await BenchWriter.open(bench, large);
+      await innocent.chunk(0, seededBytes(10_000), { crc32: true });
       expect(await innocent.failed).to.equal(mismatch);
       await close(bench, innocent);
+    });
+
+    it("finds a small chunk wrong itself, before S3 has seen its part whole", async () => {
+      const bench = createBench();
+      const caller = await BenchWriter.open(bench, { sizeBytes: 500 });
+      await caller.chunk(0, seededBytes(40), { crc32: true });
+      const error = await expectRefusal(caller.chunk(40, seededBytes(1), { crc32: 5 }), "CHECKSUM_MISMATCH");
+      expect(error.details).to.include({ chunk_offset: 40, chunk_bytes: 1 });
+      await close(bench, caller);
     });
 
     it("hears who has ended the upload that S3 no longer has", async () => {

@@ -35,6 +35,7 @@ export function sizeMismatch(uploadId: string, sizeBytes: number, sealedBytes: n
   const message = `upload ${uploadId} has ${sizeBytes} bytes; it was declared to have ${sealedBytes}`;
   return new DomainError("invalid_argument", message, {
     reason: "SIZE_MISMATCH",
+    field: "size_bytes",
     details: { upload_id: uploadId, size_bytes: sizeBytes, declared_size_bytes: sealedBytes },
   });
 }

@@ -47,7 +47,13 @@ describe("WriteUpload refuses", () => {
     });
     it(
       "a negative size",
-      create({ sizeBytes: -1n }, { code: INVALID_ARGUMENT, reason: "SIZE_INVALID", says: "size_bytes is -1" }),
+      create(
+        { sizeBytes: -1n },
+        {
+          ...{ code: INVALID_ARGUMENT, reason: "SIZE_INVALID", says: "size_bytes is -1; give 0 or more" },
+          ...{ field: "size_bytes", metadata: { size_bytes: "-1", size_bytes_min: "0" } },
+        },
+      ),
     );
     it("a size over the limit of the namespace", () => {
       const limit = String(50 * MIB);
@@ -57,7 +63,7 @@ describe("WriteUpload refuses", () => {
           code: INVALID_ARGUMENT,
           reason: "SIZE_LIMIT",
           says: `the limit of namespace default is ${limit} bytes`,
-          metadata: { size_bytes: String(50 * MIB + 1), size_bytes_max: limit },
+          ...{ field: "size_bytes", metadata: { size_bytes: String(50 * MIB + 1), size_bytes_max: limit } },
         },
       )();
     });
@@ -147,8 +153,8 @@ describe("WriteUpload refuses", () => {
   });
 
   describe("sizes:", () => {
-    const mismatch = (says: string, metadata: Record<string, string>): Refusal => ({
-      ...{ code: INVALID_ARGUMENT, reason: "SIZE_MISMATCH", says, metadata },
+    const mismatch = (says: string, metadata: Record<string, string>, field = "finish.size_bytes"): Refusal => ({
+      ...{ code: INVALID_ARGUMENT, reason: "SIZE_MISMATCH", says, metadata, field },
     });
     it("9 bytes where 10 were declared, and takes the tenth later", async () => {
       const call = rig.create({ sizeBytes: 10n }).sendBytes(seededBytes(9));
@@ -163,7 +169,10 @@ describe("WriteUpload refuses", () => {
       const call = rig.create({ sizeBytes: 10n }).sendBytes(seededBytes(11));
       const { uploadId } = await call.started();
       const metadata = { end_offset: "11", size_bytes: "10", durable_offset: "0" };
-      await expectRefused(call, mismatch("chunk ends at byte 11; the upload declared 10 bytes", metadata));
+      await expectRefused(
+        call,
+        mismatch("chunk ends at byte 11; the upload declared 10 bytes", metadata, "chunk.data"),
+      );
       await rig.complete(uploadId, seededBytes(10));
     });
     for (const parts of [1, 2]) {
@@ -180,6 +189,13 @@ describe("WriteUpload refuses", () => {
       const call = rig.create({ sizeBytes: 10n }).sendBytes(seededBytes(10));
       const { uploadId } = await call.started();
       await expectRefused(call.send({ finish: { sizeBytes: 11n } }), mismatch("finish says 11 bytes", {}));
+      await rig.complete(uploadId, seededBytes(10));
+    });
+    it("a finish that says a negative size", async () => {
+      const call = rig.create().sendBytes(seededBytes(10));
+      const { uploadId } = await call.started();
+      const metadata = { size_bytes: "-1", received_bytes: "10", durable_offset: "0", upload_id: uploadId };
+      await expectRefused(call.send({ finish: { sizeBytes: -1n } }), mismatch("-1 bytes were declared", metadata));
       await rig.complete(uploadId, seededBytes(10));
     });
     it("a finish that says another size than was sent", async () => {
@@ -288,14 +304,14 @@ describe("WriteUpload refuses", () => {
 
     it("a chunk within a part, by name, after S3 has found the sum wrong", async () => {
       const { call, uploadId } = await begin(BigInt(bytes.length));
-      call.send(chunk(0, PART_BYTES), chunk(PART_BYTES, 1000), chunk(PART_BYTES + 1000, 500, 1));
-      call.send(chunk(PART_BYTES + 1500, PART_BYTES - 1500));
+      call.send(chunk(0, PART_BYTES), chunk(PART_BYTES, 1000), chunk(PART_BYTES + 1000, 2000, 1));
+      call.send(chunk(PART_BYTES + 3000, PART_BYTES - 3000));
       const metadata = {
         chunk_offset: String(PART_BYTES + 1000),
-        chunk_bytes: "500",
+        chunk_bytes: "2000",
         durable_offset: String(PART_BYTES),
       };
-      await expectRefused(call, mismatch(`the chunk at offset ${PART_BYTES + 1000} (500 bytes)`, metadata));
+      await expectRefused(call, mismatch(`the chunk at offset ${PART_BYTES + 1000} (2000 bytes)`, metadata));
       await rig.complete(uploadId, bytes);
     });
     for (const sizeBytes of [undefined, BigInt(bytes.length)]) {

@@ -51,8 +51,9 @@ describe("An upload while storage fails", () => {
       const { call } = await send(small);
       await rig.expectFile(await call.committed(), small);
     });
+    // Silence before those requests' answers ends by the socket's timeout: s3/control-faults.integration.test.ts.
+    if (fault.kind === "hang" || fault.kind === "cut-request") continue;
     it(`commits though storage ${what} the beginning and the end of the upload`, async () => {
-      if (fault.kind === "hang" || fault.kind === "cut-request") return; // those requests have no body to wait for
       rig.service.s3.faults.add({ operation: "CreateMultipartUpload", fault });
       rig.service.s3.faults.add({ operation: "CompleteMultipartUpload", fault });
       const { call } = await send(bytes);

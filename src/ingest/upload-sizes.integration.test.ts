@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
+import { encodeRequest } from "../testing/raw-write-call.ts";
 import { PART_BYTES } from "../testing/running-service.ts";
 import { expectRefused, seededBytes, UploadRig } from "../testing/upload-rig.ts";
 
@@ -34,6 +35,19 @@ describe("A file may have", () => {
     }
   }
 
+  it("chunks of one byte, with and without their CRC32, in a message each", async () => {
+    for (const request of [{ sizeBytes: BigInt(PART_BYTES + 100) }, {}]) {
+      const bytes = seededBytes(PART_BYTES + 100);
+      const call = rig.create(request);
+      await call.started();
+      const half = PART_BYTES / 2;
+      call.send(toTinyChunks(bytes.subarray(0, half), 0, { withCrc: true }));
+      call.send(toTinyChunks(bytes.subarray(half), half, { withCrc: false }));
+      call.send({ finish: { crc32: crc32(bytes) } }).end();
+      await rig.expectFile(await call.committed(), bytes);
+    }
+  });
+
   it("a likely size, which only chooses the part size", async () => {
     const call = rig.create({ sizeHintBytes: 4_000_000_000n });
     const { partSizeBytes } = await call.started();
@@ -42,6 +56,16 @@ describe("A file may have", () => {
     await rig.expectFile(await call.committed(), seededBytes(1000));
   });
 });
+
+/** A message for each byte. */
+function toTinyChunks(bytes: Uint8Array, offset: number, { withCrc }: { withCrc: boolean }): Buffer {
+  const messages = Array.from(bytes, (byte, index) => {
+    const data = Uint8Array.of(byte);
+    const sum = withCrc ? { crc32: crc32(data) } : {};
+    return encodeRequest({ chunk: { offset: BigInt(offset + index), data, ...sum } });
+  });
+  return Buffer.concat(messages);
+}
 
 describe("A file of 10,000 parts", () => {
   const smallestPart = 1024;

@@ -10,6 +10,8 @@ import { objectStoreContract } from "./object-store-contract.ts";
 import { createPostgresSubject } from "./postgres-subject.ts";
 import { createS3Subject } from "./s3-subject.ts";
 import { uploadRepositoryContract } from "./upload-repository-contract.ts";
+import { UploadRig } from "./upload-rig.ts";
+import { describeUploads, S3_PART_MIN_BYTES } from "./upload-suite.ts";
 import { VERSITYGW_UNABLE } from "./versitygw.ts";
 
 describe("in containers", function () {
@@ -35,6 +37,32 @@ describe("in containers", function () {
     const { endpoint, stop } = await startLocalStackContainer(token);
     const unable = { "check-secrets": "LocalStack takes any secret", versions: "no bucket of LocalStack is set up to" };
     return { ...createS3Subject(endpoint, stop), unable };
+  });
+
+  describe("an upload", () => {
+    const stops: (() => Promise<void>)[] = [];
+    after(async () => {
+      for (const stop of stops.reverse()) await stop();
+    });
+
+    describeUploads(
+      "versity/versitygw with postgres:15-alpine",
+      async () => {
+        if (problem !== undefined) return problem;
+        const [storage, postgres] = [await startVersitygwContainer(), await startPostgresContainer()];
+        stops.push(storage.stop, postgres.stop);
+        const database = await postgres.createDatabase();
+        stops.push(() => database.drop());
+        return await UploadRig.start({
+          ...{ s3: storage.endpoint, databaseUrl: database.url },
+          settings: {
+            SLUICE_PART_SIZE_BYTES: String(S3_PART_MIN_BYTES),
+            SLUICE_MEMORY_BUDGET_BYTES: String(16 * S3_PART_MIN_BYTES),
+          },
+        });
+      },
+      S3_PART_MIN_BYTES,
+    );
   });
 
   describe("the repositories on postgres:15-alpine", () => {

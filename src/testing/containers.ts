@@ -54,8 +54,9 @@ export async function startVersitygwContainer(): Promise<S3Container> {
   const credentials = { accessKeyId: "versity", secretAccessKey: "versity-secret" };
   const region = "eu-central-1";
   const serve = `versitygw=$(command -v versitygw || command -v /versitygw || command -v /app/versitygw) &&
-    mkdir -p /tmp/meta /tmp/data &&
-    exec "$versitygw" --keep-alive --quiet --region ${region} --port :7070 posix --sidecar /tmp/meta /tmp/data`;
+    mkdir -p /tmp/meta /tmp/versions /tmp/data &&
+    exec "$versitygw" --keep-alive --quiet --region ${region} --port :7070 \\
+      posix --sidecar /tmp/meta --versioning-dir /tmp/versions /tmp/data`;
   const container = await new GenericContainer("versity/versitygw:v1.8.0")
     .withEntrypoint(["/bin/sh"])
     .withCommand(["-c", serve])

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from "node:http2";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
-import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import {
   type WriteUploadChunkSchema,
@@ -24,6 +24,8 @@ export interface RawStatus {
   reason: string;
   /** ErrorInfo.metadata. */
   metadata: Readonly<Record<string, string>>;
+  /** The field that BadRequest names, where there is one. */
+  field?: string | undefined;
   /** RetryInfo's delay. */
   retryAfterMs: number | undefined;
 }
@@ -192,11 +194,13 @@ function toStatus(code: number, headers: IncomingHttpHeaders): RawStatus {
   const message = decodeURIComponent(String(headers["grpc-message"] ?? ""));
   const details = Buffer.from(String(headers["grpc-status-details-bin"] ?? ""), "base64");
   let [reason, metadata, retryAfterMs]: [string, Record<string, string>, number | undefined] = ["", {}, undefined];
+  let field: string | undefined;
   for (const any of fromBinary(StatusSchema, details).details) {
     const info = anyUnpack(any, ErrorInfoSchema);
     if (info !== undefined) ({ reason, metadata } = info);
+    field = anyUnpack(any, BadRequestSchema)?.fieldViolations[0]?.field ?? field;
     const retry = anyUnpack(any, RetryInfoSchema)?.retryDelay;
     if (retry !== undefined) retryAfterMs = Number(retry.seconds) * 1000 + retry.nanos / 1e6;
   }
-  return { code, message, reason, metadata, retryAfterMs };
+  return { code, message, reason, metadata, field, retryAfterMs };
 }

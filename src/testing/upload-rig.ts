@@ -21,6 +21,8 @@ export interface Refusal {
   reason: string;
   /** A piece of the sentence. */
   says: string | RegExp;
+  /** The field that BadRequest names. */
+  field?: string;
   /** Some of ErrorInfo's metadata. */
   metadata?: Readonly<Record<string, string>>;
 }
@@ -201,5 +203,6 @@ export async function expectRefused(call: RawWriteCall, refusal: Refusal): Promi
   if (typeof refusal.says === "string") expect(status.message).to.include(refusal.says);
   else expect(status.message).to.match(refusal.says);
   expect(status.metadata).to.include(refusal.metadata ?? {});
+  if (refusal.field !== undefined) expect(status.field).to.equal(refusal.field);
   return status;
 }

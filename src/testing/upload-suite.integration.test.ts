@@ -1,10 +1,7 @@
 import { PART_BYTES } from "./running-service.ts";
 import { UploadRig } from "./upload-rig.ts";
-import { describeUploads } from "./upload-suite.ts";
+import { describeUploads, S3_PART_MIN_BYTES } from "./upload-suite.ts";
 import { startVersitygw, type Versitygw } from "./versitygw.ts";
-
-/** S3's smallest part but the last, which versitygw insists on too. */
-const S3_PART_MIN_BYTES = 5 * 2 ** 20;
 
 describeUploads("the development S3 server", () => UploadRig.start(), PART_BYTES);
 

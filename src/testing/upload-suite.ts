@@ -9,6 +9,9 @@ import { putPresigned } from "./s3-subject.ts";
 import { until } from "./until.ts";
 import { seededBytes, type UploadRig } from "./upload-rig.ts";
 
+/** S3's smallest part but the last, which versitygw insists on too. */
+export const S3_PART_MIN_BYTES = 5 * 2 ** 20;
+
 /**
  * Upload, resume and download against one S3 server; `partBytes` is its smallest part. `open` may say what is missing: the
  * suite then says so and skips itself.

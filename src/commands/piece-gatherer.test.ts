@@ -1,0 +1,68 @@
+import { expect } from "chai";
+import { seededBytes } from "../testing/upload-rig.ts";
+import { BLOCK_BYTES, PIECE_MIN_BYTES, PINNED_BYTES_PER_BYTE, PieceGatherer } from "./piece-gatherer.ts";
+
+/** About what a view costs in V8, in bytes. */
+const VIEW_BYTES = 200;
+const PART_BYTES = 2 ** 20;
+
+describe("PieceGatherer", () => {
+  const content = seededBytes(PART_BYTES);
+  /** Cuts the content by turns into these sizes, each piece a view of a network buffer of its own or a shared one. */
+  const gather = (sizes: readonly number[], options: { viewsABuffer: number }) => {
+    const kept: Uint8Array[] = [];
+    const gatherer = new PieceGatherer(PART_BYTES, (bytes) => kept.push(bytes));
+    let buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    for (let [at, piece] = [0, 0]; at < PART_BYTES; piece++) {
+      const size = Math.min(sizes[piece % sizes.length] as number, PART_BYTES - at);
+      const view = piece % options.viewsABuffer;
+      if (view === 0) buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      const bytes = buffer.subarray(view * size, (view + 1) * size);
+      content.copy(bytes, 0, at, at + size);
+      gatherer.write(bytes);
+      at += size;
+    }
+    gatherer.flush();
+    expect(Buffer.concat(kept).equals(content), "the same bytes in the same order").to.equal(true);
+    const buffers = new Set(kept.map((bytes) => bytes.buffer));
+    const heldBytes = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    return { kept, heldBytes };
+  };
+
+  for (const [what, sizes, viewsABuffer] of [
+    ["chunks of one byte", [1], 1000],
+    ["pieces just too small to be kept", [PIECE_MIN_BYTES - 1], 1],
+    ["the smallest pieces that are kept, each with a buffer to itself", [PIECE_MIN_BYTES], 1],
+    ["small and large by turns", [1, PIECE_MIN_BYTES], 1],
+    ["frames of a quarter of a buffer, each with one to itself", [16_384], 1],
+    ["large pieces", [60_000], 1],
+  ] as const) {
+    it(`bounds the memory of ${what}`, () => {
+      const { kept, heldBytes } = gather(sizes, { viewsABuffer });
+      expect(heldBytes).to.be.at.most(PINNED_BYTES_PER_BYTE * PART_BYTES + 2 * BLOCK_BYTES);
+      expect(kept.length * VIEW_BYTES).to.be.at.most(PART_BYTES / 2);
+    });
+  }
+
+  it("keeps by reference what fills its buffers", () => {
+    const { kept } = gather([16_384], { viewsABuffer: 4 });
+    expect(kept.every(({ length }) => length === 16_384)).to.equal(true);
+    const { buffer } = kept[0] as Uint8Array;
+    expect(kept.filter((bytes) => bytes.buffer === buffer)).to.have.lengthOf(4);
+  });
+
+  it("takes no larger block than the part", () => {
+    const kept: Uint8Array[] = [];
+    const gatherer = new PieceGatherer(10, (bytes) => kept.push(bytes));
+    for (const byte of [1, 2, 3]) gatherer.write(Uint8Array.of(byte));
+    expect(kept).to.deep.equal([]);
+    gatherer.flush();
+    gatherer.flush();
+    gatherer.write(Uint8Array.of(4, 5, 6, 7, 8, 9, 10));
+    expect(kept.map((bytes) => [...bytes])).to.deep.equal([
+      [1, 2, 3],
+      [4, 5, 6, 7, 8, 9, 10],
+    ]);
+    expect(kept[0]?.buffer.byteLength).to.equal(10);
+  });
+});

@@ -1,0 +1,81 @@
+/**
+ * Smallest piece that is kept by reference, in bytes; of chunks, the smallest that is kept account of. Below, the objects
+ * that describe it would weigh more than it does.
+ */
+export const PIECE_MIN_BYTES = 1024;
+
+/** What kept pieces may hold on to for each of their bytes, beyond one network buffer. */
+export const PINNED_BYTES_PER_BYTE = 2;
+
+/** Size of the blocks that small pieces are copied into, in bytes: about that of Node's network buffers. */
+export const BLOCK_BYTES = 65_536;
+
+/**
+ * Decides how the bytes of a part are kept: by reference, or copied.
+ *
+ * A reference keeps the whole network buffer that it is a view of. That costs nothing as long as the buffer holds little
+ * but file bytes, which is the rule; but a caller may send its file as chunks of one byte, or as one piece in each
+ * buffer full of something else, and the memory budget counts file bytes. So small pieces, and those that would hold on
+ * to more than PINNED_BYTES_PER_BYTE, are copied, one behind the other, into blocks. Memory of a part: at most that
+ * factor of its size, and two buffers more.
+ */
+export class PieceGatherer {
+  readonly #keep: (bytes: Uint8Array) => void;
+  readonly #blockBytes: number;
+  #keptBytes = 0;
+  #pinnedBytes = 0;
+  #newest: ArrayBufferLike | undefined;
+  #block: Buffer | undefined;
+  /** Of the block: where the bytes begin that are not kept yet, and where they end. */
+  #start = 0;
+  #end = 0;
+
+  /** `lengthBytes` is the most that will come. `keep` gets the pieces to keep, in their order. */
+  constructor(lengthBytes: number, keep: (bytes: Uint8Array) => void) {
+    this.#blockBytes = Math.min(BLOCK_BYTES, lengthBytes);
+    this.#keep = keep;
+  }
+
+  /** The next bytes. They may wait here until others come, or `flush`. */
+  write(bytes: Uint8Array): void {
+    if (bytes.length < PIECE_MIN_BYTES || !this.#mayPin(bytes)) {
+      this.#copy(bytes);
+      return;
+    }
+    this.flush();
+    this.#keep(bytes);
+  }
+
+  /** Keeps what waits. */
+  flush(): void {
+    if (this.#block !== undefined && this.#end > this.#start) this.#keep(this.#block.subarray(this.#start, this.#end));
+    this.#start = this.#end;
+  }
+
+  #mayPin({ buffer, length }: Uint8Array): boolean {
+    const pinnedBytes = this.#pinnedBytes + (buffer === this.#newest ? 0 : buffer.byteLength);
+    const keptBytes = this.#keptBytes + length;
+    if (pinnedBytes > PINNED_BYTES_PER_BYTE * keptBytes + BLOCK_BYTES) return false;
+    this.#pinnedBytes = pinnedBytes;
+    this.#keptBytes = keptBytes;
+    this.#newest = buffer;
+    return true;
+  }
+
+  #copy(bytes: Uint8Array): void {
+    for (let rest = bytes; rest.length > 0; ) {
+      if (this.#block === undefined || this.#end === this.#block.length) {
+        this.flush();
+        // A slab of its own: a slice of Node's pool would keep that.
+        this.#block = Buffer.allocUnsafeSlow(this.#blockBytes);
+        this.#start = 0;
+        this.#end = 0;
+      }
+      const piece = rest.subarray(0, this.#block.length - this.#end);
+      this.#block.set(piece, this.#end);
+      this.#end += piece.length;
+      rest = rest.subarray(piece.length);
+    }
+    if (this.#end === this.#block?.length) this.flush();
+  }
+}
