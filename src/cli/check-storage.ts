@@ -4,36 +4,51 @@ import { createBreakers } from "../s3/breaker.ts";
 import { createS3Client } from "../s3/client.ts";
 import { Connections } from "../s3/connections.ts";
 import { createObjectStore } from "../s3/object-store.ts";
+import { createReadClient } from "../s3/read-client.ts";
+import { readEncryption } from "../s3/read-encryption.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+import { probeStorage } from "./probe-storage.ts";
 
 /** S3 refuses requests signed more than 15 min off; half of that is time to act. In milliseconds. */
 const SKEW_MAX_MS = 7.5 * 60_000;
 const ANSWER_TIMEOUT_MS = 5000;
 
-/** What can be wrong with storage: the way there, credentials and rights, the bucket and its region, our clock. */
+/**
+ * What can be wrong with storage: the way there, credentials and rights, the bucket and its region, our clock. Writes a probe
+ * object, and deletes it.
+ */
 export async function checkStorage(config: Config): Promise<Finding[]> {
-  return [await checkBucket(config), ...(await checkClock(config))];
+  return [...(await checkBucket(config)), ...(await checkClock(config))];
 }
 
-async function checkBucket(config: Config): Promise<Finding> {
+async function checkBucket(config: Config): Promise<Finding[]> {
   const { bucket, region, keyPrefix } = config.namespace;
   const connections = new Connections(config.s3.limits);
   const client = createS3Client(config.s3, connections);
-  const objects = createObjectStore({
+  const access = {
     client,
     bodies: new BodyRequests(client, connections),
     breakers: createBreakers(config.breaker, () => {}),
     body: { ...config.body, retry: { ...config.body.retry, triesMax: 1 } },
-  });
+  };
+  const objects = createObjectStore(access);
+  const downloads = createObjectStore({ ...access, client: createReadClient(config.s3, connections) ?? client });
   try {
     // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
     await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
     await objects.checkBucket(bucket, region);
-    return well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);
+    return [
+      well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`),
+      await probeStorage(
+        { objects, downloads, readEncryption: (object) => readEncryption(client, object) },
+        config.namespace,
+      ),
+    ];
   } catch (error) {
-    return toFinding(error, config);
+    return [toFinding(error, config)];
   } finally {
     client.destroy();
+    connections.destroy();
   }
 }
 

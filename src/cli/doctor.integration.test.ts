@@ -4,7 +4,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { expect } from "chai";
+import { parseConfig } from "../config.ts";
+import { createS3Client } from "../s3/client.ts";
+import { Connections } from "../s3/connections.ts";
 import { captureText } from "../testing/capture-text.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/postgres.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../testing/running-service.ts";
@@ -62,8 +66,35 @@ describe("sluice doctor", function () {
   it("finds nothing wrong where nothing is", async () => {
     const { isWell, text } = await examine({ SLUICE_DATABASE_READ_URL: service.databaseUrl });
     expect(isWell, text).to.equal(true);
-    for (const check of ["configuration", "port", "memory", "database", "read replica", "storage", "clock"]) {
+    for (const check of ["configuration", "port", "memory", "database", "namespace", "read replica"]) {
       expect(text).to.contain(`OK       ${check}: `);
+    }
+    for (const check of ["storage", "objects", "clock"]) {
+      expect(text).to.contain(`OK       ${check}: `);
+    }
+  });
+
+  it("tells a namespace that is new from one that is bound, and leaves neither rows nor objects behind", async () => {
+    const fresh = { SLUICE_DATABASE_URL: other.url, SLUICE_NAMESPACE: "fresh" };
+    for (let time = 1; time <= 2; time++) {
+      expect((await examine(fresh)).text).to.contain('OK       namespace: "fresh" is new: the first start binds it');
+    }
+    expect((await examine({})).text).to.contain('OK       namespace: "default" is bound to bucket');
+    const client = createS3Client(parseConfig(healthy).s3, new Connections(parseConfig(healthy).s3.limits));
+    const { Contents = [] } = await client.send(
+      new ListObjectsV2Command({ Bucket: service.endpoint.bucket, Prefix: "doctor/" }),
+    );
+    expect(Contents).to.deep.equal([]);
+    client.destroy();
+  });
+
+  it("says what a namespace is bound to, and no secrets", async () => {
+    const { isWell, text } = await examine({ SLUICE_S3_KEY_PREFIX: "elsewhere/" });
+    expect(isWell).to.equal(false);
+    expect(text).to.contain('PROBLEM  namespace: namespace default was set up with keyPrefix "", not "elsewhere/"');
+    const { password } = new URL(service.databaseUrl);
+    for (const secret of [password, SERVICE_TOKEN, service.endpoint.secretAccessKey]) {
+      if (secret !== "") expect(text).not.to.contain(secret);
     }
   });
 
@@ -96,8 +127,12 @@ describe("sluice doctor", function () {
       () => ({ SLUICE_S3_ENDPOINT: "http://127.0.0.1:1" }),
       /does not answer \(ECONNREFUSED\)/,
     ],
-    ["a missing bucket", () => ({ SLUICE_S3_BUCKET: "no-such-bucket" }), /no-such-bucket does not exist/],
-    ["a wrong region", () => ({ SLUICE_S3_REGION: "ap-southeast-2" }), /lie[s]? in/],
+    [
+      "a missing bucket",
+      () => ({ SLUICE_S3_BUCKET: "no-such-bucket", SLUICE_NAMESPACE: "new" }),
+      /no-such-bucket does not exist/,
+    ],
+    ["a wrong region", () => ({ SLUICE_S3_REGION: "ap-southeast-2", SLUICE_NAMESPACE: "new" }), /lie[s]? in/],
     ["too little memory", () => ({ SLUICE_MEMORY_BUDGET_BYTES: String(2 ** 52) }), /this host or container has/],
     ["a foreign address", () => ({ SLUICE_LISTEN: "192.0.2.1:8080" }), /cannot be listened on \(EADDRNOTAVAIL\)/],
     [

@@ -15,6 +15,14 @@ if (transfers.has(process.argv[2] ?? "")) process.once("SIGINT", onSignal).once(
 
 handleOutputErrors(process, process.argv.slice(2), (code) => process.exit(code));
 
+// Connect stops listening to a session when it is closed, which may tell after that how it died, for instance of a server that
+// speaks HTTP/1.1 alone. The call on it has failed by then and was told.
+process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
+  if (error.code?.startsWith("ERR_HTTP2_") === true) return;
+  console.error(error);
+  process.exit(1);
+});
+
 const { stdout, stderr, stdin, env } = process;
 const terminal = { stdout, stderr, stdin, env, signal: interruption.signal };
 process.exitCode = await runCli(process.argv.slice(2), terminal, {

@@ -143,6 +143,7 @@ describe("sluice", () => {
         .map((line) => JSON.parse(line));
       expect(lines[0]).to.include({ type: "progress", phase: "connecting", committed: false });
       expect(lines.at(-1)).to.include({ type: "receipt", path: "source.bin", sizeBytes: 21, generation: 1 });
+      expect(lines.at(-1)).to.include({ resumedBytes: 0 });
     });
 
     it("continues, in another process, what was cut, and forgets it once it is committed", async () => {

@@ -19,10 +19,10 @@ const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /**
  * Once, a part of each number is never answered for: the third of a file of six parts, then the seventh of one of eight, then the
- * ninth of one of ten.
+ * ninth of one of ten, then the eleventh of one of twelve.
  * Their uploads stay unfinished for as long as a test likes.
  */
-const HANGS = [3, 7, 9].map((partNumber) => ({
+const HANGS = [3, 7, 9, 11].map((partNumber) => ({
   operation: "UploadPart",
   match: { partNumber },
   fault: { kind: "hang" },
@@ -148,6 +148,27 @@ describe("sluice, as a process", function () {
     expect(await storedSha256("lanes.bin")).to.equal(expected);
   });
 
+  it("continues, when run again, what it and the service were killed in, and sends only what was in flight", async () => {
+    const long = join(directory, "long.bin");
+    const sizeBytes = 96 * MIB;
+    const expected = await writeDemoFile(long, { sizeBytes, seed: "long", signal: new AbortController().signal });
+    const first = start("upload", long, "both-killed.bin");
+    const cut = outcome(first);
+    const uploadId = await untilStuckAfter(10n);
+    await stack.service.kill();
+    first.kill("SIGKILL");
+    await cut;
+    await stack.restartService();
+    const { code, out, err } = await run("upload", long, "both-killed.bin", "--json");
+    expect(code, err).to.equal(0);
+    const lines = out.toString().trim().split("\n");
+    const { resumedBytes } = JSON.parse(lines.at(-1) ?? "");
+    // Parts 11 and 12 were in flight: nothing before them goes again.
+    expect(resumedBytes).to.be.within(80 * MIB, sizeBytes);
+    expect((await client.getUpload(uploadId)).state).to.equal(UploadState.COMMITTED);
+    expect(await storedSha256("both-killed.bin")).to.equal(expected);
+  });
+
   it("uploads standard input of unknown length", async () => {
     const child = start("upload", "-", "piped.bin");
     const ended = outcome(child);
@@ -189,6 +210,9 @@ describe("sluice, as a process", function () {
     const away = await run("ls", "--url", "http://127.0.0.1:1");
     expect(away.code).to.equal(75);
     expect(away.err).to.contain("is the service running");
+    const stranger = await run("ls", "--url", stack.s3Url);
+    expect([stranger.code, stranger.err.split("\n").length, stranger.out.toString()]).to.deep.equal([75, 2, ""]);
+    expect(stranger.err).to.contain("no connection to the server");
   });
 
   it("ends by the signal that interrupts it, and continues afterwards", async () => {

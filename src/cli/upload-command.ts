@@ -58,7 +58,7 @@ export async function runUpload(
       display.clear();
       const { receipt } = committed;
       if (receipt === undefined) return;
-      if (options.json) printJson(terminal, { type: "receipt", path: target, ...toReceiptJson(receipt) });
+      if (options.json) printJson(terminal, { type: "receipt", path: target, ...toReceiptJson(receipt), resumedBytes });
       else {
         const sizeBytes = Number(receipt.sizeBytes);
         const rate = formatRun({ sizeBytes, resumedBytes }, performance.now() - beganAt);

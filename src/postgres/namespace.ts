@@ -13,6 +13,17 @@ export type NamespaceBinding = Pick<Namespace, "name" | "bucket" | "region" | "k
  */
 export async function ensureNamespace(pool: DatabasePool, namespace: NamespaceBinding): Promise<void> {
   const recorded = await atBorder({ upsert: (binding: NamespaceBinding) => upsert(pool, binding) }).upsert(namespace);
+  assertSame(recorded, namespace);
+}
+
+/** Whether the namespace is recorded already; rejects as `ensureNamespace` where that would, and records nothing. */
+export async function isNamespaceRecorded(pool: DatabasePool, namespace: NamespaceBinding): Promise<boolean> {
+  const recorded = await atBorder({ find: (name: string) => find(pool, name) }).find(namespace.name);
+  if (recorded !== undefined) assertSame(recorded, namespace);
+  return recorded !== undefined;
+}
+
+function assertSame(recorded: Omit<NamespaceBinding, "name">, namespace: NamespaceBinding): void {
   const differences = (["bucket", "region", "keyPrefix"] as const)
     .filter((name) => recorded[name] !== namespace[name])
     .map((name) => `${name} ${JSON.stringify(recorded[name])}, not ${JSON.stringify(namespace[name])}`);
@@ -31,8 +42,12 @@ async function upsert(pool: DatabasePool, namespace: NamespaceBinding): Promise<
     INSERT INTO namespace (name, bucket, region, key_prefix)
     VALUES (${namespace.name}, ${namespace.bucket}, ${namespace.region}, ${namespace.keyPrefix})
     ON CONFLICT (name) DO NOTHING`);
-  const row = await pool.one(
-    sql.type(namespaceRow)`SELECT bucket, region, key_prefix FROM namespace WHERE name = ${namespace.name}`,
+  return (await find(pool, namespace.name)) as Omit<NamespaceBinding, "name">;
+}
+
+async function find(pool: DatabasePool, name: string): Promise<Omit<NamespaceBinding, "name"> | undefined> {
+  const row = await pool.maybeOne(
+    sql.type(namespaceRow)`SELECT bucket, region, key_prefix FROM namespace WHERE name = ${name}`,
   );
-  return { bucket: row.bucket, region: row.region, keyPrefix: row.key_prefix };
+  return row === null ? undefined : { bucket: row.bucket, region: row.region, keyPrefix: row.key_prefix };
 }

@@ -125,7 +125,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "node:path",
         "node:stream",
       ],
-      ...["node:timers", "node:tls", "node:url", "node:util"],
+      ...["node:timers", "node:tls", "node:url", "node:util", "node:zlib"],
     ],
     gen: "types",
   },
