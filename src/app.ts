@@ -261,7 +261,7 @@ function createServiceListener(
       watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
       writePart: (request, options) => writePart(access, request, options),
       signParts: (request, options) => signParts({ ...access, now: commands.now }, request, options),
-      admitPart: (message) => admitPart(access, message),
+      admitPart: (message, options) => admitPart(access, message, options),
       writeUpload: createConnectWriteUpload(access),
     },
     fileQueries: {
