@@ -32,7 +32,7 @@ describe("admitPart", () => {
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 0]);
   });
 
-  it("expects the largest message where its length is not said, and never more than there is", async () => {
+  it("expects the largest message where its length is not said, and never more than three quarters of all", async () => {
     const access = createAccess({ budgetBytes: 10 * PART_MESSAGE_MAX_BYTES });
     for (const messageBytes of [undefined, 10 ** 15]) {
       const release = await admit(access, { messageBytes });
@@ -47,7 +47,7 @@ describe("admitPart", () => {
   it("waits for its turn, and gives the seat back when the caller goes", async () => {
     const access = createAccess({ budgetBytes: 1000 });
     const first = await admit(access, { messageBytes: 500 });
-    const second = admit(access, { messageBytes: 100 });
+    const second = admit(access, { messageBytes: 200 });
     const caller = new AbortController();
     const third = admit(access, { messageBytes: 100 }, caller.signal);
     caller.abort(new Error("gone"));
@@ -93,7 +93,7 @@ describe("admitPart", () => {
   it("refuses when there is no room in time, no seat, or the process drains", async () => {
     const access = createAccess({ budgetBytes: 1000, stallTimeoutMs: 1, uploadsMax: 2 });
     const release = await admit(access, { messageBytes: 500 });
-    const late = await expectRefusal(admit(access, { messageBytes: 1 }), "OVERLOADED");
+    const late = await expectRefusal(admit(access, { messageBytes: 200 }), "OVERLOADED");
     expect(late.retryAfterMs).to.equal(1000);
     const waiting = createAccess({ budgetBytes: 1000, uploadsMax: 2 });
     await admit(waiting, { messageBytes: 500 });
