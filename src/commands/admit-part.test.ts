@@ -75,7 +75,7 @@ describe("admitPart", () => {
     const release = await admitPart(access, { ...message, connection: "1" }, { signal });
     expect(expectations).to.deep.equal(["60000 STALLED"]);
     const pass = () => {
-      for (let look = 0; look < 8; look++) {
+      for (let look = 0; look < 40; look++) {
         now += 250;
         access.budget.look();
       }

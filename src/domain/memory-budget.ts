@@ -32,9 +32,9 @@ export interface BudgetPolicy {
   now: () => number;
 }
 
-/** What is not said otherwise. A part of 8 MiB in 10 s is 7 Mbit/s; where all take longer, four times as long is slow. */
+/** What is not said otherwise. A part of 8 MiB in 30 s is 2 Mbit/s; where all take long, four times as long is slow. */
 const POLICY_DEFAULT: BudgetPolicy = {
-  ...{ stepBytes: Number.POSITIVE_INFINITY, slowAfterMs: 10_000, slowFactor: 4 },
+  ...{ stepBytes: Number.POSITIVE_INFINITY, slowAfterMs: 30_000, slowFactor: 4 },
   now: () => performance.now(),
 };
 /** How often `look` is to be called, in milliseconds: so long somebody may wait before slow parts are asked to give way. */
