@@ -93,6 +93,16 @@ describe("parseConfig", () => {
     expect(problems[0]).to.match(/each of 9 workers 59652323 bytes; .* at least 67108864: raise it/);
   });
 
+  it("lets slow uploads take steps of a quarter of a worker's budget together, from 16 to 256 KiB each", () => {
+    const stepOf = (uploadsMax: number) =>
+      parseConfig({ ...LEAST, SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: String(uploadsMax) }).budget.stepBytes;
+    expect([stepOf(10), stepOf(1000), stepOf(100_000)]).to.deep.equal([
+      256 * 1024,
+      Math.floor((64 * MIB) / 1000),
+      16_384,
+    ]);
+  });
+
   it("refuses development tokens in production, and a token that is missing", () => {
     expect(problemsOf({ ...LEAST, NODE_ENV: "production" })[0]).to.include("refused");
     expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: undefined })[0]).to.include("SLUICE_DEV_TOKEN is missing");
