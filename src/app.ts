@@ -41,6 +41,7 @@ import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
+import { createWindowMemory } from "./rpc/window-memory.ts";
 import { BodyRequests } from "./s3/body-requests.ts";
 import { createBreakers } from "./s3/breaker.ts";
 import { createS3Client } from "./s3/client.ts";
@@ -70,11 +71,11 @@ const CONNECT_BACKOFF = { baseDelayMs: CONNECT_RETRY_MS, delayMaxMs: 5000, rando
 export async function startApp(config: Config, log: Logger): Promise<App> {
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
+  const budget = new MemoryBudget(config.budgetBytes, config.budget);
+  const windowMemory = createWindowMemory(budget);
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands"> = {
     authenticate: createDevAuthenticator(config.devToken),
-    readiness,
-    log,
-    shutdownSignal: stopping.signal,
+    ...{ readiness, log, shutdownSignal: stopping.signal },
     configurations: { generateConfiguration: generateFromSettings },
     ...config.api,
   };
@@ -86,12 +87,12 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   const listener = await listen({
     ...config.listen,
     tls,
-    limits: config.listener,
+    ...{ limits: config.listener, windowMemory },
     onRequest: (request, response) => serve(request, response),
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
   let service: Service | undefined;
-  const connected = connect(config, { log, readiness, signal: stopping.signal }).then((ready) => {
+  const connected = connect(config, { log, readiness, budget, signal: stopping.signal }).then((ready) => {
     service = ready;
     serve = createServiceListener(ready, common);
     return ready;
@@ -102,7 +103,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     port: listener.port,
     readiness,
     get load() {
-      return { sessions: service?.access.sessions.size ?? 0, partBytes: service?.access.budget.usedBytes ?? 0 };
+      return { sessions: service?.access.sessions.size ?? 0, partBytes: budget.usedBytes - windowMemory.takenBytes };
     },
     stop: async () => {
       // In this order: not ready, streams told, calls ended, jobs stopped, connections closed.
@@ -128,7 +129,7 @@ interface Service {
 /** Connects to the database, waiting for it as long as it takes, and starts what runs by the clock. */
 async function connect(
   config: Config,
-  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
+  options: { log: Logger; readiness: Readiness; budget: MemoryBudget; signal: AbortSignal },
 ): Promise<Service> {
   const { log, readiness } = options;
   const connections = new Connections(config.s3.limits);
@@ -142,9 +143,8 @@ async function connect(
   const pools = await connectDatabase(config, options);
   const access: WriteAccess = {
     uploads: createUploadRepository(pools.commands),
-    objects,
+    ...{ objects, budget: options.budget },
     namespaces: new Map([[config.namespace.name, config.namespace]]),
-    budget: new MemoryBudget(config.budgetBytes, config.budget),
     ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(config.uploads.uploadsMax),
@@ -236,7 +236,7 @@ function createServiceListener(
       watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
       writePart: (request, options) => writePart(access, request, options),
       signParts: (request, options) => signParts(access, request, options),
-      admitPart: (message) => admitPart(access, message),
+      admitPart: (message, options) => admitPart(access, message, options),
       writeUpload: createConnectWriteUpload(access),
     },
     fileQueries: {

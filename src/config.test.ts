@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { expect } from "chai";
-import { ConfigError, ENVIRONMENT, parseClientEnvironment, parseConfig, parseDatabaseUrl } from "./config.ts";
+import { ConfigError, parseClientEnvironment, parseConfig, parseDatabaseUrl } from "./config.ts";
+import { ENVIRONMENT } from "./config-environment.ts";
 
 const MIB = 2 ** 20;
 const LEAST = {
@@ -146,6 +147,16 @@ describe("parseConfig", () => {
     expect(config.uploads.partSizeMaxBytes).to.equal(64 * MIB);
     const problems = problemsOf({ ...LEAST, SLUICE_WORKERS: "9" });
     expect(problems[0]).to.match(/each of 9 workers 59652323 bytes; .* at least 67108864: raise it/);
+  });
+
+  it("lets slow uploads take steps of a quarter of a worker's budget together, from 16 to 256 KiB each", () => {
+    const stepOf = (uploadsMax: number) =>
+      parseConfig({ ...LEAST, SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: String(uploadsMax) }).budget.stepBytes;
+    expect([stepOf(10), stepOf(1000), stepOf(100_000)]).to.deep.equal([
+      256 * 1024,
+      Math.floor((64 * MIB) / 500),
+      16_384,
+    ]);
   });
 
   it("refuses development tokens in production, and a token that is missing", () => {

@@ -1,5 +1,5 @@
 import { startSluice } from "../sluice-service.ts";
-import { startCrowd, warmUp } from "./crowd.ts";
+import { countFailures, startCrowd, warmUp } from "./crowd.ts";
 import { mib, type Scenario, scaledBytes } from "./scenario.ts";
 
 /** Fifty equal uploads that begin together into two workers: the slowest is not left behind. */
@@ -13,7 +13,7 @@ export const equalUploads: Scenario = {
       const sizeBytes = scaledBytes(128, scale);
       const { seconds, failures } = await crowd.rush(50, sizeBytes);
       const [fastest, slowest] = [Math.min(...seconds), Math.max(...seconds)];
-      const note = `50 uploads of ${sizeBytes / mib} MiB: ${fastest.toFixed(1)} s to ${slowest.toFixed(1)} s; ${failures.length} failures`;
+      const note = `50 uploads of ${sizeBytes / mib} MiB: ${fastest.toFixed(1)} s to ${slowest.toFixed(1)} s; ${countFailures(failures) || "no failures"}`;
       return [
         {
           name: "slowest ÷ fastest of 50 equal uploads",

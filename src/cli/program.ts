@@ -2,12 +2,14 @@ import { createRequire } from "node:module";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
-import { runDownload } from "./download-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
-import { runList, runRemove, runRestore } from "./file-commands.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
-import { runUpload } from "./upload-command.ts";
-import { runWatch } from "./watch-command.ts";
+
+// Loaded by the commands that call the service: one that serves does without the memory of the client.
+const loadUpload = () => import("./upload-command.ts");
+const loadDownload = () => import("./download-command.ts");
+const loadFiles = () => import("./file-commands.ts");
+const loadWatch = () => import("./watch-command.ts");
 
 const VERSION: string = createRequire(import.meta.url)("../../package.json").version;
 
@@ -60,7 +62,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .description("show how far an upload is, whoever writes it, until its outcome; 1 unless it was committed")
     .argument("<upload-id>", "id of the upload")
     .action(async (uploadId, options) =>
-      setExitCode((await runWatch(terminal, uploadId, options)) ? EXIT.done : EXIT.failed),
+      setExitCode((await (await loadWatch()).runWatch(terminal, uploadId, options)) ? EXIT.done : EXIT.failed),
     );
   addFileCommands(program, terminal);
 
@@ -105,7 +107,7 @@ function addUpload(program: Command, terminal: Terminal): void {
       "auto",
     )
     .option("--no-resume", "begin anew, even if an earlier upload of this file could be continued")
-    .action((file, path, options) => runUpload(terminal, [file, path], options));
+    .action(async (file, path, options) => (await loadUpload()).runUpload(terminal, [file, path], options));
 }
 
 function addDownload(program: Command, terminal: Terminal): void {
@@ -115,7 +117,9 @@ function addDownload(program: Command, terminal: Terminal): void {
     .argument("[dest]", 'file or directory to write to, "-" for standard output; the name of the file when left out')
     .option("--generation <n>", "which generation; the current one when left out", parseCount)
     .option("--no-resume", "begin anew, even if an earlier download could be continued")
-    .action((path, destination, options) => runDownload(terminal, [path, destination], options));
+    .action(async (path, destination, options) =>
+      (await loadDownload()).runDownload(terminal, [path, destination], options),
+    );
 }
 
 function addFileCommands(program: Command, terminal: Terminal): void {
@@ -123,17 +127,17 @@ function addFileCommands(program: Command, terminal: Terminal): void {
     .description("list files: size, time, generation, path")
     .argument("[prefix]", "only paths that begin with this", "")
     .option("--deleted", "also files that are deleted and can be restored", false)
-    .action((prefix, options) => runList(terminal, prefix, options));
+    .action(async (prefix, options) => (await loadFiles()).runList(terminal, prefix, options));
   withConnection(program.command("rm"))
     .description("delete a file; it can be restored for a while")
     .argument("<path>", "path of the file")
     .option("--if-generation-match <n>", "only if this is the current generation", parseCount)
-    .action((path, options) => runRemove(terminal, path, options));
+    .action(async (path, options) => (await loadFiles()).runRemove(terminal, path, options));
   withConnection(program.command("restore"))
     .description("bring a deleted file back")
     .argument("<path>", "path of the file")
     .option("--generation <n>", "which generation; the one deleted last when left out", parseCount)
-    .action((path, options) => runRestore(terminal, path, options));
+    .action(async (path, options) => (await loadFiles()).runRestore(terminal, path, options));
 }
 
 function withConnection(command: Command): Command {

@@ -1,9 +1,10 @@
 import { expect } from "chai";
+import type { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
 import { expectRefusal } from "../testing/repository-subject.ts";
 import { BENCH_LIMITS } from "../testing/writer-bench.ts";
-import { admitPart } from "./admit-part.ts";
+import { admitPart, type PartMessage } from "./admit-part.ts";
 import { UploadSessions } from "./upload-sessions.ts";
 
 describe("admitPart", () => {
@@ -13,35 +14,42 @@ describe("admitPart", () => {
     sessions: new UploadSessions(options.uploadsMax ?? 10),
   });
   const { signal } = new AbortController();
-  const connection = "1";
+  const admit = (
+    access: ReturnType<typeof createAccess>,
+    message: Partial<PartMessage>,
+    callSignal: AbortSignal = signal,
+  ) => {
+    const usual = { connection: "1", receivedBytes: 0, isWhole: false, refuse: () => {}, expectBytesWithin: () => {} };
+    return admitPart(access, { ...usual, ...message }, { signal: callSignal });
+  };
 
   it("takes room for a message twice, and a seat, until both are given back", async () => {
     const access = createAccess({ budgetBytes: 1000 });
-    const release = await admitPart(access, { messageBytes: 300, connection, signal });
+    const release = await admit(access, { messageBytes: 300 });
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([600, 1]);
     release();
     release();
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 0]);
   });
 
-  it("expects the largest message where its length is not said, and never more than there is", async () => {
+  it("expects the largest message where its length is not said, and never more than three quarters of all", async () => {
     const access = createAccess({ budgetBytes: 10 * PART_MESSAGE_MAX_BYTES });
     for (const messageBytes of [undefined, 10 ** 15]) {
-      const release = await admitPart(access, { messageBytes, connection, signal });
+      const release = await admit(access, { messageBytes });
       expect(access.budget.usedBytes).to.equal(2 * PART_MESSAGE_MAX_BYTES);
       release();
     }
     const small = createAccess({ budgetBytes: 1000 });
-    (await admitPart(small, { connection, signal }))();
+    (await admit(small, {}))();
     expect(small.budget.usedBytes).to.equal(0);
   });
 
   it("waits for its turn, and gives the seat back when the caller goes", async () => {
     const access = createAccess({ budgetBytes: 1000 });
-    const first = await admitPart(access, { messageBytes: 500, connection, signal });
-    const second = admitPart(access, { messageBytes: 100, connection, signal });
+    const first = await admit(access, { messageBytes: 500 });
+    const second = admit(access, { messageBytes: 200 });
     const caller = new AbortController();
-    const third = admitPart(access, { messageBytes: 100, connection, signal: caller.signal });
+    const third = admit(access, { messageBytes: 100 }, caller.signal);
     caller.abort(new Error("gone"));
     expect(await third.catch((error: Error) => error.message)).to.equal("gone");
     expect(access.sessions.size).to.equal(2);
@@ -50,18 +58,50 @@ describe("admitPart", () => {
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 0]);
   });
 
+  it("has the message refused when it stops coming, or comes slowly while somebody waits", async () => {
+    let now = 0;
+    const access = createAccess({ budgetBytes: 1000 });
+    access.budget = new MemoryBudget(1000, { now: () => now });
+    const refusals: string[] = [];
+    const expectations: string[] = [];
+    const message = {
+      messageBytes: 400,
+      receivedBytes: 0,
+      isWhole: false,
+      refuse: (error: Error) => void refusals.push((error as DomainError).reason),
+      expectBytesWithin: (timeoutMs: number, toError: () => Error) =>
+        void expectations.push(`${timeoutMs} ${(toError() as DomainError).reason}`),
+    };
+    const release = await admitPart(access, { ...message, connection: "1" }, { signal });
+    expect(expectations).to.deep.equal(["60000 STALLED"]);
+    const pass = () => {
+      for (let look = 0; look < 40; look++) {
+        now += 250;
+        access.budget.look();
+      }
+    };
+    pass();
+    expect(refusals, "nobody waits").to.deep.equal([]);
+    const waiting = admit(access, { messageBytes: 200, connection: "2" });
+    pass();
+    expect(refusals).to.deep.equal(["OVERLOADED"]);
+    release();
+    (await waiting)();
+    expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 0]);
+  });
+
   it("refuses when there is no room in time, no seat, or the process drains", async () => {
     const access = createAccess({ budgetBytes: 1000, stallTimeoutMs: 1, uploadsMax: 2 });
-    const release = await admitPart(access, { messageBytes: 500, connection, signal });
-    const late = await expectRefusal(admitPart(access, { messageBytes: 1, connection, signal }), "OVERLOADED");
+    const release = await admit(access, { messageBytes: 500 });
+    const late = await expectRefusal(admit(access, { messageBytes: 200 }), "OVERLOADED");
     expect(late.retryAfterMs).to.equal(1000);
     const waiting = createAccess({ budgetBytes: 1000, uploadsMax: 2 });
-    await admitPart(waiting, { messageBytes: 500, connection, signal });
-    const told = expectRefusal(admitPart(waiting, { messageBytes: 500, connection, signal }), "SHUTTING_DOWN");
-    await expectRefusal(admitPart(waiting, { messageBytes: 1, connection, signal }), "OVERLOADED");
+    await admit(waiting, { messageBytes: 500 });
+    const told = expectRefusal(admit(waiting, { messageBytes: 500 }), "SHUTTING_DOWN");
+    await expectRefusal(admit(waiting, { messageBytes: 1 }), "OVERLOADED");
     waiting.sessions.drain();
     await told;
-    await expectRefusal(admitPart(waiting, { messageBytes: 1, connection, signal }), "SHUTTING_DOWN");
+    await expectRefusal(admit(waiting, { messageBytes: 1 }), "SHUTTING_DOWN");
     release();
     expect(access.sessions.size).to.equal(0);
   });

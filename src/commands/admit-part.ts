@@ -3,31 +3,61 @@ import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
 import type { UploadAccess } from "./upload-access.ts";
 import type { UploadSessions } from "./upload-sessions.ts";
 
+/** The message of one part, none of which has been read. */
+export interface PartMessage {
+  /** Undefined where its caller does not say: the largest is expected. */
+  messageBytes?: number | undefined;
+  /** Which upload the part is of stands in the message: turns go around among the connections. */
+  connection: string;
+  readonly receivedBytes: number;
+  readonly isWhole: boolean;
+  /** Ends its call with this error. */
+  refuse: (error: Error) => void;
+  /** Has that done when none of it comes for so long. */
+  expectBytesWithin: (timeoutMs: number, toError: () => Error) => void;
+}
+
 /**
  * Makes room for the message of one part before any of it is read: a place among the sessions, and a permit of the
  * memory budget for the message twice, because it is held in pieces and then in one while it is put together. The caller
- * gives it back when S3 has the part. `messageBytes` undefined: the largest is expected. Which upload the part is of
- * stands in the message, so that turns go around among the connections.
+ * gives it back when S3 has the part.
  *
  * Rejects with the signal's reason, as `UploadSessions.admit` does, and with `resource_exhausted / OVERLOADED` when no
- * permit is free within the stall timeout.
+ * permit is free within the stall timeout. A message that stops coming for that long is refused as `aborted / STALLED`;
+ * one that comes slowly, while others wait for memory, as OVERLOADED: nothing of it could be kept elsewhere.
  */
 export async function admitPart(
   access: Pick<UploadAccess, "budget" | "limits"> & { sessions: UploadSessions },
-  options: { messageBytes?: number | undefined; connection: string; signal: AbortSignal },
+  message: PartMessage,
+  options: { signal: AbortSignal },
 ): Promise<() => void> {
   const { budget, limits, sessions } = access;
-  const { messageBytes = PART_MESSAGE_MAX_BYTES, connection } = options;
+  const { messageBytes = PART_MESSAGE_MAX_BYTES, connection } = message;
   const seat = sessions.admit();
   const refused = new AbortController();
   seat.fail = (error) => refused.abort(error);
-  const timer = setTimeout(() => refused.abort(toOverloaded(limits.stallTimeoutMs)), limits.stallTimeoutMs);
+  const { stallTimeoutMs } = limits;
+  const toLate = () => toOverloaded(`no memory for the part was free within ${stallTimeoutMs} ms; try again`);
+  const timer = setTimeout(() => refused.abort(toLate()), stallTimeoutMs);
   try {
-    const bytes = Math.min(2 * Math.min(messageBytes, PART_MESSAGE_MAX_BYTES), budget.totalBytes);
-    const turn = { namespace: "", uploadId: connection };
-    const signal = AbortSignal.any([options.signal, refused.signal]);
+    const expectedBytes = Math.min(messageBytes, PART_MESSAGE_MAX_BYTES);
+    // The windows of connections may keep a quarter of the budget for themselves.
+    const bytes = Math.min(2 * expectedBytes, Math.floor((3 * budget.totalBytes) / 4));
     const permit = budget.open();
-    await budget.grow(permit, bytes, { turn, signal });
+    const signal = AbortSignal.any([options.signal, refused.signal]);
+    await budget.grow(permit, bytes, { turn: { namespace: "", uploadId: connection }, signal });
+    budget.hold(permit, {
+      heldBytes: bytes,
+      get restBytes() {
+        return message.isWhole ? 0 : Math.max(1, expectedBytes - message.receivedBytes);
+      },
+      onTrimmed: () => {},
+      giveWay: () => {
+        message.refuse(toOverloaded("memory is short, and the part comes slowly; send it again"));
+        return bytes;
+      },
+    });
+    message.expectBytesWithin(stallTimeoutMs, () => toStalled(stallTimeoutMs));
     return () => {
       budget.release(permit);
       sessions.release(seat);
@@ -40,7 +70,11 @@ export async function admitPart(
   }
 }
 
-function toOverloaded(waitedMs: number): DomainError {
-  const message = `no memory for the part was free within ${waitedMs} ms; try again`;
+function toOverloaded(message: string): DomainError {
   return new DomainError("resource_exhausted", message, { reason: "OVERLOADED", retryAfterMs: 1000 });
+}
+
+function toStalled(stallTimeoutMs: number): DomainError {
+  const message = `nothing of the part came for ${stallTimeoutMs} ms; send it again`;
+  return new DomainError("aborted", message, { reason: "STALLED", details: { stall_timeout_ms: stallTimeoutMs } });
 }

@@ -138,17 +138,22 @@ describe("a part that comes slowly", () => {
   });
 
   it("names the wrong chunk among those that gave way", async () => {
-    const caller = await BenchWriter.open(bench, { sizeBytes: 100 });
-    await caller.chunk(0, bytes.subarray(0, 20), { crc32: true });
-    await caller.chunk(20, bytes.subarray(20, 40), { crc32: 7 });
+    bench = createBench({
+      ...{ budgetParts: 400, limits: { chunkSizeMaxBytes: 10_000 } },
+      policy: { stepBytes: 1000, slowAfterMs: 1000, slowFactor: 4, now: () => now },
+    });
+    const large = seededBytes(10_000);
+    const caller = await BenchWriter.open(bench, { sizeBytes: 10_000, partSizeBytes: 10_000 });
+    await caller.chunk(0, large.subarray(0, 2000), { crc32: true });
+    await caller.chunk(2000, large.subarray(2000, 4000), { crc32: 7 });
     pass(5000);
-    const other = want(4 * PART - 10);
+    const other = want(400 * PART - 1000);
     pass(250);
     await other.granted;
     other.giveBack();
-    await caller.chunk(40, bytes.subarray(40, 100), { crc32: true });
+    await caller.chunk(4000, large.subarray(4000), { crc32: true });
     const error = (await caller.failed) as DomainError;
-    expect(error.details).to.include({ chunk_offset: 20, chunk_bytes: 20 });
+    expect(error.details).to.include({ chunk_offset: 2000, chunk_bytes: 2000 });
     await close(caller);
   });
 

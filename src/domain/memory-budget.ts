@@ -32,15 +32,17 @@ export interface BudgetPolicy {
   now: () => number;
 }
 
-/** What is not said otherwise. A part of 8 MiB in 10 s is 7 Mbit/s; where all take longer, four times as long is slow. */
+/** What is not said otherwise. A part of 8 MiB in 30 s is 2 Mbit/s; where all take long, four times as long is slow. */
 const POLICY_DEFAULT: BudgetPolicy = {
-  ...{ stepBytes: Number.POSITIVE_INFINITY, slowAfterMs: 10_000, slowFactor: 4 },
+  ...{ stepBytes: Number.POSITIVE_INFINITY, slowAfterMs: 30_000, slowFactor: 4 },
   now: () => performance.now(),
 };
 /** How often `look` is to be called, in milliseconds: so long somebody may wait before slow parts are asked to give way. */
 export const LOOK_EVERY_MS = 250;
 /** A slow part takes what comes within this time, if that is more than a step. */
 const STEP_MS = 2000;
+/** Nobody is called slow before so much of the time has passed that a part may take. */
+const GRACE_SHARE = 0.25;
 /** How much the newest part that became whole counts for how long parts take. */
 const NEWEST_SHARE = 0.1;
 
@@ -225,8 +227,10 @@ export class MemoryBudget {
   #isSlow({ holding }: BudgetPermit, now: number): boolean {
     if (holding === undefined) return false;
     const { restBytes } = holding.holder;
+    const slowMs = this.#slowMs();
+    if (now - holding.since < slowMs * GRACE_SHARE) return false;
     const bytesPerMs = holding.pace.at(restBytes, now);
-    return bytesPerMs !== undefined && restBytes > bytesPerMs * this.#slowMs();
+    return bytesPerMs !== undefined && restBytes > bytesPerMs * slowMs;
   }
 
   #slowMs(): number {

@@ -46,6 +46,11 @@ describe("many slow uploads", () => {
       call.sendBytes(all.subarray(firstBytes), { offset: firstBytes, crc32 }).send({ finish: { crc32: crc32(all) } });
     }
     for (const { bytes: all, call } of slow) await rig.expectFile(await call.committed(), all);
+    // What they had put aside is no part of any file, and is deleted like other attempts.
+    await rig.query("UPDATE upload SET state_time = now() - interval '1 hour'");
+    expect((await rig.sweep()).cleaned).to.be.greaterThan(0);
+    await rig.expectNothingLeft();
+    for (const { bytes: all, call } of slow) await rig.expectFile(await call.committed(), all);
   });
 
   it("go on where they were when their caller goes away", async () => {

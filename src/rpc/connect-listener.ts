@@ -1,9 +1,10 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { toConnectionValues } from "./connection-name.ts";
+import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
+import { watchArrival } from "./message-arrival.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
 import { explainProtocolErrors } from "./protocol-errors.ts";
@@ -12,7 +13,8 @@ import { answerUnknownMethod } from "./unknown-method.ts";
 /**
  * Serves the routes of a Connect router on Node's requests. Does what `connectNodeAdapter` does, except that it writes
  * nothing to the console when a response breaks off (its caller is gone, which is not news; defects are logged) and that errors which
- * Connect itself raises while reading a request carry a reason like all others.
+ * Connect itself raises while reading a request carry a reason like all others. The messages of WritePart, which are large,
+ * are watched as they arrive.
  */
 export function createConnectListener(router: ConnectRouter, log: ErrorLog): NodeRequestListener {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -56,8 +58,17 @@ function answerNoHost(request: NodeRequest, response: NodeResponse): void {
 }
 
 async function serve(handler: UniversalHandler, request: NodeRequest, response: NodeResponse): Promise<void> {
-  const universalResponse = await handler(
-    universalRequestFromNodeRequest(request, response, undefined, toConnectionValues(request)),
-  );
-  await universalResponseToNodeResponse(explainProtocolErrors(universalResponse), response);
+  const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
+  if (handler.method !== UploadService.method.writePart) return await answer(universal, { handler, response });
+  const { arrival, watched } = watchArrival(request, universal);
+  await answer(watched, { handler, response });
+  // HTTP/1.1 has no word that asks a caller to stop.
+  if (arrival.isRefused && !("stream" in request)) request.destroy();
+}
+
+async function answer(
+  request: UniversalServerRequest,
+  { handler, response }: { handler: UniversalHandler; response: NodeResponse },
+): Promise<void> {
+  await universalResponseToNodeResponse(explainProtocolErrors(await handler(request)), response);
 }

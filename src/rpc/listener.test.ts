@@ -4,8 +4,10 @@ import http2 from "node:http2";
 import net from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
+import { MemoryBudget } from "../domain/memory-budget.ts";
 import { type Listener, type ListenerLimits, listen } from "./listener.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
+import { createWindowMemory } from "./window-memory.ts";
 
 const LIMITS: ListenerLimits = {
   connectionsMax: 100,
@@ -32,6 +34,7 @@ describe("listen", () => {
     options: { limits?: Partial<ListenerLimits>; onRequest?: NodeRequestListener } = {},
   ): Promise<Listener> {
     listener = await listen({
+      windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
       host: "127.0.0.1",
       port: 0,
       tls: undefined,
@@ -161,6 +164,7 @@ describe("listen", () => {
   it("rejects when the port is taken", async () => {
     const { port } = await open();
     const second = await listen({
+      windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
       host: "127.0.0.1",
       port,
       tls: undefined,
@@ -220,6 +224,7 @@ describe("listen", () => {
       ["::1", /^http:\/\/\[::1\]:\d+$/],
     ] as const) {
       const opened = await listen({
+        windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
         host,
         port: 0,
         tls: undefined,

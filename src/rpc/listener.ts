@@ -11,7 +11,7 @@ import {
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { NodeRequestListener } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
-import { SessionWindows } from "./session-windows.ts";
+import { SessionWindows, type WindowMemory } from "./session-windows.ts";
 
 /** Limits of the listener. All are passed to Node explicitly. */
 export interface ListenerLimits {
@@ -48,6 +48,8 @@ export interface ListenOptions {
   /** Hears of errors of the port itself, for instance too many open files; single connections' errors are not among them. */
   onError: (error: Error) => void;
   limits: ListenerLimits;
+  /** What the windows of connections may take to grow. */
+  windowMemory: WindowMemory;
 }
 
 /** An open port. */
@@ -146,16 +148,17 @@ function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2
 
 function serveHttp2(
   server: Pick<Http2Server, "on">,
-  { limits, onRequest }: ListenOptions,
+  { limits, onRequest, windowMemory }: ListenOptions,
   sessions: Set<ServerHttp2Session>,
 ): void {
-  const windows = new SessionWindows({
+  const windowLimits = {
     startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
     streamMaxBytes: limits.streamWindowBytes,
     sessionMaxBytes: limits.sessionWindowBytes,
     grownMaxBytes: limits.windowsGrownMaxBytes,
     idleMs: WINDOW_IDLE_MS,
-  });
+  };
+  const windows = new SessionWindows(windowLimits, windowMemory);
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));

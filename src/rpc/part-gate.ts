@@ -1,14 +1,23 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
-import { connectionOf } from "./connection-name.ts";
-import { type ErrorLog, translateError } from "./error-interceptor.ts";
+import { type ErrorLog, toConnectError, translateError } from "./error-interceptor.ts";
+import { arrivalOf, type MessageArrival } from "./message-arrival.ts";
 
-/** What takes room for a message before it is read; the result gives it back. */
-export type AdmitPart = (message: {
+/** A message that is to come. */
+export interface MessageToAdmit {
+  /** Undefined where the caller does not say. */
   messageBytes: number | undefined;
   /** Name of the connection that it comes by, unique in this process. */
   connection: string;
-  signal: AbortSignal;
-}) => Promise<() => void>;
+  readonly receivedBytes: number;
+  readonly isWhole: boolean;
+  /** Ends its call with this error, in the middle of the message. */
+  refuse: (error: Error) => void;
+  /** Has that done when none of it comes for so long, once it is read. */
+  expectBytesWithin: (timeoutMs: number, toError: () => Error) => void;
+}
+
+/** What takes room for a message before it is read; the result gives it back. */
+export type AdmitPart = (message: MessageToAdmit, options: { signal: AbortSignal }) => Promise<() => void>;
 
 const ADMISSION = createContextKey<{ release: () => void; isTaken: boolean } | undefined>(undefined, {
   description: "room for the message of a part",
@@ -28,7 +37,7 @@ export function createPartGate(
     const { requestHeader, signal } = context;
     try {
       const messageBytes = toLength(requestHeader.get("content-length"));
-      const release = await admit({ messageBytes, connection: connectionOf(context), signal });
+      const release = await admit(toMessage(arrivalOf(context), messageBytes), { signal });
       const admission = { release, isTaken: false };
       context.values.set(ADMISSION, admission);
       const giveUp = () => {
@@ -49,6 +58,21 @@ export function takeAdmission(context: HandlerContext): () => void {
   if (admission === undefined) throw new Error(`${context.method.name} is served without its gate`);
   admission.isTaken = true;
   return admission.release;
+}
+
+function toMessage(arrival: MessageArrival, messageBytes: number | undefined): MessageToAdmit {
+  return {
+    messageBytes,
+    connection: arrival.connection,
+    get receivedBytes() {
+      return arrival.receivedBytes;
+    },
+    get isWhole() {
+      return arrival.isWhole;
+    },
+    refuse: (error) => arrival.refuse(toConnectError(error)),
+    expectBytesWithin: (timeoutMs, toError) => arrival.expectBytesWithin(timeoutMs, () => toConnectError(toError())),
+  };
 }
 
 /** HTTP ends a message that is longer than it says, so what it says can be relied on. */

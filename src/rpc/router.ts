@@ -76,7 +76,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
   // File bytes seldom compress: no CPU for trying, in either direction.
   const guardedBytes = { ...guarded, acceptCompression: [] };
   const { writeUpload, writePart, ...uploads } = createUploadService(options.uploads);
-  const admit: AdmitPart = (message) => options.uploads.admitPart(message);
+  const admit: AdmitPart = (message, call) => options.uploads.admitPart(message, call);
   const guardedPart = {
     requestGate: createPartGate(admit, { authenticate: guarded.requestGate, log: options.log }),
     readMaxBytes: PART_MESSAGE_MAX_BYTES,

@@ -2,8 +2,10 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import { expect } from "chai";
+import { MemoryBudget } from "../domain/memory-budget.ts";
 import { until } from "../testing/until.ts";
 import { growWindow, SessionWindows, type WindowLimits } from "./session-windows.ts";
+import { createWindowMemory } from "./window-memory.ts";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -42,8 +44,11 @@ describe("SessionWindows", () => {
   const received = new Map<http2.ServerHttp2Stream, number>();
 
   /** Connects over a relay that takes 15 ms each way, to a server that reads all it gets. */
-  async function connect(limits: Partial<WindowLimits> = {}): Promise<http2.ClientHttp2Session> {
-    const windows = new SessionWindows({ ...LIMITS, ...limits });
+  async function connect(
+    limits: Partial<WindowLimits> = {},
+    budget = new MemoryBudget(256 * MIB),
+  ): Promise<http2.ClientHttp2Session> {
+    const windows = new SessionWindows({ ...LIMITS, ...limits }, createWindowMemory(budget));
     const server = http2.createServer({ settings: { initialWindowSize: LIMITS.startBytes } });
     server.on("session", (session) => {
       windows.add(session);
@@ -139,6 +144,33 @@ describe("SessionWindows", () => {
     await until("the window has grown by the bound", () => windowOf(session) === LIMITS.startBytes + MIB);
     await until("16 MiB have come", () => [...received.values()].some((bytes) => bytes > 16 * MIB));
     expect(windowOf(session)).to.equal(LIMITS.startBytes + MIB);
+    stop();
+  });
+
+  it("takes what they grow from the memory of parts, and gives it back with the connection", async () => {
+    const budget = new MemoryBudget(16 * MIB);
+    const session = await connect({}, budget);
+    const stop = flood(session);
+    await until("the window has grown", () => windowOf(session) === LIMITS.streamMaxBytes);
+    expect(budget.usedBytes).to.equal(LIMITS.streamMaxBytes - LIMITS.startBytes);
+    const other = flood(session);
+    await until("both are charged", () => budget.usedBytes > LIMITS.streamMaxBytes);
+    expect(budget.usedBytes).to.be.at.most(2 * LIMITS.streamMaxBytes);
+    for (const one of [stop, other]) one();
+    session.destroy();
+    await until("it is given back", () => budget.usedBytes === 0);
+  });
+
+  it("does not grow them where parts have all memory, and grows them when they have not any more", async () => {
+    const budget = new MemoryBudget(16 * MIB);
+    const parts = budget.open();
+    budget.overdraw(parts, 16 * MIB);
+    const session = await connect({}, budget);
+    const stop = flood(session);
+    await until("16 MiB have come", () => [...received.values()].some((bytes) => bytes > 16 * MIB));
+    expect([windowOf(session), budget.usedBytes]).to.deep.equal([LIMITS.startBytes, 16 * MIB]);
+    budget.release(parts);
+    await until("the window has grown", () => windowOf(session) > LIMITS.startBytes);
     stop();
   });
 

@@ -14,6 +14,13 @@ export interface WindowLimits {
   idleMs: number;
 }
 
+/** The memory that windows take beyond their start. */
+export interface WindowMemory {
+  /** Takes bytes, if they are free. */
+  tryTake(bytes: number): boolean;
+  giveBack(bytes: number): void;
+}
+
 /** How often connections are looked at, in milliseconds. */
 const LOOK_EVERY_MS = 100;
 /** Small windows grow faster: each step costs two round trips. */
@@ -25,16 +32,19 @@ const GAIN_MIN = 1.25;
  * Fits the windows of each connection's streams to its distance. A window is credit: a caller fills it whenever its stream is
  * paused, so that a thousand large ones would not fit into memory; a small one holds a distant caller back to one window a
  * round trip. They begin small, therefore, and grow while a round trip, measured by PING, brings at least half a window, and
- * faster than before. The connection's own window stays at its most: Node gives its credit back before anybody reads.
+ * faster than before. What they have grown is taken from the memory that parts live on, and where that has none they do not
+ * grow: bytes that nobody reads yet are memory too. The connection's own window stays at its most: Node gives its credit back before anybody reads.
  */
 export class SessionWindows {
   readonly #limits: WindowLimits;
+  readonly #memory: WindowMemory;
   readonly #sessions = new Map<Http2Session, SessionState>();
   #grownBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(limits: WindowLimits) {
+  constructor(limits: WindowLimits, memory: WindowMemory) {
     this.#limits = limits;
+    this.#memory = memory;
   }
 
   /** Follows a connection until it closes. */
@@ -59,7 +69,9 @@ export class SessionWindows {
   }
 
   #forget(session: Http2Session): void {
-    this.#grownBytes -= this.#sessions.get(session)?.grownBytes ?? 0;
+    const state = this.#sessions.get(session);
+    // Streams that close after their connection must not count any more.
+    if (state !== undefined) this.#charge(state, this.#limits.startBytes);
     this.#sessions.delete(session);
     if (this.#sessions.size > 0) return;
     clearInterval(this.#timer);
@@ -75,7 +87,9 @@ export class SessionWindows {
       state.idleLooks = newBytes === 0 ? state.idleLooks + 1 : 0;
       const { startBytes, idleMs } = this.#limits;
       const isIdle = state.idleLooks * LOOK_EVERY_MS >= idleMs;
-      const mostBytes = isIdle ? startBytes : this.#mostOf(state);
+      // As many streams as there are now have the window; where there is no memory for that, they lose what it has grown.
+      const isCovered = this.#charge(state, state.windowBytes);
+      const mostBytes = isIdle || !isCovered ? startBytes : this.#mostOf(state);
       if (isIdle) state.bestRate = 0;
       if (state.isBusy) continue;
       if (state.windowBytes > mostBytes) this.#resize(session, state, mostBytes);
@@ -102,24 +116,34 @@ export class SessionWindows {
       const rate = sampleBytes / Math.max(roundTripMs, 0.01);
       const nextBytes = growWindow(state, { sampleBytes, rate, mostBytes: this.#mostOf(state) });
       if (nextBytes <= state.windowBytes) return;
-      state.bestRate = rate;
-      this.#resize(session, state, nextBytes);
+      // Where there was no memory for the step, the rate it was due to says nothing of the next.
+      if (this.#resize(session, state, nextBytes)) state.bestRate = rate;
     });
   }
 
-  /** Counts from when it is said; the caller's acknowledgement says from when on it can be measured. */
-  #resize(session: Http2Session, state: SessionState, windowBytes: number): void {
-    const isGrowing = windowBytes > state.windowBytes;
-    state.windowBytes = windowBytes;
+  /** Takes the memory of such windows for all streams of the connection, or gives back what they need no more. False: there is none. */
+  #charge(state: SessionState, windowBytes: number): boolean {
     const grownBytes = (windowBytes - this.#limits.startBytes) * Math.max(1, state.streams);
-    this.#grownBytes += grownBytes - state.grownBytes;
+    const newBytes = grownBytes - state.grownBytes;
+    if (newBytes > 0 && !this.#memory.tryTake(newBytes)) return false;
+    if (newBytes < 0) this.#memory.giveBack(-newBytes);
+    this.#grownBytes += newBytes;
     state.grownBytes = grownBytes;
+    return true;
+  }
+
+  /** False: no memory for it. Counts from when it is said; the caller's acknowledgement says from when on it can be measured. */
+  #resize(session: Http2Session, state: SessionState, windowBytes: number): boolean {
+    const isGrowing = windowBytes > state.windowBytes;
+    if (!this.#charge(state, windowBytes)) return false;
+    state.windowBytes = windowBytes;
     state.isBusy = true;
     session.settings({ initialWindowSize: windowBytes }, (error) => {
       state.isBusy = false;
       const canGrow = isGrowing && error === null && !session.destroyed && !session.closed;
       if (canGrow && windowBytes < this.#mostOf(state)) this.#measure(session, state);
     });
+    return true;
   }
 }
 

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { databaseUrl, wholeNumber } from "./config-values.ts";
+
+const MIB = 2 ** 20;
+/** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+export const PARTS_MAX = 10_000;
+
+const PORT_MAX = 65_535;
+/** Of one stream and of a connection: RFC 9113, 6.9.1. */
+const WINDOW = { min: 65_535, max: 2 ** 31 - 1 };
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+const optional = z.string().optional();
+
+/**
+ * The environment that the service reads, with defaults and bounds. The README's table says the same in prose, and a
+ * test compares the names.
+ */
+export const ENVIRONMENT = {
+  /** Host and port to listen on; port 0 takes a free one. */
+  SLUICE_LISTEN: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
+    .refine((address) => Number(/\d*$/.exec(address)) <= PORT_MAX, `must have a port of at most ${PORT_MAX}`)
+    .default("127.0.0.1:8080"),
+  /** PEM files of the certificate chain and key: TLS 1.3 only. Both or none. */
+  SLUICE_TLS_CERT: optional,
+  SLUICE_TLS_KEY: optional,
+  /** Worker processes that share the port; one a core when unset, or as many as the memory budget feeds. */
+  SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
+  /** postgres://user:password@host:port/database */
+  SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
+  /** A read replica for queries; the same database when unset. */
+  SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
+  /** Bucket of the namespace. */
+  SLUICE_S3_BUCKET: z
+    .string("is missing; name the bucket that keeps the files")
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be a bucket name: 3 to 63 of a-z, 0-9, '.', '-'"),
+  /** Region of the bucket; AWS_REGION when unset. */
+  SLUICE_S3_REGION: optional,
+  /** URL of an S3 server other than AWS. */
+  SLUICE_S3_ENDPOINT: z.url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" }).optional(),
+  /** Put before every key; ends in "/" or is empty. */
+  SLUICE_S3_KEY_PREFIX: z
+    .string()
+    .regex(/^([\w.-]+\/)*$/, 'must be empty or end in "/"')
+    .default(""),
+  /** Role that downloads and their URLs are signed with, assumed with the service's own credentials. */
+  SLUICE_S3_READ_ROLE_ARN: z
+    .string()
+    .regex(/^arn:aws(-cn|-us-gov)?:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/, "must be the ARN of a role")
+    .optional(),
+  /** "off" for S3 servers without checksum trailers: parts are then gathered before they go. */
+  SLUICE_S3_TRAILERS: z.enum(["on", "off"], { error: 'must be "on" or "off"' }).default("on"),
+  /** Bytes of one aws-chunk of a part's body; 0 sends a part as one chunk, which costs least. */
+  SLUICE_S3_CHUNK_BYTES: wholeNumber("bytes", { min: 0 }).default(0),
+  /** The namespace that this service serves. */
+  SLUICE_NAMESPACE: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z, 0-9, '-'")
+    .default("default"),
+  /** Largest file, in bytes. */
+  SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1 }).default(PARTS_MAX * 64 * MIB),
+  /** Part size for files of ordinary, declared size. S3 refuses parts under 5 MiB. */
+  SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),
+  /** Bytes of parts in flight, all workers together. */
+  SLUICE_MEMORY_BUDGET_BYTES: wholeNumber("bytes", { min: 1024 }).default(512 * MIB),
+  /** Streams that write at once, all workers together, each with an even share; more are refused with OVERLOADED. */
+  SLUICE_UPLOADS_MAX: wholeNumber("streams", { min: 1 }).default(1000),
+  /** A stream that makes no progress for this long is ended. */
+  SLUICE_STALL_TIMEOUT_MS: wholeNumber("milliseconds", { min: 100 }).default(60_000),
+  /** How long open calls may take to end after SIGTERM. */
+  SLUICE_DRAIN_TIMEOUT_MS: wholeNumber("milliseconds", { min: 0 }).default(25_000),
+  /** How long deleted and replaced files can be restored. */
+  SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: 36_500 }).default(30),
+  /** Longest life of a presigned download URL; S3 allows 7 days. */
+  SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
+  /** What a caller may send ahead on one stream, where its distance needs it; 24 MiB carry 400 MiB/s at 60 ms. */
+  SLUICE_STREAM_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(24 * MIB),
+  /** The same for all streams of one connection together. */
+  SLUICE_CONNECTION_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(32 * MIB),
+  /** Origins whose scripts may call from a browser, separated by commas. */
+  SLUICE_CORS_ORIGINS: z.string().default(""),
+  /** How callers prove who they are. "dev": one static token, refused when NODE_ENV is production. */
+  SLUICE_AUTH: z.enum(["dev"], { error: 'must be "dev"' }),
+  /** The static token, at least 8 characters. */
+  SLUICE_DEV_TOKEN: z.string().min(8, "must have at least 8 characters").optional(),
+  SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
+  AWS_REGION: optional,
+  NODE_ENV: optional,
+} as const;
+
+/** The environment's values, each right by itself. */
+export type Environment = z.infer<z.ZodObject<typeof ENVIRONMENT>>;
