@@ -1,10 +1,14 @@
 import { expect } from "chai";
 import type { File } from "../domain/file.ts";
+import { toPathPosition } from "../domain/file-order.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
-import { type ListFilesRequest, listFiles, PAGE_BYTES_MAX } from "./list-files.ts";
+import { PAGE_BYTES_MAX } from "./file-page.ts";
+import { type ListFilesRequest, listFiles } from "./list-files.ts";
 
-const REQUEST: ListFilesRequest = { namespace: "default", prefix: "", pageSize: 0, pageToken: "", showDeleted: false };
+const REQUEST: ListFilesRequest = {
+  ...{ namespace: "default", prefix: "", filter: "", orderBy: "", pageSize: 0, pageToken: "", showDeleted: false },
+};
 
 describe("listFiles", () => {
   const options = { caller: SAMPLE_CALLER };
@@ -15,10 +19,11 @@ describe("listFiles", () => {
     const repository: Pick<FileRepository, "list"> = {
       list: async (_namespace, { prefix, limit, after }) => {
         limits.push(limit);
-        const rest = files.filter((file) => file.path.startsWith(prefix) && (!after || file.path > after.path));
+        const from = after !== undefined && "path" in after ? after.path : "";
+        const rest = files.filter((file) => file.path.startsWith(prefix) && file.path > from);
         const page = rest.slice(0, limit);
-        const last = page.at(-1);
-        return { files: page, next: rest.length > limit && last ? { path: last.path, generation: 1 } : undefined };
+        const positions = page.map(toPathPosition);
+        return { files: page, positions, next: rest.length > limit ? positions.at(-1) : undefined };
       },
     };
     return { deps: { files: repository, namespaces: sampleNamespaces() }, limits };
@@ -85,11 +90,16 @@ describe("listFiles", () => {
     for (const [what, change] of [
       ["another prefix", { prefix: "a" }],
       ["other deleted files", { showDeleted: true }],
+      ["another filter", { filter: "size_bytes > 1" }],
+      ["another order", { orderBy: "path desc" }],
+      ["an order that has other positions", { orderBy: "size_bytes" }],
     ] as const) {
       it(`is refused with ${what}`, async () => {
         const error = await catchError(() => listFiles(deps, { ...REQUEST, ...change, pageToken }, options));
         expect(error).to.include({ reason: "PAGE_TOKEN_INVALID", field: "page_token" });
-        expect(error).to.have.property("message").that.contains("other parameters");
+        expect(error)
+          .to.have.property("message")
+          .that.match(/other parameters|not one of ours/);
       });
     }
 
@@ -116,6 +126,8 @@ describe("listFiles", () => {
     ["a negative page size", { pageSize: -1 }, "ARGUMENT_INVALID", "page_size"],
     ["a prefix of 1,025 bytes", { prefix: "a".repeat(1025) }, "PATH_INVALID", "prefix"],
     ["a lone surrogate in the prefix", { prefix: "\ud800" }, "PATH_INVALID", "prefix"],
+    ["a filter that is none", { filter: "size_bytes >" }, "FILTER_INVALID", "filter"],
+    ["an order that is none", { orderBy: "colour" }, "ORDER_INVALID", "order_by"],
     ["a NUL in the prefix", { prefix: "a\u0000" }, "PATH_INVALID", "prefix"],
     ["an unknown namespace", { namespace: "x" }, "NAMESPACE_NOT_FOUND", "namespace"],
   ] as const) {

@@ -5,11 +5,13 @@ import {
   GetFileResponseSchema,
   ListFilesResponseSchema,
   type ReadFileResponseSchema,
+  SearchFilesResponseSchema,
 } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { File } from "../domain/file.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
 import type { ListFilesRequest } from "../queries/list-files.ts";
 import type { ReadFileEvent, ReadFileRequest } from "../queries/read-file.ts";
+import type { SearchFilesRequest } from "../queries/search-files.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
@@ -18,6 +20,7 @@ import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 export interface FileQueryFunctions {
   getFile(request: GetFileRequest, options: CallOptions): Promise<File>;
   listFiles(request: ListFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
+  searchFiles(request: SearchFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
   readFile(request: ReadFileRequest, options: CallOptions): AsyncIterable<ReadFileEvent>;
 }
 
@@ -28,10 +31,13 @@ export function createFileQueryService(functions: FileQueryFunctions): ServiceIm
       const file = await functions.getFile(fromFileName(request), toCallOptions(context));
       return create(GetFileResponseSchema, { file: toFileMessage(file) });
     },
-    listFiles: async ({ namespace, prefix, pageSize, pageToken, showDeleted }, context) => {
-      const request = { namespace, prefix, pageSize, pageToken, showDeleted };
+    listFiles: async ({ $typeName: _, ...request }, context) => {
       const { files, nextPageToken } = await functions.listFiles(request, toCallOptions(context));
       return create(ListFilesResponseSchema, { files: files.map(toFileMessage), nextPageToken });
+    },
+    searchFiles: async ({ $typeName: _, ...request }, context) => {
+      const { files, nextPageToken } = await functions.searchFiles(request, toCallOptions(context));
+      return create(SearchFilesResponseSchema, { files: files.map(toFileMessage), nextPageToken });
     },
     async *readFile(request, context) {
       const limitBytes = fromOptionalInt64(request.limitBytes, "limit_bytes");

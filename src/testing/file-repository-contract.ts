@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
 import type { FileDescription } from "../domain/file-description.ts";
+import type { FilePosition } from "../domain/file-order.ts";
 import {
   commitFile,
   expectRefusal,
@@ -89,7 +90,7 @@ function listContract(subject: () => RepositorySubject): void {
   async function listAll(prefix: string, options: { limit?: number; showDeleted?: boolean } = {}): Promise<File[]> {
     const { limit = 1_000, showDeleted = false } = options;
     const found: File[] = [];
-    let after: { path: string; generation: number } | undefined;
+    let after: FilePosition | undefined;
     do {
       const page = await subject().files.list("default", { prefix, limit, after, showDeleted });
       expect(page.files.length).to.be.at.most(limit);
@@ -127,7 +128,7 @@ function listContract(subject: () => RepositorySubject): void {
     const page = await subject().files.list("default", { ...exact, limit: 2 });
     expect(page.next).to.deep.equal({ path: page.files[1]?.path, generation: 1 });
     expect(await subject().files.list("default", { ...exact, prefix: "nothing" })).to.deep.equal({
-      files: [],
+      ...{ files: [], positions: [] },
       next: undefined,
     });
   });
