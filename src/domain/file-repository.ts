@@ -3,6 +3,7 @@ import type { File } from "./file.ts";
 import type { FileDescription } from "./file-description.ts";
 import type { FileOrder, FilePosition } from "./file-order.ts";
 import type { FileFilter } from "./filter/file-filter.ts";
+import type { FolderEntry } from "./folder-entry.ts";
 
 /** Which files, from where on, and how many. */
 export interface FileQuery {
@@ -29,6 +30,16 @@ export interface FilePage {
   next: FilePosition | undefined;
 }
 
+/** What lies directly under a prefix, from where on, and how much of it. */
+export type FolderQuery = Pick<FileQuery, "prefix" | "limit" | "after" | "showDeleted">;
+
+/** A page of the entries of a folder, in the byte order of their paths; maybe short although others follow. */
+export interface FolderPage {
+  entries: FolderEntry[];
+  /** To be given as `after` for the next page; undefined on the last. */
+  next: FilePosition | undefined;
+}
+
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
  * `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
@@ -39,6 +50,12 @@ export interface FileRepository {
 
   /** Live files, and deleted ones if asked for; superseded ones never. */
   list(namespace: string, query: FileQuery): Promise<FilePage>;
+
+  /**
+   * Live files directly under a prefix, and the folders there that hold any, however deep; deleted ones too if asked for,
+   * where a folder may hold none but deleted files that wait for their purge.
+   */
+  listFolder(namespace: string, query: FolderQuery): Promise<FolderPage>;
 
   /**
    * Changes the live file at a path to what `change` makes of it. What `change` throws is thrown, with nothing changed;

@@ -7,6 +7,7 @@ import type {
   TextField,
   TimeField,
 } from "../domain/filter/file-filter.ts";
+import type { SearchWord } from "../domain/search-words.ts";
 import { type SqlFragment, toLikePattern, toTimestamp } from "./sql-values.ts";
 
 /** Columns that a filter may look at, by the names of their fields. */
@@ -100,7 +101,7 @@ export function compileFilter(filter: FileFilter, columns: FilterColumns = FILE_
     case "present":
       return compilePresent(filter.field, columns);
     case "words":
-      return columns.hasMaps ? sql.fragment`(f.search_words @@ ${toTextQuery([filter])}::tsquery)` : undefined;
+      return columns.hasMaps ? sql.fragment`(f.search_words @@ ${toTextQuery(filter.words)}::tsquery)` : undefined;
   }
 }
 
@@ -130,8 +131,7 @@ export function compareTime(column: SqlFragment, comparison: Comparison, value: 
 }
 
 /** The text of a tsquery that all of the words match. Words are letters and digits only, so that quotes hold them. */
-export function toTextQuery(filters: readonly Extract<FileFilter, { kind: "words" }>[]): string {
-  const words = filters.flatMap((filter) => filter.words);
+export function toTextQuery(words: readonly SearchWord[]): string {
   return words.map(({ text, isPrefix }) => `'${text}'${isPrefix ? ":*" : ""}`).join(" & ");
 }
 

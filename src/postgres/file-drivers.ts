@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { FileOrder } from "../domain/file-order.ts";
 import type { FileQuery } from "../domain/file-repository.ts";
 import type { FileFilter } from "../domain/filter/file-filter.ts";
+import { type SearchWord, toSearchWords } from "../domain/search-words.ts";
 import { compareTime, toConjuncts, toTextQuery } from "./compile-filter.ts";
 import { fileIsLive } from "./file-rows.ts";
 import { type SqlFragment, toLikePattern, toPrefixEnd } from "./sql-values.ts";
@@ -68,7 +69,7 @@ function toPrefixBounds(prefix: string, alias: SqlFragment): SqlFragment[] {
 }
 
 function findText(conjuncts: readonly FileFilter[]): FileDriver[] {
-  const words = conjuncts.filter((part) => part.kind === "words");
+  const words = conjuncts.flatMap((part) => toImpliedWords(part));
   const patterns = conjuncts.flatMap((part) => {
     const hasTrigram = part.kind === "like" && part.field === "path" && part.pieces.some(isLongEnough);
     return hasTrigram ? [sql.fragment`f.path LIKE ${toLikePattern(part.pieces)}`] : [];
@@ -78,6 +79,14 @@ function findText(conjuncts: readonly FileFilter[]): FileDriver[] {
     ...patterns,
   ];
   return all.length === 0 ? [] : [{ kind: "text", condition: sql.and(all), order: undefined }];
+}
+
+/** Words that are in a file that matches: those asked for, and those of a value that is asked for whole. */
+function toImpliedWords(part: FileFilter): SearchWord[] {
+  if (part.kind === "words") return [...part.words];
+  if (part.kind !== "text" || typeof part.field === "string" || part.field.map !== "metadata") return [];
+  if (part.comparison !== "=") return [];
+  return toSearchWords(part.value).map((text) => ({ text, isPrefix: false }));
 }
 
 function isLongEnough(piece: string): boolean {

@@ -7,6 +7,7 @@ import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { fileColumns, fileIsLive, fileRow, toFile } from "./file-rows.ts";
 import { listFiles } from "./list-files.ts";
+import { listFolder } from "./list-folder.ts";
 import { findEarlierSubject } from "./request-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
 
@@ -21,6 +22,7 @@ export function createFileRepository(
   const repository: FileRepository = {
     get: (namespace, path, options) => getFile(pools.queries, { namespace, path }, options?.generation),
     list: (namespace, query) => listFiles(pools.queries, namespace, query),
+    listFolder: (namespace, query) => listFolder(pools.queries, namespace, query),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),

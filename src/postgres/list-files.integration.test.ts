@@ -7,6 +7,7 @@ import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { createPostgresSubject } from "../testing/postgres-subject.ts";
 import type { RepositorySubject } from "../testing/repository-subject.ts";
 import { listFiles, WALK_FILES_MAX } from "./list-files.ts";
+import { listFolder } from "./list-folder.ts";
 import type { DatabasePools } from "./pool.ts";
 
 const FILES = 12_000;
@@ -81,6 +82,7 @@ describe("listFiles", function () {
     ["a rare label in another order", { filter: "labels.env = prod", orderBy: "size_bytes" }, "file_label_pkey"],
     ["a rare word", { filter: "rareword" }, "file_search_words"],
     ["a part of a path", { filter: 'path:"voice-000042"' }, "file_path_trigrams"],
+    ["a rare value of metadata", { filter: 'metadata.note = "rareword"' }, "file_search_words"],
     ["a data subject", { filter: "data_subject = s-77" }, "file_data_subject"],
   ] as [string, Question, string][]) {
     it(`finds ${what} by its index, without looking at the table or putting more than a page in order`, async () => {
@@ -92,6 +94,24 @@ describe("listFiles", function () {
       if (!isGathered) expect(plans.at(-1)).to.not.match(/-> +Sort /);
     });
   }
+
+  it("finds what lies in a folder by one descent of an index each, whatever lies below", async () => {
+    const plans: string[] = [];
+    const query = { prefix: "", limit: 10, showDeleted: false };
+    const page = await listFolder(explaining(subject.pools.queries, plans), "default", query);
+    expect(page.entries).to.have.length(10);
+    expect(plans[0]).to.contain("file_live_path").and.not.contain("Seq Scan on file");
+    const explained = await subject.pools.queries.any(
+      sql.type(z.object({ rows: z.int() }))`SELECT count(*) AS rows FROM file WHERE path < 'f18'`,
+    );
+    expect(explained[0]?.rows, "files below these folders").to.be.above(1000);
+    const deleted = await listFolder(explaining(subject.pools.queries, plans), "default", {
+      ...query,
+      showDeleted: true,
+    });
+    expect(deleted.entries).to.deep.equal(page.entries);
+    expect(plans[1]).to.contain("file_deleted_path").and.not.contain("Seq Scan on file");
+  });
 
   it("looks at a bounded number of files a page, and goes on where it stopped", async () => {
     const page = await ask({ filter: "content_type = none", orderBy: "size_bytes" });

@@ -40,7 +40,7 @@ export async function readFilePage(
   const limit = parsePageSize(pageSize);
   const after = pageToken === "" ? undefined : fromPageToken(pageToken, listing, query.order);
   const page = await files.list(namespace, { ...query, limit, after });
-  const count = countWhileSmall(page.files);
+  const count = countWhileSmall(page.files, (file) => file);
   const next = count < page.files.length ? page.positions[count - 1] : page.next;
   return { files: page.files.slice(0, count), nextPageToken: next === undefined ? "" : toPageToken(next, listing) };
 }
@@ -55,14 +55,15 @@ export function parsePageSize(pageSize: number): number {
   return pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(pageSize, PAGE_SIZE_MAX);
 }
 
-/** How many of the first files fit one message, at least one. */
-export function countWhileSmall(files: readonly File[]): number {
+/** How many of the first items of a page fit one message, at least one; `toFile` gives the file of one that is large. */
+export function countWhileSmall<T>(items: readonly T[], toFile: (item: T) => File | undefined): number {
   let bytes = 0;
-  const end = files.findIndex((file, index) => {
-    bytes += estimateBytes(file);
+  const end = items.findIndex((item, index) => {
+    const file = toFile(item);
+    bytes += file === undefined ? FILE_OVERHEAD_BYTES : estimateBytes(file);
     return index > 0 && bytes > PAGE_BYTES_MAX;
   });
-  return end === -1 ? files.length : end;
+  return end === -1 ? items.length : end;
 }
 
 function estimateBytes(file: File): number {

@@ -2,12 +2,22 @@ import { expect } from "chai";
 import type { File } from "../domain/file.ts";
 import { toPathPosition } from "../domain/file-order.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
+import { type FolderEntry, toEntryPosition } from "../domain/folder-entry.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
 import { PAGE_BYTES_MAX } from "./file-page.ts";
 import { type ListFilesRequest, listFiles } from "./list-files.ts";
 
 const REQUEST: ListFilesRequest = {
-  ...{ namespace: "default", prefix: "", filter: "", orderBy: "", pageSize: 0, pageToken: "", showDeleted: false },
+  ...{
+    namespace: "default",
+    prefix: "",
+    delimiter: "",
+    filter: "",
+    orderBy: "",
+    pageSize: 0,
+    pageToken: "",
+    showDeleted: false,
+  },
 };
 
 describe("listFiles", () => {
@@ -16,7 +26,17 @@ describe("listFiles", () => {
   /** Pages over files in memory, as the port promises; notes the limits that it is asked for. */
   function listing(files: File[]) {
     const limits: number[] = [];
-    const repository: Pick<FileRepository, "list"> = {
+    const repository: Pick<FileRepository, "list" | "listFolder"> = {
+      listFolder: async (_namespace, { prefix, limit, after }) => {
+        const from = after !== undefined && "path" in after ? after.path : "";
+        const entries: FolderEntry[] = files.map((file, index) =>
+          index % 2 === 0 ? { kind: "file", file } : { kind: "folder", path: `${prefix}${file.path}/` },
+        );
+        const rest = entries.filter((entry) => (entry.kind === "file" ? entry.file.path : entry.path) > from);
+        const page = rest.slice(0, limit);
+        const last = page.at(-1);
+        return { entries: page, next: rest.length > limit && last ? toEntryPosition(last) : undefined };
+      },
       list: async (_namespace, { prefix, limit, after }) => {
         limits.push(limit);
         const from = after !== undefined && "path" in after ? after.path : "";
@@ -51,7 +71,7 @@ describe("listFiles", () => {
 
   it("gives an empty page without a token when there is nothing", async () => {
     const { deps } = listing([]);
-    expect(await listFiles(deps, REQUEST, options)).to.deep.equal({ files: [], nextPageToken: "" });
+    expect(await listFiles(deps, REQUEST, options)).to.deep.equal({ files: [], folders: [], nextPageToken: "" });
   });
 
   it("takes 100 for page size 0 and 1,000 for more", async () => {
@@ -67,6 +87,43 @@ describe("listFiles", () => {
     const pages = await listAll(deps, { ...REQUEST, pageSize: 1000 });
     expect(pages.flat()).to.deep.equal(paths);
     expect(pages.length).to.equal(Math.ceil((600 * 8500) / PAGE_BYTES_MAX));
+  });
+
+  describe("with a delimiter", () => {
+    const folder = { ...REQUEST, delimiter: "/" };
+
+    it("gives files and folders page by page, counted alike", async () => {
+      const { deps } = listing(named("a", "b", "c"));
+      const first = await listFiles(deps, { ...folder, pageSize: 2 }, options);
+      expect(first).to.deep.include({ files: named("a"), folders: ["b/"] });
+      const second = await listFiles(deps, { ...folder, pageToken: first.nextPageToken }, options);
+      expect(second).to.deep.equal({ files: named("c"), folders: [], nextPageToken: "" });
+      const other = { ...REQUEST, pageToken: first.nextPageToken };
+      expect(await catchError(() => listFiles(deps, other, options))).to.include({ reason: "PAGE_TOKEN_INVALID" });
+    });
+
+    it("ends a page early that would not fit one message", async () => {
+      const metadata = { note: "x".repeat(8000) };
+      const paths = Array.from({ length: 900 }, (_, index) => `f${String(index).padStart(4, "0")}`);
+      const { deps } = listing(paths.map((path) => sampleFile({ path, metadata })));
+      const first = await listFiles(deps, { ...folder, pageSize: 1000 }, options);
+      expect(first.files.length).to.be.within(200, PAGE_BYTES_MAX / 8000);
+      const second = await listFiles(deps, { ...folder, pageSize: 1000, pageToken: first.nextPageToken }, options);
+      expect([...first.files, ...second.files].map((file) => file.path)).to.deep.equal(
+        paths.filter((_, i) => i % 2 === 0),
+      );
+    });
+
+    for (const [what, change] of [
+      ["another delimiter", { delimiter: "//" }],
+      ["a filter", { filter: "a" }],
+      ["another order", { orderBy: "path desc" }],
+    ] as const) {
+      it(`is refused with ${what}`, async () => {
+        const error = await catchError(() => listFiles(listing([]).deps, { ...folder, ...change }, options));
+        expect(error).to.include({ code: "invalid_argument", reason: "ARGUMENT_INVALID", field: "delimiter" });
+      });
+    }
   });
 
   describe("a page token", () => {

@@ -1,18 +1,22 @@
 import type { Caller } from "../domain/caller.ts";
-import { DomainError } from "../domain/errors.ts";
+import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
-import { parseFileOrder } from "../domain/file-order.ts";
+import { PATH_ORDER, parseFileOrder } from "../domain/file-order.ts";
 import { PATH_MAX_BYTES } from "../domain/file-path.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import type { FileRepository, FolderQuery } from "../domain/file-repository.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
+import { FOLDER_DELIMITER, toEntryPosition } from "../domain/folder-entry.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
-import { type PageRequest, readFilePage } from "./file-page.ts";
+import { countWhileSmall, type PageRequest, parsePageSize, readFilePage } from "./file-page.ts";
+import { fromPageToken, toPageToken } from "./page-token.ts";
 
 /** Which files, and which page of them. */
 export interface ListFilesRequest extends PageRequest {
   namespace: string;
   /** Empty lists all. */
   prefix: string;
+  /** "/" lists what lies directly under the prefix: its files, and its folders by their paths; empty lists all files. */
+  delimiter: string;
   /** AIP-160; empty lists all. */
   filter: string;
   /** AIP-132; empty for the order of paths. */
@@ -20,23 +24,67 @@ export interface ListFilesRequest extends PageRequest {
   showDeleted: boolean;
 }
 
+/** A page of a listing; `folders` are empty without a delimiter. */
+export interface ListFilesPage {
+  files: File[];
+  folders: string[];
+  nextPageToken: string;
+}
+
 /**
  * One page of the files under a prefix. A page may hold fewer files than asked for, even none; only an empty
- * `nextPageToken` means that there are no more. Errors: `invalid_argument / PAGE_TOKEN_INVALID` for a token of another
- * listing, `PATH_INVALID` for the prefix, `FILTER_INVALID`, `ORDER_INVALID`, `ARGUMENT_INVALID` for a negative page size.
+ * `nextPageToken` means that there are no more. Files and folders count alike. Errors: `invalid_argument /
+ * PAGE_TOKEN_INVALID` for a token of another listing, `PATH_INVALID` for the prefix, `FILTER_INVALID`, `ORDER_INVALID`,
+ * `ARGUMENT_INVALID` for a negative page size or another delimiter.
  */
 export async function listFiles(
-  deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces },
+  deps: { files: Pick<FileRepository, "list" | "listFolder">; namespaces: Namespaces },
   request: ListFilesRequest,
   _options: { caller: Caller; signal?: AbortSignal },
-): Promise<{ files: File[]; nextPageToken: string }> {
+): Promise<ListFilesPage> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const prefix = parsePrefix(request.prefix);
   const filter = parseFilter(request.filter);
   const order = parseFileOrder(request.orderBy);
   const { showDeleted } = request;
   const query = { prefix, filter, order, showDeleted };
-  return await readFilePage(deps.files, request, { namespace, query, listing: [namespace, query] });
+  const isFolder = parseDelimiter(request.delimiter);
+  if (!isFolder) {
+    const page = await readFilePage(deps.files, request, { namespace, query, listing: [namespace, query] });
+    return { ...page, folders: [] };
+  }
+  if (filter !== undefined || order.field !== "path" || order.isDescending) {
+    const message =
+      "delimiter goes with the order of paths and without a filter; leave out filter and order_by, or delimiter";
+    throw invalidArgument("delimiter", message);
+  }
+  return await readFolderPage(deps.files, request, { namespace, query: { prefix, showDeleted } });
+}
+
+async function readFolderPage(
+  files: Pick<FileRepository, "listFolder">,
+  { pageSize, pageToken }: PageRequest,
+  { namespace, query }: { namespace: string; query: Pick<FolderQuery, "prefix" | "showDeleted"> },
+): Promise<ListFilesPage> {
+  const listing = ["folder", namespace, query];
+  const limit = parsePageSize(pageSize);
+  const after = pageToken === "" ? undefined : fromPageToken(pageToken, listing, PATH_ORDER);
+  const page = await files.listFolder(namespace, { ...query, limit, after });
+  const count = countWhileSmall(page.entries, (entry) => (entry.kind === "file" ? entry.file : undefined));
+  const entries = page.entries.slice(0, count);
+  const last = entries.at(-1);
+  const next = count < page.entries.length && last !== undefined ? toEntryPosition(last) : page.next;
+  return {
+    files: entries.flatMap((entry) => (entry.kind === "file" ? entry.file : [])),
+    folders: entries.flatMap((entry) => (entry.kind === "folder" ? entry.path : [])),
+    nextPageToken: next === undefined ? "" : toPageToken(next, listing),
+  };
+}
+
+function parseDelimiter(delimiter: string): boolean {
+  if (delimiter === "" || delimiter === FOLDER_DELIMITER) return delimiter !== "";
+  const shown = JSON.stringify(delimiter.slice(0, 100));
+  throw invalidArgument("delimiter", `delimiter is ${shown}; send "${FOLDER_DELIMITER}", or none to list all files`);
 }
 
 /** A prefix is any beginning of a path, so it may end inside a segment, or with "/". */

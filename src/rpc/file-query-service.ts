@@ -9,7 +9,7 @@ import {
 } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { File } from "../domain/file.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
-import type { ListFilesRequest } from "../queries/list-files.ts";
+import type { ListFilesPage, ListFilesRequest } from "../queries/list-files.ts";
 import type { ReadFileEvent, ReadFileRequest } from "../queries/read-file.ts";
 import type { SearchFilesRequest } from "../queries/search-files.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
@@ -19,7 +19,7 @@ import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 /** What FileQueryService calls: the queries with their dependencies bound. */
 export interface FileQueryFunctions {
   getFile(request: GetFileRequest, options: CallOptions): Promise<File>;
-  listFiles(request: ListFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
+  listFiles(request: ListFilesRequest, options: CallOptions): Promise<ListFilesPage>;
   searchFiles(request: SearchFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
   readFile(request: ReadFileRequest, options: CallOptions): AsyncIterable<ReadFileEvent>;
 }
@@ -32,8 +32,8 @@ export function createFileQueryService(functions: FileQueryFunctions): ServiceIm
       return create(GetFileResponseSchema, { file: toFileMessage(file) });
     },
     listFiles: async ({ $typeName: _, ...request }, context) => {
-      const { files, nextPageToken } = await functions.listFiles(request, toCallOptions(context));
-      return create(ListFilesResponseSchema, { files: files.map(toFileMessage), nextPageToken });
+      const { files, ...rest } = await functions.listFiles(request, toCallOptions(context));
+      return create(ListFilesResponseSchema, { files: files.map(toFileMessage), ...rest });
     },
     searchFiles: async ({ $typeName: _, ...request }, context) => {
       const { files, nextPageToken } = await functions.searchFiles(request, toCallOptions(context));

@@ -228,17 +228,18 @@ describe("the services", () => {
     const requests: unknown[] = [];
     const answer = async (request: unknown) => {
       requests.push(request);
-      return { files: [sampleFile({ path: "p/x" })], nextPageToken: "next" };
+      return { files: [sampleFile({ path: "p/x" })], folders: ["p/y/"], nextPageToken: "next" };
     };
     const { url } = await open({ fileQueries: { listFiles: answer, searchFiles: answer } });
     const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
     const page = { namespace: "default", pageSize: 2, pageToken: "t", showDeleted: true, filter: "f", orderBy: "o" };
-    const list = { ...page, prefix: "p" };
+    const list = { ...page, prefix: "p", delimiter: "/" };
     const search = { ...page, query: "q" };
     for (const response of [await client.listFiles(list, AUTHORIZED), await client.searchFiles(search, AUTHORIZED)]) {
       expect(response.files.map((file) => file.path)).to.deep.equal(["p/x"]);
       expect(response.nextPageToken).to.equal("next");
     }
-    expect(requests).to.deep.equal([list, search]);
+    expect((await client.listFiles(list, AUTHORIZED)).folders).to.deep.equal(["p/y/"]);
+    expect(requests).to.deep.equal([list, search, list]);
   });
 });

@@ -2,7 +2,8 @@ import type { CommandIdentity } from "../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../domain/file.ts";
 import type { FileDescription } from "../domain/file-description.ts";
 import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
-import type { FilePage, FileQuery, FileRepository } from "../domain/file-repository.ts";
+import type { FilePage, FileQuery, FileRepository, FolderPage, FolderQuery } from "../domain/file-repository.ts";
+import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-entry.ts";
 import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
@@ -56,6 +57,24 @@ export class FakeFileRepository implements FileRepository {
       positions,
       next: found.length > limit ? positions.at(-1) : undefined,
     };
+  }
+
+  async listFolder(namespace: string, query: FolderQuery): Promise<FolderPage> {
+    const { prefix, limit, after, showDeleted } = query;
+    const { files } = await this.list(namespace, { prefix, showDeleted, limit: Number.POSITIVE_INFINITY });
+    const entries = new Map<string, FolderEntry>();
+    for (const file of files) {
+      const folder = toFolder(file.path, prefix);
+      if (folder === undefined) entries.set(JSON.stringify([file.path, file.generation]), { kind: "file", file });
+      else entries.set(folder, { kind: "folder", path: folder });
+    }
+    const compare = compareIn(PATH_ORDER);
+    const found = [...entries.values()].filter(
+      (entry) => after === undefined || compare(toEntryPosition(entry), after) > 0,
+    );
+    const shown = found.slice(0, limit);
+    const last = shown.at(-1);
+    return { entries: shown, next: found.length > limit && last ? toEntryPosition(last) : undefined };
   }
 
   async update(

@@ -22,6 +22,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
 
   describe("get", () => getContract(() => subject));
   describe("list", () => listContract(() => subject));
+  describe("listFolder", () => folderContract(() => subject));
   describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
 }
@@ -147,6 +148,58 @@ function listContract(subject: () => RepositorySubject): void {
     for (const limit of [1, 2, 10]) {
       const shown = await listAll("deleted/", { showDeleted: true, limit });
       expect(shown.map((file) => file.generation)).to.deep.equal([1, 2, 4]);
+    }
+  });
+}
+
+function folderContract(subject: () => RepositorySubject): void {
+  const root = "folders/";
+  const paths = ["a", "a/1", "a/b/2", "a!", "a-b/1", "a-b/2", "b/c/d/e", "c", "z/1", "é/1", "\u{1f600}/1", "%/x"];
+
+  before(async () => {
+    for (const path of paths) await commitFile(subject(), root + path);
+    for (const path of ["c", "gone/1", "gone/2"]) {
+      await commitFile(subject(), root + path);
+      await subject().files.delete("default", root + path, deletion());
+    }
+  });
+
+  async function listAll(prefix: string, options: { limit?: number; showDeleted?: boolean } = {}): Promise<string[]> {
+    const { limit = 1_000, showDeleted = false } = options;
+    const found: string[] = [];
+    let after: FilePosition | undefined;
+    do {
+      const page = await subject().files.listFolder("default", { prefix, limit, after, showDeleted });
+      expect(page.entries.length).to.be.at.most(limit);
+      found.push(...page.entries.map((entry) => (entry.kind === "file" ? entry.file.path : entry.path)));
+      after = page.next;
+    } while (after !== undefined);
+    return found;
+  }
+
+  it("gives files and folders in the byte order of their paths, one page or many", async () => {
+    const expected = ["%/", "a", "a!", "a-b/", "a/", "b/", "z/", "é/", "\u{1f600}/"].map((name) => root + name);
+    for (const limit of [1_000, 1, 2, expected.length]) {
+      expect(await listAll(root, { limit }), `pages of ${limit}`).to.deep.equal(expected);
+    }
+    expect(await listAll(`${root}a`)).to.deep.equal(["a", "a!", "a-b/", "a/"].map((name) => root + name));
+    expect(await listAll(`${root}a/`)).to.deep.equal(["a/1", "a/b/"].map((name) => root + name));
+    expect(await listAll(`${root}b/c/d/e`)).to.deep.equal([`${root}b/c/d/e`]);
+    expect(await listAll(`${root}nothing/`)).to.deep.equal([]);
+    expect(await listAll("")).to.include(root);
+  });
+
+  it("shows deleted files and their folders when asked to", async () => {
+    expect(await listAll(`${root}gone/`)).to.deep.equal([]);
+    for (const limit of [1_000, 1]) {
+      const all = await listAll(root, { showDeleted: true, limit });
+      expect(
+        all.filter((path) => path === `${root}c`),
+        "the last generation, not the superseded one",
+      ).to.have.length(1);
+      expect(all).to.include(`${root}gone/`).and.have.length(11);
+      const gone = await listAll(`${root}gone/`, { showDeleted: true, limit });
+      expect(gone).to.deep.equal([`${root}gone/1`, `${root}gone/2`]);
     }
   });
 }
