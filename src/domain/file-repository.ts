@@ -40,6 +40,13 @@ export interface FolderPage {
   next: FilePosition | undefined;
 }
 
+/** A page of the generations of a path. */
+export interface GenerationPage {
+  files: File[];
+  /** There are older ones. */
+  hasMore: boolean;
+}
+
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
  * `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
@@ -56,6 +63,13 @@ export interface FileRepository {
    * where a folder may hold none but deleted files that wait for their purge.
    */
   listFolder(namespace: string, query: FolderQuery): Promise<FolderPage>;
+
+  /** All generations of a path, the newest first, from before `before` on; none when the path never had any. */
+  listGenerations(
+    namespace: string,
+    path: string,
+    options: { limit: number; before?: number | undefined },
+  ): Promise<GenerationPage>;
 
   /**
    * Changes the live file at a path to what `change` makes of it. What `change` throws is thrown, with nothing changed;

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import type { FileRepository, GenerationPage } from "../domain/file-repository.ts";
 import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
@@ -23,6 +23,7 @@ export function createFileRepository(
     get: (namespace, path, options) => getFile(pools.queries, { namespace, path }, options?.generation),
     list: (namespace, query) => listFiles(pools.queries, namespace, query),
     listFolder: (namespace, query) => listFolder(pools.queries, namespace, query),
+    listGenerations: (namespace, path, options) => listGenerations(pools.queries, { namespace, path }, options),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
@@ -42,6 +43,19 @@ async function getFile(pool: CommonQueryMethods, place: Place, generation: numbe
     WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${which}`);
   if (row === null) throw fileNotFound(place.path, generation);
   return toFile(row);
+}
+
+async function listGenerations(
+  pool: CommonQueryMethods,
+  place: Place,
+  { limit, before }: Parameters<FileRepository["listGenerations"]>[2],
+): Promise<GenerationPage> {
+  const older = before === undefined ? sql.fragment`true` : sql.fragment`f.generation < ${before}::bigint`;
+  const rows = await pool.any(sql.type(fileRow)`
+    SELECT ${fileColumns} FROM file f
+    WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${older}
+    ORDER BY f.generation DESC LIMIT ${limit + 1}`);
+  return { files: rows.slice(0, limit).map(toFile), hasMore: rows.length > limit };
 }
 
 async function updateFile(

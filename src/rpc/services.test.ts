@@ -230,7 +230,7 @@ describe("the services", () => {
       requests.push(request);
       return { files: [sampleFile({ path: "p/x" })], folders: ["p/y/"], nextPageToken: "next" };
     };
-    const { url } = await open({ fileQueries: { listFiles: answer, searchFiles: answer } });
+    const { url } = await open({ fileQueries: { listFiles: answer, searchFiles: answer, listGenerations: answer } });
     const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
     const page = { namespace: "default", pageSize: 2, pageToken: "t", showDeleted: true, filter: "f", orderBy: "o" };
     const list = { ...page, prefix: "p", delimiter: "/" };
@@ -240,6 +240,8 @@ describe("the services", () => {
       expect(response.nextPageToken).to.equal("next");
     }
     expect((await client.listFiles(list, AUTHORIZED)).folders).to.deep.equal(["p/y/"]);
-    expect(requests).to.deep.equal([list, search, list]);
+    const generations = { namespace: "default", path: "p/x", pageSize: 2, pageToken: "t" };
+    expect((await client.listGenerations(generations, AUTHORIZED)).files[0]?.path).to.equal("p/x");
+    expect(requests).to.deep.equal([list, search, list, generations]);
   });
 });

@@ -2,7 +2,14 @@ import type { CommandIdentity } from "../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../domain/file.ts";
 import type { FileDescription } from "../domain/file-description.ts";
 import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
-import type { FilePage, FileQuery, FileRepository, FolderPage, FolderQuery } from "../domain/file-repository.ts";
+import type {
+  FilePage,
+  FileQuery,
+  FileRepository,
+  FolderPage,
+  FolderQuery,
+  GenerationPage,
+} from "../domain/file-repository.ts";
 import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-entry.ts";
 import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
@@ -75,6 +82,16 @@ export class FakeFileRepository implements FileRepository {
     const shown = found.slice(0, limit);
     const last = shown.at(-1);
     return { entries: shown, next: found.length > limit && last ? toEntryPosition(last) : undefined };
+  }
+
+  async listGenerations(
+    namespace: string,
+    path: string,
+    { limit, before = Number.POSITIVE_INFINITY }: { limit: number; before?: number | undefined },
+  ): Promise<GenerationPage> {
+    const older = this.#at(namespace, path).filter(({ generation }) => generation < before);
+    const files = older.sort((a, b) => b.generation - a.generation).slice(0, limit);
+    return { files: files.map(toFile), hasMore: older.length > limit };
   }
 
   async update(

@@ -23,6 +23,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("get", () => getContract(() => subject));
   describe("list", () => listContract(() => subject));
   describe("listFolder", () => folderContract(() => subject));
+  describe("listGenerations", () => generationsContract(() => subject));
   describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
 }
@@ -201,6 +202,34 @@ function folderContract(subject: () => RepositorySubject): void {
       const gone = await listAll(`${root}gone/`, { showDeleted: true, limit });
       expect(gone).to.deep.equal([`${root}gone/1`, `${root}gone/2`]);
     }
+  });
+}
+
+function generationsContract(subject: () => RepositorySubject): void {
+  it("gives superseded, deleted and live generations, the newest first", async () => {
+    const path = nextPath();
+    for (let generation = 1; generation <= 4; generation++) {
+      await commitFile(subject(), path);
+      if (generation === 2) await subject().files.delete("default", path, deletion());
+    }
+    await commitFile(subject(), `${path}/below`);
+    const list = (options: { limit: number; before?: number }) =>
+      subject().files.listGenerations("default", path, options);
+    const { files, hasMore } = await list({ limit: 4 });
+    expect(files.map((file) => file.generation)).to.deep.equal([4, 3, 2, 1]);
+    expect(files.map((file) => [file.supersedeTime, file.deleteTime].map((time) => time !== undefined))).to.deep.equal([
+      ...[
+        [false, false],
+        [true, false],
+        [false, true],
+        [true, false],
+      ],
+    ]);
+    expect(hasMore).to.equal(false);
+    const page = await list({ limit: 2, before: 4 });
+    expect([page.files.map((file) => file.generation), page.hasMore]).to.deep.equal([[3, 2], true]);
+    const none = await subject().files.listGenerations("other", path, { limit: 1 });
+    expect(none).to.deep.equal({ files: [], hasMore: false });
   });
 }
 

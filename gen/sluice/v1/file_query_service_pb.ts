@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_query_service.proto.
  */
 export const file_sluice_v1_file_query_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUipwEKEExpc3RGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBnByZWZpeBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIUCgxzaG93X2RlbGV0ZWQYBSABKAgSDgoGZmlsdGVyGAYgASgJEhAKCG9yZGVyX2J5GAcgASgJEhEKCWRlbGltaXRlchgIIAEoCSJdChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIPCgdmb2xkZXJzGAMgAygJIpUBChJTZWFyY2hGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRINCgVxdWVyeRgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgiTgoTU2VhcmNoRmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKUAQoPUmVhZEZpbGVSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIOCgZvZmZzZXQYBCABKAMSGAoLbGltaXRfYnl0ZXMYBSABKANIAYgBAUINCgtfZ2VuZXJhdGlvbkIOCgxfbGltaXRfYnl0ZXMidQoQUmVhZEZpbGVSZXNwb25zZRIrCgZoZWFkZXIYASABKAsyGS5zbHVpY2UudjEuUmVhZEZpbGVIZWFkZXJIABIpCgVjaHVuaxgCIAEoCzIYLnNsdWljZS52MS5SZWFkRmlsZUNodW5rSABCCQoHbWVzc2FnZSJTCg5SZWFkRmlsZUhlYWRlchIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSDgoGb2Zmc2V0GAIgASgDEhIKCnNpemVfYnl0ZXMYAyABKAMiPAoNUmVhZEZpbGVDaHVuaxIOCgZvZmZzZXQYASABKAMSDQoFY3JjMzIYAiABKAcSDAoEZGF0YRgDIAEoDDL5AwoQRmlsZVF1ZXJ5U2VydmljZRJ0CgdHZXRGaWxlEhkuc2x1aWNlLnYxLkdldEZpbGVSZXF1ZXN0Ghouc2x1aWNlLnYxLkdldEZpbGVSZXNwb25zZSIygtPkkwIsEiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0ScAoJTGlzdEZpbGVzEhsuc2x1aWNlLnYxLkxpc3RGaWxlc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdEZpbGVzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMSfQoLU2VhcmNoRmlsZXMSHS5zbHVpY2UudjEuU2VhcmNoRmlsZXNSZXF1ZXN0Gh4uc2x1aWNlLnYxLlNlYXJjaEZpbGVzUmVzcG9uc2UiL4LT5JMCKRInL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXM6c2VhcmNoEn4KCFJlYWRGaWxlEhouc2x1aWNlLnYxLlJlYWRGaWxlUmVxdWVzdBobLnNsdWljZS52MS5SZWFkRmlsZVJlc3BvbnNlIjeC0+STAjESLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpyZWFkMAFiBnByb3RvMw", [file_google_api_annotations, file_sluice_v1_file]);
+  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUipwEKEExpc3RGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBnByZWZpeBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIUCgxzaG93X2RlbGV0ZWQYBSABKAgSDgoGZmlsdGVyGAYgASgJEhAKCG9yZGVyX2J5GAcgASgJEhEKCWRlbGltaXRlchgIIAEoCSJdChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIPCgdmb2xkZXJzGAMgAygJIpUBChJTZWFyY2hGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRINCgVxdWVyeRgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgiTgoTU2VhcmNoRmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgChZMaXN0R2VuZXJhdGlvbnNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlIKF0xpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlEh4KBWZpbGVzGAEgAygLMg8uc2x1aWNlLnYxLkZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpQBCg9SZWFkRmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBEg4KBm9mZnNldBgEIAEoAxIYCgtsaW1pdF9ieXRlcxgFIAEoA0gBiAEBQg0KC19nZW5lcmF0aW9uQg4KDF9saW1pdF9ieXRlcyJ1ChBSZWFkRmlsZVJlc3BvbnNlEisKBmhlYWRlchgBIAEoCzIZLnNsdWljZS52MS5SZWFkRmlsZUhlYWRlckgAEikKBWNodW5rGAIgASgLMhguc2x1aWNlLnYxLlJlYWRGaWxlQ2h1bmtIAEIJCgdtZXNzYWdlIlMKDlJlYWRGaWxlSGVhZGVyEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIOCgZvZmZzZXQYAiABKAMSEgoKc2l6ZV9ieXRlcxgDIAEoAyI8Cg1SZWFkRmlsZUNodW5rEg4KBm9mZnNldBgBIAEoAxINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMMpgFChBGaWxlUXVlcnlTZXJ2aWNlEnQKB0dldEZpbGUSGS5zbHVpY2UudjEuR2V0RmlsZVJlcXVlc3QaGi5zbHVpY2UudjEuR2V0RmlsZVJlc3BvbnNlIjKC0+STAiwSKi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfRJwCglMaXN0RmlsZXMSGy5zbHVpY2UudjEuTGlzdEZpbGVzUmVxdWVzdBocLnNsdWljZS52MS5MaXN0RmlsZXNSZXNwb25zZSIogtPkkwIiEiAvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcxJ9CgtTZWFyY2hGaWxlcxIdLnNsdWljZS52MS5TZWFyY2hGaWxlc1JlcXVlc3QaHi5zbHVpY2UudjEuU2VhcmNoRmlsZXNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlczpzZWFyY2gSnAEKD0xpc3RHZW5lcmF0aW9ucxIhLnNsdWljZS52MS5MaXN0R2VuZXJhdGlvbnNSZXF1ZXN0GiIuc2x1aWNlLnYxLkxpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlIkKC0+STAjwSOi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpsaXN0R2VuZXJhdGlvbnMSfgoIUmVhZEZpbGUSGi5zbHVpY2UudjEuUmVhZEZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLlJlYWRGaWxlUmVzcG9uc2UiN4LT5JMCMRIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnJlYWQwAWIGcHJvdG8z", [file_google_api_annotations, file_sluice_v1_file]);
 
 /**
  * Request of GetFile.
@@ -271,6 +271,76 @@ export const SearchFilesResponseSchema: GenMessage<SearchFilesResponse> = /*@__P
   messageDesc(file_sluice_v1_file_query_service, 5);
 
 /**
+ * Request of ListGenerations.
+ *
+ * @generated from message sluice.v1.ListGenerationsRequest
+ */
+export type ListGenerationsRequest = Message<"sluice.v1.ListGenerationsRequest"> & {
+  /**
+   * Namespace of the path. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The path. Required.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * Most generations in one page, 1 to 1,000; 100 when 0. More than 1,000 is taken as 1,000.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListGenerationsRequest.
+ * Use `create(ListGenerationsRequestSchema)` to create a new message.
+ */
+export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 6);
+
+/**
+ * Response of ListGenerations.
+ *
+ * @generated from message sluice.v1.ListGenerationsResponse
+ */
+export type ListGenerationsResponse = Message<"sluice.v1.ListGenerationsResponse"> & {
+  /**
+   * The generations of this page, with the times at which they were superseded or deleted and will be purged.
+   *
+   * @generated from field: repeated sluice.v1.File files = 1;
+   */
+  files: File[];
+
+  /**
+   * Where the next page begins; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListGenerationsResponse.
+ * Use `create(ListGenerationsResponseSchema)` to create a new message.
+ */
+export const ListGenerationsResponseSchema: GenMessage<ListGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 7);
+
+/**
  * Request of ReadFile.
  *
  * @generated from message sluice.v1.ReadFileRequest
@@ -317,7 +387,7 @@ export type ReadFileRequest = Message<"sluice.v1.ReadFileRequest"> & {
  * Use `create(ReadFileRequestSchema)` to create a new message.
  */
 export const ReadFileRequestSchema: GenMessage<ReadFileRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 6);
+  messageDesc(file_sluice_v1_file_query_service, 8);
 
 /**
  * One message of ReadFile's answer.
@@ -354,7 +424,7 @@ export type ReadFileResponse = Message<"sluice.v1.ReadFileResponse"> & {
  * Use `create(ReadFileResponseSchema)` to create a new message.
  */
 export const ReadFileResponseSchema: GenMessage<ReadFileResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 7);
+  messageDesc(file_sluice_v1_file_query_service, 9);
 
 /**
  * Says what the chunks that follow are.
@@ -389,7 +459,7 @@ export type ReadFileHeader = Message<"sluice.v1.ReadFileHeader"> & {
  * Use `create(ReadFileHeaderSchema)` to create a new message.
  */
 export const ReadFileHeaderSchema: GenMessage<ReadFileHeader> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 8);
+  messageDesc(file_sluice_v1_file_query_service, 10);
 
 /**
  * Bytes of a file.
@@ -424,7 +494,7 @@ export type ReadFileChunk = Message<"sluice.v1.ReadFileChunk"> & {
  * Use `create(ReadFileChunkSchema)` to create a new message.
  */
 export const ReadFileChunkSchema: GenMessage<ReadFileChunk> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 9);
+  messageDesc(file_sluice_v1_file_query_service, 11);
 
 /**
  * Answers questions about files. Changes nothing.
@@ -461,6 +531,16 @@ export const FileQueryService: GenService<{
     methodKind: "unary";
     input: typeof SearchFilesRequestSchema;
     output: typeof SearchFilesResponseSchema;
+  },
+  /**
+   * Lists all generations of a path that are kept, the newest first: live, superseded and deleted ones.
+   *
+   * @generated from rpc sluice.v1.FileQueryService.ListGenerations
+   */
+  listGenerations: {
+    methodKind: "unary";
+    input: typeof ListGenerationsRequestSchema;
+    output: typeof ListGenerationsResponseSchema;
   },
   /**
    * Streams the bytes of a file, or a range of them.
