@@ -32,8 +32,11 @@ CREATE INDEX file_by_create_time ON file (namespace, create_time, file_id) WHERE
 CREATE INDEX file_by_update_time ON file (namespace, update_time, file_id) WHERE supersede_time IS NULL;
 CREATE INDEX file_by_size ON file (namespace, size_bytes, file_id) WHERE supersede_time IS NULL;
 
-CREATE INDEX file_search_words ON file USING gin (search_words) WHERE supersede_time IS NULL;
-CREATE INDEX file_path_trigrams ON file USING gin (path gin_trgm_ops) WHERE supersede_time IS NULL;
+-- No list of pending entries: whoever fills it waits until all of it is sorted in (155 ms were seen, beside 5), and every
+-- search reads it. Without it the same inserts took as long in all.
+CREATE INDEX file_search_words ON file USING gin (search_words) WITH (fastupdate = off) WHERE supersede_time IS NULL;
+CREATE INDEX file_path_trigrams ON file USING gin (path gin_trgm_ops) WITH (fastupdate = off)
+  WHERE supersede_time IS NULL;
 -- Of superseded generations too: whoever must find all that is kept of somebody needs those.
 CREATE INDEX file_data_subject ON file (namespace, data_subject) WHERE data_subject <> '';
 

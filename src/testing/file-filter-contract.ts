@@ -50,9 +50,11 @@ export function fileFilterContract(make: () => Promise<RepositorySubject>): void
     for (let i = 0; i < RANDOM_FILTERS; i++) {
       const text = filters.next();
       const filter = parseFilter(text);
-      const expected = all.filter((file) => filter === undefined || matchFilter(file, filter));
+      const showDeleted = i % 2 === 0;
+      const shown = all.filter((file) => showDeleted || file.deleteTime === undefined);
+      const expected = shown.filter((file) => filter === undefined || matchFilter(file, filter));
       const order = { field: ORDER_FIELDS[i % 4] ?? "path", isDescending: i % 3 === 0 };
-      const found = await find(text, { order, limit: i % 5 === 0 ? 3 : 1000 });
+      const found = await find(text, { order, showDeleted, limit: i % 5 === 0 ? 3 : 1000 });
       expect(pathsOf(found).toSorted(), text).to.deep.equal(pathsOf(expected).toSorted());
     }
   });
