@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type FileOrder, PATH_ORDER } from "../domain/file-order.ts";
 import type { FilePage, FileQuery } from "../domain/file-repository.ts";
 import { compileFilter, LABEL_COLUMNS, toConjuncts } from "./compile-filter.ts";
-import { chooseDriver, type FileDriver, findDrivers, toPathRange } from "./file-drivers.ts";
+import { chooseDriver, type FileDriver, findDrivers, toBounds, toPathRange } from "./file-drivers.ts";
 import { isPathAfter, toPosition, toSqlOrder } from "./file-orders.ts";
 import { fileColumns, fileIsLive, fileRow, toFile } from "./file-rows.ts";
 import type { SqlFragment } from "./sql-values.ts";
@@ -75,11 +75,16 @@ function gather(scan: Scan, driver: FileDriver): Statement {
       : sql.fragment`f.file_id = ANY (ARRAY(SELECT l.file_id FROM file_label l
           WHERE l.namespace = ${namespace} AND l.name = ${label.name} AND l.value = ${label.value}))`;
   const path = toPathRange(query, sql.fragment`f`);
-  // OFFSET 0 keeps the order and its limit away from the choice of the index.
+  // By the index that has counted them, whatever the planner expects; text has no order. OFFSET 0 and the limit, far above
+  // what was counted, keep the order of the answer away from the choice of the index.
+  const all =
+    label === undefined && driver.order !== undefined
+      ? sql.fragment`ORDER BY ${driver.order} LIMIT ${WALK_ROWS_MAX}`
+      : sql.fragment`OFFSET 0`;
   const statement = sql.fragment`
     SELECT ${fileColumns}, ${order.value} AS sort_value, 0 AS step, true AS matches
     FROM (SELECT f.* FROM file f
-      WHERE f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${condition} OFFSET 0) f
+      WHERE f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${condition} ${all}) f
     WHERE ${sql.and([toCondition(scan), ...(path === undefined ? [] : [path]), ...toAfter(scan)])}
     ORDER BY ${order.by} LIMIT ${query.limit + 1}`;
   return { statement, rowsMax: undefined };
@@ -105,7 +110,8 @@ function walked(scan: Scan, by: SqlFragment): SqlFragment {
   const walk = (kept: SqlFragment, range: readonly SqlFragment[]) => sql.fragment`
     SELECT f.* FROM file f WHERE ${sql.and([sql.fragment`f.namespace = ${namespace}`, kept, ...range, ...toAfter(scan)])}
     ORDER BY ${by} LIMIT ${WALK_FILES_MAX}`;
-  if (order.field !== "path") return walk(sql.fragment`f.supersede_time IS NULL`, toOrderRange(scan));
+  if (order.field !== "path")
+    return walk(sql.fragment`f.supersede_time IS NULL`, toBounds(toConjuncts(query.filter), order.field));
   const path = toPathRange(query, sql.fragment`f`);
   const range = path === undefined ? [] : [path];
   if (!query.showDeleted) return walk(fileIsLive, range);
@@ -113,15 +119,6 @@ function walked(scan: Scan, by: SqlFragment): SqlFragment {
   return sql.fragment`
     SELECT f.* FROM ((${walk(fileIsLive, range)}) UNION ALL (${walk(isDeleted, range)})) f
     ORDER BY ${by} LIMIT ${WALK_FILES_MAX}`;
-}
-
-/** The bounds that a filter sets to what the files are ordered by: where its index begins and ends. */
-function toOrderRange({ query, order }: Scan): SqlFragment[] {
-  return toConjuncts(query.filter).flatMap((part) => {
-    if ((part.kind !== "time" && part.kind !== "number") || part.field !== order.field) return [];
-    const range = compileFilter(part);
-    return range === undefined ? [] : [range];
-  });
 }
 
 function walkLabel(scan: Scan, label: { name: string; value: string }): Statement {
