@@ -65,6 +65,14 @@ export function toConjuncts(filter: FileFilter | undefined): FileFilter[] {
   return filter.kind === "and" ? filter.of.flatMap(toConjuncts) : [filter];
 }
 
+/** How many comparisons a filter makes of a file at most. */
+export function countTerms(filter: FileFilter | undefined): number {
+  if (filter === undefined) return 0;
+  if (filter.kind === "not") return countTerms(filter.of);
+  if (filter.kind === "words") return filter.words.length;
+  return "of" in filter ? filter.of.reduce((sum, part) => sum + countTerms(part), 0) : 1;
+}
+
 /**
  * The condition that a filter is, in SQL: true or false, never null. Names become fixed text, values become parameters.
  * Undefined where it asks for a column that is not there.

@@ -6,7 +6,7 @@ import type { FilePage } from "../domain/file-repository.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { createPostgresSubject } from "../testing/postgres-subject.ts";
 import type { RepositorySubject } from "../testing/repository-subject.ts";
-import { listFiles, WALK_FILES_MAX } from "./list-files.ts";
+import { listFiles, WALK_FILES_MAX, WALK_TERMS } from "./list-files.ts";
 import { listFolder } from "./list-folder.ts";
 import type { DatabasePools } from "./pool.ts";
 
@@ -132,6 +132,11 @@ describe("listFiles", function () {
         files: 0,
       });
     }
+    const many = Array.from({ length: WALK_TERMS * 4 }, (_, i) => `content_type = none${i}`).join(" OR ");
+    expect((await ask({ filter: many, orderBy: "size_bytes" })).next, "more terms, fewer files").to.have.property(
+      "value",
+      WALK_FILES_MAX / 4,
+    );
     const few = { filter: 'metadata.note:"rare"' };
     for (const orderBy of ["", "path desc", "create_time", "size_bytes desc"]) {
       expect(await countPages({ ...few, orderBy })).to.deep.equal({ pages: 3, files: 3 });
