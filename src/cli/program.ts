@@ -92,7 +92,18 @@ function addUpload(program: Command, terminal: Terminal): void {
     .argument("<file>", 'file to read, "-" for standard input')
     .argument("[path]", 'path to upload to; the name of the file when left out, below it when it ends in "/"')
     .option("--content-type <type>", "media type; guessed by the extension when left out")
-    .option("--meta <name=value>", "metadata to keep with the file; repeatable", collectMetadata, {})
+    .option(
+      "--meta <name=value>",
+      "metadata to keep with the file; repeatable",
+      collectEntries("metadata", "--meta author=anna"),
+      {},
+    )
+    .option(
+      "--label <name=value>",
+      "label to find the file by; repeatable",
+      collectEntries("label", "--label team=legal"),
+      {},
+    )
     .option(
       "--if-generation-match <n>",
       "commit only over this generation; 0: only if there is no file yet",
@@ -123,11 +134,25 @@ function addDownload(program: Command, terminal: Terminal): void {
 }
 
 function addFileCommands(program: Command, terminal: Terminal): void {
-  withConnection(program.command("ls"))
+  withSelection(program.command("ls"))
     .description("list files: size, time, generation, path")
     .argument("[prefix]", "only paths that begin with this", "")
-    .option("--deleted", "also files that are deleted and can be restored", false)
+    .option("--folders", "only what lies directly under the prefix: files, and folders", false)
     .action(async (prefix, options) => (await loadFiles()).runList(terminal, prefix, options));
+  withSelection(program.command("search"))
+    .description("find files by words of their paths and metadata, by a filter, or both")
+    .argument("[words...]", "words, all of which are to be there")
+    .option("--limit <n>", "at most so many files; all when left out", parseCount)
+    .action(async (words, options) => (await loadFiles()).runSearch(terminal, words, options));
+  withConnection(program.command("generations"))
+    .description("list all generations of a path that are kept, the newest first")
+    .argument("<path>", "path of the file")
+    .action(async (path, options) => (await loadFiles()).runGenerations(terminal, path, options));
+  withConnection(program.command("label"))
+    .description("set labels of a file (team=legal), or remove them (team-)")
+    .argument("<path>", "path of the file")
+    .argument("<changes...>", "name=value to set a label, name- to remove it")
+    .action(async (path, changes, options) => (await loadFiles()).runLabel(terminal, [path, changes], options));
   withConnection(program.command("rm"))
     .description("delete a file; it can be restored for a while")
     .argument("<path>", "path of the file")
@@ -138,6 +163,18 @@ function addFileCommands(program: Command, terminal: Terminal): void {
     .argument("<path>", "path of the file")
     .option("--generation <n>", "which generation; the one deleted last when left out", parseCount)
     .action(async (path, options) => (await loadFiles()).runRestore(terminal, path, options));
+}
+
+/** Which files a command shows, and in which order. */
+function withSelection(command: Command): Command {
+  return withConnection(command)
+    .option("--filter <filter>", 'only files that match, for instance: labels.team = "legal" AND size_bytes > 1000', "")
+    .option(
+      "--order <field>",
+      'path, create_time, update_time or size_bytes; "size_bytes desc" for the largest first',
+      "",
+    )
+    .option("--deleted", "also files that are deleted and can be restored", false);
 }
 
 function withConnection(command: Command): Command {
@@ -163,9 +200,11 @@ function parseLanes(text: string): Lanes {
   return lanes;
 }
 
-function collectMetadata(text: string, earlier: Record<string, string>): Record<string, string> {
-  const at = text.indexOf("=");
-  if (at < 1)
-    throw new UsageError(`"${text}" is no metadata; give a name and a value, for instance --meta author=anna`);
-  return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
+/** Gathers what a repeatable option names. */
+function collectEntries(what: string, example: string) {
+  return (text: string, earlier: Record<string, string>): Record<string, string> => {
+    const at = text.indexOf("=");
+    if (at < 1) throw new UsageError(`"${text}" is no ${what}; give a name and a value, for instance ${example}`);
+    return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
+  };
 }

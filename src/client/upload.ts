@@ -33,6 +33,8 @@ export interface UploadOptions {
   /** Media type; the client guesses it by the extension of the path, or else of the file, when unset. */
   contentType?: string;
   metadata?: Readonly<Record<string, string>>;
+  /** To find the file by. */
+  labels?: Readonly<Record<string, string>>;
   /** Likely size in bytes of a source that does not know its own: lets the service choose parts large enough. */
   sizeHintBytes?: number;
   computeSha256?: boolean;
@@ -217,7 +219,7 @@ class UploadRun {
   }
 
   #createRequest(): MessageInitShape<typeof CreateUploadRequestSchema> {
-    const { contentType, metadata, sizeHintBytes, computeSha256, ifGenerationMatch } = this.#options;
+    const { contentType, metadata, labels, sizeHintBytes, computeSha256, ifGenerationMatch } = this.#options;
     // The size as it was at the start: a request that is repeated must not differ.
     const sizeBytes = this.#progress.current.totalBytes;
     return {
@@ -228,6 +230,7 @@ class UploadRun {
       ...(sizeHintBytes !== undefined && { sizeHintBytes: BigInt(sizeHintBytes) }),
       ...(contentType !== undefined && { contentType }),
       ...(metadata !== undefined && { metadata: { ...metadata } }),
+      ...(labels !== undefined && { labels: { ...labels } }),
       computeSha256: computeSha256 ?? false,
       ...(ifGenerationMatch !== undefined && { ifGenerationMatch: BigInt(ifGenerationMatch) }),
     };
