@@ -36,6 +36,7 @@ import { listFiles } from "./queries/list-files.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
+import { createRestFace } from "./rest/rest-listener.ts";
 import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
@@ -74,6 +75,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     log,
     shutdownSignal: stopping.signal,
     configurations: { generateConfiguration: generateFromSettings },
+    otherFace: createRestFace,
     ...config.api,
   };
   let serve = createApiListener({ ...common, ...createUnconnectedFunctions() });

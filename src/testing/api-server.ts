@@ -1,4 +1,5 @@
 import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
+import { createRestFace } from "../rest/rest-listener.ts";
 import { type Listener, listen } from "../rpc/listener.ts";
 import { Readiness } from "../rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "../rpc/router.ts";
@@ -43,6 +44,7 @@ export async function openApiServer(
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,
     corsOrigins: options.corsOrigins ?? [],
+    otherFace: createRestFace,
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const listener = await listen({
@@ -61,7 +63,7 @@ export async function openApiServer(
       sessionWindowBytes: 8 * 1024 * 1024,
       windowsGrownMaxBytes: 16 * 1024 * 1024,
       streamsMax: 100,
-      headersMaxBytes: 16_384,
+      headersMaxBytes: 32_768,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 60_000,
     },
