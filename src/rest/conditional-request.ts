@@ -18,7 +18,7 @@ const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
 /** Reads a list of entity tags (RFC 9110, 8.8.3); what is none in it matches nothing. Undefined when it was not sent. */
 export function parseEtagCondition(
   request: NodeRequest,
-  name: "if-match" | "if-none-match",
+  name: "if-match" | "if-none-match" | "if-range",
 ): EtagCondition | undefined {
   const text = headerOf(request, name)?.trim();
   if (text === undefined) return undefined;

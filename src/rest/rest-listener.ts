@@ -1,14 +1,16 @@
-import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
+import { type ErrorLog, translateError } from "../rpc/error-interceptor.ts";
 import { answer, type NodeRequest, type NodeResponse } from "../rpc/node-messages.ts";
 import type { ApiOptions, OtherFace } from "../rpc/router.ts";
 import { toJsonText } from "./answers.ts";
 import { endRequest } from "./end-request.ts";
+import { createFileMedia } from "./file-media.ts";
 import { createMethodCalls } from "./method-calls.ts";
 import { createMethodRoutes, type Serve } from "./method-routes.ts";
 import { toProblem } from "./problem.ts";
 import { splitUrl } from "./query-parameters.ts";
+import type { RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
-import { RouteTable } from "./route-table.ts";
+import { type Route, RouteTable } from "./route-table.ts";
 
 /** What the paths of this face begin with. */
 const PREFIX = "/v1/";
@@ -21,18 +23,29 @@ export const createRestFace: OtherFace = (handlers, options) => {
   const routes = new RouteTable(createRoutes(handlers, options));
   return (request, response) => {
     if (!request.url?.startsWith(PREFIX)) return false;
-    serve(routes, request, response).catch((error) => answerProblem(error, { request, response, log: options.log }));
+    const signal = watchCaller(request, response);
+    serve(routes, { request, response, signal }).catch((error) =>
+      answerProblem(error, { request, response, signal, log: options.log }),
+    );
     return true;
   };
 };
 
-function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions) {
+const FILE_TEMPLATE = "/v1/namespaces/{namespace}/files/{path=**}";
+
+/** The methods' own routes, and over them those that carry the bytes of files. */
+function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): Route<Serve>[] {
   const { authenticate, messageMaxBytes } = options;
   const calls = createMethodCalls(handlers);
-  return createMethodRoutes(handlers, { calls, authenticate, messageMaxBytes });
+  const methods = createMethodRoutes(handlers, { calls, authenticate, messageMaxBytes });
+  const metadata = methods.find(({ httpMethod, template }) => httpMethod === "GET" && template === FILE_TEMPLATE);
+  if (metadata === undefined) throw new Error(`no method is served at GET ${FILE_TEMPLATE}`);
+  const media = createFileMedia(options, { calls, serveMetadata: metadata.serve });
+  return [...methods, { httpMethod: "GET", template: FILE_TEMPLATE, serve: media }];
 }
 
-async function serve(routes: RouteTable<Serve>, request: NodeRequest, response: NodeResponse): Promise<void> {
+/** Aborted when the caller is gone before its answer is complete. */
+function watchCaller(request: NodeRequest, response: NodeResponse): AbortSignal {
   const gone = new AbortController();
   // What goes wrong with a request or response ends in "close"; the error itself is the network's or the caller's.
   request.on("error", () => {});
@@ -40,12 +53,19 @@ async function serve(routes: RouteTable<Serve>, request: NodeRequest, response: 
   response.once("close", () => {
     if (!response.writableFinished) gone.abort(new Error("the caller went away"));
   });
+  return gone.signal;
+}
+
+async function serve(
+  routes: RouteTable<Serve>,
+  { request, response, signal }: Pick<RestCall, "request" | "response" | "signal">,
+): Promise<void> {
   const { path, query } = splitUrl(request.url ?? "");
   const allow = request.method === "OPTIONS" ? routes.allowed(path) : undefined;
   if (allow !== undefined) answer(response, { status: 204, headers: { allow } });
   else {
     const { serve: serveRoute, variables } = routes.find(request.method ?? "", path);
-    await serveRoute({ request, response, variables, query, signal: gone.signal });
+    await serveRoute({ request, response, variables, query, signal });
   }
   endRequest(request, response);
 }
@@ -53,14 +73,19 @@ async function serve(routes: RouteTable<Serve>, request: NodeRequest, response: 
 /** Answers with what was thrown. A defect is logged; what methods threw has been logged by them. */
 function answerProblem(
   error: unknown,
-  { request, response, log }: { request: NodeRequest; response: NodeResponse; log: ErrorLog },
+  { request, response, signal, log }: Pick<RestCall, "request" | "response" | "signal"> & { log: ErrorLog },
 ): void {
-  const { problem, headers } = toProblem(error);
-  if (!(error instanceof RestRefusal)) logDefect(error, { log, method: `${request.method} ${PREFIX}` });
+  const isRefusal = error instanceof RestRefusal;
+  const shown = isRefusal ? error : translateError(error, { log, signal, method: `${request.method} ${PREFIX}` });
+  const { problem, headers } = toProblem(shown);
   if (response.headersSent || response.destroyed) {
     // Half an answer cannot become another: a cut is all that is left to say it.
     response.destroy();
     return;
+  }
+  for (const name of response.getHeaderNames()) {
+    // What was meant for another answer; CORS holds for this one, too.
+    if (name !== "vary" && !name.startsWith("access-control-")) response.removeHeader(name);
   }
   const text = toJsonText({ ...problem });
   headers["content-type"] = "application/problem+json";
