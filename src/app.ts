@@ -16,7 +16,7 @@ import { undeleteFile } from "./commands/undelete-file.ts";
 import { updateFile } from "./commands/update-file.ts";
 import { UploadSessions } from "./commands/upload-sessions.ts";
 import { writePart } from "./commands/write-part.ts";
-import type { WriteAccess } from "./commands/write-upload.ts";
+import { beginWriteUpload, type WriteAccess } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
@@ -235,6 +235,7 @@ function createServiceListener(
       signParts: (request, options) => signParts({ ...access, now: commands.now }, request, options),
       admitPart: (message) => admitPart(access, message),
       writeUpload: createConnectWriteUpload(access),
+      beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
       getFile: (request, options) => getFile(queries, request, options),
@@ -265,7 +266,7 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
   return {
     uploads: {
       ...{ createUpload: refuse, completeUpload: refuse, abortUpload: refuse, getUpload: refuse, watchUpload: refuse },
-      ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
+      ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse, beginWrite: refuse },
     },
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
     fileCommands: { createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },

@@ -1,4 +1,4 @@
-import type { JsonValue, Message } from "@bufbuild/protobuf";
+import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
 import { FileSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
 import { answer, type NodeRequest } from "../rpc/node-messages.ts";
 import { isNotModified } from "./conditional-request.ts";
@@ -55,6 +55,11 @@ export function answerMessage(
   all["content-type"] = "application/json";
   all["content-length"] = String(Buffer.byteLength(text));
   answer(response, { status, headers: all, text: request.method === "HEAD" ? "" : text });
+}
+
+/** A message as JSON, with the fields that have their default: the CRC32 of no bytes is 0, and an empty page has no files. */
+export function toMessageJson(schema: DescMessage, message: Message): JsonObject {
+  return toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject;
 }
 
 /** A line of JSON. */

@@ -1,7 +1,7 @@
 import { constants } from "node:http2";
 import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
 
-/** How long a caller who was answered before its body was read may go on sending it, in milliseconds. */
+/** How long a caller who was answered before its body was read may go on sending it, in milliseconds; after success, how long it may pause. */
 const LINGER_MS = 5000;
 
 /**
@@ -20,5 +20,7 @@ export function endRequest(request: NodeRequest, response: NodeResponse): void {
   }
   request.resume();
   const timer = setTimeout(() => request.socket.destroy(), LINGER_MS).unref();
+  // Nothing went wrong that a caller should hear of: it was only not needed.
+  if (response.statusCode < 400) request.on("data", () => timer.refresh());
   request.once("end", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
 }

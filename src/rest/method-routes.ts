@@ -3,15 +3,13 @@ import {
   type DescMethodStreaming,
   type DescMethodUnary,
   getOption,
-  type JsonObject,
   type Message,
-  toJson,
 } from "@bufbuild/protobuf";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { HttpRule } from "../../gen/google/api/http_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { answerMessage, assertAcceptable, toJsonText } from "./answers.ts";
+import { answerMessage, assertAcceptable, toJsonText, toMessageJson } from "./answers.ts";
 import { applyIfMatch } from "./if-match.ts";
 import type { MethodCalls } from "./method-calls.ts";
 import { readJsonBody } from "./read-body.ts";
@@ -95,11 +93,11 @@ async function answerUnary(
   { calls, call, message }: MethodRoutesOptions & { call: RestCall; message: Message },
 ): Promise<void> {
   const answer = await calls.unary(method, message, call);
-  const json = toJson(method.output, answer) as JsonObject;
+  const json = toMessageJson(method.output, answer);
   const part = method.output.fields.find(({ name }) => name === rule.responseBody);
   answerMessage(call, { message: answer, json: part === undefined ? json : json[part.jsonName] });
 }
 
 function toLine(method: DescMethod): (message: Message) => string {
-  return (message) => toJsonText(toJson(method.output, message));
+  return (message) => toJsonText(toMessageJson(method.output, message));
 }

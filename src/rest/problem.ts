@@ -30,7 +30,7 @@ const OTHER_STATUS: Partial<Record<Code, { status: number; reason: string }>> = 
 };
 const STATUS_OF_CODE = new Map<number, number>(Object.values(ERROR_STATUS).map(({ grpc, http }) => [grpc, http]));
 /** Reasons for which HTTP has a status that says more than their code's. */
-const STATUS_OF_REASON: Readonly<Record<string, number>> = { MESSAGE_TOO_LARGE: 413 };
+const STATUS_OF_REASON: Readonly<Record<string, number>> = { MESSAGE_TOO_LARGE: 413, SIZE_LIMIT: 413 };
 
 /** What was thrown as a problem, with the headers that belong to it. What is unknown is a defect: it says nothing. */
 export function toProblem(error: unknown): { problem: Problem; headers: Record<string, string> } {

@@ -7,6 +7,7 @@ import { createFileMedia } from "./file-media.ts";
 import { createMethodCalls } from "./method-calls.ts";
 import { createMethodRoutes, type Serve } from "./method-routes.ts";
 import { toProblem } from "./problem.ts";
+import { createFilePut } from "./put-file.ts";
 import { splitUrl } from "./query-parameters.ts";
 import type { RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
@@ -41,7 +42,11 @@ function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): 
   const metadata = methods.find(({ httpMethod, template }) => httpMethod === "GET" && template === FILE_TEMPLATE);
   if (metadata === undefined) throw new Error(`no method is served at GET ${FILE_TEMPLATE}`);
   const media = createFileMedia(options, { calls, serveMetadata: metadata.serve });
-  return [...methods, { httpMethod: "GET", template: FILE_TEMPLATE, serve: media }];
+  return [
+    ...methods,
+    { httpMethod: "GET", template: FILE_TEMPLATE, serve: media },
+    { httpMethod: "PUT", template: FILE_TEMPLATE, serve: createFilePut(options) },
+  ];
 }
 
 /** Aborted when the caller is gone before its answer is complete. */

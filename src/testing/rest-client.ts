@@ -43,9 +43,9 @@ export function toRefusal({ status, body }: RestAnswer): Pick<Problem, "status" 
   return { status, reason: (body as Problem).reason };
 }
 
-/** Sends text as it is over a connection of its own, and returns all that comes back until that closes. */
+/** Sends text as it is over a connection of its own, and returns all that comes back until the service closes that. */
 export async function sendRaw(port: number, request: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
-  socket.end(request);
+  socket.write(request);
   return await text(socket);
 }

@@ -75,6 +75,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain", "commands", "queries", "rpc", "ingest"],
     types: ["auth"],
     packages: [...PROTOBUF, "node:crypto", "node:events", "node:http", "node:http2"],
+    typePackages: ["node:stream"],
     gen: "all",
   },
   s3: {
