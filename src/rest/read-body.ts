@@ -4,35 +4,46 @@ import type { NodeRequest } from "../rpc/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
+/** How long the caller may pause in a body that is read whole, in milliseconds. */
+const PAUSE_MAX_MS = 60_000;
+
 /** Length of the body as the caller declared it; undefined when it did not. HTTP ends bodies that are longer. */
 export function declaredLength(request: NodeRequest): number | undefined {
   const text = headerOf(request, "content-length");
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
+/** Refuses, with 413 MESSAGE_TOO_LARGE, a body of more than `maxBytes`. */
+export function assertWithin(sizeBytes: number, maxBytes: number): void {
+  if (sizeBytes > maxBytes) throw toTooLarge(sizeBytes, maxBytes);
+}
+
 /**
- * Reads a whole body of at most `maxBytes`. 413 MESSAGE_TOO_LARGE, before a byte of it is read where its length was
- * declared. `aborted / CALLER_GONE` when the caller leaves in the middle.
+ * Reads a whole body of at most `maxBytes`; `assertWithin`, before a byte of it is read where its length was declared.
+ * `aborted / CALLER_GONE` when the caller leaves in the middle, `aborted / STALLED` when it pauses for a minute.
  */
-export async function readBody(request: NodeRequest, options: { maxBytes: number }): Promise<Buffer> {
-  const { maxBytes } = options;
-  const declared = declaredLength(request);
-  if (declared !== undefined && declared > maxBytes) throw toTooLarge(declared, maxBytes);
+export async function readBody(request: NodeRequest, { maxBytes }: { maxBytes: number }): Promise<Buffer> {
+  assertWithin(declaredLength(request) ?? 0, maxBytes);
   const pieces: Buffer[] = [];
   let sizeBytes = 0;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(toStalled()), PAUSE_MAX_MS);
   const onData = (piece: Buffer) => {
+    timer.refresh();
     sizeBytes += piece.length;
-    if (sizeBytes > maxBytes) reject(toTooLarge(sizeBytes, maxBytes));
-    else pieces.push(piece);
+    if (sizeBytes <= maxBytes) pieces.push(piece);
+    else reject(toTooLarge(sizeBytes, maxBytes));
   };
   const onGone = () =>
     reject(new DomainError("aborted", "the caller went away in the middle of the body", { reason: "CALLER_GONE" }));
-  request.on("data", onData).once("end", resolve).once("close", onGone).once("error", onGone);
+  // A stream of HTTP/2 that is reset ends, too.
+  const onEnd = () => (request.aborted ? onGone() : resolve());
+  request.on("data", onData).once("end", onEnd).once("close", onGone).once("error", onGone);
   try {
     await promise;
   } finally {
-    request.off("data", onData).off("end", resolve).off("close", onGone);
+    clearTimeout(timer);
+    request.off("data", onData).off("end", onEnd).off("close", onGone);
     request.pause();
   }
   return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, sizeBytes);
@@ -71,4 +82,9 @@ function toTooLarge(sizeBytes: number, maxBytes: number): RestRefusal {
   return new RestRefusal("MESSAGE_TOO_LARGE", message, {
     details: { body_bytes: sizeBytes, body_bytes_max: maxBytes },
   });
+}
+
+function toStalled(): DomainError {
+  const message = `nothing of the body came for ${PAUSE_MAX_MS} ms; send it again`;
+  return new DomainError("aborted", message, { reason: "STALLED", details: { stall_timeout_ms: PAUSE_MAX_MS } });
 }

@@ -8,6 +8,7 @@ import { createMethodCalls } from "./method-calls.ts";
 import { createMethodRoutes, type Serve } from "./method-routes.ts";
 import { toProblem } from "./problem.ts";
 import { createFilePut } from "./put-file.ts";
+import { createPartPut } from "./put-part.ts";
 import { splitUrl } from "./query-parameters.ts";
 import type { RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
@@ -33,6 +34,7 @@ export const createRestFace: OtherFace = (handlers, options) => {
 };
 
 const FILE_TEMPLATE = "/v1/namespaces/{namespace}/files/{path=**}";
+const PART_TEMPLATE = "/v1/namespaces/{namespace}/uploads/{upload_id}/parts/{part_number}";
 
 /** The methods' own routes, and over them those that carry the bytes of files. */
 function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): Route<Serve>[] {
@@ -46,6 +48,7 @@ function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): 
     ...methods,
     { httpMethod: "GET", template: FILE_TEMPLATE, serve: media },
     { httpMethod: "PUT", template: FILE_TEMPLATE, serve: createFilePut(options) },
+    { httpMethod: "PUT", template: PART_TEMPLATE, serve: createPartPut(options) },
   ];
 }
 
