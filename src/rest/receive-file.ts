@@ -97,8 +97,11 @@ class Body {
 
   /** The session takes bytes again. */
   resume(): void {
-    if (this.#rest === undefined) return;
-    this.#push(this.#rest);
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    // Taken away first: the session may say so again while it takes bytes.
+    this.#rest = undefined;
+    this.#push(rest);
     if (this.#rest !== undefined) return;
     if (this.#hasEnded) this.#settle(this.#resolve);
     else this.#source.resume();
