@@ -181,6 +181,25 @@ describe("the bytes of a file over REST", () => {
     expect((await call("/v1/namespaces/default/files/a/b?alt=json")).body.file.path).to.equal(file.path);
   });
 
+  it("may be written, read and deleted by scripts of an allowed origin", async () => {
+    for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
+      const headers = {
+        origin: "https://a.example",
+        "access-control-request-method": method,
+        "access-control-request-headers": "authorization, if-match, x-sluice-meta-a",
+      };
+      const answer = await callRest(server.url + BYTES, { method: "OPTIONS", headers });
+      expect(answer.status, method).to.equal(204);
+      expect(answer.headers.get("access-control-allow-methods")?.split(", ")).to.include(method);
+      expect(answer.headers.get("access-control-allow-headers")?.split(", ")).to.include.members([
+        "Authorization",
+        "*",
+      ]);
+    }
+    const other = await callRest(server.url + BYTES, { method: "OPTIONS", headers: { origin: "https://b.example" } });
+    expect([other.status, other.headers.get("access-control-allow-origin")]).to.deep.equal([204, null]);
+  });
+
   it("ask who calls, and are not those of a deleted file", async () => {
     expect(toRefusal(await call(BYTES, { token: "wrong-token" }))).to.include({ status: 401 });
     file = sampleFile({ deleteTime: new Date() });

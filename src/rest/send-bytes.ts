@@ -13,7 +13,7 @@ export async function sendBytes({ response, signal }: RestCall, events: AsyncIte
   const out = response as ServerResponse;
   let held: Uint8Array | undefined;
   for await (const event of events) {
-    if (event.kind === "header") continue;
+    if (event.kind !== "chunk") continue;
     if (held !== undefined && !out.write(held)) await once(out, "drain", { signal });
     held = event.bytes;
   }
