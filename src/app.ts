@@ -16,7 +16,7 @@ import { undeleteFile } from "./commands/undelete-file.ts";
 import { updateFile } from "./commands/update-file.ts";
 import { UploadSessions } from "./commands/upload-sessions.ts";
 import { writePart } from "./commands/write-part.ts";
-import type { WriteAccess } from "./commands/write-upload.ts";
+import { beginWriteUpload, type WriteAccess } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
@@ -39,6 +39,7 @@ import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { searchFiles } from "./queries/search-files.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
+import { createRestFace } from "./rest/rest-listener.ts";
 import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
@@ -79,6 +80,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
     configurations: { generateConfiguration: generateFromSettings },
+    otherFace: createRestFace,
     ...config.api,
   };
   let serve = createApiListener({ ...common, ...createUnconnectedFunctions() });
@@ -240,6 +242,7 @@ function createServiceListener(
       signParts: (request, options) => signParts(access, request, options),
       admitPart: (message, options) => admitPart(access, message, options),
       writeUpload: createConnectWriteUpload(access),
+      beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
       getFile: (request, options) => getFile(queries, request, options),
@@ -272,7 +275,7 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
   return {
     uploads: {
       ...{ createUpload: refuse, completeUpload: refuse, abortUpload: refuse, getUpload: refuse, watchUpload: refuse },
-      ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
+      ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse, beginWrite: refuse },
     },
     fileQueries: { getFile: refuse, listFiles: refuse, searchFiles: refuse, listGenerations: refuse, readFile: refuse },
     fileCommands: { createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },

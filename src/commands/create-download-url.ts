@@ -78,7 +78,8 @@ function parseLifetime(lifetimeMs: number | undefined, namespace: Namespace): nu
   });
 }
 
-function assertDownloadName(name: string): void {
+/** Refuses a name that is too long or no plain text; `invalid_argument` with the bound. */
+export function assertDownloadName(name: string): void {
   const sizeBytes = Buffer.byteLength(name);
   if (sizeBytes > DOWNLOAD_NAME_MAX_BYTES) {
     throw invalidArgument(

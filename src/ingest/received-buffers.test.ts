@@ -41,6 +41,35 @@ describe("ReceivedBuffers", () => {
     expect(buffer.detached).to.equal(false);
   });
 
+  it("keeps a buffer whose last bytes belong to a part that is not done, however few they are", () => {
+    for (let restBytes = 1; restBytes <= 2 * HEADER; restBytes++) {
+      const received = new ReceivedBuffers();
+      // The first frame began in the buffer before, and has no header in this one.
+      const buffer = new ArrayBuffer(100 + HEADER + 200);
+      const views = [new Uint8Array(buffer, 0, 100), new Uint8Array(buffer, 100 + HEADER, 200)] as const;
+      for (const view of views) received.note(view);
+      received.release([views[0], views[1].subarray(0, 200 - restBytes)]);
+      expect(buffer.detached, `${restBytes} bytes are left`).to.equal(false);
+    }
+  });
+
+  it("counts adjoining pieces for one frame, which has one header", () => {
+    const received = new ReceivedBuffers();
+    const buffer = new ArrayBuffer(100 + HEADER + 5 + HEADER + 200);
+    const own = [new Uint8Array(buffer, 0, 100), new Uint8Array(buffer, 100 + 5 + 2 * HEADER, 200)] as const;
+    for (const view of own) received.note(view);
+    received.release([own[0], own[1].subarray(0, 50), own[1].subarray(50)]);
+    expect(buffer.detached, "5 bytes are another stream's").to.equal(false);
+  });
+
+  it("gives a buffer back that is all one stream's body, without frames", () => {
+    const received = new ReceivedBuffers();
+    const whole = new Uint8Array(100);
+    received.note(whole);
+    received.release([whole.subarray(0, 60), whole.subarray(60)]);
+    expect(whole.buffer.detached).to.equal(true);
+  });
+
   it("keeps bytes that did not come from the stream", () => {
     const received = new ReceivedBuffers();
     const copy = new Uint8Array(100);

@@ -7,22 +7,24 @@ const FRAME_HEADER_BYTES = 9;
  * (measured), and memory that is reused at once is still in the cache.
  *
  * node:http2 reads the socket into an ArrayBuffer and hands each DATA frame's bytes out as a view of it. Such a buffer
- * may hold frames of other streams, whose readers must not lose them. It is therefore given back only when the views
- * released together leave no room for a foreign byte: all that they do not cover is one frame header each. A foreign
- * view is at least one byte and, unless it continues a frame of the buffer before, a header of its own; and the first
- * view of a buffer is the only one that can go without a header. So a buffer with anything foreign in it never passes.
- * Message headers between our own bytes keep a buffer from passing too: those few are left to the collector.
+ * may hold frames of other streams, whose readers must not lose them. It is therefore given back only when what is
+ * released together is all that this stream got of it, and leaves no room for a foreign byte: all that it does not cover
+ * is one frame header for each run of adjoining bytes. A foreign view is at least one byte and, unless it continues a
+ * frame of the buffer before, a header of its own; and the first view of a buffer is the only one that can go without a
+ * header. So a buffer with anything foreign in it never passes. Nor does one with a frame that a part's boundary cuts:
+ * its rest, which the next part still needs, may be so short that it would pass for a header. Message headers between
+ * our own bytes keep a buffer from passing, too: those few are left to the collector.
  */
 export class ReceivedBuffers {
-  /** Weak, because many a buffer never comes back: bytes that were only compared, or sent in several attempts. */
-  readonly #buffers = new WeakSet<ArrayBufferLike>();
-  #newest: ArrayBufferLike | undefined;
+  /**
+   * Bytes that came of each; NaN once some were released. Weak, because many a buffer never comes back: bytes that were only compared, or sent in
+   * several attempts.
+   */
+  readonly #receivedBytes = new WeakMap<ArrayBufferLike, number>();
 
   /** Bytes that came straight from the HTTP/2 stream. */
   note(bytes: Uint8Array): void {
-    if (bytes.buffer === this.#newest) return;
-    this.#newest = bytes.buffer;
-    this.#buffers.add(bytes.buffer);
+    this.#receivedBytes.set(bytes.buffer, (this.#receivedBytes.get(bytes.buffer) ?? 0) + bytes.length);
   }
 
   /** Views, in the order they came, that nobody refers to any more. */
@@ -30,10 +32,19 @@ export class ReceivedBuffers {
     for (let first = 0; first < views.length; ) {
       const { buffer } = views[first] as Uint8Array;
       let coveredBytes = 0;
+      let runs = 0;
+      let runEnd = -1;
       let end = first;
-      for (let view = views[end]; view?.buffer === buffer; view = views[++end]) coveredBytes += view.length;
-      const foreignBytes = buffer.byteLength - coveredBytes - (end - first) * FRAME_HEADER_BYTES;
-      if (this.#buffers.delete(buffer) && foreignBytes <= 0) (buffer as ArrayBuffer).transfer(0);
+      for (let view = views[end]; view?.buffer === buffer; view = views[++end]) {
+        coveredBytes += view.length;
+        if (view.byteOffset !== runEnd) runs++;
+        runEnd = view.byteOffset + view.length;
+      }
+      const isAll = coveredBytes === this.#receivedBytes.get(buffer);
+      const foreignBytes = buffer.byteLength - coveredBytes - runs * FRAME_HEADER_BYTES;
+      // What was released in part stays: no later sum is that of all its bytes.
+      this.#receivedBytes.set(buffer, Number.NaN);
+      if (isAll && foreignBytes <= 0) (buffer as ArrayBuffer).transfer(0);
       first = end;
     }
   }

@@ -1,5 +1,6 @@
 import type { WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { ChunkHeader } from "../commands/chunk-rules.ts";
+import { withResumePoint } from "../commands/resume-point.ts";
 import { beginWriteUpload, type WriteAccess, type WriteSession } from "../commands/write-upload.ts";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
@@ -165,7 +166,7 @@ export class WriteStream {
     clearTimeout(this.#startTimer);
     const session = this.#session;
     await session?.close();
-    this.#transport.end(error !== undefined && session !== undefined ? withResume(error, session) : error);
+    this.#transport.end(error !== undefined && session !== undefined ? withResumePoint(error, session) : error);
   }
 
   #require(what: string): WriteSession {
@@ -173,16 +174,6 @@ export class WriteStream {
     if (this.#phase === "finishing") throw toSequenceError(`${what} came after finish; nothing may follow it`);
     throw toSequenceError(`${what} came before start; send start first`);
   }
-}
-
-/** Every error of an upload says where to go on, a defect too. What the error itself says of that counts more. */
-function withResume(error: unknown, session: WriteSession): DomainError {
-  const shown =
-    error instanceof DomainError
-      ? error
-      : new DomainError("internal", "internal error", { reason: "INTERNAL", cause: error });
-  const { durable_offset: durableOffset = session.durableOffset } = shown.details;
-  return shown.withDetails({ upload_id: session.started.upload.uploadId, durable_offset: durableOffset });
 }
 
 function toSequenceError(message: string): DomainError {

@@ -5,6 +5,7 @@ import net from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import { MemoryBudget } from "../domain/memory-budget.ts";
+import { until } from "../testing/until.ts";
 import { type Listener, type ListenerLimits, listen } from "./listener.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
 import { createWindowMemory } from "./window-memory.ts";
@@ -107,6 +108,37 @@ describe("listen", () => {
     const socket = net.connect(port, "127.0.0.1");
     socket.write("GET / HTTP/1.1\r\nhost: x\r\n");
     expect(await text(socket)).to.match(/^HTTP\/1\.1 408 /);
+  });
+
+  it("ends an HTTP/1.1 body that does not come to an end, but not that of a PUT", async () => {
+    const isSeen = new Map<string, NodeRequest>();
+    const { port } = await open({
+      limits: { requestTimeoutMs: 50 },
+      onRequest: (request) => isSeen.set(request.method ?? "", request),
+    });
+    const send = (method: string) => {
+      const socket = net.connect(port, "127.0.0.1");
+      socket.write(`${method} / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1`);
+      return socket.resume();
+    };
+    const put = send("PUT");
+    await until("the PUT is seen", () => isSeen.has("PUT"));
+    await once(send("POST"), "close");
+    expect(put.destroyed, "the older connection of the PUT").to.equal(false);
+    put.destroy();
+  });
+
+  it("asks for a body that waits, but leaves that of a PUT to who serves it", async () => {
+    const { port } = await open();
+    const send = async (method: string) => {
+      const socket = net.connect(port, "127.0.0.1");
+      socket.write(
+        `${method} / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: 9\r\n\r\n`,
+      );
+      return await text(socket);
+    };
+    expect(await send("POST")).to.match(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+    expect(await send("PUT")).to.match(/^HTTP\/1\.1 200 /);
   });
 
   it("refuses headers over the limit in both protocols", async () => {

@@ -1,15 +1,14 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { createServer as createHttp1Server } from "node:http";
 import {
   createServer as createHttp2Server,
   createSecureServer,
   type Http2Server,
   type Http2ServerRequest,
-  type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
-import type { NodeRequestListener } from "./node-messages.ts";
+import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
 import { SessionWindows, type WindowMemory } from "./session-windows.ts";
 
@@ -33,7 +32,7 @@ export interface ListenerLimits {
   headersMaxBytes: number;
   /** How long HTTP/1.1 headers may take, in milliseconds. */
   headersTimeoutMs: number;
-  /** How long a whole HTTP/1.1 request may take, in milliseconds. Byte streams come over HTTP/2, which has no such limit. */
+  /** How long the body of an HTTP/1.1 request may take, in milliseconds; not of PUT, whose bodies may be files: they may not stall. */
   requestTimeoutMs: number;
 }
 
@@ -129,7 +128,8 @@ function createTlsServer(options: ListenOptions, sessions: Set<ServerHttp2Sessio
  * close); those that begin with HTTP/2's preface are handed to an HTTP/2 server that listens nowhere.
  */
 function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2Session>): Server {
-  const http1 = createHttp1Server(toHttp1Options(options.limits), options.onRequest);
+  const http1 = createHttp1Server(toHttp1Options(options.limits));
+  onRequests(http1, options);
   const http2 = createHttp2Server(toHttp2Options(options.limits));
   serveHttp2(http2, options, sessions);
   const serveHttp1 = http1.listeners("connection") as ((socket: Socket) => void)[];
@@ -146,11 +146,8 @@ function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2
   return http1;
 }
 
-function serveHttp2(
-  server: Pick<Http2Server, "on">,
-  { limits, onRequest, windowMemory }: ListenOptions,
-  sessions: Set<ServerHttp2Session>,
-): void {
+function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, sessions: Set<ServerHttp2Session>): void {
+  const { limits, windowMemory } = options;
   const windowLimits = {
     startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
     streamMaxBytes: limits.streamWindowBytes,
@@ -164,17 +161,48 @@ function serveHttp2(
     session.once("close", () => sessions.delete(session));
     windows.add(session);
   });
-  // With ALPN this server also gets the requests of HTTP/1.1, which have no stream.
-  server.on("request", (request: Http2ServerRequest, response: Http2ServerResponse) => {
-    const session = request.httpVersionMajor === 2 ? request.stream.session : undefined;
-    if (session !== undefined) {
-      windows.streamOpened(session);
-      request.stream.once("close", () => windows.streamClosed(session));
-    }
-    onRequest(request, response);
+  onRequests(server, {
+    limits,
+    onRequest: (request, response) => {
+      // With ALPN this server also gets the requests of HTTP/1.1, which have no stream.
+      const { stream } = request as Http2ServerRequest;
+      const session = request.httpVersionMajor === 2 ? stream.session : undefined;
+      if (session !== undefined) {
+        windows.streamOpened(session);
+        stream.once("close", () => windows.streamClosed(session));
+      }
+      options.onRequest(request, response);
+    },
   });
   // The session destroys itself; without a listener its error would end the process.
   server.on("sessionError", () => {});
+}
+
+/**
+ * Hands requests on. A body that waits to be asked for (`Expect: 100-continue`) is asked for here, but for PUT's: it may be
+ * a file, and whoever serves it asks when nothing speaks against it.
+ */
+function onRequests(
+  server: Pick<EventEmitter, "on">,
+  { limits, onRequest }: Pick<ListenOptions, "limits" | "onRequest">,
+) {
+  const serve: NodeRequestListener = (request, response) => {
+    if (request.httpVersionMajor === 1 && request.method !== "PUT") limitBody(request, limits.requestTimeoutMs);
+    onRequest(request, response);
+  };
+  server.on("request", serve);
+  server.on("checkContinue", (request: NodeRequest, response: NodeResponse) => {
+    if (request.method !== "PUT") response.writeContinue();
+    serve(request, response);
+  });
+}
+
+/** Node's own limit of this kind holds for all requests of a server alike. */
+function limitBody(request: NodeRequest, timeoutMs: number): void {
+  const timer = setTimeout(() => {
+    if (!request.complete) request.socket.destroy();
+  }, timeoutMs).unref();
+  request.once("end", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
 }
 
 function toHttp2Options(limits: ListenerLimits) {
@@ -192,7 +220,8 @@ function toHttp1Options(limits: ListenerLimits) {
   return {
     maxHeaderSize: limits.headersMaxBytes,
     headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
+    // See limitBody.
+    requestTimeout: 0,
     // Node looks for connections beyond these limits only so often; its default of 30 s would stretch them.
     connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5000),
   };

@@ -78,7 +78,8 @@ export function arrivalOf(context: Pick<HandlerContext, "values">): MessageArriv
   return arrival;
 }
 
-function nameConnection(request: NodeRequest): string {
+/** A name for the connection of a request, unique in this process. */
+export function nameConnection(request: NodeRequest): string {
   const connection = ("stream" in request ? request.stream.session : undefined) ?? request.socket;
   const name = connectionNames.get(connection) ?? String(++connections);
   connectionNames.set(connection, name);

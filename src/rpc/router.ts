@@ -1,4 +1,5 @@
 import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
@@ -17,7 +18,7 @@ import { createErrorInterceptor, type ErrorLog } from "./error-interceptor.ts";
 import { createFileCommandService, type FileCommandFunctions } from "./file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./file-query-service.ts";
 import { createHealthService } from "./health-service.ts";
-import type { NodeRequestListener } from "./node-messages.ts";
+import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { type AdmitPart, createPartGate } from "./part-gate.ts";
 import { answerProbe } from "./probes.ts";
 import type { Readiness } from "./readiness.ts";
@@ -39,7 +40,15 @@ export interface ApiOptions {
   corsOrigins: readonly string[];
   /** Aborted when open calls must end now; the reason, a DomainError or ConnectError, is what callers hear. */
   shutdownSignal?: AbortSignal;
+  /** Another form of the same methods on the same port. */
+  otherFace?: OtherFace;
 }
+
+/** Builds another form of the methods from their handlers; what it returns is false for requests that are not its own. */
+export type OtherFace = (
+  handlers: readonly UniversalHandler[],
+  options: ApiOptions,
+) => (request: NodeRequest, response: NodeResponse) => boolean;
 
 /** Longest deadline that a caller may set, in milliseconds, 24 days: Node's timers take a longer one for 1 ms. */
 const DEADLINE_MAX_MS = 2 ** 31 - 1;
@@ -51,14 +60,17 @@ const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha]
 /**
  * One listener for everything but the gRPC form of WriteUpload: the API over gRPC, gRPC-web and Connect, health,
  * reflection, `/livez` and `/readyz`. Health and probes are open, because load balancers carry no tokens; reflection
- * needs one like any other call, since it tells the whole surface of the service. Calls of unknown methods are `unimplemented`, any other path is 404.
+ * needs one like any other call, since it tells the whole surface of the service. Calls of unknown methods are
+ * `unimplemented`; any other path is the other face's, or 404.
  */
 export function createApiListener(options: ApiOptions): NodeRequestListener {
   const answerCors = createCors(options.corsOrigins);
-  const serveConnect = createConnectListener(createRoutes(options), options.log);
+  const router = createRoutes(options);
+  const serveConnect = createConnectListener(router, options.log);
+  const serveOther = options.otherFace?.(router.handlers, options);
   return (request, response) => {
     if (answerCors(request, response) || answerProbe(options.readiness, request, response)) return;
-    serveConnect(request, response);
+    if (serveOther === undefined || !serveOther(request, response)) serveConnect(request, response);
   };
 }
 

@@ -98,7 +98,7 @@ describe("a method that does not exist", () => {
     expectUnknown(await catchError(call), "/below/sluice.v1.UploadService/GetUpload is not the path of a method");
     for (const [path, contentType] of [
       ["/sluice.v1.UploadService/Nope", "text/html"],
-      ["/v1/files", "application/json"],
+      ["/elsewhere", "application/json"],
     ] as const) {
       const answer = await fetch(server.url + path, { method: "POST", headers: { "content-type": contentType } });
       expect([answer.status, ((await answer.json()) as { code: string }).code]).to.deep.equal([404, "not_found"]);

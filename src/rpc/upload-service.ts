@@ -12,6 +12,7 @@ import {
 import type { ListedPart } from "../commands/adopt-parts.ts";
 import type { SignedPart, SignPartsRequest } from "../commands/sign-parts.ts";
 import type { PartWritten } from "../commands/write-part.ts";
+import type { SessionEvents, WriteSession, WriteStart } from "../commands/write-upload.ts";
 import type { File } from "../domain/file.ts";
 import type { Upload } from "../domain/upload.ts";
 import type { UploadProgress } from "../queries/get-upload.ts";
@@ -61,6 +62,11 @@ export interface UploadFunctions {
   admitPart: AdmitPart;
   /** The data plane brings its own handler: bytes do not pass through here. */
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
+  /** Begins to write an upload from a face that carries its bytes itself. */
+  beginWrite(
+    start: WriteStart,
+    options: { caller: CallOptions["caller"]; events: SessionEvents },
+  ): Promise<WriteSession>;
 }
 
 /** UploadService for Connect: protobuf in, protobuf out. */

@@ -1,5 +1,6 @@
 import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
+import { createRestFace } from "../rest/rest-listener.ts";
 import { type Listener, listen } from "../rpc/listener.ts";
 import { Readiness } from "../rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "../rpc/router.ts";
@@ -45,6 +46,7 @@ export async function openApiServer(
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,
     corsOrigins: options.corsOrigins ?? [],
+    otherFace: createRestFace,
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const listener = await listen({
@@ -64,7 +66,7 @@ export async function openApiServer(
       sessionWindowBytes: 8 * 1024 * 1024,
       windowsGrownMaxBytes: 16 * 1024 * 1024,
       streamsMax: 100,
-      headersMaxBytes: 16_384,
+      headersMaxBytes: 32_768,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 60_000,
     },

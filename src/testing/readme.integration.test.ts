@@ -12,6 +12,7 @@ import { expect } from "chai";
 import { createSluiceClient } from "../client/client.ts";
 import { type Stack, startStack } from "../devstack/stack.ts";
 import { createStackSecrets } from "../devstack/stack-secrets.ts";
+import { findProgram } from "./find-program.ts";
 import { testedBlock } from "./readme.ts";
 import { seededBytes } from "./upload-rig.ts";
 
@@ -70,6 +71,18 @@ describe("the README's examples", function () {
     const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("Quick start", "sh")]);
     expect(stdout).to.contain("uploaded docs/README.md").and.to.contain("restored docs/README.md");
     expect(stdout).to.contain("uploaded lists/src.txt");
+  });
+
+  it("let curl write, read, change, delete and restore a file over REST", async function () {
+    if ((await findProgram("curl")) === undefined) this.skip();
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("REST", "sh")]);
+    // The range has no line break at its end: the answer after it begins in the middle of a line.
+    const teams = [...stdout.matchAll(/\{"files?":.*$/gm)].flatMap(([line]) => {
+      const { file, files } = JSON.parse(line);
+      return (files ?? [file]).map((one: { labels: { team: string } }) => one.labels.team);
+    });
+    expect(teams).to.deep.equal(["docs", "docs", "docs", "web", "web", "web"]);
+    expect(stdout).to.contain("# Sluice");
   });
 
   it("let sluice label, search, and list folders and generations", async () => {

@@ -139,6 +139,18 @@ describe("the README", () => {
     });
   });
 
+  it("has the reasons that REST adds, with their statuses", () => {
+    const source = readFileSync(new URL("src/rest/rest-refusal.ts", root), "utf8");
+    const added = [...source.matchAll(/^ {2}([A-Z_]+): (\d{3}),$/gm)].map(
+      ([, reason, status]) => `${reason}: ${status}`,
+    );
+    const shared = new Set(tableOf("Errors").keys());
+    const own = added.filter((one) => one.startsWith("RANGE_INVALID") || !shared.has(one.split(":")[0] as string));
+    const listed = [...tableOf("REST")].map(([reason, [status = ""]]) => `${reason}: ${status}`);
+    expect(own).to.have.length(6);
+    expect(listed).to.have.members(own);
+  });
+
   describe("its command line", () => {
     it("has the commands of sluice", async () => {
       const stdout = captureText();

@@ -22,6 +22,7 @@ const EVERY_ROOM = [
     "queries",
     "ingest",
     "rpc",
+    "rest",
     "s3",
     "postgres",
     "auth",
@@ -67,6 +68,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "node:net",
       "node:tls",
     ],
+    gen: "all",
+  },
+  // One more face of the same API: it calls the methods as rpc/ serves them, and writes bodies as ingest/ does.
+  rest: {
+    imports: ["domain", "commands", "queries", "rpc", "ingest"],
+    types: ["auth"],
+    packages: [...PROTOBUF, "node:crypto", "node:events", "node:http", "node:http2"],
+    typePackages: ["node:stream"],
     gen: "all",
   },
   s3: {

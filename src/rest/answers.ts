@@ -1,0 +1,74 @@
+import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
+import { FileSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
+import { answer, type NodeRequest } from "../rpc/node-messages.ts";
+import { isNotModified } from "./conditional-request.ts";
+import { headerOf, type RestCall } from "./rest-call.ts";
+import { RestRefusal } from "./rest-refusal.ts";
+
+/** Refuses, with 406, a caller whose Accept has no room for this media type. */
+export function assertAcceptable(request: NodeRequest, mediaType: string): void {
+  const accept = headerOf(request, "accept") ?? "*/*";
+  const [type = ""] = mediaType.split("/");
+  const isRoom = accept.split(",").some((one) => {
+    const [range = "", ...parameters] = one.split(";").map((part) => part.trim().toLowerCase());
+    const isWanted = !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+    return isWanted && [mediaType, `${type}/*`, "*/*"].includes(range);
+  });
+  if (isRoom) return;
+  const message = `accept is ${JSON.stringify(accept.slice(0, 100))}; what is served here is ${mediaType}`;
+  throw new RestRefusal("NOT_ACCEPTABLE", message);
+}
+
+/**
+ * Answers with a message as JSON. Where it is or holds a file, that file's ETag comes with it, and a GET's preconditions
+ * are evaluated: the answer may be 304 without a body, and If-Match may refuse it with 412.
+ */
+export function answerMessage(
+  call: RestCall,
+  {
+    message,
+    json,
+    status = 200,
+    headers = {},
+  }: {
+    message: Message;
+    json: JsonValue | undefined;
+    status?: number;
+    headers?: Record<string, string>;
+  },
+): void {
+  const { request, response } = call;
+  const etag = findFile(message)?.etag;
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  const isTagged = etag !== undefined && etag !== "";
+  const all: Record<string, string> = {
+    // To be kept, but asked for again each time: the tag makes that cheap.
+    "cache-control": isTagged && isRead ? "private, no-cache" : "no-store",
+    ...(isTagged && { etag: `"${etag}"` }),
+    ...headers,
+  };
+  if (isRead && isTagged && isNotModified(request, { etag })) {
+    answer(response, { status: 304, headers: all });
+    return;
+  }
+  const text = toJsonText(json ?? {});
+  all["content-type"] = "application/json";
+  all["content-length"] = String(Buffer.byteLength(text));
+  answer(response, { status, headers: all, text: request.method === "HEAD" ? "" : text });
+}
+
+/** A message as JSON, with the fields that have their default: the CRC32 of no bytes is 0, and an empty page has no files. */
+export function toMessageJson(schema: DescMessage, message: Message): JsonObject {
+  return toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject;
+}
+
+/** A line of JSON. */
+export function toJsonText(json: JsonValue): string {
+  return `${JSON.stringify(json)}\n`;
+}
+
+function findFile(message: Message): WireFile | undefined {
+  if (message.$typeName === FileSchema.typeName) return message as WireFile;
+  const { file } = message as Message & { file?: Message };
+  return file?.$typeName === FileSchema.typeName ? (file as WireFile) : undefined;
+}

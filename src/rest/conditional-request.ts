@@ -1,0 +1,69 @@
+import type { NodeRequest } from "../rpc/node-messages.ts";
+import { headerOf } from "./rest-call.ts";
+import { RestRefusal } from "./rest-refusal.ts";
+
+/** What a precondition compares. */
+export interface Validators {
+  /** Without quotes. */
+  etag: string;
+  /** Where the answer has a Last-Modified. */
+  lastModified?: Date;
+}
+
+/** An If-Match or If-None-Match: any representation, or one of these entity tags. */
+export type EtagCondition = "*" | readonly { etag: string; isWeak: boolean }[];
+
+const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
+
+/** Reads a list of entity tags (RFC 9110, 8.8.3); what is none in it matches nothing. Undefined when it was not sent. */
+export function parseEtagCondition(
+  request: NodeRequest,
+  name: "if-match" | "if-none-match" | "if-range",
+): EtagCondition | undefined {
+  const text = headerOf(request, name)?.trim();
+  if (text === undefined) return undefined;
+  if (text === "*") return "*";
+  return [...text.matchAll(/(?:W\/)?"[^"]*"/g)].flatMap(([tag]) => {
+    const [, weak, etag] = ENTITY_TAG.exec(tag) ?? [];
+    return etag === undefined ? [] : [{ etag, isWeak: weak !== undefined }];
+  });
+}
+
+/** Strong comparison, as If-Match and If-Range want it (RFC 9110, 13.1.1). */
+export function matchesStrongly(condition: EtagCondition, etag: string): boolean {
+  return condition === "*" || condition.some((one) => !one.isWeak && one.etag === etag);
+}
+
+/**
+ * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, 13.2.2: true means 304. Throws 412
+ * ETAG_MISMATCH where If-Match or If-Unmodified-Since fails.
+ */
+export function isNotModified(request: NodeRequest, validators: Validators): boolean {
+  const { etag, lastModified } = validators;
+  const ifMatch = parseEtagCondition(request, "if-match");
+  const modifiedAt = lastModified && Math.floor(lastModified.getTime() / 1000);
+  if (ifMatch !== undefined) {
+    if (!matchesStrongly(ifMatch, etag)) throw toEtagMismatch(etag);
+  } else if (modifiedAt !== undefined) {
+    const limit = toSeconds(headerOf(request, "if-unmodified-since"));
+    if (limit !== undefined && modifiedAt > limit) throw toEtagMismatch(etag);
+  }
+  const ifNoneMatch = parseEtagCondition(request, "if-none-match");
+  if (ifNoneMatch !== undefined) return ifNoneMatch === "*" || ifNoneMatch.some((one) => one.etag === etag);
+  const limit = toSeconds(headerOf(request, "if-modified-since"));
+  return modifiedAt !== undefined && limit !== undefined && modifiedAt <= limit;
+}
+
+/** The 412 of a file whose entity tag is another. */
+export function toEtagMismatch(currentEtag: string | undefined): RestRefusal {
+  const now = currentEtag === undefined ? "there is no file" : `its etag is "${currentEtag}" now`;
+  return new RestRefusal("ETAG_MISMATCH", `the precondition failed: ${now}; read it again and repeat the change`, {
+    ...(currentEtag !== undefined && { details: { current_etag: currentEtag } }),
+  });
+}
+
+/** A date of HTTP in whole seconds; undefined for what is none, which RFC 9110 has recipients ignore. */
+export function toSeconds(date: string | undefined): number | undefined {
+  const time = date === undefined ? Number.NaN : Date.parse(date);
+  return Number.isNaN(time) ? undefined : Math.floor(time / 1000);
+}

@@ -1,0 +1,103 @@
+import {
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  getOption,
+  type Message,
+} from "@bufbuild/protobuf";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { http } from "../../gen/google/api/annotations_pb.ts";
+import type { HttpRule } from "../../gen/google/api/http_pb.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { answerMessage, assertAcceptable, toJsonText, toMessageJson } from "./answers.ts";
+import { applyIfMatch } from "./if-match.ts";
+import type { MethodCalls } from "./method-calls.ts";
+import { readJsonBody } from "./read-body.ts";
+import { fillRequestId } from "./request-id.ts";
+import { toRequestMessage } from "./request-message.ts";
+import { headerOf, type RestCall } from "./rest-call.ts";
+import type { Route } from "./route-table.ts";
+import { streamLines } from "./stream-lines.ts";
+
+/** Serves one request; errors are thrown before anything is answered. */
+export type Serve = (call: RestCall) => Promise<void>;
+
+/** What the routes of methods work with. */
+export interface MethodRoutesOptions {
+  calls: MethodCalls;
+  authenticate: Authenticator;
+  /** Largest body of a request, in bytes. */
+  messageMaxBytes: number;
+}
+
+/**
+ * A route for each `google.api.http` binding of the methods that the handlers serve: a method gets its HTTP form by its
+ * annotation alone. Methods whose caller streams have none.
+ */
+export function createMethodRoutes(
+  handlers: readonly UniversalHandler[],
+  options: MethodRoutesOptions,
+): Route<Serve>[] {
+  return handlers.flatMap(({ method }) => {
+    if (!hasHttpForm(method)) return [];
+    const rule = getOption(method, http);
+    return [rule, ...rule.additionalBindings].flatMap((binding) => toRoute(method, binding, options));
+  });
+}
+
+function hasHttpForm(method: DescMethod): method is DescMethodUnary | DescMethodStreaming<never> {
+  return method.methodKind === "unary" || method.methodKind === "server_streaming";
+}
+
+function toRoute(method: DescMethod, rule: HttpRule, options: MethodRoutesOptions): Route<Serve>[] {
+  const { case: kind, value } = rule.pattern;
+  if (kind === undefined) return [];
+  const { httpMethod, template } =
+    kind === "custom"
+      ? { httpMethod: value.kind, template: value.path }
+      : { httpMethod: kind.toUpperCase(), template: value };
+  const serve: Serve = async (call) => {
+    const isUnary = method.methodKind === "unary";
+    assertAcceptable(call.request, isUnary ? "application/json" : "application/x-ndjson");
+    const message = await readMessage(method, rule, { ...options, call });
+    if (isUnary) await answerUnary(method as DescMethodUnary, rule, { ...options, call, message });
+    else {
+      const messages = options.calls.serverStream(method as DescMethodStreaming, message, call);
+      await streamLines(call, messages, toLine(method));
+    }
+  };
+  return [{ httpMethod, template, serve }];
+}
+
+/** A body is read only for callers who may call: the others are told so first. */
+async function readMessage(
+  method: DescMethod,
+  rule: HttpRule,
+  { authenticate, calls, messageMaxBytes, call }: MethodRoutesOptions & { call: RestCall },
+): Promise<Message> {
+  const { variables, query, request } = call;
+  let body: Awaited<ReturnType<typeof readJsonBody>>;
+  if (rule.body !== "") {
+    await authenticate((name) => headerOf(request, name));
+    body = await readJsonBody(request, { maxBytes: messageMaxBytes });
+  }
+  const message = toRequestMessage(method, { variables, query, bodyField: rule.body, body });
+  fillRequestId(method.input, message, request);
+  await applyIfMatch(method, message, { calls, call });
+  return message;
+}
+
+async function answerUnary(
+  method: DescMethodUnary,
+  rule: HttpRule,
+  { calls, call, message }: MethodRoutesOptions & { call: RestCall; message: Message },
+): Promise<void> {
+  const answer = await calls.unary(method, message, call);
+  const json = toMessageJson(method.output, answer);
+  const part = method.output.fields.find(({ name }) => name === rule.responseBody);
+  answerMessage(call, { message: answer, json: part === undefined ? json : json[part.jsonName] });
+}
+
+function toLine(method: DescMethod): (message: Message) => string {
+  return (message) => toJsonText(toMessageJson(method.output, message));
+}

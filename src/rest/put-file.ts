@@ -1,0 +1,92 @@
+import { create } from "@bufbuild/protobuf";
+import { CompleteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { CreateUploadRequest } from "../commands/create-upload.ts";
+import { DomainError, invalidArgument } from "../domain/errors.ts";
+import { type File, toFileEtag } from "../domain/file.ts";
+import type { CallOptions } from "../rpc/caller-context.ts";
+import { toFileMessage, toReceiptMessage } from "../rpc/file-message.ts";
+import type { ApiOptions } from "../rpc/router.ts";
+import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
+import { matchesStrongly, parseEtagCondition, toEtagMismatch } from "./conditional-request.ts";
+import { parseFileHeaders } from "./file-headers.ts";
+import type { Serve } from "./method-routes.ts";
+import { assertNotEncoded, declaredLength } from "./read-body.ts";
+import { receiveFile } from "./receive-file.ts";
+import { requestIdOf } from "./request-id.ts";
+import { headerOf, type RestCall } from "./rest-call.ts";
+
+/**
+ * Serves `PUT …/files/{path}`: the body becomes the file, with 201 where there was none and 200 where it was replaced. It
+ * may have a Content-Length or not. If-None-Match and If-Match are kept by the generation: looked at before the body is
+ * read, and compared again by the commit.
+ */
+export function createFilePut(options: Pick<ApiOptions, "authenticate" | "fileQueries" | "uploads">): Serve {
+  const { authenticate, fileQueries, uploads } = options;
+  return async (call) => {
+    const { request, signal } = call;
+    assertAcceptable(request, "application/json");
+    assertNotEncoded(request);
+    for (const [name] of call.query) {
+      throw invalidArgument(name.slice(0, 100), "a PUT takes no query parameters; headers describe the file");
+    }
+    const caller = await authenticate((name) => headerOf(request, name));
+    const { sizeBytes, ...described } = describe(call);
+    const { hadFile, ifGenerationMatch } = await checkConditions(fileQueries, call, { caller, signal });
+    const create = { ...described, sizeBytes, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) };
+    const declared = { crc32: described.crc32, sha256: described.sha256 };
+    const file = await receiveFile(uploads.beginWrite, { create }, { call, caller, declared });
+    answerFile(call, file, { status: hadFile ? 200 : 201 });
+  };
+}
+
+function describe({ request, variables }: RestCall): CreateUploadRequest {
+  return {
+    ...parseFileHeaders(request),
+    requestId: requestIdOf(request),
+    namespace: variables.get("namespace") ?? "",
+    path: variables.get("path") ?? "",
+    sizeBytes: declaredLength(request),
+  };
+}
+
+/** 412 where a precondition fails now; otherwise the generation that must still be the path's when the file is committed. */
+async function checkConditions(
+  fileQueries: Pick<ApiOptions["fileQueries"], "getFile">,
+  { request, variables }: RestCall,
+  options: CallOptions,
+): Promise<{ hadFile: boolean; ifGenerationMatch?: number }> {
+  const ifMatch = parseEtagCondition(request, "if-match");
+  const ifNoneMatch = parseEtagCondition(request, "if-none-match");
+  if (ifMatch === undefined && ifNoneMatch === "*") return { hadFile: false, ifGenerationMatch: 0 };
+  const name = { namespace: variables.get("namespace") ?? "", path: variables.get("path") ?? "" };
+  const file = await fileQueries.getFile(name, options).catch(toNothing);
+  // The tag of the metadata, or that of the bytes: what a PUT replaces is both.
+  const tags = file === undefined ? [] : [toFileEtag(file), file.fileId];
+  const { generation = 0 } = file ?? {};
+  const hadFile = file !== undefined;
+  if (ifMatch !== undefined) {
+    if (!tags.some((tag) => matchesStrongly(ifMatch, tag))) throw toEtagMismatch(tags[0]);
+    return { hadFile, ifGenerationMatch: generation };
+  }
+  if (ifNoneMatch === undefined || ifNoneMatch === "*") return { hadFile };
+  if (ifNoneMatch.some(({ etag }) => tags.includes(etag))) throw toEtagMismatch(tags[0]);
+  return { hadFile, ifGenerationMatch: generation };
+}
+
+function toNothing(error: unknown): undefined {
+  if (error instanceof DomainError && error.reason === "FILE_NOT_FOUND") return undefined;
+  throw error;
+}
+
+/** The answer of CompleteUpload, and where the file is. */
+function answerFile(call: RestCall, file: File, { status }: { status: 200 | 201 }): void {
+  const message = create(CompleteUploadResponseSchema, { file: toFileMessage(file), receipt: toReceiptMessage(file) });
+  const path = file.path.split("/").map(encodeURIComponent).join("/");
+  const location = `/v1/namespaces/${encodeURIComponent(file.namespace)}/files/${path}`;
+  answerMessage(call, {
+    message,
+    json: toMessageJson(CompleteUploadResponseSchema, message),
+    status,
+    headers: { location },
+  });
+}

@@ -1,0 +1,180 @@
+import type { Readable } from "node:stream";
+import type { WriteFinish } from "../commands/finish-write.ts";
+import { withResumePoint } from "../commands/resume-point.ts";
+import type { WriteSession, WriteStart } from "../commands/write-upload.ts";
+import type { Caller } from "../domain/caller.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { File } from "../domain/file.ts";
+import { ReceivedBuffers } from "../ingest/received-buffers.ts";
+import type { NodeRequest } from "../rpc/node-messages.ts";
+import type { UploadFunctions } from "../rpc/upload-service.ts";
+import { continueRequest } from "./continue-request.ts";
+import type { RestCall } from "./rest-call.ts";
+
+/**
+ * Writes the body of a request into an upload and commits it. Buffers go from the socket into the S3 requests of their
+ * parts as they are, as those of WriteUpload do; a caller that is faster than S3 is held back by its connection.
+ *
+ * The body is asked for once the upload has begun: what refuses it, refuses it unsent. A caller that leaves before the
+ * last byte commits nothing: the upload keeps what is durable, and the same request again, under the same request id,
+ * goes on with it, its bytes from the first one being compared with what is there. After the last byte, leaving changes
+ * nothing. Every error of the upload has its id and durable offset.
+ */
+export async function receiveFile(
+  beginWrite: UploadFunctions["beginWrite"],
+  start: WriteStart,
+  { call, caller, declared }: { call: RestCall; caller: Caller; declared: Pick<WriteFinish, "crc32" | "sha256"> },
+): Promise<File> {
+  const received = new ReceivedBuffers();
+  let body: Body | undefined;
+  let failure: unknown;
+  const session = await beginWrite(start, {
+    caller,
+    events: {
+      onReady: () => body?.resume(),
+      onReleased: (bytes) => received.release(bytes),
+      // HTTP has no answer before the answer.
+      onProgress: () => {},
+      onFailed: (error) => {
+        failure = error;
+        body?.fail(error);
+      },
+    },
+  });
+  try {
+    if (session.committed !== undefined) return session.committed;
+    // Of an upload that is no longer open all bytes are there: the commit alone is left.
+    if (session.started.upload.state === "open") {
+      continueRequest(call);
+      body = new Body(call.request, session, received);
+      if (failure !== undefined) body.fail(failure);
+      else if (call.signal.aborted) body.fail(toGone());
+      await body.ended;
+    }
+    const sizeBytes = body?.sizeBytes;
+    const outcome = await session.finish({ ...declared, sizeBytes, commit: true });
+    if (outcome.kind === "committed") return outcome.file;
+    throw new Error(`the upload is ${outcome.kind} though its commit was asked for`);
+  } catch (error) {
+    throw withResumePoint(error, session);
+  } finally {
+    await session.close();
+  }
+}
+
+/** The body of one request on its way into a session: pushed, and paused whenever the session takes no more. */
+class Body {
+  /** Resolves when all bytes were taken; rejects when no more will be. */
+  readonly ended: Promise<void>;
+  /** Bytes taken. */
+  sizeBytes = 0;
+  readonly #request: NodeRequest;
+  readonly #source: Readable;
+  readonly #session: WriteSession;
+  readonly #received: ReceivedBuffers;
+  /** What the session has not taken yet of the last buffer. */
+  #rest: Uint8Array | undefined;
+  #hasEnded = false;
+  #resolve: () => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(request: NodeRequest, session: WriteSession, received: ReceivedBuffers) {
+    this.#request = request;
+    // The stream itself: what the compatible API puts around it would copy nothing, but queue everything once more.
+    this.#source = isHttp2(request) ? request.stream : request;
+    this.#session = session;
+    this.#received = received;
+    this.ended = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // It may fail before anybody awaits it.
+    this.ended.catch(() => {});
+    this.#source.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onClose);
+    // HTTP/2 ends a stream without a body before anybody listens.
+    if (this.#source.readableEnded) this.#onEnd();
+  }
+
+  /** The session takes bytes again. */
+  resume(): void {
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    // Taken away first: the session may say so again while it takes bytes.
+    this.#rest = undefined;
+    this.#push(rest);
+    if (this.#rest !== undefined) return;
+    if (this.#hasEnded) this.#settle(this.#resolve);
+    else this.#source.resume();
+  }
+
+  /** Stops reading. Only the first counts. */
+  fail(error: unknown): void {
+    this.#rest = undefined;
+    this.#source.pause();
+    this.#settle(() => this.#reject(error));
+  }
+
+  #onData = (bytes: Buffer): void => {
+    // HTTP/1.1 bodies are copies of their own; where one is not, its memory is the collector's.
+    if (isHttp2(this.#request) || bytes.length === bytes.buffer.byteLength) this.#received.note(bytes);
+    try {
+      this.#session.beginChunk({ offset: this.sizeBytes, lengthBytes: bytes.length, crc32: undefined });
+      this.#push(bytes);
+    } catch (error) {
+      this.fail(error);
+    }
+  };
+
+  #push(bytes: Uint8Array): void {
+    try {
+      const taken = this.#session.write(bytes);
+      this.sizeBytes += taken;
+      if (taken < bytes.length) {
+        this.#rest = bytes.subarray(taken);
+        this.#source.pause();
+        return;
+      }
+      this.#rest = undefined;
+      this.#session.endChunk();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /**
+   * Comes though the last bytes wait for the session; and, over HTTP/2, for a stream that its caller has reset. Some clients
+   * (Node's) even end a stream in the very moment they reset it: what came together with the end is seen first.
+   */
+  #onEnd = (): void => {
+    if (isHttp2(this.#request)) setImmediate(this.#endUnlessReset, this.#request.stream);
+    else if (this.#request.complete) this.#end();
+  };
+
+  #endUnlessReset = (stream: { readonly aborted: boolean }): void => {
+    if (stream.aborted) this.fail(toGone());
+    else this.#end();
+  };
+
+  #end(): void {
+    this.#hasEnded = true;
+    if (this.#rest === undefined) this.#settle(this.#resolve);
+  }
+
+  #onClose = (): void => {
+    if (!this.#hasEnded) this.fail(toGone());
+  };
+
+  #settle(how: () => void): void {
+    this.#source.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    how();
+  }
+}
+
+function toGone(): DomainError {
+  const message = "the caller went away before the last byte; go on from the durable offset";
+  return new DomainError("aborted", message, { reason: "CALLER_GONE" });
+}
+
+function isHttp2(request: NodeRequest): request is Extract<NodeRequest, { stream: unknown }> {
+  return "stream" in request && request.httpVersionMajor === 2;
+}

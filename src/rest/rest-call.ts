@@ -1,0 +1,19 @@
+import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
+import type { PathVariables } from "./path-template.ts";
+
+/** One request of the REST face on its route. */
+export interface RestCall {
+  request: NodeRequest;
+  response: NodeResponse;
+  variables: PathVariables;
+  /** Names and values behind the "?", decoded, in their order. */
+  query: readonly (readonly [name: string, value: string])[];
+  /** Aborted when the caller is gone before its answer is complete. */
+  signal: AbortSignal;
+}
+
+/** A header by its lower-case name; the first where HTTP lets it come several times. */
+export function headerOf(request: NodeRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}

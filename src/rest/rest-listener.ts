@@ -1,0 +1,104 @@
+import { type ErrorLog, translateError } from "../rpc/error-interceptor.ts";
+import { answer, type NodeRequest, type NodeResponse } from "../rpc/node-messages.ts";
+import type { ApiOptions, OtherFace } from "../rpc/router.ts";
+import { toJsonText } from "./answers.ts";
+import { endRequest } from "./end-request.ts";
+import { createFileMedia } from "./file-media.ts";
+import { createMethodCalls } from "./method-calls.ts";
+import { createMethodRoutes, type Serve } from "./method-routes.ts";
+import { toProblem } from "./problem.ts";
+import { createFilePut } from "./put-file.ts";
+import { createPartPut } from "./put-part.ts";
+import { splitUrl } from "./query-parameters.ts";
+import type { RestCall } from "./rest-call.ts";
+import { RestRefusal } from "./rest-refusal.ts";
+import { type Route, RouteTable } from "./route-table.ts";
+
+/** What the paths of this face begin with. */
+const PREFIX = "/v1/";
+
+/**
+ * The HTTP face of the API: everything under `/v1/`, by the annotations of the methods and the byte routes beside them.
+ * Errors are RFC 9457 problems. Any other path is left to the other faces.
+ */
+export const createRestFace: OtherFace = (handlers, options) => {
+  const routes = new RouteTable(createRoutes(handlers, options));
+  return (request, response) => {
+    if (!request.url?.startsWith(PREFIX)) return false;
+    const signal = watchCaller(request, response);
+    serve(routes, { request, response, signal }).catch((error) =>
+      answerProblem(error, { request, response, signal, log: options.log }),
+    );
+    return true;
+  };
+};
+
+const FILE_TEMPLATE = "/v1/namespaces/{namespace}/files/{path=**}";
+const PART_TEMPLATE = "/v1/namespaces/{namespace}/uploads/{upload_id}/parts/{part_number}";
+
+/** The methods' own routes, and over them those that carry the bytes of files. */
+function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): Route<Serve>[] {
+  const { authenticate, messageMaxBytes } = options;
+  const calls = createMethodCalls(handlers);
+  const methods = createMethodRoutes(handlers, { calls, authenticate, messageMaxBytes });
+  const metadata = methods.find(({ httpMethod, template }) => httpMethod === "GET" && template === FILE_TEMPLATE);
+  if (metadata === undefined) throw new Error(`no method is served at GET ${FILE_TEMPLATE}`);
+  const media = createFileMedia(options, { calls, serveMetadata: metadata.serve });
+  return [
+    ...methods,
+    { httpMethod: "GET", template: FILE_TEMPLATE, serve: media },
+    { httpMethod: "PUT", template: FILE_TEMPLATE, serve: createFilePut(options) },
+    { httpMethod: "PUT", template: PART_TEMPLATE, serve: createPartPut(options) },
+  ];
+}
+
+/** Aborted when the caller is gone before its answer is complete. */
+function watchCaller(request: NodeRequest, response: NodeResponse): AbortSignal {
+  const gone = new AbortController();
+  // What goes wrong with a request or response ends in "close"; the error itself is the network's or the caller's.
+  request.on("error", () => {});
+  response.on("error", () => {});
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(new Error("the caller went away"));
+  });
+  return gone.signal;
+}
+
+async function serve(
+  routes: RouteTable<Serve>,
+  { request, response, signal }: Pick<RestCall, "request" | "response" | "signal">,
+): Promise<void> {
+  const { path, query } = splitUrl(request.url ?? "");
+  const allow = request.method === "OPTIONS" ? routes.allowed(path) : undefined;
+  if (allow !== undefined) answer(response, { status: 204, headers: { allow } });
+  else {
+    const { serve: serveRoute, variables } = routes.find(request.method ?? "", path);
+    await serveRoute({ request, response, variables, query, signal });
+  }
+  endRequest(request, response);
+}
+
+/** Answers with what was thrown. A defect is logged; what methods threw has been logged by them. */
+function answerProblem(
+  error: unknown,
+  { request, response, signal, log }: Pick<RestCall, "request" | "response" | "signal"> & { log: ErrorLog },
+): void {
+  const isRefusal = error instanceof RestRefusal;
+  const shown = isRefusal ? error : translateError(error, { log, signal, method: `${request.method} ${PREFIX}` });
+  const { problem, headers } = toProblem(shown);
+  if (response.headersSent || response.destroyed) {
+    // Half an answer cannot become another: a cut is all that is left to say it.
+    response.destroy();
+    return;
+  }
+  for (const name of response.getHeaderNames()) {
+    // What was meant for another answer; CORS holds for this one, too.
+    if (name !== "vary" && !name.startsWith("access-control-")) response.removeHeader(name);
+  }
+  const text = toJsonText({ ...problem });
+  headers["content-type"] = "application/problem+json";
+  headers["content-length"] = String(Buffer.byteLength(text));
+  headers["cache-control"] = "no-store";
+  answer(response, { status: problem.status, headers, text: request.method === "HEAD" ? "" : text });
+  endRequest(request, response);
+}

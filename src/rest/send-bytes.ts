@@ -1,0 +1,21 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import type { ReadFileEvent } from "../queries/read-file.ts";
+import type { RestCall } from "./rest-call.ts";
+
+/**
+ * Sends the bytes of a file as a body of known length, at the pace that the caller reads: at most one chunk waits here. The
+ * last one is held back until the reading has ended well, so that bytes whose checksum turns out to be wrong never look
+ * complete: the answer is then cut short. Headers are set before; an error before the first byte is thrown with none sent.
+ */
+export async function sendBytes({ response, signal }: RestCall, events: AsyncIterable<ReadFileEvent>): Promise<void> {
+  // A union of two overloaded methods cannot be called; both take bytes.
+  const out = response as ServerResponse;
+  let held: Uint8Array | undefined;
+  for await (const event of events) {
+    if (event.kind !== "chunk") continue;
+    if (held !== undefined && !out.write(held)) await once(out, "drain", { signal });
+    held = event.bytes;
+  }
+  out.end(held);
+}
