@@ -1,6 +1,10 @@
 import type { CommandIdentity } from "./command-identity.ts";
 import type { File } from "./file.ts";
 import type { FileDescription } from "./file-description.ts";
+import type { FileRetention } from "./file-retention.ts";
+
+/** What a caller may change of a file. */
+export type FileChange = FileDescription & FileRetention;
 
 /** A page of files in the byte order of (path, generation). */
 export interface FilePage {
@@ -11,7 +15,7 @@ export interface FilePage {
 
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
- * `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
+ * `FILE_RETAINED` and `FILE_PURGED`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
  */
 export interface FileRepository {
   /** The live file at a path, or exactly that generation, deleted or superseded ones included. */
@@ -29,23 +33,29 @@ export interface FileRepository {
   ): Promise<FilePage>;
 
   /**
-   * Changes the live file at a path to what `change` makes of it. What `change` throws is thrown, with nothing changed;
-   * it is called again with the newer file when somebody else was faster. A repeated identity returns the file changed
-   * then, as it stands now.
+   * Changes the live file at a path, or exactly that generation, to what `change` makes of it. What `change` throws is
+   * thrown, with nothing changed; it is called again with the newer file when somebody else was faster. A repeated identity
+   * returns the file changed then, as it stands now. FILE_PURGED when its bytes are being removed, or gone.
    */
   update(
     namespace: string,
     path: string,
-    options: { identity: CommandIdentity; change: (file: File) => FileDescription },
+    options: { identity: CommandIdentity; change: (file: File) => FileChange; generation?: number },
   ): Promise<File>;
 
-  /** Soft-deletes the live file; a repeated identity returns the file deleted then, as it stands now. */
+  /**
+   * Soft-deletes the live file; a repeated identity returns the file deleted then, as it stands now. FILE_RETAINED while a
+   * hold or a retention keeps it.
+   */
   delete(
     namespace: string,
     path: string,
     options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number },
   ): Promise<File>;
 
-  /** Restores the deleted generation, or the one deleted last; FILE_EXISTS when a live file is at the path. */
+  /**
+   * Restores the deleted generation, or the one deleted last, until its purge time and while it is retained. FILE_EXISTS when
+   * a live file is at the path, FILE_PURGED when the named generation's bytes are being removed, or gone.
+   */
   undelete(namespace: string, path: string, options: { identity: CommandIdentity; generation?: number }): Promise<File>;
 }

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   CreateDownloadUrlResponseSchema,
@@ -17,7 +17,7 @@ import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromDuration } from "./duration.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
-import { fromOptionalInt64 } from "./int64.ts";
+import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 
 /** What FileCommandService calls: the commands with their dependencies bound. */
 export interface FileCommandFunctions {
@@ -51,9 +51,12 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
       });
     },
     updateFile: async ({ requestId, file = create(FileSchema), updateMask }, context) => {
-      const { namespace, path, etag, contentType, metadata, labels, dataSubject } = file;
-      const values = { contentType, metadata, labels, dataSubject };
-      const request = { requestId, namespace, path, etag, values, updateMask: updateMask?.paths };
+      const { namespace, path, etag, contentType, metadata, labels, dataSubject, legalHold } = file;
+      const retainUntilTime = file.retainUntilTime && timestampDate(file.retainUntilTime);
+      const values = { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime };
+      const generation = file.generation === 0n ? undefined : fromInt64(file.generation, "file.generation");
+      const name = { namespace, path, ...(generation !== undefined && { generation }) };
+      const request = { requestId, ...name, etag, values, updateMask: updateMask?.paths };
       const updated = await functions.updateFile(request, toCallOptions(context));
       return create(UpdateFileResponseSchema, { file: toFileMessage(updated) });
     },

@@ -31,6 +31,9 @@ export function toFileMessage(file: File): WireFile {
     ...(file.supersedeTime !== undefined && { supersedeTime: timestampFromDate(file.supersedeTime) }),
     ...(file.deleteTime !== undefined && { deleteTime: timestampFromDate(file.deleteTime) }),
     ...(file.purgeTime !== undefined && { purgeTime: timestampFromDate(file.purgeTime) }),
+    legalHold: file.legalHold,
+    ...(file.retainUntilTime !== undefined && { retainUntilTime: timestampFromDate(file.retainUntilTime) }),
+    purged: file.purgeState === "purged",
   });
 }
 

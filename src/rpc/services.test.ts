@@ -199,6 +199,9 @@ describe("the services", () => {
       const updateMask = { paths: ["labels", "content_type"] };
       const updated = await client(url).updateFile({ requestId: REQUEST_ID, file, updateMask }, AUTHORIZED);
       await client(url).updateFile({ file: name }, AUTHORIZED);
+      const kept = { ...name, generation: 2n, legalHold: true, retainUntilTime: { seconds: 1n, nanos: 500_000_000 } };
+      await client(url).updateFile({ file: kept }, AUTHORIZED);
+      const unkept = { legalHold: false, retainUntilTime: undefined };
       const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
       await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
       const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
@@ -211,11 +214,18 @@ describe("the services", () => {
         { ...name, generation: 1, inline: false, downloadName: "b" },
         {
           ...{ ...name, requestId: REQUEST_ID, etag: "e", updateMask: updateMask.paths },
-          values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s" },
+          values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s", ...unkept },
         },
         {
           ...{ ...name, requestId: "", etag: "", updateMask: undefined },
-          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unkept },
+        },
+        {
+          ...{ ...name, requestId: "", etag: "", updateMask: undefined, generation: 2 },
+          values: {
+            ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+            ...{ legalHold: true, retainUntilTime: new Date(1500) },
+          },
         },
         { ...name, requestId: REQUEST_ID },
         { ...name, requestId: "", ifGenerationMatch: 4 },

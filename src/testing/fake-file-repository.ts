@@ -1,8 +1,8 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../domain/file.ts";
-import type { FileDescription } from "../domain/file-description.ts";
-import type { FilePage, FileRepository } from "../domain/file-repository.ts";
-import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
+import type { FileChange, FilePage, FileRepository } from "../domain/file-repository.ts";
+import { fileRetained } from "../domain/file-retention.ts";
+import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
 
 /** What fakes take from a test. */
@@ -26,13 +26,7 @@ export class FakeFileRepository implements FileRepository {
   }
 
   async get(namespace: string, path: string, options: { generation?: number } = {}): Promise<File> {
-    const { generation } = options;
-    const file =
-      generation === undefined
-        ? this.#findLive(namespace, path)
-        : this.#at(namespace, path).find((candidate) => candidate.generation === generation);
-    if (file === undefined) throw fileNotFound(path, generation);
-    return toFile(file);
+    return toFile(this.#get(namespace, path, options.generation));
   }
 
   async list(namespace: string, options: Parameters<FileRepository["list"]>[1]): Promise<FilePage> {
@@ -53,14 +47,17 @@ export class FakeFileRepository implements FileRepository {
   async update(
     namespace: string,
     path: string,
-    options: { identity: CommandIdentity; change: (file: File) => FileDescription },
+    options: { identity: CommandIdentity; change: (file: File) => FileChange; generation?: number },
   ): Promise<File> {
     const earlier = this.#findEarlier(options.identity);
     if (earlier !== undefined) return earlier;
-    const file = this.#findLive(namespace, path);
-    if (file === undefined) throw fileNotFound(path);
-    const { contentType, metadata, labels, dataSubject } = structuredClone(options.change(toFile(file)));
-    Object.assign(file, { contentType, metadata, labels, dataSubject, updateTime: new Date(this.#now()) });
+    const file = this.#get(namespace, path, options.generation);
+    if (file.purgeState !== undefined) throw filePurged(path, file.generation);
+    const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = structuredClone(
+      options.change(toFile(file)),
+    );
+    const updateTime = new Date(this.#now());
+    Object.assign(file, { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime, updateTime });
     file.metageneration++;
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
@@ -80,6 +77,7 @@ export class FakeFileRepository implements FileRepository {
       throw generationMismatch(path, ifGenerationMatch, file.generation);
     }
     const now = this.#now();
+    if (!this.#isReleased(file)) throw fileRetained(file);
     file.metageneration++;
     file.deleteTime = file.updateTime = new Date(now);
     file.purgeTime = new Date(now + options.retentionMs);
@@ -101,7 +99,11 @@ export class FakeFileRepository implements FileRepository {
       .filter((candidate) => generation === undefined || candidate.generation === generation)
       .sort((a, b) => (a.deleteTime?.getTime() ?? 0) - (b.deleteTime?.getTime() ?? 0) || a.generation - b.generation)
       .at(-1);
-    if (file === undefined) throw fileNotFound(path, generation);
+    if (file === undefined) {
+      if (generation !== undefined && this.#get(namespace, path, generation).purgeState !== undefined)
+        throw filePurged(path, generation);
+      throw fileNotFound(path, generation);
+    }
     file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
     file.updateTime = new Date(this.#now());
@@ -146,8 +148,22 @@ export class FakeFileRepository implements FileRepository {
     return this.#at(namespace, path).find((file) => file.supersedeTime === undefined && file.deleteTime === undefined);
   }
 
+  #get(namespace: string, path: string, generation: number | undefined): File {
+    const file =
+      generation === undefined
+        ? this.#findLive(namespace, path)
+        : this.#at(namespace, path).find((candidate) => candidate.generation === generation);
+    if (file === undefined) throw fileNotFound(path, generation);
+    return file;
+  }
+
+  #isReleased({ legalHold, retainUntilTime }: File): boolean {
+    return !legalHold && (retainUntilTime === undefined || retainUntilTime.getTime() <= this.#now());
+  }
+
   #isRestorable(file: File): boolean {
-    return file.purgeTime !== undefined && file.purgeTime.getTime() > this.#now();
+    const isDue = file.purgeTime === undefined || file.purgeTime.getTime() <= this.#now();
+    return file.purgeState === undefined && (!isDue || !this.#isReleased(file));
   }
 
   #findEarlier(identity: CommandIdentity): File | undefined {

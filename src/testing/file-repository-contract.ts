@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
-import type { FileDescription } from "../domain/file-description.ts";
+import type { FileChange } from "../domain/file-repository.ts";
+import { fileRetentionContract } from "./file-retention-contract.ts";
 import {
   commitFile,
   expectRefusal,
@@ -23,6 +24,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("list", () => listContract(() => subject));
   describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
+  describe("retention", () => fileRetentionContract(() => subject));
 }
 
 const deletion = (overrides: Partial<CommandIdentity> = {}) => ({
@@ -151,7 +153,7 @@ function listContract(subject: () => RepositorySubject): void {
 }
 
 function updateContract(subject: () => RepositorySubject): void {
-  const update = (path: string, change: (file: File) => FileDescription, identity = nextIdentity()) =>
+  const update = (path: string, change: (file: File) => FileChange, identity = nextIdentity()) =>
     subject().files.update("default", path, { identity, change });
   const label = (value: string) => (file: File) => ({ ...file, labels: { ...file.labels, [value]: "x" } });
 

@@ -122,8 +122,8 @@ export type UpdateFileRequest = Message<"sluice.v1.UpdateFileRequest"> & {
   requestId: string;
 
   /**
-   * The file by namespace and path, with the new values of what the mask names. Where etag is not empty, the change is
-   * made only if the file's is the same. Required.
+   * The file by namespace and path, with the new values of what the mask names. Where generation is not 0, that generation is
+   * changed, and not the live file. Where etag is not empty, the change is made only if the file's is the same. Required.
    *
    * @generated from field: sluice.v1.File file = 2;
    */
@@ -131,8 +131,8 @@ export type UpdateFileRequest = Message<"sluice.v1.UpdateFileRequest"> & {
 
   /**
    * What to change: labels, labels.NAME (one of them; removed where file.labels lacks it), metadata, metadata.NAME,
-   * content_type, data_subject. When unset: all of these that are not empty in file; "*": all of these. A name in the
-   * mask that the service alone sets is refused.
+   * content_type, data_subject, legal_hold, retain_until_time (only to a later one). When unset: all of these that are not
+   * empty in file; "*": all of these. A name in the mask that the service alone sets is refused.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 3;
    */
@@ -310,7 +310,8 @@ export const FileCommandService: GenService<{
     output: typeof CreateDownloadUrlResponseSchema;
   },
   /**
-   * Changes what is kept with a live file beside its bytes. The bytes and the generation stay.
+   * Changes what is kept with a file beside its bytes. The bytes and the generation stay. Of a generation that is deleted or
+   * superseded only its legal hold and retention can be changed.
    *
    * @generated from rpc sluice.v1.FileCommandService.UpdateFile
    */
@@ -320,7 +321,7 @@ export const FileCommandService: GenService<{
     output: typeof UpdateFileResponseSchema;
   },
   /**
-   * Hides a file. It can be restored until its purge time.
+   * Hides a file. It can be restored until its purge time. One under a legal hold or retention is not deleted.
    *
    * @generated from rpc sluice.v1.FileCommandService.DeleteFile
    */
