@@ -230,7 +230,7 @@ function createServiceListener(
       getUpload: (request, options) => getUpload(uploadQueries, request, options),
       watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
       writePart: (request, options) => writePart(access, request, options),
-      signParts: (request, options) => signParts({ ...access, now: commands.now }, request, options),
+      signParts: (request, options) => signParts(access, request, options),
       admitPart: (message) => admitPart(access, message),
       writeUpload: createConnectWriteUpload(access),
     },

@@ -86,10 +86,10 @@ function createWriteStatements(site: Site): Statement[] {
     },
     {
       sid: "SeeTheBucket",
-      why: "Unfinished uploads are listed to be swept. ListBucket bears no s3:prefix condition: a HEAD names no prefix, and would answer 403 where the commit needs to tell 404.",
+      why: "Unfinished uploads, and versions that dead uploads left, are listed to be swept. ListBucket bears no s3:prefix condition: a HEAD names no prefix, and would answer 403 where the commit needs to tell 404.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html",
       effect: "Allow",
-      actions: ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
+      actions: ["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
       resources: [site.bucketArn],
     },
   ];

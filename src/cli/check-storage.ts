@@ -27,7 +27,7 @@ async function checkBucket(config: Config): Promise<Finding> {
   });
   try {
     // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
-    await objects.listMultiparts(bucket, { keyPrefix, olderThan: new Date(), limit: 1 });
+    await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
     await objects.checkBucket(bucket, region);
     return well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);
   } catch (error) {

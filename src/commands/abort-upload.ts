@@ -27,20 +27,20 @@ export async function abortUpload(
 }
 
 /**
- * Removes what a dead upload left in S3, and notes that. For a committed upload: the PutObject attempts that lost.
+ * Removes what a dead upload left in S3, and notes that. For a committed upload: the PutObject attempts that lost. Every
+ * version goes: where the bucket keeps them a plain deletion would keep the bytes.
  * Safe to repeat; rejects `unavailable` when S3 or the database is.
  */
 export async function cleanUpload(access: Pick<UploadAccess, "objects" | "uploads">, upload: Upload): Promise<void> {
   const { bucket, s3Key: key, multipartId } = upload;
-  if (multipartId !== undefined && upload.state !== "committed") {
-    await access.objects.abortMultipart({ bucket, key, multipartId });
-  }
-  if (upload.object !== undefined && upload.state !== "committed") {
-    await access.objects.delete(bucket, upload.object.key, { versionId: upload.object.versionId });
-  }
+  const isDead = upload.state !== "committed";
+  if (isDead && multipartId !== undefined) await access.objects.abortMultipart({ bucket, key, multipartId });
+  // Only a commit that was begun can have assembled an object. That of an upload which never came so far is not ours to
+  // delete: the database may have been restored to before its commit.
+  if (isDead && upload.crc32 !== undefined) await access.objects.deleteVersions(bucket, key);
   for (let attempt = 1; attempt <= upload.putAttempt; attempt++) {
     const attemptKey = `${key}.${attempt}`;
-    if (upload.object?.key !== attemptKey) await access.objects.delete(bucket, attemptKey);
+    if (isDead || upload.object?.key !== attemptKey) await access.objects.deleteVersions(bucket, attemptKey);
   }
   await access.uploads.markCleaned(upload.uploadId);
 }

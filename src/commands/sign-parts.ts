@@ -47,7 +47,7 @@ export interface SignedPart {
  * `aborted / CHECKSUM_MISMATCH` for a part that is durable with other bytes.
  */
 export async function signParts(
-  access: UploadAccess & { now: () => Date },
+  access: UploadAccess,
   request: SignPartsRequest,
   _options: { caller: Caller },
 ): Promise<{ parts: SignedPart[]; expireTime: Date }> {
@@ -56,7 +56,7 @@ export async function signParts(
   const lifetimeMs = parseLifetime(request.lifetimeMs);
   const parts = parseParts(request.parts, access.limits.partsMax);
   const { instance, limits, uploads, objects } = access;
-  const { upload, durable } = await withDatabase(access, () =>
+  const { upload, durable, signTime } = await withDatabase(access, () =>
     uploads.claimPresigned(namespace.name, uploadId, parts, {
       ...{ instance, lifetimeMs, expireAfterMs: limits.expireAfterMs },
     }),
@@ -68,14 +68,14 @@ export async function signParts(
     if (isOther) throw partAlreadyDurable(uploadId, partNumber);
   }
   // SigV4 counts from a whole second, so this is never later than the moment at which S3 begins to refuse.
-  const expireTime = new Date(Math.floor(access.now().getTime() / 1000) * 1000 + lifetimeMs);
+  const expireTime = new Date(Math.floor(signTime.getTime() / 1000) * 1000 + lifetimeMs);
   if (known.size === parts.length) {
     return { parts: parts.map(({ partNumber }) => ({ partNumber, url: undefined, headers: {} })), expireTime };
   }
   const target = { bucket: upload.bucket, key: upload.s3Key, multipartId: await beginMultipart(access, upload) };
   const signed = parts.map(async ({ partNumber, lengthBytes, crc32 }): Promise<SignedPart> => {
     if (known.has(partNumber)) return { partNumber, url: undefined, headers: {} };
-    const options = { lengthBytes, crc32, lifetimeMs };
+    const options = { lengthBytes, crc32, signTime, lifetimeMs };
     return { partNumber, ...(await objects.presignPart({ ...target, partNumber }, options)) };
   });
   return { parts: await Promise.all(signed), expireTime };

@@ -27,6 +27,30 @@ export interface StoredPart {
   crc32: number | undefined;
 }
 
+/** A multipart upload that was neither completed nor aborted. */
+export interface PendingMultipart {
+  key: string;
+  multipartId: string;
+  /** By S3's clock. */
+  initiated: Date;
+}
+
+/** One version of a key, bytes or a mark of deletion. */
+export interface ObjectVersion {
+  key: string;
+  /** "null": stored while the bucket kept no versions. */
+  versionId: string;
+}
+
+/** Which page of a listing. */
+export interface PageOptions {
+  keyPrefix: string;
+  /** The `next` of the page before; the first page when left out. */
+  after?: string | undefined;
+  /** Entries at most, from 1 to 1,000. */
+  pageMax: number;
+}
+
 /** A request that whoever holds it may send. */
 export interface PresignedRequest {
   url: string;
@@ -106,18 +130,22 @@ export interface ObjectStore {
 
   /**
    * Signs a URL that takes the bytes of one part by PUT, and only of this length and CRC32: both are signed as headers, which
-   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`.
+   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`, counted from the whole second
+   * of `signTime`, whatever this process's clock says.
    */
   presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
   ): Promise<PresignedRequest>;
 
-  /** Multipart uploads under a key prefix that began before `olderThan`, at most `limit`. */
+  /** A page of the multipart uploads under a key prefix, by key. `next` is undefined after the last one. */
   listMultiparts(
     bucket: string,
-    options: { keyPrefix: string; olderThan: Date; limit: number },
-  ): Promise<{ key: string; multipartId: string; initiated: Date }[]>;
+    options: PageOptions,
+  ): Promise<{ multiparts: PendingMultipart[]; next: string | undefined }>;
+
+  /** A page of all versions of all objects under a key prefix, marks of deletion among them, by key. */
+  listVersions(bucket: string, options: PageOptions): Promise<{ versions: ObjectVersion[]; next: string | undefined }>;
 
   /** The object, or undefined when there is none. */
   head(bucket: string, key: string, options?: { versionId?: string }): Promise<ObjectHead | undefined>;
@@ -129,8 +157,14 @@ export interface ObjectStore {
     options: { versionId?: string; range?: { offset: number; sizeBytes: number }; signal?: AbortSignal },
   ): Promise<Readable>;
 
-  /** Deletes an object (a version of it, if given). None there is fine. */
+  /**
+   * Deletes an object (a version of it, if given). None there is fine. Without a version a bucket that keeps versions keeps
+   * the bytes.
+   */
   delete(bucket: string, key: string, options?: { versionId?: string }): Promise<void>;
+
+  /** Deletes every version of a key for good, marks of deletion among them, and of no other key. None there is fine. */
+  deleteVersions(bucket: string, key: string): Promise<void>;
 
   /** Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. */
   presignDownload(

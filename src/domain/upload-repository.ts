@@ -154,13 +154,14 @@ export interface UploadRepository {
    * others and is fenced as by `beginPart`. Notes that the last URL expires after `lifetimeMs`; the upload does not before.
    * Parts that are durable stay as they are and are returned. Needs `open`. Refused, and then nobody is fenced: what
    * `assertSignable` refuses, and a lifetime beyond the upload's cap (`invalid_argument / ARGUMENT_INVALID`).
+   * `signTime` is the moment that the lifetime is counted from, for the URLs to be signed with: a process's own clock may be off.
    */
   claimPresigned(
     namespace: string,
     uploadId: string,
     parts: readonly { partNumber: number; lengthBytes: number; crc32: number }[],
     options: Omit<WriterOptions, "lane"> & { lifetimeMs: number },
-  ): Promise<{ upload: Upload; durable: DurablePart[] }>;
+  ): Promise<{ upload: Upload; durable: DurablePart[]; signTime: Date }>;
 
   /**
    * Records presigned parts that S3 has, with the ETags that it lists; returns those that are durable now. A claim that is

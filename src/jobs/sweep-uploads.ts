@@ -73,7 +73,8 @@ export async function sweepUploads(
   for (const { bucket, keyPrefix } of access.namespaces.values()) {
     await attempt(async () => {
       const olderThan = new Date(now.getTime() - limits.orphanAfterMs);
-      const found = await access.objects.listMultiparts(bucket, { keyPrefix, olderThan, limit: limits.batchMax });
+      const { multiparts } = await access.objects.listMultiparts(bucket, { keyPrefix, pageMax: limits.batchMax });
+      const found = multiparts.filter(({ initiated }) => initiated < olderThan);
       const unowned = new Set(await access.uploads.findUnowned(found.map(({ multipartId }) => multipartId)));
       for (const { key, multipartId } of found) {
         if (!unowned.has(multipartId)) continue;

@@ -30,7 +30,7 @@ export async function claimPresigned(
   pool: DatabasePool,
   target: Target,
   options: Options,
-): Promise<{ upload: Upload; durable: DurablePart[] }> {
+): Promise<{ upload: Upload; durable: DurablePart[]; signTime: Date }> {
   const { uploadId, parts } = target;
   const takeLocked = () =>
     pool.transaction(async (transaction) => {
@@ -42,20 +42,21 @@ export async function claimPresigned(
     await assertObstacle(pool, target, options);
     return await claimPresigned(pool, target, options);
   }
-  if (taken.claimed === parts.length) return { upload: taken.upload, durable: [] };
+  const { upload, signTime } = taken;
+  if (taken.claimed === parts.length) return { upload, durable: [], signTime };
   const numbers = new Set(parts.map(({ partNumber }) => partNumber));
   const durable = await readDurableParts(pool, uploadId);
-  return { upload: taken.upload, durable: durable.filter(({ partNumber }) => numbers.has(partNumber)) };
+  return { upload, durable: durable.filter(({ partNumber }) => numbers.has(partNumber)), signTime };
 }
 
-const takenRow = uploadRow.extend({ claimed: z.int(), wanted: z.int() });
+const takenRow = uploadRow.extend({ claimed: z.int(), wanted: z.int(), sign_time: z.date() });
 
 /** Each part gets the next epoch, and is fenced by itself from there on. */
 async function takeParts(
   pool: CommonQueryMethods,
   { namespace, uploadId, parts }: Target,
   options: Options,
-): Promise<{ upload: Upload; claimed: number } | undefined> {
+): Promise<{ upload: Upload; claimed: number; signTime: Date } | undefined> {
   const urlExpiry = sql.fragment`now() + ${toInterval(options.lifetimeMs)}`;
   const row = await pool.maybeOne(sql.prepared("claim_presigned", takenRow)`
     WITH seen AS MATERIALIZED (
@@ -99,10 +100,11 @@ async function takeParts(
       WHERE part.state = 'claimed'
       RETURNING 1
     )
-    SELECT u.*, (SELECT count(*)::int FROM claimed) AS claimed, (SELECT count(*)::int FROM wanted) AS wanted FROM u`);
+    SELECT u.*, (SELECT count(*)::int FROM claimed) AS claimed, (SELECT count(*)::int FROM wanted) AS wanted,
+      now() AS sign_time FROM u`);
   // Less claimed than wanted: a writer that is fenced now has recorded a part since the statement began.
   if (row === null || row.claimed < row.wanted) return undefined;
-  return { upload: toUpload(row, undefined), claimed: row.claimed };
+  return { upload: toUpload(row, undefined), claimed: row.claimed, signTime: row.sign_time };
 }
 
 /** Throws what speaks against trying again. */

@@ -2,12 +2,13 @@ import { expect } from "chai";
 import { type DevS3, startDevS3 } from "../testing/dev-s3.ts";
 import { objectStoreContract } from "../testing/object-store-contract.ts";
 import { beginUpload, nextKey, putObject, readObject } from "../testing/object-store-subject.ts";
-import { createS3Subject, createTestAccess } from "../testing/s3-subject.ts";
+import { createS3Subject, createTestAccess, keepVersions } from "../testing/s3-subject.ts";
 import { createObjectStore } from "./object-store.ts";
 
 objectStoreContract("createObjectStore on the development S3 server", async () => {
-  const { endpoint, stop } = await startDevS3();
-  return createS3Subject(endpoint, stop);
+  const { endpoint, stop } = await startDevS3({ buckets: ["bucket", "versioned"] });
+  await keepVersions(endpoint, "versioned");
+  return { ...createS3Subject(endpoint, stop), versionedBucket: "versioned" };
 });
 
 describe("createObjectStore", () => {

@@ -16,8 +16,10 @@ import { request, type S3Access } from "./access.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { KeptBody } from "./kept-body.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
+import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 import { sendPart, sendPut } from "./send-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
+import { deleteVersions, listVersions } from "./versions.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(access: S3Access): ObjectStore {
@@ -78,35 +80,26 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return parts;
     },
 
-    async listMultiparts(bucket, { keyPrefix, olderThan, limit }) {
-      const found: { key: string; multipartId: string; initiated: Date }[] = [];
-      let markers: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
-      while (markers !== undefined && found.length < limit) {
-        const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
-          Bucket: bucket,
-          Prefix: keyPrefix,
-          ...markers,
-        });
-        const page = await request(access, {
-          operation: "control",
-          what: "listing uploads",
-          send: () => client.send(command),
-        });
-        for (const { Key = "", UploadId = "", Initiated } of page.Uploads ?? []) {
-          if (Initiated !== undefined && Initiated < olderThan && found.length < limit) {
-            found.push({ key: Key, multipartId: UploadId, initiated: Initiated });
-          }
-        }
-        markers =
-          page.IsTruncated === true && page.NextKeyMarker !== undefined
-            ? {
-                KeyMarker: page.NextKeyMarker,
-                ...(page.NextUploadIdMarker !== undefined && { UploadIdMarker: page.NextUploadIdMarker }),
-              }
-            : undefined;
-      }
-      return found;
+    async listMultiparts(bucket, { keyPrefix, after, pageMax }) {
+      const [keyMarker, idMarker] = parseMarkers(after);
+      const command = new ListMultipartUploadsCommand({
+        Bucket: bucket,
+        Prefix: keyPrefix,
+        MaxUploads: pageMax,
+        KeyMarker: keyMarker,
+        UploadIdMarker: idMarker,
+      });
+      const send = () => client.send(command);
+      const page = await request(access, { operation: "control", what: "listing uploads", send });
+      const multiparts = (page.Uploads ?? []).flatMap(({ Key = "", UploadId = "", Initiated }) =>
+        Initiated === undefined ? [] : [{ key: Key, multipartId: UploadId, initiated: Initiated }],
+      );
+      const next: PageMarkers | undefined =
+        page.IsTruncated === true ? [page.NextKeyMarker, page.NextUploadIdMarker] : undefined;
+      return { multiparts, next: toNextPage(next, after) };
     },
+
+    listVersions: (bucket, options) => listVersions(access, bucket, options),
 
     head: (bucket, key, options = {}) => headObject(access, { bucket, key, ...options }),
 
@@ -131,6 +124,8 @@ export function createObjectStore(access: S3Access): ObjectStore {
       await request(access, { operation: "control", what: "deleting bytes", send: () => client.send(command) });
     },
 
+    deleteVersions: (bucket, key) => deleteVersions(access, bucket, key),
+
     async presignDownload(bucket, key, { versionId, lifetimeMs, contentType, contentDisposition }) {
       const command = new GetObjectCommand({
         Bucket: bucket,
@@ -142,7 +137,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs) });
     },
 
-    presignPart: async (target, { lengthBytes, crc32, lifetimeMs }) => {
+    presignPart: async (target, { lengthBytes, crc32, signTime, lifetimeMs }) => {
       const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64Crc32(crc32) };
       const command = new UploadPartCommand({
         Bucket: target.bucket,
@@ -155,7 +150,8 @@ export function createObjectStore(access: S3Access): ObjectStore {
       const expiresIn = toExpiresIn(lifetimeMs);
       // As headers, so that S3 compares what is sent with what was signed: in the query it would not be looked at.
       const unhoistableHeaders = new Set(Object.keys(headers));
-      return { url: await getSignedUrl(client, command, { expiresIn, unhoistableHeaders }), headers };
+      const signing = { expiresIn, signingDate: signTime, unhoistableHeaders };
+      return { url: await getSignedUrl(client, command, signing), headers };
     },
 
     async checkBucket(bucket, region) {

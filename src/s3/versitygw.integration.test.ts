@@ -1,10 +1,12 @@
 import { objectStoreContract } from "../testing/object-store-contract.ts";
-import { createS3Subject } from "../testing/s3-subject.ts";
-import { startVersitygw, VERSITYGW_UNABLE } from "../testing/versitygw.ts";
+import { createS3Subject, keepVersions } from "../testing/s3-subject.ts";
+import { createBucket, startVersitygw, VERSITYGW_UNABLE } from "../testing/versitygw.ts";
 
 objectStoreContract("createObjectStore on versitygw", async () => {
   const gateway = await startVersitygw();
-  return typeof gateway === "string"
-    ? gateway
-    : { ...createS3Subject(gateway.endpoint, gateway.stop), unable: VERSITYGW_UNABLE };
+  if (typeof gateway === "string") return gateway;
+  const { endpoint, stop } = gateway;
+  await createBucket({ ...endpoint, bucket: "versioned" });
+  await keepVersions(endpoint, "versioned");
+  return { ...createS3Subject(endpoint, stop), versionedBucket: "versioned", unable: VERSITYGW_UNABLE };
 });

@@ -8,13 +8,18 @@ objectStoreContract("FakeObjectStore", async () => {
   let timeMs = Date.now();
   // Time passes with each look at the clock: a presigned URL ends without waiting.
   const now = () => (timeMs += 10);
-  const store = new FakeObjectStore({ partMinBytes: PART_MIN_BYTES, now });
+  const store = new FakeObjectStore({
+    ...{ partMinBytes: PART_MIN_BYTES, now },
+    buckets: { bucket: "eu-central-1", versioned: "eu-central-1" },
+    versionedBuckets: ["versioned"],
+  });
   const withWrongSecret = new FakeObjectStore({ buckets: {}, secret: "not-the-secret", now });
   return {
     store,
     withLayout: () => store,
     withWrongSecret,
     bucket: "bucket",
+    versionedBucket: "versioned",
     region: "eu-central-1",
     download: async (url) => {
       const { status, bytes, contentType, contentDisposition: disposition } = store.download(url);

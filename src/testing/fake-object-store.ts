@@ -8,6 +8,7 @@ import type {
   BodyInFlight,
   ObjectHead,
   ObjectStore,
+  PageOptions,
   PartTarget,
   PresignedRequest,
   PutTarget,
@@ -34,6 +35,8 @@ interface StoredMultipart {
 export interface FakeObjectStoreOptions {
   /** Bucket names and their regions; `bucket` in eu-central-1 when left out. */
   buckets?: Readonly<Record<string, string>>;
+  /** Those of them that keep versions; none when left out. */
+  versionedBuckets?: readonly string[];
   /** Least size of a part but the last, in bytes; 0 when left out, so that tests may use tiny parts. */
   partMinBytes?: number;
   /** Signs presigned URLs; those of another secret are refused. */
@@ -60,13 +63,18 @@ export class FakeObjectStore implements ObjectStore {
   readonly #partMinBytes: number;
   readonly #secret: string;
   readonly #now: () => number;
+  readonly #versionedBuckets: ReadonlySet<string>;
+  /** What readers see. */
   readonly #objects = new Map<string, StoredObject>();
+  /** What versioned buckets keep behind it, and marks of deletion; the newest last. */
+  #history: { place: string; versionId: string; object: StoredObject | undefined }[] = [];
   readonly #multiparts = new Map<string, StoredMultipart>();
   readonly #inFlight = new Set<BodyInFlight>();
   #ids = 0;
 
   constructor(options: FakeObjectStoreOptions = {}) {
     this.#buckets = options.buckets ?? { bucket: "eu-central-1" };
+    this.#versionedBuckets = new Set(options.versionedBuckets);
     this.#partMinBytes = options.partMinBytes ?? 0;
     this.#secret = options.secret ?? "fake";
     this.#now = options.now ?? Date.now;
@@ -178,18 +186,26 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
-  async listMultiparts(
-    bucket: string,
-    { keyPrefix, olderThan, limit }: { keyPrefix: string; olderThan: Date; limit: number },
-  ): Promise<{ key: string; multipartId: string; initiated: Date }[]> {
+  async listMultiparts(bucket: string, { keyPrefix, after, pageMax }: PageOptions) {
     return await this.#work("listMultiparts", { key: keyPrefix }, () => {
       this.#assertBucket(bucket);
-      return [...this.#multiparts]
+      const all = [...this.#multiparts]
         .filter(([, upload]) => upload.bucket === bucket && upload.key.startsWith(keyPrefix))
-        .filter(([, { initiated }]) => initiated < olderThan)
-        .map(([multipartId, { key, initiated }]) => ({ key, multipartId, initiated }))
-        .sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
-        .slice(0, limit);
+        .map(([multipartId, { key, initiated }]) => ({ key, multipartId, initiated }));
+      const { page, next } = toPage(all, { after, pageMax, idOf: ({ multipartId }) => multipartId });
+      return { multiparts: page, next };
+    });
+  }
+
+  async listVersions(bucket: string, { keyPrefix, after, pageMax }: PageOptions) {
+    return await this.#work("listVersions", { key: keyPrefix }, () => {
+      this.#assertBucket(bucket);
+      const current = [...this.#objects].map(([place, { versionId }]) => ({ place, versionId: versionId || "null" }));
+      const all = [...current, ...this.#history]
+        .filter(({ place }) => place.startsWith(`${bucket}/${keyPrefix}`))
+        .map(({ place, versionId }) => ({ key: place.slice(bucket.length + 1), versionId }));
+      const { page, next } = toPage(all, { after, pageMax, idOf: ({ versionId }) => versionId });
+      return { versions: page, next };
     });
   }
 
@@ -217,8 +233,26 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
-  async delete(bucket: string, key: string): Promise<void> {
-    await this.#work("delete", { key }, () => this.#objects.delete(`${bucket}/${key}`));
+  async delete(bucket: string, key: string, { versionId = "" }: { versionId?: string } = {}): Promise<void> {
+    await this.#work("delete", { key }, () => {
+      const place = `${bucket}/${key}`;
+      if (versionId !== "") this.#removeVersion(place, versionId);
+      else {
+        this.#retire(bucket, place);
+        if (this.#versionedBuckets.has(bucket)) {
+          this.#history.push({ place, versionId: `version-${++this.#ids}`, object: undefined });
+        }
+        this.#objects.delete(place);
+      }
+    });
+  }
+
+  async deleteVersions(bucket: string, key: string): Promise<void> {
+    await this.#work("delete", { key }, () => {
+      const place = `${bucket}/${key}`;
+      this.#objects.delete(place);
+      this.#history = this.#history.filter((version) => version.place !== place);
+    });
   }
 
   async presignDownload(
@@ -227,21 +261,25 @@ export class FakeObjectStore implements ObjectStore {
     options: { versionId?: string; lifetimeMs: number; contentType: string; contentDisposition: string },
   ): Promise<string> {
     const { lifetimeMs, contentType, contentDisposition } = options;
-    return this.#presign({ bucket, key }, lifetimeMs, {
-      "response-content-type": contentType,
-      "response-content-disposition": contentDisposition,
-    });
+    return this.#presign(
+      { bucket, key },
+      { lifetimeMs, signMs: this.#now() },
+      {
+        "response-content-type": contentType,
+        "response-content-disposition": contentDisposition,
+      },
+    );
   }
 
   async presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
   ): Promise<PresignedRequest> {
-    const { lengthBytes, crc32: sum, lifetimeMs } = options;
+    const { lengthBytes, crc32: sum, signTime, lifetimeMs } = options;
     const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64(sum) };
     const { multipartId: uploadId, partNumber } = target;
     const signed = { ...headers, uploadId, partNumber: String(partNumber) };
-    return { url: this.#presign(target, lifetimeMs, signed), headers };
+    return { url: this.#presign(target, { lifetimeMs, signMs: signTime.getTime() }, signed), headers };
   }
 
   async checkBucket(bucket: string, region: string): Promise<void> {
@@ -345,21 +383,44 @@ export class FakeObjectStore implements ObjectStore {
 
   #putObject(bucket: string, key: string, object: { bytes: Buffer; contentType: string; etag?: string }): StoredObject {
     const { bytes, contentType, etag = toEtag(bytes) } = object;
-    const stored = { bytes, contentType, etag, sizeBytes: bytes.length, versionId: "", crc32: crc32(bytes) };
+    const versionId = this.#versionedBuckets.has(bucket) ? `version-${++this.#ids}` : "";
+    const stored = { bytes, contentType, etag, sizeBytes: bytes.length, versionId, crc32: crc32(bytes) };
+    this.#retire(bucket, `${bucket}/${key}`);
     this.#objects.set(`${bucket}/${key}`, stored);
     return stored;
+  }
+
+  /** Keeps the object that readers see, where the bucket keeps versions. */
+  #retire(bucket: string, place: string): void {
+    const object = this.#objects.get(place);
+    if (object === undefined || !this.#versionedBuckets.has(bucket)) return;
+    this.#history.push({ place, versionId: object.versionId, object });
+  }
+
+  #removeVersion(place: string, versionId: string): void {
+    const current = this.#objects.get(place);
+    if (current !== undefined && (current.versionId || "null") === versionId) this.#objects.delete(place);
+    else this.#history = this.#history.filter((one) => one.place !== place || one.versionId !== versionId);
+    const newest = this.#history.findLast((one) => one.place === place);
+    if (this.#objects.has(place) || newest?.object === undefined) return;
+    this.#history = this.#history.filter((one) => one !== newest);
+    this.#objects.set(place, newest.object);
   }
 
   #assertBucket(bucket: string): void {
     if (this.#buckets[bucket] === undefined) throw refused(`bucket ${bucket} does not exist`);
   }
 
-  #presign({ bucket, key }: { bucket: string; key: string }, lifetimeMs: number, query: Record<string, string>) {
+  #presign(
+    { bucket, key }: { bucket: string; key: string },
+    { lifetimeMs, signMs }: { lifetimeMs: number; signMs: number },
+    query: Record<string, string>,
+  ) {
     if (toLifetimeSeconds(lifetimeMs) === undefined) {
       throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
     }
     const url = new URL(`https://storage.invalid/${bucket}/${key}`);
-    const times = { "X-Amz-Date": String(this.#now()), "X-Amz-Expires": String(lifetimeMs) };
+    const times = { "X-Amz-Date": String(signMs - (signMs % 1000)), "X-Amz-Expires": String(lifetimeMs) };
     for (const [name, value] of Object.entries({ ...times, ...query })) url.searchParams.set(name, value);
     url.searchParams.set("X-Amz-Signature", this.#sign(url));
     return url.href;
@@ -375,6 +436,19 @@ export class FakeObjectStore implements ObjectStore {
   #sign(url: URL): string {
     return createHash("sha256").update(`${this.#secret}\n${url.href}`).digest("hex");
   }
+}
+
+/** One page by key; among those of a key in no order. */
+function toPage<T extends { key: string }>(
+  entries: readonly T[],
+  { after, pageMax, idOf }: { after?: string | undefined; pageMax: number; idOf: (entry: T) => string },
+): { page: T[]; next: string | undefined } {
+  const markOf = (entry: T) => `${entry.key}\n${idOf(entry)}`;
+  const sorted = entries.toSorted((a, b) => Buffer.compare(Buffer.from(markOf(a)), Buffer.from(markOf(b))));
+  const following = sorted.filter((entry) => after === undefined || markOf(entry) > after);
+  const page = following.slice(0, pageMax);
+  const last = page.at(-1);
+  return { page, next: last !== undefined && following.length > page.length ? markOf(last) : undefined };
 }
 
 function toHead({ sizeBytes, etag, versionId, crc32: crc }: StoredObject): ObjectHead {

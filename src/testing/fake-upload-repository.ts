@@ -165,13 +165,14 @@ export class FakeUploadRepository implements UploadRepository {
     uploadId: string,
     parts: readonly Omit<PresignedPart, "epoch">[],
     { expireAfterMs, lifetimeMs }: Omit<WriterOptions, "lane"> & { lifetimeMs: number },
-  ): Promise<{ upload: Upload; durable: DurablePart[] }> {
+  ): Promise<{ upload: Upload; durable: DurablePart[]; signTime: Date }> {
     const stored = this.#find(uploadId, namespace);
     this.#require(uploadId, ["open"]);
     const durable = parts.flatMap(({ partNumber }) => stored.parts.get(partNumber)?.durable ?? []);
     const wanted = parts.filter(({ partNumber }) => stored.parts.get(partNumber)?.durable === undefined);
     assertSignable(stored.upload, wanted);
-    const urlExpireMs = this.#now() + lifetimeMs;
+    const signMs = this.#now();
+    const urlExpireMs = signMs + lifetimeMs;
     if (urlExpireMs > stored.expireCapMs) throw urlOutlivesUpload(uploadId, lifetimeMs);
     for (const { partNumber, lengthBytes, crc32 } of wanted) {
       const start = (partNumber - 1) * stored.upload.partSizeBytes;
@@ -181,7 +182,8 @@ export class FakeUploadRepository implements UploadRepository {
     }
     this.#slide(stored, Math.max(expireAfterMs, lifetimeMs));
     stored.urlExpireMs = Math.max(stored.urlExpireMs ?? 0, urlExpireMs);
-    return { upload: this.#toUpload(stored), durable: durable.map((part) => ({ ...part })) };
+    const copies = durable.map((part) => ({ ...part }));
+    return { upload: this.#toUpload(stored), durable: copies, signTime: new Date(signMs) };
   }
 
   async adoptParts(

@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { combineCrc32 } from "../domain/crc32.ts";
 import { DomainError, type ErrorCode, type ErrorReason } from "../domain/errors.ts";
-import type { BodyInFlight, ObjectStore, PartTarget } from "../domain/object-store.ts";
+import type { BodyInFlight, ObjectStore } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
 import {
   beginUpload,
@@ -16,6 +16,7 @@ import {
   sendPart,
 } from "./object-store-subject.ts";
 import { presignedPutsContract } from "./presigned-puts-contract.ts";
+import { multipartListingContract, versionsContract } from "./store-listings-contract.ts";
 
 const LAYOUTS = {
   "one aws-chunk a body": { form: "trailer", chunkBytes: 0, corkBytes: 65_536 },
@@ -50,7 +51,8 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     describe("parts", () => partsContract(given));
     describe("completing", () => completingContract(given));
     describe("aborting", () => abortingContract(given));
-    describe("listing uploads", () => listingContract(given));
+    describe("listing uploads", () => multipartListingContract(given));
+    describe("versions", () => versionsContract(given));
     describe("objects", () => objectsContract(given));
     describe("presigned downloads", () => presignContract(given));
     describe("presigned parts", () => presignedPutsContract(given));
@@ -312,42 +314,6 @@ function abortingContract(given: () => ObjectStoreSubject): void {
   });
 }
 
-function listingContract(given: () => ObjectStoreSubject): void {
-  it("lists uploads under a prefix that began before a time", async () => {
-    const { store, bucket } = given();
-    const prefix = `${nextKey()}/`;
-    const targets: Omit<PartTarget, "partNumber">[] = [];
-    for (const name of ["b", "a", "c"]) targets.push(await beginUpload(given(), `${prefix}${name}`));
-    const other = await beginUpload(given());
-    const list = (options: { olderThan?: Date; limit?: number }) =>
-      store.listMultiparts(bucket, { keyPrefix: prefix, olderThan: soon(), limit: 10, ...options });
-    const found = await list({});
-    const expected = targets.map(({ key, multipartId }) => `${key} ${multipartId}`).sort();
-    expect(found.map(({ key, multipartId }) => `${key} ${multipartId}`)).to.deep.equal(expected);
-    expect(found[0]?.initiated.getTime()).to.be.closeTo(Date.now(), 60_000);
-    expect(await list({ limit: 2 })).to.have.lengthOf(2);
-    expect(await list({ olderThan: new Date(Date.now() - 3_600_000) })).to.deep.equal([]);
-    for (const target of [...targets, other]) await store.abortMultipart(target);
-    expect(await list({})).to.deep.equal([]);
-  });
-
-  it("lists more than a page of uploads, several under one key", async function () {
-    this.timeout(60_000);
-    const { store, bucket, unable } = given();
-    skipIfUnable(this, unable?.["list-pages-of-uploads"]);
-    const prefix = `${nextKey()}/`;
-    const names = Array.from({ length: 1005 }, (_, index) => `${prefix}${index % 500}`);
-    const targets: Omit<PartTarget, "partNumber">[] = [];
-    await inTurns(names, async (key) => {
-      targets.push(await beginUpload(given(), key));
-    });
-    const found = await store.listMultiparts(bucket, { keyPrefix: prefix, olderThan: soon(), limit: 5000 });
-    expect(new Set(found.map((upload) => upload.multipartId)).size).to.equal(1005);
-    expect(found).to.have.lengthOf(1005);
-    await inTurns(targets, (target) => store.abortMultipart(target));
-  });
-}
-
 function objectsContract(given: () => ObjectStoreSubject): void {
   it("reads a whole object, and ranges of it", async () => {
     const bytes = sampleBytes(300_000);
@@ -498,11 +464,6 @@ function skipIfUnable(test: Mocha.Context, why: string | undefined): void {
   if (why === undefined) return;
   console.log(`      skipped: ${why}`);
   test.skip();
-}
-
-/** A time that every upload of the test began before, whatever the precision of the listing. */
-function soon(): Date {
-  return new Date(Date.now() + 60_000);
 }
 
 /** 16 at a time. */

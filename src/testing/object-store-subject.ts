@@ -20,9 +20,11 @@ export interface ObjectStoreSubject {
   /** The same storage through requests signed with a secret that it does not know. */
   withWrongSecret: ObjectStore;
   bucket: string;
+  /** One more, which keeps versions; not where `unable` says that there are none. */
+  versionedBucket?: string;
   region: string;
   /** What this storage is known not to do, each with a sentence; those tests are skipped with it. */
-  unable?: Partial<Record<"list-pages-of-uploads" | "check-secrets", string>>;
+  unable?: Partial<Record<"list-pages-of-uploads" | "check-secrets" | "versions" | "versions-one-by-one", string>>;
   /** GETs a presigned URL. */
   download(url: string): Promise<Download>;
   /** PUTs bytes to a presigned URL; the status. Their length is what it is, whatever `headers` say. */

@@ -36,8 +36,9 @@ export function presignedPartsContract(subject: () => RepositorySubject): void {
 
   it("claims parts, each with an epoch of its own, and adopts them", async () => {
     const uploadId = await open();
-    const { upload, durable } = await claim(uploadId, [4, 2]);
+    const { upload, durable, signTime } = await claim(uploadId, [4, 2]);
     expect([upload.epoch, durable]).to.deep.equal([2, []]);
+    expect(signTime.getTime()).to.be.within(upload.createTime.getTime(), upload.createTime.getTime() + 60_000);
     const found = await subject().uploads.get("default", uploadId);
     expect(found.parts).to.deep.equal([]);
     expect(found.receivedBytes).to.equal(0);

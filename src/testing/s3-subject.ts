@@ -1,4 +1,4 @@
-import type { S3Client } from "@aws-sdk/client-s3";
+import { PutBucketVersioningCommand, type S3Client } from "@aws-sdk/client-s3";
 import type { S3Access } from "../s3/access.ts";
 import { BodyRequests } from "../s3/body-requests.ts";
 import { type BreakerLimits, createBreakers } from "../s3/breaker.ts";
@@ -75,6 +75,17 @@ export function createTestAccess(
     connections.destroy();
   };
   return { access, client, connections, close };
+}
+
+/** Has a bucket keep versions from now on. */
+export async function keepVersions(endpoint: Omit<S3Endpoint, "bucket">, bucket: string): Promise<void> {
+  const { client, close } = createTestAccess(endpoint);
+  try {
+    const VersioningConfiguration = { Status: "Enabled" } as const;
+    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+  } finally {
+    close();
+  }
 }
 
 /** PUTs bytes to a presigned URL; the status. Their length is what it is, whatever `headers` say. */

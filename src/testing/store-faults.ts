@@ -9,6 +9,7 @@ export type ObjectStoreOperation =
   | "abortMultipart"
   | "listParts"
   | "listMultiparts"
+  | "listVersions"
   | "head"
   | "read"
   | "delete"

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { findFreePort } from "../devstack/tcp-port.ts";
 import { findProgram } from "./find-program.ts";
+import type { ObjectStoreSubject } from "./object-store-subject.ts";
 import { createTestAccess, type S3Endpoint } from "./s3-subject.ts";
 
 /** A running versitygw: an S3 server that is not ours, and so a referee. */
@@ -17,7 +18,8 @@ export interface Versitygw {
 }
 
 /** What versitygw 1.8 does not do: https://github.com/versity/versitygw/issues/2149 */
-export const VERSITYGW_UNABLE = {
+export const VERSITYGW_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
+  "versions-one-by-one": "versitygw 1.8 lists versions twice across pages, and refuses to delete one that is gone",
   "list-pages-of-uploads": "versitygw 1.8 refuses the upload-id-marker that it answered",
 };
 
@@ -33,7 +35,11 @@ export async function startVersitygw(): Promise<Versitygw | string> {
     return "the program versitygw is not installed (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)";
   }
   const directory = await mkdtemp(join(tmpdir(), "sluice-versitygw-"));
-  const folders = { meta: join(directory, "meta"), data: join(directory, "data") };
+  const folders = {
+    meta: join(directory, "meta"),
+    data: join(directory, "data"),
+    versions: join(directory, "versions"),
+  };
   for (const folder of Object.values(folders)) await mkdir(folder);
   const credentials = { accessKeyId: "versity", secretAccessKey: "versity-secret" };
   const address = `127.0.0.1:${await findFreePort()}`;
@@ -50,6 +56,8 @@ export async function startVersitygw(): Promise<Versitygw | string> {
       "posix",
       "--sidecar",
       folders.meta,
+      "--versioning-dir",
+      folders.versions,
       folders.data,
     ],
     {

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ObjectRecord, PartRecord, UploadRecord } from "./records.ts";
+import type { ObjectRecord, PartRecord, UploadRecord, Versioning, VersionRecord } from "./records.ts";
 
 /*
  * buckets/<name>/bucket.json
  * buckets/<name>/objects/<SHA-256 of the key>.json     one object, replaced by rename
+ * buckets/<name>/versions/<SHA-256 of the key>.json    what is behind it, newest first
  * buckets/<name>/uploads/<upload id>.jsonl             the upload, then its parts as they come
  *
  * Keys are hashed, so that no key can name a file outside. Everything is synchronous: the files are small, and a change
@@ -17,7 +18,10 @@ import type { ObjectRecord, PartRecord, UploadRecord } from "./records.ts";
 export interface LoadedBucket {
   readonly name: string;
   readonly createdAt: number;
+  readonly versioning: Versioning;
   readonly objects: readonly ObjectRecord[];
+  /** Newest first for each key. A version may be here and among the objects, when a process was killed between two files. */
+  readonly versions: readonly VersionRecord[];
   readonly uploads: readonly { readonly upload: UploadRecord; readonly parts: readonly PartRecord[] }[];
 }
 
@@ -34,14 +38,24 @@ export class CatalogFiles {
     return readdirSync(this.#root).map((name) => {
       const objects = this.#list(name, "objects").map((file) => JSON.parse(readFileSync(file, "utf8")) as ObjectRecord);
       const uploads = this.#list(name, "uploads").map(readUpload);
-      const { createdAt } = JSON.parse(readFileSync(join(this.#root, name, "bucket.json"), "utf8"));
-      return { name, createdAt, objects, uploads };
+      mkdirSync(join(this.#root, name, "versions"), { recursive: true });
+      const versions = this.#list(name, "versions").flatMap(
+        (file) => JSON.parse(readFileSync(file, "utf8")) as VersionRecord[],
+      );
+      const { createdAt, versioning } = JSON.parse(readFileSync(join(this.#root, name, "bucket.json"), "utf8"));
+      return { name, createdAt, versioning, objects, versions, uploads };
     });
   }
 
   createBucket(bucket: string, createdAt: number): void {
-    for (const folder of ["objects", "uploads"]) mkdirSync(join(this.#root, bucket, folder), { recursive: true });
-    replaceFile(join(this.#root, bucket, "bucket.json"), JSON.stringify({ createdAt }));
+    for (const folder of ["objects", "versions", "uploads"]) {
+      mkdirSync(join(this.#root, bucket, folder), { recursive: true });
+    }
+    this.saveBucket(bucket, { createdAt, versioning: undefined });
+  }
+
+  saveBucket(bucket: string, { createdAt, versioning }: { createdAt: number; versioning: Versioning }): void {
+    replaceFile(join(this.#root, bucket, "bucket.json"), JSON.stringify({ createdAt, versioning }));
   }
 
   deleteBucket(bucket: string): void {
@@ -56,6 +70,12 @@ export class CatalogFiles {
     rmSync(this.#objectFile(bucket, key), { force: true });
   }
 
+  saveVersions(bucket: string, key: string, versions: readonly VersionRecord[]): void {
+    const file = this.#objectFile(bucket, key, "versions");
+    if (versions.length === 0) rmSync(file, { force: true });
+    else replaceFile(file, JSON.stringify(versions));
+  }
+
   beginUpload(bucket: string, upload: UploadRecord): void {
     replaceFile(this.#uploadFile(bucket, upload.uploadId), `${JSON.stringify(upload)}\n`);
   }
@@ -68,8 +88,8 @@ export class CatalogFiles {
     rmSync(this.#uploadFile(bucket, uploadId), { force: true });
   }
 
-  #objectFile(bucket: string, key: string): string {
-    return join(this.#root, bucket, "objects", `${createHash("sha256").update(key).digest("hex")}.json`);
+  #objectFile(bucket: string, key: string, folder = "objects"): string {
+    return join(this.#root, bucket, folder, `${createHash("sha256").update(key).digest("hex")}.json`);
   }
 
   #uploadFile(bucket: string, uploadId: string): string {

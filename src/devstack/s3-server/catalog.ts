@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { BlobStore } from "./blobs.ts";
 import type { CatalogFiles } from "./catalog-files.ts";
 import { assertWritable, type WriteConditions } from "./preconditions.ts";
-import type { ObjectRecord, PartRecord, UploadRecord } from "./records.ts";
+import type { DeleteMarker, ObjectRecord, PartRecord, UploadRecord, Versioning, VersionRecord } from "./records.ts";
 import { S3Error } from "./s3-error.ts";
+import { idOf, VersionHistory } from "./version-history.ts";
 
 /** A multipart upload under way, with its parts. */
 export interface OpenUpload extends UploadRecord {
@@ -17,7 +18,10 @@ interface MutableUpload extends UploadRecord {
 interface Bucket {
   readonly name: string;
   readonly createdAt: number;
+  versioning: Versioning;
+  /** What readers see. */
   readonly objects: Map<string, ObjectRecord>;
+  readonly history: VersionHistory;
   readonly uploads: Map<string, MutableUpload>;
   /** Recent completions by upload id, since S3 answers a repeated Complete like the first. */
   readonly completions: Map<string, ObjectRecord>;
@@ -39,12 +43,16 @@ export class Catalog {
   constructor(blobs: BlobStore, files: CatalogFiles | undefined) {
     this.#blobs = blobs;
     this.#files = files;
-    for (const { name, createdAt, objects, uploads } of files?.load() ?? []) {
+    for (const { name, createdAt, versioning, objects, versions, uploads } of files?.load() ?? []) {
       const bucket = this.#addBucket(name, createdAt);
+      bucket.versioning = versioning;
       for (const object of objects) {
         bucket.objects.set(object.key, object);
         blobs.retain(object.segments);
         this.#remember(bucket, object);
+      }
+      for (const version of bucket.history.load(bucket.objects, versions)) {
+        if (!("isDeleteMarker" in version)) blobs.retain(version.segments);
       }
       for (const { upload, parts } of uploads) {
         if (bucket.completions.has(upload.uploadId)) {
@@ -90,10 +98,18 @@ export class Catalog {
     this.#bucket(name);
   }
 
+  versioningOf(name: string): Versioning {
+    return this.#bucket(name).versioning;
+  }
+
+  setVersioning(name: string, versioning: Versioning): void {
+    this.#files?.saveBucket(name, Object.assign(this.#bucket(name), { versioning }));
+  }
+
   /** @throws S3Error `BucketNotEmpty` while it holds objects; unfinished uploads go with it. */
   deleteBucket(name: string): void {
     const bucket = this.#bucket(name);
-    if (bucket.objects.size > 0) {
+    if (bucket.objects.size > 0 || !bucket.history.isEmpty) {
       throw new S3Error("BucketNotEmpty", "The bucket you tried to delete is not empty", { BucketName: name });
     }
     for (const upload of [...bucket.uploads.values()]) this.endUpload(name, upload);
@@ -118,28 +134,64 @@ export class Catalog {
     return object;
   }
 
-  /**
-   * Makes an object visible, taking over one reference to each of its segments.
-   * @throws S3Error what the conditions say; the caller's references are then still its own.
-   */
-  putObject(bucketName: string, object: ObjectRecord, conditions: WriteConditions): void {
-    const bucket = this.#bucket(bucketName);
-    const replaced = bucket.objects.get(object.key);
-    assertWritable(replaced, conditions);
-    this.#files?.saveObject(bucketName, object);
-    bucket.objects.set(object.key, object);
-    if (replaced !== undefined) this.#blobs.release(replaced.segments);
+  /** Every version of every key, those of a key newest first. */
+  versions(bucketName: string): { record: VersionRecord; isLatest: boolean }[] {
+    const { objects, history } = this.#bucket(bucketName);
+    return [...new Set([...objects.keys(), ...history.keys()])].flatMap((key) =>
+      history.behind(objects, key).map((record, index) => ({ record, isLatest: index === 0 })),
+    );
   }
 
-  /** Deletes an object if it is there. */
-  deleteObject(bucketName: string, key: string, conditions: WriteConditions): void {
+  findVersion(bucketName: string, key: string, versionId: string): VersionRecord | undefined {
+    const { objects, history } = this.#bucket(bucketName);
+    return history.behind(objects, key).find((record) => idOf(record) === versionId);
+  }
+
+  /**
+   * Makes an object visible, taking over one reference to each of its segments; returns it as it is stored.
+   * @throws S3Error what the conditions say; the caller's references are then still its own.
+   */
+  putObject(bucketName: string, object: ObjectRecord, conditions: WriteConditions): ObjectRecord {
     const bucket = this.#bucket(bucketName);
-    const object = bucket.objects.get(key);
-    assertWritable(object, conditions);
-    if (object === undefined) return;
+    assertWritable(bucket.objects.get(object.key), conditions);
+    const stored = { ...object, ...newVersion(bucket) };
+    const freed = bucket.history.retire(bucket, object.key);
+    this.#files?.saveVersions(bucketName, object.key, bucket.history.of(object.key));
+    this.#files?.saveObject(bucketName, stored);
+    bucket.objects.set(object.key, stored);
+    this.#release(freed);
+    return stored;
+  }
+
+  /** Deletes an object if it is there; in a bucket that keeps versions it is kept behind the mark that is returned. */
+  deleteObject(
+    bucketName: string,
+    key: string,
+    { conditions, now }: { conditions: WriteConditions; now: number },
+  ): DeleteMarker | undefined {
+    const bucket = this.#bucket(bucketName);
+    const { objects, history, versioning } = bucket;
+    assertWritable(objects.get(key), conditions);
+    const freed = history.retire(bucket, key);
+    const marker = { key, ...newVersion(bucket), lastModified: now, isDeleteMarker: true } as const;
+    if (versioning !== undefined) history.add(marker);
+    this.#files?.saveVersions(bucketName, key, history.of(key));
     this.#files?.deleteObject(bucketName, key);
-    bucket.objects.delete(key);
-    this.#blobs.release(object.segments);
+    objects.delete(key);
+    this.#release(freed);
+    return versioning === undefined ? undefined : marker;
+  }
+
+  /** Deletes one version for good, if it is there; readers then see the newest that is left, unless that is a mark. */
+  deleteVersion(bucketName: string, key: string, versionId: string): void {
+    const { objects, history } = this.#bucket(bucketName);
+    const removed = history.remove(objects, key, versionId);
+    if (removed === undefined) return;
+    const current = objects.get(key);
+    if (current === undefined) this.#files?.deleteObject(bucketName, key);
+    else this.#files?.saveObject(bucketName, current);
+    this.#files?.saveVersions(bucketName, key, history.of(key));
+    this.#release(removed);
   }
 
   createUpload(bucketName: string, upload: Omit<UploadRecord, "uploadId">): UploadRecord {
@@ -180,17 +232,19 @@ export class Catalog {
     bucketName: string,
     upload: OpenUpload,
     { object, conditions }: { object: ObjectRecord; conditions: WriteConditions },
-  ): void {
+  ): ObjectRecord {
     const bucket = this.#bucket(bucketName);
     this.#blobs.retain(object.segments);
+    let stored: ObjectRecord;
     try {
-      this.putObject(bucketName, object, conditions);
+      stored = this.putObject(bucketName, object, conditions);
     } catch (error) {
       this.#blobs.release(object.segments);
       throw error;
     }
-    this.#remember(bucket, object);
+    this.#remember(bucket, stored);
     this.endUpload(bucketName, upload);
+    return stored;
   }
 
   /** Ends an upload and lets go of its parts. */
@@ -198,6 +252,10 @@ export class Catalog {
     this.#bucket(bucketName).uploads.delete(upload.uploadId);
     this.#files?.endUpload(bucketName, upload.uploadId);
     for (const part of upload.parts.values()) this.#blobs.release(part.segments);
+  }
+
+  #release(record: VersionRecord | undefined): void {
+    if (record !== undefined && !("isDeleteMarker" in record)) this.#blobs.release(record.segments);
   }
 
   #bucket(name: string): Bucket {
@@ -221,7 +279,10 @@ export class Catalog {
   }
 
   #addBucket(name: string, createdAt: number): Bucket {
-    const bucket: Bucket = { name, createdAt, objects: new Map(), uploads: new Map(), completions: new Map() };
+    const bucket: Bucket = {
+      ...{ name, createdAt, versioning: undefined, objects: new Map(), history: new VersionHistory() },
+      ...{ uploads: new Map(), completions: new Map() },
+    };
     this.#buckets.set(name, bucket);
     return bucket;
   }
@@ -232,4 +293,8 @@ export class Catalog {
     const [oldest] = bucket.completions.keys();
     if (bucket.completions.size > COMPLETIONS_MAX && oldest !== undefined) bucket.completions.delete(oldest);
   }
+}
+
+function newVersion({ versioning }: Bucket): { versionId?: string } {
+  return versioning === "Enabled" ? { versionId: randomBytes(16).toString("base64url") } : {};
 }

@@ -1,6 +1,6 @@
 import type { Segment } from "./blobs.ts";
 import { encodeCrc32 } from "./crc32.ts";
-import { ENCRYPTION_HEADERS, readDescription } from "./description.ts";
+import { ENCRYPTION_HEADERS, readDescription, versionHeaders } from "./description.ts";
 import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { readPartNumber } from "./multipart-operations.ts";
 import { judgeReadConditions, readWriteConditions } from "./preconditions.ts";
@@ -28,7 +28,7 @@ export function copyObject(state: S3State, { target, headers }: Exchange): Answe
     );
   }
   const asked = readDescription(headers);
-  const { completed: _, ...content } = source;
+  const { completed: _, versionId: __, ...content } = source;
   const object: ObjectRecord = {
     ...content,
     key: target.key,
@@ -36,15 +36,16 @@ export function copyObject(state: S3State, { target, headers }: Exchange): Answe
     description: replaces ? asked : source.description,
   };
   state.blobs.retain(object.segments);
+  let stored: ObjectRecord;
   try {
-    state.catalog.putObject(target.bucket, object, readWriteConditions(headers));
+    stored = state.catalog.putObject(target.bucket, object, readWriteConditions(headers));
   } catch (error) {
     state.blobs.release(object.segments);
     throw error;
   }
   return {
     status: 200,
-    headers: ENCRYPTION_HEADERS,
+    headers: { ...ENCRYPTION_HEADERS, ...versionHeaders(stored) },
     body: xmlDocument(
       "CopyObjectResult",
       element("LastModified", new Date(object.lastModified).toISOString()),
@@ -88,7 +89,7 @@ export function uploadPartCopy(state: S3State, { target, headers }: Exchange): A
 function readSource(state: S3State, headers: ReadonlyMap<string, string>): ObjectRecord {
   const [path = "", versionQuery] = (headers.get("x-amz-copy-source") ?? "").split("?", 2);
   if (versionQuery !== undefined && versionQuery !== "versionId=null") {
-    throw new S3Error("NotImplemented", "this development server keeps no versions");
+    throw new S3Error("NotImplemented", "this development server copies the current version only");
   }
   let decoded: string;
   try {

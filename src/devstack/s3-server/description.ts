@@ -47,6 +47,11 @@ export function readDescription(headers: ReadonlyMap<string, string>): Descripti
   return { headers: kept, metadata };
 }
 
+/** Which version of a key it is, where the bucket keeps some. */
+export function versionHeaders({ versionId }: Pick<ObjectRecord, "versionId">): Record<string, string> {
+  return versionId === undefined ? {} : { "x-amz-version-id": versionId };
+}
+
 /** The headers that describe an object to a reader, without its length. */
 export function describeObject(object: ObjectRecord): Record<string, string> {
   const headers: Record<string, string> = {
@@ -55,6 +60,7 @@ export function describeObject(object: ObjectRecord): Record<string, string> {
     etag: object.etag,
     "last-modified": new Date(object.lastModified).toUTCString(),
     "accept-ranges": "bytes",
+    ...versionHeaders(object),
   };
   for (const [name, value] of Object.entries(object.description.metadata)) headers[METADATA_PREFIX + name] = value;
   return headers;

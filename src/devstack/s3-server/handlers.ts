@@ -10,6 +10,7 @@ import {
 } from "./multipart-operations.ts";
 import { deleteObject, deleteObjects, putObject, readObject } from "./object-operations.ts";
 import type { Operation } from "./operation.ts";
+import { getBucketVersioning, listObjectVersions, putBucketVersioning } from "./version-operations.ts";
 
 /** What does each operation. */
 export const HANDLERS: Readonly<Record<Operation, OperationHandler>> = {
@@ -22,13 +23,16 @@ export const HANDLERS: Readonly<Record<Operation, OperationHandler>> = {
   DeleteObject: deleteObject,
   DeleteObjects: deleteObjects,
   GetBucketLocation: getBucketLocation,
+  GetBucketVersioning: getBucketVersioning,
   GetObject: readObject,
   HeadBucket: headBucket,
   HeadObject: readObject,
   ListBuckets: listBuckets,
   ListMultipartUploads: listMultipartUploads,
+  ListObjectVersions: listObjectVersions,
   ListObjectsV2: listObjectsV2,
   ListParts: listParts,
+  PutBucketVersioning: putBucketVersioning,
   PutObject: putObject,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,

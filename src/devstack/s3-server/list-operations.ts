@@ -149,13 +149,15 @@ function checksumElements(type: ChecksumType | undefined) {
   return type === undefined ? [] : [element("ChecksumAlgorithm", "CRC32"), element("ChecksumType", type)];
 }
 
-function readCount(query: ReadonlyMap<string, string>, name: string): number {
+/** A page size of the query: at most 1,000, which is what it is when it is not there. */
+export function readCount(query: ReadonlyMap<string, string>, name: string): number {
   const text = query.get(name) || String(PAGE_MAX);
   if (!/^\d{1,9}$/.test(text)) throw invalidArgument(name, text);
   return Math.min(Number(text), PAGE_MAX);
 }
 
-function keyEncoder(query: ReadonlyMap<string, string>): (key: string) => string {
+/** How keys are written into a listing: as they are, or URL-encoded where that was asked for. */
+export function keyEncoder(query: ReadonlyMap<string, string>): (key: string) => string {
   const encoding = query.get("encoding-type");
   if (encoding === undefined) return (key) => key;
   if (encoding !== "url") throw invalidArgument("encoding-type", encoding);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { assembleObject, type CompletionRequest } from "./assemble-object.ts";
 import { decodeCrc32, encodeCrc32 } from "./crc32.ts";
-import { ENCRYPTION_HEADERS, readDescription } from "./description.ts";
+import { ENCRYPTION_HEADERS, readDescription, versionHeaders } from "./description.ts";
 import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { quoteEtag, readWriteConditions } from "./preconditions.ts";
 import { receiveBlob } from "./receive-blob.ts";
@@ -77,8 +77,7 @@ export async function completeMultipartUpload(state: S3State, exchange: Exchange
     multipartMinPartBytes: state.multipartMinPartBytes,
     now: state.now(),
   });
-  state.catalog.completeUpload(target.bucket, upload, { object, conditions });
-  return completed(exchange, object);
+  return completed(exchange, state.catalog.completeUpload(target.bucket, upload, { object, conditions }));
 }
 
 /** AbortMultipartUpload: frees the parts. */
@@ -141,7 +140,7 @@ function readCompletion(body: string, headers: ReadonlyMap<string, string>): Com
 function completed({ target, request }: Exchange, object: ObjectRecord): Answer {
   return {
     status: 200,
-    headers: ENCRYPTION_HEADERS,
+    headers: { ...ENCRYPTION_HEADERS, ...versionHeaders(object) },
     body: xmlDocument(
       "CompleteMultipartUploadResult",
       element("Location", `http://${request.headers.host}${target.rawPath}`),

@@ -1,12 +1,14 @@
 import { parseByteRange } from "./byte-range.ts";
 import { encodeCrc32 } from "./crc32.ts";
-import { describeObject, ENCRYPTION_HEADERS, readDescription, readOverrides } from "./description.ts";
+import { describeObject, ENCRYPTION_HEADERS, readDescription, readOverrides, versionHeaders } from "./description.ts";
 import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { assertWritable, judgeReadConditions, readWriteConditions } from "./preconditions.ts";
 import { receiveBlob } from "./receive-blob.ts";
 import { receiveText } from "./receive-text.ts";
 import type { ObjectRecord } from "./records.ts";
+import type { RequestTarget } from "./request-target.ts";
 import { S3Error } from "./s3-error.ts";
+import { idOf } from "./version-history.ts";
 import { element, parseItems, xmlDocument } from "./xml.ts";
 
 const DELETE_MAX_KEYS = 1000;
@@ -28,14 +30,17 @@ export async function putObject(state: S3State, exchange: Exchange): Promise<Ans
       segments: [blob.segment],
       ...(blob.crc32 !== undefined && { checksum: { value: encodeCrc32(blob.crc32), type: "FULL_OBJECT" as const } }),
     };
-    state.catalog.putObject(bucket, object, conditions);
-    return { status: 200, headers: { etag: object.etag, ...ENCRYPTION_HEADERS, ...checksumHeaders(object) } };
+    const version = versionHeaders(state.catalog.putObject(bucket, object, conditions));
+    return {
+      status: 200,
+      headers: { etag: object.etag, ...ENCRYPTION_HEADERS, ...version, ...checksumHeaders(object) },
+    };
   });
 }
 
 /** GetObject and HeadObject: conditions, one byte range, and headers overridden by the query. */
 export function readObject(state: S3State, { target, headers, operation }: Exchange): Answer {
-  const object = state.catalog.getObject(target.bucket, target.key);
+  const object = findVersion(state, target);
   const described = { ...describeObject(object), ...readOverrides(target.query) };
   if (judgeReadConditions(headers, object) === "not-modified") return { status: 304, headers: described };
   const range = parseByteRange(headers.get("range"), object.sizeBytes);
@@ -56,11 +61,35 @@ export function readObject(state: S3State, { target, headers, operation }: Excha
   return { ...answer, body: { sizeBytes: length, chunks, release: () => state.blobs.release(object.segments) } };
 }
 
-/** DeleteObject: no error when there is nothing to delete. */
+/** The version that a read names, else the object that readers see. */
+function findVersion(state: S3State, { bucket, key, query }: RequestTarget): ObjectRecord {
+  const versionId = query.get("versionId");
+  if (versionId === undefined) return state.catalog.getObject(bucket, key);
+  const record = state.catalog.findVersion(bucket, key, versionId);
+  if (record === undefined) {
+    throw new S3Error("NoSuchVersion", "The specified version does not exist.", { Key: key, VersionId: versionId });
+  }
+  if (!("isDeleteMarker" in record)) return record;
+  throw new S3Error("MethodNotAllowed", "The specified method is not allowed against this resource.", {
+    ResourceType: "DeleteMarker",
+  });
+}
+
+/** DeleteObject: no error when there is nothing to delete. One version for good, or what the bucket makes of a deletion. */
 export function deleteObject(state: S3State, { target, headers }: Exchange): Answer {
+  const { bucket, key, query } = target;
   const { mustMatch } = readWriteConditions(headers);
-  state.catalog.deleteObject(target.bucket, target.key, { mustBeAbsent: false, mustMatch });
-  return { status: 204 };
+  const versionId = query.get("versionId");
+  if (versionId !== undefined) {
+    state.catalog.deleteVersion(bucket, key, versionId);
+    return { status: 204, headers: { "x-amz-version-id": versionId } };
+  }
+  const marker = state.catalog.deleteObject(bucket, key, {
+    conditions: { mustBeAbsent: false, mustMatch },
+    now: state.now(),
+  });
+  if (marker === undefined) return { status: 204 };
+  return { status: 204, headers: { "x-amz-delete-marker": "true", "x-amz-version-id": idOf(marker) } };
 }
 
 /** DeleteObjects: up to 1,000 keys; `Quiet` leaves the deleted ones out of the answer. */
@@ -76,7 +105,11 @@ export async function deleteObjects(state: S3State, exchange: Exchange): Promise
     if (!entry.Key) throw new S3Error("MalformedXML", "an <Object> has no <Key>");
     return entry.Key;
   });
-  for (const key of keys) state.catalog.deleteObject(bucket, key, { mustBeAbsent: false, mustMatch: undefined });
+  const conditions = { mustBeAbsent: false, mustMatch: undefined };
+  for (const { Key: key = "", VersionId: versionId } of entries) {
+    if (versionId === undefined) state.catalog.deleteObject(bucket, key, { conditions, now: state.now() });
+    else state.catalog.deleteVersion(bucket, key, versionId);
+  }
   const isQuiet = /<Quiet>\s*true\s*<\/Quiet>/.test(body);
   const deleted = isQuiet ? [] : keys.map((key) => element("Deleted", element("Key", key)));
   return { status: 200, body: xmlDocument("DeleteResult", ...deleted) };

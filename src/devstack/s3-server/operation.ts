@@ -12,13 +12,16 @@ export const OPERATIONS = [
   "DeleteObject",
   "DeleteObjects",
   "GetBucketLocation",
+  "GetBucketVersioning",
   "GetObject",
   "HeadBucket",
   "HeadObject",
   "ListBuckets",
   "ListMultipartUploads",
+  "ListObjectVersions",
   "ListObjectsV2",
   "ListParts",
+  "PutBucketVersioning",
   "PutObject",
   "UploadPart",
   "UploadPartCopy",
@@ -34,8 +37,7 @@ export type Operation = (typeof OPERATIONS)[number];
 const UNSERVED = new Set(
   `accelerate acl analytics append attributes cors encryption intelligent-tiering inventory legal-hold lifecycle
   logging metadataTable metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock
-  renameObject replication requestPayment restore retention select session tagging torrent versions versioning
-  website`.split(/\s+/),
+  renameObject replication requestPayment restore retention select session tagging torrent website`.split(/\s+/),
 );
 
 /**
@@ -45,9 +47,6 @@ const UNSERVED = new Set(
 export function operationOf(method: string, target: RequestTarget, isCopy: boolean): Operation {
   for (const name of target.query.keys()) {
     if (UNSERVED.has(name)) throw new S3Error("NotImplemented", `this development server does not serve ?${name}`);
-  }
-  if ((target.query.get("versionId") ?? "null") !== "null") {
-    throw new S3Error("NotImplemented", "this development server keeps no versions");
   }
   const operation =
     target.bucket === ""
@@ -72,12 +71,14 @@ function bucketOperation(method: string, query: ReadonlyMap<string, string>): Op
     case "GET":
       if (query.has("location")) return "GetBucketLocation";
       if (query.has("uploads")) return "ListMultipartUploads";
+      if (query.has("versioning")) return "GetBucketVersioning";
+      if (query.has("versions")) return "ListObjectVersions";
       if (query.get("list-type") === "2") return "ListObjectsV2";
       throw new S3Error("NotImplemented", "this development server lists with list-type=2 only");
     case "HEAD":
       return "HeadBucket";
     case "PUT":
-      return "CreateBucket";
+      return query.has("versioning") ? "PutBucketVersioning" : "CreateBucket";
     case "DELETE":
       return "DeleteBucket";
     case "POST":

@@ -14,6 +14,8 @@ export type ChecksumType = "FULL_OBJECT" | "COMPOSITE";
 /** An object as its readers see it. */
 export interface ObjectRecord {
   readonly key: string;
+  /** Absent: "null", stored while the bucket kept no versions. */
+  readonly versionId?: string;
   readonly sizeBytes: number;
   /** Quoted. */
   readonly etag: string;
@@ -26,6 +28,20 @@ export interface ObjectRecord {
   /** The upload and the manifest it came from, so that Complete can be repeated after a restart too. */
   readonly completed?: { readonly uploadId: string; readonly manifest: string };
 }
+
+/** A mark that an object was deleted, in a bucket that keeps versions. */
+export interface DeleteMarker {
+  readonly key: string;
+  readonly versionId?: string;
+  readonly lastModified: number;
+  readonly isDeleteMarker: true;
+}
+
+/** One version of a key. */
+export type VersionRecord = ObjectRecord | DeleteMarker;
+
+/** Whether a bucket keeps versions: never asked, on, or stopped with those kept that there are. */
+export type Versioning = "Enabled" | "Suspended" | undefined;
 
 /** An acknowledged part. */
 export interface PartRecord {
