@@ -11,6 +11,7 @@ import { completeUpload } from "./commands/complete-upload.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
+import { purgeFile } from "./commands/purge-file.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
 import { updateFile } from "./commands/update-file.ts";
@@ -163,15 +164,16 @@ async function connect(
   };
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
+  const files = createFileRepository(pools);
   const jobs = startJobs({
-    ...{ access, check, log },
+    ...{ access, files, check, log },
     leases: createJobLeases(pools.commands),
     forgetRequests: (options) => forgetRequests(pools.commands, options),
   });
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
-    files: createFileRepository(pools),
+    files,
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
@@ -244,6 +246,7 @@ function createServiceListener(
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
+      purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
     },
   });
   const ingest = { access, authenticate: common.authenticate, log: common.log };
@@ -266,6 +269,9 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
       ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
     },
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
-    fileCommands: { createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
+    fileCommands: {
+      ...{ createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
+      ...{ purgeFile: refuse },
+    },
   };
 }

@@ -34,6 +34,7 @@ export type ErrorReason =
   | "ETAG_MISMATCH"
   | "FILE_RETAINED"
   | "FILE_PURGED"
+  | "FILE_LIVE"
   | "UPLOAD_NOT_FOUND"
   | "UPLOAD_NOT_OPEN"
   | "UPLOAD_INCOMPLETE"

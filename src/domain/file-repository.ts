@@ -15,7 +15,7 @@ export interface FilePage {
 
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
- * `FILE_RETAINED` and `FILE_PURGED`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
+ * `FILE_RETAINED`, `FILE_PURGED` and `FILE_LIVE`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
  */
 export interface FileRepository {
   /** The live file at a path, or exactly that generation, deleted or superseded ones included. */
@@ -58,4 +58,28 @@ export interface FileRepository {
    * a live file is at the path, FILE_PURGED when the named generation's bytes are being removed, or gone.
    */
   undelete(namespace: string, path: string, options: { identity: CommandIdentity; generation?: number }): Promise<File>;
+
+  /**
+   * Marks a generation that is not live as `purging`, the one deleted last unless one is named: from here on it is neither
+   * restored nor kept. One that is marked or purged already is returned as it is, and so is that of a repeated identity.
+   * FILE_LIVE, FILE_RETAINED.
+   */
+  beginPurge(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; generation?: number },
+  ): Promise<File>;
+
+  /**
+   * Marks deleted and superseded generations of all namespaces that are past their purge time and that nothing retains, and
+   * returns them with those that were marked before and then left; by when they became due, at most `limit`, after the
+   * `next` of the call before ("" for the beginning). `next` is "" when there were no more.
+   */
+  beginDuePurges(options: { after: string; limit: number }): Promise<{ files: File[]; next: string }>;
+
+  /**
+   * `purging` -> `purged`, once storage no longer has the bytes: what was said of them is emptied, with the purge time of now.
+   * Returns the files of these ids as they are then, in any order.
+   */
+  endPurges(fileIds: readonly string[]): Promise<File[]>;
 }

@@ -124,3 +124,9 @@ export function filePurged(path: string, generation: number): DomainError {
   const message = `generation ${generation} of ${JSON.stringify(path)} is purged: its bytes cannot be brought back`;
   return new DomainError("failed_precondition", message, { reason: "FILE_PURGED", details: { path, generation } });
 }
+
+/** `failed_precondition / FILE_LIVE`; `remedy` says what would be right. */
+export function fileLive(path: string, generation: number, { remedy }: { remedy: string }): DomainError {
+  const message = `generation ${generation} of ${JSON.stringify(path)} is live; ${remedy}`;
+  return new DomainError("failed_precondition", message, { reason: "FILE_LIVE", details: { path, generation } });
+}

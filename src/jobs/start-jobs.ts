@@ -1,13 +1,17 @@
 import type { UploadAccess } from "../commands/upload-access.ts";
 import type { UploadSessions } from "../commands/upload-sessions.ts";
+import type { FileRepository } from "../domain/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import { noteReceived } from "./note-received.ts";
+import { purgeFiles } from "./purge-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
 
 const CHECK_EVERY_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
+const PURGE_EVERY_MS = 60_000;
+const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
 const FORGET_EVERY_MS = 60_000;
 /** How often each replica looks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
@@ -28,6 +32,7 @@ export interface JobLog {
 /** What the jobs work with. */
 export interface JobDeps {
   access: UploadAccess & { sessions: UploadSessions };
+  files: FileRepository;
   /** Looks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
@@ -40,7 +45,7 @@ export interface JobDeps {
  * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
  * logged and runs again.
  */
-export function startJobs({ access, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
+export function startJobs({ access, files, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
   const sweep: LeasedJob = {
     ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
     run: async () => {
@@ -55,6 +60,15 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
     run: async () => {
       await forgetRequests(REQUESTS_KEPT);
       return "";
+    },
+  };
+  const purge: LeasedJob = {
+    ...{ name: "purge-files", everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
+    run: async (options) => {
+      const { purged, errors, cursor } = await purgeFiles({ ...access, files }, { ...options, limits: PURGE_LIMITS });
+      for (const error of errors) log.warn({ error }, "bytes could not be removed; a later run tries again");
+      if (purged > 0) log.info({ purged }, "purged files");
+      return cursor;
     },
   };
   const tellReceived = async () => {
@@ -75,7 +89,7 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random }),
-    ...[sweep, forget].map((job) => repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random })),
+    ...[sweep, purge, forget].map((job) => repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random })),
   ];
   return {
     stop: async () => {

@@ -7,9 +7,10 @@ import { fileRetained } from "../domain/file-retention.ts";
 import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
+import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
+import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
-import { findEarlierSubject } from "./request-rows.ts";
-import { toBytea, toInterval } from "./sql-values.ts";
+import { toInterval } from "./sql-values.ts";
 
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
 const ATTEMPTS_MAX = 5;
@@ -25,6 +26,9 @@ export function createFileRepository(
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
+    beginPurge: (namespace, path, options) => beginPurge(pools.commands, { namespace, path }, options),
+    beginDuePurges: (options) => beginDuePurges(pools.commands, options),
+    endPurges: (fileIds) => endPurges(pools.commands, fileIds),
   };
   return atBorder<FileRepository>(repository, limits);
 }
@@ -102,7 +106,7 @@ async function updateFile(
         -- Whatever else changes a row counts it: it is live, or not, as it was read.
         WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
         FOR NO KEY UPDATE
-      ), requested AS (${insertRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
+      ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
       UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
         labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
         legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
@@ -126,7 +130,7 @@ async function deleteFile(
         SELECT f.file_id, f.generation FROM file f
         WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive} AND ${fileIsReleased}
         FOR NO KEY UPDATE
-      ), requested AS (${insertRequest(identity)}
+      ), requested AS (${insertFileRequest(identity)}
         FROM target WHERE ${ifGenerationMatch ?? null}::bigint IS NULL OR generation = ${ifGenerationMatch ?? null}::bigint
         ON CONFLICT DO NOTHING RETURNING subject_id
       )
@@ -165,7 +169,7 @@ async function undeleteFile(
         )
       ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1
       FOR NO KEY UPDATE
-    ), requested AS (${insertRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
+    ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
     UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
       metageneration = f.metageneration + 1
     FROM requested r WHERE f.file_id = r.subject_id
@@ -182,18 +186,4 @@ async function undeleteFile(
     throw filePurged(place.path, generation);
   }
   throw fileNotFound(place.path, generation);
-}
-
-/** The head of a statement that notes the command for the file of a CTE; the caller adds FROM. */
-function insertRequest(identity: CommandIdentity) {
-  return sql.fragment`
-    INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-    SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid, ${toBytea(identity.contentSha256)}, file_id`;
-}
-
-/** The file that the same command changed before, as it stands now. */
-async function findEarlierFile(pool: CommonQueryMethods, identity: CommandIdentity): Promise<File | undefined> {
-  const fileId = await findEarlierSubject(pool, identity);
-  if (fileId === undefined) return undefined;
-  return toFile(await pool.one(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE f.file_id = ${fileId}`));
 }

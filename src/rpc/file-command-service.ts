@@ -5,12 +5,14 @@ import {
   CreateDownloadUrlResponseSchema,
   DeleteFileResponseSchema,
   type FileCommandService,
+  PurgeFileResponseSchema,
   UndeleteFileResponseSchema,
   UpdateFileResponseSchema,
 } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import type { CreateDownloadUrlRequest } from "../commands/create-download-url.ts";
 import type { DeleteFileRequest } from "../commands/delete-file.ts";
+import type { PurgeFileRequest } from "../commands/purge-file.ts";
 import type { UndeleteFileRequest } from "../commands/undelete-file.ts";
 import type { UpdateFileRequest } from "../commands/update-file.ts";
 import type { File } from "../domain/file.ts";
@@ -28,6 +30,7 @@ export interface FileCommandFunctions {
   updateFile(request: UpdateFileRequest, options: CallOptions): Promise<File>;
   deleteFile(request: DeleteFileRequest, options: CallOptions): Promise<File>;
   undeleteFile(request: UndeleteFileRequest, options: CallOptions): Promise<File>;
+  purgeFile(request: PurgeFileRequest, options: CallOptions): Promise<File>;
 }
 
 /** FileCommandService for Connect: protobuf in, protobuf out. */
@@ -73,6 +76,11 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
       const values = { requestId: request.requestId, ...fromFileName(request) };
       const file = await functions.undeleteFile(values, toCallOptions(context));
       return create(UndeleteFileResponseSchema, { file: toFileMessage(file) });
+    },
+    purgeFile: async (request, context) => {
+      const values = { requestId: request.requestId, ...fromFileName(request) };
+      const file = await functions.purgeFile(values, toCallOptions(context));
+      return create(PurgeFileResponseSchema, { file: toFileMessage(file) });
     },
   };
 }

@@ -70,6 +70,10 @@ describe("The request id of a command", () => {
       make: deleteFile,
       run: async (requestId, path) => (await files().undeleteFile({ requestId, namespace, path }, { headers })).file,
     },
+    PurgeFile: {
+      make: deleteFile,
+      run: async (requestId, path) => (await files().purgeFile({ requestId, namespace, path }, { headers })).file,
+    },
   };
   const catchReason = (call: Promise<unknown>) =>
     call.then(

@@ -189,6 +189,10 @@ describe("the services", () => {
             note(request);
             return sampleFile();
           },
+          purgeFile: async (request) => {
+            note(request);
+            return sampleFile({ purgeState: "purged" });
+          },
         },
       });
       const name = { namespace: "default", path: "a" };
@@ -205,6 +209,8 @@ describe("the services", () => {
       const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
       await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
       const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
+      const purged = await client(url).purgeFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
+      expect(purged.file?.purged).to.equal(true);
       expect(signed).to.deep.include({ url: "https://s3.example" });
       expect(signed.expireTime).to.include({ seconds: 1n, nanos: 500_000_000 });
       expect(updated.file?.labels).to.deep.equal({ a: "b" });
@@ -229,6 +235,7 @@ describe("the services", () => {
         },
         { ...name, requestId: REQUEST_ID },
         { ...name, requestId: "", ifGenerationMatch: 4 },
+        { ...name, requestId: REQUEST_ID, generation: 2 },
         { ...name, requestId: REQUEST_ID, generation: 2 },
       ]);
     });

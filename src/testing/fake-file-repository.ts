@@ -2,7 +2,7 @@ import type { CommandIdentity } from "../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../domain/file.ts";
 import type { FileChange, FilePage, FileRepository } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
-import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import { fileExists, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
 
 /** What fakes take from a test. */
@@ -111,6 +111,50 @@ export class FakeFileRepository implements FileRepository {
     return toFile(file);
   }
 
+  async beginPurge(
+    namespace: string,
+    path: string,
+    { identity, generation }: { identity: CommandIdentity; generation?: number },
+  ): Promise<File> {
+    const earlier = this.#findEarlier(identity);
+    if (earlier !== undefined) return earlier;
+    const file =
+      generation === undefined
+        ? (this.#findDeletedLast(namespace, path) ?? this.#get(namespace, path, undefined))
+        : this.#get(namespace, path, generation);
+    if (isLive(file)) throw fileLive(path, file.generation, { remedy: "delete it before it is purged" });
+    if (file.purgeState === undefined) {
+      if (!this.#isReleased(file)) throw fileRetained(file);
+      file.purgeTime = new Date(this.#now());
+    }
+    this.#markPurging(file);
+    this.#requests.add(identity, file.fileId);
+    return toFile(file);
+  }
+
+  async beginDuePurges({ after, limit }: { after: string; limit: number }): Promise<{ files: File[]; next: string }> {
+    const due = this.#files
+      .filter((file) => file.purgeTime !== undefined && file.purgeState !== "purged" && this.#isReleased(file))
+      .map((file) => ({ file, dueMs: Math.max(file.purgeTime?.getTime() ?? 0, file.retainUntilTime?.getTime() ?? 0) }))
+      .filter(({ dueMs }) => dueMs <= this.#now())
+      .map(({ file, dueMs }) => ({ file, place: `${String(dueMs).padStart(16, "0")} ${file.fileId}` }))
+      .filter(({ place }) => place > after)
+      .sort((a, b) => (a.place < b.place ? -1 : 1))
+      .slice(0, limit);
+    for (const { file } of due) this.#markPurging(file);
+    return { files: due.map(({ file }) => toFile(file)), next: due.length < limit ? "" : (due.at(-1)?.place ?? "") };
+  }
+
+  async endPurges(fileIds: readonly string[]): Promise<File[]> {
+    const files = this.#files.filter((file) => fileIds.includes(file.fileId));
+    for (const file of files.filter(({ purgeState }) => purgeState === "purging")) {
+      const now = new Date(this.#now());
+      Object.assign(file, { ...EMPTIED, purgeState: "purged", purgeTime: now, updateTime: now });
+      file.metageneration++;
+    }
+    return files.map(toFile);
+  }
+
   /** The generation of the live file at a path, 0 when there is none. */
   liveGeneration(namespace: string, path: string): number {
     return this.#findLive(namespace, path)?.generation ?? 0;
@@ -145,7 +189,21 @@ export class FakeFileRepository implements FileRepository {
   }
 
   #findLive(namespace: string, path: string): File | undefined {
-    return this.#at(namespace, path).find((file) => file.supersedeTime === undefined && file.deleteTime === undefined);
+    return this.#at(namespace, path).find(isLive);
+  }
+
+  #findDeletedLast(namespace: string, path: string): File | undefined {
+    return this.#at(namespace, path)
+      .filter(({ deleteTime }) => deleteTime !== undefined)
+      .sort((a, b) => (a.deleteTime?.getTime() ?? 0) - (b.deleteTime?.getTime() ?? 0) || a.generation - b.generation)
+      .at(-1);
+  }
+
+  #markPurging(file: File): void {
+    if (file.purgeState !== undefined) return;
+    file.purgeState = "purging";
+    file.metageneration++;
+    file.updateTime = new Date(this.#now());
   }
 
   #get(namespace: string, path: string, generation: number | undefined): File {
@@ -170,6 +228,15 @@ export class FakeFileRepository implements FileRepository {
     const fileId = this.#requests.find(identity);
     return fileId === undefined ? undefined : this.find(fileId);
   }
+}
+
+/** What is forgotten of purged bytes. */
+const EMPTIED = {
+  ...{ crc32: 0, sha256: undefined, s3Etag: "", contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+} as const satisfies Partial<File>;
+
+function isLive({ supersedeTime, deleteTime }: File): boolean {
+  return supersedeTime === undefined && deleteTime === undefined;
 }
 
 function toFile(file: File): File {

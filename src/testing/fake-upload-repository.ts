@@ -457,8 +457,17 @@ export class FakeUploadRepository implements UploadRepository {
     return found.slice(0, limit).map((stored) => this.#toUpload(stored));
   }
 
-  #toUpload({ upload, fileId }: StoredUpload): Upload {
-    return { ...structuredClone(upload), file: fileId === undefined ? undefined : this.#files.find(fileId) };
+  #toUpload(stored: StoredUpload): Upload {
+    const { upload, fileId } = stored;
+    const file = fileId === undefined ? undefined : this.#files.find(fileId);
+    if (file?.purgeState === "purged" && upload.object !== undefined) {
+      const { contentType, metadata, labels, dataSubject, crc32, s3Etag: etag, sha256 } = file;
+      const forgotten = { expectedCrc32: undefined, expectedSha256: undefined, crc32 };
+      Object.assign(upload, { contentType, metadata, labels, dataSubject, ...forgotten });
+      Object.assign(upload.object, { crc32, etag, sha256 });
+      stored.parts.clear();
+    }
+    return { ...structuredClone(upload), file };
   }
 }
 

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
 import type { FileChange } from "../domain/file-repository.ts";
+import { filePurgeContract } from "./file-purge-contract.ts";
 import { fileRetentionContract } from "./file-retention-contract.ts";
 import {
   commitFile,
@@ -24,6 +25,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("list", () => listContract(() => subject));
   describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
+  describe("purging", () => filePurgeContract(() => subject));
   describe("retention", () => fileRetentionContract(() => subject));
 }
 

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMt8EChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMuUFChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRKDAQoJUHVyZ2VGaWxlEhsuc2x1aWNlLnYxLlB1cmdlRmlsZVJlcXVlc3QaHC5zbHVpY2UudjEuUHVyZ2VGaWxlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnB1cmdlYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -294,6 +294,69 @@ export const UndeleteFileResponseSchema: GenMessage<UndeleteFileResponse> = /*@_
   messageDesc(file_sluice_v1_file_command_service, 7);
 
 /**
+ * Request of PurgeFile.
+ *
+ * @generated from message sluice.v1.PurgeFileRequest
+ */
+export type PurgeFileRequest = Message<"sluice.v1.PurgeFileRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation; the one deleted last when unset. A live one is refused: delete it first.
+   *
+   * @generated from field: optional int64 generation = 4;
+   */
+  generation?: bigint | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFileRequest.
+ * Use `create(PurgeFileRequestSchema)` to create a new message.
+ */
+export const PurgeFileRequestSchema: GenMessage<PurgeFileRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 8);
+
+/**
+ * Response of PurgeFile.
+ *
+ * @generated from message sluice.v1.PurgeFileResponse
+ */
+export type PurgeFileResponse = Message<"sluice.v1.PurgeFileResponse"> & {
+  /**
+   * What is left of the file.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFileResponse.
+ * Use `create(PurgeFileResponseSchema)` to create a new message.
+ */
+export const PurgeFileResponseSchema: GenMessage<PurgeFileResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 9);
+
+/**
  * Changes files, and signs URLs for them.
  *
  * @generated from service sluice.v1.FileCommandService
@@ -339,6 +402,17 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof UndeleteFileRequestSchema;
     output: typeof UndeleteFileResponseSchema;
+  },
+  /**
+   * Removes the bytes of a deleted or superseded generation for good, now, with what was said of them; a tombstone stays. One
+   * under a legal hold or retention is not purged.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.PurgeFile
+   */
+  purgeFile: {
+    methodKind: "unary";
+    input: typeof PurgeFileRequestSchema;
+    output: typeof PurgeFileResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_command_service, 0);

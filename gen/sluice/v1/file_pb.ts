@@ -199,8 +199,8 @@ export type File = Message<"sluice.v1.File"> & {
   supersedeTime?: Timestamp | undefined;
 
   /**
-   * The bytes are gone for good, and with them size, checksums, media type, metadata, labels and data subject: what is left
-   * says that there was such a generation. Set by the service.
+   * The bytes are gone for good, and with them checksums, media type, metadata, labels and data subject: what is left says
+   * that there was such a generation, of that size. Set by the service.
    *
    * @generated from field: bool purged = 26;
    */
