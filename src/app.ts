@@ -11,7 +11,9 @@ import { completeUpload } from "./commands/complete-upload.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
+import { moveFile } from "./commands/move-file.ts";
 import { purgeFile } from "./commands/purge-file.ts";
+import { restoreGeneration } from "./commands/restore-generation.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
 import { updateFile } from "./commands/update-file.ts";
@@ -246,6 +248,8 @@ function createServiceListener(
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
+      moveFile: (request, options) => moveFile(commands, request, options),
+      restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
       purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
     },
   });
@@ -271,7 +275,7 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
     fileCommands: {
       ...{ createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
-      ...{ purgeFile: refuse },
+      ...{ moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse },
     },
   };
 }

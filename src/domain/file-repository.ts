@@ -60,6 +60,35 @@ export interface FileRepository {
   undelete(namespace: string, path: string, options: { identity: CommandIdentity; generation?: number }): Promise<File>;
 
   /**
+   * Moves the live file to another path, as the next generation there, and supersedes the one that is live there; in one
+   * step. `etag` ("" for any) and `ifGenerationMatch` are of the file that is moved, `ifTargetGenerationMatch` of the one at
+   * the target, 0 for none. A repeated identity returns the file moved then. ETAG_MISMATCH.
+   */
+  move(
+    namespace: string,
+    path: string,
+    options: {
+      identity: CommandIdentity;
+      targetPath: string;
+      retentionMs: number;
+      etag?: string;
+      ifGenerationMatch?: number;
+      ifTargetGenerationMatch?: number;
+    },
+  ): Promise<File>;
+
+  /**
+   * Gives a superseded or deleted generation the next number of its path, and makes it the live one in place of the one
+   * that is. `ifGenerationMatch` is of the latter, 0 for none. A repeated identity returns the file restored then.
+   * FILE_LIVE when it is the live one, FILE_PURGED when it is not restorable any more.
+   */
+  restoreGeneration(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; generation: number; retentionMs: number; ifGenerationMatch?: number },
+  ): Promise<File>;
+
+  /**
    * Marks a generation that is not live as `purging`, the one deleted last unless one is named: from here on it is neither
    * restored nor kept. One that is marked or purged already is returned as it is, and so is that of a repeated identity.
    * FILE_LIVE, FILE_RETAINED.

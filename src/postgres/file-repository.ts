@@ -7,6 +7,7 @@ import { fileRetained } from "../domain/file-retention.ts";
 import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
+import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
@@ -26,6 +27,8 @@ export function createFileRepository(
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
+    move: (namespace, path, options) => moveFile(pools.commands, { namespace, path }, options),
+    restoreGeneration: (namespace, path, options) => restoreGeneration(pools.commands, { namespace, path }, options),
     beginPurge: (namespace, path, options) => beginPurge(pools.commands, { namespace, path }, options),
     beginDuePurges: (options) => beginDuePurges(pools.commands, options),
     endPurges: (fileIds) => endPurges(pools.commands, fileIds),

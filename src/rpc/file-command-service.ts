@@ -5,24 +5,23 @@ import {
   CreateDownloadUrlResponseSchema,
   DeleteFileResponseSchema,
   type FileCommandService,
-  PurgeFileResponseSchema,
   UndeleteFileResponseSchema,
   UpdateFileResponseSchema,
 } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import type { CreateDownloadUrlRequest } from "../commands/create-download-url.ts";
 import type { DeleteFileRequest } from "../commands/delete-file.ts";
-import type { PurgeFileRequest } from "../commands/purge-file.ts";
 import type { UndeleteFileRequest } from "../commands/undelete-file.ts";
 import type { UpdateFileRequest } from "../commands/update-file.ts";
 import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromDuration } from "./duration.ts";
+import { createFileLifecycleMethods, type FileLifecycleFunctions } from "./file-lifecycle-methods.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 
 /** What FileCommandService calls: the commands with their dependencies bound. */
-export interface FileCommandFunctions {
+export interface FileCommandFunctions extends FileLifecycleFunctions {
   createDownloadUrl(
     request: CreateDownloadUrlRequest,
     options: CallOptions,
@@ -30,12 +29,12 @@ export interface FileCommandFunctions {
   updateFile(request: UpdateFileRequest, options: CallOptions): Promise<File>;
   deleteFile(request: DeleteFileRequest, options: CallOptions): Promise<File>;
   undeleteFile(request: UndeleteFileRequest, options: CallOptions): Promise<File>;
-  purgeFile(request: PurgeFileRequest, options: CallOptions): Promise<File>;
 }
 
 /** FileCommandService for Connect: protobuf in, protobuf out. */
 export function createFileCommandService(functions: FileCommandFunctions): ServiceImpl<typeof FileCommandService> {
   return {
+    ...createFileLifecycleMethods(functions),
     createDownloadUrl: async (request, context) => {
       const { downloadName, inline, lifetime } = request;
       const { url, expireTime, file } = await functions.createDownloadUrl(
@@ -76,11 +75,6 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
       const values = { requestId: request.requestId, ...fromFileName(request) };
       const file = await functions.undeleteFile(values, toCallOptions(context));
       return create(UndeleteFileResponseSchema, { file: toFileMessage(file) });
-    },
-    purgeFile: async (request, context) => {
-      const values = { requestId: request.requestId, ...fromFileName(request) };
-      const file = await functions.purgeFile(values, toCallOptions(context));
-      return create(PurgeFileResponseSchema, { file: toFileMessage(file) });
     },
   };
 }

@@ -189,6 +189,14 @@ describe("the services", () => {
             note(request);
             return sampleFile();
           },
+          moveFile: async (request) => {
+            note(request);
+            return sampleFile({ path: request.targetPath });
+          },
+          restoreGeneration: async (request) => {
+            note(request);
+            return sampleFile({ generation: request.generation + 1 });
+          },
           purgeFile: async (request) => {
             note(request);
             return sampleFile({ purgeState: "purged" });
@@ -211,6 +219,15 @@ describe("the services", () => {
       const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
       const purged = await client(url).purgeFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
       expect(purged.file?.purged).to.equal(true);
+      const conditions = { etag: "e", ifGenerationMatch: 1n, ifTargetGenerationMatch: 0n };
+      const moved = await client(url).moveFile({ ...name, targetPath: "b", ...conditions }, AUTHORIZED);
+      await client(url).moveFile({ ...name, targetPath: "b" }, AUTHORIZED);
+      expect(moved.file?.path).to.equal("b");
+      const current = await client(url).restoreGeneration(
+        { ...name, generation: 2n, ifGenerationMatch: 0n },
+        AUTHORIZED,
+      );
+      expect(current.file?.generation).to.equal(3n);
       expect(signed).to.deep.include({ url: "https://s3.example" });
       expect(signed.expireTime).to.include({ seconds: 1n, nanos: 500_000_000 });
       expect(updated.file?.labels).to.deep.equal({ a: "b" });
@@ -237,6 +254,12 @@ describe("the services", () => {
         { ...name, requestId: "", ifGenerationMatch: 4 },
         { ...name, requestId: REQUEST_ID, generation: 2 },
         { ...name, requestId: REQUEST_ID, generation: 2 },
+        {
+          ...{ ...name, requestId: "", targetPath: "b", etag: "e" },
+          ...{ ifGenerationMatch: 1, ifTargetGenerationMatch: 0 },
+        },
+        { ...name, requestId: "", targetPath: "b", etag: "" },
+        { ...name, requestId: "", generation: 2, ifGenerationMatch: 0 },
       ]);
     });
   });

@@ -1,8 +1,15 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
-import { type File, NEW_FILE } from "../domain/file.ts";
+import { type File, NEW_FILE, toFileEtag } from "../domain/file.ts";
 import type { FileChange, FilePage, FileRepository } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
-import { fileExists, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import {
+  etagMismatch,
+  fileExists,
+  fileLive,
+  fileNotFound,
+  filePurged,
+  generationMismatch,
+} from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
 
 /** What fakes take from a test. */
@@ -111,6 +118,33 @@ export class FakeFileRepository implements FileRepository {
     return toFile(file);
   }
 
+  async move(namespace: string, path: string, options: Parameters<FileRepository["move"]>[2]): Promise<File> {
+    const earlier = this.#findEarlier(options.identity);
+    if (earlier !== undefined) return earlier;
+    const { targetPath, ifGenerationMatch, etag = "", ifTargetGenerationMatch } = options;
+    const file = this.#get(namespace, path, undefined);
+    if (ifGenerationMatch !== undefined && ifGenerationMatch !== file.generation) {
+      throw generationMismatch(path, ifGenerationMatch, file.generation);
+    }
+    const current = toFileEtag(file);
+    if (etag !== "" && etag !== current) throw etagMismatch(path, { etag, current });
+    return this.#place(file, targetPath, { ...options, ifTargetGenerationMatch });
+  }
+
+  async restoreGeneration(
+    namespace: string,
+    path: string,
+    options: Parameters<FileRepository["restoreGeneration"]>[2],
+  ): Promise<File> {
+    const earlier = this.#findEarlier(options.identity);
+    if (earlier !== undefined) return earlier;
+    const { generation, ifGenerationMatch: ifTargetGenerationMatch } = options;
+    const file = this.#get(namespace, path, generation);
+    if (isLive(file)) throw fileLive(path, generation, { remedy: "it is the current one already" });
+    if (!this.#isRestorable(file)) throw filePurged(path, generation);
+    return this.#place(file, path, { ...options, ifTargetGenerationMatch });
+  }
+
   async beginPurge(
     namespace: string,
     path: string,
@@ -163,15 +197,7 @@ export class FakeFileRepository implements FileRepository {
   /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
   add(file: NewFile, options: { retentionMs: number }): File {
     const now = this.#now();
-    const former = this.#findLive(file.namespace, file.path);
-    if (former !== undefined) {
-      former.supersedeTime = new Date(now);
-      former.purgeTime = new Date(now + options.retentionMs);
-      former.metageneration++;
-    }
-    const key = JSON.stringify([file.namespace, file.path]);
-    const generation = (this.#lastGenerations.get(key) ?? 0) + 1;
-    this.#lastGenerations.set(key, generation);
+    const generation = this.#takePath(file.namespace, file.path, options);
     const times = { createTime: new Date(now), updateTime: new Date(now) };
     const stored: File = { ...structuredClone(file), generation, ...times, ...NEW_FILE };
     this.#files.push(stored);
@@ -182,6 +208,38 @@ export class FakeFileRepository implements FileRepository {
   find(fileId: string): File | undefined {
     const file = this.#files.find((candidate) => candidate.fileId === fileId);
     return file === undefined ? undefined : toFile(file);
+  }
+
+  /** Supersedes what is live at a path; returns the path's next generation. */
+  #takePath(namespace: string, path: string, { retentionMs }: { retentionMs: number }): number {
+    const now = this.#now();
+    const former = this.#findLive(namespace, path);
+    if (former !== undefined) {
+      former.supersedeTime = new Date(now);
+      former.purgeTime = new Date(now + retentionMs);
+      former.metageneration++;
+    }
+    const key = JSON.stringify([namespace, path]);
+    const generation = (this.#lastGenerations.get(key) ?? 0) + 1;
+    this.#lastGenerations.set(key, generation);
+    return generation;
+  }
+
+  #place(
+    file: File,
+    path: string,
+    options: { identity: CommandIdentity; retentionMs: number; ifTargetGenerationMatch: number | undefined },
+  ): File {
+    const { ifTargetGenerationMatch: wanted } = options;
+    const current = this.liveGeneration(file.namespace, path);
+    if (wanted !== undefined && wanted !== current) throw generationMismatch(path, wanted, current);
+    file.generation = this.#takePath(file.namespace, path, options);
+    file.path = path;
+    file.supersedeTime = file.deleteTime = file.purgeTime = undefined;
+    file.metageneration++;
+    file.updateTime = new Date(this.#now());
+    this.#requests.add(options.identity, file.fileId);
+    return toFile(file);
   }
 
   #at(namespace: string, path: string): File[] {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
 import type { FileChange } from "../domain/file-repository.ts";
+import { fileMoveContract } from "./file-move-contract.ts";
 import { filePurgeContract } from "./file-purge-contract.ts";
 import { fileRetentionContract } from "./file-retention-contract.ts";
 import {
@@ -12,6 +13,7 @@ import {
   RETENTION_MS,
   type RepositorySubject,
 } from "./repository-subject.ts";
+import { restoreGenerationContract } from "./restore-generation-contract.ts";
 
 /** What every FileRepository does. `make` is called once; files are made by committing uploads. */
 export function fileRepositoryContract(make: () => Promise<RepositorySubject>): void {
@@ -25,6 +27,8 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("list", () => listContract(() => subject));
   describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
+  describe("moving", () => fileMoveContract(() => subject));
+  describe("restoring a generation", () => restoreGenerationContract(() => subject));
   describe("purging", () => filePurgeContract(() => subject));
   describe("retention", () => fileRetentionContract(() => subject));
 }

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMuUFChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRKDAQoJUHVyZ2VGaWxlEhsuc2x1aWNlLnYxLlB1cmdlRmlsZVJlcXVlc3QaHC5zbHVpY2UudjEuUHVyZ2VGaWxlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnB1cmdlYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIusBCg9Nb3ZlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRITCgt0YXJnZXRfcGF0aBgEIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQESDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBNb3ZlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKdAQoYUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOgoZUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUykAgKEkZpbGVDb21tYW5kU2VydmljZRKnAQoRQ3JlYXRlRG93bmxvYWRVcmwSIy5zbHVpY2UudjEuQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0GiQuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVzcG9uc2UiR4LT5JMCQToBKiI8L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OmNyZWF0ZURvd25sb2FkVXJsEo0BCgpVcGRhdGVGaWxlEhwuc2x1aWNlLnYxLlVwZGF0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLlVwZGF0ZUZpbGVSZXNwb25zZSJCgtPkkwI8OgRmaWxlMjQvdjEvbmFtZXNwYWNlcy97ZmlsZS5uYW1lc3BhY2V9L2ZpbGVzL3tmaWxlLnBhdGg9Kip9En0KCkRlbGV0ZUZpbGUSHC5zbHVpY2UudjEuRGVsZXRlRmlsZVJlcXVlc3QaHS5zbHVpY2UudjEuRGVsZXRlRmlsZVJlc3BvbnNlIjKC0+STAiwqKi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfRKPAQoMVW5kZWxldGVGaWxlEh4uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlcXVlc3QaHy5zbHVpY2UudjEuVW5kZWxldGVGaWxlUmVzcG9uc2UiPoLT5JMCODoBKiIzL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnVuZGVsZXRlEoMBCglQdXJnZUZpbGUSGy5zbHVpY2UudjEuUHVyZ2VGaWxlUmVxdWVzdBocLnNsdWljZS52MS5QdXJnZUZpbGVSZXNwb25zZSI7gtPkkwI1OgEqIjAvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06cHVyZ2USfwoITW92ZUZpbGUSGi5zbHVpY2UudjEuTW92ZUZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLk1vdmVGaWxlUmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9Om1vdmUSpwEKEVJlc3RvcmVHZW5lcmF0aW9uEiMuc2x1aWNlLnYxLlJlc3RvcmVHZW5lcmF0aW9uUmVxdWVzdBokLnNsdWljZS52MS5SZXN0b3JlR2VuZXJhdGlvblJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpyZXN0b3JlR2VuZXJhdGlvbmIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -357,6 +357,160 @@ export const PurgeFileResponseSchema: GenMessage<PurgeFileResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_file_command_service, 9);
 
 /**
+ * Request of MoveFile.
+ *
+ * @generated from message sluice.v1.MoveFileRequest
+ */
+export type MoveFileRequest = Message<"sluice.v1.MoveFileRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Where to. A live file that is there is superseded. Required.
+   *
+   * @generated from field: string target_path = 4;
+   */
+  targetPath: string;
+
+  /**
+   * Moves only if the path's current generation is this one.
+   *
+   * @generated from field: optional int64 if_generation_match = 5;
+   */
+  ifGenerationMatch?: bigint | undefined;
+
+  /**
+   * Moves only if this is the file's etag; empty for any.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+
+  /**
+   * Moves only if the target's current generation is this one; 0: only if no file is there.
+   *
+   * @generated from field: optional int64 if_target_generation_match = 7;
+   */
+  ifTargetGenerationMatch?: bigint | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.MoveFileRequest.
+ * Use `create(MoveFileRequestSchema)` to create a new message.
+ */
+export const MoveFileRequestSchema: GenMessage<MoveFileRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 10);
+
+/**
+ * Response of MoveFile.
+ *
+ * @generated from message sluice.v1.MoveFileResponse
+ */
+export type MoveFileResponse = Message<"sluice.v1.MoveFileResponse"> & {
+  /**
+   * The file where it is now.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.MoveFileResponse.
+ * Use `create(MoveFileResponseSchema)` to create a new message.
+ */
+export const MoveFileResponseSchema: GenMessage<MoveFileResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 11);
+
+/**
+ * Request of RestoreGeneration.
+ *
+ * @generated from message sluice.v1.RestoreGenerationRequest
+ */
+export type RestoreGenerationRequest = Message<"sluice.v1.RestoreGenerationRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation: a superseded or deleted one that is not purged. Required.
+   *
+   * @generated from field: int64 generation = 4;
+   */
+  generation: bigint;
+
+  /**
+   * Restores only if the path's current generation is this one; 0: only if no file is live there.
+   *
+   * @generated from field: optional int64 if_generation_match = 5;
+   */
+  ifGenerationMatch?: bigint | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.RestoreGenerationRequest.
+ * Use `create(RestoreGenerationRequestSchema)` to create a new message.
+ */
+export const RestoreGenerationRequestSchema: GenMessage<RestoreGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 12);
+
+/**
+ * Response of RestoreGeneration.
+ *
+ * @generated from message sluice.v1.RestoreGenerationResponse
+ */
+export type RestoreGenerationResponse = Message<"sluice.v1.RestoreGenerationResponse"> & {
+  /**
+   * The restored file, with its new generation.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.RestoreGenerationResponse.
+ * Use `create(RestoreGenerationResponseSchema)` to create a new message.
+ */
+export const RestoreGenerationResponseSchema: GenMessage<RestoreGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 13);
+
+/**
  * Changes files, and signs URLs for them.
  *
  * @generated from service sluice.v1.FileCommandService
@@ -413,6 +567,28 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof PurgeFileRequestSchema;
     output: typeof PurgeFileResponseSchema;
+  },
+  /**
+   * Moves the live file at a path to another one, as the next generation there. No byte moves; the file keeps its id. Older
+   * generations stay at the old path.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.MoveFile
+   */
+  moveFile: {
+    methodKind: "unary";
+    input: typeof MoveFileRequestSchema;
+    output: typeof MoveFileResponseSchema;
+  },
+  /**
+   * Makes a superseded or deleted generation the current one again, as the next generation of its path. No byte moves, so its
+   * earlier number is not found any more; the file keeps its id.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.RestoreGeneration
+   */
+  restoreGeneration: {
+    methodKind: "unary";
+    input: typeof RestoreGenerationRequestSchema;
+    output: typeof RestoreGenerationResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_command_service, 0);
