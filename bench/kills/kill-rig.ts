@@ -7,6 +7,7 @@ import type { UploadAccess } from "../../src/commands/upload-access.ts";
 import { parseConfig } from "../../src/config.ts";
 import { startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
 import { MemoryBudget } from "../../src/domain/memory-budget.ts";
+import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
 import { migrate } from "../../src/postgres/migrate.ts";
 import { createDatabasePools } from "../../src/postgres/pool.ts";
@@ -127,9 +128,11 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
   };
   return {
     async sweep() {
-      const limits = { batchMax: 10_000, stuckAfterMs: 0, orphanAfterMs: 0 };
-      const { errors } = await sweepUploads(access, { limits, now: new Date(Date.now() + 1000) });
-      if (errors.length > 0) throw new AggregateError(errors, "the sweep failed in part");
+      const { errors } = await sweepUploads(access, { limits: { batchMax: 10_000, stuckAfterMs: 0 } });
+      const limits = { olderThanMs: 0, pagesMax: 1000, pageMax: 1000 };
+      const orphans = await sweepOrphans(access, { limits, cursor: "" });
+      const failed = [...errors, ...orphans.errors];
+      if (failed.length > 0) throw new AggregateError(failed, "the sweep failed in part");
     },
     async listUnowned(owned: ReadonlySet<string>) {
       const unowned: string[] = [];

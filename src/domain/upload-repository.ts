@@ -1,6 +1,7 @@
 import type { CommandIdentity } from "./command-identity.ts";
 import type { AssembleOptions, CommitOptions, CommitOutcome, CommitWish, FinishOptions } from "./commit-options.ts";
 import type { File } from "./file.ts";
+import type { OrphanJudge } from "./orphan-verdict.ts";
 import type { AssembledObject, ByteRange, DurablePart, Upload, UploadState } from "./upload.ts";
 import type { WriterRange } from "./writer-range.ts";
 
@@ -109,7 +110,7 @@ export interface ReceivedNote {
  * Where `epoch` is optional it is that of the writer who finishes: the step is refused WRITER_FENCED, under the row's
  * lock, once that one is fenced. Who has no writer (CompleteUpload, the sweeper) leaves it out.
  */
-export interface UploadRepository {
+export interface UploadRepository extends OrphanJudge {
   /**
    * Creates an upload, or returns the one that the same identity created before (`created` false), whatever became of
    * it and of the path since. Refused, and then not remembered: `failed_precondition / GENERATION_MISMATCH`,
@@ -287,7 +288,4 @@ export interface UploadRepository {
 
   /** Notes that nothing of the upload is left in S3. Does nothing while `listUncleaned` would not list it yet. */
   markCleaned(uploadId: string): Promise<void>;
-
-  /** Of these multipart ids, those that no live upload (open or completing) owns. */
-  findUnowned(multipartIds: readonly string[]): Promise<string[]>;
 }

@@ -24,15 +24,19 @@ describe("runLeased", () => {
     const { clock, cursors, run } = open();
     expect(await run()).to.equal(true);
     expect(await run("second"), "not due").to.equal(false);
-    clock.now += 1000;
-    expect(await run("second")).to.equal(true);
-    expect(cursors).to.deep.equal(["", "+"]);
+    clock.now += 100;
+    expect(await run("second", { run: async ({ cursor }) => (cursor === "+" ? "" : "wrong") })).to.equal(true);
+    clock.now += 999;
+    expect(await run(), "all was done").to.equal(false);
+    clock.now += 1;
+    expect(await run()).to.equal(true);
+    expect(cursors).to.deep.equal(["", ""]);
   });
 
   it("runs one that failed again after its own time, from where it was", async () => {
     const { clock, cursors, run } = open();
     await run();
-    clock.now += 1000;
+    clock.now += 100;
     const failed = await run("first", { run: () => Promise.reject(new Error("no")) }).catch((error) => error);
     expect(failed).to.have.property("message", "no");
     clock.now += 99;

@@ -5,11 +5,11 @@ export interface LeasedJob {
   name: string;
   /** From the end of a run until the job is due again. */
   everyMs: number;
-  /** The same after a run that failed. */
+  /** The same after a run that failed, or that stopped in the middle. */
   retryAfterMs: number;
   /**
    * One run, from `cursor`; resolves to where the next goes on, "" for the beginning. `signal` is aborted when somebody else
-   * has taken the job: end soon.
+   * has taken the job, or the caller wants no more: end soon.
    */
   run: (options: { cursor: string; signal: AbortSignal }) => Promise<string>;
 }
@@ -21,7 +21,7 @@ export interface LeasedJob {
 export async function runLeased(
   leases: JobLeases,
   job: LeasedJob,
-  { holder, leaseMs }: { holder: string; leaseMs: number },
+  { holder, leaseMs, signal }: { holder: string; leaseMs: number; signal?: AbortSignal },
 ): Promise<boolean> {
   const { name } = job;
   const lease = await leases.take(name, { holder, leaseMs });
@@ -34,8 +34,9 @@ export async function runLeased(
   };
   const timer = setInterval(keep, leaseMs / 3);
   try {
-    const cursor = await job.run({ cursor: lease.cursor, signal: lost.signal });
-    await leases.end(name, { holder, dueAfterMs: job.everyMs, cursor });
+    const signals = signal === undefined ? [lost.signal] : [lost.signal, signal];
+    const cursor = await job.run({ cursor: lease.cursor, signal: AbortSignal.any(signals) });
+    await leases.end(name, { holder, dueAfterMs: cursor === "" ? job.everyMs : job.retryAfterMs, cursor });
     return true;
   } catch (error) {
     // Best effort: else the lease passes by itself.

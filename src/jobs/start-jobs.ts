@@ -6,6 +6,7 @@ import { noteReceived } from "./note-received.ts";
 import { purgeFiles } from "./purge-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
+import { sweepOrphans } from "./sweep-orphans.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
 
 const CHECK_EVERY_MS = 5000;
@@ -21,7 +22,13 @@ const LEASE_MS = 60_000;
 const NOTE_RECEIVED_EVERY_MS = 1000;
 /** Request ids are remembered for a day: that is what the API promises. */
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
-const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000, orphanAfterMs: 7 * 24 * 3_600_000 };
+const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000 };
+
+const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
+/** After a run that stopped before it had seen everything, and after one that failed. */
+const SWEEP_ORPHANS_ON_MS = 60_000;
+/** A day: far beyond every request's life and every clock's error. 100 pages are 100,000 objects, or some tens of seconds. */
+const ORPHAN_LIMITS = { olderThanMs: 24 * 3_600_000, pagesMax: 100, pageMax: 1000 };
 
 /** Where jobs say what they did. */
 export interface JobLog {
@@ -49,10 +56,22 @@ export function startJobs({ access, files, check, forgetRequests, leases, log }:
   const sweep: LeasedJob = {
     ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
     run: async () => {
-      const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS, now: new Date() });
+      const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS });
       for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
       if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
       return "";
+    },
+  };
+  const lookForOrphans: LeasedJob = {
+    ...{ name: "sweep-orphans", everyMs: SWEEP_ORPHANS_EVERY_MS, retryAfterMs: SWEEP_ORPHANS_ON_MS },
+    run: async (options) => {
+      const { errors, cursor, ...found } = await sweepOrphans(access, { limits: ORPHAN_LIMITS, ...options });
+      for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
+      if (found.multipartsAborted + found.versionsDeleted > 0) log.info(found, "swept orphans");
+      if (found.foreignMultiparts + found.foreignVersions > 0) {
+        log.warn(found, "storage has what no upload or file of ours knows under our key prefix; it is left alone");
+      }
+      return cursor;
     },
   };
   const forget: LeasedJob = {
@@ -78,9 +97,10 @@ export function startJobs({ access, files, check, forgetRequests, leases, log }:
       log.warn({ error }, "what was received could not be noted; watchers on other replicas see it late");
     }
   };
+  const stopping = new AbortController();
   const runIfDue = async (job: LeasedJob) => {
     try {
-      await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS });
+      await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS, signal: stopping.signal });
     } catch (error) {
       log.warn({ error, job: job.name }, "a job failed; it runs again");
     }
@@ -89,10 +109,13 @@ export function startJobs({ access, files, check, forgetRequests, leases, log }:
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random }),
-    ...[sweep, purge, forget].map((job) => repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random })),
+    ...[sweep, lookForOrphans, purge, forget].map((job) =>
+      repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random }),
+    ),
   ];
   return {
     stop: async () => {
+      stopping.abort(new Error("the service stops"));
       for (const job of jobs) await job.stop();
     },
   };

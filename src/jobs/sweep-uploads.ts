@@ -17,8 +17,6 @@ export interface SweepLimits {
   batchMax: number;
   /** A commit that stands still for this long was left by a process that died, in milliseconds. */
   stuckAfterMs: number;
-  /** Multipart uploads under our keys that no row owns are aborted when older than this, in milliseconds. */
-  orphanAfterMs: number;
 }
 
 /** What a sweep did, in uploads. */
@@ -28,22 +26,17 @@ export interface SweepResult {
   /** Commits that were given up: S3 has had neither parts nor object for too long. */
   lost: number;
   cleaned: number;
-  orphansAborted: number;
   /** What failed; the next sweep tries again. */
   errors: unknown[];
 }
 
 /**
  * Takes up what crashes, lost answers and vanished callers left: expires uploads whose time is over, finishes commits
- * that were begun, removes dead uploads' bytes from S3, and aborts multipart uploads that no row owns. Every step is a
- * compare-and-set, so any number of replicas may sweep at once. One failure does not keep the others from being done.
+ * that were begun, and removes dead uploads' bytes from S3. Every step is a compare-and-set on the database's clock, so any
+ * number of replicas may sweep at once, whatever their own clocks say. One failure does not keep the others from being done.
  */
-export async function sweepUploads(
-  access: UploadAccess,
-  options: { limits: SweepLimits; now: Date },
-): Promise<SweepResult> {
-  const { limits, now } = options;
-  const result: SweepResult = { expired: 0, committed: 0, lost: 0, cleaned: 0, orphansAborted: 0, errors: [] };
+export async function sweepUploads(access: UploadAccess, { limits }: { limits: SweepLimits }): Promise<SweepResult> {
+  const result: SweepResult = { expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [] };
   const attempt = async (step: () => Promise<void>) => {
     try {
       await step();
@@ -70,21 +63,6 @@ export async function sweepUploads(
       });
     }
   });
-  for (const { bucket, keyPrefix } of access.namespaces.values()) {
-    await attempt(async () => {
-      const olderThan = new Date(now.getTime() - limits.orphanAfterMs);
-      const { multiparts } = await access.objects.listMultiparts(bucket, { keyPrefix, pageMax: limits.batchMax });
-      const found = multiparts.filter(({ initiated }) => initiated < olderThan);
-      const unowned = new Set(await access.uploads.findUnowned(found.map(({ multipartId }) => multipartId)));
-      for (const { key, multipartId } of found) {
-        if (!unowned.has(multipartId)) continue;
-        await attempt(async () => {
-          await access.objects.abortMultipart({ bucket, key, multipartId });
-          result.orphansAborted++;
-        });
-      }
-    });
-  }
   return result;
 }
 

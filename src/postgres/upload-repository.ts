@@ -6,6 +6,7 @@ import { beginPart } from "./begin-part.ts";
 import { beginWriter } from "./begin-writer.ts";
 import { createUpload } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
+import { judgeKeys, judgeMultiparts } from "./orphan-verdicts.ts";
 import { adoptParts, claimPresigned } from "./presigned-parts.ts";
 import { noteRequest } from "./request-rows.ts";
 import { commitUpload } from "./upload-commit.ts";
@@ -21,7 +22,7 @@ import {
   setSha256,
 } from "./upload-states.ts";
 import { listStatus, noteReceived, receivedBytes, uploadWithDurable } from "./upload-status.ts";
-import { expireDue, findUnowned, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
+import { expireDue, listStuck, listUncleaned, markCleaned } from "./upload-sweep.ts";
 import { beginPutAttempt, claimParts, heartbeat, recordParts, seal, setMultipartId } from "./upload-writer.ts";
 
 /** Uploads in PostgreSQL. Each method is one statement where it changes something, and holds nothing between calls. */
@@ -56,7 +57,8 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
     listStuck: (options) => listStuck(pool, options),
     listUncleaned: (limit) => listUncleaned(pool, limit),
     markCleaned: (uploadId) => markCleaned(pool, uploadId),
-    findUnowned: (multipartIds) => findUnowned(pool, multipartIds),
+    judgeMultiparts: (bucket, multiparts, options) => judgeMultiparts(pool, { bucket, multiparts }, options),
+    judgeKeys: (bucket, keys, options) => judgeKeys(pool, { bucket, keys }, options),
   };
   return atBorder<UploadRepository>(repository, limits);
 }

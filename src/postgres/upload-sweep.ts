@@ -1,5 +1,4 @@
 import { type CommonQueryMethods, sql } from "slonik";
-import { z } from "zod";
 import type { Upload } from "../domain/upload.ts";
 import { toInterval } from "./sql-values.ts";
 import { toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
@@ -55,14 +54,4 @@ export async function markCleaned(pool: CommonQueryMethods, uploadId: string): P
   await pool.query(sql.unsafe`
     UPDATE upload u SET cleanup_time = now()
     WHERE u.upload_id = ${uploadId} AND u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}`);
-}
-
-/** UploadRepository.findUnowned */
-export async function findUnowned(pool: CommonQueryMethods, multipartIds: readonly string[]): Promise<string[]> {
-  const ids = await pool.anyFirst(sql.type(z.object({ multipart_id: z.string() }))`
-    SELECT g.multipart_id FROM unnest(${sql.array([...multipartIds], "text")}) AS g (multipart_id)
-    WHERE NOT EXISTS (
-      SELECT FROM upload u WHERE u.state IN ('open', 'completing') AND u.multipart_id = g.multipart_id
-    )`);
-  return [...ids];
 }

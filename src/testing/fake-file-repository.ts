@@ -204,6 +204,11 @@ export class FakeFileRepository implements FileRepository {
     return toFile(stored);
   }
 
+  /** Whether a generation has its bytes under this key. */
+  hasKey(bucket: string, s3Key: string): boolean {
+    return this.#files.some((file) => file.bucket === bucket && file.s3Key === s3Key);
+  }
+
   /** A file by its id. */
   find(fileId: string): File | undefined {
     const file = this.#files.find((candidate) => candidate.fileId === fileId);

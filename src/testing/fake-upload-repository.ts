@@ -7,6 +7,7 @@ import type {
   FinishOptions,
 } from "../domain/commit-options.ts";
 import { toDurableState } from "../domain/durable-state.ts";
+import type { OrphanVerdict } from "../domain/orphan-verdict.ts";
 import { assertPartFits, assertSignable } from "../domain/part-plan.ts";
 import {
   generationMismatch,
@@ -392,12 +393,41 @@ export class FakeUploadRepository implements UploadRepository {
     if (stored !== undefined && this.#mayLeaveBytes(stored)) stored.isCleaned = true;
   }
 
-  async findUnowned(multipartIds: readonly string[]): Promise<string[]> {
-    const owned = new Set<string | undefined>();
-    for (const { upload } of this.#uploads.values()) {
-      if (upload.state === "open" || upload.state === "completing") owned.add(upload.multipartId);
-    }
-    return multipartIds.filter((id) => !owned.has(id));
+  async judgeMultiparts(
+    bucket: string,
+    multiparts: readonly { key: string; multipartId: string; initiated: Date }[],
+    { olderThanMs }: { olderThanMs: number },
+  ): Promise<OrphanVerdict[]> {
+    return multiparts.map(({ key, multipartId, initiated }) => {
+      const upload = this.#findByKey(bucket, key)?.upload;
+      if (upload === undefined) return "foreign";
+      const isLive = !isDead(upload.state) && upload.state !== "committed";
+      const isOurs = isLive && upload.multipartId === multipartId;
+      return isOurs || initiated.getTime() > this.#now() - olderThanMs ? "kept" : "dead";
+    });
+  }
+
+  async judgeKeys(
+    bucket: string,
+    keys: readonly string[],
+    { olderThanMs }: { olderThanMs: number },
+  ): Promise<OrphanVerdict[]> {
+    return keys.map((key) => {
+      if (this.#files.hasKey(bucket, key)) return "kept";
+      const [, base, attempt] = /^(.*)\.([1-9]\d{0,8})$/.exec(key) ?? [undefined, key, undefined];
+      const stored = this.#findByKey(bucket, base as string);
+      if (stored === undefined) return "foreign";
+      const { upload, stateMs, urlExpireMs = 0 } = stored;
+      const isMade = attempt === undefined ? upload.crc32 !== undefined : Number(attempt) <= upload.putAttempt;
+      if (!isMade && (attempt !== undefined || isDead(upload.state))) return "foreign";
+      if (Math.max(stateMs, urlExpireMs) > this.#now() - olderThanMs) return "kept";
+      const isLoser = upload.state === "committed" && upload.object?.key !== key;
+      return isDead(upload.state) || isLoser ? "dead" : "kept";
+    });
+  }
+
+  #findByKey(bucket: string, s3Key: string): StoredUpload | undefined {
+    return [...this.#uploads.values()].find(({ upload }) => upload.bucket === bucket && upload.s3Key === s3Key);
   }
 
   #find(uploadId: string, namespace?: string): StoredUpload {

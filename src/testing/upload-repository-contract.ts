@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { Upload, UploadState } from "../domain/upload.ts";
+import { orphanVerdictsContract } from "./orphan-verdicts-contract.ts";
 import { presignedPartsContract } from "./presigned-parts-contract.ts";
 import {
   beginNext,
@@ -46,6 +47,7 @@ export function uploadRepositoryContract(make: () => Promise<RepositorySubject>)
   describe("commit", () => uploadCommitContract(() => subject));
   describe("a wanted commit", () => wantedCommitContract(() => subject));
   describe("status", () => uploadStatusContract(() => subject));
+  describe("judging", () => orphanVerdictsContract(() => subject));
   describe("sweeping", () => uploadSweepContract(() => subject));
 }
 

@@ -7,15 +7,11 @@ import { expect } from "chai";
 import { Client } from "pg";
 import type { CreateUploadRequestSchema, WriteUploadCommitted } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
-import type { UploadAccess } from "../commands/upload-access.ts";
-import { MemoryBudget } from "../domain/memory-budget.ts";
-import { type SweepLimits, type SweepResult, sweepUploads } from "../jobs/sweep-uploads.ts";
-import { createDatabasePools } from "../postgres/pool.ts";
-import { createUploadRepository } from "../postgres/upload-repository.ts";
-import { createObjectStore } from "../s3/object-store.ts";
+import type { SweepLimits, SweepResult } from "../jobs/sweep-uploads.ts";
 import { RawConnection, type RawStatus, type RawWriteCall } from "./raw-write-call.ts";
 import { type RunningService, SERVICE_TOKEN, type ServiceOptions, startService } from "./running-service.ts";
 import { createTestAccess } from "./s3-subject.ts";
+import { openTestSweeper, type SweeperOptions } from "./test-sweeper.ts";
 import { until } from "./until.ts";
 
 /** What a refusal must say. */
@@ -56,9 +52,16 @@ export class UploadRig {
     this.#storage = createTestAccess(service.endpoint);
   }
 
-  /** Starts a service with a rig around it. */
+  /** Starts a service with a rig around it. Where the database is the rig's own, nothing is swept but when the test says so. */
   static async start(options: ServiceOptions = {}): Promise<UploadRig> {
-    return new UploadRig(await startService(options));
+    const rig = new UploadRig(await startService(options));
+    if (options.databaseUrl !== undefined) return rig;
+    await rig.query(
+      `INSERT INTO job_lease (name, holder, until_time)
+       SELECT name, 'the test', now() + interval '1 day' FROM unnest($1::text[]) AS n (name)`,
+      [["sweep-uploads", "sweep-orphans"]],
+    );
+    return rig;
   }
 
   async stop(): Promise<void> {
@@ -140,24 +143,19 @@ export class UploadRig {
     await this.#storage.client.send(new AbortMultipartUploadCommand(target));
   }
 
+  /** What a sweeper of this service works on. */
+  get sweeperOptions(): SweeperOptions {
+    const { config, databaseUrl, endpoint } = this.service;
+    return { databaseUrl, endpoint, namespace: config.namespace, limits: config.uploads };
+  }
+
   /** Does what the sweeper does by the clock, now, with uploads of any age. */
   async sweep(limits: Partial<SweepLimits> = {}): Promise<SweepResult> {
-    const { config } = this.service;
-    const pools = await createDatabasePools({ url: this.service.databaseUrl });
+    const sweeper = await openTestSweeper(this.sweeperOptions);
     try {
-      const access: UploadAccess = {
-        uploads: createUploadRepository(pools.commands),
-        objects: createObjectStore(this.#storage.access),
-        namespaces: new Map([[config.namespace.name, config.namespace]]),
-        budget: new MemoryBudget(config.budgetBytes),
-        limits: config.uploads,
-        databaseBackoff: config.databaseBackoff,
-        instance: "sweeper",
-      };
-      const all = { batchMax: 100, stuckAfterMs: 0, orphanAfterMs: 0, ...limits };
-      return await sweepUploads(access, { limits: all, now: new Date(Date.now() + 1000) });
+      return await sweeper.sweep(limits);
     } finally {
-      await pools.end();
+      await sweeper.close();
     }
   }
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { beginNext, createOpen, type RepositorySubject, sampleObject } from "./repository-subject.ts";
+import { createOpen, type RepositorySubject, sampleObject } from "./repository-subject.ts";
 
 const ALL = 1_000_000;
 
@@ -102,23 +102,5 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     await subject().uploads.markCleaned(upload.uploadId);
     await subject().uploads.abort("default", upload.uploadId);
     expect(idsOf(await subject().uploads.listUncleaned(ALL))).to.include(upload.uploadId);
-  });
-
-  it("finds multipart uploads that no living upload owns", async () => {
-    const [open, completing, aborted, losing] = await Promise.all(
-      Array.from({ length: 4 }, () => createOpen(subject())),
-    );
-    if (open === undefined || completing === undefined || aborted === undefined || losing === undefined) return;
-    for (const { uploadId } of [open, completing, aborted, losing]) {
-      await subject().uploads.setMultipartId(uploadId, `multipart of ${uploadId}`);
-    }
-    await subject().uploads.beginCompletion(completing.uploadId, { crc32: 1 });
-    await subject().uploads.abort("default", aborted.uploadId);
-    await subject().uploads.markLost(losing.uploadId, (await beginNext(subject(), losing)).epoch);
-    const idOf = ({ uploadId }: { uploadId: string }) => `multipart of ${uploadId}`;
-    const asked = [idOf(open), "unknown", idOf(completing), idOf(aborted), idOf(losing)];
-    const unowned = await subject().uploads.findUnowned(asked);
-    expect(unowned).to.have.members(["unknown", idOf(aborted), idOf(losing)]);
-    expect(await subject().uploads.findUnowned([])).to.deep.equal([]);
   });
 }
