@@ -8,6 +8,7 @@ import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
 import { readAdopted } from "./commands/adopt-parts.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
+import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/copy-file.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
@@ -122,6 +123,7 @@ interface Service {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
   files: ReturnType<typeof createFileRepository>;
+  copyFile: FileCopier;
   watches: UploadWatches;
   close(): Promise<void>;
 }
@@ -176,6 +178,7 @@ async function connect(
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
     files,
+    copyFile: createFileCopier({ ...access, files }, COPY_LIMITS),
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
@@ -218,7 +221,7 @@ async function connectDatabase(
 }
 
 function createServiceListener(
-  { access, downloads, files, watches }: Service,
+  { access, downloads, files, copyFile, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
@@ -248,6 +251,7 @@ function createServiceListener(
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
+      copyFile,
       moveFile: (request, options) => moveFile(commands, request, options),
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
       purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
@@ -275,7 +279,7 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
     fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
     fileCommands: {
       ...{ createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
-      ...{ moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse },
+      ...{ copyFile: refuse, moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse },
     },
   };
 }

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   CreateDownloadUrlResponseSchema,
@@ -17,7 +17,7 @@ import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromDuration } from "./duration.ts";
 import { createFileLifecycleMethods, type FileLifecycleFunctions } from "./file-lifecycle-methods.ts";
-import { fromFileName, toFileMessage } from "./file-message.ts";
+import { fromFileName, fromFileValues, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 
 /** What FileCommandService calls: the commands with their dependencies bound. */
@@ -53,12 +53,10 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
       });
     },
     updateFile: async ({ requestId, file = create(FileSchema), updateMask }, context) => {
-      const { namespace, path, etag, contentType, metadata, labels, dataSubject, legalHold } = file;
-      const retainUntilTime = file.retainUntilTime && timestampDate(file.retainUntilTime);
-      const values = { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime };
+      const { namespace, path, etag } = file;
       const generation = file.generation === 0n ? undefined : fromInt64(file.generation, "file.generation");
       const name = { namespace, path, ...(generation !== undefined && { generation }) };
-      const request = { requestId, ...name, etag, values, updateMask: updateMask?.paths };
+      const request = { requestId, ...name, etag, values: fromFileValues(file), updateMask: updateMask?.paths };
       const updated = await functions.updateFile(request, toCallOptions(context));
       return create(UpdateFileResponseSchema, { file: toFileMessage(updated) });
     },

@@ -1,22 +1,26 @@
 import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
+  CopyFileResponseSchema,
   type FileCommandService,
   MoveFileResponseSchema,
   PurgeFileResponseSchema,
   RestoreGenerationResponseSchema,
 } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
+import type { CopyFileRequest } from "../commands/copy-file.ts";
 import type { MoveFileRequest } from "../commands/move-file.ts";
 import type { PurgeFileRequest } from "../commands/purge-file.ts";
 import type { RestoreGenerationRequest } from "../commands/restore-generation.ts";
 import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
-import { fromFileName, toFileMessage } from "./file-message.ts";
+import { fromFileName, fromFileValues, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 
 /** The commands that decide where a file is, and whether it still is. */
 export interface FileLifecycleFunctions {
   purgeFile(request: PurgeFileRequest, options: CallOptions): Promise<File>;
+  copyFile(request: CopyFileRequest, options: CallOptions): Promise<File>;
   moveFile(request: MoveFileRequest, options: CallOptions): Promise<File>;
   restoreGeneration(request: RestoreGenerationRequest, options: CallOptions): Promise<File>;
 }
@@ -28,6 +32,15 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
       const values = { requestId: request.requestId, ...fromFileName(request) };
       const file = await functions.purgeFile(values, toCallOptions(context));
       return create(PurgeFileResponseSchema, { file: toFileMessage(file) });
+    },
+    copyFile: async (request, context) => {
+      const { requestId, targetPath, etag, override = create(FileSchema), updateMask } = request;
+      const values = {
+        ...{ requestId, ...fromFileName(request), targetPath, etag, values: fromFileValues(override) },
+        ...{ updateMask: updateMask?.paths, ...fromTargetCondition(request) },
+      };
+      const file = await functions.copyFile(values, toCallOptions(context));
+      return create(CopyFileResponseSchema, { file: toFileMessage(file) });
     },
     moveFile: async (request, context) => {
       const { requestId, namespace, path, targetPath, etag } = request;

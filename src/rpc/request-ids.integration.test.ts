@@ -70,6 +70,11 @@ describe("The request id of a command", () => {
       make: deleteFile,
       run: async (requestId, path) => (await files().undeleteFile({ requestId, namespace, path }, { headers })).file,
     },
+    CopyFile: {
+      make: createFile,
+      run: async (requestId, path) =>
+        (await files().copyFile({ requestId, namespace, path, targetPath: `${path}.copy` }, { headers })).file,
+    },
     MoveFile: {
       make: createFile,
       run: async (requestId, path) =>

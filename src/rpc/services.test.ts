@@ -189,6 +189,10 @@ describe("the services", () => {
             note(request);
             return sampleFile();
           },
+          copyFile: async (request) => {
+            note(request);
+            return sampleFile({ path: request.targetPath });
+          },
           moveFile: async (request) => {
             note(request);
             return sampleFile({ path: request.targetPath });
@@ -223,6 +227,11 @@ describe("the services", () => {
       const moved = await client(url).moveFile({ ...name, targetPath: "b", ...conditions }, AUTHORIZED);
       await client(url).moveFile({ ...name, targetPath: "b" }, AUTHORIZED);
       expect(moved.file?.path).to.equal("b");
+      const copy = { ...name, generation: 3n, targetPath: "c", etag: "e", ifTargetGenerationMatch: 0n };
+      const override = { labels: { a: "b" } };
+      const copied = await client(url).copyFile({ ...copy, override, updateMask: { paths: ["labels"] } }, AUTHORIZED);
+      await client(url).copyFile({ ...name, targetPath: "c" }, AUTHORIZED);
+      expect(copied.file?.path).to.equal("c");
       const current = await client(url).restoreGeneration(
         { ...name, generation: 2n, ifGenerationMatch: 0n },
         AUTHORIZED,
@@ -259,6 +268,15 @@ describe("the services", () => {
           ...{ ifGenerationMatch: 1, ifTargetGenerationMatch: 0 },
         },
         { ...name, requestId: "", targetPath: "b", etag: "" },
+        {
+          ...{ ...name, requestId: "", generation: 3, targetPath: "c", etag: "e", ifTargetGenerationMatch: 0 },
+          values: { contentType: "", metadata: {}, labels: { a: "b" }, dataSubject: "", ...unkept },
+          updateMask: ["labels"],
+        },
+        {
+          ...{ ...name, requestId: "", targetPath: "c", etag: "", updateMask: undefined },
+          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unkept },
+        },
         { ...name, requestId: "", generation: 2, ifGenerationMatch: 0 },
       ]);
     });

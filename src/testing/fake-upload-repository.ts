@@ -70,8 +70,8 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }> {
-    const earlier = this.#requests.find(identity);
-    if (earlier !== undefined) return { upload: this.#toUpload(this.#find(earlier)), created: false };
+    const earlier = this.#findCreated(identity);
+    if (earlier !== undefined) return { upload: earlier, created: false };
     const current = this.#files.liveGeneration(input.namespace, input.path);
     const wanted = input.ifGenerationMatch;
     if (wanted !== undefined && wanted !== current) throw generationMismatch(input.path, wanted, current);
@@ -105,6 +105,10 @@ export class FakeUploadRepository implements UploadRepository {
     this.#uploads.set(input.uploadId, stored);
     this.#requests.add(identity, input.uploadId);
     return { upload: this.#toUpload(stored), created: true };
+  }
+
+  async findCreated(identity: CommandIdentity): Promise<Upload | undefined> {
+    return this.#findCreated(identity);
   }
 
   async noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void> {
@@ -428,6 +432,11 @@ export class FakeUploadRepository implements UploadRepository {
 
   #findByKey(bucket: string, s3Key: string): StoredUpload | undefined {
     return [...this.#uploads.values()].find(({ upload }) => upload.bucket === bucket && upload.s3Key === s3Key);
+  }
+
+  #findCreated(identity: CommandIdentity): Upload | undefined {
+    const uploadId = this.#requests.find(identity);
+    return uploadId === undefined ? undefined : this.#toUpload(this.#find(uploadId));
   }
 
   #find(uploadId: string, namespace?: string): StoredUpload {

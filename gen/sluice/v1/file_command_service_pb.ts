@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIusBCg9Nb3ZlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRITCgt0YXJnZXRfcGF0aBgEIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQESDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBNb3ZlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKdAQoYUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOgoZUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUykAgKEkZpbGVDb21tYW5kU2VydmljZRKnAQoRQ3JlYXRlRG93bmxvYWRVcmwSIy5zbHVpY2UudjEuQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0GiQuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVzcG9uc2UiR4LT5JMCQToBKiI8L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OmNyZWF0ZURvd25sb2FkVXJsEo0BCgpVcGRhdGVGaWxlEhwuc2x1aWNlLnYxLlVwZGF0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLlVwZGF0ZUZpbGVSZXNwb25zZSJCgtPkkwI8OgRmaWxlMjQvdjEvbmFtZXNwYWNlcy97ZmlsZS5uYW1lc3BhY2V9L2ZpbGVzL3tmaWxlLnBhdGg9Kip9En0KCkRlbGV0ZUZpbGUSHC5zbHVpY2UudjEuRGVsZXRlRmlsZVJlcXVlc3QaHS5zbHVpY2UudjEuRGVsZXRlRmlsZVJlc3BvbnNlIjKC0+STAiwqKi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfRKPAQoMVW5kZWxldGVGaWxlEh4uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlcXVlc3QaHy5zbHVpY2UudjEuVW5kZWxldGVGaWxlUmVzcG9uc2UiPoLT5JMCODoBKiIzL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnVuZGVsZXRlEoMBCglQdXJnZUZpbGUSGy5zbHVpY2UudjEuUHVyZ2VGaWxlUmVxdWVzdBocLnNsdWljZS52MS5QdXJnZUZpbGVSZXNwb25zZSI7gtPkkwI1OgEqIjAvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06cHVyZ2USfwoITW92ZUZpbGUSGi5zbHVpY2UudjEuTW92ZUZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLk1vdmVGaWxlUmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9Om1vdmUSpwEKEVJlc3RvcmVHZW5lcmF0aW9uEiMuc2x1aWNlLnYxLlJlc3RvcmVHZW5lcmF0aW9uUmVxdWVzdBokLnNsdWljZS52MS5SZXN0b3JlR2VuZXJhdGlvblJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpyZXN0b3JlR2VuZXJhdGlvbmIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIusBCg9Nb3ZlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRITCgt0YXJnZXRfcGF0aBgEIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQESDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBNb3ZlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKdAQoYUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOgoZUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUirQIKD0NvcHlGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAIgBARITCgt0YXJnZXRfcGF0aBgFIAEoCRIMCgRldGFnGAYgASgJEicKGmlmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAGIAQESIQoIb3ZlcnJpZGUYCCABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCDQoLX2dlbmVyYXRpb25CHQobX2lmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoIjEKEENvcHlGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMpEJChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRKDAQoJUHVyZ2VGaWxlEhsuc2x1aWNlLnYxLlB1cmdlRmlsZVJlcXVlc3QaHC5zbHVpY2UudjEuUHVyZ2VGaWxlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnB1cmdlEn8KCE1vdmVGaWxlEhouc2x1aWNlLnYxLk1vdmVGaWxlUmVxdWVzdBobLnNsdWljZS52MS5Nb3ZlRmlsZVJlc3BvbnNlIjqC0+STAjQ6ASoiLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTptb3ZlEqcBChFSZXN0b3JlR2VuZXJhdGlvbhIjLnNsdWljZS52MS5SZXN0b3JlR2VuZXJhdGlvblJlcXVlc3QaJC5zbHVpY2UudjEuUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZSJHgtPkkwJBOgEqIjwvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06cmVzdG9yZUdlbmVyYXRpb24SfwoIQ29weUZpbGUSGi5zbHVpY2UudjEuQ29weUZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLkNvcHlGaWxlUmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OmNvcHliBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -511,6 +511,105 @@ export const RestoreGenerationResponseSchema: GenMessage<RestoreGenerationRespon
   messageDesc(file_sluice_v1_file_command_service, 13);
 
 /**
+ * Request of CopyFile.
+ *
+ * @generated from message sluice.v1.CopyFileRequest
+ */
+export type CopyFileRequest = Message<"sluice.v1.CopyFileRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation; the current one when unset.
+   *
+   * @generated from field: optional int64 generation = 4;
+   */
+  generation?: bigint | undefined;
+
+  /**
+   * Where to. A live file that is there is superseded. Required.
+   *
+   * @generated from field: string target_path = 5;
+   */
+  targetPath: string;
+
+  /**
+   * Copies only if this is the file's etag; empty for any.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+
+  /**
+   * Copies only if the target's current generation is this one; 0: only if no file is there.
+   *
+   * @generated from field: optional int64 if_target_generation_match = 7;
+   */
+  ifTargetGenerationMatch?: bigint | undefined;
+
+  /**
+   * What the copy has otherwise than the file, where update_mask says so.
+   *
+   * @generated from field: sluice.v1.File override = 8;
+   */
+  override?: File | undefined;
+
+  /**
+   * What to take from override: labels, labels.NAME (one of them; left out where override.labels lacks it), metadata,
+   * metadata.NAME, content_type, data_subject. When unset: all of these that are not empty in override; "*": all of these.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 9;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.CopyFileRequest.
+ * Use `create(CopyFileRequestSchema)` to create a new message.
+ */
+export const CopyFileRequestSchema: GenMessage<CopyFileRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 14);
+
+/**
+ * Response of CopyFile.
+ *
+ * @generated from message sluice.v1.CopyFileResponse
+ */
+export type CopyFileResponse = Message<"sluice.v1.CopyFileResponse"> & {
+  /**
+   * The copy.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.CopyFileResponse.
+ * Use `create(CopyFileResponseSchema)` to create a new message.
+ */
+export const CopyFileResponseSchema: GenMessage<CopyFileResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 15);
+
+/**
  * Changes files, and signs URLs for them.
  *
  * @generated from service sluice.v1.FileCommandService
@@ -589,6 +688,17 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof RestoreGenerationRequestSchema;
     output: typeof RestoreGenerationResponseSchema;
+  },
+  /**
+   * Copies a file within storage, with what is said of it, as the next generation of another path or of its own. Goes on when
+   * the caller goes away, and from where it was cut when the call is repeated with its request id. Holds and retention stay.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.CopyFile
+   */
+  copyFile: {
+    methodKind: "unary";
+    input: typeof CopyFileRequestSchema;
+    output: typeof CopyFileResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_command_service, 0);
