@@ -37,7 +37,9 @@ import { createUploadRepository } from "./postgres/upload-repository.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
+import { listGenerations } from "./queries/list-generations.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
+import { searchFiles } from "./queries/search-files.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { listen } from "./rpc/listener.ts";
@@ -244,6 +246,8 @@ function createServiceListener(
     fileQueries: {
       getFile: (request, options) => getFile(queries, request, options),
       listFiles: (request, options) => listFiles(queries, request, options),
+      searchFiles: (request, options) => searchFiles(queries, request, options),
+      listGenerations: (request, options) => listGenerations(queries, request, options),
       readFile: (request, options) => readFile(queries, request, options),
     },
     fileCommands: {
@@ -276,7 +280,7 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
       ...{ createUpload: refuse, completeUpload: refuse, abortUpload: refuse, getUpload: refuse, watchUpload: refuse },
       ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
     },
-    fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
+    fileQueries: { getFile: refuse, listFiles: refuse, searchFiles: refuse, listGenerations: refuse, readFile: refuse },
     fileCommands: {
       ...{ createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
       ...{ copyFile: refuse, moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse },

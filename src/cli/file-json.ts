@@ -3,7 +3,7 @@ import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 
 /** A file for programs: numbers as numbers (sizes stay far below 2^53), checksums in hex, times in ISO 8601. */
 export function toFileJson(file: File): Record<string, unknown> {
-  const { createTime, updateTime, deleteTime, purgeTime } = file;
+  const { createTime, updateTime, supersedeTime, deleteTime, purgeTime } = file;
   return {
     path: file.path,
     namespace: file.namespace,
@@ -14,8 +14,11 @@ export function toFileJson(file: File): Record<string, unknown> {
     ...(file.sha256 !== undefined && { sha256: Buffer.from(file.sha256).toString("hex") }),
     contentType: file.contentType,
     metadata: file.metadata,
+    labels: file.labels,
+    ...(file.dataSubject !== "" && { dataSubject: file.dataSubject }),
     ...(createTime && { createTime: timestampDate(createTime).toISOString() }),
     ...(updateTime && { updateTime: timestampDate(updateTime).toISOString() }),
+    ...(supersedeTime && { supersedeTime: timestampDate(supersedeTime).toISOString() }),
     ...(deleteTime && { deleteTime: timestampDate(deleteTime).toISOString() }),
     ...(purgeTime && { purgeTime: timestampDate(purgeTime).toISOString() }),
   };

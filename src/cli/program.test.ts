@@ -31,6 +31,7 @@ describe("sluice", () => {
   let stdin: PassThrough;
   let interruption: AbortController;
   let env: Record<string, string>;
+  let asked: unknown[];
 
   before(async () => {
     storage = createServer((_request, response) => response.end(bytes));
@@ -44,10 +45,22 @@ describe("sluice", () => {
       routes: (router) =>
         router
           .service(FileQueryService, {
-            listFiles: ({ prefix, pageToken, showDeleted }) =>
-              pageToken === ""
-                ? { files: [file(`${prefix}1`)], nextPageToken: "next" }
-                : { files: [file(`${prefix}2`, showDeleted ? { deleteTime: when, sha256: new Uint8Array(32) } : {})] },
+            searchFiles: (request) => {
+              asked.push(request);
+              const files = [file("s/1"), file("s/2", { supersedeTime: when })];
+              return request.pageToken === "" ? { files, nextPageToken: "next" } : { files: [file("s/3")] };
+            },
+            listGenerations: ({ path }) => ({
+              files: [file(path), file(path, { generation: 2n, supersedeTime: when })],
+            }),
+            listFiles: ({ prefix, pageToken, showDeleted, delimiter }) =>
+              delimiter === "/"
+                ? { files: [file("a"), file("c")], folders: ["b/"] }
+                : pageToken === ""
+                  ? { files: [file(`${prefix}1`)], nextPageToken: "next" }
+                  : {
+                      files: [file(`${prefix}2`, showDeleted ? { deleteTime: when, sha256: new Uint8Array(32) } : {})],
+                    },
           })
           .service(FileCommandService, {
             createDownloadUrl: ({ path }) => ({ url, file: file(path) }),
@@ -55,11 +68,16 @@ describe("sluice", () => {
               if (path === "none") throw serviceError(Code.NotFound, "FILE_NOT_FOUND", { message: 'no file "none"' });
               return { file: file(path, { deleteTime: when, purgeTime: when, generation: ifGenerationMatch ?? 3n }) };
             },
+            updateFile: (request) => {
+              asked.push(request.updateMask?.paths);
+              return { file: file(request.file?.path ?? "", { labels: { kept: "yes", ...request.file?.labels } }) };
+            },
             undeleteFile: ({ path, generation }) => ({ file: file(path, { generation: generation ?? 3n }) }),
           }),
     });
     directory = await mkdtemp(join(tmpdir(), "sluice-cli-"));
     stdin = new PassThrough();
+    asked = [];
     interruption = new AbortController();
     env = { SLUICE_URL: server.url, SLUICE_TOKEN: "secret", XDG_STATE_HOME: join(directory, "state") };
   });
@@ -104,6 +122,8 @@ describe("sluice", () => {
         "a=1",
         "--meta",
         "b=x=y",
+        "--label",
+        "team=legal",
         "--if-generation-match",
         "0",
         "--sha256",
@@ -111,6 +131,7 @@ describe("sluice", () => {
       expect((await run("upload", await source(), "to/", ...options)).code).to.equal(0);
       const target = server.starts[0]?.target;
       if (target?.case !== "create") throw new Error("no upload was created");
+      expect(target.value.labels).to.deep.equal({ team: "legal" });
       expect(target.value).to.include({
         path: "to/source.bin",
         contentType: "text/plain",
@@ -237,6 +258,44 @@ describe("sluice", () => {
     });
   });
 
+  describe("search, generations and label", () => {
+    const row = (path: string) => `      21 B  2026-11-24 09:05     3  ${path}\n`;
+
+    it("shows folders among files with --folders", async () => {
+      expect((await run("ls", "--folders")).out).to.equal(`${row("a")}${" ".repeat(36)}b/\n${row("c")}`);
+      expect((await run("ls", "--folders", "--json")).out).to.contain('{"folder":"b/"}\n');
+    });
+
+    it("searches by words, filter and order, page by page", async () => {
+      const options = ["--filter", 'labels.team = "legal"', "--order", "size_bytes desc", "--deleted"];
+      const { out } = await run("search", "annual", "report", ...options);
+      expect(out).to.equal(`${row("s/1")}${row("s/2  (superseded)")}${row("s/3")}`);
+      expect(asked[0]).to.deep.include({
+        ...{ query: "annual report", filter: 'labels.team = "legal"', orderBy: "size_bytes desc", showDeleted: true },
+      });
+    });
+
+    it("stops searching at its limit", async () => {
+      expect((await run("search", "a", "--limit", "1")).out).to.equal(row("s/1"));
+      expect(asked).to.have.length(1);
+      expect((await run("search", "a", "--limit", "0")).out).to.equal("");
+    });
+
+    it("lists generations", async () => {
+      const { out } = await run("generations", "a/b");
+      expect(out.split("\n")[1]).to.contain("2  a/b  (superseded)");
+      expect(JSON.parse((await run("generations", "a/b", "--json")).out.split("\n")[1] ?? "")).to.have.property(
+        "supersedeTime",
+      );
+    });
+
+    it("sets and removes labels, and says which there are", async () => {
+      const { out } = await run("label", "a/b", "team=legal=x", "old-one-", "empty=");
+      expect(out).to.equal("labels of a/b: empty=, kept=yes, team=legal=x\n");
+      expect(asked).to.deep.equal([["labels.team", "labels.old-one", "labels.empty"]]);
+    });
+  });
+
   describe("when it is used wrongly", () => {
     for (const [args, sentence] of [
       [["upload"], "missing required argument"],
@@ -244,6 +303,8 @@ describe("sluice", () => {
       [["ls", "--nonsense"], "unknown option"],
       [["upload", "-"], "standard input has no name"],
       [["upload", "x", "--meta", "novalue"], '"novalue" is no metadata'],
+      [["upload", "x", "--label", "novalue"], '"novalue" is no label'],
+      [["label", "x", "novalue"], '"novalue" changes no label'],
       [["upload", "x", "--lanes", "0"], 'Give "auto" or 1 to 16'],
       [["restore", "x", "--generation", "-1"], "Give a whole number"],
       [["ls", "--url", "ftp://x"], "no URL of a service"],

@@ -3,7 +3,7 @@ import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/l
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { runDownload } from "./download-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
-import { runList, runRemove, runRestore } from "./file-commands.ts";
+import { runGenerations, runLabel, runList, runRemove, runRestore, runSearch } from "./file-commands.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 import { runUpload } from "./upload-command.ts";
 import { runWatch } from "./watch-command.ts";
@@ -86,7 +86,18 @@ function addUpload(program: Command, terminal: Terminal): void {
     .argument("<file>", 'file to read, "-" for standard input')
     .argument("[path]", 'path to upload to; the name of the file when left out, below it when it ends in "/"')
     .option("--content-type <type>", "media type")
-    .option("--meta <name=value>", "metadata to keep with the file; repeatable", collectMetadata, {})
+    .option(
+      "--meta <name=value>",
+      "metadata to keep with the file; repeatable",
+      collectEntries("metadata", "--meta author=anna"),
+      {},
+    )
+    .option(
+      "--label <name=value>",
+      "label to find the file by; repeatable",
+      collectEntries("label", "--label team=legal"),
+      {},
+    )
     .option(
       "--if-generation-match <n>",
       "commit only over this generation; 0: only if there is no file yet",
@@ -115,11 +126,25 @@ function addDownload(program: Command, terminal: Terminal): void {
 }
 
 function addFileCommands(program: Command, terminal: Terminal): void {
-  withConnection(program.command("ls"))
+  withSelection(program.command("ls"))
     .description("list files: size, time, generation, path")
     .argument("[prefix]", "only paths that begin with this", "")
-    .option("--deleted", "also files that are deleted and can be restored", false)
+    .option("--folders", "only what lies directly under the prefix: files, and folders", false)
     .action((prefix, options) => runList(terminal, prefix, options));
+  withSelection(program.command("search"))
+    .description("find files by words of their paths and metadata, by a filter, or both")
+    .argument("[words...]", "words, all of which are to be there")
+    .option("--limit <n>", "at most so many files; all when left out", parseCount)
+    .action((words, options) => runSearch(terminal, words, options));
+  withConnection(program.command("generations"))
+    .description("list all generations of a path that are kept, the newest first")
+    .argument("<path>", "path of the file")
+    .action((path, options) => runGenerations(terminal, path, options));
+  withConnection(program.command("label"))
+    .description("set labels of a file (team=legal), or remove them (team-)")
+    .argument("<path>", "path of the file")
+    .argument("<changes...>", "name=value to set a label, name- to remove it")
+    .action((path, changes, options) => runLabel(terminal, [path, changes], options));
   withConnection(program.command("rm"))
     .description("delete a file; it can be restored for a while")
     .argument("<path>", "path of the file")
@@ -130,6 +155,18 @@ function addFileCommands(program: Command, terminal: Terminal): void {
     .argument("<path>", "path of the file")
     .option("--generation <n>", "which generation; the one deleted last when left out", parseCount)
     .action((path, options) => runRestore(terminal, path, options));
+}
+
+/** Which files a command shows, and in which order. */
+function withSelection(command: Command): Command {
+  return withConnection(command)
+    .option("--filter <filter>", 'only files that match, for instance: labels.team = "legal" AND size_bytes > 1000', "")
+    .option(
+      "--order <field>",
+      'path, create_time, update_time or size_bytes; "size_bytes desc" for the largest first',
+      "",
+    )
+    .option("--deleted", "also files that are deleted and can be restored", false);
 }
 
 function withConnection(command: Command): Command {
@@ -152,9 +189,11 @@ function parseLanes(text: string): Lanes {
   return lanes;
 }
 
-function collectMetadata(text: string, earlier: Record<string, string>): Record<string, string> {
-  const at = text.indexOf("=");
-  if (at < 1)
-    throw new UsageError(`"${text}" is no metadata; give a name and a value, for instance --meta author=anna`);
-  return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
+/** Gathers what a repeatable option names. */
+function collectEntries(what: string, example: string) {
+  return (text: string, earlier: Record<string, string>): Record<string, string> => {
+    const at = text.indexOf("=");
+    if (at < 1) throw new UsageError(`"${text}" is no ${what}; give a name and a value, for instance ${example}`);
+    return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
+  };
 }

@@ -18,6 +18,7 @@ export interface UploadCommandOptions extends ConnectionOptions {
   resume: boolean;
   contentType?: string;
   meta: Readonly<Record<string, string>>;
+  label: Readonly<Record<string, string>>;
   ifGenerationMatch?: number;
   sizeHint?: number;
   sha256: boolean;
@@ -76,6 +77,7 @@ function toUploadOptions(terminal: Terminal, options: UploadCommandOptions): Upl
   return {
     namespace: options.namespace,
     metadata: options.meta,
+    labels: options.label,
     computeSha256: options.sha256,
     lanes: options.lanes,
     signal: terminal.signal,

@@ -33,6 +33,12 @@ describe("createSluiceClient, against the service", function () {
     await service?.stop();
   });
 
+  async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+    const collected: T[] = [];
+    for await (const item of items) collected.push(item);
+    return collected;
+  }
+
   async function download(path: string, from = client): Promise<Buffer> {
     const output = new PassThrough();
     const [bytes] = await Promise.all([buffer(output), from.download(path, output).finally(() => output.end())]);
@@ -53,6 +59,32 @@ describe("createSluiceClient, against the service", function () {
     expect((await client.deleteFile("a/b", { ifGenerationMatch: 1n })).deleteTime).not.to.equal(undefined);
     expect(await caught(client.getFile("a/b"))).to.include({ code: "not_found", reason: "FILE_NOT_FOUND" });
     expect((await client.undeleteFile("a/b", { generation: 1n })).path).to.equal("a/b");
+  });
+
+  it("labels files, finds them, and lists folders and generations", async () => {
+    await client.upload(content, "find/one/report.pdf", { labels: { team: "legal" } });
+    await client.upload(content.subarray(0, 5), "find/two.txt", {
+      labels: { team: "legal" },
+      metadata: { note: "Report" },
+    });
+    const pathsOf = async (files: AsyncIterable<{ path: string }>) => (await collect(files)).map(({ path }) => path);
+    const filter = "labels.team = legal AND size_bytes < 6";
+    expect(await pathsOf(client.allMatches({ filter }))).to.deep.equal(["find/two.txt"]);
+    const newest = { query: "report", orderBy: "create_time desc", pageSize: 1 };
+    expect(await pathsOf(client.allMatches(newest))).to.deep.equal(["find/two.txt", "find/one/report.pdf"]);
+    const file = await client.getFile("find/two.txt");
+    const values = { labels: { team: "tax" }, etag: file.etag };
+    const updated = await client.updateFile("find/two.txt", values, { updateMask: ["labels.team"] });
+    expect(updated.labels).to.deep.equal({ team: "tax" });
+    expect(await pathsOf(client.allMatches({ filter }))).to.deep.equal([]);
+    const folder = await client.listFiles({ prefix: "find/", delimiter: "/" });
+    expect([folder.files.map(({ path }) => path), folder.folders]).to.deep.equal([["find/two.txt"], ["find/one/"]]);
+    await client.upload(content, "find/two.txt");
+    const generations = await collect(client.allGenerations("find/two.txt"));
+    expect(generations.map(({ generation }) => generation)).to.deep.equal([2n, 1n]);
+    const refused = await caught(client.searchFiles({ filter: "colour = red" }));
+    expect(refused).to.include({ code: "invalid_argument", reason: "FILTER_INVALID" });
+    expect(refused).to.have.property("details").that.includes({ position: "1" });
   });
 
   it("signs URLs of the life and name that are asked for", async () => {

@@ -1,8 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { type CreateDownloadUrlResponse, FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
-import type { File } from "../../gen/sluice/v1/file_pb.ts";
-import { FileQueryService, type ListFilesResponse } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import type { File, FileSchema } from "../../gen/sluice/v1/file_pb.ts";
+import {
+  FileQueryService,
+  type ListFilesResponse,
+  type SearchFilesResponse,
+} from "../../gen/sluice/v1/file_query_service_pb.ts";
 import {
   type CompleteUploadResponse,
   type CreateUploadRequestSchema,
@@ -31,15 +35,27 @@ export interface CallOptions {
  */
 export interface UnaryCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
-  /** One page in the byte order of the paths; `pageSize` 1 to 1,000. */
+  /** One page, in the byte order of the paths unless told otherwise; `pageSize` 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
   /** All files under a prefix, fetched page by page. */
-  allFiles(options?: CallOptions & Omit<ListOptions, "pageToken">): AsyncGenerator<File, void, undefined>;
+  allFiles(options?: CallOptions & Omit<ListOptions, "pageToken" | "delimiter">): AsyncGenerator<File, void, undefined>;
+  /** One page of the files that match a filter, a text or both; it may be empty although others follow. */
+  searchFiles(options: CallOptions & SearchOptions): Promise<SearchFilesResponse>;
+  /** All files that match, fetched page by page. */
+  allMatches(options: CallOptions & Omit<SearchOptions, "pageToken">): AsyncGenerator<File, void, undefined>;
+  /** All generations of a path, the newest first, fetched page by page. */
+  allGenerations(path: string, options?: CallOptions): AsyncGenerator<File, void, undefined>;
   /** `lifetimeMs` in whole seconds, at least 1,000; the namespace's limit when unset. */
   createDownloadUrl(
     path: string,
     options?: CallOptions & { generation?: bigint; lifetimeMs?: number; downloadName?: string; inline?: boolean },
   ): Promise<CreateDownloadUrlResponse & { file: File }>;
+  /** Changes what `updateMask` names to what it is in `values`; with `etag` only a file that still has that one. */
+  updateFile(
+    path: string,
+    values: Pick<MessageInitShape<typeof FileSchema>, "labels" | "metadata" | "contentType" | "dataSubject" | "etag">,
+    options: CallOptions & { updateMask: readonly string[] },
+  ): Promise<File>;
   deleteFile(path: string, options?: CallOptions & { ifGenerationMatch?: bigint }): Promise<File>;
   undeleteFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   createUpload(
@@ -61,6 +77,19 @@ export interface ListOptions {
   pageSize?: number;
   pageToken?: string;
   showDeleted?: boolean;
+  /** AIP-160. */
+  filter?: string;
+  /** path, create_time, update_time or size_bytes, then maybe " desc". */
+  orderBy?: string;
+  /** "/" gives what lies directly under the prefix: its files, and its folders. */
+  delimiter?: string;
+}
+
+/** What to search for. */
+export interface SearchOptions
+  extends Pick<ListOptions, "pageSize" | "pageToken" | "showDeleted" | "filter" | "orderBy"> {
+  /** Words, all of which are in the path or the metadata. */
+  query?: string;
 }
 
 /** The unary methods over a Connect transport: gRPC from Node, Connect from browsers. */
@@ -70,21 +99,22 @@ export function createUnaryCalls(transport: Transport): UnaryCalls {
   const queries = createClient(FileQueryService, transport);
 
   const listFiles: UnaryCalls["listFiles"] = (options = {}) => {
-    const { signal, namespace = "default", prefix = "", pageSize = 0, pageToken = "", showDeleted = false } = options;
-    const request = { namespace, prefix, pageSize, pageToken, showDeleted };
-    return call(signal, (callOptions) => queries.listFiles(request, callOptions));
+    const { signal, namespace = "default", ...rest } = options;
+    return call(signal, (callOptions) => queries.listFiles({ namespace, ...rest }, callOptions));
   };
+  const searchFiles: UnaryCalls["searchFiles"] = ({ signal, namespace = "default", ...rest }) =>
+    call(signal, (callOptions) => queries.searchFiles({ namespace, ...rest }, callOptions));
 
   return {
     listFiles,
-    async *allFiles(options = {}) {
-      let pageToken = "";
-      do {
-        const page = await listFiles({ pageSize: 1000, ...options, pageToken });
-        yield* page.files;
-        pageToken = page.nextPageToken;
-      } while (pageToken !== "");
-    },
+    searchFiles,
+    allFiles: (options = {}) => allPages((pageToken) => listFiles({ pageSize: 1000, ...options, pageToken })),
+    allMatches: (options) => allPages((pageToken) => searchFiles({ pageSize: 1000, ...options, pageToken })),
+    allGenerations: (path, { signal, namespace = "default" } = {}) =>
+      allPages((pageToken) => {
+        const request = { namespace, path, pageSize: 1000, pageToken };
+        return call(signal, (options) => queries.listGenerations(request, options));
+      }),
     async getFile(path, { signal, namespace = "default", ...rest } = {}) {
       const answer = await call(signal, (options) => queries.getFile({ namespace, path, ...rest }, options));
       return present(answer.file, "file");
@@ -94,6 +124,12 @@ export function createUnaryCalls(transport: Transport): UnaryCalls {
       const request = { namespace, path, ...rest, ...lifetime };
       const answer = await call(signal, (options) => commands.createDownloadUrl(request, options));
       return { ...answer, file: present(answer.file, "file") };
+    },
+    async updateFile(path, values, { signal, namespace = "default", updateMask }) {
+      const file = { ...values, namespace, path };
+      const request = { requestId: crypto.randomUUID(), file, updateMask: { paths: [...updateMask] } };
+      const answer = await call(signal, (options) => commands.updateFile(request, options));
+      return present(answer.file, "file");
     },
     async deleteFile(path, { signal, namespace = "default", ...rest } = {}) {
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
@@ -129,6 +165,17 @@ export function createUnaryCalls(transport: Transport): UnaryCalls {
       return present(answer.upload, "upload");
     },
   };
+}
+
+async function* allPages(
+  read: (pageToken: string) => Promise<{ files: File[]; nextPageToken: string }>,
+): AsyncGenerator<File, void, undefined> {
+  let pageToken = "";
+  do {
+    const page = await read(pageToken);
+    yield* page.files;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
 }
 
 async function call<T>(

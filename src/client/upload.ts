@@ -29,6 +29,8 @@ export interface UploadOptions {
   namespace?: string;
   contentType?: string;
   metadata?: Readonly<Record<string, string>>;
+  /** To find the file by. */
+  labels?: Readonly<Record<string, string>>;
   /** Likely size in bytes of a source that does not know its own: lets the service choose parts large enough. */
   sizeHintBytes?: number;
   computeSha256?: boolean;
@@ -207,7 +209,7 @@ class UploadRun {
   }
 
   #createRequest(): MessageInitShape<typeof CreateUploadRequestSchema> {
-    const { contentType, metadata, sizeHintBytes, computeSha256, ifGenerationMatch } = this.#options;
+    const { contentType, metadata, labels, sizeHintBytes, computeSha256, ifGenerationMatch } = this.#options;
     // The size as it was at the start: a request that is repeated must not differ.
     const sizeBytes = this.#progress.current.totalBytes;
     return {
@@ -218,6 +220,7 @@ class UploadRun {
       ...(sizeHintBytes !== undefined && { sizeHintBytes: BigInt(sizeHintBytes) }),
       ...(contentType !== undefined && { contentType }),
       ...(metadata !== undefined && { metadata: { ...metadata } }),
+      ...(labels !== undefined && { labels: { ...labels } }),
       computeSha256: computeSha256 ?? false,
       ...(ifGenerationMatch !== undefined && { ifGenerationMatch: BigInt(ifGenerationMatch) }),
     };

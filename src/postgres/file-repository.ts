@@ -2,7 +2,7 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
-import type { FilePage, FileRepository } from "../domain/file-repository.ts";
+import type { FileRepository, GenerationPage } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
 import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
@@ -11,6 +11,8 @@ import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
+import { listFiles } from "./list-files.ts";
+import { listFolder } from "./list-folder.ts";
 import { toInterval } from "./sql-values.ts";
 
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
@@ -23,7 +25,9 @@ export function createFileRepository(
 ): FileRepository {
   const repository: FileRepository = {
     get: (namespace, path, options) => getFile(pools.queries, { namespace, path }, options?.generation),
-    list: (namespace, options) => listFiles(pools.queries, namespace, options),
+    list: (namespace, query) => listFiles(pools.queries, namespace, query),
+    listFolder: (namespace, query) => listFolder(pools.queries, namespace, query),
+    listGenerations: (namespace, path, options) => listGenerations(pools.queries, { namespace, path }, options),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
@@ -41,55 +45,31 @@ interface Place {
   path: string;
 }
 
+/** Prepared: with the many indexes of files, planning takes longer than finding one. */
 async function getFile(pool: CommonQueryMethods, place: Place, generation: number | undefined): Promise<File> {
-  const which = generation === undefined ? fileIsLive : sql.fragment`f.generation = ${generation}`;
-  const row = await pool.maybeOne(sql.type(fileRow)`
-    SELECT ${fileColumns} FROM file f
-    WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${which}`);
+  const row =
+    generation === undefined
+      ? await pool.maybeOne(sql.prepared("get_file", fileRow)`
+          SELECT ${fileColumns} FROM file f
+          WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}`)
+      : await pool.maybeOne(sql.prepared("get_file_generation", fileRow)`
+          SELECT ${fileColumns} FROM file f
+          WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND f.generation = ${generation}::bigint`);
   if (row === null) throw fileNotFound(place.path, generation);
   return toFile(row);
 }
 
-async function listFiles(
+async function listGenerations(
   pool: CommonQueryMethods,
-  namespace: string,
-  options: Parameters<FileRepository["list"]>[1],
-): Promise<FilePage> {
-  const { prefix, limit, after, showDeleted } = options;
-  const end = toPrefixEnd(prefix);
-  const conditions = [
-    sql.fragment`f.namespace = ${namespace}`,
-    sql.fragment`f.path >= ${prefix}`,
-    end !== undefined && sql.fragment`f.path < ${end}`,
-    // The path alone as well: a comparison of rows is no bound for an index that lacks the generation.
-    after !== undefined && sql.fragment`f.path >= ${after.path}`,
-    after !== undefined && sql.fragment`(f.path, f.generation) > (${after.path}, ${after.generation}::bigint)`,
-    showDeleted ? sql.fragment`f.supersede_time IS NULL AND ${isListedDeleted}` : fileIsLive,
-  ];
+  place: Place,
+  { limit, before }: Parameters<FileRepository["listGenerations"]>[2],
+): Promise<GenerationPage> {
+  const older = before === undefined ? sql.fragment`true` : sql.fragment`f.generation < ${before}::bigint`;
   const rows = await pool.any(sql.type(fileRow)`
-    SELECT ${fileColumns} FROM file f WHERE ${sql.and(conditions)}
-    ORDER BY f.path, f.generation LIMIT ${limit + 1}`);
-  const files = rows.slice(0, limit).map(toFile);
-  const last = files.at(-1);
-  const isLast = rows.length <= limit || last === undefined;
-  return { files, next: isLast ? undefined : { path: last.path, generation: last.generation } };
-}
-
-/** Live, or deleted and still restorable. */
-const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR ${fileIsRestorable})`;
-
-/**
- * The first text, by bytes, after all that begin with `prefix`; undefined when there is none. The order of UTF-8 bytes
- * is the order of code points, so the last code point that can be raised is raised. No LIKE: a path may hold % and _.
- */
-export function toPrefixEnd(prefix: string): string | undefined {
-  const codePoints = Array.from(prefix, (character) => character.codePointAt(0) ?? 0);
-  for (let last = codePoints.pop(); last !== undefined; last = codePoints.pop()) {
-    if (last === 0x10ffff) continue;
-    // Surrogates are no characters: U+D7FF is followed by U+E000.
-    return String.fromCodePoint(...codePoints, last === 0xd7ff ? 0xe000 : last + 1);
-  }
-  return undefined;
+    SELECT ${fileColumns} FROM file f
+    WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${older}
+    ORDER BY f.generation DESC LIMIT ${limit + 1}`);
+  return { files: rows.slice(0, limit).map(toFile), hasMore: rows.length > limit };
 }
 
 async function updateFile(

@@ -1,10 +1,24 @@
 import { expect } from "chai";
 import type { File } from "../domain/file.ts";
+import { toPathPosition } from "../domain/file-order.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
+import { type FolderEntry, toEntryPosition } from "../domain/folder-entry.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
-import { type ListFilesRequest, listFiles, PAGE_BYTES_MAX } from "./list-files.ts";
+import { PAGE_BYTES_MAX } from "./file-page.ts";
+import { type ListFilesRequest, listFiles } from "./list-files.ts";
 
-const REQUEST: ListFilesRequest = { namespace: "default", prefix: "", pageSize: 0, pageToken: "", showDeleted: false };
+const REQUEST: ListFilesRequest = {
+  ...{
+    namespace: "default",
+    prefix: "",
+    delimiter: "",
+    filter: "",
+    orderBy: "",
+    pageSize: 0,
+    pageToken: "",
+    showDeleted: false,
+  },
+};
 
 describe("listFiles", () => {
   const options = { caller: SAMPLE_CALLER };
@@ -12,13 +26,24 @@ describe("listFiles", () => {
   /** Pages over files in memory, as the port promises; notes the limits that it is asked for. */
   function listing(files: File[]) {
     const limits: number[] = [];
-    const repository: Pick<FileRepository, "list"> = {
-      list: async (_namespace, { prefix, limit, after }) => {
-        limits.push(limit);
-        const rest = files.filter((file) => file.path.startsWith(prefix) && (!after || file.path > after.path));
+    const repository: Pick<FileRepository, "list" | "listFolder"> = {
+      listFolder: async (_namespace, { prefix, limit, after }) => {
+        const from = after !== undefined && "path" in after ? after.path : "";
+        const entries: FolderEntry[] = files.map((file, index) =>
+          index % 2 === 0 ? { kind: "file", file } : { kind: "folder", path: `${prefix}${file.path}/` },
+        );
+        const rest = entries.filter((entry) => (entry.kind === "file" ? entry.file.path : entry.path) > from);
         const page = rest.slice(0, limit);
         const last = page.at(-1);
-        return { files: page, next: rest.length > limit && last ? { path: last.path, generation: 1 } : undefined };
+        return { entries: page, next: rest.length > limit && last ? toEntryPosition(last) : undefined };
+      },
+      list: async (_namespace, { prefix, limit, after }) => {
+        limits.push(limit);
+        const from = after !== undefined && "path" in after ? after.path : "";
+        const rest = files.filter((file) => file.path.startsWith(prefix) && file.path > from);
+        const page = rest.slice(0, limit);
+        const positions = page.map(toPathPosition);
+        return { files: page, positions, next: rest.length > limit ? positions.at(-1) : undefined };
       },
     };
     return { deps: { files: repository, namespaces: sampleNamespaces() }, limits };
@@ -46,7 +71,7 @@ describe("listFiles", () => {
 
   it("gives an empty page without a token when there is nothing", async () => {
     const { deps } = listing([]);
-    expect(await listFiles(deps, REQUEST, options)).to.deep.equal({ files: [], nextPageToken: "" });
+    expect(await listFiles(deps, REQUEST, options)).to.deep.equal({ files: [], folders: [], nextPageToken: "" });
   });
 
   it("takes 100 for page size 0 and 1,000 for more", async () => {
@@ -62,6 +87,43 @@ describe("listFiles", () => {
     const pages = await listAll(deps, { ...REQUEST, pageSize: 1000 });
     expect(pages.flat()).to.deep.equal(paths);
     expect(pages.length).to.equal(Math.ceil((600 * 8500) / PAGE_BYTES_MAX));
+  });
+
+  describe("with a delimiter", () => {
+    const folder = { ...REQUEST, delimiter: "/" };
+
+    it("gives files and folders page by page, counted alike", async () => {
+      const { deps } = listing(named("a", "b", "c"));
+      const first = await listFiles(deps, { ...folder, pageSize: 2 }, options);
+      expect(first).to.deep.include({ files: named("a"), folders: ["b/"] });
+      const second = await listFiles(deps, { ...folder, pageToken: first.nextPageToken }, options);
+      expect(second).to.deep.equal({ files: named("c"), folders: [], nextPageToken: "" });
+      const other = { ...REQUEST, pageToken: first.nextPageToken };
+      expect(await catchError(() => listFiles(deps, other, options))).to.include({ reason: "PAGE_TOKEN_INVALID" });
+    });
+
+    it("ends a page early that would not fit one message", async () => {
+      const metadata = { note: "x".repeat(8000) };
+      const paths = Array.from({ length: 900 }, (_, index) => `f${String(index).padStart(4, "0")}`);
+      const { deps } = listing(paths.map((path) => sampleFile({ path, metadata })));
+      const first = await listFiles(deps, { ...folder, pageSize: 1000 }, options);
+      expect(first.files.length).to.be.within(200, PAGE_BYTES_MAX / 8000);
+      const second = await listFiles(deps, { ...folder, pageSize: 1000, pageToken: first.nextPageToken }, options);
+      expect([...first.files, ...second.files].map((file) => file.path)).to.deep.equal(
+        paths.filter((_, i) => i % 2 === 0),
+      );
+    });
+
+    for (const [what, change] of [
+      ["another delimiter", { delimiter: "//" }],
+      ["a filter", { filter: "a" }],
+      ["another order", { orderBy: "path desc" }],
+    ] as const) {
+      it(`is refused with ${what}`, async () => {
+        const error = await catchError(() => listFiles(listing([]).deps, { ...folder, ...change }, options));
+        expect(error).to.include({ code: "invalid_argument", reason: "ARGUMENT_INVALID", field: "delimiter" });
+      });
+    }
   });
 
   describe("a page token", () => {
@@ -85,11 +147,16 @@ describe("listFiles", () => {
     for (const [what, change] of [
       ["another prefix", { prefix: "a" }],
       ["other deleted files", { showDeleted: true }],
+      ["another filter", { filter: "size_bytes > 1" }],
+      ["another order", { orderBy: "path desc" }],
+      ["an order that has other positions", { orderBy: "size_bytes" }],
     ] as const) {
       it(`is refused with ${what}`, async () => {
         const error = await catchError(() => listFiles(deps, { ...REQUEST, ...change, pageToken }, options));
         expect(error).to.include({ reason: "PAGE_TOKEN_INVALID", field: "page_token" });
-        expect(error).to.have.property("message").that.contains("other parameters");
+        expect(error)
+          .to.have.property("message")
+          .that.match(/other parameters|not one of ours/);
       });
     }
 
@@ -116,6 +183,8 @@ describe("listFiles", () => {
     ["a negative page size", { pageSize: -1 }, "ARGUMENT_INVALID", "page_size"],
     ["a prefix of 1,025 bytes", { prefix: "a".repeat(1025) }, "PATH_INVALID", "prefix"],
     ["a lone surrogate in the prefix", { prefix: "\ud800" }, "PATH_INVALID", "prefix"],
+    ["a filter that is none", { filter: "size_bytes >" }, "FILTER_INVALID", "filter"],
+    ["an order that is none", { orderBy: "colour" }, "ORDER_INVALID", "order_by"],
     ["a NUL in the prefix", { prefix: "a\u0000" }, "PATH_INVALID", "prefix"],
     ["an unknown namespace", { namespace: "x" }, "NAMESPACE_NOT_FOUND", "namespace"],
   ] as const) {

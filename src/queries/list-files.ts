@@ -1,64 +1,90 @@
 import type { Caller } from "../domain/caller.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
+import { PATH_ORDER, parseFileOrder } from "../domain/file-order.ts";
 import { PATH_MAX_BYTES } from "../domain/file-path.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import type { FileRepository, FolderQuery } from "../domain/file-repository.ts";
+import { parseFilter } from "../domain/filter/parse-filter.ts";
+import { FOLDER_DELIMITER, toEntryPosition } from "../domain/folder-entry.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { countWhileSmall, type PageRequest, parsePageSize, readFilePage } from "./file-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
 
-/** Files in one page when the caller names no number, and the most there ever are. */
-export const PAGE_SIZE_DEFAULT = 100;
-export const PAGE_SIZE_MAX = 1000;
-/**
- * Bytes of one page, about: gRPC clients refuse messages above 4 MiB unless told otherwise, and a thousand files with
- * long paths and full metadata come to 10 MiB. A page that would be larger ends earlier.
- */
-export const PAGE_BYTES_MAX = 2 * 1024 * 1024;
-/** What a file takes on the wire beside its path, type, key and metadata. */
-const FILE_OVERHEAD_BYTES = 512;
-
 /** Which files, and which page of them. */
-export interface ListFilesRequest {
+export interface ListFilesRequest extends PageRequest {
   namespace: string;
   /** Empty lists all. */
   prefix: string;
-  /** 0 means the default. */
-  pageSize: number;
-  /** Empty for the first page. */
-  pageToken: string;
+  /** "/" lists what lies directly under the prefix: its files, and its folders by their paths; empty lists all files. */
+  delimiter: string;
+  /** AIP-160; empty lists all. */
+  filter: string;
+  /** AIP-132; empty for the order of paths. */
+  orderBy: string;
   showDeleted: boolean;
 }
 
-/**
- * One page of the files under a prefix, in the byte order of their paths. A page may hold fewer files than asked for;
- * only an empty `nextPageToken` means that there are no more. Errors: `invalid_argument / PAGE_TOKEN_INVALID` for a
- * token of another listing, `PATH_INVALID` for the prefix, `ARGUMENT_INVALID` for a negative page size.
- */
-export async function listFiles(
-  deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces },
-  request: ListFilesRequest,
-  _options: { caller: Caller; signal?: AbortSignal },
-): Promise<{ files: File[]; nextPageToken: string }> {
-  const namespace = requireNamespace(deps.namespaces, request.namespace).name;
-  const prefix = parsePrefix(request.prefix);
-  const limit = parsePageSize(request.pageSize);
-  const { showDeleted } = request;
-  const listing = [namespace, prefix, showDeleted];
-  const after = request.pageToken === "" ? undefined : fromPageToken(request.pageToken, listing);
-  const page = await deps.files.list(namespace, { prefix, limit, after, showDeleted });
-  const files = takeWhileSmall(page.files);
-  const last = files.at(-1);
-  const next = files.length < page.files.length && last !== undefined ? last : page.next;
-  return { files, nextPageToken: next === undefined ? "" : toPageToken(next, listing) };
+/** A page of a listing; `folders` are empty without a delimiter. */
+export interface ListFilesPage {
+  files: File[];
+  folders: string[];
+  nextPageToken: string;
 }
 
-function parsePageSize(pageSize: number): number {
-  if (pageSize < 0) {
-    throw invalidArgument("page_size", `page_size is ${pageSize}; send 1 to ${PAGE_SIZE_MAX}, or 0 for the default`, {
-      details: { page_size: pageSize, page_size_max: PAGE_SIZE_MAX },
-    });
+/**
+ * One page of the files under a prefix. A page may hold fewer files than asked for, even none; only an empty
+ * `nextPageToken` means that there are no more. Files and folders count alike. Errors: `invalid_argument /
+ * PAGE_TOKEN_INVALID` for a token of another listing, `PATH_INVALID` for the prefix, `FILTER_INVALID`, `ORDER_INVALID`,
+ * `ARGUMENT_INVALID` for a negative page size or another delimiter.
+ */
+export async function listFiles(
+  deps: { files: Pick<FileRepository, "list" | "listFolder">; namespaces: Namespaces },
+  request: ListFilesRequest,
+  _options: { caller: Caller; signal?: AbortSignal },
+): Promise<ListFilesPage> {
+  const namespace = requireNamespace(deps.namespaces, request.namespace).name;
+  const prefix = parsePrefix(request.prefix);
+  const filter = parseFilter(request.filter);
+  const order = parseFileOrder(request.orderBy);
+  const { showDeleted } = request;
+  const query = { prefix, filter, order, showDeleted };
+  const isFolder = parseDelimiter(request.delimiter);
+  if (!isFolder) {
+    const page = await readFilePage(deps.files, request, { namespace, query, listing: [namespace, query] });
+    return { ...page, folders: [] };
   }
-  return pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(pageSize, PAGE_SIZE_MAX);
+  if (filter !== undefined || order.field !== "path" || order.isDescending) {
+    const message =
+      "delimiter goes with the order of paths and without a filter; leave out filter and order_by, or delimiter";
+    throw invalidArgument("delimiter", message);
+  }
+  return await readFolderPage(deps.files, request, { namespace, query: { prefix, showDeleted } });
+}
+
+async function readFolderPage(
+  files: Pick<FileRepository, "listFolder">,
+  { pageSize, pageToken }: PageRequest,
+  { namespace, query }: { namespace: string; query: Pick<FolderQuery, "prefix" | "showDeleted"> },
+): Promise<ListFilesPage> {
+  const listing = ["folder", namespace, query];
+  const limit = parsePageSize(pageSize);
+  const after = pageToken === "" ? undefined : fromPageToken(pageToken, listing, PATH_ORDER);
+  const page = await files.listFolder(namespace, { ...query, limit, after });
+  const count = countWhileSmall(page.entries, (entry) => (entry.kind === "file" ? entry.file : undefined));
+  const entries = page.entries.slice(0, count);
+  const last = entries.at(-1);
+  const next = count < page.entries.length && last !== undefined ? toEntryPosition(last) : page.next;
+  return {
+    files: entries.flatMap((entry) => (entry.kind === "file" ? entry.file : [])),
+    folders: entries.flatMap((entry) => (entry.kind === "folder" ? entry.path : [])),
+    nextPageToken: next === undefined ? "" : toPageToken(next, listing),
+  };
+}
+
+function parseDelimiter(delimiter: string): boolean {
+  if (delimiter === "" || delimiter === FOLDER_DELIMITER) return delimiter !== "";
+  const shown = JSON.stringify(delimiter.slice(0, 100));
+  throw invalidArgument("delimiter", `delimiter is ${shown}; send "${FOLDER_DELIMITER}", or none to list all files`);
 }
 
 /** A prefix is any beginning of a path, so it may end inside a segment, or with "/". */
@@ -85,22 +111,4 @@ function parsePrefix(prefix: string): string {
       details: { prefix_bytes: prefixBytes, prefix_bytes_max: PATH_MAX_BYTES },
     },
   );
-}
-
-/** The first files that fit one message, at least one. */
-function takeWhileSmall(files: File[]): File[] {
-  let bytes = 0;
-  const end = files.findIndex((file, index) => {
-    bytes += estimateBytes(file);
-    return index > 0 && bytes > PAGE_BYTES_MAX;
-  });
-  return end === -1 ? files : files.slice(0, end);
-}
-
-function estimateBytes(file: File): number {
-  let bytes = FILE_OVERHEAD_BYTES + Buffer.byteLength(file.path) + Buffer.byteLength(file.contentType);
-  for (const [name, value] of Object.entries(file.metadata)) {
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 8;
-  }
-  return bytes;
 }

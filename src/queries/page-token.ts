@@ -1,33 +1,38 @@
 import { createHash } from "node:crypto";
 import { DomainError } from "../domain/errors.ts";
-
-/** Where a page begins: after this file. */
-export interface PagePosition {
-  path: string;
-  generation: number;
-}
+import type { FileOrder, FilePosition } from "../domain/file-order.ts";
 
 /** Longest token that is looked at: a path of 1,024 bytes, escaped in JSON and in base64, fits. */
 const TOKEN_MAX_BYTES = 16_384;
 const BINDING_BYTES = 12;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * A page token: opaque to callers, and bound by a hash to the parameters of its listing, so that one used with other
  * parameters is noticed instead of skipping files. Not a secret and not signed: it says where to go on in a listing
  * that its holder may read anyway.
  */
-export function toPageToken(position: PagePosition, listing: readonly unknown[]): string {
-  return Buffer.from(JSON.stringify([bind(listing), position.path, position.generation])).toString("base64url");
+export function toPageToken(position: FilePosition, listing: readonly unknown[]): string {
+  const fields = "path" in position ? [position.path, position.generation] : [position.value, position.fileId];
+  return Buffer.from(JSON.stringify([bind(listing), ...fields])).toString("base64url");
 }
 
 /** Reads a page token; `invalid_argument / PAGE_TOKEN_INVALID` when it is not one or belongs to another listing. */
-export function fromPageToken(token: string, listing: readonly unknown[]): PagePosition {
-  const [binding, path, generation] = decode(token);
-  if (typeof path !== "string" || !path.isWellFormed() || path.includes("\u0000"))
-    throw refuse("it is not one of ours");
-  if (!Number.isSafeInteger(generation)) throw refuse("it is not one of ours");
+export function fromPageToken(token: string, listing: readonly unknown[], order: FileOrder): FilePosition {
+  const [binding, first, second] = decode(token);
+  const position = toPosition(first, second);
+  if (position === undefined || "path" in position !== (order.field === "path")) throw refuse("it is not one of ours");
   if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
-  return { path, generation: generation as number };
+  return position;
+}
+
+/** Forged ones may hold anything, and what they hold becomes values of a statement. */
+function toPosition(first: unknown, second: unknown): FilePosition | undefined {
+  if (typeof first === "string" && first.isWellFormed() && !first.includes("\u0000") && Number.isSafeInteger(second))
+    return { path: first, generation: second as number };
+  if (Number.isSafeInteger(first) && typeof second === "string" && UUID.test(second))
+    return { value: first as number, fileId: second };
+  return undefined;
 }
 
 function decode(token: string): unknown[] {

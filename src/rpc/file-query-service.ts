@@ -4,12 +4,16 @@ import {
   type FileQueryService,
   GetFileResponseSchema,
   ListFilesResponseSchema,
+  ListGenerationsResponseSchema,
   type ReadFileResponseSchema,
+  SearchFilesResponseSchema,
 } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { File } from "../domain/file.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
-import type { ListFilesRequest } from "../queries/list-files.ts";
+import type { ListFilesPage, ListFilesRequest } from "../queries/list-files.ts";
+import type { ListGenerationsRequest } from "../queries/list-generations.ts";
 import type { ReadFileEvent, ReadFileRequest } from "../queries/read-file.ts";
+import type { SearchFilesRequest } from "../queries/search-files.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
@@ -17,7 +21,12 @@ import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 /** What FileQueryService calls: the queries with their dependencies bound. */
 export interface FileQueryFunctions {
   getFile(request: GetFileRequest, options: CallOptions): Promise<File>;
-  listFiles(request: ListFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
+  listFiles(request: ListFilesRequest, options: CallOptions): Promise<ListFilesPage>;
+  searchFiles(request: SearchFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
+  listGenerations(
+    request: ListGenerationsRequest,
+    options: CallOptions,
+  ): Promise<{ files: File[]; nextPageToken: string }>;
   readFile(request: ReadFileRequest, options: CallOptions): AsyncIterable<ReadFileEvent>;
 }
 
@@ -28,10 +37,17 @@ export function createFileQueryService(functions: FileQueryFunctions): ServiceIm
       const file = await functions.getFile(fromFileName(request), toCallOptions(context));
       return create(GetFileResponseSchema, { file: toFileMessage(file) });
     },
-    listFiles: async ({ namespace, prefix, pageSize, pageToken, showDeleted }, context) => {
-      const request = { namespace, prefix, pageSize, pageToken, showDeleted };
-      const { files, nextPageToken } = await functions.listFiles(request, toCallOptions(context));
-      return create(ListFilesResponseSchema, { files: files.map(toFileMessage), nextPageToken });
+    listFiles: async ({ $typeName: _, ...request }, context) => {
+      const { files, ...rest } = await functions.listFiles(request, toCallOptions(context));
+      return create(ListFilesResponseSchema, { files: files.map(toFileMessage), ...rest });
+    },
+    searchFiles: async ({ $typeName: _, ...request }, context) => {
+      const { files, nextPageToken } = await functions.searchFiles(request, toCallOptions(context));
+      return create(SearchFilesResponseSchema, { files: files.map(toFileMessage), nextPageToken });
+    },
+    listGenerations: async ({ $typeName: _, ...request }, context) => {
+      const { files, nextPageToken } = await functions.listGenerations(request, toCallOptions(context));
+      return create(ListGenerationsResponseSchema, { files: files.map(toFileMessage), nextPageToken });
     },
     async *readFile(request, context) {
       const limitBytes = fromOptionalInt64(request.limitBytes, "limit_bytes");

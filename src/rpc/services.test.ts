@@ -282,18 +282,24 @@ describe("the services", () => {
     });
   });
 
-  it("list files with their token", async () => {
-    const { url } = await open({
-      fileQueries: {
-        listFiles: async ({ prefix, pageSize, pageToken, showDeleted }) => ({
-          files: [sampleFile({ path: prefix })],
-          nextPageToken: JSON.stringify([pageSize, pageToken, showDeleted]),
-        }),
-      },
-    });
+  it("list and search files with their tokens", async () => {
+    const requests: unknown[] = [];
+    const answer = async (request: unknown) => {
+      requests.push(request);
+      return { files: [sampleFile({ path: "p/x" })], folders: ["p/y/"], nextPageToken: "next" };
+    };
+    const { url } = await open({ fileQueries: { listFiles: answer, searchFiles: answer, listGenerations: answer } });
     const client = createClient(FileQueryService, createGrpcTransport({ baseUrl: url }));
-    const request = { prefix: "p", pageSize: 2, pageToken: "t", showDeleted: true };
-    const { files, nextPageToken } = await client.listFiles(request, AUTHORIZED);
-    expect([files.map((file) => file.path), nextPageToken]).to.deep.equal([["p"], '[2,"t",true]']);
+    const page = { namespace: "default", pageSize: 2, pageToken: "t", showDeleted: true, filter: "f", orderBy: "o" };
+    const list = { ...page, prefix: "p", delimiter: "/" };
+    const search = { ...page, query: "q" };
+    for (const response of [await client.listFiles(list, AUTHORIZED), await client.searchFiles(search, AUTHORIZED)]) {
+      expect(response.files.map((file) => file.path)).to.deep.equal(["p/x"]);
+      expect(response.nextPageToken).to.equal("next");
+    }
+    expect((await client.listFiles(list, AUTHORIZED)).folders).to.deep.equal(["p/y/"]);
+    const generations = { namespace: "default", path: "p/x", pageSize: 2, pageToken: "t" };
+    expect((await client.listGenerations(generations, AUTHORIZED)).files[0]?.path).to.equal("p/x");
+    expect(requests).to.deep.equal([list, search, list, generations]);
   });
 });

@@ -1,7 +1,17 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import { type File, NEW_FILE, toFileEtag } from "../domain/file.ts";
-import type { FileChange, FilePage, FileRepository } from "../domain/file-repository.ts";
+import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
+import type {
+  FileChange,
+  FilePage,
+  FileQuery,
+  FileRepository,
+  FolderPage,
+  FolderQuery,
+  GenerationPage,
+} from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
+import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-entry.ts";
 import {
   etagMismatch,
   fileExists,
@@ -11,6 +21,7 @@ import {
   generationMismatch,
 } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
+import { matchFilter } from "./match-filter.ts";
 
 /** What fakes take from a test. */
 export interface FakeRepositoryOptions {
@@ -36,19 +47,53 @@ export class FakeFileRepository implements FileRepository {
     return toFile(this.#get(namespace, path, options.generation));
   }
 
-  async list(namespace: string, options: Parameters<FileRepository["list"]>[1]): Promise<FilePage> {
-    const { prefix, limit, after, showDeleted } = options;
+  async list(namespace: string, query: FileQuery): Promise<FilePage> {
+    const { prefix, filter, order = PATH_ORDER, limit, after, showDeleted } = query;
+    const compare = compareIn(order);
     const found = this.#files
       .filter(
         (file) => file.namespace === namespace && file.path.startsWith(prefix) && file.supersedeTime === undefined,
       )
       .filter((file) => file.deleteTime === undefined || (showDeleted && this.#isRestorable(file)))
-      .filter((file) => after === undefined || comparePlaces(file, after) > 0)
-      .sort(comparePlaces);
-    const files = found.slice(0, limit).map(toFile);
-    const last = files.at(-1);
-    const isLast = found.length <= limit || last === undefined;
-    return { files, next: isLast ? undefined : { path: last.path, generation: last.generation } };
+      .filter((file) => filter === undefined || matchFilter(file, filter))
+      .map((file) => ({ file: toFile(file), position: toPosition(file, order) }))
+      .filter(({ position }) => after === undefined || compare(position, after) > 0)
+      .sort((a, b) => compare(a.position, b.position));
+    const shown = found.slice(0, limit);
+    const positions = shown.map(({ position }) => position);
+    return {
+      files: shown.map(({ file }) => file),
+      positions,
+      next: found.length > limit ? positions.at(-1) : undefined,
+    };
+  }
+
+  async listFolder(namespace: string, query: FolderQuery): Promise<FolderPage> {
+    const { prefix, limit, after, showDeleted } = query;
+    const { files } = await this.list(namespace, { prefix, showDeleted, limit: Number.POSITIVE_INFINITY });
+    const entries = new Map<string, FolderEntry>();
+    for (const file of files) {
+      const folder = toFolder(file.path, prefix);
+      if (folder === undefined) entries.set(JSON.stringify([file.path, file.generation]), { kind: "file", file });
+      else entries.set(folder, { kind: "folder", path: folder });
+    }
+    const compare = compareIn(PATH_ORDER);
+    const found = [...entries.values()].filter(
+      (entry) => after === undefined || compare(toEntryPosition(entry), after) > 0,
+    );
+    const shown = found.slice(0, limit);
+    const last = shown.at(-1);
+    return { entries: shown, next: found.length > limit && last ? toEntryPosition(last) : undefined };
+  }
+
+  async listGenerations(
+    namespace: string,
+    path: string,
+    { limit, before = Number.POSITIVE_INFINITY }: { limit: number; before?: number | undefined },
+  ): Promise<GenerationPage> {
+    const older = this.#at(namespace, path).filter(({ generation }) => generation < before);
+    const files = older.sort((a, b) => b.generation - a.generation).slice(0, limit);
+    return { files: files.map(toFile), hasMore: older.length > limit };
   }
 
   async update(
@@ -306,6 +351,26 @@ function toFile(file: File): File {
   return structuredClone(file);
 }
 
-function comparePlaces(a: { path: string; generation: number }, b: { path: string; generation: number }): number {
-  return Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)) || a.generation - b.generation;
+function toPosition(file: File, { field }: FileOrder): FilePosition {
+  switch (field) {
+    case "path":
+      return toPathPosition(file);
+    case "size_bytes":
+      return { value: file.sizeBytes, fileId: file.fileId };
+    case "create_time":
+      return { value: file.createTime.getTime() * 1000, fileId: file.fileId };
+    case "update_time":
+      return { value: file.updateTime.getTime() * 1000, fileId: file.fileId };
+  }
+}
+
+/** Two numbers and texts by their bytes, whatever they are; the same kind of position is given twice. */
+function compareIn({ isDescending }: FileOrder): (a: FilePosition, b: FilePosition) => number {
+  const compareTexts = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return (a, b) => {
+    let ascending = 0;
+    if ("path" in a && "path" in b) ascending = compareTexts(a.path, b.path) || a.generation - b.generation;
+    if ("value" in a && "value" in b) ascending = a.value - b.value || compareTexts(a.fileId, b.fileId);
+    return isDescending ? -ascending : ascending;
+  };
 }

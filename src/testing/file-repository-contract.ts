@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
+import type { FilePosition } from "../domain/file-order.ts";
 import type { FileChange } from "../domain/file-repository.ts";
 import { fileMoveContract } from "./file-move-contract.ts";
 import { filePurgeContract } from "./file-purge-contract.ts";
@@ -25,6 +26,8 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
 
   describe("get", () => getContract(() => subject));
   describe("list", () => listContract(() => subject));
+  describe("listFolder", () => folderContract(() => subject));
+  describe("listGenerations", () => generationsContract(() => subject));
   describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
   describe("moving", () => fileMoveContract(() => subject));
@@ -97,7 +100,7 @@ function listContract(subject: () => RepositorySubject): void {
   async function listAll(prefix: string, options: { limit?: number; showDeleted?: boolean } = {}): Promise<File[]> {
     const { limit = 1_000, showDeleted = false } = options;
     const found: File[] = [];
-    let after: { path: string; generation: number } | undefined;
+    let after: FilePosition | undefined;
     do {
       const page = await subject().files.list("default", { prefix, limit, after, showDeleted });
       expect(page.files.length).to.be.at.most(limit);
@@ -135,7 +138,7 @@ function listContract(subject: () => RepositorySubject): void {
     const page = await subject().files.list("default", { ...exact, limit: 2 });
     expect(page.next).to.deep.equal({ path: page.files[1]?.path, generation: 1 });
     expect(await subject().files.list("default", { ...exact, prefix: "nothing" })).to.deep.equal({
-      files: [],
+      ...{ files: [], positions: [] },
       next: undefined,
     });
   });
@@ -155,6 +158,86 @@ function listContract(subject: () => RepositorySubject): void {
       const shown = await listAll("deleted/", { showDeleted: true, limit });
       expect(shown.map((file) => file.generation)).to.deep.equal([1, 2, 4]);
     }
+  });
+}
+
+function folderContract(subject: () => RepositorySubject): void {
+  const root = "folders/";
+  const paths = ["a", "a/1", "a/b/2", "a!", "a-b/1", "a-b/2", "b/c/d/e", "c", "z/1", "é/1", "\u{1f600}/1", "%/x"];
+
+  before(async () => {
+    for (const path of paths) await commitFile(subject(), root + path);
+    for (const path of ["c", "gone/1", "gone/2"]) {
+      await commitFile(subject(), root + path);
+      await subject().files.delete("default", root + path, deletion());
+    }
+  });
+
+  async function listAll(prefix: string, options: { limit?: number; showDeleted?: boolean } = {}): Promise<string[]> {
+    const { limit = 1_000, showDeleted = false } = options;
+    const found: string[] = [];
+    let after: FilePosition | undefined;
+    do {
+      const page = await subject().files.listFolder("default", { prefix, limit, after, showDeleted });
+      expect(page.entries.length).to.be.at.most(limit);
+      found.push(...page.entries.map((entry) => (entry.kind === "file" ? entry.file.path : entry.path)));
+      after = page.next;
+    } while (after !== undefined);
+    return found;
+  }
+
+  it("gives files and folders in the byte order of their paths, one page or many", async () => {
+    const expected = ["%/", "a", "a!", "a-b/", "a/", "b/", "z/", "é/", "\u{1f600}/"].map((name) => root + name);
+    for (const limit of [1_000, 1, 2, expected.length]) {
+      expect(await listAll(root, { limit }), `pages of ${limit}`).to.deep.equal(expected);
+    }
+    expect(await listAll(`${root}a`)).to.deep.equal(["a", "a!", "a-b/", "a/"].map((name) => root + name));
+    expect(await listAll(`${root}a/`)).to.deep.equal(["a/1", "a/b/"].map((name) => root + name));
+    expect(await listAll(`${root}b/c/d/e`)).to.deep.equal([`${root}b/c/d/e`]);
+    expect(await listAll(`${root}nothing/`)).to.deep.equal([]);
+    expect(await listAll("")).to.include(root);
+  });
+
+  it("shows deleted files and their folders when asked to", async () => {
+    expect(await listAll(`${root}gone/`)).to.deep.equal([]);
+    for (const limit of [1_000, 1]) {
+      const all = await listAll(root, { showDeleted: true, limit });
+      expect(
+        all.filter((path) => path === `${root}c`),
+        "the last generation, not the superseded one",
+      ).to.have.length(1);
+      expect(all).to.include(`${root}gone/`).and.have.length(11);
+      const gone = await listAll(`${root}gone/`, { showDeleted: true, limit });
+      expect(gone).to.deep.equal([`${root}gone/1`, `${root}gone/2`]);
+    }
+  });
+}
+
+function generationsContract(subject: () => RepositorySubject): void {
+  it("gives superseded, deleted and live generations, the newest first", async () => {
+    const path = nextPath();
+    for (let generation = 1; generation <= 4; generation++) {
+      await commitFile(subject(), path);
+      if (generation === 2) await subject().files.delete("default", path, deletion());
+    }
+    await commitFile(subject(), `${path}/below`);
+    const list = (options: { limit: number; before?: number }) =>
+      subject().files.listGenerations("default", path, options);
+    const { files, hasMore } = await list({ limit: 4 });
+    expect(files.map((file) => file.generation)).to.deep.equal([4, 3, 2, 1]);
+    expect(files.map((file) => [file.supersedeTime, file.deleteTime].map((time) => time !== undefined))).to.deep.equal([
+      ...[
+        [false, false],
+        [true, false],
+        [false, true],
+        [true, false],
+      ],
+    ]);
+    expect(hasMore).to.equal(false);
+    const page = await list({ limit: 2, before: 4 });
+    expect([page.files.map((file) => file.generation), page.hasMore]).to.deep.equal([[3, 2], true]);
+    const none = await subject().files.listGenerations("other", path, { limit: 1 });
+    expect(none).to.deep.equal({ files: [], hasMore: false });
   });
 }
 

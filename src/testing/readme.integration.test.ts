@@ -63,6 +63,13 @@ describe("the README's examples", function () {
     expect(stdout).to.contain("uploaded lists/src.txt");
   });
 
+  it("let sluice label, search, and list folders and generations", async () => {
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("Finding files", "sh")]);
+    expect(stdout).to.contain("labels of guides/en/readme.md: reviewed=yes, team=docs");
+    expect(stdout.match(/ 1 {2}guides\/en\/readme\.md\n/g), "found twice, and as a generation").to.have.length(3);
+    expect(stdout).to.match(/^ {30,}guides\/en\/\n/m);
+  });
+
   it("let a gRPC client upload", async () => {
     const bytes = Buffer.alloc(20 * 2 ** 20 + 7, "bytes of a file");
     const file = join(directory, "upload.bin");

@@ -11,6 +11,7 @@ import { CONFIG_COMMANDS } from "../cli/config-actions.ts";
 import { EXIT } from "../cli/exit-code.ts";
 import { runCli } from "../cli/program.ts";
 import { ENVIRONMENT, parseConfig } from "../config.ts";
+import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { captureText } from "./capture-text.ts";
 import { collectErrorReasons } from "./error-reasons.ts";
 import { codesIn, README, rowsOf, sectionOf } from "./readme.ts";
@@ -124,6 +125,16 @@ describe("the README", () => {
         ([reason, codes]) => `${reason}: ${[...codes].map((code) => code.toUpperCase()).sort()}`,
       );
       expect(listed).to.have.members(found);
+    });
+  });
+
+  describe("its filters", () => {
+    const terms = rowsOf(sectionOf("Finding files")).map(([term = ""]) => codesIn(term)[0] ?? "");
+
+    it("can be read", () => {
+      expect(terms).to.have.length.above(8);
+      for (const term of terms) expect(parseFilter(term), term).to.be.an("object");
+      expect(parseFilter(terms.map((term) => `(${term})`).join(" OR "))).to.have.property("kind", "or");
     });
   });
 

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_query_service.proto.
  */
 export const file_sluice_v1_file_query_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUicgoQTGlzdEZpbGVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGcHJlZml4GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhQKDHNob3dfZGVsZXRlZBgFIAEoCCJMChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKUAQoPUmVhZEZpbGVSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIOCgZvZmZzZXQYBCABKAMSGAoLbGltaXRfYnl0ZXMYBSABKANIAYgBAUINCgtfZ2VuZXJhdGlvbkIOCgxfbGltaXRfYnl0ZXMidQoQUmVhZEZpbGVSZXNwb25zZRIrCgZoZWFkZXIYASABKAsyGS5zbHVpY2UudjEuUmVhZEZpbGVIZWFkZXJIABIpCgVjaHVuaxgCIAEoCzIYLnNsdWljZS52MS5SZWFkRmlsZUNodW5rSABCCQoHbWVzc2FnZSJTCg5SZWFkRmlsZUhlYWRlchIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSDgoGb2Zmc2V0GAIgASgDEhIKCnNpemVfYnl0ZXMYAyABKAMiPAoNUmVhZEZpbGVDaHVuaxIOCgZvZmZzZXQYASABKAMSDQoFY3JjMzIYAiABKAcSDAoEZGF0YRgDIAEoDDL6AgoQRmlsZVF1ZXJ5U2VydmljZRJ0CgdHZXRGaWxlEhkuc2x1aWNlLnYxLkdldEZpbGVSZXF1ZXN0Ghouc2x1aWNlLnYxLkdldEZpbGVSZXNwb25zZSIygtPkkwIsEiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0ScAoJTGlzdEZpbGVzEhsuc2x1aWNlLnYxLkxpc3RGaWxlc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdEZpbGVzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMSfgoIUmVhZEZpbGUSGi5zbHVpY2UudjEuUmVhZEZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLlJlYWRGaWxlUmVzcG9uc2UiN4LT5JMCMRIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnJlYWQwAWIGcHJvdG8z", [file_google_api_annotations, file_sluice_v1_file]);
+  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUipwEKEExpc3RGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBnByZWZpeBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIUCgxzaG93X2RlbGV0ZWQYBSABKAgSDgoGZmlsdGVyGAYgASgJEhAKCG9yZGVyX2J5GAcgASgJEhEKCWRlbGltaXRlchgIIAEoCSJdChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIPCgdmb2xkZXJzGAMgAygJIpUBChJTZWFyY2hGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRINCgVxdWVyeRgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgiTgoTU2VhcmNoRmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgChZMaXN0R2VuZXJhdGlvbnNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlIKF0xpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlEh4KBWZpbGVzGAEgAygLMg8uc2x1aWNlLnYxLkZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpQBCg9SZWFkRmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBEg4KBm9mZnNldBgEIAEoAxIYCgtsaW1pdF9ieXRlcxgFIAEoA0gBiAEBQg0KC19nZW5lcmF0aW9uQg4KDF9saW1pdF9ieXRlcyJ1ChBSZWFkRmlsZVJlc3BvbnNlEisKBmhlYWRlchgBIAEoCzIZLnNsdWljZS52MS5SZWFkRmlsZUhlYWRlckgAEikKBWNodW5rGAIgASgLMhguc2x1aWNlLnYxLlJlYWRGaWxlQ2h1bmtIAEIJCgdtZXNzYWdlIlMKDlJlYWRGaWxlSGVhZGVyEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIOCgZvZmZzZXQYAiABKAMSEgoKc2l6ZV9ieXRlcxgDIAEoAyI8Cg1SZWFkRmlsZUNodW5rEg4KBm9mZnNldBgBIAEoAxINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMMpgFChBGaWxlUXVlcnlTZXJ2aWNlEnQKB0dldEZpbGUSGS5zbHVpY2UudjEuR2V0RmlsZVJlcXVlc3QaGi5zbHVpY2UudjEuR2V0RmlsZVJlc3BvbnNlIjKC0+STAiwSKi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfRJwCglMaXN0RmlsZXMSGy5zbHVpY2UudjEuTGlzdEZpbGVzUmVxdWVzdBocLnNsdWljZS52MS5MaXN0RmlsZXNSZXNwb25zZSIogtPkkwIiEiAvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcxJ9CgtTZWFyY2hGaWxlcxIdLnNsdWljZS52MS5TZWFyY2hGaWxlc1JlcXVlc3QaHi5zbHVpY2UudjEuU2VhcmNoRmlsZXNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlczpzZWFyY2gSnAEKD0xpc3RHZW5lcmF0aW9ucxIhLnNsdWljZS52MS5MaXN0R2VuZXJhdGlvbnNSZXF1ZXN0GiIuc2x1aWNlLnYxLkxpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlIkKC0+STAjwSOi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpsaXN0R2VuZXJhdGlvbnMSfgoIUmVhZEZpbGUSGi5zbHVpY2UudjEuUmVhZEZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLlJlYWRGaWxlUmVzcG9uc2UiN4LT5JMCMRIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnJlYWQwAWIGcHJvdG8z", [file_google_api_annotations, file_sluice_v1_file]);
 
 /**
  * Request of GetFile.
@@ -111,6 +111,28 @@ export type ListFilesRequest = Message<"sluice.v1.ListFilesRequest"> & {
    * @generated from field: bool show_deleted = 5;
    */
   showDeleted: boolean;
+
+  /**
+   * Only files that match (AIP-160), as in SearchFiles.
+   *
+   * @generated from field: string filter = 6;
+   */
+  filter: string;
+
+  /**
+   * path, create_time, update_time or size_bytes, then maybe " desc" (AIP-132). Empty: the byte order of paths.
+   *
+   * @generated from field: string order_by = 7;
+   */
+  orderBy: string;
+
+  /**
+   * "/" lists what lies directly under the prefix, as in a file system: its files and its folders. Needs the order of paths
+   * and no filter. Empty lists all files, however deep.
+   *
+   * @generated from field: string delimiter = 8;
+   */
+  delimiter: string;
 };
 
 /**
@@ -127,7 +149,107 @@ export const ListFilesRequestSchema: GenMessage<ListFilesRequest> = /*@__PURE__*
  */
 export type ListFilesResponse = Message<"sluice.v1.ListFilesResponse"> & {
   /**
-   * The files of this page.
+   * The files of this page: maybe fewer than asked for, even none, although others follow.
+   *
+   * @generated from field: repeated sluice.v1.File files = 1;
+   */
+  files: File[];
+
+  /**
+   * Where the next page begins; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * The folders of this page, each as the beginning of the paths in it, "/" included, which is the prefix that lists it.
+   * Files and folders together are as many as the page may hold.
+   *
+   * @generated from field: repeated string folders = 3;
+   */
+  folders: string[];
+};
+
+/**
+ * Describes the message sluice.v1.ListFilesResponse.
+ * Use `create(ListFilesResponseSchema)` to create a new message.
+ */
+export const ListFilesResponseSchema: GenMessage<ListFilesResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 3);
+
+/**
+ * Request of SearchFiles.
+ *
+ * @generated from message sluice.v1.SearchFilesRequest
+ */
+export type SearchFilesRequest = Message<"sluice.v1.SearchFilesRequest"> & {
+  /**
+   * Namespace to search. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Which files, for instance: labels.team = "a" AND size_bytes > 1048576 AND NOT content_type:"image/" (AIP-160). At most
+   * 8 KiB, 100 terms and 32 parentheses in each other. Filter or query is required.
+   *
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+
+  /**
+   * Words, all of which are to be in the path or in values of the metadata; plain text, whatever it holds. At most 8 KiB.
+   *
+   * @generated from field: string query = 3;
+   */
+  query: string;
+
+  /**
+   * path, create_time, update_time or size_bytes, then maybe " desc" (AIP-132). Empty: the byte order of paths.
+   *
+   * @generated from field: string order_by = 4;
+   */
+  orderBy: string;
+
+  /**
+   * Most files in one page, 1 to 1,000; 100 when 0. More than 1,000 is taken as 1,000.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+
+  /**
+   * Finds deleted files that can still be restored, too.
+   *
+   * @generated from field: bool show_deleted = 7;
+   */
+  showDeleted: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.SearchFilesRequest.
+ * Use `create(SearchFilesRequestSchema)` to create a new message.
+ */
+export const SearchFilesRequestSchema: GenMessage<SearchFilesRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 4);
+
+/**
+ * Response of SearchFiles.
+ *
+ * @generated from message sluice.v1.SearchFilesResponse
+ */
+export type SearchFilesResponse = Message<"sluice.v1.SearchFilesResponse"> & {
+  /**
+   * The files of this page: maybe fewer than asked for, even none, although others follow.
    *
    * @generated from field: repeated sluice.v1.File files = 1;
    */
@@ -142,11 +264,81 @@ export type ListFilesResponse = Message<"sluice.v1.ListFilesResponse"> & {
 };
 
 /**
- * Describes the message sluice.v1.ListFilesResponse.
- * Use `create(ListFilesResponseSchema)` to create a new message.
+ * Describes the message sluice.v1.SearchFilesResponse.
+ * Use `create(SearchFilesResponseSchema)` to create a new message.
  */
-export const ListFilesResponseSchema: GenMessage<ListFilesResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 3);
+export const SearchFilesResponseSchema: GenMessage<SearchFilesResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 5);
+
+/**
+ * Request of ListGenerations.
+ *
+ * @generated from message sluice.v1.ListGenerationsRequest
+ */
+export type ListGenerationsRequest = Message<"sluice.v1.ListGenerationsRequest"> & {
+  /**
+   * Namespace of the path. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The path. Required.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * Most generations in one page, 1 to 1,000; 100 when 0. More than 1,000 is taken as 1,000.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListGenerationsRequest.
+ * Use `create(ListGenerationsRequestSchema)` to create a new message.
+ */
+export const ListGenerationsRequestSchema: GenMessage<ListGenerationsRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 6);
+
+/**
+ * Response of ListGenerations.
+ *
+ * @generated from message sluice.v1.ListGenerationsResponse
+ */
+export type ListGenerationsResponse = Message<"sluice.v1.ListGenerationsResponse"> & {
+  /**
+   * The generations of this page, with the times at which they were superseded or deleted and will be purged.
+   *
+   * @generated from field: repeated sluice.v1.File files = 1;
+   */
+  files: File[];
+
+  /**
+   * Where the next page begins; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListGenerationsResponse.
+ * Use `create(ListGenerationsResponseSchema)` to create a new message.
+ */
+export const ListGenerationsResponseSchema: GenMessage<ListGenerationsResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 7);
 
 /**
  * Request of ReadFile.
@@ -195,7 +387,7 @@ export type ReadFileRequest = Message<"sluice.v1.ReadFileRequest"> & {
  * Use `create(ReadFileRequestSchema)` to create a new message.
  */
 export const ReadFileRequestSchema: GenMessage<ReadFileRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 4);
+  messageDesc(file_sluice_v1_file_query_service, 8);
 
 /**
  * One message of ReadFile's answer.
@@ -232,7 +424,7 @@ export type ReadFileResponse = Message<"sluice.v1.ReadFileResponse"> & {
  * Use `create(ReadFileResponseSchema)` to create a new message.
  */
 export const ReadFileResponseSchema: GenMessage<ReadFileResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 5);
+  messageDesc(file_sluice_v1_file_query_service, 9);
 
 /**
  * Says what the chunks that follow are.
@@ -267,7 +459,7 @@ export type ReadFileHeader = Message<"sluice.v1.ReadFileHeader"> & {
  * Use `create(ReadFileHeaderSchema)` to create a new message.
  */
 export const ReadFileHeaderSchema: GenMessage<ReadFileHeader> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 6);
+  messageDesc(file_sluice_v1_file_query_service, 10);
 
 /**
  * Bytes of a file.
@@ -302,7 +494,7 @@ export type ReadFileChunk = Message<"sluice.v1.ReadFileChunk"> & {
  * Use `create(ReadFileChunkSchema)` to create a new message.
  */
 export const ReadFileChunkSchema: GenMessage<ReadFileChunk> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 7);
+  messageDesc(file_sluice_v1_file_query_service, 11);
 
 /**
  * Answers questions about files. Changes nothing.
@@ -321,7 +513,7 @@ export const FileQueryService: GenService<{
     output: typeof GetFileResponseSchema;
   },
   /**
-   * Lists the files under a prefix in the byte order of their paths, page by page.
+   * Lists the files under a prefix, page by page.
    *
    * @generated from rpc sluice.v1.FileQueryService.ListFiles
    */
@@ -329,6 +521,26 @@ export const FileQueryService: GenService<{
     methodKind: "unary";
     input: typeof ListFilesRequestSchema;
     output: typeof ListFilesResponseSchema;
+  },
+  /**
+   * Finds files by what is known of them, and by words of their paths and metadata, page by page.
+   *
+   * @generated from rpc sluice.v1.FileQueryService.SearchFiles
+   */
+  searchFiles: {
+    methodKind: "unary";
+    input: typeof SearchFilesRequestSchema;
+    output: typeof SearchFilesResponseSchema;
+  },
+  /**
+   * Lists all generations of a path that are kept, the newest first: live, superseded and deleted ones.
+   *
+   * @generated from rpc sluice.v1.FileQueryService.ListGenerations
+   */
+  listGenerations: {
+    methodKind: "unary";
+    input: typeof ListGenerationsRequestSchema;
+    output: typeof ListGenerationsResponseSchema;
   },
   /**
    * Streams the bytes of a file, or a range of them.

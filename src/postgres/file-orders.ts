@@ -1,0 +1,77 @@
+import { sql } from "slonik";
+import { type FileOrder, type FilePosition, toPathPosition } from "../domain/file-order.ts";
+import { type SqlFragment, toTimestamp } from "./sql-values.ts";
+
+/** An order of `file f` in SQL; each has an index of its own. */
+export interface SqlOrder {
+  /** After ORDER BY. */
+  by: SqlFragment;
+  /** That a file comes after a position. */
+  after(position: FilePosition): SqlFragment;
+  /** A column that `toPosition` needs, 0 in the order of paths. */
+  value: SqlFragment;
+}
+
+/**
+ * What an order is in SQL. Where only live files are listed a path has one, and without the generation the order is that
+ * of the index of live files, which holds no deleted ones to step over.
+ */
+export function toSqlOrder(order: FileOrder, { isLive }: { isLive: boolean }): SqlOrder {
+  const direction = order.isDescending ? sql.fragment`DESC` : sql.fragment`ASC`;
+  if (order.field === "path" && isLive) {
+    const beyond = order.isDescending ? sql.fragment`<` : sql.fragment`>`;
+    return {
+      by: sql.fragment`f.path ${direction}`,
+      after: (position) => sql.fragment`f.path ${beyond} ${toPath(position).path}`,
+      value: sql.fragment`0::bigint`,
+    };
+  }
+  if (order.field === "path") {
+    return {
+      by: sql.fragment`f.path ${direction}, f.generation ${direction}`,
+      after: (position) => isPathAfter(sql.fragment`f`, position, order),
+      value: sql.fragment`0::bigint`,
+    };
+  }
+  const column = COLUMNS[order.field];
+  const isTime = order.field !== "size_bytes";
+  const beyond = order.isDescending ? sql.fragment`<` : sql.fragment`>`;
+  return {
+    by: sql.fragment`${column} ${direction}, f.file_id ${direction}`,
+    after: (position) => {
+      if (!("value" in position)) throw new Error("a position in the order of paths was given for another order");
+      const value = isTime ? toTimestamp(position.value) : sql.fragment`${position.value}::bigint`;
+      return sql.fragment`(${column}, f.file_id) ${beyond} (${value}, ${position.fileId}::uuid)`;
+    },
+    value: isTime ? sql.fragment`(extract(epoch FROM ${column}) * 1000000)::bigint` : column,
+  };
+}
+
+const COLUMNS = {
+  create_time: sql.fragment`f.create_time`,
+  update_time: sql.fragment`f.update_time`,
+  size_bytes: sql.fragment`f.size_bytes`,
+};
+
+/** That a row with path and generation, under that alias, comes after a position in the order of paths. */
+export function isPathAfter(alias: SqlFragment, position: FilePosition, { isDescending }: FileOrder): SqlFragment {
+  const { path, generation } = toPath(position);
+  const row = sql.fragment`(${alias}.path, ${alias}.generation)`;
+  // The path alone as well: the planner knows its statistics, not those of rows.
+  return isDescending
+    ? sql.fragment`${alias}.path <= ${path} AND ${row} < (${path}, ${generation}::bigint)`
+    : sql.fragment`${alias}.path >= ${path} AND ${row} > (${path}, ${generation}::bigint)`;
+}
+
+function toPath(position: FilePosition): { path: string; generation: number } {
+  if ("path" in position) return position;
+  throw new Error("a position in another order was given for the order of paths");
+}
+
+/** The position of a row that was selected with an order's `value`. */
+export function toPosition(
+  row: { path: string; generation: number; file_id: string; sort_value: number },
+  order: FileOrder,
+): FilePosition {
+  return order.field === "path" ? toPathPosition(row) : { value: row.sort_value, fileId: row.file_id };
+}
