@@ -3,7 +3,8 @@ import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/l
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { runDownload } from "./download-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
-import { runGenerations, runLabel, runList, runRemove, runRestore, runSearch } from "./file-commands.ts";
+import { runGenerations, runLabel, runList, runRemove, runSearch } from "./file-commands.ts";
+import { runCopy, runHold, runMove, runPurge, runRestore } from "./lifecycle-commands.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 import { runUpload } from "./upload-command.ts";
 import { runWatch } from "./watch-command.ts";
@@ -59,6 +60,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
       setExitCode((await runWatch(terminal, uploadId, options)) ? EXIT.done : EXIT.failed),
     );
   addFileCommands(program, terminal);
+  addLifecycleCommands(program, terminal);
 
   program
     .command("serve")
@@ -150,11 +152,44 @@ function addFileCommands(program: Command, terminal: Terminal): void {
     .argument("<path>", "path of the file")
     .option("--if-generation-match <n>", "only if this is the current generation", parseCount)
     .action((path, options) => runRemove(terminal, path, options));
+}
+
+function addLifecycleCommands(program: Command, terminal: Terminal): void {
   withConnection(program.command("restore"))
-    .description("bring a deleted file back")
+    .description("bring a deleted file back, or make an older generation the current one again")
+    .argument("<path>", "path of the file")
+    .option(
+      "--generation <n>",
+      "which generation, deleted or superseded; the one deleted last when left out",
+      parseCount,
+    )
+    .action((path, options) => runRestore(terminal, path, options));
+  withTarget(program.command("mv"))
+    .description("move a file to another path; older generations stay")
+    .action((path, target, options) => runMove(terminal, [path, target], options));
+  withTarget(program.command("cp"))
+    .description("copy a file within storage, with its labels and metadata")
+    .option("--generation <n>", "which generation; the current one when left out", parseCount)
+    .action((path, target, options) => runCopy(terminal, [path, target], options));
+  withConnection(program.command("hold"))
+    .description("keep a file from being deleted and purged, until that is lifted or until a time")
+    .argument("<path>", "path of the file")
+    .option("--until <time>", "keep it until then, for instance 2030-12-31; it can be extended, never shortened")
+    .option("--lift", "lift the hold", false)
+    .option("--generation <n>", "which generation, live or not; the current one when left out", parseCount)
+    .action((path, options) => runHold(terminal, path, options));
+  withConnection(program.command("purge"))
+    .description("remove the bytes of a deleted file, or of an older generation, for good")
     .argument("<path>", "path of the file")
     .option("--generation <n>", "which generation; the one deleted last when left out", parseCount)
-    .action((path, options) => runRestore(terminal, path, options));
+    .action((path, options) => runPurge(terminal, path, options));
+}
+
+function withTarget(command: Command): Command {
+  return withConnection(command)
+    .argument("<path>", "path of the file")
+    .argument("<target>", "path that it is to have; a file that is there becomes an older generation")
+    .option("--no-clobber", "only if no file is there");
 }
 
 /** Which files a command shows, and in which order. */
