@@ -14,6 +14,7 @@ import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
 import { moveFile } from "./commands/move-file.ts";
 import { purgeFile } from "./commands/purge-file.ts";
+import { purgeFiles } from "./commands/purge-files.ts";
 import { restoreGeneration } from "./commands/restore-generation.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
@@ -259,6 +260,7 @@ function createServiceListener(
       moveFile: (request, options) => moveFile(commands, request, options),
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
       purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
+      purgeFiles: (request, options) => purgeFiles({ ...commands, objects: access.objects }, request, options),
     },
   });
   const ingest = { access, authenticate: common.authenticate, log: common.log };
@@ -283,7 +285,7 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
     fileQueries: { getFile: refuse, listFiles: refuse, searchFiles: refuse, listGenerations: refuse, readFile: refuse },
     fileCommands: {
       ...{ createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
-      ...{ copyFile: refuse, moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse },
+      ...{ copyFile: refuse, moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse, purgeFiles: refuse },
     },
   };
 }

@@ -3,7 +3,7 @@ import type { UploadSessions } from "../commands/upload-sessions.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import { noteReceived } from "./note-received.ts";
-import { purgeFiles } from "./purge-files.ts";
+import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
@@ -81,15 +81,6 @@ export function startJobs({ access, files, check, forgetRequests, leases, log }:
       return "";
     },
   };
-  const purge: LeasedJob = {
-    ...{ name: "purge-files", everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
-    run: async (options) => {
-      const { purged, errors, cursor } = await purgeFiles({ ...access, files }, { ...options, limits: PURGE_LIMITS });
-      for (const error of errors) log.warn({ error }, "bytes could not be removed; a later run tries again");
-      if (purged > 0) log.info({ purged }, "purged files");
-      return cursor;
-    },
-  };
   const tellReceived = async () => {
     try {
       await noteReceived({ sessions: access.sessions, uploads: access.uploads });
@@ -109,7 +100,7 @@ export function startJobs({ access, files, check, forgetRequests, leases, log }:
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random }),
-    ...[sweep, lookForOrphans, purge, forget].map((job) =>
+    ...[sweep, lookForOrphans, toPurgeJob({ access, files, log }), forget].map((job) =>
       repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random }),
     ),
   ];
@@ -117,6 +108,21 @@ export function startJobs({ access, files, check, forgetRequests, leases, log }:
     stop: async () => {
       stopping.abort(new Error("the service stops"));
       for (const job of jobs) await job.stop();
+    },
+  };
+}
+
+function toPurgeJob({ access, files, log }: Pick<JobDeps, "access" | "files" | "log">): LeasedJob {
+  return {
+    ...{ name: "purge-files", everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
+    run: async (options) => {
+      const { purged, errors, cursor } = await purgeDueFiles(
+        { ...access, files },
+        { ...options, limits: PURGE_LIMITS },
+      );
+      for (const error of errors) log.warn({ error }, "bytes could not be removed; a later run tries again");
+      if (purged > 0) log.info({ purged }, "purged files");
+      return cursor;
     },
   };
 }

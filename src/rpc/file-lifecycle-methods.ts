@@ -5,12 +5,14 @@ import {
   type FileCommandService,
   MoveFileResponseSchema,
   PurgeFileResponseSchema,
+  PurgeFilesResponseSchema,
   RestoreGenerationResponseSchema,
 } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import type { CopyFileRequest } from "../commands/copy-file.ts";
 import type { MoveFileRequest } from "../commands/move-file.ts";
 import type { PurgeFileRequest } from "../commands/purge-file.ts";
+import type { PurgeFilesRequest, PurgeFilesResult } from "../commands/purge-files.ts";
 import type { RestoreGenerationRequest } from "../commands/restore-generation.ts";
 import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
@@ -20,6 +22,7 @@ import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 /** The commands that decide where a file is, and whether it still is. */
 export interface FileLifecycleFunctions {
   purgeFile(request: PurgeFileRequest, options: CallOptions): Promise<File>;
+  purgeFiles(request: PurgeFilesRequest, options: CallOptions): Promise<PurgeFilesResult>;
   copyFile(request: CopyFileRequest, options: CallOptions): Promise<File>;
   moveFile(request: MoveFileRequest, options: CallOptions): Promise<File>;
   restoreGeneration(request: RestoreGenerationRequest, options: CallOptions): Promise<File>;
@@ -32,6 +35,14 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
       const values = { requestId: request.requestId, ...fromFileName(request) };
       const file = await functions.purgeFile(values, toCallOptions(context));
       return create(PurgeFileResponseSchema, { file: toFileMessage(file) });
+    },
+    purgeFiles: async ({ requestId, namespace, filter, dryRun, includeLive, pageSize, pageToken }, context) => {
+      const request = { requestId, namespace, filter, dryRun, includeLive, pageSize, pageToken };
+      const { matched, purged, retained, ...rest } = await functions.purgeFiles(request, toCallOptions(context));
+      return create(PurgeFilesResponseSchema, {
+        ...{ matchedCount: BigInt(matched), purgedCount: BigInt(purged), retainedCount: BigInt(retained) },
+        ...rest,
+      });
     },
     copyFile: async (request, context) => {
       const { requestId, targetPath, etag, override = create(FileSchema), updateMask } = request;

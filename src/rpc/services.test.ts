@@ -193,6 +193,10 @@ describe("the services", () => {
             note(request);
             return sampleFile({ path: request.targetPath });
           },
+          purgeFiles: async (request) => {
+            note(request);
+            return { matched: 3, purged: 2, retained: 1, samplePaths: ["a"], nextPageToken: "n" };
+          },
           moveFile: async (request) => {
             note(request);
             return sampleFile({ path: request.targetPath });
@@ -232,6 +236,10 @@ describe("the services", () => {
       const copied = await client(url).copyFile({ ...copy, override, updateMask: { paths: ["labels"] } }, AUTHORIZED);
       await client(url).copyFile({ ...name, targetPath: "c" }, AUTHORIZED);
       expect(copied.file?.path).to.equal("c");
+      const purge = { filter: "a", dryRun: true, includeLive: true, pageSize: 7, pageToken: "t" };
+      const counts = await client(url).purgeFiles({ namespace: "default", ...purge }, AUTHORIZED);
+      expect(counts).to.include({ matchedCount: 3n, purgedCount: 2n, retainedCount: 1n, nextPageToken: "n" });
+      expect(counts.samplePaths).to.deep.equal(["a"]);
       const current = await client(url).restoreGeneration(
         { ...name, generation: 2n, ifGenerationMatch: 0n },
         AUTHORIZED,
@@ -277,6 +285,7 @@ describe("the services", () => {
           ...{ ...name, requestId: "", targetPath: "c", etag: "", updateMask: undefined },
           values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unkept },
         },
+        { namespace: "default", requestId: "", ...purge },
         { ...name, requestId: "", generation: 2, ifGenerationMatch: 0 },
       ]);
     });

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIusBCg9Nb3ZlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRITCgt0YXJnZXRfcGF0aBgEIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQESDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBNb3ZlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKdAQoYUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOgoZUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUirQIKD0NvcHlGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAIgBARITCgt0YXJnZXRfcGF0aBgFIAEoCRIMCgRldGFnGAYgASgJEicKGmlmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAGIAQESIQoIb3ZlcnJpZGUYCCABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCDQoLX2dlbmVyYXRpb25CHQobX2lmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoIjEKEENvcHlGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMpEJChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRKDAQoJUHVyZ2VGaWxlEhsuc2x1aWNlLnYxLlB1cmdlRmlsZVJlcXVlc3QaHC5zbHVpY2UudjEuUHVyZ2VGaWxlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnB1cmdlEn8KCE1vdmVGaWxlEhouc2x1aWNlLnYxLk1vdmVGaWxlUmVxdWVzdBobLnNsdWljZS52MS5Nb3ZlRmlsZVJlc3BvbnNlIjqC0+STAjQ6ASoiLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTptb3ZlEqcBChFSZXN0b3JlR2VuZXJhdGlvbhIjLnNsdWljZS52MS5SZXN0b3JlR2VuZXJhdGlvblJlcXVlc3QaJC5zbHVpY2UudjEuUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZSJHgtPkkwJBOgEqIjwvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06cmVzdG9yZUdlbmVyYXRpb24SfwoIQ29weUZpbGUSGi5zbHVpY2UudjEuQ29weUZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLkNvcHlGaWxlUmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OmNvcHliBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIusBCg9Nb3ZlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRITCgt0YXJnZXRfcGF0aBgEIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQESDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBNb3ZlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKdAQoYUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOgoZUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUirQIKD0NvcHlGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAIgBARITCgt0YXJnZXRfcGF0aBgFIAEoCRIMCgRldGFnGAYgASgJEicKGmlmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAGIAQESIQoIb3ZlcnJpZGUYCCABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCDQoLX2dlbmVyYXRpb25CHQobX2lmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoIjEKEENvcHlGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIpgBChFQdXJnZUZpbGVzUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIUCgxpbmNsdWRlX2xpdmUYBSABKAgSEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkiiAEKElB1cmdlRmlsZXNSZXNwb25zZRIVCg1tYXRjaGVkX2NvdW50GAEgASgDEhQKDHB1cmdlZF9jb3VudBgCIAEoAxIWCg5yZXRhaW5lZF9jb3VudBgDIAEoAxIUCgxzYW1wbGVfcGF0aHMYBCADKAkSFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJMo8KChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRKDAQoJUHVyZ2VGaWxlEhsuc2x1aWNlLnYxLlB1cmdlRmlsZVJlcXVlc3QaHC5zbHVpY2UudjEuUHVyZ2VGaWxlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnB1cmdlEnwKClB1cmdlRmlsZXMSHC5zbHVpY2UudjEuUHVyZ2VGaWxlc1JlcXVlc3QaHS5zbHVpY2UudjEuUHVyZ2VGaWxlc1Jlc3BvbnNlIjGC0+STAis6ASoiJi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzOnB1cmdlEn8KCE1vdmVGaWxlEhouc2x1aWNlLnYxLk1vdmVGaWxlUmVxdWVzdBobLnNsdWljZS52MS5Nb3ZlRmlsZVJlc3BvbnNlIjqC0+STAjQ6ASoiLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTptb3ZlEqcBChFSZXN0b3JlR2VuZXJhdGlvbhIjLnNsdWljZS52MS5SZXN0b3JlR2VuZXJhdGlvblJlcXVlc3QaJC5zbHVpY2UudjEuUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZSJHgtPkkwJBOgEqIjwvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06cmVzdG9yZUdlbmVyYXRpb24SfwoIQ29weUZpbGUSGi5zbHVpY2UudjEuQ29weUZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLkNvcHlGaWxlUmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OmNvcHliBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -610,6 +610,118 @@ export const CopyFileResponseSchema: GenMessage<CopyFileResponse> = /*@__PURE__*
   messageDesc(file_sluice_v1_file_command_service, 15);
 
 /**
+ * Request of PurgeFiles.
+ *
+ * @generated from message sluice.v1.PurgeFilesRequest
+ */
+export type PurgeFilesRequest = Message<"sluice.v1.PurgeFilesRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the files. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Which files, as SearchFiles takes it (AIP-160). Required.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Says what would be purged, and purges nothing.
+   *
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+
+  /**
+   * Live files that match are deleted and purged too.
+   *
+   * @generated from field: bool include_live = 5;
+   */
+  includeLive: boolean;
+
+  /**
+   * Files of one call: 1 to 1,000, more are taken as 1,000; 100 when 0.
+   *
+   * @generated from field: int32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the call before, with the same other fields; empty for the first files.
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFilesRequest.
+ * Use `create(PurgeFilesRequestSchema)` to create a new message.
+ */
+export const PurgeFilesRequestSchema: GenMessage<PurgeFilesRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 16);
+
+/**
+ * Response of PurgeFiles: what this call did.
+ *
+ * @generated from message sluice.v1.PurgeFilesResponse
+ */
+export type PurgeFilesResponse = Message<"sluice.v1.PurgeFilesResponse"> & {
+  /**
+   * Files that matched.
+   *
+   * @generated from field: int64 matched_count = 1;
+   */
+  matchedCount: bigint;
+
+  /**
+   * Files whose bytes are gone; 0 of a dry run.
+   *
+   * @generated from field: int64 purged_count = 2;
+   */
+  purgedCount: bigint;
+
+  /**
+   * Files that a legal hold or retention keeps; 0 of a dry run.
+   *
+   * @generated from field: int64 retained_count = 3;
+   */
+  retainedCount: bigint;
+
+  /**
+   * Paths of some that matched, at most 20.
+   *
+   * @generated from field: repeated string sample_paths = 4;
+   */
+  samplePaths: string[];
+
+  /**
+   * To go on with; empty when there are no more.
+   *
+   * @generated from field: string next_page_token = 5;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFilesResponse.
+ * Use `create(PurgeFilesResponseSchema)` to create a new message.
+ */
+export const PurgeFilesResponseSchema: GenMessage<PurgeFilesResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 17);
+
+/**
  * Changes files, and signs URLs for them.
  *
  * @generated from service sluice.v1.FileCommandService
@@ -666,6 +778,17 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof PurgeFileRequestSchema;
     output: typeof PurgeFileResponseSchema;
+  },
+  /**
+   * Purges the deleted files that match a filter, a page a call; live ones too if asked for. Superseded generations are left to
+   * their purge time. A repeated call purges, and counts, what is left.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.PurgeFiles
+   */
+  purgeFiles: {
+    methodKind: "unary";
+    input: typeof PurgeFilesRequestSchema;
+    output: typeof PurgeFilesResponseSchema;
   },
   /**
    * Moves the live file at a path to another one, as the next generation there. No byte moves; the file keeps its id. Older

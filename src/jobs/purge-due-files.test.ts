@@ -4,9 +4,9 @@ import { FakeFileRepository } from "../testing/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fake-object-store.ts";
 import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
 import { createOpen, nextIdentity, nextUuid, sampleObject } from "../testing/repository-subject.ts";
-import { purgeFiles } from "./purge-files.ts";
+import { purgeDueFiles } from "./purge-due-files.ts";
 
-describe("purgeFiles", () => {
+describe("purgeDueFiles", () => {
   const open = () => {
     const clock = { now: 1_700_000_000_000 };
     const now = () => clock.now;
@@ -25,7 +25,7 @@ describe("purgeFiles", () => {
     const run = (options: { cursor?: string; signal?: AbortSignal; batchMax?: number; batchesMax?: number } = {}) => {
       const { cursor = "", signal = new AbortController().signal, batchMax = 3, batchesMax = 100 } = options;
       const limits = { batchMax, batchesMax, deletionsInFlightMax: 2 };
-      return purgeFiles({ files, objects }, { limits, cursor, signal });
+      return purgeDueFiles({ files, objects }, { limits, cursor, signal });
     };
     const stateOf = async (path: string) => (await files.get("default", path, { generation: 1 })).purgeState;
     return { clock, files, objects, storeDeleted, run, stateOf };

@@ -26,7 +26,7 @@ export interface PurgeResult {
  * keeps the rest waiting; the walk begins again after its end. Where nothing of a batch could be removed storage is likely
  * away, and the run ends. Rejects when the database cannot be reached.
  */
-export async function purgeFiles(
+export async function purgeDueFiles(
   deps: {
     files: Pick<FileRepository, "beginDuePurges" | "endPurges">;
     objects: Pick<ObjectStore, "delete" | "deleteVersions">;
