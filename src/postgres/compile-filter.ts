@@ -65,6 +65,14 @@ export function toConjuncts(filter: FileFilter | undefined): FileFilter[] {
   return filter.kind === "and" ? filter.of.flatMap(toConjuncts) : [filter];
 }
 
+/** How many comparisons a filter makes of a file at most. */
+export function countTerms(filter: FileFilter | undefined): number {
+  if (filter === undefined) return 0;
+  if (filter.kind === "not") return countTerms(filter.of);
+  if (filter.kind === "words") return filter.words.length;
+  return "of" in filter ? filter.of.reduce((sum, part) => sum + countTerms(part), 0) : 1;
+}
+
 /**
  * The condition that a filter is, in SQL: true or false, never null. Names become fixed text, values become parameters.
  * Undefined where it asks for a column that is not there.
@@ -87,16 +95,16 @@ export function compileFilter(filter: FileFilter, columns: FilterColumns = FILE_
     }
     case "time": {
       const column = columns.time[filter.field];
-      return column && toDefinite(compareTime(column, filter.comparison, filter.value));
+      return column && toDefinite(filter.field, compareTime(column, filter.comparison, filter.value));
     }
     case "text": {
       const column = toColumn(filter.field, columns);
       const { comparison, value } = filter;
-      return column && toDefinite(sql.fragment`${column} COLLATE "C" ${OPERATORS[comparison]} ${value}`);
+      return column && toDefinite(filter.field, sql.fragment`${column} COLLATE "C" ${OPERATORS[comparison]} ${value}`);
     }
     case "like": {
       const column = toColumn(filter.field, columns);
-      return column && toDefinite(sql.fragment`${column} LIKE ${toLikePattern(filter.pieces)}`);
+      return column && toDefinite(filter.field, sql.fragment`${column} LIKE ${toLikePattern(filter.pieces)}`);
     }
     case "present":
       return compilePresent(filter.field, columns);
@@ -149,7 +157,7 @@ function compilePresent(
   }
   if (field in FILE_COLUMNS.text) {
     const column = columns.text[field as TextField];
-    return column && toDefinite(sql.fragment`${column} <> ''`);
+    return column && toDefinite(field, sql.fragment`${column} <> ''`);
   }
   const column = columns.time[field as TimeField] ?? columns.number[field as NumberField];
   return column && sql.fragment`(${column} IS NOT NULL)`;
@@ -163,7 +171,10 @@ function toColumn(field: TextField | MapEntry, columns: FilterColumns): SqlFragm
     : sql.fragment`(f.metadata ->> ${field.name})`;
 }
 
+const NULLABLE: readonly unknown[] = ["sha256", "delete_time", "purge_time", "supersede_time"];
+
 /** A comparison with nothing is false. */
-function toDefinite(condition: SqlFragment): SqlFragment {
-  return sql.fragment`coalesce(${condition}, false)`;
+function toDefinite(field: string | MapEntry, condition: SqlFragment): SqlFragment {
+  const isNullable = typeof field === "object" || NULLABLE.includes(field);
+  return isNullable ? sql.fragment`coalesce(${condition}, false)` : sql.fragment`(${condition})`;
 }

@@ -102,14 +102,19 @@ function toLabel(part: FileFilter): FileDriver[] {
 
 function findRanges(conjuncts: readonly FileFilter[]): FileDriver[] {
   return (["create_time", "update_time", "size_bytes"] as const).flatMap((field) => {
-    const column = RANGED[field];
-    const bounds = conjuncts.flatMap((part) => {
-      if (part.kind === "time" && part.field === field) return [compareTime(column, part.comparison, part.value)];
-      if (part.kind === "number" && part.field === field)
-        return [sql.fragment`${column} ${COMPARISONS[part.comparison]} ${part.value}::bigint`];
-      return [];
-    });
-    return bounds.length === 0 ? [] : [{ kind: field, condition: sql.and(bounds), order: column }];
+    const bounds = toBounds(conjuncts, field);
+    return bounds.length === 0 ? [] : [{ kind: field, condition: sql.and(bounds), order: RANGED[field] }];
+  });
+}
+
+/** The bounds that a filter sets to a column of `file f` which has an index: where a scan of that begins and ends. */
+export function toBounds(conjuncts: readonly FileFilter[], field: keyof typeof RANGED): SqlFragment[] {
+  const column = RANGED[field];
+  return conjuncts.flatMap((part) => {
+    if (part.kind === "time" && part.field === field) return [compareTime(column, part.comparison, part.value)];
+    if (part.kind === "number" && part.field === field)
+      return [sql.fragment`${column} ${COMPARISONS[part.comparison]} ${part.value}::bigint`];
+    return [];
   });
 }
 

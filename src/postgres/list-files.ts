@@ -2,8 +2,8 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import { type FileOrder, PATH_ORDER } from "../domain/file-order.ts";
 import type { FilePage, FileQuery } from "../domain/file-repository.ts";
-import { compileFilter, LABEL_COLUMNS, toConjuncts } from "./compile-filter.ts";
-import { chooseDriver, type FileDriver, findDrivers, toPathRange } from "./file-drivers.ts";
+import { compileFilter, countTerms, LABEL_COLUMNS, toConjuncts } from "./compile-filter.ts";
+import { chooseDriver, type FileDriver, findDrivers, toBounds, toPathRange } from "./file-drivers.ts";
 import { isPathAfter, toPosition, toSqlOrder } from "./file-orders.ts";
 import { fileColumns, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import type { SqlFragment } from "./sql-values.ts";
@@ -12,6 +12,8 @@ import type { SqlFragment } from "./sql-values.ts";
 export const WALK_ROWS_MAX = 20_000;
 /** Files that one page looks at: each is a row of the table, somewhere. */
 export const WALK_FILES_MAX = 5_000;
+/** Both are for filters of so many terms; a page of a filter with ten times as many looks at a tenth of that. */
+export const WALK_TERMS = 5;
 
 const listedRow = fileRow.extend({ sort_value: z.int(), step: z.int(), matches: z.boolean() });
 type ListedRow = z.infer<typeof listedRow>;
@@ -28,26 +30,37 @@ type ListedRow = z.infer<typeof listedRow>;
  */
 export async function listFiles(pool: CommonQueryMethods, namespace: string, query: FileQuery): Promise<FilePage> {
   const order = query.order ?? PATH_ORDER;
-  const scan: Scan = { namespace, query, order, state: query.showDeleted ? isListedDeleted : fileIsLive };
+  const share = 1 / Math.ceil(Math.max(1, countTerms(query.filter) / WALK_TERMS));
+  const state = query.showDeleted ? isListedDeleted : fileIsLive;
+  const scan: Scan = {
+    namespace,
+    query,
+    order,
+    state,
+    filesMax: Math.ceil(WALK_FILES_MAX * share),
+    rowsMax: Math.ceil(WALK_ROWS_MAX * share),
+  };
   const drivers = findDrivers(query, order);
   const label = order.field === "path" ? drivers.find((driver) => driver.label !== undefined)?.label : undefined;
   const isLabelAlone = label !== undefined && drivers.length === 1;
   const driver =
     drivers.length === 0 || isLabelAlone
       ? undefined
-      : await chooseDriver(pool, namespace, { drivers, filesMax: WALK_FILES_MAX });
+      : await chooseDriver(pool, namespace, { drivers, filesMax: scan.filesMax });
   const { statement, rowsMax } =
     driver !== undefined ? gather(scan, driver) : label !== undefined ? walkLabel(scan, label) : walkOrder(scan);
   const rows = await pool.any(sql.type(listedRow)`${statement}`);
   return toPage(rows, { order, limit: query.limit, rowsMax });
 }
 
-/** One listing. `state` is which of `file f` are shown. */
+/** One listing, with the bounds of its page. `state` is which of `file f` are shown. */
 interface Scan {
   namespace: string;
   query: FileQuery;
   order: FileOrder;
   state: SqlFragment;
+  filesMax: number;
+  rowsMax: number;
 }
 
 interface Statement {
@@ -75,11 +88,16 @@ function gather(scan: Scan, driver: FileDriver): Statement {
       : sql.fragment`f.file_id = ANY (ARRAY(SELECT l.file_id FROM file_label l
           WHERE l.namespace = ${namespace} AND l.name = ${label.name} AND l.value = ${label.value}))`;
   const path = toPathRange(query, sql.fragment`f`);
-  // OFFSET 0 keeps the order and its limit away from the choice of the index.
+  // By the index that has counted them, whatever the planner expects; text has no order. OFFSET 0 and the limit, far above
+  // what was counted, keep the order of the answer away from the choice of the index.
+  const all =
+    label === undefined && driver.order !== undefined
+      ? sql.fragment`ORDER BY ${driver.order} LIMIT ${WALK_ROWS_MAX}`
+      : sql.fragment`OFFSET 0`;
   const statement = sql.fragment`
     SELECT ${fileColumns}, ${order.value} AS sort_value, 0 AS step, true AS matches
     FROM (SELECT f.* FROM file f
-      WHERE f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${condition} OFFSET 0) f
+      WHERE f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${condition} ${all}) f
     WHERE ${sql.and([toCondition(scan), ...(path === undefined ? [] : [path]), ...toAfter(scan)])}
     ORDER BY ${order.by} LIMIT ${query.limit + 1}`;
   return { statement, rowsMax: undefined };
@@ -94,9 +112,9 @@ function walkOrder(scan: Scan): Statement {
     SELECT ${fileColumns}, ${order.value} AS sort_value, f.step, f.matches
     FROM (SELECT f.*, row_number() OVER (ORDER BY ${order.by}) AS step, ${condition} AS matches
       FROM (${walked(scan, order.by)}) f) f
-    WHERE f.matches OR f.step = ${WALK_FILES_MAX}
+    WHERE f.matches OR f.step = ${scan.filesMax}
     ORDER BY ${order.by} LIMIT ${query.limit + 1}`;
-  return { statement, rowsMax: WALK_FILES_MAX };
+  return { statement, rowsMax: scan.filesMax };
 }
 
 /** The files that a page may look at, by the index of its order. Each of these holds no other files. */
@@ -104,24 +122,16 @@ function walked(scan: Scan, by: SqlFragment): SqlFragment {
   const { namespace, query, order } = scan;
   const walk = (kept: SqlFragment, range: readonly SqlFragment[]) => sql.fragment`
     SELECT f.* FROM file f WHERE ${sql.and([sql.fragment`f.namespace = ${namespace}`, kept, ...range, ...toAfter(scan)])}
-    ORDER BY ${by} LIMIT ${WALK_FILES_MAX}`;
-  if (order.field !== "path") return walk(sql.fragment`f.supersede_time IS NULL`, toOrderRange(scan));
+    ORDER BY ${by} LIMIT ${scan.filesMax}`;
+  if (order.field !== "path")
+    return walk(sql.fragment`f.supersede_time IS NULL`, toBounds(toConjuncts(query.filter), order.field));
   const path = toPathRange(query, sql.fragment`f`);
   const range = path === undefined ? [] : [path];
   if (!query.showDeleted) return walk(fileIsLive, range);
   const isDeleted = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NOT NULL)`;
   return sql.fragment`
     SELECT f.* FROM ((${walk(fileIsLive, range)}) UNION ALL (${walk(isDeleted, range)})) f
-    ORDER BY ${by} LIMIT ${WALK_FILES_MAX}`;
-}
-
-/** The bounds that a filter sets to what the files are ordered by: where its index begins and ends. */
-function toOrderRange({ query, order }: Scan): SqlFragment[] {
-  return toConjuncts(query.filter).flatMap((part) => {
-    if ((part.kind !== "time" && part.kind !== "number") || part.field !== order.field) return [];
-    const range = compileFilter(part);
-    return range === undefined ? [] : [range];
-  });
+    ORDER BY ${by} LIMIT ${scan.filesMax}`;
 }
 
 function walkLabel(scan: Scan, label: { name: string; value: string }): Statement {
@@ -137,7 +147,7 @@ function walkLabel(scan: Scan, label: { name: string; value: string }): Statemen
   const parts = toConjuncts(query.filter).filter((part) => !isLabel(part, label));
   const covered = parts.map((part) => compileFilter(part, LABEL_COLUMNS));
   const inKey = covered.filter((part) => part !== undefined);
-  const rowsMax = inKey.length === parts.length ? WALK_ROWS_MAX : WALK_FILES_MAX;
+  const rowsMax = inKey.length === parts.length ? scan.rowsMax : scan.filesMax;
   const shown = query.showDeleted ? sql.fragment`true` : sql.fragment`NOT l.is_deleted`;
   const statement = sql.fragment`
     SELECT ${fileColumns}, 0::bigint AS sort_value, l.step, l.matches AND ${toCondition(scan)} AS matches

@@ -63,6 +63,7 @@ describe("parseFilter", () => {
     ["path = a\\*b", { kind: "text", field: "path", comparison: "=", value: "a*b" }],
     ["path:a*b", path("", "a", "b", "")],
     ['path = "100%_\\\\(.*)+$"', path("100%_\\(.", ")+$")],
+    ["path = u\u0308ber/*", path("\u00fcber/", "")],
     ["path >= b", { kind: "text", field: "path", comparison: ">=", value: "b" }],
     [
       'path = "\u05e9\u05dc\u05d5\u05dd/\u{1f600}"',

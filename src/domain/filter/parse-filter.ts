@@ -99,18 +99,17 @@ function toMap(map: MapEntry["map"], { operator, value }: Pick<Compared, "operat
 }
 
 function toText(field: TextField | MapEntry, { operator, value }: Pick<Compared, "operator" | "value">): FileFilter {
-  if (operator.text === ":") {
-    if (isStar(value)) return { kind: "present", field };
-    // Contains: any text may stand around it.
-    return { kind: "like", field, pieces: ["", ...value.pieces, ""] };
-  }
+  if (operator.text === ":" && isStar(value)) return { kind: "present", field };
+  // Paths are kept in NFC, and so are compared with it.
+  const pieces = field === "path" ? value.pieces.map((piece) => piece.normalize("NFC")) : value.pieces;
+  // Contains: any text may stand around it.
+  if (operator.text === ":") return { kind: "like", field, pieces: ["", ...pieces, ""] };
   const comparison = toOrder(operator);
-  if (value.pieces.length === 1) return { kind: "text", field, comparison, value: value.text };
-  if (comparison === "=") return { kind: "like", field, pieces: value.pieces };
-  throw filterInvalid(value.start, {
-    expected: 'a value without "*"; write "\\*" for the character',
-    found: quote([value]),
-  });
+  const [text = "", ...more] = pieces;
+  if (more.length === 0) return { kind: "text", field, comparison, value: text };
+  if (comparison === "=") return { kind: "like", field, pieces };
+  const expected = 'a value without "*"; write "\\*" for the character';
+  throw filterInvalid(value.start, { expected, found: quote([value]) });
 }
 
 function toOrder(operator: FilterToken): Comparison {
