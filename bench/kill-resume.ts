@@ -12,6 +12,7 @@ const usage = `usage: npm run bench:kills -- [options]
   --seed N       sizes, contents and moments follow from it (default 1)
   --s3 NAME      the S3 server: dev (default), or versitygw where that program is on the PATH
   --services N   services that are killed side by side (default 2)
+  --workers N    worker processes of each; with several, half of the kills strike one of them (default 1)
   --uploads N    uploads under way at each kill (default 3)
 `;
 const exUsage = 64;
@@ -30,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  const { kills, seed, s3 } = options;
+  const { kills, seed, s3, workers } = options;
   const begun = performance.now();
   try {
     const result = await runKills({
@@ -43,7 +44,9 @@ async function main(args: readonly string[]): Promise<number> {
     });
     const { text, problems } = reportKills(result);
     const seconds = ((performance.now() - begun) / 1000).toFixed(0);
-    process.stdout.write(`${describeMachine()}\n${kills} kills, seed ${seed}, S3: ${s3}, ${seconds} s\n\n${text}\n`);
+    process.stdout.write(
+      `${describeMachine()}\n${kills} kills, seed ${seed}, ${workers} worker(s), S3: ${s3}, ${seconds} s\n\n${text}\n`,
+    );
     for (const problem of problems) process.stdout.write(`wrong: ${problem}\n`);
     return problems.length === 0 ? 0 : 1;
   } finally {
@@ -59,6 +62,7 @@ function parse(args: readonly string[]): KillOptions | "help" {
       seed: { type: "string", default: "1" },
       s3: { type: "string", default: "dev" },
       services: { type: "string", default: "2" },
+      workers: { type: "string", default: "1" },
       uploads: { type: "string", default: "3" },
       help: { type: "boolean", default: false },
     },
@@ -72,6 +76,7 @@ function parse(args: readonly string[]): KillOptions | "help" {
     seed: count("seed", values.seed, 2 ** 31),
     s3: values.s3,
     services: count("services", values.services, 16),
+    workers: count("workers", values.workers, 16),
     uploadsPerKill: count("uploads", values.uploads, 50),
   };
 }

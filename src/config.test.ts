@@ -85,6 +85,14 @@ describe("parseConfig", () => {
     expect(problemsOf({ ...LEAST, SLUICE_LISTEN: "0.0.0.0:65536" })[0]).to.include("at most 65535");
   });
 
+  it("divides the streams among the workers, and wants one for each", () => {
+    expect(parseConfig({ ...LEAST, SLUICE_WORKERS: "3", SLUICE_UPLOADS_MAX: "11" }).uploads.uploadsMax).to.equal(3);
+    expect(parseConfig({ ...LEAST, SLUICE_UPLOADS_MAX: "1" })).to.deep.include({ workers: 1 });
+    expect(problemsOf({ ...LEAST, SLUICE_WORKERS: "3", SLUICE_UPLOADS_MAX: "2" })).to.deep.equal([
+      "SLUICE_UPLOADS_MAX is 2; each of 3 workers needs one",
+    ]);
+  });
+
   it("divides the budget among the workers, and wants four of the larger parts for each", () => {
     const config = parseConfig({ ...LEAST, SLUICE_WORKERS: "2" });
     expect(config.budgetBytes).to.equal(256 * MIB);

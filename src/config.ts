@@ -79,7 +79,7 @@ export const ENVIRONMENT = {
   SLUICE_PART_SIZE_BYTES: bytes(8 * MIB, 1024),
   /** Bytes of parts in flight, all workers together. */
   SLUICE_MEMORY_BUDGET_BYTES: bytes(512 * MIB, 1024),
-  /** Streams that write at once, a worker; more are refused with OVERLOADED. */
+  /** Streams that write at once, all workers together, each with an even share; more are refused with OVERLOADED. */
   SLUICE_UPLOADS_MAX: z.coerce.number().int().min(1).default(1000),
   /** A stream that makes no progress for this long is ended. */
   SLUICE_STALL_TIMEOUT_MS: milliseconds(60_000, 100),
@@ -170,7 +170,7 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_CONNECTION_WINDOW_BYTES is ${connectionWindow}; it must be at least SLUICE_STREAM_WINDOW_BYTES, ${streamWindow}`,
     );
   }
-  return [...problems, ...findBudgetProblem(env)];
+  return [...problems, ...findShareProblem(env)];
 }
 
 /** Least memory of a worker, in bytes: four parts of the larger size, that of files whose own size is unknown. */
@@ -178,10 +178,12 @@ function toWorkerMinBytes(partSizeBytes: number): number {
   return 4 * 2 * partSizeBytes;
 }
 
-function findBudgetProblem(env: Partial<Environment>): string[] {
+function findShareProblem(env: Partial<Environment>): string[] {
   const { SLUICE_MEMORY_BUDGET_BYTES: budget, SLUICE_PART_SIZE_BYTES: partSize } = env;
   if (budget === undefined || partSize === undefined) return [];
   const workers = env.SLUICE_WORKERS ?? 1;
+  const { SLUICE_UPLOADS_MAX: uploadsMax = workers } = env;
+  if (uploadsMax < workers) return [`SLUICE_UPLOADS_MAX is ${uploadsMax}; each of ${workers} workers needs one`];
   const perWorker = Math.floor(budget / workers);
   const perWorkerMin = toWorkerMinBytes(partSize);
   if (perWorker >= perWorkerMin) return [];
@@ -191,10 +193,10 @@ function findBudgetProblem(env: Partial<Environment>): string[] {
   ];
 }
 
-/** One worker a core, but no more than the budget can feed: defaults must work on any machine. */
+/** One worker a core, but no more than the budget and the streams can feed: defaults must work on any machine. */
 function chooseWorkers(env: Environment): number {
   const fed = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / toWorkerMinBytes(env.SLUICE_PART_SIZE_BYTES));
-  return env.SLUICE_WORKERS ?? Math.min(availableParallelism(), fed);
+  return env.SLUICE_WORKERS ?? Math.min(availableParallelism(), fed, env.SLUICE_UPLOADS_MAX);
 }
 
 function toConfig(env: Environment) {
@@ -256,7 +258,7 @@ function toConfig(env: Environment) {
       // At 100 ms an acknowledgement, 16 parts of 8 MiB carry over 1 GiB/s.
       partsInFlightMax: 16,
       claimAheadParts: 16,
-      uploadsMax: env.SLUICE_UPLOADS_MAX,
+      uploadsMax: Math.floor(env.SLUICE_UPLOADS_MAX / workers),
       stallTimeoutMs: env.SLUICE_STALL_TIMEOUT_MS,
       expireAfterMs: 24 * 3_600_000,
       // Below the bucket's lifecycle abort of 7 days, so that an upload never loses its parts before it says so.

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { createSluiceClient } from "./client/client.ts";
 import { findFreePort } from "./devstack/tcp-port.ts";
+import type { RawWriteCall } from "./testing/raw-write-call.ts";
 import { SERVICE_TOKEN } from "./testing/running-service.ts";
 import { type ServiceProcess, startServiceProcess } from "./testing/service-process.ts";
 import { until } from "./testing/until.ts";
@@ -66,14 +67,17 @@ describe("The service as a process", () => {
     });
   }
 
-  it("replaces a worker that is killed, and stops them all", async function () {
+  it("replaces workers that are killed, however often, and stops them all", async function () {
     this.timeout(60_000);
     const service = await start({ SLUICE_WORKERS: "2" });
     const listening = () => service.log.filter(({ msg }) => msg === "listening");
     await until("both workers listen", () => listening().length === 2);
-    const [victim] = await childrenOf(service.pid);
-    process.kill(victim as number, "SIGKILL");
-    await until("another worker listens", () => listening().length === 3);
+    // More often in a row, and sooner, than workers may fail to start.
+    for (let kills = 1; kills <= 6; kills++) {
+      const victim = (await childrenOf(service.pid)).at(-1);
+      process.kill(victim as number, "SIGKILL");
+      await until("another worker listens", () => listening().length === 2 + kills);
+    }
     expect(service.log.map(({ msg }) => msg)).to.include("a worker ended; another takes its place");
     const client = createSluiceClient({ url: service.url, token: SERVICE_TOKEN });
     await client.upload(seededBytes(1000), "after/a-worker-died");
@@ -82,6 +86,68 @@ describe("The service as a process", () => {
     const workers = await childrenOf(service.pid);
     expect(await service.stop()).to.equal(0);
     for (const pid of workers) expect(() => process.kill(pid, 0), "the worker is gone").to.throw("ESRCH");
+  });
+
+  it("kills a worker that does not drain in time", async function () {
+    this.timeout(60_000);
+    const service = await start({ SLUICE_WORKERS: "2", SLUICE_DRAIN_TIMEOUT_MS: "200" });
+    await until("both workers listen", () => service.log.filter(({ msg }) => msg === "listening").length === 2);
+    const workers = await childrenOf(service.pid);
+    process.kill(workers[0] as number, "SIGSTOP");
+    expect(await service.stop()).to.equal(0);
+    for (const pid of workers) expect(() => process.kill(pid, 0), "the worker is gone").to.throw("ESRCH");
+    const said = (text: string) => service.log.filter(({ msg }) => msg === text).length;
+    expect(said("a worker has not ended in time, and is killed")).to.equal(1);
+    expect(said("stopped"), "the other one has drained").to.equal(1);
+  });
+
+  it("continues the streams of a worker that is killed on the others", async function () {
+    this.timeout(60_000);
+    const service = await start({ SLUICE_WORKERS: "2", SLUICE_PART_SIZE_BYTES: String(MIB) });
+    const listening = () => service.log.filter(({ msg }) => msg === "listening").length;
+    await until("both workers listen", () => listening() === 2);
+    const victims = await childrenOf(service.pid);
+    const files = [1, 2, 3, 4].map((seed) => seededBytes(16 * MIB + seed, seed));
+    const clients = files.map(() => createSluiceClient({ url: service.url, token: SERVICE_TOKEN }));
+    rig.service.s3.faults.add({ operation: "UploadPart", times: 60, fault: { kind: "latency", ms: 100 } });
+    const durable = files.map(() => 0);
+    const uploads = clients.map((client, index) =>
+      client.upload(files[index] as Buffer, `worker/${index}`, {
+        onProgress: ({ durableBytes }) => {
+          durable[index] = durableBytes;
+        },
+      }),
+    );
+    await until("all are under way", () => durable.every((bytes) => bytes >= 2 * MIB));
+    process.kill(victims[0] as number, "SIGKILL");
+    await Promise.all(uploads);
+    await until("another worker listens", () => listening() === 3);
+    rig.service.s3.faults.clear();
+    for (const [index, bytes] of files.entries()) {
+      expect((await rig.download(`worker/${index}`)).equals(bytes), `file ${index}`).to.equal(true);
+    }
+    for (const client of clients) client.close();
+  });
+
+  it("limits the streams of all workers together", async function () {
+    this.timeout(60_000);
+    const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "2", SLUICE_PART_SIZE_BYTES: "65536" };
+    const service = await start(settings);
+    await until("both workers listen", () => service.log.filter(({ msg }) => msg === "listening").length === 2);
+    const calls: RawWriteCall[] = [];
+    /** A call on a connection of its own, for whatever worker takes it; its status if it was refused. */
+    const open = async () => {
+      const call = rig.create({}, rig.connect(service.url));
+      calls.push(call);
+      const admitted = call.started().then(() => undefined);
+      return await Promise.race([call.status, admitted.catch(() => call.status)]);
+    };
+    for (let admitted = 0; admitted < 2; ) if ((await open()) === undefined) admitted++;
+    for (let more = 0; more < 10; more++) {
+      const { reason, retryAfterMs, code } = (await open()) ?? {};
+      expect({ reason, retryAfterMs, code }).to.deep.equal({ reason: "OVERLOADED", retryAfterMs: 1000, code: 8 });
+    }
+    for (const call of calls) call.reset();
   });
 
   describe("that cannot serve", () => {

@@ -1,4 +1,4 @@
-import cluster from "node:cluster";
+import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -6,9 +6,10 @@ import type { Logger } from "pino";
 import { type Config, parseConfig } from "./config.ts";
 import { createLogger } from "./telemetry/logger.ts";
 
-/** A worker that ends within this time of its start counts as failed to start. */
-const START_FAILED_MS = 5000;
+/** Workers in a row that may end before they listen; then the service gives up. */
 const START_FAILURES_MAX = 5;
+/** What a worker may take, after its calls have ended or the drain is over, to close its connections; then it is killed. */
+const CLOSE_GRACE_MS = 5000;
 
 /**
  * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
@@ -44,12 +45,16 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   let isStopping = false;
   let startFailures = 0;
   const fork = () => {
-    const startedAt = performance.now();
     const worker = cluster.fork();
+    let isStarted = false;
+    // A worker that listened was well: however soon it is killed, another is worth its start.
+    worker.once("listening", () => {
+      isStarted = true;
+    });
     worker.once("exit", (code, signal) => {
       if (isStopping) return;
       log.error({ worker: worker.id, code, signal }, "a worker ended; another takes its place");
-      startFailures = performance.now() - startedAt < START_FAILED_MS ? startFailures + 1 : 0;
+      startFailures = isStarted ? 0 : startFailures + 1;
       if (startFailures < START_FAILURES_MAX) fork();
       else process.kill(process.pid, "SIGTERM");
     });
@@ -59,15 +64,22 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   isStopping = true;
   const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
   log.info({ reason, workers: workers.length }, "stopping the workers");
-  await Promise.all(
-    workers.map(async (worker) => {
-      if (worker.isDead()) return;
-      const exited = once(worker, "exit");
-      worker.process.kill("SIGTERM");
-      await exited;
-    }),
-  );
+  const timeoutMs = config.drainTimeoutMs + CLOSE_GRACE_MS;
+  await Promise.all(workers.map((worker) => stopWorker(worker, { timeoutMs, log })));
   if (startFailures >= START_FAILURES_MAX) throw new Error("workers end as soon as they start; their log says why");
+}
+
+/** Lets a worker drain, and kills one that has not ended by then: whoever stops the primary waits for it. */
+async function stopWorker(worker: Worker, { timeoutMs, log }: { timeoutMs: number; log: Logger }): Promise<void> {
+  if (worker.isDead()) return;
+  const exited = once(worker, "exit");
+  worker.process.kill("SIGTERM");
+  const timer = setTimeout(() => {
+    log.error({ worker: worker.id, timeoutMs }, "a worker has not ended in time, and is killed");
+    worker.process.kill("SIGKILL");
+  }, timeoutMs);
+  await exited;
+  clearTimeout(timer);
 }
 
 /** Resolves with the first signal that asks to stop. */

@@ -17,6 +17,9 @@ describe("the plan of kills", () => {
     expect(uploads).to.have.lengthOf(1200);
     expect(new Set(uploads.map(({ sizeClass }) => sizeClass)).size).to.equal(3);
     expect(new Set(uploads.map(({ isSizeDeclared }) => isSizeDeclared)).size).to.equal(2);
+    expect(new Set(uploads.map(({ transport }) => transport)).size).to.equal(3);
+    for (const { transport, isSizeDeclared } of uploads)
+      if (transport !== "stream") expect(isSizeDeclared).to.equal(true);
     for (const { sizeBytes, sizeClass } of uploads) {
       expect(sizeBytes).to.be.within(1, 50_001);
       if (sizeClass === "under one part") expect(sizeBytes).to.be.at.most(1000);
@@ -26,6 +29,12 @@ describe("the plan of kills", () => {
   it("kills at every kind of moment, mostly between the bytes", () => {
     expect(momentsOf("bytes").length).to.be.greaterThan(150);
     for (const kind of ["time", "request", "answer"]) expect(momentsOf(kind), kind).not.to.be.empty;
+  });
+
+  it("kills one worker as often as all", () => {
+    const ofWorkers = plans.filter(({ target }) => target.kind === "worker");
+    expect(ofWorkers.length).to.be.within(150, 250);
+    for (const { target } of plans) expect(target.pick).to.be.within(0, 1);
   });
 
   it("aims only at steps that the victim takes", () => {

@@ -16,15 +16,24 @@ export type KillMoment =
 export interface PlannedUpload {
   readonly sizeBytes: number;
   readonly sizeClass: "under one part" | "few parts" | "many parts";
+  /** How its bytes go: by WriteUpload, by WritePart, or by presigned URLs. The latter need a declared size. */
+  readonly transport: "stream" | "parts" | "urls";
   /** Whether the service is told the size beforehand. */
   readonly isSizeDeclared: boolean;
   /** Where in the pool of random bytes the content begins, from 0 to 1. */
   readonly contentAt: number;
 }
 
-/** One kill: when, and what is under way. The victim is the first upload. */
+/** Who is killed, where the service has several workers: all of its processes, or the one worker at `pick` (from 0 to 1). */
+export interface KillTarget {
+  readonly kind: "tree" | "worker";
+  readonly pick: number;
+}
+
+/** One kill: when, whom, and what is under way. The victim is the first upload. */
 export interface KillPlan {
   readonly moment: KillMoment;
+  readonly target: KillTarget;
   readonly uploads: readonly [PlannedUpload, ...PlannedUpload[]];
 }
 
@@ -44,7 +53,9 @@ export function planKill(seed: number, index: number, limits: PlanLimits): KillP
   const random = createRandom(Math.imul(seed, 0x9e3779b1) + index);
   const victim = planUpload(random, limits);
   const others = Array.from({ length: limits.uploadsPerKill - 1 }, () => planUpload(random, limits));
-  return { moment: planMoment(random, victim, limits), uploads: [victim, ...others] };
+  const moment = planMoment(random, victim, limits);
+  const target = { kind: random() < 0.5 ? "worker" : "tree", pick: random() } as const;
+  return { moment, target, uploads: [victim, ...others] };
 }
 
 /** A generator of evenly drawn numbers in [0, 1) that follow from the seed (mulberry32). */
@@ -68,12 +79,13 @@ function planUpload(random: () => number, { partSizeBytes, partsMax }: PlanLimit
       : kind < 0.5
         ? (["few parts", 1 + size * (few - 1)] as const)
         : (["many parts", few + size * (partsMax - few)] as const);
-  return {
-    sizeClass,
-    sizeBytes: 1 + Math.floor(parts * partSizeBytes),
-    isSizeDeclared: random() < 0.75,
-    contentAt: random(),
-  };
+  const sizeBytes = 1 + Math.floor(parts * partSizeBytes);
+  const isSizeDeclared = random() < 0.75;
+  const contentAt = random();
+  const way = random();
+  const isInParts = isSizeDeclared && sizeBytes > partSizeBytes && way < 0.5;
+  const transport = isInParts ? (way < 0.25 ? "parts" : "urls") : "stream";
+  return { sizeClass, sizeBytes, isSizeDeclared, contentAt, transport };
 }
 
 /** Mostly anywhere between the bytes; a third at the few milliseconds of a commit, which chance would seldom hit. */

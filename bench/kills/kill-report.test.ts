@@ -3,10 +3,17 @@ import { reportKills } from "./kill-report.ts";
 import type { TrialOutcome, UploadOutcome } from "./kill-trial.ts";
 
 describe("the report of kills", () => {
-  const upload = { sizeBytes: 5000, sizeClass: "few parts", isSizeDeclared: true, contentAt: 0 } as const;
+  const upload = {
+    sizeBytes: 5000,
+    sizeClass: "few parts",
+    isSizeDeclared: true,
+    contentAt: 0,
+    transport: "stream",
+  } as const;
   const good: UploadOutcome = { upload, path: "kill/0/0", resentBytes: 2000, wasHit: true, problems: [] };
   const trial = (...uploads: UploadOutcome[]): TrialOutcome => ({
     moment: { kind: "answer", step: "complete", delayMs: 0 },
+    target: { kind: "tree", pick: 0 },
     wasAimed: true,
     uploads,
   });
@@ -17,7 +24,7 @@ describe("the report of kills", () => {
     const { text, problems } = report([trial(good), trial(good, good)]);
     expect(problems).to.deep.equal([]);
     expect(text).to.include("2 of 2 kills passed; 3 uploads interrupted; 0 orphans");
-    expect(text).to.match(/S3 has done: complete \| +2 \| +3 \| +3 \| +3 \| +2\.0 \|/);
+    expect(text).to.match(/S3 has done: complete +\| +2 \| +3 \| +3 \| +3 \| +2\.0 \|/);
   });
 
   it("says what is wrong with an upload, and when its service was killed", () => {
@@ -46,7 +53,14 @@ describe("the report of kills", () => {
       { kind: "time", delayMs: 5 },
       { kind: "request", step: "create", delayMs: 0 },
     ] as const;
-    const { text } = report(moments.map((moment) => ({ moment, wasAimed: false, uploads: [good] })));
+    const { text } = report(
+      moments.map((moment) => ({
+        moment,
+        target: { kind: "tree" as const, pick: 0 },
+        wasAimed: false,
+        uploads: [good],
+      })),
+    );
     for (const words of ["between the bytes", "at any time", "S3 is asked to create"]) expect(text).to.include(words);
   });
 });

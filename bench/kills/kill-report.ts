@@ -10,6 +10,12 @@ export interface KillResult {
   readonly partSizeBytes: number;
 }
 
+const TRANSPORTS = {
+  stream: "uploads by WriteUpload",
+  parts: "uploads by WritePart",
+  urls: "uploads by presigned URL",
+};
+
 /** Parts of one upload in flight at once, at most: the service's own limit. */
 const PARTS_IN_FLIGHT_MAX = 16;
 
@@ -33,13 +39,18 @@ export function reportKills({ trials, orphans, partSizeBytes }: KillResult): { t
       ),
     ];
   });
+  const byTransport = (["stream", "parts", "urls"] as const).map((transport) => {
+    const own = uploads.filter(({ upload }) => upload.transport === transport);
+    const [, ...rest] = counts(own, partSizeBytes, 0);
+    return [TRANSPORTS[transport], "–", ...rest];
+  });
   const total = ["all", ...counts(uploads, partSizeBytes, trials.filter(({ wasAimed }) => wasAimed).length)];
   const head = ["killed", "kills in time", "uploads", "interrupted", "intact", "most parts sent twice"];
   const passed = trials.filter((trial) =>
     trial.uploads.every((one) => toProblems(trial.moment, one, partSizeBytes).length === 0),
   );
   const text = [
-    markdownTable(head, [...byMoment, total]),
+    markdownTable(head, [...byMoment, ...byTransport, total]),
     "",
     `${passed.length} of ${trials.length} kills passed; ${hit.length} uploads interrupted; ` +
       `${orphans.length} orphans in the bucket after the sweep; parts of ${partSizeBytes} bytes`,
@@ -62,7 +73,7 @@ function toProblems(moment: KillMoment, outcome: UploadOutcome, partSizeBytes: n
     resentBytes <= maxParts * partSizeBytes
       ? []
       : [`${resentBytes} bytes were sent to S3 twice; parts in flight and one more are ${maxParts * partSizeBytes}`];
-  const what = `${path} (${upload.sizeBytes} bytes${upload.isSizeDeclared ? "" : ", undeclared"}; ${JSON.stringify(moment)})`;
+  const what = `${path} (${upload.sizeBytes} bytes${upload.isSizeDeclared ? "" : ", undeclared"}${upload.transport === "stream" ? "" : `, by ${upload.transport}`}; ${JSON.stringify(moment)})`;
   return [...outcome.problems, ...resent].map((problem) => `${what}: ${problem}`);
 }
 

@@ -3,9 +3,10 @@ import { Writable } from "node:stream";
 import { createSluiceClient, type SluiceClient } from "../../src/client/client.ts";
 import { SluiceError } from "../../src/client/sluice-error.ts";
 import { createPayload } from "../payload.ts";
-import type { KillMoment, KillPlan, PlannedUpload, S3Step } from "./kill-plan.ts";
+import type { KillMoment, KillPlan, KillTarget, PlannedUpload, S3Step } from "./kill-plan.ts";
 import { KILL_TOKEN, type KillRig } from "./kill-rig.ts";
 import type { MortalService } from "./mortal-service.ts";
+import { uploadInParts } from "./part-upload.ts";
 
 /** What became of one upload that a kill hit. */
 export interface UploadOutcome {
@@ -22,6 +23,7 @@ export interface UploadOutcome {
 /** What became of one kill. */
 export interface TrialOutcome {
   readonly moment: KillMoment;
+  readonly target: KillTarget;
   /** False when the victim had ended before its moment came; the kill then came at the end. */
   readonly wasAimed: boolean;
   readonly uploads: readonly UploadOutcome[];
@@ -53,7 +55,7 @@ export async function runTrial(
   );
   const wasAimed = await killed.promise;
   clearTimeout(timer);
-  const dead = service.kill();
+  const dead = service.kill(plan.target);
   for (const run of runs) run.noteKill();
   await dead;
   await service.restart();
@@ -61,7 +63,7 @@ export async function runTrial(
   const uploads: UploadOutcome[] = [];
   for (const run of runs) uploads.push(await run.verify(rig));
   service.relay.observer = undefined;
-  return { moment: plan.moment, wasAimed, uploads };
+  return { moment: plan.moment, target: plan.target, wasAimed, uploads };
 }
 
 /** Turns what the relay sees into the counts of the uploads, and into the kill at its moment. */
@@ -95,10 +97,11 @@ function observe(moment: KillMoment, trial: { runs: readonly UploadRun[]; victim
   };
 }
 
-/** One upload by the TypeScript client, and what is known of it. */
+/** One upload by the TypeScript client, or in parts, and what is known of it. */
 class UploadRun {
   readonly upload: PlannedUpload;
   readonly path: string;
+  readonly #url: string;
   readonly #client: SluiceClient;
   readonly #bytes: Buffer;
   id: string | undefined;
@@ -110,6 +113,7 @@ class UploadRun {
   constructor(upload: PlannedUpload, path: string, url: string) {
     this.upload = upload;
     this.path = path;
+    this.#url = url;
     this.#client = createSluiceClient({ url, token: KILL_TOKEN });
     content ??= createPayload();
     const start = Math.floor(upload.contentAt * (content.length - upload.sizeBytes));
@@ -120,13 +124,7 @@ class UploadRun {
   async send(): Promise<void> {
     for (;;) {
       try {
-        const source = this.upload.isSizeDeclared ? this.#bytes : this.#pieces();
-        await this.#client.upload(source, this.path, {
-          retry: RETRY,
-          onUploadId: (uploadId) => {
-            this.id = uploadId;
-          },
-        });
+        await this.#sendBy(this.upload.transport);
         break;
       } catch (error) {
         // A client that never had an answer gives up soon, and its caller asks again.
@@ -136,6 +134,19 @@ class UploadRun {
       }
     }
     this.#isDone = true;
+  }
+
+  async #sendBy(transport: PlannedUpload["transport"]): Promise<void> {
+    const onUploadId = (uploadId: string) => {
+      this.id = uploadId;
+    };
+    if (transport !== "stream") {
+      const { path } = this;
+      await uploadInParts({ url: this.#url, token: KILL_TOKEN, bytes: this.#bytes, path, transport, onUploadId });
+      return;
+    }
+    const source = this.upload.isSizeDeclared ? this.#bytes : this.#pieces();
+    await this.#client.upload(source, this.path, { retry: RETRY, onUploadId });
   }
 
   noteKill(): void {

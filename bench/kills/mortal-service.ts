@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type StackChild, startChild } from "../../src/devstack/child-process.ts";
 import { freePort } from "../free-port.ts";
+import type { KillTarget } from "./kill-plan.ts";
 import type { KillRig } from "./kill-rig.ts";
 import { type S3Relay, startS3Relay } from "./s3-relay.ts";
 
@@ -12,23 +14,48 @@ const READY_POLL_MS = 10;
 export interface MortalService {
   readonly url: string;
   readonly relay: S3Relay;
-  /** kill -9; resolves when it is gone. The signal is sent before this returns. */
-  kill(): Promise<void>;
-  /** Starts it again; resolves when it is ready. */
+  /** kill -9 of all its processes, or of one worker; resolves when they are gone. The signals are sent before this returns. */
+  kill(target: KillTarget): Promise<void>;
+  /** Starts it again, where its primary is gone; resolves when it is ready, with all its workers. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Starts a service as a process of its own on a free port, and waits until it is ready. */
-export async function startMortalService(rig: KillRig): Promise<MortalService> {
+export async function startMortalService(rig: KillRig, workers: number): Promise<MortalService> {
   const relay = await startS3Relay(rig.s3Url);
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   let child: StackChild | undefined;
-  const restart = async () => {
+  const env = { ...rig.toEnvironment(port, relay.url), SLUICE_WORKERS: String(workers) };
+  const start = () => {
     const entry = new URL("../../src/cli/main.ts", import.meta.url);
-    child = startChild("the service", entry, { args: ["serve"], env: rig.toEnvironment(port, relay.url) });
-    await untilReady(url, child);
+    const started = startChild("the service", entry, { args: ["serve"], env });
+    child = started;
+    void started.ended.then(() => {
+      if (child === started) child = undefined;
+    });
+    return started;
+  };
+  const restart = async () => {
+    const running = child ?? start();
+    const isWhole = () => workers === 1 || listChildren(running.pid).length === workers;
+    await untilReady(url, running, isWhole);
+  };
+  const kill = async ({ kind, pick }: KillTarget) => {
+    const primary = child;
+    if (primary === undefined) return;
+    const children = workers === 1 ? [] : listChildren(primary.pid);
+    const worker = kind === "worker" ? children[Math.floor(pick * children.length)] : undefined;
+    if (worker !== undefined) {
+      process.kill(worker, "SIGKILL");
+      while (listChildren(primary.pid).includes(worker)) await delay(READY_POLL_MS);
+      return;
+    }
+    const dead = primary.kill();
+    for (const one of children) process.kill(one, "SIGKILL");
+    await dead;
+    child = undefined;
   };
   const stop = async () => {
     await child?.stop();
@@ -40,15 +67,26 @@ export async function startMortalService(rig: KillRig): Promise<MortalService> {
     await stop();
     throw error;
   }
-  return { url, relay, restart, stop, kill: () => child!.kill() };
+  return { url, relay, restart, stop, kill };
 }
 
-async function untilReady(url: string, child: StackChild): Promise<void> {
+/** Process ids of the children, by /proc: this needs Linux, as the benchmark does. */
+function listChildren(pid: number): number[] {
+  const path = `/proc/${pid}/task/${pid}/children`;
+  const text = existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+  return text === "" ? [] : text.split(" ").map(Number);
+}
+
+async function untilReady(url: string, child: StackChild, isWhole: () => boolean): Promise<void> {
   let end: string | undefined;
   void child.ended.then((sentence) => {
     end = sentence;
   });
-  for (const endsAt = performance.now() + READY_TIMEOUT_MS; !(await isReady(url)); await delay(READY_POLL_MS)) {
+  for (
+    const endsAt = performance.now() + READY_TIMEOUT_MS;
+    !(isWhole() && (await isReady(url)));
+    await delay(READY_POLL_MS)
+  ) {
     if (end !== undefined) throw new Error(end);
     if (performance.now() > endsAt) throw new Error(`the service was not ready within ${READY_TIMEOUT_MS / 1000} s`);
   }

@@ -12,6 +12,8 @@ export interface KillOptions {
   readonly s3: keyof typeof S3_BACKENDS;
   /** Services that are killed side by side, each with uploads of its own; they share the database and the bucket. */
   readonly services: number;
+  /** Worker processes of each service. With several every plan says whether one of them is killed, or all. */
+  readonly workers: number;
   readonly uploadsPerKill: number;
   /** Told after each kill. */
   readonly onTrial?: (index: number, outcome: TrialOutcome) => void;
@@ -22,14 +24,14 @@ const PARTS_MAX = { dev: 150, versitygw: 10 };
 
 /** Kills services under seeded plans, each plan once, then sweeps and looks at what is left. */
 export async function runKills(options: KillOptions): Promise<KillResult> {
-  const { seed, kills, s3, uploadsPerKill } = options;
+  const { seed, kills, s3, workers, uploadsPerKill } = options;
   const rig = await startKillRig({ s3 });
   try {
     const { partSizeBytes } = rig;
     const trials: TrialOutcome[] = [];
     let next = 0;
     const work = async () => {
-      const service = await startMortalService(rig);
+      const service = await startMortalService(rig, workers);
       try {
         while (next < kills) {
           const index = next++;
@@ -42,8 +44,8 @@ export async function runKills(options: KillOptions): Promise<KillResult> {
         await service.stop();
       }
     };
-    const workers = await Promise.allSettled(Array.from({ length: options.services }, work));
-    for (const worker of workers) if (worker.status === "rejected") throw worker.reason;
+    const done = await Promise.allSettled(Array.from({ length: options.services }, work));
+    for (const one of done) if (one.status === "rejected") throw one.reason;
     return { trials, orphans: await rig.findOrphans(), partSizeBytes };
   } finally {
     await rig.stop();

@@ -7,7 +7,7 @@ export const kills: Scenario = {
   id: "kills",
   async measure({ scale }) {
     const count = Math.max(1, Math.round(200 * scale));
-    const result = await runKills({ seed: 1, kills: count, s3: "dev", services: 2, uploadsPerKill: 3 });
+    const result = await runKills({ seed: 1, kills: count, s3: "dev", services: 2, workers: 1, uploadsPerKill: 3 });
     const { problems } = reportKills(result);
     const uploads = result.trials.flatMap((trial) => trial.uploads);
     const broken = result.trials.filter((trial) => trial.uploads.some((upload) => upload.problems.length > 0));

@@ -61,7 +61,7 @@ function toFinding(error: unknown, { namespace, s3 }: Config): Finding {
       return problem(
         "storage",
         `the role or user may not list multipart uploads of bucket ${bucket}`,
-        "allow it s3:ListBucketMultipartUploads, s3:ListBucket and the rights on objects",
+        "allow it s3:ListBucketMultipartUploads, s3:ListBucketVersions, s3:ListBucket and the rights on objects",
       );
     case "NoSuchBucket":
       return problem(

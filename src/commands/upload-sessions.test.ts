@@ -7,7 +7,7 @@ describe("UploadSessions", () => {
     const sessions = new UploadSessions(2);
     const seats = [sessions.admit(), sessions.admit()];
     expect(() => sessions.admit())
-      .to.throw(DomainError, "2 uploads are being written")
+      .to.throw(DomainError, "2 uploads are being written here")
       .with.property("retryAfterMs", 1000);
     sessions.release(seats[0] as (typeof seats)[0]);
     sessions.release(seats[0] as (typeof seats)[0]);

@@ -31,7 +31,7 @@ export class UploadSessions {
     if (this.#seats.size >= this.#max) {
       throw new DomainError(
         "resource_exhausted",
-        `${this.#max} uploads are being written, the most at once; try again`,
+        `${this.#max} uploads are being written here, the most at once; try again`,
         {
           reason: "OVERLOADED",
           details: { uploads_max: this.#max },

@@ -156,11 +156,13 @@ export class UploadRig {
     return { databaseUrl, endpoint, namespace: config.namespace, limits: config.uploads };
   }
 
-  /** Does what the sweeper does by the clock, now, with uploads of any age. */
+  /** Does what the sweepers of uploads and orphans do by the clock, now, with what is of any age. */
   async sweep(limits: Partial<SweepLimits> = {}): Promise<SweepResult> {
     const sweeper = await openTestSweeper(this.sweeperOptions);
     try {
-      return await sweeper.sweep(limits);
+      const swept = await sweeper.sweep(limits);
+      const { errors } = await sweeper.sweepOrphans();
+      return { ...swept, errors: [...swept.errors, ...errors] };
     } finally {
       await sweeper.close();
     }
