@@ -106,3 +106,11 @@ export function fileExists(path: string): DomainError {
   const message = `a live file is at ${JSON.stringify(path)}; delete or move it before restoring another`;
   return new DomainError("already_exists", message, { reason: "FILE_EXISTS" });
 }
+
+/** `not_found / LINK_NOT_FOUND` */
+export function linkNotFound(linkId: string): DomainError {
+  return new DomainError("not_found", `link ${linkId} does not exist; ListLinks names those that do`, {
+    reason: "LINK_NOT_FOUND",
+    details: { link_id: linkId },
+  });
+}

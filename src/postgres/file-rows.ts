@@ -37,6 +37,9 @@ export const fileColumns = sql.fragment`
 /** That `file f` is what its path shows: neither superseded nor deleted. The condition of the index file_live_path. */
 export const fileIsLive = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NULL)`;
 
+/** That the bytes of `file f` may be given out: the condition of `requireReadable`. */
+export const fileIsReadable = sql.fragment`f.delete_time IS NULL`;
+
 /** The domain's file. */
 export function toFile(row: z.infer<typeof fileRow>): File {
   return {
