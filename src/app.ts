@@ -9,8 +9,11 @@ import { admitPart } from "./commands/admit-part.ts";
 import { readAdopted } from "./commands/adopt-parts.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
+import { createLink } from "./commands/create-link.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
+import { openLink } from "./commands/open-link.ts";
+import { revokeLink } from "./commands/revoke-link.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
 import { updateFile } from "./commands/update-file.ts";
@@ -26,6 +29,7 @@ import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
+import { createLinkRepository } from "./postgres/link-repository.ts";
 import { validateMigrations } from "./postgres/migrate.ts";
 import { ensureNamespace } from "./postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
@@ -34,9 +38,11 @@ import { createUploadRepository } from "./postgres/upload-repository.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
+import { listLinks } from "./queries/list-links.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
+import { createLinkRoute } from "./rest/link-route.ts";
 import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
@@ -79,7 +85,12 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     configurations: { generateConfiguration: generateFromSettings },
     ...config.api,
   };
-  let serve = createApiListener({ ...common, ...createUnconnectedFunctions() });
+  const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
+  const linkRoute = { log, trustedProxies: config.trustedProxies };
+  let serve = createLinkRoute(refuseLink, {
+    ...linkRoute,
+    serveOther: createApiListener({ ...common, ...refusing }),
+  });
   const tls = config.tls && {
     cert: await readFileFromDisk(config.tls.certFile),
     key: await readFileFromDisk(config.tls.keyFile),
@@ -94,7 +105,8 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   let service: Service | undefined;
   const connected = connect(config, { log, readiness, budget, signal: stopping.signal }).then((ready) => {
     service = ready;
-    serve = createServiceListener(ready, common);
+    const publicUrl = config.publicUrl ?? listener.url;
+    serve = createServiceListener(ready, common, { ...linkRoute, publicUrl });
     return ready;
   });
   connected.catch(() => {});
@@ -122,6 +134,7 @@ interface Service {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
   files: ReturnType<typeof createFileRepository>;
+  links: ReturnType<typeof createLinkRepository>;
   watches: UploadWatches;
   close(): Promise<void>;
 }
@@ -164,15 +177,18 @@ async function connect(
   };
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
+  const links = createLinkRepository(pools);
   const jobs = startJobs({
     ...{ access, check, log },
     leases: createJobLeases(pools.commands),
     forgetRequests: (options) => forgetRequests(pools.commands, options),
+    forgetLinks: (options) => links.forget(options),
   });
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
     files: createFileRepository(pools),
+    links,
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
@@ -219,11 +235,13 @@ async function connectDatabase(
 }
 
 function createServiceListener(
-  { access, downloads, files, watches }: Service,
+  { access, downloads, files, links, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
+  { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
   const commands = { ...queries, now: () => new Date() };
+  const linking = { ...commands, links, publicUrl };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const serveApi = createApiListener({
@@ -242,6 +260,7 @@ function createServiceListener(
     fileQueries: {
       getFile: (request, options) => getFile(queries, request, options),
       listFiles: (request, options) => listFiles(queries, request, options),
+      listLinks: (request, options) => listLinks(linking, request, options),
       readFile: (request, options) => readFile(queries, request, options),
     },
     fileCommands: {
@@ -249,28 +268,32 @@ function createServiceListener(
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
+      createLink: (request, options) => createLink(linking, request, options),
+      revokeLink: (request, options) => revokeLink(linking, request, options),
     },
   });
   const ingest = { access, authenticate: common.authenticate, log: common.log };
-  return (request, response) => {
-    if (!serveGrpcWriteUpload(ingest, request, response)) serveApi(request, response);
-  };
+  return createLinkRoute((token, visitor) => openLink(linking, token, visitor), {
+    ...linkRoute,
+    serveOther: (request, response) => {
+      if (!serveGrpcWriteUpload(ingest, request, response)) serveApi(request, response);
+    },
+  });
 }
 
 /** The API while the database has not answered yet: every call is refused, to be tried again. */
-function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands"> {
-  const refuse = () => {
+function createUnconnectedFunctions() {
+  const refuse = (): never => {
     throw new DomainError("unavailable", "the service is starting and waits for its database; try again", {
       reason: "DATABASE_UNAVAILABLE",
       retryAfterMs: CONNECT_RETRY_MS,
     });
   };
+  const refuseAll = <T extends object>() => new Proxy({} as T, { get: () => refuse });
   return {
-    uploads: {
-      ...{ createUpload: refuse, completeUpload: refuse, abortUpload: refuse, getUpload: refuse, watchUpload: refuse },
-      ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse },
-    },
-    fileQueries: { getFile: refuse, listFiles: refuse, readFile: refuse },
-    fileCommands: { createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
+    uploads: refuseAll<ApiOptions["uploads"]>(),
+    fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
+    fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
+    openLink: async () => refuse(),
   };
 }

@@ -78,7 +78,8 @@ function parseLifetime(lifetimeMs: number | undefined, namespace: Namespace): nu
   });
 }
 
-function assertDownloadName(name: string): void {
+/** `invalid_argument / ARGUMENT_INVALID` for a name that is too long, or could not stand in a header. */
+export function assertDownloadName(name: string): void {
   const sizeBytes = Buffer.byteLength(name);
   if (sizeBytes > DOWNLOAD_NAME_MAX_BYTES) {
     throw invalidArgument(

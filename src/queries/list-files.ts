@@ -52,7 +52,8 @@ export async function listFiles(
   return { files, nextPageToken: next === undefined ? "" : toPageToken(next, listing) };
 }
 
-function parsePageSize(pageSize: number): number {
+/** The number of entries of a page as a caller asked for it; `ARGUMENT_INVALID` for a negative one. */
+export function parsePageSize(pageSize: number): number {
   if (pageSize < 0) {
     throw invalidArgument("page_size", `page_size is ${pageSize}; send 1 to ${PAGE_SIZE_MAX}, or 0 for the default`, {
       details: { page_size: pageSize, page_size_max: PAGE_SIZE_MAX },

@@ -18,9 +18,10 @@ import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromDuration } from "./duration.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
 import { fromOptionalInt64 } from "./int64.ts";
+import { createLinkMethods, type LinkCommandFunctions } from "./link-methods.ts";
 
 /** What FileCommandService calls: the commands with their dependencies bound. */
-export interface FileCommandFunctions {
+export interface FileCommandFunctions extends LinkCommandFunctions {
   createDownloadUrl(
     request: CreateDownloadUrlRequest,
     options: CallOptions,
@@ -33,6 +34,7 @@ export interface FileCommandFunctions {
 /** FileCommandService for Connect: protobuf in, protobuf out. */
 export function createFileCommandService(functions: FileCommandFunctions): ServiceImpl<typeof FileCommandService> {
   return {
+    ...createLinkMethods(functions),
     createDownloadUrl: async (request, context) => {
       const { downloadName, inline, lifetime } = request;
       const { url, expireTime, file } = await functions.createDownloadUrl(

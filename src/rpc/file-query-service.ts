@@ -4,20 +4,25 @@ import {
   type FileQueryService,
   GetFileResponseSchema,
   ListFilesResponseSchema,
+  ListLinksResponseSchema,
   type ReadFileResponseSchema,
 } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { File } from "../domain/file.ts";
+import type { Link } from "../domain/link.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
 import type { ListFilesRequest } from "../queries/list-files.ts";
+import type { ListLinksRequest } from "../queries/list-links.ts";
 import type { ReadFileEvent, ReadFileRequest } from "../queries/read-file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
+import { toLinkMessage } from "./link-message.ts";
 
 /** What FileQueryService calls: the queries with their dependencies bound. */
 export interface FileQueryFunctions {
   getFile(request: GetFileRequest, options: CallOptions): Promise<File>;
   listFiles(request: ListFilesRequest, options: CallOptions): Promise<{ files: File[]; nextPageToken: string }>;
+  listLinks(request: ListLinksRequest, options: CallOptions): Promise<{ links: Link[]; nextPageToken: string }>;
   readFile(request: ReadFileRequest, options: CallOptions): AsyncIterable<ReadFileEvent>;
 }
 
@@ -32,6 +37,11 @@ export function createFileQueryService(functions: FileQueryFunctions): ServiceIm
       const request = { namespace, prefix, pageSize, pageToken, showDeleted };
       const { files, nextPageToken } = await functions.listFiles(request, toCallOptions(context));
       return create(ListFilesResponseSchema, { files: files.map(toFileMessage), nextPageToken });
+    },
+    listLinks: async ({ namespace, path, pageSize, pageToken, showEnded }, context) => {
+      const request = { namespace, path, pageSize, pageToken, showEnded };
+      const { links, nextPageToken } = await functions.listLinks(request, toCallOptions(context));
+      return create(ListLinksResponseSchema, { links: links.map(toLinkMessage), nextPageToken });
     },
     async *readFile(request, context) {
       const limitBytes = fromOptionalInt64(request.limitBytes, "limit_bytes");

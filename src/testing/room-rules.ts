@@ -22,6 +22,7 @@ const EVERY_ROOM = [
     "queries",
     "ingest",
     "rpc",
+    "rest",
     "s3",
     "postgres",
     "auth",
@@ -69,6 +70,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     gen: "all",
   },
+  rest: { imports: ["domain", "rpc"], types: ["commands"], packages: ["node:net"] },
   s3: {
     imports: ["domain"],
     packages: [

@@ -9,13 +9,15 @@ import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { File } from "./file_pb.ts";
 import { file_sluice_v1_file } from "./file_pb.ts";
+import type { Link } from "./link_pb.ts";
+import { file_sluice_v1_link } from "./link_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMt8EChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIqcCChFDcmVhdGVMaW5rUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAYgBARItCghsaWZldGltZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEjEKC2V4cGlyZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEhAKCG1heF91c2VzGAcgASgFEhUKDWRvd25sb2FkX25hbWUYCCABKAkSDgoGaW5saW5lGAkgASgIEgwKBG5vdGUYCiABKAlCDAoKZXhwaXJhdGlvbkINCgtfZ2VuZXJhdGlvbiJAChJDcmVhdGVMaW5rUmVzcG9uc2USHQoEbGluaxgBIAEoCzIPLnNsdWljZS52MS5MaW5rEgsKA3VybBgCIAEoCSI3ChFSZXZva2VMaW5rUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDwoHbGlua19pZBgCIAEoCSIzChJSZXZva2VMaW5rUmVzcG9uc2USHQoEbGluaxgBIAEoCzIPLnNsdWljZS52MS5MaW5rMtYGChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRJ2CgpDcmVhdGVMaW5rEhwuc2x1aWNlLnYxLkNyZWF0ZUxpbmtSZXF1ZXN0Gh0uc2x1aWNlLnYxLkNyZWF0ZUxpbmtSZXNwb25zZSIrgtPkkwIlOgEqIiAvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9saW5rcxJ9CgpSZXZva2VMaW5rEhwuc2x1aWNlLnYxLlJldm9rZUxpbmtSZXF1ZXN0Gh0uc2x1aWNlLnYxLlJldm9rZUxpbmtSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9saW5rcy97bGlua19pZH1iBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file, file_sluice_v1_link]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -297,6 +299,178 @@ export const UndeleteFileResponseSchema: GenMessage<UndeleteFileResponse> = /*@_
   messageDesc(file_sluice_v1_file_command_service, 7);
 
 /**
+ * Request of CreateLink.
+ *
+ * @generated from message sluice.v1.CreateLinkRequest
+ */
+export type CreateLinkRequest = Message<"sluice.v1.CreateLinkRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition makes no other link: it answers
+   * with a new URL for the same one, and that of the earlier answer stops working, unless it was used already.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation the link gives; whichever is live when unset.
+   *
+   * @generated from field: optional int64 generation = 4;
+   */
+  generation?: bigint | undefined;
+
+  /**
+   * How long the link works; a day, or the namespace's limit if that is shorter, when neither is set.
+   *
+   * @generated from oneof sluice.v1.CreateLinkRequest.expiration
+   */
+  expiration: {
+    /**
+     * 1 s to the namespace's limit (7 days by default).
+     *
+     * @generated from field: google.protobuf.Duration lifetime = 5;
+     */
+    value: Duration;
+    case: "lifetime";
+  } | {
+    /**
+     * A moment in the future, within the same limit.
+     *
+     * @generated from field: google.protobuf.Timestamp expire_time = 6;
+     */
+    value: Timestamp;
+    case: "expireTime";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * How often the link may be used, 1 to 1,000,000; 0 for any number.
+   *
+   * @generated from field: int32 max_uses = 7;
+   */
+  maxUses: number;
+
+  /**
+   * Name that a browser saves the file under; the last segment of the path when empty. At most 255 bytes.
+   *
+   * @generated from field: string download_name = 8;
+   */
+  downloadName: string;
+
+  /**
+   * Lets a browser show the file instead of saving it.
+   *
+   * @generated from field: bool inline = 9;
+   */
+  inline: boolean;
+
+  /**
+   * For those who manage links; at most 1,024 bytes. Never shown to those who use the link.
+   *
+   * @generated from field: string note = 10;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message sluice.v1.CreateLinkRequest.
+ * Use `create(CreateLinkRequestSchema)` to create a new message.
+ */
+export const CreateLinkRequestSchema: GenMessage<CreateLinkRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 8);
+
+/**
+ * Response of CreateLink.
+ *
+ * @generated from message sluice.v1.CreateLinkResponse
+ */
+export type CreateLinkResponse = Message<"sluice.v1.CreateLinkResponse"> & {
+  /**
+   * The link.
+   *
+   * @generated from field: sluice.v1.Link link = 1;
+   */
+  link?: Link | undefined;
+
+  /**
+   * Its URL, shown now and never again; empty when the call repeats one whose link was used already. A secret: whoever holds
+   * it reads the file.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+};
+
+/**
+ * Describes the message sluice.v1.CreateLinkResponse.
+ * Use `create(CreateLinkResponseSchema)` to create a new message.
+ */
+export const CreateLinkResponseSchema: GenMessage<CreateLinkResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 9);
+
+/**
+ * Request of RevokeLink.
+ *
+ * @generated from message sluice.v1.RevokeLinkRequest
+ */
+export type RevokeLinkRequest = Message<"sluice.v1.RevokeLinkRequest"> & {
+  /**
+   * Namespace of the link. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the link. Required.
+   *
+   * @generated from field: string link_id = 2;
+   */
+  linkId: string;
+};
+
+/**
+ * Describes the message sluice.v1.RevokeLinkRequest.
+ * Use `create(RevokeLinkRequestSchema)` to create a new message.
+ */
+export const RevokeLinkRequestSchema: GenMessage<RevokeLinkRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 10);
+
+/**
+ * Response of RevokeLink.
+ *
+ * @generated from message sluice.v1.RevokeLinkResponse
+ */
+export type RevokeLinkResponse = Message<"sluice.v1.RevokeLinkResponse"> & {
+  /**
+   * The link as it is now.
+   *
+   * @generated from field: sluice.v1.Link link = 1;
+   */
+  link?: Link | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.RevokeLinkResponse.
+ * Use `create(RevokeLinkResponseSchema)` to create a new message.
+ */
+export const RevokeLinkResponseSchema: GenMessage<RevokeLinkResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 11);
+
+/**
  * Changes files, and signs URLs for them.
  *
  * @generated from service sluice.v1.FileCommandService
@@ -341,6 +515,27 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof UndeleteFileRequestSchema;
     output: typeof UndeleteFileResponseSchema;
+  },
+  /**
+   * Makes a link that gives a file to whoever holds its URL, until it expires, is used up or is revoked. A deleted file is
+   * not given, and is again when it is restored.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.CreateLink
+   */
+  createLink: {
+    methodKind: "unary";
+    input: typeof CreateLinkRequestSchema;
+    output: typeof CreateLinkResponseSchema;
+  },
+  /**
+   * Ends a link at once and for good. One that was revoked before stays as it is.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.RevokeLink
+   */
+  revokeLink: {
+    methodKind: "unary";
+    input: typeof RevokeLinkRequestSchema;
+    output: typeof RevokeLinkResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_command_service, 0);

@@ -7,13 +7,15 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { File } from "./file_pb.ts";
 import { file_sluice_v1_file } from "./file_pb.ts";
+import type { Link } from "./link_pb.ts";
+import { file_sluice_v1_link } from "./link_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/v1/file_query_service.proto.
  */
 export const file_sluice_v1_file_query_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUicgoQTGlzdEZpbGVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGcHJlZml4GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhQKDHNob3dfZGVsZXRlZBgFIAEoCCJMChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKUAQoPUmVhZEZpbGVSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIOCgZvZmZzZXQYBCABKAMSGAoLbGltaXRfYnl0ZXMYBSABKANIAYgBAUINCgtfZ2VuZXJhdGlvbkIOCgxfbGltaXRfYnl0ZXMidQoQUmVhZEZpbGVSZXNwb25zZRIrCgZoZWFkZXIYASABKAsyGS5zbHVpY2UudjEuUmVhZEZpbGVIZWFkZXJIABIpCgVjaHVuaxgCIAEoCzIYLnNsdWljZS52MS5SZWFkRmlsZUNodW5rSABCCQoHbWVzc2FnZSJTCg5SZWFkRmlsZUhlYWRlchIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSDgoGb2Zmc2V0GAIgASgDEhIKCnNpemVfYnl0ZXMYAyABKAMiPAoNUmVhZEZpbGVDaHVuaxIOCgZvZmZzZXQYASABKAMSDQoFY3JjMzIYAiABKAcSDAoEZGF0YRgDIAEoDDL6AgoQRmlsZVF1ZXJ5U2VydmljZRJ0CgdHZXRGaWxlEhkuc2x1aWNlLnYxLkdldEZpbGVSZXF1ZXN0Ghouc2x1aWNlLnYxLkdldEZpbGVSZXNwb25zZSIygtPkkwIsEiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0ScAoJTGlzdEZpbGVzEhsuc2x1aWNlLnYxLkxpc3RGaWxlc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdEZpbGVzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMSfgoIUmVhZEZpbGUSGi5zbHVpY2UudjEuUmVhZEZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLlJlYWRGaWxlUmVzcG9uc2UiN4LT5JMCMRIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnJlYWQwAWIGcHJvdG8z", [file_google_api_annotations, file_sluice_v1_file]);
+  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUicgoQTGlzdEZpbGVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGcHJlZml4GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhQKDHNob3dfZGVsZXRlZBgFIAEoCCJMChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKUAQoPUmVhZEZpbGVSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIOCgZvZmZzZXQYBCABKAMSGAoLbGltaXRfYnl0ZXMYBSABKANIAYgBAUINCgtfZ2VuZXJhdGlvbkIOCgxfbGltaXRfYnl0ZXMidQoQUmVhZEZpbGVSZXNwb25zZRIrCgZoZWFkZXIYASABKAsyGS5zbHVpY2UudjEuUmVhZEZpbGVIZWFkZXJIABIpCgVjaHVuaxgCIAEoCzIYLnNsdWljZS52MS5SZWFkRmlsZUNodW5rSABCCQoHbWVzc2FnZSJTCg5SZWFkRmlsZUhlYWRlchIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSDgoGb2Zmc2V0GAIgASgDEhIKCnNpemVfYnl0ZXMYAyABKAMiPAoNUmVhZEZpbGVDaHVuaxIOCgZvZmZzZXQYASABKAMSDQoFY3JjMzIYAiABKAcSDAoEZGF0YRgDIAEoDCJuChBMaXN0TGlua3NSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhIKCnNob3dfZW5kZWQYBSABKAgiTAoRTGlzdExpbmtzUmVzcG9uc2USHgoFbGlua3MYASADKAsyDy5zbHVpY2UudjEuTGluaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky7AMKEEZpbGVRdWVyeVNlcnZpY2USdAoHR2V0RmlsZRIZLnNsdWljZS52MS5HZXRGaWxlUmVxdWVzdBoaLnNsdWljZS52MS5HZXRGaWxlUmVzcG9uc2UiMoLT5JMCLBIqL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9EnAKCUxpc3RGaWxlcxIbLnNsdWljZS52MS5MaXN0RmlsZXNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxpc3RGaWxlc1Jlc3BvbnNlIiiC0+STAiISIC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzEn4KCFJlYWRGaWxlEhouc2x1aWNlLnYxLlJlYWRGaWxlUmVxdWVzdBobLnNsdWljZS52MS5SZWFkRmlsZVJlc3BvbnNlIjeC0+STAjESLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpyZWFkMAEScAoJTGlzdExpbmtzEhsuc2x1aWNlLnYxLkxpc3RMaW5rc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdExpbmtzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vbGlua3NiBnByb3RvMw", [file_google_api_annotations, file_sluice_v1_file, file_sluice_v1_link]);
 
 /**
  * Request of GetFile.
@@ -305,6 +307,83 @@ export const ReadFileChunkSchema: GenMessage<ReadFileChunk> = /*@__PURE__*/
   messageDesc(file_sluice_v1_file_query_service, 7);
 
 /**
+ * Request of ListLinks.
+ *
+ * @generated from message sluice.v1.ListLinksRequest
+ */
+export type ListLinksRequest = Message<"sluice.v1.ListLinksRequest"> & {
+  /**
+   * Namespace to list. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Only links to this path; all when empty.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * Most links in one page, 1 to 1,000; 100 when 0. More than 1,000 is taken as 1,000. A page may hold fewer, even none.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+
+  /**
+   * Lists links that are revoked, expired or used up, too.
+   *
+   * @generated from field: bool show_ended = 5;
+   */
+  showEnded: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.ListLinksRequest.
+ * Use `create(ListLinksRequestSchema)` to create a new message.
+ */
+export const ListLinksRequestSchema: GenMessage<ListLinksRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 8);
+
+/**
+ * Response of ListLinks.
+ *
+ * @generated from message sluice.v1.ListLinksResponse
+ */
+export type ListLinksResponse = Message<"sluice.v1.ListLinksResponse"> & {
+  /**
+   * The links of this page.
+   *
+   * @generated from field: repeated sluice.v1.Link links = 1;
+   */
+  links: Link[];
+
+  /**
+   * Where the next page begins; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListLinksResponse.
+ * Use `create(ListLinksResponseSchema)` to create a new message.
+ */
+export const ListLinksResponseSchema: GenMessage<ListLinksResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 9);
+
+/**
  * Answers questions about files. Changes nothing.
  *
  * @generated from service sluice.v1.FileQueryService
@@ -339,6 +418,16 @@ export const FileQueryService: GenService<{
     methodKind: "server_streaming";
     input: typeof ReadFileRequestSchema;
     output: typeof ReadFileResponseSchema;
+  },
+  /**
+   * Lists the links of a namespace, or of one file, the newest first, page by page.
+   *
+   * @generated from rpc sluice.v1.FileQueryService.ListLinks
+   */
+  listLinks: {
+    methodKind: "unary";
+    input: typeof ListLinksRequestSchema;
+    output: typeof ListLinksResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_query_service, 0);
