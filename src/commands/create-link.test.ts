@@ -100,6 +100,7 @@ describe("createLink", () => {
     ["a name of 256 bytes", { downloadName: "ü".repeat(128) }, "download_name"],
     ["a note of 1,025 bytes", { note: "n".repeat(1025) }, "note"],
     ["a note with NUL", { note: "\0" }, "note"],
+    ["a note that would move the cursor", { note: "\u001b[2J" }, "note"],
     ["a note with a lone surrogate", { note: "\ud800" }, "note"],
     ["generation 0", { generation: 0 }, "generation"],
     ["no request id", { requestId: "" }, "request_id"],

@@ -113,7 +113,8 @@ function assertNote(note: string): void {
       details: { note_bytes: noteBytes, note_bytes_max: LINK_LIMITS.noteMaxBytes },
     });
   }
-  if (!note.isWellFormed() || note.includes("\0")) {
-    throw invalidArgument("note", "note holds a lone surrogate or a NUL character; leave it out");
+  // Notes are printed on terminals, which obey control characters.
+  if (!note.isWellFormed() || /\p{Cc}/u.test(note)) {
+    throw invalidArgument("note", "note holds a control character or a lone surrogate; leave it out");
   }
 }
