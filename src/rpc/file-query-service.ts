@@ -66,5 +66,7 @@ function toReadFileResponse(event: ReadFileEvent): MessageInitShape<typeof ReadF
       const { offset, crc32, bytes } = event;
       return { message: { case: "chunk", value: { offset: BigInt(offset), crc32, data: bytes } } };
     }
+    case "end":
+      return { message: { case: "end", value: { crc32: event.crc32, sizeBytes: BigInt(event.sizeBytes) } } };
   }
 }

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_query_service.proto.
  */
 export const file_sluice_v1_file_query_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUicgoQTGlzdEZpbGVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGcHJlZml4GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhQKDHNob3dfZGVsZXRlZBgFIAEoCCJMChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKUAQoPUmVhZEZpbGVSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIOCgZvZmZzZXQYBCABKAMSGAoLbGltaXRfYnl0ZXMYBSABKANIAYgBAUINCgtfZ2VuZXJhdGlvbkIOCgxfbGltaXRfYnl0ZXMidQoQUmVhZEZpbGVSZXNwb25zZRIrCgZoZWFkZXIYASABKAsyGS5zbHVpY2UudjEuUmVhZEZpbGVIZWFkZXJIABIpCgVjaHVuaxgCIAEoCzIYLnNsdWljZS52MS5SZWFkRmlsZUNodW5rSABCCQoHbWVzc2FnZSJTCg5SZWFkRmlsZUhlYWRlchIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSDgoGb2Zmc2V0GAIgASgDEhIKCnNpemVfYnl0ZXMYAyABKAMiPAoNUmVhZEZpbGVDaHVuaxIOCgZvZmZzZXQYASABKAMSDQoFY3JjMzIYAiABKAcSDAoEZGF0YRgDIAEoDCJuChBMaXN0TGlua3NSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhIKCnNob3dfZW5kZWQYBSABKAgiTAoRTGlzdExpbmtzUmVzcG9uc2USHgoFbGlua3MYASADKAsyDy5zbHVpY2UudjEuTGluaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky7AMKEEZpbGVRdWVyeVNlcnZpY2USdAoHR2V0RmlsZRIZLnNsdWljZS52MS5HZXRGaWxlUmVxdWVzdBoaLnNsdWljZS52MS5HZXRGaWxlUmVzcG9uc2UiMoLT5JMCLBIqL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9EnAKCUxpc3RGaWxlcxIbLnNsdWljZS52MS5MaXN0RmlsZXNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxpc3RGaWxlc1Jlc3BvbnNlIiiC0+STAiISIC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzEn4KCFJlYWRGaWxlEhouc2x1aWNlLnYxLlJlYWRGaWxlUmVxdWVzdBobLnNsdWljZS52MS5SZWFkRmlsZVJlc3BvbnNlIjeC0+STAjESLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpyZWFkMAEScAoJTGlzdExpbmtzEhsuc2x1aWNlLnYxLkxpc3RMaW5rc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdExpbmtzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vbGlua3NiBnByb3RvMw", [file_google_api_annotations, file_sluice_v1_file, file_sluice_v1_link]);
+  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUicgoQTGlzdEZpbGVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDgoGcHJlZml4GAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhQKDHNob3dfZGVsZXRlZBgFIAEoCCJMChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKUAQoPUmVhZEZpbGVSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIOCgZvZmZzZXQYBCABKAMSGAoLbGltaXRfYnl0ZXMYBSABKANIAYgBAUINCgtfZ2VuZXJhdGlvbkIOCgxfbGltaXRfYnl0ZXMinAEKEFJlYWRGaWxlUmVzcG9uc2USKwoGaGVhZGVyGAEgASgLMhkuc2x1aWNlLnYxLlJlYWRGaWxlSGVhZGVySAASKQoFY2h1bmsYAiABKAsyGC5zbHVpY2UudjEuUmVhZEZpbGVDaHVua0gAEiUKA2VuZBgDIAEoCzIWLnNsdWljZS52MS5SZWFkRmlsZUVuZEgAQgkKB21lc3NhZ2UiUwoOUmVhZEZpbGVIZWFkZXISHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlEg4KBm9mZnNldBgCIAEoAxISCgpzaXplX2J5dGVzGAMgASgDIjAKC1JlYWRGaWxlRW5kEg0KBWNyYzMyGAEgASgHEhIKCnNpemVfYnl0ZXMYAiABKAMiPAoNUmVhZEZpbGVDaHVuaxIOCgZvZmZzZXQYASABKAMSDQoFY3JjMzIYAiABKAcSDAoEZGF0YRgDIAEoDCJuChBMaXN0TGlua3NSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEhIKCnNob3dfZW5kZWQYBSABKAgiTAoRTGlzdExpbmtzUmVzcG9uc2USHgoFbGlua3MYASADKAsyDy5zbHVpY2UudjEuTGluaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky7AMKEEZpbGVRdWVyeVNlcnZpY2USdAoHR2V0RmlsZRIZLnNsdWljZS52MS5HZXRGaWxlUmVxdWVzdBoaLnNsdWljZS52MS5HZXRGaWxlUmVzcG9uc2UiMoLT5JMCLBIqL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9EnAKCUxpc3RGaWxlcxIbLnNsdWljZS52MS5MaXN0RmlsZXNSZXF1ZXN0Ghwuc2x1aWNlLnYxLkxpc3RGaWxlc1Jlc3BvbnNlIiiC0+STAiISIC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzEn4KCFJlYWRGaWxlEhouc2x1aWNlLnYxLlJlYWRGaWxlUmVxdWVzdBobLnNsdWljZS52MS5SZWFkRmlsZVJlc3BvbnNlIjeC0+STAjESLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpyZWFkMAEScAoJTGlzdExpbmtzEhsuc2x1aWNlLnYxLkxpc3RMaW5rc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdExpbmtzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vbGlua3NiBnByb3RvMw", [file_google_api_annotations, file_sluice_v1_file, file_sluice_v1_link]);
 
 /**
  * Request of GetFile.
@@ -226,6 +226,14 @@ export type ReadFileResponse = Message<"sluice.v1.ReadFileResponse"> & {
      */
     value: ReadFileChunk;
     case: "chunk";
+  } | {
+    /**
+     * Last message, once all bytes of the range were sent: without it the answer was cut.
+     *
+     * @generated from field: sluice.v1.ReadFileEnd end = 3;
+     */
+    value: ReadFileEnd;
+    case: "end";
   } | { case: undefined; value?: undefined };
 };
 
@@ -272,6 +280,34 @@ export const ReadFileHeaderSchema: GenMessage<ReadFileHeader> = /*@__PURE__*/
   messageDesc(file_sluice_v1_file_query_service, 6);
 
 /**
+ * Says what the chunks were together. To go on after a cut, ask for the range behind the last chunk.
+ *
+ * @generated from message sluice.v1.ReadFileEnd
+ */
+export type ReadFileEnd = Message<"sluice.v1.ReadFileEnd"> & {
+  /**
+   * CRC32 of all bytes that were sent; of a whole file, the same as the file's.
+   *
+   * @generated from field: fixed32 crc32 = 1;
+   */
+  crc32: number;
+
+  /**
+   * Number of bytes that were sent.
+   *
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.ReadFileEnd.
+ * Use `create(ReadFileEndSchema)` to create a new message.
+ */
+export const ReadFileEndSchema: GenMessage<ReadFileEnd> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 7);
+
+/**
  * Bytes of a file.
  *
  * @generated from message sluice.v1.ReadFileChunk
@@ -304,7 +340,7 @@ export type ReadFileChunk = Message<"sluice.v1.ReadFileChunk"> & {
  * Use `create(ReadFileChunkSchema)` to create a new message.
  */
 export const ReadFileChunkSchema: GenMessage<ReadFileChunk> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 7);
+  messageDesc(file_sluice_v1_file_query_service, 8);
 
 /**
  * Request of ListLinks.
@@ -353,7 +389,7 @@ export type ListLinksRequest = Message<"sluice.v1.ListLinksRequest"> & {
  * Use `create(ListLinksRequestSchema)` to create a new message.
  */
 export const ListLinksRequestSchema: GenMessage<ListLinksRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 8);
+  messageDesc(file_sluice_v1_file_query_service, 9);
 
 /**
  * Response of ListLinks.
@@ -381,7 +417,7 @@ export type ListLinksResponse = Message<"sluice.v1.ListLinksResponse"> & {
  * Use `create(ListLinksResponseSchema)` to create a new message.
  */
 export const ListLinksResponseSchema: GenMessage<ListLinksResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 9);
+  messageDesc(file_sluice_v1_file_query_service, 10);
 
 /**
  * Answers questions about files. Changes nothing.
