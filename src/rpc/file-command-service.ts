@@ -36,12 +36,13 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
   return {
     ...createLinkMethods(functions),
     createDownloadUrl: async (request, context) => {
-      const { downloadName, inline, lifetime } = request;
+      const { downloadName, inline, contentType, lifetime } = request;
       const { url, expireTime, file } = await functions.createDownloadUrl(
         {
           ...fromFileName(request),
           downloadName,
           inline,
+          contentType,
           ...(lifetime !== undefined && { lifetimeMs: fromDuration(lifetime, "lifetime") }),
         },
         toCallOptions(context),
