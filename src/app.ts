@@ -1,6 +1,4 @@
 import { readFile as readFileFromDisk } from "node:fs/promises";
-import { hostname } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { generateFromSettings } from "./aws/generate-from-settings.ts";
@@ -8,54 +6,42 @@ import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
 import { readAdopted } from "./commands/adopt-parts.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
-import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/copy-file.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
+import { createLink } from "./commands/create-link.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
 import { moveFile } from "./commands/move-file.ts";
+import { openLink } from "./commands/open-link.ts";
 import { purgeFile } from "./commands/purge-file.ts";
 import { purgeFiles } from "./commands/purge-files.ts";
 import { restoreGeneration } from "./commands/restore-generation.ts";
+import { revokeLink } from "./commands/revoke-link.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
 import { updateFile } from "./commands/update-file.ts";
-import { UploadSessions } from "./commands/upload-sessions.ts";
 import { writePart } from "./commands/write-part.ts";
-import { beginWriteUpload, type WriteAccess } from "./commands/write-upload.ts";
+import { beginWriteUpload } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
-import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
-import { startJobs } from "./jobs/start-jobs.ts";
-import { createFileRepository } from "./postgres/file-repository.ts";
-import { createJobLeases } from "./postgres/job-leases.ts";
-import { validateMigrations } from "./postgres/migrate.ts";
-import { ensureNamespace } from "./postgres/namespace.ts";
-import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
-import { forgetRequests } from "./postgres/request-rows.ts";
-import { createUploadRepository } from "./postgres/upload-repository.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
+import { listLinks } from "./queries/list-links.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { searchFiles } from "./queries/search-files.ts";
-import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
+import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
 import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { createWindowMemory } from "./rpc/window-memory.ts";
-import { BodyRequests } from "./s3/body-requests.ts";
-import { createBreakers } from "./s3/breaker.ts";
-import { createS3Client } from "./s3/client.ts";
-import { Connections } from "./s3/connections.ts";
-import { createObjectStore } from "./s3/object-store.ts";
-import { createReadClient } from "./s3/read-client.ts";
+import { connect, type Service } from "./service.ts";
 
 /** A running service. */
 export interface App {
@@ -69,7 +55,6 @@ export interface App {
 }
 
 const CONNECT_RETRY_MS = 1000;
-const CONNECT_BACKOFF = { baseDelayMs: CONNECT_RETRY_MS, delayMaxMs: 5000, random: Math.random };
 
 /**
  * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
@@ -88,7 +73,12 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     otherFace: createRestFace,
     ...config.api,
   };
-  let serve = createApiListener({ ...common, ...createUnconnectedFunctions() });
+  const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
+  const linkRoute = { log, trustedProxies: config.trustedProxies };
+  let serve = createLinkRoute(refuseLink, {
+    ...linkRoute,
+    serveOther: createApiListener({ ...common, ...refusing }),
+  });
   const tls = config.tls && {
     cert: await readFileFromDisk(config.tls.certFile),
     key: await readFileFromDisk(config.tls.keyFile),
@@ -103,7 +93,8 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   let service: Service | undefined;
   const connected = connect(config, { log, readiness, budget, signal: stopping.signal }).then((ready) => {
     service = ready;
-    serve = createServiceListener(ready, common);
+    const publicUrl = config.publicUrl ?? listener.url;
+    serve = createServiceListener(ready, common, { ...linkRoute, publicUrl });
     return ready;
   });
   connected.catch(() => {});
@@ -126,116 +117,14 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   };
 }
 
-/** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
-interface Service {
-  access: WriteAccess;
-  downloads: ReturnType<typeof createObjectStore>;
-  files: ReturnType<typeof createFileRepository>;
-  copyFile: FileCopier;
-  watches: UploadWatches;
-  close(): Promise<void>;
-}
-
-/** Connects to the database, waiting for it as long as it takes, and starts what runs by the clock. */
-async function connect(
-  config: Config,
-  options: { log: Logger; readiness: Readiness; budget: MemoryBudget; signal: AbortSignal },
-): Promise<Service> {
-  const { log, readiness } = options;
-  const connections = new Connections(config.s3.limits);
-  const client = createS3Client(config.s3, connections);
-  const bodies = new BodyRequests(client, connections);
-  const breakers = createBreakers(config.breaker, (name, isOpen) =>
-    log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
-  );
-  const storage = { client, bodies, breakers, body: config.body, closing: options.signal };
-  const objects = createObjectStore(storage);
-  const pools = await connectDatabase(config, options);
-  const access: WriteAccess = {
-    uploads: createUploadRepository(pools.commands),
-    ...{ objects, budget: options.budget },
-    namespaces: new Map([[config.namespace.name, config.namespace]]),
-    ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
-    instance: `${hostname()}/${process.pid}`,
-    sessions: new UploadSessions(config.uploads.uploadsMax),
-  };
-  const check = async () => {
-    const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
-    await Promise.all([
-      pools.ping().then(
-        () => readiness.report("database", undefined),
-        (error) => readiness.report("database", problemOf(error)),
-      ),
-      objects.checkBucket(config.namespace.bucket, config.namespace.region).then(
-        () => readiness.report("storage", undefined),
-        (error) => readiness.report("storage", problemOf(error)),
-      ),
-    ]);
-  };
-  // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
-  const checked = check();
-  const files = createFileRepository(pools);
-  const jobs = startJobs({
-    ...{ access, files, check, log },
-    leases: createJobLeases(pools.commands),
-    forgetRequests: (options) => forgetRequests(pools.commands, options),
-  });
-  return {
-    access,
-    downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
-    files,
-    copyFile: createFileCopier({ ...access, files }, COPY_LIMITS),
-    watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
-    close: async () => {
-      // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
-      client.destroy();
-      connections.destroy();
-      await jobs.stop();
-      await checked;
-      await pools.end();
-    },
-  };
-}
-
-async function connectDatabase(
-  config: Config,
-  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
-): Promise<DatabasePools> {
-  let told: string | undefined;
-  for (let failures = 1; ; failures++) {
-    try {
-      const { pending } = await validateMigrations({ url: config.database.url });
-      if (pending.length > 0) {
-        throw new DomainError("unavailable", `the schema lacks ${pending.join(", ")}; run "sluice migrate"`, {
-          reason: "DATABASE_UNAVAILABLE",
-        });
-      }
-      const pools = await createDatabasePools(config.database);
-      try {
-        await ensureNamespace(pools.commands, config.namespace);
-        if (told !== undefined) options.log.info("the database is usable");
-        return pools;
-      } catch (error) {
-        await pools.end();
-        throw error;
-      }
-    } catch (error) {
-      const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
-      options.readiness.report("database", problem);
-      // Once, and again when it is another: a second a line would bury everything else.
-      if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
-      told = String(error);
-      await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });
-    }
-  }
-}
-
 function createServiceListener(
-  { access, downloads, files, copyFile, watches }: Service,
+  { access, downloads, files, copyFile, links, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
+  { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
   const commands = { ...queries, now: () => new Date() };
+  const linking = { ...commands, links, publicUrl };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const serveApi = createApiListener({
@@ -257,6 +146,7 @@ function createServiceListener(
       listFiles: (request, options) => listFiles(queries, request, options),
       searchFiles: (request, options) => searchFiles(queries, request, options),
       listGenerations: (request, options) => listGenerations(queries, request, options),
+      listLinks: (request, options) => listLinks(linking, request, options),
       readFile: (request, options) => readFile(queries, request, options),
     },
     fileCommands: {
@@ -269,31 +159,32 @@ function createServiceListener(
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
       purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
       purgeFiles: (request, options) => purgeFiles({ ...commands, objects: access.objects }, request, options),
+      createLink: (request, options) => createLink(linking, request, options),
+      revokeLink: (request, options) => revokeLink(linking, request, options),
     },
   });
   const ingest = { access, authenticate: common.authenticate, log: common.log };
-  return (request, response) => {
-    if (!serveGrpcWriteUpload(ingest, request, response)) serveApi(request, response);
-  };
+  return createLinkRoute((token, visitor) => openLink(linking, token, visitor), {
+    ...linkRoute,
+    serveOther: (request, response) => {
+      if (!serveGrpcWriteUpload(ingest, request, response)) serveApi(request, response);
+    },
+  });
 }
 
 /** The API while the database has not answered yet: every call is refused, to be tried again. */
-function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands"> {
-  const refuse = () => {
+function createUnconnectedFunctions() {
+  const refuse = (): never => {
     throw new DomainError("unavailable", "the service is starting and waits for its database; try again", {
       reason: "DATABASE_UNAVAILABLE",
       retryAfterMs: CONNECT_RETRY_MS,
     });
   };
+  const refuseAll = <T extends object>() => new Proxy({} as T, { get: () => refuse });
   return {
-    uploads: {
-      ...{ createUpload: refuse, completeUpload: refuse, abortUpload: refuse, getUpload: refuse, watchUpload: refuse },
-      ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse, beginWrite: refuse },
-    },
-    fileQueries: { getFile: refuse, listFiles: refuse, searchFiles: refuse, listGenerations: refuse, readFile: refuse },
-    fileCommands: {
-      ...{ createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
-      ...{ copyFile: refuse, moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse, purgeFiles: refuse },
-    },
+    uploads: refuseAll<ApiOptions["uploads"]>(),
+    fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
+    fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
+    openLink: async () => refuse(),
   };
 }

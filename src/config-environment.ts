@@ -75,6 +75,15 @@ export const ENVIRONMENT = {
   SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: 36_500 }).default(30),
   /** Longest life of a presigned download URL; S3 allows 7 days. */
   SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
+  /** Longest life of a link, in seconds. */
+  SLUICE_LINK_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 31_536_000 }).default(604_800),
+  /** Where people reach this service: links begin with it. The address that it listens on when unset. */
+  SLUICE_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })
+    .refine((url) => !/[?#@]/.test(url), "must have no user, query or fragment")
+    .optional(),
+  /** Proxies in front that add to X-Forwarded-For; 0 believes nobody and takes the address of the connection. */
+  SLUICE_TRUSTED_PROXIES: wholeNumber("proxies", { min: 0, max: 10 }).default(0),
   /** What a caller may send ahead on one stream, where its distance needs it; 24 MiB carry 400 MiB/s at 60 ms. */
   SLUICE_STREAM_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(24 * MIB),
   /** The same for all streams of one connection together. */

@@ -157,6 +157,7 @@ function toConfig(env: Environment) {
       fileSizeMaxBytes: env.SLUICE_FILE_SIZE_MAX_BYTES,
       retentionMs: env.SLUICE_RETENTION_DAYS * 86_400_000,
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
+      linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },
     budgetBytes,
     // The steps of all uploads together are at most a quarter: whole parts always find room in the rest.
@@ -200,6 +201,9 @@ function toConfig(env: Environment) {
         .map((origin) => origin.trim())
         .filter((origin) => origin !== ""),
     },
+    /** Without a slash at its end; undefined: where it listens. */
+    publicUrl: env.SLUICE_PUBLIC_URL?.replace(/\/+$/, ""),
+    trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
     devToken: env.SLUICE_DEV_TOKEN as string,
     logLevel: env.SLUICE_LOG_LEVEL,

@@ -398,7 +398,8 @@ describe("sluice", () => {
   it("shows the help of every command, and refuses what is no option of it", async () => {
     const commands = ["upload", "download", "watch", "ls", "rm", "restore", "serve", "migrate", "doctor", "config"];
     const configs = ["init", "generate", "explain", "env", "verify"].map((name) => ["config", name]);
-    for (const command of [...commands.map((name) => [name]), ...configs]) {
+    const links = ["create", "ls", "revoke"].map((name) => ["link", name]);
+    for (const command of [...commands.map((name) => [name]), ...configs, ...links]) {
       const help = await run(...command, "--help");
       expect(help.code, command.join(" ")).to.equal(0);
       expect(help.out).to.contain(`Usage: sluice ${command.join(" ")}`);

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
+import { addLink } from "./link-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 
 // Loaded by the commands that call the service: one that serves does without the memory of the client.
@@ -67,6 +68,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     );
   addFileCommands(program, terminal);
   addLifecycleCommands(program, terminal);
+  addLink(program, terminal, { withConnection, parseCount });
 
   program
     .command("serve")

@@ -200,6 +200,41 @@ describe("sluice, as a process", function () {
     expect(await stat(join(directory, "small.txt.part")).catch(() => "none")).to.equal("none");
   });
 
+  it("makes links, lists and revokes them", async () => {
+    await writeFile(join(directory, "linked.txt"), "linked");
+    expect((await run("upload", "linked.txt", "l/")).code).to.equal(0);
+    const created = await run(
+      "link",
+      "create",
+      "l/linked.txt",
+      "--lifetime",
+      "12h",
+      "--max-uses",
+      "2",
+      "--note",
+      "for B",
+    );
+    expect(created.code, created.err).to.equal(0);
+    const url = created.out.toString().trim();
+    expect(await (await fetch(url, { headers: { connection: "close" } })).text()).to.equal("linked");
+    const [, linkId = ""] = /sluice link revoke (\S+)`/.exec(created.err) ?? [];
+    expect((await run("link", "ls", "l/linked.txt")).out.toString()).to.match(
+      new RegExp(`^${linkId}  active +1/2  .*  l/linked\\.txt  \\(for B\\)\n$`),
+    );
+    expect((await run("link", "revoke", linkId)).out.toString()).to.equal(
+      "revoked the link to l/linked.txt, used 1 times\n",
+    );
+    expect((await fetch(url, { headers: { connection: "close" } })).status).to.equal(410);
+    expect((await run("link", "ls")).out.toString()).to.not.contain(linkId);
+    const { out } = await run("link", "ls", "--ended", "--json");
+    expect(JSON.parse(out.toString())).to.include({ linkId, state: "revoked", uses: 1, principal: "dev:local" });
+    const tooLong = await run("link", "create", "l/linked.txt", "--lifetime", "8d");
+    expect([tooLong.code, tooLong.err]).to.deep.equal([
+      ...[1, "sluice: lifetime is 691200 s; a link of namespace default may live from 1 s to 604800 s\n"],
+    ]);
+    expect((await run("link", "create", "l/linked.txt", "--lifetime", "1")).code).to.equal(2);
+  });
+
   it("ends with 1, 2 or 75 and a sentence", async () => {
     const missing = await run("rm", "no/such/file");
     expect(missing.code).to.equal(1);

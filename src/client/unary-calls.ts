@@ -1,5 +1,4 @@
-import type { DescService, MessageInitShape } from "@bufbuild/protobuf";
-import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type CreateDownloadUrlResponse, FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import type { File, FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import {
@@ -14,30 +13,18 @@ import {
   UploadService,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
-import { createRetries, type RetryLimits } from "./retry-policy.ts";
-import { fromConnectError, SluiceError } from "./sluice-error.ts";
-
-/** Answers are short: a call that has none within this many milliseconds counts as lost. */
-const CALL_TIMEOUT_MS = 30_000;
+import { type CallAddress, type CallOptions, createCall, present } from "./call.ts";
+import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 
 /** Of a copy, whose bytes take their time: a repeated call would take it over from one that is still at it. */
 const COPY_TIMEOUT_MS = 3_600_000;
-
-const CALL_RETRY_LIMITS: RetryLimits = { triesMax: 4, timeMaxMs: 30_000, delayBaseMs: 200, delayMaxMs: 5_000 };
-
-/** What every call takes. */
-export interface CallOptions {
-  /** "default" when unset. */
-  namespace?: string;
-  signal?: AbortSignal;
-}
 
 /**
  * The methods that answer once, for Node and browsers. Sizes, offsets and generations are bigint, as on the wire. Commands
  * make their request id, so every call is safely repeated while the service is unavailable: four tries, the last begun within 30 s
  * of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
-export interface UnaryCalls {
+export interface UnaryCalls extends LinkCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
@@ -118,12 +105,6 @@ export interface SearchOptions
   query?: string;
 }
 
-/** An address of the service, and a Connect transport to it. */
-export interface CallAddress {
-  name: string;
-  transport: Transport;
-}
-
 /** The unary methods over Connect transports: gRPC from Node, Connect from browsers. Each try goes to the next address. */
 export function createUnaryCalls(addresses: Addresses<CallAddress>): UnaryCalls {
   const call = createCall(addresses);
@@ -137,6 +118,7 @@ export function createUnaryCalls(addresses: Addresses<CallAddress>): UnaryCalls 
     call(FileQueryService, signal, (queries, callOptions) => queries.searchFiles({ namespace, ...rest }, callOptions));
 
   return {
+    ...createLinkCalls(call),
     listFiles,
     searchFiles,
     allFiles: (options = {}) => allPages((pageToken) => listFiles({ pageSize: 1000, ...options, pageToken })),
@@ -245,41 +227,4 @@ async function* allPages(
     yield* page.files;
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
-}
-
-/** Calls one method of a service, until it has an answer or an error that is final. */
-type Call = <S extends DescService, T>(
-  service: S,
-  signal: AbortSignal | undefined,
-  once: (client: Client<S>, options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
-) => Promise<T>;
-
-function createCall(addresses: Addresses<CallAddress>): Call {
-  return async (service, signal = new AbortController().signal, once) => {
-    const route = addresses.route();
-    const triesMax = Math.max(CALL_RETRY_LIMITS.triesMax, route.length);
-    const retries = createRetries({ ...CALL_RETRY_LIMITS, triesMax }, { route });
-    for (;;) {
-      try {
-        return await once(createClient(service, route.current.transport), { signal, timeoutMs: CALL_TIMEOUT_MS });
-      } catch (error) {
-        const failure = toLost(fromConnectError(error, signal));
-        // The same call cannot bring bytes that storage lost: whoever has them is to hear which.
-        if (failure instanceof SluiceError && failure.details.lost_parts !== undefined) throw failure;
-        await retries.waitAfter(failure, { signal });
-      }
-    }
-  };
-}
-
-/** The only deadline is this client's own: the answer is lost, and another address may give it. */
-function toLost(error: unknown): unknown {
-  if (!(error instanceof SluiceError) || error.code !== "deadline_exceeded") return error;
-  const message = `the service did not answer within ${CALL_TIMEOUT_MS / 1000} s`;
-  return new SluiceError("unavailable", message, { reason: "CONNECTION_LOST", cause: error });
-}
-
-function present<T>(value: T | undefined, name: string): T {
-  if (value !== undefined) return value;
-  throw new SluiceError("internal", `the service's answer lacks the ${name}`, { reason: "PROTOCOL_VIOLATED" });
 }

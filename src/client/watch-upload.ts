@@ -3,9 +3,9 @@ import { createClient } from "@connectrpc/connect";
 import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 import { UploadService, UploadState, type WatchUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
+import type { CallAddress, CallOptions } from "./call.ts";
 import { createRetries, FIRST_TRIES_MAX, isRetryable, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
-import type { CallAddress, CallOptions } from "./unary-calls.ts";
 
 /** The service gives a sign of life every 5 s; a stream that is silent for this long, in milliseconds, counts as cut. */
 const SILENCE_MAX_MS = 20_000;

@@ -4,7 +4,13 @@ import type { ObjectStore } from "../domain/object-store.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
 import { type CreateDownloadUrlRequest, createDownloadUrl, toContentDisposition } from "./create-download-url.ts";
 
-const REQUEST: CreateDownloadUrlRequest = { namespace: "default", path: "a", downloadName: "", inline: false };
+const REQUEST: CreateDownloadUrlRequest = {
+  namespace: "default",
+  path: "a",
+  downloadName: "",
+  inline: false,
+  contentType: "",
+};
 const NOW = new Date("2026-01-02T03:04:05.678Z");
 
 describe("createDownloadUrl", () => {
@@ -60,6 +66,14 @@ describe("createDownloadUrl", () => {
     expect(signed[1]?.[2].contentDisposition).to.equal('attachment; filename="top"');
   });
 
+  it("takes another media type than the file's", async () => {
+    for (const contentType of ["text/plain; charset=utf-8", "image/svg+xml", 'a/b;c="d e"']) {
+      const { call, signed } = signing();
+      await call({ contentType });
+      expect(signed[0]?.[2].contentType).to.equal(contentType);
+    }
+  });
+
   it("signs nothing for a deleted file", async () => {
     const { call, signed } = signing(sampleFile({ deleteTime: NOW }));
     expect(await catchError(() => call({ generation: 3 }))).to.include({ code: "not_found", reason: "FILE_NOT_FOUND" });
@@ -75,6 +89,10 @@ describe("createDownloadUrl", () => {
     ["a name of 256 bytes", { downloadName: "ü".repeat(128) }, "download_name"],
     ["a name with a line break", { downloadName: "a\r\nSet-Cookie: b" }, "download_name"],
     ["a name with a lone surrogate", { downloadName: "a\ud800" }, "download_name"],
+    ["a media type that is none", { contentType: "text" }, "content_type"],
+    ["a media type with a line break", { contentType: "text/plain\r\nSet-Cookie: a=b" }, "content_type"],
+    ["a media type of 256 characters", { contentType: `text/${"a".repeat(251)}` }, "content_type"],
+    ["a media type beyond ASCII", { contentType: "text/plain; a=ü" }, "content_type"],
     ["generation 0", { generation: 0 }, "generation"],
   ] as const) {
     it(`refuses ${what} and signs nothing`, async () => {

@@ -8,6 +8,10 @@ import type { ObjectStore } from "../domain/object-store.ts";
 import { requireReadable } from "../domain/readable-file.ts";
 import { type GetFileRequest, getFile } from "../queries/get-file.ts";
 
+const CONTENT_TYPE_MAX_BYTES = 255;
+/** A type, a subtype and parameters (RFC 9110, 8.3.1); nothing in it can end a header. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\w !#$&^.+/:;=,()-]*"))*$/;
+
 /** Longest name that a browser is told to save a file under, in bytes: what file systems take. */
 const DOWNLOAD_NAME_MAX_BYTES = 255;
 
@@ -19,12 +23,15 @@ export interface CreateDownloadUrlRequest extends GetFileRequest {
   downloadName: string;
   /** Show instead of save. */
   inline: boolean;
+  /** What S3 answers with; empty takes that of the file. */
+  contentType: string;
 }
 
 /**
  * Signs a URL that gives the bytes of a file to whoever holds it, straight from S3, until it expires. A deleted file
  * gets none, also when its generation is named: a URL would outlast the deletion. Errors: `not_found /
- * FILE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID` for the lifetime or the name.
+ * FILE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID` for the lifetime, the name or
+ * the media type.
  */
 export async function createDownloadUrl(
   deps: {
@@ -39,6 +46,7 @@ export async function createDownloadUrl(
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const lifetimeMs = parseLifetime(request.lifetimeMs, namespace);
   assertDownloadName(request.downloadName);
+  assertMediaType(request.contentType);
   const file = requireReadable(await getFile(deps, request, options));
   const name = request.downloadName === "" ? file.path.slice(file.path.lastIndexOf("/") + 1) : request.downloadName;
   // SigV4 counts from a whole second, so this is never later than the moment at which S3 begins to refuse.
@@ -46,7 +54,7 @@ export async function createDownloadUrl(
   const url = await deps.objects.presignDownload(file.bucket, file.s3Key, {
     ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),
     lifetimeMs,
-    contentType: file.contentType,
+    contentType: request.contentType === "" ? file.contentType : request.contentType,
     contentDisposition: toContentDisposition(request.inline ? "inline" : "attachment", name),
   });
   return { url, expireTime, file };
@@ -79,6 +87,23 @@ function parseLifetime(lifetimeMs: number | undefined, namespace: Namespace): nu
 }
 
 /** Refuses a name that is too long or no plain text; `invalid_argument` with the bound. */
+function assertMediaType(contentType: string): void {
+  if (contentType === "") return;
+  if (contentType.length > CONTENT_TYPE_MAX_BYTES) {
+    const message = `content_type has ${contentType.length} characters; the limit is ${CONTENT_TYPE_MAX_BYTES}`;
+    throw invalidArgument("content_type", message, {
+      details: { content_type_bytes: contentType.length, content_type_bytes_max: CONTENT_TYPE_MAX_BYTES },
+    });
+  }
+  if (MEDIA_TYPE.test(contentType)) return;
+  const shown = JSON.stringify(contentType.slice(0, 100));
+  throw invalidArgument(
+    "content_type",
+    `content_type is ${shown}; send a media type such as "text/plain; charset=utf-8"`,
+  );
+}
+
+/** `invalid_argument / ARGUMENT_INVALID` for a name that is too long, or could not stand in a header. */
 export function assertDownloadName(name: string): void {
   const sizeBytes = Buffer.byteLength(name);
   if (sizeBytes > DOWNLOAD_NAME_MAX_BYTES) {

@@ -13,6 +13,8 @@ export interface Namespace {
   retentionMs: number;
   /** Longest life of a presigned download URL, in milliseconds. */
   downloadUrlLifetimeMaxMs: number;
+  /** Longest life of a link, in milliseconds. */
+  linkLifetimeMaxMs: number;
 }
 
 /** The namespaces that this service knows, by name. */

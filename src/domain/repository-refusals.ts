@@ -131,3 +131,11 @@ export function fileLive(path: string, generation: number, { remedy }: { remedy:
   const message = `generation ${generation} of ${JSON.stringify(path)} is live; ${remedy}`;
   return new DomainError("failed_precondition", message, { reason: "FILE_LIVE", details: { path, generation } });
 }
+
+/** `not_found / LINK_NOT_FOUND` */
+export function linkNotFound(linkId: string): DomainError {
+  return new DomainError("not_found", `link ${linkId} does not exist; ListLinks names those that do`, {
+    reason: "LINK_NOT_FOUND",
+    details: { link_id: linkId },
+  });
+}

@@ -23,6 +23,8 @@ const LEASE_MS = 60_000;
 const NOTE_RECEIVED_EVERY_MS = 1000;
 /** Request ids are remembered for a day: that is what the API promises. */
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
+/** What the README promises of links and what is recorded of their uses. */
+const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
 const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000 };
 
 const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
@@ -45,6 +47,8 @@ export interface JobDeps {
   check: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  /** Forgets links that expired longer than `olderThanMs` ago, at most `limit`. */
+  forgetLinks: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   leases: JobLeases;
   log: JobLog;
 }
@@ -53,7 +57,7 @@ export interface JobDeps {
  * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
  * logged, once until it is well again, and runs again.
  */
-export function startJobs({ access, files, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
+export function startJobs({ access, files, check, forgetRequests, forgetLinks, leases, log }: JobDeps): RepeatedJob {
   const sweep: LeasedJob = {
     ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
     run: async () => {
@@ -79,6 +83,7 @@ export function startJobs({ access, files, check, forgetRequests, leases, log }:
     ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
     run: async () => {
       await forgetRequests(REQUESTS_KEPT);
+      await forgetLinks(LINKS_KEPT);
       return "";
     },
   };

@@ -47,6 +47,9 @@ export const fileIsReleased = sql.fragment`(NOT f.legal_hold AND coalesce(f.reta
 export const fileIsRestorable = sql.fragment`
   (f.purge_state IS NULL AND (f.purge_time > now() OR NOT ${fileIsReleased}))`;
 
+/** That the bytes of `file f` may be given out: the condition of `requireReadable`. */
+export const fileIsReadable = sql.fragment`(f.delete_time IS NULL AND f.purge_state IS NULL)`;
+
 /** The domain's file. */
 export function toFile(row: z.infer<typeof fileRow>): File {
   return {

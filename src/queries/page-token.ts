@@ -35,6 +35,20 @@ function toPosition(first: unknown, second: unknown): FilePosition | undefined {
   return undefined;
 }
 
+/** The token of a page that begins after a link; bound to its listing in the same way. */
+export function toLinkPageToken(linkId: string, listing: readonly unknown[]): string {
+  return Buffer.from(JSON.stringify([bind(listing), linkId])).toString("base64url");
+}
+
+/** Reads the token of a page of links; errors as of `fromPageToken`. */
+export function fromLinkPageToken(token: string, listing: readonly unknown[]): string {
+  const [binding, linkId] = decode(token);
+  if (typeof linkId !== "string" || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(linkId))
+    throw refuse("it is not one of ours");
+  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  return linkId;
+}
+
 function decode(token: string): unknown[] {
   if (token.length > TOKEN_MAX_BYTES) throw refuse("it is not one of ours");
   try {

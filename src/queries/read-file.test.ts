@@ -70,6 +70,7 @@ describe("readFile", () => {
     expect(events).to.deep.equal([
       { kind: "header", file: sampleFile(), offset: 0, sizeBytes: SIZE },
       { kind: "chunk", offset: 0, crc32: crc32(SAMPLE_BYTES), bytes: Buffer.from(SAMPLE_BYTES) },
+      { kind: "end", crc32: crc32(SAMPLE_BYTES), sizeBytes: SIZE },
     ]);
   });
 
@@ -83,10 +84,10 @@ describe("readFile", () => {
     expect(text).to.equal(bytes.toString());
   });
 
-  it("sends the header alone for an empty file, without asking S3", async () => {
+  it("sends header and end alone for an empty file, without asking S3", async () => {
     const { deps, ranges } = reading((options) => send(options), sampleFile({ sizeBytes: 0, crc32: 0 }));
     const { events, error } = await readAll(deps);
-    expect([events.length, ranges, error]).to.deep.equal([1, [], undefined]);
+    expect([events.map(({ kind }) => kind), ranges, error]).to.deep.equal([["header", "end"], [], undefined]);
   });
 
   describe("ranges", () => {
@@ -106,6 +107,8 @@ describe("readFile", () => {
         const { text, error, events } = await readAll(deps, request);
         expect([text, error]).to.deep.equal([expected, undefined]);
         expect(events[0]).to.include({ kind: "header", sizeBytes: expected.length });
+        const end = { kind: "end", crc32: crc32(expected), sizeBytes: expected.length };
+        expect(events.at(-1)).to.deep.equal(end);
       });
     }
 
@@ -131,9 +134,10 @@ describe("readFile", () => {
 
   it("says data_loss after the last chunk when the whole file has another CRC32", async () => {
     const { deps } = reading((options) => send(options), sampleFile({ crc32: 1 }));
-    const { error, text } = await readAll(deps);
+    const { error, text, events } = await readAll(deps);
     expect(text).to.equal(SAMPLE_BYTES.toString());
     expect(error).to.include({ code: "data_loss", reason: "CHECKSUM_MISMATCH" });
+    expect(events.at(-1), "an end would say that all is well").to.include({ kind: "chunk" });
     expect((await readAll(deps, { offset: 1 })).error, "a range cannot be compared").to.equal(undefined);
   });
 

@@ -22,10 +22,11 @@ export interface ReadFileRequest extends GetFileRequest {
   limitBytes?: number;
 }
 
-/** What reading yields: the header once, then the chunks in order, without gap. */
+/** What reading yields: the header once, the chunks in order, without gap, and the end once all of them were yielded. */
 export type ReadFileEvent =
   | { kind: "header"; file: File; offset: number; sizeBytes: number }
-  | { kind: "chunk"; offset: number; crc32: number; bytes: Uint8Array };
+  | { kind: "chunk"; offset: number; crc32: number; bytes: Uint8Array }
+  | { kind: "end"; crc32: number; sizeBytes: number };
 
 /** How often a cut stream is opened again without a byte of progress, and how long before each attempt. */
 export interface ReadRetries {
@@ -64,22 +65,23 @@ export async function* readFile(
   const range = resolveRange(request, file.sizeBytes);
   yield { kind: "header", file, ...range };
   let offset = range.offset;
-  let wholeCrc32 = 0;
+  let rangeCrc32 = 0;
   for await (const bytes of gatherChunks(
     readRange(deps, file, { ...range, signal: options.signal }),
     READ_CHUNK_MAX_BYTES,
   )) {
     const chunkCrc32 = crc32(bytes);
-    wholeCrc32 = combineCrc32(wholeCrc32, chunkCrc32, bytes.byteLength);
+    rangeCrc32 = combineCrc32(rangeCrc32, chunkCrc32, bytes.byteLength);
     yield { kind: "chunk", offset, crc32: chunkCrc32, bytes };
     offset += bytes.byteLength;
   }
-  if (range.sizeBytes === file.sizeBytes && wholeCrc32 !== file.crc32) {
+  if (range.sizeBytes === file.sizeBytes && rangeCrc32 !== file.crc32) {
     throw new DomainError("data_loss", "the stored bytes do not have the checksum that was recorded at commit", {
       reason: "CHECKSUM_MISMATCH",
-      details: { namespace: file.namespace, path: file.path, crc32: wholeCrc32, crc32_recorded: file.crc32 },
+      details: { namespace: file.namespace, path: file.path, crc32: rangeCrc32, crc32_recorded: file.crc32 },
     });
   }
+  yield { kind: "end", crc32: rangeCrc32, sizeBytes: range.sizeBytes };
 }
 
 /**

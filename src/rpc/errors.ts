@@ -45,6 +45,7 @@ const RESOURCE_TYPES: Partial<Record<ErrorReason, string>> = {
   NAMESPACE_NOT_FOUND: "sluice.v1.Namespace",
   FILE_NOT_FOUND: "sluice.v1.File",
   FILE_EXISTS: "sluice.v1.File",
+  LINK_NOT_FOUND: "sluice.v1.Link",
   UPLOAD_NOT_FOUND: "sluice.v1.Upload",
 };
 

@@ -19,9 +19,10 @@ import { fromDuration } from "./duration.ts";
 import { createFileLifecycleMethods, type FileLifecycleFunctions } from "./file-lifecycle-methods.ts";
 import { fromFileName, fromFileValues, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
+import { createLinkMethods, type LinkCommandFunctions } from "./link-methods.ts";
 
 /** What FileCommandService calls: the commands with their dependencies bound. */
-export interface FileCommandFunctions extends FileLifecycleFunctions {
+export interface FileCommandFunctions extends FileLifecycleFunctions, LinkCommandFunctions {
   createDownloadUrl(
     request: CreateDownloadUrlRequest,
     options: CallOptions,
@@ -35,13 +36,15 @@ export interface FileCommandFunctions extends FileLifecycleFunctions {
 export function createFileCommandService(functions: FileCommandFunctions): ServiceImpl<typeof FileCommandService> {
   return {
     ...createFileLifecycleMethods(functions),
+    ...createLinkMethods(functions),
     createDownloadUrl: async (request, context) => {
-      const { downloadName, inline, lifetime } = request;
+      const { downloadName, inline, contentType, lifetime } = request;
       const { url, expireTime, file } = await functions.createDownloadUrl(
         {
           ...fromFileName(request),
           downloadName,
           inline,
+          contentType,
           ...(lifetime !== undefined && { lifetimeMs: fromDuration(lifetime, "lifetime") }),
         },
         toCallOptions(context),

@@ -5,18 +5,22 @@ import {
   GetFileResponseSchema,
   ListFilesResponseSchema,
   ListGenerationsResponseSchema,
+  ListLinksResponseSchema,
   type ReadFileResponseSchema,
   SearchFilesResponseSchema,
 } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { File } from "../domain/file.ts";
+import type { Link } from "../domain/link.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
 import type { ListFilesPage, ListFilesRequest } from "../queries/list-files.ts";
 import type { ListGenerationsRequest } from "../queries/list-generations.ts";
+import type { ListLinksRequest } from "../queries/list-links.ts";
 import type { ReadFileEvent, ReadFileRequest } from "../queries/read-file.ts";
 import type { SearchFilesRequest } from "../queries/search-files.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromFileName, toFileMessage } from "./file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "./int64.ts";
+import { toLinkMessage } from "./link-message.ts";
 
 /** What FileQueryService calls: the queries with their dependencies bound. */
 export interface FileQueryFunctions {
@@ -27,6 +31,7 @@ export interface FileQueryFunctions {
     request: ListGenerationsRequest,
     options: CallOptions,
   ): Promise<{ files: File[]; nextPageToken: string }>;
+  listLinks(request: ListLinksRequest, options: CallOptions): Promise<{ links: Link[]; nextPageToken: string }>;
   readFile(request: ReadFileRequest, options: CallOptions): AsyncIterable<ReadFileEvent>;
 }
 
@@ -48,6 +53,11 @@ export function createFileQueryService(functions: FileQueryFunctions): ServiceIm
     listGenerations: async ({ $typeName: _, ...request }, context) => {
       const { files, nextPageToken } = await functions.listGenerations(request, toCallOptions(context));
       return create(ListGenerationsResponseSchema, { files: files.map(toFileMessage), nextPageToken });
+    },
+    listLinks: async ({ namespace, path, pageSize, pageToken, showEnded }, context) => {
+      const request = { namespace, path, pageSize, pageToken, showEnded };
+      const { links, nextPageToken } = await functions.listLinks(request, toCallOptions(context));
+      return create(ListLinksResponseSchema, { links: links.map(toLinkMessage), nextPageToken });
     },
     async *readFile(request, context) {
       const limitBytes = fromOptionalInt64(request.limitBytes, "limit_bytes");
@@ -72,5 +82,7 @@ function toReadFileResponse(event: ReadFileEvent): MessageInitShape<typeof ReadF
       const { offset, crc32, bytes } = event;
       return { message: { case: "chunk", value: { offset: BigInt(offset), crc32, data: bytes } } };
     }
+    case "end":
+      return { message: { case: "end", value: { crc32: event.crc32, sizeBytes: BigInt(event.sizeBytes) } } };
   }
 }

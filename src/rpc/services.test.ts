@@ -213,7 +213,10 @@ describe("the services", () => {
       });
       const name = { namespace: "default", path: "a" };
       const lifetime = { seconds: 1n, nanos: 500_000_000 };
-      const signed = await client(url).createDownloadUrl({ ...name, lifetime, inline: true }, AUTHORIZED);
+      const signed = await client(url).createDownloadUrl(
+        { ...name, lifetime, inline: true, contentType: "text/plain" },
+        AUTHORIZED,
+      );
       await client(url).createDownloadUrl({ ...name, generation: 1n, downloadName: "b" }, AUTHORIZED);
       const file = { ...name, etag: "e", contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s" };
       const updateMask = { paths: ["labels", "content_type"] };
@@ -250,8 +253,8 @@ describe("the services", () => {
       expect(updated.file?.labels).to.deep.equal({ a: "b" });
       expect([deleted.file?.purgeTime?.seconds, restored.file?.purgeTime]).to.deep.equal([0n, undefined]);
       expect(requests).to.deep.equal([
-        { ...name, lifetimeMs: 1500, inline: true, downloadName: "" },
-        { ...name, generation: 1, inline: false, downloadName: "b" },
+        { ...name, lifetimeMs: 1500, inline: true, downloadName: "", contentType: "text/plain" },
+        { ...name, generation: 1, inline: false, downloadName: "b", contentType: "" },
         {
           ...{ ...name, requestId: REQUEST_ID, etag: "e", updateMask: updateMask.paths },
           values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s", ...unkept },

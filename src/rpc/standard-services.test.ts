@@ -129,6 +129,7 @@ describe("the standard services", () => {
         );
         expect(filesOf(first)).to.deep.equal([
           "sluice/v1/file_query_service.proto",
+          "sluice/v1/link.proto",
           "sluice/v1/file.proto",
           "google/protobuf/timestamp.proto",
           "google/api/annotations.proto",

@@ -1,4 +1,6 @@
+import type { LinkRepository } from "../domain/link-repository.ts";
 import { createFileRepository } from "../postgres/file-repository.ts";
+import { createLinkRepository } from "../postgres/link-repository.ts";
 import { ensureNamespace } from "../postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "../postgres/pool.ts";
 import { createUploadRepository } from "../postgres/upload-repository.ts";
@@ -8,7 +10,7 @@ import type { RepositorySubject } from "./repository-subject.ts";
 /** The repositories of PostgreSQL on a database of their own, with the migrations applied; `close` drops it. */
 export async function createPostgresSubject(
   createDatabase: () => Promise<TestDatabase> = createTestDatabase,
-): Promise<RepositorySubject & { pools: DatabasePools; url: string }> {
+): Promise<RepositorySubject & { links: LinkRepository; pools: DatabasePools; url: string }> {
   const database = await createDatabase();
   const pools = await createDatabasePools({ url: database.url });
   for (const name of ["default", "other"]) {
@@ -21,6 +23,7 @@ export async function createPostgresSubject(
   return {
     uploads: createUploadRepository(pools.commands),
     files: createFileRepository(pools),
+    links: createLinkRepository(pools),
     ...{ pools, url: database.url, close },
   };
 }

@@ -35,6 +35,9 @@ const EVERY_ROOM = [
   ...["devstack", "app.ts", "config.ts", "serve.ts"],
 ];
 
+/** What runs in the server's process. */
+const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack"].includes(room));
+
 /**
  * The rooms of `src/` and the arrows between them; a room that is not here may not exist. The domain stands alone;
  * commands and queries know the domain; adapters know what they adapt, and not each other.
@@ -74,7 +77,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   rest: {
     imports: ["domain", "commands", "queries", "rpc", "ingest"],
     types: ["auth"],
-    packages: [...PROTOBUF, "node:crypto", "node:events", "node:http", "node:http2"],
+    packages: [...PROTOBUF, "node:crypto", "node:events", "node:http", "node:http2", "node:net"],
     typePackages: ["node:stream"],
     gen: "all",
   },
@@ -144,7 +147,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   testing: { imports: [...EVERY_ROOM, "testing"], packages: ["*"], gen: "all" },
   "app.ts": {
-    imports: EVERY_ROOM.filter((room) => !["client", "cli", "devstack"].includes(room)),
+    imports: [...SERVER_ROOMS, "service.ts"],
+    packages: ["node:*", "pino"],
+  },
+  "service.ts": {
+    imports: SERVER_ROOMS,
     packages: ["node:*", "pino"],
   },
   "config.ts": { imports: ["config-environment.ts", "config-values.ts"], packages: ["node:os", "zod"] },

@@ -18,6 +18,7 @@ const NAMESPACE: Namespace = {
   fileSizeMaxBytes: 5 * 1024 ** 3,
   retentionMs: 30 * 86_400_000,
   downloadUrlLifetimeMaxMs: 900_000,
+  linkLifetimeMaxMs: 7 * 86_400_000,
 };
 
 /** The one namespace of tests, "default". */

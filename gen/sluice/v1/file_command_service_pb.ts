@@ -9,13 +9,15 @@ import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { File } from "./file_pb.ts";
 import { file_sluice_v1_file } from "./file_pb.ts";
+import type { Link } from "./link_pb.ts";
+import { file_sluice_v1_link } from "./link_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIusBCg9Nb3ZlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRITCgt0YXJnZXRfcGF0aBgEIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQESDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBNb3ZlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKdAQoYUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOgoZUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUirQIKD0NvcHlGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAIgBARITCgt0YXJnZXRfcGF0aBgFIAEoCRIMCgRldGFnGAYgASgJEicKGmlmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAGIAQESIQoIb3ZlcnJpZGUYCCABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCDQoLX2dlbmVyYXRpb25CHQobX2lmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoIjEKEENvcHlGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIpgBChFQdXJnZUZpbGVzUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIUCgxpbmNsdWRlX2xpdmUYBSABKAgSEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkiiAEKElB1cmdlRmlsZXNSZXNwb25zZRIVCg1tYXRjaGVkX2NvdW50GAEgASgDEhQKDHB1cmdlZF9jb3VudBgCIAEoAxIWCg5yZXRhaW5lZF9jb3VudBgDIAEoAxIUCgxzYW1wbGVfcGF0aHMYBCADKAkSFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJMo8KChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRKDAQoJUHVyZ2VGaWxlEhsuc2x1aWNlLnYxLlB1cmdlRmlsZVJlcXVlc3QaHC5zbHVpY2UudjEuUHVyZ2VGaWxlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnB1cmdlEnwKClB1cmdlRmlsZXMSHC5zbHVpY2UudjEuUHVyZ2VGaWxlc1JlcXVlc3QaHS5zbHVpY2UudjEuUHVyZ2VGaWxlc1Jlc3BvbnNlIjGC0+STAis6ASoiJi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzOnB1cmdlEn8KCE1vdmVGaWxlEhouc2x1aWNlLnYxLk1vdmVGaWxlUmVxdWVzdBobLnNsdWljZS52MS5Nb3ZlRmlsZVJlc3BvbnNlIjqC0+STAjQ6ASoiLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTptb3ZlEqcBChFSZXN0b3JlR2VuZXJhdGlvbhIjLnNsdWljZS52MS5SZXN0b3JlR2VuZXJhdGlvblJlcXVlc3QaJC5zbHVpY2UudjEuUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZSJHgtPkkwJBOgEqIjwvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06cmVzdG9yZUdlbmVyYXRpb24SfwoIQ29weUZpbGUSGi5zbHVpY2UudjEuQ29weUZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLkNvcHlGaWxlUmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OmNvcHliBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSLNAQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCBIUCgxjb250ZW50X3R5cGUYByABKAlCDQoLX2dlbmVyYXRpb24ieAoZQ3JlYXRlRG93bmxvYWRVcmxSZXNwb25zZRILCgN1cmwYASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KBGZpbGUYAyABKAsyDy5zbHVpY2UudjEuRmlsZSJ3ChFVcGRhdGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEh0KBGZpbGUYAiABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siMwoSVXBkYXRlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKCAQoRRGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAQgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giMwoSRGVsZXRlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSJyChNVbmRlbGV0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKZ2VuZXJhdGlvbhgEIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjUKFFVuZGVsZXRlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSJvChBQdXJnZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKZ2VuZXJhdGlvbhgEIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjIKEVB1cmdlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSLrAQoPTW92ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEwoLdGFyZ2V0X3BhdGgYBCABKAkSIAoTaWZfZ2VuZXJhdGlvbl9tYXRjaBgFIAEoA0gAiAEBEgwKBGV0YWcYBiABKAkSJwoaaWZfdGFyZ2V0X2dlbmVyYXRpb25fbWF0Y2gYByABKANIAYgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaEIdChtfaWZfdGFyZ2V0X2dlbmVyYXRpb25fbWF0Y2giMQoQTW92ZUZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUinQEKGFJlc3RvcmVHZW5lcmF0aW9uUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhIKCmdlbmVyYXRpb24YBCABKAMSIAoTaWZfZ2VuZXJhdGlvbl9tYXRjaBgFIAEoA0gAiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoIjoKGVJlc3RvcmVHZW5lcmF0aW9uUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIq0CCg9Db3B5RmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQESEwoLdGFyZ2V0X3BhdGgYBSABKAkSDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBEiEKCG92ZXJyaWRlGAggASgLMg8uc2x1aWNlLnYxLkZpbGUSLwoLdXBkYXRlX21hc2sYCSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQg0KC19nZW5lcmF0aW9uQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBDb3B5RmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKYAQoRUHVyZ2VGaWxlc1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDgoGZmlsdGVyGAMgASgJEg8KB2RyeV9ydW4YBCABKAgSFAoMaW5jbHVkZV9saXZlGAUgASgIEhEKCXBhZ2Vfc2l6ZRgGIAEoBRISCgpwYWdlX3Rva2VuGAcgASgJIogBChJQdXJnZUZpbGVzUmVzcG9uc2USFQoNbWF0Y2hlZF9jb3VudBgBIAEoAxIUCgxwdXJnZWRfY291bnQYAiABKAMSFgoOcmV0YWluZWRfY291bnQYAyABKAMSFAoMc2FtcGxlX3BhdGhzGAQgAygJEhcKD25leHRfcGFnZV90b2tlbhgFIAEoCSKnAgoRQ3JlYXRlTGlua1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSAGIAQESLQoIbGlmZXRpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIxCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIQCghtYXhfdXNlcxgHIAEoBRIVCg1kb3dubG9hZF9uYW1lGAggASgJEg4KBmlubGluZRgJIAEoCBIMCgRub3RlGAogASgJQgwKCmV4cGlyYXRpb25CDQoLX2dlbmVyYXRpb24iQAoSQ3JlYXRlTGlua1Jlc3BvbnNlEh0KBGxpbmsYASABKAsyDy5zbHVpY2UudjEuTGluaxILCgN1cmwYAiABKAkiNwoRUmV2b2tlTGlua1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg8KB2xpbmtfaWQYAiABKAkiMwoSUmV2b2tlTGlua1Jlc3BvbnNlEh0KBGxpbmsYASABKAsyDy5zbHVpY2UudjEuTGluazKGDAoSRmlsZUNvbW1hbmRTZXJ2aWNlEqcBChFDcmVhdGVEb3dubG9hZFVybBIjLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlcXVlc3QaJC5zbHVpY2UudjEuQ3JlYXRlRG93bmxvYWRVcmxSZXNwb25zZSJHgtPkkwJBOgEqIjwvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06Y3JlYXRlRG93bmxvYWRVcmwSjQEKClVwZGF0ZUZpbGUSHC5zbHVpY2UudjEuVXBkYXRlRmlsZVJlcXVlc3QaHS5zbHVpY2UudjEuVXBkYXRlRmlsZVJlc3BvbnNlIkKC0+STAjw6BGZpbGUyNC92MS9uYW1lc3BhY2VzL3tmaWxlLm5hbWVzcGFjZX0vZmlsZXMve2ZpbGUucGF0aD0qKn0SfQoKRGVsZXRlRmlsZRIcLnNsdWljZS52MS5EZWxldGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5EZWxldGVGaWxlUmVzcG9uc2UiMoLT5JMCLCoqL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9Eo8BCgxVbmRlbGV0ZUZpbGUSHi5zbHVpY2UudjEuVW5kZWxldGVGaWxlUmVxdWVzdBofLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXNwb25zZSI+gtPkkwI4OgEqIjMvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06dW5kZWxldGUSgwEKCVB1cmdlRmlsZRIbLnNsdWljZS52MS5QdXJnZUZpbGVSZXF1ZXN0Ghwuc2x1aWNlLnYxLlB1cmdlRmlsZVJlc3BvbnNlIjuC0+STAjU6ASoiMC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpwdXJnZRJ8CgpQdXJnZUZpbGVzEhwuc2x1aWNlLnYxLlB1cmdlRmlsZXNSZXF1ZXN0Gh0uc2x1aWNlLnYxLlB1cmdlRmlsZXNSZXNwb25zZSIxgtPkkwIrOgEqIiYvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlczpwdXJnZRJ/CghNb3ZlRmlsZRIaLnNsdWljZS52MS5Nb3ZlRmlsZVJlcXVlc3QaGy5zbHVpY2UudjEuTW92ZUZpbGVSZXNwb25zZSI6gtPkkwI0OgEqIi8vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06bW92ZRKnAQoRUmVzdG9yZUdlbmVyYXRpb24SIy5zbHVpY2UudjEuUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0GiQuc2x1aWNlLnYxLlJlc3RvcmVHZW5lcmF0aW9uUmVzcG9uc2UiR4LT5JMCQToBKiI8L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnJlc3RvcmVHZW5lcmF0aW9uEn8KCENvcHlGaWxlEhouc2x1aWNlLnYxLkNvcHlGaWxlUmVxdWVzdBobLnNsdWljZS52MS5Db3B5RmlsZVJlc3BvbnNlIjqC0+STAjQ6ASoiLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjb3B5EnYKCkNyZWF0ZUxpbmsSHC5zbHVpY2UudjEuQ3JlYXRlTGlua1JlcXVlc3QaHS5zbHVpY2UudjEuQ3JlYXRlTGlua1Jlc3BvbnNlIiuC0+STAiU6ASoiIC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2xpbmtzEn0KClJldm9rZUxpbmsSHC5zbHVpY2UudjEuUmV2b2tlTGlua1JlcXVlc3QaHS5zbHVpY2UudjEuUmV2b2tlTGlua1Jlc3BvbnNlIjKC0+STAiwqKi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2xpbmtzL3tsaW5rX2lkfWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file, file_sluice_v1_link]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -64,6 +66,13 @@ export type CreateDownloadUrlRequest = Message<"sluice.v1.CreateDownloadUrlReque
    * @generated from field: bool inline = 6;
    */
   inline: boolean;
+
+  /**
+   * Media type that S3 answers with, such as "text/plain; charset=utf-8"; that of the file when empty. At most 255 bytes.
+   *
+   * @generated from field: string content_type = 7;
+   */
+  contentType: string;
 };
 
 /**
@@ -725,6 +734,178 @@ export const PurgeFilesResponseSchema: GenMessage<PurgeFilesResponse> = /*@__PUR
   messageDesc(file_sluice_v1_file_command_service, 17);
 
 /**
+ * Request of CreateLink.
+ *
+ * @generated from message sluice.v1.CreateLinkRequest
+ */
+export type CreateLinkRequest = Message<"sluice.v1.CreateLinkRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition makes no other link: it answers
+   * with a new URL for the same one, and that of the earlier answer stops working, unless it was used already.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation the link gives; whichever is live when unset.
+   *
+   * @generated from field: optional int64 generation = 4;
+   */
+  generation?: bigint | undefined;
+
+  /**
+   * How long the link works; a day, or the namespace's limit if that is shorter, when neither is set.
+   *
+   * @generated from oneof sluice.v1.CreateLinkRequest.expiration
+   */
+  expiration: {
+    /**
+     * 1 s to the namespace's limit (7 days by default).
+     *
+     * @generated from field: google.protobuf.Duration lifetime = 5;
+     */
+    value: Duration;
+    case: "lifetime";
+  } | {
+    /**
+     * A moment in the future, within the same limit.
+     *
+     * @generated from field: google.protobuf.Timestamp expire_time = 6;
+     */
+    value: Timestamp;
+    case: "expireTime";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * How often the link may be used, 1 to 1,000,000; 0 for any number.
+   *
+   * @generated from field: int32 max_uses = 7;
+   */
+  maxUses: number;
+
+  /**
+   * Name that a browser saves the file under; the last segment of the path when empty. At most 255 bytes.
+   *
+   * @generated from field: string download_name = 8;
+   */
+  downloadName: string;
+
+  /**
+   * Lets a browser show the file instead of saving it.
+   *
+   * @generated from field: bool inline = 9;
+   */
+  inline: boolean;
+
+  /**
+   * For those who manage links; at most 1,024 bytes. Never shown to those who use the link.
+   *
+   * @generated from field: string note = 10;
+   */
+  note: string;
+};
+
+/**
+ * Describes the message sluice.v1.CreateLinkRequest.
+ * Use `create(CreateLinkRequestSchema)` to create a new message.
+ */
+export const CreateLinkRequestSchema: GenMessage<CreateLinkRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 18);
+
+/**
+ * Response of CreateLink.
+ *
+ * @generated from message sluice.v1.CreateLinkResponse
+ */
+export type CreateLinkResponse = Message<"sluice.v1.CreateLinkResponse"> & {
+  /**
+   * The link.
+   *
+   * @generated from field: sluice.v1.Link link = 1;
+   */
+  link?: Link | undefined;
+
+  /**
+   * Its URL, shown now and never again; empty when the call repeats one whose link was used already. A secret: whoever holds
+   * it reads the file.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+};
+
+/**
+ * Describes the message sluice.v1.CreateLinkResponse.
+ * Use `create(CreateLinkResponseSchema)` to create a new message.
+ */
+export const CreateLinkResponseSchema: GenMessage<CreateLinkResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 19);
+
+/**
+ * Request of RevokeLink.
+ *
+ * @generated from message sluice.v1.RevokeLinkRequest
+ */
+export type RevokeLinkRequest = Message<"sluice.v1.RevokeLinkRequest"> & {
+  /**
+   * Namespace of the link. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * UUID of the link. Required.
+   *
+   * @generated from field: string link_id = 2;
+   */
+  linkId: string;
+};
+
+/**
+ * Describes the message sluice.v1.RevokeLinkRequest.
+ * Use `create(RevokeLinkRequestSchema)` to create a new message.
+ */
+export const RevokeLinkRequestSchema: GenMessage<RevokeLinkRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 20);
+
+/**
+ * Response of RevokeLink.
+ *
+ * @generated from message sluice.v1.RevokeLinkResponse
+ */
+export type RevokeLinkResponse = Message<"sluice.v1.RevokeLinkResponse"> & {
+  /**
+   * The link as it is now.
+   *
+   * @generated from field: sluice.v1.Link link = 1;
+   */
+  link?: Link | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.RevokeLinkResponse.
+ * Use `create(RevokeLinkResponseSchema)` to create a new message.
+ */
+export const RevokeLinkResponseSchema: GenMessage<RevokeLinkResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 21);
+
+/**
  * Changes files, and signs URLs for them.
  *
  * @generated from service sluice.v1.FileCommandService
@@ -825,6 +1006,27 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof CopyFileRequestSchema;
     output: typeof CopyFileResponseSchema;
+  },
+  /**
+   * Makes a link that gives a file to whoever holds its URL, until it expires, is used up or is revoked. A deleted file is
+   * not given, and is again when it is restored.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.CreateLink
+   */
+  createLink: {
+    methodKind: "unary";
+    input: typeof CreateLinkRequestSchema;
+    output: typeof CreateLinkResponseSchema;
+  },
+  /**
+   * Ends a link at once and for good. One that was revoked before stays as it is.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.RevokeLink
+   */
+  revokeLink: {
+    methodKind: "unary";
+    input: typeof RevokeLinkRequestSchema;
+    output: typeof RevokeLinkResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_command_service, 0);

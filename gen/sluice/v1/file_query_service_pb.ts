@@ -7,13 +7,15 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.ts";
 import type { File } from "./file_pb.ts";
 import { file_sluice_v1_file } from "./file_pb.ts";
+import type { Link } from "./link_pb.ts";
+import { file_sluice_v1_link } from "./link_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/v1/file_query_service.proto.
  */
 export const file_sluice_v1_file_query_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUipwEKEExpc3RGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBnByZWZpeBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIUCgxzaG93X2RlbGV0ZWQYBSABKAgSDgoGZmlsdGVyGAYgASgJEhAKCG9yZGVyX2J5GAcgASgJEhEKCWRlbGltaXRlchgIIAEoCSJdChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIPCgdmb2xkZXJzGAMgAygJIpUBChJTZWFyY2hGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRINCgVxdWVyeRgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgiTgoTU2VhcmNoRmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgChZMaXN0R2VuZXJhdGlvbnNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlIKF0xpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlEh4KBWZpbGVzGAEgAygLMg8uc2x1aWNlLnYxLkZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpQBCg9SZWFkRmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBEg4KBm9mZnNldBgEIAEoAxIYCgtsaW1pdF9ieXRlcxgFIAEoA0gBiAEBQg0KC19nZW5lcmF0aW9uQg4KDF9saW1pdF9ieXRlcyJ1ChBSZWFkRmlsZVJlc3BvbnNlEisKBmhlYWRlchgBIAEoCzIZLnNsdWljZS52MS5SZWFkRmlsZUhlYWRlckgAEikKBWNodW5rGAIgASgLMhguc2x1aWNlLnYxLlJlYWRGaWxlQ2h1bmtIAEIJCgdtZXNzYWdlIlMKDlJlYWRGaWxlSGVhZGVyEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIOCgZvZmZzZXQYAiABKAMSEgoKc2l6ZV9ieXRlcxgDIAEoAyI8Cg1SZWFkRmlsZUNodW5rEg4KBm9mZnNldBgBIAEoAxINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMMpgFChBGaWxlUXVlcnlTZXJ2aWNlEnQKB0dldEZpbGUSGS5zbHVpY2UudjEuR2V0RmlsZVJlcXVlc3QaGi5zbHVpY2UudjEuR2V0RmlsZVJlc3BvbnNlIjKC0+STAiwSKi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfRJwCglMaXN0RmlsZXMSGy5zbHVpY2UudjEuTGlzdEZpbGVzUmVxdWVzdBocLnNsdWljZS52MS5MaXN0RmlsZXNSZXNwb25zZSIogtPkkwIiEiAvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcxJ9CgtTZWFyY2hGaWxlcxIdLnNsdWljZS52MS5TZWFyY2hGaWxlc1JlcXVlc3QaHi5zbHVpY2UudjEuU2VhcmNoRmlsZXNSZXNwb25zZSIvgtPkkwIpEicvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlczpzZWFyY2gSnAEKD0xpc3RHZW5lcmF0aW9ucxIhLnNsdWljZS52MS5MaXN0R2VuZXJhdGlvbnNSZXF1ZXN0GiIuc2x1aWNlLnYxLkxpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlIkKC0+STAjwSOi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpsaXN0R2VuZXJhdGlvbnMSfgoIUmVhZEZpbGUSGi5zbHVpY2UudjEuUmVhZEZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLlJlYWRGaWxlUmVzcG9uc2UiN4LT5JMCMRIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnJlYWQwAWIGcHJvdG8z", [file_google_api_annotations, file_sluice_v1_file]);
+  fileDesc("CiJzbHVpY2UvdjEvZmlsZV9xdWVyeV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEiWQoOR2V0RmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBQg0KC19nZW5lcmF0aW9uIjAKD0dldEZpbGVSZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUipwEKEExpc3RGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBnByZWZpeBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCRIUCgxzaG93X2RlbGV0ZWQYBSABKAgSDgoGZmlsdGVyGAYgASgJEhAKCG9yZGVyX2J5GAcgASgJEhEKCWRlbGltaXRlchgIIAEoCSJdChFMaXN0RmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIPCgdmb2xkZXJzGAMgAygJIpUBChJTZWFyY2hGaWxlc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEg4KBmZpbHRlchgCIAEoCRINCgVxdWVyeRgDIAEoCRIQCghvcmRlcl9ieRgEIAEoCRIRCglwYWdlX3NpemUYBSABKAUSEgoKcGFnZV90b2tlbhgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgiTgoTU2VhcmNoRmlsZXNSZXNwb25zZRIeCgVmaWxlcxgBIAMoCzIPLnNsdWljZS52MS5GaWxlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJgChZMaXN0R2VuZXJhdGlvbnNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIlIKF0xpc3RHZW5lcmF0aW9uc1Jlc3BvbnNlEh4KBWZpbGVzGAEgAygLMg8uc2x1aWNlLnYxLkZpbGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpQBCg9SZWFkRmlsZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSFwoKZ2VuZXJhdGlvbhgDIAEoA0gAiAEBEg4KBm9mZnNldBgEIAEoAxIYCgtsaW1pdF9ieXRlcxgFIAEoA0gBiAEBQg0KC19nZW5lcmF0aW9uQg4KDF9saW1pdF9ieXRlcyKcAQoQUmVhZEZpbGVSZXNwb25zZRIrCgZoZWFkZXIYASABKAsyGS5zbHVpY2UudjEuUmVhZEZpbGVIZWFkZXJIABIpCgVjaHVuaxgCIAEoCzIYLnNsdWljZS52MS5SZWFkRmlsZUNodW5rSAASJQoDZW5kGAMgASgLMhYuc2x1aWNlLnYxLlJlYWRGaWxlRW5kSABCCQoHbWVzc2FnZSJTCg5SZWFkRmlsZUhlYWRlchIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSDgoGb2Zmc2V0GAIgASgDEhIKCnNpemVfYnl0ZXMYAyABKAMiMAoLUmVhZEZpbGVFbmQSDQoFY3JjMzIYASABKAcSEgoKc2l6ZV9ieXRlcxgCIAEoAyI8Cg1SZWFkRmlsZUNodW5rEg4KBm9mZnNldBgBIAEoAxINCgVjcmMzMhgCIAEoBxIMCgRkYXRhGAMgASgMIm4KEExpc3RMaW5rc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHBhdGgYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkSEgoKc2hvd19lbmRlZBgFIAEoCCJMChFMaXN0TGlua3NSZXNwb25zZRIeCgVsaW5rcxgBIAMoCzIPLnNsdWljZS52MS5MaW5rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKKBgoQRmlsZVF1ZXJ5U2VydmljZRJ0CgdHZXRGaWxlEhkuc2x1aWNlLnYxLkdldEZpbGVSZXF1ZXN0Ghouc2x1aWNlLnYxLkdldEZpbGVSZXNwb25zZSIygtPkkwIsEiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0ScAoJTGlzdEZpbGVzEhsuc2x1aWNlLnYxLkxpc3RGaWxlc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdEZpbGVzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMSfQoLU2VhcmNoRmlsZXMSHS5zbHVpY2UudjEuU2VhcmNoRmlsZXNSZXF1ZXN0Gh4uc2x1aWNlLnYxLlNlYXJjaEZpbGVzUmVzcG9uc2UiL4LT5JMCKRInL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXM6c2VhcmNoEpwBCg9MaXN0R2VuZXJhdGlvbnMSIS5zbHVpY2UudjEuTGlzdEdlbmVyYXRpb25zUmVxdWVzdBoiLnNsdWljZS52MS5MaXN0R2VuZXJhdGlvbnNSZXNwb25zZSJCgtPkkwI8EjovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06bGlzdEdlbmVyYXRpb25zEn4KCFJlYWRGaWxlEhouc2x1aWNlLnYxLlJlYWRGaWxlUmVxdWVzdBobLnNsdWljZS52MS5SZWFkRmlsZVJlc3BvbnNlIjeC0+STAjESLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpyZWFkMAEScAoJTGlzdExpbmtzEhsuc2x1aWNlLnYxLkxpc3RMaW5rc1JlcXVlc3QaHC5zbHVpY2UudjEuTGlzdExpbmtzUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vbGlua3NiBnByb3RvMw", [file_google_api_annotations, file_sluice_v1_file, file_sluice_v1_link]);
 
 /**
  * Request of GetFile.
@@ -416,6 +418,14 @@ export type ReadFileResponse = Message<"sluice.v1.ReadFileResponse"> & {
      */
     value: ReadFileChunk;
     case: "chunk";
+  } | {
+    /**
+     * Last message, once all bytes of the range were sent: without it the answer was cut.
+     *
+     * @generated from field: sluice.v1.ReadFileEnd end = 3;
+     */
+    value: ReadFileEnd;
+    case: "end";
   } | { case: undefined; value?: undefined };
 };
 
@@ -462,6 +472,34 @@ export const ReadFileHeaderSchema: GenMessage<ReadFileHeader> = /*@__PURE__*/
   messageDesc(file_sluice_v1_file_query_service, 10);
 
 /**
+ * Says what the chunks were together. To go on after a cut, ask for the range behind the last chunk.
+ *
+ * @generated from message sluice.v1.ReadFileEnd
+ */
+export type ReadFileEnd = Message<"sluice.v1.ReadFileEnd"> & {
+  /**
+   * CRC32 of all bytes that were sent; of a whole file, the same as the file's.
+   *
+   * @generated from field: fixed32 crc32 = 1;
+   */
+  crc32: number;
+
+  /**
+   * Number of bytes that were sent.
+   *
+   * @generated from field: int64 size_bytes = 2;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.ReadFileEnd.
+ * Use `create(ReadFileEndSchema)` to create a new message.
+ */
+export const ReadFileEndSchema: GenMessage<ReadFileEnd> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 11);
+
+/**
  * Bytes of a file.
  *
  * @generated from message sluice.v1.ReadFileChunk
@@ -494,7 +532,84 @@ export type ReadFileChunk = Message<"sluice.v1.ReadFileChunk"> & {
  * Use `create(ReadFileChunkSchema)` to create a new message.
  */
 export const ReadFileChunkSchema: GenMessage<ReadFileChunk> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_file_query_service, 11);
+  messageDesc(file_sluice_v1_file_query_service, 12);
+
+/**
+ * Request of ListLinks.
+ *
+ * @generated from message sluice.v1.ListLinksRequest
+ */
+export type ListLinksRequest = Message<"sluice.v1.ListLinksRequest"> & {
+  /**
+   * Namespace to list. Required.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Only links to this path; all when empty.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * Most links in one page, 1 to 1,000; 100 when 0. More than 1,000 is taken as 1,000. A page may hold fewer, even none.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+
+  /**
+   * Lists links that are revoked, expired or used up, too.
+   *
+   * @generated from field: bool show_ended = 5;
+   */
+  showEnded: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.ListLinksRequest.
+ * Use `create(ListLinksRequestSchema)` to create a new message.
+ */
+export const ListLinksRequestSchema: GenMessage<ListLinksRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 13);
+
+/**
+ * Response of ListLinks.
+ *
+ * @generated from message sluice.v1.ListLinksResponse
+ */
+export type ListLinksResponse = Message<"sluice.v1.ListLinksResponse"> & {
+  /**
+   * The links of this page.
+   *
+   * @generated from field: repeated sluice.v1.Link links = 1;
+   */
+  links: Link[];
+
+  /**
+   * Where the next page begins; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.ListLinksResponse.
+ * Use `create(ListLinksResponseSchema)` to create a new message.
+ */
+export const ListLinksResponseSchema: GenMessage<ListLinksResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_query_service, 14);
 
 /**
  * Answers questions about files. Changes nothing.
@@ -551,6 +666,16 @@ export const FileQueryService: GenService<{
     methodKind: "server_streaming";
     input: typeof ReadFileRequestSchema;
     output: typeof ReadFileResponseSchema;
+  },
+  /**
+   * Lists the links of a namespace, or of one file, the newest first, page by page.
+   *
+   * @generated from rpc sluice.v1.FileQueryService.ListLinks
+   */
+  listLinks: {
+    methodKind: "unary";
+    input: typeof ListLinksRequestSchema;
+    output: typeof ListLinksResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_query_service, 0);

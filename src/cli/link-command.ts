@@ -1,0 +1,42 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { Terminal } from "./terminal.ts";
+
+// Loaded when one is called, like all that call the service.
+const loadActions = () => import("./link-actions.ts");
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Adds `sluice link`; what other commands have too is passed in. */
+export function addLink(
+  program: Command,
+  terminal: Terminal,
+  common: { withConnection: (command: Command) => Command; parseCount: (text: string) => number },
+): void {
+  const { withConnection, parseCount } = common;
+  const link = program.command("link").description("links that give a file to whoever holds their URL");
+  withConnection(link.command("create"))
+    .description("make a link to a file and print its URL, which is shown only now")
+    .argument("<path>", "path of the file")
+    .option("--lifetime <time>", "how long it works: 90s, 30m, 12h, 7d; a day when left out", parseLifetime)
+    .option("--max-uses <n>", "how often it may be used; any number when left out", parseCount)
+    .option("--generation <n>", "which generation it gives; whichever is live when left out", parseCount)
+    .option("--name <name>", "name that a browser saves the file under")
+    .option("--inline", "let a browser show the file instead of saving it", false)
+    .option("--note <text>", "what the link is for; shown by ls only")
+    .action(async (path, options) => (await loadActions()).runCreateLink(terminal, path, options));
+  withConnection(link.command("ls"))
+    .description("list links: id, state, uses, end, path")
+    .argument("[path]", "only links to this path", "")
+    .option("--ended", "also links that are revoked, expired or used up", false)
+    .action(async (path, options) => (await loadActions()).runListLinks(terminal, path, options));
+  withConnection(link.command("revoke"))
+    .description("end a link at once and for good")
+    .argument("<link-id>", "id of the link")
+    .action(async (linkId, options) => (await loadActions()).runRevokeLink(terminal, linkId, options));
+}
+
+function parseLifetime(text: string): number {
+  const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError("Give a time with its unit: 90s, 30m, 12h or 7d.");
+  return Number(count) * (UNITS_MS[unit] as number);
+}

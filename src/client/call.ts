@@ -1,0 +1,62 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import type { Addresses } from "./addresses.ts";
+import { createRetries, type RetryLimits } from "./retry-policy.ts";
+import { fromConnectError, SluiceError } from "./sluice-error.ts";
+
+/** Answers are short: a call that has none within this many milliseconds counts as lost. */
+const CALL_TIMEOUT_MS = 30_000;
+
+const CALL_RETRY_LIMITS: RetryLimits = { triesMax: 4, timeMaxMs: 30_000, delayBaseMs: 200, delayMaxMs: 5_000 };
+
+/** What every call takes. */
+export interface CallOptions {
+  /** "default" when unset. */
+  namespace?: string;
+  signal?: AbortSignal;
+}
+
+/** An address of the service, and a Connect transport to it. */
+export interface CallAddress {
+  name: string;
+  transport: Transport;
+}
+
+/** Calls one method of a service, until it has an answer or an error that is final. */
+export type Call = <S extends DescService, T>(
+  service: S,
+  signal: AbortSignal | undefined,
+  once: (client: Client<S>, options: { signal: AbortSignal; timeoutMs: number }) => Promise<T>,
+) => Promise<T>;
+
+/** Calls by the addresses: each try goes to the next one. */
+export function createCall(addresses: Addresses<CallAddress>): Call {
+  return async (service, signal = new AbortController().signal, once) => {
+    const route = addresses.route();
+    const triesMax = Math.max(CALL_RETRY_LIMITS.triesMax, route.length);
+    const retries = createRetries({ ...CALL_RETRY_LIMITS, triesMax }, { route });
+    for (;;) {
+      try {
+        return await once(createClient(service, route.current.transport), { signal, timeoutMs: CALL_TIMEOUT_MS });
+      } catch (error) {
+        const failure = toLost(fromConnectError(error, signal));
+        // The same call cannot bring bytes that storage lost: whoever has them is to hear which.
+        if (failure instanceof SluiceError && failure.details.lost_parts !== undefined) throw failure;
+        await retries.waitAfter(failure, { signal });
+      }
+    }
+  };
+}
+
+/** The only deadline is this client's own: the answer is lost, and another address may give it. */
+function toLost(error: unknown): unknown {
+  if (!(error instanceof SluiceError) || error.code !== "deadline_exceeded") return error;
+  const message = `the service did not answer within ${CALL_TIMEOUT_MS / 1000} s`;
+  return new SluiceError("unavailable", message, { reason: "CONNECTION_LOST", cause: error });
+}
+
+/** What an answer must hold. */
+export function present<T>(value: T | undefined, name: string): T {
+  if (value !== undefined) return value;
+  throw new SluiceError("internal", `the service's answer lacks the ${name}`, { reason: "PROTOCOL_VIOLATED" });
+}

@@ -1,0 +1,57 @@
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type CreateLinkResponse, FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import type { Link } from "../../gen/sluice/v1/link_pb.ts";
+import { type Call, type CallOptions, present } from "./call.ts";
+
+/** How a link works. */
+export interface LinkOptions {
+  generation?: bigint;
+  lifetimeMs?: number;
+  expireTime?: Date;
+  /** 0 for any number. */
+  maxUses?: number;
+  downloadName?: string;
+  inline?: boolean;
+  note?: string;
+}
+
+/** The methods on links; they reject as all unary calls do. */
+export interface LinkCalls {
+  /** `url` is shown now and never again; `lifetimeMs` in whole seconds, at least 1,000; a day when neither it nor `expireTime` is set. */
+  createLink(path: string, options?: CallOptions & LinkOptions): Promise<CreateLinkResponse & { link: Link }>;
+  revokeLink(linkId: string, options?: CallOptions): Promise<Link>;
+  /** All links, or those to one path, fetched page by page, the newest first; only those that work unless `showEnded`. */
+  allLinks(options?: CallOptions & { path?: string; showEnded?: boolean }): AsyncGenerator<Link, void, undefined>;
+}
+
+/** The methods on links, over the calls of a client. */
+export function createLinkCalls(call: Call): LinkCalls {
+  return {
+    async createLink(path, { signal, namespace = "default", lifetimeMs, expireTime, ...rest } = {}) {
+      const seconds = lifetimeMs === undefined ? undefined : BigInt(Math.floor(lifetimeMs / 1000));
+      const lifetime = seconds !== undefined && { expiration: { case: "lifetime" as const, value: { seconds } } };
+      const end = expireTime && { expiration: { case: "expireTime" as const, value: timestampFromDate(expireTime) } };
+      const request = { requestId: crypto.randomUUID(), namespace, path, ...rest, ...(end ?? (lifetime || {})) };
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.createLink(request, options),
+      );
+      return { ...answer, link: present(answer.link, "link") };
+    },
+    async revokeLink(linkId, { signal, namespace = "default" } = {}) {
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.revokeLink({ namespace, linkId }, options),
+      );
+      return present(answer.link, "link");
+    },
+    async *allLinks({ signal, namespace = "default", ...rest } = {}) {
+      let pageToken = "";
+      do {
+        const request = { namespace, ...rest, pageSize: 1000, pageToken };
+        const page = await call(FileQueryService, signal, (queries, options) => queries.listLinks(request, options));
+        yield* page.links;
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { isIP } from "node:net";
+import type { LinkAnswer } from "../commands/open-link.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { LinkVisitor } from "../domain/link-repository.ts";
+import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
+import { answer, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "../rpc/node-messages.ts";
+
+/** Opens a link for a visitor; describes it where there is none. */
+export type OpenLink = (token: string, visitor: LinkVisitor | undefined) => Promise<LinkAnswer>;
+
+const ROUTE = "/l/";
+/** On every answer: a URL with a token in it is kept by no cache and told to no other site. */
+const PRIVATE_HEADERS = {
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-robots-tag": "noindex",
+};
+
+/**
+ * Serves `/l/<token>`, which needs no other token: GET uses the link and redirects to its file, HEAD describes it. Every other
+ * path goes to `serveOther`. Tokens are never logged, nor said in an answer but for the redirect itself.
+ */
+export function createLinkRoute(
+  open: OpenLink,
+  options: { trustedProxies: number; log: ErrorLog; serveOther: NodeRequestListener },
+): NodeRequestListener {
+  const { trustedProxies, log, serveOther } = options;
+  return (request, response) => {
+    const path = pathOf(request);
+    if (!path.startsWith(ROUTE)) return serveOther(request, response);
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      const headers = { allow: "GET, HEAD" };
+      return answerPage(request, response, { status: 405, text: "A link takes GET and HEAD only.", headers });
+    }
+    const userAgent = request.headers["user-agent"] ?? "";
+    const visitor = { sourceAddress: toSourceAddress(request, trustedProxies), userAgent };
+    open(path.slice(ROUTE.length), method === "GET" ? visitor : undefined)
+      .then((given) => give(given, { request, response }))
+      .catch((error: unknown) => answerFailure(error, { request, response, log }));
+  };
+}
+
+function give(given: LinkAnswer, { request, response }: { request: NodeRequest; response: NodeResponse }): void {
+  if (given.kind === "redirect") {
+    answer(response, { status: 302, headers: { ...PRIVATE_HEADERS, location: given.url, "content-length": "0" } });
+  } else if (given.kind === "described") {
+    const { contentType, contentDisposition, sizeBytes } = given;
+    const described = { "content-type": contentType, "content-disposition": contentDisposition };
+    const headers = { ...PRIVATE_HEADERS, ...described, "content-length": String(sizeBytes) };
+    answer(response, { status: 200, headers });
+  } else {
+    const status = given.kind === "ended" ? 410 : 404;
+    answerPage(request, response, { status, text: "This link has ended, or there is none." });
+  }
+}
+
+function answerFailure(
+  error: unknown,
+  { request, response, log }: { request: NodeRequest; response: NodeResponse; log: ErrorLog },
+): void {
+  logDefect(error, { log, method: "GET /l/" });
+  if (!(error instanceof DomainError && error.code === "unavailable")) {
+    answerPage(request, response, { status: 500, text: "Something is wrong here." });
+    return;
+  }
+  const headers = { "retry-after": String(Math.ceil((error.retryAfterMs ?? 1000) / 1000)) };
+  answerPage(request, response, { status: 503, text: "This does not work right now; try again in a moment.", headers });
+}
+
+function answerPage(
+  request: NodeRequest,
+  response: NodeResponse,
+  { status, text, headers = {} }: { status: number; text: string; headers?: Record<string, string> },
+): void {
+  const page = `<!doctype html><meta charset="utf-8"><title>Link</title><p>${text}</p>\n`;
+  const described = { "content-type": "text/html; charset=utf-8", "content-length": String(Buffer.byteLength(page)) };
+  const policy = { "content-security-policy": "default-src 'none'" };
+  const shown = request.method === "HEAD" ? "" : page;
+  answer(response, { status, headers: { ...PRIVATE_HEADERS, ...described, ...policy, ...headers }, text: shown });
+}
+
+/**
+ * Where a request comes from: the address of the connection or, behind `trustedProxies` that each add the one they see to
+ * X-Forwarded-For, the one that the outermost of them saw. What stands further left anybody may have written.
+ */
+export function toSourceAddress(request: NodeRequest, trustedProxies: number): string {
+  const connected = request.socket.remoteAddress ?? "";
+  const forwarded = String(request.headers["x-forwarded-for"] ?? "");
+  const told = forwarded.split(",").map((address) => address.trim());
+  const address = trustedProxies === 0 ? undefined : told[Math.max(0, told.length - trustedProxies)];
+  return (isIP(address ?? "") === 0 ? connected : (address as string)).replace(/^::ffff:(?=\d+\.)/, "");
+}

@@ -1,0 +1,137 @@
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/copy-file.ts";
+import { UploadSessions } from "./commands/upload-sessions.ts";
+import type { WriteAccess } from "./commands/write-upload.ts";
+import type { Config } from "./config.ts";
+import { toBackoffDelayMs } from "./domain/backoff.ts";
+import { DomainError } from "./domain/errors.ts";
+import type { MemoryBudget } from "./domain/memory-budget.ts";
+import { startJobs } from "./jobs/start-jobs.ts";
+import { createFileRepository } from "./postgres/file-repository.ts";
+import { createJobLeases } from "./postgres/job-leases.ts";
+import { createLinkRepository } from "./postgres/link-repository.ts";
+import { validateMigrations } from "./postgres/migrate.ts";
+import { ensureNamespace } from "./postgres/namespace.ts";
+import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
+import { forgetRequests } from "./postgres/request-rows.ts";
+import { createUploadRepository } from "./postgres/upload-repository.ts";
+import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
+import type { Readiness } from "./rpc/readiness.ts";
+import { BodyRequests } from "./s3/body-requests.ts";
+import { createBreakers } from "./s3/breaker.ts";
+import { createS3Client } from "./s3/client.ts";
+import { Connections } from "./s3/connections.ts";
+import { createObjectStore } from "./s3/object-store.ts";
+import { createReadClient } from "./s3/read-client.ts";
+
+const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
+
+/** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
+export interface Service {
+  access: WriteAccess;
+  downloads: ReturnType<typeof createObjectStore>;
+  files: ReturnType<typeof createFileRepository>;
+  copyFile: FileCopier;
+  links: ReturnType<typeof createLinkRepository>;
+  watches: UploadWatches;
+  close(): Promise<void>;
+}
+
+/** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
+export async function connect(
+  config: Config,
+  options: { log: Logger; readiness: Readiness; budget: MemoryBudget; signal: AbortSignal },
+): Promise<Service> {
+  const { log, readiness } = options;
+  const connections = new Connections(config.s3.limits);
+  const client = createS3Client(config.s3, connections);
+  const bodies = new BodyRequests(client, connections);
+  const breakers = createBreakers(config.breaker, (name, isOpen) =>
+    log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+  );
+  const storage = { client, bodies, breakers, body: config.body, closing: options.signal };
+  const objects = createObjectStore(storage);
+  const pools = await connectDatabase(config, options);
+  const access: WriteAccess = {
+    uploads: createUploadRepository(pools.commands),
+    ...{ objects, budget: options.budget },
+    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
+    instance: `${hostname()}/${process.pid}`,
+    sessions: new UploadSessions(config.uploads.uploadsMax),
+  };
+  const check = async () => {
+    const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
+    await Promise.all([
+      pools.ping().then(
+        () => readiness.report("database", undefined),
+        (error) => readiness.report("database", problemOf(error)),
+      ),
+      objects.checkBucket(config.namespace.bucket, config.namespace.region).then(
+        () => readiness.report("storage", undefined),
+        (error) => readiness.report("storage", problemOf(error)),
+      ),
+    ]);
+  };
+  // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
+  const checked = check();
+  const files = createFileRepository(pools);
+  const links = createLinkRepository(pools);
+  const jobs = startJobs({
+    ...{ access, files, check, log },
+    leases: createJobLeases(pools.commands),
+    forgetRequests: (options) => forgetRequests(pools.commands, options),
+    forgetLinks: (options) => links.forget(options),
+  });
+  return {
+    access,
+    downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
+    files,
+    copyFile: createFileCopier({ ...access, files }, COPY_LIMITS),
+    links,
+    watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
+    close: async () => {
+      // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
+      client.destroy();
+      connections.destroy();
+      await jobs.stop();
+      await checked;
+      await pools.end();
+    },
+  };
+}
+
+async function connectDatabase(
+  config: Config,
+  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
+): Promise<DatabasePools> {
+  let told: string | undefined;
+  for (let failures = 1; ; failures++) {
+    try {
+      const { pending } = await validateMigrations({ url: config.database.url });
+      if (pending.length > 0) {
+        throw new DomainError("unavailable", `the schema lacks ${pending.join(", ")}; run "sluice migrate"`, {
+          reason: "DATABASE_UNAVAILABLE",
+        });
+      }
+      const pools = await createDatabasePools(config.database);
+      try {
+        await ensureNamespace(pools.commands, config.namespace);
+        if (told !== undefined) options.log.info("the database is usable");
+        return pools;
+      } catch (error) {
+        await pools.end();
+        throw error;
+      }
+    } catch (error) {
+      const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
+      options.readiness.report("database", problem);
+      // Once, and again when it is another: a second a line would bury everything else.
+      if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
+      told = String(error);
+      await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });
+    }
+  }
+}
