@@ -74,7 +74,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   rest: {
     imports: ["domain", "commands", "queries", "rpc", "ingest"],
     types: ["auth"],
-    packages: [...PROTOBUF, "node:crypto", "node:events", "node:http", "node:http2"],
+    // Protoplugin is what generates the OpenAPI document; nothing that serves loads it.
+    packages: [
+      ...[...PROTOBUF, "@bufbuild/protoplugin", "swagger-ui-dist"],
+      ...["node:crypto", "node:events", "node:fs", "node:http", "node:http2", "node:module"],
+    ],
     typePackages: ["node:stream"],
     gen: "all",
   },
