@@ -76,8 +76,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     types: ["auth"],
     // Protoplugin is what generates the OpenAPI document; nothing that serves loads it.
     packages: [
-      ...[...PROTOBUF, "@bufbuild/protoplugin", "swagger-ui-dist"],
-      ...["node:crypto", "node:events", "node:fs", "node:http", "node:http2", "node:module"],
+      ...[...PROTOBUF, "@bufbuild/protoplugin"],
+      ...["node:crypto", "node:events", "node:fs", "node:fs/promises", "node:http", "node:http2"],
     ],
     typePackages: ["node:stream"],
     gen: "all",
