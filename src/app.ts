@@ -8,9 +8,14 @@ import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
 import { readAdopted } from "./commands/adopt-parts.ts";
 import { completeUpload } from "./commands/complete-upload.ts";
+import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/copy-file.ts";
 import { createDownloadUrl } from "./commands/create-download-url.ts";
 import { createUpload } from "./commands/create-upload.ts";
 import { deleteFile } from "./commands/delete-file.ts";
+import { moveFile } from "./commands/move-file.ts";
+import { purgeFile } from "./commands/purge-file.ts";
+import { purgeFiles } from "./commands/purge-files.ts";
+import { restoreGeneration } from "./commands/restore-generation.ts";
 import { signParts } from "./commands/sign-parts.ts";
 import { undeleteFile } from "./commands/undelete-file.ts";
 import { updateFile } from "./commands/update-file.ts";
@@ -126,6 +131,7 @@ interface Service {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
   files: ReturnType<typeof createFileRepository>;
+  copyFile: FileCopier;
   watches: UploadWatches;
   close(): Promise<void>;
 }
@@ -168,15 +174,17 @@ async function connect(
   };
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
+  const files = createFileRepository(pools);
   const jobs = startJobs({
-    ...{ access, check, log },
+    ...{ access, files, check, log },
     leases: createJobLeases(pools.commands),
     forgetRequests: (options) => forgetRequests(pools.commands, options),
   });
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
-    files: createFileRepository(pools),
+    files,
+    copyFile: createFileCopier({ ...access, files }, COPY_LIMITS),
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
@@ -223,7 +231,7 @@ async function connectDatabase(
 }
 
 function createServiceListener(
-  { access, downloads, files, watches }: Service,
+  { access, downloads, files, copyFile, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
@@ -256,6 +264,11 @@ function createServiceListener(
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
+      copyFile,
+      moveFile: (request, options) => moveFile(commands, request, options),
+      restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
+      purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
+      purgeFiles: (request, options) => purgeFiles({ ...commands, objects: access.objects }, request, options),
     },
   });
   const ingest = { access, authenticate: common.authenticate, log: common.log };
@@ -278,6 +291,9 @@ function createUnconnectedFunctions(): Pick<ApiOptions, "uploads" | "fileQueries
       ...{ writeUpload: refuse, writePart: refuse, admitPart: refuse, signParts: refuse, beginWrite: refuse },
     },
     fileQueries: { getFile: refuse, listFiles: refuse, searchFiles: refuse, listGenerations: refuse, readFile: refuse },
-    fileCommands: { createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
+    fileCommands: {
+      ...{ createDownloadUrl: refuse, updateFile: refuse, deleteFile: refuse, undeleteFile: refuse },
+      ...{ copyFile: refuse, moveFile: refuse, restoreGeneration: refuse, purgeFile: refuse, purgeFiles: refuse },
+    },
   };
 }

@@ -133,28 +133,15 @@ export async function runRemove(
   });
 }
 
-/** `sluice restore <path>`: brings a deleted file back. */
-export async function runRestore(
-  terminal: Terminal,
-  path: string,
-  options: ConnectionOptions & { json: boolean; generation?: number },
-): Promise<void> {
-  const { namespace, generation } = options;
-  await withClient(terminal, options, async (client) => {
-    const file = await client.undeleteFile(path, {
-      namespace,
-      signal: terminal.signal,
-      ...(generation !== undefined && { generation: BigInt(generation) }),
-    });
-    if (options.json) return printJson(terminal, toFileJson(file));
-    printLine(terminal, `restored ${path}, generation ${file.generation}, ${formatBytes(Number(file.sizeBytes))}`);
-  });
-}
-
 function toRow(file: File): string {
   const size = formatBytes(Number(file.sizeBytes)).padStart(10);
   const time = file.createTime === undefined ? "".padEnd(16) : formatTime(timestampDate(file.createTime));
-  const deleted =
-    file.deleteTime !== undefined ? "  (deleted)" : file.supersedeTime !== undefined ? "  (superseded)" : "";
+  const deleted = file.purged
+    ? "  (purged)"
+    : file.deleteTime !== undefined
+      ? "  (deleted)"
+      : file.supersedeTime !== undefined
+        ? "  (superseded)"
+        : "";
   return `${size}  ${time}  ${String(file.generation).padStart(4)}  ${file.path}${deleted}`;
 }

@@ -3,7 +3,7 @@ import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 
 /** A file for programs: numbers as numbers (sizes stay far below 2^53), checksums in hex, times in ISO 8601. */
 export function toFileJson(file: File): Record<string, unknown> {
-  const { createTime, updateTime, supersedeTime, deleteTime, purgeTime } = file;
+  const { createTime, updateTime, supersedeTime, deleteTime, purgeTime, retainUntilTime } = file;
   return {
     path: file.path,
     namespace: file.namespace,
@@ -21,6 +21,9 @@ export function toFileJson(file: File): Record<string, unknown> {
     ...(supersedeTime && { supersedeTime: timestampDate(supersedeTime).toISOString() }),
     ...(deleteTime && { deleteTime: timestampDate(deleteTime).toISOString() }),
     ...(purgeTime && { purgeTime: timestampDate(purgeTime).toISOString() }),
+    ...(file.purged && { purged: true }),
+    ...(file.legalHold && { legalHold: true }),
+    ...(retainUntilTime && { retainUntilTime: timestampDate(retainUntilTime).toISOString() }),
   };
 }
 

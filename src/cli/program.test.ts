@@ -70,9 +70,22 @@ describe("sluice", () => {
             },
             updateFile: (request) => {
               asked.push(request.updateMask?.paths);
-              return { file: file(request.file?.path ?? "", { labels: { kept: "yes", ...request.file?.labels } }) };
+              const { path = "", labels, legalHold = false, retainUntilTime, generation } = request.file ?? {};
+              const until = retainUntilTime === undefined ? {} : { retainUntilTime };
+              const kept = { legalHold, ...until, generation: generation || 3n };
+              return { file: file(path, { labels: { kept: "yes", ...labels }, ...kept }) };
             },
-            undeleteFile: ({ path, generation }) => ({ file: file(path, { generation: generation ?? 3n }) }),
+            undeleteFile: ({ path }) => ({ file: file(path) }),
+            restoreGeneration: ({ path, generation }) => ({ file: file(path, { generation: generation + 2n }) }),
+            moveFile: (request) => {
+              asked.push(request.ifTargetGenerationMatch);
+              return { file: file(request.targetPath) };
+            },
+            copyFile: (request) => {
+              asked.push([request.generation, request.ifTargetGenerationMatch]);
+              return { file: file(request.targetPath) };
+            },
+            purgeFile: ({ path, generation }) => ({ file: file(path, { purged: true, generation: generation ?? 3n }) }),
           }),
     });
     directory = await mkdtemp(join(tmpdir(), "sluice-cli-"));
@@ -257,7 +270,8 @@ describe("sluice", () => {
     it("says what was deleted and how it comes back", async () => {
       const { out } = await run("rm", "a/b", "--if-generation-match", "3");
       expect(out).to.equal("deleted a/b, generation 3; `sluice restore a/b` brings it back until 2026-11-24 09:05\n");
-      expect((await run("restore", "a/b", "--generation", "2")).out).to.equal("restored a/b, generation 2, 21 B\n");
+      expect((await run("restore", "a/b", "--generation", "2")).out).to.equal("restored a/b, generation 4, 21 B\n");
+      expect((await run("restore", "a/b")).out).to.equal("restored a/b, generation 3, 21 B\n");
       expect(JSON.parse((await run("rm", "a", "--json")).out)).to.include({ path: "a" });
       expect(JSON.parse((await run("restore", "a", "--json")).out)).to.include({ path: "a" });
     });
@@ -267,6 +281,33 @@ describe("sluice", () => {
       expect(code).to.equal(1);
       expect(err).to.equal('sluice: no file "none"\n');
       expect(JSON.parse(out)).to.include({ type: "error", code: "not_found", reason: "FILE_NOT_FOUND", exitCode: 1 });
+    });
+  });
+
+  describe("mv, cp, hold and purge", () => {
+    it("moves and copies, over a file only where it may", async () => {
+      expect((await run("mv", "a", "b/c")).out).to.equal("moved a to b/c, generation 3\n");
+      await run("mv", "a", "b", "--no-clobber");
+      expect((await run("cp", "a", "b")).out).to.equal("copied a to b, generation 3, 21 B\n");
+      await run("cp", "a", "b", "--no-clobber", "--generation", "2");
+      expect(asked).to.deep.equal([undefined, 0n, [undefined, undefined], [2n, 0n]]);
+      expect(JSON.parse((await run("mv", "a", "b", "--json")).out)).to.include({ path: "b" });
+    });
+
+    it("keeps a file, and says what does", async () => {
+      expect((await run("hold", "a")).out).to.equal("a, generation 3, is under a legal hold\n");
+      expect((await run("hold", "a", "--lift", "--generation", "2")).out).to.equal(
+        "a, generation 2, is kept by nothing\n",
+      );
+      const until = await run("hold", "a", "--until", "2030-12-31T23:59");
+      expect(until.out).to.equal("a, generation 3, is kept until 2030-12-31 23:59\n");
+      expect(asked).to.deep.equal([["legal_hold"], ["legal_hold"], ["retain_until_time"]]);
+    });
+
+    it("purges", async () => {
+      const { out } = await run("purge", "a", "--generation", "2");
+      expect(out).to.equal("purged a, generation 2: its bytes are gone\n");
+      expect(JSON.parse((await run("purge", "a", "--json")).out)).to.include({ purged: true, generation: 3 });
     });
   });
 
@@ -321,6 +362,9 @@ describe("sluice", () => {
       [["restore", "x", "--generation", "-1"], "Give a whole number"],
       [["ls", "--url", "ftp://x"], '"ftp://x" is no address of a service'],
       [["ls", "--url", "http://x,"], '"" is no address of a service'],
+      [["mv", "x"], "missing required argument 'target'"],
+      [["hold", "x", "--until", "tomorrow"], '"tomorrow" is no time'],
+      [["hold", "x", "--until", "2030-01-01", "--lift"], "--lift is of the hold alone"],
       [["ls", "--ca", "/nonexistent"], "cannot be read: ENOENT"],
     ] as const) {
       it(`ends \`sluice ${args.join(" ")}\` with 2 and a sentence`, async () => {

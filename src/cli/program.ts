@@ -9,6 +9,7 @@ import { printJson, printNote, type Terminal } from "./terminal.ts";
 const loadUpload = () => import("./upload-command.ts");
 const loadDownload = () => import("./download-command.ts");
 const loadFiles = () => import("./file-commands.ts");
+const loadLifecycle = () => import("./lifecycle-commands.ts");
 const loadWatch = () => import("./watch-command.ts");
 
 const VERSION: string = createRequire(import.meta.url)("../../package.json").version;
@@ -65,6 +66,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
       setExitCode((await (await loadWatch()).runWatch(terminal, uploadId, options)) ? EXIT.done : EXIT.failed),
     );
   addFileCommands(program, terminal);
+  addLifecycleCommands(program, terminal);
 
   program
     .command("serve")
@@ -158,11 +160,44 @@ function addFileCommands(program: Command, terminal: Terminal): void {
     .argument("<path>", "path of the file")
     .option("--if-generation-match <n>", "only if this is the current generation", parseCount)
     .action(async (path, options) => (await loadFiles()).runRemove(terminal, path, options));
+}
+
+function addLifecycleCommands(program: Command, terminal: Terminal): void {
   withConnection(program.command("restore"))
-    .description("bring a deleted file back")
+    .description("bring a deleted file back, or make an older generation the current one again")
+    .argument("<path>", "path of the file")
+    .option(
+      "--generation <n>",
+      "which generation, deleted or superseded; the one deleted last when left out",
+      parseCount,
+    )
+    .action(async (path, options) => (await loadLifecycle()).runRestore(terminal, path, options));
+  withTarget(program.command("mv"))
+    .description("move a file to another path; older generations stay")
+    .action(async (path, target, options) => (await loadLifecycle()).runMove(terminal, [path, target], options));
+  withTarget(program.command("cp"))
+    .description("copy a file within storage, with its labels and metadata")
+    .option("--generation <n>", "which generation; the current one when left out", parseCount)
+    .action(async (path, target, options) => (await loadLifecycle()).runCopy(terminal, [path, target], options));
+  withConnection(program.command("hold"))
+    .description("keep a file from being deleted and purged, until that is lifted or until a time")
+    .argument("<path>", "path of the file")
+    .option("--until <time>", "keep it until then, for instance 2030-12-31; it can be extended, never shortened")
+    .option("--lift", "lift the hold", false)
+    .option("--generation <n>", "which generation, live or not; the current one when left out", parseCount)
+    .action(async (path, options) => (await loadLifecycle()).runHold(terminal, path, options));
+  withConnection(program.command("purge"))
+    .description("remove the bytes of a deleted file, or of an older generation, for good")
     .argument("<path>", "path of the file")
     .option("--generation <n>", "which generation; the one deleted last when left out", parseCount)
-    .action(async (path, options) => (await loadFiles()).runRestore(terminal, path, options));
+    .action(async (path, options) => (await loadLifecycle()).runPurge(terminal, path, options));
+}
+
+function withTarget(command: Command): Command {
+  return withConnection(command)
+    .argument("<path>", "path of the file")
+    .argument("<target>", "path that it is to have; a file that is there becomes an older generation")
+    .option("--no-clobber", "only if no file is there");
 }
 
 /** Which files a command shows, and in which order. */

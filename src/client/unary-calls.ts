@@ -20,6 +20,9 @@ import { fromConnectError, SluiceError } from "./sluice-error.ts";
 /** Answers are short: a call that has none within this many milliseconds counts as lost. */
 const CALL_TIMEOUT_MS = 30_000;
 
+/** Of a copy, whose bytes take their time: a repeated call would take it over from one that is still at it. */
+const COPY_TIMEOUT_MS = 3_600_000;
+
 const CALL_RETRY_LIMITS: RetryLimits = { triesMax: 4, timeMaxMs: 30_000, delayBaseMs: 200, delayMaxMs: 5_000 };
 
 /** What every call takes. */
@@ -54,11 +57,33 @@ export interface UnaryCalls {
   /** Changes what `updateMask` names to what it is in `values`; with `etag` only a file that still has that one. */
   updateFile(
     path: string,
-    values: Pick<MessageInitShape<typeof FileSchema>, "labels" | "metadata" | "contentType" | "dataSubject" | "etag">,
+    values: Pick<
+      MessageInitShape<typeof FileSchema>,
+      "labels" | "metadata" | "contentType" | "dataSubject" | "legalHold" | "retainUntilTime" | "etag" | "generation"
+    >,
     options: CallOptions & { updateMask: readonly string[] },
   ): Promise<File>;
   deleteFile(path: string, options?: CallOptions & { ifGenerationMatch?: bigint }): Promise<File>;
   undeleteFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
+  /** Makes a superseded or deleted generation the current one again, as the next one. `ifGenerationMatch` is of the live one. */
+  restoreGeneration(
+    path: string,
+    generation: bigint,
+    options?: CallOptions & { ifGenerationMatch?: bigint },
+  ): Promise<File>;
+  /** Removes the bytes of a deleted or superseded generation for good: the one deleted last when unset. */
+  purgeFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
+  moveFile(
+    path: string,
+    targetPath: string,
+    options?: CallOptions & { ifGenerationMatch?: bigint; etag?: string; ifTargetGenerationMatch?: bigint },
+  ): Promise<File>;
+  /** Copies a file within storage; takes as long as that does, up to an hour. */
+  copyFile(
+    path: string,
+    targetPath: string,
+    options?: CallOptions & { generation?: bigint; etag?: string; ifTargetGenerationMatch?: bigint },
+  ): Promise<File>;
   createUpload(
     path: string,
     request?: Omit<MessageInitShape<typeof CreateUploadRequestSchema>, "path" | "requestId" | "namespace">,
@@ -154,6 +179,32 @@ export function createUnaryCalls(addresses: Addresses<CallAddress>): UnaryCalls 
       const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
       const answer = await call(FileCommandService, signal, (commands, options) =>
         commands.undeleteFile(request, options),
+      );
+      return present(answer.file, "file");
+    },
+    async restoreGeneration(path, generation, { signal, namespace = "default", ...rest } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, path, generation, ...rest };
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.restoreGeneration(request, options),
+      );
+      return present(answer.file, "file");
+    },
+    async purgeFile(path, { signal, namespace = "default", ...rest } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, path, ...rest };
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.purgeFile(request, options),
+      );
+      return present(answer.file, "file");
+    },
+    async moveFile(path, targetPath, { signal, namespace = "default", ...rest } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, path, targetPath, ...rest };
+      const answer = await call(FileCommandService, signal, (commands, options) => commands.moveFile(request, options));
+      return present(answer.file, "file");
+    },
+    async copyFile(path, targetPath, { signal, namespace = "default", ...rest } = {}) {
+      const request = { requestId: crypto.randomUUID(), namespace, path, targetPath, ...rest };
+      const answer = await call(FileCommandService, signal, (commands, options) =>
+        commands.copyFile(request, { ...options, timeoutMs: COPY_TIMEOUT_MS }),
       );
       return present(answer.file, "file");
     },

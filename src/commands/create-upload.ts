@@ -86,7 +86,7 @@ export async function createUpload(
 }
 
 /** Unique and never reused; the hash spreads keys over S3's partitions. */
-function toObjectKey(namespace: Namespace, uploadId: string): string {
+export function toObjectKey(namespace: Namespace, uploadId: string): string {
   const spread = createHash("sha256").update(uploadId).digest("hex").slice(0, 2);
   return `${namespace.keyPrefix}${spread}/${uploadId}`;
 }

@@ -6,16 +6,21 @@ import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../test
 import { type UpdateFileRequest, updateFile } from "./update-file.ts";
 
 const FILE = sampleFile({ metadata: { author: "someone", page: "1" }, labels: { team: "legal" } });
-const VALUES = { contentType: "", metadata: {}, labels: {}, dataSubject: "" };
+const NOT_KEPT = { legalHold: false, retainUntilTime: undefined };
+const VALUES = { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...NOT_KEPT };
 const REQUEST: UpdateFileRequest = {
   ...{ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", namespace: "default", path: FILE.path, etag: "" },
   ...{ values: VALUES, updateMask: undefined },
 };
 
 describe("updateFile", () => {
+  let current = FILE;
   const files: Pick<FileRepository, "update"> = {
-    update: async (_namespace, _path, { change }) => ({ ...FILE, ...change(FILE) }),
+    update: async (_namespace, _path, { change }) => ({ ...current, ...change(current) }),
   };
+  afterEach(() => {
+    current = FILE;
+  });
   const deps = { files, namespaces: sampleNamespaces() };
   const update = (request: Partial<UpdateFileRequest>) =>
     updateFile(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
@@ -54,7 +59,19 @@ describe("updateFile", () => {
   });
 
   it("refuses fields that the service alone sets, unknown ones, and a mask of nothing", async () => {
-    for (const name of ["size_bytes", "create_time", "generation", "etag", "labels.", "label.a", "", "x".repeat(1e6)]) {
+    for (const name of [
+      "size_bytes",
+      "create_time",
+      "purged",
+      "toString",
+      "__proto__",
+      "generation",
+      "etag",
+      "labels.",
+      "label.a",
+      "",
+      "x".repeat(1e6),
+    ]) {
       const error = await refusalOf({ updateMask: ["labels", name] });
       expect(error, name.slice(0, 20)).to.include({ code: "invalid_argument", field: "update_mask" });
       expect(error.message.length).to.be.below(300);
@@ -62,6 +79,27 @@ describe("updateFile", () => {
     for (const updateMask of [[], undefined, Array.from({ length: 201 }, () => "labels")]) {
       expect(await refusalOf({ updateMask })).to.include({ code: "invalid_argument", field: "update_mask" });
     }
+  });
+
+  it("sets and lifts a hold where it is named, or set, and never by *", async () => {
+    const retainUntilTime = new Date("2030-01-01T00:00:00Z");
+    const kept = { legalHold: true, retainUntilTime };
+    expect(await update({ values: { ...VALUES, ...kept } })).to.deep.equal({ ...FILE, ...kept });
+    current = sampleFile(kept);
+    expect(await update({ updateMask: ["*"] })).to.deep.include(kept);
+    expect(await update({ updateMask: ["legal_hold"] })).to.deep.include({ ...kept, legalHold: false });
+    expect(await refusalOf({ updateMask: ["retain_until_time"] })).to.include({ reason: "FILE_RETAINED" });
+  });
+
+  it("changes of a generation that is not live only what keeps it", async () => {
+    for (const ended of [{ supersedeTime: new Date() }, { deleteTime: new Date() }]) {
+      current = sampleFile(ended);
+      const values = { ...VALUES, legalHold: true };
+      expect((await update({ generation: 3, values })).legalHold).to.equal(true);
+      const error = await refusalOf({ generation: 3, values: { ...values, labels: { a: "b" } } });
+      expect(error).to.include({ code: "failed_precondition", reason: "GENERATION_MISMATCH", field: "update_mask" });
+    }
+    expect(await refusalOf({ generation: 0 })).to.include({ code: "invalid_argument" });
   });
 
   it("checks the bounds of what the file then has", async () => {

@@ -1,7 +1,8 @@
 import type { FileDescription } from "./file-description.ts";
+import type { FileRetention } from "./file-retention.ts";
 
 /** One committed generation of the object at a path. */
-export interface File extends FileDescription {
+export interface File extends FileDescription, FileRetention {
   fileId: string;
   namespace: string;
   path: string;
@@ -26,7 +27,10 @@ export interface File extends FileDescription {
   /** When a later generation took the path. */
   supersedeTime: Date | undefined;
   deleteTime: Date | undefined;
+  /** When the bytes of a deleted or superseded generation go for good, if nothing retains them; or went, once purged. */
   purgeTime: Date | undefined;
+  /** How far the removal of the bytes is: `purging` ones may be gone, of `purged` ones the row is a tombstone. */
+  purgeState: "purging" | "purged" | undefined;
 }
 
 /** What of a file is the same for every fresh one. */
@@ -35,6 +39,9 @@ export const NEW_FILE = {
   supersedeTime: undefined,
   deleteTime: undefined,
   purgeTime: undefined,
+  legalHold: false,
+  retainUntilTime: undefined,
+  purgeState: undefined,
 } as const satisfies Partial<File>;
 
 /** Changes with every change of the file, and is never the same for another: what AIP-154 and If-Match compare. */

@@ -7,3 +7,11 @@ export function parseGeneration(generation: number, field = "generation"): numbe
     details: { [field]: generation },
   });
 }
+
+/** The generation that a caller expects to be live at a path: 0 where no file is to be there. */
+export function parseLiveGeneration(generation: number, field: string): number {
+  if (generation >= 0) return generation;
+  throw invalidArgument(field, `${field} is ${generation}; give a generation, or 0 where no file is to be there`, {
+    details: { [field]: generation },
+  });
+}

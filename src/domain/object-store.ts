@@ -66,6 +66,13 @@ export interface PutTarget {
   contentType: string;
 }
 
+/** An object to be copied; `versionId` is empty where the bucket keeps no versions. */
+export interface CopySource {
+  bucket: string;
+  key: string;
+  versionId: string;
+}
+
 /** What S3 acknowledged. */
 export interface BodyAck {
   /** Key it was written to: the winning attempt's for a put. */
@@ -146,6 +153,22 @@ export interface ObjectStore {
 
   /** A page of all versions of all objects under a key prefix, marks of deletion among them, by key. */
   listVersions(bucket: string, options: PageOptions): Promise<{ versions: ObjectVersion[]; next: string | undefined }>;
+
+  /**
+   * Copies an object of at most 5 GiB within storage, whole. `aborted / CHECKSUM_MISMATCH` when the copy has not this size and
+   * CRC32; FILE_NOT_FOUND (data_loss) when there is no source; what `beginAttempt` rejects with.
+   */
+  copyObject(source: CopySource, target: PutTarget, content: { sizeBytes: number; crc32: number }): Promise<BodyAck>;
+
+  /**
+   * Copies a range of an object, at most 5 GiB, within storage into a part; resolves to what the part is there. UPLOAD_LOST;
+   * FILE_NOT_FOUND (data_loss) when there is no source.
+   */
+  copyPart(
+    source: CopySource,
+    target: PartTarget,
+    range: { offset: number; sizeBytes: number },
+  ): Promise<{ etag: string; crc32: number }>;
 
   /** The object, or undefined when there is none. */
   head(bucket: string, key: string, options?: { versionId?: string }): Promise<ObjectHead | undefined>;

@@ -106,3 +106,28 @@ export function fileExists(path: string): DomainError {
   const message = `a live file is at ${JSON.stringify(path)}; delete or move it before restoring another`;
   return new DomainError("already_exists", message, { reason: "FILE_EXISTS" });
 }
+
+/** `failed_precondition / ETAG_MISMATCH`; `current` is what the file's etag is now, `field` where the caller sent its own. */
+export function etagMismatch(
+  path: string,
+  { etag, current, field = "etag" }: { etag: string; current: string; field?: string },
+): DomainError {
+  const message = `the file at ${JSON.stringify(path)} has etag ${current} now; read it again and repeat the change`;
+  return new DomainError("failed_precondition", message, {
+    reason: "ETAG_MISMATCH",
+    field,
+    details: { path, etag: etag.slice(0, 100), current_etag: current },
+  });
+}
+
+/** `failed_precondition / FILE_PURGED`: the bytes are being removed, or gone. */
+export function filePurged(path: string, generation: number): DomainError {
+  const message = `generation ${generation} of ${JSON.stringify(path)} is purged: its bytes cannot be brought back`;
+  return new DomainError("failed_precondition", message, { reason: "FILE_PURGED", details: { path, generation } });
+}
+
+/** `failed_precondition / FILE_LIVE`; `remedy` says what would be right. */
+export function fileLive(path: string, generation: number, { remedy }: { remedy: string }): DomainError {
+  const message = `generation ${generation} of ${JSON.stringify(path)} is live; ${remedy}`;
+  return new DomainError("failed_precondition", message, { reason: "FILE_LIVE", details: { path, generation } });
+}

@@ -118,6 +118,9 @@ export interface UploadRepository extends OrphanJudge {
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 
+  /** The upload that this identity created before; undefined when it has created none. REQUEST_ID_REUSED. */
+  findCreated(identity: CommandIdentity): Promise<Upload | undefined>;
+
   /**
    * Remembers that a command on an upload has come, before it does anything: its id stands for this content from then on, also
    * where the command fails. The same again is fine; other content is `invalid_argument / REQUEST_ID_REUSED`.

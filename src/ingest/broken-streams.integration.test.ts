@@ -125,7 +125,9 @@ describe("A WriteUpload stream that breaks", () => {
   });
 
   it("because its deadline has passed, in a form that connect-node carries", async () => {
-    const call = rig.connect().write({ "content-type": "application/grpc+json", "grpc-timeout": `${STALL_MS / 3}m` });
+    const call = rig
+      .connect()
+      .write({ "content-type": "application/grpc+json", "grpc-timeout": `${Math.floor(STALL_MS / 3)}m` });
     await expectRefused(call, { code: 4, reason: "DEADLINE_EXCEEDED", says: "allow more time" });
   });
 

@@ -1,8 +1,10 @@
 import type { UploadAccess } from "../commands/upload-access.ts";
 import type { UploadSessions } from "../commands/upload-sessions.ts";
+import type { FileRepository } from "../domain/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import { LOOK_EVERY_MS } from "../domain/memory-budget.ts";
 import { noteReceived } from "./note-received.ts";
+import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
@@ -10,6 +12,8 @@ import { sweepUploads } from "./sweep-uploads.ts";
 
 const CHECK_EVERY_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
+const PURGE_EVERY_MS = 60_000;
+const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
 const FORGET_EVERY_MS = 60_000;
 /** How often each replica looks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
@@ -36,6 +40,7 @@ export interface JobLog {
 /** What the jobs work with. */
 export interface JobDeps {
   access: UploadAccess & { sessions: UploadSessions };
+  files: FileRepository;
   /** Looks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
@@ -48,7 +53,7 @@ export interface JobDeps {
  * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
  * logged, once until it is well again, and runs again.
  */
-export function startJobs({ access, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
+export function startJobs({ access, files, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
   const sweep: LeasedJob = {
     ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
     run: async () => {
@@ -91,7 +96,7 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
-    ...[sweep, lookForOrphans, forget].map((job) =>
+    ...[sweep, lookForOrphans, toPurgeJob({ access, files, log }), forget].map((job) =>
       repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),
     ),
   ];
@@ -99,6 +104,21 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
     stop: async () => {
       stopping.abort(new Error("the service stops"));
       for (const job of jobs) await job.stop();
+    },
+  };
+}
+
+function toPurgeJob({ access, files, log }: Pick<JobDeps, "access" | "files" | "log">): LeasedJob {
+  return {
+    ...{ name: "purge-files", everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
+    run: async (options) => {
+      const { purged, errors, cursor } = await purgeDueFiles(
+        { ...access, files },
+        { ...options, limits: PURGE_LIMITS },
+      );
+      for (const error of errors) log.warn({ error }, "bytes could not be removed; a later run tries again");
+      if (purged > 0) log.info({ purged }, "purged files");
+      return cursor;
     },
   };
 }

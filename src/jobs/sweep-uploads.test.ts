@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { cleanUpload } from "../commands/abort-upload.ts";
 import { completeUpload } from "../commands/complete-upload.ts";
+import { createFileCopier } from "../commands/copy-file.ts";
 import { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
@@ -65,6 +66,43 @@ describe("sweepUploads", () => {
     expect(await world.sweep()).to.deep.equal({
       ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [] },
     });
+  });
+
+  it("frees what a copy stored that nobody went on with, before its commit or after it", async () => {
+    for (const lengthBytes of [50, 150]) {
+      const { clock, files, uploads, objects, access, sweep } = open();
+      const source = await createOpen({ uploads });
+      const stored = seededBytes(lengthBytes);
+      objects.overwrite("bucket", source.s3Key, stored);
+      const content = { sizeBytes: lengthBytes, crc32: crc32(stored) };
+      const object = sampleObject(source, { ...content, key: source.s3Key, versionId: "" });
+      await uploads.commit(source.uploadId, { fileId: nextUuid(), retentionMs: HOUR_MS, object });
+      const limits = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 1, copiesMax: 1 };
+      const copyFile = createFileCopier({ ...access, files }, limits);
+      const values = {
+        ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
+      };
+      const copy = (requestId: string) =>
+        copyFile(
+          {
+            ...{ requestId, namespace: "default", path: source.path, targetPath: "copy", etag: "" },
+            ...{ values, updateMask: undefined },
+          },
+          { caller: SAMPLE_CALLER },
+        );
+      const given = nextUuid();
+      for (const requestId of [nextUuid(), given]) {
+        objects.faults.add(lengthBytes > 100 ? "copyPart" : "copyObject", { kind: "lost-answer" });
+        await copy(requestId).catch((error) => expect(error).to.have.property("reason", "STORAGE_UNAVAILABLE"));
+      }
+      const copied = await copy(given);
+      for (let sweeps = 0; sweeps < 2; sweeps++) {
+        clock.now += 25 * HOUR_MS;
+        expect((await sweep()).errors).to.deep.equal([]);
+      }
+      expect(objects.keys).to.have.members([source.s3Key, copied.s3Key]);
+      expect(objects.pendingMultiparts).to.deep.equal([]);
+    }
   });
 
   it("expires uploads whose time is over, and frees what they stored", async () => {

@@ -22,12 +22,16 @@ export async function createUpload(
 ): Promise<{ upload: Upload; created: boolean }> {
   const row = await insertUpload(pool, input, identity);
   if (row !== null) return { upload: toUpload(row, undefined), created: true };
-  const uploadId = await findEarlierSubject(pool, identity);
-  if (uploadId !== undefined) {
-    return { upload: await loadUpload(pool, await readUploadRow(pool, uploadId)), created: false };
-  }
+  const earlier = await findCreated(pool, identity);
+  if (earlier !== undefined) return { upload: earlier, created: false };
   const current = await readLiveGeneration(pool, input);
   throw generationMismatch(input.path, input.ifGenerationMatch ?? 0, current);
+}
+
+/** UploadRepository.findCreated */
+export async function findCreated(pool: CommonQueryMethods, identity: CommandIdentity): Promise<Upload | undefined> {
+  const uploadId = await findEarlierSubject(pool, identity);
+  return uploadId === undefined ? undefined : await loadUpload(pool, await readUploadRow(pool, uploadId));
 }
 
 async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {

@@ -1,15 +1,19 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
+import { z } from "zod";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
 import type { FileRepository, GenerationPage } from "../domain/file-repository.ts";
-import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
+import { fileRetained } from "../domain/file-retention.ts";
+import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
-import { fileColumns, fileIsLive, fileRow, toFile } from "./file-rows.ts";
+import { moveFile, restoreGeneration } from "./file-place.ts";
+import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
+import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
+import { fileColumns, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { listFiles } from "./list-files.ts";
 import { listFolder } from "./list-folder.ts";
-import { findEarlierSubject } from "./request-rows.ts";
-import { toBytea, toInterval } from "./sql-values.ts";
+import { toInterval } from "./sql-values.ts";
 
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
 const ATTEMPTS_MAX = 5;
@@ -27,6 +31,11 @@ export function createFileRepository(
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
+    move: (namespace, path, options) => moveFile(pools.commands, { namespace, path }, options),
+    restoreGeneration: (namespace, path, options) => restoreGeneration(pools.commands, { namespace, path }, options),
+    beginPurge: (namespace, path, options) => beginPurge(pools.commands, { namespace, path }, options),
+    beginDuePurges: (options) => beginDuePurges(pools.commands, options),
+    endPurges: (fileIds) => endPurges(pools.commands, fileIds),
   };
   return atBorder<FileRepository>(repository, limits);
 }
@@ -66,21 +75,24 @@ async function listGenerations(
 async function updateFile(
   pool: CommonQueryMethods,
   place: Place,
-  { identity, change }: Parameters<FileRepository["update"]>[2],
+  { identity, change, generation }: Parameters<FileRepository["update"]>[2],
 ): Promise<File> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const earlier = await findEarlierFile(pool, identity);
     if (earlier !== undefined) return earlier;
-    const file = await getFile(pool, place, undefined);
-    const { contentType, metadata, labels, dataSubject } = change(file);
+    const file = await getFile(pool, place, generation);
+    if (file.purgeState !== undefined) throw filePurged(file.path, file.generation);
+    const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = change(file);
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
         SELECT f.file_id FROM file f
-        WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint AND ${fileIsLive}
+        -- Whatever else changes a row counts it: it is live, or not, as it was read.
+        WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
         FOR NO KEY UPDATE
-      ), requested AS (${insertRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
+      ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
       UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
         labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
+        legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
         metageneration = f.metageneration + 1
       FROM requested r WHERE f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
@@ -99,9 +111,9 @@ async function deleteFile(
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
         SELECT f.file_id, f.generation FROM file f
-        WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}
+        WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive} AND ${fileIsReleased}
         FOR NO KEY UPDATE
-      ), requested AS (${insertRequest(identity)}
+      ), requested AS (${insertFileRequest(identity)}
         FROM target WHERE ${ifGenerationMatch ?? null}::bigint IS NULL OR generation = ${ifGenerationMatch ?? null}::bigint
         ON CONFLICT DO NOTHING RETURNING subject_id
       )
@@ -112,11 +124,14 @@ async function deleteFile(
     if (row !== null) return toFile(row);
     const earlier = await findEarlierFile(pool, identity);
     if (earlier !== undefined) return earlier;
-    const current = await readLiveGeneration(pool, place);
-    if (current === 0) throw fileNotFound(place.path);
-    if (ifGenerationMatch !== undefined && ifGenerationMatch !== current) {
-      throw generationMismatch(place.path, ifGenerationMatch, current);
+    const kept = await pool.maybeOne(sql.type(fileRow.extend({ is_released: z.boolean() }))`
+      SELECT ${fileColumns}, ${fileIsReleased} AS is_released FROM file f
+      WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}`);
+    if (kept === null) throw fileNotFound(place.path);
+    if (ifGenerationMatch !== undefined && ifGenerationMatch !== kept.generation) {
+      throw generationMismatch(place.path, ifGenerationMatch, kept.generation);
     }
+    if (!kept.is_released) throw fileRetained(toFile(kept));
   }
   throw new Error(`a file could not be deleted in ${ATTEMPTS_MAX} attempts: its path changes all the time`);
 }
@@ -131,13 +146,13 @@ async function undeleteFile(
     WITH target AS (
       SELECT f.file_id FROM file f
       WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND f.delete_time IS NOT NULL
-        AND f.purge_time > now() AND (${generation ?? null}::bigint IS NULL OR f.generation = ${generation ?? null}::bigint)
+        AND ${fileIsRestorable} AND (${generation ?? null}::bigint IS NULL OR f.generation = ${generation ?? null}::bigint)
         AND NOT EXISTS (
           SELECT FROM file f WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}
         )
       ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1
       FOR NO KEY UPDATE
-    ), requested AS (${insertRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
+    ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
     UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
       metageneration = f.metageneration + 1
     FROM requested r WHERE f.file_id = r.subject_id
@@ -149,19 +164,9 @@ async function undeleteFile(
   if (row !== null) return toFile(row);
   const earlier = await findEarlierFile(pool, identity);
   if (earlier !== undefined) return earlier;
-  throw (await readLiveGeneration(pool, place)) === 0 ? fileNotFound(place.path, generation) : fileExists(place.path);
-}
-
-/** The head of a statement that notes the command for the file of a CTE; the caller adds FROM. */
-function insertRequest(identity: CommandIdentity) {
-  return sql.fragment`
-    INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-    SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid, ${toBytea(identity.contentSha256)}, file_id`;
-}
-
-/** The file that the same command changed before, as it stands now. */
-async function findEarlierFile(pool: CommonQueryMethods, identity: CommandIdentity): Promise<File | undefined> {
-  const fileId = await findEarlierSubject(pool, identity);
-  if (fileId === undefined) return undefined;
-  return toFile(await pool.one(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE f.file_id = ${fileId}`));
+  if ((await readLiveGeneration(pool, place)) !== 0) throw fileExists(place.path);
+  if (generation !== undefined && (await getFile(pool, place, generation)).purgeState !== undefined) {
+    throw filePurged(place.path, generation);
+  }
+  throw fileNotFound(place.path, generation);
 }

@@ -26,16 +26,26 @@ export const fileRow = z.object({
   supersede_time: z.date().nullable(),
   delete_time: z.date().nullable(),
   purge_time: z.date().nullable(),
+  legal_hold: z.boolean(),
+  retain_until_time: z.date().nullable(),
+  purge_state: z.enum(["purging", "purged"]).nullable(),
 });
 
 /** The columns of `file f` that make a `fileRow`. */
 export const fileColumns = sql.fragment`
   f.file_id, f.namespace, f.path, f.generation, f.size_bytes, f.crc32, f.sha256, f.content_type, f.metadata,
   f.labels, f.data_subject, f.bucket, f.region, f.s3_key, f.s3_version_id, f.etag, f.metageneration, f.create_time,
-  f.update_time, f.supersede_time, f.delete_time, f.purge_time`;
+  f.update_time, f.supersede_time, f.delete_time, f.purge_time, f.legal_hold, f.retain_until_time, f.purge_state`;
 
 /** That `file f` is what its path shows: neither superseded nor deleted. The condition of the index file_live_path. */
 export const fileIsLive = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NULL)`;
+
+/** That nothing keeps the bytes of `file f`, by the database's clock. */
+export const fileIsReleased = sql.fragment`(NOT f.legal_hold AND coalesce(f.retain_until_time <= now(), true))`;
+
+/** That `file f`, a deleted or superseded one, can be brought back: until its purge time, and as long as it is retained. */
+export const fileIsRestorable = sql.fragment`
+  (f.purge_state IS NULL AND (f.purge_time > now() OR NOT ${fileIsReleased}))`;
 
 /** The domain's file. */
 export function toFile(row: z.infer<typeof fileRow>): File {
@@ -62,5 +72,8 @@ export function toFile(row: z.infer<typeof fileRow>): File {
     supersedeTime: row.supersede_time ?? undefined,
     deleteTime: row.delete_time ?? undefined,
     purgeTime: row.purge_time ?? undefined,
+    legalHold: row.legal_hold,
+    retainUntilTime: row.retain_until_time ?? undefined,
+    purgeState: row.purge_state ?? undefined,
   };
 }

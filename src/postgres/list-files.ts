@@ -5,7 +5,7 @@ import type { FilePage, FileQuery } from "../domain/file-repository.ts";
 import { compileFilter, countTerms, LABEL_COLUMNS, toConjuncts } from "./compile-filter.ts";
 import { chooseDriver, type FileDriver, findDrivers, toBounds, toPathRange } from "./file-drivers.ts";
 import { isPathAfter, toPosition, toSqlOrder } from "./file-orders.ts";
-import { fileColumns, fileIsLive, fileRow, toFile } from "./file-rows.ts";
+import { fileColumns, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import type { SqlFragment } from "./sql-values.ts";
 
 /** Rows of an index that one page looks at, where the index holds all that is asked for. */
@@ -70,7 +70,7 @@ interface Statement {
 }
 
 /** Live, or deleted and still restorable. */
-const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR f.purge_time > now())`;
+const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR ${fileIsRestorable})`;
 
 /** Everything that is asked of a file, without its place in the order. */
 function toCondition({ query, state }: Scan): SqlFragment {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { FilePosition } from "../domain/file-order.ts";
 import type { FolderPage, FolderQuery } from "../domain/file-repository.ts";
 import { FOLDER_DELIMITER, type FolderEntry, toEntryPosition } from "../domain/folder-entry.ts";
-import { fileColumns, fileIsLive, fileRow, toFile } from "./file-rows.ts";
+import { fileColumns, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { type SqlFragment, toPrefixEnd } from "./sql-values.ts";
 
 const entryRow = z.object({ folder: z.string().nullable(), entry_path: z.string(), entry_generation: z.int() });
@@ -29,7 +29,7 @@ export async function listFolder(pool: CommonQueryMethods, namespace: string, qu
     SELECT e.folder, e.path AS entry_path, e.generation AS entry_generation, f.*
     FROM step e LEFT JOIN LATERAL (
       SELECT ${fileColumns} FROM file f WHERE f.file_id = e.file_id AND e.folder IS NULL
-        AND (f.delete_time IS NULL OR f.purge_time > now()) OFFSET 0
+        AND (f.delete_time IS NULL OR ${fileIsRestorable}) OFFSET 0
     ) f ON true
     ORDER BY e.number`);
   const entries = rows.slice(0, query.limit).flatMap(toEntry);

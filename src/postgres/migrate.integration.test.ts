@@ -112,6 +112,18 @@ describe("migrate", () => {
     expect(await run()).to.deep.equal({ applied: [] });
   });
 
+  it("refuses a database that cannot hold all of Unicode", async () => {
+    await select("CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    const url = new URL(database.url);
+    url.pathname = "/ascii_only";
+    try {
+      const error = await expectRefusal(migrate({ url: url.href, directory }), "ARGUMENT_INVALID");
+      expect(error.message).to.match(/has the encoding SQL_ASCII; create one with .*'UTF8'/);
+    } finally {
+      await select("DROP DATABASE ascii_only");
+    }
+  });
+
   it("refuses a database that is somebody else's", async () => {
     await select("CREATE TABLE theirs (n int)");
     expect((await expectRefusal(run(), "ARGUMENT_INVALID")).message).to.include("holds tables");

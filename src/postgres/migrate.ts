@@ -38,6 +38,7 @@ const ADVISORY_LOCK = 7_758_423_311_019;
 export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
   return await withClient(options, async (client) => {
     const files = await readMigrationFiles(options.directory ?? OWN_DIRECTORY);
+    await assertUtf8(client);
     await client.query("SELECT pg_advisory_lock($1)", [ADVISORY_LOCK]);
     let history = await readHistory(client);
     if (history === undefined) {
@@ -81,6 +82,15 @@ async function withClient<T>(options: MigrateOptions, work: (client: ClientBase)
   } finally {
     await client.end();
   }
+}
+
+/** Paths and words are Unicode; the encoding of a database cannot be changed later. */
+async function assertUtf8(client: ClientBase): Promise<void> {
+  const { rows } = await client.query("SHOW server_encoding");
+  const encoding = String(rows[0]?.server_encoding);
+  if (encoding === "UTF8") return;
+  const message = `the database has the encoding ${encoding}; create one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`;
+  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { encoding } });
 }
 
 async function assertEmpty(client: ClientBase): Promise<void> {

@@ -4,7 +4,7 @@ import { uploadNotFound } from "../domain/repository-refusals.ts";
 import type { UploadRecord, UploadRepository } from "../domain/upload-repository.ts";
 import { beginPart } from "./begin-part.ts";
 import { beginWriter } from "./begin-writer.ts";
-import { createUpload } from "./create-upload.ts";
+import { createUpload, findCreated } from "./create-upload.ts";
 import { atBorder, type BorderLimits } from "./errors.ts";
 import { judgeKeys, judgeMultiparts } from "./orphan-verdicts.ts";
 import { adoptParts, claimPresigned } from "./presigned-parts.ts";
@@ -29,6 +29,7 @@ import { beginPutAttempt, claimParts, heartbeat, recordParts, seal, setMultipart
 export function createUploadRepository(pool: DatabasePool, limits: Partial<BorderLimits> = {}): UploadRepository {
   const repository: UploadRepository = {
     create: (input, identity) => createUpload(pool, input, identity),
+    findCreated: (identity) => findCreated(pool, identity),
     noteRequest: (identity, target) => noteRequest(pool, identity, target),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
     listStatus: (uploadIds) => listStatus(pool, uploadIds),

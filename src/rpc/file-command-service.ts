@@ -16,11 +16,12 @@ import type { UpdateFileRequest } from "../commands/update-file.ts";
 import type { File } from "../domain/file.ts";
 import { type CallOptions, toCallOptions } from "./caller-context.ts";
 import { fromDuration } from "./duration.ts";
-import { fromFileName, toFileMessage } from "./file-message.ts";
-import { fromOptionalInt64 } from "./int64.ts";
+import { createFileLifecycleMethods, type FileLifecycleFunctions } from "./file-lifecycle-methods.ts";
+import { fromFileName, fromFileValues, toFileMessage } from "./file-message.ts";
+import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 
 /** What FileCommandService calls: the commands with their dependencies bound. */
-export interface FileCommandFunctions {
+export interface FileCommandFunctions extends FileLifecycleFunctions {
   createDownloadUrl(
     request: CreateDownloadUrlRequest,
     options: CallOptions,
@@ -33,6 +34,7 @@ export interface FileCommandFunctions {
 /** FileCommandService for Connect: protobuf in, protobuf out. */
 export function createFileCommandService(functions: FileCommandFunctions): ServiceImpl<typeof FileCommandService> {
   return {
+    ...createFileLifecycleMethods(functions),
     createDownloadUrl: async (request, context) => {
       const { downloadName, inline, lifetime } = request;
       const { url, expireTime, file } = await functions.createDownloadUrl(
@@ -51,9 +53,10 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
       });
     },
     updateFile: async ({ requestId, file = create(FileSchema), updateMask }, context) => {
-      const { namespace, path, etag, contentType, metadata, labels, dataSubject } = file;
-      const values = { contentType, metadata, labels, dataSubject };
-      const request = { requestId, namespace, path, etag, values, updateMask: updateMask?.paths };
+      const { namespace, path, etag } = file;
+      const generation = file.generation === 0n ? undefined : fromInt64(file.generation, "file.generation");
+      const name = { namespace, path, ...(generation !== undefined && { generation }) };
+      const request = { requestId, ...name, etag, values: fromFileValues(file), updateMask: updateMask?.paths };
       const updated = await functions.updateFile(request, toCallOptions(context));
       return create(UpdateFileResponseSchema, { file: toFileMessage(updated) });
     },

@@ -8,7 +8,7 @@ describe("toFileMessage", () => {
     const file = sampleFile({ sizeBytes: Number.MAX_SAFE_INTEGER, crc32: 0xffffffff });
     const message = toFileMessage(file);
     const { generation, sizeBytes, metageneration, sha256, etag, $typeName, ...others } = message;
-    const { createTime, updateTime, supersedeTime, deleteTime, purgeTime, ...same } = others;
+    const { createTime, updateTime, supersedeTime, deleteTime, purgeTime, purged, ...same } = others;
     const expected = { ...file } as Record<string, unknown>;
     for (const name of Object.keys(file).filter((name) => !(name in same))) delete expected[name];
     expect(same).to.deep.equal(expected);
@@ -18,7 +18,15 @@ describe("toFileMessage", () => {
       file.createTime,
       file.updateTime,
     ]);
+    expect(purged).to.equal(false);
     expect([supersedeTime, deleteTime, purgeTime, sha256]).to.deep.equal(Array(4).fill(undefined));
+  });
+
+  it("shows what keeps a file, and whether it is purged", () => {
+    const message = toFileMessage(sampleFile({ legalHold: true, retainUntilTime: new Date(7), purgeState: "purging" }));
+    expect(message).to.include({ legalHold: true, purged: false });
+    expect(timestampDate(message.retainUntilTime!)).to.deep.equal(new Date(7));
+    expect(toFileMessage(sampleFile({ purgeState: "purged" })).purged).to.equal(true);
   });
 
   it("shows when a deleted file was deleted and goes for good, and a computed SHA-256", () => {

@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { FileSchema, type Receipt, ReceiptSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
 import { type File, toFileEtag } from "../domain/file.ts";
+import type { FileChange } from "../domain/file-repository.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
 import { fromOptionalInt64 } from "./int64.ts";
 
@@ -31,6 +32,9 @@ export function toFileMessage(file: File): WireFile {
     ...(file.supersedeTime !== undefined && { supersedeTime: timestampFromDate(file.supersedeTime) }),
     ...(file.deleteTime !== undefined && { deleteTime: timestampFromDate(file.deleteTime) }),
     ...(file.purgeTime !== undefined && { purgeTime: timestampFromDate(file.purgeTime) }),
+    legalHold: file.legalHold,
+    ...(file.retainUntilTime !== undefined && { retainUntilTime: timestampFromDate(file.retainUntilTime) }),
+    purged: file.purgeState === "purged",
   });
 }
 
@@ -56,4 +60,11 @@ export function fromFileName(message: {
   const { namespace, path } = message;
   const generation = fromOptionalInt64(message.generation, "generation");
   return { namespace, path, ...(generation !== undefined && { generation }) };
+}
+
+/** What callers may say of a file, in plain values. */
+export function fromFileValues(file: WireFile): FileChange {
+  const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = file;
+  const until = retainUntilTime && timestampDate(retainUntilTime);
+  return { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime: until };
 }

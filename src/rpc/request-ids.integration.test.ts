@@ -70,6 +70,25 @@ describe("The request id of a command", () => {
       make: deleteFile,
       run: async (requestId, path) => (await files().undeleteFile({ requestId, namespace, path }, { headers })).file,
     },
+    CopyFile: {
+      make: createFile,
+      run: async (requestId, path) =>
+        (await files().copyFile({ requestId, namespace, path, targetPath: `${path}.copy` }, { headers })).file,
+    },
+    MoveFile: {
+      make: createFile,
+      run: async (requestId, path) =>
+        (await files().moveFile({ requestId, namespace, path, targetPath: `${path}.moved` }, { headers })).file,
+    },
+    RestoreGeneration: {
+      make: deleteFile,
+      run: async (requestId, path) =>
+        (await files().restoreGeneration({ requestId, namespace, path, generation: 1n }, { headers })).file,
+    },
+    PurgeFile: {
+      make: deleteFile,
+      run: async (requestId, path) => (await files().purgeFile({ requestId, namespace, path }, { headers })).file,
+    },
   };
   const catchReason = (call: Promise<unknown>) =>
     call.then(

@@ -189,6 +189,26 @@ describe("the services", () => {
             note(request);
             return sampleFile();
           },
+          copyFile: async (request) => {
+            note(request);
+            return sampleFile({ path: request.targetPath });
+          },
+          purgeFiles: async (request) => {
+            note(request);
+            return { matched: 3, purged: 2, retained: 1, samplePaths: ["a"], nextPageToken: "n" };
+          },
+          moveFile: async (request) => {
+            note(request);
+            return sampleFile({ path: request.targetPath });
+          },
+          restoreGeneration: async (request) => {
+            note(request);
+            return sampleFile({ generation: request.generation + 1 });
+          },
+          purgeFile: async (request) => {
+            note(request);
+            return sampleFile({ purgeState: "purged" });
+          },
         },
       });
       const name = { namespace: "default", path: "a" };
@@ -199,9 +219,32 @@ describe("the services", () => {
       const updateMask = { paths: ["labels", "content_type"] };
       const updated = await client(url).updateFile({ requestId: REQUEST_ID, file, updateMask }, AUTHORIZED);
       await client(url).updateFile({ file: name }, AUTHORIZED);
+      const kept = { ...name, generation: 2n, legalHold: true, retainUntilTime: { seconds: 1n, nanos: 500_000_000 } };
+      await client(url).updateFile({ file: kept }, AUTHORIZED);
+      const unkept = { legalHold: false, retainUntilTime: undefined };
       const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
       await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
       const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
+      const purged = await client(url).purgeFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
+      expect(purged.file?.purged).to.equal(true);
+      const conditions = { etag: "e", ifGenerationMatch: 1n, ifTargetGenerationMatch: 0n };
+      const moved = await client(url).moveFile({ ...name, targetPath: "b", ...conditions }, AUTHORIZED);
+      await client(url).moveFile({ ...name, targetPath: "b" }, AUTHORIZED);
+      expect(moved.file?.path).to.equal("b");
+      const copy = { ...name, generation: 3n, targetPath: "c", etag: "e", ifTargetGenerationMatch: 0n };
+      const override = { labels: { a: "b" } };
+      const copied = await client(url).copyFile({ ...copy, override, updateMask: { paths: ["labels"] } }, AUTHORIZED);
+      await client(url).copyFile({ ...name, targetPath: "c" }, AUTHORIZED);
+      expect(copied.file?.path).to.equal("c");
+      const purge = { filter: "a", dryRun: true, includeLive: true, pageSize: 7, pageToken: "t" };
+      const counts = await client(url).purgeFiles({ namespace: "default", ...purge }, AUTHORIZED);
+      expect(counts).to.include({ matchedCount: 3n, purgedCount: 2n, retainedCount: 1n, nextPageToken: "n" });
+      expect(counts.samplePaths).to.deep.equal(["a"]);
+      const current = await client(url).restoreGeneration(
+        { ...name, generation: 2n, ifGenerationMatch: 0n },
+        AUTHORIZED,
+      );
+      expect(current.file?.generation).to.equal(3n);
       expect(signed).to.deep.include({ url: "https://s3.example" });
       expect(signed.expireTime).to.include({ seconds: 1n, nanos: 500_000_000 });
       expect(updated.file?.labels).to.deep.equal({ a: "b" });
@@ -211,15 +254,39 @@ describe("the services", () => {
         { ...name, generation: 1, inline: false, downloadName: "b" },
         {
           ...{ ...name, requestId: REQUEST_ID, etag: "e", updateMask: updateMask.paths },
-          values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s" },
+          values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s", ...unkept },
         },
         {
           ...{ ...name, requestId: "", etag: "", updateMask: undefined },
-          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unkept },
+        },
+        {
+          ...{ ...name, requestId: "", etag: "", updateMask: undefined, generation: 2 },
+          values: {
+            ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+            ...{ legalHold: true, retainUntilTime: new Date(1500) },
+          },
         },
         { ...name, requestId: REQUEST_ID },
         { ...name, requestId: "", ifGenerationMatch: 4 },
         { ...name, requestId: REQUEST_ID, generation: 2 },
+        { ...name, requestId: REQUEST_ID, generation: 2 },
+        {
+          ...{ ...name, requestId: "", targetPath: "b", etag: "e" },
+          ...{ ifGenerationMatch: 1, ifTargetGenerationMatch: 0 },
+        },
+        { ...name, requestId: "", targetPath: "b", etag: "" },
+        {
+          ...{ ...name, requestId: "", generation: 3, targetPath: "c", etag: "e", ifTargetGenerationMatch: 0 },
+          values: { contentType: "", metadata: {}, labels: { a: "b" }, dataSubject: "", ...unkept },
+          updateMask: ["labels"],
+        },
+        {
+          ...{ ...name, requestId: "", targetPath: "c", etag: "", updateMask: undefined },
+          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unkept },
+        },
+        { namespace: "default", requestId: "", ...purge },
+        { ...name, requestId: "", generation: 2, ifGenerationMatch: 0 },
       ]);
     });
   });

@@ -2,7 +2,7 @@ import CircuitBreaker from "opossum";
 import { toS3Failure } from "./errors.ts";
 
 /** Classes of requests that fail together; each has a breaker of its own. */
-export type OperationClass = "body" | "control" | "read";
+export type OperationClass = "body" | "control" | "read" | "copy";
 
 /** When a breaker opens and closes. */
 export interface BreakerLimits {
@@ -47,10 +47,9 @@ export function createBreakers(
     const probes = new Probes(breaker, limits.openMs);
     return <T>(request: () => Promise<T>) => (breaker.halfOpen ? probes.send(request) : fire(breaker, request));
   };
-  const breakers = { body: create("body"), control: create("control"), read: create("read") } satisfies Record<
-    OperationClass,
-    unknown
-  >;
+  const breakers = {
+    ...{ body: create("body"), control: create("control"), read: create("read"), copy: create("copy") },
+  } satisfies Record<OperationClass, unknown>;
   return (operationClass, request) => breakers[operationClass](request);
 }
 

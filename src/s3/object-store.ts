@@ -13,6 +13,7 @@ import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
+import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { KeptBody } from "./kept-body.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
@@ -100,6 +101,10 @@ export function createObjectStore(access: S3Access): ObjectStore {
     },
 
     listVersions: (bucket, options) => listVersions(access, bucket, options),
+
+    copyObject: (source, target, content) => copyObject(access, source, { target, ...content }),
+
+    copyPart: (source, target, range) => copyPart(access, source, { target, range }),
 
     head: (bucket, key, options = {}) => headObject(access, { bucket, key, ...options }),
 

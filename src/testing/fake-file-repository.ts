@@ -1,8 +1,8 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
-import { type File, NEW_FILE } from "../domain/file.ts";
-import type { FileDescription } from "../domain/file-description.ts";
+import { type File, NEW_FILE, toFileEtag } from "../domain/file.ts";
 import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
 import type {
+  FileChange,
   FilePage,
   FileQuery,
   FileRepository,
@@ -10,8 +10,16 @@ import type {
   FolderQuery,
   GenerationPage,
 } from "../domain/file-repository.ts";
+import { fileRetained } from "../domain/file-retention.ts";
 import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-entry.ts";
-import { fileExists, fileNotFound, generationMismatch } from "../domain/repository-refusals.ts";
+import {
+  etagMismatch,
+  fileExists,
+  fileLive,
+  fileNotFound,
+  filePurged,
+  generationMismatch,
+} from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
 
@@ -36,13 +44,7 @@ export class FakeFileRepository implements FileRepository {
   }
 
   async get(namespace: string, path: string, options: { generation?: number } = {}): Promise<File> {
-    const { generation } = options;
-    const file =
-      generation === undefined
-        ? this.#findLive(namespace, path)
-        : this.#at(namespace, path).find((candidate) => candidate.generation === generation);
-    if (file === undefined) throw fileNotFound(path, generation);
-    return toFile(file);
+    return toFile(this.#get(namespace, path, options.generation));
   }
 
   async list(namespace: string, query: FileQuery): Promise<FilePage> {
@@ -97,14 +99,17 @@ export class FakeFileRepository implements FileRepository {
   async update(
     namespace: string,
     path: string,
-    options: { identity: CommandIdentity; change: (file: File) => FileDescription },
+    options: { identity: CommandIdentity; change: (file: File) => FileChange; generation?: number },
   ): Promise<File> {
     const earlier = this.#findEarlier(options.identity);
     if (earlier !== undefined) return earlier;
-    const file = this.#findLive(namespace, path);
-    if (file === undefined) throw fileNotFound(path);
-    const { contentType, metadata, labels, dataSubject } = structuredClone(options.change(toFile(file)));
-    Object.assign(file, { contentType, metadata, labels, dataSubject, updateTime: new Date(this.#now()) });
+    const file = this.#get(namespace, path, options.generation);
+    if (file.purgeState !== undefined) throw filePurged(path, file.generation);
+    const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = structuredClone(
+      options.change(toFile(file)),
+    );
+    const updateTime = new Date(this.#now());
+    Object.assign(file, { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime, updateTime });
     file.metageneration++;
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
@@ -124,6 +129,7 @@ export class FakeFileRepository implements FileRepository {
       throw generationMismatch(path, ifGenerationMatch, file.generation);
     }
     const now = this.#now();
+    if (!this.#isReleased(file)) throw fileRetained(file);
     file.metageneration++;
     file.deleteTime = file.updateTime = new Date(now);
     file.purgeTime = new Date(now + options.retentionMs);
@@ -145,12 +151,87 @@ export class FakeFileRepository implements FileRepository {
       .filter((candidate) => generation === undefined || candidate.generation === generation)
       .sort((a, b) => (a.deleteTime?.getTime() ?? 0) - (b.deleteTime?.getTime() ?? 0) || a.generation - b.generation)
       .at(-1);
-    if (file === undefined) throw fileNotFound(path, generation);
+    if (file === undefined) {
+      if (generation !== undefined && this.#get(namespace, path, generation).purgeState !== undefined)
+        throw filePurged(path, generation);
+      throw fileNotFound(path, generation);
+    }
     file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
     file.updateTime = new Date(this.#now());
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
+  }
+
+  async move(namespace: string, path: string, options: Parameters<FileRepository["move"]>[2]): Promise<File> {
+    const earlier = this.#findEarlier(options.identity);
+    if (earlier !== undefined) return earlier;
+    const { targetPath, ifGenerationMatch, etag = "", ifTargetGenerationMatch } = options;
+    const file = this.#get(namespace, path, undefined);
+    if (ifGenerationMatch !== undefined && ifGenerationMatch !== file.generation) {
+      throw generationMismatch(path, ifGenerationMatch, file.generation);
+    }
+    const current = toFileEtag(file);
+    if (etag !== "" && etag !== current) throw etagMismatch(path, { etag, current });
+    return this.#place(file, targetPath, { ...options, ifTargetGenerationMatch });
+  }
+
+  async restoreGeneration(
+    namespace: string,
+    path: string,
+    options: Parameters<FileRepository["restoreGeneration"]>[2],
+  ): Promise<File> {
+    const earlier = this.#findEarlier(options.identity);
+    if (earlier !== undefined) return earlier;
+    const { generation, ifGenerationMatch: ifTargetGenerationMatch } = options;
+    const file = this.#get(namespace, path, generation);
+    if (isLive(file)) throw fileLive(path, generation, { remedy: "it is the current one already" });
+    if (!this.#isRestorable(file)) throw filePurged(path, generation);
+    return this.#place(file, path, { ...options, ifTargetGenerationMatch });
+  }
+
+  async beginPurge(
+    namespace: string,
+    path: string,
+    { identity, generation }: { identity: CommandIdentity; generation?: number },
+  ): Promise<File> {
+    const earlier = this.#findEarlier(identity);
+    if (earlier !== undefined) return earlier;
+    const file =
+      generation === undefined
+        ? (this.#findDeletedLast(namespace, path) ?? this.#get(namespace, path, undefined))
+        : this.#get(namespace, path, generation);
+    if (isLive(file)) throw fileLive(path, file.generation, { remedy: "delete it before it is purged" });
+    if (file.purgeState === undefined) {
+      if (!this.#isReleased(file)) throw fileRetained(file);
+      file.purgeTime = new Date(this.#now());
+    }
+    this.#markPurging(file);
+    this.#requests.add(identity, file.fileId);
+    return toFile(file);
+  }
+
+  async beginDuePurges({ after, limit }: { after: string; limit: number }): Promise<{ files: File[]; next: string }> {
+    const due = this.#files
+      .filter((file) => file.purgeTime !== undefined && file.purgeState !== "purged" && this.#isReleased(file))
+      .map((file) => ({ file, dueMs: Math.max(file.purgeTime?.getTime() ?? 0, file.retainUntilTime?.getTime() ?? 0) }))
+      .filter(({ dueMs }) => dueMs <= this.#now())
+      .map(({ file, dueMs }) => ({ file, place: `${String(dueMs).padStart(16, "0")} ${file.fileId}` }))
+      .filter(({ place }) => place > after)
+      .sort((a, b) => (a.place < b.place ? -1 : 1))
+      .slice(0, limit);
+    for (const { file } of due) this.#markPurging(file);
+    return { files: due.map(({ file }) => toFile(file)), next: due.length < limit ? "" : (due.at(-1)?.place ?? "") };
+  }
+
+  async endPurges(fileIds: readonly string[]): Promise<File[]> {
+    const files = this.#files.filter((file) => fileIds.includes(file.fileId));
+    for (const file of files.filter(({ purgeState }) => purgeState === "purging")) {
+      const now = new Date(this.#now());
+      Object.assign(file, { ...EMPTIED, purgeState: "purged", purgeTime: now, updateTime: now });
+      file.metageneration++;
+    }
+    return files.map(toFile);
   }
 
   /** The generation of the live file at a path, 0 when there is none. */
@@ -161,15 +242,7 @@ export class FakeFileRepository implements FileRepository {
   /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
   add(file: NewFile, options: { retentionMs: number }): File {
     const now = this.#now();
-    const former = this.#findLive(file.namespace, file.path);
-    if (former !== undefined) {
-      former.supersedeTime = new Date(now);
-      former.purgeTime = new Date(now + options.retentionMs);
-      former.metageneration++;
-    }
-    const key = JSON.stringify([file.namespace, file.path]);
-    const generation = (this.#lastGenerations.get(key) ?? 0) + 1;
-    this.#lastGenerations.set(key, generation);
+    const generation = this.#takePath(file.namespace, file.path, options);
     const times = { createTime: new Date(now), updateTime: new Date(now) };
     const stored: File = { ...structuredClone(file), generation, ...times, ...NEW_FILE };
     this.#files.push(stored);
@@ -187,22 +260,91 @@ export class FakeFileRepository implements FileRepository {
     return file === undefined ? undefined : toFile(file);
   }
 
+  /** Supersedes what is live at a path; returns the path's next generation. */
+  #takePath(namespace: string, path: string, { retentionMs }: { retentionMs: number }): number {
+    const now = this.#now();
+    const former = this.#findLive(namespace, path);
+    if (former !== undefined) {
+      former.supersedeTime = new Date(now);
+      former.purgeTime = new Date(now + retentionMs);
+      former.metageneration++;
+    }
+    const key = JSON.stringify([namespace, path]);
+    const generation = (this.#lastGenerations.get(key) ?? 0) + 1;
+    this.#lastGenerations.set(key, generation);
+    return generation;
+  }
+
+  #place(
+    file: File,
+    path: string,
+    options: { identity: CommandIdentity; retentionMs: number; ifTargetGenerationMatch: number | undefined },
+  ): File {
+    const { ifTargetGenerationMatch: wanted } = options;
+    const current = this.liveGeneration(file.namespace, path);
+    if (wanted !== undefined && wanted !== current) throw generationMismatch(path, wanted, current);
+    file.generation = this.#takePath(file.namespace, path, options);
+    file.path = path;
+    file.supersedeTime = file.deleteTime = file.purgeTime = undefined;
+    file.metageneration++;
+    file.updateTime = new Date(this.#now());
+    this.#requests.add(options.identity, file.fileId);
+    return toFile(file);
+  }
+
   #at(namespace: string, path: string): File[] {
     return this.#files.filter((file) => file.namespace === namespace && file.path === path);
   }
 
   #findLive(namespace: string, path: string): File | undefined {
-    return this.#at(namespace, path).find((file) => file.supersedeTime === undefined && file.deleteTime === undefined);
+    return this.#at(namespace, path).find(isLive);
+  }
+
+  #findDeletedLast(namespace: string, path: string): File | undefined {
+    return this.#at(namespace, path)
+      .filter(({ deleteTime }) => deleteTime !== undefined)
+      .sort((a, b) => (a.deleteTime?.getTime() ?? 0) - (b.deleteTime?.getTime() ?? 0) || a.generation - b.generation)
+      .at(-1);
+  }
+
+  #markPurging(file: File): void {
+    if (file.purgeState !== undefined) return;
+    file.purgeState = "purging";
+    file.metageneration++;
+    file.updateTime = new Date(this.#now());
+  }
+
+  #get(namespace: string, path: string, generation: number | undefined): File {
+    const file =
+      generation === undefined
+        ? this.#findLive(namespace, path)
+        : this.#at(namespace, path).find((candidate) => candidate.generation === generation);
+    if (file === undefined) throw fileNotFound(path, generation);
+    return file;
+  }
+
+  #isReleased({ legalHold, retainUntilTime }: File): boolean {
+    return !legalHold && (retainUntilTime === undefined || retainUntilTime.getTime() <= this.#now());
   }
 
   #isRestorable(file: File): boolean {
-    return file.purgeTime !== undefined && file.purgeTime.getTime() > this.#now();
+    const isDue = file.purgeTime === undefined || file.purgeTime.getTime() <= this.#now();
+    return file.purgeState === undefined && (!isDue || !this.#isReleased(file));
   }
 
   #findEarlier(identity: CommandIdentity): File | undefined {
     const fileId = this.#requests.find(identity);
     return fileId === undefined ? undefined : this.find(fileId);
   }
+}
+
+/** What is forgotten of purged bytes. */
+const EMPTIED = {
+  ...{ crc32: 0, sha256: undefined, s3Etag: "", contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+} as const satisfies Partial<File>;
+
+function isLive({ supersedeTime, deleteTime }: File): boolean {
+  return supersedeTime === undefined && deleteTime === undefined;
 }
 
 function toFile(file: File): File {

@@ -5,7 +5,9 @@ import { combineCrc32 } from "../domain/crc32.ts";
 import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { DomainError } from "../domain/errors.ts";
 import type {
+  BodyAck,
   BodyInFlight,
+  CopySource,
   ObjectHead,
   ObjectStore,
   PageOptions,
@@ -209,6 +211,34 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
+  async copyObject(
+    source: CopySource,
+    { bucket, beginAttempt, contentType }: PutTarget,
+    content: { sizeBytes: number; crc32: number },
+  ): Promise<BodyAck> {
+    const key = await beginAttempt();
+    return await this.#work("copyObject", { key }, () => {
+      const { bytes } = this.#findSource(source);
+      const { etag, versionId, sizeBytes, crc32: sum } = this.#putObject(bucket, key, { bytes, contentType });
+      if (sizeBytes === content.sizeBytes && sum === content.crc32) return { key, etag, versionId };
+      throw checksumMismatch("copying the file: storage made other bytes of it; copy it again");
+    });
+  }
+
+  async copyPart(
+    source: CopySource,
+    target: PartTarget,
+    { offset, sizeBytes }: { offset: number; sizeBytes: number },
+  ): Promise<{ etag: string; crc32: number }> {
+    const { key, partNumber } = target;
+    return await this.#work("copyPart", { key, partNumber }, () => {
+      const bytes = this.#findSource(source).bytes.subarray(offset, offset + sizeBytes);
+      const etag = toEtag(bytes);
+      this.#find(target).parts.set(partNumber, { bytes, etag });
+      return { etag, crc32: crc32(bytes) };
+    });
+  }
+
   async head(bucket: string, key: string): Promise<ObjectHead | undefined> {
     return await this.#work("head", { key }, () => {
       const object = this.#objects.get(`${bucket}/${key}`);
@@ -335,17 +365,28 @@ export class FakeObjectStore implements ObjectStore {
   /** One request, with the fault that strikes it. */
   async #work<T>(
     operation: ObjectStoreOperation,
-    { key, signal }: { key: string; signal?: AbortSignal | undefined },
+    { signal, ...call }: { key: string; partNumber?: number; signal?: AbortSignal | undefined },
     work: () => T,
   ): Promise<T> {
     await undefined;
     signal?.throwIfAborted();
-    const fault = this.faults.take(operation, { key });
+    const fault = this.faults.take(operation, call);
     if (fault?.kind === "hang") await fault.released(signal);
     if (fault?.kind === "fail") throw fault.error;
     const outcome = work();
     if (fault?.kind === "lost-answer") throw fault.error;
     return outcome;
+  }
+
+  #findSource({ bucket, key, versionId }: CopySource): StoredObject {
+    const place = `${bucket}/${key}`;
+    const current = this.#objects.get(place);
+    const older = this.#history.find((version) => version.place === place && version.versionId === versionId)?.object;
+    const source = versionId === "" || current?.versionId === versionId ? current : older;
+    if (source !== undefined) return source;
+    throw new DomainError("data_loss", "copying the file: storage does not have the object", {
+      reason: "FILE_NOT_FOUND",
+    });
   }
 
   #find({ multipartId }: Pick<PartTarget, "multipartId">): StoredMultipart {

@@ -70,8 +70,8 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }> {
-    const earlier = this.#requests.find(identity);
-    if (earlier !== undefined) return { upload: this.#toUpload(this.#find(earlier)), created: false };
+    const earlier = this.#findCreated(identity);
+    if (earlier !== undefined) return { upload: earlier, created: false };
     const current = this.#files.liveGeneration(input.namespace, input.path);
     const wanted = input.ifGenerationMatch;
     if (wanted !== undefined && wanted !== current) throw generationMismatch(input.path, wanted, current);
@@ -105,6 +105,10 @@ export class FakeUploadRepository implements UploadRepository {
     this.#uploads.set(input.uploadId, stored);
     this.#requests.add(identity, input.uploadId);
     return { upload: this.#toUpload(stored), created: true };
+  }
+
+  async findCreated(identity: CommandIdentity): Promise<Upload | undefined> {
+    return this.#findCreated(identity);
   }
 
   async noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void> {
@@ -430,6 +434,11 @@ export class FakeUploadRepository implements UploadRepository {
     return [...this.#uploads.values()].find(({ upload }) => upload.bucket === bucket && upload.s3Key === s3Key);
   }
 
+  #findCreated(identity: CommandIdentity): Upload | undefined {
+    const uploadId = this.#requests.find(identity);
+    return uploadId === undefined ? undefined : this.#toUpload(this.#find(uploadId));
+  }
+
   #find(uploadId: string, namespace?: string): StoredUpload {
     const stored = this.#uploads.get(uploadId);
     const isElsewhere = namespace !== undefined && stored?.upload.namespace !== namespace;
@@ -487,8 +496,17 @@ export class FakeUploadRepository implements UploadRepository {
     return found.slice(0, limit).map((stored) => this.#toUpload(stored));
   }
 
-  #toUpload({ upload, fileId }: StoredUpload): Upload {
-    return { ...structuredClone(upload), file: fileId === undefined ? undefined : this.#files.find(fileId) };
+  #toUpload(stored: StoredUpload): Upload {
+    const { upload, fileId } = stored;
+    const file = fileId === undefined ? undefined : this.#files.find(fileId);
+    if (file?.purgeState === "purged" && upload.object !== undefined) {
+      const { contentType, metadata, labels, dataSubject, crc32, s3Etag: etag, sha256 } = file;
+      const forgotten = { expectedCrc32: undefined, expectedSha256: undefined, crc32 };
+      Object.assign(upload, { contentType, metadata, labels, dataSubject, ...forgotten });
+      Object.assign(upload.object, { crc32, etag, sha256 });
+      stored.parts.clear();
+    }
+    return { ...structuredClone(upload), file };
   }
 }
 

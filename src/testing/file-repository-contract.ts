@@ -1,8 +1,11 @@
 import { expect } from "chai";
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
-import type { FileDescription } from "../domain/file-description.ts";
 import type { FilePosition } from "../domain/file-order.ts";
+import type { FileChange } from "../domain/file-repository.ts";
+import { fileMoveContract } from "./file-move-contract.ts";
+import { filePurgeContract } from "./file-purge-contract.ts";
+import { fileRetentionContract } from "./file-retention-contract.ts";
 import {
   commitFile,
   expectRefusal,
@@ -11,6 +14,7 @@ import {
   RETENTION_MS,
   type RepositorySubject,
 } from "./repository-subject.ts";
+import { restoreGenerationContract } from "./restore-generation-contract.ts";
 
 /** What every FileRepository does. `make` is called once; files are made by committing uploads. */
 export function fileRepositoryContract(make: () => Promise<RepositorySubject>): void {
@@ -26,6 +30,10 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("listGenerations", () => generationsContract(() => subject));
   describe("update", () => updateContract(() => subject));
   describe("delete and undelete", () => deleteContract(() => subject));
+  describe("moving", () => fileMoveContract(() => subject));
+  describe("restoring a generation", () => restoreGenerationContract(() => subject));
+  describe("purging", () => filePurgeContract(() => subject));
+  describe("retention", () => fileRetentionContract(() => subject));
 }
 
 const deletion = (overrides: Partial<CommandIdentity> = {}) => ({
@@ -234,7 +242,7 @@ function generationsContract(subject: () => RepositorySubject): void {
 }
 
 function updateContract(subject: () => RepositorySubject): void {
-  const update = (path: string, change: (file: File) => FileDescription, identity = nextIdentity()) =>
+  const update = (path: string, change: (file: File) => FileChange, identity = nextIdentity()) =>
     subject().files.update("default", path, { identity, change });
   const label = (value: string) => (file: File) => ({ ...file, labels: { ...file.labels, [value]: "x" } });
 

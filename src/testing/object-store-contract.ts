@@ -4,6 +4,7 @@ import { combineCrc32 } from "../domain/crc32.ts";
 import { DomainError, type ErrorCode, type ErrorReason } from "../domain/errors.ts";
 import type { BodyInFlight, ObjectStore } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
+import { copiesContract } from "./copies-contract.ts";
 import {
   beginUpload,
   nextKey,
@@ -53,6 +54,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     describe("aborting", () => abortingContract(given));
     describe("listing uploads", () => multipartListingContract(given));
     describe("versions", () => versionsContract(given));
+    describe("copies", () => copiesContract(given));
     describe("objects", () => objectsContract(given));
     describe("presigned downloads", () => presignContract(given));
     describe("presigned parts", () => presignedPutsContract(given));

@@ -24,7 +24,9 @@ export interface ObjectStoreSubject {
   versionedBucket?: string;
   region: string;
   /** What this storage is known not to do, each with a sentence; those tests are skipped with it. */
-  unable?: Partial<Record<"list-pages-of-uploads" | "check-secrets" | "versions" | "versions-one-by-one", string>>;
+  unable?: Partial<
+    Record<"list-pages-of-uploads" | "check-secrets" | "versions" | "versions-one-by-one" | "copy-checksums", string>
+  >;
   /** GETs a presigned URL. */
   download(url: string): Promise<Download>;
   /** PUTs bytes to a presigned URL; the status. Their length is what it is, whatever `headers` say. */

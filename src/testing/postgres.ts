@@ -31,10 +31,13 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   return await createDatabase("template0");
 }
 
-/** Creates a database on a running server, as a copy of `template`. `serverUrl` is that of a superuser. */
+/**
+ * Creates a database on a running server, as a copy of `template`, or an empty one of Unicode whatever the server's own
+ * encoding is. `serverUrl` is that of a superuser.
+ */
 export async function createDatabaseOn(
   serverUrl: string,
-  { name, template = "template1" }: { name: string; template?: string },
+  { name, template = "template0 ENCODING 'UTF8' LOCALE 'C'" }: { name: string; template?: string },
 ): Promise<TestDatabase> {
   await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   const url = new URL(serverUrl);

@@ -92,6 +92,14 @@ describe("the README's examples", function () {
     expect(stdout).to.match(/^ {30,}guides\/en\/\n/m);
   });
 
+  it("let sluice copy, move, restore, hold and purge", async () => {
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("The life of a file", "sh")]);
+    expect(stdout).to.contain("restored life/final.md, generation 3,");
+    expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold\n");
+    expect(stdout).to.contain("purged life/final.md, generation 3: its bytes are gone\n");
+    expect(stdout).to.match(/ 3 {2}life\/final\.md {2}\(purged\)\n.* 2 {2}life\/final\.md {2}\(superseded\)\n$/);
+  });
+
   describe("in code", () => {
     const bytes = seededBytes(20 * 2 ** 20 + 7);
     const resume = testedBlock("Resume: the TypeScript client", "ts");

@@ -104,11 +104,12 @@ export async function commitFile(
   subject: Pick<RepositorySubject, "uploads">,
   path: string,
   overrides: Partial<NewUpload> = {},
+  { retentionMs = RETENTION_MS }: { retentionMs?: number } = {},
 ): Promise<Upload> {
   const upload = await createOpen(subject, { path, ...overrides });
   const outcome = await subject.uploads.commit(upload.uploadId, {
     fileId: nextUuid(),
-    retentionMs: RETENTION_MS,
+    retentionMs,
     object: sampleObject(upload),
   });
   expect(outcome.kind).to.equal("committed");

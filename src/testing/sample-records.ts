@@ -50,6 +50,9 @@ export function sampleFile(overrides: Partial<File> = {}): File {
     supersedeTime: undefined,
     deleteTime: undefined,
     purgeTime: undefined,
+    legalHold: false,
+    retainUntilTime: undefined,
+    purgeState: undefined,
     ...overrides,
   };
 }

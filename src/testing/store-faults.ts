@@ -10,6 +10,8 @@ export type ObjectStoreOperation =
   | "listParts"
   | "listMultiparts"
   | "listVersions"
+  | "copyObject"
+  | "copyPart"
   | "head"
   | "read"
   | "delete"

@@ -61,7 +61,7 @@ export class UploadRig {
     await rig.query(
       `INSERT INTO job_lease (name, holder, until_time)
        SELECT name, 'the test', now() + interval '1 day' FROM unnest($1::text[]) AS n (name)`,
-      [["sweep-uploads", "sweep-orphans"]],
+      [["sweep-uploads", "sweep-orphans", "purge-files"]],
     );
     return rig;
   }
@@ -143,6 +143,13 @@ export class UploadRig {
   async abortInStorage(key: string, multipartId: string): Promise<void> {
     const target = { Bucket: this.service.endpoint.bucket, Key: key, UploadId: multipartId };
     await this.#storage.client.send(new AbortMultipartUploadCommand(target));
+  }
+
+  /** Whether storage has an object of this key. */
+  async hasObject(key: string): Promise<boolean> {
+    const target = { Bucket: this.service.endpoint.bucket, Prefix: key };
+    const { Contents = [] } = await this.#storage.client.send(new ListObjectsV2Command(target));
+    return Contents.some((object) => object.Key === key);
   }
 
   /** What a sweeper of this service works on. */

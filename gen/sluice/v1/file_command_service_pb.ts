@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file_command_service.proto.
  */
 export const file_sluice_v1_file_command_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlMt8EChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("CiRzbHVpY2UvdjEvZmlsZV9jb21tYW5kX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSK3AQoYQ3JlYXRlRG93bmxvYWRVcmxSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEhcKCmdlbmVyYXRpb24YAyABKANIAIgBARIrCghsaWZldGltZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1kb3dubG9hZF9uYW1lGAUgASgJEg4KBmlubGluZRgGIAEoCEINCgtfZ2VuZXJhdGlvbiJ4ChlDcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlEgsKA3VybBgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgDIAEoCzIPLnNsdWljZS52MS5GaWxlIncKEVVwZGF0ZUZpbGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSHQoEZmlsZRgCIAEoCzIPLnNsdWljZS52MS5GaWxlEi8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayIzChJVcGRhdGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIoIBChFEZWxldGVGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEiAKE2lmX2dlbmVyYXRpb25fbWF0Y2gYBCABKANIAIgBAUIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCIzChJEZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlInIKE1VuZGVsZXRlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iNQoUVW5kZWxldGVGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIm8KEFB1cmdlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRIXCgpnZW5lcmF0aW9uGAQgASgDSACIAQFCDQoLX2dlbmVyYXRpb24iMgoRUHVyZ2VGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIusBCg9Nb3ZlRmlsZVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEcGF0aBgDIAEoCRITCgt0YXJnZXRfcGF0aBgEIAEoCRIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQESDAoEZXRhZxgGIAEoCRInChppZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaBgHIAEoA0gBiAEBQhYKFF9pZl9nZW5lcmF0aW9uX21hdGNoQh0KG19pZl90YXJnZXRfZ2VuZXJhdGlvbl9tYXRjaCIxChBNb3ZlRmlsZVJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZSKdAQoYUmVzdG9yZUdlbmVyYXRpb25SZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAUgASgDSACIAQFCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOgoZUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZRIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUirQIKD0NvcHlGaWxlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRwYXRoGAMgASgJEhcKCmdlbmVyYXRpb24YBCABKANIAIgBARITCgt0YXJnZXRfcGF0aBgFIAEoCRIMCgRldGFnGAYgASgJEicKGmlmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAGIAQESIQoIb3ZlcnJpZGUYCCABKAsyDy5zbHVpY2UudjEuRmlsZRIvCgt1cGRhdGVfbWFzaxgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCDQoLX2dlbmVyYXRpb25CHQobX2lmX3RhcmdldF9nZW5lcmF0aW9uX21hdGNoIjEKEENvcHlGaWxlUmVzcG9uc2USHQoEZmlsZRgBIAEoCzIPLnNsdWljZS52MS5GaWxlIpgBChFQdXJnZUZpbGVzUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIOCgZmaWx0ZXIYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIUCgxpbmNsdWRlX2xpdmUYBSABKAgSEQoJcGFnZV9zaXplGAYgASgFEhIKCnBhZ2VfdG9rZW4YByABKAkiiAEKElB1cmdlRmlsZXNSZXNwb25zZRIVCg1tYXRjaGVkX2NvdW50GAEgASgDEhQKDHB1cmdlZF9jb3VudBgCIAEoAxIWCg5yZXRhaW5lZF9jb3VudBgDIAEoAxIUCgxzYW1wbGVfcGF0aHMYBCADKAkSFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJMo8KChJGaWxlQ29tbWFuZFNlcnZpY2USpwEKEUNyZWF0ZURvd25sb2FkVXJsEiMuc2x1aWNlLnYxLkNyZWF0ZURvd25sb2FkVXJsUmVxdWVzdBokLnNsdWljZS52MS5DcmVhdGVEb3dubG9hZFVybFJlc3BvbnNlIkeC0+STAkE6ASoiPC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTpjcmVhdGVEb3dubG9hZFVybBKNAQoKVXBkYXRlRmlsZRIcLnNsdWljZS52MS5VcGRhdGVGaWxlUmVxdWVzdBodLnNsdWljZS52MS5VcGRhdGVGaWxlUmVzcG9uc2UiQoLT5JMCPDoEZmlsZTI0L3YxL25hbWVzcGFjZXMve2ZpbGUubmFtZXNwYWNlfS9maWxlcy97ZmlsZS5wYXRoPSoqfRJ9CgpEZWxldGVGaWxlEhwuc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXF1ZXN0Gh0uc2x1aWNlLnYxLkRlbGV0ZUZpbGVSZXNwb25zZSIygtPkkwIsKiovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn0SjwEKDFVuZGVsZXRlRmlsZRIeLnNsdWljZS52MS5VbmRlbGV0ZUZpbGVSZXF1ZXN0Gh8uc2x1aWNlLnYxLlVuZGVsZXRlRmlsZVJlc3BvbnNlIj6C0+STAjg6ASoiMy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTp1bmRlbGV0ZRKDAQoJUHVyZ2VGaWxlEhsuc2x1aWNlLnYxLlB1cmdlRmlsZVJlcXVlc3QaHC5zbHVpY2UudjEuUHVyZ2VGaWxlUmVzcG9uc2UiO4LT5JMCNToBKiIwL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OnB1cmdlEnwKClB1cmdlRmlsZXMSHC5zbHVpY2UudjEuUHVyZ2VGaWxlc1JlcXVlc3QaHS5zbHVpY2UudjEuUHVyZ2VGaWxlc1Jlc3BvbnNlIjGC0+STAis6ASoiJi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzOnB1cmdlEn8KCE1vdmVGaWxlEhouc2x1aWNlLnYxLk1vdmVGaWxlUmVxdWVzdBobLnNsdWljZS52MS5Nb3ZlRmlsZVJlc3BvbnNlIjqC0+STAjQ6ASoiLy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2ZpbGVzL3twYXRoPSoqfTptb3ZlEqcBChFSZXN0b3JlR2VuZXJhdGlvbhIjLnNsdWljZS52MS5SZXN0b3JlR2VuZXJhdGlvblJlcXVlc3QaJC5zbHVpY2UudjEuUmVzdG9yZUdlbmVyYXRpb25SZXNwb25zZSJHgtPkkwJBOgEqIjwvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS9maWxlcy97cGF0aD0qKn06cmVzdG9yZUdlbmVyYXRpb24SfwoIQ29weUZpbGUSGi5zbHVpY2UudjEuQ29weUZpbGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLkNvcHlGaWxlUmVzcG9uc2UiOoLT5JMCNDoBKiIvL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZmlsZXMve3BhdGg9Kip9OmNvcHliBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * Request of CreateDownloadUrl.
@@ -122,8 +122,8 @@ export type UpdateFileRequest = Message<"sluice.v1.UpdateFileRequest"> & {
   requestId: string;
 
   /**
-   * The file by namespace and path, with the new values of what the mask names. Where etag is not empty, the change is
-   * made only if the file's is the same. Required.
+   * The file by namespace and path, with the new values of what the mask names. Where generation is not 0, that generation is
+   * changed, and not the live file. Where etag is not empty, the change is made only if the file's is the same. Required.
    *
    * @generated from field: sluice.v1.File file = 2;
    */
@@ -131,8 +131,8 @@ export type UpdateFileRequest = Message<"sluice.v1.UpdateFileRequest"> & {
 
   /**
    * What to change: labels, labels.NAME (one of them; removed where file.labels lacks it), metadata, metadata.NAME,
-   * content_type, data_subject. When unset: all of these that are not empty in file; "*": all of these. A name in the
-   * mask that the service alone sets is refused.
+   * content_type, data_subject, legal_hold, retain_until_time (only to a later one). When unset: all of these that are not
+   * empty in file; "*": all of these. A name in the mask that the service alone sets is refused.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 3;
    */
@@ -297,6 +297,434 @@ export const UndeleteFileResponseSchema: GenMessage<UndeleteFileResponse> = /*@_
   messageDesc(file_sluice_v1_file_command_service, 7);
 
 /**
+ * Request of PurgeFile.
+ *
+ * @generated from message sluice.v1.PurgeFileRequest
+ */
+export type PurgeFileRequest = Message<"sluice.v1.PurgeFileRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation; the one deleted last when unset. A live one is refused: delete it first.
+   *
+   * @generated from field: optional int64 generation = 4;
+   */
+  generation?: bigint | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFileRequest.
+ * Use `create(PurgeFileRequestSchema)` to create a new message.
+ */
+export const PurgeFileRequestSchema: GenMessage<PurgeFileRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 8);
+
+/**
+ * Response of PurgeFile.
+ *
+ * @generated from message sluice.v1.PurgeFileResponse
+ */
+export type PurgeFileResponse = Message<"sluice.v1.PurgeFileResponse"> & {
+  /**
+   * What is left of the file.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFileResponse.
+ * Use `create(PurgeFileResponseSchema)` to create a new message.
+ */
+export const PurgeFileResponseSchema: GenMessage<PurgeFileResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 9);
+
+/**
+ * Request of MoveFile.
+ *
+ * @generated from message sluice.v1.MoveFileRequest
+ */
+export type MoveFileRequest = Message<"sluice.v1.MoveFileRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Where to. A live file that is there is superseded. Required.
+   *
+   * @generated from field: string target_path = 4;
+   */
+  targetPath: string;
+
+  /**
+   * Moves only if the path's current generation is this one.
+   *
+   * @generated from field: optional int64 if_generation_match = 5;
+   */
+  ifGenerationMatch?: bigint | undefined;
+
+  /**
+   * Moves only if this is the file's etag; empty for any.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+
+  /**
+   * Moves only if the target's current generation is this one; 0: only if no file is there.
+   *
+   * @generated from field: optional int64 if_target_generation_match = 7;
+   */
+  ifTargetGenerationMatch?: bigint | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.MoveFileRequest.
+ * Use `create(MoveFileRequestSchema)` to create a new message.
+ */
+export const MoveFileRequestSchema: GenMessage<MoveFileRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 10);
+
+/**
+ * Response of MoveFile.
+ *
+ * @generated from message sluice.v1.MoveFileResponse
+ */
+export type MoveFileResponse = Message<"sluice.v1.MoveFileResponse"> & {
+  /**
+   * The file where it is now.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.MoveFileResponse.
+ * Use `create(MoveFileResponseSchema)` to create a new message.
+ */
+export const MoveFileResponseSchema: GenMessage<MoveFileResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 11);
+
+/**
+ * Request of RestoreGeneration.
+ *
+ * @generated from message sluice.v1.RestoreGenerationRequest
+ */
+export type RestoreGenerationRequest = Message<"sluice.v1.RestoreGenerationRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation: a superseded or deleted one that is not purged. Required.
+   *
+   * @generated from field: int64 generation = 4;
+   */
+  generation: bigint;
+
+  /**
+   * Restores only if the path's current generation is this one; 0: only if no file is live there.
+   *
+   * @generated from field: optional int64 if_generation_match = 5;
+   */
+  ifGenerationMatch?: bigint | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.RestoreGenerationRequest.
+ * Use `create(RestoreGenerationRequestSchema)` to create a new message.
+ */
+export const RestoreGenerationRequestSchema: GenMessage<RestoreGenerationRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 12);
+
+/**
+ * Response of RestoreGeneration.
+ *
+ * @generated from message sluice.v1.RestoreGenerationResponse
+ */
+export type RestoreGenerationResponse = Message<"sluice.v1.RestoreGenerationResponse"> & {
+  /**
+   * The restored file, with its new generation.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.RestoreGenerationResponse.
+ * Use `create(RestoreGenerationResponseSchema)` to create a new message.
+ */
+export const RestoreGenerationResponseSchema: GenMessage<RestoreGenerationResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 13);
+
+/**
+ * Request of CopyFile.
+ *
+ * @generated from message sluice.v1.CopyFileRequest
+ */
+export type CopyFileRequest = Message<"sluice.v1.CopyFileRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the file. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Path of the file. Required.
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * Which generation; the current one when unset.
+   *
+   * @generated from field: optional int64 generation = 4;
+   */
+  generation?: bigint | undefined;
+
+  /**
+   * Where to. A live file that is there is superseded. Required.
+   *
+   * @generated from field: string target_path = 5;
+   */
+  targetPath: string;
+
+  /**
+   * Copies only if this is the file's etag; empty for any.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+
+  /**
+   * Copies only if the target's current generation is this one; 0: only if no file is there.
+   *
+   * @generated from field: optional int64 if_target_generation_match = 7;
+   */
+  ifTargetGenerationMatch?: bigint | undefined;
+
+  /**
+   * What the copy has otherwise than the file, where update_mask says so.
+   *
+   * @generated from field: sluice.v1.File override = 8;
+   */
+  override?: File | undefined;
+
+  /**
+   * What to take from override: labels, labels.NAME (one of them; left out where override.labels lacks it), metadata,
+   * metadata.NAME, content_type, data_subject. When unset: all of these that are not empty in override; "*": all of these.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 9;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.CopyFileRequest.
+ * Use `create(CopyFileRequestSchema)` to create a new message.
+ */
+export const CopyFileRequestSchema: GenMessage<CopyFileRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 14);
+
+/**
+ * Response of CopyFile.
+ *
+ * @generated from message sluice.v1.CopyFileResponse
+ */
+export type CopyFileResponse = Message<"sluice.v1.CopyFileResponse"> & {
+  /**
+   * The copy.
+   *
+   * @generated from field: sluice.v1.File file = 1;
+   */
+  file?: File | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.CopyFileResponse.
+ * Use `create(CopyFileResponseSchema)` to create a new message.
+ */
+export const CopyFileResponseSchema: GenMessage<CopyFileResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 15);
+
+/**
+ * Request of PurgeFiles.
+ *
+ * @generated from message sluice.v1.PurgeFilesRequest
+ */
+export type PurgeFilesRequest = Message<"sluice.v1.PurgeFilesRequest"> & {
+  /**
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Namespace of the files. Required.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * Which files, as SearchFiles takes it (AIP-160). Required.
+   *
+   * @generated from field: string filter = 3;
+   */
+  filter: string;
+
+  /**
+   * Says what would be purged, and purges nothing.
+   *
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+
+  /**
+   * Live files that match are deleted and purged too.
+   *
+   * @generated from field: bool include_live = 5;
+   */
+  includeLive: boolean;
+
+  /**
+   * Files of one call: 1 to 1,000, more are taken as 1,000; 100 when 0.
+   *
+   * @generated from field: int32 page_size = 6;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the call before, with the same other fields; empty for the first files.
+   *
+   * @generated from field: string page_token = 7;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFilesRequest.
+ * Use `create(PurgeFilesRequestSchema)` to create a new message.
+ */
+export const PurgeFilesRequestSchema: GenMessage<PurgeFilesRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 16);
+
+/**
+ * Response of PurgeFiles: what this call did.
+ *
+ * @generated from message sluice.v1.PurgeFilesResponse
+ */
+export type PurgeFilesResponse = Message<"sluice.v1.PurgeFilesResponse"> & {
+  /**
+   * Files that matched.
+   *
+   * @generated from field: int64 matched_count = 1;
+   */
+  matchedCount: bigint;
+
+  /**
+   * Files whose bytes are gone; 0 of a dry run.
+   *
+   * @generated from field: int64 purged_count = 2;
+   */
+  purgedCount: bigint;
+
+  /**
+   * Files that a legal hold or retention keeps; 0 of a dry run.
+   *
+   * @generated from field: int64 retained_count = 3;
+   */
+  retainedCount: bigint;
+
+  /**
+   * Paths of some that matched, at most 20.
+   *
+   * @generated from field: repeated string sample_paths = 4;
+   */
+  samplePaths: string[];
+
+  /**
+   * To go on with; empty when there are no more.
+   *
+   * @generated from field: string next_page_token = 5;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.PurgeFilesResponse.
+ * Use `create(PurgeFilesResponseSchema)` to create a new message.
+ */
+export const PurgeFilesResponseSchema: GenMessage<PurgeFilesResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_file_command_service, 17);
+
+/**
  * Changes files, and signs URLs for them.
  *
  * @generated from service sluice.v1.FileCommandService
@@ -313,7 +741,8 @@ export const FileCommandService: GenService<{
     output: typeof CreateDownloadUrlResponseSchema;
   },
   /**
-   * Changes what is kept with a live file beside its bytes. The bytes and the generation stay.
+   * Changes what is kept with a file beside its bytes. The bytes and the generation stay. Of a generation that is deleted or
+   * superseded only its legal hold and retention can be changed.
    *
    * @generated from rpc sluice.v1.FileCommandService.UpdateFile
    */
@@ -323,7 +752,7 @@ export const FileCommandService: GenService<{
     output: typeof UpdateFileResponseSchema;
   },
   /**
-   * Hides a file. It can be restored until its purge time.
+   * Hides a file. It can be restored until its purge time. One under a legal hold or retention is not deleted.
    *
    * @generated from rpc sluice.v1.FileCommandService.DeleteFile
    */
@@ -341,6 +770,61 @@ export const FileCommandService: GenService<{
     methodKind: "unary";
     input: typeof UndeleteFileRequestSchema;
     output: typeof UndeleteFileResponseSchema;
+  },
+  /**
+   * Removes the bytes of a deleted or superseded generation for good, now, with what was said of them; a tombstone stays. One
+   * under a legal hold or retention is not purged.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.PurgeFile
+   */
+  purgeFile: {
+    methodKind: "unary";
+    input: typeof PurgeFileRequestSchema;
+    output: typeof PurgeFileResponseSchema;
+  },
+  /**
+   * Purges the deleted files that match a filter, a page a call; live ones too if asked for. Superseded generations are left to
+   * their purge time. A repeated call purges, and counts, what is left.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.PurgeFiles
+   */
+  purgeFiles: {
+    methodKind: "unary";
+    input: typeof PurgeFilesRequestSchema;
+    output: typeof PurgeFilesResponseSchema;
+  },
+  /**
+   * Moves the live file at a path to another one, as the next generation there. No byte moves; the file keeps its id. Older
+   * generations stay at the old path.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.MoveFile
+   */
+  moveFile: {
+    methodKind: "unary";
+    input: typeof MoveFileRequestSchema;
+    output: typeof MoveFileResponseSchema;
+  },
+  /**
+   * Makes a superseded or deleted generation the current one again, as the next generation of its path. No byte moves, so its
+   * earlier number is not found any more; the file keeps its id.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.RestoreGeneration
+   */
+  restoreGeneration: {
+    methodKind: "unary";
+    input: typeof RestoreGenerationRequestSchema;
+    output: typeof RestoreGenerationResponseSchema;
+  },
+  /**
+   * Copies a file within storage, with what is said of it, as the next generation of another path or of its own. Goes on when
+   * the caller goes away, and from where it was cut when the call is repeated with its request id. Holds and retention stay.
+   *
+   * @generated from rpc sluice.v1.FileCommandService.CopyFile
+   */
+  copyFile: {
+    methodKind: "unary";
+    input: typeof CopyFileRequestSchema;
+    output: typeof CopyFileResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_file_command_service, 0);

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file.proto.
  */
 export const file_sluice_v1_file: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvZmlsZS5wcm90bxIJc2x1aWNlLnYxIu4FCgRGaWxlEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEg8KB2ZpbGVfaWQYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxISCgpzaXplX2J5dGVzGAUgASgDEg0KBWNyYzMyGAYgASgHEhMKBnNoYTI1NhgHIAEoDEgAiAEBEhQKDGNvbnRlbnRfdHlwZRgIIAEoCRIvCghtZXRhZGF0YRgJIAMoCzIdLnNsdWljZS52MS5GaWxlLk1ldGFkYXRhRW50cnkSDgoGYnVja2V0GAogASgJEg4KBnJlZ2lvbhgLIAEoCRIOCgZzM19rZXkYDCABKAkSFQoNczNfdmVyc2lvbl9pZBgNIAEoCRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnB1cmdlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmxhYmVscxgTIAMoCzIbLnNsdWljZS52MS5GaWxlLkxhYmVsc0VudHJ5EhQKDGRhdGFfc3ViamVjdBgUIAEoCRIWCg5tZXRhZ2VuZXJhdGlvbhgVIAEoAxIPCgdzM19ldGFnGBYgASgJEjIKDnN1cGVyc2VkZV90aW1lGBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIJCgdfc2hhMjU2IpgBCgdSZWNlaXB0Eg8KB2ZpbGVfaWQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoAxISCgpzaXplX2J5dGVzGAMgASgDEg0KBWNyYzMyGAQgASgHEhMKBnNoYTI1NhgFIAEoDEgAiAEBEg4KBnMzX2tleRgGIAEoCRIVCg1zM192ZXJzaW9uX2lkGAcgASgJQgkKB19zaGEyNTZiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChRzbHVpY2UvdjEvZmlsZS5wcm90bxIJc2x1aWNlLnYxIskGCgRGaWxlEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEg8KB2ZpbGVfaWQYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxISCgpzaXplX2J5dGVzGAUgASgDEg0KBWNyYzMyGAYgASgHEhMKBnNoYTI1NhgHIAEoDEgAiAEBEhQKDGNvbnRlbnRfdHlwZRgIIAEoCRIvCghtZXRhZGF0YRgJIAMoCzIdLnNsdWljZS52MS5GaWxlLk1ldGFkYXRhRW50cnkSDgoGYnVja2V0GAogASgJEg4KBnJlZ2lvbhgLIAEoCRIOCgZzM19rZXkYDCABKAkSFQoNczNfdmVyc2lvbl9pZBgNIAEoCRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnB1cmdlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmxhYmVscxgTIAMoCzIbLnNsdWljZS52MS5GaWxlLkxhYmVsc0VudHJ5EhQKDGRhdGFfc3ViamVjdBgUIAEoCRIWCg5tZXRhZ2VuZXJhdGlvbhgVIAEoAxIPCgdzM19ldGFnGBYgASgJEhIKCmxlZ2FsX2hvbGQYFyABKAgSNQoRcmV0YWluX3VudGlsX3RpbWUYGCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDnN1cGVyc2VkZV90aW1lGBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZwdXJnZWQYGiABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCQoHX3NoYTI1NiKYAQoHUmVjZWlwdBIPCgdmaWxlX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAMSEgoKc2l6ZV9ieXRlcxgDIAEoAxINCgVjcmMzMhgEIAEoBxITCgZzaGEyNTYYBSABKAxIAIgBARIOCgZzM19rZXkYBiABKAkSFQoNczNfdmVyc2lvbl9pZBgHIAEoCUIJCgdfc2hhMjU2YgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A committed object with its metadata at a path. Every commit to a path makes a new generation of it.
@@ -140,7 +140,8 @@ export type File = Message<"sluice.v1.File"> & {
   deleteTime?: Timestamp | undefined;
 
   /**
-   * When the bytes of a deleted or superseded generation go for good; absent while it is live. Set by the service.
+   * When the bytes of a deleted or superseded generation go for good, unless a hold or a retention keeps them; or when they
+   * went, of a purged one. Absent while it is live. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp purge_time = 18;
    */
@@ -176,11 +177,34 @@ export type File = Message<"sluice.v1.File"> & {
   s3Etag: string;
 
   /**
+   * Keeps the bytes from being deleted and purged, until it is lifted. Set by the caller.
+   *
+   * @generated from field: bool legal_hold = 23;
+   */
+  legalHold: boolean;
+
+  /**
+   * Keeps the bytes from being deleted and purged until then. Set by the caller, and only ever extended; at most 100 years
+   * from now.
+   *
+   * @generated from field: google.protobuf.Timestamp retain_until_time = 24;
+   */
+  retainUntilTime?: Timestamp | undefined;
+
+  /**
    * When a later generation took the path; absent while this one is the path's last. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp supersede_time = 25;
    */
   supersedeTime?: Timestamp | undefined;
+
+  /**
+   * The bytes are gone for good, and with them checksums, media type, metadata, labels and data subject: what is left says
+   * that there was such a generation, of that size. Set by the service.
+   *
+   * @generated from field: bool purged = 26;
+   */
+  purged: boolean;
 };
 
 /**

@@ -1,8 +1,11 @@
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import type { Segment } from "./blobs.ts";
 import { encodeCrc32 } from "./crc32.ts";
 import { ENCRYPTION_HEADERS, readDescription, versionHeaders } from "./description.ts";
 import type { Answer, Exchange, S3State } from "./exchange.ts";
 import { readPartNumber } from "./multipart-operations.ts";
+import { findVersion } from "./object-operations.ts";
 import { judgeReadConditions, readWriteConditions } from "./preconditions.ts";
 import type { ObjectRecord, PartRecord } from "./records.ts";
 import { S3Error } from "./s3-error.ts";
@@ -56,24 +59,29 @@ export function copyObject(state: S3State, { target, headers }: Exchange): Answe
   };
 }
 
-/** UploadPartCopy, with an optional `x-amz-copy-source-range`; the part shares its bytes with the source. */
-export function uploadPartCopy(state: S3State, { target, headers }: Exchange): Answer {
+/**
+ * UploadPartCopy, with an optional `x-amz-copy-source-range`; the part shares its bytes with the source. They are read for
+ * the part's own ETag and checksum, which S3 gives where the upload was created with one.
+ */
+export async function uploadPartCopy(state: S3State, { target, headers }: Exchange): Promise<Answer> {
   const upload = state.catalog.getUpload(target.bucket, target.key, target.query.get("uploadId") ?? "");
   const partNumber = readPartNumber(target.query);
   const source = readSource(state, headers);
   const { offset, length } = readSourceRange(headers.get("x-amz-copy-source-range"), source.sizeBytes);
-  const isWhole = length === source.sizeBytes;
-  const crc32 = isWhole && source.checksum?.type === "FULL_OBJECT" ? source.checksum.value : undefined;
-  const part: PartRecord = {
-    partNumber,
-    sizeBytes: length,
-    etag: source.etag,
-    lastModified: state.now(),
-    segments: sliceSegments(source.segments, offset, length),
-    ...(crc32 !== undefined && { crc32: Buffer.from(crc32, "base64").readUInt32BE() }),
-  };
-  state.blobs.retain(part.segments);
-  state.catalog.putPart(target.bucket, upload, part);
+  const segments = sliceSegments(source.segments, offset, length);
+  state.blobs.retain(segments);
+  let part: PartRecord;
+  try {
+    const { etag, crc32 } = await digest(state.blobs.read(segments, 0, length));
+    part = {
+      ...{ partNumber, sizeBytes: length, etag, lastModified: state.now(), segments },
+      ...(upload.checksumType !== undefined && { crc32 }),
+    };
+    state.catalog.putPart(target.bucket, upload, part);
+  } catch (error) {
+    state.blobs.release(segments);
+    throw error;
+  }
   return {
     status: 200,
     headers: ENCRYPTION_HEADERS,
@@ -88,9 +96,6 @@ export function uploadPartCopy(state: S3State, { target, headers }: Exchange): A
 
 function readSource(state: S3State, headers: ReadonlyMap<string, string>): ObjectRecord {
   const [path = "", versionQuery] = (headers.get("x-amz-copy-source") ?? "").split("?", 2);
-  if (versionQuery !== undefined && versionQuery !== "versionId=null") {
-    throw new S3Error("NotImplemented", "this development server copies the current version only");
-  }
   let decoded: string;
   try {
     decoded = decodeURIComponent(path).replace(/^\//, "");
@@ -101,11 +106,24 @@ function readSource(state: S3State, headers: ReadonlyMap<string, string>): Objec
   if (slash < 1 || slash === decoded.length - 1) {
     throw new S3Error("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
   }
-  const source = state.catalog.getObject(decoded.slice(0, slash), decoded.slice(slash + 1));
+  const source = findVersion(state, {
+    ...{ bucket: decoded.slice(0, slash), key: decoded.slice(slash + 1) },
+    query: new Map(new URLSearchParams(versionQuery)),
+  });
   if (judgeReadConditions(headers, source, "x-amz-copy-source-") === "not-modified") {
     throw new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
   }
   return source;
+}
+
+async function digest(chunks: AsyncIterable<Buffer>): Promise<{ etag: string; crc32: number }> {
+  const md5 = createHash("md5");
+  let sum = 0;
+  for await (const chunk of chunks) {
+    md5.update(chunk);
+    sum = crc32(chunk, sum);
+  }
+  return { etag: `"${md5.digest("hex")}"`, crc32: sum };
 }
 
 function readSourceRange(header: string | undefined, sizeBytes: number): { offset: number; length: number } {

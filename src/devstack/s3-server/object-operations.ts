@@ -62,7 +62,10 @@ export function readObject(state: S3State, { target, headers, operation }: Excha
 }
 
 /** The version that a read names, else the object that readers see. */
-function findVersion(state: S3State, { bucket, key, query }: RequestTarget): ObjectRecord {
+export function findVersion(
+  state: S3State,
+  { bucket, key, query }: Pick<RequestTarget, "bucket" | "key" | "query">,
+): ObjectRecord {
   const versionId = query.get("versionId");
   if (versionId === undefined) return state.catalog.getObject(bucket, key);
   const record = state.catalog.findVersion(bucket, key, versionId);

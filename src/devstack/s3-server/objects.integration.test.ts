@@ -194,7 +194,7 @@ describe("objects on the development S3 server", () => {
       ["nowhere/x", "NoSuchBucket"],
       ["no-key", "InvalidArgument"],
       [`${Bucket}/%ff`, "InvalidArgument"],
-      [`${Bucket}/copy/kept?versionId=3`, "NotImplemented"],
+      [`${Bucket}/copy/kept?versionId=3`, "NoSuchVersion"],
       [`${Bucket}/copy/kept`, "InvalidRequest"],
     ] as const) {
       it(`refuses to copy ${source} onto copy/kept`, async () => {

@@ -1,0 +1,124 @@
+import { expect } from "chai";
+import type { DomainError } from "../domain/errors.ts";
+import { FakeFileRepository } from "../testing/fake-file-repository.ts";
+import { FakeObjectStore } from "../testing/fake-object-store.ts";
+import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
+import { createOpen, nextIdentity, nextUuid, RETENTION_MS, sampleObject } from "../testing/repository-subject.ts";
+import { catchError, SAMPLE_CALLER, sampleNamespaces } from "../testing/sample-records.ts";
+import { type PurgeFilesRequest, purgeFiles } from "./purge-files.ts";
+
+describe("purgeFiles", () => {
+  const open = () => {
+    const files = new FakeFileRepository();
+    const uploads = new FakeUploadRepository(files);
+    const objects = new FakeObjectStore();
+    const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }) };
+    const purge = (request: Partial<PurgeFilesRequest> = {}) =>
+      purgeFiles(
+        deps,
+        {
+          ...{
+            requestId: nextUuid(),
+            namespace: "default",
+            filter: 'path = "old/*"',
+            dryRun: false,
+            includeLive: false,
+          },
+          ...{ pageSize: 0, pageToken: "", ...request },
+        },
+        { caller: SAMPLE_CALLER },
+      );
+    const store = async (path: string) => {
+      const upload = await createOpen({ uploads }, { path });
+      const object = sampleObject(upload, { versionId: "" });
+      objects.overwrite("bucket", object.key, Buffer.from("bytes"));
+      await uploads.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
+    };
+    const storeDeleted = async (path: string) => {
+      await store(path);
+      await files.delete("default", path, { identity: nextIdentity(), retentionMs: RETENTION_MS });
+    };
+    const hold = (path: string, legalHold: boolean) =>
+      files.update("default", path, {
+        ...{ identity: nextIdentity(), generation: 1 },
+        change: (file) => ({ ...file, legalHold }),
+      });
+    return { files, objects, purge, store, storeDeleted, hold };
+  };
+  const NONE = { matched: 0, purged: 0, retained: 0, samplePaths: [], nextPageToken: "" };
+
+  it("counts by a dry run, and purges what is deleted and matches, but what is kept", async () => {
+    const { objects, purge, store, storeDeleted, hold } = open();
+    for (const path of ["old/a", "old/b", "old/c", "new/a"]) await storeDeleted(path);
+    await store("old/live");
+    await hold("old/b", true);
+    const found = { matched: 3, samplePaths: ["old/a", "old/b", "old/c"], nextPageToken: "" };
+    expect(await purge({ dryRun: true })).to.deep.equal({ ...found, purged: 0, retained: 0 });
+    expect(objects.keys).to.have.lengthOf(5);
+    expect(await purge()).to.deep.equal({ ...found, purged: 2, retained: 1 });
+    expect(objects.keys).to.have.lengthOf(3);
+    expect(await purge()).to.deep.equal({ ...NONE, matched: 1, retained: 1, samplePaths: ["old/b"] });
+    await hold("old/b", false);
+    expect(await purge()).to.include({ purged: 1 });
+    expect(await purge()).to.deep.equal(NONE);
+  });
+
+  it("purges live files when it is told to", async () => {
+    const { files, purge, store, hold } = open();
+    for (const path of ["old/a", "old/b"]) await store(path);
+    await hold("old/b", true);
+    expect(await purge({ includeLive: true })).to.include({ matched: 2, purged: 1, retained: 1 });
+    expect((await files.get("default", "old/a", { generation: 1 })).purgeState).to.equal("purged");
+    expect((await files.get("default", "old/b")).deleteTime).to.equal(undefined);
+  });
+
+  it("goes through pages, each call bounded", async () => {
+    const { objects, purge, storeDeleted } = open();
+    for (let count = 0; count < 25; count++) await storeDeleted(`old/${String(count).padStart(2, "0")}`);
+    let [pageToken, purged, calls] = ["", 0, 0];
+    do {
+      const result = await purge({ pageSize: 10, pageToken });
+      purged += result.purged;
+      calls++;
+      pageToken = result.nextPageToken;
+    } while (pageToken !== "");
+    expect([purged, calls]).to.deep.equal([25, 3]);
+    expect(objects.keys).to.deep.equal([]);
+  });
+
+  it("is safe to repeat when storage failed in the middle", async () => {
+    const { objects, purge, storeDeleted } = open();
+    for (const name of ["a", "b", "c"]) await storeDeleted(`old/${name}`);
+    objects.faults.add("delete", { kind: "lost-answer" });
+    const requestId = nextUuid();
+    const error = (await catchError(() => purge({ requestId }))) as DomainError;
+    expect(error.reason).to.equal("STORAGE_UNAVAILABLE");
+    expect(objects.keys).to.deep.equal([]);
+    // What was marked is the job's; the others were purged beside it.
+    expect(await purge({ requestId })).to.deep.equal(NONE);
+  });
+
+  it("refuses what would purge by mistake", async () => {
+    const { objects, purge, storeDeleted } = open();
+    await storeDeleted("old/a");
+    const { nextPageToken } = await (async () => {
+      await storeDeleted("old/b");
+      return await purge({ pageSize: 1, dryRun: true });
+    })();
+    const refusals: [Partial<PurgeFilesRequest>, object][] = [
+      [{ filter: "" }, { code: "invalid_argument", field: "filter" }],
+      [{ filter: "  " }, { code: "invalid_argument", field: "filter" }],
+      [{ filter: "no_field = 1" }, { reason: "FILTER_INVALID" }],
+      [{ filter: "size_bytes = many" }, { reason: "FILTER_INVALID" }],
+      [{ filter: `${"(".repeat(1000)}a${")".repeat(1000)}` }, { reason: "FILTER_INVALID" }],
+      [{ pageSize: -1 }, { field: "page_size" }],
+      [{ pageToken: "forged" }, { reason: "PAGE_TOKEN_INVALID" }],
+      [{ pageToken: nextPageToken, filter: 'path = "other/*"' }, { reason: "PAGE_TOKEN_INVALID" }],
+      [{ pageToken: nextPageToken, includeLive: true }, { reason: "PAGE_TOKEN_INVALID" }],
+      [{ namespace: "other" }, { reason: "NAMESPACE_NOT_FOUND" }],
+      [{ requestId: "" }, { reason: "REQUEST_ID_INVALID" }],
+    ];
+    for (const [request, refusal] of refusals) expect(await catchError(() => purge(request))).to.include(refusal);
+    expect(objects.keys).to.have.lengthOf(2);
+  });
+});

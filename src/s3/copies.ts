@@ -1,0 +1,87 @@
+import {
+  CopyObjectCommand,
+  type CopyObjectCommandOutput,
+  UploadPartCopyCommand,
+  type UploadPartCopyCommandOutput,
+} from "@aws-sdk/client-s3";
+import { DomainError } from "../domain/errors.ts";
+import type { BodyAck, CopySource, PartTarget, PutTarget } from "../domain/object-store.ts";
+import { request, type S3Access } from "./access.ts";
+import { headObject, unquote } from "./head-object.ts";
+import { fromBase64Crc32 } from "./streamed-body.ts";
+
+/** ObjectStore.copyObject. Each try has a key of its own: one whose answer was lost must not stay behind the next. */
+export async function copyObject(
+  access: S3Access,
+  source: CopySource,
+  options: { target: PutTarget; sizeBytes: number; crc32: number },
+): Promise<BodyAck> {
+  const { target, sizeBytes, crc32 } = options;
+  const { bucket, contentType } = target;
+  const { key, answer } = await request(access, {
+    operation: "copy",
+    what: "copying the file",
+    send: async () => {
+      const key = await target.beginAttempt();
+      const command = new CopyObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        CopySource: toCopySource(source),
+        MetadataDirective: "REPLACE",
+        // Tags are what services say of an object, such as that it was scanned: a copy has to earn its own.
+        TaggingDirective: "REPLACE",
+        ContentType: contentType,
+        ChecksumAlgorithm: "CRC32",
+        ServerSideEncryption: "AES256",
+      });
+      return { key, answer: await access.client.send(command) };
+    },
+  });
+  const { CopyObjectResult: result, VersionId: versionId = "" }: CopyObjectCommandOutput = answer;
+  // What CopyObject answers does not say the size, and some servers' no checksum.
+  const head = await headObject(access, { bucket, key, versionId });
+  const copied = fromBase64Crc32(result?.ChecksumCRC32) ?? head?.crc32;
+  if (head?.sizeBytes === sizeBytes && copied === crc32) {
+    return { key, etag: head.etag, versionId: versionId || head.versionId };
+  }
+  throw new DomainError("aborted", "copying the file: storage made other bytes of it; copy it again", {
+    reason: "CHECKSUM_MISMATCH",
+    details: { size_bytes: head?.sizeBytes ?? 0, expected_size_bytes: sizeBytes },
+  });
+}
+
+/** ObjectStore.copyPart */
+export async function copyPart(
+  access: S3Access,
+  source: CopySource,
+  options: { target: PartTarget; range: { offset: number; sizeBytes: number } },
+): Promise<{ etag: string; crc32: number }> {
+  const { target, range } = options;
+  const command = new UploadPartCopyCommand({
+    Bucket: target.bucket,
+    Key: target.key,
+    UploadId: target.multipartId,
+    PartNumber: target.partNumber,
+    CopySource: toCopySource(source),
+    CopySourceRange: `bytes=${range.offset}-${range.offset + range.sizeBytes - 1}`,
+  });
+  const what = `copying part ${target.partNumber}`;
+  const send = () => access.client.send(command);
+  const { CopyPartResult: part }: UploadPartCopyCommandOutput = await request(access, {
+    operation: "copy",
+    what,
+    send,
+  });
+  const crc32 = fromBase64Crc32(part?.ChecksumCRC32);
+  if (part?.ETag !== undefined && crc32 !== undefined) return { etag: unquote(part.ETag), crc32 };
+  throw new DomainError("unavailable", `${what}: storage states no CRC32 of it, so that nothing proves the copy`, {
+    reason: "STORAGE_UNAVAILABLE",
+    retryAfterMs: 60_000,
+  });
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html: percent-encoded, and the version behind it. */
+function toCopySource({ bucket, key, versionId }: CopySource): string {
+  const path = [bucket, ...key.split("/")].map(encodeURIComponent).join("/");
+  return versionId === "" ? path : `${path}?versionId=${encodeURIComponent(versionId)}`;
+}
