@@ -1,7 +1,12 @@
 import type { DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
-import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc/connect/protocol";
+import {
+  createUniversalHandlerClient,
+  type UniversalHandler,
+  type UniversalServerRequest,
+} from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
+import { nameConnection, watchArrival } from "../rpc/message-arrival.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 
 /** Calls the methods of the API in this process, as the caller of a request and with its signal. */
@@ -13,6 +18,8 @@ export interface MethodCalls {
 
 /** What of a request a method may look at: who calls, and what the call is a part of. */
 const FORWARDED = ["authorization", "traceparent", "tracestate"];
+/** Says, on the way in this process alone, by which connection the request of a call came. */
+const CONNECTION = "x-sluice-connection";
 
 /**
  * Calls the very handlers that serve Connect, through their gates, interceptors and limits: what holds for one face holds
@@ -22,7 +29,7 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
   const unlimited = Number.MAX_SAFE_INTEGER;
   // The handlers have their own limits; the way to them is not a wire.
   const transport: Transport = createTransport({
-    httpClient: createUniversalHandlerClient([...handlers]),
+    httpClient: createUniversalHandlerClient(handlers.map(watch)),
     baseUrl: "https://in-memory",
     useBinaryFormat: true,
     ...{ interceptors: [], acceptCompression: [], sendCompression: null, compressMinBytes: unlimited },
@@ -40,9 +47,17 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
   };
 }
 
+/** The gates of some methods look at how their message arrives: here, all at once. */
+function watch(handler: UniversalHandler): UniversalHandler {
+  const serve = (request: UniversalServerRequest) =>
+    handler(watchArrival(request.header.get(CONNECTION) ?? "", request).watched);
+  return Object.assign(serve, handler);
+}
+
 function toHeaders({ request }: RestCall): [string, string][] {
-  return FORWARDED.flatMap((name): [string, string][] => {
+  const forwarded = FORWARDED.flatMap((name): [string, string][] => {
     const value = headerOf(request, name);
     return value === undefined ? [] : [[name, value]];
   });
+  return [...forwarded, [CONNECTION, nameConnection(request)]];
 }

@@ -56,6 +56,15 @@ describe("the REST face", () => {
         note(request);
         return { upload: sampleUpload(), created: true };
       },
+      admitPart: async ({ connection }) => {
+        expect(connection).not.to.equal("");
+        seen.push({ admitted: true });
+        return () => seen.push({ released: true });
+      },
+      writePart: async ({ bytes, partNumber }) => {
+        seen.push({ part: partNumber, text: Buffer.from(bytes).toString() });
+        return { range: { offset: 0, sizeBytes: bytes.length }, crc32: 1, wasDurable: false };
+      },
     },
   };
 
@@ -147,6 +156,14 @@ describe("the REST face", () => {
       expect(ids[0])
         .to.match(/^[0-9a-f-]{36}$/)
         .and.not.equal(ids[1]);
+    });
+
+    it("of a part in JSON, once there is room for it", async () => {
+      const json = { partNumber: 2, crc32: 1, data: Buffer.from("abc").toString("base64") };
+      const path = "/v1/namespaces/default/uploads/0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b:writePart";
+      const { status, body } = await call(path, { method: "POST", json });
+      expect([status, body.range.sizeBytes]).to.deep.equal([200, "3"]);
+      expect(seen).to.deep.equal([{ admitted: true }, { part: 2, text: "abc" }, { released: true }]);
     });
 
     it("takes durations as protobuf JSON writes them", async () => {

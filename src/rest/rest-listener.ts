@@ -2,6 +2,7 @@ import { type ErrorLog, translateError } from "../rpc/error-interceptor.ts";
 import { answer, type NodeRequest, type NodeResponse } from "../rpc/node-messages.ts";
 import type { ApiOptions, OtherFace } from "../rpc/router.ts";
 import { toJsonText } from "./answers.ts";
+import { createDocumentation } from "./documentation.ts";
 import { endRequest } from "./end-request.ts";
 import { createFileMedia } from "./file-media.ts";
 import { createMethodCalls } from "./method-calls.ts";
@@ -19,16 +20,20 @@ const PREFIX = "/v1/";
 
 /**
  * The HTTP face of the API: everything under `/v1/`, by the annotations of the methods and the byte routes beside them.
- * Errors are RFC 9457 problems. Any other path is left to the other faces.
+ * Errors are RFC 9457 problems. The OpenAPI document of it all is here, too. Any other path is left to the other faces.
  */
 export const createRestFace: OtherFace = (handlers, options) => {
   const routes = new RouteTable(createRoutes(handlers, options));
+  const findDocument = createDocumentation();
   return (request, response) => {
-    if (!request.url?.startsWith(PREFIX)) return false;
+    const serveDocument = findDocument(request);
+    if (serveDocument === undefined && !request.url?.startsWith(PREFIX)) return false;
     const signal = watchCaller(request, response);
-    serve(routes, { request, response, signal }).catch((error) =>
-      answerProblem(error, { request, response, signal, log: options.log }),
-    );
+    const served =
+      serveDocument === undefined
+        ? serve(routes, { request, response, signal })
+        : serveDocument(request, response).then(() => endRequest(request, response));
+    served.catch((error) => answerProblem(error, { request, response, signal, log: options.log }));
     return true;
   };
 };

@@ -4,7 +4,7 @@ import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/conne
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
-import { watchArrival } from "./message-arrival.ts";
+import { nameConnection, watchArrival } from "./message-arrival.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
 import { explainProtocolErrors } from "./protocol-errors.ts";
@@ -60,7 +60,7 @@ function answerNoHost(request: NodeRequest, response: NodeResponse): void {
 async function serve(handler: UniversalHandler, request: NodeRequest, response: NodeResponse): Promise<void> {
   const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
   if (handler.method !== UploadService.method.writePart) return await answer(universal, { handler, response });
-  const { arrival, watched } = watchArrival(request, universal);
+  const { arrival, watched } = watchArrival(nameConnection(request), universal);
   await answer(watched, { handler, response });
   // HTTP/1.1 has no word that asks a caller to stop.
   if (arrival.isRefused && !("stream" in request)) request.destroy();

@@ -59,12 +59,12 @@ export class MessageArrival {
   }
 }
 
-/** Has a call's message watched as it arrives. */
+/** Has a call's message watched as it arrives by a connection of this name. */
 export function watchArrival(
-  request: NodeRequest,
+  connection: string,
   universal: UniversalServerRequest,
 ): { arrival: MessageArrival; watched: UniversalServerRequest } {
-  const arrival = new MessageArrival(nameConnection(request));
+  const arrival = new MessageArrival(connection);
   const contextValues = (universal.contextValues ?? createContextValues()).set(ARRIVAL, arrival);
   // What a framework in front has parsed already would not be bytes; there is none here.
   const body = arrival.read(universal.body as AsyncIterable<Uint8Array>);

@@ -77,7 +77,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   rest: {
     imports: ["domain", "commands", "queries", "rpc", "ingest"],
     types: ["auth"],
-    packages: [...PROTOBUF, "node:crypto", "node:events", "node:http", "node:http2", "node:net"],
+    // Protoplugin is what generates the OpenAPI document; nothing that serves loads it.
+    packages: [
+      ...[...PROTOBUF, "@bufbuild/protoplugin"],
+      ...["node:crypto", "node:events", "node:fs", "node:fs/promises", "node:http", "node:http2", "node:net"],
+    ],
     typePackages: ["node:stream"],
     gen: "all",
   },

@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { expect } from "chai";
+import { type ApiServer, openApiServer } from "../testing/api-server.ts";
+import { callRest } from "../testing/rest-client.ts";
+
+describe("the documentation", () => {
+  let server: ApiServer;
+  before(async () => {
+    server = await openApiServer();
+  });
+  after(() => server.close({ graceMs: 0 }));
+
+  it("has the committed OpenAPI document, without a token", async () => {
+    const committed = readFileSync(new URL("../../gen/openapi.json", import.meta.url), "utf8");
+    const { status, headers, body } = await callRest(`${server.url}/openapi.json`);
+    expect([status, headers.get("content-type")]).to.deep.equal([200, "application/json"]);
+    expect(body).to.deep.equal(JSON.parse(committed));
+  });
+
+  it("answers 304 to who has the document, and its headers alone to HEAD", async () => {
+    const { headers } = await callRest(`${server.url}/openapi.json`, { method: "HEAD" });
+    expect(headers.get("cache-control")).to.equal("public, no-cache");
+    expect(Number(headers.get("content-length"))).to.be.greaterThan(50_000);
+    const again = await callRest(`${server.url}/openapi.json`, {
+      headers: { "if-none-match": headers.get("etag") ?? "" },
+    });
+    expect([again.status, again.body]).to.deep.equal([304, ""]);
+  });
+
+  it("shows it on a page that loads nothing from elsewhere and runs no inline script", async () => {
+    const { headers, body } = await callRest(`${server.url}/docs`);
+    const policy = headers.get("content-security-policy");
+    expect(policy).to.contain("default-src 'none'").and.to.contain("script-src 'self'; style-src 'self';");
+    expect(policy).not.to.contain("unsafe");
+    const links = [...body.matchAll(/(?:src|href)="([^"]+)"/g)]
+      .map(([, link]) => link)
+      .filter((link) => link !== "data:,");
+    expect(links).to.have.lengthOf(4);
+    for (const link of links) {
+      const found = await callRest(new URL(link, `${server.url}/docs`).href);
+      expect(found.status, link).to.equal(200);
+      expect(found.headers.get("x-content-type-options")).to.equal("nosniff");
+    }
+    expect(body).not.to.match(/<script>|<style|\son\w+=/);
+  });
+
+  it("starts Swagger UI on the document, with no validator elsewhere", async () => {
+    const { headers, body } = await callRest(`${server.url}/docs/start.js`);
+    expect(headers.get("content-type")).to.equal("text/javascript; charset=utf-8");
+    expect(body).to.contain('url: "openapi.json"').and.to.contain("validatorUrl: null");
+    const bundle = await callRest(`${server.url}/docs/swagger-ui-bundle.js`);
+    expect(bundle.body).to.contain("SwaggerUIBundle");
+  });
+
+  it("refuses other methods with what is allowed", async () => {
+    const refused = await callRest(`${server.url}/docs`, { method: "POST", json: {} });
+    expect([refused.status, refused.body.reason]).to.deep.equal([405, "METHOD_NOT_ALLOWED"]);
+    expect(refused.headers.get("allow")).to.equal("GET, HEAD, OPTIONS");
+    expect((await callRest(`${server.url}/docs`, { method: "OPTIONS" })).status).to.equal(204);
+  });
+
+  it("leaves other paths to be 404, those that climb out of it, too", async () => {
+    for (const path of ["/docs/", "/docs/package.json", "/docs/..%2fpackage.json", "/openapi.yaml", "/doc"]) {
+      expect((await callRest(`${server.url}${path}`)).status, path).to.equal(404);
+    }
+    expect(server.defects).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,200 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { COMMON_REFUSALS, toRefusals } from "./problem-responses.ts";
+
+const FILE = "/v1/namespaces/{namespace}/files/{path}";
+const PART = "/v1/namespaces/{namespace}/uploads/{upload_id}/parts/{part_number}";
+const TEXT = { type: "string" } as const;
+const BYTES = { "application/octet-stream": {} } as const;
+const DIGEST = { type: "string", pattern: "^sha-256=:[A-Za-z0-9+/]{43}=:$" } as const;
+const CRC32 = { type: "string", pattern: "^[0-9a-fA-F]{8}$" } as const;
+
+const PROVEN = [
+  inHeader("X-Sluice-Crc32", "CRC32 of the body, eight hexadecimal digits; compared with what came.", CRC32),
+  inHeader("Content-Digest", "SHA-256 of the body (RFC 9530); compared with what came.", DIGEST),
+];
+
+const PUT_FILE: JsonObject = {
+  operationId: "PutFile",
+  summary: "Writes a file",
+  description:
+    "The body becomes the file, as it comes, with or without a Content-Length. Besides the headers here X-Sluice-Meta-NAME " +
+    "and X-Sluice-Label-NAME give metadata and labels. Sent again under the same Idempotency-Key, a request that was cut " +
+    "short goes on from what is durable.",
+  tags: ["UploadService"],
+  parameters: [
+    reference("IdempotencyKey"),
+    reference("IfMatch"),
+    inHeader("If-None-Match", "* writes only where no file is, else 412.", { type: "string", enum: ["*"] }),
+    inHeader("X-Sluice-Data-Subject", "Whom the bytes are about, as an opaque id of at most 256 bytes.", {
+      type: "string",
+      maxLength: 256,
+    }),
+    inHeader("Want-Repr-Digest", "sha-256=1 to 10 has the SHA-256 of the file computed and kept.", {
+      type: "string",
+      pattern: "^sha-256=([1-9]|10)$",
+    }),
+    ...PROVEN,
+  ],
+  requestBody: { required: false, description: "The bytes, of any media type.", content: { "*/*": {} } },
+  responses: {
+    200: toWritten("The file was replaced: this is its new generation."),
+    201: toWritten("There was no file: this is it."),
+    ...toRefusals([...COMMON_REFUSALS, 413, 415]),
+  },
+};
+
+const LINK_PAGE = { "text/html": { schema: TEXT } } as const;
+
+const OPEN_LINK: JsonObject = {
+  operationId: "OpenLink",
+  summary: "Gives the file of a link",
+  description:
+    "Needs no token but the link's. Each answer of 302 is a use of the link; HEAD describes the file and is none.",
+  tags: ["FileCommandService"],
+  security: [],
+  parameters: [
+    { name: "token", in: "path", required: true, description: "As CreateLink gave it in its URL.", schema: TEXT },
+  ],
+  responses: {
+    302: {
+      description: "The file is at Location, for a minute.",
+      headers: { Location: toHeader("A presigned URL of S3.") },
+    },
+    404: { description: "Nobody made such a link, or its file is not there.", content: LINK_PAGE },
+    410: { description: "The link has expired, was revoked, or is used up.", content: LINK_PAGE },
+    503: {
+      description: "It cannot be opened now: try again after Retry-After.",
+      headers: { "Retry-After": toHeader("Seconds to wait.") },
+      content: LINK_PAGE,
+    },
+  },
+};
+
+const PUT_PART: JsonObject = {
+  operationId: "PutPart",
+  summary: "Writes one part of an upload",
+  description: "WritePart with the part as the body. Without a digest only the way from the service to S3 is proven.",
+  tags: ["UploadService"],
+  parameters: PROVEN,
+  requestBody: { required: true, description: "The bytes of the part, at most 16 MiB.", content: BYTES },
+  responses: {
+    200: {
+      description: "The part is durable.",
+      content: { "application/json": { schema: { $ref: "#/components/schemas/WritePartResponse" } } },
+    },
+    ...toRefusals([...COMMON_REFUSALS, 413, 415]),
+  },
+};
+
+const MEDIA_PARAMETERS: JsonObject[] = [
+  inQuery("alt", "What is answered: json (what is known of the file) or media (its bytes).", {
+    type: "string",
+    enum: ["json", "media"],
+    default: "json",
+  }),
+  inQuery("redirect", "With alt=media alone: false sends the bytes through the service, and not the caller to S3.", {
+    type: "boolean",
+    default: true,
+  }),
+  inQuery("inline", "With alt=media alone: lets a browser show the file instead of saving it.", { type: "boolean" }),
+  inQuery("downloadName", "With alt=media alone: name to save the file under; the path's last segment when empty.", {
+    type: "string",
+    maxLength: 255,
+  }),
+  inHeader("Range", "With redirect=false: one range of bytes (RFC 9110, 14.2).", TEXT),
+];
+
+const MEDIA_HEADERS: JsonObject = {
+  ETag: toHeader("Entity tag of the bytes; it stays when only metadata changes."),
+  "Content-Disposition": toHeader("Whether to save or show the file, and under what name."),
+  "X-Sluice-Crc32": { description: "CRC32 of all bytes, eight hexadecimal digits.", schema: CRC32 },
+  "Repr-Digest": toHeader("SHA-256 of all bytes, where it is known (RFC 9530)."),
+};
+
+/**
+ * Adds what no annotation describes: the routes whose bodies are bytes of files, beside the methods at the same paths, and
+ * the probes.
+ */
+export function addByteRoutes(paths: Record<string, JsonObject>): void {
+  const file = requirePath(paths, FILE);
+  const get = file.get as JsonObject & { parameters: JsonObject[]; responses: Record<string, JsonObject> };
+  const names = get.parameters.filter((parameter) => parameter.in === "path");
+  get.description = `${get.description} With alt=media its bytes: a redirect to S3, or, with redirect=false, the bytes themselves.`;
+  get.parameters = [...get.parameters, ...MEDIA_PARAMETERS];
+  const metadata = get.responses[200] as JsonObject;
+  get.responses = {
+    ...get.responses,
+    200: { ...metadata, content: { ...(metadata.content as JsonObject), "*/*": {} } },
+    206: { description: "The range that was asked for.", headers: MEDIA_HEADERS, content: { "*/*": {} } },
+    302: {
+      description: "The bytes are at this presigned URL, for whoever holds it: treat it as a secret.",
+      headers: { Location: toHeader("The URL, for GET and HEAD.") },
+    },
+    ...toRefusals([416]),
+  };
+  file.put = { ...PUT_FILE, parameters: [...names, ...(PUT_FILE.parameters as JsonObject[])] };
+  const upload = requirePath(paths, "/v1/namespaces/{namespace}/uploads/{upload_id}").get as {
+    parameters: JsonObject[];
+  };
+  const number = { type: "integer", minimum: 1, maximum: 10_000 };
+  const partNumber = { name: "part_number", in: "path", required: true, description: "From 1.", schema: number };
+  paths[PART] = {
+    put: { ...PUT_PART, parameters: [...upload.parameters, partNumber, ...(PUT_PART.parameters as JsonObject[])] },
+  };
+  paths["/l/{token}"] = { get: OPEN_LINK };
+  paths["/livez"] = { get: toProbe("Livez", "Whether the process answers.", ["live"]) };
+  paths["/readyz"] = { get: toProbe("Readyz", "Whether the service can do its work.", ["ready"]) };
+  const problem = {
+    type: "object",
+    required: ["component", "problem"],
+    properties: { component: TEXT, problem: TEXT },
+  };
+  const unready = toStatus(["not ready"], { problems: { type: "array", items: problem } });
+  (paths["/readyz"].get as { responses: JsonObject }).responses[503] = {
+    description: "It cannot; problems says why.",
+    content: { "application/json": { schema: unready } },
+  };
+}
+
+function requirePath(paths: Record<string, JsonObject>, path: string): JsonObject {
+  const found = paths[path];
+  if (found === undefined) throw new Error(`no method is served at ${path}, where bytes are`);
+  return found;
+}
+
+function toWritten(description: string): JsonObject {
+  return {
+    description,
+    headers: { ETag: toHeader("Entity tag of the file."), Location: toHeader("Where the file is.") },
+    content: { "application/json": { schema: { $ref: "#/components/schemas/CompleteUploadResponse" } } },
+  };
+}
+
+function toProbe(operationId: string, summary: string, statuses: readonly string[]): JsonObject {
+  const content = { "application/json": { schema: toStatus(statuses, {}) } };
+  return { operationId, summary, tags: ["Probes"], security: [], responses: { 200: { description: "Yes.", content } } };
+}
+
+function toStatus(statuses: readonly string[], others: JsonObject): JsonObject {
+  return {
+    type: "object",
+    required: ["status", ...Object.keys(others)],
+    properties: { status: { type: "string", enum: [...statuses] }, ...others },
+  };
+}
+
+function reference(name: string): JsonObject {
+  return { $ref: `#/components/parameters/${name}` };
+}
+
+function inHeader(name: string, description: string, schema: JsonObject): JsonObject {
+  return { name, in: "header", description, schema };
+}
+
+function inQuery(name: string, description: string, schema: JsonObject): JsonObject {
+  return { name, in: "query", description, schema };
+}
+
+function toHeader(description: string): JsonObject {
+  return { description, schema: TEXT };
+}

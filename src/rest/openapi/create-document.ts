@@ -1,0 +1,74 @@
+import { type DescFile, getOption, type JsonObject } from "@bufbuild/protobuf";
+import { http } from "../../../gen/google/api/annotations_pb.ts";
+import { addByteRoutes } from "./add-byte-routes.ts";
+import { createOperation } from "./create-operation.ts";
+import { describe } from "./describe.ts";
+import { MessageSchemas } from "./message-schemas.ts";
+import { createProblemResponses, createProblemSchema } from "./problem-responses.ts";
+
+const ABOUT =
+  "Streams files into S3, keeps what is known of them in PostgreSQL, and gives both back. This is the HTTP form of the " +
+  "methods; the same are served over gRPC, gRPC-web and Connect. HEAD is served wherever GET is, and OPTIONS everywhere. " +
+  "Numbers of 64 bits are strings, bytes are base64, times are RFC 3339 in UTC, and durations seconds with an s behind them.";
+
+/** Headers that several operations take. */
+const PARAMETERS = {
+  IdempotencyKey: toHeader("Idempotency-Key", {
+    description:
+      "The request_id, for a request without one in its body: a UUID that makes the call repeatable for 24 h.",
+    schema: { type: "string", format: "uuid" },
+  }),
+  IfMatch: toHeader("If-Match", {
+    description: "Goes on only if the file has this entity tag, else 412.",
+    schema: { type: "string", pattern: '^(\\*|"[!#-~]+")$' },
+  }),
+  IfNoneMatch: toHeader("If-None-Match", {
+    description: "Answers 304 if the file has this entity tag.",
+    schema: { type: "string", pattern: '^(\\*|(W/)?"[!#-~]+")$' },
+  }),
+};
+
+/** Makes the OpenAPI document of the annotated methods of these files and of the byte routes. */
+export function createDocument(
+  files: readonly DescFile[],
+  { version, reasons }: { version: string; reasons: readonly string[] },
+): JsonObject {
+  const services = files.flatMap((file) => file.services);
+  const schemas = new MessageSchemas();
+  const paths: Record<string, JsonObject> = {};
+  for (const method of services.flatMap((service) => service.methods)) {
+    const rule = getOption(method, http);
+    for (const binding of [rule, ...rule.additionalBindings]) {
+      const { case: kind, value } = binding.pattern;
+      if (kind === undefined) continue;
+      const [verb, template] = kind === "custom" ? [value.kind.toLowerCase(), value.path] : [kind, value];
+      const path = template.replace(/\{(?:[a-z0-9_]+\.)*([a-z0-9_]+)(?:=\*\*)?\}/g, "{$1}");
+      const operations = paths[path] ?? {};
+      paths[path] = operations;
+      if (operations[verb] !== undefined) throw new Error(`two methods are served at ${verb} ${path}`);
+      operations[verb] = createOperation(method, binding, schemas);
+    }
+  }
+  addByteRoutes(paths);
+  return {
+    openapi: "3.1.0",
+    info: { title: "Sluice", version, description: ABOUT, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    servers: [{ url: "/" }],
+    security: [{ bearer: [] }],
+    tags: services
+      .filter((service) => service.methods.some((method) => getOption(method, http).pattern.case !== undefined))
+      .map((service) => ({ name: service.name, description: describe(service) }))
+      .concat({ name: "Probes", description: "Whether the process answers and can do its work. Open to everyone." }),
+    paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
+    components: {
+      schemas: { ...schemas.components, Problem: createProblemSchema(reasons) },
+      responses: createProblemResponses(),
+      parameters: PARAMETERS,
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", description: "The token of the caller." } },
+    },
+  };
+}
+
+function toHeader(name: string, rest: { description: string; schema: JsonObject }): JsonObject {
+  return { name, in: "header", ...rest };
+}

@@ -1,0 +1,125 @@
+import type { DescField, DescMessage, DescMethod, JsonObject } from "@bufbuild/protobuf";
+import type { HttpRule } from "../../../gen/google/api/http_pb.ts";
+import { isFieldMask } from "../field-mask.ts";
+import { describe } from "./describe.ts";
+import { isRequired, type MessageSchemas } from "./message-schemas.ts";
+import { COMMON_REFUSALS, type Refusal, toRefusals } from "./problem-responses.ts";
+
+const ETAG = { description: "Entity tag of the file.", schema: { type: "string" } } as const;
+
+/** What a caller has to know of `{path=**}`, for which OpenAPI has no word. */
+const SLASHES = "Slashes stand between segments as they are (or as %2F); each segment is percent-encoded once.";
+
+/** Describes one HTTP binding of a method: parameters from path, query and headers, the body, and all answers. */
+export function createOperation(method: DescMethod, rule: HttpRule, schemas: MessageSchemas): JsonObject {
+  const description = describe(method);
+  const template = String(rule.pattern.case === "custom" ? rule.pattern.value.path : rule.pattern.value);
+  const inPath = [...template.matchAll(/\{([a-z0-9_.]+)(=\*\*)?\}/g)].map(([, path = "", rest]) => ({
+    path,
+    isRest: rest !== undefined,
+  }));
+  const without = inPath.map(({ path }) => path);
+  const isRead = rule.pattern.case === "get";
+  const holdsFile = method.output.fields.some(({ name }) => name === "file") && method.methodKind === "unary";
+  const inQuery = rule.body === "*" ? [] : listQuery(method.input, [...without, rule.body]);
+  const parameters = [
+    ...inPath.map((variable) => toPathParameter(method.input, variable, schemas)),
+    ...inQuery.map(({ name, field }) => toQueryParameter(name, field, schemas)),
+    ...listHeaders(method, { isRead, holdsFile }),
+  ];
+  const refusals: readonly Refusal[] = rule.body === "" ? COMMON_REFUSALS : [...COMMON_REFUSALS, 413, 415];
+  return {
+    operationId: method.name,
+    summary: /^.*?[.:](?= |$)/.exec(description)?.[0].replace(/[.:]$/, "") ?? description,
+    description,
+    tags: [method.parent.name],
+    ...(parameters.length > 0 && { parameters }),
+    ...(rule.body !== "" && { requestBody: toRequestBody(method.input, rule, { schemas, without }) }),
+    responses: {
+      200: toSuccess(method, schemas, { holdsFile }),
+      ...(isRead && holdsFile && { 304: { description: "The caller has it already.", headers: { ETag: ETAG } } }),
+      ...toRefusals(refusals),
+    },
+  };
+}
+
+function toPathParameter(
+  input: DescMessage,
+  { path, isRest }: { path: string; isRest: boolean },
+  schemas: MessageSchemas,
+): JsonObject {
+  const { description, ...schema } = schemas.ofField(findField(input, path.split(".")), "out");
+  const text = isRest ? `${description} ${SLASHES}` : description;
+  return { name: path.replace(/^.*\./, ""), in: "path", required: true, ...(text && { description: text }), schema };
+}
+
+function findField(message: DescMessage, [name, ...rest]: readonly string[]): DescField {
+  const field = message.fields.find((one) => one.name === name);
+  if (field === undefined) throw new Error(`${message.typeName} has no field ${name}, which a route's template names`);
+  return rest.length > 0 && field.message !== undefined ? findField(field.message, rest) : field;
+}
+
+/** The fields that are query parameters: all that stand neither in the path nor in the body, messages by their fields. */
+function listQuery(message: DescMessage, without: readonly string[]): { name: string; field: DescField }[] {
+  return message.fields.flatMap((field) => {
+    if (without.includes(field.name)) return [];
+    const isText =
+      field.fieldKind === "message" && (isFieldMask(field) || field.message.typeName.startsWith("google."));
+    if (field.fieldKind !== "message" || isText) return [{ name: field.jsonName, field }];
+    const below = without.flatMap((path) =>
+      path.startsWith(`${field.name}.`) ? [path.slice(field.name.length + 1)] : [],
+    );
+    return listQuery(field.message, below).map((one) => ({ ...one, name: `${field.jsonName}.${one.name}` }));
+  });
+}
+
+function toQueryParameter(name: string, field: DescField, schemas: MessageSchemas): JsonObject {
+  const { description, ...schema } = schemas.ofField(field, "in");
+  return {
+    name,
+    in: "query",
+    ...(isRequired(field) && { required: true }),
+    ...(description && { description }),
+    schema,
+  };
+}
+
+function listHeaders(method: DescMethod, { isRead, holdsFile }: { isRead: boolean; holdsFile: boolean }): JsonObject[] {
+  const has = (message: DescMessage, name: string) => message.fields.some((field) => field.name === name);
+  const takesEtag =
+    has(method.input, "etag") ||
+    method.input.fields.some(({ message }) => message !== undefined && has(message, "etag"));
+  return [
+    ...(has(method.input, "request_id") ? ["IdempotencyKey"] : []),
+    ...(isRead && holdsFile ? ["IfNoneMatch", "IfMatch"] : []),
+    ...(!isRead && (takesEtag || has(method.input, "if_generation_match")) ? ["IfMatch"] : []),
+  ].map((name) => ({ $ref: `#/components/parameters/${name}` }));
+}
+
+function toRequestBody(
+  input: DescMessage,
+  rule: HttpRule,
+  { schemas, without }: { schemas: MessageSchemas; without: readonly string[] },
+): JsonObject {
+  const field = input.fields.find(({ name }) => name === rule.body);
+  const schema = field === undefined ? schemas.refer(input, "in", without) : schemas.ofField(field, "in");
+  return { required: true, content: { "application/json": { schema } } };
+}
+
+function toSuccess(method: DescMethod, schemas: MessageSchemas, { holdsFile }: { holdsFile: boolean }): JsonObject {
+  const schema = schemas.refer(method.output, "out");
+  const description = describe(method.output);
+  if (method.methodKind === "unary") {
+    return { description, ...(holdsFile && { headers: { ETag: ETAG } }), content: { "application/json": { schema } } };
+  }
+  const failed = {
+    type: "object",
+    required: ["error"],
+    properties: { error: { $ref: "#/components/schemas/Problem" } },
+  };
+  const lines = "A message a line. Where the stream fails after its first message, the last line is the error.";
+  return {
+    description: `${description} ${lines}`,
+    content: { "application/x-ndjson": { schema: { oneOf: [schema, failed] } } },
+  };
+}

@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { CI_CACHE, findProgram } from "./find-program.ts";
+
+const VERSION = "4.32.5";
+const PROCESS_TIMEOUT_MS = 240_000;
+/** What every answer is held against: no defect, and nothing that the document does not say. */
+const CHECKS = [
+  "not_a_server_error",
+  "status_code_conformance",
+  "content_type_conformance",
+  "response_schema_conformance",
+];
+
+/** A tester of APIs that makes requests up, right and wrong ones, from an OpenAPI document. */
+export interface Schemathesis {
+  /** What it found wrong, in its words; empty when nothing. */
+  run(document: string, options: SchemathesisOptions): Promise<string>;
+}
+
+/** How it is run. The seed is fixed: the same requests each time. */
+export interface SchemathesisOptions {
+  url: string;
+  token: string;
+  phases: readonly ("coverage" | "fuzzing")[];
+  /** Most requests of the fuzzing of one operation. */
+  examplesMax: number;
+  /** Values of path parameters that are not to be made up. */
+  parameters?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The Schemathesis that SLUICE_SCHEMATHESIS names, else the one in CI's cache or on the PATH; a sentence that says what is
+ * missing when it is nowhere.
+ */
+export async function findSchemathesis(): Promise<Schemathesis | string> {
+  const program = await findProgram("schemathesis", {
+    said: process.env.SLUICE_SCHEMATHESIS,
+    folders: [join(CI_CACHE, `schemathesis-${VERSION}`, "bin")],
+  });
+  if (program !== undefined) return { run: (document, options) => runOnce(program, document, options) };
+  return `the program schemathesis is not installed (pip install schemathesis==${VERSION}; SLUICE_SCHEMATHESIS may name it)`;
+}
+
+async function runOnce(program: string, document: string, options: SchemathesisOptions): Promise<string> {
+  // A folder of its own: it leaves files where it runs, and would read a configuration that lies there.
+  const folder = await mkdtemp(join(tmpdir(), "sluice-schemathesis-"));
+  try {
+    const lines = Object.entries(options.parameters ?? {}).map(
+      ([name, value]) => `"path.${name}" = ${JSON.stringify(value)}`,
+    );
+    const config = join(folder, "schemathesis.toml");
+    await writeFile(config, ["warnings = false", "[parameters]", ...lines, ""].join("\n"));
+    const child = spawn(program, ["--config-file", config, "run", document, ...toArguments(options)], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: PROCESS_TIMEOUT_MS,
+    });
+    const ended = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
+    const [code, said, complaint] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+    if (code === 0) return "";
+    return `schemathesis ended with ${code ?? child.signalCode}: ${said.slice(-8000)}${complaint.slice(-2000)}`;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function toArguments({ url, token, phases, examplesMax }: SchemathesisOptions): string[] {
+  return [
+    ...["--url", url, "--header", `Authorization: Bearer ${token}`, "--checks", CHECKS.join(",")],
+    ...["--phases", phases.join(","), "--max-examples", String(examplesMax), "--seed", "1"],
+    ...[
+      "--request-timeout",
+      "20",
+      "--no-shrink",
+      "--continue-on-failure",
+      "--generation-database",
+      "none",
+      "--no-color",
+    ],
+  ];
+}
