@@ -21,9 +21,12 @@ import type { Config } from "./config.ts";
 import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
+import type { UploadRepository } from "./domain/upload-repository.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
+import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
+import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { validateMigrations } from "./postgres/migrate.ts";
@@ -31,6 +34,7 @@ import { ensureNamespace } from "./postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
 import { forgetRequests } from "./postgres/request-rows.ts";
 import { createUploadRepository } from "./postgres/upload-repository.ts";
+import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
@@ -122,6 +126,7 @@ interface Service {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
   files: ReturnType<typeof createFileRepository>;
+  follower: FileChangeFollower;
   watches: UploadWatches;
   close(): Promise<void>;
 }
@@ -141,8 +146,10 @@ async function connect(
   const storage = { client, bodies, breakers, body: config.body, closing: options.signal };
   const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
+  const cache = new FileCache();
+  const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache);
   const access: WriteAccess = {
-    uploads: createUploadRepository(pools.commands),
+    uploads: followCommits(createUploadRepository(pools.commands), follower),
     ...{ objects, budget: options.budget },
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
@@ -166,13 +173,15 @@ async function connect(
   const checked = check();
   const jobs = startJobs({
     ...{ access, check, log },
-    leases: createJobLeases(pools.commands),
+    ...{ leases: createJobLeases(pools.commands), follower },
     forgetRequests: (options) => forgetRequests(pools.commands, options),
+    forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
   });
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
-    files: createFileRepository(pools),
+    files: withFileCache(createFileRepository(pools), cache),
+    follower,
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
@@ -181,6 +190,19 @@ async function connect(
       await jobs.stop();
       await checked;
       await pools.end();
+    },
+  };
+}
+
+/** Whoever hears of a commit sees its file here: what is cached of it is forgotten before. */
+function followCommits(uploads: UploadRepository, follower: FileChangeFollower): UploadRepository {
+  return {
+    ...uploads,
+    commit: async (...commit) => {
+      const outcome = await uploads.commit(...commit);
+      // The commit stands, also where the feed fails: all that is cached is forgotten then.
+      await follower.catchUp().catch(() => {});
+      return outcome;
     },
   };
 }
@@ -219,7 +241,7 @@ async function connectDatabase(
 }
 
 function createServiceListener(
-  { access, downloads, files, watches }: Service,
+  { access, downloads, files, follower, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
@@ -228,6 +250,7 @@ function createServiceListener(
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const serveApi = createApiListener({
     ...common,
+    catchUp: () => follower.catchUp(),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),

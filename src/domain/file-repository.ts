@@ -1,6 +1,7 @@
 import type { CommandIdentity } from "./command-identity.ts";
 import type { File } from "./file.ts";
 import type { FileDescription } from "./file-description.ts";
+import type { Position } from "./position.ts";
 
 /** A page of files in the byte order of (path, generation). */
 export interface FilePage {
@@ -14,10 +15,17 @@ export interface FilePage {
  * `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
  */
 export interface FileRepository {
-  /** The live file at a path, or exactly that generation, deleted or superseded ones included. */
-  get(namespace: string, path: string, options?: { generation?: number }): Promise<File>;
+  /**
+   * The live file at a path, or exactly that generation, deleted or superseded ones included; as of `position` or later, where
+   * given: without it a read may miss what was committed a moment ago.
+   */
+  get(
+    namespace: string,
+    path: string,
+    options?: { generation?: number | undefined; position?: Position | undefined },
+  ): Promise<File>;
 
-  /** Live files (and deleted, restorable ones if `showDeleted`) whose path begins with `prefix`, after `after`. */
+  /** Live files (and deleted, restorable ones if `showDeleted`) whose path begins with `prefix`, after `after`; as of `position`. */
   list(
     namespace: string,
     options: {
@@ -25,6 +33,7 @@ export interface FileRepository {
       limit: number;
       after?: { path: string; generation: number } | undefined;
       showDeleted: boolean;
+      position?: Position | undefined;
     },
   ): Promise<FilePage>;
 

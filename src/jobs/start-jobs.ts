@@ -2,6 +2,7 @@ import type { UploadAccess } from "../commands/upload-access.ts";
 import type { UploadSessions } from "../commands/upload-sessions.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import { LOOK_EVERY_MS } from "../domain/memory-budget.ts";
+import type { FileChangeFollower } from "./follow-file-changes.ts";
 import { noteReceived } from "./note-received.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
@@ -11,6 +12,8 @@ import { sweepUploads } from "./sweep-uploads.ts";
 const CHECK_EVERY_MS = 5000;
 const SWEEP_EVERY_MS = 60_000;
 const FORGET_EVERY_MS = 60_000;
+/** What another process has changed is shown as it was for so long, give or take a fifth, where no position is sent. */
+const FOLLOW_EVERY_MS = 200;
 /** How often each replica looks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
 /** What a replica that dies keeps the others from doing. */
@@ -19,6 +22,8 @@ const LEASE_MS = 60_000;
 const NOTE_RECEIVED_EVERY_MS = 1000;
 /** Request ids are remembered for a day: that is what the API promises. */
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
+/** Followers read each change within a second; minutes leave room for slow transactions, and cost little. */
+const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
 const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000 };
 
 const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
@@ -40,6 +45,9 @@ export interface JobDeps {
   check: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  /** Forgets changes of files longer than `olderThanMs` ago, at most `limit`. */
+  forgetFileChanges: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  follower: FileChangeFollower;
   leases: JobLeases;
   log: JobLog;
 }
@@ -48,7 +56,7 @@ export interface JobDeps {
  * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
  * logged, once until it is well again, and runs again.
  */
-export function startJobs({ access, check, forgetRequests, leases, log }: JobDeps): RepeatedJob {
+export function startJobs({ access, check, leases, log, ...deps }: JobDeps): RepeatedJob {
   const sweep: LeasedJob = {
     ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
     run: async () => {
@@ -73,7 +81,8 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
   const forget: LeasedJob = {
     ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
     run: async () => {
-      await forgetRequests(REQUESTS_KEPT);
+      await deps.forgetRequests(REQUESTS_KEPT);
+      await deps.forgetFileChanges(CHANGES_KEPT);
       return "";
     },
   };
@@ -90,6 +99,10 @@ export function startJobs({ access, check, forgetRequests, leases, log }: JobDep
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random }),
+    repeat(async () => void (await deps.follower.catchUp()), {
+      ...{ everyMs: FOLLOW_EVERY_MS, random },
+      ...told("follow-file-changes"),
+    }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     ...[sweep, lookForOrphans, forget].map((job) =>
       repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),

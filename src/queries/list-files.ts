@@ -1,10 +1,10 @@
-import type { Caller } from "../domain/caller.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { PATH_MAX_BYTES } from "../domain/file-path.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
+import type { QueryOptions } from "./query-options.ts";
 
 /** Files in one page when the caller names no number, and the most there ever are. */
 export const PAGE_SIZE_DEFAULT = 100;
@@ -37,7 +37,7 @@ export interface ListFilesRequest {
 export async function listFiles(
   deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces },
   request: ListFilesRequest,
-  _options: { caller: Caller; signal?: AbortSignal },
+  { position }: QueryOptions,
 ): Promise<{ files: File[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const prefix = parsePrefix(request.prefix);
@@ -45,7 +45,7 @@ export async function listFiles(
   const { showDeleted } = request;
   const listing = [namespace, prefix, showDeleted];
   const after = request.pageToken === "" ? undefined : fromPageToken(request.pageToken, listing);
-  const page = await deps.files.list(namespace, { prefix, limit, after, showDeleted });
+  const page = await deps.files.list(namespace, { prefix, limit, after, showDeleted, position });
   const files = takeWhileSmall(page.files);
   const last = files.at(-1);
   const next = files.length < page.files.length && last !== undefined ? last : page.next;
