@@ -21,10 +21,9 @@ import type { Config } from "./config.ts";
 import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
-import type { UploadRepository } from "./domain/upload-repository.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
-import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
+import { FileChangeFollower, followCommits } from "./jobs/follow-file-changes.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
@@ -194,16 +193,10 @@ async function connect(
   };
 }
 
-/** Whoever hears of a commit sees its file here: what is cached of it is forgotten before. */
-function followCommits(uploads: UploadRepository, follower: FileChangeFollower): UploadRepository {
-  return {
-    ...uploads,
-    commit: async (...commit) => {
-      const outcome = await uploads.commit(...commit);
-      // The commit stands, also where the feed fails: all that is cached is forgotten then.
-      await follower.catchUp().catch(() => {});
-      return outcome;
-    },
+function logReplica(log: Logger) {
+  return (isUsable: boolean, error?: unknown) => {
+    if (isUsable) log.info("the read replica answers again");
+    else log.warn({ error }, "the read replica does not answer; queries go to the primary");
   };
 }
 
@@ -220,7 +213,7 @@ async function connectDatabase(
           reason: "DATABASE_UNAVAILABLE",
         });
       }
-      const pools = await createDatabasePools(config.database);
+      const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
       try {
         await ensureNamespace(pools.commands, config.namespace);
         if (told !== undefined) options.log.info("the database is usable");

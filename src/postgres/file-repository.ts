@@ -6,20 +6,22 @@ import { fileExists, fileNotFound, generationMismatch } from "../domain/reposito
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { fileColumns, fileIsLive, fileRow, toFile } from "./file-rows.ts";
+import type { ReadPool } from "./read-pool.ts";
 import { findEarlierSubject } from "./request-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
 
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
 const ATTEMPTS_MAX = 5;
 
-/** Files in PostgreSQL: `get` and `list` ask the query pool, which may be a read replica; changes go to the other. */
+/** Files in PostgreSQL: `get` and `list` read where the position that they name has been seen; changes go to the primary. */
 export function createFileRepository(
-  pools: { commands: DatabasePool; queries: DatabasePool },
+  pools: { commands: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
 ): FileRepository {
   const repository: FileRepository = {
-    get: (namespace, path, options) => getFile(pools.queries, { namespace, path }, options?.generation),
-    list: (namespace, options) => listFiles(pools.queries, namespace, options),
+    get: (namespace, path, { generation, position } = {}) =>
+      pools.read(position, (pool) => getFile(pool, { namespace, path }, generation)),
+    list: (namespace, options) => pools.read(options.position, (pool) => listFiles(pool, namespace, options)),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),
