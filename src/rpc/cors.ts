@@ -1,11 +1,12 @@
 import { cors } from "@connectrpc/connect";
+import { POSITION_HEADER } from "../domain/position.ts";
 import { answer, type NodeRequest, type NodeResponse } from "./node-messages.ts";
 
 /** How long a browser may keep a preflight's answer, in seconds; browsers cap it at 2 h. */
 const PREFLIGHT_MAX_AGE_S = 7200;
-const ALLOWED_HEADERS = [...cors.allowedHeaders, "Authorization", "Traceparent"].join(", ");
+const ALLOWED_HEADERS = [...cors.allowedHeaders, "Authorization", "Traceparent", POSITION_HEADER].join(", ");
 const ALLOWED_METHODS = cors.allowedMethods.join(", ");
-const EXPOSED_HEADERS = cors.exposedHeaders.join(", ");
+const EXPOSED_HEADERS = [...cors.exposedHeaders, POSITION_HEADER].join(", ");
 
 /**
  * Cross-origin rules (https://fetch.spec.whatwg.org/#http-cors-protocol) for scripts of the listed origins, such as
