@@ -118,7 +118,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 }
 
 function createServiceListener(
-  { access, downloads, files, copyFile, links, watches }: Service,
+  { access, downloads, files, copyFile, follower, links, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
@@ -129,6 +129,7 @@ function createServiceListener(
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const serveApi = createApiListener({
     ...common,
+    catchUp: () => follower.catchUp(),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),

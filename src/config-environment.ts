@@ -30,7 +30,7 @@ export const ENVIRONMENT = {
   SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
   /** postgres://user:password@host:port/database */
   SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
-  /** A read replica for queries; the same database when unset. */
+  /** A read replica for queries of files; the same database when unset. */
   SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
   /** Bucket of the namespace. */
   SLUICE_S3_BUCKET: z

@@ -8,7 +8,9 @@ import type { Config } from "./config.ts";
 import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { MemoryBudget } from "./domain/memory-budget.ts";
+import { FileChangeFollower, followCommits } from "./jobs/follow-file-changes.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
+import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createLinkRepository } from "./postgres/link-repository.ts";
@@ -17,6 +19,7 @@ import { ensureNamespace } from "./postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
 import { forgetRequests } from "./postgres/request-rows.ts";
 import { createUploadRepository } from "./postgres/upload-repository.ts";
+import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/readiness.ts";
 import { BodyRequests } from "./s3/body-requests.ts";
@@ -34,6 +37,7 @@ export interface Service {
   downloads: ReturnType<typeof createObjectStore>;
   files: ReturnType<typeof createFileRepository>;
   copyFile: FileCopier;
+  follower: FileChangeFollower;
   links: ReturnType<typeof createLinkRepository>;
   watches: UploadWatches;
   close(): Promise<void>;
@@ -54,8 +58,10 @@ export async function connect(
   const storage = { client, bodies, breakers, body: config.body, closing: options.signal };
   const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
+  const cache = new FileCache();
+  const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache);
   const access: WriteAccess = {
-    uploads: createUploadRepository(pools.commands),
+    uploads: followCommits(createUploadRepository(pools.commands), follower),
     ...{ objects, budget: options.budget },
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
@@ -77,18 +83,20 @@ export async function connect(
   };
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
-  const files = createFileRepository(pools);
+  const files = withFileCache(createFileRepository(pools), cache);
   const links = createLinkRepository(pools);
   const jobs = startJobs({
     ...{ access, files, check, log },
-    leases: createJobLeases(pools.commands),
+    ...{ leases: createJobLeases(pools.commands), follower },
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
+    forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
   });
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
     files,
+    follower,
     copyFile: createFileCopier({ ...access, files }, COPY_LIMITS),
     links,
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
@@ -100,6 +108,13 @@ export async function connect(
       await checked;
       await pools.end();
     },
+  };
+}
+
+function logReplica(log: Logger) {
+  return (isUsable: boolean, error?: unknown) => {
+    if (isUsable) log.info("the read replica answers again");
+    else log.warn({ error }, "the read replica does not answer; queries go to the primary");
   };
 }
 
@@ -116,7 +131,7 @@ async function connectDatabase(
           reason: "DATABASE_UNAVAILABLE",
         });
       }
-      const pools = await createDatabasePools(config.database);
+      const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
       try {
         await ensureNamespace(pools.commands, config.namespace);
         if (told !== undefined) options.log.info("the database is usable");

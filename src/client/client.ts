@@ -8,6 +8,7 @@ import { type DownloadOptions, download } from "./download.ts";
 import { guessContentType } from "./guess-content-type.ts";
 import { openFileSource } from "./node-file-source.ts";
 import { parseAddresses } from "./parse-addresses.ts";
+import { createPositionMemory } from "./position-memory.ts";
 import { ServiceSession, type SessionOptions } from "./service-session.ts";
 import { SluiceError } from "./sluice-error.ts";
 import { createUnaryCalls, type UnaryCalls } from "./unary-calls.ts";
@@ -72,6 +73,7 @@ export interface SluiceClient extends UnaryCalls {
 export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
   const headers = { authorization: `Bearer ${options.token}` };
   const closed = new AbortController();
+  const rememberPosition = createPositionMemory();
   const stations = parseAddresses("urls" in options ? options.urls : options.url).map((url) => {
     const session = new ServiceSession(url, options, closed.signal);
     const transport = createGrpcTransport({
@@ -85,6 +87,7 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
           request.header.set("authorization", headers.authorization);
           return next(request);
         },
+        rememberPosition,
       ],
     });
     return { name: url.href.replace(/\/$/, ""), url, session, transport };

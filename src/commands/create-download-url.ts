@@ -1,4 +1,3 @@
-import type { Caller } from "../domain/caller.ts";
 import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
@@ -7,6 +6,7 @@ import { type Namespace, type Namespaces, requireNamespace } from "../domain/nam
 import type { ObjectStore } from "../domain/object-store.ts";
 import { requireReadable } from "../domain/readable-file.ts";
 import { type GetFileRequest, getFile } from "../queries/get-file.ts";
+import type { QueryOptions } from "../queries/query-options.ts";
 
 const CONTENT_TYPE_MAX_BYTES = 255;
 /** A type, a subtype and parameters (RFC 9110, 8.3.1); nothing in it can end a header. */
@@ -41,7 +41,7 @@ export async function createDownloadUrl(
     now: () => Date;
   },
   request: CreateDownloadUrlRequest,
-  options: { caller: Caller; signal?: AbortSignal },
+  options: QueryOptions,
 ): Promise<{ url: string; expireTime: Date; file: File }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const lifetimeMs = parseLifetime(request.lifetimeMs, namespace);

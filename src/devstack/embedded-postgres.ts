@@ -94,7 +94,7 @@ async function launch(
   return await new Promise((resolve) => {
     child.once("close", () => resolve(undefined));
     child.stderr?.on("data", () => {
-      if (cluster.log.text.includes("ready to accept connections")) resolve(child);
+      if (/ready to accept (read-only )?connections/.test(cluster.log.text)) resolve(child);
     });
   });
 }

@@ -5,6 +5,7 @@ import type { FileOrder, FilePosition } from "./file-order.ts";
 import type { FileRetention } from "./file-retention.ts";
 import type { FileFilter } from "./filter/file-filter.ts";
 import type { FolderEntry } from "./folder-entry.ts";
+import type { Position } from "./position.ts";
 
 /** What a caller may change of a file. */
 export type FileChange = FileDescription & FileRetention;
@@ -23,6 +24,8 @@ export interface FileQuery {
   after?: FilePosition | undefined;
   /** Deleted files that can be restored as well. */
   showDeleted: boolean;
+  /** The page is as of then or later; without it, it may miss what was committed a moment ago. */
+  position?: Position | undefined;
 }
 
 /** A page of files, which may be short or empty although others follow: looking on took too long. */
@@ -35,7 +38,7 @@ export interface FilePage {
 }
 
 /** What lies directly under a prefix, from where on, and how much of it. */
-export type FolderQuery = Pick<FileQuery, "prefix" | "limit" | "after" | "showDeleted">;
+export type FolderQuery = Pick<FileQuery, "prefix" | "limit" | "after" | "showDeleted" | "position">;
 
 /** A page of the entries of a folder, in the byte order of their paths; maybe short although others follow. */
 export interface FolderPage {
@@ -56,8 +59,15 @@ export interface GenerationPage {
  * `FILE_RETAINED`, `FILE_PURGED` and `FILE_LIVE`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
  */
 export interface FileRepository {
-  /** The live file at a path, or exactly that generation, deleted or superseded ones included. */
-  get(namespace: string, path: string, options?: { generation?: number }): Promise<File>;
+  /**
+   * The live file at a path, or exactly that generation, deleted or superseded ones included; as of `position` or later, where
+   * given: without it a read may miss what was committed a moment ago.
+   */
+  get(
+    namespace: string,
+    path: string,
+    options?: { generation?: number | undefined; position?: Position | undefined },
+  ): Promise<File>;
 
   /** Live files, and deleted ones if asked for; superseded ones never. */
   list(namespace: string, query: FileQuery): Promise<FilePage>;
@@ -72,7 +82,7 @@ export interface FileRepository {
   listGenerations(
     namespace: string,
     path: string,
-    options: { limit: number; before?: number | undefined },
+    options: { limit: number; before?: number | undefined; position?: Position | undefined },
   ): Promise<GenerationPage>;
 
   /**

@@ -3,6 +3,7 @@ import type { UploadSessions } from "../commands/upload-sessions.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import { LOOK_EVERY_MS } from "../domain/memory-budget.ts";
+import type { FileChangeFollower } from "./follow-file-changes.ts";
 import { noteReceived } from "./note-received.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
@@ -15,6 +16,8 @@ const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
 const FORGET_EVERY_MS = 60_000;
+/** What another process has changed is shown as it was for so long, give or take a fifth, where no position is sent. */
+const FOLLOW_EVERY_MS = 200;
 /** How often each replica looks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
 /** What a replica that dies keeps the others from doing. */
@@ -25,6 +28,8 @@ const NOTE_RECEIVED_EVERY_MS = 1000;
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 /** What the README promises of links and what is recorded of their uses. */
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
+/** Followers read each change within a second; minutes leave room for slow transactions, and cost little. */
+const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
 const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000 };
 
 const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
@@ -49,6 +54,9 @@ export interface JobDeps {
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   /** Forgets links that expired longer than `olderThanMs` ago, at most `limit`. */
   forgetLinks: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  /** Forgets changes of files longer than `olderThanMs` ago, at most `limit`. */
+  forgetFileChanges: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
+  follower: FileChangeFollower;
   leases: JobLeases;
   log: JobLog;
 }
@@ -57,7 +65,7 @@ export interface JobDeps {
  * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
  * logged, once until it is well again, and runs again.
  */
-export function startJobs({ access, files, check, forgetRequests, forgetLinks, leases, log }: JobDeps): RepeatedJob {
+export function startJobs({ access, files, check, leases, log, ...deps }: JobDeps): RepeatedJob {
   const sweep: LeasedJob = {
     ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
     run: async () => {
@@ -82,8 +90,9 @@ export function startJobs({ access, files, check, forgetRequests, forgetLinks, l
   const forget: LeasedJob = {
     ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
     run: async () => {
-      await forgetRequests(REQUESTS_KEPT);
-      await forgetLinks(LINKS_KEPT);
+      await deps.forgetRequests(REQUESTS_KEPT);
+      await deps.forgetLinks(LINKS_KEPT);
+      await deps.forgetFileChanges(CHANGES_KEPT);
       return "";
     },
   };
@@ -100,6 +109,10 @@ export function startJobs({ access, files, check, forgetRequests, forgetLinks, l
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random }),
+    repeat(async () => void (await deps.follower.catchUp()), {
+      ...{ everyMs: FOLLOW_EVERY_MS, random },
+      ...told("follow-file-changes"),
+    }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     ...[sweep, lookForOrphans, toPurgeJob({ access, files, log }), forget].map((job) =>
       repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),

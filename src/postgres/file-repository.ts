@@ -13,21 +13,24 @@ import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { listFiles } from "./list-files.ts";
 import { listFolder } from "./list-folder.ts";
+import type { ReadPool } from "./read-pool.ts";
 import { toInterval } from "./sql-values.ts";
 
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
 const ATTEMPTS_MAX = 5;
 
-/** Files in PostgreSQL: `get` and `list` ask the query pool, which may be a read replica; changes go to the other. */
+/** Files in PostgreSQL: `get` and `list` read where the position that they name has been seen; changes go to the primary. */
 export function createFileRepository(
-  pools: { commands: DatabasePool; queries: DatabasePool },
+  pools: { commands: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
 ): FileRepository {
   const repository: FileRepository = {
-    get: (namespace, path, options) => getFile(pools.queries, { namespace, path }, options?.generation),
-    list: (namespace, query) => listFiles(pools.queries, namespace, query),
-    listFolder: (namespace, query) => listFolder(pools.queries, namespace, query),
-    listGenerations: (namespace, path, options) => listGenerations(pools.queries, { namespace, path }, options),
+    get: (namespace, path, { generation, position } = {}) =>
+      pools.read(position, (pool) => getFile(pool, { namespace, path }, generation)),
+    list: (namespace, query) => pools.read(query.position, (pool) => listFiles(pool, namespace, query)),
+    listFolder: (namespace, query) => pools.read(query.position, (pool) => listFolder(pool, namespace, query)),
+    listGenerations: (namespace, path, options) =>
+      pools.read(options.position, (pool) => listGenerations(pool, { namespace, path }, options)),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),

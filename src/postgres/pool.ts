@@ -8,6 +8,7 @@ import {
 } from "slonik";
 import { DomainError } from "../domain/errors.ts";
 import { databaseUnavailable, toDomainError } from "./errors.ts";
+import { createReadPool, type ReadPool } from "./read-pool.ts";
 
 /** Limits of one pool. */
 export interface PoolLimits {
@@ -95,24 +96,37 @@ const rowValidation: Interceptor = {
   },
 };
 
-/** Commands and queries apart: queries may be pointed at a read replica, and cannot starve commands of connections. */
+/** Commands and queries apart: queries may go to a read replica, and cannot starve commands of connections. */
 export interface DatabasePools {
   commands: DatabasePool;
+  /** The primary, by connections of its own. */
   queries: DatabasePool;
-  /** Resolves when both answer; rejects with `unavailable / DATABASE_UNAVAILABLE`. */
+  /** The replica where there is one, and the primary where that is away or behind. */
+  read: ReadPool;
+  /** Resolves when the primary answers on both pools; rejects with `unavailable / DATABASE_UNAVAILABLE`. */
   ping(): Promise<void>;
   end(): Promise<void>;
 }
 
-/** Opens both pools; `readUrl` absent means the same server. */
+/** Opens the pools; `readUrl` absent means the same server. A replica that is away keeps nobody from starting. */
 export async function createDatabasePools(
-  options: PoolOptions & { readUrl?: string | undefined },
+  options: PoolOptions & {
+    readUrl?: string | undefined;
+    /** Hears when the replica fails, and when it answers again. */
+    onReplicaChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
+  },
 ): Promise<DatabasePools> {
   const commands = await createDatabasePool("commands", options);
   try {
-    const queries = await createDatabasePool("queries", { ...options, url: options.readUrl ?? options.url });
+    const queries = await createDatabasePool("queries", options);
+    const { readUrl } = options;
+    const reads = createReadPool({
+      primary: queries,
+      ...(readUrl !== undefined && { openReplica: () => createDatabasePool("replica", { ...options, url: readUrl }) }),
+      onChange: options.onReplicaChange,
+    });
     const end = async () => {
-      await Promise.all([commands.end(), queries.end()]);
+      await Promise.all([commands.end(), queries.end(), reads.end()]);
     };
     const ping = async () => {
       try {
@@ -121,7 +135,7 @@ export async function createDatabasePools(
         throw toDomainError(error);
       }
     };
-    return { commands, queries, ping, end };
+    return { commands, queries, read: reads.read, ping, end };
   } catch (error) {
     await commands.end();
     throw error;

@@ -12,19 +12,19 @@ describe("getFile", () => {
     },
   };
   const deps = { files, namespaces: sampleNamespaces() };
-  const options = { caller: SAMPLE_CALLER };
+  const options = { caller: SAMPLE_CALLER, position: 7n };
 
   beforeEach(() => asked.splice(0));
 
   it("asks for the live file at the path, in NFC", async () => {
     const file = await getFile(deps, { namespace: "default", path: "u\u0308ber.pdf" }, options);
     expect(file).to.deep.equal(sampleFile());
-    expect(asked).to.deep.equal([["default", "\u00fcber.pdf"]]);
+    expect(asked).to.deep.equal([["default", "\u00fcber.pdf", { position: 7n }]]);
   });
 
   it("asks for exactly the generation that is named", async () => {
     await getFile(deps, { namespace: "default", path: "a", generation: 2 }, options);
-    expect(asked).to.deep.equal([["default", "a", { generation: 2 }]]);
+    expect(asked).to.deep.equal([["default", "a", { generation: 2, position: 7n }]]);
   });
 
   for (const [what, request, reason] of [

@@ -1,9 +1,9 @@
-import type { Caller } from "../domain/caller.ts";
 import type { File } from "../domain/file.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { parseGeneration } from "../domain/generation.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import type { QueryOptions } from "./query-options.ts";
 
 /** Which file: the live one at the path, or exactly that generation. */
 export interface GetFileRequest {
@@ -19,11 +19,11 @@ export interface GetFileRequest {
 export async function getFile(
   deps: { files: Pick<FileRepository, "get">; namespaces: Namespaces },
   request: GetFileRequest,
-  _options: { caller: Caller; signal?: AbortSignal },
+  { position }: QueryOptions,
 ): Promise<File> {
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   const { generation } = request;
-  if (generation === undefined) return await deps.files.get(namespace.name, path);
-  return await deps.files.get(namespace.name, path, { generation: parseGeneration(generation) });
+  if (generation === undefined) return await deps.files.get(namespace.name, path, { position });
+  return await deps.files.get(namespace.name, path, { generation: parseGeneration(generation), position });
 }

@@ -1,4 +1,3 @@
-import type { Caller } from "../domain/caller.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { PATH_ORDER, parseFileOrder } from "../domain/file-order.ts";
@@ -9,6 +8,7 @@ import { FOLDER_DELIMITER, toEntryPosition } from "../domain/folder-entry.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { countWhileSmall, type PageRequest, parsePageSize, readFilePage } from "./file-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
+import type { QueryOptions } from "./query-options.ts";
 
 /** Which files, and which page of them. */
 export interface ListFilesRequest extends PageRequest {
@@ -40,7 +40,7 @@ export interface ListFilesPage {
 export async function listFiles(
   deps: { files: Pick<FileRepository, "list" | "listFolder">; namespaces: Namespaces },
   request: ListFilesRequest,
-  _options: { caller: Caller; signal?: AbortSignal },
+  { position }: QueryOptions,
 ): Promise<ListFilesPage> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const prefix = parsePrefix(request.prefix);
@@ -50,7 +50,9 @@ export async function listFiles(
   const query = { prefix, filter, order, showDeleted };
   const isFolder = parseDelimiter(request.delimiter);
   if (!isFolder) {
-    const page = await readFilePage(deps.files, request, { namespace, query, listing: [namespace, query] });
+    const page = await readFilePage(deps.files, request, {
+      ...{ namespace, query: { ...query, position }, listing: [namespace, query] },
+    });
     return { ...page, folders: [] };
   }
   if (filter !== undefined || order.field !== "path" || order.isDescending) {
@@ -58,18 +60,19 @@ export async function listFiles(
       "delimiter goes with the order of paths and without a filter; leave out filter and order_by, or delimiter";
     throw invalidArgument("delimiter", message);
   }
-  return await readFolderPage(deps.files, request, { namespace, query: { prefix, showDeleted } });
+  return await readFolderPage(deps.files, request, { namespace, query: { prefix, showDeleted }, position });
 }
 
 async function readFolderPage(
   files: Pick<FileRepository, "listFolder">,
   { pageSize, pageToken }: PageRequest,
-  { namespace, query }: { namespace: string; query: Pick<FolderQuery, "prefix" | "showDeleted"> },
+  options: Pick<FolderQuery, "position"> & { namespace: string; query: Pick<FolderQuery, "prefix" | "showDeleted"> },
 ): Promise<ListFilesPage> {
+  const { namespace, query, position } = options;
   const listing = ["folder", namespace, query];
   const limit = parsePageSize(pageSize);
   const after = pageToken === "" ? undefined : fromPageToken(pageToken, listing, PATH_ORDER);
-  const page = await files.listFolder(namespace, { ...query, limit, after });
+  const page = await files.listFolder(namespace, { ...query, limit, after, position });
   const count = countWhileSmall(page.entries, (entry) => (entry.kind === "file" ? entry.file : undefined));
   const entries = page.entries.slice(0, count);
   const last = entries.at(-1);

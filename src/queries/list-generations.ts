@@ -1,4 +1,3 @@
-import type { Caller } from "../domain/caller.ts";
 import type { File } from "../domain/file.ts";
 import { PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
 import { parseFilePath } from "../domain/file-path.ts";
@@ -7,6 +6,7 @@ import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { fileNotFound } from "../domain/repository-refusals.ts";
 import { countWhileSmall, type PageRequest, parsePageSize } from "./file-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
+import type { QueryOptions } from "./query-options.ts";
 
 /** Of which path, and which page. */
 export interface ListGenerationsRequest extends PageRequest {
@@ -22,7 +22,7 @@ export interface ListGenerationsRequest extends PageRequest {
 export async function listGenerations(
   deps: { files: Pick<FileRepository, "listGenerations">; namespaces: Namespaces },
   request: ListGenerationsRequest,
-  _options: { caller: Caller; signal?: AbortSignal },
+  { position }: QueryOptions,
 ): Promise<{ files: File[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const path = parseFilePath(request.path);
@@ -30,7 +30,7 @@ export async function listGenerations(
   const listing = ["generations", namespace, path];
   const after = request.pageToken === "" ? undefined : fromPageToken(request.pageToken, listing, PATH_ORDER);
   const before = after !== undefined && "path" in after ? after.generation : undefined;
-  const page = await deps.files.listGenerations(namespace, path, { limit, before });
+  const page = await deps.files.listGenerations(namespace, path, { limit, before, position });
   if (page.files.length === 0 && before === undefined) throw fileNotFound(path);
   const files = page.files.slice(
     0,

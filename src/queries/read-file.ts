@@ -1,6 +1,5 @@
 import { addAbortSignal } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Caller } from "../domain/caller.ts";
 import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
@@ -10,6 +9,7 @@ import type { ObjectStore } from "../domain/object-store.ts";
 import { requireReadable } from "../domain/readable-file.ts";
 import { gatherChunks } from "./gather-chunks.ts";
 import { type GetFileRequest, getFile } from "./get-file.ts";
+import type { QueryOptions } from "./query-options.ts";
 
 /** Largest chunk of an answer, in bytes. */
 export const READ_CHUNK_MAX_BYTES = 256 * 1024;
@@ -59,7 +59,7 @@ interface ReadFileDeps {
 export async function* readFile(
   deps: ReadFileDeps,
   request: ReadFileRequest,
-  options: { caller: Caller; signal?: AbortSignal },
+  options: QueryOptions,
 ): AsyncGenerator<ReadFileEvent, void, undefined> {
   const file = requireReadable(await getFile(deps, request, options));
   const range = resolveRange(request, file.sizeBytes);

@@ -37,7 +37,7 @@ describe("searchFiles", () => {
         prefix: "",
         filter: { kind: "and", of: [size, { kind: "words", words }] },
         order: { field: "size_bytes", isDescending: true },
-        ...{ showDeleted: false, limit: 7, after: undefined },
+        ...{ position: undefined, showDeleted: false, limit: 7, after: undefined },
       },
     ]);
     await searchFiles(deps, { ...request, pageToken: page.nextPageToken }, options);

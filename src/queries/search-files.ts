@@ -1,4 +1,3 @@
-import type { Caller } from "../domain/caller.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { parseFileOrder } from "../domain/file-order.ts";
@@ -8,6 +7,7 @@ import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { toSearchWords } from "../domain/search-words.ts";
 import { type PageRequest, readFilePage } from "./file-page.ts";
+import type { QueryOptions } from "./query-options.ts";
 
 /** Words in the text of one search. */
 export const QUERY_WORDS_MAX = 100;
@@ -34,7 +34,7 @@ export interface SearchFilesRequest extends PageRequest {
 export async function searchFiles(
   deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces },
   request: SearchFilesRequest,
-  _options: { caller: Caller; signal?: AbortSignal },
+  { position }: QueryOptions,
 ): Promise<{ files: File[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const filters = [parseFilter(request.filter), parseQuery(request.query)].filter((one) => one !== undefined);
@@ -44,7 +44,9 @@ export async function searchFiles(
   const filter: FileFilter = { kind: "and", of: filters };
   const order = parseFileOrder(request.orderBy);
   const query = { prefix: "", filter, order, showDeleted: request.showDeleted };
-  return await readFilePage(deps.files, request, { namespace, query, listing: ["search", namespace, query] });
+  return await readFilePage(deps.files, request, {
+    ...{ namespace, query: { ...query, position }, listing: ["search", namespace, query] },
+  });
 }
 
 function parseQuery(query: string): FileFilter | undefined {

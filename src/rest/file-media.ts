@@ -14,7 +14,7 @@ import { chooseRange, type RangeChoice } from "./byte-range.ts";
 import { isNotModified, matchesStrongly, parseEtagCondition, toSeconds } from "./conditional-request.ts";
 import type { MethodCalls } from "./method-calls.ts";
 import type { Serve } from "./method-routes.ts";
-import { headerOf, type RestCall } from "./rest-call.ts";
+import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 import { sendBytes } from "./send-bytes.ts";
 
@@ -48,7 +48,7 @@ export function createFileMedia(
     const query = parseMediaQuery(call.query);
     if (query.redirect) return await redirect(calls, call, query);
     const caller = await authenticate((name) => headerOf(call.request, name));
-    const options = { caller, signal: call.signal };
+    const options = { caller, position: positionOf(call.request), signal: call.signal };
     const { namespace, path } = nameOf(call);
     const { generation } = query;
     const asked = { namespace, path, ...(generation !== undefined && { generation }) };

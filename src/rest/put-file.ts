@@ -13,7 +13,7 @@ import type { Serve } from "./method-routes.ts";
 import { assertNotEncoded, declaredLength } from "./read-body.ts";
 import { receiveFile } from "./receive-file.ts";
 import { requestIdOf } from "./request-id.ts";
-import { headerOf, type RestCall } from "./rest-call.ts";
+import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
 
 /**
  * Serves `PUT …/files/{path}`: the body becomes the file, with 201 where there was none and 200 where it was replaced. It
@@ -31,7 +31,9 @@ export function createFilePut(options: Pick<ApiOptions, "authenticate" | "fileQu
     }
     const caller = await authenticate((name) => headerOf(request, name));
     const { sizeBytes, ...described } = describe(call);
-    const { hadFile, ifGenerationMatch } = await checkConditions(fileQueries, call, { caller, signal });
+    const { hadFile, ifGenerationMatch } = await checkConditions(fileQueries, call, {
+      ...{ caller, position: positionOf(request), signal },
+    });
     const create = { ...described, sizeBytes, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) };
     const declared = { crc32: described.crc32, sha256: described.sha256 };
     const file = await receiveFile(uploads.beginWrite, { create }, { call, caller, declared });

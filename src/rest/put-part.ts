@@ -42,7 +42,13 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
         uploadId: variables.get("upload_id") ?? "",
         ...{ partNumber, crc32: declared.crc32 ?? crc32(bytes), bytes },
       };
-      const { range, crc32: written, wasDurable } = await uploads.writePart(part, { caller, signal });
+      const {
+        range,
+        crc32: written,
+        wasDurable,
+      } = await uploads.writePart(part, {
+        ...{ caller, position: undefined, signal },
+      });
       const message = create(WritePartResponseSchema, {
         ...{ range: toByteRangeMessage(range), crc32: written, wasDurable },
       });

@@ -1,3 +1,4 @@
+import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
 import type { PathVariables } from "./path-template.ts";
 
@@ -16,4 +17,10 @@ export interface RestCall {
 export function headerOf(request: NodeRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
+}
+
+/** What the answer must have seen, as the caller says by `sluice-position`. */
+export function positionOf(request: NodeRequest): Position | undefined {
+  const header = headerOf(request, POSITION_HEADER);
+  return header === undefined ? undefined : parsePosition(header);
 }

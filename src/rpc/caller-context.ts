@@ -1,13 +1,15 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Caller } from "../domain/caller.ts";
+import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
 
 const CALLER = createContextKey<Caller | undefined>(undefined, { description: "who calls" });
 
-/** What a command or query gets beside its request: who calls, and when to stop because nobody waits any more. */
+/** What a command or query gets beside its request: who calls, what they have seen, and when to stop because nobody waits any more. */
 export interface CallOptions {
   caller: Caller;
+  position: Position | undefined;
   signal: AbortSignal;
 }
 
@@ -29,9 +31,14 @@ export function createAuthenticationGate(
   };
 }
 
-/** Caller and signal of a call that has passed the gate. */
+/** Caller, position and signal of a call that has passed the gate. */
 export function toCallOptions(context: HandlerContext): CallOptions {
   const caller = context.values.get(CALLER);
   if (caller === undefined) throw new Error(`${context.method.name} is served without the authentication gate`);
-  return { caller, signal: context.signal };
+  const position = context.requestHeader.get(POSITION_HEADER);
+  return {
+    caller,
+    position: position === null ? undefined : parsePosition(position),
+    signal: context.signal,
+  };
 }

@@ -1,15 +1,16 @@
 import { cors } from "@connectrpc/connect";
+import { POSITION_HEADER } from "../domain/position.ts";
 import { answer, type NodeRequest, type NodeResponse } from "./node-messages.ts";
 
 /** How long a browser may keep a preflight's answer, in seconds; browsers cap it at 2 h. */
 const PREFLIGHT_MAX_AGE_S = 7200;
 /** "*" is for what callers name themselves, X-Sluice-Meta-… and the like; it never covers Authorization. */
-const ALLOWED_HEADERS = [...cors.allowedHeaders, "Authorization", "Traceparent", "*"].join(", ");
+const ALLOWED_HEADERS = [...cors.allowedHeaders, "Authorization", "Traceparent", POSITION_HEADER, "*"].join(", ");
 const ALLOWED_METHODS = [...new Set([...cors.allowedMethods, "HEAD", "PUT", "PATCH", "DELETE"])].join(", ");
 const EXPOSED_HEADERS = [
   ...cors.exposedHeaders,
   ...["Accept-Ranges", "Allow", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified"],
-  ...["Location", "Repr-Digest", "Retry-After", "WWW-Authenticate", "X-Sluice-Crc32"],
+  ...["Location", "Repr-Digest", "Retry-After", "WWW-Authenticate", "X-Sluice-Crc32", POSITION_HEADER],
 ].join(", ");
 
 /**

@@ -10,6 +10,7 @@ import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
+import type { Position } from "../domain/position.ts";
 import { createAuthenticationGate } from "./caller-context.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./configuration-service.ts";
 import { createConnectListener } from "./connect-listener.ts";
@@ -20,6 +21,7 @@ import { createFileQueryService, type FileQueryFunctions } from "./file-query-se
 import { createHealthService } from "./health-service.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { type AdmitPart, createPartGate } from "./part-gate.ts";
+import { createPositionInterceptor } from "./position-interceptor.ts";
 import { answerProbe } from "./probes.ts";
 import type { Readiness } from "./readiness.ts";
 import { createReflectionService } from "./reflection-service.ts";
@@ -31,6 +33,8 @@ export interface ApiOptions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   configurations: ConfigurationFunctions;
+  /** Resolves once nothing hides what was committed before the call, to a position behind it; absent: no answer names one. */
+  catchUp?: () => Promise<Position>;
   authenticate: Authenticator;
   readiness: Readiness;
   log: ErrorLog;
@@ -81,7 +85,10 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     writeMaxBytes: options.messageMaxBytes,
     maxTimeoutMs: DEADLINE_MAX_MS,
     requireConnectProtocolHeader: false,
-    interceptors: [createErrorInterceptor(options.log)],
+    interceptors: [
+      createErrorInterceptor(options.log),
+      ...(options.catchUp === undefined ? [] : [createPositionInterceptor(options.catchUp)]),
+    ],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const guarded = { requestGate: createAuthenticationGate(options.authenticate, options.log) };

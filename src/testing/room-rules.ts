@@ -50,7 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   queries: {
     imports: ["domain"],
-    packages: ["node:crypto", "node:stream", "node:timers", "node:zlib"],
+    packages: ["lru-cache", "node:crypto", "node:stream", "node:timers", "node:zlib"],
   },
   // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
   ingest: {

@@ -1,0 +1,19 @@
+import { expect } from "chai";
+import { createPositionMemory } from "./position-memory.ts";
+
+describe("createPositionMemory", () => {
+  it("sends the furthest position that was answered, and nothing else", async () => {
+    const sent: (string | null)[] = [];
+    let answer: string | undefined;
+    const next = async (request: { header: Headers }) => {
+      sent.push(request.header.get("sluice-position"));
+      return { header: new Headers(answer === undefined ? {} : { "sluice-position": answer }) };
+    };
+    const call = createPositionMemory()(next as never);
+    for (const position of [undefined, "0/FFFFFFFF", "1/A", "1/9", "nonsense", undefined]) {
+      answer = position;
+      await call({ header: new Headers() } as never);
+    }
+    expect(sent).to.deep.equal([null, null, "0/FFFFFFFF", "1/A", "1/A", "1/A"]);
+  });
+});

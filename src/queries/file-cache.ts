@@ -1,0 +1,118 @@
+import { LRUCache } from "lru-cache";
+import type { File } from "../domain/file.ts";
+import type { ChangedPath } from "../domain/file-changes.ts";
+import type { FileRepository } from "../domain/file-repository.ts";
+import type { Position } from "../domain/position.ts";
+
+/** Bounds of the cache of one process. */
+export interface FileCacheLimits {
+  filesMax: number;
+  bytesMax: number;
+  /** The oldest answer there is, also where changes are not heard of. */
+  ageMaxMs: number;
+}
+
+/** A file has up to some 70 KiB of names, labels and metadata, and mostly less than one. */
+export const FILE_CACHE_LIMITS: FileCacheLimits = { filesMax: 10_000, bytesMax: 16 * 2 ** 20, ageMaxMs: 5_000 };
+
+/** What a file takes beside its texts, about. */
+const FILE_OVERHEAD_BYTES = 1024;
+
+/** What is known of a path: `position` is the least that whoever reads it must have seen. */
+interface Entry {
+  file: File | undefined;
+  position: Position;
+}
+
+/**
+ * The live files that were asked for lately. Absence is not kept. A load that is under way when its path changes is given to
+ * those who wait for it, who asked before, and not kept.
+ */
+export class FileCache {
+  /** Since the start. */
+  readonly counts = { hits: 0, misses: 0, evictions: 0 };
+  readonly #entries: LRUCache<string, Entry>;
+  readonly #loads = new Map<string, { file: Promise<File>; position: Position }>();
+  /** The position of the last change that may be any path's. */
+  #position: Position = 0n;
+
+  /** `now`, in milliseconds, for tests. */
+  constructor(limits: FileCacheLimits = FILE_CACHE_LIMITS, { now = () => performance.now() } = {}) {
+    this.#entries = new LRUCache({
+      max: limits.filesMax,
+      maxSize: limits.bytesMax,
+      sizeCalculation: ({ file }) => (file === undefined ? FILE_OVERHEAD_BYTES : estimateBytes(file)),
+      ttl: limits.ageMaxMs,
+      ttlResolution: 0,
+      perf: { now },
+    });
+  }
+
+  /** The live file at a path, as of `position` or later, from memory or by `load`, which may be another caller's. */
+  async get(
+    { namespace, path }: ChangedPath,
+    load: (options: { position: Position }) => Promise<File>,
+    { position = 0n }: { position?: Position | undefined } = {},
+  ): Promise<File> {
+    const key = toKey(namespace, path);
+    const entry = this.#entries.get(key);
+    if (entry?.file !== undefined && entry.position >= position) {
+      this.counts.hits++;
+      return entry.file;
+    }
+    const under = this.#loads.get(key);
+    if (under !== undefined && under.position >= position) {
+      this.counts.hits++;
+      return await under.file;
+    }
+    this.counts.misses++;
+    const least = [position, entry?.position ?? 0n, this.#position].reduce((a, b) => (a > b ? a : b));
+    const started = { file: load({ position: least }), position: least };
+    this.#loads.set(key, started);
+    try {
+      const file = await started.file;
+      if (this.#loads.get(key) === started) this.#entries.set(key, { file, position: least });
+      return file;
+    } finally {
+      if (this.#loads.get(key) === started) this.#loads.delete(key);
+    }
+  }
+
+  /** Forgets these paths: whoever asks for one from now on sees what was there at `position`, or later. */
+  evict(paths: readonly ChangedPath[], position: Position): void {
+    for (const { namespace, path } of paths) {
+      const key = toKey(namespace, path);
+      this.#loads.delete(key);
+      this.#entries.set(key, { file: undefined, position });
+    }
+    this.counts.evictions += paths.length;
+  }
+
+  /** Forgets all, where it is unknown what has changed. */
+  clear(position: Position = 0n): void {
+    if (position > this.#position) this.#position = position;
+    this.#loads.clear();
+    this.#entries.clear();
+  }
+}
+
+/** The same files, live ones from the cache; a generation that is named is looked up. */
+export function withFileCache<T extends Pick<FileRepository, "get">>(files: T, cache: FileCache): T {
+  const get: FileRepository["get"] = (namespace, path, options = {}) => {
+    if (options.generation !== undefined) return files.get(namespace, path, options);
+    return cache.get({ namespace, path }, ({ position }) => files.get(namespace, path, { position }), options);
+  };
+  return { ...files, get };
+}
+
+function toKey(namespace: string, path: string): string {
+  return `${namespace}\u0000${path}`;
+}
+
+function estimateBytes({ path, contentType, metadata, labels, dataSubject }: File): number {
+  let characters = path.length + contentType.length + dataSubject.length;
+  for (const map of [metadata, labels]) {
+    for (const [name, value] of Object.entries(map)) characters += name.length + value.length;
+  }
+  return FILE_OVERHEAD_BYTES + 2 * characters;
+}
