@@ -17,9 +17,9 @@ export async function fillFiles(url: string, rows: number, report: (what: string
     await client.query(
       `INSERT INTO namespace (name, bucket, region, key_prefix) VALUES ('default', 'bench', 'us-east-1', '')`,
     );
-    await client.query("ALTER TABLE file DISABLE TRIGGER USER");
+    await client.query("ALTER TABLE file DISABLE TRIGGER USER, SET (autovacuum_enabled = off)");
     await insertFiles(url, rows, report);
-    await client.query("ALTER TABLE file ENABLE TRIGGER USER");
+    await client.query("ALTER TABLE file ENABLE TRIGGER USER, RESET (autovacuum_enabled)");
     await client.query(
       `INSERT INTO file_label (namespace, name, value, path, generation, file_id, size_bytes, create_time, is_deleted)
       SELECT f.namespace, e.key, e.value, f.path, f.generation, f.file_id, f.size_bytes, f.create_time, f.delete_time IS NOT NULL

@@ -1,6 +1,7 @@
 import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/protobuf";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { readProcessUsage } from "../process-usage.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import type { SluiceService } from "../sluice-service.ts";
 import { type CallLoad, quantile, startCallLoad } from "./call-load.ts";
@@ -34,7 +35,7 @@ export async function measureLatencies(
   report: (row: FigureRow) => void,
 ): Promise<FigureRow[]> {
   const calls = await startCallLoad(service.url, load.connections);
-  const place: Place = { database, load, calls, sample: createSample(database.client, load) };
+  const place: Place = { service, database, load, calls, sample: createSample(database.client, load) };
   const rows: FigureRow[] = [];
   try {
     for (const measureSome of [measureGet, measureLists, measureSearches, measureUpdates, measureDeletes]) {
@@ -49,6 +50,7 @@ export async function measureLatencies(
 }
 
 interface Place {
+  readonly service: SluiceService;
   readonly database: FilledDatabase;
   readonly load: MetadataLoad;
   readonly calls: CallLoad;
@@ -140,17 +142,20 @@ interface Measured<I extends DescMessage, O extends DescMessage> {
 }
 
 async function measure<I extends DescMessage, O extends DescMessage>(
-  { load, calls, database }: Place,
+  { service, load, calls, database }: Place,
   { name, method, requests, aimMs, ratePerSecond = load.ratePerSecond }: Measured<I, O>,
 ): Promise<FigureRow> {
   const warmUp = warmUpOf(load, ratePerSecond);
   await calls.run(method, requests.slice(0, warmUp), { ratePerSecond });
   await database.client.query("SELECT pg_stat_statements_reset()");
+  const cpuBefore = readProcessUsage(service.process.pid).cpuSeconds;
   const { latenciesMs, failures } = await calls.run(method, requests.slice(warmUp), { ratePerSecond });
+  const cpuMs = ((readProcessUsage(service.process.pid).cpuSeconds - cpuBefore) / (requests.length - warmUp)) * 1000;
   const show = (part: number) => `${quantile(latenciesMs, part)?.toFixed(1) ?? "-"} ms`;
   const note = [
     `${latenciesMs.length} calls at ${ratePerSecond.toFixed(0)}/s, p50 ${show(0.5)}, p95 ${show(0.95)}, longest ${show(1)}`,
     await describeStatements(database, requests.length - warmUp),
+    `in the service ${cpuMs.toFixed(2)} ms CPU a call`,
     ...(failures.length > 0 ? [`${failures.length} failed: ${failures[0]}`] : []),
   ].join("; ");
   const measured = failures.length > 0 ? undefined : quantile(latenciesMs, 0.99);
