@@ -8,7 +8,7 @@ export interface FigureRow {
   /** The bound, and the better one that is aimed at. */
   readonly must: Bound;
   readonly aim?: Bound;
-  readonly unit: "ratio" | "MiB" | "count";
+  readonly unit: "ratio" | "MiB" | "count" | "ms";
   /** What stands behind the number, in a few words. */
   readonly note?: string;
 }
@@ -42,5 +42,6 @@ export function showFigures(rows: readonly FigureRow[]): string {
 
 function showValue(value: number, unit: FigureRow["unit"]): string {
   if (unit === "ratio") return value.toFixed(2);
+  if (unit === "ms") return `${value.toFixed(value < 10 ? 1 : 0)} ms`;
   return unit === "MiB" ? `${value.toFixed(0)} MiB` : String(value);
 }

@@ -1,0 +1,97 @@
+// `npm run bench:ghz`: the calls of bench/ghz/*.json, made by ghz (https://ghz.sh), which is not ours, as a check of
+// `npm run bench:metadata` and of any gRPC client but our own. Skipped, and said so, where ghz is not installed.
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { stopAllProcesses } from "./child-process.ts";
+import { describeMachine } from "./describe-machine.ts";
+import { type FilledDatabase, startFilledDatabase } from "./metadata/filled-database.ts";
+import { createSample, drawFilter } from "./metadata/sample.ts";
+import { startSluice } from "./sluice-service.ts";
+import { setStage } from "./stage.ts";
+
+const usage = `usage: npm run bench:ghz -- [options]
+
+  --rows N     files in the table (default 100000)
+  --keep DIR   the folder of npm run bench:metadata's --keep, filled if need be
+  --rps N      calls a second, and ten times as many in all, instead of what the configurations say
+`;
+const root = new URL("../", import.meta.url);
+const configurations = new URL("ghz/", import.meta.url);
+/** Requests of a call's data, which ghz takes in turn. */
+const REQUESTS = 2000;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rows: { type: "string", default: "100000" },
+      keep: { type: "string" },
+      rps: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  if (spawnSync("ghz", ["--version"]).error !== undefined) {
+    process.stdout.write("skipped: ghz is not on the PATH; go install github.com/bojand/ghz/cmd/ghz@v0.121.0\n");
+    return 0;
+  }
+  const { stage, clear } = await setStage(0);
+  let database: FilledDatabase | undefined;
+  try {
+    const folder = values.keep ?? stage.directory;
+    await mkdir(folder, { recursive: true });
+    const rows = Number(values.rows);
+    database = await startFilledDatabase(join(folder, "database"), rows, (what) => process.stderr.write(`${what}\n`));
+    const { url } = database;
+    const service = await startSluice(
+      { ...stage, databaseUrl: async () => url },
+      { settings: { SLUICE_WORKERS: "2" } },
+    );
+    process.stdout.write(`${describeMachine()}; ${rows} files\n`);
+    const requests = await drawRequests(database, rows);
+    let failed = 0;
+    for (const name of (await readdir(configurations)).sort()) {
+      const data = join(stage.directory, name);
+      await writeFile(data, JSON.stringify(requests[name]));
+      const config = ["--config", new URL(name, configurations).pathname, "--data-file", data];
+      const rate =
+        values.rps === undefined
+          ? []
+          : ["--rps", values.rps, "--total", String(10 * Number(values.rps)), "--skipFirst", values.rps];
+      const { status } = spawnSync("ghz", [...config, ...rate, new URL(service.url).host], {
+        cwd: root,
+        stdio: ["ignore", "inherit", "inherit"],
+      });
+      if (status !== 0) failed++;
+    }
+    return failed === 0 ? 0 : 1;
+  } finally {
+    await stopAllProcesses();
+    await database?.stop();
+    await clear();
+  }
+}
+
+async function drawRequests(database: FilledDatabase, rows: number): Promise<Record<string, object[]>> {
+  const sample = createSample(database.client, { rows, seed: 1 });
+  const paths = await sample.paths(REQUESTS);
+  const namespace = "default";
+  return {
+    "get-file.json": paths.map((path) => ({ namespace, path })),
+    "list-files.json": paths.map((path) => ({ namespace, prefix: path.slice(0, path.lastIndexOf("/") + 1) })),
+    "search-files.json": paths.map(() => ({ namespace, filter: drawFilter(sample) })),
+    // ghz fills the id in with each call.
+    "update-file.json": paths.map((path, index) => ({
+      request_id: "{{newUUID}}",
+      file: { namespace, path, labels: { stage: `stage-${index % 4}` } },
+      update_mask: { paths: ["labels.stage"] },
+    })),
+  };
+}

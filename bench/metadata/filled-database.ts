@@ -1,0 +1,81 @@
+import { Client } from "pg";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
+import { migrate } from "../../src/postgres/migrate.ts";
+import { fillFiles } from "./fill-files.ts";
+
+/** What a database of this size is given anywhere: caches, and checkpoints that are minutes apart. Needs a restart. */
+const SETTINGS = {
+  shared_buffers: "'4GB'",
+  max_wal_size: "'16GB'",
+  checkpoint_timeout: "'15min'",
+  // No replica is fed, so that indexes are built without being logged as well.
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  shared_preload_libraries: "'pg_stat_statements'",
+} as const;
+
+/** A database full of files. */
+export interface FilledDatabase {
+  readonly url: string;
+  readonly client: Client;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts PostgreSQL in a directory, brings its schema up to date and fills it with so many rows, if that has not been done.
+ * Rejects when it was filled with another number.
+ */
+export async function startFilledDatabase(
+  dataDirectory: string,
+  rows: number,
+  report: (what: string) => void,
+): Promise<FilledDatabase> {
+  const options = { dataDirectory, password: "bench" };
+  const first = await startEmbeddedPostgres(options);
+  await withClient(first.url, async (client) => {
+    for (const [name, value] of Object.entries(SETTINGS)) await client.query(`ALTER SYSTEM SET ${name} = ${value}`);
+  });
+  await first.stop();
+  const postgres = await startEmbeddedPostgres(options);
+  try {
+    await migrate({ url: postgres.url });
+    const client = await connect(postgres.url);
+    await client.query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+    await fillOnce(client, { url: postgres.url, rows, report });
+    return { url: postgres.url, client, stop: () => stop(postgres, client) };
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+async function fillOnce(
+  client: Client,
+  { url, rows, report }: { url: string; rows: number; report: (what: string) => void },
+): Promise<void> {
+  const wanted = `${rows} rows of the benchmark`;
+  const found = await client.query<{ note: string | null }>("SELECT obj_description('file'::regclass) AS note");
+  const note = found.rows[0]?.note;
+  if (note === wanted) return;
+  if (note) throw new Error(`the directory holds ${note}; ask for as many, or give another directory`);
+  await fillFiles(url, rows, report);
+  await client.query(`COMMENT ON TABLE file IS '${wanted}'`);
+}
+
+/** With a checkpoint before, which takes longer than a shutdown is waited for. */
+async function stop(postgres: EmbeddedPostgres, client: Client): Promise<void> {
+  await client.query("CHECKPOINT").catch(() => undefined);
+  await client.end();
+  await postgres.stop();
+}
+
+async function withClient(url: string, act: (client: Client) => Promise<void>): Promise<void> {
+  const client = await connect(url);
+  await act(client).finally(() => client.end());
+}
+
+async function connect(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  return client;
+}

@@ -1,0 +1,60 @@
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { forkProcess } from "../child-process.ts";
+import { spreadOf } from "../measure.ts";
+import { readProcessUsage } from "../process-usage.ts";
+import { emptyMethod } from "../servers/empty-service.ts";
+import type { FigureRow } from "../sessions/figure-row.ts";
+import type { SluiceService } from "../sluice-service.ts";
+import { type CallTimes, startCallLoad } from "./call-load.ts";
+import type { FilledDatabase } from "./filled-database.ts";
+import type { MetadataLoad } from "./measure-latencies.ts";
+import { createSample } from "./sample.ts";
+
+/** Calls that wait for an answer at any time. */
+const SATURATED_IN_FLIGHT = 64;
+const ROUNDS = 3;
+
+/** As many calls as one worker answers, beside as many as connect-node answers that do nothing, turn by turn. */
+export async function measureSaturation(
+  service: SluiceService,
+  database: FilledDatabase,
+  load: MetadataLoad,
+): Promise<FigureRow> {
+  const sample = createSample(database.client, load);
+  const calls = await startCallLoad(service.url, load.connections);
+  const empty = await forkProcess(new URL("../servers/empty-server.ts", import.meta.url), { args: ["{}"] });
+  const emptyCalls = await startCallLoad(String(empty.ready.url), load.connections);
+  const requests = (await sample.paths(Math.ceil(load.seconds * 500))).map((path) => ({ namespace: "default", path }));
+  const nothing = requests.map(() => ({}));
+  const pace = { inFlight: SATURATED_IN_FLIGHT };
+  try {
+    const ratios: number[] = [];
+    const rates: string[] = [];
+    // The first round compiles the code and does not count.
+    for (let round = 0; round <= ROUNDS; round++) {
+      const own = await saturate(service.process.pid, requests.length, () =>
+        calls.run(FileQueryService.method.getFile, requests, pace),
+      );
+      const floor = await saturate(empty.pid, requests.length, () => emptyCalls.run(emptyMethod, nothing, pace));
+      if (round === 0) continue;
+      ratios.push(own.perSecond / floor.perSecond);
+      rates.push(
+        `${own.perSecond.toFixed(0)} and ${floor.perSecond.toFixed(0)}/s (${own.cpuMs.toFixed(2)} and ${floor.cpuMs.toFixed(2)} ms CPU a call)`,
+      );
+    }
+    const measured = spreadOf(ratios)?.median;
+    const name = "GetFile requests/s ÷ an empty connect-node method's";
+    return { name, unit: "ratio", measured, must: { atLeast: 0.5 }, aim: { atLeast: 0.8 }, note: rates.join("; ") };
+  } finally {
+    await calls.stop();
+    await emptyCalls.stop();
+    await empty.stop();
+  }
+}
+
+async function saturate(pid: number, count: number, run: () => Promise<CallTimes>) {
+  const before = readProcessUsage(pid).cpuSeconds;
+  const { seconds, failures } = await run();
+  if (failures.length > 0) throw new Error(`${failures.length} calls failed: ${failures[0]}`);
+  return { perSecond: count / seconds, cpuMs: ((readProcessUsage(pid).cpuSeconds - before) / count) * 1000 };
+}

@@ -1,0 +1,53 @@
+import type { Client } from "pg";
+import { fileRows, TEAMS, WORDS } from "./file-rows.ts";
+
+/** What calls are made of: paths of live files, and numbers of one seed. */
+export interface Sample {
+  /** Paths of live files, drawn at random; the same ones for one seed. */
+  paths(count: number): Promise<string[]>;
+  /** From 0 to below 1. */
+  random(): number;
+}
+
+/** A sample that follows from the seed. */
+export function createSample(client: Client, { rows, seed }: { rows: number; seed: number }): Sample {
+  const random = mulberry32(seed);
+  return {
+    random,
+    async paths(count) {
+      await client.query("SELECT setseed($1)", [random()]);
+      // A few more than wanted, because some are not live and some are drawn twice.
+      const text = `${fileRows.selectRandom("DISTINCT f.path")} WHERE ${fileRows.isLive} LIMIT ${count}`;
+      const found = await client.query<{ path: string }>(text, [0, rows, Math.ceil(count * 1.3) + 20]);
+      return found.rows.map(({ path }) => path);
+    },
+  };
+}
+
+/** A filter by label, size and time: from half of a team's files to a handful. */
+export function drawFilter({ random }: Sample): string {
+  const team = Math.floor(random() * TEAMS);
+  const sizeBytes = Math.round(10 ** (3 + 5 * random()));
+  const day = new Date(Date.UTC(2024, 10, 1) + random() * 700 * 86_400_000).toISOString();
+  return `labels.team = "team-${String(team).padStart(2, "0")}" AND size_bytes > ${sizeBytes} AND create_time > "${day}"`;
+}
+
+/** One to three words, as common as they are in names. */
+export function drawWords({ random }: Sample): string {
+  const words = Array.from(
+    { length: 1 + Math.floor(random() * 3) },
+    () => WORDS[Math.floor(WORDS.length * random() ** 2)]!,
+  );
+  return words.join(" ");
+}
+
+/** https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
