@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
 interface ManualTimer {
   delayMs: number;
   /** On the manual clock; undefined when it neither waits nor may fire. */
@@ -7,17 +9,23 @@ interface ManualTimer {
 
 /**
  * Timers that fire when a test says that time has passed, `refresh` included (node:test's mocked timers ignore it).
- * Takes the place of the global `setTimeout` and `clearTimeout` between `install` and `uninstall`.
+ * Takes the place of the global `setTimeout` and `clearTimeout` between `install` and `uninstall`, for what runs because of the
+ * test: what an earlier one has left running in the background keeps the real ones.
  */
 export class ManualClock {
   readonly #timers = new Set<ManualTimer>();
   readonly #real = { setTimeout, clearTimeout };
+  readonly #scope = new AsyncLocalStorage<boolean>();
   #now = 0;
 
   install(): void {
-    const set = (callback: () => void, delayMs = 0) => this.#add({ delayMs, firesAt: this.#now + delayMs, callback });
+    this.#scope.enterWith(true);
+    const set = (callback: () => void, delayMs = 0) => {
+      if (this.#scope.getStore() !== true) return this.#real.setTimeout(callback, delayMs);
+      return this.#add({ delayMs, firesAt: this.#now + delayMs, callback });
+    };
     const clear = (timer: ManualTimer | undefined) => {
-      if (timer === undefined) return;
+      if (timer === undefined || !("firesAt" in timer)) return this.#real.clearTimeout(timer);
       this.#timers.delete(timer);
       timer.firesAt = undefined;
     };
@@ -26,6 +34,7 @@ export class ManualClock {
 
   /** Gives the real timers back; what still waits never fires. */
   uninstall(): void {
+    this.#scope.enterWith(false);
     Object.assign(globalThis, this.#real);
     this.#timers.clear();
   }
