@@ -57,10 +57,12 @@ export function startProcess(command: string, { args = [], env = {} }: ProcessSt
   return handle(child, () => lastWords);
 }
 
-/** Ends every process begun here that is still alive, and lets none begin any more: end of run, error, Ctrl-C. */
+/** Ends every process begun here that is still alive, and lets none begin meanwhile: end of run, error, Ctrl-C. */
 export async function stopAllProcesses(): Promise<void> {
   closing = true;
   await Promise.all([...children].map(stop));
+  // In a run of tests others follow.
+  closing = false;
 }
 
 function begin(
