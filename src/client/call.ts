@@ -60,3 +60,16 @@ export function present<T>(value: T | undefined, name: string): T {
   if (value !== undefined) return value;
   throw new SluiceError("internal", `the service's answer lacks the ${name}`, { reason: "PROTOCOL_VIOLATED" });
 }
+
+/** What all pages of a list hold, fetched one after the other. */
+export async function* allPages<Page extends { nextPageToken: string }, Entry>(
+  read: (pageToken: string) => Promise<Page>,
+  entriesOf: (page: Page) => readonly Entry[],
+): AsyncGenerator<Entry, void, undefined> {
+  let pageToken = "";
+  do {
+    const page = await read(pageToken);
+    yield* entriesOf(page);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+}

@@ -2,7 +2,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type CreateLinkResponse, FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { Link } from "../../gen/sluice/v1/link_pb.ts";
-import { type Call, type CallOptions, present } from "./call.ts";
+import { allPages, type Call, type CallOptions, present } from "./call.ts";
 
 /** How a link works. */
 export interface LinkOptions {
@@ -44,14 +44,13 @@ export function createLinkCalls(call: Call): LinkCalls {
       );
       return present(answer.link, "link");
     },
-    async *allLinks({ signal, namespace = "default", ...rest } = {}) {
-      let pageToken = "";
-      do {
-        const request = { namespace, ...rest, pageSize: 1000, pageToken };
-        const page = await call(FileQueryService, signal, (queries, options) => queries.listLinks(request, options));
-        yield* page.links;
-        pageToken = page.nextPageToken;
-      } while (pageToken !== "");
-    },
+    allLinks: ({ signal, namespace = "default", ...rest } = {}) =>
+      allPages(
+        (pageToken) => {
+          const request = { namespace, ...rest, pageSize: 1000, pageToken };
+          return call(FileQueryService, signal, (queries, options) => queries.listLinks(request, options));
+        },
+        ({ links }) => links,
+      ),
   };
 }

@@ -13,7 +13,7 @@ import {
   UploadService,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
-import { type CallAddress, type CallOptions, createCall, present } from "./call.ts";
+import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 
 /** Of a copy, whose bytes take their time: a repeated call would take it over from one that is still at it. */
@@ -121,13 +121,24 @@ export function createUnaryCalls(addresses: Addresses<CallAddress>): UnaryCalls 
     ...createLinkCalls(call),
     listFiles,
     searchFiles,
-    allFiles: (options = {}) => allPages((pageToken) => listFiles({ pageSize: 1000, ...options, pageToken })),
-    allMatches: (options) => allPages((pageToken) => searchFiles({ pageSize: 1000, ...options, pageToken })),
+    allFiles: (options = {}) =>
+      allPages(
+        (pageToken) => listFiles({ pageSize: 1000, ...options, pageToken }),
+        ({ files }) => files,
+      ),
+    allMatches: (options) =>
+      allPages(
+        (pageToken) => searchFiles({ pageSize: 1000, ...options, pageToken }),
+        ({ files }) => files,
+      ),
     allGenerations: (path, { signal, namespace = "default" } = {}) =>
-      allPages((pageToken) => {
-        const request = { namespace, path, pageSize: 1000, pageToken };
-        return call(FileQueryService, signal, (queries, options) => queries.listGenerations(request, options));
-      }),
+      allPages(
+        (pageToken) => {
+          const request = { namespace, path, pageSize: 1000, pageToken };
+          return call(FileQueryService, signal, (queries, options) => queries.listGenerations(request, options));
+        },
+        ({ files }) => files,
+      ),
     async getFile(path, { signal, namespace = "default", ...rest } = {}) {
       const answer = await call(FileQueryService, signal, (queries, options) =>
         queries.getFile({ namespace, path, ...rest }, options),
@@ -216,15 +227,4 @@ export function createUnaryCalls(addresses: Addresses<CallAddress>): UnaryCalls 
       return present(answer.upload, "upload");
     },
   };
-}
-
-async function* allPages(
-  read: (pageToken: string) => Promise<{ files: File[]; nextPageToken: string }>,
-): AsyncGenerator<File, void, undefined> {
-  let pageToken = "";
-  do {
-    const page = await read(pageToken);
-    yield* page.files;
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
 }
