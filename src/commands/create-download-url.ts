@@ -1,6 +1,7 @@
 import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
+import { DESCRIPTION_LIMITS } from "../domain/file-description.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
@@ -8,7 +9,6 @@ import { requireReadable } from "../domain/readable-file.ts";
 import { type GetFileRequest, getFile } from "../queries/get-file.ts";
 import type { QueryOptions } from "../queries/query-options.ts";
 
-const CONTENT_TYPE_MAX_BYTES = 255;
 /** A type, a subtype and parameters (RFC 9110, 8.3.1); nothing in it can end a header. */
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\w !#$&^.+/:;=,()-]*"))*$/;
 
@@ -86,13 +86,14 @@ function parseLifetime(lifetimeMs: number | undefined, namespace: Namespace): nu
   });
 }
 
-/** Refuses a name that is too long or no plain text; `invalid_argument` with the bound. */
+/** Refuses what is longer than a file's own media type may be, or is none; `invalid_argument` with the bound. */
 function assertMediaType(contentType: string): void {
+  const { contentTypeMaxBytes } = DESCRIPTION_LIMITS;
   if (contentType === "") return;
-  if (contentType.length > CONTENT_TYPE_MAX_BYTES) {
-    const message = `content_type has ${contentType.length} characters; the limit is ${CONTENT_TYPE_MAX_BYTES}`;
+  if (contentType.length > contentTypeMaxBytes) {
+    const message = `content_type has ${contentType.length} characters; the limit is ${contentTypeMaxBytes}`;
     throw invalidArgument("content_type", message, {
-      details: { content_type_bytes: contentType.length, content_type_bytes_max: CONTENT_TYPE_MAX_BYTES },
+      details: { content_type_bytes: contentType.length, content_type_bytes_max: contentTypeMaxBytes },
     });
   }
   if (MEDIA_TYPE.test(contentType)) return;
