@@ -1,10 +1,13 @@
 /**
- * Smallest piece that is kept by reference, in bytes; of chunks, the smallest that is kept account of. Below, the objects
- * that describe it would weigh more than it does.
+ * Least mean size of the pieces that are kept by reference, in bytes; of chunks, the smallest that is kept account of.
+ * Below, the objects that describe them would weigh more than they do.
  */
-export const PIECE_MIN_BYTES = 1024;
+export const PIECE_MEAN_MIN_BYTES = 1024;
 
-/** What kept pieces may hold on to for each of their bytes, beyond one network buffer. */
+/**
+ * What kept pieces may hold on to for each of their bytes, beyond two network buffers: the one that a part begins in may
+ * hold little of it, and of the next the first frame comes alone.
+ */
 export const PINNED_BYTES_PER_BYTE = 2;
 
 /** Size of the blocks that small pieces are copied into, in bytes: about that of Node's network buffers. */
@@ -15,13 +18,17 @@ export const BLOCK_BYTES = 65_536;
  *
  * A reference keeps the whole network buffer that it is a view of. That costs nothing as long as the buffer holds little
  * but file bytes, which is the rule; but a caller may send its file as chunks of one byte, or as one piece in each
- * buffer full of something else, and the memory budget counts file bytes. So small pieces, and those that would hold on
- * to more than PINNED_BYTES_PER_BYTE, are copied, one behind the other, into blocks. Memory of a part: at most that
- * factor of its size, and two buffers more.
+ * buffer full of something else, and the memory budget counts file bytes. So what would make the kept pieces too many
+ * for their bytes, or have them hold on to more than PINNED_BYTES_PER_BYTE, is copied, one behind the other, into
+ * blocks. Both are bounds of the part, not of each piece: where a network buffer ends in the midst of a frame, a few
+ * bytes come alone, and a copy of them would keep their buffer from being given back (see ReceivedBuffers).
+ * Memory of a part: at most that factor of its size, and three buffers more.
  */
 export class PieceGatherer {
   readonly #keep: (bytes: Uint8Array) => void;
   readonly #blockBytes: number;
+  /** Of what is kept by reference. */
+  #pieces = 0;
   #keptBytes = 0;
   #pinnedBytes = 0;
   #newest: ArrayBufferLike | undefined;
@@ -38,7 +45,7 @@ export class PieceGatherer {
 
   /** The next bytes. They may wait here until others come, or `flush`. */
   write(bytes: Uint8Array): void {
-    if (bytes.length < PIECE_MIN_BYTES || !this.#mayPin(bytes)) {
+    if (!this.#mayKeep(bytes)) {
       this.#copy(bytes);
       return;
     }
@@ -52,10 +59,13 @@ export class PieceGatherer {
     this.#start = this.#end;
   }
 
-  #mayPin({ buffer, length }: Uint8Array): boolean {
+  #mayKeep({ buffer, length }: Uint8Array): boolean {
+    const pieces = this.#pieces + 1;
     const pinnedBytes = this.#pinnedBytes + (buffer === this.#newest ? 0 : buffer.byteLength);
     const keptBytes = this.#keptBytes + length;
-    if (pinnedBytes > PINNED_BYTES_PER_BYTE * keptBytes + BLOCK_BYTES) return false;
+    if (pieces * PIECE_MEAN_MIN_BYTES > keptBytes + BLOCK_BYTES) return false;
+    if (pinnedBytes > PINNED_BYTES_PER_BYTE * keptBytes + 2 * BLOCK_BYTES) return false;
+    this.#pieces = pieces;
     this.#pinnedBytes = pinnedBytes;
     this.#keptBytes = keptBytes;
     this.#newest = buffer;

@@ -8,7 +8,7 @@ import { assertCovered, toManifest } from "./manifest.ts";
 import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
 import type { WriterBegin } from "./part-recorder.ts";
 import { PartSender, type PutAck, type WriterEvents } from "./part-sender.ts";
-import { PIECE_MIN_BYTES } from "./piece-gatherer.ts";
+import { PIECE_MEAN_MIN_BYTES } from "./piece-gatherer.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /** What is left when the last byte of the writer's range is durable: input to the commit. */
@@ -118,7 +118,7 @@ export class UploadWriter {
     const isDurable = this.#sender.recorder.parts.has(first);
     // Small chunks are summed: to keep account of each, for S3 to check, would take more memory than their bytes.
     const isTrusted =
-      header.crc32 !== undefined && header.lengthBytes >= PIECE_MIN_BYTES && first === last && !isDurable;
+      header.crc32 !== undefined && header.lengthBytes >= PIECE_MEAN_MIN_BYTES && first === last && !isDurable;
     this.#chunk = { ...header, isTrusted, actual: 0 };
   }
 
