@@ -42,9 +42,13 @@ export class ReceivedBuffers {
       }
       const isAll = coveredBytes === this.#receivedBytes.get(buffer);
       const foreignBytes = buffer.byteLength - coveredBytes - runs * FRAME_HEADER_BYTES;
-      // What was released in part stays: no later sum is that of all its bytes.
-      this.#receivedBytes.set(buffer, Number.NaN);
-      if (isAll && foreignBytes <= 0) (buffer as ArrayBuffer).transfer(0);
+      if (isAll && foreignBytes <= 0) {
+        this.#receivedBytes.delete(buffer);
+        (buffer as ArrayBuffer).transfer(0);
+      } else {
+        // What was released in part stays: no later sum is that of all its bytes.
+        this.#receivedBytes.set(buffer, Number.NaN);
+      }
       first = end;
     }
   }
