@@ -19,6 +19,8 @@ export interface PartUploadOptions {
 const PARTS_IN_FLIGHT = 4;
 const TIME_MAX_MS = 60_000;
 const RETRY_AFTER_MS = 50;
+/** What Node may hold for the connection, in MB: while more waits to be sent than this, it resets what is answered. */
+const SESSION_MEMORY_MAX_MB = 256;
 /** What trying again does not mend. */
 const FINAL = new Set([
   ...[Code.InvalidArgument, Code.NotFound, Code.FailedPrecondition, Code.AlreadyExists, Code.DataLoss],
@@ -31,7 +33,8 @@ const FINAL = new Set([
  */
 export async function uploadInParts(options: PartUploadOptions): Promise<void> {
   const { bytes, path, transport } = options;
-  const service = createClient(UploadService, createGrpcTransport({ baseUrl: options.url }));
+  const nodeOptions = { maxSessionMemory: SESSION_MEMORY_MAX_MB };
+  const service = createClient(UploadService, createGrpcTransport({ baseUrl: options.url, nodeOptions }));
   const headers = { authorization: `Bearer ${options.token}` };
   const create = { requestId: randomUUID(), namespace: "default", path, sizeBytes: BigInt(bytes.length) };
   const { upload } = await persist(() => service.createUpload(create, { headers }));
