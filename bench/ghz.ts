@@ -5,6 +5,7 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stopAllProcesses } from "./child-process.ts";
+import { clearOnSignal } from "./clear-on-signal.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { type FilledDatabase, startFilledDatabase } from "./metadata/filled-database.ts";
 import { createSample, drawFilter } from "./metadata/sample.ts";
@@ -43,6 +44,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { stage, clear } = await setStage(0);
+  clearOnSignal(clear);
   let database: FilledDatabase | undefined;
   try {
     const folder = values.keep ?? stage.directory;

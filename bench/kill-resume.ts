@@ -2,6 +2,7 @@
 // is there with what was sent. Exits with 1 when anything is wrong. See --help.
 import { parseArgs } from "node:util";
 import { stopAllProcesses } from "./child-process.ts";
+import { clearOnSignal } from "./clear-on-signal.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { reportKills } from "./kills/kill-report.ts";
 import { type KillOptions, runKills } from "./kills/run-kills.ts";
@@ -33,6 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { kills, seed, s3, workers } = options;
   const begun = performance.now();
+  clearOnSignal(stopAllProcesses);
   try {
     const result = await runKills({
       ...options,

@@ -4,6 +4,7 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stopAllProcesses } from "./child-process.ts";
+import { clearOnSignal } from "./clear-on-signal.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { runMetadata } from "./metadata/run-metadata.ts";
 import { judge, showFigures } from "./sessions/figure-row.ts";
@@ -35,7 +36,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  process.once("SIGINT", () => void stopAllProcesses().then(() => process.exit(130)));
+  clearOnSignal(stopAllProcesses);
   const begun = performance.now();
   const report = (what: string) =>
     process.stderr.write(

@@ -1,7 +1,7 @@
 // `npm run bench:sessions`: what many uploads at once, slow callers, distance and crashes do to the service, as ratios
 // within one run on one machine. See --help.
 import { parseArgs } from "node:util";
-import { stopAllProcesses } from "./child-process.ts";
+import { clearOnSignal } from "./clear-on-signal.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { equalUploads } from "./sessions/equal-uploads.ts";
 import { type FigureRow, judge, showFigures } from "./sessions/figure-row.ts";
@@ -43,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   const { stage, clear } = await setStage(chunkBytes);
-  process.once("SIGINT", () => void stopAllProcesses().then(() => process.exit(130)));
+  clearOnSignal(clear);
   try {
     const rows: FigureRow[] = [];
     for (const scenario of scenarios.filter(({ id }) => options.only === undefined || options.only.includes(id))) {

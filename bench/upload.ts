@@ -1,6 +1,6 @@
 // `npm run bench:upload`: what an upload costs through Sluice, through a bare relay and through what one would otherwise
 // use, all on the same bytes into the same discarding S3 server, in one run. See --help.
-import { constants } from "node:os";
+import { clearOnSignal } from "./clear-on-signal.ts";
 import type { Contender, Stage } from "./contender.ts";
 import { floor, floorTls } from "./contenders/floor.ts";
 import { libStorage } from "./contenders/lib-storage.ts";
@@ -43,12 +43,10 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { stage, clear } = await setStage(options.chunkBytes);
   let interrupted = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      interrupted = true;
-      void clear().finally(() => process.exit(128 + constants.signals[signal]));
-    });
-  }
+  clearOnSignal(() => {
+    interrupted = true;
+    return clear();
+  });
   try {
     const result = await run(options, stage);
     if (!interrupted) process.stdout.write(`${options.json ? toJson(result) : toText(result)}\n`);
