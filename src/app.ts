@@ -24,6 +24,7 @@ import { beginWriteUpload } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
+import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
@@ -59,9 +60,13 @@ const CONNECT_RETRY_MS = 1000;
 /**
  * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
  * database and the bucket do; what keeps it from that is logged, and said at `/readyz`. Rejects when the port cannot be
- * had or TLS files cannot be read.
+ * had or TLS files cannot be read. `seats` are those of the streams that write, where they are shared with other processes.
  */
-export async function startApp(config: Config, log: Logger): Promise<App> {
+export async function startApp(
+  config: Config,
+  log: Logger,
+  seats: SeatPool = new OwnSeats(config.uploadsMax),
+): Promise<App> {
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
   const budget = new MemoryBudget(config.budgetBytes, config.budget);
@@ -91,7 +96,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
   let service: Service | undefined;
-  const connected = connect(config, { log, readiness, budget, signal: stopping.signal }).then((ready) => {
+  const connected = connect(config, { log, readiness, budget, seats, signal: stopping.signal }).then((ready) => {
     service = ready;
     const publicUrl = config.publicUrl ?? listener.url;
     serve = createServiceListener(ready, common, { ...linkRoute, publicUrl });

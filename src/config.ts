@@ -93,8 +93,6 @@ function findShareProblem(env: Partial<Environment>): string[] {
   const { SLUICE_MEMORY_BUDGET_BYTES: budget, SLUICE_PART_SIZE_BYTES: partSize } = env;
   if (budget === undefined || partSize === undefined) return [];
   const workers = env.SLUICE_WORKERS ?? 1;
-  const { SLUICE_UPLOADS_MAX: uploadsMax = workers } = env;
-  if (uploadsMax < workers) return [`SLUICE_UPLOADS_MAX is ${uploadsMax}; each of ${workers} workers needs one`];
   const perWorker = Math.floor(budget / workers);
   const perWorkerMin = toWorkerMinBytes(partSize);
   if (perWorker >= perWorkerMin) return [];
@@ -104,17 +102,17 @@ function findShareProblem(env: Partial<Environment>): string[] {
   ];
 }
 
-/** One worker a core, but no more than the budget and the streams can feed: defaults must work on any machine. */
+/** One worker a core, but no more than the budget can feed: defaults must work on any machine. */
 function chooseWorkers(env: Environment): number {
   const fed = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / toWorkerMinBytes(env.SLUICE_PART_SIZE_BYTES));
-  return env.SLUICE_WORKERS ?? Math.min(availableParallelism(), fed, env.SLUICE_UPLOADS_MAX);
+  return env.SLUICE_WORKERS ?? Math.min(availableParallelism(), fed);
 }
 
 function toConfig(env: Environment) {
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(env.SLUICE_LISTEN) ?? [];
   const workers = chooseWorkers(env);
   const budgetBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
-  const uploadsMax = Math.floor(env.SLUICE_UPLOADS_MAX / workers);
+  const uploadsMax = env.SLUICE_UPLOADS_MAX;
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
     listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },
@@ -160,7 +158,9 @@ function toConfig(env: Environment) {
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },
     budgetBytes,
-    // The steps of all uploads together are at most a quarter: whole parts always find room in the rest.
+    /** Streams that may write at once, all workers together. */
+    uploadsMax,
+    // The steps of all uploads together, should one worker have them, are at most a quarter: whole parts always find room in the rest.
     budget: { stepBytes: Math.max(2 ** 14, Math.min(2 ** 18, Math.floor(budgetBytes / 4 / uploadsMax))) },
     uploads: {
       partSizeBytes: env.SLUICE_PART_SIZE_BYTES,
@@ -173,7 +173,6 @@ function toConfig(env: Environment) {
       // At 100 ms an acknowledgement, 16 parts of 8 MiB carry over 1 GiB/s.
       partsInFlightMax: 16,
       claimAheadParts: 16,
-      uploadsMax,
       stallTimeoutMs: env.SLUICE_STALL_TIMEOUT_MS,
       expireAfterMs: 24 * 3_600_000,
       // Below the bucket's lifecycle abort of 7 days, so that an upload never loses its parts before it says so.

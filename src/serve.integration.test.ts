@@ -132,24 +132,34 @@ describe("The service as a process", () => {
     for (const client of clients) client.close();
   });
 
-  it("limits the streams of all workers together", async function () {
+  it("limits the streams of all workers together, whichever of them has the streams", async function () {
     this.timeout(60_000);
-    const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "2", SLUICE_PART_SIZE_BYTES: "65536" };
+    const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "3", SLUICE_PART_SIZE_BYTES: "65536" };
     const service = await start(settings);
-    await until("both workers listen", () => service.log.filter(({ msg }) => msg === "listening").length === 2);
+    const listening = () => service.log.filter(({ msg }) => msg === "listening").length;
+    await until("both workers listen", () => listening() === 2);
     const calls: RawWriteCall[] = [];
-    /** A call on a connection of its own, for whatever worker takes it; its status if it was refused. */
-    const open = async () => {
-      const call = rig.create({}, rig.connect(service.url));
+    /** Opens a call; its status if it was refused. */
+    const open = async (connection = rig.connect(service.url)) => {
+      const call = rig.create({}, connection);
       calls.push(call);
       const admitted = call.started().then(() => undefined);
       return await Promise.race([call.status, admitted.catch(() => call.status)]);
     };
-    for (let admitted = 0; admitted < 2; ) if ((await open()) === undefined) admitted++;
-    for (let more = 0; more < 10; more++) {
+    // One connection is with one worker, which gets all there are.
+    const connection = rig.connect(service.url);
+    for (let admitted = 0; admitted < 3; admitted++) expect(await open(connection)).to.equal(undefined);
+    // A connection each goes to whatever worker takes it.
+    for (let more = 0; more < 6; more++) {
       const { reason, retryAfterMs, code } = (await open()) ?? {};
       expect({ reason, retryAfterMs, code }).to.deep.equal({ reason: "OVERLOADED", retryAfterMs: 1000, code: 8 });
     }
+    // Both workers are killed, and their seats come back.
+    for (const pid of await childrenOf(service.pid)) process.kill(pid, "SIGKILL");
+    await until("two others listen", () => listening() === 4);
+    const again = rig.connect(service.url);
+    for (let admitted = 0; admitted < 3; admitted++) expect(await open(again)).to.equal(undefined);
+    expect((await open())?.reason).to.equal("OVERLOADED");
     for (const call of calls) call.reset();
   });
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
 import { createLogger } from "./telemetry/logger.ts";
+import { channelOf, SeatOffice, WorkerSeats } from "./worker-seats.ts";
 
 /** Workers in a row that may end before they listen; then the service gives up. */
 const START_FAILURES_MAX = 5;
@@ -33,7 +34,9 @@ async function serveAlone(config: Config, log: Logger): Promise<void> {
     const stopRequested = onceStopped();
     // Loaded by those that serve alone: the process that only supervises workers does without its memory.
     const { startApp } = await import("./app.ts");
-    const app = await startApp(config, log);
+    const { uploadsMax: seatsMax, workers } = config;
+    const seats = cluster.isWorker ? new WorkerSeats(channelOf(process), { seatsMax, workers }) : undefined;
+    const app = await startApp(config, log, seats);
     log.info({ address: app.url, workers: config.workers }, "listening");
     const reason = await stopRequested;
     log.info({ reason }, "draining");
@@ -50,8 +53,10 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   cluster.setupPrimary({ exec: fileURLToPath(new URL("./main.ts", import.meta.url)), args: [] });
   let isStopping = false;
   let startFailures = 0;
+  const office = new SeatOffice(config.uploadsMax);
   const fork = () => {
     const worker = cluster.fork();
+    office.serve(worker);
     let isStarted = false;
     // A worker that listened was well: however soon it is killed, another is worth its start.
     worker.once("listening", () => {

@@ -8,6 +8,7 @@ import type { Config } from "./config.ts";
 import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { MemoryBudget } from "./domain/memory-budget.ts";
+import type { SeatPool } from "./domain/seat-pool.ts";
 import { FileChangeFollower, followCommits } from "./jobs/follow-file-changes.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
@@ -46,7 +47,7 @@ export interface Service {
 /** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
 export async function connect(
   config: Config,
-  options: { log: Logger; readiness: Readiness; budget: MemoryBudget; signal: AbortSignal },
+  options: { log: Logger; readiness: Readiness; budget: MemoryBudget; seats: SeatPool; signal: AbortSignal },
 ): Promise<Service> {
   const { log, readiness } = options;
   const connections = new Connections(config.s3.limits);
@@ -66,7 +67,7 @@ export async function connect(
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
     instance: `${hostname()}/${process.pid}`,
-    sessions: new UploadSessions(config.uploads.uploadsMax),
+    sessions: new UploadSessions(options.seats),
   };
   const check = async () => {
     const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");

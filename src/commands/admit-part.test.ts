@@ -2,7 +2,9 @@ import { expect } from "chai";
 import type { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
+import { OwnSeats } from "../domain/seat-pool.ts";
 import { expectRefusal } from "../testing/repository-subject.ts";
+import { until } from "../testing/until.ts";
 import { BENCH_LIMITS } from "../testing/writer-bench.ts";
 import { admitPart, type PartMessage } from "./admit-part.ts";
 import { UploadSessions } from "./upload-sessions.ts";
@@ -11,7 +13,7 @@ describe("admitPart", () => {
   const createAccess = (options: { budgetBytes: number; stallTimeoutMs?: number; uploadsMax?: number }) => ({
     budget: new MemoryBudget(options.budgetBytes),
     limits: { ...BENCH_LIMITS, stallTimeoutMs: options.stallTimeoutMs ?? 60_000 },
-    sessions: new UploadSessions(options.uploadsMax ?? 10),
+    sessions: new UploadSessions(new OwnSeats(options.uploadsMax ?? 10)),
   });
   const { signal } = new AbortController();
   const admit = (
@@ -83,6 +85,7 @@ describe("admitPart", () => {
     pass();
     expect(refusals, "nobody waits").to.deep.equal([]);
     const waiting = admit(access, { messageBytes: 200, connection: "2" });
+    await until("it waits for memory", () => access.sessions.size === 2);
     pass();
     expect(refusals).to.deep.equal(["OVERLOADED"]);
     release();

@@ -33,7 +33,7 @@ export async function admitPart(
 ): Promise<() => void> {
   const { budget, limits, sessions } = access;
   const { messageBytes = PART_MESSAGE_MAX_BYTES, connection } = message;
-  const seat = sessions.admit();
+  const seat = await sessions.admit();
   const refused = new AbortController();
   seat.fail = (error) => refused.abort(error);
   const { stallTimeoutMs } = limits;

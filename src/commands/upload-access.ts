@@ -15,8 +15,6 @@ export interface UploadLimits extends PartLimits {
   partsInFlightMax: number;
   /** Parts that are claimed by one statement, ahead of their bytes. */
   claimAheadParts: number;
-  /** Streams that may write at once in this process: its share of what all workers may. */
-  uploadsMax: number;
   /** A stream that makes no progress for this long is ended, in milliseconds. */
   stallTimeoutMs: number;
   /** Life of an upload after its last write, in milliseconds. */

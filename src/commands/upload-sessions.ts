@@ -1,4 +1,5 @@
 import { DomainError } from "../domain/errors.ts";
+import type { SeatPool } from "../domain/seat-pool.ts";
 import type { ReceivedNote } from "../domain/upload-repository.ts";
 
 /** A place among the sessions; held until released. */
@@ -9,16 +10,19 @@ export interface Seat {
   received: () => ReceivedNote | undefined;
 }
 
-/** The streams that write into uploads at this moment: bounded, and told when the process drains. */
+/** The streams that write into uploads at this moment: bounded together with those of other workers, and told when the process drains. */
 export class UploadSessions {
-  readonly #max: number;
+  readonly #pool: SeatPool;
   /** With what was taken of each last. */
   readonly #seats = new Map<Seat, number>();
+  /** Of the pool's, those that this process has. */
+  #takenSeats = 0;
+  #waiting = 0;
+  #taking: Promise<number> | undefined;
   #isDraining = false;
 
-  /** `max`: sessions at once, a process. */
-  constructor(max: number) {
-    this.#max = max;
+  constructor(pool: SeatPool) {
+    this.#pool = pool;
   }
 
   get size(): number {
@@ -26,22 +30,21 @@ export class UploadSessions {
   }
 
   /** Admits a session: `resource_exhausted / OVERLOADED` above the limit, `unavailable / SHUTTING_DOWN` while draining. */
-  admit(): Seat {
+  async admit(): Promise<Seat> {
     this.assertAdmitting();
-    if (this.#seats.size >= this.#max) {
-      throw new DomainError(
-        "resource_exhausted",
-        `${this.#max} uploads are being written here, the most at once; try again`,
-        {
-          reason: "OVERLOADED",
-          details: { uploads_max: this.#max },
-          retryAfterMs: 1000,
-        },
-      );
+    this.#waiting++;
+    try {
+      while (this.#seats.size >= this.#takenSeats) {
+        if ((await this.#takeMore()) === 0) throw toOverloaded(this.#pool.seatsMax);
+        this.assertAdmitting();
+      }
+      const seat: Seat = { fail: () => {}, received: () => undefined };
+      this.#seats.set(seat, 0);
+      return seat;
+    } finally {
+      this.#waiting--;
+      this.#giveBack();
     }
-    const seat: Seat = { fail: () => {}, received: () => undefined };
-    this.#seats.set(seat, 0);
-    return seat;
   }
 
   /** `unavailable / SHUTTING_DOWN` while draining: for who was admitted before, but has not begun. */
@@ -50,7 +53,7 @@ export class UploadSessions {
   }
 
   release(seat: Seat): void {
-    this.#seats.delete(seat);
+    if (this.#seats.delete(seat)) this.#giveBack();
   }
 
   /** What the writers have received, of those that have received more since this was asked last. */
@@ -70,6 +73,32 @@ export class UploadSessions {
     this.#isDraining = true;
     for (const seat of this.#seats.keys()) seat.fail(toShuttingDown());
   }
+
+  /** One request at a time, for all who wait. */
+  #takeMore(): Promise<number> {
+    this.#taking ??= this.#pool.take(Math.max(this.#waiting, this.#pool.spareMax)).then((count) => {
+      this.#taking = undefined;
+      this.#takenSeats += count;
+      return count;
+    });
+    return this.#taking;
+  }
+
+  /** Who waits may need those that are free at this moment. */
+  #giveBack(): void {
+    const spare = this.#takenSeats - this.#seats.size - this.#waiting - this.#pool.spareMax;
+    if (spare <= 0) return;
+    this.#takenSeats -= spare;
+    this.#pool.giveBack(spare);
+  }
+}
+
+function toOverloaded(uploadsMax: number): DomainError {
+  return new DomainError(
+    "resource_exhausted",
+    `${uploadsMax} uploads are being written here, the most at once; try again`,
+    { reason: "OVERLOADED", details: { uploads_max: uploadsMax }, retryAfterMs: 1000 },
+  );
 }
 
 function toShuttingDown(): DomainError {

@@ -55,7 +55,7 @@ export async function beginWriteUpload(
   options: { caller: Caller; events: SessionEvents },
 ): Promise<WriteSession> {
   // The seat comes first: who is refused for lack of one must not have fenced the writer before.
-  const seat = access.sessions.admit();
+  const seat = await access.sessions.admit();
   try {
     const target =
       "create" in start

@@ -7,6 +7,7 @@ import {
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { UploadSessions } from "../commands/upload-sessions.ts";
 import type { DomainError } from "../domain/errors.ts";
+import { OwnSeats } from "../domain/seat-pool.ts";
 import { nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { until } from "../testing/until.ts";
@@ -15,7 +16,7 @@ import { WriteStream } from "./write-stream.ts";
 
 describe("WriteStream", () => {
   const open = (bench: Bench, options: { uploads?: Partial<Bench["access"]["uploads"]> } = {}) => {
-    const sessions = new UploadSessions(1);
+    const sessions = new UploadSessions(new OwnSeats(1));
     const uploads = new Proxy(bench.access.uploads, {
       get: (target, name) => Reflect.get(options.uploads ?? {}, name) ?? Reflect.get(target, name),
     });
@@ -98,7 +99,7 @@ describe("WriteStream", () => {
     const refusal = new Error("no");
     const ended = Promise.withResolvers<unknown>();
     const transport = { onReady: () => {}, onReleased: () => {}, send: () => {}, end: ended.resolve };
-    const access = { ...bench.access, sessions: new UploadSessions(1) };
+    const access = { ...bench.access, sessions: new UploadSessions(new OwnSeats(1)) };
     const stream = new WriteStream(access, () => Promise.reject(refusal), transport);
     stream.onMessage(start());
     expect(await ended.promise).to.equal(refusal);

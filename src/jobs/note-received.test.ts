@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { UploadSessions } from "../commands/upload-sessions.ts";
 import { DomainError } from "../domain/errors.ts";
+import { OwnSeats } from "../domain/seat-pool.ts";
 import type { ReceivedNote, UploadRepository } from "../domain/upload-repository.ts";
 import { catchError } from "../testing/sample-records.ts";
 import { noteReceived } from "./note-received.ts";
@@ -15,20 +16,20 @@ describe("noteReceived", () => {
       told.push(notes);
     },
   };
-  const write = (uploadId: string) => {
-    const seat = sessions.admit();
+  const write = async (uploadId: string) => {
+    const seat = await sessions.admit();
     const note = { uploadId, epoch: 1, receivedBytes: 0 };
     seat.received = () => ({ ...note });
     return { seat, note };
   };
 
   beforeEach(() => {
-    [told, failure, sessions] = [[], undefined, new UploadSessions(10)];
+    [told, failure, sessions] = [[], undefined, new UploadSessions(new OwnSeats(10))];
   });
 
   it("tells once what each writer has received, and of those that stand still nothing", async () => {
-    const [first, second] = [write("a"), write("b")];
-    sessions.admit();
+    const [first, second] = [await write("a"), await write("b")];
+    await sessions.admit();
     first.note.receivedBytes = 5;
     second.note.receivedBytes = 7;
     for (let run = 0; run < 2; run++) await noteReceived({ sessions, uploads });
@@ -47,7 +48,7 @@ describe("noteReceived", () => {
   });
 
   it("waits for the next progress where the database is away, and hides no defect", async () => {
-    const { note } = write("a");
+    const { note } = await write("a");
     note.receivedBytes = 5;
     failure = new DomainError("unavailable", "it is away", { reason: "DATABASE_UNAVAILABLE" });
     await noteReceived({ sessions, uploads });

@@ -18,7 +18,7 @@ describe("PUT of a file", function () {
   let rig: UploadRig;
   let session: http2.ClientHttp2Session;
   before(async () => {
-    rig = await UploadRig.start({ settings: { SLUICE_STALL_TIMEOUT_MS: "2000" }, uploads: { uploadsMax: 4 } });
+    rig = await UploadRig.start({ settings: { SLUICE_STALL_TIMEOUT_MS: "2000", SLUICE_UPLOADS_MAX: "4" } });
     session = http2.connect(rig.service.url);
   });
   after(async () => {

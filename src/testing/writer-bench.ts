@@ -23,7 +23,6 @@ export const BENCH_LIMITS: UploadLimits = {
   chunkSizeMaxBytes: 1000,
   partsInFlightMax: 4,
   claimAheadParts: 4,
-  uploadsMax: 10,
   stallTimeoutMs: 1000,
   expireAfterMs: 86_400_000,
   expireCapMs: 6 * 86_400_000,
