@@ -65,6 +65,9 @@ describe("fromNetworkError", () => {
     const both = new AggregateError([Object.assign(new Error("x"), { code: "ECONNREFUSED" })]);
     expect(fromNetworkError(both).message).to.equal("no connection to the server: ECONNREFUSED");
     expect(fromNetworkError(new Error("odd")).message).to.contain("odd");
+    const foreign = fromNetworkError(Object.assign(new Error("Protocol error"), { code: "ERR_HTTP2_ERROR" }));
+    expect(foreign.message).to.contain("does not speak HTTP/2 (Protocol error); check the URL");
+    expect(foreign.reason).to.equal("CONNECTION_LOST");
     expect(fromNetworkError("odder").message).to.contain("odder");
   });
 });

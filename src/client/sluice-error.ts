@@ -106,7 +106,10 @@ export function fromNetworkError(error: unknown): SluiceError {
       cause: error,
     });
   }
-  const why = code === "" ? (error instanceof Error ? error.message : String(error)) : code;
+  const said = error instanceof Error ? error.message : String(error);
+  // So too where something else than a gRPC service answers, which speaks HTTP/1.1 alone.
+  const isForeign = code === "ERR_HTTP2_ERROR";
+  const why = isForeign ? `what answers there does not speak HTTP/2 (${said}); check the URL` : code || said;
   return new SluiceError("unavailable", `no connection to the server: ${why}`, {
     reason: "CONNECTION_LOST",
     cause: error,
