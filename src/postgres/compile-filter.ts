@@ -9,6 +9,7 @@ import type {
   TimeField,
 } from "../domain/filter/file-filter.ts";
 import type { SearchWord } from "../domain/search-words.ts";
+import { fileEtag } from "./file-rows.ts";
 import { type SqlFragment, toLikePattern, toTimestamp } from "./sql-values.ts";
 
 /** Columns that a filter may look at, by the names of their fields. */
@@ -34,7 +35,7 @@ export const FILE_COLUMNS = {
     s3_key: sql.fragment`f.s3_key`,
     s3_version_id: sql.fragment`f.s3_version_id`,
     s3_etag: sql.fragment`f.etag`,
-    etag: sql.fragment`(f.file_id::text || '.' || f.metageneration)`,
+    etag: fileEtag,
     data_subject: sql.fragment`f.data_subject`,
   } satisfies Record<TextField, SqlFragment>,
   number: {

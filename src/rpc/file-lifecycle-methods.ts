@@ -32,7 +32,7 @@ export interface FileLifecycleFunctions {
 export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
   return {
     purgeFile: async (request, context) => {
-      const values = { requestId: request.requestId, ...fromFileName(request) };
+      const values = { requestId: request.requestId, ...fromFileName(request), etag: request.etag };
       const file = await functions.purgeFile(values, toCallOptions(context));
       return create(PurgeFileResponseSchema, { file: toFileMessage(file) });
     },

@@ -226,9 +226,15 @@ describe("the services", () => {
       await client(url).updateFile({ file: kept }, AUTHORIZED);
       const unkept = { legalHold: false, retainUntilTime: undefined };
       const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
-      await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
-      const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
-      const purged = await client(url).purgeFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
+      await client(url).deleteFile({ ...name, ifGenerationMatch: 4n, etag: "d" }, AUTHORIZED);
+      const restored = await client(url).undeleteFile(
+        { ...name, requestId: REQUEST_ID, generation: 2n, etag: "u" },
+        AUTHORIZED,
+      );
+      const purged = await client(url).purgeFile(
+        { ...name, requestId: REQUEST_ID, generation: 2n, etag: "p" },
+        AUTHORIZED,
+      );
       expect(purged.file?.purged).to.equal(true);
       const conditions = { etag: "e", ifGenerationMatch: 1n, ifTargetGenerationMatch: 0n };
       const moved = await client(url).moveFile({ ...name, targetPath: "b", ...conditions }, AUTHORIZED);
@@ -270,10 +276,10 @@ describe("the services", () => {
             ...{ legalHold: true, retainUntilTime: new Date(1500) },
           },
         },
-        { ...name, requestId: REQUEST_ID },
-        { ...name, requestId: "", ifGenerationMatch: 4 },
-        { ...name, requestId: REQUEST_ID, generation: 2 },
-        { ...name, requestId: REQUEST_ID, generation: 2 },
+        { ...name, requestId: REQUEST_ID, etag: "" },
+        { ...name, requestId: "", ifGenerationMatch: 4, etag: "d" },
+        { ...name, requestId: REQUEST_ID, generation: 2, etag: "u" },
+        { ...name, requestId: REQUEST_ID, generation: 2, etag: "p" },
         {
           ...{ ...name, requestId: "", targetPath: "b", etag: "e" },
           ...{ ifGenerationMatch: 1, ifTargetGenerationMatch: 0 },

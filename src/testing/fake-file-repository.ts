@@ -1,5 +1,5 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
-import { type File, NEW_FILE, toFileEtag } from "../domain/file.ts";
+import { type File, NEW_FILE } from "../domain/file.ts";
 import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
 import type {
   FileChange,
@@ -13,7 +13,7 @@ import type {
 import { fileRetained } from "../domain/file-retention.ts";
 import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-entry.ts";
 import {
-  etagMismatch,
+  assertEtag,
   fileExists,
   fileLive,
   fileNotFound,
@@ -115,11 +115,7 @@ export class FakeFileRepository implements FileRepository {
     return toFile(file);
   }
 
-  async delete(
-    namespace: string,
-    path: string,
-    options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number },
-  ): Promise<File> {
+  async delete(namespace: string, path: string, options: Parameters<FileRepository["delete"]>[2]): Promise<File> {
     const earlier = this.#findEarlier(options.identity);
     if (earlier !== undefined) return earlier;
     const file = this.#findLive(namespace, path);
@@ -128,6 +124,7 @@ export class FakeFileRepository implements FileRepository {
     if (ifGenerationMatch !== undefined && ifGenerationMatch !== file.generation) {
       throw generationMismatch(path, ifGenerationMatch, file.generation);
     }
+    assertEtag(file, options.etag ?? "");
     const now = this.#now();
     if (!this.#isReleased(file)) throw fileRetained(file);
     file.metageneration++;
@@ -137,14 +134,10 @@ export class FakeFileRepository implements FileRepository {
     return toFile(file);
   }
 
-  async undelete(
-    namespace: string,
-    path: string,
-    options: { identity: CommandIdentity; generation?: number },
-  ): Promise<File> {
+  async undelete(namespace: string, path: string, options: Parameters<FileRepository["undelete"]>[2]): Promise<File> {
     const earlier = this.#findEarlier(options.identity);
     if (earlier !== undefined) return earlier;
-    const { generation } = options;
+    const { generation, etag = "" } = options;
     if (this.#findLive(namespace, path) !== undefined) throw fileExists(path);
     const file = this.#at(namespace, path)
       .filter((candidate) => candidate.deleteTime !== undefined && this.#isRestorable(candidate))
@@ -156,6 +149,7 @@ export class FakeFileRepository implements FileRepository {
         throw filePurged(path, generation);
       throw fileNotFound(path, generation);
     }
+    assertEtag(file, etag);
     file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
     file.updateTime = new Date(this.#now());
@@ -171,8 +165,7 @@ export class FakeFileRepository implements FileRepository {
     if (ifGenerationMatch !== undefined && ifGenerationMatch !== file.generation) {
       throw generationMismatch(path, ifGenerationMatch, file.generation);
     }
-    const current = toFileEtag(file);
-    if (etag !== "" && etag !== current) throw etagMismatch(path, { etag, current });
+    assertEtag(file, etag);
     return this.#place(file, targetPath, { ...options, ifTargetGenerationMatch });
   }
 
@@ -193,7 +186,7 @@ export class FakeFileRepository implements FileRepository {
   async beginPurge(
     namespace: string,
     path: string,
-    { identity, generation }: { identity: CommandIdentity; generation?: number },
+    { identity, generation, etag = "" }: Parameters<FileRepository["beginPurge"]>[2],
   ): Promise<File> {
     const earlier = this.#findEarlier(identity);
     if (earlier !== undefined) return earlier;
@@ -204,8 +197,9 @@ export class FakeFileRepository implements FileRepository {
     if (isLive(file)) throw fileLive(path, file.generation, { remedy: "delete it before it is purged" });
     if (file.purgeState === undefined) {
       if (!this.#isReleased(file)) throw fileRetained(file);
-      file.purgeTime = new Date(this.#now());
     }
+    assertEtag(file, etag);
+    if (file.purgeState === undefined) file.purgeTime = new Date(this.#now());
     this.#markPurging(file);
     this.#requests.add(identity, file.fileId);
     return toFile(file);

@@ -3,6 +3,7 @@ import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
 import type { FilePosition } from "../domain/file-order.ts";
 import type { FileChange } from "../domain/file-repository.ts";
+import { fileEtagsContract } from "./file-etags-contract.ts";
 import { fileMoveContract } from "./file-move-contract.ts";
 import { filePurgeContract } from "./file-purge-contract.ts";
 import { fileRetentionContract } from "./file-retention-contract.ts";
@@ -32,6 +33,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("delete and undelete", () => deleteContract(() => subject));
   describe("moving", () => fileMoveContract(() => subject));
   describe("restoring a generation", () => restoreGenerationContract(() => subject));
+  describe("etags", () => fileEtagsContract(() => subject));
   describe("purging", () => filePurgeContract(() => subject));
   describe("retention", () => fileRetentionContract(() => subject));
 }
