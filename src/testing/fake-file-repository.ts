@@ -234,11 +234,12 @@ export class FakeFileRepository implements FileRepository {
   }
 
   /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
-  add(file: NewFile, options: { retentionMs: number }): File {
+  add(file: NewFile, options: { retentionMs: number; retainMs?: number }): File {
     const now = this.#now();
     const generation = this.#takePath(file.namespace, file.path, options);
     const times = { createTime: new Date(now), updateTime: new Date(now) };
     const stored: File = { ...structuredClone(file), generation, ...times, ...NEW_FILE };
+    if (options.retainMs !== undefined) stored.retainUntilTime = new Date(now + options.retainMs);
     this.#files.push(stored);
     return toFile(stored);
   }
