@@ -236,7 +236,7 @@ export class FakeFileRepository implements FileRepository {
   /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
   add(file: NewFile, options: { retentionMs: number; retainMs?: number }): File {
     const now = this.#now();
-    const generation = this.#takePath(file.namespace, file.path, options);
+    const generation = this.#takePath(file.namespace, file.path, { ...options, now });
     const times = { createTime: new Date(now), updateTime: new Date(now) };
     const stored: File = { ...structuredClone(file), generation, ...times, ...NEW_FILE };
     if (options.retainMs !== undefined) stored.retainUntilTime = new Date(now + options.retainMs);
@@ -256,8 +256,7 @@ export class FakeFileRepository implements FileRepository {
   }
 
   /** Supersedes what is live at a path; returns the path's next generation. */
-  #takePath(namespace: string, path: string, { retentionMs }: { retentionMs: number }): number {
-    const now = this.#now();
+  #takePath(namespace: string, path: string, { retentionMs, now }: { retentionMs: number; now: number }): number {
     const former = this.#findLive(namespace, path);
     if (former !== undefined) {
       former.supersedeTime = new Date(now);
@@ -278,11 +277,12 @@ export class FakeFileRepository implements FileRepository {
     const { ifTargetGenerationMatch: wanted } = options;
     const current = this.liveGeneration(file.namespace, path);
     if (wanted !== undefined && wanted !== current) throw generationMismatch(path, wanted, current);
-    file.generation = this.#takePath(file.namespace, path, options);
+    const now = this.#now();
+    file.generation = this.#takePath(file.namespace, path, { ...options, now });
     file.path = path;
     file.supersedeTime = file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
-    file.updateTime = new Date(this.#now());
+    file.updateTime = new Date(now);
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
   }
