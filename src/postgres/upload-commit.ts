@@ -94,8 +94,8 @@ async function commitOnce(
       ON CONFLICT (namespace, path) DO UPDATE SET last_generation = g.last_generation + 1
       RETURNING g.last_generation AS generation, clock_timestamp() AS commit_time
     ), superseded AS (
-      UPDATE file f SET supersede_time = n.commit_time, metageneration = f.metageneration + 1,
-         purge_time = n.commit_time + ${toInterval(options.retentionMs)}
+      UPDATE file f SET supersede_time = n.commit_time, update_time = n.commit_time,
+        metageneration = f.metageneration + 1, purge_time = n.commit_time + ${toInterval(options.retentionMs)}
       FROM live v, numbered n WHERE f.file_id = v.file_id
       RETURNING f.file_id
     ), filed AS (
