@@ -73,6 +73,15 @@ export interface FileRepository {
   list(namespace: string, query: FileQuery): Promise<FilePage>;
 
   /**
+   * Superseded generations that can still be restored, in the order of their paths and then generations; in pages as those
+   * of `list`.
+   */
+  listSuperseded(
+    namespace: string,
+    query: Pick<FileQuery, "filter" | "limit" | "after" | "position">,
+  ): Promise<FilePage>;
+
+  /**
    * Live files directly under a prefix, and the folders there that hold any, however deep; deleted ones too if asked for,
    * where a folder may hold none but deleted files that wait for their purge.
    */

@@ -12,6 +12,7 @@ import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileEtag, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { listFiles } from "./list-files.ts";
 import { listFolder } from "./list-folder.ts";
+import { listSuperseded } from "./list-superseded.ts";
 import type { ReadPool } from "./read-pool.ts";
 import { toInterval } from "./sql-values.ts";
 
@@ -27,6 +28,7 @@ export function createFileRepository(
     get: (namespace, path, { generation, position } = {}) =>
       pools.read(position, (pool) => getFile(pool, { namespace, path }, generation)),
     list: (namespace, query) => pools.read(query.position, (pool) => listFiles(pool, namespace, query)),
+    listSuperseded: (namespace, query) => pools.read(query.position, (pool) => listSuperseded(pool, namespace, query)),
     listFolder: (namespace, query) => pools.read(query.position, (pool) => listFolder(pool, namespace, query)),
     listGenerations: (namespace, path, options) =>
       pools.read(options.position, (pool) => listGenerations(pool, { namespace, path }, options)),

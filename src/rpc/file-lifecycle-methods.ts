@@ -36,8 +36,7 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
       const file = await functions.purgeFile(values, toCallOptions(context));
       return create(PurgeFileResponseSchema, { file: toFileMessage(file) });
     },
-    purgeFiles: async ({ requestId, namespace, filter, dryRun, includeLive, pageSize, pageToken }, context) => {
-      const request = { requestId, namespace, filter, dryRun, includeLive, pageSize, pageToken };
+    purgeFiles: async ({ $typeName: _, $unknown: __, ...request }, context) => {
       const { matched, purged, retained, ...rest } = await functions.purgeFiles(request, toCallOptions(context));
       return create(PurgeFilesResponseSchema, {
         ...{ matchedCount: BigInt(matched), purgedCount: BigInt(purged), retainedCount: BigInt(retained) },

@@ -245,7 +245,14 @@ describe("the services", () => {
       const copied = await client(url).copyFile({ ...copy, override, updateMask: { paths: ["labels"] } }, AUTHORIZED);
       await client(url).copyFile({ ...name, targetPath: "c" }, AUTHORIZED);
       expect(copied.file?.path).to.equal("c");
-      const purge = { filter: "a", dryRun: true, includeLive: true, pageSize: 7, pageToken: "t" };
+      const purge = {
+        filter: "a",
+        dryRun: true,
+        includeLive: true,
+        includeSuperseded: true,
+        pageSize: 7,
+        pageToken: "t",
+      };
       const counts = await client(url).purgeFiles({ namespace: "default", ...purge }, AUTHORIZED);
       expect(counts).to.include({ matchedCount: 3n, purgedCount: 2n, retainedCount: 1n, nextPageToken: "n" });
       expect(counts.samplePaths).to.deep.equal(["a"]);

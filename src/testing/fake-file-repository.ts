@@ -48,13 +48,26 @@ export class FakeFileRepository implements FileRepository {
   }
 
   async list(namespace: string, query: FileQuery): Promise<FilePage> {
-    const { prefix, filter, order = PATH_ORDER, limit, after, showDeleted } = query;
+    const { prefix, showDeleted } = query;
+    const shown = this.#files
+      .filter((file) => file.path.startsWith(prefix) && file.supersedeTime === undefined)
+      .filter((file) => file.deleteTime === undefined || (showDeleted && this.#isRestorable(file)));
+    return this.#toPage(namespace, shown, query);
+  }
+
+  async listSuperseded(namespace: string, query: Parameters<FileRepository["listSuperseded"]>[1]): Promise<FilePage> {
+    const shown = this.#files.filter((file) => file.supersedeTime !== undefined && this.#isRestorable(file));
+    return this.#toPage(namespace, shown, query);
+  }
+
+  #toPage(
+    namespace: string,
+    files: readonly File[],
+    { filter, order = PATH_ORDER, limit, after }: Pick<FileQuery, "filter" | "order" | "limit" | "after">,
+  ): FilePage {
     const compare = compareIn(order);
-    const found = this.#files
-      .filter(
-        (file) => file.namespace === namespace && file.path.startsWith(prefix) && file.supersedeTime === undefined,
-      )
-      .filter((file) => file.deleteTime === undefined || (showDeleted && this.#isRestorable(file)))
+    const found = files
+      .filter((file) => file.namespace === namespace)
       .filter((file) => filter === undefined || matchFilter(file, filter))
       .map((file) => ({ file: toFile(file), position: toPosition(file, order) }))
       .filter(({ position }) => after === undefined || compare(position, after) > 0)
@@ -259,7 +272,7 @@ export class FakeFileRepository implements FileRepository {
   #takePath(namespace: string, path: string, { retentionMs, now }: { retentionMs: number; now: number }): number {
     const former = this.#findLive(namespace, path);
     if (former !== undefined) {
-      former.supersedeTime = new Date(now);
+      former.supersedeTime = former.updateTime = new Date(now);
       former.purgeTime = new Date(now + retentionMs);
       former.metageneration++;
     }

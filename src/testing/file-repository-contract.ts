@@ -16,6 +16,7 @@ import {
   type RepositorySubject,
 } from "./repository-subject.ts";
 import { restoreGenerationContract } from "./restore-generation-contract.ts";
+import { supersededFilesContract } from "./superseded-files-contract.ts";
 
 /** What every FileRepository does. `make` is called once; files are made by committing uploads. */
 export function fileRepositoryContract(make: () => Promise<RepositorySubject>): void {
@@ -34,6 +35,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("moving", () => fileMoveContract(() => subject));
   describe("restoring a generation", () => restoreGenerationContract(() => subject));
   describe("etags", () => fileEtagsContract(() => subject));
+  describe("superseded generations", () => supersededFilesContract(() => subject));
   describe("purging", () => filePurgeContract(() => subject));
   describe("retention", () => fileRetentionContract(() => subject));
 }
