@@ -73,6 +73,8 @@ export const ENVIRONMENT = {
   SLUICE_DRAIN_TIMEOUT_MS: wholeNumber("milliseconds", { min: 0 }).default(25_000),
   /** How long deleted and replaced files can be restored. */
   SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: 36_500 }).default(30),
+  /** How long every new generation is retained from its commit on: neither deleted nor purged before; 0 for not at all. */
+  SLUICE_RETAIN_DAYS: wholeNumber("days", { min: 0, max: 36_500 }).default(0),
   /** Longest life of a presigned download URL; S3 allows 7 days. */
   SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
   /** Longest life of a link, in seconds. */

@@ -98,6 +98,11 @@ describe("parseConfig", () => {
     expect(config.namespace).to.include({ bucket: "bucket", fileSizeMaxBytes: 1536 * MIB });
   });
 
+  it("retains new files for as many days as it is told, and for none by itself", () => {
+    expect(parseConfig(LEAST).namespace.retainDefaultMs).to.equal(0);
+    expect(parseConfig({ ...LEAST, SLUICE_RETAIN_DAYS: "2" }).namespace.retainDefaultMs).to.equal(2 * 86_400_000);
+  });
+
   it("refuses other numbers in sentences that quote them and say what would be right", () => {
     const wrong = {
       SLUICE_MEMORY_BUDGET_BYTES: "512MB",
@@ -105,6 +110,7 @@ describe("parseConfig", () => {
       SLUICE_STALL_TIMEOUT_MS: "60s",
       SLUICE_DRAIN_TIMEOUT_MS: "9999999999",
       SLUICE_RETENTION_DAYS: "-1",
+      SLUICE_RETAIN_DAYS: "36501",
       SLUICE_WORKERS: '"4',
       SLUICE_STREAM_WINDOW_BYTES: "2GiB",
     };
@@ -114,6 +120,7 @@ describe("parseConfig", () => {
       'SLUICE_STALL_TIMEOUT_MS is "60s"; it must be a whole number of milliseconds, in digits alone, from 100 to 2147483647',
       'SLUICE_DRAIN_TIMEOUT_MS is "9999999999"; it must be a whole number of milliseconds, in digits alone, from 0 to 2147483647',
       'SLUICE_RETENTION_DAYS is "-1"; it must be a whole number of days, in digits alone, from 1 to 36500',
+      'SLUICE_RETAIN_DAYS is "36501"; it must be a whole number of days, in digits alone, from 0 to 36500',
       'SLUICE_WORKERS is ""4"; it must be a whole number of workers, in digits alone, from 1 to 256',
       'SLUICE_STREAM_WINDOW_BYTES is "2GiB"; it must be a whole number of bytes, from 65535 to 2147483647, or a size like 512MiB (KiB, MiB, GiB, TiB)',
       'SLUICE_S3_TRAILERS must be "on" or "off"',

@@ -154,6 +154,7 @@ function toConfig(env: Environment) {
       keyPrefix: env.SLUICE_S3_KEY_PREFIX,
       fileSizeMaxBytes: env.SLUICE_FILE_SIZE_MAX_BYTES,
       retentionMs: env.SLUICE_RETENTION_DAYS * 86_400_000,
+      retainDefaultMs: env.SLUICE_RETAIN_DAYS * 86_400_000,
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },

@@ -57,6 +57,15 @@ describe("completeUpload", () => {
     }
   });
 
+  it("retains the file for as long as its namespace has it, from the commit on", async () => {
+    for (const retainDefaultMs of [0, 86_400_000]) {
+      const bench = createBench({ namespace: { retainDefaultMs } });
+      const file = await complete(bench, await write(bench));
+      const until = retainDefaultMs === 0 ? undefined : new Date(file.createTime.getTime() + retainDefaultMs);
+      expect(file.retainUntilTime).to.deep.equal(until);
+    }
+  });
+
   it("compares what was declared at creation and at the call, whatever the state", async () => {
     const bench = createBench();
     const wrong = await write(bench, { sizeBytes: 300, expectedCrc32: 1 });

@@ -262,6 +262,7 @@ async function commit(
   const outcome = await withDatabase(access, () =>
     access.uploads.commit(upload.uploadId, {
       ...{ fileId, retentionMs: namespace.retentionMs, epoch },
+      ...(namespace.retainDefaultMs > 0 && { retainMs: namespace.retainDefaultMs }),
       ...(object !== undefined && { object }),
       ...(declared.ifGenerationMatch !== undefined && { ifGenerationMatch: declared.ifGenerationMatch }),
     }),

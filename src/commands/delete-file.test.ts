@@ -7,6 +7,7 @@ const REQUEST: DeleteFileRequest = {
   requestId: "0190A3B4-5C6D-7E8F-9A0B-1C2D3E4F5A6B",
   namespace: "default",
   path: "reports/a.pdf",
+  etag: "",
 };
 
 describe("deleteFile", () => {
@@ -44,10 +45,12 @@ describe("deleteFile", () => {
     await call({ path: "u\u0308" });
     await call({ path: "b" });
     await call({ path: "b", ifGenerationMatch: 2 });
+    await call({ path: "b", etag: "some.2" });
     const hashes = deletions.map(([, , { identity }]) => Buffer.from(identity.contentSha256).toString("hex"));
     expect(hashes[0]).to.equal(hashes[1]);
-    expect(new Set(hashes).size).to.equal(3);
+    expect(new Set(hashes).size).to.equal(4);
     expect(deletions[3]?.[2].ifGenerationMatch).to.equal(2);
+    expect(deletions.map(([, , { etag }]) => etag)).to.deep.equal(["", "", "", "", "some.2"]);
   });
 
   for (const [what, request, reason] of [

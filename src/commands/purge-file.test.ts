@@ -17,7 +17,7 @@ describe("purgeFile", () => {
     const purge = (request: Partial<PurgeFileRequest>) =>
       purgeFile(
         deps,
-        { requestId: nextUuid(), namespace: "default", path: "a", ...request },
+        { requestId: nextUuid(), namespace: "default", path: "a", etag: "", ...request },
         { caller: SAMPLE_CALLER },
       );
     /** A file whose bytes are stored. */

@@ -14,13 +14,15 @@ export interface PurgeFileRequest {
   namespace: string;
   path: string;
   generation?: number;
+  /** Of that generation; empty for any. */
+  etag: string;
 }
 
 /**
  * Removes the bytes of a deleted or superseded generation for good, now, and what was said of them. The row is marked before
  * storage is asked, and stays as a tombstone: whatever dies in between, the purge job or a repetition of the call goes on.
  * Purging what is purged returns the tombstone. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / FILE_LIVE`
- * (delete it first) and `FILE_RETAINED`, `unavailable / STORAGE_UNAVAILABLE` (marked; the job repeats it).
+ * (delete it first), `FILE_RETAINED` and `ETAG_MISMATCH`, `unavailable / STORAGE_UNAVAILABLE` (marked; the job repeats it).
  */
 export async function purgeFile(
   deps: {
@@ -31,16 +33,16 @@ export async function purgeFile(
   request: PurgeFileRequest,
   options: { caller: Caller },
 ): Promise<File> {
-  const { generation } = request;
+  const { generation, etag } = request;
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "PurgeFile", {
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null],
+    content: [namespace.name, path, generation ?? null, etag],
   });
   const file = await deps.files.beginPurge(namespace.name, path, {
-    identity,
+    ...{ identity, etag },
     ...(generation !== undefined && { generation }),
   });
   if (file.purgeState === "purged") return file;

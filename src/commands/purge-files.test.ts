@@ -23,6 +23,7 @@ describe("purgeFiles", () => {
             filter: 'path = "old/*"',
             dryRun: false,
             includeLive: false,
+            includeSuperseded: false,
           },
           ...{ pageSize: 0, pageToken: "", ...request },
         },
@@ -72,6 +73,37 @@ describe("purgeFiles", () => {
     expect((await files.get("default", "old/b")).deleteTime).to.equal(undefined);
   });
 
+  it("purges superseded generations when it is told to, after the others, but what is kept", async () => {
+    const { files, objects, purge, store, storeDeleted, hold } = open();
+    for (let count = 0; count < 3; count++) await store("old/a");
+    for (let count = 0; count < 2; count++) await store("old/b");
+    await storeDeleted("old/c");
+    await hold("old/b", true);
+    expect(await purge({ filter: "supersede_time:*" }), "not asked for").to.deep.equal(NONE);
+    const old = { filter: 'path = "old/*"', includeSuperseded: true };
+    const dry = await purge({ ...old, dryRun: true });
+    expect(dry).to.include({ matched: 1 });
+    const superseded = await purge({ ...old, dryRun: true, pageToken: dry.nextPageToken });
+    const samplePaths = ["old/a", "old/a", "old/b"];
+    expect(superseded).to.deep.equal({ ...NONE, matched: 3, samplePaths });
+    expect(objects.keys).to.have.lengthOf(6);
+
+    const counts = { purged: 0, retained: 0, calls: 0 };
+    for (let pageToken = "", isFirst = true; isFirst || pageToken !== ""; isFirst = false) {
+      const result = await purge({ ...old, pageSize: 2, pageToken });
+      counts.purged += result.purged;
+      counts.retained += result.retained;
+      counts.calls++;
+      pageToken = result.nextPageToken;
+    }
+    expect(counts).to.deep.equal({ purged: 3, retained: 1, calls: 3 });
+    expect((await files.get("default", "old/a")).generation).to.equal(3);
+    expect((await files.get("default", "old/a", { generation: 2 })).purgeState).to.equal("purged");
+    expect((await files.get("default", "old/b", { generation: 1 })).purgeState).to.equal(undefined);
+    const other = { ...old, filter: 'path = "other/*"', pageToken: dry.nextPageToken };
+    expect(await catchError(() => purge(other))).to.include({ reason: "PAGE_TOKEN_INVALID" });
+  });
+
   it("goes through pages, each call bounded", async () => {
     const { objects, purge, storeDeleted } = open();
     for (let count = 0; count < 25; count++) await storeDeleted(`old/${String(count).padStart(2, "0")}`);
@@ -115,6 +147,9 @@ describe("purgeFiles", () => {
       [{ pageToken: "forged" }, { reason: "PAGE_TOKEN_INVALID" }],
       [{ pageToken: nextPageToken, filter: 'path = "other/*"' }, { reason: "PAGE_TOKEN_INVALID" }],
       [{ pageToken: nextPageToken, includeLive: true }, { reason: "PAGE_TOKEN_INVALID" }],
+      [{ pageToken: nextPageToken, includeSuperseded: true }, { reason: "PAGE_TOKEN_INVALID" }],
+      [{ pageToken: "superseded." }, { reason: "PAGE_TOKEN_INVALID" }],
+      [{ pageToken: `superseded.${nextPageToken}`, includeSuperseded: true }, { reason: "PAGE_TOKEN_INVALID" }],
       [{ namespace: "other" }, { reason: "NAMESPACE_NOT_FOUND" }],
       [{ requestId: "" }, { reason: "REQUEST_ID_INVALID" }],
     ];

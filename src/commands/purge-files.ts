@@ -10,6 +10,7 @@ import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { type PageRequest, readFilePage } from "../queries/file-page.ts";
+import { toPageToken } from "../queries/page-token.ts";
 import { removeBytes } from "./purge-file.ts";
 
 /** Which files, what is to become of live ones, and which page of them. */
@@ -22,6 +23,8 @@ export interface PurgeFilesRequest extends PageRequest {
   dryRun: boolean;
   /** Live files too, which are deleted first. */
   includeLive: boolean;
+  /** Superseded generations too. */
+  includeSuperseded: boolean;
 }
 
 /** What one call did, in files. */
@@ -38,19 +41,22 @@ export interface PurgeFilesResult {
 
 const SAMPLE_PATHS_MAX = 20;
 const PURGES_IN_FLIGHT_MAX = 10;
+/** Begins the tokens of pages of superseded generations, which follow those of deleted and live files. */
+const SUPERSEDED = "superseded.";
 /** What somebody else has done to a file since it was found: it is not what matched any more. */
 const OVERTAKEN: readonly ErrorReason[] = ["FILE_NOT_FOUND", "GENERATION_MISMATCH", "FILE_LIVE", "FILE_PURGED"];
 
 interface Deps {
-  files: Pick<FileRepository, "list" | "delete" | "beginPurge" | "endPurges">;
+  files: Pick<FileRepository, "list" | "listSuperseded" | "delete" | "beginPurge" | "endPurges">;
   objects: Pick<ObjectStore, "delete" | "deleteVersions">;
   namespaces: Namespaces;
 }
 
 /**
  * Purges a page of the deleted files that match a filter and are not past their purge time, of live ones too if asked for;
- * as `purgeFile` does, each by itself. Superseded generations are left to their purge time. Repeating a call, also one that
- * failed, is safe: it purges, and counts, what is left. Errors: `invalid_argument / FILTER_INVALID`, `PAGE_TOKEN_INVALID` or
+ * as `purgeFile` does, each by itself. Superseded generations that match are purged if asked for, on pages of their own after
+ * the others; else they are left to their purge time. Repeating a call, also one that failed, is safe: it purges, and counts,
+ * what is left. Errors: `invalid_argument / FILTER_INVALID`, `PAGE_TOKEN_INVALID` or
  * `ARGUMENT_INVALID` with the field; `unavailable`, with the rest of the page not done.
  */
 export async function purgeFiles(
@@ -58,24 +64,16 @@ export async function purgeFiles(
   request: PurgeFilesRequest,
   options: { caller: Caller },
 ): Promise<PurgeFilesResult> {
-  const { dryRun, includeLive } = request;
+  const { dryRun, includeLive, includeSuperseded } = request;
   const requestId = parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const asked = parseFilter(request.filter);
   if (asked === undefined) throw invalidArgument("filter", "filter is empty; say which files are to be purged");
-  const deleted: FileFilter = { kind: "present", field: "delete_time" };
-  const filter: FileFilter = includeLive ? asked : { kind: "and", of: [asked, deleted] };
-  const query = { prefix: "", filter, order: PATH_ORDER, showDeleted: true };
-  const listing = ["purge", namespace.name, query];
-  const { files, nextPageToken } = await readFilePage(deps.files, request, {
-    namespace: namespace.name,
-    query,
-    listing,
-  });
+  const { files, nextPageToken } = await findFiles(deps.files, request, { namespace: namespace.name, asked });
   const samplePaths = files.slice(0, SAMPLE_PATHS_MAX).map(({ path }) => path);
   const result: PurgeFilesResult = { matched: files.length, purged: 0, retained: 0, samplePaths, nextPageToken };
   if (dryRun) return result;
-  const content = [namespace.name, request.filter, includeLive];
+  const content = [namespace.name, request.filter, includeLive, includeSuperseded];
   const identify = (file: File) =>
     toCommandIdentity(options.caller, "PurgeFiles", { requestId: toPartId(requestId, file), content });
   for (let at = 0; at < files.length; at += PURGES_IN_FLIGHT_MAX) {
@@ -90,6 +88,34 @@ export async function purgeFiles(
   return result;
 }
 
+/** A page of what is to be purged: first of the files that lists show, then of superseded generations. */
+async function findFiles(
+  files: Deps["files"],
+  { includeLive, includeSuperseded, pageSize, pageToken }: PurgeFilesRequest,
+  { namespace, asked }: { namespace: string; asked: FileFilter },
+): Promise<{ files: File[]; nextPageToken: string }> {
+  const deleted: FileFilter = { kind: "present", field: "delete_time" };
+  const filter: FileFilter = includeLive ? asked : { kind: "and", of: [asked, deleted] };
+  const listing = ["purge", namespace, filter, includeSuperseded];
+  const after = [...listing, SUPERSEDED];
+  const query = { prefix: "", order: PATH_ORDER, showDeleted: true };
+  if (!includeSuperseded || !pageToken.startsWith(SUPERSEDED)) {
+    const page = await readFilePage(
+      files,
+      { pageSize, pageToken },
+      { namespace, query: { ...query, filter }, listing },
+    );
+    if (page.nextPageToken !== "" || !includeSuperseded) return page;
+    return { ...page, nextPageToken: `${SUPERSEDED}${toPageToken({ path: "", generation: 0 }, after)}` };
+  }
+  const page = await readFilePage(
+    { list: (name, { filter, limit, after }) => files.listSuperseded(name, { filter, limit, after }) },
+    { pageSize, pageToken: pageToken.slice(SUPERSEDED.length) },
+    { namespace, query: { ...query, filter: asked }, listing: after },
+  );
+  return page.nextPageToken === "" ? page : { ...page, nextPageToken: `${SUPERSEDED}${page.nextPageToken}` };
+}
+
 async function purgeOne(
   { files, objects }: Deps,
   { name, retentionMs }: Namespace,
@@ -98,7 +124,7 @@ async function purgeOne(
   const { path, generation } = file;
   const identity = identify(file);
   try {
-    if (file.deleteTime === undefined) {
+    if (file.deleteTime === undefined && file.supersedeTime === undefined) {
       const deletion = { ...identity, method: "PurgeFiles/delete" };
       await files.delete(name, path, { identity: deletion, retentionMs, ifGenerationMatch: generation });
     }

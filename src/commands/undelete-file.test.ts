@@ -7,6 +7,7 @@ const REQUEST: UndeleteFileRequest = {
   requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
   namespace: "default",
   path: "reports/a.pdf",
+  etag: "",
 };
 
 describe("undeleteFile", () => {
@@ -33,6 +34,8 @@ describe("undeleteFile", () => {
     expect([namespace, path]).to.deep.equal(["default", "reports/a.pdf"]);
     expect(first).to.not.have.property("generation");
     expect(second.generation).to.equal(2);
+    await call({ etag: "some.3" });
+    expect(restorations.map(([, , { etag }]) => etag)).to.deep.equal(["", "", "some.3"]);
     expect(first.identity).to.include({ method: "UndeleteFile", requestId: REQUEST.requestId });
     expect(first.identity.contentSha256).to.not.deep.equal(second.identity.contentSha256);
   });

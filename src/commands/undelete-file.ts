@@ -12,27 +12,30 @@ export interface UndeleteFileRequest {
   namespace: string;
   path: string;
   generation?: number;
+  /** Of the deleted file; empty for any. */
+  etag: string;
 }
 
 /**
  * Restores a deleted file to its path. Repeating the call with the same request id returns the same file. Errors:
- * `not_found / FILE_NOT_FOUND` when nothing restorable is there, `already_exists / FILE_EXISTS` when a live file is.
+ * `not_found / FILE_NOT_FOUND` when nothing restorable is there, `already_exists / FILE_EXISTS` when a live file is,
+ * `failed_precondition / ETAG_MISMATCH`, and `FILE_PURGED` of a named generation.
  */
 export async function undeleteFile(
   deps: { files: Pick<FileRepository, "undelete">; namespaces: Namespaces },
   request: UndeleteFileRequest,
   options: { caller: Caller; signal?: AbortSignal },
 ): Promise<File> {
-  const { generation } = request;
+  const { generation, etag } = request;
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "UndeleteFile", {
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null],
+    content: [namespace.name, path, generation ?? null, etag],
   });
   return await deps.files.undelete(namespace.name, path, {
-    identity,
+    ...{ identity, etag },
     ...(generation !== undefined && { generation }),
   });
 }

@@ -30,6 +30,8 @@ export interface CommitOptions {
   fileId: string;
   /** How long the superseded generation is kept, in milliseconds. */
   retentionMs: number;
+  /** How long the committed generation is to be retained, in milliseconds from the commit; left out for not at all. */
+  retainMs?: number;
   /** The object of a one-part upload that is still `open`. */
   object?: AssembledObject;
   /** Replaces what creation declared. */

@@ -73,6 +73,15 @@ export interface FileRepository {
   list(namespace: string, query: FileQuery): Promise<FilePage>;
 
   /**
+   * Superseded generations that can still be restored, in the order of their paths and then generations; in pages as those
+   * of `list`.
+   */
+  listSuperseded(
+    namespace: string,
+    query: Pick<FileQuery, "filter" | "limit" | "after" | "position">,
+  ): Promise<FilePage>;
+
+  /**
    * Live files directly under a prefix, and the folders there that hold any, however deep; deleted ones too if asked for,
    * where a folder may hold none but deleted files that wait for their purge.
    */
@@ -98,19 +107,24 @@ export interface FileRepository {
 
   /**
    * Soft-deletes the live file; a repeated identity returns the file deleted then, as it stands now. FILE_RETAINED while a
-   * hold or a retention keeps it.
+   * hold or a retention keeps it. ETAG_MISMATCH unless `etag` ("" for any) is the live file's; compared in the same step.
    */
   delete(
     namespace: string,
     path: string,
-    options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number },
+    options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number; etag?: string },
   ): Promise<File>;
 
   /**
    * Restores the deleted generation, or the one deleted last, until its purge time and while it is retained. FILE_EXISTS when
-   * a live file is at the path, FILE_PURGED when the named generation's bytes are being removed, or gone.
+   * a live file is at the path, FILE_PURGED when the named generation's bytes are being removed, or gone. ETAG_MISMATCH as
+   * of `delete`, of the file that would be restored.
    */
-  undelete(namespace: string, path: string, options: { identity: CommandIdentity; generation?: number }): Promise<File>;
+  undelete(
+    namespace: string,
+    path: string,
+    options: { identity: CommandIdentity; generation?: number; etag?: string },
+  ): Promise<File>;
 
   /**
    * Moves the live file to another path, as the next generation there, and supersedes the one that is live there; in one
@@ -144,12 +158,12 @@ export interface FileRepository {
   /**
    * Marks a generation that is not live as `purging`, the one deleted last unless one is named: from here on it is neither
    * restored nor kept. One that is marked or purged already is returned as it is, and so is that of a repeated identity.
-   * FILE_LIVE, FILE_RETAINED.
+   * FILE_LIVE, FILE_RETAINED; ETAG_MISMATCH unless `etag` ("" for any) is that generation's.
    */
   beginPurge(
     namespace: string,
     path: string,
-    options: { identity: CommandIdentity; generation?: number },
+    options: { identity: CommandIdentity; generation?: number; etag?: string },
   ): Promise<File>;
 
   /**

@@ -11,6 +11,8 @@ export interface Namespace {
   fileSizeMaxBytes: number;
   /** How long a deleted or superseded generation can be restored, in milliseconds. */
   retentionMs: number;
+  /** How long a new generation is retained from its commit on: neither deleted nor purged before; 0 for not at all. */
+  retainDefaultMs: number;
   /** Longest life of a presigned download URL, in milliseconds. */
   downloadUrlLifetimeMaxMs: number;
   /** Longest life of a link, in milliseconds. */

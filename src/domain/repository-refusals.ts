@@ -1,4 +1,5 @@
 import { DomainError, invalidArgument } from "./errors.ts";
+import { type File, toFileEtag } from "./file.ts";
 import type { UploadState } from "./upload.ts";
 
 /** The sentences with which every repository refuses, so that a fake and the database say the same. */
@@ -118,6 +119,12 @@ export function etagMismatch(
     field,
     details: { path, etag: etag.slice(0, 100), current_etag: current },
   });
+}
+
+/** ETAG_MISMATCH unless `etag` is "" or the file's. */
+export function assertEtag(file: Pick<File, "path" | "fileId" | "metageneration">, etag: string): void {
+  const current = toFileEtag(file);
+  if (etag !== "" && etag !== current) throw etagMismatch(file.path, { etag, current });
 }
 
 /** `failed_precondition / FILE_PURGED`: the bytes are being removed, or gone. */

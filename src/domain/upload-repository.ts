@@ -266,7 +266,7 @@ export interface UploadRepository extends OrphanJudge {
   /**
    * assembled -> committed, with the file row, its generation, the superseded one's end and the outcome in one
    * transaction; `object` given: open -> assembled first, in the same transaction (one-part uploads). `retentionMs`
-   * gives the superseded generation its purge time. Already committed: returns the same outcome again.
+   * gives the superseded generation its purge time, `retainMs` the new one its retain_until_time. Already committed: returns the same outcome again.
    */
   commit(uploadId: string, options: CommitOptions): Promise<CommitOutcome>;
 

@@ -2,12 +2,14 @@ import { sql } from "slonik";
 import type {
   Comparison,
   FileFilter,
+  FlagField,
   MapEntry,
   NumberField,
   TextField,
   TimeField,
 } from "../domain/filter/file-filter.ts";
 import type { SearchWord } from "../domain/search-words.ts";
+import { fileEtag } from "./file-rows.ts";
 import { type SqlFragment, toLikePattern, toTimestamp } from "./sql-values.ts";
 
 /** Columns that a filter may look at, by the names of their fields. */
@@ -15,6 +17,7 @@ export interface FilterColumns {
   text: Partial<Record<TextField, SqlFragment>>;
   number: Partial<Record<NumberField, SqlFragment>>;
   time: Partial<Record<TimeField, SqlFragment>>;
+  flag: Partial<Record<FlagField, SqlFragment>>;
   /** Where labels, metadata and words can be looked at. */
   hasMaps: boolean;
 }
@@ -32,7 +35,7 @@ export const FILE_COLUMNS = {
     s3_key: sql.fragment`f.s3_key`,
     s3_version_id: sql.fragment`f.s3_version_id`,
     s3_etag: sql.fragment`f.etag`,
-    etag: sql.fragment`(f.file_id::text || '.' || f.metageneration)`,
+    etag: fileEtag,
     data_subject: sql.fragment`f.data_subject`,
   } satisfies Record<TextField, SqlFragment>,
   number: {
@@ -47,7 +50,12 @@ export const FILE_COLUMNS = {
     delete_time: sql.fragment`f.delete_time`,
     purge_time: sql.fragment`f.purge_time`,
     supersede_time: sql.fragment`f.supersede_time`,
+    retain_until_time: sql.fragment`f.retain_until_time`,
   } satisfies Record<TimeField, SqlFragment>,
+  flag: {
+    legal_hold: sql.fragment`f.legal_hold`,
+    purged: sql.fragment`(f.purge_state IS NOT DISTINCT FROM 'purged')`,
+  } satisfies Record<FlagField, SqlFragment>,
   hasMaps: true,
 };
 
@@ -56,6 +64,7 @@ export const LABEL_COLUMNS: FilterColumns = {
   text: { namespace: sql.fragment`l.namespace`, path: sql.fragment`l.path` },
   number: { generation: sql.fragment`l.generation`, size_bytes: sql.fragment`l.size_bytes` },
   time: { create_time: sql.fragment`l.create_time` },
+  flag: {},
   hasMaps: false,
 };
 
@@ -96,6 +105,10 @@ export function compileFilter(filter: FileFilter, columns: FilterColumns = FILE_
     case "time": {
       const column = columns.time[filter.field];
       return column && toDefinite(filter.field, compareTime(column, filter.comparison, filter.value));
+    }
+    case "flag": {
+      const column = columns.flag[filter.field];
+      return column && (filter.value ? column : sql.fragment`(NOT ${column})`);
     }
     case "text": {
       const column = toColumn(filter.field, columns);
@@ -159,6 +172,7 @@ function compilePresent(
     const column = columns.text[field as TextField];
     return column && toDefinite(field, sql.fragment`${column} <> ''`);
   }
+  if (field in FILE_COLUMNS.flag) return columns.flag[field as FlagField];
   const column = columns.time[field as TimeField] ?? columns.number[field as NumberField];
   return column && sql.fragment`(${column} IS NOT NULL)`;
 }
@@ -171,7 +185,7 @@ function toColumn(field: TextField | MapEntry, columns: FilterColumns): SqlFragm
     : sql.fragment`(f.metadata ->> ${field.name})`;
 }
 
-const NULLABLE: readonly unknown[] = ["sha256", "delete_time", "purge_time", "supersede_time"];
+const NULLABLE: readonly unknown[] = ["sha256", "delete_time", "purge_time", "supersede_time", "retain_until_time"];
 
 /** A comparison with nothing is false. */
 function toDefinite(field: string | MapEntry, condition: SqlFragment): SqlFragment {

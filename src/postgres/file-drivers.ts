@@ -46,7 +46,7 @@ function findPath(query: FileQuery): FileDriver[] {
 }
 
 /** The bounds that a query sets to the paths of rows under an alias; undefined when it sets none. */
-export function toPathRange(query: FileQuery, alias: SqlFragment): SqlFragment | undefined {
+export function toPathRange(query: Pick<FileQuery, "prefix" | "filter">, alias: SqlFragment): SqlFragment | undefined {
   const bounds = toConjuncts(query.filter).flatMap((part) => {
     if (part.kind === "text" && part.field === "path")
       return [sql.fragment`${alias}.path ${COMPARISONS[part.comparison]} ${part.value}`];

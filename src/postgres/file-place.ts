@@ -1,11 +1,11 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
-import { type File, toFileEtag } from "../domain/file.ts";
+import type { File } from "../domain/file.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
-import { etagMismatch, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import { assertEtag, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { violates } from "./errors.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
-import { fileColumns, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
+import { fileColumns, fileEtag, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { toInterval } from "./sql-values.ts";
 
 /** A restored file takes no lock on its path, and can be there first; only so many times. */
@@ -25,7 +25,7 @@ export async function moveFile(
   const { targetPath, ifGenerationMatch = null, etag = "", ifTargetGenerationMatch } = options;
   const source = sql.fragment`
     f.path = ${path} AND ${fileIsLive} AND (${ifGenerationMatch}::bigint IS NULL OR f.generation = ${ifGenerationMatch}::bigint)
-    AND (${etag} = '' OR f.file_id || '.' || f.metageneration = ${etag})`;
+    AND (${etag} = '' OR ${fileEtag} = ${etag})`;
   return await retry(pool, options.identity, {
     place: () => placeLocked(pool, { ...options, namespace, source, sourcePath: path, ifTargetGenerationMatch }),
     explain: async () => {
@@ -35,8 +35,7 @@ export async function moveFile(
       if (ifGenerationMatch !== null && ifGenerationMatch !== row.generation) {
         throw generationMismatch(path, ifGenerationMatch, row.generation);
       }
-      const current = toFileEtag(toFile(row));
-      if (etag !== "" && etag !== current) throw etagMismatch(path, { etag, current });
+      assertEtag(toFile(row), etag);
       await assertTarget(pool, { namespace, path: targetPath }, ifTargetGenerationMatch);
     },
   });

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { File } from "../domain/file.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
-import { fileLive, fileNotFound } from "../domain/repository-refusals.ts";
+import { assertEtag, fileLive, fileNotFound } from "../domain/repository-refusals.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "./file-rows.ts";
 
@@ -14,12 +14,14 @@ const ATTEMPTS_MAX = 5;
 export async function beginPurge(
   pool: CommonQueryMethods,
   place: { namespace: string; path: string },
-  { identity, generation }: Parameters<FileRepository["beginPurge"]>[2],
+  { identity, generation, etag = "" }: Parameters<FileRepository["beginPurge"]>[2],
 ): Promise<File> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const earlier = await findEarlierFile(pool, identity);
     if (earlier !== undefined) return earlier;
     const file = await findPurgeable(pool, place, generation);
+    // The etag names the very row that the statement asks for, so nothing comes between the two.
+    assertEtag(file, etag);
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
         SELECT f.file_id FROM file f

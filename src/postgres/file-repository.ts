@@ -1,18 +1,18 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
-import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
 import type { FileRepository, GenerationPage } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
-import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import { assertEtag, fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
-import { fileColumns, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
+import { fileColumns, fileEtag, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { listFiles } from "./list-files.ts";
 import { listFolder } from "./list-folder.ts";
+import { listSuperseded } from "./list-superseded.ts";
 import type { ReadPool } from "./read-pool.ts";
 import { toInterval } from "./sql-values.ts";
 
@@ -28,6 +28,7 @@ export function createFileRepository(
     get: (namespace, path, { generation, position } = {}) =>
       pools.read(position, (pool) => getFile(pool, { namespace, path }, generation)),
     list: (namespace, query) => pools.read(query.position, (pool) => listFiles(pool, namespace, query)),
+    listSuperseded: (namespace, query) => pools.read(query.position, (pool) => listSuperseded(pool, namespace, query)),
     listFolder: (namespace, query) => pools.read(query.position, (pool) => listFolder(pool, namespace, query)),
     listGenerations: (namespace, path, options) =>
       pools.read(options.position, (pool) => listGenerations(pool, { namespace, path }, options)),
@@ -107,17 +108,18 @@ async function updateFile(
 async function deleteFile(
   pool: CommonQueryMethods,
   place: Place,
-  options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number },
+  options: Parameters<FileRepository["delete"]>[2],
 ): Promise<File> {
-  const { identity, ifGenerationMatch } = options;
+  const { identity, ifGenerationMatch, etag = "" } = options;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
-        SELECT f.file_id, f.generation FROM file f
+        SELECT f.file_id, f.generation, ${fileEtag} AS file_etag FROM file f
         WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive} AND ${fileIsReleased}
         FOR NO KEY UPDATE
       ), requested AS (${insertFileRequest(identity)}
-        FROM target WHERE ${ifGenerationMatch ?? null}::bigint IS NULL OR generation = ${ifGenerationMatch ?? null}::bigint
+        FROM target WHERE (${ifGenerationMatch ?? null}::bigint IS NULL OR generation = ${ifGenerationMatch ?? null}::bigint)
+          AND (${etag} = '' OR file_etag = ${etag})
         ON CONFLICT DO NOTHING RETURNING subject_id
       )
       UPDATE file f SET delete_time = now(), update_time = now(), metageneration = f.metageneration + 1,
@@ -134,6 +136,7 @@ async function deleteFile(
     if (ifGenerationMatch !== undefined && ifGenerationMatch !== kept.generation) {
       throw generationMismatch(place.path, ifGenerationMatch, kept.generation);
     }
+    assertEtag(toFile(kept), etag);
     if (!kept.is_released) throw fileRetained(toFile(kept));
   }
   throw new Error(`a file could not be deleted in ${ATTEMPTS_MAX} attempts: its path changes all the time`);
@@ -142,20 +145,23 @@ async function deleteFile(
 async function undeleteFile(
   pool: CommonQueryMethods,
   place: Place,
-  options: { identity: CommandIdentity; generation?: number },
+  options: Parameters<FileRepository["undelete"]>[2],
 ): Promise<File> {
-  const { identity, generation } = options;
+  const { identity, generation, etag = "" } = options;
+  const restorable = sql.fragment`
+    f.namespace = ${place.namespace} AND f.path = ${place.path} AND f.delete_time IS NOT NULL AND ${fileIsRestorable}
+    AND (${generation ?? null}::bigint IS NULL OR f.generation = ${generation ?? null}::bigint)`;
+  const last = sql.fragment`ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1`;
   const statement = sql.type(fileRow)`
     WITH target AS (
-      SELECT f.file_id FROM file f
-      WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND f.delete_time IS NOT NULL
-        AND ${fileIsRestorable} AND (${generation ?? null}::bigint IS NULL OR f.generation = ${generation ?? null}::bigint)
-        AND NOT EXISTS (
-          SELECT FROM file f WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}
-        )
-      ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1
-      FOR NO KEY UPDATE
-    ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
+      SELECT f.file_id, ${fileEtag} AS file_etag FROM file f
+      WHERE ${restorable} AND NOT EXISTS (
+        SELECT FROM file f WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}
+      )
+      ${last} FOR NO KEY UPDATE
+    ), requested AS (${insertFileRequest(identity)}
+      FROM target WHERE ${etag} = '' OR file_etag = ${etag} ON CONFLICT DO NOTHING RETURNING subject_id
+    )
     UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
       metageneration = f.metageneration + 1
     FROM requested r WHERE f.file_id = r.subject_id
@@ -168,6 +174,8 @@ async function undeleteFile(
   const earlier = await findEarlierFile(pool, identity);
   if (earlier !== undefined) return earlier;
   if ((await readLiveGeneration(pool, place)) !== 0) throw fileExists(place.path);
+  const other = await pool.maybeOne(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${restorable} ${last}`);
+  if (other !== null) assertEtag(toFile(other), etag);
   if (generation !== undefined && (await getFile(pool, place, generation)).purgeState !== undefined) {
     throw filePurged(place.path, generation);
   }

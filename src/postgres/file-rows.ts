@@ -37,6 +37,9 @@ export const fileColumns = sql.fragment`
   f.labels, f.data_subject, f.bucket, f.region, f.s3_key, f.s3_version_id, f.etag, f.metageneration, f.create_time,
   f.update_time, f.supersede_time, f.delete_time, f.purge_time, f.legal_hold, f.retain_until_time, f.purge_state`;
 
+/** `toFileEtag` of `file f`. */
+export const fileEtag = sql.fragment`(f.file_id::text || '.' || f.metageneration)`;
+
 /** That `file f` is what its path shows: neither superseded nor deleted. The condition of the index file_live_path. */
 export const fileIsLive = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NULL)`;
 

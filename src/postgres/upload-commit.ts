@@ -65,7 +65,8 @@ async function commitOnce(
   uploadId: string,
   options: CommitOptions,
 ): Promise<CommitOutcome | undefined> {
-  const { object, fileId } = options;
+  const { object, fileId, retainMs } = options;
+  const retain = sql.fragment`(${retainMs ?? null}::double precision * interval '1 millisecond')`;
   const row = await pool.maybeOne(sql.prepared("commit_upload", commitRow)`
     WITH path_lock AS MATERIALIZED (
       SELECT pg_try_advisory_xact_lock(${pathLockKey}) AS held FROM upload u WHERE u.upload_id = ${uploadId}
@@ -93,16 +94,19 @@ async function commitOnce(
       ON CONFLICT (namespace, path) DO UPDATE SET last_generation = g.last_generation + 1
       RETURNING g.last_generation AS generation, clock_timestamp() AS commit_time
     ), superseded AS (
-      UPDATE file f SET supersede_time = n.commit_time, metageneration = f.metageneration + 1,
-         purge_time = n.commit_time + ${toInterval(options.retentionMs)}
+      UPDATE file f SET supersede_time = n.commit_time, update_time = n.commit_time,
+        metageneration = f.metageneration + 1, purge_time = n.commit_time + ${toInterval(options.retentionMs)}
       FROM live v, numbered n WHERE f.file_id = v.file_id
       RETURNING f.file_id
     ), filed AS (
       INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, sha256, content_type, metadata,
-        labels, data_subject, bucket, region, s3_key, s3_version_id, etag, principal, create_time, update_time)
+        labels, data_subject, bucket, region, s3_key, s3_version_id, etag, principal, create_time, update_time,
+        retain_until_time)
       SELECT ${fileId}::uuid, m.namespace, m.path, n.generation, m.size_bytes, m.crc32, m.sha256, m.content_type,
         m.metadata, m.labels, m.data_subject, m.bucket, m.region, m.object_key, m.object_version_id, m.object_etag, m.principal, n.commit_time,
-        n.commit_time
+        n.commit_time,
+        -- Whole milliseconds, as the API shows them: a change that sends it back does not shorten it.
+        date_trunc('milliseconds', n.commit_time) + ${retain}
       -- The count makes the superseding come first: the index on live paths is checked at each row.
       FROM matching m, numbered n, (SELECT count(*) FROM superseded) s
       RETURNING file_id
@@ -119,15 +123,17 @@ async function commitOnce(
     return { kind: "generation-mismatch", upload: toUpload(row, undefined), currentGeneration: row.live_generation };
   }
   const upload = toUpload(row, undefined);
-  const file = toCommittedFile(upload, { fileId, generation: row.generation, commitTime: row.commit_time });
+  const { generation, commit_time: commitTime } = row;
+  const file = toCommittedFile(upload, { fileId, generation, commitTime, retainMs });
   return { kind: "committed", upload: { ...upload, file } };
 }
 
 /** The file that the statement has inserted, without reading it back. */
 function toCommittedFile(
   upload: CommitOutcome["upload"],
-  { fileId, generation, commitTime }: { fileId: string; generation: number; commitTime: Date },
+  options: { fileId: string; generation: number; commitTime: Date; retainMs: number | undefined },
 ): File {
+  const { fileId, generation, commitTime, retainMs } = options;
   const { namespace, path, contentType, metadata, labels, dataSubject, bucket, region, object } = upload;
   if (object === undefined) throw new Error(`committed upload ${upload.uploadId} names no object`);
   return {
@@ -141,5 +147,6 @@ function toCommittedFile(
     createTime: commitTime,
     updateTime: commitTime,
     ...NEW_FILE,
+    ...(retainMs !== undefined && { retainUntilTime: new Date(commitTime.getTime() + retainMs) }),
   };
 }

@@ -1,4 +1,5 @@
 import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
+import type { File } from "../../gen/sluice/v1/file_pb.ts";
 import {
   FileQueryService,
   GetFileRequestSchema,
@@ -8,11 +9,21 @@ import { invalidArgument } from "../domain/errors.ts";
 import { type EtagCondition, matchesStrongly, parseEtagCondition, toEtagMismatch } from "./conditional-request.ts";
 import type { MethodCalls } from "./method-calls.ts";
 import type { RestCall } from "./rest-call.ts";
+import { RestRefusal } from "./rest-refusal.ts";
+
+/** What names a file in a request, or in the resource in it. */
+interface EtagHolder {
+  namespace?: string;
+  path?: string;
+  generation?: bigint;
+  etag?: unknown;
+}
 
 /**
- * Turns If-Match of a request that changes something into what its method compares: the `etag` of the message or of the
- * resource in it, or else the generation of the file that has this etag now. 412 ETAG_MISMATCH where no tag can match;
- * `invalid_argument` for a method without such a field, because a precondition must not be passed over.
+ * Turns If-Match of a request that changes something into what its method compares in the step that changes it: the `etag`
+ * of the message or of the resource in it, or else the generation of the file that has this etag now. Of several tags it is
+ * the one that the file has. 412 ETAG_MISMATCH where no tag can match; `invalid_argument` for a method without such a field,
+ * because a precondition must not be passed over.
  */
 export async function applyIfMatch(
   method: DescMethod,
@@ -24,18 +35,16 @@ export async function applyIfMatch(
   if (condition === undefined || condition === "*" || request.method === "GET" || request.method === "HEAD") return;
   const values = message as Message & Record<string, unknown>;
   const holder = findEtagHolder(method, values);
-  if (holder !== undefined) holder.etag = toOneEtag(condition);
+  if (holder !== undefined) holder.etag = await chooseEtag(condition, holder, { calls, call });
   else if (hasFields(method, ["namespace", "path", "if_generation_match"])) {
-    const { namespace, path } = values as { namespace?: string; path?: string };
-    const found = create(GetFileRequestSchema, { namespace: namespace ?? "", path: path ?? "" });
-    const { file } = (await calls.unary(FileQueryService.method.getFile, found, call)) as GetFileResponse;
-    if (file === undefined || !matchesStrongly(condition, file.etag)) throw toEtagMismatch(file?.etag);
-    values.ifGenerationMatch = file.generation;
+    values.ifGenerationMatch = (await readMatching(condition, values as EtagHolder, { calls, call })).generation;
   } else throw invalidArgument("if-match", `${method.name} knows no If-Match; leave the header out`);
 }
 
+type Tags = Exclude<EtagCondition, "*">;
+
 /** The message, or the resource in it, that says which etag it expects. */
-function findEtagHolder(method: DescMethod, values: Record<string, unknown>): { etag?: unknown } | undefined {
+function findEtagHolder(method: DescMethod, values: Record<string, unknown>): EtagHolder | undefined {
   if (hasFields(method, ["etag"])) return values;
   for (const field of method.input.fields) {
     const isResource = field.fieldKind === "message" && field.message.fields.some(({ name }) => name === "etag");
@@ -45,12 +54,38 @@ function findEtagHolder(method: DescMethod, values: Record<string, unknown>): { 
   return undefined;
 }
 
-function toOneEtag(condition: Exclude<EtagCondition, "*">): string {
-  const strong = condition.filter(({ isWeak }) => !isWeak);
-  if (strong.length > 1) throw invalidArgument("if-match", "If-Match names several entity tags; this method takes one");
+async function chooseEtag(
+  condition: Tags,
+  holder: EtagHolder,
+  { calls, call }: { calls: MethodCalls; call: RestCall },
+): Promise<string> {
+  // An etag without a character would be none to the method, and any file right.
+  const strong = condition.filter(({ etag, isWeak }) => !isWeak && etag !== "");
   const [one] = strong;
-  if (one === undefined) throw toEtagMismatch(undefined);
-  return one.etag;
+  if (one === undefined) throw toNothingMatches();
+  if (strong.length === 1) return one.etag;
+  if (call.request.method === "POST") {
+    throw invalidArgument("if-match", "If-Match names several entity tags; this method takes one");
+  }
+  return (await readMatching(strong, holder, { calls, call })).etag;
+}
+
+/** The file that is named, if it has one of the tags. */
+async function readMatching(
+  condition: Tags,
+  { namespace = "", path = "", generation = 0n }: EtagHolder,
+  { calls, call }: { calls: MethodCalls; call: RestCall },
+): Promise<File> {
+  const asked = create(GetFileRequestSchema, { namespace, path, ...(generation !== 0n && { generation }) });
+  const { file } = (await calls.unary(FileQueryService.method.getFile, asked, call)) as GetFileResponse;
+  if (file === undefined || !matchesStrongly(condition, file.etag)) throw toEtagMismatch(file?.etag);
+  return file;
+}
+
+function toNothingMatches(): RestRefusal {
+  const message =
+    "If-Match holds no strong entity tag, so that nothing can match it; send the ETag of the file in its quotes";
+  return new RestRefusal("ETAG_MISMATCH", message);
 }
 
 function hasFields({ input }: DescMethod, names: readonly string[]): boolean {

@@ -46,6 +46,10 @@ describe("the REST face", () => {
         note(request);
         return file;
       },
+      restoreGeneration: async (request) => {
+        note(request);
+        return file;
+      },
       createDownloadUrl: async (request) => {
         note(request);
         return { url: "https://example.com/", expireTime: new Date(0), file };
@@ -356,24 +360,51 @@ describe("the REST face", () => {
       const json = { labels: { a: "b" } };
       await call(`${FILES}/a`, { method: "PATCH", json, headers: { "if-match": '"some.7"' } });
       expect(seen[0]).to.include({ etag: "some.7" });
-      const two = await call(`${FILES}/a`, { method: "PATCH", json, headers: { "if-match": '"a", "b"' } });
-      expect([two.status, two.body.field]).to.deep.equal([400, "if-match"]);
-      const weak = await call(`${FILES}/a`, { method: "PATCH", json, headers: { "if-match": 'W/"a"' } });
-      expect(toRefusal(weak)).to.deep.equal({ status: 412, reason: "ETAG_MISMATCH" });
+      await call(`${FILES}/a`, { method: "DELETE", headers: { "if-match": '"some.7"' } });
+      expect(seen.pop()).to.include({ path: "a", etag: "some.7" }).and.not.have.property("ifGenerationMatch");
+      await call(`${FILES}/a:undelete`, { method: "POST", headers: { "if-match": '"some.8"' } });
+      expect(seen.pop()).to.include({ path: "a", etag: "some.8" });
+      await call(`${FILES}/a`, { method: "DELETE", headers: { "if-match": "*" } });
+      expect(seen.pop()).to.include({ etag: "" });
     });
 
-    it("deletes the generation that has the etag", async () => {
-      await call(`${FILES}/a`, { method: "DELETE", headers: { "if-match": `"${ETAG}"` } });
-      expect(seen.at(-1)).to.include({ path: "a", ifGenerationMatch: file.generation });
+    it("hands on that of several tags which the file has", async () => {
+      const headers = { "if-match": `"a", "${ETAG}"` };
+      for (const method of ["PATCH", "DELETE"]) {
+        await call(`${FILES}/a`, { method, headers, ...(method === "PATCH" && { json: {} }) });
+        expect(seen.at(-1), method).to.include({ path: "a", etag: ETAG });
+      }
       seen = [];
-      const other = await call(`${FILES}/a`, { method: "DELETE", headers: { "if-match": '"other.1"' } });
+      const other = await call(`${FILES}/a`, { method: "DELETE", headers: { "if-match": '"a", "other.1"' } });
       expect(toRefusal(other)).to.deep.equal({ status: 412, reason: "ETAG_MISMATCH" });
       expect(other.body.details).to.deep.equal({ current_etag: ETAG });
       expect(seen, "only the file was looked at").to.have.length(1);
+      const two = await call(`${FILES}/a:undelete`, { method: "POST", headers });
+      expect([two.status, two.body.field]).to.deep.equal([400, "if-match"]);
+    });
+
+    it("changes nothing under tags that nothing can match", async () => {
+      for (const tag of ['W/"a"', '""', "junk", ""]) {
+        for (const method of ["PATCH", "DELETE"]) {
+          const answer = await call(`${FILES}/a`, { method, headers: { "if-match": tag } });
+          expect(toRefusal(answer), `${method} ${tag}`).to.deep.equal({ status: 412, reason: "ETAG_MISMATCH" });
+        }
+      }
+      expect(seen).to.deep.equal([]);
+    });
+
+    it("takes If-Match for the generation that is to be replaced, where a method compares that", async () => {
+      const json = { generation: "1" };
+      const restore = (tag: string) =>
+        call(`${FILES}/a:restoreGeneration`, { method: "POST", json, headers: { "if-match": `"${tag}"` } });
+      expect(toRefusal(await restore("other.1"))).to.deep.equal({ status: 412, reason: "ETAG_MISMATCH" });
+      await restore(ETAG);
+      expect(seen.at(-1)).to.include({ generation: 1, ifGenerationMatch: file.generation });
     });
 
     it("refuses a precondition that the method cannot keep", async () => {
-      const answer = await call(`${FILES}/a:undelete`, { method: "POST", headers: { "if-match": '"a"' } });
+      const headers = { "if-match": '"a"' };
+      const answer = await call("/v1/namespaces/default/files:purge", { method: "POST", json: {}, headers });
       expect([answer.status, answer.body.field]).to.deep.equal([400, "if-match"]);
     });
   });

@@ -64,16 +64,16 @@ export function createFileCommandService(functions: FileCommandFunctions): Servi
       return create(UpdateFileResponseSchema, { file: toFileMessage(updated) });
     },
     deleteFile: async (request, context) => {
-      const { requestId, namespace, path } = request;
+      const { requestId, namespace, path, etag } = request;
       const ifGenerationMatch = fromOptionalInt64(request.ifGenerationMatch, "if_generation_match");
       const file = await functions.deleteFile(
-        { requestId, namespace, path, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) },
+        { requestId, namespace, path, etag, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) },
         toCallOptions(context),
       );
       return create(DeleteFileResponseSchema, { file: toFileMessage(file) });
     },
     undeleteFile: async (request, context) => {
-      const values = { requestId: request.requestId, ...fromFileName(request) };
+      const values = { requestId: request.requestId, ...fromFileName(request), etag: request.etag };
       const file = await functions.undeleteFile(values, toCallOptions(context));
       return create(UndeleteFileResponseSchema, { file: toFileMessage(file) });
     },

@@ -32,12 +32,11 @@ export interface FileLifecycleFunctions {
 export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
   return {
     purgeFile: async (request, context) => {
-      const values = { requestId: request.requestId, ...fromFileName(request) };
+      const values = { requestId: request.requestId, ...fromFileName(request), etag: request.etag };
       const file = await functions.purgeFile(values, toCallOptions(context));
       return create(PurgeFileResponseSchema, { file: toFileMessage(file) });
     },
-    purgeFiles: async ({ requestId, namespace, filter, dryRun, includeLive, pageSize, pageToken }, context) => {
-      const request = { requestId, namespace, filter, dryRun, includeLive, pageSize, pageToken };
+    purgeFiles: async ({ $typeName: _, $unknown: __, ...request }, context) => {
       const { matched, purged, retained, ...rest } = await functions.purgeFiles(request, toCallOptions(context));
       return create(PurgeFilesResponseSchema, {
         ...{ matchedCount: BigInt(matched), purgedCount: BigInt(purged), retainedCount: BigInt(retained) },

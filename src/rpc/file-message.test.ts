@@ -1,5 +1,7 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { expect } from "chai";
+import { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
+import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { sampleFile } from "../testing/sample-records.ts";
 import { toFileMessage, toReceiptMessage } from "./file-message.ts";
 
@@ -39,6 +41,12 @@ describe("toFileMessage", () => {
     expect(message.sha256).to.deep.equal(Buffer.alloc(32, 1));
     expect(toReceiptMessage(file).sha256).to.deep.equal(Buffer.alloc(32, 1));
   });
+});
+
+describe("the fields of a file", () => {
+  for (const { name } of FileSchema.fields) {
+    it(`can be filtered by: ${name}`, () => expect(parseFilter(`${name}:*`)).to.include({ kind: "present" }));
+  }
 });
 
 describe("toReceiptMessage", () => {

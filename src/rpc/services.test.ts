@@ -226,9 +226,15 @@ describe("the services", () => {
       await client(url).updateFile({ file: kept }, AUTHORIZED);
       const unkept = { legalHold: false, retainUntilTime: undefined };
       const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
-      await client(url).deleteFile({ ...name, ifGenerationMatch: 4n }, AUTHORIZED);
-      const restored = await client(url).undeleteFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
-      const purged = await client(url).purgeFile({ ...name, requestId: REQUEST_ID, generation: 2n }, AUTHORIZED);
+      await client(url).deleteFile({ ...name, ifGenerationMatch: 4n, etag: "d" }, AUTHORIZED);
+      const restored = await client(url).undeleteFile(
+        { ...name, requestId: REQUEST_ID, generation: 2n, etag: "u" },
+        AUTHORIZED,
+      );
+      const purged = await client(url).purgeFile(
+        { ...name, requestId: REQUEST_ID, generation: 2n, etag: "p" },
+        AUTHORIZED,
+      );
       expect(purged.file?.purged).to.equal(true);
       const conditions = { etag: "e", ifGenerationMatch: 1n, ifTargetGenerationMatch: 0n };
       const moved = await client(url).moveFile({ ...name, targetPath: "b", ...conditions }, AUTHORIZED);
@@ -239,7 +245,14 @@ describe("the services", () => {
       const copied = await client(url).copyFile({ ...copy, override, updateMask: { paths: ["labels"] } }, AUTHORIZED);
       await client(url).copyFile({ ...name, targetPath: "c" }, AUTHORIZED);
       expect(copied.file?.path).to.equal("c");
-      const purge = { filter: "a", dryRun: true, includeLive: true, pageSize: 7, pageToken: "t" };
+      const purge = {
+        filter: "a",
+        dryRun: true,
+        includeLive: true,
+        includeSuperseded: true,
+        pageSize: 7,
+        pageToken: "t",
+      };
       const counts = await client(url).purgeFiles({ namespace: "default", ...purge }, AUTHORIZED);
       expect(counts).to.include({ matchedCount: 3n, purgedCount: 2n, retainedCount: 1n, nextPageToken: "n" });
       expect(counts.samplePaths).to.deep.equal(["a"]);
@@ -270,10 +283,10 @@ describe("the services", () => {
             ...{ legalHold: true, retainUntilTime: new Date(1500) },
           },
         },
-        { ...name, requestId: REQUEST_ID },
-        { ...name, requestId: "", ifGenerationMatch: 4 },
-        { ...name, requestId: REQUEST_ID, generation: 2 },
-        { ...name, requestId: REQUEST_ID, generation: 2 },
+        { ...name, requestId: REQUEST_ID, etag: "" },
+        { ...name, requestId: "", ifGenerationMatch: 4, etag: "d" },
+        { ...name, requestId: REQUEST_ID, generation: 2, etag: "u" },
+        { ...name, requestId: REQUEST_ID, generation: 2, etag: "p" },
         {
           ...{ ...name, requestId: "", targetPath: "b", etag: "e" },
           ...{ ifGenerationMatch: 1, ifTargetGenerationMatch: 0 },

@@ -1,5 +1,5 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
-import { type File, NEW_FILE, toFileEtag } from "../domain/file.ts";
+import { type File, NEW_FILE } from "../domain/file.ts";
 import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
 import type {
   FileChange,
@@ -13,7 +13,7 @@ import type {
 import { fileRetained } from "../domain/file-retention.ts";
 import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-entry.ts";
 import {
-  etagMismatch,
+  assertEtag,
   fileExists,
   fileLive,
   fileNotFound,
@@ -48,13 +48,26 @@ export class FakeFileRepository implements FileRepository {
   }
 
   async list(namespace: string, query: FileQuery): Promise<FilePage> {
-    const { prefix, filter, order = PATH_ORDER, limit, after, showDeleted } = query;
+    const { prefix, showDeleted } = query;
+    const shown = this.#files
+      .filter((file) => file.path.startsWith(prefix) && file.supersedeTime === undefined)
+      .filter((file) => file.deleteTime === undefined || (showDeleted && this.#isRestorable(file)));
+    return this.#toPage(namespace, shown, query);
+  }
+
+  async listSuperseded(namespace: string, query: Parameters<FileRepository["listSuperseded"]>[1]): Promise<FilePage> {
+    const shown = this.#files.filter((file) => file.supersedeTime !== undefined && this.#isRestorable(file));
+    return this.#toPage(namespace, shown, query);
+  }
+
+  #toPage(
+    namespace: string,
+    files: readonly File[],
+    { filter, order = PATH_ORDER, limit, after }: Pick<FileQuery, "filter" | "order" | "limit" | "after">,
+  ): FilePage {
     const compare = compareIn(order);
-    const found = this.#files
-      .filter(
-        (file) => file.namespace === namespace && file.path.startsWith(prefix) && file.supersedeTime === undefined,
-      )
-      .filter((file) => file.deleteTime === undefined || (showDeleted && this.#isRestorable(file)))
+    const found = files
+      .filter((file) => file.namespace === namespace)
       .filter((file) => filter === undefined || matchFilter(file, filter))
       .map((file) => ({ file: toFile(file), position: toPosition(file, order) }))
       .filter(({ position }) => after === undefined || compare(position, after) > 0)
@@ -115,11 +128,7 @@ export class FakeFileRepository implements FileRepository {
     return toFile(file);
   }
 
-  async delete(
-    namespace: string,
-    path: string,
-    options: { identity: CommandIdentity; retentionMs: number; ifGenerationMatch?: number },
-  ): Promise<File> {
+  async delete(namespace: string, path: string, options: Parameters<FileRepository["delete"]>[2]): Promise<File> {
     const earlier = this.#findEarlier(options.identity);
     if (earlier !== undefined) return earlier;
     const file = this.#findLive(namespace, path);
@@ -128,6 +137,7 @@ export class FakeFileRepository implements FileRepository {
     if (ifGenerationMatch !== undefined && ifGenerationMatch !== file.generation) {
       throw generationMismatch(path, ifGenerationMatch, file.generation);
     }
+    assertEtag(file, options.etag ?? "");
     const now = this.#now();
     if (!this.#isReleased(file)) throw fileRetained(file);
     file.metageneration++;
@@ -137,14 +147,10 @@ export class FakeFileRepository implements FileRepository {
     return toFile(file);
   }
 
-  async undelete(
-    namespace: string,
-    path: string,
-    options: { identity: CommandIdentity; generation?: number },
-  ): Promise<File> {
+  async undelete(namespace: string, path: string, options: Parameters<FileRepository["undelete"]>[2]): Promise<File> {
     const earlier = this.#findEarlier(options.identity);
     if (earlier !== undefined) return earlier;
-    const { generation } = options;
+    const { generation, etag = "" } = options;
     if (this.#findLive(namespace, path) !== undefined) throw fileExists(path);
     const file = this.#at(namespace, path)
       .filter((candidate) => candidate.deleteTime !== undefined && this.#isRestorable(candidate))
@@ -156,6 +162,7 @@ export class FakeFileRepository implements FileRepository {
         throw filePurged(path, generation);
       throw fileNotFound(path, generation);
     }
+    assertEtag(file, etag);
     file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
     file.updateTime = new Date(this.#now());
@@ -171,8 +178,7 @@ export class FakeFileRepository implements FileRepository {
     if (ifGenerationMatch !== undefined && ifGenerationMatch !== file.generation) {
       throw generationMismatch(path, ifGenerationMatch, file.generation);
     }
-    const current = toFileEtag(file);
-    if (etag !== "" && etag !== current) throw etagMismatch(path, { etag, current });
+    assertEtag(file, etag);
     return this.#place(file, targetPath, { ...options, ifTargetGenerationMatch });
   }
 
@@ -193,7 +199,7 @@ export class FakeFileRepository implements FileRepository {
   async beginPurge(
     namespace: string,
     path: string,
-    { identity, generation }: { identity: CommandIdentity; generation?: number },
+    { identity, generation, etag = "" }: Parameters<FileRepository["beginPurge"]>[2],
   ): Promise<File> {
     const earlier = this.#findEarlier(identity);
     if (earlier !== undefined) return earlier;
@@ -204,8 +210,9 @@ export class FakeFileRepository implements FileRepository {
     if (isLive(file)) throw fileLive(path, file.generation, { remedy: "delete it before it is purged" });
     if (file.purgeState === undefined) {
       if (!this.#isReleased(file)) throw fileRetained(file);
-      file.purgeTime = new Date(this.#now());
     }
+    assertEtag(file, etag);
+    if (file.purgeState === undefined) file.purgeTime = new Date(this.#now());
     this.#markPurging(file);
     this.#requests.add(identity, file.fileId);
     return toFile(file);
@@ -240,11 +247,12 @@ export class FakeFileRepository implements FileRepository {
   }
 
   /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
-  add(file: NewFile, options: { retentionMs: number }): File {
+  add(file: NewFile, options: { retentionMs: number; retainMs?: number }): File {
     const now = this.#now();
-    const generation = this.#takePath(file.namespace, file.path, options);
+    const generation = this.#takePath(file.namespace, file.path, { ...options, now });
     const times = { createTime: new Date(now), updateTime: new Date(now) };
     const stored: File = { ...structuredClone(file), generation, ...times, ...NEW_FILE };
+    if (options.retainMs !== undefined) stored.retainUntilTime = new Date(now + options.retainMs);
     this.#files.push(stored);
     return toFile(stored);
   }
@@ -261,11 +269,10 @@ export class FakeFileRepository implements FileRepository {
   }
 
   /** Supersedes what is live at a path; returns the path's next generation. */
-  #takePath(namespace: string, path: string, { retentionMs }: { retentionMs: number }): number {
-    const now = this.#now();
+  #takePath(namespace: string, path: string, { retentionMs, now }: { retentionMs: number; now: number }): number {
     const former = this.#findLive(namespace, path);
     if (former !== undefined) {
-      former.supersedeTime = new Date(now);
+      former.supersedeTime = former.updateTime = new Date(now);
       former.purgeTime = new Date(now + retentionMs);
       former.metageneration++;
     }
@@ -283,11 +290,12 @@ export class FakeFileRepository implements FileRepository {
     const { ifTargetGenerationMatch: wanted } = options;
     const current = this.liveGeneration(file.namespace, path);
     if (wanted !== undefined && wanted !== current) throw generationMismatch(path, wanted, current);
-    file.generation = this.#takePath(file.namespace, path, options);
+    const now = this.#now();
+    file.generation = this.#takePath(file.namespace, path, { ...options, now });
     file.path = path;
     file.supersedeTime = file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
-    file.updateTime = new Date(this.#now());
+    file.updateTime = new Date(now);
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
   }

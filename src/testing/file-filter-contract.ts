@@ -97,6 +97,39 @@ export function fileFilterContract(make: () => Promise<RepositorySubject>): void
     expect(file?.generation).to.equal(1);
   });
 
+  it("finds files by what keeps them, by every operator", async () => {
+    const until = new Date("2040-05-06T07:08:09.010Z");
+    const commit = async (path: string, kept: { legalHold: boolean; retainUntilTime: Date | undefined }) => {
+      await commitFile(subject, path);
+      const change = (found: File) => ({ ...found, ...kept });
+      await subject.files.update("default", path, { identity: nextIdentity(), change });
+    };
+    await commit("kept/free", { legalHold: false, retainUntilTime: undefined });
+    await commit("kept/held", { legalHold: true, retainUntilTime: undefined });
+    await commit("kept/until", { legalHold: false, retainUntilTime: until });
+    await commit("kept/until-later", { legalHold: true, retainUntilTime: new Date(until.getTime() + 1) });
+    for (const [filter, ...expected] of [
+      ["legal_hold = true", "held", "until-later"],
+      ["legal_hold != true", "free", "until"],
+      ["NOT legal_hold = false", "held", "until-later"],
+      ["legal_hold:*", "held", "until-later"],
+      ["retain_until_time:*", "until", "until-later"],
+      ["retain_until_time = 2040-05-06T07:08:09.010Z", "until"],
+      ["retain_until_time != 2040-05-06T07:08:09.010Z", "free", "held", "until-later"],
+      ["retain_until_time < 2040-05-06T07:08:09.011Z", "until"],
+      ["retain_until_time <= 2040-05-06T07:08:09.011Z", "until", "until-later"],
+      ["retain_until_time > 2040-05-06T07:08:09.010Z", "until-later"],
+      ["retain_until_time >= 2040-05-06T07:08:09.010Z", "until", "until-later"],
+      ["NOT retain_until_time > 2040-05-06T07:08:09.010Z", "free", "held", "until"],
+      ["legal_hold = true AND retain_until_time:*", "until-later"],
+      ["purged = false", "free", "held", "until", "until-later"],
+      ["purged = true"],
+    ] as const) {
+      const found = await find(`path = "kept/*" AND (${filter})`);
+      expect(pathsOf(found), filter).to.deep.equal(expected.map((name) => `kept/${name}`));
+    }
+  });
+
   it("takes what looks like SQL, a pattern or a regular expression for text", async () => {
     for (const hostile of [
       "'; DROP TABLE file; --",
@@ -116,7 +149,7 @@ export function fileFilterContract(make: () => Promise<RepositorySubject>): void
   });
 }
 
-/** Files that differ in everything that filters look at, two of them deleted. */
+/** Files that differ in everything that filters look at: two of them are deleted, some held or retained. */
 async function commitVariety(subject: RepositorySubject): Promise<File[]> {
   const files: File[] = [];
   const paths = [
@@ -149,7 +182,17 @@ async function commitVariety(subject: RepositorySubject): Promise<File[]> {
     const { file } = (await subject.uploads.commit(upload.uploadId, commit)).upload;
     if (file === undefined) throw new Error("nothing was committed");
     const change = { identity: nextIdentity(), retentionMs: RETENTION_MS };
-    files.push(index % 6 === 5 ? await subject.files.delete("default", path, change) : file);
+    files.push(
+      index % 6 === 5 ? await subject.files.delete("default", path, change) : await keep(subject, file, index),
+    );
   }
   return files;
+}
+
+/** Every other file as it was; the rest under a hold, a retention, or both. */
+async function keep(subject: RepositorySubject, file: File, index: number): Promise<File> {
+  if (index % 2 === 0) return file;
+  const retainUntilTime = index % 3 === 0 ? undefined : new Date(Date.UTC(2120 + index, 0, 1, 0, 0, 0, index));
+  const change = (found: File) => ({ ...found, legalHold: index % 4 === 3, retainUntilTime });
+  return await subject.files.update("default", file.path, { identity: nextIdentity(), change });
 }

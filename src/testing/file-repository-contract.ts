@@ -3,6 +3,7 @@ import type { CommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
 import type { FilePosition } from "../domain/file-order.ts";
 import type { FileChange } from "../domain/file-repository.ts";
+import { fileEtagsContract } from "./file-etags-contract.ts";
 import { fileMoveContract } from "./file-move-contract.ts";
 import { filePurgeContract } from "./file-purge-contract.ts";
 import { fileRetentionContract } from "./file-retention-contract.ts";
@@ -15,6 +16,7 @@ import {
   type RepositorySubject,
 } from "./repository-subject.ts";
 import { restoreGenerationContract } from "./restore-generation-contract.ts";
+import { supersededFilesContract } from "./superseded-files-contract.ts";
 
 /** What every FileRepository does. `make` is called once; files are made by committing uploads. */
 export function fileRepositoryContract(make: () => Promise<RepositorySubject>): void {
@@ -32,6 +34,8 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("delete and undelete", () => deleteContract(() => subject));
   describe("moving", () => fileMoveContract(() => subject));
   describe("restoring a generation", () => restoreGenerationContract(() => subject));
+  describe("etags", () => fileEtagsContract(() => subject));
+  describe("superseded generations", () => supersededFilesContract(() => subject));
   describe("purging", () => filePurgeContract(() => subject));
   describe("retention", () => fileRetentionContract(() => subject));
 }

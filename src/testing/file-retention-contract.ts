@@ -31,6 +31,21 @@ export function fileRetentionContract(subject: () => RepositorySubject): void {
     expect(await subject().files.get("default", path)).to.deep.include(retention);
   });
 
+  it("retains a new generation from its commit on, if it is to", async () => {
+    const retainMs = 7 * 86_400_000;
+    const { path, file } = await commitFile(subject(), nextPath(), {}, { retainMs });
+    const until = new Date((file?.createTime.getTime() ?? 0) + retainMs);
+    expect(file?.retainUntilTime).to.deep.equal(until);
+    const found = await subject().files.get("default", path);
+    expect(found).to.deep.equal(file);
+    await expectRefusal(remove(path), "FILE_RETAINED");
+    expect(await keep(path, { retainUntilTime: until })).to.deep.include({ retainUntilTime: until });
+    await commitFile(subject(), path);
+    const purge = subject().files.beginPurge("default", path, { identity: nextIdentity(), generation: 1 });
+    await expectRefusal(purge, "FILE_RETAINED");
+    expect((await subject().files.get("default", path)).retainUntilTime).to.equal(undefined);
+  });
+
   it("deletes no file under a hold, until it is lifted", async () => {
     const { path } = await commitFile(subject(), nextPath());
     await keep(path, { legalHold: true });

@@ -2,6 +2,7 @@ import { type File, toFileEtag } from "../domain/file.ts";
 import type {
   Comparison,
   FileFilter,
+  FlagField,
   MapEntry,
   NumberField,
   TextField,
@@ -24,6 +25,8 @@ export function matchFilter(file: File, filter: FileFilter): boolean {
       const time = TIMES[filter.field](file);
       return time !== undefined && isTrue(filter.comparison, time.getTime() - filter.value.getTime());
     }
+    case "flag":
+      return FLAGS[filter.field](file) === filter.value;
     case "text": {
       const text = textOf(file, filter.field);
       return (
@@ -73,6 +76,12 @@ const TIMES: Record<TimeField, (file: File) => Date | undefined> = {
   delete_time: (file) => file.deleteTime,
   purge_time: (file) => file.purgeTime,
   supersede_time: (file) => file.supersedeTime,
+  retain_until_time: (file) => file.retainUntilTime,
+};
+
+const FLAGS: Record<FlagField, (file: File) => boolean> = {
+  legal_hold: (file) => file.legalHold,
+  purged: (file) => file.purgeState === "purged",
 };
 
 function textOf(file: File, field: TextField | MapEntry): string | undefined {
@@ -85,6 +94,7 @@ function isPresent(file: File, field: Extract<FileFilter, { kind: "present" }>["
   if (typeof field === "object") return textOf(file, field) !== undefined;
   if (field === "labels" || field === "metadata") return Object.keys(file[field]).length > 0;
   if (field in NUMBERS) return true;
+  if (field in FLAGS) return FLAGS[field as FlagField](file);
   if (field in TIMES) return TIMES[field as TimeField](file) !== undefined;
   return (TEXTS[field as TextField](file) ?? "") !== "";
 }

@@ -1,5 +1,5 @@
 import type { File } from "../domain/file.ts";
-import { NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS } from "../domain/filter/file-filter.ts";
+import { FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS } from "../domain/filter/file-filter.ts";
 
 const DEPTH_MAX = 3;
 
@@ -36,7 +36,7 @@ interface Dice {
 function term(dice: Dice): string {
   const { random, pick, file } = dice;
   const comparison = pick(["=", "=", "!=", "<", "<=", ">", ">="]);
-  switch (Math.floor(random() * 8)) {
+  switch (Math.floor(random() * 9)) {
     case 0: {
       const value = {
         generation: 1,
@@ -48,9 +48,9 @@ function term(dice: Dice): string {
       return `${field} ${comparison} ${value[field]}`;
     }
     case 1:
-      return `${pick(TIME_FIELDS)} ${comparison} ${pick([file.createTime, file.updateTime]).toISOString()}`;
+      return `${pick(TIME_FIELDS)} ${comparison} ${pick([file.createTime, file.updateTime, file.retainUntilTime ?? file.createTime]).toISOString()}`;
     case 2:
-      return `${pick([...TEXT_FIELDS, ...TIME_FIELDS, ...NUMBER_FIELDS, "labels", "metadata", "labels.team", "metadata.x"])}:*`;
+      return `${pick([...TEXT_FIELDS, ...TIME_FIELDS, ...NUMBER_FIELDS, ...FLAG_FIELDS, "labels", "metadata", "labels.team", "metadata.x"])}:*`;
     case 3:
       return `${pick(["labels.team", "labels.env", "metadata.author", 'metadata."Any Key"'])} ${comparison} ${entryValue(dice)}`;
     case 4:
@@ -60,6 +60,8 @@ function term(dice: Dice): string {
         /^.*'.*$/,
         '"$&"',
       );
+    case 6:
+      return `${pick(FLAG_FIELDS)} ${pick(["=", "!="])} ${pick(["true", "false"])}`;
     default:
       return textTerm(dice, comparison);
   }

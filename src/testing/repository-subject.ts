@@ -104,12 +104,13 @@ export async function commitFile(
   subject: Pick<RepositorySubject, "uploads">,
   path: string,
   overrides: Partial<NewUpload> = {},
-  { retentionMs = RETENTION_MS }: { retentionMs?: number } = {},
+  { retentionMs = RETENTION_MS, retainMs }: { retentionMs?: number; retainMs?: number } = {},
 ): Promise<Upload> {
   const upload = await createOpen(subject, { path, ...overrides });
   const outcome = await subject.uploads.commit(upload.uploadId, {
     fileId: nextUuid(),
     retentionMs,
+    ...(retainMs !== undefined && { retainMs }),
     object: sampleObject(upload),
   });
   expect(outcome.kind).to.equal("committed");

@@ -17,6 +17,7 @@ const NAMESPACE: Namespace = {
   keyPrefix: "default/",
   fileSizeMaxBytes: 5 * 1024 ** 3,
   retentionMs: 30 * 86_400_000,
+  retainDefaultMs: 0,
   downloadUrlLifetimeMaxMs: 900_000,
   linkLifetimeMaxMs: 7 * 86_400_000,
 };

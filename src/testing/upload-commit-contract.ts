@@ -112,6 +112,8 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     expect((await subject().files.get("default", path)).fileId).to.equal(second.file?.fileId);
     const superseded = await subject().files.get("default", path, { generation: 1 });
     expect(superseded.deleteTime).to.equal(undefined);
+    const { supersedeTime, updateTime } = superseded;
+    expect([supersedeTime, updateTime]).to.deep.equal(Array(2).fill(second.file?.createTime));
     const lifeMs = (superseded.purgeTime?.getTime() ?? 0) - (second.file?.createTime.getTime() ?? 0);
     expect(lifeMs).to.be.within(RETENTION_MS - 2, RETENTION_MS + 2);
   });

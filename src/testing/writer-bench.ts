@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import type { UploadAccess, UploadLimits } from "../commands/upload-access.ts";
 import { UploadWriter } from "../commands/upload-writer.ts";
 import { type BudgetPolicy, MemoryBudget } from "../domain/memory-budget.ts";
+import type { Namespace } from "../domain/namespace.ts";
 import type { ByteRange } from "../domain/upload.ts";
 import type { NewUpload, UploadRepository, WriterStart } from "../domain/upload-repository.ts";
 import { FakeFileRepository } from "./fake-file-repository.ts";
@@ -43,7 +44,12 @@ export interface Bench {
 
 /** A bench with a budget of `budgetParts` parts. */
 export function createBench(
-  options: { limits?: Partial<UploadLimits>; budgetParts?: number; policy?: Partial<BudgetPolicy> } = {},
+  options: {
+    limits?: Partial<UploadLimits>;
+    budgetParts?: number;
+    policy?: Partial<BudgetPolicy>;
+    namespace?: Partial<Namespace>;
+  } = {},
 ): Bench {
   const files = new FakeFileRepository();
   const objects = new FakeObjectStore();
@@ -57,7 +63,8 @@ export function createBench(
   });
   return {
     access: {
-      ...{ uploads, objects, budget, namespaces: sampleNamespaces({ bucket: "bucket" }), instance: "bench" },
+      ...{ uploads, objects, budget, instance: "bench" },
+      namespaces: sampleNamespaces({ bucket: "bucket", ...options.namespace }),
       limits: { ...BENCH_LIMITS, ...options.limits },
       databaseBackoff: { triesMax: 3, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1000, random: () => 0 },
     },

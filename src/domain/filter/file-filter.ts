@@ -10,7 +10,13 @@ export const TEXT_FIELDS = [
 export const NUMBER_FIELDS = ["generation", "size_bytes", "crc32", "metageneration"] as const;
 
 /** Fields of a file that hold times. */
-export const TIME_FIELDS = ["create_time", "update_time", "delete_time", "purge_time", "supersede_time"] as const;
+export const TIME_FIELDS = [
+  ...(["create_time", "update_time", "delete_time", "purge_time", "supersede_time"] as const),
+  "retain_until_time",
+] as const;
+
+/** Fields of a file that are true or false. */
+export const FLAG_FIELDS = ["legal_hold", "purged"] as const;
 
 /** Fields of a file that hold names with values. */
 export const MAP_FIELDS = ["labels", "metadata"] as const;
@@ -21,6 +27,8 @@ export type TextField = (typeof TEXT_FIELDS)[number];
 export type NumberField = (typeof NUMBER_FIELDS)[number];
 /** A field that holds a time. */
 export type TimeField = (typeof TIME_FIELDS)[number];
+/** A field that is true or false. */
+export type FlagField = (typeof FLAG_FIELDS)[number];
 /** One value of a map. */
 export interface MapEntry {
   map: (typeof MAP_FIELDS)[number];
@@ -40,10 +48,11 @@ export type FileFilter =
   | { kind: "number"; field: NumberField; comparison: Comparison; value: number }
   /** Times are compared as the API shows them, in whole milliseconds. */
   | { kind: "time"; field: TimeField; comparison: Comparison; value: Date }
+  | { kind: "flag"; field: FlagField; value: boolean }
   | { kind: "text"; field: TextField | MapEntry; comparison: Comparison; value: string }
   /** The text is the pieces in this order with any text, or none, between them; at least two. */
   | { kind: "like"; field: TextField | MapEntry; pieces: readonly string[] }
-  /** The file has it: a time, a hash, an entry, a text or map that is not empty. */
-  | { kind: "present"; field: TextField | NumberField | TimeField | MapEntry | MapEntry["map"] }
+  /** The file has it: a time, a hash, an entry, a text or map that is not empty, a flag that is true. */
+  | { kind: "present"; field: TextField | NumberField | TimeField | FlagField | MapEntry | MapEntry["map"] }
   /** Path and values of metadata together hold all of the words. */
   | { kind: "words"; words: readonly SearchWord[] };

@@ -21,6 +21,10 @@ const label = (name: string, value: string): FileFilter => ({
 const time = (value: string): FileFilter => ({
   ...{ kind: "time", field: "create_time", comparison: ">", value: new Date(value) },
 });
+const flag = (field: "legal_hold" | "purged", value: boolean): FileFilter => ({ kind: "flag", field, value });
+const retained = (value: string): FileFilter => ({
+  ...{ kind: "time", field: "retain_until_time", comparison: ">=", value: new Date(value) },
+});
 const type = (value: string): FileFilter => ({ kind: "text", field: "content_type", comparison: "=", value });
 const path = (...pieces: string[]): FileFilter => ({ kind: "like", field: "path", pieces });
 
@@ -53,6 +57,12 @@ describe("parseFilter", () => {
     ["(create_time>2026-01-01)", time("2026-01-01")],
     ["delete_time:*", { kind: "present", field: "delete_time" }],
     ["size_bytes:*", { kind: "present", field: "size_bytes" }],
+    ["legal_hold = true", flag("legal_hold", true)],
+    ['purged="false"', flag("purged", false)],
+    ["legal_hold != true", not(flag("legal_hold", true))],
+    ["-purged:*", not({ kind: "present", field: "purged" })],
+    ["retain_until_time >= 2030-01-01", retained("2030-01-01")],
+    ["retain_until_time:*", { kind: "present", field: "retain_until_time" }],
     ["sha256:*", { kind: "present", field: "sha256" }],
     ["content_type = image/svg.xml", type("image/svg.xml")],
     ["content_type=-a.b", type("-a.b")],
@@ -104,6 +114,13 @@ describe("parseFilter", () => {
     ["create_time > 2026-02-30", 15, "a time like"],
     ['create_time > "2026-01-01T25:00:00Z"', 15, "a time like"],
     ["create_time > 5", 15, "a time like"],
+    ["retain_until_time = true", 21, "a time like"],
+    ["legal_hold = yes", 14, "true or false"],
+    ["legal_hold = TRUE", 14, "true or false"],
+    ["legal_hold = 1", 14, "true or false"],
+    ["legal_hold > false", 12, "= or !="],
+    ["purged:true", 7, "= or !="],
+    ["purge_state = purged", 1, "a field of File"],
     ["path < a*", 8, 'a value without "*"'],
     ["labels = x", 8, '":"'],
     ["labels.a.b = x", 10, "quote a name"],

@@ -2,6 +2,7 @@ import { type SearchWord, toSearchWords } from "../search-words.ts";
 import {
   type Comparison,
   type FileFilter,
+  FLAG_FIELDS,
   MAP_FIELDS,
   type MapEntry,
   NUMBER_FIELDS,
@@ -79,9 +80,14 @@ function toPositive({ member, operator, value }: Compared): FileFilter {
     if (isPresence) return { kind: "present", field: time };
     return { kind: "time", field: time, comparison: toOrder(operator), value: toTime(value) };
   }
+  const flag = find(FLAG_FIELDS, head.text);
+  if (flag !== undefined) {
+    if (isPresence) return { kind: "present", field: flag };
+    return { kind: "flag", field: flag, value: toFlag({ operator, value }) };
+  }
   const text = find(TEXT_FIELDS, head.text);
   if (text !== undefined) return toText(text, { operator, value });
-  const known = [...TEXT_FIELDS, ...NUMBER_FIELDS, ...TIME_FIELDS, ...MAP_FIELDS].join(", ");
+  const known = [...TEXT_FIELDS, ...NUMBER_FIELDS, ...TIME_FIELDS, ...FLAG_FIELDS, ...MAP_FIELDS].join(", ");
   throw filterInvalid(head.start, { expected: `a field of File (${known})`, found: quote([head]) });
 }
 
@@ -123,6 +129,13 @@ function toNumber(value: FilterToken): number {
   if (Number.isSafeInteger(number)) return number;
   const expected = `a whole number within ±${Number.MAX_SAFE_INTEGER}`;
   throw filterInvalid(value.start, { expected, found: quote([value]) });
+}
+
+function toFlag({ operator, value }: Pick<Compared, "operator" | "value">): boolean {
+  if (operator.text !== "=")
+    throw filterInvalid(operator.start, { expected: '= or !=, or ":*"', found: quote([operator]) });
+  if (value.text === "true" || value.text === "false") return value.text === "true";
+  throw filterInvalid(value.start, { expected: "true or false", found: quote([value]) });
 }
 
 const TIME = /^\d{4}-\d{2}-\d{2}(?:[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2}))?$/;

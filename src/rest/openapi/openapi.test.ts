@@ -57,7 +57,7 @@ describe("the OpenAPI document", () => {
     const query = document.paths["/v1/namespaces/{namespace}/files"].get.parameters;
     const names = query.filter((one: { in: string }) => one.in === "query").map((one: { name: string }) => one.name);
     expect(names).to.include.members(["prefix", "pageSize", "pageToken", "showDeleted", "filter", "orderBy"]);
-    expect(Object.keys(schemas.UndeleteFileRequest.properties)).to.deep.equal(["requestId", "generation"]);
+    expect(Object.keys(schemas.UndeleteFileRequest.properties)).to.deep.equal(["requestId", "generation", "etag"]);
     const patch = document.paths[FILE].patch;
     expect(patch.requestBody.content["application/json"].schema.$ref).to.equal("#/components/schemas/FileInput");
     expect(patch.parameters.filter(({ in: where }: { in: string }) => where === "query")).to.have.lengthOf(2);
