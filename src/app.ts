@@ -66,7 +66,7 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
   const stopping = new AbortController();
   const budget = new MemoryBudget(config.budgetBytes, config.budget);
   const windowMemory = createWindowMemory(budget);
-  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands"> = {
+  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
     configurations: { generateConfiguration: generateFromSettings },
@@ -118,18 +118,20 @@ export async function startApp(config: Config, log: Logger): Promise<App> {
 }
 
 function createServiceListener(
-  { access, downloads, files, copyFile, follower, links, watches }: Service,
-  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
+  { access, downloads, files, primaryFiles, copyFile, follower, links, watches }: Service,
+  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
-  const commands = { ...queries, now: () => new Date() };
+  const commands = { ...queries, files: primaryFiles, now: () => new Date() };
   const linking = { ...commands, links, publicUrl };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
+  // What was committed stands, also where the feed fails: all that is cached is forgotten then.
+  const catchUp = () => follower.catchUp().catch(() => undefined);
   const serveApi = createApiListener({
     ...common,
-    catchUp: () => follower.catchUp(),
+    catchUp,
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -139,7 +141,7 @@ function createServiceListener(
       writePart: (request, options) => writePart(access, request, options),
       signParts: (request, options) => signParts(access, request, options),
       admitPart: (message, options) => admitPart(access, message, options),
-      writeUpload: createConnectWriteUpload(access),
+      writeUpload: createConnectWriteUpload(access, { catchUp }),
       beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
@@ -151,7 +153,7 @@ function createServiceListener(
       readFile: (request, options) => readFile(queries, request, options),
     },
     fileCommands: {
-      createDownloadUrl: (request, options) => createDownloadUrl(commands, request, options),
+      createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, options),
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
@@ -164,7 +166,7 @@ function createServiceListener(
       revokeLink: (request, options) => revokeLink(linking, request, options),
     },
   });
-  const ingest = { access, authenticate: common.authenticate, log: common.log };
+  const ingest = { access, authenticate: common.authenticate, catchUp, log: common.log };
   return createLinkRoute((token, visitor) => openLink(linking, token, visitor), {
     ...linkRoute,
     serveOther: (request, response) => {
@@ -186,6 +188,7 @@ function createUnconnectedFunctions() {
     uploads: refuseAll<ApiOptions["uploads"]>(),
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
+    catchUp: async () => undefined,
     openLink: async () => refuse(),
   };
 }
