@@ -71,7 +71,7 @@ export async function startApp(
   const stopping = new AbortController();
   const budget = new MemoryBudget(config.budgetBytes, config.budget);
   const windowMemory = createWindowMemory(budget);
-  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands"> = {
+  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
     configurations: { generateConfiguration: generateFromSettings },
@@ -123,18 +123,20 @@ export async function startApp(
 }
 
 function createServiceListener(
-  { access, downloads, files, copyFile, follower, links, watches }: Service,
-  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands">,
+  { access, downloads, files, primaryFiles, copyFile, follower, links, watches }: Service,
+  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
-  const commands = { ...queries, now: () => new Date() };
+  const commands = { ...queries, files: primaryFiles, now: () => new Date() };
   const linking = { ...commands, links, publicUrl };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
+  // What was committed stands, also where the feed fails: all that is cached is forgotten then.
+  const catchUp = () => follower.catchUp().catch(() => undefined);
   const serveApi = createApiListener({
     ...common,
-    catchUp: () => follower.catchUp(),
+    catchUp,
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -144,7 +146,7 @@ function createServiceListener(
       writePart: (request, options) => writePart(access, request, options),
       signParts: (request, options) => signParts(access, request, options),
       admitPart: (message, options) => admitPart(access, message, options),
-      writeUpload: createConnectWriteUpload(access),
+      writeUpload: createConnectWriteUpload(access, { catchUp }),
       beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
@@ -156,7 +158,7 @@ function createServiceListener(
       readFile: (request, options) => readFile(queries, request, options),
     },
     fileCommands: {
-      createDownloadUrl: (request, options) => createDownloadUrl(commands, request, options),
+      createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, options),
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),
@@ -169,7 +171,7 @@ function createServiceListener(
       revokeLink: (request, options) => revokeLink(linking, request, options),
     },
   });
-  const ingest = { access, authenticate: common.authenticate, log: common.log };
+  const ingest = { access, authenticate: common.authenticate, catchUp, log: common.log };
   return createLinkRoute((token, visitor) => openLink(linking, token, visitor), {
     ...linkRoute,
     serveOther: (request, response) => {
@@ -191,6 +193,7 @@ function createUnconnectedFunctions() {
     uploads: refuseAll<ApiOptions["uploads"]>(),
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
+    catchUp: async () => undefined,
     openLink: async () => refuse(),
   };
 }

@@ -7,9 +7,10 @@ import type { WriteAccess } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
+import type { FileRepository } from "./domain/file-repository.ts";
 import type { MemoryBudget } from "./domain/memory-budget.ts";
 import type { SeatPool } from "./domain/seat-pool.ts";
-import { FileChangeFollower, followCommits } from "./jobs/follow-file-changes.ts";
+import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
@@ -36,7 +37,10 @@ const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.rand
 export interface Service {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
-  files: ReturnType<typeof createFileRepository>;
+  /** As queries see them: from memory or a replica, no older than what the caller has seen. */
+  files: FileRepository;
+  /** As commands see them: as they are. */
+  primaryFiles: FileRepository;
   copyFile: FileCopier;
   follower: FileChangeFollower;
   links: ReturnType<typeof createLinkRepository>;
@@ -62,7 +66,7 @@ export async function connect(
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache);
   const access: WriteAccess = {
-    uploads: followCommits(createUploadRepository(pools.commands), follower),
+    uploads: createUploadRepository(pools.commands),
     ...{ objects, budget: options.budget },
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
@@ -85,9 +89,11 @@ export async function connect(
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
   const files = withFileCache(createFileRepository(pools), cache);
+  const { commands } = pools;
+  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
   const links = createLinkRepository(pools);
   const jobs = startJobs({
-    ...{ access, files, check, log },
+    ...{ access, files: primaryFiles, check, log },
     ...{ leases: createJobLeases(pools.commands), follower },
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
@@ -96,9 +102,8 @@ export async function connect(
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
-    files,
-    follower,
-    copyFile: createFileCopier({ ...access, files }, COPY_LIMITS),
+    ...{ files, primaryFiles, follower },
+    copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {

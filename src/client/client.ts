@@ -73,7 +73,7 @@ export interface SluiceClient extends UnaryCalls {
 export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
   const headers = { authorization: `Bearer ${options.token}` };
   const closed = new AbortController();
-  const rememberPosition = createPositionMemory();
+  const positions = createPositionMemory();
   const stations = parseAddresses("urls" in options ? options.urls : options.url).map((url) => {
     const session = new ServiceSession(url, options, closed.signal);
     const transport = createGrpcTransport({
@@ -87,7 +87,7 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
           request.header.set("authorization", headers.authorization);
           return next(request);
         },
-        rememberPosition,
+        positions.interceptor,
       ],
     });
     return { name: url.href.replace(/\/$/, ""), url, session, transport };
@@ -95,11 +95,12 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
   const addresses = new Addresses(stations);
   const calls = createUnaryCalls(addresses);
   const lanes = new Set<UploadConnection>();
+  const streams = { headers, onPosition: positions.note };
   const ports: UploadPorts = {
-    connect: () => shareConnection(addresses.route(), { sessionOf: ({ session }) => session, headers }),
+    connect: () => shareConnection(addresses.route(), { sessionOf: ({ session }) => session, ...streams }),
     connectLane(number) {
       const openSession = (url: URL) => new ServiceSession(url, options, closed.signal);
-      const connection = ownConnection(addresses.route(number), { openSession, headers });
+      const connection = ownConnection(addresses.route(number), { openSession, ...streams });
       const close = () => {
         lanes.delete(lane);
         connection.close();

@@ -9,11 +9,16 @@ describe("createPositionMemory", () => {
       sent.push(request.header.get("sluice-position"));
       return { header: new Headers(answer === undefined ? {} : { "sluice-position": answer }) };
     };
-    const call = createPositionMemory()(next as never);
+    const memory = createPositionMemory();
+    const call = memory.interceptor(next as never);
     for (const position of [undefined, "0/FFFFFFFF", "1/A", "1/9", "nonsense", undefined]) {
       answer = position;
       await call({ header: new Headers() } as never);
     }
     expect(sent).to.deep.equal([null, null, "0/FFFFFFFF", "1/A", "1/A", "1/A"]);
+    // What streams end with.
+    for (const position of ["1/9", "2/0", "nonsense", undefined, ["3/0"]]) memory.note(position);
+    await call({ header: new Headers() } as never);
+    expect(sent.at(-1)).to.equal("2/0");
   });
 });

@@ -18,10 +18,13 @@ export interface UploadConnection {
   close(): void;
 }
 
-/** Streams along a route, over the sessions that all calls share. `headers` go with each. */
+/** What all streams have in common. */
+type StreamCommons = Pick<UploadStreamOptions, "headers" | "onPosition">;
+
+/** Streams along a route, over the sessions that all calls share. */
 export function shareConnection<T extends UploadAddress>(
   route: Route<T>,
-  { sessionOf, headers }: { sessionOf: (address: T) => Http2SessionManager; headers: UploadStreamOptions["headers"] },
+  { sessionOf, ...commons }: StreamCommons & { sessionOf: (address: T) => Http2SessionManager },
 ): UploadConnection {
   return {
     route,
@@ -29,7 +32,7 @@ export function shareConnection<T extends UploadAddress>(
       const { current } = route;
       const prefix = current.url.pathname.replace(/\/$/, "");
       const methodPath = `${prefix}/${UploadService.typeName}/${UploadService.method.writeUpload.name}`;
-      return UploadStream.open(sessionOf(current), { methodPath, headers, ...options });
+      return UploadStream.open(sessionOf(current), { methodPath, ...commons, ...options });
     },
     close: () => {},
   };
@@ -38,7 +41,7 @@ export function shareConnection<T extends UploadAddress>(
 /** Streams along a route, over a session of their own: made anew, and the earlier one ended, where the address is another. */
 export function ownConnection<T extends UploadAddress>(
   route: Route<T>,
-  { openSession, headers }: { openSession: (url: URL) => Http2SessionManager; headers: UploadStreamOptions["headers"] },
+  { openSession, ...commons }: StreamCommons & { openSession: (url: URL) => Http2SessionManager },
 ): UploadConnection {
   let own: { address: T; session: Http2SessionManager } | undefined;
   const sessionOf = (address: T) => {
@@ -48,5 +51,5 @@ export function ownConnection<T extends UploadAddress>(
     }
     return own.session;
   };
-  return { ...shareConnection(route, { sessionOf, headers }), close: () => own?.session.abort() };
+  return { ...shareConnection(route, { sessionOf, ...commons }), close: () => own?.session.abort() };
 }

@@ -12,6 +12,7 @@ import {
   type WriteUploadStartSchema,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { createFrameReader, encodeChunkHead, encodeFrame } from "./grpc-frames.ts";
+import { POSITION_HEADER } from "./position-memory.ts";
 import { fromGrpcTrailers, fromNetworkError, SluiceError, type SluiceErrorCode } from "./sluice-error.ts";
 import type { Lease } from "./upload-source.ts";
 
@@ -31,6 +32,8 @@ export interface UploadStreamOptions {
   headers: Readonly<Record<string, string>>;
   start: MessageInitShape<typeof WriteUploadStartSchema>;
   onProgress: (progress: WriteUploadProgress) => void;
+  /** Hears the position behind what the stream has committed, before `outcome` resolves. */
+  onPosition?: ((position: unknown) => void) | undefined;
   signal: AbortSignal;
   silenceMaxMs?: number | undefined;
   keepaliveIntervalMs?: number | undefined;
@@ -209,6 +212,7 @@ export class UploadStream {
   /** An error is taken at once, also while chunks are still being written; OK only counts at the end of the answer. */
   #takeTrailers(trailers: Readonly<Record<string, unknown>>): void {
     this.#trailed = trailers["grpc-status"] !== undefined;
+    this.#options.onPosition?.(trailers[POSITION_HEADER]);
     const error = this.#trailed ? fromGrpcTrailers(trailers) : undefined;
     if (error !== undefined) this.cancel(error);
   }

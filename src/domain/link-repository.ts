@@ -1,6 +1,7 @@
 import type { CommandIdentity } from "./command-identity.ts";
 import type { File } from "./file.ts";
 import type { Link } from "./link.ts";
+import type { Position } from "./position.ts";
 
 /** A link to be made, with the hash of its token. */
 export type NewLink = Pick<
@@ -50,11 +51,17 @@ export interface LinkRepository {
 
   /**
    * Links of a namespace, or of one path of it, with ids below `after`; only active ones unless `showEnded`. A page may come
-   * back short with a `next` when many links have ended.
+   * back short with a `next` when many links have ended. As of `position` or later.
    */
   list(
     namespace: string,
-    options: { path: string | undefined; showEnded: boolean; limit: number; after: string | undefined },
+    options: {
+      path: string | undefined;
+      showEnded: boolean;
+      limit: number;
+      after: string | undefined;
+      position?: Position | undefined;
+    },
   ): Promise<LinkPage>;
 
   /** What a token would open now, in one of `namespaces`; nothing is counted. */

@@ -1,19 +1,23 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { UploadService, WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { WriteAccess } from "../commands/write-upload.ts";
+import { formatPosition, POSITION_HEADER, type Position } from "../domain/position.ts";
 import { toCallOptions } from "../rpc/caller-context.ts";
 import { toChunkHeader } from "./write-messages.ts";
-import { WriteStream } from "./write-stream.ts";
+import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 /**
  * WriteUpload for the forms that connect-node carries: Connect and gRPC-web, from Node clients (browsers cannot send
  * streams). The same order and the same writer as the gRPC form, with messages pulled from an iterator.
  */
-export function createConnectWriteUpload(access: WriteAccess): ServiceImpl<typeof UploadService>["writeUpload"] {
+export function createConnectWriteUpload(
+  access: WriteAccess,
+  { catchUp }: Pick<WriteStreamOptions, "catchUp">,
+): ServiceImpl<typeof UploadService>["writeUpload"] {
   return async function* writeUpload(requests, context) {
     const { caller, signal } = toCallOptions(context);
     const outbox = new Outbox();
-    const stream = new WriteStream(access, () => Promise.resolve(caller), outbox);
+    const stream = new WriteStream(access, { authenticate: () => Promise.resolve(caller), catchUp }, outbox);
     const onAbort = () => {
       const isExpired = signal.reason instanceof ConnectError && signal.reason.code === Code.DeadlineExceeded;
       if (isExpired) stream.expire();
@@ -23,6 +27,8 @@ export function createConnectWriteUpload(access: WriteAccess): ServiceImpl<typeo
     const reading = readRequests(requests, stream, outbox);
     try {
       yield* outbox.messages();
+      const { position } = outbox;
+      if (position !== undefined) context.responseTrailer.set(POSITION_HEADER, formatPosition(position));
     } finally {
       signal.removeEventListener("abort", onAbort);
       stream.disconnect();
@@ -69,6 +75,8 @@ async function pushChunk(
 /** Carries answers from the stream's calls to the generator that connect-node pulls. */
 class Outbox {
   hasEnded = false;
+  /** Behind what the call has committed. */
+  position: Position | undefined;
   readonly ended: Promise<void>;
   #messages: WriteUploadResponse[] = [];
   #error: unknown;
@@ -97,8 +105,9 @@ class Outbox {
     this.#wakeWriter?.();
   };
 
-  end = (error?: unknown): void => {
+  end = (error?: unknown, position?: Position): void => {
     this.hasEnded = true;
+    this.position = position;
     this.#error = error;
     this.#wakeReader?.();
     this.#wakeWriter?.();

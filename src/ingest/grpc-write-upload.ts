@@ -4,6 +4,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { type WriteUploadResponse, WriteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { WriteAccess } from "../commands/write-upload.ts";
+import { formatPosition, POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
 import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
 import { toGrpcStatus } from "../rpc/errors.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
@@ -16,6 +17,8 @@ import { WriteUploadParser } from "./write-upload-parser.ts";
 export interface IngestOptions {
   access: WriteAccess;
   authenticate: Authenticator;
+  /** As of `ApiOptions`. */
+  catchUp: () => Promise<Position | undefined>;
   log: ErrorLog;
 }
 
@@ -58,15 +61,19 @@ class GrpcWriteUpload {
     this.#stream = request.stream;
     this.#response = response;
     const authenticate = () => options.authenticate((name) => header(request.headers[name]));
-    this.#write = new WriteStream(options.access, authenticate, {
-      onReady: () => this.#read(undefined),
-      onReleased: (bytes) => this.#received.release(bytes),
-      send: (message) => this.#send(message),
-      end: (error) => {
-        if (error !== undefined) logDefect(error, { log: options.log, method: PATH.slice(1) });
-        this.#answer(error);
+    this.#write = new WriteStream(
+      options.access,
+      { authenticate, catchUp: options.catchUp },
+      {
+        onReady: () => this.#read(undefined),
+        onReleased: (bytes) => this.#received.release(bytes),
+        send: (message) => this.#send(message),
+        end: (error, position) => {
+          if (error !== undefined) logDefect(error, { log: options.log, method: PATH.slice(1) });
+          this.#answer(error, position);
+        },
       },
-    });
+    );
     this.#parser = new WriteUploadParser(this.#write, {
       messageMaxBytes: options.access.limits.chunkSizeMaxBytes + MESSAGE_OVERHEAD_MAX_BYTES,
     });
@@ -90,13 +97,15 @@ class GrpcWriteUpload {
     // The compat layer repeats the stream's errors on both objects.
     request.on("error", () => {});
     response.on("error", () => {});
-    this.#limitTime(header(request.headers["grpc-timeout"]));
+    this.#obeyHeaders(request);
   }
 
-  /** A call ends at its deadline, as the other forms of it do by connect-node. */
-  #limitTime(timeout: string | undefined): void {
+  /** A call ends at its deadline, as the other forms of it do by connect-node; what it must have seen, it has: it asks the primary. */
+  #obeyHeaders({ headers }: Http2ServerRequest): void {
     try {
-      const timeoutMs = parseGrpcTimeout(timeout);
+      const position = header(headers[POSITION_HEADER]);
+      if (position !== undefined) parsePosition(position);
+      const timeoutMs = parseGrpcTimeout(header(headers["grpc-timeout"]));
       if (timeoutMs !== undefined) this.#deadline = setTimeout(() => this.#write.expire(), timeoutMs);
     } catch (error) {
       this.#write.fail(error);
@@ -136,7 +145,7 @@ class GrpcWriteUpload {
   }
 
   /** Ends the call with its status. What the caller still sends is thrown away until it stops. */
-  #answer(error: unknown): void {
+  #answer(error: unknown, position: Position | undefined): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     clearTimeout(this.#deadline);
@@ -148,6 +157,7 @@ class GrpcWriteUpload {
       ...(status.detailsBin !== undefined && {
         "grpc-status-details-bin": Buffer.from(status.detailsBin).toString("base64"),
       }),
+      ...(position !== undefined && { [POSITION_HEADER]: formatPosition(position) }),
     };
     this.#stream.removeAllListeners("data");
     this.#stream.resume();

@@ -7,28 +7,37 @@ import {
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { UploadSessions } from "../commands/upload-sessions.ts";
 import type { DomainError } from "../domain/errors.ts";
+import type { Position } from "../domain/position.ts";
 import { OwnSeats } from "../domain/seat-pool.ts";
 import { nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { until } from "../testing/until.ts";
 import { type Bench, createBench } from "../testing/writer-bench.ts";
-import { WriteStream } from "./write-stream.ts";
+import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 describe("WriteStream", () => {
-  const open = (bench: Bench, options: { uploads?: Partial<Bench["access"]["uploads"]> } = {}) => {
+  const open = (
+    bench: Bench,
+    options: { uploads?: Partial<Bench["access"]["uploads"]>; catchUp?: WriteStreamOptions["catchUp"] } = {},
+  ) => {
     const sessions = new UploadSessions(new OwnSeats(1));
     const uploads = new Proxy(bench.access.uploads, {
       get: (target, name) => Reflect.get(options.uploads ?? {}, name) ?? Reflect.get(target, name),
     });
     const sent: WriteUploadResponse[] = [];
+    const behind: { position?: Position | undefined } = {};
     const ended = Promise.withResolvers<DomainError | undefined>();
-    const stream = new WriteStream({ ...bench.access, uploads, sessions }, async () => SAMPLE_CALLER, {
+    const around = { authenticate: async () => SAMPLE_CALLER, catchUp: options.catchUp ?? (async () => undefined) };
+    const stream = new WriteStream({ ...bench.access, uploads, sessions }, around, {
       onReady: () => {},
       onReleased: () => {},
       send: (message) => sent.push(message),
-      end: (error) => ended.resolve(error as DomainError | undefined),
+      end: (error, position) => {
+        behind.position = position;
+        ended.resolve(error as DomainError | undefined);
+      },
     });
-    return { stream, sessions, sent, ended: ended.promise };
+    return { stream, sessions, sent, behind, ended: ended.promise };
   };
   const start = (path = "a/b"): WriteUploadRequest =>
     create(WriteUploadRequestSchema, {
@@ -94,13 +103,41 @@ describe("WriteStream", () => {
     expect(error?.details).to.have.property("upload_id");
   });
 
+  it("says that a file is committed once nothing hides it, and ends with a position behind it", async () => {
+    const caughtUp = Promise.withResolvers<Position>();
+    let asked = 0;
+    const { stream, sent, ended, behind } = open(createBench(), {
+      catchUp: () => {
+        asked++;
+        return caughtUp.promise;
+      },
+    });
+    stream.onMessage(start());
+    await until("it writes", () => !stream.isWaiting);
+    stream.onMessage(finish);
+    await until("the commit is made", () => asked === 1);
+    // Whoever leaves now has its file all the same.
+    stream.disconnect();
+    const isToldCommitted = ({ message }: WriteUploadResponse) =>
+      message.case === "committed" || (message.case === "progress" && message.value.committed);
+    expect(sent.some(isToldCommitted)).to.equal(false);
+    caughtUp.resolve(7n);
+    expect(await ended).to.equal(undefined);
+    expect(sent.at(-1)?.message.case).to.equal("committed");
+    expect(behind.position).to.equal(7n);
+  });
+
   it("passes on a refusal of who calls", async () => {
     const bench = createBench();
     const refusal = new Error("no");
     const ended = Promise.withResolvers<unknown>();
     const transport = { onReady: () => {}, onReleased: () => {}, send: () => {}, end: ended.resolve };
     const access = { ...bench.access, sessions: new UploadSessions(new OwnSeats(1)) };
-    const stream = new WriteStream(access, () => Promise.reject(refusal), transport);
+    const stream = new WriteStream(
+      access,
+      { authenticate: () => Promise.reject(refusal), catchUp: async () => undefined },
+      transport,
+    );
     stream.onMessage(start());
     expect(await ended.promise).to.equal(refusal);
   });

@@ -4,6 +4,7 @@ import { withResumePoint } from "../commands/resume-point.ts";
 import { beginWriteUpload, type WriteAccess, type WriteSession } from "../commands/write-upload.ts";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
+import type { Position } from "../domain/position.ts";
 import {
   fromFinish,
   fromStart,
@@ -20,8 +21,15 @@ export interface Transport {
   /** Bytes that were handed to `onChunkBytes` are needed no longer. */
   onReleased: (bytes: readonly Uint8Array[]) => void;
   send: (message: WriteUploadResponse) => void;
-  /** Ends the call, with an error or well. Called once, after everything has settled. */
-  end: (error?: unknown) => void;
+  /** Ends the call, with an error or well; behind a commit with its position. Called once, after everything has settled. */
+  end: (error?: unknown, position?: Position) => void;
+}
+
+/** What a call asks of the service around it. */
+export interface WriteStreamOptions {
+  authenticate: () => Promise<Caller>;
+  /** As of `ApiOptions`. */
+  catchUp: () => Promise<Position | undefined>;
 }
 
 /**
@@ -33,15 +41,17 @@ export class WriteStream {
   readonly #access: WriteAccess;
   readonly #transport: Transport;
   readonly #caller: Promise<Caller>;
+  readonly #catchUp: WriteStreamOptions["catchUp"];
   #session: WriteSession | undefined;
   #phase: "expecting-start" | "starting" | "writing" | "finishing" | "ended" = "expecting-start";
   #failure: unknown;
   /** Aborts a call whose caller never sends its start. */
   readonly #startTimer: NodeJS.Timeout;
 
-  constructor(access: WriteAccess, authenticate: () => Promise<Caller>, transport: Transport) {
+  constructor(access: WriteAccess, { authenticate, catchUp }: WriteStreamOptions, transport: Transport) {
     this.#access = access;
     this.#transport = transport;
+    this.#catchUp = catchUp;
     this.#startTimer = setTimeout(() => this.fail(toNoStart(access)), access.limits.stallTimeoutMs);
     this.#caller = authenticate();
     this.#caller.catch((error) => this.fail(error));
@@ -139,8 +149,10 @@ export class WriteStream {
     this.#phase = "writing";
     this.#transport.send(toStartedMessage(session.started));
     if (session.committed !== undefined) {
+      this.#phase = "finishing";
+      const position = await this.#catchUp();
       this.#transport.send(toCommittedMessage(session.committed));
-      this.#end(undefined);
+      this.#end(undefined, position);
       return;
     }
     this.#transport.onReady();
@@ -150,23 +162,27 @@ export class WriteStream {
     try {
       if (this.#failure !== undefined) throw this.#failure;
       const outcome = await session.finish(finish);
-      this.#transport.send(toProgressMessage({ ...session.progress, isCommitted: outcome.kind === "committed" }));
+      const isCommitted = outcome.kind === "committed";
+      // Nobody hears of the file while something cached here hides it.
+      const position = isCommitted ? await this.#catchUp() : undefined;
+      this.#transport.send(toProgressMessage({ ...session.progress, isCommitted }));
       const last = toOutcomeMessage(outcome);
       if (last !== undefined) this.#transport.send(last);
-      this.#end(undefined);
+      this.#end(undefined, position);
     } catch (error) {
       this.#end(error);
     }
   }
 
   /** Settles, then answers. */
-  async #end(error: unknown): Promise<void> {
+  async #end(error: unknown, position?: Position): Promise<void> {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     clearTimeout(this.#startTimer);
     const session = this.#session;
     await session?.close();
-    this.#transport.end(error !== undefined && session !== undefined ? withResumePoint(error, session) : error);
+    const shown = error !== undefined && session !== undefined ? withResumePoint(error, session) : error;
+    this.#transport.end(shown, position);
   }
 
   #require(what: string): WriteSession {

@@ -1,6 +1,5 @@
 import type { FileChangeFeed } from "../domain/file-changes.ts";
 import type { Position } from "../domain/position.ts";
-import type { UploadRepository } from "../domain/upload-repository.ts";
 import type { FileCache } from "../queries/file-cache.ts";
 
 /**
@@ -52,20 +51,4 @@ export class FileChangeFollower {
       throw error;
     }
   }
-}
-
-/** The same uploads: whoever hears of a commit sees its file here, as what is cached of it is forgotten before. */
-export function followCommits(
-  uploads: UploadRepository,
-  follower: Pick<FileChangeFollower, "catchUp">,
-): UploadRepository {
-  return {
-    ...uploads,
-    commit: async (...commit) => {
-      const outcome = await uploads.commit(...commit);
-      // The commit stands, also where the feed fails: all that is cached is forgotten then.
-      await follower.catchUp().catch(() => {});
-      return outcome;
-    },
-  };
 }

@@ -6,6 +6,7 @@ import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from 
 import { linkNotFound, namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "./file-rows.ts";
+import type { ReadPool } from "./read-pool.ts";
 import { findEarlierSubject } from "./request-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
 
@@ -46,15 +47,15 @@ const isLinkedFile = sql.fragment`
 
 const openedRow = z.object({ ...fileRow.shape, ...linkRow.shape });
 
-/** Links in PostgreSQL: lists ask the query pool, which may be a read replica; the rest must know of the last revocation. */
+/** Links in PostgreSQL: lists read where the position that they name has been seen; the rest must know of the last revocation. */
 export function createLinkRepository(
-  pools: { commands: DatabasePool; queries: DatabasePool },
+  pools: { commands: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
 ): LinkRepository {
   const repository: LinkRepository = {
     create: (link, identity) => createLink(pools.commands, link, identity),
     revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
-    list: (namespace, options) => listLinks(pools.queries, namespace, options),
+    list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
     look: (tokenSha256, { namespaces }) => lookAtLink(pools.commands, tokenSha256, namespaces),
     use: (tokenSha256, options) => useLink(pools.commands, tokenSha256, options),
     forget: (options) => forgetLinks(pools.commands, options),

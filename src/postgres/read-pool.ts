@@ -8,7 +8,7 @@ import { toDomainError } from "./errors.ts";
 /** How long a query waits for its replica, in milliseconds: streaming replication is mostly behind by less. */
 const REPLAY_WAIT_MAX_MS = 250;
 const REPLAY_LOOK_MS = 25;
-/** A replica that failed is left alone for so long. */
+/** A replica that failed is left alone for so long, and one that was waited for in vain is not waited for again. */
 const REPLICA_REST_MS = 1000;
 
 /** Runs a query where its answer has seen `position`. The query may be run twice. */
@@ -30,8 +30,8 @@ export interface ReadPoolOptions {
 }
 
 /**
- * Queries to a replica, as long as it answers and has replayed what the caller has seen, within 250 ms; else to the primary. Whoever
- * sends no position may see what was a moment ago.
+ * Queries to a replica, as long as it answers and has replayed what the caller has seen, within 250 ms; else to the primary, and
+ * for the next second without waiting. Whoever sends no position may see what was a moment ago.
  */
 export function createReadPool(options: ReadPoolOptions): { read: ReadPool; end(): Promise<void> } {
   const { primary, openReplica } = options;
@@ -59,6 +59,8 @@ class Replica {
   /** It has replayed all up to here. */
   #replayed: Position = 0n;
   #restsUntil = 0;
+  /** It was further behind than anybody waits. */
+  #isBehindUntil = 0;
   #isUsable = true;
 
   constructor(options: ReadPoolOptions & { openReplica: () => Promise<DatabasePool> }) {
@@ -105,14 +107,19 @@ class Replica {
   }
 
   async #awaitReplay(pool: DatabasePool, position: Position): Promise<boolean> {
-    const deadline = performance.now() + (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
+    const begun = performance.now();
+    const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
     while (this.#replayed < position) {
       // A server that is no replica (any more) has what it has committed: it is past every position.
       const isReplayed = await pool.oneFirst(sql.type(z.object({ replayed: z.boolean() }))`
         SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatPosition(position)}::pg_lsn AS replayed`);
       if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;
       if (isReplayed) return true;
-      if (performance.now() >= deadline) return false;
+      const now = performance.now();
+      if (now - begun >= waitMaxMs) {
+        if (waitMaxMs > 0) this.#isBehindUntil = now + (this.#options.restMs ?? REPLICA_REST_MS);
+        return false;
+      }
       await delay(REPLAY_LOOK_MS);
     }
     return true;

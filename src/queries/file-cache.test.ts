@@ -69,6 +69,7 @@ describe("FileCache", () => {
 
   it("asks again for a caller that has seen more than what it keeps", async () => {
     const cache = new FileCache();
+    cache.evict([], 100n);
     let loads = 0;
     const get = (position: bigint) => cache.get(PLACE, async () => fileOf(++loads), { position });
     expect((await get(0n)).generation).to.equal(1);
@@ -76,6 +77,21 @@ describe("FileCache", () => {
     expect((await get(10n)).generation, "from memory").to.equal(2);
     expect((await get(9n)).generation, "from memory").to.equal(2);
     expect((await get(11n)).generation).to.equal(3);
+  });
+
+  it("takes nobody's word for how far others have seen what it keeps", async () => {
+    const cache = new FileCache();
+    cache.evict([], 10n);
+    let loads = 0;
+    const get = (position: bigint) => cache.get(PLACE, async () => fileOf(++loads), { position });
+    const forged = 2n ** 64n - 1n;
+    const both = await Promise.all([get(forged), get(11n)]);
+    expect(both.map(({ generation }) => generation)).to.deep.equal([1, 2]);
+    expect((await get(11n)).generation, "not from memory").to.equal(3);
+    expect((await get(10n)).generation, "from memory").to.equal(3);
+    cache.evict([], 11n);
+    expect((await get(11n)).generation).to.equal(4);
+    expect((await get(11n)).generation, "from memory").to.equal(4);
   });
 
   it("keeps neither absence nor failure", async () => {

@@ -35,6 +35,8 @@ export class FileCache {
   readonly #loads = new Map<string, { file: Promise<File>; position: Position }>();
   /** The position of the last change that may be any path's. */
   #position: Position = 0n;
+  /** The furthest position that is known to be one. */
+  #heard: Position = 0n;
 
   /** `now`, in milliseconds, for tests. */
   constructor(limits: FileCacheLimits = FILE_CACHE_LIMITS, { now = () => performance.now() } = {}) {
@@ -66,12 +68,14 @@ export class FileCache {
       return await under.file;
     }
     this.counts.misses++;
-    const least = [position, entry?.position ?? 0n, this.#position].reduce((a, b) => (a > b ? a : b));
-    const started = { file: load({ position: least }), position: least };
+    // What is kept is kept for others, too: a position that a caller has made up must not vouch for it.
+    const vouched = position > this.#heard ? this.#heard : position;
+    const known = furthest(vouched, entry?.position ?? 0n, this.#position);
+    const started = { file: load({ position: furthest(position, known) }), position: known };
     this.#loads.set(key, started);
     try {
       const file = await started.file;
-      if (this.#loads.get(key) === started) this.#entries.set(key, { file, position: least });
+      if (this.#loads.get(key) === started) this.#entries.set(key, { file, position: known });
       return file;
     } finally {
       if (this.#loads.get(key) === started) this.#loads.delete(key);
@@ -80,6 +84,7 @@ export class FileCache {
 
   /** Forgets these paths: whoever asks for one from now on sees what was there at `position`, or later. */
   evict(paths: readonly ChangedPath[], position: Position): void {
+    this.#hear(position);
     for (const { namespace, path } of paths) {
       const key = toKey(namespace, path);
       this.#loads.delete(key);
@@ -90,9 +95,14 @@ export class FileCache {
 
   /** Forgets all, where it is unknown what has changed. */
   clear(position: Position = 0n): void {
+    this.#hear(position);
     if (position > this.#position) this.#position = position;
     this.#loads.clear();
     this.#entries.clear();
+  }
+
+  #hear(position: Position): void {
+    if (position > this.#heard) this.#heard = position;
   }
 }
 
@@ -103,6 +113,10 @@ export function withFileCache<T extends Pick<FileRepository, "get">>(files: T, c
     return cache.get({ namespace, path }, ({ position }) => files.get(namespace, path, { position }), options);
   };
   return { ...files, get };
+}
+
+function furthest(...positions: Position[]): Position {
+  return positions.reduce((one, other) => (one > other ? one : other));
 }
 
 function toKey(namespace: string, path: string): string {

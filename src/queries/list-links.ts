@@ -1,10 +1,10 @@
-import type { Caller } from "../domain/caller.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import type { Link } from "../domain/link.ts";
 import type { LinkRepository } from "../domain/link-repository.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { parsePageSize } from "./file-page.ts";
 import { fromLinkPageToken, toLinkPageToken } from "./page-token.ts";
+import type { QueryOptions } from "./query-options.ts";
 
 /** Which links, and which page of them. */
 export interface ListLinksRequest {
@@ -25,7 +25,7 @@ export interface ListLinksRequest {
 export async function listLinks(
   deps: { links: Pick<LinkRepository, "list">; namespaces: Namespaces },
   request: ListLinksRequest,
-  _options: { caller: Caller; signal?: AbortSignal },
+  { position }: QueryOptions,
 ): Promise<{ links: Link[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const path = request.path === "" ? undefined : parseFilePath(request.path);
@@ -33,6 +33,6 @@ export async function listLinks(
   const { pageToken, showEnded } = request;
   const listing = ["links", namespace, path ?? null, showEnded];
   const after = pageToken === "" ? undefined : fromLinkPageToken(pageToken, listing);
-  const { links, next } = await deps.links.list(namespace, { path, showEnded, limit, after });
+  const { links, next } = await deps.links.list(namespace, { path, showEnded, limit, after, position });
   return { links, nextPageToken: next === undefined ? "" : toLinkPageToken(next, listing) };
 }

@@ -6,18 +6,20 @@ import {
   type UniversalServerRequest,
 } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
+import { POSITION_HEADER } from "../domain/position.ts";
 import { nameConnection, watchArrival } from "../rpc/message-arrival.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 
 /** Calls the methods of the API in this process, as the caller of a request and with its signal. */
 export interface MethodCalls {
+  /** The position behind a change goes to the caller as a header. */
   unary(method: DescMethodUnary, message: Message, call: RestCall): Promise<Message>;
   /** Pulled: a method yields its next message when the one before was taken. */
   serverStream(method: DescMethodStreaming, message: Message, call: RestCall): AsyncIterable<Message>;
 }
 
-/** What of a request a method may look at: who calls, and what the call is a part of. */
-const FORWARDED = ["authorization", "traceparent", "tracestate"];
+/** What of a request a method may look at: who calls, what they have seen, and what the call is a part of. */
+const FORWARDED = ["authorization", POSITION_HEADER, "traceparent", "tracestate"];
 /** Says, on the way in this process alone, by which connection the request of a call came. */
 const CONNECTION = "x-sluice-connection";
 
@@ -36,8 +38,12 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
     ...{ readMaxBytes: unlimited, writeMaxBytes: unlimited },
   });
   return {
-    unary: async (method, message, call) =>
-      (await transport.unary(method, call.signal, undefined, toHeaders(call), message)).message,
+    unary: async (method, message, call) => {
+      const answer = await transport.unary(method, call.signal, undefined, toHeaders(call), message);
+      const position = answer.header.get(POSITION_HEADER);
+      if (position !== null) call.response.setHeader(POSITION_HEADER, position);
+      return answer.message;
+    },
     async *serverStream(method, message, call) {
       const input = (async function* () {
         yield message;

@@ -3,6 +3,7 @@ import { CompleteUploadResponseSchema } from "../../gen/sluice/v1/upload_service
 import type { CreateUploadRequest } from "../commands/create-upload.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type File, toFileEtag } from "../domain/file.ts";
+import { formatPosition, POSITION_HEADER } from "../domain/position.ts";
 import type { CallOptions } from "../rpc/caller-context.ts";
 import { toFileMessage, toReceiptMessage } from "../rpc/file-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
@@ -20,8 +21,10 @@ import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
  * may have a Content-Length or not. If-None-Match and If-Match are kept by the generation: looked at before the body is
  * read, and compared again by the commit.
  */
-export function createFilePut(options: Pick<ApiOptions, "authenticate" | "fileQueries" | "uploads">): Serve {
-  const { authenticate, fileQueries, uploads } = options;
+export function createFilePut(
+  options: Pick<ApiOptions, "authenticate" | "fileQueries" | "uploads" | "catchUp">,
+): Serve {
+  const { authenticate, fileQueries, uploads, catchUp } = options;
   return async (call) => {
     const { request, signal } = call;
     assertAcceptable(request, "application/json");
@@ -37,6 +40,8 @@ export function createFilePut(options: Pick<ApiOptions, "authenticate" | "fileQu
     const create = { ...described, sizeBytes, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) };
     const declared = { crc32: described.crc32, sha256: described.sha256 };
     const file = await receiveFile(uploads.beginWrite, { create }, { call, caller, declared });
+    const position = await catchUp();
+    if (position !== undefined) call.response.setHeader(POSITION_HEADER, formatPosition(position));
     answerFile(call, file, { status: hadFile ? 200 : 201 });
   };
 }

@@ -14,7 +14,7 @@ import { continueRequest } from "./continue-request.ts";
 import { parseFileHeaders } from "./file-headers.ts";
 import type { Serve } from "./method-routes.ts";
 import { assertNotEncoded, assertWithin, type BodyWatch, declaredLength, readBody } from "./read-body.ts";
-import { headerOf } from "./rest-call.ts";
+import { headerOf, positionOf } from "./rest-call.ts";
 
 /**
  * Serves `PUT …/uploads/{upload_id}/parts/{part_number}`: WritePart with the part as the body, of at most 16 MiB. The body is
@@ -47,7 +47,7 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
         crc32: written,
         wasDurable,
       } = await uploads.writePart(part, {
-        ...{ caller, position: undefined, signal },
+        ...{ caller, position: positionOf(request), signal },
       });
       const message = create(WritePartResponseSchema, {
         ...{ range: toByteRangeMessage(range), crc32: written, wasDurable },

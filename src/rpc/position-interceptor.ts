@@ -6,18 +6,15 @@ import { formatPosition, POSITION_HEADER, type Position } from "../domain/positi
 /** Calls that change no file, or not by themselves. */
 const UNCHANGING: ReadonlySet<unknown> = new Set([FileCommandService.method.createDownloadUrl]);
 
-/**
- * Has commands on files answer the position behind their change, as a header. `catchUp` resolves to it once nothing cached here
- * hides the change; where it fails the command stands all the same, and its answer names no position.
- */
-export function createPositionInterceptor(catchUp: () => Promise<Position>): Interceptor {
+/** Has commands on files answer the position behind their change, as a header. `catchUp` as of `ApiOptions`. */
+export function createPositionInterceptor(catchUp: () => Promise<Position | undefined>): Interceptor {
   return (next) => async (request) => {
     const response = await next(request);
     const isChange =
       (request.service.typeName === FileCommandService.typeName && !UNCHANGING.has(request.method)) ||
       request.method === UploadService.method.completeUpload;
     if (!isChange) return response;
-    const position = await catchUp().catch(() => undefined);
+    const position = await catchUp();
     if (position !== undefined) response.header.set(POSITION_HEADER, formatPosition(position));
     return response;
   };

@@ -33,8 +33,11 @@ export interface ApiOptions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   configurations: ConfigurationFunctions;
-  /** Resolves once nothing hides what was committed before the call, to a position behind it; absent: no answer names one. */
-  catchUp?: () => Promise<Position>;
+  /**
+   * Resolves once nothing cached here hides what was committed before the call, to a position behind it, or to undefined where the
+   * database does not say it: what was committed stands all the same. Never rejects.
+   */
+  catchUp: () => Promise<Position | undefined>;
   authenticate: Authenticator;
   readiness: Readiness;
   log: ErrorLog;
@@ -85,10 +88,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     writeMaxBytes: options.messageMaxBytes,
     maxTimeoutMs: DEADLINE_MAX_MS,
     requireConnectProtocolHeader: false,
-    interceptors: [
-      createErrorInterceptor(options.log),
-      ...(options.catchUp === undefined ? [] : [createPositionInterceptor(options.catchUp)]),
-    ],
+    interceptors: [createErrorInterceptor(options.log), createPositionInterceptor(options.catchUp)],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const guarded = { requestGate: createAuthenticationGate(options.authenticate, options.log) };

@@ -1,5 +1,6 @@
 import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
+import type { Position } from "../domain/position.ts";
 import { createRestFace } from "../rest/rest-listener.ts";
 import { type Listener, listen } from "../rpc/listener.ts";
 import { Readiness } from "../rpc/readiness.ts";
@@ -31,7 +32,7 @@ export interface ApiFunctions {
 /** Serves the API in this process, on a free port, ready, over the given functions. */
 export async function openApiServer(
   functions: ApiFunctions = {},
-  options: { tls?: TlsCertificate; corsOrigins?: string[]; shutdownSignal?: AbortSignal } = {},
+  options: { tls?: TlsCertificate; corsOrigins?: string[]; shutdownSignal?: AbortSignal; position?: Position } = {},
 ): Promise<ApiServer> {
   const readiness = new Readiness(["database"]);
   readiness.report("database", undefined);
@@ -41,6 +42,7 @@ export async function openApiServer(
     fileQueries: withDefects(functions.fileQueries),
     fileCommands: withDefects(functions.fileCommands),
     configurations: withDefects(functions.configurations),
+    catchUp: async () => options.position,
     authenticate: createDevAuthenticator(API_TOKEN),
     readiness,
     log: { error: (fields) => defects.push(fields) },
