@@ -1,7 +1,6 @@
 import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
-import { generateFromSettings } from "./aws/generate-from-settings.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
 import { readAdopted } from "./commands/adopt-parts.ts";
@@ -74,7 +73,11 @@ export async function startApp(
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
-    configurations: { generateConfiguration: generateFromSettings },
+    // Loaded with the first call: most services never generate a configuration, and do without the generator's memory.
+    configurations: {
+      generateConfiguration: async (request) =>
+        (await import("./aws/generate-from-settings.ts")).generateFromSettings(request),
+    },
     otherFace: createRestFace,
     ...config.api,
   };

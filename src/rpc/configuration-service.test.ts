@@ -11,7 +11,9 @@ describe("ConfigurationService", () => {
   let server: ApiServer;
 
   before(async () => {
-    server = await openApiServer({ configurations: { generateConfiguration: generateFromSettings } });
+    server = await openApiServer({
+      configurations: { generateConfiguration: async (request) => generateFromSettings(request) },
+    });
   });
 
   after(async () => {

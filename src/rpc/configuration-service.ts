@@ -9,13 +9,13 @@ import { DomainError } from "../domain/errors.ts";
 
 /** What ConfigurationService calls. */
 export interface ConfigurationFunctions {
-  /** Throws `invalid_argument / CONFIGURATION_INVALID`. */
+  /** Rejects with `invalid_argument / CONFIGURATION_INVALID`. */
   generateConfiguration(request: {
     settings: string;
     services: readonly string[];
     allServices: boolean;
     format: Format;
-  }): { content: string; explanation: string; environment: Readonly<Record<string, string>> };
+  }): Promise<{ content: string; explanation: string; environment: Readonly<Record<string, string>> }>;
 }
 
 type Format = "cloudformation" | "terraform-json" | "plain-policies";
@@ -34,13 +34,13 @@ export function createConfigurationService(
   functions: ConfigurationFunctions,
 ): ServiceImpl<typeof ConfigurationService> {
   return {
-    generateConfiguration: ({ settings, services, allServices, format }) => {
+    generateConfiguration: async ({ settings, services, allServices, format }) => {
       if (services.length > SERVICES_MAX) {
         throw refuse("services", `services has ${services.length} names; ${SERVICES_MAX} is the limit`);
       }
       const chosen = FORMATS[format];
       if (chosen === undefined) throw refuse("format", `there is no format ${format}; 0 to 3 are known`);
-      const generated = functions.generateConfiguration({ settings, services, allServices, format: chosen });
+      const generated = await functions.generateConfiguration({ settings, services, allServices, format: chosen });
       return create(GenerateConfigurationResponseSchema, { ...generated, environment: { ...generated.environment } });
     },
   };
