@@ -51,7 +51,7 @@ export async function createLink(
   assertMaxUses(maxUses);
   assertDownloadName(downloadName);
   assertNote(note);
-  const { path, generation } = requireReadable(await getFile(deps, request, options));
+  const { path, generation, fileId } = requireReadable(await getFile(deps, request, options));
   const pinned = request.generation === undefined ? undefined : generation;
   const identity = toCommandIdentity(options.caller, "CreateLink", {
     requestId: request.requestId,
@@ -63,8 +63,16 @@ export async function createLink(
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
   const { link, isTokenSet } = await deps.links.create(
     {
-      ...{ linkId: uuidv7(), namespace: namespace.name, path, generation: pinned, tokenSha256: hashLinkToken(token) },
-      ...{ principal: options.caller.principal, downloadName, inline, note, maxUses, expireTime },
+      ...{ linkId: uuidv7(), namespace: namespace.name, path, fileId, generation: pinned },
+      ...{
+        tokenSha256: hashLinkToken(token),
+        principal: options.caller.principal,
+        downloadName,
+        inline,
+        note,
+        maxUses,
+        expireTime,
+      },
     },
     identity,
   );

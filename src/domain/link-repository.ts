@@ -3,7 +3,10 @@ import type { File } from "./file.ts";
 import type { Link } from "./link.ts";
 import type { Position } from "./position.ts";
 
-/** A link to be made, with the hash of its token. */
+/**
+ * A link to be made, with the hash of its token. `fileId` is of the file that was found at the path: the link is made to
+ * where that is by then.
+ */
 export type NewLink = Pick<
   Link,
   | "linkId"
@@ -16,7 +19,7 @@ export type NewLink = Pick<
   | "note"
   | "maxUses"
   | "expireTime"
-> & { tokenSha256: Uint8Array };
+> & { tokenSha256: Uint8Array; fileId: string };
 
 /** Who uses a link. */
 export interface LinkVisitor {
@@ -36,7 +39,8 @@ export interface LinkPage {
 }
 
 /**
- * Links, in the database. Errors: `not_found / LINK_NOT_FOUND`, `invalid_argument / REQUEST_ID_REUSED`,
+ * Links, in the database. A link goes where its file goes, in the step that moves that: one without a generation with the
+ * live file of its path, one with a generation also with the number that this gets when it is restored. Errors: `not_found / LINK_NOT_FOUND`, `invalid_argument / REQUEST_ID_REUSED`,
  * `unavailable / DATABASE_UNAVAILABLE`.
  */
 export interface LinkRepository {

@@ -6,6 +6,7 @@ export interface Link {
   /** UUIDv7: newer links have greater ids. */
   linkId: string;
   namespace: string;
+  /** Where the file is now. */
   path: string;
   /** Whichever is live when undefined. */
   generation: number | undefined;

@@ -1,4 +1,5 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
+import { z } from "zod";
 import type { File } from "../domain/file.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { assertEtag, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
@@ -93,11 +94,13 @@ async function retry(
   throw new Error(`a file could not be placed in ${ATTEMPTS_MAX} attempts: its paths change all the time`);
 }
 
+const placedRow = fileRow.extend({ former_generation: z.int() });
+
 /**
  * Makes the row that `source` selects the live one of the target path, as its next generation, and supersedes the one that
  * is there. Whoever else makes a generation of either path has the paths' advisory locks at the time (a commit does), so
  * the statement, begun after they are held, sees everything; they are taken in their order, so that two moves never wait
- * for one another. Deletions take none: what they end is not there any more when its row is locked.
+ * for one another. Deletions take none: what they end is not there any more when its row is locked. Links go along.
  */
 async function placeLocked(
   pool: DatabasePool,
@@ -119,14 +122,15 @@ async function placeLocked(
         SELECT DISTINCT hashtextextended(${namespace} || '/' || p.path, 0) AS key
         FROM unnest(${sql.array([sourcePath, targetPath], "text")}) AS p (path) ORDER BY 1
       ) k`);
-    const row = await transaction.maybeOne(sql.type(fileRow)`
+    const row = await transaction.maybeOne(sql.type(placedRow)`
       WITH source AS MATERIALIZED (
-        SELECT f.file_id FROM file f WHERE f.namespace = ${namespace} AND ${options.source} FOR NO KEY UPDATE
+        SELECT f.file_id, f.generation FROM file f
+        WHERE f.namespace = ${namespace} AND ${options.source} FOR NO KEY UPDATE
       ), target AS MATERIALIZED (
         SELECT f.file_id, f.generation FROM file f
         WHERE f.namespace = ${namespace} AND f.path = ${targetPath} AND ${fileIsLive} FOR NO KEY UPDATE
       ), matching AS MATERIALIZED (
-        SELECT s.file_id FROM source s
+        SELECT s.file_id, s.generation FROM source s
         WHERE ${wanted}::bigint IS NULL OR ${wanted}::bigint = coalesce((SELECT t.generation FROM target t), 0)
       ), requested AS (${insertFileRequest(options.identity)} FROM matching ON CONFLICT DO NOTHING RETURNING subject_id
       ), numbered AS (
@@ -143,9 +147,15 @@ async function placeLocked(
       UPDATE file f SET path = ${targetPath}, generation = n.generation, supersede_time = NULL, delete_time = NULL,
         purge_time = NULL, update_time = n.place_time, metageneration = f.metageneration + 1
       -- The count makes the superseding come first: the index on live paths is checked at each row.
-      FROM requested r, numbered n, (SELECT count(*) FROM superseded) s
+      FROM requested r, matching m, numbered n, (SELECT count(*) FROM superseded) s
       WHERE f.file_id = r.subject_id
-      RETURNING ${fileColumns}`);
-    return row === null ? undefined : toFile(row);
+      RETURNING ${fileColumns}, m.generation AS former_generation`);
+    if (row === null) return undefined;
+    // A statement of its own: it sees the links that the one before may have waited for.
+    await transaction.query(sql.unsafe`
+      UPDATE link l SET path = ${targetPath}, generation = CASE WHEN l.generation IS NOT NULL THEN ${row.generation}::bigint END
+      WHERE l.namespace = ${namespace} AND l.path = ${sourcePath}
+        AND (l.generation = ${row.former_generation}::bigint OR (l.generation IS NULL AND ${targetPath !== sourcePath}::boolean))`);
+    return toFile(row);
   });
 }

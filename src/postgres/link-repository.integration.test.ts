@@ -50,10 +50,10 @@ describe("createLinkRepository", () => {
   it("records who used a link", async () => {
     const subject = await createPostgresSubject();
     try {
-      await commitFile(subject, "a");
+      const { fileId = "" } = (await commitFile(subject, "a")).file ?? {};
       const tokenSha256 = Buffer.alloc(32, 1);
       const described = { downloadName: "", inline: false, note: "", maxUses: 0, principal: "dev:tester" };
-      const link = { linkId: nextUuid(), namespace: "default", path: "a", generation: undefined, tokenSha256 };
+      const link = { linkId: nextUuid(), namespace: "default", path: "a", fileId, generation: undefined, tokenSha256 };
       const expireTime = new Date(Date.now() + 60_000);
       await subject.links.create({ ...link, ...described, expireTime }, nextIdentity({ method: "CreateLink" }));
       const visitor = { sourceAddress: "2001:db8::1", userAgent: "curl/8" };

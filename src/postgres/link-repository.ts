@@ -13,6 +13,9 @@ import { toBytea, toInterval } from "./sql-values.ts";
 /** Links that one page looks at: where most have ended, it comes back short instead of late. */
 export const LINKS_SCANNED_MAX = 20_000;
 
+/** A use loses each time to another move of its file. */
+const USE_ATTEMPTS_MAX = 3;
+
 const linkRow = z.object({
   link_id: z.string(),
   link_namespace: z.string(),
@@ -74,14 +77,16 @@ async function createLink(
       VALUES (${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
         ${toBytea(identity.contentSha256)}, ${link.linkId}::uuid)
       ON CONFLICT DO NOTHING RETURNING subject_id
-    )
+    -- Waits for a move under way; one that comes later waits for this statement, and then sees the link.
+    ), placed AS MATERIALIZED (SELECT f.path, f.generation FROM file f WHERE f.file_id = ${link.fileId}::uuid FOR SHARE)
     INSERT INTO link AS l (
       link_id, namespace, path, generation, token_sha256, principal, download_name, inline, note, max_uses, expire_time
     )
-    SELECT subject_id, ${link.namespace}, ${link.path}, ${link.generation ?? null}::bigint, ${toBytea(link.tokenSha256)},
+    SELECT subject_id, ${link.namespace}, p.path, CASE WHEN ${link.generation !== undefined}::boolean THEN p.generation END,
+      ${toBytea(link.tokenSha256)},
       ${link.principal}, ${link.downloadName}, ${link.inline}::boolean, ${link.note}, ${link.maxUses}::integer,
       ${link.expireTime.toISOString()}::timestamptz
-    FROM requested
+    FROM requested CROSS JOIN placed p
     RETURNING ${linkColumns}`;
   const row = await pool.maybeOne(statement).catch((error) => {
     if (violates(error, "link_namespace_fkey")) throw namespaceNotFound(link.namespace);
@@ -148,15 +153,34 @@ async function lookAtLink(
     SELECT ${linkColumns}, ${fileColumns} FROM link l JOIN file f ON ${isLinkedFile}
     WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})
       AND ${isActive}`);
-  return row === null ? await explainNothing(pool, tokenSha256, namespaces) : toOpened(row);
+  if (row !== null) return toOpened(row);
+  const { kind } = await explainNothing(pool, tokenSha256, namespaces);
+  return { kind: kind === "ended" ? "ended" : "nothing" };
 }
 
+/**
+ * A use that waited for a move sees the link where it is now, but the file where it was: it is tried again. So is that of a
+ * link without a file, which looks the same.
+ */
 async function useLink(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
   options: { namespaces: readonly string[]; visitor: LinkVisitor },
 ): Promise<OpenedLink> {
-  const { namespaces, visitor } = options;
+  for (let attempt = 1; attempt <= USE_ATTEMPTS_MAX; attempt++) {
+    const opened = await useOnce(pool, tokenSha256, options);
+    if (opened !== undefined) return opened;
+    const { kind } = await explainNothing(pool, tokenSha256, options.namespaces);
+    if (kind !== "without-file") return { kind };
+  }
+  return { kind: "nothing" };
+}
+
+async function useOnce(
+  pool: CommonQueryMethods,
+  tokenSha256: Uint8Array,
+  { namespaces, visitor }: { namespaces: readonly string[]; visitor: LinkVisitor },
+): Promise<OpenedLink | undefined> {
   const row = await pool.maybeOne(sql.type(openedRow)`
     WITH used AS (
       UPDATE link l SET uses = l.uses + 1, last_use_time = now() FROM file f
@@ -168,7 +192,7 @@ async function useLink(
       SELECT link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM used
     )
     SELECT * FROM used`);
-  return row === null ? await explainNothing(pool, tokenSha256, namespaces) : toOpened(row);
+  return row === null ? undefined : toOpened(row);
 }
 
 /** Why a token opens nothing: the same work for one that was never given out and for one that has ended. */
@@ -176,11 +200,12 @@ async function explainNothing(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
   namespaces: readonly string[],
-): Promise<OpenedLink> {
+): Promise<{ kind: "ended" | "nothing" | "without-file" }> {
   const row = await pool.maybeOne(sql.type(z.object({ is_active: z.boolean() }))`
     SELECT ${isActive} AS is_active FROM link l
     WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})`);
-  return { kind: row?.is_active === false ? "ended" : "nothing" };
+  if (row === null) return { kind: "nothing" };
+  return { kind: row.is_active ? "without-file" : "ended" };
 }
 
 async function forgetLinks(

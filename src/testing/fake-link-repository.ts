@@ -4,6 +4,7 @@ import type { FileRepository } from "../domain/file-repository.ts";
 import { type Link, toLinkState } from "../domain/link.ts";
 import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from "../domain/link-repository.ts";
 import { linkNotFound } from "../domain/repository-refusals.ts";
+import { FakeFileRepository, type FileStep } from "./fake-file-repository.ts";
 import { FakeRequests } from "./fake-requests.ts";
 
 type Row = Omit<Link, "state"> & { token: string };
@@ -20,10 +21,11 @@ export class FakeLinkRepository implements LinkRepository {
   constructor(files: Pick<FileRepository, "get">, now: () => number = Date.now) {
     this.#files = files;
     this.#now = now;
+    if (files instanceof FakeFileRepository) files.follow((step) => this.#goAlong(step));
   }
 
   async create(link: NewLink, identity: CommandIdentity): Promise<{ link: Link; isTokenSet: boolean }> {
-    const { tokenSha256, ...rest } = link;
+    const { tokenSha256, fileId: _fileId, ...rest } = link;
     const token = toKey(tokenSha256);
     const earlierId = this.#requests.find(identity);
     if (earlierId !== undefined) {
@@ -61,8 +63,12 @@ export class FakeLinkRepository implements LinkRepository {
     const row = this.#find(tokenSha256, namespaces);
     if (row === undefined) return { kind: "nothing" };
     if (this.#toLink(row).state !== "active") return { kind: "ended" };
-    const file = await this.#findFile(row);
-    return file === undefined ? { kind: "nothing" } : { kind: "file", link: this.#toLink(row), file };
+    const link = this.#toLink(row);
+    const file = await this.#findFile(link);
+    // It may have been moved while the file was looked for.
+    if (row.path !== link.path || row.generation !== link.generation)
+      return await this.look(tokenSha256, { namespaces });
+    return file === undefined ? { kind: "nothing" } : { kind: "file", link, file };
   }
 
   async use(
@@ -77,7 +83,8 @@ export class FakeLinkRepository implements LinkRepository {
     row.uses++;
     row.lastUseTime = new Date(this.#now());
     this.uses.push({ linkId: row.linkId, ...visitor });
-    return { ...opened, link: this.#toLink(row) };
+    const { uses, lastUseTime, state } = this.#toLink(row);
+    return { ...opened, link: { ...opened.link, uses, lastUseTime, state } };
   }
 
   async forget({ olderThanMs, limit }: { olderThanMs: number; limit: number }): Promise<number> {
@@ -88,12 +95,24 @@ export class FakeLinkRepository implements LinkRepository {
     return old.length;
   }
 
+  #goAlong({ namespace, from, to }: FileStep): void {
+    for (const row of this.#rows.values()) {
+      if (row.namespace !== namespace || row.path !== from.path) continue;
+      if (row.generation === undefined || row.generation === from.generation) row.path = to.path;
+      if (row.generation === from.generation) row.generation = to.generation;
+    }
+  }
+
   #find(tokenSha256: Uint8Array, namespaces: readonly string[]): Row | undefined {
     const token = toKey(tokenSha256);
     return [...this.#rows.values()].find((row) => row.token === token && namespaces.includes(row.namespace));
   }
 
-  async #findFile({ namespace, path, generation }: Row): Promise<File | undefined> {
+  async #findFile({
+    namespace,
+    path,
+    generation,
+  }: Pick<Row, "namespace" | "path" | "generation">): Promise<File | undefined> {
     const which = generation === undefined ? {} : { generation };
     const file = await this.#files.get(namespace, path, which).catch(() => undefined);
     return file?.deleteTime === undefined ? file : undefined;

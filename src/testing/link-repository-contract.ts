@@ -27,10 +27,11 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
 
   let tokens = 0;
   const nextToken = () => createHash("sha256").update(`token ${++tokens}`).digest();
-  const newLink = (overrides: Partial<NewLink> = {}): NewLink => ({
+  /** To a file, where none is named a fresh one. */
+  const newLink = async (overrides: Partial<NewLink> = {}): Promise<NewLink> => ({
+    ...(await toTarget(overrides)),
     linkId: nextUuid(),
     namespace: "default",
-    path: nextPath(),
     generation: undefined,
     tokenSha256: nextToken(),
     principal: "dev:tester",
@@ -43,14 +44,14 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   });
   const command = () => nextIdentity({ method: "CreateLink" });
   const create = async (overrides: Partial<NewLink> = {}) => {
-    const wanted = newLink(overrides);
+    const wanted = await newLink(overrides);
     const { link } = await subject.links.create(wanted, command());
     return { ...link, tokenSha256: wanted.tokenSha256 };
   };
-  const createWithFile = async (overrides: Partial<NewLink> = {}) => {
-    const path = nextPath();
-    await commitFile(subject, path);
-    return await create({ path, ...overrides });
+  const toTarget = async ({ path, generation }: Partial<NewLink>) => {
+    const of = path ?? (await commitFile(subject, nextPath())).path;
+    const { fileId } = await subject.files.get("default", of, generation === undefined ? {} : { generation });
+    return { path: of, fileId };
   };
   const use = (tokenSha256: Uint8Array, namespaces = NAMESPACES) =>
     subject.links.use(tokenSha256, { namespaces, visitor: VISITOR });
@@ -58,9 +59,9 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
 
   describe("create", () => {
     it("keeps what it was given, and no token", async () => {
-      const wanted = newLink({ generation: 3, inline: true, maxUses: 7 });
+      const wanted = await newLink({ generation: 1, inline: true, maxUses: 7 });
       const { link, isTokenSet } = await subject.links.create(wanted, command());
-      const { tokenSha256: _, ...rest } = wanted;
+      const { tokenSha256: _, fileId: __, ...rest } = wanted;
       expect(link).to.deep.include({
         ...rest,
         uses: 0,
@@ -76,7 +77,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       const path = nextPath();
       await commitFile(subject, path);
       const identity = command();
-      const [first, second, third] = [newLink({ path }), newLink({ path }), newLink({ path })];
+      const [first, second, third] = [await newLink({ path }), await newLink({ path }), await newLink({ path })];
       const { link } = await subject.links.create(first, identity);
       const again = await subject.links.create(second, identity);
       expect(again).to.deep.include({ isTokenSet: true });
@@ -87,13 +88,13 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       expect(await look(third.tokenSha256)).to.deep.equal({ kind: "nothing" });
       expect(await look(second.tokenSha256)).to.include({ kind: "file" });
       const other = { ...identity, contentSha256: Buffer.alloc(32, 9) };
-      await expectRefusal(subject.links.create(newLink({ path }), other), "REQUEST_ID_REUSED");
+      await expectRefusal(subject.links.create(await newLink({ path }), other), "REQUEST_ID_REUSED");
     });
   });
 
   describe("use", () => {
     it("gives the live file, counts, and says when it was used last", async () => {
-      const { tokenSha256, path, linkId } = await createWithFile();
+      const { tokenSha256, path, linkId } = await create();
       await commitFile(subject, path);
       const before = await look(tokenSha256);
       expect(before).to.deep.include({ kind: "file" });
@@ -107,14 +108,14 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     });
 
     it("gives the generation that it is pinned to", async () => {
-      const { tokenSha256, path } = await createWithFile({ generation: 1 });
+      const { tokenSha256, path } = await create({ generation: 1 });
       await commitFile(subject, path);
       const opened = await use(tokenSha256);
       expect(opened.kind === "file" && opened.file.generation).to.equal(1);
     });
 
     it("lets as many use it as it was made for, however many race", async () => {
-      const { tokenSha256, linkId } = await createWithFile({ maxUses: 2 });
+      const { tokenSha256, linkId } = await create({ maxUses: 2 });
       const opened = await Promise.all(Array.from({ length: 8 }, () => use(tokenSha256)));
       expect(opened.filter(({ kind }) => kind === "file")).to.have.length(2);
       expect(opened.filter(({ kind }) => kind === "ended")).to.have.length(6);
@@ -124,10 +125,10 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     });
 
     it("gives nothing once it is expired or revoked", async () => {
-      const expired = await createWithFile({ expireTime: new Date(Date.now() - 1) });
+      const expired = await create({ expireTime: new Date(Date.now() - 1) });
       expect(expired.state).to.equal("expired");
       expect(await use(expired.tokenSha256)).to.deep.equal({ kind: "ended" });
-      const { tokenSha256, linkId } = await createWithFile();
+      const { tokenSha256, linkId } = await create();
       const revoked = await subject.links.revoke("default", linkId);
       expect(revoked.state).to.equal("revoked");
       expect(await subject.links.revoke("default", linkId), "again").to.deep.equal(revoked);
@@ -135,7 +136,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     });
 
     it("gives nothing while its file is deleted, and the file again once that is restored", async () => {
-      const { tokenSha256, path } = await createWithFile();
+      const { tokenSha256, path } = await create();
       const pinned = await create({ path, generation: 1 });
       const identity = nextIdentity({ method: "DeleteFile" });
       await subject.files.delete("default", path, { identity, retentionMs: RETENTION_MS });
@@ -151,10 +152,92 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
 
     it("gives nothing for a token that nobody has, or in a namespace that is not served", async () => {
       expect(await use(nextToken())).to.deep.equal({ kind: "nothing" });
-      const { tokenSha256 } = await createWithFile();
+      const { tokenSha256 } = await create();
       expect(await use(tokenSha256, ["other"])).to.deep.equal({ kind: "nothing" });
       expect(await use(tokenSha256, [])).to.deep.equal({ kind: "nothing" });
       expect(await use(tokenSha256, ["other", "default"])).to.include({ kind: "file" });
+    });
+  });
+
+  describe("when its file is moved", () => {
+    const move = (path: string, targetPath = nextPath()) =>
+      subject.files.move("default", path, {
+        ...{ identity: nextIdentity({ method: "MoveFile" }), targetPath, retentionMs: RETENTION_MS },
+      });
+    const restore = (path: string, generation: number) =>
+      subject.files.restoreGeneration("default", path, {
+        ...{ identity: nextIdentity({ method: "RestoreGeneration" }), generation, retentionMs: RETENTION_MS },
+      });
+    const gives = async (tokenSha256: Uint8Array) => {
+      const opened = await use(tokenSha256);
+      if (opened.kind !== "file") return opened.kind;
+      expect([opened.link.path, opened.link.generation ?? opened.file.generation]).to.deep.equal([
+        opened.file.path,
+        opened.file.generation,
+      ]);
+      return opened.file.fileId;
+    };
+
+    it("gives it where it is now, and later generations there, not what comes to the old path", async () => {
+      const { path, tokenSha256, linkId } = await create();
+      const { fileId, path: target } = await move(path);
+      const { file: newcomer } = await commitFile(subject, path);
+      expect(await gives(tokenSha256)).to.equal(fileId);
+      expect(await gives((await create({ path })).tokenSha256)).to.equal(newcomer?.fileId);
+      const { file: next } = await commitFile(subject, target);
+      expect(await gives(tokenSha256)).to.equal(next?.fileId);
+      const back = await move(target);
+      expect(await gives(tokenSha256)).to.equal(back.fileId);
+      const { links } = await subject.links.list("default", {
+        ...{ path: back.path, showEnded: false, limit: 9, after: undefined },
+      });
+      expect(links.map((link) => link.linkId)).to.deep.equal([linkId]);
+    });
+
+    it("gives the generation that it is pinned to, under whatever number, and leaves those of older ones", async () => {
+      const { path, file: first } = await commitFile(subject, nextPath());
+      const old = await create({ path, generation: 1 });
+      const { file: second } = await commitFile(subject, path);
+      const pinned = await create({ path, generation: 2 });
+      const { path: target } = (await commitFile(subject, nextPath())).file ?? { path: "" };
+      const present = await create({ path: target });
+      expect(await move(path, target)).to.include({ generation: 2 });
+      for (const link of [pinned, present]) expect(await gives(link.tokenSha256)).to.equal(second?.fileId);
+      expect(await gives(old.tokenSha256)).to.equal(first?.fileId);
+      expect(await restore(path, 1)).to.include({ generation: 3 });
+      expect(await gives(old.tokenSha256)).to.equal(first?.fileId);
+      await subject.files.delete("default", target, { identity: nextIdentity(), retentionMs: RETENTION_MS });
+      expect(await gives(pinned.tokenSha256)).to.equal("nothing");
+      await restore(target, 2);
+      expect(await gives(pinned.tokenSha256)).to.equal(second?.fileId);
+      expect(await gives(present.tokenSha256)).to.equal(second?.fileId);
+    });
+
+    it("stays revoked, and counts on", async () => {
+      const { path, tokenSha256 } = await create({ maxUses: 2 });
+      const revoked = await create({ path });
+      await subject.links.revoke("default", revoked.linkId);
+      await gives(tokenSha256);
+      const { path: target, fileId } = await move(path);
+      expect(await gives(tokenSha256)).to.equal(fileId);
+      await move(target);
+      expect(await gives(tokenSha256)).to.equal("ended");
+      expect(await gives(revoked.tokenSha256)).to.equal("ended");
+    });
+
+    it("is made to where the file is, when that moves at the same time, and never stops on the way", async () => {
+      for (let round = 0; round < 10; round++) {
+        const { path, fileId = "" } = (await commitFile(subject, nextPath())).file ?? { path: "" };
+        const early = await create({ path });
+        const wanted = { ...(await newLink({ path })), path, fileId };
+        const [, , ...opened] = await Promise.all([
+          subject.links.create(wanted, command()),
+          move(path).then(({ path: target }) => move(target)),
+          ...[early, early, early].map(({ tokenSha256 }) => gives(tokenSha256)),
+        ]);
+        expect(opened).to.deep.equal([fileId, fileId, fileId]);
+        expect(await gives(wanted.tokenSha256)).to.equal(fileId);
+      }
     });
   });
 
@@ -165,7 +248,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   });
 
   it("lists the newest first, page by page, those of one path, and those that have ended where asked for", async () => {
-    const path = nextPath();
+    const { path } = await commitFile(subject, nextPath());
     const made = [];
     for (let count = 0; count < 5; count++) made.push((await create({ path })).linkId);
     await create();
@@ -196,8 +279,8 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   });
 
   it("forgets links that have long been over, with their uses", async () => {
-    const old = await createWithFile({ expireTime: new Date(Date.now() - 2 * HOUR_MS) });
-    const { linkId } = await createWithFile();
+    const old = await create({ expireTime: new Date(Date.now() - 2 * HOUR_MS) });
+    const { linkId } = await create();
     expect(await subject.links.forget({ olderThanMs: HOUR_MS, limit: 10 })).to.equal(1);
     expect(await use(old.tokenSha256)).to.deep.equal({ kind: "nothing" });
     expect((await subject.links.revoke("default", linkId)).linkId).to.equal(linkId);

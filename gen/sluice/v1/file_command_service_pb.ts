@@ -1004,8 +1004,8 @@ export const FileCommandService: GenService<{
     output: typeof PurgeFilesResponseSchema;
   },
   /**
-   * Moves the live file at a path to another one, as the next generation there. No byte moves; the file keeps its id. Older
-   * generations stay at the old path.
+   * Moves the live file at a path to another one, as the next generation there. No byte moves; the file keeps its id, and its
+   * links give it where it is. Older generations stay at the old path.
    *
    * @generated from rpc sluice.v1.FileCommandService.MoveFile
    */
@@ -1037,8 +1037,8 @@ export const FileCommandService: GenService<{
     output: typeof CopyFileResponseSchema;
   },
   /**
-   * Makes a link that gives a file to whoever holds its URL, until it expires, is used up or is revoked. A deleted file is
-   * not given, and is again when it is restored.
+   * Makes a link that gives a file to whoever holds its URL, until it expires, is used up or is revoked. It goes along when the
+   * file is moved. A deleted file is not given, and is again when it is restored.
    *
    * @generated from rpc sluice.v1.FileCommandService.CreateLink
    */

@@ -35,14 +35,14 @@ export type Link = Message<"sluice.v1.Link"> & {
   linkId: string;
 
   /**
-   * Path of the file.
+   * Path of the file, where that is now: a link goes along when its file is moved.
    *
    * @generated from field: string path = 3;
    */
   path: string;
 
   /**
-   * Which generation it gives; whichever is live when absent.
+   * Which generation it gives, by the number that this has now; whichever is live when absent.
    *
    * @generated from field: optional int64 generation = 4;
    */
