@@ -5,6 +5,7 @@ import type { FilePosition } from "../domain/file-order.ts";
 import type { FileChange } from "../domain/file-repository.ts";
 import { fileEtagsContract } from "./file-etags-contract.ts";
 import { fileMoveContract } from "./file-move-contract.ts";
+import { filePagesContract } from "./file-pages-contract.ts";
 import { filePurgeContract } from "./file-purge-contract.ts";
 import { fileRetentionContract } from "./file-retention-contract.ts";
 import {
@@ -36,6 +37,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("restoring a generation", () => restoreGenerationContract(() => subject));
   describe("etags", () => fileEtagsContract(() => subject));
   describe("superseded generations", () => supersededFilesContract(() => subject));
+  describe("pages", () => filePagesContract(() => subject));
   describe("purging", () => filePurgeContract(() => subject));
   describe("retention", () => fileRetentionContract(() => subject));
 }
