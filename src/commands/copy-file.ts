@@ -2,14 +2,15 @@ import { v7 as uuidv7 } from "uuid";
 import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
-import { type File, toFileEtag } from "../domain/file.ts";
+import type { File } from "../domain/file.ts";
 import { type FileDescription, parseFileDescription } from "../domain/file-description.ts";
+import { assertEtag, parseEtag } from "../domain/file-etag.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import type { FileChange, FileRepository } from "../domain/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../domain/generation.ts";
 import { type Namespace, requireNamespace } from "../domain/namespace.ts";
 import { requireReadable } from "../domain/readable-file.ts";
-import { etagMismatch, generationMismatch } from "../domain/repository-refusals.ts";
+import { generationMismatch } from "../domain/repository-refusals.ts";
 import type { Upload } from "../domain/upload.ts";
 import { commitUpload, commitWritten } from "./complete-upload.ts";
 import { copyBytes } from "./copy-bytes.ts";
@@ -94,7 +95,8 @@ async function copyFile(
   options: { caller: Caller; limits: CopyLimits },
 ): Promise<File> {
   const { caller, limits } = options;
-  const { values, updateMask, etag, generation, ifTargetGenerationMatch } = request;
+  const { values, updateMask, generation, ifTargetGenerationMatch } = request;
+  const etag = parseEtag(request.etag);
   const namespace = requireNamespace(access.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   const targetPath = parseFilePath(request.targetPath, "target_path");
@@ -115,8 +117,7 @@ async function copyFile(
     await access.files.get(namespace.name, path, generation === undefined ? {} : { generation }),
   );
   if (earlier !== undefined) return await copyInto(access, earlier, { source, limits });
-  const current = toFileEtag(source);
-  if (etag !== "" && etag !== current) throw etagMismatch(path, { etag, current });
+  assertEtag(source, etag);
   const upload = toNewUpload(namespace, source, { description: describe(source), targetPath, limits, caller });
   const created = await access.uploads.create(
     {

@@ -2,6 +2,7 @@ import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
+import { parseEtag } from "../domain/file-etag.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../domain/generation.ts";
@@ -32,7 +33,8 @@ export async function moveFile(
   request: MoveFileRequest,
   options: { caller: Caller },
 ): Promise<File> {
-  const { ifGenerationMatch, etag, ifTargetGenerationMatch } = request;
+  const { ifGenerationMatch, ifTargetGenerationMatch } = request;
+  const etag = parseEtag(request.etag);
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   const targetPath = parseFilePath(request.targetPath, "target_path");

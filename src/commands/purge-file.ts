@@ -2,6 +2,7 @@ import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
+import { parseEtag } from "../domain/file-etag.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { parseGeneration } from "../domain/generation.ts";
@@ -33,7 +34,8 @@ export async function purgeFile(
   request: PurgeFileRequest,
   options: { caller: Caller },
 ): Promise<File> {
-  const { generation, etag } = request;
+  const { generation } = request;
+  const etag = parseEtag(request.etag);
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);

@@ -1,6 +1,7 @@
 import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import type { File } from "../domain/file.ts";
+import { parseEtag } from "../domain/file-etag.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { parseGeneration } from "../domain/generation.ts";
@@ -26,7 +27,8 @@ export async function undeleteFile(
   request: UndeleteFileRequest,
   options: { caller: Caller; signal?: AbortSignal },
 ): Promise<File> {
-  const { generation, etag } = request;
+  const { generation } = request;
+  const etag = parseEtag(request.etag);
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);

@@ -1,14 +1,14 @@
 import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
-import { type File, toFileEtag } from "../domain/file.ts";
+import type { File } from "../domain/file.ts";
 import { parseFileDescription } from "../domain/file-description.ts";
+import { assertEtag, parseEtag } from "../domain/file-etag.ts";
 import { parseFilePath } from "../domain/file-path.ts";
 import type { FileChange, FileRepository } from "../domain/file-repository.ts";
 import { parseFileRetention } from "../domain/file-retention.ts";
 import { parseGeneration } from "../domain/generation.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
-import { etagMismatch } from "../domain/repository-refusals.ts";
 import { type FileChanges, parseFileChanges, RETENTION_FIELDS } from "./file-changes.ts";
 
 /** Which file, what of it is to change, and to what. */
@@ -36,7 +36,8 @@ export async function updateFile(
   request: UpdateFileRequest,
   options: { caller: Caller; signal?: AbortSignal },
 ): Promise<File> {
-  const { etag, values, updateMask, generation } = request;
+  const { values, updateMask, generation } = request;
+  const etag = parseEtag(request.etag, "file.etag");
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation, "file.generation");
@@ -49,18 +50,12 @@ export async function updateFile(
     identity,
     ...(generation !== undefined && { generation }),
     change: (file) => {
-      assertSameEtag(file, etag);
+      assertEtag(file, etag, "file.etag");
       assertChangeable(file, changes);
       const wanted = changes.apply(file);
       return { ...parseFileDescription(wanted), ...parseFileRetention(wanted, file) };
     },
   });
-}
-
-/** `failed_precondition / ETAG_MISMATCH` unless `etag` is empty or the file's. */
-export function assertSameEtag(file: File, etag: string): void {
-  const current = toFileEtag(file);
-  if (etag !== "" && etag !== current) throw etagMismatch(file.path, { etag, current, field: "file.etag" });
 }
 
 /** A generation that is not live is what it was when it ended; only how long it is kept is still to be said. */

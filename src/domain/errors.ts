@@ -97,10 +97,19 @@ export class DomainError extends Error {
 
   /** The same error with more details, for instance the durable offset that every upload error carries. */
   withDetails(details: Readonly<Record<string, string | number>>): DomainError {
-    const { code, message, reason, field, retryAfterMs, cause } = this;
-    return new DomainError(code, message, {
+    return this.#copy({ details: { ...this.details, ...details } });
+  }
+
+  /** The same error with another sentence. */
+  withMessage(message: string): DomainError {
+    return this.#copy({ message });
+  }
+
+  #copy(changes: Partial<Pick<DomainError, "message" | "details">>): DomainError {
+    const { code, message, details, reason, field, retryAfterMs, cause } = this;
+    return new DomainError(code, changes.message ?? message, {
       reason,
-      details: { ...this.details, ...details },
+      details: changes.details ?? details,
       ...(cause !== undefined && { cause }),
       ...(field !== undefined && { field }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -29,7 +29,7 @@ export function requireNamespace(namespaces: Namespaces, name: string): Namespac
   }
   const namespace = namespaces.get(name);
   if (namespace === undefined) {
-    throw new DomainError("not_found", `namespace "${name}" does not exist`, {
+    throw new DomainError("not_found", `namespace ${JSON.stringify(name.slice(0, 100))} does not exist`, {
       reason: "NAMESPACE_NOT_FOUND",
       field: "namespace",
     });

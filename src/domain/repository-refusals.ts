@@ -1,5 +1,4 @@
 import { DomainError, invalidArgument } from "./errors.ts";
-import { type File, toFileEtag } from "./file.ts";
 import type { UploadState } from "./upload.ts";
 
 /** The sentences with which every repository refuses, so that a fake and the database say the same. */
@@ -87,7 +86,7 @@ export function generationMismatch(path: string, wanted: number, current: number
 
 /** `not_found / NAMESPACE_NOT_FOUND` */
 export function namespaceNotFound(namespace: string): DomainError {
-  return new DomainError("not_found", `namespace ${JSON.stringify(namespace)} does not exist`, {
+  return new DomainError("not_found", `namespace ${JSON.stringify(namespace.slice(0, 100))} does not exist`, {
     reason: "NAMESPACE_NOT_FOUND",
     field: "namespace",
   });
@@ -119,12 +118,6 @@ export function etagMismatch(
     field,
     details: { path, etag: etag.slice(0, 100), current_etag: current },
   });
-}
-
-/** ETAG_MISMATCH unless `etag` is "" or the file's. */
-export function assertEtag(file: Pick<File, "path" | "fileId" | "metageneration">, etag: string): void {
-  const current = toFileEtag(file);
-  if (etag !== "" && etag !== current) throw etagMismatch(file.path, { etag, current });
 }
 
 /** `failed_precondition / FILE_PURGED`: the bytes are being removed, or gone. */

@@ -1,8 +1,9 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../domain/file.ts";
+import { assertEtag } from "../domain/file-etag.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
-import { assertEtag, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import { fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { violates } from "./errors.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";

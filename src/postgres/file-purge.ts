@@ -1,9 +1,10 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../domain/file.ts";
+import { assertEtag } from "../domain/file-etag.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
-import { assertEtag, fileLive, fileNotFound } from "../domain/repository-refusals.ts";
+import { fileLive, fileNotFound } from "../domain/repository-refusals.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "./file-rows.ts";
 

@@ -1,9 +1,10 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../domain/file.ts";
+import { assertEtag } from "../domain/file-etag.ts";
 import type { FileRepository, GenerationPage } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
-import { assertEtag, fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";

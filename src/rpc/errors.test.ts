@@ -11,7 +11,7 @@ import {
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
-import { ERROR_STATUS, toGrpcStatus } from "./errors.ts";
+import { ERROR_MESSAGE_MAX, ERROR_STATUS, toGrpcStatus } from "./errors.ts";
 
 /** The details of a status as a client reads them, by type name. */
 function readDetails(detailsBin: Uint8Array) {
@@ -39,6 +39,20 @@ describe("ERROR_STATUS", () => {
 });
 
 describe("toGrpcStatus", () => {
+  it("cuts a message that would not fit a header, and keeps the rest", () => {
+    const { message } = toGrpcStatus(invalidArgument("a", "x".repeat(ERROR_MESSAGE_MAX)));
+    expect(message).to.equal("x".repeat(ERROR_MESSAGE_MAX));
+    const long = invalidArgument("a", "\u{1f600}".repeat(ERROR_MESSAGE_MAX), { details: { size_bytes: 6 } });
+    const cut = toGrpcStatus(long);
+    expect(cut.message)
+      .to.have.length(ERROR_MESSAGE_MAX)
+      .and.match(/^(\u{1f600})+\ufffd…$/u);
+    expect(cut.detailsBin.length).to.be.below(ERROR_MESSAGE_MAX * 5);
+    const { errorInfo, badRequest } = readDetails(cut.detailsBin);
+    expect(errorInfo).to.deep.include({ reason: "ARGUMENT_INVALID", metadata: { size_bytes: "6" } });
+    expect(badRequest).to.have.property("fieldViolations").with.length(1);
+  });
+
   it("carries reason, domain and the offending values as strings", () => {
     const error = invalidArgument("size_bytes", "size is 6; the limit is 5", {
       reason: "SIZE_LIMIT",

@@ -50,11 +50,20 @@ const RESOURCE_TYPES: Partial<Record<ErrorReason, string>> = {
 };
 
 /**
- * The error that a caller may see in place of what was thrown: a DomainError as it is, anything else (a defect) as
- * `internal / INTERNAL` that carries what was thrown as its cause, for the log.
+ * Longest message of an error, in UTF-16 units. Errors go in headers, three times over, and clients refuse those above 8 to
+ * 64 KiB: they would hear of a broken connection instead.
+ */
+export const ERROR_MESSAGE_MAX = 2000;
+
+/**
+ * The error that a caller may see in place of what was thrown: a DomainError as it is, its message cut where it is too long;
+ * anything else (a defect) as `internal / INTERNAL` that carries what was thrown as its cause, for the log.
  */
 export function toDomainError(error: unknown): DomainError {
-  if (error instanceof DomainError) return error;
+  if (error instanceof DomainError) {
+    if (error.message.length <= ERROR_MESSAGE_MAX) return error;
+    return error.withMessage(`${error.message.slice(0, ERROR_MESSAGE_MAX - 1).toWellFormed()}…`);
+  }
   return new DomainError("internal", "internal error", { reason: "INTERNAL", cause: error });
 }
 

@@ -1,5 +1,6 @@
 import type { CommandIdentity } from "../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../domain/file.ts";
+import { assertEtag } from "../domain/file-etag.ts";
 import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
 import type {
   FileChange,
@@ -12,14 +13,7 @@ import type {
 } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
 import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-entry.ts";
-import {
-  assertEtag,
-  fileExists,
-  fileLive,
-  fileNotFound,
-  filePurged,
-  generationMismatch,
-} from "../domain/repository-refusals.ts";
+import { fileExists, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
 
