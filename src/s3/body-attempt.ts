@@ -29,20 +29,38 @@ export class BodyAttempt {
 
   /**
    * `crc32` is that of the bytes, where it is known already. `onIdle` is called when neither bytes came nor any left for
-   * the policy's idle time, while the body is not whole.
+   * the policy's idle time, while the body is not whole; `onLeft`, how many of its bytes have left the socket's queue.
    */
-  constructor(lengthBytes: number, options: { policy: AttemptPolicy; crc32: number | undefined; onIdle: () => void }) {
-    const { policy, crc32 } = options;
+  constructor(
+    lengthBytes: number,
+    options: {
+      policy: AttemptPolicy;
+      crc32?: number | undefined;
+      onIdle: () => void;
+      onLeft?: (leftBytes: number) => void;
+    },
+  ) {
+    const { policy, crc32, onLeft } = options;
     this.#policy = policy;
     this.#onIdle = options.onIdle;
     const onActivity = () => void this.#timer.refresh();
-    this.#body = new StreamedBody(lengthBytes, { layout: policy.layout, crc32, onActivity });
+    this.#body = new StreamedBody(lengthBytes, { layout: policy.layout, crc32, onActivity, onLeft });
     this.#timer = setTimeout(this.#onIdle, policy.idleTimeoutMs);
   }
 
   /** The next bytes, by reference. */
   write(bytes: Uint8Array): void {
     this.#body.write(bytes);
+  }
+
+  /** Sends on what is gathered for fewer writes. False when there is nothing that could go. */
+  flush(): boolean {
+    return this.#body.flush();
+  }
+
+  /** Waits for bytes as long as at the beginning, after `onIdle`. */
+  waitOn(): void {
+    this.#timer.refresh();
   }
 
   /** All bytes are written: from now on S3's answer is waited for. */
