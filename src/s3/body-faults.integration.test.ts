@@ -278,6 +278,33 @@ describe("a body in flight to S3", () => {
         await expectStored(store, target, etag);
       });
     }
+
+    it("lets go of bytes that have left while others still come", async () => {
+      const { store, target } = await begin();
+      const gc = await exposeGc();
+      const seen: WeakRef<ArrayBuffer>[] = [];
+      let leftBytes = 0;
+      const onLeft = (bytes: number) => {
+        leftBytes = bytes;
+      };
+      const body = store.beginUnkeptPart(target, 2_000_001, { onLeft, onReleased: () => {} });
+      const writeOne = () => {
+        const bytes = new Uint8Array(1_000_000).fill(7);
+        seen.push(new WeakRef(bytes.buffer));
+        body.write(bytes);
+      };
+      writeOne();
+      writeOne();
+      await until(() => leftBytes === 2_000_000);
+      for (let round = 0; round < 20 && seen[0]?.deref() !== undefined; round++) {
+        await new Promise((resolve) => setImmediate(resolve));
+        gc();
+      }
+      expect(seen[0]?.deref()).to.equal(undefined);
+      body.abort(new Error("enough"));
+      await body.done.catch(() => {});
+      await store.abortMultipart(target);
+    });
   });
 
   it("lets go of its bytes once it is acknowledged", async () => {
