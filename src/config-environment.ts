@@ -4,6 +4,10 @@ import { databaseUrl, wholeNumber } from "./config-values.ts";
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const PARTS_MAX = 10_000;
+/** Largest part of S3's, in bytes: same place. */
+export const S3_PART_MAX_BYTES = 5 * 2 ** 30;
+/** Largest part whose bytes are kept until S3 has them, in bytes, however much memory there is: many uploads share it. */
+export const KEPT_PART_MAX_BYTES = 64 * MIB;
 
 const PORT_MAX = 65_535;
 /** Of one stream and of a connection: RFC 9113, 6.9.1. */
@@ -59,8 +63,10 @@ export const ENVIRONMENT = {
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z, 0-9, '-'")
     .default("default"),
-  /** Largest file, in bytes. */
-  SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1 }).default(PARTS_MAX * 64 * MIB),
+  /** Largest file, in bytes; S3 takes no larger one than its parts can hold. */
+  SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1, max: PARTS_MAX * S3_PART_MAX_BYTES }).default(
+    PARTS_MAX * KEPT_PART_MAX_BYTES,
+  ),
   /** Part size for files of ordinary, declared size. S3 refuses parts under 5 MiB. */
   SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),
   /** Bytes of parts in flight, all workers together. */

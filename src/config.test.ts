@@ -148,9 +148,34 @@ describe("parseConfig", () => {
   it("divides the budget among the workers, and wants four of the larger parts for each", () => {
     const config = parseConfig({ ...LEAST, SLUICE_WORKERS: "2" });
     expect(config.budgetBytes).to.equal(256 * MIB);
-    expect(config.uploads.partSizeMaxBytes).to.equal(64 * MIB);
+    expect(config.uploads.keptPartMaxBytes).to.equal(64 * MIB);
     const problems = problemsOf({ ...LEAST, SLUICE_WORKERS: "9" });
     expect(problems[0]).to.match(/each of 9 workers 59652323 bytes; .* at least 67108864: raise it/);
+  });
+
+  it("keeps parts that four of fit a worker's budget, of at most 64 MiB, and sends larger ones if they may end in a trailer", () => {
+    const partsOf = (environment: Record<string, string>) => {
+      const { keptPartMaxBytes, partSizeMaxBytes, unkeptWindowBytes } = parseConfig({
+        ...{ ...LEAST, SLUICE_WORKERS: "1" },
+        ...environment,
+      }).uploads;
+      return [keptPartMaxBytes, partSizeMaxBytes, unkeptWindowBytes].map((bytes) => bytes / MIB);
+    };
+    expect(partsOf({})).to.deep.equal([64, 5120, 4]);
+    expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "4GiB" })).to.deep.equal([64, 5120, 4]);
+    expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "80MiB" })).to.deep.equal([20, 5120, 4]);
+    expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "8MiB", SLUICE_PART_SIZE_BYTES: "1MiB" })).to.deep.equal([2, 5120, 2]);
+    expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "2GiB", SLUICE_PART_SIZE_BYTES: "40MiB" })[0]).to.equal(80);
+    expect(partsOf({ SLUICE_S3_TRAILERS: "off" })).to.deep.equal([64, 64, 4]);
+  });
+
+  it("lets a file be as large as S3's parts can hold", () => {
+    const sizeOf = (text: string) =>
+      parseConfig({ ...LEAST, SLUICE_FILE_SIZE_MAX_BYTES: text }).namespace.fileSizeMaxBytes;
+    expect(sizeOf("53687091200000")).to.equal(10_000 * 5 * 2 ** 30);
+    expect(problemsOf({ ...LEAST, SLUICE_FILE_SIZE_MAX_BYTES: "53687091200001" })[0]).to.include(
+      "from 1 to 53687091200000",
+    );
   });
 
   it("lets slow uploads take steps of a quarter of a worker's budget together, from 16 to 256 KiB each", () => {

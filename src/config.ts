@@ -1,9 +1,17 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
-import { ENVIRONMENT, type Environment, PARTS_MAX } from "./config-environment.ts";
+import {
+  ENVIRONMENT,
+  type Environment,
+  KEPT_PART_MAX_BYTES,
+  PARTS_MAX,
+  S3_PART_MAX_BYTES,
+} from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
 
 const MIB = 2 ** 20;
+/** What may wait for S3's socket of a part that is not kept, in bytes: enough for the socket never to wait for more. */
+const UNKEPT_WINDOW_BYTES = 4 * MIB;
 /** A session of the read role lasts an hour at most, and is renewed early enough for one more URL. */
 const READ_ROLE_URL_MAX_SECONDS = 3000;
 
@@ -113,6 +121,9 @@ function toConfig(env: Environment) {
   const workers = chooseWorkers(env);
   const budgetBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
+  // A worker must be able to keep at least four of the largest parts at once, or one upload would starve all others.
+  const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 4 / MIB) * MIB);
+  const keptPartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, keptByBudgetBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
     listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },
@@ -167,8 +178,10 @@ function toConfig(env: Environment) {
       partSizeBytes: env.SLUICE_PART_SIZE_BYTES,
       // A file of unknown size may be large: twice the part leaves room for 156 GiB.
       partSizeUnknownBytes: 2 * env.SLUICE_PART_SIZE_BYTES,
-      // A worker must be able to keep at least four of the largest parts at once, or one upload would starve all others.
-      partSizeMaxBytes: Math.max(2 * env.SLUICE_PART_SIZE_BYTES, Math.floor(budgetBytes / 4 / MIB) * MIB),
+      keptPartMaxBytes,
+      // Without a trailer the checksum goes before the bytes, so that all of them have to be there.
+      partSizeMaxBytes: env.SLUICE_S3_TRAILERS === "on" ? S3_PART_MAX_BYTES : keptPartMaxBytes,
+      unkeptWindowBytes: Math.min(UNKEPT_WINDOW_BYTES, Math.floor(budgetBytes / 4)),
       partsMax: PARTS_MAX,
       chunkSizeMaxBytes: 2 * MIB,
       // At 100 ms an acknowledgement, 16 parts of 8 MiB carry over 1 GiB/s.

@@ -14,6 +14,7 @@ describe("assertChunkFits", () => {
         durableOffset: 0,
         chunkSizeMaxBytes: 50,
         fileSizeMaxBytes: 1000,
+        isLimitedByParts: false,
       },
       ...bounds,
     };
@@ -53,6 +54,11 @@ describe("assertChunkFits", () => {
     expect(check(980, 20, { position: 980 })).to.equal("fits");
     expect(check(980, 21, { position: 980 })).to.equal(
       "SIZE_LIMIT: chunk ends at byte 1001; this upload takes at most 1000 bytes",
+    );
+    expect(
+      check(1000, 1, { position: 1000, isLimitedByParts: true, upload: sampleUpload({ sizeBytes: undefined }) }),
+    ).to.equal(
+      "SIZE_LIMIT: chunk ends at byte 1001; this upload takes at most 1000 bytes; for more, declare size_bytes, or size_hint_bytes, at its creation",
     );
   });
 

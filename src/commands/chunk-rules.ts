@@ -22,6 +22,8 @@ export interface ChunkBounds {
   durableOffset: number;
   chunkSizeMaxBytes: number;
   fileSizeMaxBytes: number;
+  /** Whether that is what the most parts hold, and not the namespace's limit. */
+  isLimitedByParts: boolean;
 }
 
 /** Refuses a chunk that does not belong here, before any of its bytes is taken. */
@@ -58,7 +60,8 @@ export function assertChunkFits(chunk: ChunkHeader, bounds: ChunkBounds): void {
     });
   }
   if (end > fileSizeMaxBytes) {
-    const message = `chunk ends at byte ${end}; this upload takes at most ${fileSizeMaxBytes} bytes`;
+    const remedy = bounds.isLimitedByParts ? "; for more, declare size_bytes, or size_hint_bytes, at its creation" : "";
+    const message = `chunk ends at byte ${end}; this upload takes at most ${fileSizeMaxBytes} bytes${remedy}`;
     throw new DomainError("invalid_argument", message, {
       reason: "SIZE_LIMIT",
       field: "chunk.data",

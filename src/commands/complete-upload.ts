@@ -10,7 +10,7 @@ import { assembleUpload } from "./assemble-upload.ts";
 import { assertSha256 } from "./create-upload.ts";
 import { assertDeclared, assertSameSha256, type DeclaredContent } from "./declared-content.ts";
 import { assertCovered, toManifest } from "./manifest.ts";
-import type { PutAck } from "./part-sender.ts";
+import type { PutAck } from "./put-attempt.ts";
 import { assertSha256OfObject } from "./read-sha256.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 import type { WrittenBytes } from "./upload-writer.ts";

@@ -1,7 +1,9 @@
 import type { Permit } from "../domain/memory-budget.ts";
+import { isUnkeptPart, partLengthOf } from "../domain/part-plan.ts";
 import type { Upload } from "../domain/upload.ts";
 import { PartHolding } from "./part-holding.ts";
 import type { PartInFlight } from "./part-in-flight.ts";
+import { PartWindow } from "./part-window.ts";
 import { StagedBytes } from "./staged-bytes.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
@@ -30,9 +32,17 @@ export class PartAdmission {
     this.#options = options;
   }
 
-  /** Gets the permit ready; undefined when it is. `isOwed`: for the whole part and at once, beyond the budget if need be. */
-  prepare(lengthBytes: number, { isOwed }: { isOwed: boolean }): Promise<void> | undefined {
+  /** What a part that is not kept may hold at once, in bytes; undefined of one that is. */
+  windowOf(partNumber: number): number | undefined {
+    const { limits } = this.#access;
+    return isUnkeptPart(this.#upload, partNumber, limits) ? limits.unkeptWindowBytes : undefined;
+  }
+
+  /** Gets the permit ready; undefined when it is. `isOwed`: for all that the part holds and at once, beyond the budget if need be. */
+  prepare(partNumber: number, { isOwed }: { isOwed: boolean }): Promise<void> | undefined {
     if (this.#permit !== undefined) return undefined;
+    const partBytes = partLengthOf(this.#upload, partNumber);
+    const lengthBytes = Math.min(partBytes, this.windowOf(partNumber) ?? partBytes);
     const { budget } = this.#access;
     const permit = budget.open();
     const bytes = budget.wish(lengthBytes, this.#bytesPerMs);
@@ -43,15 +53,16 @@ export class PartAdmission {
   }
 
   /** Puts an opened part under the permit that was prepared for it. */
-  admit(part: PartInFlight): PartHolding {
+  admit(part: PartInFlight): PartHolding | PartWindow {
     const { objects, budget } = this.#access;
     const permit = this.#permit as Permit;
     this.#permit = undefined;
-    const { beginAttempt, onFailed } = this.#options;
+    const { beginAttempt, onFailed, signal } = this.#options;
+    const common = { budget, permit, bytesPerMs: this.#bytesPerMs };
+    const { windowBytes } = part;
+    if (windowBytes !== undefined) return new PartWindow(part, { ...common, windowBytes, signal });
     const staged = new StagedBytes(objects, { bucket: this.#upload.bucket, beginAttempt });
-    return new PartHolding(part, {
-      ...{ budget, permit, turn: this.#upload, staged, bytesPerMs: this.#bytesPerMs, onFailed },
-    });
+    return new PartHolding(part, { ...common, turn: this.#upload, staged, onFailed });
   }
 
   /** Says how fast a part came. */

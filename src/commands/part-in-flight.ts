@@ -2,7 +2,7 @@ import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyInFlight } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import { PieceGatherer } from "./piece-gatherer.ts";
+import { PIECE_MEAN_MIN_BYTES, PieceGatherer } from "./piece-gatherer.ts";
 
 /** A chunk while its bytes pass. `crc32` is what the caller says, `actual` what was computed. */
 export interface ChunkInFlight {
@@ -16,7 +16,8 @@ export interface ChunkInFlight {
 
 /**
  * One part while its bytes pass: its running CRC32, and where the bytes go. A `durable` part is not written again but
- * compared; a `held` one (the first of an upload of unknown size) waits to learn whether it is a part or a whole file.
+ * compared; a `held` one (the first of an upload of unknown size) waits to learn whether it is a part or a whole file; of one
+ * with a window (see PartWindow) the bytes are not kept.
  */
 export class PartInFlight {
   readonly partNumber: number;
@@ -24,6 +25,8 @@ export class PartInFlight {
   readonly lengthBytes: number;
   /** What is durable under this number already, to compare with. */
   readonly durable: DurablePart | undefined;
+  /** Undefined: the bytes are kept until S3 has them. */
+  readonly windowBytes: number | undefined;
   passedBytes = 0;
   /** Up to where the memory budget has room for its bytes; all of them where they are only compared. */
   admittedBytes: number;
@@ -41,16 +44,21 @@ export class PartInFlight {
     startOffset: number;
     lengthBytes: number;
     durable?: DurablePart | undefined;
+    /** The bytes are not kept, and no more of them wait for S3 at once. */
+    windowBytes?: number | undefined;
   }) {
     this.partNumber = options.partNumber;
     this.startOffset = options.startOffset;
     this.lengthBytes = options.lengthBytes;
     this.durable = options.durable;
     this.admittedBytes = options.durable === undefined ? 0 : options.lengthBytes;
-    this.#pieces = new PieceGatherer(options.lengthBytes, (bytes) => {
+    this.windowBytes = options.windowBytes;
+    const keep = (bytes: Uint8Array) => {
       if (this.body !== undefined) this.body.write(bytes);
       else this.#held.push(bytes);
-    });
+    };
+    const passing = { spanBytes: options.windowBytes ?? 0, waitMaxBytes: PIECE_MEAN_MIN_BYTES };
+    this.#pieces = new PieceGatherer(options.lengthBytes, keep, options.windowBytes === undefined ? {} : passing);
   }
 
   get isFull(): boolean {
@@ -83,6 +91,11 @@ export class PartInFlight {
     const crc = chunk.crc32 as number;
     this.crc32 = combineCrc32(this.crc32, crc, chunk.lengthBytes);
     this.#trusted.push({ offset: chunk.offset, lengthBytes: chunk.lengthBytes, crc32: crc });
+  }
+
+  /** Hands on what is gathered of small pieces. */
+  flush(): void {
+    this.#pieces.flush();
   }
 
   /** Gives the part its S3 request, and what was held goes; its end too, if that has been said. */

@@ -1,12 +1,14 @@
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
+import { partLengthOf } from "../domain/part-plan.ts";
 import type { Upload } from "../domain/upload.ts";
 import { beginMultipart, explainLost, isLost } from "./multipart-upload.ts";
 import { PartAdmission } from "./part-admission.ts";
 import type { PartHolding } from "./part-holding.ts";
 import { PartInFlight } from "./part-in-flight.ts";
 import { PartRecorder, type WriterBegin } from "./part-recorder.ts";
-import { beginPutAttempt } from "./put-attempt.ts";
+import { PartWindow } from "./part-window.ts";
+import { beginPutAttempt, type PutAck } from "./put-attempt.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /** How the owner hears of what happens beside its own calls. */
@@ -17,12 +19,6 @@ export interface WriterEvents {
   onFailed: (error: Error) => void;
   /** S3 has acknowledged these bytes and nothing here refers to them any more. */
   onReleased: (bytes: readonly Uint8Array[]) => void;
-}
-
-/** A one-part file as S3 acknowledged it; not recorded yet. */
-export interface PutAck extends BodyAck {
-  sizeBytes: number;
-  crc32: number;
 }
 
 /** How a part goes to S3, once that is known. */
@@ -51,7 +47,7 @@ export class PartSender {
   #readyFor = 0;
   #waiting: Promise<void> | undefined;
   readonly #admission: PartAdmission;
-  readonly #holdings = new Map<PartInFlight, PartHolding>();
+  readonly #holdings = new Map<PartInFlight, PartHolding | PartWindow>();
   readonly #launches = new Map<PartInFlight, Launch>();
   #partsInFlight = 0;
   #slotFreed: (() => void) | undefined;
@@ -109,8 +105,9 @@ export class PartSender {
   open(partNumber: number): PartInFlight {
     const startOffset = (partNumber - 1) * this.#upload.partSizeBytes;
     const durable = this.recorder.parts.get(partNumber);
-    const lengthBytes = durable?.lengthBytes ?? this.#lengthOf(partNumber);
-    const part = new PartInFlight({ partNumber, startOffset, lengthBytes, durable });
+    const lengthBytes = durable?.lengthBytes ?? partLengthOf(this.#upload, partNumber);
+    const windowBytes = this.#admission.windowOf(partNumber);
+    const part = new PartInFlight({ partNumber, startOffset, lengthBytes, durable, windowBytes });
     this.#readyFor = 0;
     if (durable !== undefined) return part;
     this.#holdings.set(part, this.#admission.admit(part));
@@ -118,6 +115,11 @@ export class PartSender {
     else if (this.#upload.sizeBytes !== undefined) this.#sendPut(part);
     else this.#held = part;
     return part;
+  }
+
+  /** Whether the bytes of a part are not kept: what is wrong with them has to be found while they pass. */
+  isUnkept(partNumber: number): boolean {
+    return this.#admission.windowOf(partNumber) !== undefined;
   }
 
   /** Gets room for more bytes of an open part. False: not yet, `onReady` follows. */
@@ -201,7 +203,7 @@ export class PartSender {
         this.#slotFreed = resolve;
       });
     }
-    return this.#admission.prepare(this.#lengthOf(partNumber), { isOwed });
+    return this.#admission.prepare(partNumber, { isOwed });
   }
 
   /** False for a file of at most one part, and for a first part that may turn out to be the whole file. */
@@ -211,12 +213,6 @@ export class PartSender {
     return sizeBytes !== undefined && sizeBytes > partSizeBytes;
   }
 
-  #lengthOf(partNumber: number): number {
-    const { partSizeBytes, sizeBytes } = this.#upload;
-    if (sizeBytes === undefined) return partSizeBytes;
-    return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
-  }
-
   async #beginMultipart(): Promise<void> {
     this.#multipartId = await beginMultipart(this.#access, this.#upload);
   }
@@ -224,8 +220,17 @@ export class PartSender {
   #sendPart(part: PartInFlight): void {
     const { bucket, s3Key: key } = this.#upload;
     const target = { bucket, key, multipartId: this.#multipartId as string, partNumber: part.partNumber };
-    const begin = (lengthBytes: number) => this.#access.objects.beginPart(target, lengthBytes);
-    this.#launches.set(part, { begin, keep: (ack) => this.#record(part, ack) });
+    const begin = (lengthBytes: number) => {
+      const { objects } = this.#access;
+      const holding = this.#holdings.get(part);
+      if (!(holding instanceof PartWindow)) return objects.beginPart(target, lengthBytes);
+      return holding.begin((events) => objects.beginUnkeptPart(target, lengthBytes, events), this.#events.onReleased);
+    };
+    const keep = ({ etag }: BodyAck) => {
+      const { partNumber, passedBytes: lengthBytes, crc32 } = part;
+      return this.recorder.record({ partNumber, lengthBytes, crc32, etag });
+    };
+    this.#launches.set(part, { begin, keep });
     this.#advance(part);
   }
 
@@ -282,11 +287,6 @@ export class PartSender {
   #track(step: Promise<void>): void {
     const settled = step.catch((error) => this.fail(error)).finally(() => this.#unsettled.delete(settled));
     this.#unsettled.add(settled);
-  }
-
-  async #record(part: PartInFlight, ack: BodyAck): Promise<void> {
-    const { partNumber, passedBytes: lengthBytes, crc32 } = part;
-    await this.recorder.record({ partNumber, lengthBytes, crc32, etag: ack.etag });
   }
 
   /** After BadDigest the wrong chunk is looked for; after NoSuchUpload, who has ended the upload. */

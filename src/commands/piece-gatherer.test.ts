@@ -44,6 +44,28 @@ describe("PieceGatherer", () => {
     });
   }
 
+  it("bounds each span where bytes do not stay, whatever came before, and lets no copies wait long", () => {
+    const spanBytes = 4 * BLOCK_BYTES;
+    let keptBytes = 0;
+    let pieces = 0;
+    const keep = ({ length }: Uint8Array) => {
+      keptBytes += length;
+      pieces++;
+    };
+    const gatherer = new PieceGatherer(PART_BYTES, keep, { spanBytes, waitMaxBytes: PIECE_MEAN_MIN_BYTES });
+    for (let at = 0; at < PART_BYTES / 2; at += BLOCK_BYTES) gatherer.write(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    const wholePieces = pieces;
+    const buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    for (let at = PART_BYTES / 2; at < PART_BYTES; at++) {
+      gatherer.write(buffer.subarray(at % BLOCK_BYTES, (at % BLOCK_BYTES) + 1));
+      expect(at + 1 - keptBytes).to.be.below(PIECE_MEAN_MIN_BYTES);
+    }
+    // Of each span one block's worth may come as tiny pieces.
+    const spans = PART_BYTES / 2 / spanBytes;
+    const piecesMax = PART_BYTES / 2 / PIECE_MEAN_MIN_BYTES + (spans + 1) * (BLOCK_BYTES / PIECE_MEAN_MIN_BYTES);
+    expect(pieces - wholePieces).to.be.at.most(piecesMax);
+  });
+
   it("keeps by reference what fills its buffers", () => {
     const { kept } = gather([16_384], { viewsABuffer: 4 });
     expect(kept.every(({ length }) => length === 16_384)).to.equal(true);

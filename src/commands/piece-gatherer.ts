@@ -27,6 +27,8 @@ export const BLOCK_BYTES = 65_536;
 export class PieceGatherer {
   readonly #keep: (bytes: Uint8Array) => void;
   readonly #blockBytes: number;
+  readonly #waitMaxBytes: number;
+  readonly #spanBytes: number;
   /** Of what is kept by reference. */
   #pieces = 0;
   #keptBytes = 0;
@@ -37,8 +39,17 @@ export class PieceGatherer {
   #start = 0;
   #end = 0;
 
-  /** `lengthBytes` is the most that will come. `keep` gets the pieces to keep, in their order. */
-  constructor(lengthBytes: number, keep: (bytes: Uint8Array) => void) {
+  /**
+   * `lengthBytes` is the most that will come. `keep` gets the pieces to keep, in their order. Where they are not kept until
+   * all have come, the bounds hold of each `spanBytes`, and copies wait here until there are `waitMaxBytes` of them.
+   */
+  constructor(
+    lengthBytes: number,
+    keep: (bytes: Uint8Array) => void,
+    options: { spanBytes?: number; waitMaxBytes?: number } = {},
+  ) {
+    this.#spanBytes = options.spanBytes ?? Number.POSITIVE_INFINITY;
+    this.#waitMaxBytes = options.waitMaxBytes ?? BLOCK_BYTES;
     this.#blockBytes = Math.min(BLOCK_BYTES, lengthBytes);
     this.#keep = keep;
   }
@@ -60,6 +71,11 @@ export class PieceGatherer {
   }
 
   #mayKeep({ buffer, length }: Uint8Array): boolean {
+    if (this.#keptBytes >= this.#spanBytes) {
+      this.#pieces = 0;
+      this.#keptBytes = 0;
+      this.#pinnedBytes = 0;
+    }
     const pieces = this.#pieces + 1;
     const pinnedBytes = this.#pinnedBytes + (buffer === this.#newest ? 0 : buffer.byteLength);
     const keptBytes = this.#keptBytes + length;
@@ -86,6 +102,6 @@ export class PieceGatherer {
       this.#end += piece.length;
       rest = rest.subarray(piece.length);
     }
-    if (this.#end === this.#block?.length) this.flush();
+    if (this.#end === this.#block?.length || this.#end - this.#start >= this.#waitMaxBytes) this.flush();
   }
 }

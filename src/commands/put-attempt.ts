@@ -1,5 +1,12 @@
+import type { BodyAck } from "../domain/object-store.ts";
 import type { Upload } from "../domain/upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
+
+/** A one-part file as S3 acknowledged it; not recorded yet. */
+export interface PutAck extends BodyAck {
+  sizeBytes: number;
+  crc32: number;
+}
 
 /**
  * A key of the upload that nothing was written to before, and that its row owns from here on: whatever lands there is

@@ -270,7 +270,7 @@ describe("UploadWriter", () => {
     });
 
     it("names the chunk that S3 found wrong, or S3's own words when all chunks are right", async () => {
-      const bench = createBench({ budgetParts: 1000, limits: { chunkSizeMaxBytes: 10_000 } });
+      const bench = createBench({ budgetParts: 1000, limits: { chunkSizeMaxBytes: 10_000, keptPartMaxBytes: 10_000 } });
       const large = { sizeBytes: 50_000, partSizeBytes: 10_000 };
       const caller = await BenchWriter.open(bench, large);
       await caller.chunk(0, seededBytes(4000), { crc32: true });

@@ -7,8 +7,9 @@ import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
 import { assertCovered, toManifest } from "./manifest.ts";
 import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
 import type { WriterBegin } from "./part-recorder.ts";
-import { PartSender, type PutAck, type WriterEvents } from "./part-sender.ts";
+import { PartSender, type WriterEvents } from "./part-sender.ts";
 import { PIECE_MEAN_MIN_BYTES } from "./piece-gatherer.ts";
+import type { PutAck } from "./put-attempt.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /** What is left when the last byte of the writer's range is durable: input to the commit. */
@@ -36,7 +37,7 @@ export class UploadWriter {
   readonly epoch: number;
   readonly #access: UploadAccess;
   readonly #sender: PartSender;
-  readonly #fileSizeMaxBytes: number;
+  readonly #namespaceMaxBytes: number;
   readonly #hash: Hash | undefined;
   /** Where the writer's range begins, and where its lane ends, if it has one. */
   readonly #start: number;
@@ -59,10 +60,7 @@ export class UploadWriter {
     const parts = partsWithin(begin.parts, begin.range, begin.upload.partSizeBytes);
     this.#sender = new PartSender(access, { ...begin, parts }, events);
     const namespace = access.namespaces.get(begin.upload.namespace);
-    this.#fileSizeMaxBytes = Math.min(
-      namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY,
-      begin.upload.partSizeBytes * access.limits.partsMax,
-    );
+    this.#namespaceMaxBytes = namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY;
     this.#durableOffset = this.durableOffset;
     const seesAllBytes = begin.parts.length === 0 && isWhole(begin);
     this.#hash = begin.upload.computeSha256 && seesAllBytes ? createHash("sha256") : undefined;
@@ -102,23 +100,31 @@ export class UploadWriter {
   beginChunk(header: ChunkHeader): void {
     this.#throwIfFailed();
     const { upload } = this;
+    const { limits } = this.#access;
+    const partsMaxBytes = upload.partSizeBytes * limits.partsMax;
     assertChunkFits(header, {
       upload,
       position: this.#position,
       startOffset: this.#start,
       laneEndOffset: this.#laneEnd,
       durableOffset: this.#durableOffset,
-      chunkSizeMaxBytes: this.#access.limits.chunkSizeMaxBytes,
-      fileSizeMaxBytes: this.#fileSizeMaxBytes,
+      chunkSizeMaxBytes: limits.chunkSizeMaxBytes,
+      fileSizeMaxBytes: Math.min(this.#namespaceMaxBytes, partsMaxBytes),
+      isLimitedByParts: partsMaxBytes < this.#namespaceMaxBytes,
     });
     // A keep-alive binds nobody: what follows may still begin at any part that is durable.
     if (header.lengthBytes > 0) this.#position ??= header.offset;
     const first = partNumberAt(header.offset, upload.partSizeBytes);
     const last = partNumberAt(header.offset + Math.max(0, header.lengthBytes - 1), upload.partSizeBytes);
     const isDurable = this.#sender.recorder.parts.has(first);
-    // Small chunks are summed: to keep account of each, for S3 to check, would take more memory than their bytes.
+    // Small chunks are summed: to keep account of each, for S3 to check, would take more memory than their bytes. So are
+    // those of parts that are not kept: once S3 says BadDigest nobody could find the wrong one.
     const isTrusted =
-      header.crc32 !== undefined && header.lengthBytes >= PIECE_MEAN_MIN_BYTES && first === last && !isDurable;
+      header.crc32 !== undefined &&
+      header.lengthBytes >= PIECE_MEAN_MIN_BYTES &&
+      first === last &&
+      !isDurable &&
+      !this.#sender.isUnkept(first);
     this.#chunk = { ...header, isTrusted, actual: 0 };
   }
 

@@ -33,7 +33,7 @@ export interface PartWritten {
 /**
  * Writes one part, without any state between calls: in any order, in parallel, beside streams of other lanes. The same
  * bytes again are fine; a part that is durable is never replaced, other bytes are `aborted / CHECKSUM_MISMATCH`, as are
- * bytes that `crc32` does not fit. Other errors: `invalid_argument`, as of `assertPartFits` and with the field,
+ * bytes that `crc32` does not fit. Other errors: `invalid_argument`, as of `assertUnaryPart` and with the field,
  * `failed_precondition / UPLOAD_NOT_OPEN`, `aborted / WRITER_FENCED` once another writer of the part has begun.
  */
 export async function writePart(
@@ -98,7 +98,7 @@ function assertPart(
   if (crc32 === undefined) throw invalidArgument("crc32", "crc32 is missing; send the CRC32 of data");
   const { length: dataBytes } = bytes;
   if (dataBytes > UNARY_PART_MAX_BYTES) {
-    const message = `data has ${dataBytes} bytes; the limit is ${UNARY_PART_MAX_BYTES}, larger parts go by WriteUpload`;
+    const message = `data has ${dataBytes} bytes; the limit is ${UNARY_PART_MAX_BYTES}, larger parts go by WriteUpload or SignParts`;
     throw new DomainError("invalid_argument", message, {
       ...{ reason: "SIZE_LIMIT", field: "data" },
       details: { data_bytes: dataBytes, data_bytes_max: UNARY_PART_MAX_BYTES },

@@ -106,6 +106,26 @@ export interface BodyInFlight {
   readonly kept: readonly Uint8Array[];
 }
 
+/**
+ * The body of a part that is too large to be kept: bytes are sent on as they come, and not referred to once they have left.
+ * So it is never sent again here: `done` rejects with the first failure, and a caller has to send the part once more. Beside
+ * the reasons of BodyInFlight that is `aborted / STALLED`, when bytes stay out for longer than S3 waits. `kept` is empty.
+ */
+export interface UnkeptBodyInFlight extends BodyInFlight {
+  /** All bytes of the announced length are written. Throws (a bug) when they are not. */
+  end(crc32: number): void;
+  /** Sends on what is gathered for the sake of fewer writes, so that all that was written leaves in the end. */
+  flush(): void;
+}
+
+/** How the writer of an unkept body hears of its bytes; not called any more once `done` has settled. */
+export interface UnkeptBodyEvents {
+  /** So many bytes have left in all. Who writes no more than a window beyond them bounds the body's memory by it. */
+  onLeft: (leftBytes: number) => void;
+  /** These left and nobody but the writer refers to them any more: whole network buffers, in the order of their bytes. */
+  onReleased: (bytes: readonly Uint8Array[]) => void;
+}
+
 /** What the service needs from S3. SSE-S3 is requested on every write. Errors as in BodyInFlight unless said otherwise. */
 export interface ObjectStore {
   /** Begins a multipart upload with FULL_OBJECT CRC32; returns its id. */
@@ -113,6 +133,9 @@ export interface ObjectStore {
 
   /** Begins to send a part of `lengthBytes`. */
   beginPart(target: PartTarget, lengthBytes: number): BodyInFlight;
+
+  /** Begins to send a part of `lengthBytes` that is not kept meanwhile. */
+  beginUnkeptPart(target: PartTarget, lengthBytes: number, events: UnkeptBodyEvents): UnkeptBodyInFlight;
 
   /** Begins to send a one-part file of `lengthBytes` (0 or more). */
   beginPut(target: PutTarget, lengthBytes: number): BodyInFlight;

@@ -1,12 +1,21 @@
 import { expect } from "chai";
 import { DomainError } from "./errors.ts";
-import { assertPartFits, choosePartSize, type PartLimits, partNumberAt } from "./part-plan.ts";
+import {
+  assertPartFits,
+  assertUnaryPart,
+  choosePartSize,
+  isUnkeptPart,
+  type PartLimits,
+  partLengthOf,
+  partNumberAt,
+} from "./part-plan.ts";
 
 const MIB = 2 ** 20;
 const LIMITS: PartLimits = {
   partSizeBytes: 8 * MIB,
   partSizeUnknownBytes: 16 * MIB,
-  partSizeMaxBytes: 512 * MIB,
+  keptPartMaxBytes: 64 * MIB,
+  partSizeMaxBytes: 5 * 1024 * MIB,
   partsMax: 10_000,
 };
 const declared = (sizeBytes: number) => choosePartSize(LIMITS, { sizeBytes, sizeHintBytes: undefined });
@@ -21,10 +30,11 @@ describe("choosePartSize", () => {
   it("grows, rounded up to a MiB, so that the size fits the most parts", () => {
     const justOver = 8 * MIB * 10_000 + 1;
     expect(declared(justOver)).to.equal(9 * MIB);
-    for (const sizeBytes of [justOver, 100 * 1024 * MIB + 1, 4 * 2 ** 40, 512 * MIB * 10_000]) {
+    for (const sizeBytes of [justOver, 100 * 1024 * MIB + 1, 4 * 2 ** 40, 50e12, 5 * 1024 * MIB * 10_000]) {
       const partSizeBytes = declared(sizeBytes);
       expect(Math.ceil(sizeBytes / partSizeBytes)).to.be.at.most(10_000);
       expect(partSizeBytes % MIB).to.equal(0);
+      expect(partSizeBytes).to.be.at.most(5 * 1024 * MIB);
     }
   });
 
@@ -34,6 +44,7 @@ describe("choosePartSize", () => {
     expect(unknown(undefined)).to.equal(16 * MIB);
     expect(unknown(1)).to.equal(16 * MIB);
     expect(unknown(16 * MIB * 10_000 + 1)).to.equal(17 * MIB);
+    expect(unknown(64 * MIB * 10_000)).to.equal(64 * MIB);
   });
 
   it("heeds the declared size before a hint", () => {
@@ -41,11 +52,14 @@ describe("choosePartSize", () => {
   });
 
   it("refuses what no part size can carry, with the bound", () => {
-    const sizeMaxBytes = 512 * MIB * 10_000;
-    for (const [size, field] of [
-      [{ sizeBytes: sizeMaxBytes + 1, sizeHintBytes: undefined }, "size_bytes"],
-      [{ sizeBytes: undefined, sizeHintBytes: sizeMaxBytes + 1 }, "size_hint_bytes"],
+    for (const [partMaxBytes, field, says] of [
+      [LIMITS.partSizeMaxBytes, "size_bytes", "the service takes at most"],
+      [LIMITS.keptPartMaxBytes, "size_hint_bytes", ": declare size_bytes"],
     ] as const) {
+      const sizeMaxBytes = partMaxBytes * 10_000;
+      const [sizeBytes, sizeHintBytes] =
+        field === "size_bytes" ? [sizeMaxBytes + 1, undefined] : [undefined, sizeMaxBytes + 1];
+      const size = { sizeBytes, sizeHintBytes };
       let error: unknown;
       try {
         choosePartSize(LIMITS, size);
@@ -55,11 +69,35 @@ describe("choosePartSize", () => {
       expect(error)
         .to.be.instanceOf(DomainError)
         .and.include({ code: "invalid_argument", reason: "SIZE_LIMIT", field });
+      expect((error as DomainError).message).to.include(says);
       expect((error as DomainError).details).to.deep.equal({
         size_bytes: sizeMaxBytes + 1,
         size_bytes_max: sizeMaxBytes,
       });
     }
+  });
+});
+
+describe("isUnkeptPart", () => {
+  const limits = { keptPartMaxBytes: 100 };
+  const ofSize = (sizeBytes: number | undefined, partSizeBytes: number) =>
+    [1, 2, 3].map((partNumber) => isUnkeptPart({ sizeBytes, partSizeBytes }, partNumber, limits));
+
+  it("is true of parts over the limit, and so not of a last one that is short", () => {
+    expect(ofSize(320, 120)).to.deep.equal([true, true, false]);
+    expect(ofSize(345, 120)).to.deep.equal([true, true, true]);
+    expect(ofSize(300, 100)).to.deep.equal([false, false, false]);
+  });
+
+  it("is never true without a declared size, or of the only part", () => {
+    expect(ofSize(undefined, 120)).to.deep.equal([false, false, false]);
+    expect(ofSize(120, 120)).to.deep.equal([false, false, false]);
+  });
+
+  it("goes by what is left in the last part", () => {
+    const upload = { sizeBytes: 250, partSizeBytes: 100 };
+    expect([1, 2, 3, 4].map((partNumber) => partLengthOf(upload, partNumber))).to.deep.equal([100, 100, 50, -50]);
+    expect(partLengthOf({ sizeBytes: undefined, partSizeBytes: 100 }, 9999)).to.equal(100);
   });
 });
 
@@ -97,5 +135,23 @@ describe("assertPartFits", () => {
   it("says how many parts there are", () => {
     expect(fits(250, 4, 100)).to.equal("part 4 is beyond the file, which has 3 parts");
     expect(fits(0, 1, 0)).to.equal("part 1 is beyond the file, which has 0 parts");
+  });
+});
+
+describe("assertUnaryPart", () => {
+  const assertPart = (upload: { sizeBytes: number; partSizeBytes: number }, partNumber: number, lengthBytes: number) =>
+    assertUnaryPart(upload, { partNumber, lengthBytes });
+
+  it("takes parts of at most 16 MiB, as assertPartFits does", () => {
+    assertPart({ sizeBytes: 40 * MIB, partSizeBytes: 16 * MIB }, 1, 16 * MIB);
+    assertPart({ sizeBytes: 40 * MIB, partSizeBytes: 17 * MIB }, 3, 6 * MIB);
+    expect(() => assertPart({ sizeBytes: 40 * MIB, partSizeBytes: 16 * MIB }, 1, 1)).to.throw("not 1");
+    expect(() => assertPart({ sizeBytes: 40 * MIB, partSizeBytes: 17 * MIB }, 4, 1)).to.throw("which has 3 parts");
+  });
+
+  it("says by which ways a larger one goes", () => {
+    expect(() => assertPart({ sizeBytes: 40 * MIB, partSizeBytes: 17 * MIB }, 1, 16 * MIB)).to.throw(
+      `part 1 has ${17 * MIB} bytes, and one call takes at most ${16 * MIB}; send it by WriteUpload, or to a URL of SignParts`,
+    );
   });
 });

@@ -6,7 +6,9 @@ export interface PartLimits {
   partSizeBytes: number;
   /** Part size for files of unknown size, in bytes. */
   partSizeUnknownBytes: number;
-  /** Largest part that may be chosen, in bytes: what the memory budget can carry. */
+  /** Largest part whose bytes are kept until S3 has them, in bytes: what the memory budget can carry. */
+  keptPartMaxBytes: number;
+  /** Largest part that may be chosen, in bytes; one that is not kept needs a declared size. */
   partSizeMaxBytes: number;
   /** Most parts of an upload; S3 allows 10,000. */
   partsMax: number;
@@ -22,25 +24,54 @@ export const PART_MESSAGE_MAX_BYTES = Math.ceil(UNARY_PART_MAX_BYTES / 3) * 4 + 
 /**
  * The part size of an upload, fixed at its creation: the ordinary one, or as much larger, rounded *up* to a MiB, as the
  * size needs to fit the most parts (rounding down would need a part too many). `sizeHintBytes` counts where no size is
- * declared. `invalid_argument / SIZE_LIMIT` when even the largest part size does not suffice.
+ * declared; parts are then never too large to be kept, because only a declared size says which part is the last, and how
+ * long it is. `invalid_argument / SIZE_LIMIT` when even the largest part size does not suffice.
  */
 export function choosePartSize(
   limits: PartLimits,
   size: { sizeBytes: number | undefined; sizeHintBytes: number | undefined },
 ): number {
-  const usual = size.sizeBytes === undefined ? limits.partSizeUnknownBytes : limits.partSizeBytes;
+  const isDeclared = size.sizeBytes !== undefined;
+  const usual = isDeclared ? limits.partSizeBytes : limits.partSizeUnknownBytes;
   const expected = size.sizeBytes ?? size.sizeHintBytes ?? 0;
   const fits = usual * limits.partsMax >= expected;
   const partSizeBytes = fits ? usual : Math.ceil(expected / limits.partsMax / MIB) * MIB;
-  if (partSizeBytes > limits.partSizeMaxBytes) {
-    const sizeMaxBytes = limits.partSizeMaxBytes * limits.partsMax;
-    throw new DomainError("invalid_argument", `size is ${expected} bytes; the service takes at most ${sizeMaxBytes}`, {
+  const partSizeMaxBytes = isDeclared ? limits.partSizeMaxBytes : limits.keptPartMaxBytes;
+  if (partSizeBytes > partSizeMaxBytes) {
+    const sizeMaxBytes = partSizeMaxBytes * limits.partsMax;
+    const message = isDeclared
+      ? `size is ${expected} bytes; the service takes at most ${sizeMaxBytes}`
+      : `size_hint_bytes is ${expected}; without a declared size the service takes at most ${sizeMaxBytes} bytes: declare size_bytes`;
+    throw new DomainError("invalid_argument", message, {
       reason: "SIZE_LIMIT",
-      field: size.sizeBytes === undefined ? "size_hint_bytes" : "size_bytes",
+      field: isDeclared ? "size_bytes" : "size_hint_bytes",
       details: { size_bytes: expected, size_bytes_max: sizeMaxBytes },
     });
   }
   return partSizeBytes;
+}
+
+/** What parts are planned by. */
+type PlannedUpload = { sizeBytes: number | undefined; partSizeBytes: number };
+
+/** Bytes of a part: all of them where no size says that it is the last. None or fewer: it lies beyond the file. */
+export function partLengthOf({ sizeBytes, partSizeBytes }: PlannedUpload, partNumber: number): number {
+  if (sizeBytes === undefined) return partSizeBytes;
+  return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
+}
+
+/**
+ * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is declared.
+ * So its length is known, and it is neither held to learn that nor ever sent anew with another.
+ */
+export function isUnkeptPart(
+  upload: PlannedUpload,
+  partNumber: number,
+  { keptPartMaxBytes }: Pick<PartLimits, "keptPartMaxBytes">,
+): boolean {
+  const { sizeBytes, partSizeBytes } = upload;
+  if (sizeBytes === undefined || sizeBytes <= partSizeBytes) return false;
+  return partLengthOf(upload, partNumber) > keptPartMaxBytes;
 }
 
 /**
@@ -49,14 +80,14 @@ export function choosePartSize(
  * in the declared size alone: without one every part is whole. `lengthField` names the field that gave the length.
  */
 export function assertPartFits(
-  upload: { sizeBytes: number | undefined; partSizeBytes: number },
+  upload: PlannedUpload,
   part: { partNumber: number; lengthBytes: number },
   lengthField = "data",
 ): void {
   const { sizeBytes, partSizeBytes } = upload;
   const { partNumber, lengthBytes } = part;
-  const rest = sizeBytes === undefined ? partSizeBytes : sizeBytes - (partNumber - 1) * partSizeBytes;
-  if (rest <= 0) {
+  const expected = partLengthOf(upload, partNumber);
+  if (expected <= 0) {
     const parts = Math.ceil((sizeBytes as number) / partSizeBytes);
     throw new DomainError("invalid_argument", `part ${partNumber} is beyond the file, which has ${parts} parts`, {
       reason: "RANGE_INVALID",
@@ -64,7 +95,6 @@ export function assertPartFits(
       details: { part_number: partNumber, parts },
     });
   }
-  const expected = Math.min(partSizeBytes, rest);
   if (lengthBytes === expected) return;
   const why = sizeBytes === undefined ? ": the upload has no declared size, so that every part is whole" : "";
   throw new DomainError("invalid_argument", `part ${partNumber} has ${expected} bytes, not ${lengthBytes}${why}`, {
@@ -75,11 +105,29 @@ export function assertPartFits(
 }
 
 /**
+ * Refuses bytes that came in one message and are not a whole part of the upload, as `assertPartFits`; before that,
+ * `invalid_argument / SIZE_LIMIT` for a part that no message can carry.
+ */
+export function assertUnaryPart(upload: PlannedUpload, part: { partNumber: number; lengthBytes: number }): void {
+  const partBytes = partLengthOf(upload, part.partNumber);
+  if (partBytes <= UNARY_PART_MAX_BYTES) {
+    assertPartFits(upload, part);
+    return;
+  }
+  const message = `part ${part.partNumber} has ${partBytes} bytes, and one call takes at most ${UNARY_PART_MAX_BYTES}; send it by WriteUpload, or to a URL of SignParts`;
+  throw new DomainError("invalid_argument", message, {
+    reason: "SIZE_LIMIT",
+    field: "part_number",
+    details: { part_number: part.partNumber, part_bytes: partBytes, part_bytes_max: UNARY_PART_MAX_BYTES },
+  });
+}
+
+/**
  * Refuses parts that no URL can be signed for: `invalid_argument / RANGE_INVALID` of an upload without a declared size, of
  * which nobody could tell the last part, and what `assertPartFits` refuses.
  */
 export function assertSignable(
-  upload: { sizeBytes: number | undefined; partSizeBytes: number },
+  upload: PlannedUpload,
   parts: readonly { partNumber: number; lengthBytes: number }[],
 ): void {
   if (upload.sizeBytes === undefined) {

@@ -144,7 +144,7 @@ export interface UploadRepository extends OrphanJudge {
   /**
    * Makes the caller the newest writer of one part, as `beginWriter` does, and claims the part; by one statement. A part
    * that is durable stays as it is and is returned, also of an upload that is on its way to a file; else the upload must
-   * be `open`. Refused, and then nobody is fenced: what `assertPartFits` refuses.
+   * be `open`. Refused, and then nobody is fenced: what `assertUnaryPart` refuses.
    */
   beginPart(
     namespace: string,

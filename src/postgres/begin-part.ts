@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
-import { assertPartFits } from "../domain/part-plan.ts";
+import { assertUnaryPart } from "../domain/part-plan.ts";
 import { uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
 import type { PartStart, WriterOptions } from "../domain/upload-repository.ts";
 import { slideExpiry } from "./upload-expiry.ts";
@@ -44,7 +44,7 @@ async function takePart(
       UPDATE upload u SET epoch = u.epoch + 1, expire_time = ${slideExpiry(options.expireAfterMs)}
       FROM seen s
       WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open' AND u.epoch = s.epoch
-        -- As assertPartFits says, which explains it where this is not true.
+        -- As assertUnaryPart says, which explains it where this is not true.
         AND least(u.part_size_bytes, u.size_bytes - ${before}::bigint * u.part_size_bytes) = ${lengthBytes}::bigint
         AND NOT EXISTS (
           SELECT FROM part p WHERE p.upload_id = ${uploadId} AND p.part_number = ${partNumber} AND p.state = 'durable')
@@ -84,6 +84,6 @@ async function findObstacle(pool: CommonQueryMethods, target: Target): Promise<P
   const isDead = row.state === "aborted" || row.state === "expired";
   if (part !== null && !isDead) return { kind: "durable", upload, part: toDurablePart(part) };
   if (row.state !== "open") throw uploadNotOpen(uploadId, row.state);
-  assertPartFits(upload, target);
+  assertUnaryPart(upload, target);
   return undefined;
 }

@@ -258,6 +258,55 @@ describe("a body in flight to S3", () => {
     await expectStored(store, target, part.etag);
   });
 
+  describe("that is not kept", () => {
+    const failing: [string, Fault][] = [
+      ["503 SlowDown", { kind: "status", status: 503, code: "SlowDown" }],
+      ["a connection cut in the middle of the body", { kind: "cut-request", afterBytes: 100_000 }],
+      ["a connection cut before the answer", { kind: "lost-response" }],
+      ["BadDigest", { kind: "status", status: 400, code: "BadDigest" }],
+      ["no answer in time", { kind: "hang" }],
+    ];
+    for (const [name, fault] of failing) {
+      it(`fails after ${name}, without another try, and can be sent again`, async () => {
+        const { store, target, requests } = await begin({ answerTimeoutMs: 100 });
+        script(fault);
+        const events = { onLeft: () => {}, onReleased: () => {} };
+        const sending = send(store.beginUnkeptPart(target, BYTES.length, events), BYTES);
+        await expectRefusal(sending, ["unavailable", "STORAGE_UNAVAILABLE"]);
+        expect(requests()).to.equal(1);
+        const { etag } = await send(store.beginUnkeptPart(target, BYTES.length, events), BYTES);
+        await expectStored(store, target, etag);
+      });
+    }
+
+    it("lets go of bytes that have left while others still come", async () => {
+      const { store, target } = await begin();
+      const gc = await exposeGc();
+      const seen: WeakRef<ArrayBuffer>[] = [];
+      let leftBytes = 0;
+      const onLeft = (bytes: number) => {
+        leftBytes = bytes;
+      };
+      const body = store.beginUnkeptPart(target, 2_000_001, { onLeft, onReleased: () => {} });
+      const writeOne = () => {
+        const bytes = new Uint8Array(1_000_000).fill(7);
+        seen.push(new WeakRef(bytes.buffer));
+        body.write(bytes);
+      };
+      writeOne();
+      writeOne();
+      await until(() => leftBytes === 2_000_000);
+      for (let round = 0; round < 20 && seen[0]?.deref() !== undefined; round++) {
+        await new Promise((resolve) => setImmediate(resolve));
+        gc();
+      }
+      expect(seen[0]?.deref()).to.equal(undefined);
+      body.abort(new Error("enough"));
+      await body.done.catch(() => {});
+      await store.abortMultipart(target);
+    });
+  });
+
   it("lets go of its bytes once it is acknowledged", async () => {
     const { store, target } = await begin();
     const gc = await exposeGc();

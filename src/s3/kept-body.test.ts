@@ -1,13 +1,11 @@
-import type { ClientRequest } from "node:http";
-import { Writable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck } from "../domain/object-store.ts";
+import { AnsweredAttempt, settle } from "../testing/answered-attempt.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { S3ResponseError } from "./body-requests.ts";
 import { KeptBody, type KeptBodyPolicy } from "./kept-body.ts";
-import type { StreamedBody } from "./streamed-body.ts";
 
 const POLICY: KeptBodyPolicy = {
   layout: { form: "trailer", chunkBytes: 0, corkBytes: 0 },
@@ -18,59 +16,25 @@ const POLICY: KeptBodyPolicy = {
 const ACK: BodyAck = { key: "k", etag: "e", versionId: "" };
 const HELLO = Buffer.from("hello");
 
-/** One attempt, answered by the test. Its bytes leave at once, unless `isSlow`. */
-class Attempt {
-  readonly body: StreamedBody;
-  readonly signal: AbortSignal;
-  readonly answer = Promise.withResolvers<BodyAck>();
-  sent = "";
-  #leave: (() => void) | undefined;
-
-  constructor(body: StreamedBody, signal: AbortSignal, isSlow: boolean) {
-    this.body = body;
-    this.signal = signal;
-    const take = (bytes: Buffer, done: () => void) => {
-      this.sent += bytes.toString("latin1");
-      if (isSlow) this.#leave = done;
-      else done();
-    };
-    const sink = new Writable({
-      write: (bytes, _, done) => take(bytes, done),
-      writev: (chunks, done) => take(Buffer.concat(chunks.map(({ chunk }) => chunk)), done),
-    });
-    body.attach(sink as unknown as ClientRequest);
-    signal.addEventListener("abort", () => this.answer.reject(signal.reason));
-  }
-
-  /** Lets what was taken leave the queue. */
-  async leave(): Promise<void> {
-    this.#leave?.();
-    await settle();
-  }
-}
-
 /** A body whose attempts wait for answers. */
 function begin(lengthBytes: number, policy: Partial<KeptBodyPolicy> = {}, isSlow = false) {
-  const attempts: Attempt[] = [];
+  const attempts: AnsweredAttempt[] = [];
   const body = new KeptBody(lengthBytes, {
     what: "part 1",
     send: (streamed, signal) => {
-      const attempt = new Attempt(streamed, signal, isSlow);
+      const attempt = new AnsweredAttempt(streamed, signal, { isSlow });
       attempts.push(attempt);
       return attempt.answer.promise;
     },
     policy: { ...POLICY, ...policy },
   });
-  const attempt = (number: number) => attempts[number - 1] as Attempt;
+  const attempt = (number: number) => attempts[number - 1] as AnsweredAttempt;
   const outcome = body.done.then(
     () => "acknowledged",
     (error) => error,
   );
   return { body, attempts, attempt, outcome };
 }
-
-/** Lets promises and streams go as far as they can. Manual timers stand still. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe("KeptBody", () => {
   const clock = new ManualClock();

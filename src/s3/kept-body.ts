@@ -2,25 +2,12 @@ import { type BackoffPolicy, toBackoffDelayMs } from "../domain/backoff.ts";
 import { crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
-import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
-import { type BodyLayout, StreamedBody } from "./streamed-body.ts";
+import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type SendBody } from "./body-attempt.ts";
+import { toDomainError, toS3Failure } from "./errors.ts";
 
-/** How a body in flight behaves. */
-export interface KeptBodyPolicy {
-  layout: BodyLayout;
+/** How a body in flight behaves; one whose caller is silent is sent when it is whole. */
+export interface KeptBodyPolicy extends AttemptPolicy {
   retry: BackoffPolicy;
-  /** A request whose caller sends nothing for this long is dropped and sent when whole, in milliseconds. S3 closes idle bodies after about 20 s. */
-  idleTimeoutMs: number;
-  /** Longest wait for S3's answer once the last byte was given and none leaves any more, in milliseconds. */
-  answerTimeoutMs: number;
-}
-
-/** Sends one body; the store's part of an attempt. */
-export type SendBody = (body: StreamedBody, signal: AbortSignal) => Promise<BodyAck>;
-
-/** An attempt given up here, for a reason that says nothing about S3: not counted, sent again when whole. */
-class DroppedAttempt extends Error {
-  override readonly name = "AbortError";
 }
 
 /**
@@ -41,7 +28,7 @@ export class KeptBody implements BodyInFlight {
   #crc32: number | undefined;
   #wholeAt: number | undefined;
   #abortReason: Error | undefined;
-  #attempt: { body: StreamedBody; controller: AbortController; timer: NodeJS.Timeout } | undefined;
+  #attempt: BodyAttempt | undefined;
   #wake: (() => void) | undefined;
 
   constructor(lengthBytes: number, options: { what: string; send: SendBody; policy: KeptBodyPolicy }) {
@@ -64,7 +51,7 @@ export class KeptBody implements BodyInFlight {
     }
     this.#kept.push(bytes);
     this.#keptBytes += bytes.length;
-    this.#attempt?.body.write(bytes);
+    this.#attempt?.write(bytes);
   }
 
   end(crc: number): void {
@@ -73,17 +60,14 @@ export class KeptBody implements BodyInFlight {
     this.#wholeAt = performance.now();
     if (this.#keptBytes < this.#lengthBytes) {
       this.#lengthBytes = this.#keptBytes;
-      this.#attempt?.controller.abort(new DroppedAttempt("the body ended short"));
-    } else if (this.#attempt !== undefined) {
-      this.#attempt.body.end(crc);
-      this.#restartTimer(this.#policy.answerTimeoutMs);
-    }
+      this.#attempt?.abort(new DroppedAttempt("the body ended short"));
+    } else this.#attempt?.end(crc);
     this.#wake?.();
   }
 
   abort(reason: Error): void {
     this.#abortReason ??= reason;
-    this.#attempt?.controller.abort(new DroppedAttempt("given up"));
+    this.#attempt?.abort(new DroppedAttempt("given up"));
     this.#wake?.();
   }
 
@@ -123,44 +107,17 @@ export class KeptBody implements BodyInFlight {
   }
 
   async #attemptOnce(): Promise<BodyAck> {
-    const controller = new AbortController();
-    const body = new StreamedBody(this.#lengthBytes, {
-      layout: this.#policy.layout,
-      crc32: this.#crc32,
-      onActivity: () => attempt.timer.refresh(),
-    });
-    const attempt = { body, controller, timer: setTimeout(() => this.#onTimeout(), this.#policy.idleTimeoutMs) };
+    const { idleTimeoutMs } = this.#policy;
+    const onIdle = () => attempt.abort(new DroppedAttempt(`the caller sent nothing for ${idleTimeoutMs} ms`));
+    const attempt = new BodyAttempt(this.#lengthBytes, { policy: this.#policy, crc32: this.#crc32, onIdle });
     this.#attempt = attempt;
-    for (const bytes of this.#kept) body.write(bytes);
-    if (this.#crc32 !== undefined) {
-      body.end(this.#crc32);
-      this.#restartTimer(this.#policy.answerTimeoutMs);
-    }
+    for (const bytes of this.#kept) attempt.write(bytes);
+    if (this.#crc32 !== undefined) attempt.end(this.#crc32);
     try {
-      return await this.#send(body, controller.signal);
-    } catch (error) {
-      // The SDK turns the signal's reason into an error of its own: what was meant is the reason.
-      throw controller.signal.aborted ? controller.signal.reason : error;
+      return await attempt.send(this.#send);
     } finally {
-      clearTimeout(attempt.timer);
-      body.detach();
       this.#attempt = undefined;
     }
-  }
-
-  #restartTimer(timeoutMs: number): void {
-    if (this.#attempt === undefined) return;
-    clearTimeout(this.#attempt.timer);
-    this.#attempt.timer = setTimeout(() => this.#onTimeout(), timeoutMs);
-  }
-
-  #onTimeout(): void {
-    const isWhole = this.#crc32 !== undefined;
-    this.#attempt?.controller.abort(
-      isWhole
-        ? new S3TimeoutError(`no answer within ${this.#policy.answerTimeoutMs} ms`)
-        : new DroppedAttempt(`the caller sent nothing for ${this.#policy.idleTimeoutMs} ms`),
-    );
   }
 
   /**

@@ -20,6 +20,7 @@ import { abortMultipart, completeMultipart } from "./multipart.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 import { sendPart, sendPut } from "./send-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
+import { UnkeptBody } from "./unkept-body.ts";
 import { deleteVersions, listVersions } from "./versions.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
@@ -47,6 +48,14 @@ export function createObjectStore(access: S3Access): ObjectStore {
 
     beginPart: (target, lengthBytes) =>
       new KeptBody(lengthBytes, { what: `part ${target.partNumber}`, send: sendPart(access, target), policy }),
+
+    beginUnkeptPart: (target, lengthBytes, events) =>
+      new UnkeptBody(lengthBytes, {
+        what: `part ${target.partNumber}`,
+        send: sendPart(access, target),
+        policy,
+        events,
+      }),
 
     beginPut: (target, lengthBytes) =>
       new KeptBody(lengthBytes, { what: "the file's bytes", send: sendPut(access, target), policy }),

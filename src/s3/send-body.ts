@@ -1,6 +1,6 @@
 import type { PartTarget, PutTarget } from "../domain/object-store.ts";
 import type { S3Access } from "./access.ts";
-import type { SendBody } from "./kept-body.ts";
+import type { SendBody } from "./body-attempt.ts";
 
 /** Sends a body as one part of a multipart upload. */
 export function sendPart(access: S3Access, { bucket, key, multipartId, partNumber }: PartTarget): SendBody {

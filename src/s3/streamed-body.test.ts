@@ -22,13 +22,15 @@ class RequestSink extends Writable {
 
 const bodyOf = (lengthBytes: number, layout: Partial<BodyLayout> = {}, crc?: number) => {
   let activity = 0;
+  const left: number[] = [];
   const onActivity = () => void activity++;
   const body = new StreamedBody(lengthBytes, {
     layout: { form: "trailer", chunkBytes: 0, corkBytes: 0, ...layout },
     crc32: crc,
     onActivity,
+    onLeft: (leftBytes) => left.push(leftBytes),
   });
-  return { body, activity: () => activity };
+  return { body, activity: () => activity, left };
 };
 
 describe("StreamedBody", () => {
@@ -141,6 +143,23 @@ describe("StreamedBody", () => {
       await new Promise<void>((resolve) => setImmediate(resolve));
       expect(activity()).to.equal(3);
     });
+  });
+
+  it("hands on what is gathered when it is told to, and says how much of the file has left", async () => {
+    const { body, left } = bodyOf(9, { corkBytes: 8 });
+    expect(body.flush(), "nothing is there").to.equal(false);
+    body.write(Buffer.from("abc"));
+    expect(body.flush(), "no request is there").to.equal(false);
+    const sink = new RequestSink();
+    body.attach(sink.asRequest());
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect([sink.text, left]).to.deep.equal(["9\r\nabc", [3]]);
+    body.write(Buffer.from("de"));
+    expect([body.flush(), body.flush()]).to.deep.equal([true, false]);
+    body.write(Buffer.from("fghi"));
+    body.end(1);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(left).to.deep.equal([3, 5, 9]);
   });
 
   it("ends once", () => {

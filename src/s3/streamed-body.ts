@@ -33,9 +33,7 @@ export class StreamedBody {
   readonly layout: BodyLayout;
   readonly #crc32: number | undefined;
   readonly #onActivity: () => void;
-  readonly #onLeft = () => {
-    if (!this.#isDetached) this.#onActivity();
-  };
+  readonly #onLeft: ((leftBytes: number) => void) | undefined;
   #request: ClientRequest | undefined;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
@@ -46,15 +44,25 @@ export class StreamedBody {
 
   /**
    * `crc32` is that of the bytes, where it is known already: the `header` form needs it.
-   * `onActivity` is called whenever bytes go to the socket's queue, and when they leave it; it must be cheap.
+   * `onActivity` is called whenever bytes go to the socket's queue, and when they leave it; it must be cheap. `onLeft` hears
+   * how many of the file's bytes have left that queue in all, unless the request has died.
    */
-  constructor(lengthBytes: number, options: { layout: BodyLayout; crc32: number | undefined; onActivity: () => void }) {
+  constructor(
+    lengthBytes: number,
+    options: {
+      layout: BodyLayout;
+      crc32: number | undefined;
+      onActivity: () => void;
+      onLeft?: ((leftBytes: number) => void) | undefined;
+    },
+  ) {
     const { layout, onActivity } = options;
     this.decodedLengthBytes = lengthBytes;
     this.layout = layout;
     this.#crc32 = options.crc32;
     this.encodedLengthBytes = layout.form === "trailer" ? encodedLength(lengthBytes, layout.chunkBytes) : lengthBytes;
     this.#onActivity = onActivity;
+    this.#onLeft = options.onLeft;
   }
 
   /** Whether every byte was handed to the request. */
@@ -84,7 +92,7 @@ export class StreamedBody {
   /** Joins the HTTP request; called once by the sender. What was written before goes now. */
   attach(request: ClientRequest): void {
     this.#request = request;
-    this.#flush();
+    this.flush();
     if (this.#isEnded) request.end();
   }
 
@@ -101,7 +109,7 @@ export class StreamedBody {
     this.#writtenBytes += bytes.length;
     if (this.layout.form === "trailer") this.#frame(bytes);
     else this.#push(bytes);
-    if (this.#pendingBytes >= this.layout.corkBytes) this.#flush();
+    if (this.#pendingBytes >= this.layout.corkBytes) this.flush();
   }
 
   /** All bytes are written. */
@@ -112,8 +120,25 @@ export class StreamedBody {
       const close = this.#writtenBytes > 0 ? "\r\n" : "";
       this.#push(Buffer.from(`${close}0\r\nx-amz-checksum-crc32:${toBase64Crc32(crc32)}\r\n\r\n`, "latin1"));
     }
-    this.#flush();
+    this.flush();
     this.#request?.end();
+  }
+
+  /** Hands on what is gathered, by one writev. False when there was nothing, or no request yet. */
+  flush(): boolean {
+    const request = this.#request;
+    if (request === undefined || this.#isDetached || this.#pending.length === 0) return false;
+    const pending = this.#pending;
+    const writtenBytes = this.#writtenBytes;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    const last = pending.pop() as Uint8Array;
+    request.cork();
+    for (const bytes of pending) request.write(bytes);
+    request.write(last, (error) => this.#noteLeft(writtenBytes, error));
+    request.uncork();
+    this.#onActivity();
+    return true;
   }
 
   /** Cuts bytes into aws-chunks. With one chunk a body this is one comparison a call. */
@@ -139,19 +164,10 @@ export class StreamedBody {
     this.#pendingBytes += bytes.length;
   }
 
-  /** One writev for all that is pending. */
-  #flush(): void {
-    const request = this.#request;
-    if (request === undefined || this.#isDetached || this.#pending.length === 0) return;
-    const pending = this.#pending;
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    const last = pending.pop() as Uint8Array;
-    request.cork();
-    for (const bytes of pending) request.write(bytes);
-    request.write(last, this.#onLeft);
-    request.uncork();
+  #noteLeft(leftBytes: number, error: Error | null | undefined): void {
+    if (this.#isDetached) return;
     this.#onActivity();
+    if (!error) this.#onLeft?.(leftBytes);
   }
 }
 

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { DomainError } from "../domain/errors.ts";
-import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
+import type { BodyAck, UnkeptBodyEvents, UnkeptBodyInFlight } from "../domain/object-store.ts";
 import type { StoreFault } from "./store-faults.ts";
 
 /** How a fake store takes a body. */
@@ -11,10 +11,12 @@ export interface FakeBodyOptions {
   takeFault: (key: string) => StoreFault | undefined;
   /** Keeps the bytes, which are the store's own; returns their ETag. */
   store: (key: string, bytes: Buffer) => string;
+  /** Makes it an unkept body: bytes leave at once, but for one that hangs, and it is tried once. */
+  unkept?: UnkeptBodyEvents;
 }
 
 /** A body in flight to a fake store: attempts begin at once and end when the body is whole, as with S3. */
-export class FakeBody implements BodyInFlight {
+export class FakeBody implements UnkeptBodyInFlight {
   readonly done: Promise<BodyAck>;
   readonly #lengthBytes: number;
   readonly #options: FakeBodyOptions;
@@ -23,6 +25,9 @@ export class FakeBody implements BodyInFlight {
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #isEnded = false;
+  /** Of an unkept body: whether its bytes leave, and how many pieces have. */
+  #isTaken = false;
+  #leftPieces = 0;
 
   constructor(lengthBytes: number, options: FakeBodyOptions) {
     this.#lengthBytes = lengthBytes;
@@ -34,7 +39,7 @@ export class FakeBody implements BodyInFlight {
   }
 
   get kept(): readonly Uint8Array[] {
-    return this.#kept;
+    return this.#options.unkept === undefined ? this.#kept : [];
   }
 
   write(bytes: Uint8Array): void {
@@ -43,9 +48,16 @@ export class FakeBody implements BodyInFlight {
     }
     this.#kept.push(bytes);
     this.#keptBytes += bytes.length;
+    if (this.#isTaken) queueMicrotask(() => this.#leave());
   }
 
+  flush(): void {}
+
   end(crc: number): void {
+    const { unkept, what } = this.#options;
+    if (unkept !== undefined && this.#keptBytes < this.#lengthBytes) {
+      throw new Error(`${what} ends after ${this.#keptBytes} of the announced ${this.#lengthBytes} bytes`);
+    }
     this.#isEnded = true;
     this.#whole.resolve(crc);
   }
@@ -72,17 +84,34 @@ export class FakeBody implements BodyInFlight {
     const fault = this.#options.takeFault(key);
     if (fault?.kind === "fail") throw fault.error;
     if (fault?.kind === "hang") await fault.released(signal);
+    this.#isTaken = true;
+    this.#leave();
     const crc = await this.#whole.promise;
     signal.throwIfAborted();
-    if (fault?.kind === "retry") return undefined;
+    const { unkept, what } = this.#options;
+    if (fault?.kind === "retry" && unkept === undefined) return undefined;
     const bytes = Buffer.concat(this.#kept);
+    if (unkept !== undefined && (fault?.kind === "retry" || crc32(bytes) !== crc)) {
+      throw new DomainError("unavailable", `${what}: storage does not have it; send the part again`, {
+        ...{ reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 },
+      });
+    }
     if (crc32(bytes) !== crc) {
-      throw new DomainError("aborted", `${this.#options.what}: the bytes do not match their CRC32; send them again`, {
+      throw new DomainError("aborted", `${what}: the bytes do not match their CRC32; send them again`, {
         reason: "CHECKSUM_MISMATCH",
       });
     }
     const etag = this.#options.store(key, bytes);
     if (fault?.kind === "lost-answer") throw fault.error;
     return { key, etag: fault?.kind === "wrong-etag" ? "0".repeat(32) : etag, versionId: "" };
+  }
+
+  #leave(): void {
+    const { unkept } = this.#options;
+    if (unkept === undefined || this.#leftPieces === this.#kept.length || this.#aborted.signal.aborted) return;
+    const left = this.#kept.slice(this.#leftPieces);
+    this.#leftPieces = this.#kept.length;
+    unkept.onReleased(left);
+    unkept.onLeft(this.#keptBytes);
   }
 }

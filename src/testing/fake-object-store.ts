@@ -15,9 +15,11 @@ import type {
   PresignedRequest,
   PutTarget,
   StoredPart,
+  UnkeptBodyEvents,
+  UnkeptBodyInFlight,
 } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import { FakeBody } from "./fake-body.ts";
+import { FakeBody, type FakeBodyOptions } from "./fake-body.ts";
 import { type ObjectStoreOperation, StoreFaults } from "./store-faults.ts";
 
 interface StoredObject extends ObjectHead {
@@ -127,8 +129,16 @@ export class FakeObjectStore implements ObjectStore {
   }
 
   beginPart(target: PartTarget, lengthBytes: number): BodyInFlight {
+    return this.#begin(lengthBytes, this.#toPartOptions(target));
+  }
+
+  beginUnkeptPart(target: PartTarget, lengthBytes: number, events: UnkeptBodyEvents): UnkeptBodyInFlight {
+    return this.#begin(lengthBytes, { ...this.#toPartOptions(target), unkept: events });
+  }
+
+  #toPartOptions(target: PartTarget): FakeBodyOptions {
     const { key, partNumber } = target;
-    return this.#begin(lengthBytes, {
+    return {
       what: `part ${partNumber}`,
       beginAttempt: async () => key,
       takeFault: () => this.faults.take("part", { key, partNumber }),
@@ -137,7 +147,7 @@ export class FakeObjectStore implements ObjectStore {
         this.#find(target).parts.set(partNumber, { bytes, etag });
         return etag;
       },
-    });
+    };
   }
 
   beginPut({ bucket, beginAttempt, contentType }: PutTarget, lengthBytes: number): BodyInFlight {
@@ -354,7 +364,7 @@ export class FakeObjectStore implements ObjectStore {
     };
   }
 
-  #begin(lengthBytes: number, options: ConstructorParameters<typeof FakeBody>[1]): BodyInFlight {
+  #begin(lengthBytes: number, options: ConstructorParameters<typeof FakeBody>[1]): FakeBody {
     const body = new FakeBody(lengthBytes, options);
     this.#inFlight.add(body);
     const forget = () => this.#inFlight.delete(body);

@@ -8,7 +8,7 @@ import type {
 } from "../domain/commit-options.ts";
 import { toDurableState } from "../domain/durable-state.ts";
 import type { OrphanVerdict } from "../domain/orphan-verdict.ts";
-import { assertPartFits, assertSignable } from "../domain/part-plan.ts";
+import { assertSignable, assertUnaryPart } from "../domain/part-plan.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -158,7 +158,7 @@ export class FakeUploadRepository implements UploadRepository {
       return { kind: "durable", upload: this.#toUpload(stored), part: { ...part } };
     }
     this.#require(uploadId, ["open"]);
-    assertPartFits(stored.upload, { partNumber, lengthBytes });
+    assertUnaryPart(stored.upload, { partNumber, lengthBytes });
     const start = (partNumber - 1) * stored.upload.partSizeBytes;
     const begun = this.#begin(stored, { start, end: start + lengthBytes }, options.expireAfterMs);
     await this.claimParts(uploadId, begun.epoch, { first: partNumber, count: 1 });

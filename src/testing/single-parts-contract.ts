@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { UNARY_PART_MAX_BYTES } from "../domain/part-plan.ts";
 import type { PartStart } from "../domain/upload-repository.ts";
 import {
   beginNext,
@@ -13,6 +14,8 @@ import {
 
 const PART_BYTES = samplePart(1).lengthBytes;
 const SIZE_BYTES = 2 * PART_BYTES + 10;
+/** More than one message carries. */
+const LARGE_PART_BYTES = UNARY_PART_MAX_BYTES + 1;
 
 /** What every UploadRepository does for writers of one part each. */
 export function singlePartsContract(subject: () => RepositorySubject): void {
@@ -98,6 +101,11 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
       await expectRefusal(begin(uploadId, number, lengthBytes), "SIZE_MISMATCH");
     }
     await expectRefusal(begin(uploadId, 4, 10), "RANGE_INVALID");
+    const large = await createOpen(subject(), { sizeBytes: 3 * LARGE_PART_BYTES, partSizeBytes: LARGE_PART_BYTES });
+    const error = await expectRefusal(begin(large.uploadId, 2, PART_BYTES), "SIZE_LIMIT");
+    expect(error.details).to.deep.equal({
+      ...{ part_number: 2, part_bytes: LARGE_PART_BYTES, part_bytes_max: UNARY_PART_MAX_BYTES },
+    });
     await subject().uploads.claimParts(uploadId, epoch, { first: 1, count: 1 });
     const unknown = await createOpen(subject());
     await expectRefusal(begin(unknown.uploadId, 1, 10), "SIZE_MISMATCH");

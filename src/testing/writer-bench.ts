@@ -19,7 +19,9 @@ export const BENCH_PART_BYTES = 100;
 export const BENCH_LIMITS: UploadLimits = {
   partSizeBytes: BENCH_PART_BYTES,
   partSizeUnknownBytes: BENCH_PART_BYTES,
+  keptPartMaxBytes: BENCH_PART_BYTES,
   partSizeMaxBytes: BENCH_PART_BYTES,
+  unkeptWindowBytes: BENCH_PART_BYTES,
   partsMax: 10_000,
   chunkSizeMaxBytes: 1000,
   partsInFlightMax: 4,
@@ -87,6 +89,8 @@ export class BenchWriter {
   #wake: () => void = () => {};
   /** How often the caller had to wait. */
   waits = 0;
+  /** Bytes that were given back. */
+  releasedBytes = 0;
 
   private constructor(bench: Bench, begin: WriterStart) {
     this.begin = begin;
@@ -98,7 +102,9 @@ export class BenchWriter {
         resolve(error);
         this.#wake();
       },
-      onReleased: () => {},
+      onReleased: (views) => {
+        for (const { length } of views) this.releasedBytes += length;
+      },
     });
   }
 

@@ -1,0 +1,150 @@
+import { DomainError } from "../domain/errors.ts";
+import type { BodyAck, UnkeptBodyEvents, UnkeptBodyInFlight } from "../domain/object-store.ts";
+import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type SendBody } from "./body-attempt.ts";
+import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
+
+/**
+ * A body that is sent while it arrives, once, and not kept.
+ *
+ * Memory: references to what is still in the socket's queue, which the writer bounds by what it hears of bytes that left,
+ * and to the newest network buffer, whose other bytes may be still to come: buffers are released whole, or their owner
+ * could not give them back. Always in the `trailer` form: the header form needs all bytes before the first.
+ */
+export class UnkeptBody implements UnkeptBodyInFlight {
+  readonly done: Promise<BodyAck>;
+  readonly kept: readonly Uint8Array[] = [];
+  readonly #what: string;
+  readonly #lengthBytes: number;
+  readonly #policy: AttemptPolicy;
+  readonly #events: UnkeptBodyEvents;
+  readonly #attempt: BodyAttempt;
+  /** What was written and not released, in order; the first begins at `#releasedBytes`. */
+  #queued: Uint8Array[] = [];
+  #writtenBytes = 0;
+  #leftBytes = 0;
+  #releasedBytes = 0;
+  /** How long S3 has been taking nothing of what is queued, in milliseconds. */
+  #untakenMs = 0;
+  #isEnded = false;
+  #isSettled = false;
+  #abortReason: Error | undefined;
+
+  constructor(
+    lengthBytes: number,
+    options: { what: string; send: SendBody; policy: AttemptPolicy; events: UnkeptBodyEvents },
+  ) {
+    const { policy, events } = options;
+    this.#lengthBytes = lengthBytes;
+    this.#what = options.what;
+    this.#policy = { ...policy, layout: { ...policy.layout, form: "trailer" } };
+    this.#events = events;
+    this.#attempt = new BodyAttempt(lengthBytes, {
+      policy: this.#policy,
+      onIdle: () => this.#onIdle(),
+      onLeft: (leftBytes) => this.#onLeft(leftBytes),
+    });
+    this.done = this.#run(options.send);
+    // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
+    this.done.catch(() => {});
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#writtenBytes + bytes.length > this.#lengthBytes || this.#isEnded) {
+      throw new Error(`${this.#what}: ${bytes.length} bytes past the announced ${this.#lengthBytes}`);
+    }
+    this.#writtenBytes += bytes.length;
+    if (this.#isSettled) return;
+    this.#queued.push(bytes);
+    this.#attempt.write(bytes);
+  }
+
+  flush(): void {
+    this.#attempt.flush();
+  }
+
+  end(crc32: number): void {
+    if (this.#isEnded) return;
+    if (this.#writtenBytes < this.#lengthBytes) {
+      throw new Error(`${this.#what} ends after ${this.#writtenBytes} of the announced ${this.#lengthBytes} bytes`);
+    }
+    this.#isEnded = true;
+    if (!this.#isSettled) this.#attempt.end(crc32);
+  }
+
+  abort(reason: Error): void {
+    this.#abortReason ??= reason;
+    this.#attempt.abort(new DroppedAttempt("given up"));
+  }
+
+  async #run(send: SendBody): Promise<BodyAck> {
+    try {
+      const ack = await this.#attempt.send(send);
+      // No more bytes come of any buffer.
+      this.#release(this.#countLeft());
+      return ack;
+    } catch (error) {
+      throw this.#abortReason ?? this.#explain(error);
+    } finally {
+      this.#isSettled = true;
+      this.#queued = [];
+    }
+  }
+
+  #onLeft(leftBytes: number): void {
+    this.#untakenMs = 0;
+    this.#leftBytes = leftBytes;
+    let count = this.#countLeft();
+    const newest = (this.#queued[count] ?? this.#queued[count - 1])?.buffer;
+    while (count > 0 && this.#queued[count - 1]?.buffer === newest) count--;
+    this.#release(count);
+    this.#events.onLeft(leftBytes);
+  }
+
+  /** How many of the queued pieces have left. */
+  #countLeft(): number {
+    let count = 0;
+    let end = this.#releasedBytes;
+    for (const { length } of this.#queued) {
+      end += length;
+      if (end > this.#leftBytes) break;
+      count++;
+    }
+    return count;
+  }
+
+  #release(count: number): void {
+    if (count === 0) return;
+    const released = this.#queued.splice(0, count);
+    for (const { length } of released) this.#releasedBytes += length;
+    this.#events.onReleased(released);
+  }
+
+  /** Nothing came and nothing left for a while: what is gathered goes, so that S3 hears of a caller who is merely slow. */
+  #onIdle(): void {
+    const { idleTimeoutMs, answerTimeoutMs } = this.#policy;
+    if (this.#attempt.flush()) return;
+    if (this.#leftBytes === this.#writtenBytes) {
+      this.#attempt.abort(new DroppedAttempt(`the caller sent nothing for ${idleTimeoutMs} ms`));
+      return;
+    }
+    this.#untakenMs += idleTimeoutMs;
+    if (this.#untakenMs < answerTimeoutMs) this.#attempt.waitOn();
+    else this.#attempt.abort(new S3TimeoutError(`nothing was taken for ${this.#untakenMs} ms`));
+  }
+
+  /** There is no second try here, whatever failed: the caller is to send the part again. */
+  #explain(error: unknown): unknown {
+    if (error instanceof DroppedAttempt) {
+      const { idleTimeoutMs } = this.#policy;
+      const message = `${this.#what} is too large to be kept and nothing of it came for ${idleTimeoutMs} ms, longer than storage is sure to wait; send it again`;
+      return new DomainError("aborted", message, { reason: "STALLED", details: { idle_timeout_ms: idleTimeoutMs } });
+    }
+    if (toS3Failure(error) === "bad-digest") {
+      // The checksum is of the bytes as they came, and callers' own were compared: they changed on the way to S3.
+      const message = `${this.#what}: storage saw other bytes than were sent to it; send the part again`;
+      const options = { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000, cause: error } as const;
+      return new DomainError("unavailable", message, options);
+    }
+    return toDomainError(error, this.#what);
+  }
+}

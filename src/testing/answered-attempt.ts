@@ -1,0 +1,42 @@
+import type { ClientRequest } from "node:http";
+import { Writable } from "node:stream";
+import type { BodyAck } from "../domain/object-store.ts";
+import type { StreamedBody } from "../s3/streamed-body.ts";
+
+/** One attempt to send a body, answered by the test. Its bytes leave at once, unless it is slow. */
+export class AnsweredAttempt {
+  readonly body: StreamedBody;
+  readonly signal: AbortSignal;
+  readonly answer = Promise.withResolvers<BodyAck>();
+  /** What has gone to the socket, as Latin-1. */
+  sent = "";
+  #leave: ((error?: Error) => void) | undefined;
+
+  constructor(body: StreamedBody, signal: AbortSignal, options: { isSlow?: boolean } = {}) {
+    this.body = body;
+    this.signal = signal;
+    const take = (bytes: Buffer, done: () => void) => {
+      this.sent += bytes.toString("latin1");
+      if (options.isSlow === true) this.#leave = done;
+      else done();
+    };
+    const sink = new Writable({
+      write: (bytes, _, done) => take(bytes, done),
+      writev: (chunks, done) => take(Buffer.concat(chunks.map(({ chunk }) => chunk)), done),
+    });
+    sink.on("error", () => {});
+    body.attach(sink as unknown as ClientRequest);
+    signal.addEventListener("abort", () => this.answer.reject(signal.reason));
+  }
+
+  /** Lets what was taken leave the queue, or fail with the socket's error. */
+  async leave(error?: Error): Promise<void> {
+    this.#leave?.(error);
+    await settle();
+  }
+}
+
+/** Lets promises and streams go as far as they can. Manual timers stand still. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
