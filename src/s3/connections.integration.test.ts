@@ -98,6 +98,21 @@ describe("Connections", () => {
     expect(sockets).to.have.lengthOf(2);
   });
 
+  it("believes no success that comes before all bytes have gone, and tries again", async () => {
+    connections = new Connections(LIMITS);
+    serve = (socket) => {
+      socket.once("data", () => socket.write('HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 0\r\n\r\n'));
+    };
+    const { body, answer } = push(20);
+    body.write(Buffer.alloc(10));
+    const error = await answer.catch((caught) => caught);
+    expect(error).to.have.property("message", "storage answered 200 before it could have had all bytes");
+    expect(toS3Failure(error)).to.equal("retryable");
+    const { sockets: busy, freeSockets } = connections.httpAgent;
+    while (Object.keys(busy).length > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(freeSockets, "nothing more goes that way").to.deep.equal({});
+  });
+
   it("rejects what is cut, refused or rubbish, so that it is tried again", async () => {
     connections = new Connections(LIMITS);
     const cuts: ((socket: Socket) => void)[] = [

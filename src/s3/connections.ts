@@ -1,5 +1,6 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import { S3EarlySuccessError } from "./errors.ts";
 import type { StreamedBody } from "./streamed-body.ts";
 
 /** Limits of the connections to S3. */
@@ -37,7 +38,10 @@ export class Connections {
     this.httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2" });
   }
 
-  /** Sends a request whose body is pushed while it arrives. Rejects with the network's error or the signal's reason. */
+  /**
+   * Sends a request whose body is pushed while it arrives. Rejects with the network's error or the signal's reason, and
+   * with S3EarlySuccessError.
+   */
   push(request: PushedRequest, body: StreamedBody, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -58,6 +62,11 @@ export class Connections {
       clientRequest.on("response", (response) => {
         const isWhole = body.isSent;
         body.detach();
+        if (!isWhole && isSuccess(response)) {
+          clientRequest.destroy();
+          reject(new S3EarlySuccessError(response.statusCode));
+          return;
+        }
         // S3 may refuse before it has read the body; the rest must not follow on this connection.
         if (!isWhole) response.once("end", () => clientRequest.destroy());
         resolve(response);
@@ -97,6 +106,10 @@ export class Connections {
       headers,
     });
   }
+}
+
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
 }
 
 function toTimeout(message: string): Error {

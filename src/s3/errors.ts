@@ -32,6 +32,7 @@ const RETRYABLE_NAMES = new Set([
   "OperationAborted",
   "ExpiredToken",
   "CredentialsProviderError",
+  "EarlySuccess",
 ]);
 const NETWORK_CODES = new Set([
   "ECONNRESET",
@@ -71,6 +72,15 @@ const TLS_CODE_PREFIX = /^(CERT_|ERR_SSL_)/;
 /** A request that made no progress or was answered too late; retryable. */
 export class S3TimeoutError extends Error {
   override readonly name = "TimeoutError";
+}
+
+/** A success that came before all bytes had gone: it vouches for none of them. Whatever stands between is at fault; retryable. */
+export class S3EarlySuccessError extends Error {
+  override readonly name = "EarlySuccess";
+
+  constructor(status: number | undefined) {
+    super(`storage answered ${status} before it could have had all bytes`);
+  }
 }
 
 /** Sorts what the SDK or node:http threw, by class name, code and status: never by message. */
