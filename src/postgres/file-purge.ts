@@ -101,7 +101,8 @@ export async function beginDuePurges(
 
 /**
  * FileRepository.endPurges. What the upload knew of the bytes goes with what the file did: its row is found by its key, which
- * an attempt's number may follow.
+ * an attempt's number may follow. A deleted file gets a supersede_time that nobody is shown: the indexes of lists hold no row
+ * with one, and would otherwise fill with tombstones, which no list shows and every walk would step over.
  */
 export async function endPurges(pool: CommonQueryMethods, fileIds: readonly string[]): Promise<File[]> {
   const ids = sql.array([...fileIds], "uuid");
@@ -109,7 +110,7 @@ export async function endPurges(pool: CommonQueryMethods, fileIds: readonly stri
     WITH purged AS (
       UPDATE file f SET purge_state = 'purged', purge_time = now(), update_time = now(),
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
-        labels = '{}', data_subject = ''
+        labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
       WHERE f.file_id = ANY (${ids}) AND f.purge_state = 'purging'
       RETURNING f.file_id, f.s3_key
     ), forgotten AS (

@@ -75,7 +75,8 @@ export function toFile(row: z.infer<typeof fileRow>): File {
     metageneration: row.metageneration,
     createTime: row.create_time,
     updateTime: row.update_time,
-    supersedeTime: row.supersede_time ?? undefined,
+    // A tombstone of a deleted file has one, too, which keeps it out of the lists.
+    supersedeTime: row.delete_time === null ? (row.supersede_time ?? undefined) : undefined,
     deleteTime: row.delete_time ?? undefined,
     purgeTime: row.purge_time ?? undefined,
     legalHold: row.legal_hold,
