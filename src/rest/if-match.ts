@@ -23,7 +23,7 @@ interface EtagHolder {
  * Turns If-Match of a request that changes something into what its method compares in the step that changes it: the `etag`
  * of the message or of the resource in it, or else the generation of the file that has this etag now. Of several tags it is
  * the one that the file has. 412 ETAG_MISMATCH where no tag can match; `invalid_argument` for a method without such a field,
- * because a precondition must not be passed over.
+ * and for If-None-Match, because a precondition must not be passed over (RFC 9110, 13.2.1).
  */
 export async function applyIfMatch(
   method: DescMethod,
@@ -31,8 +31,13 @@ export async function applyIfMatch(
   { calls, call }: { calls: MethodCalls; call: RestCall },
 ): Promise<void> {
   const { request } = call;
+  if (request.method === "GET" || request.method === "HEAD") return;
+  if (parseEtagCondition(request, "if-none-match") !== undefined) {
+    const message = `${method.name} knows no If-None-Match; say by If-Match which etag the file is to have, or leave it out`;
+    throw invalidArgument("if-none-match", message);
+  }
   const condition = parseEtagCondition(request, "if-match");
-  if (condition === undefined || condition === "*" || request.method === "GET" || request.method === "HEAD") return;
+  if (condition === undefined || condition === "*") return;
   const values = message as Message & Record<string, unknown>;
   const holder = findEtagHolder(method, values);
   if (holder !== undefined) holder.etag = await chooseEtag(condition, holder, { calls, call });

@@ -406,6 +406,13 @@ describe("the REST face", () => {
       const headers = { "if-match": '"a"' };
       const answer = await call("/v1/namespaces/default/files:purge", { method: "POST", json: {}, headers });
       expect([answer.status, answer.body.field]).to.deep.equal([400, "if-match"]);
+      for (const method of ["DELETE", "PATCH"]) {
+        for (const tag of ["*", `"${ETAG}"`]) {
+          const refused = await call(`${FILES}/a`, { method, headers: { "if-none-match": tag } });
+          expect([refused.status, refused.body.field], method).to.deep.equal([400, "if-none-match"]);
+        }
+      }
+      expect(seen).to.deep.equal([]);
     });
   });
 });
