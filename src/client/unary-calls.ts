@@ -50,8 +50,8 @@ export interface UnaryCalls extends LinkCalls {
     >,
     options: CallOptions & { updateMask: readonly string[] },
   ): Promise<File>;
-  deleteFile(path: string, options?: CallOptions & { ifGenerationMatch?: bigint }): Promise<File>;
-  undeleteFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
+  deleteFile(path: string, options?: CallOptions & { ifGenerationMatch?: bigint; etag?: string }): Promise<File>;
+  undeleteFile(path: string, options?: CallOptions & { generation?: bigint; etag?: string }): Promise<File>;
   /** Makes a superseded or deleted generation the current one again, as the next one. `ifGenerationMatch` is of the live one. */
   restoreGeneration(
     path: string,
@@ -59,7 +59,7 @@ export interface UnaryCalls extends LinkCalls {
     options?: CallOptions & { ifGenerationMatch?: bigint },
   ): Promise<File>;
   /** Removes the bytes of a deleted or superseded generation for good: the one deleted last when unset. */
-  purgeFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
+  purgeFile(path: string, options?: CallOptions & { generation?: bigint; etag?: string }): Promise<File>;
   moveFile(
     path: string,
     targetPath: string,
