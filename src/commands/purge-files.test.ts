@@ -88,6 +88,9 @@ describe("purgeFiles", () => {
     expect(superseded).to.deep.equal({ ...NONE, matched: 3, samplePaths });
     expect(objects.keys).to.have.lengthOf(6);
 
+    const named = await purge({ ...old, filter: "supersede_time:*", dryRun: true });
+    expect(named, "where no file matches, at once").to.deep.equal({ ...NONE, matched: 3, samplePaths });
+
     const counts = { purged: 0, retained: 0, calls: 0 };
     for (let pageToken = "", isFirst = true; isFirst || pageToken !== ""; isFirst = false) {
       const result = await purge({ ...old, pageSize: 2, pageToken });

@@ -43,6 +43,7 @@ const SAMPLE_PATHS_MAX = 20;
 const PURGES_IN_FLIGHT_MAX = 10;
 /** Begins the tokens of pages of superseded generations, which follow those of deleted and live files. */
 const SUPERSEDED = "superseded.";
+const START = { path: "", generation: 0 };
 /** What somebody else has done to a file since it was found: it is not what matched any more. */
 const OVERTAKEN: readonly ErrorReason[] = ["FILE_NOT_FOUND", "GENERATION_MISMATCH", "FILE_LIVE", "FILE_PURGED"];
 
@@ -88,7 +89,7 @@ export async function purgeFiles(
   return result;
 }
 
-/** A page of what is to be purged: first of the files that lists show, then of superseded generations. */
+/** A page of what is to be purged: first of the files that lists show; after the last of them, of superseded generations. */
 async function findFiles(
   files: Deps["files"],
   { includeLive, includeSuperseded, pageSize, pageToken }: PurgeFilesRequest,
@@ -106,11 +107,11 @@ async function findFiles(
       { namespace, query: { ...query, filter }, listing },
     );
     if (page.nextPageToken !== "" || !includeSuperseded) return page;
-    return { ...page, nextPageToken: `${SUPERSEDED}${toPageToken({ path: "", generation: 0 }, after)}` };
+    if (page.files.length > 0) return { ...page, nextPageToken: `${SUPERSEDED}${toPageToken(START, after)}` };
   }
   const page = await readFilePage(
     { list: (name, { filter, limit, after }) => files.listSuperseded(name, { filter, limit, after }) },
-    { pageSize, pageToken: pageToken.slice(SUPERSEDED.length) },
+    { pageSize, pageToken: pageToken.startsWith(SUPERSEDED) ? pageToken.slice(SUPERSEDED.length) : "" },
     { namespace, query: { ...query, filter: asked }, listing: after },
   );
   return page.nextPageToken === "" ? page : { ...page, nextPageToken: `${SUPERSEDED}${page.nextPageToken}` };
