@@ -24,14 +24,15 @@ interface Descriptors {
 }
 
 /**
- * gRPC server reflection for the given services, from the descriptors in the generated code. Versions v1 and v1alpha
+ * gRPC server reflection for the given services, from the descriptors in the generated code; `others` are files that no
+ * service imports, such as those of the details of errors. Versions v1 and v1alpha
  * have the same messages under two names, so one implementation serves both. An answer carries the file first, because
  * clients (ghz, protoreflect) take the first one for what they asked, as grpc-go answers, and then its imports that the
  * stream has not carried yet.
  */
-export function createReflectionService(services: readonly DescService[]) {
+export function createReflectionService(services: readonly DescService[], others: readonly DescFile[] = []) {
   const files = new Map<string, DescFile>();
-  for (const service of services) addWithImports(service.file, files);
+  for (const file of [...services.map((service) => service.file), ...others]) addWithImports(file, files);
   const descriptors: Descriptors = {
     serviceNames: services.map((service) => service.typeName).sort(),
     files,

@@ -1,6 +1,7 @@
 import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { compressionGzip } from "@connectrpc/connect-node";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
@@ -102,7 +103,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     acceptCompression: [],
   };
   const { readFile, ...fileQueries } = createFileQueryService(options.fileQueries);
-  const reflection = createReflectionService(REFLECTED);
+  const reflection = createReflectionService(REFLECTED, [file_google_rpc_error_details]);
   const serviceNames = SERVICES.map((service) => service.typeName);
   // A route that is registered later replaces the earlier one: the byte streams override their service's options.
   return router

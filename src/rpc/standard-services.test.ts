@@ -140,12 +140,13 @@ describe("the standard services", () => {
         expect(filesOf(byName)).to.deep.equal(["sluice/v1/file.proto"]);
       });
 
-      it("finds messages, fields, oneofs and enums", async () => {
+      it("finds messages, fields, oneofs and enums, and the details of errors", async () => {
         for (const symbol of [
           "sluice.v1.File",
           "sluice.v1.File.path",
           "sluice.v1.WriteUploadRequest.message",
           "sluice.v1.UploadState",
+          "google.rpc.ErrorInfo",
         ]) {
           const [answer] = await ask({ case: "fileContainingSymbol", value: symbol });
           expect(answer?.case, symbol).to.equal("fileDescriptorResponse");
