@@ -14,7 +14,16 @@ function refusalOf(path: string, field?: string): DomainError {
 
 describe("parseFilePath", () => {
   it("takes paths as people write them", () => {
-    for (const path of ["a", "reports/2026/q1.pdf", "a b/c+d&e=f?.txt", "...", ".hidden", "日本語/🙂", "a\u00a0b"]) {
+    for (const path of [
+      "a",
+      "reports/2026/q1.pdf",
+      "a b/c+d&e=f?.txt",
+      "...",
+      ".hidden",
+      "日本語/🙂",
+      "a\u00a0b",
+      "\u202e\u05e9\u05dc\u05d5\u05dd/\u0645.pdf",
+    ]) {
       expect(parseFilePath(path)).to.equal(path);
     }
   });

@@ -76,8 +76,8 @@ describe("listFiles", () => {
 
   it("takes 100 for page size 0 and 1,000 for more", async () => {
     const { deps, limits } = listing([]);
-    for (const pageSize of [0, 1, 1000, 1001]) await listFiles(deps, { ...REQUEST, pageSize }, options);
-    expect(limits).to.deep.equal([100, 1, 1000, 1000]);
+    for (const pageSize of [0, 1, 1000, 1001, 2 ** 31 - 1]) await listFiles(deps, { ...REQUEST, pageSize }, options);
+    expect(limits).to.deep.equal([100, 1, 1000, 1000, 1000]);
   });
 
   it("ends a page early that would not fit one message, and goes on from there", async () => {

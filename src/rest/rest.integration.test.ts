@@ -79,6 +79,24 @@ describe("REST over the whole service", function () {
     expect((await call(`${FILES}?prefix=life/`)).body.files).to.have.length(1);
   });
 
+  it("lets one of several changes under the same ETag through, however they race", async () => {
+    for (let round = 0; round < 5; round++) {
+      const path = `race/${round}`;
+      const { headers: sent } = await put(path, seededBytes(1));
+      const headers = { "if-match": sent.get("etag") as string };
+      const json = { labels: { won: "patch" } };
+      const answers = await Promise.all([
+        call(urlOf(path), { method: "DELETE", headers }),
+        call(urlOf(path), { method: "PATCH", json, headers }),
+        call(urlOf(path), { method: "DELETE", headers }),
+        call(`${urlOf(path)}:move`, { method: "POST", json: { targetPath: `${path}/moved` }, headers }),
+      ]);
+      const lost = answers.filter(({ status }) => status !== 200);
+      expect(lost).to.have.length(answers.length - 1);
+      for (const { status } of lost) expect(status).to.be.oneOf([404, 412]);
+    }
+  });
+
   it("repeats a command by its key, and refuses another under it", async () => {
     const path = "keys/a";
     await put(path, seededBytes(1));

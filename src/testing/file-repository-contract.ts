@@ -73,7 +73,7 @@ function getContract(subject: () => RepositorySubject): void {
 
 function listContract(subject: () => RepositorySubject): void {
   const folder = "list";
-  // In the order of their bytes: "Z" before "a", "é" (two bytes) after all of ASCII, then CJK, then emoji (four bytes).
+  // In the order of their bytes: "Z" before "a", "é" (two bytes) after all of ASCII, then Hebrew, right-to-left marks, CJK, then emoji (four bytes).
   const names = [
     "%",
     "'",
@@ -89,6 +89,8 @@ function listContract(subject: () => RepositorySubject): void {
     "a_b",
     "aa",
     "é",
+    "\u05e9\u05dc\u05d5\u05dd",
+    "\u202e\u0645\u0644\u0641",
     "中",
     "\u{ffee}",
     "\u{1f600}",
