@@ -24,9 +24,9 @@ export interface MoveFileRequest {
 
 /**
  * Moves the live file at a path to another one, as the next generation there; a live file that is there is superseded. One
- * row changes, no byte moves; older generations stay where they are. Repeating the call with the same request id returns
- * the same file. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH` (of either path) and
- * `ETAG_MISMATCH`, `invalid_argument` with the field.
+ * row changes, with those of its links, and no byte moves; older generations stay where they are. Repeating the call with the
+ * same request id returns the same file. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH` (of
+ * either path) and `ETAG_MISMATCH`, `invalid_argument` with the field.
  */
 export async function moveFile(
   deps: { files: Pick<FileRepository, "move">; namespaces: Namespaces },
