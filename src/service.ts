@@ -12,6 +12,7 @@ import type { MemoryBudget } from "./domain/memory-budget.ts";
 import type { SeatPool } from "./domain/seat-pool.ts";
 import type { Siblings } from "./domain/siblings.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
+import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
@@ -90,7 +91,7 @@ export async function connect(
   const links = createLinkRepository(pools);
   const jobs = startJobs({
     ...{ access, files: primaryFiles, check, log },
-    ...{ leases: createJobLeases(pools.commands), follower },
+    ...{ leases: createJobLeases(pools.commands), follower, reportCache: createCacheReport(cache, log) },
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
     forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
