@@ -129,7 +129,7 @@ export function addByteRoutes(paths: Record<string, JsonObject>): void {
     206: { description: "The range that was asked for.", headers: MEDIA_HEADERS, content: { "*/*": {} } },
     302: {
       description: "The bytes are at this presigned URL, for whoever holds it: treat it as a secret.",
-      headers: { Location: toHeader("The URL, for GET and HEAD.") },
+      headers: { Location: toHeader("The URL, for GET alone: its signature covers the method.") },
     },
     ...toRefusals([416]),
   };
