@@ -24,6 +24,7 @@ import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
+import type { Siblings } from "./domain/siblings.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
@@ -54,17 +55,25 @@ export interface App {
   stop(): Promise<void>;
 }
 
+/** What a worker has in common with the others that share its port. */
+export interface SharedWithWorkers {
+  /** Of the streams that write; its own when left out. */
+  seats?: SeatPool | undefined;
+  /** Left out where there are none. */
+  siblings?: Siblings | undefined;
+}
+
 const CONNECT_RETRY_MS = 1000;
 
 /**
  * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
  * database and the bucket do; what keeps it from that is logged, and said at `/readyz`. Rejects when the port cannot be
- * had or TLS files cannot be read. `seats` are those of the streams that write, where they are shared with other processes.
+ * had or TLS files cannot be read.
  */
 export async function startApp(
   config: Config,
   log: Logger,
-  seats: SeatPool = new OwnSeats(config.uploadsMax),
+  { seats = new OwnSeats(config.uploadsMax), siblings }: SharedWithWorkers = {},
 ): Promise<App> {
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
@@ -99,7 +108,8 @@ export async function startApp(
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
   let service: Service | undefined;
-  const connected = connect(config, { log, readiness, budget, seats, signal: stopping.signal }).then((ready) => {
+  const shared = { budget, seats, siblings };
+  const connected = connect(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
     const publicUrl = config.publicUrl ?? listener.url;
     serve = createServiceListener(ready, common, { ...linkRoute, publicUrl });

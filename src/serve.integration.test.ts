@@ -4,10 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
+import { FileCommandService } from "../gen/sluice/v1/file_command_service_pb.ts";
+import { FileQueryService } from "../gen/sluice/v1/file_query_service_pb.ts";
 import { createSluiceClient } from "./client/client.ts";
 import { findFreePort } from "./devstack/tcp-port.ts";
-import type { RawWriteCall } from "./testing/raw-write-call.ts";
+import type { RawStatus, RawWriteCall } from "./testing/raw-write-call.ts";
 import { SERVICE_TOKEN } from "./testing/running-service.ts";
 import { type ServiceProcess, startServiceProcess } from "./testing/service-process.ts";
 import { createTlsCertificate } from "./testing/tls-certificate.ts";
@@ -132,6 +136,44 @@ describe("The service as a process", () => {
     for (const client of clients) client.close();
   });
 
+  it("lets no worker show what another has deleted", async function () {
+    this.timeout(120_000);
+    const service = await start({ SLUICE_WORKERS: "2" });
+    await until("both workers listen", () => service.log.filter(({ msg }) => msg === "listening").length === 2);
+    // The supervisor gives connections to the workers in turn.
+    const transports = Array.from({ length: 12 }, () => createGrpcTransport({ baseUrl: service.url }));
+    const headers = { authorization: `Bearer ${SERVICE_TOKEN}` };
+    const isShown = async (transport: Transport, path: string) =>
+      await createClient(FileQueryService, transport)
+        .getFile({ namespace: "default", path }, { headers })
+        .then(
+          () => true,
+          () => false,
+        );
+    const client = createSluiceClient({ url: service.url, token: SERVICE_TOKEN });
+    let stale = 0;
+    for (let round = 0; round < 10; round++) {
+      const path = `deleted/${round}`;
+      await client.upload(seededBytes(10), path);
+      // A worker that listens may still wait for its database.
+      await Promise.all(transports.map((one) => until("it is shown", () => isShown(one, path))));
+      const deleting = createClient(FileCommandService, transports[round % transports.length] as Transport);
+      await deleting.deleteFile({ namespace: "default", path, requestId: crypto.randomUUID() }, { headers });
+      const answers = await Promise.all(transports.map((transport) => isShown(transport, path)));
+      stale += answers.filter(Boolean).length;
+      await Promise.all(transports.map((one) => until("it is gone", async () => !(await isShown(one, path)))));
+    }
+    client.close();
+    console.log(`      shown once more: ${stale} of ${10 * transports.length}`);
+    expect(await service.stop()).to.equal(0);
+    const reports = service.log.filter(({ msg }) => msg === "files from memory");
+    const askedFor = reports.reduce((sum, { hits, misses }) => sum + Number(hits) + Number(misses), 0);
+    expect(askedFor, "counted, by both workers").to.be.at.least(2 * 10 * transports.length);
+    expect(new Set(reports.map(({ instance }) => instance)).size).to.equal(2);
+    // A worker that gets no processor for a fifth of a second is not waited for; without a word between them it would be a third.
+    expect(stale).to.be.lessThan(12);
+  });
+
   it("limits the streams of all workers together, whichever of them has the streams", async function () {
     this.timeout(60_000);
     const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "3", SLUICE_PART_SIZE_BYTES: "65536" };
@@ -139,12 +181,17 @@ describe("The service as a process", () => {
     const listening = () => service.log.filter(({ msg }) => msg === "listening").length;
     await until("both workers listen", () => listening() === 2);
     const calls: RawWriteCall[] = [];
-    /** Opens a call; its status if it was refused. */
+    /** Opens a call, again while the worker that listens waits for its database; its status if it was refused. */
     const open = async (connection = rig.connect(service.url)) => {
-      const call = rig.create({}, connection);
-      calls.push(call);
-      const admitted = call.started().then(() => undefined);
-      return await Promise.race([call.status, admitted.catch(() => call.status)]);
+      let status: RawStatus | undefined;
+      await until("the worker has its database", async () => {
+        const call = rig.create({}, connection);
+        calls.push(call);
+        const admitted = call.started().then(() => undefined);
+        status = await Promise.race([call.status, admitted.catch(() => call.status)]);
+        return status?.reason !== "DATABASE_UNAVAILABLE";
+      });
+      return status;
     };
     // One connection is with one worker, which gets all there are.
     const connection = rig.connect(service.url);

@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
+import { joinSiblings, SiblingRelay } from "./siblings.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { channelOf, SeatOffice, WorkerSeats } from "./worker-seats.ts";
 
@@ -35,8 +36,11 @@ async function serveAlone(config: Config, log: Logger): Promise<void> {
     // Loaded by those that serve alone: the process that only supervises workers does without its memory.
     const { startApp } = await import("./app.ts");
     const { uploadsMax: seatsMax, workers } = config;
-    const seats = cluster.isWorker ? new WorkerSeats(channelOf(process), { seatsMax, workers }) : undefined;
-    const app = await startApp(config, log, seats);
+    const channel = channelOf(process);
+    const shared = cluster.isWorker
+      ? { seats: new WorkerSeats(channel, { seatsMax, workers }), siblings: joinSiblings(channel) }
+      : {};
+    const app = await startApp(config, log, shared);
     log.info({ address: app.url, workers: config.workers }, "listening");
     const reason = await stopRequested;
     log.info({ reason }, "draining");
@@ -51,12 +55,17 @@ async function serveAlone(config: Config, log: Logger): Promise<void> {
 /** Keeps the configured number of workers alive; they do all the work. */
 async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   cluster.setupPrimary({ exec: fileURLToPath(new URL("./main.ts", import.meta.url)), args: [] });
+  const relay = new SiblingRelay(currentWorkers);
+  cluster.on("message", (worker, message) => relay.take(worker, message));
+  cluster.on("exit", (worker) => relay.remove(worker));
   let isStopping = false;
   let startFailures = 0;
   const office = new SeatOffice(config.uploadsMax);
   const fork = () => {
     const worker = cluster.fork();
     office.serve(worker);
+    // What is sent to one that has just been killed fails here; nobody else's end hangs on it.
+    worker.on("error", (error) => log.warn({ worker: worker.id, error }, "a worker could not be told something"));
     let isStarted = false;
     // A worker that listened was well: however soon it is killed, another is worth its start.
     worker.once("listening", () => {
@@ -73,11 +82,15 @@ async function superviseWorkers(config: Config, log: Logger): Promise<void> {
   for (let i = 0; i < config.workers; i++) fork();
   const reason = await onceStopped();
   isStopping = true;
-  const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+  const workers = currentWorkers();
   log.info({ reason, workers: workers.length }, "stopping the workers");
   const timeoutMs = config.drainTimeoutMs + CLOSE_GRACE_MS;
   await Promise.all(workers.map((worker) => stopWorker(worker, { timeoutMs, log })));
   if (startFailures >= START_FAILURES_MAX) throw new Error("workers end as soon as they start; their log says why");
+}
+
+function currentWorkers(): Worker[] {
+  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
 }
 
 /** Tries what this host must give: the port, and TLS files that fit together. Throws ConfigError with all that it does not. */

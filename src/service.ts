@@ -10,7 +10,9 @@ import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/file-repository.ts";
 import type { MemoryBudget } from "./domain/memory-budget.ts";
 import type { SeatPool } from "./domain/seat-pool.ts";
+import type { Siblings } from "./domain/siblings.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
+import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
@@ -51,7 +53,14 @@ export interface Service {
 /** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
 export async function connect(
   config: Config,
-  options: { log: Logger; readiness: Readiness; budget: MemoryBudget; seats: SeatPool; signal: AbortSignal },
+  options: {
+    log: Logger;
+    readiness: Readiness;
+    budget: MemoryBudget;
+    seats: SeatPool;
+    siblings: Siblings | undefined;
+    signal: AbortSignal;
+  },
 ): Promise<Service> {
   const { log, readiness } = options;
   const connections = new Connections(config.s3.limits);
@@ -64,7 +73,7 @@ export async function connect(
   const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
-  const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache);
+  const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
   const access: WriteAccess = {
     uploads: createUploadRepository(pools.commands),
     ...{ objects, budget: options.budget },
@@ -73,19 +82,7 @@ export async function connect(
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(options.seats),
   };
-  const check = async () => {
-    const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
-    await Promise.all([
-      pools.ping().then(
-        () => readiness.report("database", undefined),
-        (error) => readiness.report("database", problemOf(error)),
-      ),
-      objects.checkBucket(config.namespace.bucket, config.namespace.region).then(
-        () => readiness.report("storage", undefined),
-        (error) => readiness.report("storage", problemOf(error)),
-      ),
-    ]);
-  };
+  const check = createCheck({ pools, objects }, { config, readiness });
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
   const files = withFileCache(createFileRepository(pools), cache);
@@ -94,7 +91,7 @@ export async function connect(
   const links = createLinkRepository(pools);
   const jobs = startJobs({
     ...{ access, files: primaryFiles, check, log },
-    ...{ leases: createJobLeases(pools.commands), follower },
+    ...{ leases: createJobLeases(pools.commands), follower, reportCache: createCacheReport(cache, log) },
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
     forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
@@ -114,6 +111,27 @@ export async function connect(
       await checked;
       await pools.end();
     },
+  };
+}
+
+/** Looks whether the database and the bucket answer, and reports it; never rejects. */
+function createCheck(
+  { pools, objects }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore> },
+  { config, readiness }: { config: Config; readiness: Readiness },
+): () => Promise<void> {
+  const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
+  const report = (component: string, looked: Promise<unknown>) =>
+    looked.then(
+      () => readiness.report(component, undefined),
+      (error) => readiness.report(component, problemOf(error)),
+    );
+  const { bucket } = config.namespace;
+  return async () => {
+    const looks = [
+      report("database", pools.ping()),
+      report("storage", objects.checkBucket(bucket, config.namespace.region)),
+    ];
+    await Promise.all(looks);
   };
 }
 

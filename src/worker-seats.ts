@@ -7,7 +7,7 @@ type SeatAnswer = { seats: "taken"; id: number; count: number };
 
 /** The part of a process or a worker that messages go through. */
 interface Channel {
-  send(message: SeatMessage): void;
+  send(message: object): void;
   onMessage(listener: (message: unknown) => void): void;
 }
 
@@ -70,12 +70,12 @@ export class WorkerSeats implements SeatPool {
     const id = ++this.#id;
     return new Promise((resolve) => {
       this.#asked.set(id, resolve);
-      this.#channel.send({ seats: "take", id, count });
+      this.#channel.send({ seats: "take", id, count } satisfies SeatMessage);
     });
   }
 
   giveBack(count: number): void {
-    this.#channel.send({ seats: "give-back", count });
+    this.#channel.send({ seats: "give-back", count } satisfies SeatMessage);
   }
 }
 

@@ -171,6 +171,7 @@ describe("WriteUpload from client libraries:", () => {
     const path = rig.nextPath();
     const call = write(SERVICE_TOKEN);
     let receipt: { crc32: number } | undefined;
+    const status = new Promise<grpc.StatusObject>((resolve) => call.on("status", resolve));
     const ended = new Promise<void>((resolve, reject) => {
       call.on("data", (answer) => {
         receipt = answer.committed?.receipt ?? receipt;
@@ -185,6 +186,7 @@ describe("WriteUpload from client libraries:", () => {
     call.end({ finish: {} });
     await ended;
     expect(receipt?.crc32).to.equal(crc32(bytes));
+    expect((await status).metadata.get("sluice-position")[0]).to.match(/^[0-9A-F]+\/[0-9A-F]+$/);
     expect((await rig.download(path)).equals(bytes)).to.equal(true);
     client.close();
   });

@@ -14,13 +14,25 @@ describe("FileChangeFollower", () => {
       evict: (paths: unknown, position: bigint) => told.push({ paths, position }),
       clear: (position?: bigint) => told.push({ all: position }),
     };
-    return { looks, told, follower: new FileChangeFollower({ look }, cache as never) };
+    const heard = Promise.withResolvers<void>();
+    const siblings = { told: [] as FileChanges[], heard, forget: (_: FileChanges) => {} };
+    const follower = new FileChangeFollower({ look }, cache as never, {
+      tell: (changes) => {
+        siblings.told.push(changes);
+        return heard.promise;
+      },
+      listen: (forget) => {
+        siblings.forget = forget;
+      },
+    });
+    return { looks, told, follower, siblings };
   };
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const paths = [{ namespace: "default", path: "a" }];
 
   it("has those who call during a look share the next one, which begins after their call", async () => {
-    const { looks, told, follower } = createFollower();
+    const { looks, told, follower, siblings } = createFollower();
+    siblings.heard.resolve();
     const first = follower.catchUp();
     const later = [follower.catchUp(), follower.catchUp()];
     expect(looks).to.have.length(1);
@@ -36,8 +48,34 @@ describe("FileChangeFollower", () => {
     ]);
   });
 
+  it("tells its siblings, waits until they know, and forgets what they tell", async () => {
+    const { looks, told, follower, siblings } = createFollower();
+    const first = follower.catchUp();
+    looks[0]?.resolve({ paths, position: 1n });
+    await turn();
+    expect(siblings.told).to.deep.equal([{ paths, position: 1n }]);
+    // The next look does not wait, but what it answers stands behind the first one, too.
+    const second = follower.catchUp();
+    expect(looks).to.have.length(2);
+    looks[1]?.resolve({ paths: [], position: 2n });
+    let isAnswered = false;
+    for (const call of [first, second]) {
+      void call.then(() => {
+        isAnswered = true;
+      });
+    }
+    await turn();
+    expect(isAnswered).to.equal(false);
+    siblings.heard.resolve();
+    expect(await Promise.all([first, second])).to.deep.equal([1n, 2n]);
+    expect(siblings.told, "nothing of a look that found nothing").to.have.length(1);
+    siblings.forget({ paths, position: 9n });
+    expect(told.at(-1)).to.deep.equal({ paths, position: 9n });
+  });
+
   it("forgets all where the changes are unknown or the feed fails, and goes on", async () => {
-    const { looks, told, follower } = createFollower();
+    const { looks, told, follower, siblings } = createFollower();
+    siblings.heard.resolve();
     const unknown = follower.catchUp();
     const failing = follower.catchUp().catch((error: Error) => error.message);
     looks[0]?.resolve({ paths: undefined, position: 5n });

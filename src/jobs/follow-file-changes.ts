@@ -1,38 +1,55 @@
-import type { FileChangeFeed } from "../domain/file-changes.ts";
+import type { FileChangeFeed, FileChanges } from "../domain/file-changes.ts";
 import type { Position } from "../domain/position.ts";
+import type { Siblings } from "../domain/siblings.ts";
 import type { FileCache } from "../queries/file-cache.ts";
+
+/** What a look has found: a position behind it, and a promise that the siblings know of it and of all before. */
+interface Looked {
+  position: Position;
+  told: Promise<unknown>;
+}
 
 /**
  * Keeps a cache of files from showing what has changed: by a look at the feed every so often, and after each command of this
- * process. NOTIFY is not used: it makes all commits of a database wait for one another.
+ * process, of which its siblings hear at once. NOTIFY is not used: it makes all commits of a database wait for one another.
  */
 export class FileChangeFollower {
   readonly #feed: FileChangeFeed;
   readonly #cache: Pick<FileCache, "evict" | "clear">;
-  #running: Promise<Position> | undefined;
-  #next: Promise<Position> | undefined;
+  readonly #siblings: Siblings | undefined;
+  #running: Promise<Looked> | undefined;
+  #next: Promise<Looked> | undefined;
+  #told: Promise<unknown> = Promise.resolve();
 
-  constructor(feed: FileChangeFeed, cache: Pick<FileCache, "evict" | "clear">) {
+  constructor(feed: FileChangeFeed, cache: Pick<FileCache, "evict" | "clear">, siblings?: Siblings) {
     this.#feed = feed;
     this.#cache = cache;
+    this.#siblings = siblings;
+    siblings?.listen((changes) => this.#forget(changes));
   }
 
   /**
-   * Resolves when all that was committed before the call is forgotten, to a position behind it. Calls that come during a look
-   * share the next. Rejects with the feed's error; all is forgotten then.
+   * Resolves when all that was committed before the call is forgotten, here and by the siblings, to a position behind it. Calls
+   * that come during a look share the next. Rejects with the feed's error; all is forgotten here then.
    */
   async catchUp(): Promise<Position> {
-    if (this.#next === undefined && this.#running === undefined) return await this.#start();
+    const { position, told } = await this.#lookAfterNow();
+    await told;
+    return position;
+  }
+
+  #lookAfterNow(): Promise<Looked> {
+    if (this.#next === undefined && this.#running === undefined) return this.#start();
     this.#next ??= Promise.resolve(this.#running)
       .catch(() => {})
       .then(() => {
         this.#next = undefined;
         return this.#start();
       });
-    return await this.#next;
+    return this.#next;
   }
 
-  #start(): Promise<Position> {
+  #start(): Promise<Looked> {
     const running = this.#look().finally(() => {
       if (this.#running === running) this.#running = undefined;
     });
@@ -40,15 +57,22 @@ export class FileChangeFollower {
     return running;
   }
 
-  async #look(): Promise<Position> {
+  /** The next look does not wait for the siblings, but whoever waits for it does, also for what looks before it have found. */
+  async #look(): Promise<Looked> {
     try {
-      const { paths, position } = await this.#feed.look();
-      if (paths === undefined) this.#cache.clear(position);
-      else this.#cache.evict(paths, position);
-      return position;
+      const changes = await this.#feed.look();
+      this.#forget(changes);
+      const isChange = changes.paths === undefined || changes.paths.length > 0;
+      if (isChange) this.#told = Promise.all([this.#told, this.#siblings?.tell(changes)]);
+      return { position: changes.position, told: this.#told };
     } catch (error) {
       this.#cache.clear();
       throw error;
     }
+  }
+
+  #forget({ paths, position }: FileChanges): void {
+    if (paths === undefined) this.#cache.clear(position);
+    else this.#cache.evict(paths, position);
   }
 }

@@ -24,6 +24,7 @@ const DUE_CHECK_EVERY_MS = 10_000;
 const LEASE_MS = 60_000;
 /** Progress that is seen on other replicas is as old as this, and a fraction of it. */
 const NOTE_RECEIVED_EVERY_MS = 1000;
+const REPORT_CACHE_EVERY_MS = 60_000;
 /** Request ids are remembered for a day: that is what the API promises. */
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 /** What the README promises of links and what is recorded of their uses. */
@@ -57,6 +58,8 @@ export interface JobDeps {
   /** Forgets changes of files longer than `olderThanMs` ago, at most `limit`. */
   forgetFileChanges: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   follower: FileChangeFollower;
+  /** Logs what the cache of files was good for since the last time. */
+  reportCache: () => void;
   leases: JobLeases;
   log: JobLog;
 }
@@ -113,6 +116,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
       ...{ everyMs: FOLLOW_EVERY_MS, random },
       ...told("follow-file-changes"),
     }),
+    repeat(async () => deps.reportCache(), { everyMs: REPORT_CACHE_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     ...[sweep, lookForOrphans, toPurgeJob({ access, files, log }), forget].map((job) =>
       repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),
@@ -122,6 +126,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     stop: async () => {
       stopping.abort(new Error("the service stops"));
       for (const job of jobs) await job.stop();
+      deps.reportCache();
     },
   };
 }

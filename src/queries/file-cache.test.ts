@@ -52,6 +52,18 @@ describe("FileCache", () => {
     expect(asked).to.deep.equal([40n]);
   });
 
+  it("asks behind the latest of several changes, in whatever order it hears of them", async () => {
+    const cache = new FileCache();
+    cache.evict([PLACE], 50n);
+    cache.evict([PLACE], 40n);
+    const asked: bigint[] = [];
+    await cache.get(PLACE, async ({ position }) => {
+      asked.push(position);
+      return fileOf(2);
+    });
+    expect(asked).to.deep.equal([50n]);
+  });
+
   it("does the same for all paths where nobody knows which have changed", async () => {
     const cache = new FileCache();
     const old = Promise.withResolvers<File>();

@@ -88,7 +88,9 @@ export class FileCache {
     for (const { namespace, path } of paths) {
       const key = toKey(namespace, path);
       this.#loads.delete(key);
-      this.#entries.set(key, { file: undefined, position });
+      // It may have been known to be newer: siblings tell what they have found when they have.
+      const known = this.#entries.peek(key)?.position ?? 0n;
+      this.#entries.set(key, { file: undefined, position: furthest(position, known) });
     }
     this.counts.evictions += paths.length;
   }

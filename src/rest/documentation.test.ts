@@ -32,13 +32,17 @@ describe("the documentation", () => {
     const policy = headers.get("content-security-policy");
     expect(policy).to.contain("default-src 'none'").and.to.contain("script-src 'self'; style-src 'self';");
     expect(policy).not.to.contain("unsafe");
+    const sources = (policy ?? "").split(";").flatMap((directive) => directive.trim().split(" ").slice(1));
+    for (const source of sources) expect(source, "no other origin").to.be.oneOf(["'none'", "'self'", "data:"]);
     const links = [...body.matchAll(/(?:src|href)="([^"]+)"/g)]
       .map(([, link]) => link)
       .filter((link) => link !== "data:,");
     expect(links).to.have.lengthOf(4);
     for (const link of links) {
       const found = await callRest(new URL(link, `${server.url}/docs`).href);
+      expect(new URL(link, `${server.url}/docs`).origin, link).to.equal(server.url);
       expect(found.status, link).to.equal(200);
+      expect(String(found.body), "styles load nothing from elsewhere").not.to.match(/@import|url\(["']?(https?:)?\/\//);
       expect(found.headers.get("x-content-type-options")).to.equal("nosniff");
     }
     expect(body).not.to.match(/<script>|<style|\son\w+=/);

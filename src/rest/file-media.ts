@@ -30,7 +30,8 @@ interface MediaQuery {
 
 /**
  * Serves `GET …/files/{path}?alt=media`: a redirect to a fresh presigned URL, so that the bytes do not pass through the
- * service; with `redirect=false` the bytes themselves, or one range of them. Without `alt=media` it is `serveMetadata`'s.
+ * service; with `redirect=false` the bytes themselves, or one range of them. HEAD describes the bytes either way. Without
+ * `alt=media` it is `serveMetadata`'s.
  *
  * The ETag of the bytes is strong and stays when only metadata changes. What the file is called or made of cannot leave
  * its header, and browsers are told neither to guess its type nor to run it.
@@ -46,7 +47,8 @@ export function createFileMedia(
       return await serveMetadata({ ...call, query: call.query.filter(([name]) => name !== "alt") });
     }
     const query = parseMediaQuery(call.query);
-    if (query.redirect) return await redirect(calls, call, query);
+    // The URL is signed for GET, so whoever follows a redirect with HEAD is refused there: it is described here.
+    if (query.redirect && call.request.method !== "HEAD") return await redirect(calls, call, query);
     const caller = await authenticate((name) => headerOf(call.request, name));
     const options = { caller, position: positionOf(call.request), signal: call.signal };
     const { namespace, path } = nameOf(call);

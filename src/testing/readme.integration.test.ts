@@ -85,6 +85,14 @@ describe("the README's examples", function () {
     expect(stdout).to.contain("# Sluice");
   });
 
+  it("let curl see its own changes", async function () {
+    if ((await findProgram("curl")) === undefined) this.skip();
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("Seeing your own changes", "sh")]);
+    const lists = stdout.trim().split("\n");
+    const paths = lists.map((line) => JSON.parse(line).files.map((file: { path: string }) => file.path));
+    expect(paths).to.deep.equal([["seen/LICENSE"], []]);
+  });
+
   it("let sluice label, search, and list folders and generations", async () => {
     const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("Finding files", "sh")]);
     expect(stdout).to.contain("labels of guides/en/readme.md: reviewed=yes, team=docs");

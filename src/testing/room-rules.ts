@@ -161,7 +161,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "config.ts": { imports: ["config-environment.ts", "config-values.ts"], packages: ["node:os", "zod"] },
   "config-environment.ts": { imports: ["config-values.ts"], packages: ["zod"] },
   "config-values.ts": { imports: [], packages: ["zod"] },
-  "serve.ts": { imports: ["app.ts", "config.ts", "telemetry", "worker-seats.ts"], packages: ["node:*", "pino"] },
+  "serve.ts": {
+    imports: ["app.ts", "config.ts", "siblings.ts", "telemetry", "worker-seats.ts"],
+    packages: ["node:*", "pino"],
+  },
+  "siblings.ts": { imports: ["domain"], packages: [] },
   "worker-seats.ts": { imports: ["domain"], packages: [], typePackages: ["node:cluster"] },
   "main.ts": { imports: ["config.ts", "serve.ts"], packages: [] },
 };

@@ -89,7 +89,7 @@ export const CreateDownloadUrlRequestSchema: GenMessage<CreateDownloadUrlRequest
  */
 export type CreateDownloadUrlResponse = Message<"sluice.v1.CreateDownloadUrlResponse"> & {
   /**
-   * The URL, for HTTP GET and HEAD. A secret: whoever holds it reads the file.
+   * The URL, for HTTP GET alone: its signature covers the method. A secret: whoever holds it reads the file.
    *
    * @generated from field: string url = 1;
    */

@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { POSITION } from "./create-operation.ts";
 import { COMMON_REFUSALS, toRefusals } from "./problem-responses.ts";
 
 const FILE = "/v1/namespaces/{namespace}/files/{path}";
@@ -128,7 +129,7 @@ export function addByteRoutes(paths: Record<string, JsonObject>): void {
     206: { description: "The range that was asked for.", headers: MEDIA_HEADERS, content: { "*/*": {} } },
     302: {
       description: "The bytes are at this presigned URL, for whoever holds it: treat it as a secret.",
-      headers: { Location: toHeader("The URL, for GET and HEAD.") },
+      headers: { Location: toHeader("The URL, for GET alone: its signature covers the method.") },
     },
     ...toRefusals([416]),
   };
@@ -165,7 +166,11 @@ function requirePath(paths: Record<string, JsonObject>, path: string): JsonObjec
 function toWritten(description: string): JsonObject {
   return {
     description,
-    headers: { ETag: toHeader("Entity tag of the file."), Location: toHeader("Where the file is.") },
+    headers: {
+      ETag: toHeader("Entity tag of the file."),
+      Location: toHeader("Where the file is."),
+      "Sluice-Position": POSITION,
+    },
     content: { "application/json": { schema: { $ref: "#/components/schemas/CompleteUploadResponse" } } },
   };
 }

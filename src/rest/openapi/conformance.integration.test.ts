@@ -7,6 +7,7 @@ import { type Stack, startStack } from "../../devstack/stack.ts";
 import { createStackSecrets } from "../../devstack/stack-secrets.ts";
 import { callRest } from "../../testing/rest-client.ts";
 import { findSchemathesis, type Schemathesis, type SchemathesisOptions } from "../../testing/schemathesis.ts";
+import { until } from "../../testing/until.ts";
 
 /** Some 1,600 requests, in 40 s of two idle cores. */
 const TIMEOUT_MS = 300_000;
@@ -50,7 +51,10 @@ describe("Schemathesis over the service and its OpenAPI document", function () {
 
   it("finds no defect and no answer that is not in the document, on a file that is there", async () => {
     const put = `${stack.url}/v1/namespaces/${NAMES.namespace}/files/${NAMES.path}`;
-    expect((await callRest(put, { method: "PUT", token: stack.token, body: "bytes" })).status).to.equal(201);
+    // Workers become ready one by one.
+    await until("the file is there", async () => {
+      return (await callRest(put, { method: "PUT", token: stack.token, body: "bytes" })).status < 300;
+    });
     await run({ phases: ["coverage", "fuzzing"], examplesMax: 10, parameters: NAMES });
   });
 

@@ -1,7 +1,7 @@
 import { type DescFile, getOption, type JsonObject } from "@bufbuild/protobuf";
 import { http } from "../../../gen/google/api/annotations_pb.ts";
 import { addByteRoutes } from "./add-byte-routes.ts";
-import { createOperation } from "./create-operation.ts";
+import { createOperation, POSITION } from "./create-operation.ts";
 import { describe } from "./describe.ts";
 import { MessageSchemas } from "./message-schemas.ts";
 import { createProblemResponses, createProblemSchema } from "./problem-responses.ts";
@@ -25,6 +25,11 @@ const PARAMETERS = {
   IfNoneMatch: toHeader("If-None-Match", {
     description: "Answers 304 if the file has this entity tag.",
     schema: { type: "string", pattern: '^(\\*|(W/)?"[!#-~]+")$' },
+  }),
+  Position: toHeader("Sluice-Position", {
+    description:
+      "What a command answered as Sluice-Position: the answer shows the change of that command, at any replica.",
+    schema: POSITION.schema,
   }),
 };
 

@@ -7,6 +7,12 @@ import { COMMON_REFUSALS, type Refusal, toRefusals } from "./problem-responses.t
 
 const ETAG = { description: "Entity tag of the file.", schema: { type: "string" } } as const;
 
+/** How whatever changes a file says where its change stands. */
+export const POSITION = {
+  description: "Stands behind the change: a query that sends it back shows that, at any replica.",
+  schema: { type: "string", pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$" },
+} as const;
+
 /** What a caller has to know of `{path=**}`, for which OpenAPI has no word. */
 const SLASHES = "Slashes stand between segments as they are (or as %2F); each segment is percent-encoded once.";
 
@@ -92,8 +98,19 @@ function listHeaders(method: DescMethod, { isRead, holdsFile }: { isRead: boolea
   return [
     ...(has(method.input, "request_id") ? ["IdempotencyKey"] : []),
     ...(isRead && holdsFile ? ["IfNoneMatch", "IfMatch"] : []),
+    ...(isQuery(method) ? ["Position"] : []),
     ...(!isRead && (takesEtag || has(method.input, "if_generation_match")) ? ["IfMatch"] : []),
   ].map((name) => ({ $ref: `#/components/parameters/${name}` }));
+}
+
+/** The methods that go by a position. */
+function isQuery({ name, parent }: DescMethod): boolean {
+  return parent.name === "FileQueryService" || name === "CreateDownloadUrl";
+}
+
+/** The methods that answer one. */
+function isFileChange({ name, parent }: DescMethod): boolean {
+  return (parent.name === "FileCommandService" && name !== "CreateDownloadUrl") || name === "CompleteUpload";
 }
 
 function toRequestBody(
@@ -110,7 +127,9 @@ function toSuccess(method: DescMethod, schemas: MessageSchemas, { holdsFile }: {
   const schema = schemas.refer(method.output, "out");
   const description = describe(method.output);
   if (method.methodKind === "unary") {
-    return { description, ...(holdsFile && { headers: { ETag: ETAG } }), content: { "application/json": { schema } } };
+    const headers = { ...(holdsFile && { ETag: ETAG }), ...(isFileChange(method) && { "Sluice-Position": POSITION }) };
+    const content = { "application/json": { schema } };
+    return { description, ...(Object.keys(headers).length > 0 && { headers }), content };
   }
   const failed = {
     type: "object",

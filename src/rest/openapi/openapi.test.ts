@@ -63,6 +63,21 @@ describe("the OpenAPI document", () => {
     expect(patch.parameters.filter(({ in: where }: { in: string }) => where === "query")).to.have.lengthOf(2);
   });
 
+  it("says which answers carry a position, and which requests go by one", () => {
+    const operations = listOperations();
+    const idsOf = (isOne: (operation: Operation) => boolean) =>
+      operations.filter(isOne).map(({ operationId }) => operationId);
+    const written = ["PutFile", "CompleteUpload"];
+    const changed = FileCommandService.methods.map(({ name }) => name).filter((name) => name !== "CreateDownloadUrl");
+    expect(idsOf(({ responses }) => JSON.stringify(responses).includes('"Sluice-Position"'))).to.have.members([
+      ...written,
+      ...changed,
+    ]);
+    expect(idsOf(({ parameters }) => JSON.stringify(parameters ?? []).includes("parameters/Position"))).to.have.members(
+      [...FileQueryService.methods.map(({ name }) => name), "CreateDownloadUrl"],
+    );
+  });
+
   it("bounds fields as their comments do, and writes numbers, bytes and times as protobuf's JSON does", () => {
     const { properties, required } = schemas.File;
     expect(properties.sizeBytes).to.include({ type: "string", format: "int64" });
@@ -104,6 +119,14 @@ describe("the OpenAPI document", () => {
   });
 });
 
-function listOperations(): { operationId: string; summary: string; security?: unknown }[] {
+interface Operation {
+  operationId: string;
+  summary: string;
+  security?: unknown;
+  parameters?: unknown;
+  responses?: unknown;
+}
+
+function listOperations(): Operation[] {
   return Object.values<object>(document.paths).flatMap((operations) => Object.values(operations));
 }

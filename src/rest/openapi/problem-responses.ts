@@ -14,6 +14,7 @@ const REFUSALS = {
   415: "The body has a media type or an encoding that is not taken here.",
   416: "The range begins behind the last byte.",
   429: "Too much at once: try again after Retry-After.",
+  431: "The headers and the URL together are longer than 32 KiB; the answer has no body.",
   500: "A defect of the service, or stored bytes that are not what they were.",
   501: "Not built.",
   503: "The service, its database or its storage cannot answer now: try again.",
@@ -24,7 +25,9 @@ const REFUSALS = {
 export type Refusal = keyof typeof REFUSALS;
 
 /** What every request may be refused with. */
-export const COMMON_REFUSALS: readonly Refusal[] = [400, 401, 404, 405, 406, 409, 412, 414, 429, 500, 501, 503, 504];
+export const COMMON_REFUSALS: readonly Refusal[] = [
+  400, 401, 404, 405, 406, 409, 412, 414, 429, 431, 500, 501, 503, 504,
+];
 
 /** References to the responses of these refusals, by status. */
 export function toRefusals(statuses: readonly Refusal[]): JsonObject {
@@ -72,7 +75,10 @@ function toResponse(status: Refusal): JsonObject {
   return {
     description: REFUSALS[status],
     ...(Object.keys(headers).length > 0 && { headers }),
-    content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+    // HTTP's own parser refuses it, before anything here sees a request.
+    ...(status !== 431 && {
+      content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+    }),
   };
 }
 
