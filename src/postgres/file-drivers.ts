@@ -4,125 +4,96 @@ import type { FileOrder } from "../domain/file-order.ts";
 import type { FileQuery } from "../domain/file-repository.ts";
 import type { FileFilter } from "../domain/filter/file-filter.ts";
 import { type SearchWord, toSearchWords } from "../domain/search-words.ts";
-import { compareTime, toConjuncts, toTextQuery } from "./compile-filter.ts";
+import { toConjuncts } from "./compile-filter.ts";
 import { fileIsLive } from "./file-rows.ts";
-import { type SqlFragment, toLikePattern, toPrefixEnd } from "./sql-values.ts";
+import { toBounds, toPathRange } from "./filter-bounds.ts";
+import { findLabels } from "./label-rows.ts";
+import { type SqlFragment, toLikePattern } from "./sql-values.ts";
+import type { TableStatistics } from "./table-statistics.ts";
+import { toSpanQuery } from "./word-spans.ts";
 
 /** A condition of a query that an index finds the files of, without any order. */
 export interface FileDriver {
-  kind: FileOrder["field"] | "text" | "label" | "id" | "subject";
+  kind: FileOrder["field"] | "words" | "patterns" | "id" | "subject";
   /** Of `file f`. */
   condition: SqlFragment;
-  /** The order of the index, by which its files are counted; undefined of text, whose indexes have none. */
+  /** The order of the index, by which its files are counted; undefined of words and patterns, whose indexes have none. */
   order: SqlFragment | undefined;
-  /** The label, as the table of labels has it. */
-  label?: { name: string; value: string };
 }
 
-/** That many labels of a filter are considered; more would cost more to count than they save. */
-const LABELS_MAX = 4;
+/** Words that are expected in more files are not gathered: their index finds all of them before it gives the first. */
+const WORD_FILES_MAX = 10_000;
+/** Shorter beginnings of words are never looked for in it. */
+const PREFIX_CHARACTERS_MIN = 3;
 /** Parts of patterns shorter than this have no trigram that the index could look for. */
 const TRIGRAM_CHARACTERS_MIN = 3;
-/** Text that is estimated to be in more files is not counted: the index would have to gather all of them first. */
-const TEXT_ESTIMATE_MAX = 20_000;
+/** Patterns that are estimated to be in more files are not counted, for the same reason. */
+const PATTERN_FILES_MAX = 20_000;
 
 /** The conditions of a query that have an index, but for that of its order; none for a query that asks for everything. */
-export function findDrivers(query: FileQuery, order: FileOrder): FileDriver[] {
+export function findDrivers(query: FileQuery, order: FileOrder, statistics: TableStatistics): FileDriver[] {
   const conjuncts = toConjuncts(query.filter);
   return [
     ...findPath(query),
-    ...findText(conjuncts),
-    ...conjuncts.flatMap(toLabel).slice(0, LABELS_MAX),
-    ...findRanges(conjuncts),
+    ...findText(conjuncts, statistics),
+    // Beside a label, the rows of that have them too.
+    ...findRanges(
+      conjuncts,
+      findLabels(conjuncts).length > 0 ? ["update_time"] : ["create_time", "update_time", "size_bytes"],
+    ),
     ...conjuncts.flatMap(toExact),
   ].filter(({ kind }) => kind !== order.field);
 }
 
 /** Live files alone have an index with all of their paths. */
 function findPath(query: FileQuery): FileDriver[] {
-  const range = query.showDeleted ? undefined : toPathRange(query, sql.fragment`f`);
-  if (range === undefined) return [];
-  return [{ kind: "path", condition: sql.and([fileIsLive, range]), order: sql.fragment`f.path` }];
+  const range = query.showDeleted ? [] : toPathRange(query, sql.fragment`f`);
+  if (range.length === 0) return [];
+  return [{ kind: "path", condition: sql.and([fileIsLive, ...range]), order: sql.fragment`f.path` }];
 }
 
-/** The bounds that a query sets to the paths of rows under an alias; undefined when it sets none. */
-export function toPathRange(query: Pick<FileQuery, "prefix" | "filter">, alias: SqlFragment): SqlFragment | undefined {
-  const bounds = toConjuncts(query.filter).flatMap((part) => {
-    if (part.kind === "text" && part.field === "path")
-      return [sql.fragment`${alias}.path ${COMPARISONS[part.comparison]} ${part.value}`];
-    return part.kind === "like" && part.field === "path" ? toPrefixBounds(part.pieces[0] ?? "", alias) : [];
-  });
-  const all = [...toPrefixBounds(query.prefix, alias), ...bounds];
-  return all.length === 0 ? undefined : sql.and(all);
-}
-
-const COMPARISONS = {
-  ...{ "=": sql.fragment`=`, "<": sql.fragment`<`, "<=": sql.fragment`<=` },
-  ...{ ">": sql.fragment`>`, ">=": sql.fragment`>=` },
-};
-
-function toPrefixBounds(prefix: string, alias: SqlFragment): SqlFragment[] {
-  if (prefix === "") return [];
-  const end = toPrefixEnd(prefix);
-  const from = sql.fragment`${alias}.path >= ${prefix}`;
-  return end === undefined ? [from] : [from, sql.fragment`${alias}.path < ${end}`];
-}
-
-function findText(conjuncts: readonly FileFilter[]): FileDriver[] {
-  const words = conjuncts.flatMap((part) => toImpliedWords(part));
+function findText(conjuncts: readonly FileFilter[], statistics: TableStatistics): FileDriver[] {
+  const words = findWords(conjuncts).filter((word) => isRare(word, statistics));
+  if (words.length > 0) {
+    const condition = sql.fragment`file_search_spans(f.search_words, f.create_time) @@ ${toSpanQuery(words, "")}::tsquery`;
+    return [{ kind: "words", condition, order: undefined }];
+  }
   const patterns = conjuncts.flatMap((part) => {
     const hasTrigram = part.kind === "like" && part.field === "path" && part.pieces.some(isLongEnough);
     return hasTrigram ? [sql.fragment`f.path LIKE ${toLikePattern(part.pieces)}`] : [];
   });
-  const all = [
-    ...(words.length === 0 ? [] : [sql.fragment`f.search_words @@ ${toTextQuery(words)}::tsquery`]),
-    ...patterns,
-  ];
-  return all.length === 0 ? [] : [{ kind: "text", condition: sql.and(all), order: undefined }];
+  return patterns.length === 0 ? [] : [{ kind: "patterns", condition: sql.and(patterns), order: undefined }];
+}
+
+/** Of short beginnings of words there are many, each of which may be rare. */
+function isRare(word: SearchWord, statistics: TableStatistics): boolean {
+  if (word.isPrefix && word.text.length < PREFIX_CHARACTERS_MIN) return false;
+  return statistics.files * statistics.wordPart(word) <= WORD_FILES_MAX;
 }
 
 /** Words that are in a file that matches: those asked for, and those of a value that is asked for whole. */
-function toImpliedWords(part: FileFilter): SearchWord[] {
-  if (part.kind === "words") return [...part.words];
-  if (part.kind !== "text" || typeof part.field === "string" || part.field.map !== "metadata") return [];
-  if (part.comparison !== "=") return [];
-  return toSearchWords(part.value).map((text) => ({ text, isPrefix: false }));
+export function findWords(conjuncts: readonly FileFilter[]): SearchWord[] {
+  return conjuncts.flatMap((part) => {
+    if (part.kind === "words") return [...part.words];
+    if (part.kind !== "text" || typeof part.field === "string" || part.field.map !== "metadata") return [];
+    if (part.comparison !== "=") return [];
+    return toSearchWords(part.value).map((text) => ({ text, isPrefix: false }));
+  });
 }
 
 function isLongEnough(piece: string): boolean {
   return new RegExp(`[A-Za-z0-9]{${TRIGRAM_CHARACTERS_MIN}}`).test(piece);
 }
 
-function toLabel(part: FileFilter): FileDriver[] {
-  if (part.kind !== "text" || typeof part.field === "string" || part.field.map !== "labels") return [];
-  if (part.comparison !== "=") return [];
-  const label = { name: part.field.name, value: part.value };
-  return [{ kind: "label", condition: sql.fragment`true`, order: sql.fragment`l.path`, label }];
-}
+type TimeOrSize = Parameters<typeof toBounds>[1];
 
-function findRanges(conjuncts: readonly FileFilter[]): FileDriver[] {
-  return (["create_time", "update_time", "size_bytes"] as const).flatMap((field) => {
-    const bounds = toBounds(conjuncts, field);
-    return bounds.length === 0 ? [] : [{ kind: field, condition: sql.and(bounds), order: RANGED[field] }];
+function findRanges(conjuncts: readonly FileFilter[], fields: readonly TimeOrSize[]): FileDriver[] {
+  return fields.flatMap((field) => {
+    const bounds = toBounds(conjuncts, field, sql.fragment`f`);
+    if (bounds.length === 0) return [];
+    return [{ kind: field, condition: sql.and(bounds), order: sql.fragment`f.${sql.identifier([field])}` }];
   });
 }
-
-/** The bounds that a filter sets to a column of `file f` which has an index: where a scan of that begins and ends. */
-export function toBounds(conjuncts: readonly FileFilter[], field: keyof typeof RANGED): SqlFragment[] {
-  const column = RANGED[field];
-  return conjuncts.flatMap((part) => {
-    if (part.kind === "time" && part.field === field) return [compareTime(column, part.comparison, part.value)];
-    if (part.kind === "number" && part.field === field)
-      return [sql.fragment`${column} ${COMPARISONS[part.comparison]} ${part.value}::bigint`];
-    return [];
-  });
-}
-
-const RANGED = {
-  create_time: sql.fragment`f.create_time`,
-  update_time: sql.fragment`f.update_time`,
-  size_bytes: sql.fragment`f.size_bytes`,
-};
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -137,17 +108,19 @@ function toExact(part: FileFilter): FileDriver[] {
 
 /**
  * The driver that leaves the fewest files, if that is `filesMax` at most. Each is counted on its index, up to one more
- * than that; text, whose indexes gather all before they give the first, only where the planner's statistics say that it
- * is not everywhere.
+ * than that; patterns, whose index gathers all before it gives the first, only where the planner's statistics say that they
+ * are not everywhere. Words alone are not counted: their statistics have said that they are rare.
  */
 export async function chooseDriver(
   pool: CommonQueryMethods,
   namespace: string,
   { drivers, filesMax }: { drivers: readonly FileDriver[]; filesMax: number },
 ): Promise<FileDriver | undefined> {
+  const [first] = drivers;
+  if (first?.kind === "words" && drivers.length === 1) return first;
   const counts: SqlFragment[] = [];
   for (const [index, driver] of drivers.entries()) {
-    if (driver.kind === "text" && (await estimate(pool, namespace, driver)) > TEXT_ESTIMATE_MAX) continue;
+    if (driver.kind === "patterns" && (await estimate(pool, namespace, driver)) > PATTERN_FILES_MAX) continue;
     counts.push(sql.fragment`
       (SELECT ${index}::integer AS index, count(*) AS files FROM (${countable(namespace, driver, filesMax + 1)}) counted)`);
   }
@@ -160,11 +133,6 @@ export async function chooseDriver(
 const countRow = z.object({ index: z.int(), files: z.int() });
 
 function countable(namespace: string, driver: FileDriver, max: number): SqlFragment {
-  if (driver.label !== undefined) {
-    const { name, value } = driver.label;
-    return sql.fragment`SELECT FROM file_label l
-      WHERE l.namespace = ${namespace} AND l.name = ${name} AND l.value = ${value} ORDER BY l.path LIMIT ${max}`;
-  }
   const where = sql.fragment`f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${driver.condition}`;
   if (driver.order !== undefined)
     return sql.fragment`SELECT FROM file f WHERE ${where} ORDER BY ${driver.order} LIMIT ${max}`;

@@ -33,25 +33,27 @@ export function toSqlOrder(order: FileOrder, { isLive }: { isLive: boolean }): S
       value: sql.fragment`0::bigint`,
     };
   }
-  const column = COLUMNS[order.field];
+  const column = sql.fragment`f.${sql.identifier([order.field])}`;
   const isTime = order.field !== "size_bytes";
-  const beyond = order.isDescending ? sql.fragment`<` : sql.fragment`>`;
   return {
     by: sql.fragment`${column} ${direction}, f.file_id ${direction}`,
-    after: (position) => {
-      if (!("value" in position)) throw new Error("a position in the order of paths was given for another order");
-      const value = isTime ? toTimestamp(position.value) : sql.fragment`${position.value}::bigint`;
-      return sql.fragment`(${column}, f.file_id) ${beyond} (${value}, ${position.fileId}::uuid)`;
-    },
+    after: (position) => isValueAfter(sql.fragment`f`, position, order),
     value: isTime ? sql.fragment`(extract(epoch FROM ${column}) * 1000000)::bigint` : column,
   };
 }
 
-const COLUMNS = {
-  create_time: sql.fragment`f.create_time`,
-  update_time: sql.fragment`f.update_time`,
-  size_bytes: sql.fragment`f.size_bytes`,
-};
+/** That a row with a file's id, under that alias, comes after a position in an order other than that of paths. */
+export function isValueAfter(
+  alias: SqlFragment,
+  position: FilePosition,
+  { field, isDescending }: FileOrder,
+): SqlFragment {
+  if (!("value" in position)) throw new Error("a position in the order of paths was given for another order");
+  const value = field === "size_bytes" ? sql.fragment`${position.value}::bigint` : toTimestamp(position.value);
+  const beyond = isDescending ? sql.fragment`<` : sql.fragment`>`;
+  const row = sql.fragment`(${alias}.${sql.identifier([field])}, ${alias}.file_id)`;
+  return sql.fragment`${row} ${beyond} (${value}, ${position.fileId}::uuid)`;
+}
 
 /** That a row with path and generation, under that alias, comes after a position in the order of paths. */
 export function isPathAfter(alias: SqlFragment, position: FilePosition, { isDescending }: FileOrder): SqlFragment {

@@ -1,185 +1,145 @@
 import { type CommonQueryMethods, sql } from "slonik";
-import { z } from "zod";
-import { type FileOrder, PATH_ORDER } from "../domain/file-order.ts";
+import { type FilePosition, PATH_ORDER } from "../domain/file-order.ts";
 import type { FilePage, FileQuery } from "../domain/file-repository.ts";
-import { compileFilter, countTerms, LABEL_COLUMNS, toConjuncts } from "./compile-filter.ts";
-import { chooseDriver, type FileDriver, findDrivers, toBounds, toPathRange } from "./file-drivers.ts";
-import { isPathAfter, toPosition, toSqlOrder } from "./file-orders.ts";
-import { fileColumns, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
+import { countTerms, toConjuncts } from "./compile-filter.ts";
+import { chooseDriver, type FileDriver, findDrivers, findWords } from "./file-drivers.ts";
+import { toPosition, toSqlOrder } from "./file-orders.ts";
+import { fileColumns, fileIsLive, fileIsRestorable } from "./file-rows.ts";
+import { type FileScan, type FileStatement, scannedRow, toAfter, toCondition, toFilePage } from "./file-scan.ts";
+import { toBounds, toPathRange } from "./filter-bounds.ts";
+import { chooseLabelWay, findLabels, gatherLabel, type LabelWay, walkLabel } from "./label-rows.ts";
+import { listWordSpans } from "./list-word-spans.ts";
 import type { SqlFragment } from "./sql-values.ts";
+import type { StatisticsCache } from "./table-statistics.ts";
 
 /** Rows of an index that one page looks at, where the index holds all that is asked for. */
-export const WALK_ROWS_MAX = 20_000;
+export const WALK_ROWS_MAX = 5_000;
 /** Files that one page looks at: each is a row of the table, somewhere. */
 export const WALK_FILES_MAX = 5_000;
 /** Both are for filters of so many terms; a page of a filter with ten times as many looks at a tenth of that. */
 export const WALK_TERMS = 5;
 
-const listedRow = fileRow.extend({ sort_value: z.int(), step: z.int(), matches: z.boolean() });
-type ListedRow = z.infer<typeof listedRow>;
-
 /**
  * FileRepository.list. Every way reads an index from a position on, and a bounded number of its rows, whatever the
- * statistics of the planner say:
+ * statistics of the planner say; they only say which way is the shortest:
  *
  * - gather: where an index leaves few files (it counts them first), all of these are read and put in order;
- * - else by label: the rows of a label, which have the order of paths; a file is read only when they leave it;
+ * - else by label: its rows in the order of the answer, or those of a size or time; a file is read only when they leave it;
+ * - else by words, in the order of times of creation: the files of one span of time after the other;
  * - else by order: files in the order of the answer.
  *
  * The last row that may be looked at is selected even if it does not match, so that the next page goes on from there.
  */
-export async function listFiles(pool: CommonQueryMethods, namespace: string, query: FileQuery): Promise<FilePage> {
+export async function listFiles(
+  { pool, statistics: cache }: { pool: CommonQueryMethods; statistics: Pick<StatisticsCache, "get"> },
+  namespace: string,
+  query: FileQuery,
+): Promise<FilePage> {
   const order = query.order ?? PATH_ORDER;
   const share = 1 / Math.ceil(Math.max(1, countTerms(query.filter) / WALK_TERMS));
-  const state = query.showDeleted ? isListedDeleted : fileIsLive;
-  const scan: Scan = {
-    namespace,
-    query,
-    order,
-    state,
+  const scan: FileScan = {
+    ...{ namespace, query, order },
+    state: query.showDeleted ? isListedDeleted : fileIsLive,
     filesMax: Math.ceil(WALK_FILES_MAX * share),
     rowsMax: Math.ceil(WALK_ROWS_MAX * share),
   };
-  const drivers = findDrivers(query, order);
-  const label = order.field === "path" ? drivers.find((driver) => driver.label !== undefined)?.label : undefined;
-  const isLabelAlone = label !== undefined && drivers.length === 1;
-  const driver =
-    drivers.length === 0 || isLabelAlone
-      ? undefined
-      : await chooseDriver(pool, namespace, { drivers, filesMax: scan.filesMax });
-  const { statement, rowsMax } =
-    driver !== undefined ? gather(scan, driver) : label !== undefined ? walkLabel(scan, label) : walkOrder(scan);
-  const rows = await pool.any(sql.type(listedRow)`${statement}`);
-  return toPage(rows, { order, limit: query.limit, rowsMax });
-}
-
-/** One listing, with the bounds of its page. `state` is which of `file f` are shown. */
-interface Scan {
-  namespace: string;
-  query: FileQuery;
-  order: FileOrder;
-  state: SqlFragment;
-  filesMax: number;
-  rowsMax: number;
-}
-
-interface Statement {
-  statement: SqlFragment;
-  /** The `step` at which it had to stop; undefined when it never has to. */
-  rowsMax: number | undefined;
+  // A list without any condition has one way only.
+  if (query.filter === undefined && query.prefix === "") return await readPage(pool, scan, walkOrder(scan));
+  const statistics = await cache.get(pool);
+  const drivers = findDrivers(query, order, statistics);
+  const driver = await chooseDriver(pool, namespace, { drivers, filesMax: scan.filesMax });
+  const gathered = driver && (await readGathered(pool, scan, gather(scan, driver)));
+  if (gathered !== undefined) return gathered;
+  const labels = findLabels(toConjuncts(query.filter));
+  const way = chooseLabelWay(statistics, scan, labels);
+  const byLabel = way && (await readLabel(pool, scan, way));
+  if (byLabel !== undefined) return byLabel;
+  const words = findWords(toConjuncts(query.filter));
+  const bySpans = await listWordSpans(pool, scan, { statistics, words });
+  return bySpans ?? (await readPage(pool, scan, walkOrder(scan)));
 }
 
 /** Live, or deleted and still restorable. */
 const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR ${fileIsRestorable})`;
 
-/** Everything that is asked of a file, without its place in the order. */
-function toCondition({ query, state }: Scan): SqlFragment {
-  const filter = query.filter === undefined ? undefined : compileFilter(query.filter);
-  return sql.and([state, ...(filter === undefined ? [] : [filter])]);
+/** The page of a walk; where it had to stop, the next one goes on. */
+async function readPage(
+  pool: CommonQueryMethods,
+  { query, order }: FileScan,
+  { statement, rowsMax }: FileStatement,
+): Promise<FilePage> {
+  const rows = await pool.any(sql.type(scannedRow)`${statement}`);
+  const last = rows.at(-1);
+  const end: FilePosition | undefined =
+    last !== undefined && last.step === rowsMax ? toPosition(last, order) : undefined;
+  return toFilePage(rows, { order, limit: query.limit, end });
 }
 
-function gather(scan: Scan, driver: FileDriver): Statement {
-  const { namespace, query } = scan;
+/** The page of what was gathered; undefined when that was too much, and is not whole. */
+async function readGathered(
+  pool: CommonQueryMethods,
+  { query, order }: FileScan,
+  { statement, rowsMax }: FileStatement,
+): Promise<FilePage | undefined> {
+  const rows = await pool.any(sql.type(scannedRow)`${statement}`);
+  if (rows[0] !== undefined && rows[0].step === rowsMax) return undefined;
+  return toFilePage(rows, { order, limit: query.limit, end: undefined });
+}
+
+async function readLabel(pool: CommonQueryMethods, scan: FileScan, way: LabelWay): Promise<FilePage | undefined> {
+  if (way.kind === "gather") {
+    const page = await readGathered(pool, scan, gatherLabel(scan, way.label, way.by));
+    if (page !== undefined || scan.order.field === "update_time") return page;
+  }
+  return await readPage(pool, scan, walkLabel(scan, way.label));
+}
+
+/** All files that a driver leaves, in order. When there are more than `filesMax` the first row has that step. */
+function gather(scan: FileScan, driver: FileDriver): FileStatement {
+  const { namespace, query, filesMax } = scan;
   const order = toSqlOrder(scan.order, { isLive: !query.showDeleted });
-  const { label } = driver;
-  const condition =
-    label === undefined
-      ? driver.condition
-      : sql.fragment`f.file_id = ANY (ARRAY(SELECT l.file_id FROM file_label l
-          WHERE l.namespace = ${namespace} AND l.name = ${label.name} AND l.value = ${label.value}))`;
-  const path = toPathRange(query, sql.fragment`f`);
-  // By the index that has counted them, whatever the planner expects; text has no order. OFFSET 0 and the limit, far above
-  // what was counted, keep the order of the answer away from the choice of the index.
+  // By the index that has counted them, whatever the planner expects; that of words has no order. OFFSET 0 keeps the limit
+  // and the order of the answer away from the choice of the index.
   const all =
-    label === undefined && driver.order !== undefined
-      ? sql.fragment`ORDER BY ${driver.order} LIMIT ${WALK_ROWS_MAX}`
-      : sql.fragment`OFFSET 0`;
+    driver.order === undefined ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY ${driver.order} LIMIT ${filesMax + 1}`;
+  const condition = sql.and([toCondition(scan), ...toPathRange(query, sql.fragment`f`), ...toAfter(scan)]);
   const statement = sql.fragment`
-    SELECT ${fileColumns}, ${order.value} AS sort_value, 0 AS step, true AS matches
-    FROM (SELECT f.* FROM file f
-      WHERE f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${condition} ${all}) f
-    WHERE ${sql.and([toCondition(scan), ...(path === undefined ? [] : [path]), ...toAfter(scan)])}
-    ORDER BY ${order.by} LIMIT ${query.limit + 1}`;
-  return { statement, rowsMax: undefined };
+    SELECT ${fileColumns}, ${order.value} AS sort_value, f.step, f.step <= ${filesMax} AS matches
+    FROM (SELECT f.*, row_number() OVER () AS step FROM (
+      SELECT f.* FROM file f WHERE f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${driver.condition} ${all}
+    ) f LIMIT ${filesMax + 1}) f
+    WHERE f.step > ${filesMax} OR ${condition}
+    ORDER BY f.step > ${filesMax} DESC, ${order.by} LIMIT ${query.limit + 1}`;
+  return { statement, rowsMax: filesMax + 1 };
 }
 
-function walkOrder(scan: Scan): Statement {
-  const { query } = scan;
+function walkOrder(scan: FileScan): FileStatement {
+  const { query, filesMax } = scan;
   const order = toSqlOrder(scan.order, { isLive: !query.showDeleted });
-  const path = scan.order.field === "path" ? undefined : toPathRange(query, sql.fragment`f`);
-  const condition = sql.and([toCondition(scan), ...(path === undefined ? [] : [path])]);
+  const path = scan.order.field === "path" ? [] : toPathRange(query, sql.fragment`f`);
+  const condition = sql.and([toCondition(scan), ...path]);
   const statement = sql.fragment`
     SELECT ${fileColumns}, ${order.value} AS sort_value, f.step, f.matches
     FROM (SELECT f.*, row_number() OVER (ORDER BY ${order.by}) AS step, ${condition} AS matches
       FROM (${walked(scan, order.by)}) f) f
-    WHERE f.matches OR f.step = ${scan.filesMax}
+    WHERE f.matches OR f.step = ${filesMax}
     ORDER BY ${order.by} LIMIT ${query.limit + 1}`;
-  return { statement, rowsMax: scan.filesMax };
+  return { statement, rowsMax: filesMax };
 }
 
 /** The files that a page may look at, by the index of its order. Each of these holds no other files. */
-function walked(scan: Scan, by: SqlFragment): SqlFragment {
+function walked(scan: FileScan, by: SqlFragment): SqlFragment {
   const { namespace, query, order } = scan;
+  const alias = sql.fragment`f`;
   const walk = (kept: SqlFragment, range: readonly SqlFragment[]) => sql.fragment`
     SELECT f.* FROM file f WHERE ${sql.and([sql.fragment`f.namespace = ${namespace}`, kept, ...range, ...toAfter(scan)])}
     ORDER BY ${by} LIMIT ${scan.filesMax}`;
   if (order.field !== "path")
-    return walk(sql.fragment`f.supersede_time IS NULL`, toBounds(toConjuncts(query.filter), order.field));
-  const path = toPathRange(query, sql.fragment`f`);
-  const range = path === undefined ? [] : [path];
+    return walk(sql.fragment`f.supersede_time IS NULL`, toBounds(toConjuncts(query.filter), order.field, alias));
+  const range = toPathRange(query, alias);
   if (!query.showDeleted) return walk(fileIsLive, range);
   const isDeleted = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NOT NULL)`;
   return sql.fragment`
     SELECT f.* FROM ((${walk(fileIsLive, range)}) UNION ALL (${walk(isDeleted, range)})) f
     ORDER BY ${by} LIMIT ${scan.filesMax}`;
-}
-
-function walkLabel(scan: Scan, label: { name: string; value: string }): Statement {
-  const { namespace, query, order } = scan;
-  const direction = order.isDescending ? sql.fragment`DESC` : sql.fragment`ASC`;
-  const by = sql.fragment`l.path ${direction}, l.generation ${direction}`;
-  const path = toPathRange(query, sql.fragment`l`);
-  const range = sql.and([
-    sql.fragment`l.namespace = ${namespace} AND l.name = ${label.name} AND l.value = ${label.value}`,
-    ...(path === undefined ? [] : [path]),
-    ...(query.after === undefined ? [] : [isPathAfter(sql.fragment`l`, query.after, order)]),
-  ]);
-  const parts = toConjuncts(query.filter).filter((part) => !isLabel(part, label));
-  const covered = parts.map((part) => compileFilter(part, LABEL_COLUMNS));
-  const inKey = covered.filter((part) => part !== undefined);
-  const rowsMax = inKey.length === parts.length ? scan.rowsMax : scan.filesMax;
-  const shown = query.showDeleted ? sql.fragment`true` : sql.fragment`NOT l.is_deleted`;
-  const statement = sql.fragment`
-    SELECT ${fileColumns}, 0::bigint AS sort_value, l.step, l.matches AND ${toCondition(scan)} AS matches
-    FROM (SELECT l.file_id, l.path, l.generation, row_number() OVER (ORDER BY ${by}) AS step, ${sql.and([shown, ...inKey])} AS matches
-      FROM (SELECT l.* FROM file_label l WHERE ${range} ORDER BY ${by} LIMIT ${rowsMax}) l) l
-    CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f
-    WHERE (l.matches OR l.step = ${rowsMax}) AND (${toCondition(scan)} OR l.step = ${rowsMax})
-    ORDER BY ${by} LIMIT ${query.limit + 1}`;
-  return { statement, rowsMax };
-}
-
-function isLabel(
-  part: ReturnType<typeof toConjuncts>[number],
-  { name, value }: { name: string; value: string },
-): boolean {
-  if (part.kind !== "text" || typeof part.field === "string" || part.field.map !== "labels") return false;
-  return part.comparison === "=" && part.field.name === name && part.value === value;
-}
-
-function toAfter({ query, order }: Scan): SqlFragment[] {
-  return query.after === undefined ? [] : [toSqlOrder(order, { isLive: !query.showDeleted }).after(query.after)];
-}
-
-function toPage(
-  rows: readonly ListedRow[],
-  { order, limit, rowsMax }: { order: FileOrder; limit: number; rowsMax: number | undefined },
-): FilePage {
-  const matching = rows.filter((row) => row.matches);
-  const shown = matching.slice(0, limit);
-  const positions = shown.map((row) => toPosition(row, order));
-  const lastRow = rows.at(-1);
-  const isCut = matching.length <= limit && lastRow !== undefined && lastRow.step === rowsMax;
-  const next = matching.length > limit ? positions.at(-1) : isCut ? toPosition(lastRow, order) : undefined;
-  return { files: shown.map(toFile), positions, next };
 }

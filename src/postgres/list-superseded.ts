@@ -3,8 +3,8 @@ import { z } from "zod";
 import { toPathPosition } from "../domain/file-order.ts";
 import type { FilePage, FileRepository } from "../domain/file-repository.ts";
 import { compileFilter, countTerms } from "./compile-filter.ts";
-import { toPathRange } from "./file-drivers.ts";
 import { fileColumns, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
+import { toPathRange } from "./filter-bounds.ts";
 import { WALK_FILES_MAX, WALK_TERMS } from "./list-files.ts";
 
 const listedRow = fileRow.extend({ step: z.int(), matches: z.boolean() });
@@ -21,7 +21,7 @@ export async function listSuperseded(
   const filesMax = Math.ceil(WALK_FILES_MAX / Math.ceil(Math.max(1, countTerms(filter) / WALK_TERMS)));
   const condition = filter && compileFilter(filter);
   const isMatch = sql.and([fileIsRestorable, ...(condition === undefined ? [] : [condition])]);
-  const range = toPathRange({ prefix: "", filter }, sql.fragment`f`) ?? sql.fragment`true`;
+  const range = sql.and([sql.fragment`true`, ...toPathRange({ prefix: "", filter }, sql.fragment`f`)]);
   const rows = await pool.any(sql.type(listedRow)`
     SELECT ${fileColumns}, f.step, f.matches
     FROM (SELECT f.*, row_number() OVER (ORDER BY f.path, f.generation) AS step, ${isMatch} AS matches FROM (

@@ -1,0 +1,54 @@
+import { sql } from "slonik";
+import { z } from "zod";
+import type { FileOrder, FilePosition } from "../domain/file-order.ts";
+import type { FilePage, FileQuery } from "../domain/file-repository.ts";
+import { compileFilter } from "./compile-filter.ts";
+import { toPosition, toSqlOrder } from "./file-orders.ts";
+import { fileRow, toFile } from "./file-rows.ts";
+import type { SqlFragment } from "./sql-values.ts";
+
+/** One listing, with the bounds of its page. `state` is which of `file f` are shown. */
+export interface FileScan {
+  namespace: string;
+  query: FileQuery;
+  order: FileOrder;
+  state: SqlFragment;
+  /** Files that the page looks at: each is a row of the table, somewhere. */
+  filesMax: number;
+  /** Rows of an index that it looks at, where the index holds all that is asked for. */
+  rowsMax: number;
+}
+
+/** A row of a page: of a file that matches, or the one at whose `step` a walk had to stop. */
+export const scannedRow = fileRow.extend({ sort_value: z.int(), step: z.int(), matches: z.boolean() });
+/** The same, parsed. */
+export type ScannedRow = z.infer<typeof scannedRow>;
+
+/** A statement that selects `scannedRow`s. */
+export interface FileStatement {
+  statement: SqlFragment;
+  /** The `step` at which it had to stop; undefined when it never has to. */
+  rowsMax: number | undefined;
+}
+
+/** Everything that is asked of a file, without its place in the order. */
+export function toCondition({ query, state }: FileScan): SqlFragment {
+  const filter = query.filter === undefined ? undefined : compileFilter(query.filter);
+  return sql.and([state, ...(filter === undefined ? [] : [filter])]);
+}
+
+/** That `file f` comes after the page before. */
+export function toAfter({ query, order }: FileScan): SqlFragment[] {
+  return query.after === undefined ? [] : [toSqlOrder(order, { isLive: !query.showDeleted }).after(query.after)];
+}
+
+/** The page that rows, in its order, make; `end` is where the next begins when they do not fill it. */
+export function toFilePage(
+  rows: readonly ScannedRow[],
+  { order, limit, end }: { order: FileOrder; limit: number; end: FilePosition | undefined },
+): FilePage {
+  const matching = rows.filter((row) => row.matches);
+  const shown = matching.slice(0, limit);
+  const positions = shown.map((row) => toPosition(row, order));
+  return { files: shown.map(toFile), positions, next: matching.length > limit ? positions.at(-1) : end };
+}
