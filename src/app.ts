@@ -34,6 +34,7 @@ import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { searchFiles } from "./queries/search-files.ts";
+import { SEARCH_LIMITS, SearchSeats } from "./queries/search-seats.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
@@ -141,6 +142,7 @@ function createServiceListener(
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
+  const searching = { ...queries, searches: new SearchSeats(SEARCH_LIMITS) };
   const commands = { ...queries, files: primaryFiles, now: () => new Date() };
   const linking = { ...commands, links, publicUrl };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
@@ -165,7 +167,7 @@ function createServiceListener(
     fileQueries: {
       getFile: (request, options) => getFile(queries, request, options),
       listFiles: (request, options) => listFiles(queries, request, options),
-      searchFiles: (request, options) => searchFiles(queries, request, options),
+      searchFiles: (request, options) => searchFiles(searching, request, options),
       listGenerations: (request, options) => listGenerations(queries, request, options),
       listLinks: (request, options) => listLinks(linking, request, options),
       readFile: (request, options) => readFile(queries, request, options),

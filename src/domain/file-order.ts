@@ -13,6 +13,9 @@ export interface FileOrder {
 /** The order when none is named. */
 export const PATH_ORDER: FileOrder = { field: "path", isDescending: false };
 
+/** The order of a search for words when none is named. */
+export const NEWEST_FIRST: FileOrder = { field: "create_time", isDescending: true };
+
 /** A place in a list: that of a file in the order of paths, or in another; `value` is a size, or microseconds since 1970. */
 export type FilePosition = { path: string; generation: number } | { value: number; fileId: string };
 

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import type { FileQuery, FileRepository } from "../domain/file-repository.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
 import { QUERY_MAX_BYTES, QUERY_WORDS_MAX, type SearchFilesRequest, searchFiles } from "./search-files.ts";
+import { SearchSeats } from "./search-seats.ts";
 
 const REQUEST: SearchFilesRequest = {
   ...{ namespace: "default", filter: "", query: "", orderBy: "", pageSize: 0, pageToken: "", showDeleted: false },
@@ -17,7 +18,8 @@ describe("searchFiles", () => {
       return { files: [sampleFile()], positions: [next], next };
     },
   };
-  const deps = { files, namespaces: sampleNamespaces() };
+  const searches = new SearchSeats({ runningMax: 1, waitingMax: 0 });
+  const deps = { files, namespaces: sampleNamespaces(), searches };
 
   beforeEach(() => asked.splice(0));
 
@@ -44,6 +46,34 @@ describe("searchFiles", () => {
     expect(asked[1]?.after).to.deep.equal(next);
     const others = { ...request, query: "annual", pageToken: page.nextPageToken };
     expect(await catchError(() => searchFiles(deps, others, options))).to.include({ reason: "PAGE_TOKEN_INVALID" });
+  });
+
+  it("finds words newest first, and anything else in the order of paths, unless another order is named", async () => {
+    for (const [change, order] of [
+      [{ query: "report" }, { field: "create_time", isDescending: true }],
+      [
+        { query: "report", filter: "size_bytes > 5", orderBy: " " },
+        { field: "create_time", isDescending: true },
+      ],
+      [
+        { query: "report", orderBy: "path" },
+        { field: "path", isDescending: false },
+      ],
+      [{ filter: "report" }, { field: "path", isDescending: false }],
+    ] as const) {
+      await searchFiles(deps, { ...REQUEST, ...change }, options);
+      expect(asked.splice(0)[0]?.order).to.deep.equal(order);
+    }
+  });
+
+  it("is refused while too many search", async () => {
+    const end = Promise.withResolvers<void>();
+    const first = searches.run(() => end.promise);
+    const refusal = await catchError(() => searchFiles(deps, { ...REQUEST, query: "a" }, options));
+    expect(refusal).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
+    expect(asked).to.deep.equal([]);
+    end.resolve();
+    await first;
   });
 
   for (const [what, change, reason, field] of [

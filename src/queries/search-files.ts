@@ -1,6 +1,6 @@
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
-import { parseFileOrder } from "../domain/file-order.ts";
+import { NEWEST_FIRST, parseFileOrder } from "../domain/file-order.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import type { FileFilter } from "../domain/filter/file-filter.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
@@ -8,6 +8,7 @@ import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { toSearchWords } from "../domain/search-words.ts";
 import { type PageRequest, readFilePage } from "./file-page.ts";
 import type { QueryOptions } from "./query-options.ts";
+import type { SearchSeats } from "./search-seats.ts";
 
 /** Words in the text of one search. */
 export const QUERY_WORDS_MAX = 100;
@@ -21,7 +22,7 @@ export interface SearchFilesRequest extends PageRequest {
   filter: string;
   /** Plain text: all of its words, in any order. */
   query: string;
-  /** AIP-132; empty for the order of paths. */
+  /** AIP-132; empty for the newest first where there is text, else for the order of paths. */
   orderBy: string;
   showDeleted: boolean;
 }
@@ -29,24 +30,27 @@ export interface SearchFilesRequest extends PageRequest {
 /**
  * One page of the files that match both filter and text; one of them may be empty, not both: that would be a list. A
  * page may hold fewer files than asked for, even none; only an empty `nextPageToken` means that there are no more.
- * Errors: `invalid_argument / FILTER_INVALID`, `ORDER_INVALID`, `PAGE_TOKEN_INVALID`, or `ARGUMENT_INVALID` with the field.
+ * Errors: `invalid_argument / FILTER_INVALID`, `ORDER_INVALID`, `PAGE_TOKEN_INVALID`, or `ARGUMENT_INVALID` with the field;
+ * `resource_exhausted / OVERLOADED` when too many search.
  */
 export async function searchFiles(
-  deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces },
+  deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces; searches: SearchSeats },
   request: SearchFilesRequest,
-  { position }: QueryOptions,
+  { position, signal }: QueryOptions,
 ): Promise<{ files: File[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
-  const filters = [parseFilter(request.filter), parseQuery(request.query)].filter((one) => one !== undefined);
+  const words = parseQuery(request.query);
+  const filters = [parseFilter(request.filter), words].filter((one) => one !== undefined);
   if (filters.length === 0) {
     throw invalidArgument("filter", "filter and query are empty; send one of them, or list the files by ListFiles");
   }
   const filter: FileFilter = { kind: "and", of: filters };
-  const order = parseFileOrder(request.orderBy);
+  // Whoever searches for words looks for something, and then mostly for something recent.
+  const isByWords = words !== undefined && request.orderBy.trim() === "";
+  const order = isByWords ? NEWEST_FIRST : parseFileOrder(request.orderBy);
   const query = { prefix: "", filter, order, showDeleted: request.showDeleted };
-  return await readFilePage(deps.files, request, {
-    ...{ namespace, query: { ...query, position }, listing: ["search", namespace, query] },
-  });
+  const options = { namespace, query: { ...query, position }, listing: ["search", namespace, query] };
+  return await deps.searches.run(() => readFilePage(deps.files, request, options), { signal });
 }
 
 function parseQuery(query: string): FileFilter | undefined {

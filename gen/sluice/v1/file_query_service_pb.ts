@@ -209,7 +209,9 @@ export type SearchFilesRequest = Message<"sluice.v1.SearchFilesRequest"> & {
   query: string;
 
   /**
-   * path, create_time, update_time or size_bytes, then maybe " desc" (AIP-132). Empty: the byte order of paths.
+   * path, create_time, update_time or size_bytes, then maybe " desc" (AIP-132). Empty: with a
+   * query "create_time desc", the newest first, and without one the byte order of paths. Words that most files hold are found
+   * soonest in the order of create_time.
    *
    * @generated from field: string order_by = 4;
    */
