@@ -95,14 +95,22 @@ export function walkLabel(scan: FileScan, label: FileLabel): FileStatement {
   const { inKey, isCovered } = splitCondition(scan, label);
   const rowsMax = isCovered ? scan.rowsMax : scan.filesMax;
   const kept = sql.and([...inKey, ...(order.field === "path" ? [] : path)]);
+  const rows = sql.fragment`SELECT l.* FROM file_label l WHERE ${range} ORDER BY ${by}`;
+  const columns = sql.fragment`${fileColumns}, ${toSqlOrder(order, { isLive: false }).value} AS sort_value`;
+  const file = sql.fragment`CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f`;
+  // The row where it has to stop is looked for when the page is not full: to number all rows takes longer than to read them.
   const statement = sql.fragment`
-    SELECT ${fileColumns}, ${toSqlOrder(order, { isLive: false }).value} AS sort_value, l.step,
-      l.matches AND ${toCondition(scan)} AS matches
-    FROM (SELECT l.*, row_number() OVER (ORDER BY ${by}) AS step, ${kept} AS matches
-      FROM (SELECT l.* FROM file_label l WHERE ${range} ORDER BY ${by} LIMIT ${rowsMax}) l) l
-    CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f
-    WHERE (l.matches OR l.step = ${rowsMax}) AND (${toCondition(scan)} OR l.step = ${rowsMax})
-    ORDER BY ${by} LIMIT ${query.limit + 1}`;
+    WITH page AS MATERIALIZED (
+      SELECT ${columns}, 0 AS step, true AS matches
+      FROM (SELECT l.* FROM (${rows} LIMIT ${rowsMax}) l WHERE ${kept}) l ${file}
+      WHERE ${toCondition(scan)}
+      ORDER BY ${by} LIMIT ${query.limit + 1}
+    )
+    SELECT * FROM page
+    UNION ALL
+    SELECT ${columns}, ${rowsMax}::integer, false
+    FROM (${rows} OFFSET ${rowsMax - 1} LIMIT 1) l ${file}
+    WHERE (SELECT count(*) FROM page) <= ${query.limit}`;
   return { statement, rowsMax };
 }
 
@@ -128,10 +136,11 @@ export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | 
   const statement = sql.fragment`
     SELECT ${fileColumns}, ${inOrder.value} AS sort_value, l.step, NOT l.is_over AS matches
     FROM (SELECT l.* FROM (
-        SELECT l.*, row_number() OVER (ORDER BY ${gathered}) AS step, row_number() OVER (ORDER BY ${gathered}) > ${rowsMax} AS is_over
+        SELECT l.file_id, l.path, l.generation, l.size_bytes, l.create_time, row_number() OVER () AS step,
+          row_number() OVER () > ${rowsMax} AS is_over, ${kept} AS is_kept
         FROM (SELECT l.* FROM file_label l WHERE ${sql.and([isOfLabel(scan, label), ...bounds])}
           ORDER BY ${gathered} LIMIT ${rowsMax + 1}) l) l
-      WHERE l.is_over OR ${kept} ${sorted}) l
+      WHERE l.is_over OR l.is_kept ${sorted}) l
     CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f
     WHERE l.is_over OR ${condition}
     ORDER BY l.is_over DESC, ${put} LIMIT ${query.limit + 1}`;

@@ -13,9 +13,27 @@ export function toInterval(durationMs: number) {
   return sql.fragment`(${durationMs}::double precision * interval '1 millisecond')`;
 }
 
-/** Microseconds since 1970 as a time. Exact within ±2^53: PostgreSQL keeps microseconds. */
+/** Years that a time is written with four digits in. */
+const YEARS_MICROSECONDS = {
+  first: Date.parse("0001-01-01T00:00:00Z") * 1000,
+  end: Date.UTC(10_000, 0, 1) * 1000,
+};
+
+/**
+ * Microseconds since 1970 as a time, exact within ±2^53: PostgreSQL keeps microseconds. Outside of the years 1 to 9999 it is
+ * before, or after, all times. One parameter of its type, which is a constant when the statement is planned; a sum with an
+ * interval would be made again for each row.
+ */
 export function toTimestamp(microseconds: number) {
-  return sql.fragment`(timestamptz 'epoch' + ${microseconds}::bigint * interval '1 microsecond')`;
+  return sql.fragment`${toTimeText(microseconds)}::timestamptz`;
+}
+
+function toTimeText(microseconds: number): string {
+  if (microseconds < YEARS_MICROSECONDS.first) return "-infinity";
+  if (microseconds >= YEARS_MICROSECONDS.end) return "infinity";
+  const seconds = Math.floor(microseconds / 1_000_000);
+  const text = new Date(seconds * 1000).toISOString().slice(0, -".000Z".length);
+  return `${text}.${String(microseconds - seconds * 1_000_000).padStart(6, "0")}Z`;
 }
 
 /** A pattern of LIKE for pieces with any text between them; what is special to LIKE stands for itself. */
