@@ -16,6 +16,7 @@ import { listFolder } from "./list-folder.ts";
 import { listSuperseded } from "./list-superseded.ts";
 import type { ReadPool } from "./read-pool.ts";
 import { toInterval } from "./sql-values.ts";
+import { StatementShapes } from "./statement-shapes.ts";
 import { StatisticsCache } from "./table-statistics.ts";
 
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
@@ -26,11 +27,12 @@ export function createFileRepository(
   pools: { commands: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
 ): FileRepository {
-  const statistics = new StatisticsCache();
+  const searching = { statistics: new StatisticsCache(), shapes: new StatementShapes() };
   const repository: FileRepository = {
     get: (namespace, path, { generation, position } = {}) =>
       pools.read(position, (pool) => getFile(pool, { namespace, path }, generation)),
-    list: (namespace, query) => pools.read(query.position, (pool) => listFiles({ pool, statistics }, namespace, query)),
+    list: (namespace, query) =>
+      pools.read(query.position, (pool) => listFiles({ pool, ...searching }, namespace, query)),
     listSuperseded: (namespace, query) => pools.read(query.position, (pool) => listSuperseded(pool, namespace, query)),
     listFolder: (namespace, query) => pools.read(query.position, (pool) => listFolder(pool, namespace, query)),
     listGenerations: (namespace, path, options) =>

@@ -1,4 +1,4 @@
-import { sql } from "slonik";
+import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { FileOrder, FilePosition } from "../domain/file-order.ts";
 import type { FilePage, FileQuery } from "../domain/file-repository.ts";
@@ -6,6 +6,7 @@ import { compileFilter } from "./compile-filter.ts";
 import { toPosition, toSqlOrder } from "./file-orders.ts";
 import { fileRow, toFile } from "./file-rows.ts";
 import type { SqlFragment } from "./sql-values.ts";
+import type { StatementShapes } from "./statement-shapes.ts";
 
 /** One listing, with the bounds of its page. `state` is which of `file f` are shown. */
 export interface FileScan {
@@ -15,12 +16,13 @@ export interface FileScan {
   state: SqlFragment;
   /** Files that the page looks at: each is a row of the table, somewhere. */
   filesMax: number;
+  shapes: StatementShapes;
   /** Rows of an index that it looks at, where the index holds all that is asked for. */
   rowsMax: number;
 }
 
 /** A row of a page: of a file that matches, or the one at whose `step` a walk had to stop. */
-export const scannedRow = fileRow.extend({ sort_value: z.int(), step: z.int(), matches: z.boolean() });
+const scannedRow = fileRow.extend({ sort_value: z.int(), step: z.int(), matches: z.boolean() });
 /** The same, parsed. */
 export type ScannedRow = z.infer<typeof scannedRow>;
 
@@ -29,6 +31,17 @@ export interface FileStatement {
   statement: SqlFragment;
   /** The `step` at which it had to stop; undefined when it never has to. */
   rowsMax: number | undefined;
+}
+
+/** The rows of a statement of a search; prepared where its shape comes often. */
+export async function readRows(
+  pool: CommonQueryMethods,
+  { shapes }: FileScan,
+  statement: SqlFragment,
+): Promise<readonly ScannedRow[]> {
+  const query = sql.type(scannedRow)`${statement}`;
+  const name = shapes.nameOf(query.sql);
+  return await pool.any(name === undefined ? query : sql.prepared(name, scannedRow)`${statement}`);
 }
 
 /** Everything that is asked of a file, without its place in the order. */

@@ -9,6 +9,7 @@ import type { RepositorySubject } from "../testing/repository-subject.ts";
 import { listFiles, WALK_FILES_MAX, WALK_TERMS } from "./list-files.ts";
 import { listFolder } from "./list-folder.ts";
 import type { DatabasePools } from "./pool.ts";
+import { StatementShapes } from "./statement-shapes.ts";
 import { StatisticsCache } from "./table-statistics.ts";
 
 const FILES = 12_000;
@@ -47,7 +48,14 @@ describe("listFiles", function () {
   async function ask(question: Question): Promise<FilePage & { plans: string[] }> {
     const plans: string[] = [];
     const pool = explaining(subject.pools.queries, plans);
-    return { ...(await listFiles({ pool, statistics: new StatisticsCache() }, "default", toQuery(question))), plans };
+    return {
+      ...(await listFiles(
+        { pool, statistics: new StatisticsCache(), shapes: new StatementShapes() },
+        "default",
+        toQuery(question),
+      )),
+      plans,
+    };
   }
 
   function toQuery({ filter = "", orderBy = "", ...rest }: Question) {
@@ -58,9 +66,10 @@ describe("listFiles", function () {
   async function countPages(question: Question): Promise<{ pages: number; files: number }> {
     let [pages, files] = [0, 0];
     let after: FilePage["next"];
-    const [pool, statistics] = [subject.pools.queries, new StatisticsCache()];
+    const pool = subject.pools.queries;
+    const access = { pool, statistics: new StatisticsCache(), shapes: new StatementShapes() };
     do {
-      const page = await listFiles({ pool, statistics }, "default", { ...toQuery(question), after });
+      const page = await listFiles(access, "default", { ...toQuery(question), after });
       pages += 1;
       files += page.files.length;
       after = page.next;

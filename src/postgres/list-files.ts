@@ -5,11 +5,12 @@ import { countTerms, toConjuncts } from "./compile-filter.ts";
 import { chooseDriver, type FileDriver, findDrivers, findWords } from "./file-drivers.ts";
 import { toPosition, toSqlOrder } from "./file-orders.ts";
 import { fileColumns, fileIsLive, fileIsRestorable } from "./file-rows.ts";
-import { type FileScan, type FileStatement, scannedRow, toAfter, toCondition, toFilePage } from "./file-scan.ts";
+import { type FileScan, type FileStatement, readRows, toAfter, toCondition, toFilePage } from "./file-scan.ts";
 import { toBounds, toPathRange } from "./filter-bounds.ts";
 import { chooseLabelWay, findLabels, gatherLabel, type LabelWay, walkLabel } from "./label-rows.ts";
 import { listWordSpans } from "./list-word-spans.ts";
 import type { SqlFragment } from "./sql-values.ts";
+import type { StatementShapes } from "./statement-shapes.ts";
 import type { StatisticsCache } from "./table-statistics.ts";
 
 /** Rows of an index that one page looks at, where the index holds all that is asked for. */
@@ -18,6 +19,13 @@ export const WALK_ROWS_MAX = 5_000;
 export const WALK_FILES_MAX = 5_000;
 /** Both are for filters of so many terms; a page of a filter with ten times as many looks at a tenth of that. */
 export const WALK_TERMS = 5;
+
+/** Where files are listed, and what is kept from one list to the next. */
+export interface SearchAccess {
+  pool: CommonQueryMethods;
+  statistics: Pick<StatisticsCache, "get">;
+  shapes: StatementShapes;
+}
 
 /**
  * FileRepository.list. Every way reads an index from a position on, and a bounded number of its rows, whatever the
@@ -31,14 +39,14 @@ export const WALK_TERMS = 5;
  * The last row that may be looked at is selected even if it does not match, so that the next page goes on from there.
  */
 export async function listFiles(
-  { pool, statistics: cache }: { pool: CommonQueryMethods; statistics: Pick<StatisticsCache, "get"> },
+  { pool, statistics: cache, shapes }: SearchAccess,
   namespace: string,
   query: FileQuery,
 ): Promise<FilePage> {
   const order = query.order ?? PATH_ORDER;
   const share = 1 / Math.ceil(Math.max(1, countTerms(query.filter) / WALK_TERMS));
   const scan: FileScan = {
-    ...{ namespace, query, order },
+    ...{ namespace, query, order, shapes },
     state: query.showDeleted ? isListedDeleted : fileIsLive,
     filesMax: Math.ceil(WALK_FILES_MAX * share),
     rowsMax: Math.ceil(WALK_ROWS_MAX * share),
@@ -65,10 +73,11 @@ const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR ${fileIsRestorabl
 /** The page of a walk; where it had to stop, the next one goes on. */
 async function readPage(
   pool: CommonQueryMethods,
-  { query, order }: FileScan,
+  scan: FileScan,
   { statement, rowsMax }: FileStatement,
 ): Promise<FilePage> {
-  const rows = await pool.any(sql.type(scannedRow)`${statement}`);
+  const { query, order } = scan;
+  const rows = await readRows(pool, scan, statement);
   const last = rows.at(-1);
   const end: FilePosition | undefined =
     last !== undefined && last.step === rowsMax ? toPosition(last, order) : undefined;
@@ -78,10 +87,11 @@ async function readPage(
 /** The page of what was gathered; undefined when that was too much, and is not whole. */
 async function readGathered(
   pool: CommonQueryMethods,
-  { query, order }: FileScan,
+  scan: FileScan,
   { statement, rowsMax }: FileStatement,
 ): Promise<FilePage | undefined> {
-  const rows = await pool.any(sql.type(scannedRow)`${statement}`);
+  const { query, order } = scan;
+  const rows = await readRows(pool, scan, statement);
   if (rows[0] !== undefined && rows[0].step === rowsMax) return undefined;
   return toFilePage(rows, { order, limit: query.limit, end: undefined });
 }

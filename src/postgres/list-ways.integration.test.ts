@@ -8,6 +8,7 @@ import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { matchFilter } from "../testing/match-filter.ts";
 import { createPostgresSubject } from "../testing/postgres-subject.ts";
 import { listFiles } from "./list-files.ts";
+import { StatementShapes } from "./statement-shapes.ts";
 import { readStatistics, type TableStatistics } from "./table-statistics.ts";
 
 const FILES = 6_500;
@@ -21,6 +22,8 @@ describe("listFiles, whichever way statistics choose", function () {
   let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
   /** With what deleted files there are, in the order of paths. */
   let all: File[];
+  /** Those of one run, so that what comes often is prepared. */
+  const shapes = new StatementShapes();
   let statistics: Record<string, TableStatistics>;
 
   before(async () => {
@@ -64,7 +67,7 @@ describe("listFiles, whichever way statistics choose", function () {
   async function find(kind: string, query: Omit<FileQuery, "prefix">): Promise<File[]> {
     const found: File[] = [];
     let after: FilePage["next"];
-    const deps = { pool: subject.pools.queries, statistics: { get: async () => statistics[kind]! } };
+    const deps = { pool: subject.pools.queries, statistics: { get: async () => statistics[kind]! }, shapes };
     do {
       const page: FilePage = await listFiles(deps, "default", { prefix: "", ...query, after });
       expect(page.files.length).to.be.at.most(query.limit);
@@ -131,7 +134,11 @@ describe("listFiles, whichever way statistics choose", function () {
         return await pool.any(query as never);
       },
     };
-    const deps = { pool: explaining as never, statistics: { get: async () => statistics[KINDS[1]!]! } };
+    const deps = {
+      pool: explaining as never,
+      statistics: { get: async () => statistics[KINDS[1]!]! },
+      shapes: new StatementShapes(),
+    };
     const order = { field: "create_time" as const, isDescending: true };
     const query = { prefix: "", filter: parseFilter("x3 w1"), order, showDeleted: false, limit: 3 };
     const page = await listFiles(deps, "default", query);

@@ -6,7 +6,7 @@ import type { SearchWord } from "../domain/search-words.ts";
 import { toConjuncts } from "./compile-filter.ts";
 import { toSqlOrder } from "./file-orders.ts";
 import { fileColumns } from "./file-rows.ts";
-import { type FileScan, scannedRow, toAfter, toCondition, toFilePage } from "./file-scan.ts";
+import { type FileScan, readRows, toAfter, toCondition, toFilePage } from "./file-scan.ts";
 import { toPathRange, toValueRange } from "./filter-bounds.ts";
 import { type SqlFragment, toTimestamp } from "./sql-values.ts";
 import type { TableStatistics } from "./table-statistics.ts";
@@ -35,7 +35,7 @@ export async function listWordSpans(
   const search: SpanSearch = { ...{ words, namespace, isDescending, newest, oldest }, limit: query.limit + 1 };
   if (isWalkShorter(statistics, search)) return undefined;
   const plan = planSpans(statistics, search);
-  const rows = await pool.any(sql.type(scannedRow)`${gatherSpans(scan, plan.queries)}`);
+  const rows = await readRows(pool, scan, gatherSpans(scan, plan.queries));
   const end = plan.end === undefined ? undefined : toEnd(plan.end, isDescending);
   return toFilePage(rows, { order, limit: query.limit, end });
 }

@@ -105,6 +105,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   postgres: {
     imports: ["domain"],
     packages: [
+      "node:crypto",
       ...["@slonik/pg-driver", "node:fs", "node:path", "node:timers", "node:url", "node:zlib", "pg", "slonik", "zod"],
     ],
   },
