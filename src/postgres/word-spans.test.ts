@@ -9,7 +9,7 @@ const toMicroseconds = (span: number) => span * SPAN_MS * 1000;
 const word = (text: string, isPrefix = false) => ({ text, isPrefix });
 
 describe("planSpans", () => {
-  const parts: Record<string, number> = { all: 1, common: 0.05, often: 0.03, rare: 0.00001 };
+  const parts: Record<string, number> = { all: 1, common: 0.05, often: 0.03, seldom: 0.002, rare: 0.00001 };
   /** Files that were made as often at any time of the 4,096 spans. */
   const statistics: TableStatistics = {
     ...{ files: 10_000_000, labels: 0, namespacePart: () => 1, labelPart: () => 0 },
@@ -43,19 +43,18 @@ describe("planSpans", () => {
       return toSpans(plan.queries[0] ?? "", true).length;
     };
     expect(widthOf(["common"]), "a span has more than a page").to.equal(1);
-    expect(widthOf(["common", "often"]), "some 60 files in 16 spans").to.equal(16);
-    expect(widthOf(["common", "often", "common"]), "few, but thousands of entries").to.equal(16);
+    expect(widthOf(["common", "often"]), "few files, but thousands of entries in a prefix").to.equal(1);
+    expect(widthOf(["seldom"]), "some 80 files, and entries, in 16 spans").to.equal(16);
+    expect(widthOf(["seldom", "seldom", "seldom"]), "no file, but 4,000 entries in 256 spans").to.equal(16);
     expect(widthOf(["rare"])).to.equal(SPANS);
-    expect(widthOf(["common", "rare"]), "the common word's entries are read as well").to.equal(16);
+    expect(widthOf(["common", "rare"]), "the common word's entries are read as well").to.equal(1);
   });
 
   it("ends a page that has read enough, where the next one begins", () => {
-    const { queries, end } = planSpans(statistics, {
-      ...search,
-      words: [word("common"), word("often"), word("common")],
-    });
-    expect(queries.length).to.be.within(5, 20);
-    expect(end).to.equal(toMicroseconds(FIRST_SPAN + SPANS - queries.length * 16));
+    const words = [word("common"), word("often"), word("common")];
+    const { queries, end } = planSpans(statistics, { ...search, words });
+    expect(queries.length).to.be.within(200, 300);
+    expect(end).to.equal(toMicroseconds(FIRST_SPAN + SPANS - queries.length));
   });
 
   it("bounds the spans of a page where nothing is known of the files", () => {
