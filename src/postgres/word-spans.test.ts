@@ -53,7 +53,7 @@ describe("planSpans", () => {
   it("ends a page that has read enough, where the next one begins", () => {
     const words = [word("common"), word("often"), word("common")];
     const { queries, end } = planSpans(statistics, { ...search, words });
-    expect(queries.length).to.be.within(200, 300);
+    expect(queries.length).to.be.within(100, 200);
     expect(end).to.equal(toMicroseconds(FIRST_SPAN + SPANS - queries.length));
   });
 

@@ -18,8 +18,8 @@ const SPAN_LAST = 16 ** SPAN_DIGITS - 1;
  * prefix are gathered into bitmaps before, which takes ten times as long, and is shorter only for so few.
  */
 const PREFIX_ENTRIES_MAX = 800;
-/** What a page may take, in entries of a prefix (0.3 µs each were measured): some 6 ms. */
-const PAGE_COST_MAX = 20_000;
+/** What a page may take, in entries of a prefix (0.3 µs each were measured): some 4 ms. */
+const PAGE_COST_MAX = 12_000;
 /** What it takes to begin with a span, and to read an entry of a whole one, in the same. */
 const SPAN_COST = 50;
 const ENTRY_COST = 0.1;
