@@ -11,7 +11,7 @@ import { judge, showFigures } from "./sessions/figure-row.ts";
 
 const usage = `usage: npm run bench:metadata -- [options]
 
-  --rows N         files in the table, 1000 to 100000000 (default 10000000; that takes some 20 minutes and 20 GB to fill)
+  --rows N         files in the table, 1000 to 100000000 (default 10000000; that takes some 30 minutes and 20 GB to fill)
   --keep DIR       keep the database in this folder and use it again, instead of filling one anew
   --rate N         reading calls a second (default 300); changing ones come at a third of it
   --workers N      worker processes of the service (default 2)
