@@ -1,7 +1,7 @@
 import { ConfigError } from "./config.ts";
 import { serve } from "./serve.ts";
 
-/* The process entry of the service, and of each of its workers. */
+/* The process entry of the service. */
 try {
   await serve(process.env);
 } catch (error) {

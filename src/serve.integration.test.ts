@@ -32,9 +32,10 @@ describe("The service as a process", () => {
     await running?.kill();
     running = undefined;
   });
-  const start = async (settings: Record<string, string> = {}, port?: number) => {
+  const start = async (settings: Record<string, string> = {}, port?: number, args?: string[]) => {
     const { endpoint, databaseUrl } = rig.service;
-    running = await startServiceProcess(endpoint, { databaseUrl, port: port ?? (await findFreePort()), settings });
+    const options = { databaseUrl, port: port ?? (await findFreePort()), settings, ...(args && { args }) };
+    running = await startServiceProcess(endpoint, options);
     return running;
   };
 
@@ -94,6 +95,23 @@ describe("The service as a process", () => {
     expect(await service.stop()).to.equal(0);
     for (const pid of workers) expect(() => process.kill(pid, 0), "the worker is gone").to.throw("ESRCH");
   });
+
+  for (const entry of ["./main.ts", "./cli/main.ts"]) {
+    it(`started by ${entry}, becomes a small supervisor, whose workers keep their young generation small`, async () => {
+      const flags = ["--no-warnings"];
+      const args = [...flags, fileURLToPath(new URL(entry, import.meta.url)), "serve"];
+      const service = await start({ SLUICE_WORKERS: "2" }, undefined, args);
+      const supervisor = await readCommand(service.pid);
+      expect(supervisor).to.include.members([...flags, fileURLToPath(new URL("./cluster-main.ts", import.meta.url))]);
+      const workers = await childrenOf(service.pid);
+      expect(workers).to.have.lengthOf(2);
+      for (const pid of workers) {
+        expect(await readCommand(pid)).to.include.members([...flags, "--max-semi-space-size=4"]);
+      }
+      expect(await service.stop()).to.equal(0);
+      expect(service.log.map(({ msg }) => msg)).to.include("stopping the workers");
+    });
+  }
 
   it("kills a worker that does not drain in time", async function () {
     this.timeout(60_000);
@@ -294,4 +312,9 @@ describe("The service as a process", () => {
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   return text.trim().split(" ").map(Number);
+}
+
+/** The command line of a process, from /proc. */
+async function readCommand(pid: number): Promise<string[]> {
+  return (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");
 }

@@ -1,20 +1,22 @@
-import cluster, { type Worker } from "node:cluster";
+import cluster from "node:cluster";
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { hostname } from "node:os";
-import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
+import { becomeSupervisor } from "./become-supervisor.ts";
+import { prepareCompileCache } from "./compile-cache.ts";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
-import { joinSiblings, SiblingRelay } from "./siblings.ts";
+import { joinSiblings } from "./siblings.ts";
+import { onceStopped } from "./supervise.ts";
 import { createLogger } from "./telemetry/logger.ts";
-import { channelOf, SeatOffice, WorkerSeats } from "./worker-seats.ts";
+import { channelOf, WorkerSeats } from "./worker-seats.ts";
 
-/** Workers in a row that may end before they listen; then the service gives up. */
-const START_FAILURES_MAX = 5;
-/** What a worker may take, after its calls have ended or the drain is over, to close its connections; then it is killed. */
-const CLOSE_GRACE_MS = 5000;
+/**
+ * Flags of Node for workers. A young generation of about 10 MiB instead of 50: nothing of what an upload leaves there
+ * lives long, and the service's memory is held to its budget for bytes of files.
+ */
+const WORKER_FLAGS = ["--max-semi-space-size=4"];
 
 /**
  * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
@@ -25,15 +27,23 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   const config = parseConfig(environment);
   // Before any worker: what would end all of them is said once, by this process.
   if (cluster.isPrimary) await assertStartable(config);
-  const log = createLogger({ level: config.logLevel, instance: `${hostname()}/${process.pid}` });
-  if (cluster.isPrimary && config.workers > 1) await superviseWorkers(config, log);
-  else await serveAlone(config, log);
+  const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
+  if (cluster.isPrimary && workers > 1) {
+    const cache = await prepareCompileCache(environment);
+    await becomeSupervisor(
+      { workers, uploadsMax, drainTimeoutMs, logLevel, workerFlags: WORKER_FLAGS },
+      { ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
+    );
+    return;
+  }
+  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}` });
+  await serveAlone(config, log);
 }
 
 async function serveAlone(config: Config, log: Logger): Promise<void> {
   try {
     const stopRequested = onceStopped();
-    // Loaded by those that serve alone: the process that only supervises workers does without its memory.
+    // Late: a configuration that is wrong is told sooner.
     const { startApp } = await import("./app.ts");
     const { uploadsMax: seatsMax, workers } = config;
     const channel = channelOf(process);
@@ -50,47 +60,6 @@ async function serveAlone(config: Config, log: Logger): Promise<void> {
     // The channel to the primary would keep a worker alive that could not start, and nobody would replace it.
     if (cluster.isWorker) cluster.worker?.disconnect();
   }
-}
-
-/** Keeps the configured number of workers alive; they do all the work. */
-async function superviseWorkers(config: Config, log: Logger): Promise<void> {
-  cluster.setupPrimary({ exec: fileURLToPath(new URL("./main.ts", import.meta.url)), args: [] });
-  const relay = new SiblingRelay(currentWorkers);
-  cluster.on("message", (worker, message) => relay.take(worker, message));
-  cluster.on("exit", (worker) => relay.remove(worker));
-  let isStopping = false;
-  let startFailures = 0;
-  const office = new SeatOffice(config.uploadsMax);
-  const fork = () => {
-    const worker = cluster.fork();
-    office.serve(worker);
-    // What is sent to one that has just been killed fails here; nobody else's end hangs on it.
-    worker.on("error", (error) => log.warn({ worker: worker.id, error }, "a worker could not be told something"));
-    let isStarted = false;
-    // A worker that listened was well: however soon it is killed, another is worth its start.
-    worker.once("listening", () => {
-      isStarted = true;
-    });
-    worker.once("exit", (code, signal) => {
-      if (isStopping) return;
-      log.error({ worker: worker.id, code, signal }, "a worker ended; another takes its place");
-      startFailures = isStarted ? 0 : startFailures + 1;
-      if (startFailures < START_FAILURES_MAX) fork();
-      else process.kill(process.pid, "SIGTERM");
-    });
-  };
-  for (let i = 0; i < config.workers; i++) fork();
-  const reason = await onceStopped();
-  isStopping = true;
-  const workers = currentWorkers();
-  log.info({ reason, workers: workers.length }, "stopping the workers");
-  const timeoutMs = config.drainTimeoutMs + CLOSE_GRACE_MS;
-  await Promise.all(workers.map((worker) => stopWorker(worker, { timeoutMs, log })));
-  if (startFailures >= START_FAILURES_MAX) throw new Error("workers end as soon as they start; their log says why");
-}
-
-function currentWorkers(): Worker[] {
-  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
 }
 
 /** Tries what this host must give: the port, and TLS files that fit together. Throws ConfigError with all that it does not. */
@@ -130,24 +99,4 @@ async function readPem<T>(variable: string, file: string, parse: (pem: Buffer) =
     const { code, message } = error as NodeJS.ErrnoException;
     return `${variable} is ${file}, which cannot be read (${code ?? message}); name a PEM file that this user may read`;
   }
-}
-
-/** Lets a worker drain, and kills one that has not ended by then: whoever stops the primary waits for it. */
-async function stopWorker(worker: Worker, { timeoutMs, log }: { timeoutMs: number; log: Logger }): Promise<void> {
-  if (worker.isDead()) return;
-  const exited = once(worker, "exit");
-  worker.process.kill("SIGTERM");
-  const timer = setTimeout(() => {
-    log.error({ worker: worker.id, timeoutMs }, "a worker has not ended in time, and is killed");
-    worker.process.kill("SIGKILL");
-  }, timeoutMs);
-  await exited;
-  clearTimeout(timer);
-}
-
-/** Resolves with the first signal that asks to stop. */
-function onceStopped(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
-  });
 }

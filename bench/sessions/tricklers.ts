@@ -12,7 +12,9 @@ const settleMs = 15_000;
 export const tricklers: Scenario = {
   id: "trickle",
   async measure({ stage, scale }) {
-    const service = await startSluice(stage, { settings: { SLUICE_WORKERS: "2" } });
+    // The slow ones alone would fill the default: nobody is to be refused here.
+    const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "1500" };
+    const service = await startSluice(stage, { settings });
     const [fast, slow] = [await startCrowd(service.url), await startCrowd(service.url)];
     try {
       const sizeBytes = scaledBytes(256, scale);

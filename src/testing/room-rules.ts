@@ -163,11 +163,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "config-environment.ts": { imports: ["config-values.ts"], packages: ["zod"] },
   "config-values.ts": { imports: [], packages: ["zod"] },
   "serve.ts": {
-    imports: ["app.ts", "config.ts", "siblings.ts", "telemetry", "worker-seats.ts"],
+    imports: [
+      ...["app.ts", "become-supervisor.ts", "compile-cache.ts", "config.ts"],
+      ...["siblings.ts", "supervise.ts", "telemetry", "worker-seats.ts"],
+    ],
     packages: ["node:*", "pino"],
   },
   "siblings.ts": { imports: ["domain"], packages: [] },
   "worker-seats.ts": { imports: ["domain"], packages: [], typePackages: ["node:cluster"] },
+  "supervise.ts": { imports: ["siblings.ts", "telemetry", "worker-seats.ts"], packages: ["node:*"] },
+  "compile-cache.ts": { imports: [], packages: ["node:*"] },
+  "become-supervisor.ts": { imports: ["supervise.ts"], packages: ["node:url"] },
+  "cluster-main.ts": { imports: ["serve.ts", "supervise.ts"], packages: ["node:cluster"] },
   "main.ts": { imports: ["config.ts", "serve.ts"], packages: [] },
 };
 

@@ -22,13 +22,13 @@ export interface ServiceProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts `src/main.ts` on a port and waits until it is ready; rejects with its last words when it ends before. */
+/** Starts `src/main.ts`, or another command line of Node, on a port and waits until it is ready; rejects with its last words when it ends before. */
 export async function startServiceProcess(
   endpoint: S3Endpoint,
-  options: { databaseUrl: string; port: number; settings?: Readonly<Record<string, string>> },
+  options: { databaseUrl: string; port: number; settings?: Readonly<Record<string, string>>; args?: string[] },
 ): Promise<ServiceProcess> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, options.args ?? [MAIN], {
     stdio: ["ignore", "pipe", "pipe"],
     env: {
       PATH: process.env.PATH,

@@ -20,6 +20,8 @@ export interface Import {
   isPackage: boolean;
   /** Gone when the types are stripped. */
   isTypeOnly: boolean;
+  /** An `import()`, which loads nothing before it is called. */
+  isLate: boolean;
   /** Counted from 1. */
   line: number;
 }
@@ -61,7 +63,8 @@ function findImports(path: string, tree: ts.SourceFile): Import[] {
     if (specifier === undefined) return;
     const isPackage = !specifier.startsWith(".");
     const target = isPackage ? specifier : posix.join(posix.dirname(path), specifier);
-    imports.push({ target, isPackage, isTypeOnly: isTypeOnly(node), line: lineOf(tree, node) });
+    const isLate = ts.isCallExpression(node);
+    imports.push({ target, isPackage, isTypeOnly: isTypeOnly(node), isLate, line: lineOf(tree, node) });
   });
   return imports;
 }

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { findImportCycles } from "./import-cycles.ts";
+import { findLoadBreaches } from "./load-rules.ts";
 import { findRoomBreaches } from "./room-rules.ts";
 import { findShapeBreaches } from "./shape-rules.ts";
 import { parseSourceFile } from "./source-file.ts";
@@ -78,6 +79,35 @@ describe("the rules of the structure", () => {
     const [circle, ...others] = findImportCycles(files);
     expect(circle).to.contain("src/domain/a.ts -> src/domain/b.ts -> src/domain/c.ts -> src/domain/a.ts");
     expect(others).to.deep.equal([]);
+  });
+
+  describe("loads", () => {
+    const files = [
+      parseSourceFile("src/app.ts", 'import { a } from "./rpc/a.ts"; const b = () => import("./aws/b.ts");'),
+      parseSourceFile("src/rpc/a.ts", 'import type { B } from "../aws/b.ts"; import { c } from "./c.ts";'),
+      parseSourceFile("src/rpc/c.ts", 'import { a } from "../app.ts"; import "yaml-like"; import "yaml/cst";'),
+      parseSourceFile("src/aws/b.ts", 'import "commander";'),
+    ];
+    const breachesOf = (...without: string[]) =>
+      findLoadBreaches(files, { entry: "src/app.ts", without, why: "it is large" });
+
+    it("are free to name what they load late, and types", () => {
+      expect(breachesOf("src/aws/", "commander")).to.deep.equal([]);
+    });
+
+    it("say by which way something is loaded at once", () => {
+      expect(breachesOf("src/rpc/c.ts", "src/aws/")).to.deep.equal([
+        "src/app.ts -> src/rpc/a.ts -> src/rpc/c.ts: is loaded at once; load it late with import(): it is large",
+      ]);
+      expect(breachesOf("yaml").map((sentence) => sentence.split(":")[0])).to.deep.equal([
+        "src/app.ts -> src/rpc/a.ts -> src/rpc/c.ts -> yaml/cst",
+      ]);
+    });
+
+    it("say that their entry is gone", () => {
+      const [breach] = findLoadBreaches([], { entry: "src/app.ts", without: [], why: "" });
+      expect(breach).to.equal("src/app.ts does not exist; mend the rule in load-rules.ts");
+    });
   });
 
   describe("shapes", () => {

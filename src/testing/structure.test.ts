@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { AssertionError } from "chai";
 import { findImportCycles } from "./import-cycles.ts";
+import { findLoadBreaches, LOAD_RULES } from "./load-rules.ts";
 import { findRoomBreaches, ROOMS, roomOf } from "./room-rules.ts";
 import { findShapeBreaches } from "./shape-rules.ts";
 import { readSourceFiles } from "./source-file.ts";
@@ -29,6 +30,10 @@ describe("the structure of the code", () => {
 
   it("has no import cycles", () => {
     expectNone(findImportCycles(files));
+  });
+
+  it("loads at the start what every process needs, and nothing else", () => {
+    expectNone(LOAD_RULES.flatMap((rule) => findLoadBreaches(files, rule)));
   });
 
   it("keeps files and functions small and named for concepts", () => {

@@ -3,7 +3,7 @@ import { lineOf, type SourceFile, walk } from "./source-file.ts";
 
 /** The programs of the repository: they alone read the environment they run in, and hand it on as a value. */
 const PROCESS_ENTRIES = [
-  ...["src/main.ts", "src/cli/main.ts"],
+  ...["src/main.ts", "src/cluster-main.ts", "src/cli/main.ts"],
   ...["src/devstack/start.ts", "src/devstack/demo.ts", "src/devstack/s3-server/main.ts"],
 ];
 
