@@ -76,6 +76,7 @@ class GrpcWriteUpload {
     );
     this.#parser = new WriteUploadParser(this.#write, {
       messageMaxBytes: options.access.limits.chunkSizeMaxBytes + MESSAGE_OVERHEAD_MAX_BYTES,
+      onHeader: (header) => this.#received.noteHeader(header),
     });
     response.setHeader("content-type", "application/grpc");
     response.setHeader("grpc-accept-encoding", "identity");

@@ -12,8 +12,8 @@ const FRAME_HEADER_BYTES = 9;
  * is one frame header for each run of adjoining bytes. A foreign view is at least one byte and, unless it continues a
  * frame of the buffer before, a header of its own; and the first view of a buffer is the only one that can go without a
  * header. So a buffer with anything foreign in it never passes. Nor does one with a frame that a part's boundary cuts:
- * its rest, which the next part still needs, may be so short that it would pass for a header. Message headers between
- * our own bytes keep a buffer from passing, too: those few are left to the collector.
+ * its rest, which the next part still needs, may be so short that it would pass for a header. Message headers are our
+ * own bytes, too: once they are read nobody needs them, and what they part counts as adjoining.
  */
 export class ReceivedBuffers {
   /**
@@ -21,27 +21,42 @@ export class ReceivedBuffers {
    * several attempts.
    */
   readonly #receivedBytes = new WeakMap<ArrayBufferLike, number>();
+  /** Message headers that were read, in their order. */
+  readonly #headers = new WeakMap<ArrayBufferLike, Uint8Array[]>();
 
   /** Bytes that came straight from the HTTP/2 stream. */
   note(bytes: Uint8Array): void {
     this.#receivedBytes.set(bytes.buffer, (this.#receivedBytes.get(bytes.buffer) ?? 0) + bytes.length);
   }
 
+  /** The header of a message, which was read and is not needed any more. */
+  noteHeader(header: Uint8Array): void {
+    const receivedBytes = this.#receivedBytes.get(header.buffer);
+    // It was put together from pieces of several buffers.
+    if (receivedBytes === undefined) return;
+    this.#receivedBytes.set(header.buffer, receivedBytes - header.length);
+    const headers = this.#headers.get(header.buffer);
+    if (headers === undefined) this.#headers.set(header.buffer, [header]);
+    else headers.push(header);
+  }
+
   /** Views, in the order they came, that nobody refers to any more. */
   release(views: readonly Uint8Array[]): void {
     for (let first = 0; first < views.length; ) {
       const { buffer } = views[first] as Uint8Array;
+      const headers = this.#headers.get(buffer) ?? [];
       let coveredBytes = 0;
       let runs = 0;
       let runEnd = -1;
       let end = first;
       for (let view = views[end]; view?.buffer === buffer; view = views[++end]) {
         coveredBytes += view.length;
-        if (view.byteOffset !== runEnd) runs++;
+        if (view.byteOffset !== runEnd && !isHeader(headers, runEnd, view.byteOffset)) runs++;
         runEnd = view.byteOffset + view.length;
       }
       const isAll = coveredBytes === this.#receivedBytes.get(buffer);
-      const foreignBytes = buffer.byteLength - coveredBytes - runs * FRAME_HEADER_BYTES;
+      const headerBytes = headers.reduce((sum, { length }) => sum + length, 0);
+      const foreignBytes = buffer.byteLength - coveredBytes - headerBytes - runs * FRAME_HEADER_BYTES;
       if (isAll && foreignBytes <= 0) {
         this.#receivedBytes.delete(buffer);
         (buffer as ArrayBuffer).transfer(0);
@@ -52,4 +67,8 @@ export class ReceivedBuffers {
       first = end;
     }
   }
+}
+
+function isHeader(headers: readonly Uint8Array[], start: number, end: number): boolean {
+  return headers.some(({ byteOffset, length }) => byteOffset === start && byteOffset + length === end);
 }

@@ -33,11 +33,14 @@ const EMPTY = new Uint8Array(0);
 export class WriteUploadParser {
   readonly #events: ParserEvents;
   readonly #messageMaxBytes: number;
+  readonly #onHeader: ((header: Uint8Array) => void) | undefined;
   /** Input not looked at yet, while something is waited for. */
   #rest: Uint8Array = EMPTY;
   /** Pieces of a prefix, a chunk's header or a collected message that is not there whole. */
   #partial: Uint8Array[] = [];
   #partialBytes = 0;
+  /** Of the message being read. */
+  #prefix: Uint8Array = EMPTY;
   /** Length of the message being read; undefined between messages. */
   #messageBytes: number | undefined;
   #isCollecting = false;
@@ -48,10 +51,17 @@ export class WriteUploadParser {
   #isBlocked = false;
   #isBroken = false;
 
-  /** `messageMaxBytes`: largest message, without its prefix. */
-  constructor(events: ParserEvents, options: { messageMaxBytes: number }) {
+  /**
+   * `messageMaxBytes`: largest message, without its prefix. `onHeader` is told what stood before the data of a chunk, where
+   * that came in one buffer: it has been read, and nothing refers to it any more.
+   */
+  constructor(
+    events: ParserEvents,
+    options: { messageMaxBytes: number; onHeader?: ((header: Uint8Array) => void) | undefined },
+  ) {
     this.#events = events;
     this.#messageMaxBytes = options.messageMaxBytes;
+    this.#onHeader = options.onHeader;
   }
 
   /** Whether a message has begun and not ended. */
@@ -125,6 +135,7 @@ export class WriteUploadParser {
   #readPrefix(): boolean {
     const prefix = this.#gather(PREFIX_BYTES);
     if (prefix === undefined) return false;
+    this.#prefix = prefix;
     const flags = prefix[0] as number;
     if (flags !== 0) throw toMalformed(toFlagsProblem(flags));
     const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
@@ -149,6 +160,7 @@ export class WriteUploadParser {
       const chunk = parseChunkHeader(head, messageBytes);
       this.#unread(chunk === undefined ? head : head.subarray(chunk.headerBytes));
       if (chunk !== undefined) {
+        this.#tellHeader(head, chunk.headerBytes);
         this.#chunkRestBytes = chunk.lengthBytes;
         this.#events.onChunkBegin(chunk);
         return true;
@@ -187,6 +199,13 @@ export class WriteUploadParser {
     this.#partial = [];
     this.#partialBytes = 0;
     return whole;
+  }
+
+  #tellHeader(head: Uint8Array, headerBytes: number): void {
+    const { buffer, byteOffset, length } = this.#prefix;
+    this.#prefix = EMPTY;
+    const adjoins = head.buffer === buffer && head.byteOffset === byteOffset + length;
+    if (adjoins) this.#onHeader?.(new Uint8Array(buffer, byteOffset, length + headerBytes));
   }
 
   /** Puts bytes that were gathered in vain back before the input: by reference when they are still adjoining. */
