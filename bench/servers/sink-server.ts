@@ -95,9 +95,14 @@ function createUpload(res: http.ServerResponse, url: URL): void {
 }
 
 function completeUpload(res: http.ServerResponse, url: URL, uploadId: string): void {
-  const sizes = [...(uploads.get(uploadId)?.values() ?? [])];
+  const sizes = uploads.get(uploadId);
+  // Two lanes that end at once may both complete; the second must not replace the object by an empty one.
+  if (sizes === undefined) {
+    answerXml(res, "<Error><Code>NoSuchUpload</Code></Error>", 404);
+    return;
+  }
   uploads.delete(uploadId);
-  const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+  const sizeBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   objects.set(url.pathname, { body: Buffer.alloc(0), sizeBytes, metadata: [] });
   answerXml(res, `<CompleteMultipartUploadResult><ETag>"0-1"</ETag></CompleteMultipartUploadResult>`);
 }
