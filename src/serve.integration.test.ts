@@ -97,7 +97,7 @@ describe("The service as a process", () => {
   });
 
   for (const entry of ["./main.ts", "./cli/main.ts"]) {
-    it(`started by ${entry}, becomes a small supervisor, whose workers keep their young generation small`, async () => {
+    it(`started by ${entry}, becomes a small supervisor, whose workers have its flags of Node`, async () => {
       const flags = ["--no-warnings"];
       const args = [...flags, fileURLToPath(new URL(entry, import.meta.url)), "serve"];
       const service = await start({ SLUICE_WORKERS: "2" }, undefined, args);
@@ -106,7 +106,7 @@ describe("The service as a process", () => {
       const workers = await childrenOf(service.pid);
       expect(workers).to.have.lengthOf(2);
       for (const pid of workers) {
-        expect(await readCommand(pid)).to.include.members([...flags, "--max-semi-space-size=4"]);
+        expect(await readCommand(pid)).to.include.members(flags);
       }
       expect(await service.stop()).to.equal(0);
       expect(service.log.map(({ msg }) => msg)).to.include("stopping the workers");

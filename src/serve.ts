@@ -13,12 +13,6 @@ import { createLogger } from "./telemetry/logger.ts";
 import { channelOf, WorkerSeats } from "./worker-seats.ts";
 
 /**
- * Flags of Node for workers. A young generation of about 10 MiB instead of 50: nothing of what an upload leaves there
- * lives long, and the service's memory is held to its budget for bytes of files.
- */
-const WORKER_FLAGS = ["--max-semi-space-size=4"];
-
-/**
  * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
  * through node:cluster; one that dies is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
  * files cannot be used.
@@ -31,7 +25,7 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   if (cluster.isPrimary && workers > 1) {
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
-      { workers, uploadsMax, drainTimeoutMs, logLevel, workerFlags: WORKER_FLAGS },
+      { workers, uploadsMax, drainTimeoutMs, logLevel },
       { ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
     );
     return;

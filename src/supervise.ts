@@ -12,8 +12,6 @@ export interface Supervision {
   uploadsMax: number;
   drainTimeoutMs: number;
   logLevel: string;
-  /** Flags of Node for the workers, beside this process's own. */
-  workerFlags: readonly string[];
 }
 
 /** Workers in a row that may end before they listen; then the service gives up. */
@@ -26,10 +24,10 @@ const CLOSE_GRACE_MS = 5000;
  * have drained and ended. Rejects when workers end as soon as they start.
  */
 export async function superviseWorkers(supervision: Supervision): Promise<void> {
-  const { workers: count, uploadsMax, drainTimeoutMs, workerFlags } = supervision;
+  const { workers: count, uploadsMax, drainTimeoutMs } = supervision;
   const log = createLateLog(supervision.logLevel);
   const exec = fileURLToPath(new URL("./cluster-main.ts", import.meta.url));
-  cluster.setupPrimary({ exec, args: [], execArgv: [...process.execArgv, ...workerFlags] });
+  cluster.setupPrimary({ exec, args: [] });
   const relay = new SiblingRelay(currentWorkers);
   cluster.on("message", (worker, message) => relay.take(worker, message));
   cluster.on("exit", (worker) => relay.remove(worker));
