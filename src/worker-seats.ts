@@ -1,15 +1,10 @@
 import type { Worker } from "node:cluster";
 import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
+import type { SupervisorChannel } from "./siblings.ts";
 
 /** What workers and the process that supervises them say to one another of seats. */
 type SeatMessage = { seats: "take"; id: number; count: number } | { seats: "give-back"; count: number };
 type SeatAnswer = { seats: "taken"; id: number; count: number };
-
-/** The part of a process or a worker that messages go through. */
-interface Channel {
-  send(message: object): void;
-  onMessage(listener: (message: unknown) => void): void;
-}
 
 /** Lends seats to workers, and takes back those of a worker that has ended. */
 export class SeatOffice {
@@ -51,11 +46,11 @@ const SPARE_SHARE = 1 / 16;
 export class WorkerSeats implements SeatPool {
   readonly seatsMax: number;
   readonly spareMax: number;
-  readonly #channel: Channel;
+  readonly #channel: SupervisorChannel;
   readonly #asked = new Map<number, (count: number) => void>();
   #id = 0;
 
-  constructor(channel: Channel, { seatsMax, workers }: { seatsMax: number; workers: number }) {
+  constructor(channel: SupervisorChannel, { seatsMax, workers }: { seatsMax: number; workers: number }) {
     this.seatsMax = seatsMax;
     this.spareMax = Math.min(SPARE_MAX, Math.floor((seatsMax * SPARE_SHARE) / workers));
     this.#channel = channel;
@@ -80,7 +75,7 @@ export class WorkerSeats implements SeatPool {
 }
 
 /** The channel of this process to the one that supervises it. Messages into a channel that is closed are dropped: the worker ends with it. */
-export function channelOf(worker: Pick<NodeJS.Process, "send" | "on" | "connected">): Channel {
+export function channelOf(worker: Pick<NodeJS.Process, "send" | "on" | "connected">): SupervisorChannel {
   return {
     send: (message) => {
       if (worker.connected) worker.send?.(message);

@@ -170,7 +170,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:*", "pino"],
   },
   "siblings.ts": { imports: ["domain"], packages: [] },
-  "worker-seats.ts": { imports: ["domain"], packages: [], typePackages: ["node:cluster"] },
+  "worker-seats.ts": { imports: ["domain"], types: ["siblings.ts"], packages: [], typePackages: ["node:cluster"] },
   "supervise.ts": { imports: ["siblings.ts", "telemetry", "worker-seats.ts"], packages: ["node:*"] },
   "compile-cache.ts": { imports: [], packages: ["node:*"] },
   "become-supervisor.ts": { imports: ["supervise.ts"], packages: ["node:url"] },
