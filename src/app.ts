@@ -42,7 +42,6 @@ import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
-import { createWindowMemory } from "./rpc/window-memory.ts";
 import { connect, type Service } from "./service.ts";
 
 /** A running service. */
@@ -79,7 +78,6 @@ export async function startApp(
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
   const budget = new MemoryBudget(config.budgetBytes, config.budget);
-  const windowMemory = createWindowMemory(budget);
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
@@ -104,7 +102,7 @@ export async function startApp(
   const listener = await listen({
     ...config.listen,
     tls,
-    ...{ limits: config.listener, windowMemory },
+    limits: config.listener,
     onRequest: (request, response) => serve(request, response),
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
@@ -122,7 +120,7 @@ export async function startApp(
     port: listener.port,
     readiness,
     get load() {
-      return { sessions: service?.access.sessions.size ?? 0, partBytes: budget.usedBytes - windowMemory.takenBytes };
+      return { sessions: service?.access.sessions.size ?? 0, partBytes: budget.usedBytes };
     },
     stop: async () => {
       // In this order: not ready, streams told, calls ended, jobs stopped, connections closed.

@@ -92,7 +92,7 @@ function findContradictions(env: Partial<Environment>): string[] {
   return [...problems, ...findShareProblem(env)];
 }
 
-/** Least memory of a worker, in bytes: four parts of the larger size, that of files whose own size is unknown. */
+/** Least memory of a worker, in bytes: three parts of the larger size, that of files whose own size is unknown, and the windows' quarter. */
 function toWorkerMinBytes(partSizeBytes: number): number {
   return 4 * 2 * partSizeBytes;
 }
@@ -119,10 +119,13 @@ function chooseWorkers(env: Environment): number {
 function toConfig(env: Environment) {
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(env.SLUICE_LISTEN) ?? [];
   const workers = chooseWorkers(env);
-  const budgetBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
+  const workerBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
+  // Windows have a share of their own: while they took what parts left, the first had all of it, and others stayed small.
+  const windowsGrownMaxBytes = Math.floor(workerBytes / 4);
+  const budgetBytes = workerBytes - windowsGrownMaxBytes;
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
-  // A worker must be able to keep at least four of the largest parts at once, or one upload would starve all others.
-  const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 4 / MIB) * MIB);
+  // A worker must be able to keep at least three of the largest parts at once, or one upload would starve all others.
+  const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 3 / MIB) * MIB);
   const keptPartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, keptByBudgetBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
@@ -169,6 +172,7 @@ function toConfig(env: Environment) {
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },
+    /** Of a worker, for the bytes of parts. */
     budgetBytes,
     /** Streams that may write at once, all workers together. */
     uploadsMax,
@@ -201,7 +205,7 @@ function toConfig(env: Environment) {
       windowStartBytes: 256 * 1024,
       streamWindowBytes: env.SLUICE_STREAM_WINDOW_BYTES,
       sessionWindowBytes: env.SLUICE_CONNECTION_WINDOW_BYTES,
-      windowsGrownMaxBytes: Math.floor(budgetBytes / 4),
+      windowsGrownMaxBytes,
       streamsMax: 1024,
       headersMaxBytes: 32_768,
       headersTimeoutMs: 10_000,

@@ -34,7 +34,7 @@ describe("admitPart", () => {
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 0]);
   });
 
-  it("expects the largest message where its length is not said, and never more than three quarters of all", async () => {
+  it("expects the largest message where its length is not said, and never more than there is", async () => {
     const access = createAccess({ budgetBytes: 10 * PART_MESSAGE_MAX_BYTES });
     for (const messageBytes of [undefined, 10 ** 15]) {
       const release = await admit(access, { messageBytes });
@@ -42,7 +42,9 @@ describe("admitPart", () => {
       release();
     }
     const small = createAccess({ budgetBytes: 1000 });
-    (await admit(small, {}))();
+    const release = await admit(small, {});
+    expect(small.budget.usedBytes).to.equal(1000);
+    release();
     expect(small.budget.usedBytes).to.equal(0);
   });
 

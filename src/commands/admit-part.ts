@@ -41,8 +41,7 @@ export async function admitPart(
   const timer = setTimeout(() => refused.abort(toLate()), stallTimeoutMs);
   try {
     const expectedBytes = Math.min(messageBytes, PART_MESSAGE_MAX_BYTES);
-    // The windows of connections may keep a quarter of the budget for themselves.
-    const bytes = Math.min(2 * expectedBytes, Math.floor((3 * budget.totalBytes) / 4));
+    const bytes = Math.min(2 * expectedBytes, budget.totalBytes);
     const permit = budget.open();
     const signal = AbortSignal.any([options.signal, refused.signal]);
     await budget.grow(permit, bytes, { turn: { namespace: "", uploadId: connection }, signal });

@@ -6,11 +6,9 @@ import net from "node:net";
 import { text } from "node:stream/consumers";
 import tls from "node:tls";
 import { expect } from "chai";
-import { MemoryBudget } from "../domain/memory-budget.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/tls-certificate.ts";
 import { type Listener, type ListenerLimits, listen } from "./listener.ts";
 import { answerJson, type NodeRequestListener } from "./node-messages.ts";
-import { createWindowMemory } from "./window-memory.ts";
 
 const LIMITS: ListenerLimits = {
   connectionsMax: 100,
@@ -34,7 +32,6 @@ describe("listen with a certificate", () => {
 
   async function open(options: { tls: TlsCertificate; limits?: Partial<ListenerLimits> }): Promise<Listener> {
     listener = await listen({
-      windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
       host: "127.0.0.1",
       port: 0,
       tls: options.tls,

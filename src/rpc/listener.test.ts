@@ -4,11 +4,9 @@ import http2 from "node:http2";
 import net from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
-import { MemoryBudget } from "../domain/memory-budget.ts";
 import { until } from "../testing/until.ts";
 import { type Listener, type ListenerLimits, listen } from "./listener.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
-import { createWindowMemory } from "./window-memory.ts";
 
 const LIMITS: ListenerLimits = {
   connectionsMax: 100,
@@ -35,7 +33,6 @@ describe("listen", () => {
     options: { limits?: Partial<ListenerLimits>; onRequest?: NodeRequestListener } = {},
   ): Promise<Listener> {
     listener = await listen({
-      windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
       host: "127.0.0.1",
       port: 0,
       tls: undefined,
@@ -196,7 +193,6 @@ describe("listen", () => {
   it("rejects when the port is taken", async () => {
     const { port } = await open();
     const second = await listen({
-      windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
       host: "127.0.0.1",
       port,
       tls: undefined,
@@ -256,7 +252,6 @@ describe("listen", () => {
       ["::1", /^http:\/\/\[::1\]:\d+$/],
     ] as const) {
       const opened = await listen({
-        windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
         host,
         port: 0,
         tls: undefined,

@@ -10,7 +10,7 @@ import {
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
-import { SessionWindows, type WindowMemory } from "./session-windows.ts";
+import { SessionWindows } from "./session-windows.ts";
 
 /** Limits of the listener. All are passed to Node explicitly. */
 export interface ListenerLimits {
@@ -47,8 +47,6 @@ export interface ListenOptions {
   /** Hears of errors of the port itself, for instance too many open files; single connections' errors are not among them. */
   onError: (error: Error) => void;
   limits: ListenerLimits;
-  /** What the windows of connections may take to grow. */
-  windowMemory: WindowMemory;
 }
 
 /** An open port. */
@@ -147,7 +145,7 @@ function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2
 }
 
 function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, sessions: Set<ServerHttp2Session>): void {
-  const { limits, windowMemory } = options;
+  const { limits } = options;
   const windowLimits = {
     startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
     streamMaxBytes: limits.streamWindowBytes,
@@ -155,7 +153,7 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, ses
     grownMaxBytes: limits.windowsGrownMaxBytes,
     idleMs: WINDOW_IDLE_MS,
   };
-  const windows = new SessionWindows(windowLimits, windowMemory);
+  const windows = new SessionWindows(windowLimits);
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));

@@ -2,10 +2,8 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import { expect } from "chai";
-import { MemoryBudget } from "../domain/memory-budget.ts";
 import { until } from "../testing/until.ts";
 import { growWindow, SessionWindows, type WindowLimits } from "./session-windows.ts";
-import { createWindowMemory } from "./window-memory.ts";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -43,12 +41,11 @@ describe("SessionWindows", () => {
   const ends: (() => void)[] = [];
   const received = new Map<http2.ServerHttp2Stream, number>();
 
-  /** Connects over a relay that takes 15 ms each way, to a server that reads all it gets. */
-  async function connect(
+  /** Starts a server that reads all it gets, behind a relay that takes 15 ms each way; `connect` does so over it. */
+  async function serve(
     limits: Partial<WindowLimits> = {},
-    budget = new MemoryBudget(256 * MIB),
-  ): Promise<http2.ClientHttp2Session> {
-    const windows = new SessionWindows({ ...LIMITS, ...limits }, createWindowMemory(budget));
+  ): Promise<{ windows: SessionWindows; connect: () => Promise<http2.ClientHttp2Session> }> {
+    const windows = new SessionWindows({ ...LIMITS, ...limits });
     const server = http2.createServer({ settings: { initialWindowSize: LIMITS.startBytes } });
     server.on("session", (session) => {
       windows.add(session);
@@ -79,16 +76,21 @@ describe("SessionWindows", () => {
       one.listen(0, "127.0.0.1");
       await once(one, "listening");
     }
-    const session = http2.connect(`http://127.0.0.1:${(relay.address() as net.AddressInfo).port}`);
-    session.on("error", () => {});
     ends.push(() => {
-      session.destroy();
       relay.close();
       server.close();
     });
-    await once(session, "remoteSettings");
-    return session;
+    const connect = async () => {
+      const session = http2.connect(`http://127.0.0.1:${(relay.address() as net.AddressInfo).port}`);
+      session.on("error", () => {});
+      ends.push(() => session.destroy());
+      await once(session, "remoteSettings");
+      return session;
+    };
+    return { windows, connect };
   }
+
+  const connect = async (limits?: Partial<WindowLimits>) => (await serve(limits)).connect();
 
   afterEach(() => {
     for (const end of ends.splice(0)) end();
@@ -147,30 +149,34 @@ describe("SessionWindows", () => {
     stop();
   });
 
-  it("takes what they grow from the memory of parts, and gives it back with the connection", async () => {
-    const budget = new MemoryBudget(16 * MIB);
-    const session = await connect({}, budget);
-    const stop = flood(session);
-    await until("the window has grown", () => windowOf(session) === LIMITS.streamMaxBytes);
-    expect(budget.usedBytes).to.equal(LIMITS.streamMaxBytes - LIMITS.startBytes);
-    const other = flood(session);
-    await until("both are charged", () => budget.usedBytes > LIMITS.streamMaxBytes);
-    expect(budget.usedBytes).to.be.at.most(2 * LIMITS.streamMaxBytes);
-    for (const one of [stop, other]) one();
-    session.destroy();
-    await until("it is given back", () => budget.usedBytes === 0);
+  it("shares that bound among the connections that are busy, and gives it back with each", async () => {
+    const grownMaxBytes = 2 * MIB;
+    const { windows, connect } = await serve({ grownMaxBytes });
+    const first = await connect();
+    const stops = [flood(first)];
+    await until("it has all", () => windowOf(first) === LIMITS.startBytes + grownMaxBytes);
+    const second = await connect();
+    stops.push(flood(second));
+    const half = LIMITS.startBytes + grownMaxBytes / 2;
+    await until("each has half", () => windowOf(first) === half && windowOf(second) === half);
+    expect(windows.grownBytes).to.equal(grownMaxBytes);
+    first.destroy();
+    await until("the other has all", () => windowOf(second) === LIMITS.startBytes + grownMaxBytes);
+    second.destroy();
+    await until("it is given back", () => windows.grownBytes === 0);
+    for (const stop of stops) stop();
   });
 
-  it("does not grow them where parts have all memory, and grows them when they have not any more", async () => {
-    const budget = new MemoryBudget(16 * MIB);
-    const parts = budget.open();
-    budget.overdraw(parts, 16 * MIB);
-    const session = await connect({}, budget);
-    const stop = flood(session);
-    await until("16 MiB have come", () => [...received.values()].some((bytes) => bytes > 16 * MIB));
-    expect([windowOf(session), budget.usedBytes]).to.deep.equal([LIMITS.startBytes, 16 * MIB]);
-    budget.release(parts);
-    await until("the window has grown", () => windowOf(session) > LIMITS.startBytes);
+  it("gives no share to a connection that only trickles", async () => {
+    const grownMaxBytes = 2 * MIB;
+    const { connect } = await serve({ grownMaxBytes });
+    const [slow, fast] = [await connect(), await connect()];
+    const trickle = slow.request({ ":method": "POST", ":path": "/" });
+    const timer = setInterval(() => trickle.write(Buffer.alloc(KIB)), 50);
+    const stop = flood(fast);
+    await until("the other has all", () => windowOf(fast) === LIMITS.startBytes + grownMaxBytes);
+    expect(windowOf(slow)).to.equal(LIMITS.startBytes);
+    clearInterval(timer);
     stop();
   });
 

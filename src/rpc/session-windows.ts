@@ -8,23 +8,18 @@ export interface WindowLimits {
   streamMaxBytes: number;
   /** What the windows of a connection's open streams may grow to together. */
   sessionMaxBytes: number;
-  /** What all connections together may have grown beyond their start: it is memory that paused streams can fill. */
+  /** What all connections together may have grown beyond their start: paused streams can fill it with bytes that nobody reads yet. */
   grownMaxBytes: number;
   /** How long a connection brings no byte until it counts as idle, in milliseconds. */
   idleMs: number;
-}
-
-/** The memory that windows take beyond their start. */
-export interface WindowMemory {
-  /** Takes bytes, if they are free. */
-  tryTake(bytes: number): boolean;
-  giveBack(bytes: number): void;
 }
 
 /** How often connections are looked at, in milliseconds. */
 const LOOK_EVERY_MS = 100;
 /** Small windows grow faster: each step costs two round trips. */
 const QUICK_BELOW_BYTES = 4 * 2 ** 20;
+/** A connection counts as busy until so long after its bytes last came as if they filled its windows, in milliseconds: one that is held back meanwhile must not lose its share. */
+const BUSY_FOR_MS = 1000;
 /** A larger window must have brought so much more, or the line is full and bytes would only wait in it. */
 const GAIN_MIN = 1.25;
 
@@ -32,27 +27,33 @@ const GAIN_MIN = 1.25;
  * Fits the windows of each connection's streams to its distance. A window is credit: a caller fills it whenever its stream is
  * paused, so that a thousand large ones would not fit into memory; a small one holds a distant caller back to one window a
  * round trip. They begin small, therefore, and grow while a round trip, measured by PING, brings at least half a window, and
- * faster than before. What they have grown is taken from the memory that parts live on, and where that has none they do not
- * grow: bytes that nobody reads yet are memory too. The connection's own window stays at its most: Node gives its credit back before anybody reads.
+ * faster than before. Busy connections share what all may grow by the number of their streams: else the first would go
+ * on with large windows, beside others that have the smallest. The connection's own window stays at its
+ * most: Node gives its credit back before anybody reads.
  */
 export class SessionWindows {
   readonly #limits: WindowLimits;
-  readonly #memory: WindowMemory;
   readonly #sessions = new Map<Http2Session, SessionState>();
   #grownBytes = 0;
+  /** Streams of busy connections. */
+  #busyStreams = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(limits: WindowLimits, memory: WindowMemory) {
+  constructor(limits: WindowLimits) {
     this.#limits = limits;
-    this.#memory = memory;
+  }
+
+  /** What all connections together have grown beyond their start. */
+  get grownBytes(): number {
+    return this.#grownBytes;
   }
 
   /** Follows a connection until it closes. */
   add(session: Http2Session): void {
     const { startBytes, sessionMaxBytes } = this.#limits;
     session.setLocalWindowSize(sessionMaxBytes);
-    const state = { windowBytes: startBytes, streams: 0, receivedBytes: 0, idleLooks: 0, bestRate: 0, isBusy: false };
-    this.#sessions.set(session, { ...state, grownBytes: 0 });
+    const state = { windowBytes: startBytes, streams: 0, receivedBytes: 0, bestRate: 0, isChanging: false };
+    this.#sessions.set(session, { ...state, newBytes: 0, idleMs: 0, unhurriedMs: BUSY_FOR_MS, grownBytes: 0 });
     this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
     session.once("close", () => this.#forget(session));
   }
@@ -79,22 +80,37 @@ export class SessionWindows {
   }
 
   #look(): void {
+    this.#busyStreams = 0;
     for (const [session, state] of this.#sessions) {
       if (session.destroyed || session.closed) continue;
-      const receivedBytes = session.socket.bytesRead;
-      const newBytes = receivedBytes - state.receivedBytes;
-      state.receivedBytes = receivedBytes;
-      state.idleLooks = newBytes === 0 ? state.idleLooks + 1 : 0;
-      const { startBytes, idleMs } = this.#limits;
-      const isIdle = state.idleLooks * LOOK_EVERY_MS >= idleMs;
-      // As many streams as there are now have the window; where there is no memory for that, they lose what it has grown.
-      const isCovered = this.#charge(state, state.windowBytes);
-      const mostBytes = isIdle || !isCovered ? startBytes : this.#mostOf(state);
-      if (isIdle) state.bestRate = 0;
-      if (state.isBusy) continue;
-      if (state.windowBytes > mostBytes) this.#resize(session, state, mostBytes);
-      else if (state.windowBytes < mostBytes && newBytes >= state.windowBytes / 4) this.#measure(session, state);
+      this.#count(session, state);
+      if (state.unhurriedMs < BUSY_FOR_MS) this.#busyStreams += state.streams;
     }
+    for (const [session, state] of this.#sessions) {
+      if (!session.destroyed && !session.closed) this.#fit(session, state);
+    }
+  }
+
+  /** What has come since the last look. */
+  #count(session: Http2Session, state: SessionState): void {
+    const receivedBytes = session.socket.bytesRead;
+    state.newBytes = receivedBytes - state.receivedBytes;
+    state.receivedBytes = receivedBytes;
+    state.idleMs = state.newBytes === 0 ? state.idleMs + LOOK_EVERY_MS : 0;
+    const isHurried = state.newBytes >= this.#limits.startBytes / 4;
+    state.unhurriedMs = isHurried ? 0 : state.unhurriedMs + LOOK_EVERY_MS;
+  }
+
+  #fit(session: Http2Session, state: SessionState): void {
+    const { startBytes, idleMs } = this.#limits;
+    const isIdle = state.idleMs >= idleMs;
+    // As many streams as there are now have the window; where there is no room for that, they lose what it has grown.
+    const isCovered = this.#charge(state, state.windowBytes);
+    const mostBytes = isIdle || !isCovered ? startBytes : this.#mostOf(state);
+    if (isIdle) state.bestRate = 0;
+    if (state.isChanging) return;
+    if (state.windowBytes > mostBytes) this.#resize(session, state, mostBytes);
+    else if (state.windowBytes < mostBytes && state.newBytes >= state.windowBytes / 4) this.#measure(session, state);
   }
 
   /** What the window of one stream of the connection may be now. */
@@ -102,44 +118,44 @@ export class SessionWindows {
     const { startBytes, streamMaxBytes, sessionMaxBytes, grownMaxBytes } = this.#limits;
     const count = Math.max(1, streams);
     const leftBytes = grownMaxBytes - this.#grownBytes + grownBytes;
-    const fairBytes = Math.min(streamMaxBytes, sessionMaxBytes / count, startBytes + leftBytes / count);
+    const shareBytes = Math.min(leftBytes / count, grownMaxBytes / Math.max(1, this.#busyStreams));
+    const fairBytes = Math.min(streamMaxBytes, sessionMaxBytes / count, startBytes + shareBytes);
     return Math.max(startBytes, Math.floor(fairBytes));
   }
 
   /** What comes within one round trip decides; after each step up at once again. */
   #measure(session: Http2Session, state: SessionState): void {
     const before = session.socket.bytesRead;
-    state.isBusy = session.ping((error, roundTripMs) => {
-      state.isBusy = false;
+    state.isChanging = session.ping((error, roundTripMs) => {
+      state.isChanging = false;
       if (error !== null || session.destroyed || session.closed) return;
       const sampleBytes = session.socket.bytesRead - before;
       const rate = sampleBytes / Math.max(roundTripMs, 0.01);
       const nextBytes = growWindow(state, { sampleBytes, rate, mostBytes: this.#mostOf(state) });
       if (nextBytes <= state.windowBytes) return;
-      // Where there was no memory for the step, the rate it was due to says nothing of the next.
+      // Where there was no room for the step, the rate it was due to says nothing of the next.
       if (this.#resize(session, state, nextBytes)) state.bestRate = rate;
     });
   }
 
-  /** Takes the memory of such windows for all streams of the connection, or gives back what they need no more. False: there is none. */
+  /** Takes the room of such windows for all streams of the connection, or gives back what they need no more. False: there is none. */
   #charge(state: SessionState, windowBytes: number): boolean {
     const grownBytes = (windowBytes - this.#limits.startBytes) * Math.max(1, state.streams);
     const newBytes = grownBytes - state.grownBytes;
-    if (newBytes > 0 && !this.#memory.tryTake(newBytes)) return false;
-    if (newBytes < 0) this.#memory.giveBack(-newBytes);
+    if (newBytes > 0 && this.#grownBytes + newBytes > this.#limits.grownMaxBytes) return false;
     this.#grownBytes += newBytes;
     state.grownBytes = grownBytes;
     return true;
   }
 
-  /** False: no memory for it. Counts from when it is said; the caller's acknowledgement says from when on it can be measured. */
+  /** False: no room for it. Counts from when it is said; the caller's acknowledgement says from when on it can be measured. */
   #resize(session: Http2Session, state: SessionState, windowBytes: number): boolean {
     const isGrowing = windowBytes > state.windowBytes;
     if (!this.#charge(state, windowBytes)) return false;
     state.windowBytes = windowBytes;
-    state.isBusy = true;
+    state.isChanging = true;
     session.settings({ initialWindowSize: windowBytes }, (error) => {
-      state.isBusy = false;
+      state.isChanging = false;
       const canGrow = isGrowing && error === null && !session.destroyed && !session.closed;
       if (canGrow && windowBytes < this.#mostOf(state)) this.#measure(session, state);
     });
@@ -152,11 +168,16 @@ interface SessionState {
   /** Streams that are open. */
   streams: number;
   receivedBytes: number;
-  idleLooks: number;
+  /** Bytes that came between the last two looks. */
+  newBytes: number;
+  /** How long nothing has come, in milliseconds. */
+  idleMs: number;
+  /** How long less has come than would fill its windows, in milliseconds. */
+  unhurriedMs: number;
   /** Fastest rate that a step up was taken at, in bytes a millisecond. */
   bestRate: number;
   /** A measurement or a change is under way. */
-  isBusy: boolean;
+  isChanging: boolean;
   /** This connection's share of what all have grown. */
   grownBytes: number;
 }

@@ -1,11 +1,9 @@
 import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
-import { MemoryBudget } from "../domain/memory-budget.ts";
 import type { Position } from "../domain/position.ts";
 import { createRestFace } from "../rest/rest-listener.ts";
 import { type Listener, listen } from "../rpc/listener.ts";
 import { Readiness } from "../rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "../rpc/router.ts";
-import { createWindowMemory } from "../rpc/window-memory.ts";
 import type { TlsCertificate } from "./tls-certificate.ts";
 
 /** The token that the API server of tests accepts. */
@@ -52,7 +50,6 @@ export async function openApiServer(
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const listener = await listen({
-    windowMemory: createWindowMemory(new MemoryBudget(2 ** 28)),
     host: "127.0.0.1",
     port: 0,
     tls: options.tls,
