@@ -68,12 +68,14 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
   }
 }
 
+const generationRow = z.object({ generation: z.int() });
+
 /** The generation of the live file at a path, 0 when there is none. */
 export async function readLiveGeneration(
   pool: CommonQueryMethods,
   at: { namespace: string; path: string },
 ): Promise<number> {
-  return await pool.oneFirst(sql.type(z.object({ generation: z.int() }))`
+  return await pool.oneFirst(sql.type(generationRow)`
     SELECT coalesce(max(f.generation), 0) AS generation FROM file f
     WHERE f.namespace = ${at.namespace} AND f.path = ${at.path} AND ${fileIsLive}`);
 }

@@ -22,6 +22,8 @@ import { StatisticsCache } from "./table-statistics.ts";
 /** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
 const ATTEMPTS_MAX = 5;
 
+const keptRow = fileRow.extend({ is_released: z.boolean() });
+
 /** Files in PostgreSQL: `get` and `list` read where the position that they name has been seen; changes go to the primary. */
 export function createFileRepository(
   pools: { commands: DatabasePool; read: ReadPool },
@@ -134,7 +136,7 @@ async function deleteFile(
     if (row !== null) return toFile(row);
     const earlier = await findEarlierFile(pool, identity);
     if (earlier !== undefined) return earlier;
-    const kept = await pool.maybeOne(sql.type(fileRow.extend({ is_released: z.boolean() }))`
+    const kept = await pool.maybeOne(sql.type(keptRow)`
       SELECT ${fileColumns}, ${fileIsReleased} AS is_released FROM file f
       WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}`);
     if (kept === null) throw fileNotFound(place.path);

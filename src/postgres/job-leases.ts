@@ -4,12 +4,14 @@ import type { JobLeases } from "../domain/job-leases.ts";
 import { toDomainError } from "./errors.ts";
 import { toInterval } from "./sql-values.ts";
 
+const leaseRow = z.object({ cursor: z.string() });
+
 /** JobLeases in PostgreSQL, each method one statement. */
 export function createJobLeases(pool: CommonQueryMethods): JobLeases {
   return {
     async take(name, { holder, leaseMs }) {
       const row = await pool
-        .maybeOne(sql.type(z.object({ cursor: z.string() }))`
+        .maybeOne(sql.type(leaseRow)`
           INSERT INTO job_lease AS l (name, holder, until_time)
           VALUES (${name}, ${holder}, now() + ${toInterval(leaseMs)})
           ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_time = excluded.until_time

@@ -48,6 +48,8 @@ const isLinkedFile = sql.fragment`
   (f.namespace = l.namespace AND f.path = l.path
     AND ((l.generation IS NULL AND ${fileIsLive}) OR f.generation = l.generation) AND ${fileIsReadable})`;
 
+const scannedRow = z.object({ link_id: z.string() });
+const activeRow = z.object({ is_active: z.boolean() });
 const openedRow = z.object({ ...fileRow.shape, ...linkRow.shape });
 
 /** Links in PostgreSQL: lists read where the position that they name has been seen; the rest must know of the last revocation. */
@@ -138,7 +140,7 @@ async function listLinks(
   if (rows.length > limit) return { links, next: links.at(-1)?.linkId };
   if (showEnded) return { links, next: undefined };
   // The page is short: because that was all, or because it has looked at all that it may.
-  const last = await pool.maybeOne(sql.type(z.object({ link_id: z.string() }))`
+  const last = await pool.maybeOne(sql.type(scannedRow)`
     SELECT l.link_id FROM link l WHERE ${sql.and(conditions)}
     ORDER BY l.link_id DESC OFFSET ${LINKS_SCANNED_MAX - 1} LIMIT 1`);
   return { links, next: last?.link_id };
@@ -201,7 +203,7 @@ async function explainNothing(
   tokenSha256: Uint8Array,
   namespaces: readonly string[],
 ): Promise<{ kind: "ended" | "nothing" | "without-file" }> {
-  const row = await pool.maybeOne(sql.type(z.object({ is_active: z.boolean() }))`
+  const row = await pool.maybeOne(sql.type(activeRow)`
     SELECT ${isActive} AS is_active FROM link l
     WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})`);
   if (row === null) return { kind: "nothing" };

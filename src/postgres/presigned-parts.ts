@@ -124,6 +124,8 @@ async function assertObstacle(pool: CommonQueryMethods, target: Target, options:
   if (isOutlived) throw urlOutlivesUpload(uploadId, options.lifetimeMs);
 }
 
+const lockedRow = z.object({ locked: z.int() });
+
 /** UploadRepository.adoptParts */
 export async function adoptParts(
   pool: CommonQueryMethods,
@@ -131,7 +133,7 @@ export async function adoptParts(
   options: { epoch?: number | undefined } = {},
 ): Promise<DurablePart[]> {
   const { epoch = null } = options;
-  const locked = await pool.oneFirst(sql.type(z.object({ locked: z.int() }))`
+  const locked = await pool.oneFirst(sql.type(lockedRow)`
     WITH locked AS (
       SELECT u.upload_id FROM upload u
       -- A statement that waited for a beginning writer would not see whom that one fenced: as holdsRange says.

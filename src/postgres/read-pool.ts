@@ -11,6 +11,8 @@ const REPLAY_LOOK_MS = 25;
 /** A replica that failed is left alone for so long, and one that was waited for in vain is not waited for again. */
 const REPLICA_REST_MS = 1000;
 
+const replayedRow = z.object({ replayed: z.boolean() });
+
 /** Runs a query where its answer has seen `position`. The query may be run twice. */
 export type ReadPool = <T>(
   position: Position | undefined,
@@ -111,7 +113,7 @@ class Replica {
     const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
     while (this.#replayed < position) {
       // A server that is no replica (any more) has what it has committed: it is past every position.
-      const isReplayed = await pool.oneFirst(sql.type(z.object({ replayed: z.boolean() }))`
+      const isReplayed = await pool.oneFirst(sql.type(replayedRow)`
         SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatPosition(position)}::pg_lsn AS replayed`);
       if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;
       if (isReplayed) return true;

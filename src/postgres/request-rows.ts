@@ -5,6 +5,8 @@ import { requestIdReused, uploadNotFound } from "../domain/repository-refusals.t
 import { toBytea, toInterval } from "./sql-values.ts";
 import { readUploadRow } from "./upload-rows.ts";
 
+const earlierRow = z.object({ subject_id: z.string(), is_same: z.boolean() });
+
 /**
  * What the command with this identity made or changed before: an upload's or a file's id, undefined when it never ran.
  * `invalid_argument / REQUEST_ID_REUSED` when the id was used for other content.
@@ -13,8 +15,7 @@ export async function findEarlierSubject(
   pool: CommonQueryMethods,
   identity: CommandIdentity,
 ): Promise<string | undefined> {
-  const schema = z.object({ subject_id: z.string(), is_same: z.boolean() });
-  const row = await pool.maybeOne(sql.type(schema)`
+  const row = await pool.maybeOne(sql.type(earlierRow)`
     SELECT subject_id, content_sha256 = ${toBytea(identity.contentSha256)} AS is_same FROM request
     WHERE principal = ${identity.principal} AND method = ${identity.method} AND request_id = ${identity.requestId}`);
   if (row?.is_same === false) throw requestIdReused(identity.requestId, identity.method);

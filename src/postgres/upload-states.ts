@@ -71,6 +71,8 @@ export async function markLost(pool: CommonQueryMethods, uploadId: string, epoch
   if (state === "open") await markLost(pool, uploadId, epoch);
 }
 
+const stateRow = z.object({ state: z.string() });
+
 /** UploadRepository.noteMissing: completing -> aborted, once it is certain. */
 export async function noteMissing(
   pool: CommonQueryMethods,
@@ -78,7 +80,7 @@ export async function noteMissing(
   options: { lostAfterMs: number },
 ): Promise<boolean> {
   const isLost = sql.fragment`coalesce(u.missing_time, now()) <= now() - ${toInterval(options.lostAfterMs)}`;
-  const state = await pool.maybeOneFirst(sql.type(z.object({ state: z.string() }))`
+  const state = await pool.maybeOneFirst(sql.type(stateRow)`
     UPDATE upload u SET missing_time = coalesce(u.missing_time, now()),
       state = CASE WHEN ${isLost} THEN 'aborted' ELSE u.state END,
       state_time = CASE WHEN ${isLost} THEN now() ELSE u.state_time END

@@ -69,10 +69,12 @@ async function readFiles(pool: CommonQueryMethods, fileIds: readonly string[]): 
   return new Map(rows.map((row) => [row.file_id, toFile(row)]));
 }
 
+const noRow = z.object({});
+
 /** UploadRepository.noteReceived */
 export async function noteReceived(pool: CommonQueryMethods, notes: readonly ReceivedNote[]): Promise<void> {
   if (notes.length === 0) return;
-  await pool.query(sql.prepared("note_received", z.object({}))`
+  await pool.query(sql.prepared("note_received", noRow)`
     UPDATE writer w SET received_bytes = n.received_bytes, heartbeat_time = now()
     FROM ${sql.unnest(
       notes.map((note) => [note.uploadId, note.epoch, note.receivedBytes]),

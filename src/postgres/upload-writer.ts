@@ -10,13 +10,18 @@ import { assertUpload, holdsRange, isUnfenced, readDurableParts, type UploadRow 
 /** What a statement says that locks the upload's row, or fails to. */
 const lockedRow = z.object({ locked: z.int() });
 
+const recordedRow = lockedRow.extend({ recorded: z.int() });
+const heldRow = z.object({ held: z.int() });
+const multipartRow = z.object({ multipart_id: z.string() });
+const attemptRow = z.object({ put_attempt: z.int() });
+
 /** UploadRepository.heartbeat. Takes no lock unless the expiry moves: a beat that races a new writer harms nobody. */
 export async function heartbeat(
   pool: CommonQueryMethods,
   writer: { uploadId: string; epoch: number },
   options: { receivedBytes: number; expireAfterMs: number },
 ): Promise<void> {
-  const { held } = await pool.one(sql.prepared("heartbeat", z.object({ held: z.int() }))`
+  const { held } = await pool.one(sql.prepared("heartbeat", heldRow)`
     WITH held AS (
       SELECT u.upload_id, u.expire_time, ${slideExpiry(options.expireAfterMs)} AS next
       FROM upload u
@@ -39,8 +44,7 @@ export async function heartbeat(
 
 /** UploadRepository.setMultipartId */
 export async function setMultipartId(pool: CommonQueryMethods, uploadId: string, multipartId: string): Promise<string> {
-  const schema = z.object({ multipart_id: z.string() });
-  const kept = await pool.maybeOneFirst(sql.type(schema)`
+  const kept = await pool.maybeOneFirst(sql.type(multipartRow)`
     UPDATE upload SET multipart_id = coalesce(multipart_id, ${multipartId})
     WHERE upload_id = ${uploadId} AND state = 'open' RETURNING multipart_id`);
   if (kept !== null) return kept;
@@ -50,7 +54,7 @@ export async function setMultipartId(pool: CommonQueryMethods, uploadId: string,
 
 /** UploadRepository.beginPutAttempt */
 export async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<number> {
-  const attempt = await pool.maybeOneFirst(sql.prepared("begin_put_attempt", z.object({ put_attempt: z.int() }))`
+  const attempt = await pool.maybeOneFirst(sql.prepared("begin_put_attempt", attemptRow)`
     UPDATE upload u SET put_attempt = u.put_attempt + 1
     WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)} RETURNING u.put_attempt`);
   if (attempt !== null) return attempt;
@@ -115,7 +119,7 @@ export async function recordParts(
   if (parts.length === 0) return;
   const { uploadId, epoch } = writer;
   const last = Math.max(...parts.map(({ partNumber }) => partNumber));
-  const { locked, recorded } = await pool.one(sql.prepared("record_parts", lockedRow.extend({ recorded: z.int() }))`
+  const { locked, recorded } = await pool.one(sql.prepared("record_parts", recordedRow)`
     WITH locked AS (${lockUpload(uploadId, epoch, last)}), recorded AS (
       UPDATE part p SET state = 'durable', length_bytes = g.length_bytes, crc32 = g.crc32, etag = g.etag, update_time = now()
       FROM locked l, ${sql.unnest(

@@ -4,7 +4,13 @@ import { findLoadBreaches } from "./load-rules.ts";
 import { findRoomBreaches } from "./room-rules.ts";
 import { findShapeBreaches } from "./shape-rules.ts";
 import { parseSourceFile } from "./source-file.ts";
-import { findEnvironmentReads, findExportBreaches, findFocusedTests, findLooseEnds } from "./text-rules.ts";
+import {
+  findEnvironmentReads,
+  findExportBreaches,
+  findFocusedTests,
+  findLateSchemas,
+  findLooseEnds,
+} from "./text-rules.ts";
 
 describe("the rules of the structure", () => {
   describe("rooms", () => {
@@ -183,6 +189,15 @@ describe("the rules of the structure", () => {
     for (const call of ["it.only", "it.skip", "describe.only", "describe.skip"])
       expect(breachesOf(`${call}("…", () => {});`), call).to.have.lengthOf(1);
     expect(breachesOf('it("…", function () { this.skip(); }); range.only(1); a.b.skip();')).to.deep.equal([]);
+  });
+
+  it("find schemas that are made at every call", () => {
+    const breachesOf = (text: string) => findLateSchemas(parseSourceFile("src/postgres/a.ts", text));
+    expect(breachesOf("pool.one(sql.type(z.object({}))`SELECT`)")[0]).to.contain("src/postgres/a.ts:1 makes a schema");
+    expect(breachesOf('sql.prepared("name", row.extend({ a: z.int() }))`SELECT`')).to.have.lengthOf(1);
+    expect(breachesOf('sql.prepared("name", row)`SELECT`; sql.type(row)`SELECT`; sql.unsafe`SELECT`')).to.deep.equal(
+      [],
+    );
   });
 
   it("finds loose ends in texts", () => {

@@ -5,7 +5,13 @@ import { findLoadBreaches, LOAD_RULES } from "./load-rules.ts";
 import { findRoomBreaches, ROOMS, roomOf } from "./room-rules.ts";
 import { findShapeBreaches } from "./shape-rules.ts";
 import { readSourceFiles } from "./source-file.ts";
-import { findEnvironmentReads, findExportBreaches, findFocusedTests, findLooseEnds } from "./text-rules.ts";
+import {
+  findEnvironmentReads,
+  findExportBreaches,
+  findFocusedTests,
+  findLateSchemas,
+  findLooseEnds,
+} from "./text-rules.ts";
 
 const root = new URL("../../", import.meta.url);
 const PROSE = ["README.md", "CHANGELOG.md", "package.json", ".ci/run", "buf.yaml", "buf.gen.yaml", ".mocharc.json"];
@@ -46,6 +52,10 @@ describe("the structure of the code", () => {
 
   it("says of every export what it promises", () => {
     expectNone(files.flatMap(findExportBreaches));
+  });
+
+  it("makes the schema of each row once", () => {
+    expectNone(files.flatMap(findLateSchemas));
   });
 
   it("runs every test", () => {

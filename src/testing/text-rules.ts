@@ -11,6 +11,7 @@ const PROCESS_ENTRIES = [
 const LEFT_OPEN = /\b(TO[D]O|FIX[M]E|XX[X]|not implemente[d])\b/;
 const MACHINE_PATH = /(?<![\w.])\/(?:root|work|home|Users)\/[\w.-]+/;
 const FOCUS = new Set(["only", "skip"]);
+const SCHEMA_CALLS = new Set(["sql.type", "sql.prepared"]);
 const SUITE_CALLS = new Set(["it", "describe", "context", "specify"]);
 
 /** Reads of `process.env` outside of config.ts and the process entries. */
@@ -51,6 +52,19 @@ export function findFocusedTests({ path, tree }: SourceFile): string[] {
     sentences.push(
       `${path}:${lineOf(tree, node)} says ${call}; run all tests, or print what is missing and call this.skip()`,
     );
+  });
+  return sentences;
+}
+
+/** Statements whose row's schema is made with them: zod compiles each schema when it is first used, so one a call is compiled at every call. */
+export function findLateSchemas({ path, tree, isTest }: SourceFile): string[] {
+  const sentences: string[] = [];
+  if (isTest) return sentences;
+  walk(tree, (node) => {
+    if (!ts.isCallExpression(node) || !SCHEMA_CALLS.has(node.expression.getText(tree))) return;
+    const schema = node.arguments.at(-1);
+    if (schema === undefined || !ts.isCallExpression(schema)) return;
+    sentences.push(`${path}:${lineOf(tree, schema)} makes a schema at every call; make it once, beside the function`);
   });
   return sentences;
 }
