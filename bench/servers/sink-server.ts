@@ -38,6 +38,7 @@ function serve(req: http.IncomingMessage, res: http.ServerResponse): void {
       req.resume().on("end", () => (uploadId === null ? createUpload(res, url) : completeUpload(res, url, uploadId)));
       break;
     default:
+      if (uploadId !== null) uploads.delete(uploadId);
       req.resume().on("end", () => res.writeHead(204).end());
   }
 }

@@ -4,16 +4,25 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /**
  * The id of the upload's multipart upload, which is begun where there is none; when another writer was first, ours is
- * aborted and theirs counts. Not to be broken off: what S3 has begun and no row owns would be left behind.
+ * aborted and theirs counts. Not to be broken off: what S3 has begun and no row owns would be left behind. The abort,
+ * several round trips, is handed to `onSpare` and not waited for where that is given: lanes that begin together must not
+ * stand for it. It never rejects.
  */
-export async function beginMultipart(access: UploadAccess, upload: Upload): Promise<string> {
+export async function beginMultipart(
+  access: UploadAccess,
+  upload: Upload,
+  { onSpare }: { onSpare?: (aborted: Promise<void>) => void } = {},
+): Promise<string> {
   if (upload.multipartId !== undefined) return upload.multipartId;
   const { bucket, s3Key: key, contentType, uploadId } = upload;
   const { objects, uploads } = access;
   const ours = await objects.createMultipart(bucket, key, { contentType });
   const winner = await withDatabase(access, () => uploads.setMultipartId(uploadId, ours));
+  if (winner === ours) return ours;
   // Best effort: the sweeper aborts what no row owns.
-  if (winner !== ours) await objects.abortMultipart({ bucket, key, multipartId: ours }).catch(() => {});
+  const aborted = objects.abortMultipart({ bucket, key, multipartId: ours }).catch(() => {});
+  if (onSpare === undefined) await aborted;
+  else onSpare(aborted);
   return winner;
 }
 

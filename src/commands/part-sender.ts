@@ -214,7 +214,7 @@ export class PartSender {
   }
 
   async #beginMultipart(): Promise<void> {
-    this.#multipartId = await beginMultipart(this.#access, this.#upload);
+    this.#multipartId = await beginMultipart(this.#access, this.#upload, { onSpare: (spare) => this.#track(spare) });
   }
 
   #sendPart(part: PartInFlight): void {

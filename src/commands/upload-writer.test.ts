@@ -178,6 +178,21 @@ describe("UploadWriter", () => {
     });
   });
 
+  it("does not wait for the abort of a multipart upload that it does not need", async () => {
+    const bench = createBench();
+    const caller = await BenchWriter.open(bench, { sizeBytes: 250 });
+    const { s3Key } = caller.begin.upload;
+    const rival = await bench.objects.createMultipart("bucket", s3Key, { contentType: "" });
+    await bench.access.uploads.setMultipartId(caller.uploadId, rival);
+    const hanging = bench.objects.faults.add("abortMultipart", { kind: "hang" });
+    await caller.send(seededBytes(250));
+    await until("its parts are durable", () => caller.writer.durableBytes === 250);
+    hanging.release();
+    expect((await caller.writer.finish({ sizeBytes: undefined })).parts).to.have.length(3);
+    expect(bench.objects.pendingMultiparts).to.deep.equal([rival]);
+    await close(bench, caller);
+  });
+
   describe("that resumes", () => {
     const leave = async (bench: Bench, bytes: Uint8Array, sizeBytes?: number) => {
       const caller = await BenchWriter.open(bench, { sizeBytes });
