@@ -92,7 +92,7 @@ function findContradictions(env: Partial<Environment>): string[] {
   return [...problems, ...findShareProblem(env)];
 }
 
-/** Least memory of a worker, in bytes: three parts of the larger size, that of files whose own size is unknown, and the windows' quarter. */
+/** Least memory of a worker, in bytes: twice what two parts of the larger size take, that of files whose own size is unknown. */
 function toWorkerMinBytes(partSizeBytes: number): number {
   return 4 * 2 * partSizeBytes;
 }
@@ -120,12 +120,13 @@ function toConfig(env: Environment) {
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(env.SLUICE_LISTEN) ?? [];
   const workers = chooseWorkers(env);
   const workerBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
-  // Windows have a share of their own: while they took what parts left, the first had all of it, and others stayed small.
-  const windowsGrownMaxBytes = Math.floor(workerBytes / 4);
-  const budgetBytes = workerBytes - windowsGrownMaxBytes;
+  // The rest is for bytes that are gone, but that the collector and the allocator have not given back yet.
+  const budgetBytes = Math.floor(workerBytes / 2);
+  // Apart from that: while windows took what parts left, the first had all of it, and others stayed small.
+  const windowsGrownMaxBytes = Math.floor(workerBytes / 8);
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
-  // A worker must be able to keep at least three of the largest parts at once, or one upload would starve all others.
-  const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 3 / MIB) * MIB);
+  // A worker must be able to keep at least two of the largest parts at once, or one upload would starve all others.
+  const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 2 / MIB) * MIB);
   const keptPartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, keptByBudgetBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
@@ -172,6 +173,8 @@ function toConfig(env: Environment) {
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },
+    /** For the bytes of files, all workers together: of parts, of windows, and what is left of them for a while. */
+    memoryBytes: env.SLUICE_MEMORY_BUDGET_BYTES,
     /** Of a worker, for the bytes of parts. */
     budgetBytes,
     /** Streams that may write at once, all workers together. */

@@ -26,7 +26,8 @@ export async function serve(environment: Readonly<Record<string, string | undefi
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
       { workers, uploadsMax, drainTimeoutMs, logLevel },
-      { ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
+      // Of several arenas of glibc's allocator each keeps what its threads have given back; one thread does the work here.
+      { MALLOC_ARENA_MAX: "1", ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
     );
     return;
   }

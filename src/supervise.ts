@@ -27,7 +27,8 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   const { workers: count, uploadsMax, drainTimeoutMs } = supervision;
   const log = createLateLog(supervision.logLevel);
   const exec = fileURLToPath(new URL("./cluster-main.ts", import.meta.url));
-  cluster.setupPrimary({ exec, args: [] });
+  // A worker a core: helping threads for its short collections would only take the time of the others.
+  cluster.setupPrimary({ exec, args: [], execArgv: [...process.execArgv, "--no-parallel-scavenge"] });
   const relay = new SiblingRelay(currentWorkers);
   cluster.on("message", (worker, message) => relay.take(worker, message));
   cluster.on("exit", (worker) => relay.remove(worker));

@@ -6,7 +6,7 @@ import type { Config } from "../config.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 import { formatBytes } from "./human-units.ts";
 
-/** What a worker needs beside the budget, in bytes: code, heap and buffers of sockets. */
+/** What a worker needs beside its share of the memory, in bytes: code, heap and buffers of sockets. */
 const WORKER_OVERHEAD_BYTES = 150 * 2 ** 20;
 
 /** A certificate that ends sooner than this is worth a word, in milliseconds. */
@@ -88,9 +88,9 @@ async function checkTls({ certFile, keyFile }: NonNullable<Config["tls"]>): Prom
   return well("TLS", `the certificate is valid until ${certificate.validTo}${notice}`);
 }
 
-function checkMemory({ budgetBytes, workers }: Config): Finding {
+function checkMemory({ memoryBytes, workers }: Config): Finding {
   const limitBytes = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
-  const neededBytes = workers * (budgetBytes + WORKER_OVERHEAD_BYTES);
+  const neededBytes = memoryBytes + workers * WORKER_OVERHEAD_BYTES;
   const needs = `${workers} ${workers === 1 ? "worker needs" : "workers need"} up to ${formatBytes(neededBytes)}`;
   if (neededBytes <= limitBytes) return well("memory", `${needs} of the ${formatBytes(limitBytes)} here`);
   const mend = "lower SLUICE_MEMORY_BUDGET_BYTES or SLUICE_WORKERS, or give the service more memory";

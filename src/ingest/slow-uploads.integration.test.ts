@@ -6,12 +6,12 @@ import { seededBytes, UploadRig } from "../testing/upload-rig.ts";
 
 describe("many slow uploads", () => {
   /** For parts. */
-  const BUDGET_BYTES = 9 * PART_BYTES;
+  const BUDGET_BYTES = 8 * PART_BYTES;
   let rig: UploadRig;
   before(async () => {
     rig = await UploadRig.start({
-      // A quarter of it is for windows.
-      settings: { SLUICE_MEMORY_BUDGET_BYTES: String((BUDGET_BYTES / 3) * 4), SLUICE_UPLOADS_MAX: "8" },
+      // Half of it is for parts.
+      settings: { SLUICE_MEMORY_BUDGET_BYTES: String(2 * BUDGET_BYTES), SLUICE_UPLOADS_MAX: "8" },
       budget: { slowAfterMs: 500 },
       // Nobody is ended for being slow here, on a machine that is.
       uploads: { stallTimeoutMs: 60_000 },
