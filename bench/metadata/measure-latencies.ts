@@ -16,7 +16,7 @@ export interface MetadataLoad {
   /** Of reading calls; changing ones come at a third of it. */
   readonly ratePerSecond: number;
   readonly connections: number;
-  /** Of one figure, after a tenth of it that does not count. */
+  /** Of one figure, after a warm-up that does not count. */
   readonly seconds: number;
 }
 
@@ -26,6 +26,10 @@ const PAGE_FILES = 100;
 const PAGE_FILES_MAX = 1000;
 /** First pages of searches that are looked at for how full they are. */
 const PAGES_LOOKED_AT = 100;
+/** Calls of a warm-up, at most; as many as are measured, else. Fewer, and what is measured is code that is being compiled. */
+const WARM_UP_MAX = 3000;
+/** Of them under way at a time: those of code that is not compiled yet must not pile up. */
+const WARM_UP_IN_FLIGHT = 8;
 const namespace = "default";
 const { getFile, listFiles, searchFiles } = FileQueryService.method;
 const { updateFile, deleteFile, undeleteFile } = FileCommandService.method;
@@ -165,7 +169,7 @@ async function measure<I extends DescMessage, O extends DescMessage>(
 ): Promise<FigureRow> {
   const warmUp = warmUpOf(load, ratePerSecond);
   await untilIdle(database);
-  await calls.run(method, requests.slice(0, warmUp), { ratePerSecond });
+  await calls.run(method, requests.slice(0, warmUp), { inFlight: WARM_UP_IN_FLIGHT });
   await database.client.query("SELECT pg_stat_statements_reset()");
   const cpuBefore = readProcessUsage(service.process.pid).cpuSeconds;
   const { latenciesMs, failures } = await calls.run(method, requests.slice(warmUp), { ratePerSecond });
@@ -205,5 +209,5 @@ function countOf({ load }: Place, ratePerSecond: number): number {
 }
 
 function warmUpOf({ seconds }: MetadataLoad, ratePerSecond: number): number {
-  return Math.ceil((seconds / 10) * ratePerSecond);
+  return Math.min(WARM_UP_MAX, Math.ceil(seconds * ratePerSecond));
 }
