@@ -1,21 +1,21 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { FileSchema, type Receipt, ReceiptSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Receipt, ReceiptSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
 import { type File, toFileEtag } from "../domain/file.ts";
 import type { FileChange } from "../domain/file-repository.ts";
 import type { GetFileRequest } from "../queries/get-file.ts";
 import { fromOptionalInt64 } from "./int64.ts";
 
-/** A file as the API shows it. */
+/** A file as the API shows it. Built as it is, without `create`: a page is of a hundred, and half of its cost was that. */
 export function toFileMessage(file: File): WireFile {
-  return create(FileSchema, {
+  const message: WireFile = {
+    $typeName: "sluice.v1.File",
     namespace: file.namespace,
     path: file.path,
     fileId: file.fileId,
     generation: BigInt(file.generation),
     sizeBytes: BigInt(file.sizeBytes),
     crc32: file.crc32,
-    ...(file.sha256 !== undefined && { sha256: file.sha256 }),
     contentType: file.contentType,
     metadata: { ...file.metadata },
     labels: { ...file.labels },
@@ -27,15 +27,29 @@ export function toFileMessage(file: File): WireFile {
     s3Etag: file.s3Etag,
     etag: toFileEtag(file),
     metageneration: BigInt(file.metageneration),
-    createTime: timestampFromDate(file.createTime),
-    updateTime: timestampFromDate(file.updateTime),
-    ...(file.supersedeTime !== undefined && { supersedeTime: timestampFromDate(file.supersedeTime) }),
-    ...(file.deleteTime !== undefined && { deleteTime: timestampFromDate(file.deleteTime) }),
-    ...(file.purgeTime !== undefined && { purgeTime: timestampFromDate(file.purgeTime) }),
+    createTime: toTimestamp(file.createTime),
+    updateTime: toTimestamp(file.updateTime),
     legalHold: file.legalHold,
-    ...(file.retainUntilTime !== undefined && { retainUntilTime: timestampFromDate(file.retainUntilTime) }),
     purged: file.purgeState === "purged",
-  });
+  };
+  const { sha256, supersedeTime, deleteTime, purgeTime, retainUntilTime } = file;
+  if (sha256 !== undefined) message.sha256 = sha256;
+  if (supersedeTime !== undefined) message.supersedeTime = toTimestamp(supersedeTime);
+  if (deleteTime !== undefined) message.deleteTime = toTimestamp(deleteTime);
+  if (purgeTime !== undefined) message.purgeTime = toTimestamp(purgeTime);
+  if (retainUntilTime !== undefined) message.retainUntilTime = toTimestamp(retainUntilTime);
+  return message;
+}
+
+/** As `timestampFromDate`, without `create`. */
+function toTimestamp(date: Date): Timestamp {
+  const ms = date.getTime();
+  const seconds = Math.floor(ms / 1000);
+  return {
+    $typeName: "google.protobuf.Timestamp",
+    seconds: BigInt(seconds),
+    nanos: (ms - seconds * 1000) * 1_000_000,
+  };
 }
 
 /** The proof of what a commit stored. */
