@@ -44,6 +44,8 @@ const markPurging = sql.fragment`
   update_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.update_time END,
   metageneration = f.metageneration + CASE WHEN f.purge_state IS NULL THEN 1 ELSE 0 END`;
 
+const judgedRow = fileRow.extend({ is_live: z.boolean(), is_released: z.boolean() });
+
 /** The generation that is meant, if it may be purged. Chosen before it is judged: never another one in its stead. */
 async function findPurgeable(
   pool: CommonQueryMethods,
@@ -52,8 +54,7 @@ async function findPurgeable(
 ): Promise<File> {
   const which =
     generation === undefined ? sql.fragment`f.delete_time IS NOT NULL` : sql.fragment`f.generation = ${generation}`;
-  const judged = fileRow.extend({ is_live: z.boolean(), is_released: z.boolean() });
-  const row = await pool.maybeOne(sql.type(judged)`
+  const row = await pool.maybeOne(sql.type(judgedRow)`
     SELECT ${fileColumns}, ${fileIsLive} AS is_live, ${fileIsReleased} AS is_released FROM file f
     WHERE f.namespace = ${namespace} AND f.path = ${path} AND (${which} OR (${generation === undefined}::boolean AND ${fileIsLive}))
     ORDER BY f.delete_time DESC NULLS LAST, f.generation DESC LIMIT 1`);

@@ -3,17 +3,19 @@ import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import { compareVersions, type MigrationFile } from "./migration-files.ts";
 
-const historyRow = z.object({
-  version: z.string().nullable(),
-  description: z.string(),
-  type: z.string(),
-  script: z.string(),
-  checksum: z.int().nullable(),
-  success: z.boolean(),
-});
+const historyRows = z.array(
+  z.object({
+    version: z.string().nullable(),
+    description: z.string(),
+    type: z.string(),
+    script: z.string(),
+    checksum: z.int().nullable(),
+    success: z.boolean(),
+  }),
+);
 
 /** A row of Flyway's history table. */
-export type AppliedMigration = z.infer<typeof historyRow>;
+export type AppliedMigration = z.infer<typeof historyRows>[number];
 
 /** What Flyway 12 creates, word for word: https://documentation.red-gate.com/flyway (schema history table). */
 export async function createHistory(client: ClientBase): Promise<void> {
@@ -41,7 +43,7 @@ export async function readHistory(client: ClientBase): Promise<AppliedMigration[
   const { rows } = await client.query(`
     SELECT version, description, type, script, checksum, success FROM flyway_schema_history
     WHERE type NOT IN ('SCHEMA', 'DELETE') ORDER BY installed_rank`);
-  return z.array(historyRow).parse(rows);
+  return historyRows.parse(rows);
 }
 
 /** Whether the schema holds no table yet, those of extensions aside. */

@@ -195,6 +195,9 @@ describe("the rules of the structure", () => {
     const breachesOf = (text: string) => findLateSchemas(parseSourceFile("src/postgres/a.ts", text));
     expect(breachesOf("pool.one(sql.type(z.object({}))`SELECT`)")[0]).to.contain("src/postgres/a.ts:1 makes a schema");
     expect(breachesOf('sql.prepared("name", row.extend({ a: z.int() }))`SELECT`')).to.have.lengthOf(1);
+    const late = "async function read() { const row = z.object({}); return await pool.one(sql.type(row)`SELECT`); }";
+    expect(breachesOf(late)[0]).to.contain("src/postgres/a.ts:1 makes a schema");
+    expect(breachesOf("const row = z.object({ a: z.int() }); type Row = z.infer<typeof row>;")).to.deep.equal([]);
     expect(breachesOf('sql.prepared("name", row)`SELECT`; sql.type(row)`SELECT`; sql.unsafe`SELECT`')).to.deep.equal(
       [],
     );

@@ -56,17 +56,27 @@ export function findFocusedTests({ path, tree }: SourceFile): string[] {
   return sentences;
 }
 
-/** Statements whose row's schema is made with them: zod compiles each schema when it is first used, so one a call is compiled at every call. */
+/**
+ * Schemas of rows that are made with their statement, or in a function of the room that reads rows: zod compiles each when it
+ * is first used, so one a call is compiled at every call.
+ */
 export function findLateSchemas({ path, tree, isTest }: SourceFile): string[] {
   const sentences: string[] = [];
   if (isTest) return sentences;
   walk(tree, (node) => {
-    if (!ts.isCallExpression(node) || !SCHEMA_CALLS.has(node.expression.getText(tree))) return;
-    const schema = node.arguments.at(-1);
-    if (schema === undefined || !ts.isCallExpression(schema)) return;
-    sentences.push(`${path}:${lineOf(tree, schema)} makes a schema at every call; make it once, beside the function`);
+    if (!ts.isCallExpression(node)) return;
+    const callee = node.expression.getText(tree);
+    const schema = SCHEMA_CALLS.has(callee) ? node.arguments.at(-1) : undefined;
+    const isInStatement = schema !== undefined && ts.isCallExpression(schema);
+    const isInFunction = path.startsWith("src/postgres/") && callee.startsWith("z.") && isWithinFunction(node);
+    if (!isInStatement && !isInFunction) return;
+    sentences.push(`${path}:${lineOf(tree, node)} makes a schema at every call; make it once, beside the function`);
   });
   return sentences;
+}
+
+function isWithinFunction(node: ts.Node): boolean {
+  return ts.findAncestor(node, ts.isFunctionLike) !== undefined;
 }
 
 /** Work left open, and paths of one machine, in a text of any kind. */
