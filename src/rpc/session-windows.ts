@@ -27,9 +27,9 @@ const GAIN_MIN = 1.25;
  * Fits the windows of each connection's streams to its distance. A window is credit: a caller fills it whenever its stream is
  * paused, so that a thousand large ones would not fit into memory; a small one holds a distant caller back to one window a
  * round trip. They begin small, therefore, and grow while a round trip, measured by PING, brings at least half a window, and
- * faster than before. Busy connections share what all may grow by the number of their streams: else the first would go
- * on with large windows, beside others that have the smallest. The connection's own window stays at its
- * most: Node gives its credit back before anybody reads.
+ * faster than before. Busy connections share what all may grow by the number of their streams: else the first would go on
+ * with large windows, beside others that have the smallest. The connection's own window stays at its most: Node gives its
+ * credit back before anybody reads.
  */
 export class SessionWindows {
   readonly #limits: WindowLimits;
