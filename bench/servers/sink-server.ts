@@ -1,6 +1,7 @@
 // The S3 server every contender uploads into: answers like S3, keeps small objects, throws all other bytes away unread.
 import * as http from "node:http";
 import * as https from "node:https";
+import { Readable } from "node:stream";
 import { sinkBucket, sinkRegion } from "../sink-client.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
@@ -8,6 +9,7 @@ import { announceServer, parseServerArguments } from "./server-process.ts";
 const keptBytesMax = 1024 * 1024;
 
 const { tls } = parseServerArguments();
+const zeroBlock = Buffer.alloc(256 * 1024);
 const objects = new Map<string, { body: Buffer; sizeBytes: number; metadata: [string, string][] }>();
 const uploads = new Map<string, Map<number, number>>();
 let nextUploadId = 1;
@@ -84,7 +86,14 @@ function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
     return;
   }
   res.writeHead(200, { etag: '"0"', "content-length": object.sizeBytes, ...Object.fromEntries(object.metadata) });
-  res.end(req.method === "GET" ? object.body : undefined);
+  if (req.method === "HEAD") res.end();
+  else if (object.body.length === object.sizeBytes) res.end(object.body);
+  else Readable.from(zeros(object.sizeBytes)).pipe(res);
+}
+
+/** So many bytes: who asks for what was thrown away gets as many others. */
+function* zeros(sizeBytes: number): Generator<Buffer> {
+  for (let rest = sizeBytes; rest > 0; rest -= zeroBlock.length) yield zeroBlock.subarray(0, rest);
 }
 
 function createUpload(res: http.ServerResponse, url: URL): void {
