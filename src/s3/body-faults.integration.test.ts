@@ -223,6 +223,7 @@ describe("a body in flight to S3", () => {
       script({ kind: "status", status: 500, code: "InternalError" });
       const body = store.beginPart(target, 5);
       body.write(Buffer.from("hello"));
+      body.end(crc32("hello"));
       await until(() => requests() === 1 && Object.keys(opened.at(-1)!.connections.httpAgent.sockets).length === 0);
       await abortAndSettle(body);
       await store.abortMultipart(target);

@@ -65,6 +65,32 @@ describe("KeptBody", () => {
     expect(Buffer.concat(body.kept)).to.deep.equal(HELLO);
   });
 
+  it("begins when there is as much as is written at once, or all", async () => {
+    const layout = { ...POLICY.layout, corkBytes: 4 };
+    const slow = begin(5, { layout });
+    slow.body.write(HELLO.subarray(0, 3));
+    await pass(60_000);
+    expect(slow.attempts, "nothing would be written: no connection stands idle").to.have.length(0);
+    slow.body.write(HELLO.subarray(3, 4));
+    await settle();
+    expect(slow.attempt(1).sent).to.equal("5\r\nhell");
+    slow.body.write(HELLO.subarray(4));
+    slow.body.end(crc32(HELLO));
+    slow.attempt(1).answer.resolve(ACK);
+    expect(await slow.outcome).to.equal("acknowledged");
+    const small = begin(3, { layout });
+    small.body.write(HELLO.subarray(0, 3));
+    small.body.end(crc32(HELLO.subarray(0, 3)));
+    await settle();
+    small.attempt(1).answer.resolve(ACK);
+    expect(await small.outcome).to.equal("acknowledged");
+    const given = begin(5, { layout });
+    given.body.write(HELLO.subarray(0, 3));
+    given.body.abort(new Error("given up"));
+    expect((await given.outcome).message).to.equal("given up");
+    expect(given.attempts).to.have.length(0);
+  });
+
   it("begins again with the bytes so far, and goes on with those that arrive", async () => {
     const { body, attempt, outcome } = begin(5);
     await settle();

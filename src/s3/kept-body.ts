@@ -5,7 +5,10 @@ import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type SendBody } from "./body-attempt.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 
-/** How a body in flight behaves; one whose caller is silent is sent when it is whole. */
+/**
+ * How a body in flight behaves. Its request begins with the first bytes that would be written, `layout.corkBytes`: a caller
+ * who trickles occupies no connection until then. One whose caller is silent is sent when it is whole.
+ */
 export interface KeptBodyPolicy extends AttemptPolicy {
   retry: BackoffPolicy;
 }
@@ -30,6 +33,8 @@ export class KeptBody implements BodyInFlight {
   #abortReason: Error | undefined;
   #attempt: BodyAttempt | undefined;
   #wake: (() => void) | undefined;
+  /** How many bytes are waited for. */
+  #awaitedBytes = Number.POSITIVE_INFINITY;
 
   constructor(lengthBytes: number, options: { what: string; send: SendBody; policy: KeptBodyPolicy }) {
     this.#lengthBytes = lengthBytes;
@@ -52,6 +57,7 @@ export class KeptBody implements BodyInFlight {
     this.#kept.push(bytes);
     this.#keptBytes += bytes.length;
     this.#attempt?.write(bytes);
+    if (this.#keptBytes >= this.#awaitedBytes) this.#wake?.();
   }
 
   end(crc: number): void {
@@ -77,9 +83,10 @@ export class KeptBody implements BodyInFlight {
     await undefined;
     let attempts = 0;
     let firstFailedAt = 0;
-    let isDeferred = this.#policy.layout.form === "header";
+    const { form, corkBytes } = this.#policy.layout;
+    let isDeferred = form === "header";
     for (let failures = 0; ; ) {
-      if (isDeferred) await this.#wholeOrAborted();
+      await this.#untilCame(isDeferred ? Number.POSITIVE_INFINITY : corkBytes);
       if (this.#abortReason !== undefined) throw this.#abortReason;
       attempts++;
       try {
@@ -143,12 +150,15 @@ export class KeptBody implements BodyInFlight {
     });
   }
 
-  async #wholeOrAborted(): Promise<void> {
-    while (this.#crc32 === undefined && this.#abortReason === undefined) {
+  /** Waits for so many bytes, the end, or `abort`. */
+  async #untilCame(bytes: number): Promise<void> {
+    this.#awaitedBytes = bytes;
+    while (this.#keptBytes < bytes && this.#crc32 === undefined && this.#abortReason === undefined) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+    this.#awaitedBytes = Number.POSITIVE_INFINITY;
     this.#wake = undefined;
   }
 
