@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { DomainError } from "../domain/errors.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { AssembledObject, Upload } from "../domain/upload.ts";
 import { assertSameSha256 } from "./declared-content.ts";
+import { readObject } from "./read-object.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /**
@@ -29,12 +29,9 @@ export async function assertSha256OfObject(
 /** How often `onReading` is called, in bytes: within two minutes at any speed above half a MiB a second. */
 const READING_EVERY_BYTES = 64 * 2 ** 20;
 
-/** Streams in a row that may break off without a byte. */
-const EMPTY_STREAMS_MAX = 4;
-
 /**
- * SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. A stream that S3 cuts is opened
- * again where it broke off, and `onReading` is awaited now and then; `unavailable / STORAGE_UNAVAILABLE` when that brings nothing. Else rejects as `ObjectStore.read`.
+ * SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. `onReading` is awaited now and then.
+ * Rejects as `readObject`.
  */
 export async function readSha256(
   objects: Pick<ObjectStore, "read">,
@@ -42,33 +39,14 @@ export async function readSha256(
   object: Pick<AssembledObject, "key" | "versionId" | "sizeBytes">,
   { onReading }: { onReading?: (() => Promise<void>) | undefined } = {},
 ): Promise<Uint8Array> {
-  const { key, versionId, sizeBytes } = object;
   const hash = createHash("sha256");
-  let offset = 0;
-  let told = 0;
-  for (let empty = 0; offset < sizeBytes; ) {
-    const begunAt = offset;
-    const range = { offset, sizeBytes: sizeBytes - offset };
-    let cause: unknown;
-    try {
-      for await (const bytes of await objects.read(bucket, key, { versionId, range })) {
-        hash.update(bytes as Uint8Array);
-        offset += (bytes as Uint8Array).length;
-        if (offset - told < READING_EVERY_BYTES) continue;
-        told = offset;
-        await onReading?.();
-      }
-    } catch (error) {
-      if (error instanceof DomainError) throw error;
-      cause = error;
-    }
-    empty = offset > begunAt ? 0 : empty + 1;
-    if (empty > EMPTY_STREAMS_MAX) throw toBroken(sizeBytes - offset, cause);
-  }
+  let untoldBytes = 0;
+  await readObject(objects, { bucket, ...object }, async (bytes) => {
+    hash.update(bytes);
+    untoldBytes += bytes.length;
+    if (untoldBytes < READING_EVERY_BYTES) return;
+    untoldBytes = 0;
+    await onReading?.();
+  });
   return hash.digest();
-}
-
-function toBroken(missingBytes: number, cause: unknown): DomainError {
-  const message = `storage breaks off ${missingBytes} bytes before the end of the file, which is read for its SHA-256`;
-  return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000, cause });
 }

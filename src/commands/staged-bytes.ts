@@ -1,5 +1,6 @@
 import { crc32 } from "../domain/crc32.ts";
 import type { BodyInFlight, ObjectStore } from "../domain/object-store.ts";
+import { readObject } from "./read-object.ts";
 
 /** Where the bytes go. */
 export interface StageTarget {
@@ -16,7 +17,7 @@ export interface StageTarget {
 export class StagedBytes {
   readonly #objects: ObjectStore;
   readonly #target: StageTarget;
-  readonly #pieces: { key: string; versionId: string }[] = [];
+  readonly #pieces: { key: string; versionId: string; sizeBytes: number }[] = [];
   #body: BodyInFlight | undefined;
   #lengthBytes = 0;
 
@@ -43,7 +44,7 @@ export class StagedBytes {
     }
     body.end(crc);
     const { key, versionId } = await body.done;
-    this.#pieces.push({ key, versionId });
+    this.#pieces.push({ key, versionId, sizeBytes: lengthBytes });
     this.#lengthBytes += lengthBytes;
   }
 
@@ -52,10 +53,9 @@ export class StagedBytes {
     this.#body?.abort(reason);
   }
 
-  /** Reads all pieces in order. */
+  /** Reads all pieces in order. Rejects as `readObject`. */
   async read(onBytes: (bytes: Uint8Array) => void): Promise<void> {
-    for (const { key, versionId } of this.#pieces) {
-      for await (const bytes of await this.#objects.read(this.#target.bucket, key, { versionId })) onBytes(bytes);
-    }
+    const { bucket } = this.#target;
+    for (const piece of this.#pieces) await readObject(this.#objects, { bucket, ...piece }, onBytes);
   }
 }
