@@ -6,6 +6,7 @@ import { expectRefusal } from "../testing/repository-subject.ts";
 import { until } from "../testing/until.ts";
 import { seededBytes } from "../testing/upload-rig.ts";
 import { type Bench, BenchWriter, createBench, BENCH_PART_BYTES as PART } from "../testing/writer-bench.ts";
+import type { WrittenBytes } from "./upload-writer.ts";
 
 describe("a part that comes slowly", () => {
   let now: number;
@@ -104,13 +105,23 @@ describe("a part that comes slowly", () => {
     await close(caller);
   });
 
-  it("waits, once it is whole, until there is memory for all of it", async () => {
+  it("is put together, once it is whole, though others have all memory: one part at a time", async () => {
+    const second = await BenchWriter.open(bench, {});
+    await second.send(bytes.subarray(0, 10));
     const { caller, other } = await trickle({}, 90);
-    const finishing = caller.writer.finish({ sizeBytes: undefined });
-    await until("it waits with an empty hand", () => bench.budget.usedBytes === 4 * PART - 10);
-    expect(bench.objects.bodiesInFlight).to.equal(0);
+    const reads = bench.objects.faults.add("read", { kind: "hang" });
+    const finishing = [caller.writer.finish({ sizeBytes: 90 }), second.writer.finish({ sizeBytes: 10 })];
+    await until("what the first staged is read", () => bench.objects.faults.pending === 0);
+    expect(bench.budget.usedBytes, "nothing is free, and one of them has its bytes all the same").to.equal(
+      4 * PART - 10 + 90,
+    );
+    reads.release();
+    for (const [index, sizeBytes] of [90, 10].entries()) {
+      const { put } = await (finishing[index] as Promise<WrittenBytes>);
+      expect(put).to.deep.include({ sizeBytes, crc32: crc32(bytes.subarray(0, sizeBytes)) });
+    }
     other.giveBack();
-    expect((await finishing).put).to.deep.include({ sizeBytes: 90, crc32: crc32(bytes.subarray(0, 90)) });
+    await second.writer.close();
     await close(caller);
   });
 

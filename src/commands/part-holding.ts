@@ -7,7 +7,7 @@ import type { StagedBytes } from "./staged-bytes.ts";
 /**
  * What a part in flight holds of the memory budget. Its permit grows as its bytes come. While memory is short a part that
  * comes slowly gives way: its request is dropped, what it holds is staged in S3, and it goes on with an empty hand; whole
- * in the end, it waits for memory for all of it, reads back what was staged, and is sent. So a trickle costs what it holds,
+ * in the end, it gets memory for all of it in its turn, reads back what was staged, and is sent. So a trickle costs what it holds,
  * others need not wait for it, and it ends all the same, whatever happens beside it.
  */
 export class PartHolding implements Holder {
@@ -61,7 +61,8 @@ export class PartHolding implements Holder {
     const missingBytes = this.#part.lengthBytes - this.#part.admittedBytes;
     const bytes = Math.min(missingBytes, this.#budget.wish(this.restBytes, this.#budget.paceOf(this.permit)));
     if (this.#budget.tryGrow(this.permit, bytes)) return this.#admit();
-    return this.#growBy(bytes).then(() => this.#admit());
+    const options = { turn: this.#turn, signal: this.#closed.signal };
+    return this.#budget.grow(this.permit, bytes, options).then(() => this.#admit());
   }
 
   onTrimmed(): void {
@@ -89,14 +90,9 @@ export class PartHolding implements Holder {
   /** Gets memory for all bytes of the whole part, and writes those into `body` that were staged. */
   async gather(begin: () => BodyInFlight): Promise<BodyInFlight> {
     await this.#staging;
-    // While it waits, what is left in its hand may have to give way too: then it asks once more.
-    while (this.permit.bytes < this.#part.passedBytes) {
-      // Nobody waits with an unused permit in his hand: two who did might wait for each other.
-      this.#budget.shrink(this.permit, this.heldBytes);
-      await this.#growBy(this.#part.passedBytes - this.permit.bytes);
-      await this.#staging;
-    }
     this.letGo();
+    const { passedBytes } = this.#part;
+    await this.#budget.complete(this.permit, passedBytes - this.permit.bytes, this.#closed.signal);
     const body = begin();
     try {
       await this.#staged.read((bytes) => body.write(bytes));
@@ -119,10 +115,6 @@ export class PartHolding implements Holder {
     this.#staged.abort(reason);
     await this.#staging;
     this.release();
-  }
-
-  #growBy(bytes: number): Promise<void> {
-    return this.#budget.grow(this.permit, bytes, { turn: this.#turn, signal: this.#closed.signal });
   }
 
   #admit(): undefined {

@@ -1,5 +1,7 @@
+import { BUDGET_POLICY, type BudgetPolicy } from "./budget-policy.ts";
 import { FairQueue, type Turn } from "./fair-queue.ts";
 import { PartPace } from "./part-pace.ts";
+import { SingleFile } from "./single-file.ts";
 
 /** A share of the budget; MemoryBudget alone changes it. */
 export interface Permit {
@@ -22,21 +24,6 @@ export interface Holder {
   giveWay(): number;
 }
 
-/** How a budget deals with parts that come slowly. Times in milliseconds. */
-export interface BudgetPolicy {
-  /** What a part of a caller whose pace is not known, or slow, takes at a time, in bytes. */
-  stepBytes: number;
-  /** A part is slow that would take longer than this to become whole, and `slowFactor` times as long as parts take of late. */
-  slowAfterMs: number;
-  slowFactor: number;
-  now: () => number;
-}
-
-/** What is not said otherwise. A part of 8 MiB in 30 s is 2 Mbit/s; where all take long, four times as long is slow. */
-const POLICY_DEFAULT: BudgetPolicy = {
-  ...{ stepBytes: Number.POSITIVE_INFINITY, slowAfterMs: 30_000, slowFactor: 4 },
-  now: () => performance.now(),
-};
 /** How often `look` is to be called, in milliseconds: so long somebody may wait before slow parts are asked to give way. */
 export const LOOK_EVERY_MS = 250;
 /** A slow part takes what comes within this time, if that is more than a step. */
@@ -69,22 +56,24 @@ class BudgetPermit implements Permit {
  *
  * While somebody waits, slow parts give way at each `look`: first what they do not use is taken back, then what they hold
  * goes elsewhere, the largest first. That nothing stands still for good follows: a whole part is on its way to S3, which
- * ends; a fast one becomes whole, or slow; a slow one gives way; and where all that is left waits for each other, that
- * gives way too.
+ * ends, or has its turn to be put together again; a fast one becomes whole, or slow; a slow one gives way; and where all
+ * that is left waits for each other, that gives way too.
  */
 export class MemoryBudget {
   readonly totalBytes: number;
   readonly #policy: BudgetPolicy;
   #usedBytes = 0;
   #yieldingBytes = 0;
-  readonly #waiting = new FairQueue<{ bytes: number; grant: () => void }>();
+  readonly #waiting = new FairQueue<{ permit: Permit; bytes: number; grant: () => void }>();
   readonly #held = new Set<BudgetPermit>();
+  /** Whole parts that are put together again beyond the budget. */
+  readonly #completing = new SingleFile<Permit>();
   /** How long parts take to become whole, of late. */
   #typicalMs = 0;
 
   constructor(totalBytes: number, policy: Partial<BudgetPolicy> = {}) {
     this.totalBytes = totalBytes;
-    this.#policy = { ...POLICY_DEFAULT, ...policy };
+    this.#policy = { ...BUDGET_POLICY, ...policy };
   }
 
   /** Bytes under permit now. */
@@ -104,7 +93,7 @@ export class MemoryBudget {
 
   /** Lets the permit grow, if that is free and nobody waits before. */
   tryGrow(permit: Permit, bytes: number): boolean {
-    if (!this.#waiting.isEmpty || this.#usedBytes + bytes > this.totalBytes) return false;
+    if (!this.#waiting.isEmpty || this.#lackFor(bytes) > 0) return false;
     this.overdraw(permit, bytes);
     return true;
   }
@@ -125,10 +114,11 @@ export class MemoryBudget {
       const grant = () => {
         signal.removeEventListener("abort", onAbort);
         budgetPermit.isWaiting = false;
+        budgetPermit.holding?.pace.goOn(this.#policy.now());
         this.overdraw(permit, bytes);
         resolve();
       };
-      const entry = { bytes, grant };
+      const entry = { permit, bytes, grant };
       const onAbort = () => {
         budgetPermit.isWaiting = false;
         this.#waiting.remove(turn, entry);
@@ -137,6 +127,7 @@ export class MemoryBudget {
       };
       signal.addEventListener("abort", onAbort, { once: true });
       budgetPermit.isWaiting = true;
+      budgetPermit.holding?.pace.holdBack(this.#policy.now());
       this.#waiting.push(turn, entry);
     });
   }
@@ -148,6 +139,18 @@ export class MemoryBudget {
   overdraw(permit: Permit, bytes: number): void {
     (permit as BudgetPermit).bytes += bytes;
     this.#usedBytes += bytes;
+  }
+
+  /**
+   * Lets the permit of a whole part grow, of which some bytes went elsewhere: at once where they are free, else beyond the
+   * budget, one such part at a time until its permit is released. It must not wait for bytes that others hold, which may wait
+   * for its own. Rejects with the signal's reason when that aborts first.
+   */
+  async complete(permit: Permit, bytes: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (bytes === 0 || this.tryGrow(permit, bytes)) return;
+    await this.#completing.enter(permit, signal);
+    this.overdraw(permit, bytes);
   }
 
   /** Gives back what is above `toBytes`. Ends a giving way. */
@@ -165,6 +168,7 @@ export class MemoryBudget {
   release(permit: Permit): void {
     this.#held.delete(permit as BudgetPermit);
     this.shrink(permit, 0);
+    this.#completing.leave(permit);
   }
 
   /** From here on the part counts as coming, fast or slowly; `bytesPerMs` is how fast earlier ones of the caller came. */
@@ -199,15 +203,18 @@ export class MemoryBudget {
   /** How fast the bytes under a permit come. */
   paceOf(permit: Permit): number | undefined {
     const { holding } = permit as BudgetPermit;
-    return holding?.pace.at(holding.holder.restBytes, this.#policy.now());
+    if (holding === undefined) return undefined;
+    const { holder, pace } = holding;
+    const now = this.#policy.now();
+    // In time for what it wishes next: one that hardly got any bytes between waits must not count as slow for that.
+    pace.look(holder.restBytes, now);
+    return pace.at(holder.restBytes, now);
   }
 
   /** Looks how parts come along, and has slow ones give way while somebody waits: to be called by the clock, a few times a second. */
   look(): void {
     const now = this.#policy.now();
-    for (const { holding, isWaiting } of this.#held) {
-      holding?.pace.look(holding.holder.restBytes, { now, isHeldBack: isWaiting });
-    }
+    for (const { holding } of this.#held) holding?.pace.look(holding.holder.restBytes, now);
     if (this.#lackBytes() <= 0) return;
     const slow = [...this.#held].filter((permit) => this.#isSlow(permit, now));
     for (const permit of slow) {
@@ -221,7 +228,12 @@ export class MemoryBudget {
   /** What the one whose turn it is lacks, beside what is about to come back. */
   #lackBytes(): number {
     const next = this.#waiting.peek();
-    return next === undefined ? 0 : next.bytes + this.#usedBytes - this.#yieldingBytes - this.totalBytes;
+    return next === undefined ? 0 : this.#lackFor(next.bytes) - this.#yieldingBytes;
+  }
+
+  /** How many bytes are too few for the permit to grow, if positive. */
+  #lackFor(bytes: number): number {
+    return this.#usedBytes + bytes - this.totalBytes;
   }
 
   #isSlow({ holding }: BudgetPermit, now: number): boolean {
@@ -268,7 +280,7 @@ export class MemoryBudget {
 
   #serve(): void {
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
-      if (this.#usedBytes + next.bytes > this.totalBytes) return;
+      if (this.#lackFor(next.bytes) > 0) return;
       this.#waiting.shift();
       next.grant();
     }

@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { type App, startApp } from "../app.ts";
 import { type Config, parseConfig } from "../config.ts";
 import { type DevS3Server, startDevS3Server } from "../devstack/s3-server/dev-s3-server.ts";
-import type { BudgetPolicy } from "../domain/memory-budget.ts";
+import type { BudgetPolicy } from "../domain/budget-policy.ts";
 import { createTestDatabase } from "./postgres.ts";
 import type { S3Endpoint } from "./s3-subject.ts";
 import { until } from "./until.ts";

@@ -1,7 +1,8 @@
 import { crc32 } from "node:zlib";
 import type { UploadAccess, UploadLimits } from "../commands/upload-access.ts";
 import { UploadWriter } from "../commands/upload-writer.ts";
-import { type BudgetPolicy, MemoryBudget } from "../domain/memory-budget.ts";
+import type { BudgetPolicy } from "../domain/budget-policy.ts";
+import { MemoryBudget } from "../domain/memory-budget.ts";
 import type { Namespace } from "../domain/namespace.ts";
 import type { ByteRange } from "../domain/upload.ts";
 import type { NewUpload, UploadRepository, WriterStart } from "../domain/upload-repository.ts";
