@@ -77,7 +77,11 @@ export async function startApp(
 ): Promise<App> {
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
-  const budget = new MemoryBudget(config.budgetBytes, config.budget);
+  let service: Service | undefined;
+  const budget = new MemoryBudget(config.budgetBytes, {
+    ...config.budget,
+    streams: () => service?.access.sessions.size ?? 0,
+  });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
@@ -106,7 +110,6 @@ export async function startApp(
     onRequest: (request, response) => serve(request, response),
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
-  let service: Service | undefined;
   const shared = { budget, seats, siblings };
   const connected = connect(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;

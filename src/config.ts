@@ -12,6 +12,10 @@ import { toSetValue } from "./config-values.ts";
 const MIB = 2 ** 20;
 /** What may wait for S3's socket of a part that is not kept, in bytes: enough for the socket never to wait for more. */
 const UNKEPT_WINDOW_BYTES = 4 * MIB;
+/** Of a worker's memory, what is for parts in flight; two of the larger size always fit. */
+const PARTS_SHARE = 7 / 16;
+/** What a stream that writes takes beside its parts and its window, in bytes: its objects, those of its connection, and what the collector lets stand (measured). */
+const STREAM_BYTES = 160 * 1024;
 /** A session of the read role lasts an hour at most, and is renewed early enough for one more URL. */
 const READ_ROLE_URL_MAX_SECONDS = 3000;
 
@@ -121,7 +125,7 @@ function toConfig(env: Environment) {
   const workers = chooseWorkers(env);
   const workerBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
   // The rest is for bytes that are gone, but that the collector and the allocator have not given back yet.
-  const budgetBytes = Math.floor(workerBytes / 2);
+  const budgetBytes = Math.max(Math.floor(workerBytes * PARTS_SHARE), 4 * env.SLUICE_PART_SIZE_BYTES);
   // Apart from that: while windows took what parts left, the first had all of it, and others stayed small.
   const windowsGrownMaxBytes = Math.floor(workerBytes / 8);
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
@@ -179,8 +183,11 @@ function toConfig(env: Environment) {
     budgetBytes,
     /** Streams that may write at once, all workers together. */
     uploadsMax,
-    // The steps of all uploads together, should one worker have them, are at most a quarter: whole parts always find room in the rest.
-    budget: { stepBytes: Math.max(2 ** 14, Math.min(2 ** 18, Math.floor(budgetBytes / 4 / uploadsMax))) },
+    // The steps of all uploads together, should one worker have them, are at most a quarter: whole parts find room in the rest.
+    budget: {
+      stepBytes: Math.max(2 ** 14, Math.min(2 ** 18, Math.floor(budgetBytes / 4 / uploadsMax))),
+      streamBytes: STREAM_BYTES,
+    },
     uploads: {
       partSizeBytes: env.SLUICE_PART_SIZE_BYTES,
       // A file of unknown size may be large: twice the part leaves room for 156 GiB.

@@ -153,6 +153,32 @@ describe("MemoryBudget", () => {
     expect(waiting.isGranted).to.equal(true);
   });
 
+  it("leaves parts what streams do not take, a quarter at least, and lets one that is alone have all", async () => {
+    let streams = 3;
+    budget = new MemoryBudget(100, { ...POLICY, streamBytes: 10, streams: () => streams });
+    expect([isFree(70), isFree(80)], "alone").to.deep.equal([true, true]);
+    const first = take(40);
+    expect([isFree(30), isFree(31)]).to.deep.equal([true, false]);
+    streams = 100;
+    const second = wait(10);
+    await settle();
+    expect(second.isGranted, "40 are more than a quarter").to.equal(false);
+    budget.shrink(first, 15);
+    await settle();
+    expect(second.isGranted).to.equal(true);
+    budget.look();
+    streams = 0;
+    budget.release(first);
+    const third = wait(60);
+    await settle();
+    expect(third.isGranted, "streams that have ended count for a while").to.equal(false);
+    for (let look = 0; look < 200 && !third.isGranted; look++) {
+      budget.look();
+      await settle();
+    }
+    expect(third.isGranted).to.equal(true);
+  });
+
   it("lets whole parts be put together one at a time, beyond its bytes if need be", async () => {
     const first = take(60);
     const second = take(20);

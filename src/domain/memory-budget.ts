@@ -30,6 +30,10 @@ export const LOOK_EVERY_MS = 250;
 const STEP_MS = 2000;
 /** Nobody is called slow before so much of the time has passed that a part may take. */
 const GRACE_SHARE = 0.25;
+/** What parts may have together at least, however many streams there are. */
+const PARTS_SHARE_MIN = 0.25;
+/** What is still counted, a look later, of streams that have ended: the collector takes seconds to give back what they had. */
+const ENDED_SHARE = 0.97;
 /** How much the newest part that became whole counts for how long parts take. */
 const NEWEST_SHARE = 0.1;
 
@@ -70,6 +74,8 @@ export class MemoryBudget {
   readonly #completing = new SingleFile<Permit>();
   /** How long parts take to become whole, of late. */
   #typicalMs = 0;
+  /** Of streams, among them those that ended of late. */
+  #streamsBytes = 0;
 
   constructor(totalBytes: number, policy: Partial<BudgetPolicy> = {}) {
     this.totalBytes = totalBytes;
@@ -93,7 +99,7 @@ export class MemoryBudget {
 
   /** Lets the permit grow, if that is free and nobody waits before. */
   tryGrow(permit: Permit, bytes: number): boolean {
-    if (!this.#waiting.isEmpty || this.#lackFor(bytes) > 0) return false;
+    if (!this.#waiting.isEmpty || this.#lackFor(permit, bytes) > 0) return false;
     this.overdraw(permit, bytes);
     return true;
   }
@@ -215,6 +221,8 @@ export class MemoryBudget {
   look(): void {
     const now = this.#policy.now();
     for (const { holding } of this.#held) holding?.pace.look(holding.holder.restBytes, now);
+    this.#streamsBytes *= ENDED_SHARE;
+    this.#serve();
     if (this.#lackBytes() <= 0) return;
     const slow = [...this.#held].filter((permit) => this.#isSlow(permit, now));
     for (const permit of slow) {
@@ -228,12 +236,14 @@ export class MemoryBudget {
   /** What the one whose turn it is lacks, beside what is about to come back. */
   #lackBytes(): number {
     const next = this.#waiting.peek();
-    return next === undefined ? 0 : this.#lackFor(next.bytes) - this.#yieldingBytes;
+    return next === undefined ? 0 : this.#lackFor(next.permit, next.bytes) - this.#yieldingBytes;
   }
 
-  /** How many bytes are too few for the permit to grow, if positive. */
-  #lackFor(bytes: number): number {
-    return this.#usedBytes + bytes - this.totalBytes;
+  /** How many bytes are too few for the permit to grow, if positive. One that is alone may have the whole budget. */
+  #lackFor(permit: Permit, bytes: number): number {
+    this.#streamsBytes = Math.max(this.#streamsBytes, this.#policy.streams() * this.#policy.streamBytes);
+    const sharedBytes = Math.max(this.totalBytes * PARTS_SHARE_MIN, this.totalBytes - this.#streamsBytes);
+    return this.#usedBytes + bytes - Math.max(sharedBytes, Math.min(this.totalBytes, permit.bytes + bytes));
   }
 
   #isSlow({ holding }: BudgetPermit, now: number): boolean {
@@ -280,7 +290,7 @@ export class MemoryBudget {
 
   #serve(): void {
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
-      if (this.#lackFor(next.bytes) > 0) return;
+      if (this.#lackFor(next.permit, next.bytes) > 0) return;
       this.#waiting.shift();
       next.grant();
     }
