@@ -26,6 +26,9 @@ const scannedRow = fileRow.extend({ sort_value: z.int(), step: z.int(), matches:
 /** The same, parsed. */
 export type ScannedRow = z.infer<typeof scannedRow>;
 
+/** What follows the first row of a statement has its columns. */
+const furtherRow = z.custom<ScannedRow>();
+
 /** A statement that selects `scannedRow`s. */
 export interface FileStatement {
   statement: SqlFragment;
@@ -33,15 +36,17 @@ export interface FileStatement {
   rowsMax: number | undefined;
 }
 
-/** The rows of a statement of a search; prepared where its shape comes often. */
+/** The rows of a statement of a search, prepared where its shape comes often. Of a hundred rows of one statement, the first is checked for all. */
 export async function readRows(
   pool: CommonQueryMethods,
   { shapes }: FileScan,
   statement: SqlFragment,
 ): Promise<readonly ScannedRow[]> {
-  const query = sql.type(scannedRow)`${statement}`;
+  const query = sql.type(furtherRow)`${statement}`;
   const name = shapes.nameOf(query.sql);
-  return await pool.any(name === undefined ? query : sql.prepared(name, scannedRow)`${statement}`);
+  const rows = await pool.any(name === undefined ? query : sql.prepared(name, furtherRow)`${statement}`);
+  if (rows[0] !== undefined) scannedRow.parse(rows[0]);
+  return rows;
 }
 
 /** Everything that is asked of a file, without its place in the order. */
