@@ -124,26 +124,32 @@ export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | 
   // By its own index, whatever the planner expects.
   const gathered =
     by === undefined ? sql.fragment`l.path, l.generation` : sql.fragment`l.${sql.identifier([by])}, l.file_id`;
-  const { inKey } = splitCondition(scan, label);
-  const isAfter =
-    order.field === "update_time" || query.after === undefined ? [] : [toLabelOrder(order).after(query.after)];
-  const kept = sql.and([...inKey, ...toPathRange(query, sql.fragment`l`), ...isAfter]);
+  const { inKey, isCovered } = splitCondition(scan, label);
   const inOrder = toSqlOrder(order, { isLive: false });
-  const isLate = order.field === "update_time" && query.after !== undefined ? [inOrder.after(query.after)] : [];
-  const put = order.field === "update_time" ? inOrder.by : toLabelOrder(order).by;
-  const sorted = order.field === "update_time" ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY l.is_over DESC, ${put}`;
+  const isByChange = order.field === "update_time";
+  const isAfter = isByChange || query.after === undefined ? [] : [toLabelOrder(order).after(query.after)];
+  const isLate = isByChange && query.after !== undefined ? [inOrder.after(query.after)] : [];
+  const put = isByChange ? inOrder.by : toLabelOrder(order).by;
+  const kept = sql.and([...inKey, ...toPathRange(query, sql.fragment`l`), ...isAfter]);
   const condition = sql.and([toCondition(scan), ...isLate]);
+  // Where the rows say all that is asked for, a page of them is a page of files, and sorting stops there.
+  const first = isCovered && !query.showDeleted ? sql.fragment`LIMIT ${query.limit + 1}` : sql.fragment``;
+  const sorted = isByChange ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY ${put} ${first}`;
+  const columns = sql.fragment`${fileColumns}, ${inOrder.value} AS sort_value`;
+  const file = sql.fragment`CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f`;
+  // The row beyond is looked for by itself: to number all rows takes longer.
   const statement = sql.fragment`
-    SELECT ${fileColumns}, ${inOrder.value} AS sort_value, l.step, NOT l.is_over AS matches
-    FROM (SELECT l.* FROM (
-        SELECT l.file_id, l.path, l.generation, l.size_bytes, l.create_time, row_number() OVER () AS step,
-          row_number() OVER () > ${rowsMax} AS is_over, ${kept} AS is_kept
-        FROM (SELECT l.* FROM file_label l WHERE ${sql.and([isOfLabel(scan, label), ...bounds])}
-          ORDER BY ${gathered} LIMIT ${rowsMax + 1}) l) l
-      WHERE l.is_over OR l.is_kept ${sorted}) l
-    CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f
-    WHERE l.is_over OR ${condition}
-    ORDER BY l.is_over DESC, ${put} LIMIT ${query.limit + 1}`;
+    WITH gathered AS MATERIALIZED (
+      SELECT l.file_id, l.path, l.generation, l.size_bytes, l.create_time, l.is_deleted
+      FROM file_label l WHERE ${sql.and([isOfLabel(scan, label), ...bounds])} ORDER BY ${gathered} LIMIT ${rowsMax + 1}
+    )
+    SELECT ${columns}, ${rowsMax + 1}::integer AS step, false AS matches
+    FROM (SELECT l.* FROM gathered l OFFSET ${rowsMax} LIMIT 1) l ${file}
+    UNION ALL
+    (SELECT ${columns}, 0, true
+    FROM (SELECT l.* FROM gathered l WHERE ${kept} ${sorted}) l ${file}
+    WHERE ${condition}
+    ORDER BY ${put} LIMIT ${query.limit + 1})`;
   return { statement, rowsMax: rowsMax + 1 };
 }
 
