@@ -28,6 +28,9 @@ const FILE_ROWS = 5;
  */
 export type LabelWay = { label: FileLabel; rows: number } & ({ kind: "walk" } | { kind: "gather"; by?: RangedField });
 
+/** The file of a row `l`: looked up by its id, whatever the planner expects. */
+const fileOfRow = sql.fragment`CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f`;
+
 /** The labels that a filter asks for. */
 export function findLabels(conjuncts: readonly FileFilter[]): FileLabel[] {
   return conjuncts
@@ -97,19 +100,18 @@ export function walkLabel(scan: FileScan, label: FileLabel): FileStatement {
   const kept = sql.and([...inKey, ...(order.field === "path" ? [] : path)]);
   const rows = sql.fragment`SELECT l.* FROM file_label l WHERE ${range} ORDER BY ${by}`;
   const columns = sql.fragment`${fileColumns}, ${toSqlOrder(order, { isLive: false }).value} AS sort_value`;
-  const file = sql.fragment`CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f`;
   // The row where it has to stop is looked for when the page is not full: to number all rows takes longer than to read them.
   const statement = sql.fragment`
     WITH page AS MATERIALIZED (
       SELECT ${columns}, 0 AS step, true AS matches
-      FROM (SELECT l.* FROM (${rows} LIMIT ${rowsMax}) l WHERE ${kept}) l ${file}
+      FROM (SELECT l.* FROM (${rows} LIMIT ${rowsMax}) l WHERE ${kept}) l ${fileOfRow}
       WHERE ${toCondition(scan)}
       ORDER BY ${by} LIMIT ${query.limit + 1}
     )
     SELECT * FROM page
     UNION ALL
     SELECT ${columns}, ${rowsMax}::integer, false
-    FROM (${rows} OFFSET ${rowsMax - 1} LIMIT 1) l ${file}
+    FROM (${rows} OFFSET ${rowsMax - 1} LIMIT 1) l ${fileOfRow}
     WHERE (SELECT count(*) FROM page) <= ${query.limit}`;
   return { statement, rowsMax };
 }
@@ -136,7 +138,6 @@ export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | 
   const first = isCovered && !query.showDeleted ? sql.fragment`LIMIT ${query.limit + 1}` : sql.fragment``;
   const sorted = isByChange ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY ${put} ${first}`;
   const columns = sql.fragment`${fileColumns}, ${inOrder.value} AS sort_value`;
-  const file = sql.fragment`CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f`;
   // The row beyond is looked for by itself: to number all rows takes longer.
   const statement = sql.fragment`
     WITH gathered AS MATERIALIZED (
@@ -144,10 +145,10 @@ export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | 
       FROM file_label l WHERE ${sql.and([isOfLabel(scan, label), ...bounds])} ORDER BY ${gathered} LIMIT ${rowsMax + 1}
     )
     SELECT ${columns}, ${rowsMax + 1}::integer AS step, false AS matches
-    FROM (SELECT l.* FROM gathered l OFFSET ${rowsMax} LIMIT 1) l ${file}
+    FROM (SELECT l.* FROM gathered l OFFSET ${rowsMax} LIMIT 1) l ${fileOfRow}
     UNION ALL
     (SELECT ${columns}, 0, true
-    FROM (SELECT l.* FROM gathered l WHERE ${kept} ${sorted}) l ${file}
+    FROM (SELECT l.* FROM gathered l WHERE ${kept} ${sorted}) l ${fileOfRow}
     WHERE ${condition}
     ORDER BY ${put} LIMIT ${query.limit + 1})`;
   return { statement, rowsMax: rowsMax + 1 };
