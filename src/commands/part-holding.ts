@@ -7,8 +7,8 @@ import type { StagedBytes } from "./staged-bytes.ts";
 /**
  * What a part in flight holds of the memory budget. Its permit grows as its bytes come. While memory is short a part that
  * comes slowly gives way: its request is dropped, what it holds is staged in S3, and it goes on with an empty hand; whole
- * in the end, it gets memory for all of it in its turn, reads back what was staged, and is sent. So a trickle costs what it holds,
- * others need not wait for it, and it ends all the same, whatever happens beside it.
+ * in the end, it gets memory for all of it in its turn, reads back what was staged, and is sent. So a trickle costs what it
+ * holds, others need not wait for it, and it ends all the same, whatever happens beside it.
  */
 export class PartHolding implements Holder {
   readonly permit: Permit;

@@ -27,7 +27,10 @@ describe("readObject", () => {
         );
       },
     };
-    return { offsets, done: readObject(store, object, onBytes) };
+    const readAll = async () => {
+      for await (const some of readObject(store, object)) onBytes(some);
+    };
+    return { offsets, done: readAll() };
   };
 
   it("goes on where a stream broke off, with an error or without one", async () => {

@@ -5,37 +5,28 @@ import type { ObjectStore } from "../domain/object-store.ts";
 const EMPTY_STREAMS_MAX = 4;
 
 /**
- * Reads all bytes of an object in order; `onBytes` is awaited with each buffer, and what it rejects with ends the reading. A
- * stream that S3 cuts is opened again where it broke off; `unavailable / STORAGE_UNAVAILABLE` when that brings nothing. Else
- * rejects as `ObjectStore.read`.
+ * Yields all bytes of an object in order. A stream that S3 cuts is opened again where it broke off;
+ * `unavailable / STORAGE_UNAVAILABLE` when that brings nothing. Else rejects as `ObjectStore.read`.
  */
-export async function readObject(
+export async function* readObject(
   objects: Pick<ObjectStore, "read">,
   object: { bucket: string; key: string; versionId: string; sizeBytes: number },
-  onBytes: (bytes: Uint8Array) => void | Promise<void>,
-): Promise<void> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { bucket, key, versionId, sizeBytes } = object;
   let offset = 0;
   for (let empty = 0; offset < sizeBytes; ) {
     const begunAt = offset;
     const range = { offset, sizeBytes: sizeBytes - offset };
     let cause: unknown;
-    let refusal: { error: unknown } | undefined;
     try {
       for await (const bytes of await objects.read(bucket, key, { versionId, range })) {
         offset += (bytes as Uint8Array).length;
-        try {
-          await onBytes(bytes as Uint8Array);
-        } catch (error) {
-          refusal = { error };
-          break;
-        }
+        yield bytes as Uint8Array;
       }
     } catch (error) {
       if (error instanceof DomainError) throw error;
       cause = error;
     }
-    if (refusal !== undefined) throw refusal.error;
     empty = offset > begunAt ? 0 : empty + 1;
     if (empty > EMPTY_STREAMS_MAX) throw toBroken(sizeBytes - offset, cause);
   }

@@ -41,12 +41,12 @@ export async function readSha256(
 ): Promise<Uint8Array> {
   const hash = createHash("sha256");
   let untoldBytes = 0;
-  await readObject(objects, { bucket, ...object }, async (bytes) => {
+  for await (const bytes of readObject(objects, { bucket, ...object })) {
     hash.update(bytes);
     untoldBytes += bytes.length;
-    if (untoldBytes < READING_EVERY_BYTES) return;
+    if (untoldBytes < READING_EVERY_BYTES) continue;
     untoldBytes = 0;
     await onReading?.();
-  });
+  }
   return hash.digest();
 }

@@ -56,6 +56,8 @@ export class StagedBytes {
   /** Reads all pieces in order. Rejects as `readObject`. */
   async read(onBytes: (bytes: Uint8Array) => void): Promise<void> {
     const { bucket } = this.#target;
-    for (const piece of this.#pieces) await readObject(this.#objects, { bucket, ...piece }, onBytes);
+    for (const piece of this.#pieces) {
+      for await (const bytes of readObject(this.#objects, { bucket, ...piece })) onBytes(bytes);
+    }
   }
 }
