@@ -9,7 +9,7 @@ describe("CountReporter", () => {
   const folder = mkdtempSync(join(tmpdir(), "sluice-count-"));
   after(() => rmSync(folder, { recursive: true }));
 
-  it("reports as usual and appends the counts of the run", () => {
+  it("reports as usual and appends the counts of the run and what failed", () => {
     const suite = join(folder, "suite.test.mjs");
     const counts = join(folder, "counts");
     writeFileSync(counts, "earlier\n");
@@ -27,6 +27,8 @@ describe("CountReporter", () => {
     const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8", env });
     expect(status).to.equal(1);
     expect(stdout).to.contain("2 passing").and.to.contain("as it must");
-    expect(readFileSync(counts, "utf8")).to.equal('earlier\n{"passed":2,"failed":1,"skipped":1}\n');
+    expect(readFileSync(counts, "utf8")).to.equal(
+      'earlier\n{"passed":2,"failed":1,"skipped":1,"failures":["fails: as it must"]}\n',
+    );
   });
 });

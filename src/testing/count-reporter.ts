@@ -6,6 +6,8 @@ export interface TestCounts {
   passed: number;
   failed: number;
   skipped: number;
+  /** Of each failed test or hook its full title, a colon and the first line of its error. */
+  failures: string[];
 }
 
 /**
@@ -16,9 +18,13 @@ export default class CountReporter extends reporters.Spec {
   constructor(runner: Runner, options: MochaOptions) {
     super(runner, options);
     const { counts } = options.reporterOptions as { counts: string };
+    const failures: string[] = [];
+    runner.on("fail", (test, error) =>
+      failures.push(`${test.fullTitle()}: ${`${error?.message ?? error}`.split("\n", 1)[0]}`),
+    );
     runner.once("end", () => {
       const { passes: passed, failures: failed, pending: skipped } = this.stats;
-      appendFileSync(counts, `${JSON.stringify({ passed, failed, skipped } satisfies TestCounts)}\n`);
+      appendFileSync(counts, `${JSON.stringify({ passed, failed, skipped, failures } satisfies TestCounts)}\n`);
     });
   }
 }
