@@ -51,6 +51,7 @@ export type ErrorReason =
   | "RANGE_INVALID"
   | "CONFIGURATION_INVALID"
   | "WRITER_FENCED"
+  | "CONTENDED"
   | "STALLED"
   | "DEADLINE_EXCEEDED"
   | "OVERLOADED"

@@ -139,3 +139,16 @@ export function linkNotFound(linkId: string): DomainError {
     details: { link_id: linkId },
   });
 }
+
+/** After so long those that were there at the same time have gone on. */
+const CONTENDED_RETRY_MS = 1000;
+
+/** `aborted / CONTENDED`: each time the change was about to be made, somebody else had changed the file or its path. */
+export function fileContended(path: string, attempts: number): DomainError {
+  const message = `"${path}" could not be changed in ${attempts} tries, because others change it all the time; try again`;
+  return new DomainError("aborted", message, {
+    reason: "CONTENDED",
+    details: { path, attempts_max: attempts },
+    retryAfterMs: CONTENDED_RETRY_MS,
+  });
+}

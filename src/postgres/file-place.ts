@@ -3,15 +3,19 @@ import { z } from "zod";
 import type { File } from "../domain/file.ts";
 import { assertEtag } from "../domain/file-etag.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
-import { fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import {
+  fileContended,
+  fileLive,
+  fileNotFound,
+  filePurged,
+  generationMismatch,
+} from "../domain/repository-refusals.ts";
+import { CHANGE_ATTEMPTS_MAX } from "./change-file.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { violates } from "./errors.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileEtag, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { toInterval } from "./sql-values.ts";
-
-/** A restored file takes no lock on its path, and can be there first; only so many times. */
-const ATTEMPTS_MAX = 5;
 
 interface Place {
   namespace: string;
@@ -29,6 +33,7 @@ export async function moveFile(
     f.path = ${path} AND ${fileIsLive} AND (${ifGenerationMatch}::bigint IS NULL OR f.generation = ${ifGenerationMatch}::bigint)
     AND (${etag} = '' OR ${fileEtag} = ${etag})`;
   return await retry(pool, options.identity, {
+    path,
     place: () => placeLocked(pool, { ...options, namespace, source, sourcePath: path, ifTargetGenerationMatch }),
     explain: async () => {
       const row = await pool.maybeOne(sql.type(fileRow)`
@@ -54,6 +59,7 @@ export async function restoreGeneration(
   const source = sql.fragment`${named} AND NOT ${fileIsLive} AND ${fileIsRestorable}`;
   const where = { namespace, source, sourcePath: path, targetPath: path };
   return await retry(pool, options.identity, {
+    path,
     place: () => placeLocked(pool, { ...options, ...where, ifTargetGenerationMatch }),
     explain: async () => {
       const row = await pool.maybeOne(sql.type(fileRow)`
@@ -76,13 +82,13 @@ async function assertTarget(pool: CommonQueryMethods, place: Place, wanted: numb
   if (current !== wanted) throw generationMismatch(place.path, wanted, current);
 }
 
-/** Until the file is placed, or it is explained why not, by a throw. */
+/** Until the file is placed, or it is explained why not, by a throw. An undeleted file takes no lock on its path, and can be there first. */
 async function retry(
   pool: DatabasePool,
   identity: Parameters<FileRepository["move"]>[2]["identity"],
-  { place, explain }: { place: () => Promise<File | undefined>; explain: () => Promise<void> },
+  { path, place, explain }: { path: string; place: () => Promise<File | undefined>; explain: () => Promise<void> },
 ): Promise<File> {
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+  for (let attempt = 1; attempt <= CHANGE_ATTEMPTS_MAX; attempt++) {
     const file = await place().catch((error) => {
       if (violates(error, "file_live_path")) return undefined;
       throw error;
@@ -92,7 +98,7 @@ async function retry(
     if (earlier !== undefined) return earlier;
     await explain();
   }
-  throw new Error(`a file could not be placed in ${ATTEMPTS_MAX} attempts: its paths change all the time`);
+  throw fileContended(path, CHANGE_ATTEMPTS_MAX);
 }
 
 const placedRow = fileRow.extend({ former_generation: z.int() });

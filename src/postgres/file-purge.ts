@@ -1,25 +1,26 @@
-import { type CommonQueryMethods, sql } from "slonik";
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../domain/file.ts";
 import { assertEtag } from "../domain/file-etag.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
 import { fileLive, fileNotFound } from "../domain/repository-refusals.ts";
-import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
+import { changeFile } from "./change-file.ts";
+import { insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "./file-rows.ts";
-
-/** Each time somebody else has changed the row in between. */
-const ATTEMPTS_MAX = 5;
 
 /** FileRepository.beginPurge */
 export async function beginPurge(
-  pool: CommonQueryMethods,
+  commands: DatabasePool,
   place: { namespace: string; path: string },
   { identity, generation, etag = "" }: Parameters<FileRepository["beginPurge"]>[2],
 ): Promise<File> {
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const earlier = await findEarlierFile(pool, identity);
-    if (earlier !== undefined) return earlier;
+  const which =
+    generation === undefined
+      ? sql.fragment`f.delete_time IS NOT NULL ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1`
+      : sql.fragment`f.generation = ${generation}::bigint`;
+  const located = sql.fragment`f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${which}`;
+  const change = async (pool: CommonQueryMethods) => {
     const file = await findPurgeable(pool, place, generation);
     // The etag names the very row that the statement asks for, so nothing comes between the two.
     assertEtag(file, etag);
@@ -33,9 +34,9 @@ export async function beginPurge(
       UPDATE file f SET ${markPurging}, purge_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.purge_time END
       FROM requested r WHERE f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
-    if (row !== null) return toFile(row);
-  }
-  throw new Error(`a file could not be purged in ${ATTEMPTS_MAX} attempts: others change it all the time`);
+    return row === null ? undefined : toFile(row);
+  };
+  return await changeFile(commands, place.path, { identity, located, change });
 }
 
 /** What is marked already stays as it is. */

@@ -4,7 +4,14 @@ import type { File } from "../domain/file.ts";
 import { assertEtag } from "../domain/file-etag.ts";
 import type { FileRepository, GenerationPage } from "../domain/file-repository.ts";
 import { fileRetained } from "../domain/file-retention.ts";
-import { fileExists, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
+import {
+  fileContended,
+  fileExists,
+  fileNotFound,
+  filePurged,
+  generationMismatch,
+} from "../domain/repository-refusals.ts";
+import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
@@ -18,9 +25,6 @@ import type { ReadPool } from "./read-pool.ts";
 import { toInterval } from "./sql-values.ts";
 import { StatementShapes } from "./statement-shapes.ts";
 import { StatisticsCache } from "./table-statistics.ts";
-
-/** A statement that lost a race is tried again this often: each time somebody else has changed the path in between. */
-const ATTEMPTS_MAX = 5;
 
 const keptRow = fileRow.extend({ is_released: z.boolean() });
 
@@ -84,16 +88,16 @@ async function listGenerations(
 }
 
 async function updateFile(
-  pool: CommonQueryMethods,
+  commands: DatabasePool,
   place: Place,
-  { identity, change, generation }: Parameters<FileRepository["update"]>[2],
+  { identity, change: toChange, generation }: Parameters<FileRepository["update"]>[2],
 ): Promise<File> {
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const earlier = await findEarlierFile(pool, identity);
-    if (earlier !== undefined) return earlier;
+  const which = generation === undefined ? fileIsLive : sql.fragment`f.generation = ${generation}::bigint`;
+  const located = sql.fragment`f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${which}`;
+  const change = async (pool: CommonQueryMethods) => {
     const file = await getFile(pool, place, generation);
     if (file.purgeState !== undefined) throw filePurged(file.path, file.generation);
-    const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = change(file);
+    const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = toChange(file);
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
         SELECT f.file_id FROM file f
@@ -107,9 +111,9 @@ async function updateFile(
         metageneration = f.metageneration + 1
       FROM requested r WHERE f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
-    if (row !== null) return toFile(row);
-  }
-  throw new Error(`a file could not be changed in ${ATTEMPTS_MAX} attempts: others change it all the time`);
+    return row === null ? undefined : toFile(row);
+  };
+  return await changeFile(commands, place.path, { identity, located, change });
 }
 
 async function deleteFile(
@@ -118,7 +122,7 @@ async function deleteFile(
   options: Parameters<FileRepository["delete"]>[2],
 ): Promise<File> {
   const { identity, ifGenerationMatch, etag = "" } = options;
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+  for (let attempt = 1; attempt <= CHANGE_ATTEMPTS_MAX; attempt++) {
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
         SELECT f.file_id, f.generation, ${fileEtag} AS file_etag FROM file f
@@ -146,7 +150,7 @@ async function deleteFile(
     assertEtag(toFile(kept), etag);
     if (!kept.is_released) throw fileRetained(toFile(kept));
   }
-  throw new Error(`a file could not be deleted in ${ATTEMPTS_MAX} attempts: its path changes all the time`);
+  throw fileContended(place.path, CHANGE_ATTEMPTS_MAX);
 }
 
 async function undeleteFile(

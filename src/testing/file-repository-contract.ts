@@ -286,11 +286,12 @@ function updateContract(subject: () => RepositorySubject): void {
 
   it("loses no change of callers that change a file at the same time", async () => {
     const { path, file } = await commitFile(subject(), nextPath());
-    await Promise.all(["a", "b", "c"].map((name) => update(path, label(name))));
+    const names = Array.from({ length: 40 }, (_, index) => `label-${index}`);
+    await Promise.all(names.map((name) => update(path, label(name))));
     const { labels, metageneration } = await subject().files.get("default", path);
     expect({ labels, metageneration }).to.deep.equal({
-      labels: { ...file?.labels, a: "x", b: "x", c: "x" },
-      metageneration: 4,
+      labels: { ...file?.labels, ...Object.fromEntries(names.map((name) => [name, "x"])) },
+      metageneration: 1 + names.length,
     });
   });
 
