@@ -9,6 +9,7 @@ import {
 import { DomainError } from "../domain/errors.ts";
 import { databaseUnavailable, toDomainError } from "./errors.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
+import { keepRowsYoung } from "./young-rows.ts";
 
 /** Limits of one pool. */
 export interface PoolLimits {
@@ -51,6 +52,7 @@ const END_TIMEOUT_MS = 5_000;
  */
 export async function createDatabasePool(name: string, options: PoolOptions): Promise<DatabasePool> {
   const limits = { ...POOL_LIMITS_DEFAULT, ...options.limits };
+  keepRowsYoung();
   try {
     const pool = await createPool(options.url, {
       poolName: name,
