@@ -8,7 +8,7 @@ export interface SqlOrder {
   by: SqlFragment;
   /** That a file comes after a position. */
   after(position: FilePosition): SqlFragment;
-  /** A column that `toPosition` needs, 0 in the order of paths. */
+  /** A column that `toPosition` needs, NULL in the order of paths. */
   value: SqlFragment;
 }
 
@@ -23,14 +23,14 @@ export function toSqlOrder(order: FileOrder, { isLive }: { isLive: boolean }): S
     return {
       by: sql.fragment`f.path ${direction}`,
       after: (position) => sql.fragment`f.path ${beyond} ${toPath(position).path}`,
-      value: sql.fragment`0::bigint`,
+      value: sql.fragment`NULL::bigint`,
     };
   }
   if (order.field === "path") {
     return {
       by: sql.fragment`f.path ${direction}, f.generation ${direction}`,
       after: (position) => isPathAfter(sql.fragment`f`, position, order),
-      value: sql.fragment`0::bigint`,
+      value: sql.fragment`NULL::bigint`,
     };
   }
   const column = sql.fragment`f.${sql.identifier([order.field])}`;
@@ -72,8 +72,10 @@ function toPath(position: FilePosition): { path: string; generation: number } {
 
 /** The position of a row that was selected with an order's `value`. */
 export function toPosition(
-  row: { path: string; generation: number; file_id: string; sort_value: number },
+  row: { path: string; generation: number; file_id: string; sort_value: number | null },
   order: FileOrder,
 ): FilePosition {
-  return order.field === "path" ? toPathPosition(row) : { value: row.sort_value, fileId: row.file_id };
+  if (order.field === "path") return toPathPosition(row);
+  if (row.sort_value === null) throw new Error(`a row in the order of ${order.field} has no value of it`);
+  return { value: row.sort_value, fileId: row.file_id };
 }

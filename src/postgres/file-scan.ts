@@ -21,22 +21,29 @@ export interface FileScan {
   rowsMax: number;
 }
 
-/** A row of a page: of a file that matches, or the one at whose `step` a walk had to stop. */
-const scannedRow = fileRow.extend({ sort_value: z.int(), step: z.int(), matches: z.boolean() });
+/**
+ * A row of a page: of a file that matches, or the one at which the statement had to end. What most rows have no use for is
+ * NULL, which costs neither side anything: a page is of a hundred rows.
+ */
+const scannedRow = fileRow.extend({
+  sort_value: z.int().nullable(),
+  /** Here the statement had to end, whatever follows. */
+  is_end: z.literal(true).nullable(),
+  /** It is here as the end alone, and does not match. */
+  is_other: z.literal(true).nullable(),
+});
 /** The same, parsed. */
 export type ScannedRow = z.infer<typeof scannedRow>;
 
 /** What follows the first row of a statement has its columns. */
 const furtherRow = z.custom<ScannedRow>();
 
-/** A statement that selects `scannedRow`s. */
-export interface FileStatement {
-  statement: SqlFragment;
-  /** The `step` at which it had to stop; undefined when it never has to. */
-  rowsMax: number | undefined;
+/** True, or NULL. */
+export function orNull(condition: SqlFragment): SqlFragment {
+  return sql.fragment`NULLIF(${condition}, false)`;
 }
 
-/** The rows of a statement of a search, prepared where its shape comes often. Of a hundred rows of one statement, the first is checked for all. */
+/** The rows of a statement that selects `scannedRow`s, prepared where its shape comes often. Of a hundred rows of one statement, the first is checked for all. */
 export async function readRows(
   pool: CommonQueryMethods,
   { shapes }: FileScan,
@@ -65,7 +72,7 @@ export function toFilePage(
   rows: readonly ScannedRow[],
   { order, limit, end }: { order: FileOrder; limit: number; end: FilePosition | undefined },
 ): FilePage {
-  const matching = rows.filter((row) => row.matches);
+  const matching = rows.filter((row) => row.is_other === null);
   const shown = matching.slice(0, limit);
   const positions = shown.map((row) => toPosition(row, order));
   return { files: shown.map(toFile), positions, next: matching.length > limit ? positions.at(-1) : end };

@@ -4,7 +4,7 @@ import type { FileFilter } from "../domain/filter/file-filter.ts";
 import { compileFilter, LABEL_COLUMNS, toConjuncts } from "./compile-filter.ts";
 import { isPathAfter, isValueAfter, toSqlOrder } from "./file-orders.ts";
 import { fileColumns } from "./file-rows.ts";
-import { type FileScan, type FileStatement, toCondition } from "./file-scan.ts";
+import { type FileScan, toCondition } from "./file-scan.ts";
 import { type RangedField, toBounds, toPathRange, toValueRange } from "./filter-bounds.ts";
 import type { SqlFragment } from "./sql-values.ts";
 import { partBetween, type TableStatistics } from "./table-statistics.ts";
@@ -84,7 +84,7 @@ function estimatePart(statistics: TableStatistics, part: FileFilter): number {
 }
 
 /** Rows of a label in the order of the answer, from a position on; a file is read only when they leave it. */
-export function walkLabel(scan: FileScan, label: FileLabel): FileStatement {
+export function walkLabel(scan: FileScan, label: FileLabel): SqlFragment {
   const { query, order } = scan;
   const { by, after } = toLabelOrder(order);
   const path = toPathRange(query, sql.fragment`l`);
@@ -101,26 +101,25 @@ export function walkLabel(scan: FileScan, label: FileLabel): FileStatement {
   const rows = sql.fragment`SELECT l.* FROM file_label l WHERE ${range} ORDER BY ${by}`;
   const columns = sql.fragment`${fileColumns}, ${toSqlOrder(order, { isLive: false }).value} AS sort_value`;
   // The row where it has to stop is looked for when the page is not full: to number all rows takes longer than to read them.
-  const statement = sql.fragment`
+  return sql.fragment`
     WITH page AS MATERIALIZED (
-      SELECT ${columns}, 0 AS step, true AS matches
+      SELECT ${columns}, NULL::boolean AS is_end, NULL::boolean AS is_other
       FROM (SELECT l.* FROM (${rows} LIMIT ${rowsMax}) l WHERE ${kept}) l ${fileOfRow}
       WHERE ${toCondition(scan)}
       ORDER BY ${by} LIMIT ${query.limit + 1}
     )
     SELECT * FROM page
     UNION ALL
-    SELECT ${columns}, ${rowsMax}::integer, false
+    SELECT ${columns}, true, true
     FROM (${rows} OFFSET ${rowsMax - 1} LIMIT 1) l ${fileOfRow}
     WHERE (SELECT count(*) FROM page) <= ${query.limit}`;
-  return { statement, rowsMax };
 }
 
 /**
  * Rows of a label, those between the bounds of a filter to a size or time where `by` says so, put in the order of the answer.
- * When there are more than `rowsMax` the first row of the answer has that step, and the rest is not whole.
+ * When there are more than `rowsMax` the first row of the answer is the end, and the rest is not whole.
  */
-export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | undefined): FileStatement {
+export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | undefined): SqlFragment {
   const { query, order, rowsMax } = scan;
   const bounds = by === undefined ? [] : toBounds(toConjuncts(query.filter), by, sql.fragment`l`);
   // By its own index, whatever the planner expects.
@@ -139,19 +138,18 @@ export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | 
   const sorted = isByChange ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY ${put} ${first}`;
   const columns = sql.fragment`${fileColumns}, ${inOrder.value} AS sort_value`;
   // The row beyond is looked for by itself: to number all rows takes longer.
-  const statement = sql.fragment`
+  return sql.fragment`
     WITH gathered AS MATERIALIZED (
       SELECT l.file_id, l.path, l.generation, l.size_bytes, l.create_time, l.is_deleted
       FROM file_label l WHERE ${sql.and([isOfLabel(scan, label), ...bounds])} ORDER BY ${gathered} LIMIT ${rowsMax + 1}
     )
-    SELECT ${columns}, ${rowsMax + 1}::integer AS step, false AS matches
+    SELECT ${columns}, true AS is_end, true AS is_other
     FROM (SELECT l.* FROM gathered l OFFSET ${rowsMax} LIMIT 1) l ${fileOfRow}
     UNION ALL
-    (SELECT ${columns}, 0, true
+    (SELECT ${columns}, NULL::boolean, NULL::boolean
     FROM (SELECT l.* FROM gathered l WHERE ${kept} ${sorted}) l ${fileOfRow}
     WHERE ${condition}
     ORDER BY ${put} LIMIT ${query.limit + 1})`;
-  return { statement, rowsMax: rowsMax + 1 };
 }
 
 function isOfLabel({ namespace }: FileScan, { name, value }: FileLabel): SqlFragment {

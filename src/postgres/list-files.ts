@@ -5,7 +5,7 @@ import { countTerms, toConjuncts } from "./compile-filter.ts";
 import { chooseDriver, type FileDriver, findDrivers, findWords } from "./file-drivers.ts";
 import { toPosition, toSqlOrder } from "./file-orders.ts";
 import { fileColumns, fileIsLive, fileIsRestorable } from "./file-rows.ts";
-import { type FileScan, type FileStatement, readRows, toAfter, toCondition, toFilePage } from "./file-scan.ts";
+import { type FileScan, orNull, readRows, toAfter, toCondition, toFilePage } from "./file-scan.ts";
 import { toBounds, toPathRange } from "./filter-bounds.ts";
 import { chooseLabelWay, findLabels, gatherLabel, type LabelWay, walkLabel } from "./label-rows.ts";
 import { listWordSpans } from "./list-word-spans.ts";
@@ -71,16 +71,11 @@ export async function listFiles(
 const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR ${fileIsRestorable})`;
 
 /** The page of a walk; where it had to stop, the next one goes on. */
-async function readPage(
-  pool: CommonQueryMethods,
-  scan: FileScan,
-  { statement, rowsMax }: FileStatement,
-): Promise<FilePage> {
+async function readPage(pool: CommonQueryMethods, scan: FileScan, statement: SqlFragment): Promise<FilePage> {
   const { query, order } = scan;
   const rows = await readRows(pool, scan, statement);
   const last = rows.at(-1);
-  const end: FilePosition | undefined =
-    last !== undefined && last.step === rowsMax ? toPosition(last, order) : undefined;
+  const end: FilePosition | undefined = last?.is_end ? toPosition(last, order) : undefined;
   return toFilePage(rows, { order, limit: query.limit, end });
 }
 
@@ -88,11 +83,11 @@ async function readPage(
 async function readGathered(
   pool: CommonQueryMethods,
   scan: FileScan,
-  { statement, rowsMax }: FileStatement,
+  statement: SqlFragment,
 ): Promise<FilePage | undefined> {
   const { query, order } = scan;
   const rows = await readRows(pool, scan, statement);
-  if (rows[0] !== undefined && rows[0].step === rowsMax) return undefined;
+  if (rows[0]?.is_end) return undefined;
   return toFilePage(rows, { order, limit: query.limit, end: undefined });
 }
 
@@ -104,8 +99,8 @@ async function readLabel(pool: CommonQueryMethods, scan: FileScan, way: LabelWay
   return await readPage(pool, scan, walkLabel(scan, way.label));
 }
 
-/** All files that a driver leaves, in order. When there are more than `filesMax` the first row has that step. */
-function gather(scan: FileScan, driver: FileDriver): FileStatement {
+/** All files that a driver leaves, in order. When there are more than `filesMax` the first row is the end. */
+function gather(scan: FileScan, driver: FileDriver): SqlFragment {
   const { namespace, query, filesMax } = scan;
   const order = toSqlOrder(scan.order, { isLive: !query.showDeleted });
   // By the index that has counted them, whatever the planner expects; that of words has no order. OFFSET 0 keeps the limit
@@ -113,28 +108,29 @@ function gather(scan: FileScan, driver: FileDriver): FileStatement {
   const all =
     driver.order === undefined ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY ${driver.order} LIMIT ${filesMax + 1}`;
   const condition = sql.and([toCondition(scan), ...toPathRange(query, sql.fragment`f`), ...toAfter(scan)]);
-  const statement = sql.fragment`
-    SELECT ${fileColumns}, ${order.value} AS sort_value, f.step, f.step <= ${filesMax} AS matches
+  const isBeyond = sql.fragment`f.step > ${filesMax}`;
+  return sql.fragment`
+    SELECT ${fileColumns}, ${order.value} AS sort_value, ${orNull(isBeyond)} AS is_end, ${orNull(isBeyond)} AS is_other
     FROM (SELECT f.*, row_number() OVER () AS step FROM (
       SELECT f.* FROM file f WHERE f.namespace = ${namespace} AND f.supersede_time IS NULL AND ${driver.condition} ${all}
     ) f LIMIT ${filesMax + 1}) f
-    WHERE f.step > ${filesMax} OR ${condition}
-    ORDER BY f.step > ${filesMax} DESC, ${order.by} LIMIT ${query.limit + 1}`;
-  return { statement, rowsMax: filesMax + 1 };
+    WHERE ${isBeyond} OR ${condition}
+    ORDER BY ${isBeyond} DESC, ${order.by} LIMIT ${query.limit + 1}`;
 }
 
-function walkOrder(scan: FileScan): FileStatement {
+function walkOrder(scan: FileScan): SqlFragment {
   const { query, filesMax } = scan;
   const order = toSqlOrder(scan.order, { isLive: !query.showDeleted });
   const path = scan.order.field === "path" ? [] : toPathRange(query, sql.fragment`f`);
   const condition = sql.and([toCondition(scan), ...path]);
-  const statement = sql.fragment`
-    SELECT ${fileColumns}, ${order.value} AS sort_value, f.step, f.matches
+  const isEnd = sql.fragment`f.step = ${filesMax}`;
+  return sql.fragment`
+    SELECT ${fileColumns}, ${order.value} AS sort_value, ${orNull(isEnd)} AS is_end,
+      ${orNull(sql.fragment`NOT f.matches`)} AS is_other
     FROM (SELECT f.*, row_number() OVER (ORDER BY ${order.by}) AS step, ${condition} AS matches
       FROM (${walked(scan, order.by)}) f) f
-    WHERE f.matches OR f.step = ${filesMax}
+    WHERE f.matches OR ${isEnd}
     ORDER BY ${order.by} LIMIT ${query.limit + 1}`;
-  return { statement, rowsMax: filesMax };
 }
 
 /** The files that a page may look at, by the index of its order. Each of these holds no other files. */

@@ -70,7 +70,7 @@ function gatherSpans(scan: FileScan, queries: readonly string[]): SqlFragment {
   const order = toSqlOrder(scan.order, { isLive: !query.showDeleted });
   const condition = sql.and([toCondition(scan), ...toPathRange(query, sql.fragment`f`), ...toAfter(scan)]);
   return sql.fragment`
-    SELECT ${fileColumns}, ${order.value} AS sort_value, 0 AS step, true AS matches
+    SELECT ${fileColumns}, ${order.value} AS sort_value, NULL::boolean AS is_end, NULL::boolean AS is_other
     FROM unnest(${sql.array([...queries], "text")}) WITH ORDINALITY AS span (words, number)
     CROSS JOIN LATERAL (
       SELECT f.* FROM (

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** Shapes that are prepared: each keeps its plan in every connection that has run it. */
 const PREPARED_MAX = 32;
@@ -17,7 +17,7 @@ export class StatementShapes {
 
   /** The name to prepare a statement by, from its text; undefined for one that is seldom asked for, or came too late. */
   nameOf(text: string): string | undefined {
-    const key = createHash("sha1").update(text).digest("base64url");
+    const key = hash("sha1", text, "base64url");
     const name = this.#names.get(key);
     if (name !== undefined || this.#names.size >= PREPARED_MAX) return name;
     const count = (this.#seen.get(key) ?? 0) + 1;
