@@ -23,6 +23,7 @@ export interface MetadataLoad {
 /** Page that is asked for far into a list, of the default size. */
 const FAR_PAGE = 10_000;
 const PAGE_FILES = 100;
+const SEARCH_PAGE_FILES = 50;
 const PAGE_FILES_MAX = 1000;
 /** First pages of searches that are looked at for how full they are. */
 const PAGES_LOOKED_AT = 100;
@@ -127,10 +128,10 @@ async function describePages(
   for (const request of asked) {
     const page = await calls.ask(searchFiles, request);
     files += page.files.length;
-    if (page.files.length === PAGE_FILES || page.nextPageToken === "") whole++;
+    if (page.files.length === SEARCH_PAGE_FILES || page.nextPageToken === "") whole++;
   }
   const mean = (files / asked.length).toFixed(0);
-  return `of ${asked.length} first pages ${whole} were whole, with ${mean} files on average`;
+  return `of ${asked.length} first pages of ${SEARCH_PAGE_FILES}, the default, ${whole} were whole, with ${mean} files on average`;
 }
 
 async function measureUpdates(place: Place): Promise<FigureRow[]> {

@@ -34,10 +34,11 @@ export async function readFilePage(
     namespace: string;
     query: Omit<FileQuery, "limit" | "after" | "order"> & { order: FileOrder };
     listing: readonly unknown[];
+    pageSizeDefault?: number;
   },
 ): Promise<{ files: File[]; nextPageToken: string }> {
   const { namespace, query, listing } = options;
-  const limit = parsePageSize(pageSize);
+  const limit = parsePageSize(pageSize, options.pageSizeDefault);
   const after = pageToken === "" ? undefined : fromPageToken(pageToken, listing, query.order);
   const page = await files.list(namespace, { ...query, limit, after });
   const count = countWhileSmall(page.files, (file) => file);
@@ -46,13 +47,13 @@ export async function readFilePage(
 }
 
 /** The size of a page as asked for; `invalid_argument` for a negative one. */
-export function parsePageSize(pageSize: number): number {
+export function parsePageSize(pageSize: number, sizeDefault = PAGE_SIZE_DEFAULT): number {
   if (pageSize < 0) {
     throw invalidArgument("page_size", `page_size is ${pageSize}; send 1 to ${PAGE_SIZE_MAX}, or 0 for the default`, {
       details: { page_size: pageSize, page_size_max: PAGE_SIZE_MAX },
     });
   }
-  return pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(pageSize, PAGE_SIZE_MAX);
+  return pageSize === 0 ? sizeDefault : Math.min(pageSize, PAGE_SIZE_MAX);
 }
 
 /** How many of the first items of a page fit one message, at least one; `toFile` gives the file of one that is large. */

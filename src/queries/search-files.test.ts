@@ -48,6 +48,11 @@ describe("searchFiles", () => {
     expect(await catchError(() => searchFiles(deps, others, options))).to.include({ reason: "PAGE_TOKEN_INVALID" });
   });
 
+  it("asks for pages of fifty files unless another size is named", async () => {
+    for (const pageSize of [0, 100]) await searchFiles(deps, { ...REQUEST, query: "report", pageSize }, options);
+    expect(asked.map(({ limit }) => limit)).to.deep.equal([50, 100]);
+  });
+
   it("finds words newest first, and anything else in the order of paths, unless another order is named", async () => {
     for (const [change, order] of [
       [{ query: "report" }, { field: "create_time", isDescending: true }],

@@ -15,6 +15,12 @@ export const QUERY_WORDS_MAX = 100;
 /** Longest text of a search, in bytes. */
 export const QUERY_MAX_BYTES = 8192;
 
+/**
+ * Files in a page of a search when the caller names no number: whoever searches looks at the best first, and mostly at no
+ * second page. Half as many as of a list, and a third less work for everybody (measured).
+ */
+export const SEARCH_PAGE_SIZE_DEFAULT = 50;
+
 /** What to search for, and which page of it. */
 export interface SearchFilesRequest extends PageRequest {
   namespace: string;
@@ -49,7 +55,12 @@ export async function searchFiles(
   const isByWords = words !== undefined && request.orderBy.trim() === "";
   const order = isByWords ? NEWEST_FIRST : parseFileOrder(request.orderBy);
   const query = { prefix: "", filter, order, showDeleted: request.showDeleted };
-  const options = { namespace, query: { ...query, position }, listing: ["search", namespace, query] };
+  const options = {
+    namespace,
+    query: { ...query, position },
+    listing: ["search", namespace, query],
+    pageSizeDefault: SEARCH_PAGE_SIZE_DEFAULT,
+  };
   return await deps.searches.run(() => readFilePage(deps.files, request, options), { signal });
 }
 

@@ -218,7 +218,7 @@ export type SearchFilesRequest = Message<"sluice.v1.SearchFilesRequest"> & {
   orderBy: string;
 
   /**
-   * Most files in one page, 1 to 1,000; 100 when 0. More than 1,000 is taken as 1,000.
+   * Most files in one page, 1 to 1,000; 50 when 0. More than 1,000 is taken as 1,000.
    *
    * @generated from field: int32 page_size = 5;
    */
