@@ -19,15 +19,6 @@ const START_FAILURES_MAX = 5;
 /** What a worker may take, after its calls have ended or the drain is over, to close its connections; then it is killed. */
 const CLOSE_GRACE_MS = 5000;
 
-/** Flags of V8 for workers. */
-const COLLECTOR_FLAGS = [
-  // A worker a core: helping threads for its short collections would only take the time of the others.
-  "--no-parallel-scavenge",
-  // Arrays of a page's files live as long as their call. When some of them have outlived a collection V8 begins to make
-  // them among old objects, where they are kept, and with them all files of theirs, until a full collection.
-  "--no-allocation-site-pretenuring",
-];
-
 /**
  * Keeps the number of workers alive, which do all the work and share the port, until SIGTERM or SIGINT; resolves when they
  * have drained and ended. Rejects when workers end as soon as they start.
@@ -36,7 +27,8 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   const { workers: count, uploadsMax, drainTimeoutMs } = supervision;
   const log = createLateLog(supervision.logLevel);
   const exec = fileURLToPath(new URL("./cluster-main.ts", import.meta.url));
-  cluster.setupPrimary({ exec, args: [], execArgv: [...process.execArgv, ...COLLECTOR_FLAGS] });
+  // A worker a core: helping threads for its short collections would only take the time of the others.
+  cluster.setupPrimary({ exec, args: [], execArgv: [...process.execArgv, "--no-parallel-scavenge"] });
   const relay = new SiblingRelay(currentWorkers);
   cluster.on("message", (worker, message) => relay.take(worker, message));
   cluster.on("exit", (worker) => relay.remove(worker));
