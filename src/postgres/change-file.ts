@@ -10,8 +10,9 @@ export const CHANGE_ATTEMPTS_MAX = 5;
 
 /**
  * Changes a file that is read before it is written: `change` gives undefined when somebody else changed it in between. At
- * the second try the row that `located` finds, which follows WHERE of `file f`, is locked first, so that the changes of one file queue up. Else
- * of many at once each may be overtaken as often as there are others. What the command did before is answered again.
+ * the second try the row that `located` finds, which follows WHERE of `file f`, is locked first, so that the changes of one
+ * file queue up. Else of many at once each may be overtaken as often as there are others. What the command did before is
+ * answered again.
  * `aborted / CONTENDED` when it is overtaken all the same.
  */
 export async function changeFile(

@@ -70,7 +70,7 @@ export function countWhileSmall<T>(items: readonly T[], toFile: (item: T) => Fil
 function estimateBytes(file: File): number {
   let bytes = FILE_OVERHEAD_BYTES + Buffer.byteLength(file.path) + Buffer.byteLength(file.contentType);
   for (const map of [file.metadata, file.labels]) {
-    for (const name in map) bytes += Buffer.byteLength(name) + Buffer.byteLength(map[name] ?? "") + 8;
+    for (const [name, value] of Object.entries(map)) bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 8;
   }
   return bytes;
 }

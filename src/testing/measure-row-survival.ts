@@ -1,12 +1,10 @@
+// `node measure-row-survival.ts URL` asks the database of the URL for pages of rows and prints which part of all that was
+// allocated survived the short collections, as JSON. A process of its own: in one that has done other things V8 may have
+// decided to allocate some of it among old objects, for their sake.
 import { GCProfiler } from "node:v8";
 import { sql } from "slonik";
 import { createDatabasePool } from "../postgres/pool.ts";
 
-/**
- * `node measure-row-survival.ts URL` asks the database of the URL for pages of rows and prints which part of all that was
- * allocated survived the short collections, as JSON. A process of its own: in one that has done other things V8 may have
- * decided to allocate some of it among old objects, for their sake.
- */
 const QUERIES = 1000;
 const ROWS = 100;
 
@@ -23,15 +21,15 @@ for (let query = 0; query < QUERIES; query++) {
 }
 const scavenges = profiler.stop().statistics.filter(({ gcType }) => gcType === "Scavenge");
 await pool.end();
-const survived = sum(scavenges.map(({ beforeGC, afterGC }) => used(afterGC) - used(beforeGC, "old_space")));
+const survived = sum(
+  scavenges.map(({ beforeGC, afterGC }) => used(afterGC, "new_space", "old_space") - used(beforeGC, "old_space")),
+);
 const allocated = sum(scavenges.map(({ beforeGC }) => used(beforeGC, "new_space")));
 process.stdout.write(JSON.stringify({ scavenges: scavenges.length, part: survived / allocated }));
 
-function used({ heapSpaceStatistics }: Spaces, space?: string): number {
-  const names = space === undefined ? ["new_space", "old_space"] : [space];
-  return sum(
-    heapSpaceStatistics.filter(({ spaceName }) => names.includes(spaceName)).map(({ spaceUsedSize }) => spaceUsedSize),
-  );
+function used({ heapSpaceStatistics }: Spaces, ...names: string[]): number {
+  const found = heapSpaceStatistics.filter(({ spaceName }) => names.includes(spaceName));
+  return sum(found.map(({ spaceUsedSize }) => spaceUsedSize));
 }
 
 function sum(numbers: readonly number[]): number {
