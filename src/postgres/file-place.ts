@@ -14,18 +14,13 @@ import { CHANGE_ATTEMPTS_MAX } from "./change-file.ts";
 import { readLiveGeneration } from "./create-upload.ts";
 import { violates } from "./errors.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
-import { fileColumns, fileEtag, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
+import { type FilePlace, fileColumns, fileEtag, fileIsLive, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
 import { toInterval } from "./sql-values.ts";
-
-interface Place {
-  namespace: string;
-  path: string;
-}
 
 /** FileRepository.move */
 export async function moveFile(
   pool: DatabasePool,
-  { namespace, path }: Place,
+  { namespace, path }: FilePlace,
   options: Parameters<FileRepository["move"]>[2],
 ): Promise<File> {
   const { targetPath, ifGenerationMatch = null, etag = "", ifTargetGenerationMatch } = options;
@@ -51,7 +46,7 @@ export async function moveFile(
 /** FileRepository.restoreGeneration */
 export async function restoreGeneration(
   pool: DatabasePool,
-  { namespace, path }: Place,
+  { namespace, path }: FilePlace,
   options: Parameters<FileRepository["restoreGeneration"]>[2],
 ): Promise<File> {
   const { generation, ifGenerationMatch: ifTargetGenerationMatch } = options;
@@ -76,7 +71,7 @@ export async function restoreGeneration(
   });
 }
 
-async function assertTarget(pool: CommonQueryMethods, place: Place, wanted: number | undefined): Promise<void> {
+async function assertTarget(pool: CommonQueryMethods, place: FilePlace, wanted: number | undefined): Promise<void> {
   if (wanted === undefined) return;
   const current = await readLiveGeneration(pool, place);
   if (current !== wanted) throw generationMismatch(place.path, wanted, current);

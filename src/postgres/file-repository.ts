@@ -17,10 +17,20 @@ import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
-import { fileColumns, fileEtag, fileIsLive, fileIsReleased, fileIsRestorable, fileRow, toFile } from "./file-rows.ts";
+import {
+  type FilePlace,
+  fileColumns,
+  fileEtag,
+  fileIsLive,
+  fileIsReleased,
+  fileIsRestorable,
+  fileRow,
+  toFile,
+} from "./file-rows.ts";
 import { listFiles } from "./list-files.ts";
 import { listFolder } from "./list-folder.ts";
 import { listSuperseded } from "./list-superseded.ts";
+import { LiveFiles } from "./live-files.ts";
 import type { ReadPool } from "./read-pool.ts";
 import { toInterval } from "./sql-values.ts";
 import { StatementShapes } from "./statement-shapes.ts";
@@ -33,10 +43,15 @@ export function createFileRepository(
   pools: { commands: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
 ): FileRepository {
+  const liveFiles = new LiveFiles();
   const searching = { statistics: new StatisticsCache(), shapes: new StatementShapes() };
   const repository: FileRepository = {
     get: (namespace, path, { generation, position } = {}) =>
-      pools.read(position, (pool) => getFile(pool, { namespace, path }, generation)),
+      pools.read(position, (pool) =>
+        generation === undefined
+          ? liveFiles.get(pool, { namespace, path })
+          : getFile(pool, { namespace, path }, generation),
+      ),
     list: (namespace, query) =>
       pools.read(query.position, (pool) => listFiles({ pool, ...searching }, namespace, query)),
     listSuperseded: (namespace, query) => pools.read(query.position, (pool) => listSuperseded(pool, namespace, query)),
@@ -55,13 +70,8 @@ export function createFileRepository(
   return atBorder<FileRepository>(repository, limits);
 }
 
-interface Place {
-  namespace: string;
-  path: string;
-}
-
 /** Prepared: with the many indexes of files, planning takes longer than finding one. */
-async function getFile(pool: CommonQueryMethods, place: Place, generation: number | undefined): Promise<File> {
+async function getFile(pool: CommonQueryMethods, place: FilePlace, generation: number | undefined): Promise<File> {
   const row =
     generation === undefined
       ? await pool.maybeOne(sql.prepared("get_file", fileRow)`
@@ -76,7 +86,7 @@ async function getFile(pool: CommonQueryMethods, place: Place, generation: numbe
 
 async function listGenerations(
   pool: CommonQueryMethods,
-  place: Place,
+  place: FilePlace,
   { limit, before }: Parameters<FileRepository["listGenerations"]>[2],
 ): Promise<GenerationPage> {
   const older = before === undefined ? sql.fragment`true` : sql.fragment`f.generation < ${before}::bigint`;
@@ -89,7 +99,7 @@ async function listGenerations(
 
 async function updateFile(
   commands: DatabasePool,
-  place: Place,
+  place: FilePlace,
   { identity, change: toChange, generation }: Parameters<FileRepository["update"]>[2],
 ): Promise<File> {
   const which = generation === undefined ? fileIsLive : sql.fragment`f.generation = ${generation}::bigint`;
@@ -118,7 +128,7 @@ async function updateFile(
 
 async function deleteFile(
   pool: CommonQueryMethods,
-  place: Place,
+  place: FilePlace,
   options: Parameters<FileRepository["delete"]>[2],
 ): Promise<File> {
   const { identity, ifGenerationMatch, etag = "" } = options;
@@ -155,7 +165,7 @@ async function deleteFile(
 
 async function undeleteFile(
   pool: CommonQueryMethods,
-  place: Place,
+  place: FilePlace,
   options: Parameters<FileRepository["undelete"]>[2],
 ): Promise<File> {
   const { identity, generation, etag = "" } = options;

@@ -5,6 +5,12 @@ import type { File } from "../domain/file.ts";
 /** A jsonb that only this service writes, from names and texts: to look at each again would take half the time of checking a row. */
 const textMap = z.custom<Record<string, string>>((value) => typeof value === "object" && value !== null);
 
+/** Where a file is. */
+export interface FilePlace {
+  namespace: string;
+  path: string;
+}
+
 /** A row of `file`, as `fileColumns` selects it. */
 export const fileRow = z.object({
   file_id: z.string(),

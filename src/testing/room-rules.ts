@@ -105,6 +105,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   postgres: {
     imports: ["domain"],
     packages: [
+      // Lookups of one moment in one statement: gathering them, and telling each its own answer.
+      "dataloader",
       "node:crypto",
       ...["@slonik/pg-driver", "node:fs", "node:path", "node:timers", "node:url", "node:zlib", "pg", "slonik", "zod"],
     ],
