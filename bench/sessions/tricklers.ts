@@ -1,10 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { spreadOf } from "../measure.ts";
 import { startSluice } from "../sluice-service.ts";
-import { countFailures, startCrowd, warmUp } from "./crowd.ts";
+import { type Crowd, countFailures, type Rush, startCrowd, warmUp } from "./crowd.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { memoryMustMib, mib, type Scenario, scaledBytes } from "./scenario.ts";
 
 const fastUploads = 10;
+/** Rushes of them, alone and beside the slow ones: one takes less than 3 s, in which the machine's pace moves by a third. */
+const rounds = 3;
+const rushTimeoutMs = 120_000;
 /** How long the slow ones are open before the fast ones begin: longer than S3 requests may idle. */
 const settleMs = 15_000;
 
@@ -19,23 +23,22 @@ export const tricklers: Scenario = {
     try {
       const sizeBytes = scaledBytes(256, scale);
       await warmUp(fast, scaledBytes(64, scale));
-      const alone = await fast.rush(fastUploads, sizeBytes);
+      const alone = await rushes(fast, sizeBytes);
       const count = Math.round(1000 * scale);
       const memory = watchMemory(service.process.pid);
       await slow.trickle(count, 12 * mib);
       await delay(settleMs);
-      const beside = await Promise.race([fast.rush(fastUploads, sizeBytes), delay(120_000, undefined, { ref: false })]);
+      const beside = await rushes(fast, sizeBytes);
       const ended = await slow.endTrickle();
       const peakMib = memory.stop() / mib;
-      const ratio = beside === undefined ? 0 : Math.max(...alone.seconds) / Math.max(...beside.seconds);
-      const failures = [...alone.failures, ...(beside?.failures ?? ["not done within 120 s"])];
+      const failures = [...alone.failures, ...beside.failures];
       const name = "1,000 uploads trickling at 1 KiB/s";
-      const note = `${count} slow ones; 10 fast ones of ${sizeBytes / mib} MiB took ${Math.max(...alone.seconds).toFixed(1)} s alone, beside them ${beside === undefined ? "more than 120" : Math.max(...beside.seconds).toFixed(1)} s; ${countFailures(failures) || "no failures"}`;
+      const note = `${count} slow ones; 10 fast ones of ${sizeBytes / mib} MiB took ${alone.seconds.toFixed(1)} s alone, beside them ${beside.seconds.toFixed(1)} s, medians of ${rounds}; ${countFailures(failures) || "no failures"}`;
       return [
         {
           name: `${name}: 10 fast ones ÷ alone`,
           unit: "ratio",
-          measured: failures.length > 0 ? 0 : ratio,
+          measured: failures.length > 0 ? 0 : alone.seconds / beside.seconds,
           must: { atLeast: 0.7 },
           aim: { atLeast: 0.9 },
           note,
@@ -56,3 +59,18 @@ export const tricklers: Scenario = {
     }
   },
 };
+
+/** Several rushes, one after the other: the median of the seconds until the last upload of each had ended. */
+async function rushes(fast: Crowd, sizeBytes: number): Promise<{ seconds: number; failures: readonly string[] }> {
+  const done: Rush[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const late = delay(
+      rushTimeoutMs,
+      { seconds: [], failures: [`not done within ${rushTimeoutMs / 1000} s`] },
+      { ref: false },
+    );
+    done.push(await Promise.race([fast.rush(fastUploads, sizeBytes), late]));
+  }
+  const seconds = spreadOf(done.map((rush) => Math.max(...rush.seconds)))!.median;
+  return { seconds, failures: done.flatMap((rush) => rush.failures) };
+}
