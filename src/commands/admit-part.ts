@@ -35,7 +35,7 @@ export async function admitPart(
   const { messageBytes = PART_MESSAGE_MAX_BYTES, connection } = message;
   const seat = await sessions.admit();
   const refused = new AbortController();
-  seat.fail = (error) => refused.abort(error);
+  seat.session = { fail: (error) => refused.abort(error), received: undefined };
   const { stallTimeoutMs } = limits;
   const toLate = () => toOverloaded(`no memory for the part was free within ${stallTimeoutMs} ms; try again`);
   const timer = setTimeout(() => refused.abort(toLate()), stallTimeoutMs);

@@ -39,7 +39,6 @@ export class PartSender {
   readonly #access: UploadAccess;
   readonly #upload: Upload;
   readonly #epoch: number;
-  readonly #beginAttempt: () => Promise<string>;
   readonly #events: WriterEvents;
   readonly #closed = new AbortController();
   readonly #unsettled = new Set<Promise<void>>();
@@ -59,12 +58,11 @@ export class PartSender {
     this.#access = access;
     this.#upload = begin.upload;
     this.#epoch = begin.epoch;
-    this.#beginAttempt = () => beginPutAttempt(access, begin);
     this.#events = events;
     this.#multipartId = begin.upload.multipartId;
     this.recorder = new PartRecorder(access, begin);
     this.#admission = new PartAdmission(access, begin.upload, {
-      beginAttempt: this.#beginAttempt,
+      beginAttempt: () => beginPutAttempt(access, begin),
       onFailed: (error: unknown) => this.fail(error),
       signal: this.#closed.signal,
     });
@@ -236,7 +234,8 @@ export class PartSender {
 
   #sendPut(part: PartInFlight): void {
     const { bucket, contentType } = this.#upload;
-    const target = { bucket, contentType, beginAttempt: this.#beginAttempt };
+    const beginAttempt = () => beginPutAttempt(this.#access, { upload: this.#upload, epoch: this.#epoch });
+    const target = { bucket, contentType, beginAttempt };
     const begin = (lengthBytes: number) => this.#access.objects.beginPut(target, lengthBytes);
     const keep = (ack: BodyAck) => {
       this.#put = { ...ack, sizeBytes: part.passedBytes, crc32: part.crc32 };

@@ -20,7 +20,9 @@ describe("UploadSessions", () => {
   it("tells everybody when it drains, and admits nobody any more", async () => {
     const sessions = new UploadSessions(new OwnSeats(3));
     const told: string[] = [];
-    for (let i = 0; i < 2; i++) (await sessions.admit()).fail = ({ message }) => told.push(message);
+    for (let i = 0; i < 2; i++) {
+      (await sessions.admit()).session = { fail: ({ message }) => told.push(message), received: undefined };
+    }
     await sessions.admit();
     sessions.assertAdmitting();
     sessions.drain();

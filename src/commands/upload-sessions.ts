@@ -2,12 +2,18 @@ import { DomainError } from "../domain/errors.ts";
 import type { SeatPool } from "../domain/seat-pool.ts";
 import type { ReceivedNote } from "../domain/upload-repository.ts";
 
+/** Who sits on a seat. */
+export interface SeatedSession {
+  /** Ends the session with this error, as if it had failed by itself. */
+  fail(error: Error): void;
+  /** What its writer has received, if it has one. */
+  readonly received: ReceivedNote | undefined;
+}
+
 /** A place among the sessions; held until released. */
 export interface Seat {
-  /** Ends the session with this error, as if it had failed by itself. Set once there is a session. */
-  fail: (error: Error) => void;
-  /** What the session's writer has received. Set once there is one. */
-  received: () => ReceivedNote | undefined;
+  /** Set once there is one. */
+  session: SeatedSession | undefined;
 }
 
 /** The streams that write into uploads at this moment: bounded together with those of other workers, and told when the process drains. */
@@ -38,7 +44,7 @@ export class UploadSessions {
         if ((await this.#takeMore()) === 0) throw toOverloaded(this.#pool.seatsMax);
         this.assertAdmitting();
       }
-      const seat: Seat = { fail: () => {}, received: () => undefined };
+      const seat: Seat = { session: undefined };
       this.#seats.set(seat, 0);
       return seat;
     } finally {
@@ -60,7 +66,7 @@ export class UploadSessions {
   takeReceived(): ReceivedNote[] {
     const notes: ReceivedNote[] = [];
     for (const [seat, takenBytes] of this.#seats) {
-      const note = seat.received();
+      const note = seat.session?.received;
       if (note === undefined || note.receivedBytes <= takenBytes) continue;
       this.#seats.set(seat, note.receivedBytes);
       notes.push(note);
@@ -71,7 +77,7 @@ export class UploadSessions {
   /** Admits nobody any more and ends whom it has; they settle and tell their callers the durable offset. */
   drain(): void {
     this.#isDraining = true;
-    for (const seat of this.#seats.keys()) seat.fail(toShuttingDown());
+    for (const seat of this.#seats.keys()) seat.session?.fail(toShuttingDown());
   }
 
   /** One request at a time, for all who wait. */

@@ -10,7 +10,7 @@ import type { ChunkHeader } from "./chunk-rules.ts";
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
-import type { Seat, UploadSessions } from "./upload-sessions.ts";
+import type { Seat, SeatedSession, UploadSessions } from "./upload-sessions.ts";
 import { UploadWriter, type WrittenBytes } from "./upload-writer.ts";
 import { toStarted, type WriteStarted } from "./write-started.ts";
 
@@ -74,8 +74,7 @@ export async function beginWriteUpload(
     access.sessions.assertAdmitting();
     const { fileSizeMaxBytes } = namespace;
     const session = new WriteSession(access, begin, { fileSizeMaxBytes, seat, events: options.events });
-    seat.fail = (error) => session.fail(error);
-    seat.received = () => session.received;
+    seat.session = session;
     return session;
   } catch (error) {
     access.sessions.release(seat);
@@ -95,7 +94,7 @@ function assertWritable(upload: Upload): void {
  * One stream of WriteUpload, whatever its transport: bytes in, progress out, then the commit. Watches for stalls, and
  * keeps the upload's expiry and its received bytes up to date in the database.
  */
-export class WriteSession {
+export class WriteSession implements SeatedSession {
   readonly started: WriteStarted;
   readonly #access: WriteAccess;
   readonly #seat: Seat;

@@ -19,7 +19,13 @@ describe("noteReceived", () => {
   const write = async (uploadId: string) => {
     const seat = await sessions.admit();
     const note = { uploadId, epoch: 1, receivedBytes: 0 };
-    seat.received = () => ({ ...note });
+    const fail = () => {};
+    seat.session = {
+      fail,
+      get received() {
+        return { ...note };
+      },
+    };
     return { seat, note };
   };
 
