@@ -37,15 +37,19 @@ export async function startFilledDatabase(
   });
   await first.stop();
   const postgres = await startEmbeddedPostgres(options);
+  let client: Client | undefined;
   try {
     await migrate({ url: postgres.url });
-    const client = await connect(postgres.url);
+    client = await connect(postgres.url);
     await client.query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
     await fillOnce(client, { url: postgres.url, rows, report });
     report("reading all tables and indexes once, as a database that has run for a while has");
     await warm(client);
-    return { url: postgres.url, client, stop: () => stop(postgres, client) };
+    const filled = client;
+    return { url: postgres.url, client: filled, stop: () => stop(postgres, filled) };
   } catch (error) {
+    // First: a connection that its server ends fails the process.
+    await client?.end();
     await postgres.stop();
     throw error;
   }
@@ -59,7 +63,10 @@ async function fillOnce(
   const found = await client.query<{ note: string | null }>("SELECT obj_description('file'::regclass) AS note");
   const note = found.rows[0]?.note;
   if (note === wanted) return;
-  if (note) throw new Error(`the directory holds ${note}; ask for as many, or give another directory`);
+  if (note)
+    throw new Error(
+      `the directory holds ${note}, not ${rows}; say --rows ${Number.parseInt(note, 10)}, or give another directory`,
+    );
   await fillFiles(url, rows, report);
   await client.query(`COMMENT ON TABLE file IS '${wanted}'`);
 }
