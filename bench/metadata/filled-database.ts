@@ -71,12 +71,15 @@ async function fillOnce(
   await client.query(`COMMENT ON TABLE file IS '${wanted}'`);
 }
 
-/** Reads what there is: tables into the system's cache, and indexes, which every query uses, into PostgreSQL's own. */
+/**
+ * Reads what there is: indexes, which every query uses, into PostgreSQL's own cache, and tables into the system's. These come
+ * last: the indexes go through that cache, too, and would push them out.
+ */
 async function warm(client: Client): Promise<void> {
   await client.query("CREATE EXTENSION IF NOT EXISTS pg_prewarm");
   await client.query(`
     SELECT pg_prewarm(oid, CASE relkind WHEN 'i' THEN 'buffer' ELSE 'read' END) FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') ORDER BY relkind DESC, relpages DESC`);
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') ORDER BY relkind, relpages DESC`);
 }
 
 /** With a checkpoint before, which takes longer than a shutdown is waited for. */
