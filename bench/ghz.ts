@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stopAllProcesses } from "./child-process.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";
+import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { type FilledDatabase, startFilledDatabase } from "./metadata/filled-database.ts";
 import { createSample, drawFilter } from "./metadata/sample.ts";
@@ -23,11 +24,11 @@ const configurations = new URL("ghz/", import.meta.url);
 /** Requests of a call's data, which ghz takes in turn. */
 const REQUESTS = 2000;
 
-process.exitCode = await main(process.argv.slice(2));
+await runCommand({ usage, parse, run });
 
-async function main(args: readonly string[]): Promise<number> {
+function parse(args: string[]) {
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: {
       rows: { type: "string", default: "100000" },
       keep: { type: "string" },
@@ -35,10 +36,15 @@ async function main(args: readonly string[]): Promise<number> {
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
+  if (values.help) return "help";
+  return {
+    rows: parseCount("rows", values.rows, [1000, 100_000_000]),
+    keep: values.keep,
+    perSecond: values.rps === undefined ? undefined : parseCount("rps", values.rps, [1, 10_000]),
+  };
+}
+
+async function run({ rows, keep, perSecond }: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
   if (spawnSync("ghz", ["--version"]).error !== undefined) {
     process.stdout.write("skipped: ghz is not on the PATH; go install github.com/bojand/ghz/cmd/ghz@v0.121.0\n");
     return 0;
@@ -47,9 +53,8 @@ async function main(args: readonly string[]): Promise<number> {
   clearOnSignal(clear);
   let database: FilledDatabase | undefined;
   try {
-    const folder = values.keep ?? stage.directory;
+    const folder = keep ?? stage.directory;
     await mkdir(folder, { recursive: true });
-    const rows = Number(values.rows);
     database = await startFilledDatabase(join(folder, "database"), rows, (what) => process.stderr.write(`${what}\n`));
     const { url } = database;
     const service = await startSluice(
@@ -64,9 +69,9 @@ async function main(args: readonly string[]): Promise<number> {
       await writeFile(data, JSON.stringify(requests[name]));
       const config = ["--config", new URL(name, configurations).pathname, "--data-file", data];
       const rate =
-        values.rps === undefined
+        perSecond === undefined
           ? []
-          : ["--rps", values.rps, "--total", String(10 * Number(values.rps)), "--skipFirst", values.rps];
+          : ["--rps", `${perSecond}`, "--total", `${10 * perSecond}`, "--skipFirst", `${perSecond}`];
       const { status } = spawnSync("ghz", [...config, ...rate, new URL(service.url).host], {
         cwd: root,
         stdio: ["ignore", "inherit", "inherit"],

@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 import { stopAllProcesses } from "./child-process.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";
+import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { reportKills } from "./kills/kill-report.ts";
 import { type KillOptions, runKills } from "./kills/run-kills.ts";
@@ -16,22 +17,10 @@ const usage = `usage: npm run bench:kills -- [options]
   --workers N    worker processes of each; with several, half of the kills strike one of them (default 1)
   --uploads N    uploads under way at each kill (default 3)
 `;
-const exUsage = 64;
 
-process.exitCode = await main(process.argv.slice(2));
+await runCommand({ usage, parse, run });
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: KillOptions | "help";
-  try {
-    options = parse(args);
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
-    return exUsage;
-  }
-  if (options === "help") {
-    process.stdout.write(usage);
-    return 0;
-  }
+async function run(options: KillOptions): Promise<number> {
   const { kills, seed, s3, workers } = options;
   const begun = performance.now();
   clearOnSignal(stopAllProcesses);
@@ -56,9 +45,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function parse(args: readonly string[]): KillOptions | "help" {
+function parse(args: string[]): KillOptions | "help" {
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: {
       kills: { type: "string", default: "200" },
       seed: { type: "string", default: "1" },
@@ -74,17 +63,11 @@ function parse(args: readonly string[]): KillOptions | "help" {
     throw new Error(`--s3 is "${values.s3}"; there are dev and versitygw`);
   }
   return {
-    kills: count("kills", values.kills, 100_000),
-    seed: count("seed", values.seed, 2 ** 31),
+    kills: parseCount("kills", values.kills, [1, 100_000]),
+    seed: parseCount("seed", values.seed, [1, 2 ** 31]),
     s3: values.s3,
-    services: count("services", values.services, 16),
-    workers: count("workers", values.workers, 16),
-    uploadsPerKill: count("uploads", values.uploads, 50),
+    services: parseCount("services", values.services, [1, 16]),
+    workers: parseCount("workers", values.workers, [1, 16]),
+    uploadsPerKill: parseCount("uploads", values.uploads, [1, 50]),
   };
-}
-
-function count(name: string, text: string, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new Error(`--${name} is "${text}"; a whole number from 1 to ${max} is needed`);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stopAllProcesses } from "./child-process.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";
+import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { runMetadata } from "./metadata/run-metadata.ts";
 import { judge, showFigures } from "./sessions/figure-row.ts";
@@ -20,22 +21,10 @@ const usage = `usage: npm run bench:metadata -- [options]
   --seed N         which files are asked for follows from it (default 1)
   --json           print one JSON document instead of the table
 `;
-const exUsage = 64;
 
-process.exitCode = await main(process.argv.slice(2));
+await runCommand({ usage, parse, run });
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse(args);
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
-    return exUsage;
-  }
-  if (options === "help") {
-    process.stdout.write(usage);
-    return 0;
-  }
+async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
   clearOnSignal(stopAllProcesses);
   const begun = performance.now();
   const report = (what: string) =>
@@ -47,15 +36,15 @@ async function main(args: readonly string[]): Promise<number> {
   const rows = await runMetadata({ ...options, dataDirectory }, report);
   const machine = `${describeMachine()}, load ${loadavg()[0]?.toFixed(1)}`;
   const { rows: files, ratePerSecond, connections, workers } = options;
-  const run = `${files} files, ${ratePerSecond} calls/s over ${connections} connections, ${workers} worker(s)`;
-  if (options.json) process.stdout.write(`${JSON.stringify({ machine, run, rows }, null, 2)}\n`);
-  else process.stdout.write(`${machine}; ${run}\n\n${showFigures(rows)}\n`);
+  const load = `${files} files, ${ratePerSecond} calls/s over ${connections} connections, ${workers} worker(s)`;
+  if (options.json) process.stdout.write(`${JSON.stringify({ machine, run: load, rows }, null, 2)}\n`);
+  else process.stdout.write(`${machine}; ${load}\n\n${showFigures(rows)}\n`);
   return rows.some((row) => judge(row) !== "met") ? 1 : 0;
 }
 
-function parse(args: readonly string[]) {
+function parse(args: string[]) {
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: {
       rows: { type: "string", default: "10000000" },
       keep: { type: "string" },
@@ -70,19 +59,13 @@ function parse(args: readonly string[]) {
   });
   if (values.help) return "help";
   return {
-    rows: count("rows", values.rows, [1000, 100_000_000]),
+    rows: parseCount("rows", values.rows, [1000, 100_000_000]),
     keep: values.keep,
-    ratePerSecond: count("rate", values.rate, [3, 10_000]),
-    workers: count("workers", values.workers, [1, 16]),
-    connections: count("connections", values.connections, [1, 1000]),
-    seconds: count("seconds", values.seconds, [1, 3600]),
-    seed: count("seed", values.seed, [1, 2 ** 31]),
+    ratePerSecond: parseCount("rate", values.rate, [3, 10_000]),
+    workers: parseCount("workers", values.workers, [1, 16]),
+    connections: parseCount("connections", values.connections, [1, 1000]),
+    seconds: parseCount("seconds", values.seconds, [1, 3600]),
+    seed: parseCount("seed", values.seed, [1, 2 ** 31]),
     json: values.json,
   };
-}
-
-function count(name: string, text: string, [min, max]: [number, number]): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new Error(`--${name} is "${text}"; a whole number from ${min} to ${max} is needed`);
 }

@@ -3,7 +3,7 @@ import { describeMachine } from "./describe-machine.ts";
 import { checkFigures, cpuRatio, type Figure } from "./figures.ts";
 import { markdownTable } from "./markdown-table.ts";
 import { type Absence, type Measurement, type Spread, spreadOf } from "./measure.ts";
-import type { BenchOptions } from "./options.ts";
+import type { BenchOptions } from "./upload-options.ts";
 
 /** All that a run found out. */
 export interface BenchResult {

@@ -2,6 +2,7 @@
 // within one run on one machine. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
+import { parseNames, parseNumber, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { equalUploads } from "./sessions/equal-uploads.ts";
 import { type FigureRow, judge, showFigures } from "./sessions/figure-row.ts";
@@ -22,22 +23,10 @@ const usage = `usage: npm run bench:sessions -- [options]
   --json         print one JSON document instead of the table
 `;
 const chunkBytes = 2 ** 20;
-const exUsage = 64;
 
-process.exitCode = await main(process.argv.slice(2));
+await runCommand({ usage, parse, run });
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: ReturnType<typeof parse>;
-  try {
-    options = parse(args);
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
-    return exUsage;
-  }
-  if (options.help) {
-    process.stdout.write(usage);
-    return 0;
-  }
+async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
   if (process.platform !== "linux") {
     process.stderr.write("the benchmark reads memory from /proc: it needs Linux\n");
     return 1;
@@ -62,9 +51,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function parse(args: readonly string[]) {
+function parse(args: string[]) {
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: {
       only: { type: "string" },
       scale: { type: "string", default: "1" },
@@ -72,11 +61,10 @@ function parse(args: readonly string[]) {
       help: { type: "boolean", default: false },
     },
   });
-  const scale = Number(values.scale);
-  if (!(scale >= 0.02 && scale <= 1))
-    throw new Error(`--scale is "${values.scale}"; a number from 0.02 to 1 is needed`);
-  const only = values.only?.split(",");
-  const unknown = only?.find((id) => !ids.includes(id));
-  if (unknown !== undefined) throw new Error(`--only names "${unknown}"; there are ${ids.join(", ")}`);
-  return { ...values, only, scale };
+  if (values.help) return "help";
+  return {
+    only: parseNames("only", values.only, ids),
+    scale: parseNumber("scale", values.scale, [0.02, 1]),
+    json: values.json,
+  };
 }

@@ -1,6 +1,7 @@
 // `npm run bench:upload`: what an upload costs through Sluice, through a bare relay and through what one would otherwise
 // use, all on the same bytes into the same discarding S3 server, in one run. See --help.
 import { clearOnSignal } from "./clear-on-signal.ts";
+import { runCommand } from "./command-line.ts";
 import type { Contender, Stage } from "./contender.ts";
 import { floor, floorTls } from "./contenders/floor.ts";
 import { libStorage } from "./contenders/lib-storage.ts";
@@ -9,7 +10,7 @@ import { sluice, sluiceCrc, sluiceCrcTls } from "./contenders/sluice.ts";
 import { tusNode } from "./contenders/tus-node.ts";
 import { tusd, tusdUnhashed } from "./contenders/tusd.ts";
 import { type Absence, type Measurement, measureUpload } from "./measure.ts";
-import { type BenchOptions, parseOptions, usage } from "./options.ts";
+import { type BenchOptions, parseOptions, usage } from "./upload-options.ts";
 import { type BenchResult, toJson, toText } from "./report.ts";
 import { setStage } from "./stage.ts";
 
@@ -26,17 +27,11 @@ const contenders: readonly Contender[] = [
   tusdUnhashed,
 ];
 const rssSizeBytes = 5 * 1024 ** 3;
-const exUsage = 64;
+const ids = contenders.map(({ id }) => id);
 
-process.exitCode = await main(process.argv.slice(2));
+await runCommand({ usage, parse: (args) => parseOptions(args, ids), run });
 
-async function main(args: readonly string[]): Promise<number> {
-  const options = parse(args);
-  if (options === undefined) return exUsage;
-  if (options === "help") {
-    process.stdout.write(usage);
-    return 0;
-  }
+async function run(options: BenchOptions): Promise<number> {
   if (process.platform !== "linux") {
     process.stderr.write("the benchmark reads CPU time and memory from /proc: it needs Linux\n");
     return 1;
@@ -48,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
     return clear();
   });
   try {
-    const result = await run(options, stage);
+    const result = await measureAll(options, stage);
     if (!interrupted) process.stdout.write(`${options.json ? toJson(result) : toText(result)}\n`);
     return [...result.absent.values()].some(({ failed }) => failed) ? 1 : 0;
   } finally {
@@ -57,7 +52,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Interleaves: every round runs all contenders once, so that a slow minute of the machine hits them alike. */
-async function run(options: BenchOptions, stage: Stage): Promise<BenchResult> {
+async function measureAll(options: BenchOptions, stage: Stage): Promise<BenchResult> {
   const chosen = contenders.filter(({ id }) => options.only === undefined || options.only.includes(id));
   const absent = new Map<string, Absence>();
   const measure = async (what: string, contender: Contender, size: { sizeBytes: number; warmUpBytes: number }) => {
@@ -85,16 +80,4 @@ async function run(options: BenchOptions, stage: Stage): Promise<BenchResult> {
 function describe(outcome: Measurement | Absence): string {
   if ("reason" in outcome) return `${outcome.failed ? "failed" : "skipped"}: ${outcome.reason}`;
   return `${outcome.mibPerSecond.toFixed(0)} MiB/s  ${outcome.cpuSecondsPerGib.toFixed(2)} cpu-s/GiB`;
-}
-
-function parse(args: readonly string[]): BenchOptions | "help" | undefined {
-  try {
-    const options = parseOptions(args);
-    const unknown = options !== "help" && options.only?.find((id) => !contenders.some((one) => one.id === id));
-    if (unknown) throw new Error(`--only names "${unknown}"; there are ${contenders.map(({ id }) => id).join(", ")}`);
-    return options;
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
-    return undefined;
-  }
 }

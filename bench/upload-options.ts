@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { parseNames, parseNumber } from "./command-line.ts";
 
 /** What the command line of `npm run bench:upload` asks for. */
 export interface BenchOptions {
@@ -28,10 +29,10 @@ export const usage = `usage: npm run bench:upload -- [options]
   --json          print one JSON document instead of the table; progress goes to the standard error stream
 `;
 
-/** Parses `args`; throws an Error whose message says what is wrong and what would be right. */
-export function parseOptions(args: readonly string[]): BenchOptions | "help" {
+/** Parses `args`, where `ids` are those of the contenders; throws an Error whose message says what is wrong and what would be right. */
+export function parseOptions(args: string[], ids: readonly string[]): BenchOptions | "help" {
   const { values } = parseArgs({
-    args: [...args],
+    args,
     options: {
       gib: { type: "string", default: "1" },
       rounds: { type: "string", default: "3" },
@@ -46,18 +47,12 @@ export function parseOptions(args: readonly string[]): BenchOptions | "help" {
   if (values.help) return "help";
   const mib = 1024 ** 2;
   return {
-    sizeBytes: Math.round(numberIn("gib", values.gib, [0.01, 1024]) * 1024) * mib,
-    warmUpBytes: Math.round(numberIn("warm-up-mib", values["warm-up-mib"], [0, 1024])) * mib,
-    rounds: Math.round(numberIn("rounds", values.rounds, [0, 100])),
-    chunkBytes: Math.round(numberIn("chunk-kib", values["chunk-kib"], [1, 2048])) * 1024,
-    only: values.only?.split(","),
+    sizeBytes: Math.round(parseNumber("gib", values.gib, [0.01, 1024]) * 1024) * mib,
+    warmUpBytes: Math.round(parseNumber("warm-up-mib", values["warm-up-mib"], [0, 1024])) * mib,
+    rounds: Math.round(parseNumber("rounds", values.rounds, [0, 100])),
+    chunkBytes: Math.round(parseNumber("chunk-kib", values["chunk-kib"], [1, 2048])) * 1024,
+    only: parseNames("only", values.only, ids),
     rss: values.rss,
     json: values.json,
   };
-}
-
-function numberIn(name: string, text: string, [min, max]: [number, number]): number {
-  const value = Number(text);
-  if (text !== "" && value >= min && value <= max) return value;
-  throw new Error(`--${name} is "${text}"; a number from ${min} to ${max} is needed`);
 }
