@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { settle } from "../testing/settle.ts";
+import { useManualClock } from "../testing/use-manual-clock.ts";
 import { type BackoffPolicy, toBackoffDelayMs, withBackoff } from "./backoff.ts";
 
 const POLICY: BackoffPolicy = {
@@ -9,7 +10,6 @@ const POLICY: BackoffPolicy = {
   timeMaxMs: 60_000,
   random: () => 0.5,
 };
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 const isRetryable = (error: unknown) => (error as Error).message !== "for good";
 
 describe("toBackoffDelayMs", () => {
@@ -22,13 +22,7 @@ describe("toBackoffDelayMs", () => {
 });
 
 describe("withBackoff", () => {
-  const clock = new ManualClock();
-  beforeEach(() => clock.install());
-  afterEach(() => {
-    const left = clock.waiting;
-    clock.uninstall();
-    expect(left, "timers left").to.equal(0);
-  });
+  const { clock } = useManualClock();
 
   /** Fails with each message in turn, then succeeds. */
   const failing = (...messages: string[]) => {

@@ -1,7 +1,6 @@
 import { expect } from "chai";
+import { settle } from "../testing/settle.ts";
 import { type Holder, MemoryBudget, type Permit } from "./memory-budget.ts";
-
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe("MemoryBudget", () => {
   let budget: MemoryBudget;

@@ -1,9 +1,8 @@
 import { expect } from "chai";
+import { settle } from "../testing/settle.ts";
 import { SingleFile } from "./single-file.ts";
 
 describe("SingleFile", () => {
-  const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
-
   it("lets one at a time go, in their order, and passes over those who give up", async () => {
     const line = new SingleFile<string>();
     const gone: string[] = [];

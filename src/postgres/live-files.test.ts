@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { CommonQueryMethods } from "slonik";
+import { settle } from "../testing/settle.ts";
 import { LiveFiles, LOOKUP_FILES_MAX, LOOKUP_STATEMENTS_MAX } from "./live-files.ts";
 
 /** A pool whose statements end when the test says, without any row. */
@@ -13,9 +14,10 @@ function createSlowPool() {
   return { pool: { any } as unknown as CommonQueryMethods, statements };
 }
 
-/** Until what was begun has come as far as it can by itself. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+/** A statement that ends begins the next one, which is sent after the poll phase. */
+async function settleTwice(): Promise<void> {
+  await settle();
+  await settle();
 }
 
 describe("LiveFiles", () => {
@@ -33,23 +35,23 @@ describe("LiveFiles", () => {
   it("asks for one file at once, and together for those that come while statements are under way", async () => {
     for (let statement = 1; statement <= LOOKUP_STATEMENTS_MAX; statement++) {
       ask(`alone-${statement}`);
-      await settle();
+      await settleTwice();
       expect(statements).to.have.length(statement);
     }
     ask("b", "c");
-    await settle();
+    await settleTwice();
     ask("d");
-    await settle();
+    await settleTwice();
     expect(statements, "no more at a time").to.have.length(LOOKUP_STATEMENTS_MAX);
     statements[0]?.end();
-    await settle();
+    await settleTwice();
     expect(statements.at(-1)?.paths).to.deep.equal(["b", "c", "d"]);
   });
 
   it("asks for at most so many in one statement", async () => {
     const asked = ask(...numbered("f", 2 * LOOKUP_FILES_MAX + 50));
     for (let count = 1; count <= 3; count++) {
-      await settle();
+      await settleTwice();
       statements[count - 1]?.end();
     }
     await Promise.all(asked);
@@ -60,13 +62,13 @@ describe("LiveFiles", () => {
     const broken: Promise<unknown>[] = [];
     for (let statement = 1; statement <= LOOKUP_STATEMENTS_MAX; statement++) {
       broken.push(...ask(`broken-${statement}`, `too-${statement}`));
-      await settle();
+      await settleTwice();
     }
     const next = ask("next");
-    await settle();
+    await settleTwice();
     for (const { fail } of statements) fail(new Error("connection lost"));
     expect(new Set(await Promise.all(broken))).to.deep.equal(new Set(["connection lost"]));
-    await settle();
+    await settleTwice();
     expect(statements.at(-1)?.paths).to.deep.equal(["next"]);
     statements.at(-1)?.end();
     expect(await Promise.all(next)).to.deep.equal(['there is no file at "next"']);
@@ -76,7 +78,7 @@ describe("LiveFiles", () => {
     ask("a");
     const other = createSlowPool();
     files.get(other.pool, { namespace: "default", path: "b" }).catch(() => undefined);
-    await settle();
+    await settleTwice();
     expect([statements, other.statements].map(([statement]) => statement?.paths)).to.deep.equal([["a"], ["b"]]);
   });
 });

@@ -6,26 +6,9 @@ import net from "node:net";
 import { text } from "node:stream/consumers";
 import tls from "node:tls";
 import { expect } from "chai";
+import { answerVersion, TEST_LISTENER_LIMITS } from "../testing/test-listener.ts";
 import { createTlsCertificate, type TlsCertificate } from "../testing/tls-certificate.ts";
 import { type Listener, type ListenerLimits, listen } from "./listener.ts";
-import { answerJson, type NodeRequestListener } from "./node-messages.ts";
-
-const LIMITS: ListenerLimits = {
-  connectionsMax: 100,
-  handshakeTimeoutMs: 5000,
-  windowStartBytes: 256 * 1024,
-  streamWindowBytes: 1024 * 1024,
-  sessionWindowBytes: 4 * 1024 * 1024,
-  windowsGrownMaxBytes: 16 * 1024 * 1024,
-  streamsMax: 7,
-  headersMaxBytes: 8192,
-  headersTimeoutMs: 5000,
-  requestTimeoutMs: 60_000,
-};
-
-/** Says which protocol the request came by. */
-const answerVersion: NodeRequestListener = (request, response) =>
-  answerJson(request, response, { status: 200, body: { version: request.httpVersion } });
 
 describe("listen with a certificate", () => {
   let listener: Listener | undefined;
@@ -39,7 +22,7 @@ describe("listen with a certificate", () => {
       onError: (error) => {
         throw error;
       },
-      limits: { ...LIMITS, ...options.limits },
+      limits: { ...TEST_LISTENER_LIMITS, ...options.limits },
     });
     return listener;
   }
@@ -62,7 +45,7 @@ describe("listen with a certificate", () => {
     const { version } = JSON.parse(await request(session, { ":path": "/" }));
     expect(version).to.equal("2.0");
     expect((session.socket as tls.TLSSocket).getProtocol()).to.equal("TLSv1.3");
-    expect(session.state.remoteWindowSize).to.equal(LIMITS.sessionWindowBytes);
+    expect(session.state.remoteWindowSize).to.equal(TEST_LISTENER_LIMITS.sessionWindowBytes);
     session.close();
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
       https.get(url, { ca: certificate!.cert, agent: false }, resolve).on("error", reject);

@@ -4,26 +4,10 @@ import http2 from "node:http2";
 import net from "node:net";
 import { text } from "node:stream/consumers";
 import { expect } from "chai";
+import { answerVersion, TEST_LISTENER_LIMITS } from "../testing/test-listener.ts";
 import { until } from "../testing/until.ts";
 import { type Listener, type ListenerLimits, listen } from "./listener.ts";
-import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
-
-const LIMITS: ListenerLimits = {
-  connectionsMax: 100,
-  handshakeTimeoutMs: 5000,
-  windowStartBytes: 256 * 1024,
-  streamWindowBytes: 1024 * 1024,
-  sessionWindowBytes: 4 * 1024 * 1024,
-  windowsGrownMaxBytes: 16 * 1024 * 1024,
-  streamsMax: 7,
-  headersMaxBytes: 8192,
-  headersTimeoutMs: 5000,
-  requestTimeoutMs: 60_000,
-};
-
-/** Says which protocol the request came by. */
-const answerVersion: NodeRequestListener = (request, response) =>
-  answerJson(request, response, { status: 200, body: { version: request.httpVersion } });
+import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 
 describe("listen", () => {
   let listener: Listener | undefined;
@@ -38,7 +22,7 @@ describe("listen", () => {
       tls: undefined,
       onRequest: options.onRequest ?? answerVersion,
       onError: (error) => portErrors.push(error),
-      limits: { ...LIMITS, ...options.limits },
+      limits: { ...TEST_LISTENER_LIMITS, ...options.limits },
     });
     return listener;
   }
@@ -61,12 +45,12 @@ describe("listen", () => {
     const session = http2.connect(url);
     await once(session, "remoteSettings");
     expect(session.remoteSettings).to.include({
-      initialWindowSize: LIMITS.windowStartBytes,
-      maxConcurrentStreams: LIMITS.streamsMax,
-      maxHeaderListSize: LIMITS.headersMaxBytes,
+      initialWindowSize: TEST_LISTENER_LIMITS.windowStartBytes,
+      maxConcurrentStreams: TEST_LISTENER_LIMITS.streamsMax,
+      maxHeaderListSize: TEST_LISTENER_LIMITS.headersMaxBytes,
     });
     await request(session, { ":path": "/" });
-    expect(session.state.remoteWindowSize).to.equal(LIMITS.sessionWindowBytes);
+    expect(session.state.remoteWindowSize).to.equal(TEST_LISTENER_LIMITS.sessionWindowBytes);
     session.close();
   });
 
@@ -140,7 +124,7 @@ describe("listen", () => {
 
   it("refuses headers over the limit in both protocols", async () => {
     const { url } = await open();
-    const headers = { "x-long": "a".repeat(LIMITS.headersMaxBytes + 1) };
+    const headers = { "x-long": "a".repeat(TEST_LISTENER_LIMITS.headersMaxBytes + 1) };
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
       http.get(url, { headers }, resolve).on("error", reject);
     });
@@ -198,7 +182,7 @@ describe("listen", () => {
       tls: undefined,
       onRequest: answerVersion,
       onError: () => {},
-      limits: LIMITS,
+      limits: TEST_LISTENER_LIMITS,
     }).catch((error: NodeJS.ErrnoException) => error.code);
     expect(second).to.equal("EADDRINUSE");
   });
@@ -257,7 +241,7 @@ describe("listen", () => {
         tls: undefined,
         onRequest: answerVersion,
         onError: () => {},
-        limits: LIMITS,
+        limits: TEST_LISTENER_LIMITS,
       }).catch((error: NodeJS.ErrnoException) => error);
       if (opened instanceof Error) {
         console.log(`skipped: ${host} cannot be listened on here`);

@@ -2,8 +2,9 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck } from "../domain/object-store.ts";
-import { AnsweredAttempt, settle } from "../testing/answered-attempt.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { type AnsweredAttempt, answeredAttempts } from "../testing/answered-attempt.ts";
+import { settle } from "../testing/settle.ts";
+import { useManualClock } from "../testing/use-manual-clock.ts";
 import { S3ResponseError } from "./body-requests.ts";
 import { KeptBody, type KeptBodyPolicy } from "./kept-body.ts";
 
@@ -18,16 +19,8 @@ const HELLO = Buffer.from("hello");
 
 /** A body whose attempts wait for answers. */
 function begin(lengthBytes: number, policy: Partial<KeptBodyPolicy> = {}, isSlow = false) {
-  const attempts: AnsweredAttempt[] = [];
-  const body = new KeptBody(lengthBytes, {
-    what: "part 1",
-    send: (streamed, signal) => {
-      const attempt = new AnsweredAttempt(streamed, signal, { isSlow });
-      attempts.push(attempt);
-      return attempt.answer.promise;
-    },
-    policy: { ...POLICY, ...policy },
-  });
+  const { attempts, send } = answeredAttempts({ isSlow });
+  const body = new KeptBody(lengthBytes, { what: "part 1", send, policy: { ...POLICY, ...policy } });
   const attempt = (number: number) => attempts[number - 1] as AnsweredAttempt;
   const outcome = body.done.then(
     () => "acknowledged",
@@ -37,19 +30,7 @@ function begin(lengthBytes: number, policy: Partial<KeptBodyPolicy> = {}, isSlow
 }
 
 describe("KeptBody", () => {
-  const clock = new ManualClock();
-  beforeEach(() => clock.install());
-  afterEach(async () => {
-    await settle();
-    const left = clock.waiting;
-    clock.uninstall();
-    expect(left, "timers left").to.equal(0);
-  });
-  const pass = async (ms: number) => {
-    await settle();
-    clock.tick(ms);
-    await settle();
-  };
+  const { pass } = useManualClock();
   const slowDown = () => new S3ResponseError("SlowDown", 503);
   const failure = (error: unknown) => ({ reason: (error as DomainError).reason, code: (error as DomainError).code });
 

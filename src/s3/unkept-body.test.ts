@@ -2,8 +2,9 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck } from "../domain/object-store.ts";
-import { AnsweredAttempt, settle } from "../testing/answered-attempt.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { type AnsweredAttempt, answeredAttempts } from "../testing/answered-attempt.ts";
+import { settle } from "../testing/settle.ts";
+import { useManualClock } from "../testing/use-manual-clock.ts";
 import type { AttemptPolicy } from "./body-attempt.ts";
 import { S3ResponseError } from "./body-requests.ts";
 import { UnkeptBody } from "./unkept-body.ts";
@@ -18,16 +19,12 @@ const ACK: BodyAck = { key: "k", etag: "e", versionId: "" };
 /** A body whose only attempt waits for its answer. */
 function begin(lengthBytes: number, options: { corkBytes?: number; isSlow?: boolean; form?: "header" } = {}) {
   const { corkBytes = 0, isSlow = false, form = "trailer" } = options;
-  const attempts: AnsweredAttempt[] = [];
+  const { attempts, send } = answeredAttempts({ isSlow });
   const left: number[] = [];
   const released: Uint8Array[][] = [];
   const body = new UnkeptBody(lengthBytes, {
     what: "part 1",
-    send: (streamed, signal) => {
-      const attempt = new AnsweredAttempt(streamed, signal, { isSlow });
-      attempts.push(attempt);
-      return attempt.answer.promise;
-    },
+    send,
     policy: { ...POLICY, layout: { ...POLICY.layout, corkBytes, form } },
     events: { onLeft: (bytes) => left.push(bytes), onReleased: (bytes) => released.push([...bytes]) },
   });
@@ -42,19 +39,7 @@ function begin(lengthBytes: number, options: { corkBytes?: number; isSlow?: bool
 const bytesOf = (text: string) => Uint8Array.from(Buffer.from(text));
 
 describe("UnkeptBody", () => {
-  const clock = new ManualClock();
-  beforeEach(() => clock.install());
-  afterEach(async () => {
-    await settle();
-    const left = clock.waiting;
-    clock.uninstall();
-    expect(left, "timers left").to.equal(0);
-  });
-  const pass = async (ms: number) => {
-    await settle();
-    clock.tick(ms);
-    await settle();
-  };
+  const { pass } = useManualClock();
 
   it("sends bytes on while they arrive, and keeps none", async () => {
     const { body, attempt, outcome, left } = begin(5);

@@ -2,6 +2,7 @@ import type { ClientRequest } from "node:http";
 import { Writable } from "node:stream";
 import type { BodyAck } from "../domain/object-store.ts";
 import type { StreamedBody } from "../s3/streamed-body.ts";
+import { settle } from "./settle.ts";
 
 /** One attempt to send a body, answered by the test. Its bytes leave at once, unless it is slow. */
 export class AnsweredAttempt {
@@ -36,7 +37,13 @@ export class AnsweredAttempt {
   }
 }
 
-/** Lets promises and streams go as far as they can. Manual timers stand still. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Attempts that wait for the test's answer, and the function that begins them. */
+export function answeredAttempts(options: { isSlow?: boolean } = {}) {
+  const attempts: AnsweredAttempt[] = [];
+  const send = (body: StreamedBody, signal: AbortSignal): Promise<BodyAck> => {
+    const attempt = new AnsweredAttempt(body, signal, options);
+    attempts.push(attempt);
+    return attempt.answer.promise;
+  };
+  return { attempts, send };
 }

@@ -4,6 +4,7 @@ import { createRestFace } from "../rest/rest-listener.ts";
 import { type Listener, listen } from "../rpc/listener.ts";
 import { Readiness } from "../rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "../rpc/router.ts";
+import { TEST_LISTENER_LIMITS } from "./test-listener.ts";
 import type { TlsCertificate } from "./tls-certificate.ts";
 
 /** The token that the API server of tests accepts. */
@@ -57,18 +58,7 @@ export async function openApiServer(
     onError: (error) => {
       throw error;
     },
-    limits: {
-      connectionsMax: 100,
-      handshakeTimeoutMs: 5000,
-      windowStartBytes: 256 * 1024,
-      streamWindowBytes: 1024 * 1024,
-      sessionWindowBytes: 8 * 1024 * 1024,
-      windowsGrownMaxBytes: 16 * 1024 * 1024,
-      streamsMax: 100,
-      headersMaxBytes: 32_768,
-      headersTimeoutMs: 10_000,
-      requestTimeoutMs: 60_000,
-    },
+    limits: TEST_LISTENER_LIMITS,
   });
   return { url: listener.url, port: listener.port, close: listener.close, readiness, defects };
 }
