@@ -10,9 +10,9 @@ import { sluice, sluiceCrc, sluiceCrcTls } from "./contenders/sluice.ts";
 import { tusNode } from "./contenders/tus-node.ts";
 import { tusd, tusdUnhashed } from "./contenders/tusd.ts";
 import { type Absence, type Measurement, measureUpload } from "./measure.ts";
-import { type BenchOptions, parseOptions, usage } from "./upload-options.ts";
 import { type BenchResult, toJson, toText } from "./report.ts";
 import { setStage } from "./stage.ts";
+import { type BenchOptions, parseOptions, usage } from "./upload-options.ts";
 
 const contenders: readonly Contender[] = [
   floor,
