@@ -33,7 +33,7 @@ describe("parseConfig", () => {
     });
     expect(config.uploads).to.include({ partSizeBytes: 8 * MIB, partSizeUnknownBytes: 16 * MIB, partsMax: 10_000 });
     expect(config.workers).to.equal(Math.min(availableParallelism(), 8));
-    expect(config.budgetBytes).to.equal(Math.floor((Math.floor((512 * MIB) / config.workers) * 7) / 16));
+    expect(config.budgetBytes).to.equal(Math.floor((Math.floor((512 * MIB) / config.workers) * 3) / 8));
     expect(config.s3).to.deep.include({ endpoint: undefined, forcePathStyle: false, region: "eu-central-1" });
     expect(Object.isFrozen(config)).to.equal(true);
   });
@@ -93,7 +93,7 @@ describe("parseConfig", () => {
     });
     expect(config.listen).to.deep.equal({ host: "0.0.0.0", port: 8080 });
     expect(config.tls).to.equal(undefined);
-    expect(config).to.include({ workers: 2, budgetBytes: 112 * MIB });
+    expect(config).to.include({ workers: 2, budgetBytes: 96 * MIB });
     expect(config.uploads.partSizeBytes).to.equal(5 * MIB);
     expect(config.namespace).to.include({ bucket: "bucket", fileSizeMaxBytes: 1536 * MIB });
   });
@@ -145,10 +145,10 @@ describe("parseConfig", () => {
     expect([workers, uploadsMax]).to.deep.equal([3, 2]);
   });
 
-  it("divides the budget among the workers, seven sixteenths of it for parts and two for windows", () => {
+  it("divides the budget among the workers, three eighths of it for parts and one for windows", () => {
     const config = parseConfig({ ...LEAST, SLUICE_WORKERS: "2" });
-    expect([config.budgetBytes, config.listener.windowsGrownMaxBytes]).to.deep.equal([112 * MIB, 32 * MIB]);
-    expect(config.uploads.keptPartMaxBytes).to.equal(56 * MIB);
+    expect([config.budgetBytes, config.listener.windowsGrownMaxBytes]).to.deep.equal([96 * MIB, 32 * MIB]);
+    expect(config.uploads.keptPartMaxBytes).to.equal(48 * MIB);
     const problems = problemsOf({ ...LEAST, SLUICE_WORKERS: "9" });
     expect(problems[0]).to.match(/each of 9 workers 59652323 bytes; .* at least 67108864: raise it/);
   });
@@ -163,7 +163,7 @@ describe("parseConfig", () => {
     };
     expect(partsOf({})).to.deep.equal([64, 5120, 4]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "4GiB" })).to.deep.equal([64, 5120, 4]);
-    expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "80MiB" })).to.deep.equal([17, 5120, 4]);
+    expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "80MiB" })).to.deep.equal([16, 5120, 4]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "8MiB", SLUICE_PART_SIZE_BYTES: "1MiB" })).to.deep.equal([2, 5120, 1]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "2GiB", SLUICE_PART_SIZE_BYTES: "40MiB" })[0]).to.equal(80);
     expect(partsOf({ SLUICE_S3_TRAILERS: "off" })).to.deep.equal([64, 64, 4]);
@@ -183,7 +183,7 @@ describe("parseConfig", () => {
       parseConfig({ ...LEAST, SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: String(uploadsMax) }).budget.stepBytes;
     expect([stepOf(10), stepOf(1000), stepOf(100_000)]).to.deep.equal([
       256 * 1024,
-      Math.floor((28 * MIB) / 1000),
+      Math.floor((24 * MIB) / 1000),
       16_384,
     ]);
   });

@@ -13,7 +13,7 @@ const MIB = 2 ** 20;
 /** What may wait for S3's socket of a part that is not kept, in bytes: enough for the socket never to wait for more. */
 const UNKEPT_WINDOW_BYTES = 4 * MIB;
 /** Of a worker's memory, what is for parts in flight; two of the larger size always fit. */
-const PARTS_SHARE = 7 / 16;
+const PARTS_SHARE = 3 / 8;
 /** What a stream that writes takes beside its parts and its window, in bytes: its objects, those of its connection, and what the collector lets stand (measured). */
 const STREAM_BYTES = 160 * 1024;
 /** A session of the read role lasts an hour at most, and is renewed early enough for one more URL. */

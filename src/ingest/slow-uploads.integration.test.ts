@@ -10,8 +10,8 @@ describe("many slow uploads", () => {
   let rig: UploadRig;
   before(async () => {
     rig = await UploadRig.start({
-      // Seven sixteenths of it are for parts.
-      settings: { SLUICE_MEMORY_BUDGET_BYTES: String((BUDGET_BYTES / 7) * 16), SLUICE_UPLOADS_MAX: "8" },
+      // Three eighths of it are for parts.
+      settings: { SLUICE_MEMORY_BUDGET_BYTES: String(Math.ceil((BUDGET_BYTES * 8) / 3)), SLUICE_UPLOADS_MAX: "8" },
       // A few streams would take all of so little.
       budget: { slowAfterMs: 500, streamBytes: 0 },
       // Nobody is ended for being slow here, on a machine that is.
