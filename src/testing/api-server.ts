@@ -58,7 +58,13 @@ export async function openApiServer(
     onError: (error) => {
       throw error;
     },
-    limits: TEST_LISTENER_LIMITS,
+    limits: {
+      ...TEST_LISTENER_LIMITS,
+      sessionWindowBytes: 8 * 1024 * 1024,
+      streamsMax: 100,
+      headersMaxBytes: 32_768,
+      headersTimeoutMs: 10_000,
+    },
   });
   return { url: listener.url, port: listener.port, close: listener.close, readiness, defects };
 }
