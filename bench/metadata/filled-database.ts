@@ -49,7 +49,7 @@ export async function startFilledDatabase(
     return { url: postgres.url, client: filled, stop: () => stop(postgres, filled) };
   } catch (error) {
     // First: a connection that its server ends fails the process.
-    await client?.end();
+    await client?.end().catch(() => undefined);
     await postgres.stop();
     throw error;
   }
