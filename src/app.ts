@@ -25,6 +25,7 @@ import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
 import type { Siblings } from "./domain/siblings.ts";
+import { WorkLimiter } from "./domain/work-limiter.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
@@ -33,8 +34,7 @@ import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
-import { searchFiles } from "./queries/search-files.ts";
-import { SEARCH_LIMITS, SearchSeats } from "./queries/search-seats.ts";
+import { SEARCH_LIMITS, searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
@@ -143,7 +143,7 @@ function createServiceListener(
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
-  const searching = { ...queries, searches: new SearchSeats(SEARCH_LIMITS) };
+  const searching = { ...queries, searches: new WorkLimiter("searches", SEARCH_LIMITS) };
   const commands = { ...queries, files: primaryFiles, now: () => new Date() };
   const linking = { ...commands, links, publicUrl };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);

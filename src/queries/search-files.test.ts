@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import type { FileQuery, FileRepository } from "../domain/file-repository.ts";
+import { WorkLimiter } from "../domain/work-limiter.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
 import { QUERY_MAX_BYTES, QUERY_WORDS_MAX, type SearchFilesRequest, searchFiles } from "./search-files.ts";
-import { SearchSeats } from "./search-seats.ts";
 
 const REQUEST: SearchFilesRequest = {
   ...{ namespace: "default", filter: "", query: "", orderBy: "", pageSize: 0, pageToken: "", showDeleted: false },
@@ -18,7 +18,7 @@ describe("searchFiles", () => {
       return { files: [sampleFile()], positions: [next], next };
     },
   };
-  const searches = new SearchSeats({ runningMax: 1, waitingMax: 0 });
+  const searches = new WorkLimiter("searches", { runningMax: 1, waitingMax: 0 });
   const deps = { files, namespaces: sampleNamespaces(), searches };
 
   beforeEach(() => asked.splice(0));
@@ -73,7 +73,7 @@ describe("searchFiles", () => {
 
   it("is refused while too many search", async () => {
     const end = Promise.withResolvers<void>();
-    const first = searches.run(() => end.promise);
+    const first = searches.run("another", () => end.promise);
     const refusal = await catchError(() => searchFiles(deps, { ...REQUEST, query: "a" }, options));
     expect(refusal).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
     expect(asked).to.deep.equal([]);
