@@ -33,7 +33,7 @@ import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
-import { READ_RETRIES, readFile } from "./queries/read-file.ts";
+import { READ_RETRIES, READER_LIMITS, readFile } from "./queries/read-file.ts";
 import { SEARCH_LIMITS, searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
@@ -142,7 +142,8 @@ function createServiceListener(
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
-  const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
+  const queries = { files, objects: downloads, namespaces: access.namespaces };
+  const reading = { ...queries, retries: READ_RETRIES, readers: new WorkLimiter("reads of files", READER_LIMITS) };
   const searching = { ...queries, searches: new WorkLimiter("searches", SEARCH_LIMITS) };
   const commands = { ...queries, files: primaryFiles, now: () => new Date() };
   const linking = { ...commands, links, publicUrl };
@@ -171,7 +172,7 @@ function createServiceListener(
       searchFiles: (request, options) => searchFiles(searching, request, options),
       listGenerations: (request, options) => listGenerations(queries, request, options),
       listLinks: (request, options) => listLinks(linking, request, options),
-      readFile: (request, options) => readFile(queries, request, options),
+      readFile: (request, options) => readFile(reading, request, options),
     },
     fileCommands: {
       createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, options),

@@ -150,7 +150,13 @@ function toConfig(env: Environment) {
         env.SLUICE_S3_READ_ROLE_ARN === undefined
           ? undefined
           : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
-      limits: { socketsMax: 256, connectTimeoutMs: 3000, socketTimeoutMs: 30_000 },
+      limits: {
+        // A connection for each. At 100 ms an acknowledgement, 256 parts of 8 MiB are far more than one process can send; readers
+        // may be slow, and some of theirs are kept for what the service itself reads back (READER_LIMITS).
+        requestsMax: { body: 256, control: 64, read: 160, copy: 64, probe: 4 },
+        connectTimeoutMs: 3000,
+        socketTimeoutMs: 30_000,
+      },
     },
     body: {
       layout: {

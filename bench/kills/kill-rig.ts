@@ -117,6 +117,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
     objects: createObjectStore({
       client,
       bodies: new BodyRequests(client, connections),
+      slots: connections.slots,
       breakers: createBreakers(config.breaker, () => {}),
       body: config.body,
     }),

@@ -28,6 +28,7 @@ async function checkBucket(config: Config): Promise<Finding[]> {
   const access = {
     client,
     bodies: new BodyRequests(client, connections),
+    slots: connections.slots,
     breakers: createBreakers(config.breaker, () => {}),
     body: { ...config.body, retry: { ...config.body.retry, triesMax: 1 } },
   };

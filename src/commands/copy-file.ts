@@ -40,7 +40,7 @@ export const COPY_LIMITS: CopyLimits = {
   objectMaxBytes: 1024 * MIB,
   partSizeBytes: 512 * MIB,
   partsInFlightMax: 8,
-  // With the parts of each, as many as there are sockets to S3.
+  // Their parts wait for one another's slots at storage (`requestsMax.copy`), which are for all of them together.
   copiesMax: 32,
 };
 

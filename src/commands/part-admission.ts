@@ -60,8 +60,9 @@ export class PartAdmission {
     const { beginAttempt, onFailed, signal } = this.#options;
     const common = { budget, permit, bytesPerMs: this.#bytesPerMs };
     const { windowBytes } = part;
+    const { bucket, principal } = this.#upload;
     if (windowBytes !== undefined) return new PartWindow(part, { ...common, windowBytes, signal });
-    const staged = new StagedBytes(objects, { bucket: this.#upload.bucket, beginAttempt });
+    const staged = new StagedBytes(objects, { bucket, principal, beginAttempt });
     return new PartHolding(part, { ...common, turn: this.#upload, staged, onFailed });
   }
 

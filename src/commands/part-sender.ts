@@ -216,8 +216,9 @@ export class PartSender {
   }
 
   #sendPart(part: PartInFlight): void {
-    const { bucket, s3Key: key } = this.#upload;
-    const target = { bucket, key, multipartId: this.#multipartId as string, partNumber: part.partNumber };
+    const { bucket, s3Key: key, principal } = this.#upload;
+    const { partNumber } = part;
+    const target = { bucket, key, multipartId: this.#multipartId as string, partNumber, principal };
     const begin = (lengthBytes: number) => {
       const { objects } = this.#access;
       const holding = this.#holdings.get(part);
@@ -233,9 +234,9 @@ export class PartSender {
   }
 
   #sendPut(part: PartInFlight): void {
-    const { bucket, contentType } = this.#upload;
+    const { bucket, contentType, principal } = this.#upload;
     const beginAttempt = () => beginPutAttempt(this.#access, { upload: this.#upload, epoch: this.#epoch });
-    const target = { bucket, contentType, beginAttempt };
+    const target = { bucket, contentType, beginAttempt, principal };
     const begin = (lengthBytes: number) => this.#access.objects.beginPut(target, lengthBytes);
     const keep = (ack: BodyAck) => {
       this.#put = { ...ack, sizeBytes: part.passedBytes, crc32: part.crc32 };

@@ -7,6 +7,8 @@ export interface StageTarget {
   bucket: string;
   /** A fresh key for each object, which a row owns already: what a crash leaves is cleaned up with the upload. */
   beginAttempt: () => Promise<string>;
+  /** Of the upload: requests that wait for their turn take it by principals. */
+  principal: string;
 }
 
 /**

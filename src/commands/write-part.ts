@@ -73,10 +73,10 @@ async function sendPart(
   part: { upload: Upload; epoch: number; partNumber: number; crc32: number; bytes: Uint8Array },
 ): Promise<string> {
   const { upload, epoch, partNumber, crc32, bytes } = part;
-  const { bucket, s3Key: key, uploadId } = upload;
+  const { bucket, s3Key: key, uploadId, principal } = upload;
   const multipartId = await beginMultipart(access, upload);
   try {
-    const body = access.objects.beginPart({ bucket, key, multipartId, partNumber }, bytes.length);
+    const body = access.objects.beginPart({ bucket, key, multipartId, partNumber, principal }, bytes.length);
     body.write(bytes);
     body.end(crc32);
     return (await body.done).etag;

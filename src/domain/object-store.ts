@@ -16,6 +16,8 @@ export interface PartTarget {
   key: string;
   multipartId: string;
   partNumber: number;
+  /** Principal of the upload: requests that wait for their turn take it by principals. */
+  principal?: string;
 }
 
 /** A part as S3 lists it. */
@@ -64,6 +66,8 @@ export interface PutTarget {
   /** Called before each attempt's bytes go, awaited; gives the attempt's fresh key. Its rejection ends the put. */
   beginAttempt: () => Promise<string>;
   contentType: string;
+  /** As of a part. */
+  principal?: string;
 }
 
 /** An object to be copied; `versionId` is empty where the bucket keeps no versions. */

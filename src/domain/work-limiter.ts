@@ -6,13 +6,15 @@ export interface WorkLimits {
   runningMax: number;
   /** How much of it waits for its turn; more is refused. 0: what cannot run at once is refused. */
   waitingMax: number;
+  /** Which part of both one caller may have, above 0 and at most 1; all but an eighth when left out. */
+  callerShare?: number;
 }
 
 /** Ends one piece of work; further calls do nothing. */
 export type Leave = () => void;
 
-/** The part of the places that one caller alone never gets: so another caller always finds one, however busy the first is. */
-const OTHERS_SHARE = 1 / 8;
+/** What one caller alone gets at most: the rest is there for another, however busy the first is. */
+const CALLER_SHARE = 7 / 8;
 const RETRY_MS = 1000;
 
 interface CallerWork {
@@ -41,8 +43,9 @@ export class WorkLimiter {
   constructor(work: string, limits: WorkLimits) {
     this.#work = work;
     this.limits = limits;
-    this.#runningPerCallerMax = shareOf(limits.runningMax);
-    this.#waitingPerCallerMax = shareOf(limits.waitingMax);
+    const { runningMax, waitingMax, callerShare = CALLER_SHARE } = limits;
+    this.#runningPerCallerMax = Math.ceil(runningMax * callerShare);
+    this.#waitingPerCallerMax = Math.ceil(waitingMax * callerShare);
   }
 
   /** How much runs now. */
@@ -158,9 +161,4 @@ export class WorkLimiter {
       retryAfterMs: RETRY_MS,
     });
   }
-}
-
-/** What one caller may have of so many places: all but an eighth, or all where that is none. */
-function shareOf(places: number): number {
-  return places - Math.floor(places * OTHERS_SHARE);
 }

@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
+import { WorkLimiter } from "../domain/work-limiter.ts";
 import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
 import { READ_CHUNK_MAX_BYTES, READ_RETRIES, type ReadFileEvent, type ReadFileRequest, readFile } from "./read-file.ts";
 
@@ -49,6 +50,7 @@ function reading(
     },
     namespaces: sampleNamespaces(),
     retries: { attemptsMax: 3, delayMs: () => 0 },
+    readers: new WorkLimiter("reads of files", { runningMax: 2, waitingMax: 0 }),
   };
   return { deps, ranges };
 }
@@ -61,6 +63,8 @@ async function readAll(deps: Parameters<typeof readFile>[0], request: Partial<Re
   const chunks = events.filter((event) => event.kind === "chunk");
   return { events, chunks, error, text: Buffer.concat(chunks.map((chunk) => chunk.bytes)).toString() };
 }
+
+type Reading = ReturnType<typeof readFile>;
 
 describe("readFile", () => {
   it("sends the header, then the bytes with their CRC32", async () => {
@@ -257,5 +261,22 @@ describe("readFile", () => {
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
     expect(sent).to.be.below(5);
     await events.return();
+  });
+
+  it("is refused while too many read, and leaves its place however it ends", async () => {
+    const { deps } = reading((options) => send(options));
+    const options = { caller: SAMPLE_CALLER };
+    const [a, b, c] = [1, 2, 3].map(() => readFile(deps, REQUEST, options)) as [Reading, Reading, Reading];
+    for (const one of [a, b]) expect((await one.next()).value).to.have.property("kind", "header");
+    expect(await catchError(() => c.next())).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
+    expect(deps.readers.running).to.equal(2);
+    await a.return();
+    expect(deps.readers.running, "whoever goes away leaves").to.equal(1);
+    expect((await readAll(deps)).text, "another reads to the end").to.equal(SAMPLE_BYTES.toString());
+    expect(await catchError(() => b.throw(new Error("the caller failed")))).to.have.property(
+      "message",
+      "the caller failed",
+    );
+    expect(deps.readers.running).to.equal(0);
   });
 });

@@ -7,6 +7,7 @@ import type { FileRepository } from "../domain/file-repository.ts";
 import type { Namespaces } from "../domain/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { requireReadable } from "../domain/readable-file.ts";
+import type { WorkLimiter, WorkLimits } from "../domain/work-limiter.ts";
 import { gatherChunks } from "./gather-chunks.ts";
 import { type GetFileRequest, getFile } from "./get-file.ts";
 import type { QueryOptions } from "./query-options.ts";
@@ -41,11 +42,19 @@ export const READ_RETRIES: ReadRetries = {
   delayMs: (attempt) => Math.random() * 100 * 2 ** attempt,
 };
 
+/**
+ * Files that are read at once, a process. Each keeps a connection to storage for as long as its caller reads, so they are fewer
+ * than the requests that read (`requestsMax.read`): what the service reads back by itself never waits for slow callers. None
+ * waits here: a caller who is refused is better off with a presigned URL than in a line.
+ */
+export const READER_LIMITS: WorkLimits = { runningMax: 128, waitingMax: 0 };
+
 interface ReadFileDeps {
   files: Pick<FileRepository, "get">;
   objects: Pick<ObjectStore, "read">;
   namespaces: Namespaces;
   retries: ReadRetries;
+  readers: WorkLimiter;
 }
 
 /**
@@ -54,7 +63,7 @@ interface ReadFileDeps {
  * error of S3 ends the reading. When all bytes of the file are read their CRC32 is compared with the recorded one, and
  * `data_loss / CHECKSUM_MISMATCH` ends the reading after the last chunk: a caller must not trust what it got before
  * the end. A deleted file is not read. Errors before the header: `not_found / FILE_NOT_FOUND`,
- * `invalid_argument / RANGE_INVALID`. An abort ends with the signal's reason and closes the stream to S3.
+ * `invalid_argument / RANGE_INVALID`, `resource_exhausted / OVERLOADED` while too many read. An abort ends with the signal's reason and closes the stream to S3.
  */
 export async function* readFile(
   deps: ReadFileDeps,
@@ -63,13 +72,23 @@ export async function* readFile(
 ): AsyncGenerator<ReadFileEvent, void, undefined> {
   const file = requireReadable(await getFile(deps, request, options));
   const range = resolveRange(request, file.sizeBytes);
-  yield { kind: "header", file, ...range };
+  const leave = await deps.readers.enter(options.caller.principal, options);
+  try {
+    yield* readWhole(deps, file, { ...range, signal: options.signal });
+  } finally {
+    leave();
+  }
+}
+
+async function* readWhole(
+  deps: ReadFileDeps,
+  file: File,
+  range: { offset: number; sizeBytes: number; signal: AbortSignal | undefined },
+): AsyncGenerator<ReadFileEvent, void, undefined> {
+  yield { kind: "header", file, offset: range.offset, sizeBytes: range.sizeBytes };
   let offset = range.offset;
   let rangeCrc32 = 0;
-  for await (const bytes of gatherChunks(
-    readRange(deps, file, { ...range, signal: options.signal }),
-    READ_CHUNK_MAX_BYTES,
-  )) {
+  for await (const bytes of gatherChunks(readRange(deps, file, range), READ_CHUNK_MAX_BYTES)) {
     const chunkCrc32 = crc32(bytes);
     rangeCrc32 = combineCrc32(rangeCrc32, chunkCrc32, bytes.byteLength);
     yield { kind: "chunk", offset, crc32: chunkCrc32, bytes };

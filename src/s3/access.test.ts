@@ -1,13 +1,16 @@
 import { expect } from "chai";
+import { settle } from "../testing/settle.ts";
 import { request, type S3Access } from "./access.ts";
 import { S3ResponseError } from "./body-requests.ts";
+import { createRequestSlots } from "./request-slots.ts";
 
 const RETRY = { triesMax: 3, baseDelayMs: 60_000, delayMaxMs: 60_000, timeMaxMs: 600_000, random: () => 1 };
 
 describe("request", () => {
   const open = (closing: AbortSignal) => {
     const breakers: S3Access["breakers"] = (_, send) => send();
-    return { body: { retry: RETRY }, breakers, closing } as Partial<S3Access> as S3Access;
+    const slots = createRequestSlots({ body: 1, control: 1, read: 1, copy: 1, probe: 1 });
+    return { body: { retry: RETRY }, slots, breakers, closing } as Partial<S3Access> as S3Access;
   };
   const slowDown = new S3ResponseError("SlowDown", 503);
   /** How a request ends that always fails so; `begun` follows its first try. */
@@ -43,5 +46,24 @@ describe("request", () => {
   it("ends with a defect of ours as it is", async () => {
     const defect = new TypeError("a bug");
     expect(await fail(open(new AbortController().signal), defect).ended).to.equal(defect);
+  });
+
+  it("waits for a slot of its class, which no other class can take, before its breaker hears of it", async () => {
+    const access = open(new AbortController().signal);
+    const heard: string[] = [];
+    access.breakers = (operation, send) => {
+      heard.push(operation);
+      return send();
+    };
+    const copies = Promise.withResolvers<string>();
+    const copying = request(access, { operation: "copy", what: "copying", send: () => copies.promise });
+    const waiting = request(access, { operation: "copy", what: "copying", send: async () => "second" });
+    const probing = request(access, { operation: "probe", what: "bucket b", send: async () => "well" });
+    expect(await probing).to.equal("well");
+    await settle();
+    expect(heard).to.deep.equal(["copy", "probe"]);
+    copies.resolve("first");
+    expect(await Promise.all([copying, waiting])).to.deep.equal(["first", "second"]);
+    expect(heard).to.deep.equal(["copy", "probe", "copy"]);
   });
 });

@@ -4,26 +4,43 @@ import type { BodyRequests } from "./body-requests.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
+import type { RequestSlots } from "./request-slots.ts";
 
 /** What the adapter needs. */
 export interface S3Access {
   client: S3Client;
   bodies: BodyRequests;
+  slots: RequestSlots;
   breakers: Breakers;
   body: KeptBodyPolicy;
   /** Aborted when the process stops: nothing is tried again from then on. */
   closing?: AbortSignal;
 }
 
-/** One request behind its breaker, retried by policy; what fails for good is a DomainError beginning with `what`. */
+/** One try of a request, in a slot of its class and behind its breaker. */
+export async function sendOnce<T>(
+  access: Pick<S3Access, "slots" | "breakers">,
+  operation: OperationClass,
+  send: () => Promise<T>,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<T> {
+  return await access.slots[operation].run("", () => access.breakers(operation, send), options);
+}
+
+/**
+ * One request, retried by policy; what fails for good is a DomainError beginning with `what`. Each try takes a slot of the
+ * operation's class; where none is named, `send` sees to that.
+ */
 export async function request<T>(
   access: S3Access,
-  call: { operation: OperationClass; what: string; signal?: AbortSignal | undefined; send: () => Promise<T> },
+  call: { operation?: OperationClass; what: string; signal?: AbortSignal | undefined; send: () => Promise<T> },
 ): Promise<T> {
+  const { operation, send, signal } = call;
+  const sendInSlot = operation === undefined ? send : () => sendOnce(access, operation, send, { signal });
   try {
-    return await retryS3(access, () => access.breakers(call.operation, call.send), { signal: call.signal });
+    return await retryS3(access, sendInSlot, { signal });
   } catch (error) {
-    if (call.signal?.aborted === true) throw call.signal.reason;
+    if (signal?.aborted === true) throw signal.reason;
     throw toDomainError(error, call.what);
   }
 }

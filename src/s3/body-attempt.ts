@@ -1,4 +1,5 @@
 import type { BodyAck } from "../domain/object-store.ts";
+import type { Leave } from "../domain/work-limiter.ts";
 import { S3TimeoutError } from "./errors.ts";
 import { type BodyLayout, StreamedBody } from "./streamed-body.ts";
 
@@ -14,18 +15,26 @@ export interface AttemptPolicy {
 /** Sends one body; the store's part of an attempt. */
 export type SendBody = (body: StreamedBody, signal: AbortSignal) => Promise<BodyAck>;
 
+/** Waits for the slot of a body's request; rejects with the signal's reason when that is aborted first. */
+export type EnterSlot = (signal: AbortSignal) => Promise<Leave>;
+
 /** An attempt given up here, for a reason that says nothing about S3: its breaker does not count it. */
 export class DroppedAttempt extends Error {
   override readonly name = "AbortError";
 }
 
-/** One S3 request of a body: bytes pushed into it while they arrive, and the timer that ends it when nothing moves. */
+/**
+ * One S3 request of a body: bytes pushed into it while they arrive, and the timer that ends it when nothing moves. The timer
+ * runs from when the request has its slot: waiting for that is nobody's silence.
+ */
 export class BodyAttempt {
   readonly #body: StreamedBody;
   readonly #policy: AttemptPolicy;
   readonly #onIdle: () => void;
   readonly #controller = new AbortController();
-  #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #isSending = false;
+  #isEnded = false;
 
   /**
    * `crc32` is that of the bytes, where it is known already. `onIdle` is called when neither bytes came nor any left for
@@ -43,9 +52,8 @@ export class BodyAttempt {
     const { policy, crc32, onLeft } = options;
     this.#policy = policy;
     this.#onIdle = options.onIdle;
-    const onActivity = () => void this.#timer.refresh();
+    const onActivity = () => void this.#timer?.refresh();
     this.#body = new StreamedBody(lengthBytes, { layout: policy.layout, crc32, onActivity, onLeft });
-    this.#timer = setTimeout(this.#onIdle, policy.idleTimeoutMs);
   }
 
   /** The next bytes, by reference. */
@@ -60,16 +68,14 @@ export class BodyAttempt {
 
   /** Waits for bytes as long as at the beginning, after `onIdle`. */
   waitOn(): void {
-    this.#timer.refresh();
+    this.#timer?.refresh();
   }
 
   /** All bytes are written: from now on S3's answer is waited for. */
   end(crc32: number): void {
     this.#body.end(crc32);
-    const { answerTimeoutMs } = this.#policy;
-    clearTimeout(this.#timer);
-    const onTimeout = () => this.abort(new S3TimeoutError(`no answer within ${answerTimeoutMs} ms`));
-    this.#timer = setTimeout(onTimeout, answerTimeoutMs);
+    this.#isEnded = true;
+    if (this.#isSending) this.#watch();
   }
 
   /** Ends the request; `send` then rejects with this reason. */
@@ -77,10 +83,14 @@ export class BodyAttempt {
     this.#controller.abort(reason);
   }
 
-  /** Sends the body, once; settles when the request has. */
-  async send(send: SendBody): Promise<BodyAck> {
+  /** Sends the body, once and when there is a slot for it; settles when the request has. */
+  async send(send: SendBody, enter?: EnterSlot): Promise<BodyAck> {
     const { signal } = this.#controller;
+    let leave: Leave | undefined;
     try {
+      if (enter !== undefined) leave = await enter(signal);
+      this.#isSending = true;
+      this.#watch();
       return await send(this.#body, signal);
     } catch (error) {
       // The SDK turns the signal's reason into an error of its own: what was meant is the reason.
@@ -88,6 +98,18 @@ export class BodyAttempt {
     } finally {
       clearTimeout(this.#timer);
       this.#body.detach();
+      leave?.();
+    }
+  }
+
+  /** Watches for bytes, or once all are written for S3's answer. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const { idleTimeoutMs, answerTimeoutMs } = this.#policy;
+    if (!this.#isEnded) this.#timer = setTimeout(this.#onIdle, idleTimeoutMs);
+    else {
+      const onTimeout = () => this.abort(new S3TimeoutError(`no answer within ${answerTimeoutMs} ms`));
+      this.#timer = setTimeout(onTimeout, answerTimeoutMs);
     }
   }
 }

@@ -11,7 +11,11 @@ import { createObjectStore } from "./object-store.ts";
 import { StreamedBody } from "./streamed-body.ts";
 
 const LAYOUT = { form: "trailer", chunkBytes: 0, corkBytes: 0 } as const;
-const LIMITS = { socketsMax: 1, connectTimeoutMs: 1000, socketTimeoutMs: 1000 };
+const LIMITS = {
+  requestsMax: { body: 1, control: 1, read: 1, copy: 1, probe: 1 },
+  connectTimeoutMs: 1000,
+  socketTimeoutMs: 1000,
+};
 
 function helloBody(): StreamedBody {
   const body = new StreamedBody(5, { layout: LAYOUT, crc32: undefined, onActivity: () => {} });

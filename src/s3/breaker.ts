@@ -2,7 +2,7 @@ import CircuitBreaker from "opossum";
 import { toS3Failure } from "./errors.ts";
 
 /** Classes of requests that fail together; each has a breaker of its own. */
-export type OperationClass = "body" | "control" | "read" | "copy";
+export type OperationClass = "body" | "control" | "read" | "copy" | "probe";
 
 /** When a breaker opens and closes. */
 export interface BreakerLimits {
@@ -48,7 +48,11 @@ export function createBreakers(
     return <T>(request: () => Promise<T>) => (breaker.halfOpen ? probes.send(request) : fire(breaker, request));
   };
   const breakers = {
-    ...{ body: create("body"), control: create("control"), read: create("read"), copy: create("copy") },
+    body: create("body"),
+    control: create("control"),
+    read: create("read"),
+    copy: create("copy"),
+    probe: create("probe"),
   } satisfies Record<OperationClass, unknown>;
   return (operationClass, request) => breakers[operationClass](request);
 }

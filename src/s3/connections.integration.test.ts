@@ -7,7 +7,12 @@ import { type ConnectionLimits, Connections, type PushedRequest } from "./connec
 import { toS3Failure } from "./errors.ts";
 import { StreamedBody } from "./streamed-body.ts";
 
-const LIMITS: ConnectionLimits = { socketsMax: 2, connectTimeoutMs: 5000, socketTimeoutMs: 5000 };
+/** Two connections: the spare ones. */
+const LIMITS: ConnectionLimits = {
+  requestsMax: { body: 0, control: 0, read: 0, copy: 0, probe: 0 },
+  connectTimeoutMs: 5000,
+  socketTimeoutMs: 5000,
+};
 
 describe("Connections", () => {
   let server: Server;
@@ -153,14 +158,15 @@ describe("Connections", () => {
   });
 
   it("ends with the reason of its signal: before, while waiting for a connection, and while sending", async () => {
-    connections = new Connections({ ...LIMITS, socketsMax: 1 });
+    connections = new Connections(LIMITS);
     const reason = new Error("enough");
     const before = await send({ signal: AbortSignal.abort(reason) }).catch((error) => error);
     const controller = new AbortController();
-    const sending = push(3, { signal: controller.signal }).answer.catch((error) => error);
-    const waiting = push(3, { signal: controller.signal }).answer.catch((error) => error);
+    const [first, second, waiting] = [1, 2, 3].map(() =>
+      push(3, { signal: controller.signal }).answer.catch((error) => error),
+    );
     controller.abort(reason);
-    expect(await Promise.all([before, sending, waiting])).to.deep.equal([reason, reason, reason]);
+    expect(await Promise.all([before, first, second, waiting])).to.deep.equal([reason, reason, reason, reason]);
     const words = new AbortController();
     const worded = push(3, { signal: words.signal }).answer.catch((error) => error);
     words.abort("in words");

@@ -1,12 +1,13 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { S3EarlySuccessError } from "./errors.ts";
+import { createRequestSlots, type RequestSlots, type RequestsMax } from "./request-slots.ts";
 import type { StreamedBody } from "./streamed-body.ts";
 
 /** Limits of the connections to S3. */
 export interface ConnectionLimits {
-  /** Connections to S3 at once, a process. */
-  socketsMax: number;
+  /** Requests under way at once, a process; there is a connection for each, so none waits for one. */
+  requestsMax: RequestsMax;
   /** Longest wait for a connection, in milliseconds. */
   connectTimeoutMs: number;
   /** Longest silence of a socket with a request on it, in milliseconds. */
@@ -25,15 +26,21 @@ export interface PushedRequest {
   headers: Readonly<Record<string, string>>;
 }
 
+/** For what is no request to S3: the read role's credentials. A client of their own would double what is kept alive. */
+const SPARE_SOCKETS = 2;
+
 /** The kept-alive connections to S3, shared by the SDK's requests and by those whose bodies are pushed. */
 export class Connections {
   readonly limits: ConnectionLimits;
+  readonly slots: RequestSlots;
   readonly httpAgent: HttpAgent;
   readonly httpsAgent: HttpsAgent;
 
   constructor(limits: ConnectionLimits) {
     this.limits = limits;
-    const agent = { keepAlive: true, maxSockets: limits.socketsMax, maxFreeSockets: limits.socketsMax };
+    this.slots = createRequestSlots(limits.requestsMax);
+    const socketsMax = Object.values(limits.requestsMax).reduce((sum, max) => sum + max, SPARE_SOCKETS);
+    const agent = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: socketsMax };
     this.httpAgent = new HttpAgent(agent);
     this.httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2" });
   }

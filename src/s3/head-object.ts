@@ -1,6 +1,6 @@
 import { HeadObjectCommand } from "@aws-sdk/client-s3";
 import type { ObjectHead } from "../domain/object-store.ts";
-import { retryS3, type S3Access } from "./access.ts";
+import { retryS3, type S3Access, sendOnce } from "./access.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import { fromBase64Crc32 } from "./streamed-body.ts";
 
@@ -16,9 +16,9 @@ export async function headObject(
     ChecksumMode: "ENABLED",
   });
   try {
-    const head = await retryS3(access, () => access.breakers("read", () => access.client.send(command)), {
-      signal: target.signal,
-    });
+    const { signal } = target;
+    const send = () => access.client.send(command);
+    const head = await retryS3(access, () => sendOnce(access, "control", send, { signal }), { signal });
     return {
       sizeBytes: head.ContentLength ?? 0,
       etag: unquote(head.ETag ?? ""),

@@ -374,4 +374,40 @@ describe("KeptBody", () => {
     attempt(1).answer.reject(fenced);
     expect(await outcome).to.equal(fenced);
   });
+
+  it("counts the time that it waits for a slot as nobody's silence", async () => {
+    const { attempts, send } = answeredAttempts({ isSlow: false });
+    const slot = Promise.withResolvers<() => void>();
+    let isFree = false;
+    const leave = () => {
+      isFree = true;
+    };
+    const body = new KeptBody(5, { what: "part 1", send, enter: () => slot.promise, policy: POLICY });
+    await settle();
+    body.write(HELLO);
+    body.end(crc32(HELLO));
+    await pass(600_000);
+    expect(attempts, "nothing is sent, and nothing fails").to.have.length(0);
+    slot.resolve(leave);
+    await settle();
+    expect(attempts[0]?.sent).to.contain("hello");
+    expect(isFree).to.equal(false);
+    attempts[0]?.answer.resolve(ACK);
+    expect(await body.done).to.equal(ACK);
+    expect(isFree, "the slot is another's").to.equal(true);
+  });
+
+  it("leaves the line when it is given up while it waits for a slot", async () => {
+    const { attempts, send } = answeredAttempts({ isSlow: false });
+    const enter = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    const body = new KeptBody(5, { what: "part 1", send, enter, policy: POLICY });
+    await settle();
+    body.write(HELLO);
+    await settle();
+    const reason = new Error("the caller is gone");
+    body.abort(reason);
+    expect(await body.done.catch((error) => error)).to.equal(reason);
+    expect(attempts).to.have.length(0);
+  });
 });

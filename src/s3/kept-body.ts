@@ -2,7 +2,7 @@ import { type BackoffPolicy, toBackoffDelayMs } from "../domain/backoff.ts";
 import { crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
-import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type SendBody } from "./body-attempt.ts";
+import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type EnterSlot, type SendBody } from "./body-attempt.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 
 /**
@@ -24,6 +24,7 @@ export class KeptBody implements BodyInFlight {
   readonly done: Promise<BodyAck>;
   readonly #what: string;
   readonly #send: SendBody;
+  readonly #enter: EnterSlot | undefined;
   readonly #policy: KeptBodyPolicy;
   #lengthBytes: number;
   #kept: Uint8Array[] = [];
@@ -36,10 +37,14 @@ export class KeptBody implements BodyInFlight {
   /** How many bytes are waited for. */
   #awaitedBytes = Number.POSITIVE_INFINITY;
 
-  constructor(lengthBytes: number, options: { what: string; send: SendBody; policy: KeptBodyPolicy }) {
+  constructor(
+    lengthBytes: number,
+    options: { what: string; send: SendBody; enter?: EnterSlot; policy: KeptBodyPolicy },
+  ) {
     this.#lengthBytes = lengthBytes;
     this.#what = options.what;
     this.#send = options.send;
+    this.#enter = options.enter;
     this.#policy = options.policy;
     this.done = this.#run();
     // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
@@ -121,7 +126,7 @@ export class KeptBody implements BodyInFlight {
     for (const bytes of this.#kept) attempt.write(bytes);
     if (this.#crc32 !== undefined) attempt.end(this.#crc32);
     try {
-      return await attempt.send(this.#send);
+      return await attempt.send(this.#send, this.#enter);
     } finally {
       this.#attempt = undefined;
     }

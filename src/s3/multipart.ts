@@ -2,7 +2,7 @@ import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, ListPartsC
 import { DomainError } from "../domain/errors.ts";
 import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import { retryS3, type S3Access } from "./access.ts";
+import { retryS3, type S3Access, sendOnce } from "./access.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
@@ -75,9 +75,8 @@ async function completeOnce(
 ): Promise<ObjectHead> {
   const { manifest, command, signal } = options;
   try {
-    const answer = await access.breakers("control", () =>
-      access.client.send(command, { ...(signal !== undefined && { abortSignal: signal }) }),
-    );
+    const send = () => access.client.send(command, { ...(signal !== undefined && { abortSignal: signal }) });
+    const answer = await sendOnce(access, "control", send, { signal });
     // S3 states the checksum of what it made. A server that answers by the object it finds under the key does not.
     if (fromBase64Crc32(answer.ChecksumCRC32) !== manifest.crc32)
       return await lookForOurs(access, target, { manifest, signal });
@@ -126,13 +125,15 @@ export async function abortMultipart(
   options: { signal?: AbortSignal },
 ): Promise<void> {
   const input = { Bucket: target.bucket, Key: target.key, UploadId: target.multipartId };
-  const send = { ...(options.signal !== undefined && { abortSignal: options.signal }) };
+  const sending = { ...(options.signal !== undefined && { abortSignal: options.signal }) };
+  const abort = () => access.client.send(new AbortMultipartUploadCommand(input), sending);
+  const list = () => access.client.send(new ListPartsCommand(input), sending);
   try {
     await retryS3(
       access,
       async () => {
-        await access.breakers("control", () => access.client.send(new AbortMultipartUploadCommand(input), send));
-        await access.breakers("control", () => access.client.send(new ListPartsCommand(input), send));
+        await sendOnce(access, "control", abort, options);
+        await sendOnce(access, "control", list, options);
         throw new PartsRemain("parts remain after the abort");
       },
       options,

@@ -18,7 +18,7 @@ import { headObject, unquote } from "./head-object.ts";
 import { KeptBody } from "./kept-body.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
-import { sendPart, sendPut } from "./send-body.ts";
+import { enterBodySlot, sendPart, sendPut } from "./send-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 import { UnkeptBody } from "./unkept-body.ts";
 import { deleteVersions, listVersions } from "./versions.ts";
@@ -47,18 +47,29 @@ export function createObjectStore(access: S3Access): ObjectStore {
     },
 
     beginPart: (target, lengthBytes) =>
-      new KeptBody(lengthBytes, { what: `part ${target.partNumber}`, send: sendPart(access, target), policy }),
+      new KeptBody(lengthBytes, {
+        what: `part ${target.partNumber}`,
+        send: sendPart(access, target),
+        enter: enterBodySlot(access, target),
+        policy,
+      }),
 
     beginUnkeptPart: (target, lengthBytes, events) =>
       new UnkeptBody(lengthBytes, {
         what: `part ${target.partNumber}`,
         send: sendPart(access, target),
+        enter: enterBodySlot(access, target),
         policy,
         events,
       }),
 
     beginPut: (target, lengthBytes) =>
-      new KeptBody(lengthBytes, { what: "the file's bytes", send: sendPut(access, target), policy }),
+      new KeptBody(lengthBytes, {
+        what: "the file's bytes",
+        send: sendPut(access, target),
+        enter: enterBodySlot(access, target),
+        policy,
+      }),
 
     completeMultipart: (target, manifest, options = {}) => completeMultipart(access, target, manifest, options),
 
@@ -124,13 +135,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
         VersionId: versionId || undefined,
         Range: range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.sizeBytes - 1}`,
       });
-      const { Body: body } = await request(access, {
-        operation: "read",
-        what: "reading the file",
-        signal,
-        send: () => client.send(command, { ...(signal !== undefined && { abortSignal: signal }) }),
-      });
-      return body as Readable;
+      return await openRead(access, { command, signal });
     },
 
     async delete(bucket, key, { versionId } = {}) {
@@ -170,7 +175,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
 
     async checkBucket(bucket, region) {
       const { BucketRegion: actual } = await request(access, {
-        operation: "control",
+        operation: "probe",
         what: `bucket ${bucket}`,
         send: () => client.send(new HeadBucketCommand({ Bucket: bucket })),
       }).catch((error) => {
@@ -182,6 +187,23 @@ export function createObjectStore(access: S3Access): ObjectStore {
       }
     },
   };
+}
+
+/** Opens a stream of an object's bytes, which has its slot until it is closed. */
+async function openRead(
+  access: S3Access,
+  { command, signal }: { command: GetObjectCommand; signal: AbortSignal | undefined },
+): Promise<Readable> {
+  const leave = await access.slots.read.enter("", { signal });
+  try {
+    const sending = { ...(signal !== undefined && { abortSignal: signal }) };
+    const send = () => access.breakers("read", () => access.client.send(command, sending));
+    const { Body: body } = await request(access, { what: "reading the file", signal, send });
+    return (body as Readable).once("close", leave);
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 function toExpiresIn(lifetimeMs: number): number {

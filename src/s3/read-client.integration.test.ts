@@ -36,7 +36,11 @@ describe("createReadClient on moto's STS", function () {
     await writer.send(new CreateBucketCommand({ Bucket: "my-files", CreateBucketConfiguration }));
     await writer.send(new PutObjectCommand({ Bucket: "my-files", Key: "files/a", Body: "bytes" }));
     writer.destroy();
-    const connections = new Connections({ socketsMax: 2, connectTimeoutMs: 5000, socketTimeoutMs: 30_000 });
+    const connections = new Connections({
+      requestsMax: { body: 1, control: 1, read: 1, copy: 1, probe: 1 },
+      connectTimeoutMs: 5000,
+      socketTimeoutMs: 30_000,
+    });
     const readRole = {
       roleArn: "arn:aws:iam::123456789012:role/my-files-read",
       lifetimeMinMs: 900_000,

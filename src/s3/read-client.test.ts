@@ -7,7 +7,11 @@ import { DomainError } from "../domain/errors.ts";
 import { Connections } from "./connections.ts";
 import { createReadClient } from "./read-client.ts";
 
-const LIMITS = { socketsMax: 2, connectTimeoutMs: 5000, socketTimeoutMs: 5000 };
+const LIMITS = {
+  requestsMax: { body: 1, control: 1, read: 1, copy: 1, probe: 1 },
+  connectTimeoutMs: 5000,
+  socketTimeoutMs: 5000,
+};
 const ROLE = "arn:aws:iam::111122223333:role/my-files-read";
 
 describe("createReadClient", () => {

@@ -1,6 +1,11 @@
 import type { PartTarget, PutTarget } from "../domain/object-store.ts";
 import type { S3Access } from "./access.ts";
-import type { SendBody } from "./body-attempt.ts";
+import type { EnterSlot, SendBody } from "./body-attempt.ts";
+
+/** Waits for a body's slot in the turn of its upload's principal. */
+export function enterBodySlot(access: S3Access, { principal = "" }: { principal?: string }): EnterSlot {
+  return (signal) => access.slots.body.enter(principal, { signal });
+}
 
 /** Sends a body as one part of a multipart upload. */
 export function sendPart(access: S3Access, { bucket, key, multipartId, partNumber }: PartTarget): SendBody {

@@ -1,6 +1,6 @@
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, UnkeptBodyEvents, UnkeptBodyInFlight } from "../domain/object-store.ts";
-import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type SendBody } from "./body-attempt.ts";
+import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type EnterSlot, type SendBody } from "./body-attempt.ts";
 import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
 
 /**
@@ -31,7 +31,13 @@ export class UnkeptBody implements UnkeptBodyInFlight {
 
   constructor(
     lengthBytes: number,
-    options: { what: string; send: SendBody; policy: AttemptPolicy; events: UnkeptBodyEvents },
+    options: {
+      what: string;
+      send: SendBody;
+      enter?: EnterSlot;
+      policy: AttemptPolicy;
+      events: UnkeptBodyEvents;
+    },
   ) {
     const { policy, events } = options;
     this.#lengthBytes = lengthBytes;
@@ -43,7 +49,7 @@ export class UnkeptBody implements UnkeptBodyInFlight {
       onIdle: () => this.#onIdle(),
       onLeft: (leftBytes) => this.#onLeft(leftBytes),
     });
-    this.done = this.#run(options.send);
+    this.done = this.#run(options.send, options.enter);
     // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
     this.done.catch(() => {});
   }
@@ -76,9 +82,9 @@ export class UnkeptBody implements UnkeptBodyInFlight {
     this.#attempt.abort(new DroppedAttempt("given up"));
   }
 
-  async #run(send: SendBody): Promise<BodyAck> {
+  async #run(send: SendBody, enter: EnterSlot | undefined): Promise<BodyAck> {
     try {
-      const ack = await this.#attempt.send(send);
+      const ack = await this.#attempt.send(send, enter);
       // No more bytes come of any buffer.
       this.#release(this.#countLeft());
       return ack;

@@ -29,7 +29,11 @@ export const TEST_BODY_POLICY: KeptBodyPolicy = {
 /** Never opens. */
 const CLOSED_BREAKER: BreakerLimits = { failurePercentMax: 100, requestsMin: 1e9, windowMs: 10_000, openMs: 10 };
 
-const CONNECTION_LIMITS: ConnectionLimits = { socketsMax: 64, connectTimeoutMs: 3000, socketTimeoutMs: 30_000 };
+const CONNECTION_LIMITS: ConnectionLimits = {
+  requestsMax: { body: 64, control: 64, read: 64, copy: 64, probe: 4 },
+  connectTimeoutMs: 3000,
+  socketTimeoutMs: 30_000,
+};
 
 /** The adapter on an S3 server. `close` ends its connections and then what else is given. */
 export function createS3Subject(endpoint: S3Endpoint, close: () => Promise<void> = async () => {}): ObjectStoreSubject {
@@ -67,6 +71,7 @@ export function createTestAccess(
   const access: S3Access = {
     client,
     bodies: new BodyRequests(client, connections),
+    slots: connections.slots,
     breakers: createBreakers({ ...CLOSED_BREAKER, ...options.breaker }, () => {}),
     body: { ...TEST_BODY_POLICY, ...options.body },
   };
