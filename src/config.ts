@@ -229,6 +229,7 @@ function toConfig(env: Environment) {
     },
     api: {
       messageMaxBytes: 4 * MIB,
+      answerStallMs: env.SLUICE_STALL_TIMEOUT_MS,
       deadlineMaxMs: 24 * 3_600_000,
       corsOrigins: env.SLUICE_CORS_ORIGINS.split(",")
         .map((origin) => origin.trim())

@@ -37,7 +37,7 @@ interface MediaQuery {
  * its header, and browsers are told neither to guess its type nor to run it.
  */
 export function createFileMedia(
-  { authenticate, fileQueries }: Pick<ApiOptions, "authenticate" | "fileQueries">,
+  { authenticate, fileQueries, answerStallMs }: Pick<ApiOptions, "authenticate" | "fileQueries" | "answerStallMs">,
   { calls, serveMetadata }: { calls: MethodCalls; serveMetadata: Serve },
 ): Serve {
   return async (call) => {
@@ -59,7 +59,7 @@ export function createFileMedia(
     if (range === undefined) return;
     // By generation, so that the bytes are those of the headers whatever is committed meanwhile.
     const wanted = { ...asked, generation: file.generation, offset: range.offset, limitBytes: range.sizeBytes };
-    await sendBytes(call, fileQueries.readFile(wanted, options));
+    await sendBytes(call, fileQueries.readFile(wanted, options), { answerStallMs });
   };
 }
 

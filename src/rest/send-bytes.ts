@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { ReadFileEvent } from "../queries/read-file.ts";
+import { cutAnswer, whileTaken } from "../rpc/taken-answer.ts";
 import type { RestCall } from "./rest-call.ts";
 
 /**
@@ -8,11 +9,16 @@ import type { RestCall } from "./rest-call.ts";
  * last one is held back until the reading has ended well, so that bytes whose checksum turns out to be wrong never look
  * complete: the answer is then cut short. Headers are set before; an error before the first byte is thrown with none sent.
  */
-export async function sendBytes({ response, signal }: RestCall, events: AsyncIterable<ReadFileEvent>): Promise<void> {
+export async function sendBytes(
+  { response, signal }: RestCall,
+  events: AsyncIterable<ReadFileEvent>,
+  { answerStallMs }: { answerStallMs: number },
+): Promise<void> {
   // A union of two overloaded methods cannot be called; both take bytes.
   const out = response as ServerResponse;
   let held: Uint8Array | undefined;
-  for await (const event of events) {
+  const onStall = () => cutAnswer(response);
+  for await (const event of whileTaken(events, { stallTimeoutMs: answerStallMs, onStall })) {
     if (event.kind !== "chunk") continue;
     if (held !== undefined && !out.write(held)) await once(out, "drain", { signal });
     held = event.bytes;

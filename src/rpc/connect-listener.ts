@@ -8,6 +8,7 @@ import { nameConnection, watchArrival } from "./message-arrival.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
 import { explainProtocolErrors } from "./protocol-errors.ts";
+import { cutAnswer, whileTaken } from "./taken-answer.ts";
 import { answerUnknownMethod } from "./unknown-method.ts";
 
 /**
@@ -16,7 +17,10 @@ import { answerUnknownMethod } from "./unknown-method.ts";
  * Connect itself raises while reading a request carry a reason like all others. The messages of WritePart, which are large,
  * are watched as they arrive.
  */
-export function createConnectListener(router: ConnectRouter, log: ErrorLog): NodeRequestListener {
+export function createConnectListener(
+  router: ConnectRouter,
+  { log, answerStallMs }: { log: ErrorLog; answerStallMs: number },
+): NodeRequestListener {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
     if ("stream" in request && request.httpVersionMajor === 2) stopAfterAnswer(request.stream);
@@ -26,7 +30,7 @@ export function createConnectListener(router: ConnectRouter, log: ErrorLog): Nod
       return;
     }
     if (!namesHost(request)) return answerNoHost(request, response);
-    serve(handler, request, response).catch((error: unknown) => {
+    serve(handler, { request, response, answerStallMs }).catch((error: unknown) => {
       logDefect(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
       response.destroy();
     });
@@ -57,18 +61,34 @@ function answerNoHost(request: NodeRequest, response: NodeResponse): void {
   answerJson(request, response, { status: 400, body: { code: "invalid_argument", message } });
 }
 
-async function serve(handler: UniversalHandler, request: NodeRequest, response: NodeResponse): Promise<void> {
+interface Exchange {
+  request: NodeRequest;
+  response: NodeResponse;
+  answerStallMs: number;
+}
+
+async function serve(handler: UniversalHandler, exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
   const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-  if (handler.method !== UploadService.method.writePart) return await answer(universal, { handler, response });
+  if (handler.method !== UploadService.method.writePart) return await answer(universal, handler, exchange);
   const { arrival, watched } = watchArrival(nameConnection(request), universal);
-  await answer(watched, { handler, response });
+  await answer(watched, handler, exchange);
   // HTTP/1.1 has no word that asks a caller to stop.
   if (arrival.isRefused && !("stream" in request)) request.destroy();
 }
 
 async function answer(
   request: UniversalServerRequest,
-  { handler, response }: { handler: UniversalHandler; response: NodeResponse },
+  handler: UniversalHandler,
+  { response, answerStallMs }: Exchange,
 ): Promise<void> {
-  await universalResponseToNodeResponse(explainProtocolErrors(await handler(request)), response);
+  const answered = explainProtocolErrors(await handler(request));
+  const { body } = answered;
+  const onStall = () => cutAnswer(response);
+  // A message of a call that answers once is small, and written whole.
+  const isStream = handler.method.methodKind !== "unary" && body !== undefined && !(body instanceof Uint8Array);
+  const taken = isStream
+    ? { ...answered, body: whileTaken(body, { stallTimeoutMs: answerStallMs, onStall }) }
+    : answered;
+  await universalResponseToNodeResponse(taken, response);
 }

@@ -44,6 +44,8 @@ export interface ApiOptions {
   log: ErrorLog;
   /** Largest message in either direction, in bytes, after decompression; gRPC clients take 4 MiB by default. */
   messageMaxBytes: number;
+  /** An answer that streams is ended when its caller takes nothing of it for so long, in milliseconds. */
+  answerStallMs: number;
   /** Origins whose scripts may call from a browser; empty allows none. */
   corsOrigins: readonly string[];
   /** Aborted when open calls must end now; the reason, a DomainError or ConnectError, is what callers hear. */
@@ -74,7 +76,7 @@ const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha]
 export function createApiListener(options: ApiOptions): NodeRequestListener {
   const answerCors = createCors(options.corsOrigins);
   const router = createRoutes(options);
-  const serveConnect = createConnectListener(router, options.log);
+  const serveConnect = createConnectListener(router, options);
   const serveOther = options.otherFace?.(router.handlers, options);
   return (request, response) => {
     if (answerCors(request, response) || answerProbe(options.readiness, request, response)) return;

@@ -31,7 +31,13 @@ export interface ApiFunctions {
 /** Serves the API in this process, on a free port, ready, over the given functions. */
 export async function openApiServer(
   functions: ApiFunctions = {},
-  options: { tls?: TlsCertificate; corsOrigins?: string[]; shutdownSignal?: AbortSignal; position?: Position } = {},
+  options: {
+    tls?: TlsCertificate;
+    corsOrigins?: string[];
+    shutdownSignal?: AbortSignal;
+    position?: Position;
+    answerStallMs?: number;
+  } = {},
 ): Promise<ApiServer> {
   const readiness = new Readiness(["database"]);
   readiness.report("database", undefined);
@@ -46,6 +52,7 @@ export async function openApiServer(
     readiness,
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,
+    answerStallMs: options.answerStallMs ?? 60_000,
     corsOrigins: options.corsOrigins ?? [],
     otherFace: createRestFace,
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
