@@ -3,7 +3,7 @@ import { connect as connectTcp } from "node:net";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { Code, createClient } from "@connectrpc/connect";
+import { Code, type ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { expect } from "chai";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
@@ -12,6 +12,7 @@ import { UploadService, type WriteUploadRequest } from "../../gen/sluice/v1/uplo
 import { API_TOKEN, type ApiServer, openApiServer } from "../testing/api-server.ts";
 import { catchError, sampleFile } from "../testing/sample-records.ts";
 import { until } from "../testing/until.ts";
+import { HEALTH_WATCH_LIMITS } from "./health-service.ts";
 
 const AUTHORIZED = { authorization: `Bearer ${API_TOKEN}` };
 const GET_FILE = "/sluice.v1.FileQueryService/GetFile";
@@ -214,5 +215,35 @@ describe("messages of callers", () => {
       const { status, body } = await post(GET_FILE, Buffer.from("garbage"), headers);
       expect([status, reasonOf({ body })]).to.deep.equal([400, "invalid_argument MESSAGE_MALFORMED"]);
     });
+  });
+
+  describe("that watch health", () => {
+    it("are few of one address, and others when some have left", async () => {
+      await open();
+      // A server of tests takes a hundred streams of a connection.
+      const clients = Array.from({ length: 4 }, () =>
+        createClient(Health, createGrpcTransport({ baseUrl: server.url })),
+      );
+      const watch = (_: unknown, index: number) => {
+        const client = clients[index % clients.length] as (typeof clients)[number];
+        const abort = new AbortController();
+        const watched = client.watch({}, { signal: abort.signal })[Symbol.asyncIterator]();
+        return { first: watched.next(), leave: () => abort.abort() };
+      };
+      const share = (HEALTH_WATCH_LIMITS.runningMax * 7) / 8;
+      const watches = Array.from({ length: share }, watch);
+      await Promise.all(watches.map(({ first }) => first));
+      const refused = (await catchError(() => watch(undefined, 0).first)) as ConnectError;
+      expect(Code[refused.code]).to.equal("ResourceExhausted");
+      expect(refused.rawMessage).to.contain("you have 224 health watches running here");
+      for (const { leave } of watches) leave();
+      const after = await until("a place is free", async () => {
+        const { first, leave } = watch(undefined, 0);
+        const seen = await first.catch(() => undefined);
+        leave();
+        return seen;
+      });
+      expect(after.value?.status).to.equal(1);
+    }).timeout(20_000);
   });
 });

@@ -11,6 +11,7 @@ import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { MessageBudget } from "../domain/message-budget.ts";
 import type { Position } from "../domain/position.ts";
+import { WorkLimiter } from "../domain/work-limiter.ts";
 import { callerOf, createAuthenticationGate } from "./caller-context.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./configuration-service.ts";
 import { createConnectListener } from "./connect-listener.ts";
@@ -19,7 +20,7 @@ import { countedGzip } from "./counted-gzip.ts";
 import { createErrorInterceptor, type ErrorLog } from "./error-interceptor.ts";
 import { createFileCommandService, type FileCommandFunctions } from "./file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./file-query-service.ts";
-import { createHealthService } from "./health-service.ts";
+import { createHealthService, HEALTH_WATCH_LIMITS } from "./health-service.ts";
 import { currentArrival } from "./message-arrival.ts";
 import { type MessageLimits, PART_LIMITS, QUESTION_MAX_BYTES } from "./message-limits.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
@@ -106,6 +107,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
   const { writeUpload, writePart, ...uploads } = createUploadService(options.uploads);
   const { readFile, ...fileQueries } = createFileQueryService(options.fileQueries);
   const reflection = createReflectionService(REFLECTED, [file_google_rpc_error_details]);
+  const watches = new WorkLimiter("health watches", HEALTH_WATCH_LIMITS);
   const serviceNames = SERVICES.map((service) => service.typeName);
   // A route that is registered later replaces the earlier one: the byte streams override their service's options.
   return router
@@ -118,7 +120,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)
     .service(ServerReflectionAlpha, reflection, gates.questions)
-    .service(Health, createHealthService(options.readiness, serviceNames), gates.health);
+    .service(Health, createHealthService(options.readiness, { serviceNames, watches }), gates.health);
 }
 
 /** What calls pass before any of their message is read, and the limits that belong to it, by kind of method. */
