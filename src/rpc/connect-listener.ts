@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { answerBare } from "./bare-answer.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
 import { MessageArrival } from "./message-arrival.ts";
 import { type MessageLimits, messageLimitsOf } from "./message-limits.ts";
@@ -102,8 +103,9 @@ async function serve(handler: UniversalHandler, exchange: Exchange): Promise<voi
 async function answer(
   universal: UniversalServerResponse,
   handler: UniversalHandler,
-  { response, limits }: Exchange,
+  { request, response, limits }: Exchange,
 ): Promise<void> {
+  if (answerBare(universal, request, response)) return;
   const explained = explainProtocolErrors(universal);
   const { body } = explained;
   const onStall = () => cutAnswer(response);

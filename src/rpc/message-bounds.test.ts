@@ -217,6 +217,24 @@ describe("messages of callers", () => {
     });
   });
 
+  it("say by a sentence which content types there are", async () => {
+    await open();
+    for (const [contentType, says] of [
+      [undefined, "content-type is missing; send application/json or"],
+      ["text/plain", 'content-type is "text/plain"; send application/json or'],
+    ] as const) {
+      const headers = { ...AUTHORIZED, ...(contentType !== undefined && { "content-type": contentType }) };
+      const { status, body } = await post(GET_FILE, Buffer.from("{}"), headers);
+      expect([status, body.code]).to.deep.equal([415, "invalid_argument"]);
+      expect(body.message).to.contain(says);
+    }
+    const get = await fetch(server.url + GET_FILE.replace("FileQuery", "FileCommand").replace("Get", "Update"));
+    expect([get.status, ((await get.json()) as { message: string }).message]).to.deep.equal([
+      405,
+      "the method is called by GET; call it by POST",
+    ]);
+  });
+
   describe("that watch health", () => {
     it("are few of one address, and others when some have left", async () => {
       await open();
