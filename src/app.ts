@@ -23,6 +23,7 @@ import { beginWriteUpload } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
+import { MessageBudget } from "./domain/message-budget.ts";
 import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
 import type { Siblings } from "./domain/siblings.ts";
 import { WorkLimiter } from "./domain/work-limiter.ts";
@@ -85,6 +86,7 @@ export async function startApp(
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
+    messages: new MessageBudget(config.messageBudgetBytes),
     // Loaded with the first call: most services never generate a configuration, and do without the generator's memory.
     configurations: {
       generateConfiguration: async (request) =>

@@ -27,7 +27,7 @@ describe("admitPart", () => {
 
   it("takes room for a message twice, and a seat, until both are given back", async () => {
     const access = createAccess({ budgetBytes: 1000 });
-    const release = await admit(access, { messageBytes: 300 });
+    const release = await admit(access, { declaredBytes: 300 });
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([600, 1]);
     release();
     release();
@@ -36,8 +36,8 @@ describe("admitPart", () => {
 
   it("expects the largest message where its length is not said, and never more than there is", async () => {
     const access = createAccess({ budgetBytes: 10 * PART_MESSAGE_MAX_BYTES });
-    for (const messageBytes of [undefined, 10 ** 15]) {
-      const release = await admit(access, { messageBytes });
+    for (const declaredBytes of [undefined, 10 ** 15]) {
+      const release = await admit(access, { declaredBytes });
       expect(access.budget.usedBytes).to.equal(2 * PART_MESSAGE_MAX_BYTES);
       release();
     }
@@ -50,10 +50,10 @@ describe("admitPart", () => {
 
   it("waits for its turn, and gives the seat back when the caller goes", async () => {
     const access = createAccess({ budgetBytes: 1000 });
-    const first = await admit(access, { messageBytes: 500 });
-    const second = admit(access, { messageBytes: 200 });
+    const first = await admit(access, { declaredBytes: 500 });
+    const second = admit(access, { declaredBytes: 200 });
     const caller = new AbortController();
-    const third = admit(access, { messageBytes: 100 }, caller.signal);
+    const third = admit(access, { declaredBytes: 100 }, caller.signal);
     caller.abort(new Error("gone"));
     expect(await third.catch((error: Error) => error.message)).to.equal("gone");
     expect(access.sessions.size).to.equal(2);
@@ -69,7 +69,7 @@ describe("admitPart", () => {
     const refusals: string[] = [];
     const expectations: string[] = [];
     const message = {
-      messageBytes: 400,
+      declaredBytes: 400,
       receivedBytes: 0,
       isWhole: false,
       refuse: (error: Error) => void refusals.push((error as DomainError).reason),
@@ -86,7 +86,7 @@ describe("admitPart", () => {
     };
     pass();
     expect(refusals, "nobody waits").to.deep.equal([]);
-    const waiting = admit(access, { messageBytes: 200, connection: "2" });
+    const waiting = admit(access, { declaredBytes: 200, connection: "2" });
     await until("it waits for memory", () => access.sessions.size === 2);
     pass();
     expect(refusals).to.deep.equal(["OVERLOADED"]);
@@ -97,16 +97,16 @@ describe("admitPart", () => {
 
   it("refuses when there is no room in time, no seat, or the process drains", async () => {
     const access = createAccess({ budgetBytes: 1000, stallTimeoutMs: 1, uploadsMax: 2 });
-    const release = await admit(access, { messageBytes: 500 });
-    const late = await expectRefusal(admit(access, { messageBytes: 200 }), "OVERLOADED");
+    const release = await admit(access, { declaredBytes: 500 });
+    const late = await expectRefusal(admit(access, { declaredBytes: 200 }), "OVERLOADED");
     expect(late.retryAfterMs).to.equal(1000);
     const waiting = createAccess({ budgetBytes: 1000, uploadsMax: 2 });
-    await admit(waiting, { messageBytes: 500 });
-    const told = expectRefusal(admit(waiting, { messageBytes: 500 }), "SHUTTING_DOWN");
-    await expectRefusal(admit(waiting, { messageBytes: 1 }), "OVERLOADED");
+    await admit(waiting, { declaredBytes: 500 });
+    const told = expectRefusal(admit(waiting, { declaredBytes: 500 }), "SHUTTING_DOWN");
+    await expectRefusal(admit(waiting, { declaredBytes: 1 }), "OVERLOADED");
     waiting.sessions.drain();
     await told;
-    await expectRefusal(admit(waiting, { messageBytes: 1 }), "SHUTTING_DOWN");
+    await expectRefusal(admit(waiting, { declaredBytes: 1 }), "SHUTTING_DOWN");
     release();
     expect(access.sessions.size).to.equal(0);
   });

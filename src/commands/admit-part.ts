@@ -6,15 +6,15 @@ import type { UploadSessions } from "./upload-sessions.ts";
 /** The message of one part, none of which has been read. */
 export interface PartMessage {
   /** Undefined where its caller does not say: the largest is expected. */
-  messageBytes?: number | undefined;
+  readonly declaredBytes?: number | undefined;
   /** Which upload the part is of stands in the message: turns go around among the connections. */
-  connection: string;
+  readonly connection: string;
   readonly receivedBytes: number;
   readonly isWhole: boolean;
   /** Ends its call with this error. */
-  refuse: (error: Error) => void;
+  refuse(error: Error): void;
   /** Has that done when none of it comes for so long. */
-  expectBytesWithin: (timeoutMs: number, toError: () => Error) => void;
+  expectBytesWithin(timeoutMs: number, toError: () => Error): void;
 }
 
 /**
@@ -32,7 +32,7 @@ export async function admitPart(
   options: { signal: AbortSignal },
 ): Promise<() => void> {
   const { budget, limits, sessions } = access;
-  const { messageBytes = PART_MESSAGE_MAX_BYTES, connection } = message;
+  const { declaredBytes = PART_MESSAGE_MAX_BYTES, connection } = message;
   const seat = await sessions.admit();
   const refused = new AbortController();
   seat.session = { fail: (error) => refused.abort(error), received: undefined };
@@ -40,7 +40,7 @@ export async function admitPart(
   const toLate = () => toOverloaded(`no memory for the part was free within ${stallTimeoutMs} ms; try again`);
   const timer = setTimeout(() => refused.abort(toLate()), stallTimeoutMs);
   try {
-    const expectedBytes = Math.min(messageBytes, PART_MESSAGE_MAX_BYTES);
+    const expectedBytes = Math.min(declaredBytes, PART_MESSAGE_MAX_BYTES);
     const bytes = Math.min(2 * expectedBytes, budget.totalBytes);
     const permit = budget.open();
     const signal = AbortSignal.any([options.signal, refused.signal]);

@@ -14,7 +14,7 @@ export interface WorkLimits {
 export type Leave = () => void;
 
 /** What one caller alone gets at most: the rest is there for another, however busy the first is. */
-const CALLER_SHARE = 7 / 8;
+export const CALLER_SHARE = 7 / 8;
 const RETRY_MS = 1000;
 
 interface CallerWork {

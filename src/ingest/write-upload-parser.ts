@@ -221,7 +221,7 @@ export class WriteUploadParser {
 
 function decode(bytes: Uint8Array): WriteUploadRequest {
   try {
-    return fromBinary(WriteUploadRequestSchema, bytes);
+    return fromBinary(WriteUploadRequestSchema, bytes, { readUnknownFields: false });
   } catch {
     // Why is the caller's to find out: nothing that the operator could mend.
     throw toMalformed("a message is not a WriteUploadRequest; generate the client from the proto");

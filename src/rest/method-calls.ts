@@ -1,13 +1,8 @@
 import type { DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
-import {
-  createUniversalHandlerClient,
-  type UniversalHandler,
-  type UniversalServerRequest,
-} from "@connectrpc/connect/protocol";
+import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
 import { POSITION_HEADER } from "../domain/position.ts";
-import { nameConnection, watchArrival } from "../rpc/message-arrival.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 
 /** Calls the methods of the API in this process, as the caller of a request and with its signal. */
@@ -20,18 +15,16 @@ export interface MethodCalls {
 
 /** What of a request a method may look at: who calls, what they have seen, and what the call is a part of. */
 const FORWARDED = ["authorization", POSITION_HEADER, "traceparent", "tracestate"];
-/** Says, on the way in this process alone, by which connection the request of a call came. */
-const CONNECTION = "x-sluice-connection";
 
 /**
  * Calls the very handlers that serve Connect, through their gates, interceptors and limits: what holds for one face holds
- * for the other. Errors are ConnectErrors.
+ * for the other. The message of such a call is the request's body. Errors are ConnectErrors.
  */
 export function createMethodCalls(handlers: readonly UniversalHandler[]): MethodCalls {
   const unlimited = Number.MAX_SAFE_INTEGER;
   // The handlers have their own limits; the way to them is not a wire.
   const transport: Transport = createTransport({
-    httpClient: createUniversalHandlerClient(handlers.map(watch)),
+    httpClient: createUniversalHandlerClient([...handlers]),
     baseUrl: "https://in-memory",
     useBinaryFormat: true,
     ...{ interceptors: [], acceptCompression: [], sendCompression: null, compressMinBytes: unlimited },
@@ -39,7 +32,8 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
   });
   return {
     unary: async (method, message, call) => {
-      const answer = await transport.unary(method, call.signal, undefined, toHeaders(call), message);
+      const { arrival, signal } = call;
+      const answer = await arrival.run(() => transport.unary(method, signal, undefined, toHeaders(call), message));
       const position = answer.header.get(POSITION_HEADER);
       if (position !== null) call.response.setHeader(POSITION_HEADER, position);
       return answer.message;
@@ -48,22 +42,16 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
       const input = (async function* () {
         yield message;
       })();
-      yield* (await transport.stream(method, call.signal, undefined, toHeaders(call), input)).message;
+      const { arrival, signal } = call;
+      const answer = await arrival.run(() => transport.stream(method, signal, undefined, toHeaders(call), input));
+      yield* answer.message;
     },
   };
 }
 
-/** The gates of some methods look at how their message arrives: here, all at once. */
-function watch(handler: UniversalHandler): UniversalHandler {
-  const serve = (request: UniversalServerRequest) =>
-    handler(watchArrival(request.header.get(CONNECTION) ?? "", request).watched);
-  return Object.assign(serve, handler);
-}
-
 function toHeaders({ request }: RestCall): [string, string][] {
-  const forwarded = FORWARDED.flatMap((name): [string, string][] => {
+  return FORWARDED.flatMap((name): [string, string][] => {
     const value = headerOf(request, name);
     return value === undefined ? [] : [[name, value]];
   });
-  return [...forwarded, [CONNECTION, nameConnection(request)]];
 }

@@ -9,6 +9,8 @@ import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { HttpRule } from "../../gen/google/api/http_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { MessageBudget } from "../domain/message-budget.ts";
+import type { MessageLimits } from "../rpc/message-limits.ts";
 import { answerMessage, assertAcceptable, toJsonText, toMessageJson } from "./answers.ts";
 import { applyIfMatch } from "./if-match.ts";
 import type { MethodCalls } from "./method-calls.ts";
@@ -26,8 +28,10 @@ export type Serve = (call: RestCall) => Promise<void>;
 export interface MethodRoutesOptions {
   calls: MethodCalls;
   authenticate: Authenticator;
-  /** Largest body of a request, in bytes. */
-  messageMaxBytes: number;
+  /** Of a body. */
+  messageLimits: MessageLimits;
+  /** What bodies are counted against. */
+  messages: MessageBudget;
 }
 
 /**
@@ -73,13 +77,14 @@ function toRoute(method: DescMethod, rule: HttpRule, options: MethodRoutesOption
 async function readMessage(
   method: DescMethod,
   rule: HttpRule,
-  { authenticate, calls, messageMaxBytes, call }: MethodRoutesOptions & { call: RestCall },
+  { authenticate, calls, messageLimits, messages, call }: MethodRoutesOptions & { call: RestCall },
 ): Promise<Message> {
   const { variables, query, request } = call;
   let body: Awaited<ReturnType<typeof readJsonBody>>;
   if (rule.body !== "") {
-    await authenticate((name) => headerOf(request, name));
-    body = await readJsonBody(request, { maxBytes: messageMaxBytes });
+    const { principal } = await authenticate((name) => headerOf(request, name));
+    call.arrival.holdFor(principal, messages);
+    body = await readJsonBody(call, messageLimits);
   }
   const message = toRequestMessage(method, { variables, query, bodyField: rule.body, body });
   fillRequestId(method.input, message, request);

@@ -11,7 +11,7 @@ import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
 import { matchesStrongly, parseEtagCondition, toEtagMismatch } from "./conditional-request.ts";
 import { parseFileHeaders } from "./file-headers.ts";
 import type { Serve } from "./method-routes.ts";
-import { assertNotEncoded, declaredLength } from "./read-body.ts";
+import { assertNotEncoded } from "./read-body.ts";
 import { receiveFile } from "./receive-file.ts";
 import { requestIdOf } from "./request-id.ts";
 import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
@@ -46,13 +46,13 @@ export function createFilePut(
   };
 }
 
-function describe({ request, variables }: RestCall): CreateUploadRequest {
+function describe({ request, variables, arrival }: RestCall): CreateUploadRequest {
   return {
     ...parseFileHeaders(request),
     requestId: requestIdOf(request),
     namespace: variables.get("namespace") ?? "",
     path: variables.get("path") ?? "",
-    sizeBytes: declaredLength(request),
+    sizeBytes: arrival.declaredBytes,
   };
 }
 

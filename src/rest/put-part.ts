@@ -4,16 +4,14 @@ import { WritePartResponseSchema } from "../../gen/sluice/v1/upload_service_pb.t
 import { crc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { UNARY_PART_MAX_BYTES } from "../domain/part-plan.ts";
-import { nameConnection } from "../rpc/message-arrival.ts";
-import type { NodeRequest } from "../rpc/node-messages.ts";
-import type { MessageToAdmit } from "../rpc/part-gate.ts";
+import { PART_LIMITS } from "../rpc/message-limits.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { toByteRangeMessage } from "../rpc/upload-message.ts";
 import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
 import { continueRequest } from "./continue-request.ts";
 import { parseFileHeaders } from "./file-headers.ts";
 import type { Serve } from "./method-routes.ts";
-import { assertNotEncoded, assertWithin, type BodyWatch, declaredLength, readBody } from "./read-body.ts";
+import { assertNotEncoded } from "./read-body.ts";
 import { headerOf, positionOf } from "./rest-call.ts";
 
 /**
@@ -23,19 +21,17 @@ import { headerOf, positionOf } from "./rest-call.ts";
  */
 export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authenticate" | "uploads">): Serve {
   return async (call) => {
-    const { request, signal, variables } = call;
+    const { request, arrival, signal, variables } = call;
     assertAcceptable(request, "application/json");
     assertNotEncoded(request);
     const caller = await authenticate((name) => headerOf(request, name));
     const partNumber = parsePartNumber(variables.get("part_number") ?? "");
     const declared = parseFileHeaders(request);
-    const messageBytes = declaredLength(request);
-    assertWithin(messageBytes ?? 0, UNARY_PART_MAX_BYTES);
-    const arrival = new PartArrival(messageBytes, nameConnection(request));
+    arrival.assertDeclaredWithin(UNARY_PART_MAX_BYTES);
     const release = await uploads.admitPart(arrival, { signal });
     try {
       continueRequest(call);
-      const bytes = await arrival.read(request);
+      const bytes = await arrival.readWhole({ ...PART_LIMITS, maxBytes: UNARY_PART_MAX_BYTES });
       if (declared.sha256 !== undefined) assertSha256(bytes, declared.sha256);
       const part = {
         namespace: variables.get("namespace") ?? "",
@@ -57,40 +53,6 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
       release();
     }
   };
-}
-
-/** The body of a part while it arrives: how far it is, and the power to refuse it in the middle. */
-class PartArrival implements MessageToAdmit {
-  readonly messageBytes: number | undefined;
-  readonly connection: string;
-  receivedBytes = 0;
-  isWhole = false;
-  readonly #refused = new AbortController();
-  #pause: BodyWatch["pause"];
-
-  constructor(messageBytes: number | undefined, connection: string) {
-    this.messageBytes = messageBytes;
-    this.connection = connection;
-  }
-
-  refuse(error: Error): void {
-    this.#refused.abort(error);
-  }
-
-  expectBytesWithin(timeoutMs: number, toError: () => Error): void {
-    this.#pause = { timeoutMs, toError };
-  }
-
-  async read(request: NodeRequest): Promise<Buffer> {
-    const bytes = await readBody(request, {
-      ...{ maxBytes: UNARY_PART_MAX_BYTES, signal: this.#refused.signal, pause: this.#pause },
-      onBytes: (count) => {
-        this.receivedBytes += count;
-      },
-    });
-    this.isWhole = true;
-    return bytes;
-  }
 }
 
 function parsePartNumber(text: string): number {

@@ -1,4 +1,5 @@
 import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
+import type { MessageArrival } from "../rpc/message-arrival.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
 import type { PathVariables } from "./path-template.ts";
 
@@ -6,6 +7,8 @@ import type { PathVariables } from "./path-template.ts";
 export interface RestCall {
   request: NodeRequest;
   response: NodeResponse;
+  /** The body, none of which has been read. */
+  arrival: MessageArrival;
   variables: PathVariables;
   /** Names and values behind the "?", decoded, in their order. */
   query: readonly (readonly [name: string, value: string])[];

@@ -1,4 +1,5 @@
 import { type ErrorLog, translateError } from "../rpc/error-interceptor.ts";
+import { MessageArrival } from "../rpc/message-arrival.ts";
 import { answer, type NodeRequest, type NodeResponse } from "../rpc/node-messages.ts";
 import type { ApiOptions, OtherFace } from "../rpc/router.ts";
 import { toJsonText } from "./answers.ts";
@@ -43,9 +44,8 @@ const PART_TEMPLATE = "/v1/namespaces/{namespace}/uploads/{upload_id}/parts/{par
 
 /** The methods' own routes, and over them those that carry the bytes of files. */
 function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): Route<Serve>[] {
-  const { authenticate, messageMaxBytes } = options;
   const calls = createMethodCalls(handlers);
-  const methods = createMethodRoutes(handlers, { calls, authenticate, messageMaxBytes });
+  const methods = createMethodRoutes(handlers, { calls, ...options });
   const metadata = methods.find(({ httpMethod, template }) => httpMethod === "GET" && template === FILE_TEMPLATE);
   if (metadata === undefined) throw new Error(`no method is served at GET ${FILE_TEMPLATE}`);
   const media = createFileMedia(options, { calls, serveMetadata: metadata.serve });
@@ -78,7 +78,12 @@ async function serve(
   if (allow !== undefined) answer(response, { status: 204, headers: { allow } });
   else {
     const { serve: serveRoute, variables } = routes.find(request.method ?? "", path);
-    await serveRoute({ request, response, variables, query, signal });
+    const arrival = new MessageArrival(request);
+    try {
+      await serveRoute({ request, response, arrival, variables, query, signal });
+    } finally {
+      arrival.release();
+    }
   }
   endRequest(request, response);
 }

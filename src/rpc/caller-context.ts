@@ -31,10 +31,16 @@ export function createAuthenticationGate(
   };
 }
 
-/** Caller, position and signal of a call that has passed the gate. */
-export function toCallOptions(context: HandlerContext): CallOptions {
+/** Who makes a call that has passed the gate. */
+export function callerOf(context: HandlerContext): Caller {
   const caller = context.values.get(CALLER);
   if (caller === undefined) throw new Error(`${context.method.name} is served without the authentication gate`);
+  return caller;
+}
+
+/** Caller, position and signal of a call that has passed the gate. */
+export function toCallOptions(context: HandlerContext): CallOptions {
+  const caller = callerOf(context);
   const position = context.requestHeader.get(POSITION_HEADER);
   return {
     caller,

@@ -1,25 +1,34 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { answerBare } from "./bare-answer.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
-import { nameConnection, watchArrival } from "./message-arrival.ts";
+import { MessageArrival } from "./message-arrival.ts";
+import { type MessageLimits, messageLimitsOf } from "./message-limits.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
 import { answerNotFound } from "./probes.ts";
 import { explainProtocolErrors } from "./protocol-errors.ts";
 import { cutAnswer, whileTaken } from "./taken-answer.ts";
 import { answerUnknownMethod } from "./unknown-method.ts";
 
+/** What callers may take of time and memory. */
+interface ConnectLimits {
+  /** Of messages, but for those of methods that have their own. */
+  messageLimits: MessageLimits;
+  /** An answer that streams is ended when its caller takes nothing of it for so long, in milliseconds. */
+  answerStallMs: number;
+}
+
 /**
  * Serves the routes of a Connect router on Node's requests. Does what `connectNodeAdapter` does, except that it writes
  * nothing to the console when a response breaks off (its caller is gone, which is not news; defects are logged) and that errors which
- * Connect itself raises while reading a request carry a reason like all others. The messages of WritePart, which are large,
- * are watched as they arrive.
+ * Connect itself raises while reading a request carry a reason like all others, and that requests of one message are read
+ * here.
  */
 export function createConnectListener(
   router: ConnectRouter,
-  { log, answerStallMs }: { log: ErrorLog; answerStallMs: number },
+  { log, ...limits }: { log: ErrorLog } & ConnectLimits,
 ): NodeRequestListener {
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
@@ -30,7 +39,7 @@ export function createConnectListener(
       return;
     }
     if (!namesHost(request)) return answerNoHost(request, response);
-    serve(handler, { request, response, answerStallMs }).catch((error: unknown) => {
+    serve(handler, { request, response, limits }).catch((error: unknown) => {
       logDefect(error, { log, method: `${handler.service.typeName}/${handler.method.name}` });
       response.destroy();
     });
@@ -64,31 +73,46 @@ function answerNoHost(request: NodeRequest, response: NodeResponse): void {
 interface Exchange {
   request: NodeRequest;
   response: NodeResponse;
-  answerStallMs: number;
+  limits: ConnectLimits;
 }
 
 async function serve(handler: UniversalHandler, exchange: Exchange): Promise<void> {
-  const { request, response } = exchange;
+  const { request, response, limits } = exchange;
   const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-  if (handler.method !== UploadService.method.writePart) return await answer(universal, handler, exchange);
-  const { arrival, watched } = watchArrival(nameConnection(request), universal);
-  await answer(watched, handler, exchange);
-  // HTTP/1.1 has no word that asks a caller to stop.
-  if (arrival.isRefused && !("stream" in request)) request.destroy();
+  const { method } = handler;
+  // Streams of callers have limits of their own for each message.
+  if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") {
+    await answer(await handler(universal), handler, exchange);
+    return;
+  }
+  const arrival = new MessageArrival(request);
+  // Connect would take memory for as much as is announced.
+  universal.header.delete("content-length");
+  const body = arrival.read(messageLimitsOf(method, limits.messageLimits));
+  const answered = arrival.run(() => handler({ ...universal, body }));
+  const closed = new Promise((resolve) => response.once("close", resolve));
+  // A handler may have the message for a while when its caller has left; and Connect never says that an answer has gone out.
+  Promise.allSettled([answered, closed]).then(() => {
+    arrival.release();
+    // HTTP/1.1 has no word that asks a caller to stop.
+    if (arrival.isBrokenOff && !("stream" in request)) request.destroy();
+  });
+  await answer(await answered, handler, exchange);
 }
 
 async function answer(
-  request: UniversalServerRequest,
+  universal: UniversalServerResponse,
   handler: UniversalHandler,
-  { response, answerStallMs }: Exchange,
+  { request, response, limits }: Exchange,
 ): Promise<void> {
-  const answered = explainProtocolErrors(await handler(request));
-  const { body } = answered;
+  if (answerBare(universal, request, response)) return;
+  const explained = explainProtocolErrors(universal);
+  const { body } = explained;
   const onStall = () => cutAnswer(response);
   // A message of a call that answers once is small, and written whole.
   const isStream = handler.method.methodKind !== "unary" && body !== undefined && !(body instanceof Uint8Array);
   const taken = isStream
-    ? { ...answered, body: whileTaken(body, { stallTimeoutMs: answerStallMs, onStall }) }
-    : answered;
+    ? { ...explained, body: whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall }) }
+    : explained;
   await universalResponseToNodeResponse(taken, response);
 }

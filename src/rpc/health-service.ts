@@ -1,13 +1,25 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { type Health, HealthCheckResponse_ServingStatus as ServingStatus } from "../../gen/grpc/health/v1/health_pb.ts";
+import type { WorkLimiter, WorkLimits } from "../domain/work-limiter.ts";
+import { currentArrival } from "./message-arrival.ts";
 import type { Readiness } from "./readiness.ts";
+
+/**
+ * Streams of Watch of a worker, which need no token and may last for days: some 20 KiB each. Whoever balances load watches
+ * once for each connection; a client that cannot watch tries again.
+ */
+export const HEALTH_WATCH_LIMITS: WorkLimits = { runningMax: 256, waitingMax: 0 };
 
 /**
  * The gRPC health protocol (https://github.com/grpc/grpc/blob/master/doc/health-checking.md) over real readiness. All
  * services of a replica are ready or not together; the empty name stands for the replica. Watch sends each change
- * and ends after the last one, when the replica drains, so that it never holds a shutdown up.
+ * and ends after the last one, when the replica drains, so that it never holds a shutdown up. Watches are limited in all and
+ * by the address that they come from.
  */
-export function createHealthService(readiness: Readiness, serviceNames: readonly string[]): ServiceImpl<typeof Health> {
+export function createHealthService(
+  readiness: Readiness,
+  { serviceNames, watches }: { serviceNames: readonly string[]; watches: WorkLimiter },
+): ServiceImpl<typeof Health> {
   const known = new Set(["", ...serviceNames]);
   const status = () => (readiness.isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
   return {
@@ -19,16 +31,21 @@ export function createHealthService(readiness: Readiness, serviceNames: readonly
       statuses: Object.fromEntries(Array.from(known, (service) => [service, { status: status() }])),
     }),
     async *watch({ service }, { signal }) {
-      let sent: ServingStatus | undefined;
-      while (!signal.aborted) {
-        const current = known.has(service) ? status() : ServingStatus.SERVICE_UNKNOWN;
-        if (current !== sent) {
-          sent = current;
-          yield { status: current };
-          continue; // it may have changed while the message went out
+      const leave = await watches.enter(currentArrival().address);
+      try {
+        let sent: ServingStatus | undefined;
+        while (!signal.aborted) {
+          const current = known.has(service) ? status() : ServingStatus.SERVICE_UNKNOWN;
+          if (current !== sent) {
+            sent = current;
+            yield { status: current };
+            continue; // it may have changed while the message went out
+          }
+          if (readiness.isDraining) return;
+          await nextChange(readiness, signal);
         }
-        if (readiness.isDraining) return;
-        await nextChange(readiness, signal);
+      } finally {
+        leave();
       }
     },
   };

@@ -1,19 +1,19 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
-import { type ErrorLog, toConnectError, translateError } from "./error-interceptor.ts";
-import { arrivalOf, type MessageArrival } from "./message-arrival.ts";
+import { type ErrorLog, translateError } from "./error-interceptor.ts";
+import { currentArrival } from "./message-arrival.ts";
 
 /** A message that is to come. */
 export interface MessageToAdmit {
   /** Undefined where the caller does not say. */
-  messageBytes: number | undefined;
+  readonly declaredBytes: number | undefined;
   /** Name of the connection that it comes by, unique in this process. */
-  connection: string;
+  readonly connection: string;
   readonly receivedBytes: number;
   readonly isWhole: boolean;
   /** Ends its call with this error, in the middle of the message. */
-  refuse: (error: Error) => void;
+  refuse(error: Error): void;
   /** Has that done when none of it comes for so long, once it is read. */
-  expectBytesWithin: (timeoutMs: number, toError: () => Error) => void;
+  expectBytesWithin(timeoutMs: number, toError: () => Error): void;
 }
 
 /** What takes room for a message before it is read; the result gives it back. */
@@ -34,10 +34,9 @@ export function createPartGate(
 ): (context: HandlerContext) => Promise<void> {
   return async (context) => {
     await options.authenticate(context);
-    const { requestHeader, signal } = context;
+    const { signal } = context;
     try {
-      const messageBytes = toLength(requestHeader.get("content-length"));
-      const release = await admit(toMessage(arrivalOf(context), messageBytes), { signal });
+      const release = await admit(currentArrival(), { signal });
       const admission = { release, isTaken: false };
       context.values.set(ADMISSION, admission);
       const giveUp = () => {
@@ -58,24 +57,4 @@ export function takeAdmission(context: HandlerContext): () => void {
   if (admission === undefined) throw new Error(`${context.method.name} is served without its gate`);
   admission.isTaken = true;
   return admission.release;
-}
-
-function toMessage(arrival: MessageArrival, messageBytes: number | undefined): MessageToAdmit {
-  return {
-    messageBytes,
-    connection: arrival.connection,
-    get receivedBytes() {
-      return arrival.receivedBytes;
-    },
-    get isWhole() {
-      return arrival.isWhole;
-    },
-    refuse: (error) => arrival.refuse(toConnectError(error)),
-    expectBytesWithin: (timeoutMs, toError) => arrival.expectBytesWithin(timeoutMs, () => toConnectError(toError())),
-  };
-}
-
-/** HTTP ends a message that is longer than it says, so what it says can be relied on. */
-function toLength(header: string | null): number | undefined {
-  return header !== null && /^\d{1,15}$/.test(header) ? Number(header) : undefined;
 }

@@ -1,6 +1,5 @@
-import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
+import { type ConnectRouter, createConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
-import { compressionGzip } from "@connectrpc/connect-node";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
@@ -10,16 +9,20 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
+import type { MessageBudget } from "../domain/message-budget.ts";
 import type { Position } from "../domain/position.ts";
-import { createAuthenticationGate } from "./caller-context.ts";
+import { WorkLimiter } from "../domain/work-limiter.ts";
+import { callerOf, createAuthenticationGate } from "./caller-context.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./configuration-service.ts";
 import { createConnectListener } from "./connect-listener.ts";
 import { createCors } from "./cors.ts";
+import { countedGzip } from "./counted-gzip.ts";
 import { createErrorInterceptor, type ErrorLog } from "./error-interceptor.ts";
 import { createFileCommandService, type FileCommandFunctions } from "./file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./file-query-service.ts";
-import { createHealthService } from "./health-service.ts";
+import { createHealthService, HEALTH_WATCH_LIMITS } from "./health-service.ts";
+import { currentArrival } from "./message-arrival.ts";
+import { type MessageLimits, PART_LIMITS, QUESTION_MAX_BYTES } from "./message-limits.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { type AdmitPart, createPartGate } from "./part-gate.ts";
 import { createPositionInterceptor } from "./position-interceptor.ts";
@@ -42,10 +45,14 @@ export interface ApiOptions {
   authenticate: Authenticator;
   readiness: Readiness;
   log: ErrorLog;
-  /** Largest message in either direction, in bytes, after decompression; gRPC clients take 4 MiB by default. */
+  /** Largest message of an answer, and of a stream that writes, in bytes; gRPC clients take 4 MiB by default. */
   messageMaxBytes: number;
   /** An answer that streams is ended when its caller takes nothing of it for so long, in milliseconds. */
   answerStallMs: number;
+  /** Of messages of callers, but for those of methods that have their own. */
+  messageLimits: MessageLimits;
+  /** What all messages of callers are counted against, but for parts, which have the budget of parts. */
+  messages: MessageBudget;
   /** Origins whose scripts may call from a browser; empty allows none. */
   corsOrigins: readonly string[];
   /** Aborted when open calls must end now; the reason, a DomainError or ConnectError, is what callers hear. */
@@ -86,37 +93,65 @@ export function createApiListener(options: ApiOptions): NodeRequestListener {
 
 function createRoutes(options: ApiOptions): ConnectRouter {
   const router = createConnectRouter({
-    acceptCompression: [compressionGzip],
-    readMaxBytes: options.messageMaxBytes,
+    acceptCompression: [countedGzip],
+    readMaxBytes: options.messageLimits.maxBytes,
     writeMaxBytes: options.messageMaxBytes,
     maxTimeoutMs: DEADLINE_MAX_MS,
     requireConnectProtocolHeader: false,
+    // Nobody reads them, and each would become an object of its own.
+    binaryOptions: { readUnknownFields: false },
     interceptors: [createErrorInterceptor(options.log), createPositionInterceptor(options.catchUp)],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
-  const guarded = { requestGate: createAuthenticationGate(options.authenticate, options.log) };
-  // File bytes seldom compress: no CPU for trying, in either direction.
-  const guardedBytes = { ...guarded, acceptCompression: [] };
+  const gates = createGates(options);
   const { writeUpload, writePart, ...uploads } = createUploadService(options.uploads);
-  const admit: AdmitPart = (message, call) => options.uploads.admitPart(message, call);
-  const guardedPart = {
-    requestGate: createPartGate(admit, { authenticate: guarded.requestGate, log: options.log }),
-    readMaxBytes: PART_MESSAGE_MAX_BYTES,
-    acceptCompression: [],
-  };
   const { readFile, ...fileQueries } = createFileQueryService(options.fileQueries);
   const reflection = createReflectionService(REFLECTED, [file_google_rpc_error_details]);
+  const watches = new WorkLimiter("health watches", HEALTH_WATCH_LIMITS);
   const serviceNames = SERVICES.map((service) => service.typeName);
   // A route that is registered later replaces the earlier one: the byte streams override their service's options.
   return router
-    .service(UploadService, uploads, guarded)
-    .rpc(UploadService.method.writeUpload, writeUpload, guardedBytes)
-    .rpc(UploadService.method.writePart, writePart, guardedPart)
-    .service(FileQueryService, fileQueries, guarded)
-    .rpc(FileQueryService.method.readFile, readFile, guardedBytes)
-    .service(FileCommandService, createFileCommandService(options.fileCommands), guarded)
-    .service(ConfigurationService, createConfigurationService(options.configurations), guarded)
-    .service(ServerReflection, reflection, guarded)
-    .service(ServerReflectionAlpha, reflection, guarded)
-    .service(Health, createHealthService(options.readiness, serviceNames));
+    .service(UploadService, uploads, gates.call)
+    .rpc(UploadService.method.writeUpload, writeUpload, gates.stream)
+    .rpc(UploadService.method.writePart, writePart, gates.part)
+    .service(FileQueryService, fileQueries, gates.call)
+    .rpc(FileQueryService.method.readFile, readFile, gates.bytes)
+    .service(FileCommandService, createFileCommandService(options.fileCommands), gates.call)
+    .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
+    .service(ServerReflection, reflection, gates.questions)
+    .service(ServerReflectionAlpha, reflection, gates.questions)
+    .service(Health, createHealthService(options.readiness, { serviceNames, watches }), gates.health);
+}
+
+/** What calls pass before any of their message is read, and the limits that belong to it, by kind of method. */
+function createGates(options: ApiOptions) {
+  const { log, messages } = options;
+  const authenticate = createAuthenticationGate(options.authenticate, log);
+  const requestGate = async (context: HandlerContext) => {
+    await authenticate(context);
+    currentArrival().holdFor(callerOf(context).principal, messages);
+  };
+  const admit: AdmitPart = (message, call) => options.uploads.admitPart(message, call);
+  // File bytes seldom compress: no CPU for trying, in either direction.
+  const uncompressed = { acceptCompression: [] };
+  return {
+    call: { requestGate },
+    bytes: { requestGate, ...uncompressed },
+    part: {
+      requestGate: createPartGate(admit, { authenticate, log }),
+      readMaxBytes: PART_LIMITS.maxBytes,
+      ...uncompressed,
+    },
+    stream: { requestGate: authenticate, readMaxBytes: options.messageMaxBytes, ...uncompressed },
+    // A question is the name of a file or a symbol; one follows the other on a stream that may last.
+    questions: { requestGate: authenticate, readMaxBytes: QUESTION_MAX_BYTES, ...uncompressed },
+    health: {
+      requestGate: async () => {
+        const arrival = currentArrival();
+        arrival.holdFor(arrival.address, messages);
+      },
+      readMaxBytes: QUESTION_MAX_BYTES,
+      ...uncompressed,
+    },
+  };
 }

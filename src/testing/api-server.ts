@@ -1,4 +1,5 @@
 import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
+import { MessageBudget } from "../domain/message-budget.ts";
 import type { Position } from "../domain/position.ts";
 import { createRestFace } from "../rest/rest-listener.ts";
 import { type Listener, listen } from "../rpc/listener.ts";
@@ -17,6 +18,8 @@ export interface ApiServer {
   readiness: Readiness;
   /** Defects that were logged. */
   defects: { error: unknown; method: string }[];
+  /** What messages are counted against. */
+  messages: MessageBudget;
   close: Listener["close"];
 }
 
@@ -37,11 +40,14 @@ export async function openApiServer(
     shutdownSignal?: AbortSignal;
     position?: Position;
     answerStallMs?: number;
+    messageTimeoutMs?: number;
+    messageBudgetBytes?: number;
   } = {},
 ): Promise<ApiServer> {
   const readiness = new Readiness(["database"]);
   readiness.report("database", undefined);
   const defects: ApiServer["defects"] = [];
+  const messages = new MessageBudget(options.messageBudgetBytes ?? 128 * 1024 * 1024);
   const onRequest = createApiListener({
     uploads: withDefects(functions.uploads),
     fileQueries: withDefects(functions.fileQueries),
@@ -53,6 +59,8 @@ export async function openApiServer(
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,
     answerStallMs: options.answerStallMs ?? 60_000,
+    messageLimits: { maxBytes: 1024 * 1024, timeoutMs: options.messageTimeoutMs ?? 30_000 },
+    messages,
     corsOrigins: options.corsOrigins ?? [],
     otherFace: createRestFace,
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
@@ -73,7 +81,7 @@ export async function openApiServer(
       headersTimeoutMs: 10_000,
     },
   });
-  return { url: listener.url, port: listener.port, close: listener.close, readiness, defects };
+  return { url: listener.url, port: listener.port, close: listener.close, readiness, defects, messages };
 }
 
 function withDefects<T extends object>(functions: Partial<T> | undefined): T {

@@ -65,11 +65,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: [
       ...PROTOBUF,
       "@connectrpc/connect-node",
+      "node:async_hooks",
       "node:events",
       "node:http",
       "node:http2",
       "node:net",
       "node:tls",
+      "node:zlib",
     ],
     gen: "all",
   },
