@@ -273,21 +273,24 @@ export interface UploadRepository extends OrphanJudge {
   /** open -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
   abort(namespace: string, uploadId: string): Promise<Upload>;
 
-  /** open | assembled -> expired for uploads past their expiry, but for those whose commit is wanted, at most `limit`; returns them. */
-  expireDue(limit: number): Promise<Upload[]>;
+  /**
+   * open | assembled -> expired for uploads of a namespace past their expiry, but for those whose commit is wanted, at most
+   * `limit`; returns them.
+   */
+  expireDue(namespace: string, limit: number): Promise<Upload[]>;
 
   /**
-   * Uploads that stay `completing` longer than `olderThanMs` since their last change, or `assembled` so long since their commit
+   * Uploads of a namespace that stay `completing` longer than `olderThanMs` since their last change, or `assembled` so long since their commit
    * was last wanted, at most `limit`: a crash left them.
    */
-  listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]>;
+  listStuck(namespace: string, options: { olderThanMs: number; limit: number }): Promise<Upload[]>;
 
   /**
-   * Aborted and expired uploads whose bytes may still be in S3, and committed ones with PutObject attempts that lost;
+   * Aborted and expired uploads of a namespace whose bytes may still be in S3, and committed ones with PutObject attempts that lost;
    * oldest change first, at most `limit`. With PutObject attempts not before 10 minutes after that change, with presigned
    * parts not before 10 minutes after the last URL's expiry: a request that nobody waits for may land until then.
    */
-  listUncleaned(limit: number): Promise<Upload[]>;
+  listUncleaned(namespace: string, limit: number): Promise<Upload[]>;
 
   /** Notes that nothing of the upload is left in S3. Does nothing while `listUncleaned` would not list it yet. */
   markCleaned(uploadId: string): Promise<void>;

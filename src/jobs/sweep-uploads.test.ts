@@ -6,6 +6,7 @@ import { completeUpload } from "../commands/complete-upload.ts";
 import { createFileCopier } from "../commands/copy-file.ts";
 import { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
+import { requireNamespace } from "../domain/namespace.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fake-object-store.ts";
 import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
@@ -25,15 +26,16 @@ describe("sweepUploads", () => {
     const clock = { now: 1_700_000_000_000 };
     const now = () => clock.now;
     const files = new FakeFileRepository({ now });
-    const uploads = new FakeUploadRepository(files, { now });
+    const uploads = new FakeUploadRepository(files, { now, namespaces: ["default", "other"] });
     const objects = new FakeObjectStore({ now });
+    const namespace = requireNamespace(sampleNamespaces({ bucket: "bucket", keyPrefix: "" }), "default");
     const access = {
       ...{ uploads, objects, budget: new MemoryBudget(1), limits: BENCH_LIMITS, instance: "sweeper" },
-      namespaces: sampleNamespaces({ bucket: "bucket", keyPrefix: "" }),
+      namespaces: new Map(["default", "other"].map((name) => [name, { ...namespace, name }])),
       databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
     };
-    const sweep = () => {
-      return sweepUploads(access, { limits: { batchMax: 10, stuckAfterMs: 1000 } });
+    const sweep = (namespace = "default") => {
+      return sweepUploads(access, { namespace, limits: { batchMax: 10, stuckAfterMs: 1000 } });
     };
     return { clock, files, uploads, objects, access, sweep };
   };
@@ -103,6 +105,25 @@ describe("sweepUploads", () => {
       expect(objects.keys).to.have.members([source.s3Key, copied.s3Key]);
       expect(objects.pendingMultiparts).to.deep.equal([]);
     }
+  });
+
+  it("leaves the uploads of a namespace alone that another service serves", async () => {
+    const world = open();
+    const { clock, objects, uploads } = world;
+    const [due, aborted, wanted] = [1, 2, 3].map(() => createOpen(world, { namespace: "other" }));
+    await uploads.abort("other", (await aborted!).uploadId);
+    const assembled = await wanted!;
+    const { uploadId, s3Key: key } = assembled;
+    objects.overwrite("bucket", key, bytes);
+    const object = sampleObject(assembled, { key, versionId: "", sizeBytes: 100, crc32: crc32(bytes) });
+    await uploads.assemble(uploadId, object, { isCommitWanted: true });
+    clock.now += 25 * HOUR_MS;
+    for (const _ of [1, 2]) {
+      expect(await world.sweep()).to.deep.include({ expired: 0, committed: 0, cleaned: 0, errors: [] });
+    }
+    expect((await uploads.get("other", (await due!).uploadId)).upload.state).to.equal("open");
+    expect(await world.sweep("other")).to.deep.include({ expired: 1, committed: 1, cleaned: 2, errors: [] });
+    expect((await uploads.get("other", uploadId)).upload.file?.crc32).to.equal(crc32(bytes));
   });
 
   it("expires uploads whose time is over, and frees what they stored", async () => {

@@ -1,7 +1,7 @@
 import { cleanUpload } from "../commands/abort-upload.ts";
 import { commitUpload } from "../commands/complete-upload.ts";
 import type { UploadAccess } from "../commands/upload-access.ts";
-import { DomainError } from "../domain/errors.ts";
+import { DomainError, type ErrorReason } from "../domain/errors.ts";
 import type { Upload } from "../domain/upload.ts";
 
 /**
@@ -31,11 +31,14 @@ export interface SweepResult {
 }
 
 /**
- * Takes up what crashes, lost answers and vanished callers left: expires uploads whose time is over, finishes commits
+ * Takes up what crashes, lost answers and vanished callers left of a namespace's uploads: expires uploads whose time is over, finishes commits
  * that were begun, and removes dead uploads' bytes from S3. Every step is a compare-and-set on the database's clock, so any
  * number of replicas may sweep at once, whatever their own clocks say. One failure does not keep the others from being done.
  */
-export async function sweepUploads(access: UploadAccess, { limits }: { limits: SweepLimits }): Promise<SweepResult> {
+export async function sweepUploads(
+  access: UploadAccess,
+  { namespace, limits }: { namespace: string; limits: SweepLimits },
+): Promise<SweepResult> {
   const result: SweepResult = { expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [] };
   const attempt = async (step: () => Promise<void>) => {
     try {
@@ -45,18 +48,21 @@ export async function sweepUploads(access: UploadAccess, { limits }: { limits: S
     }
   };
   await attempt(async () => {
-    result.expired = (await access.uploads.expireDue(limits.batchMax)).length;
+    result.expired = (await access.uploads.expireDue(namespace, limits.batchMax)).length;
   });
   await attempt(async () => {
-    const stuck = await access.uploads.listStuck({ olderThanMs: limits.stuckAfterMs, limit: limits.batchMax });
-    for (const { namespace, uploadId } of stuck) {
+    const stuck = await access.uploads.listStuck(namespace, {
+      olderThanMs: limits.stuckAfterMs,
+      limit: limits.batchMax,
+    });
+    for (const { uploadId } of stuck) {
       await attempt(async () => {
         result[await finishStuck(access, namespace, uploadId)]++;
       });
     }
   });
   await attempt(async () => {
-    for (const upload of await access.uploads.listUncleaned(limits.batchMax)) {
+    for (const upload of await access.uploads.listUncleaned(namespace, limits.batchMax)) {
       await attempt(async () => {
         await cleanUpload(access, upload);
         result.cleaned++;
@@ -67,15 +73,17 @@ export async function sweepUploads(access: UploadAccess, { limits }: { limits: S
 }
 
 /**
- * Commits what is assembled as its caller wanted it. What is refused is the caller's again, who may ask for something else; it
- * is not tried at every sweep.
+ * What a caller declared and the upload is not: only then has the commit been judged, and is the caller's again, who may ask
+ * for something else. Whatever else keeps a commit from being made may end, and the bytes must not expire meanwhile.
  */
+const REFUSALS: readonly ErrorReason[] = ["CHECKSUM_MISMATCH", "SIZE_MISMATCH", "GENERATION_MISMATCH"];
+
+/** Commits what is assembled as its caller wanted it. What is refused is not tried at every sweep. */
 async function commitAssembled(access: UploadAccess, upload: Upload): Promise<void> {
   try {
     await commitUpload(access, upload, { parts: [], declared: {} });
   } catch (error) {
-    const isUnsettled = !(error instanceof DomainError) || error.code === "unavailable";
-    if (!isUnsettled && error.reason !== "UPLOAD_NOT_OPEN") {
+    if (error instanceof DomainError && error.code !== "data_loss" && REFUSALS.includes(error.reason)) {
       await access.uploads.noteCommit(upload.uploadId, { isWanted: false });
     }
     throw error;

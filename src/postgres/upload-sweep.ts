@@ -4,11 +4,12 @@ import { toInterval } from "./sql-values.ts";
 import { toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 
 /** UploadRepository.expireDue. Sweepers of several replicas pass each other by the rows' locks. */
-export async function expireDue(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {
+export async function expireDue(pool: CommonQueryMethods, namespace: string, limit: number): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     WITH due AS (
       SELECT upload_id FROM upload
-      WHERE state IN ('open', 'assembled') AND commit_wanted_time IS NULL AND expire_time <= now()
+      WHERE namespace = ${namespace} AND state IN ('open', 'assembled') AND commit_wanted_time IS NULL
+        AND expire_time <= now()
       ORDER BY expire_time LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE upload u SET state = 'expired', state_time = now() FROM due
@@ -20,12 +21,14 @@ export async function expireDue(pool: CommonQueryMethods, limit: number): Promis
 /** UploadRepository.listStuck */
 export async function listStuck(
   pool: CommonQueryMethods,
+  namespace: string,
   options: { olderThanMs: number; limit: number },
 ): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     SELECT ${uploadColumns} FROM upload u
-    WHERE (u.state = 'completing' AND u.state_time <= now() - ${toInterval(options.olderThanMs)})
-      OR (u.state = 'assembled' AND u.commit_wanted_time <= now() - ${toInterval(options.olderThanMs)})
+    WHERE u.namespace = ${namespace} AND (
+      (u.state = 'completing' AND u.state_time <= now() - ${toInterval(options.olderThanMs)})
+      OR (u.state = 'assembled' AND u.commit_wanted_time <= now() - ${toInterval(options.olderThanMs)}))
     ORDER BY u.state_time LIMIT ${options.limit}`);
   return rows.map((row) => toUpload(row, undefined));
 }
@@ -41,10 +44,10 @@ const hasSettled = sql.fragment`
     AND (u.url_expire_time IS NULL OR u.url_expire_time < now() - interval '10 minutes'))`;
 
 /** UploadRepository.listUncleaned */
-export async function listUncleaned(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {
+export async function listUncleaned(pool: CommonQueryMethods, namespace: string, limit: number): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     SELECT ${uploadColumns} FROM upload u
-    WHERE u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}
+    WHERE u.namespace = ${namespace} AND u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}
     ORDER BY u.state_time LIMIT ${limit}`);
   return rows.map((row) => toUpload(row, undefined));
 }

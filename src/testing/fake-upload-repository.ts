@@ -7,7 +7,7 @@ import type {
   FinishOptions,
 } from "../domain/commit-options.ts";
 import { toDurableState } from "../domain/durable-state.ts";
-import type { OrphanVerdict } from "../domain/orphan-verdict.ts";
+import type { OrphanTerms, OrphanVerdict } from "../domain/orphan-verdict.ts";
 import { assertSignable, assertUnaryPart } from "../domain/part-plan.ts";
 import {
   generationMismatch,
@@ -369,8 +369,9 @@ export class FakeUploadRepository implements UploadRepository {
     return this.#toUpload(stored);
   }
 
-  async expireDue(limit: number): Promise<Upload[]> {
+  async expireDue(namespace: string, limit: number): Promise<Upload[]> {
     const due = [...this.#uploads.values()]
+      .filter(({ upload }) => upload.namespace === namespace)
       .filter(({ upload, commitWantedMs }) => {
         return (upload.state === "open" || upload.state === "assembled") && commitWantedMs === undefined;
       })
@@ -381,15 +382,20 @@ export class FakeUploadRepository implements UploadRepository {
     return due.map((stored) => this.#toUpload(stored));
   }
 
-  async listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]> {
+  async listStuck(namespace: string, options: { olderThanMs: number; limit: number }): Promise<Upload[]> {
     const latestMs = this.#now() - options.olderThanMs;
-    return this.#listByState(options.limit, ({ upload, stateMs, commitWantedMs = Number.POSITIVE_INFINITY }) =>
-      upload.state === "assembled" ? commitWantedMs <= latestMs : upload.state === "completing" && stateMs <= latestMs,
+    return this.#listByState(
+      namespace,
+      options.limit,
+      ({ upload, stateMs, commitWantedMs = Number.POSITIVE_INFINITY }) =>
+        upload.state === "assembled"
+          ? commitWantedMs <= latestMs
+          : upload.state === "completing" && stateMs <= latestMs,
     );
   }
 
-  async listUncleaned(limit: number): Promise<Upload[]> {
-    return this.#listByState(limit, (stored) => !stored.isCleaned && this.#mayLeaveBytes(stored));
+  async listUncleaned(namespace: string, limit: number): Promise<Upload[]> {
+    return this.#listByState(namespace, limit, (stored) => !stored.isCleaned && this.#mayLeaveBytes(stored));
   }
 
   async markCleaned(uploadId: string): Promise<void> {
@@ -400,11 +406,12 @@ export class FakeUploadRepository implements UploadRepository {
   async judgeMultiparts(
     bucket: string,
     multiparts: readonly { key: string; multipartId: string; initiated: Date }[],
-    { olderThanMs }: { olderThanMs: number },
+    { namespace, olderThanMs }: OrphanTerms,
   ): Promise<OrphanVerdict[]> {
     return multiparts.map(({ key, multipartId, initiated }) => {
       const upload = this.#findByKey(bucket, key)?.upload;
       if (upload === undefined) return "foreign";
+      if (upload.namespace !== namespace) return "kept";
       const isLive = !isDead(upload.state) && upload.state !== "committed";
       const isOurs = isLive && upload.multipartId === multipartId;
       return isOurs || initiated.getTime() > this.#now() - olderThanMs ? "kept" : "dead";
@@ -414,13 +421,14 @@ export class FakeUploadRepository implements UploadRepository {
   async judgeKeys(
     bucket: string,
     keys: readonly string[],
-    { olderThanMs }: { olderThanMs: number },
+    { namespace, olderThanMs }: OrphanTerms,
   ): Promise<OrphanVerdict[]> {
     return keys.map((key) => {
       if (this.#files.hasKey(bucket, key)) return "kept";
       const [, base, attempt] = /^(.*)\.([1-9]\d{0,8})$/.exec(key) ?? [undefined, key, undefined];
       const stored = this.#findByKey(bucket, base as string);
       if (stored === undefined) return "foreign";
+      if (stored.upload.namespace !== namespace) return "kept";
       const { upload, stateMs, urlExpireMs = 0 } = stored;
       const isMade = attempt === undefined ? upload.crc32 !== undefined : Number(attempt) <= upload.putAttempt;
       if (!isMade && (attempt !== undefined || isDead(upload.state))) return "foreign";
@@ -491,8 +499,9 @@ export class FakeUploadRepository implements UploadRepository {
     return isSettled && (isDead(upload.state) || (upload.state === "committed" && upload.putAttempt > attemptsThatWon));
   }
 
-  #listByState(limit: number, test: (stored: StoredUpload) => boolean): Upload[] {
-    const found = [...this.#uploads.values()].filter(test).sort((a, b) => a.stateOrder - b.stateOrder);
+  #listByState(namespace: string, limit: number, test: (stored: StoredUpload) => boolean): Upload[] {
+    const ofNamespace = [...this.#uploads.values()].filter(({ upload }) => upload.namespace === namespace);
+    const found = ofNamespace.filter(test).sort((a, b) => a.stateOrder - b.stateOrder);
     return found.slice(0, limit).map((stored) => this.#toUpload(stored));
   }
 

@@ -389,7 +389,7 @@ function statesContract(subject: () => RepositorySubject): void {
     committed: commitNow,
     aborted: ({ uploadId }) => subject().uploads.abort("default", uploadId),
     expired: async () => {
-      while ((await subject().uploads.expireDue(100)).length > 0);
+      while ((await subject().uploads.expireDue("default", 100)).length > 0);
     },
   };
   const commit = { fileId: nextUuid(), retentionMs: RETENTION_MS };

@@ -11,8 +11,8 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
   before(async () => {
     // What other tests left behind.
     for (const { uploadId } of [
-      ...(await subject().uploads.expireDue(ALL)),
-      ...(await subject().uploads.listUncleaned(ALL)),
+      ...(await subject().uploads.expireDue("default", ALL)),
+      ...(await subject().uploads.listUncleaned("default", ALL)),
     ]) {
       await subject().uploads.markCleaned(uploadId);
     }
@@ -22,22 +22,25 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     const [first, second, third] = [await createDue(), await createDue(), await createDue()];
     await subject().uploads.assemble(second.uploadId, sampleObject(second));
     const young = await createOpen(subject());
-    const expired = await subject().uploads.expireDue(2);
+    const expired = await subject().uploads.expireDue("default", 2);
     expect(idsOf(expired)).to.have.members([first.uploadId, second.uploadId]);
     for (const upload of expired) expect(upload.state).to.equal("expired");
-    expect(idsOf(await subject().uploads.expireDue(ALL))).to.deep.equal([third.uploadId]);
+    expect(idsOf(await subject().uploads.expireDue("default", ALL))).to.deep.equal([third.uploadId]);
     expect((await subject().uploads.get("default", young.uploadId)).upload.state).to.equal("open");
   });
 
   it("expires no upload that is completing", async () => {
     const upload = await createDue();
     await subject().uploads.beginCompletion(upload.uploadId, { crc32: 1 });
-    expect(idsOf(await subject().uploads.expireDue(ALL))).to.not.include(upload.uploadId);
+    expect(idsOf(await subject().uploads.expireDue("default", ALL))).to.not.include(upload.uploadId);
   });
 
   it("expires an upload once when two sweepers work", async () => {
     const uploads = await Promise.all(Array.from({ length: 10 }, createDue));
-    const swept = await Promise.all([subject().uploads.expireDue(ALL), subject().uploads.expireDue(ALL)]);
+    const swept = await Promise.all([
+      subject().uploads.expireDue("default", ALL),
+      subject().uploads.expireDue("default", ALL),
+    ]);
     expect(idsOf(swept.flat()).sort()).to.deep.equal(idsOf(uploads).sort());
   });
 
@@ -45,10 +48,10 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     const stuck = await createOpen(subject());
     await subject().uploads.beginCompletion(stuck.uploadId, { crc32: 1 });
     const open = await createOpen(subject());
-    const found = idsOf(await subject().uploads.listStuck({ olderThanMs: 0, limit: ALL }));
+    const found = idsOf(await subject().uploads.listStuck("default", { olderThanMs: 0, limit: ALL }));
     expect(found).to.include(stuck.uploadId).and.not.include(open.uploadId);
-    expect(await subject().uploads.listStuck({ olderThanMs: 60_000, limit: ALL })).to.deep.equal([]);
-    expect(await subject().uploads.listStuck({ olderThanMs: 0, limit: 1 })).to.have.lengthOf(1);
+    expect(await subject().uploads.listStuck("default", { olderThanMs: 60_000, limit: ALL })).to.deep.equal([]);
+    expect(await subject().uploads.listStuck("default", { olderThanMs: 0, limit: 1 })).to.have.lengthOf(1);
   });
 
   it("gives up a completing upload that storage has not shown for so long, and no other", async () => {
@@ -71,15 +74,15 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
 
   it("lists dead uploads until they are cleaned, the oldest first", async () => {
     const due = await createDue();
-    await subject().uploads.expireDue(ALL);
+    await subject().uploads.expireDue("default", ALL);
     const aborted = await createOpen(subject());
     await subject().uploads.abort("default", aborted.uploadId);
-    const found = idsOf(await subject().uploads.listUncleaned(ALL));
+    const found = idsOf(await subject().uploads.listUncleaned("default", ALL));
     expect(found.slice(-2)).to.deep.equal([due.uploadId, aborted.uploadId]);
-    expect(await subject().uploads.listUncleaned(1)).to.have.lengthOf(1);
+    expect(await subject().uploads.listUncleaned("default", 1)).to.have.lengthOf(1);
     await subject().uploads.markCleaned(aborted.uploadId);
     await subject().uploads.markCleaned(aborted.uploadId);
-    expect(idsOf(await subject().uploads.listUncleaned(ALL)))
+    expect(idsOf(await subject().uploads.listUncleaned("default", ALL)))
       .to.include(due.uploadId)
       .and.not.include(aborted.uploadId);
   });
@@ -92,15 +95,30 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     });
     await subject().uploads.beginPutAttempt(upload.uploadId, epoch);
     await subject().uploads.abort("default", upload.uploadId);
-    expect(idsOf(await subject().uploads.listUncleaned(ALL))).not.to.include(upload.uploadId);
+    expect(idsOf(await subject().uploads.listUncleaned("default", ALL))).not.to.include(upload.uploadId);
     await subject().uploads.markCleaned(upload.uploadId);
     expect((await subject().uploads.get("default", upload.uploadId)).upload.state).to.equal("aborted");
+  });
+
+  it("touches and lists nothing of another namespace", async () => {
+    const { uploads } = subject();
+    const create = (overrides = {}) => createOpen(subject(), { namespace: "other", ...overrides });
+    const [due, stuck, dead] = [await create({ expireAfterMs: 0 }), await create(), await create()];
+    await uploads.beginCompletion(stuck.uploadId, { crc32: 1 });
+    await uploads.abort("other", dead.uploadId);
+    expect(await uploads.expireDue("default", ALL)).to.deep.equal([]);
+    const listStuck = (namespace: string) => uploads.listStuck(namespace, { olderThanMs: 0, limit: ALL });
+    expect(idsOf(await listStuck("default"))).not.to.include(stuck.uploadId);
+    expect(idsOf(await uploads.listUncleaned("default", ALL))).not.to.include(dead.uploadId);
+    expect(idsOf(await listStuck("other"))).to.deep.equal([stuck.uploadId]);
+    expect(idsOf(await uploads.listUncleaned("other", ALL))).to.deep.equal([dead.uploadId]);
+    expect(idsOf(await uploads.expireDue("other", ALL))).to.deep.equal([due.uploadId]);
   });
 
   it("marks no living upload as cleaned", async () => {
     const upload = await createOpen(subject());
     await subject().uploads.markCleaned(upload.uploadId);
     await subject().uploads.abort("default", upload.uploadId);
-    expect(idsOf(await subject().uploads.listUncleaned(ALL))).to.include(upload.uploadId);
+    expect(idsOf(await subject().uploads.listUncleaned("default", ALL))).to.include(upload.uploadId);
   });
 }
