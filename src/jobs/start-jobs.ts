@@ -32,7 +32,8 @@ const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
 /** Followers read each change within a second; minutes leave room for slow transactions, and cost little. */
 const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
-const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000 };
+/** A thousand of each kind a minute; the next run goes on behind them. */
+const SWEEP_LIMITS = { batchMax: 100, batchesMax: 10, stuckAfterMs: 120_000 };
 
 const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
 /** After a run that stopped before it had seen everything, and after one that failed. */
@@ -123,11 +124,13 @@ function toNamespaceJobs(
   const { name } = namespace;
   const sweep: LeasedJob = {
     ...{ name: `sweep-uploads/${name}`, everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
-    run: async () => {
-      const { errors, ...counts } = await sweepUploads(access, { namespace: name, limits: SWEEP_LIMITS });
-      for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
+    run: async (options) => {
+      const { errors, cursor, ...counts } = await sweepUploads(access, {
+        ...{ ...options, namespace: name, limits: SWEEP_LIMITS },
+      });
+      for (const error of errors) log.warn({ error }, "a step of the sweep failed; a later sweep tries again");
       if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
-      return "";
+      return cursor;
     },
   };
   const lookForOrphans: LeasedJob = {

@@ -34,8 +34,8 @@ describe("sweepUploads", () => {
       namespaces: new Map(["default", "other"].map((name) => [name, { ...namespace, name }])),
       databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
     };
-    const sweep = (namespace = "default") => {
-      return sweepUploads(access, { namespace, limits: { batchMax: 10, stuckAfterMs: 1000 } });
+    const sweep = (namespace = "default", { cursor = "", batchMax = 10, batchesMax = 10 } = {}) => {
+      return sweepUploads(access, { namespace, cursor, limits: { batchMax, batchesMax, stuckAfterMs: 1000 } });
     };
     return { clock, files, uploads, objects, access, sweep };
   };
@@ -66,8 +66,39 @@ describe("sweepUploads", () => {
     const world = open();
     await write(world);
     expect(await world.sweep()).to.deep.equal({
-      ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [] },
+      ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [], cursor: "" },
     });
+  });
+
+  it("goes past what fails at every sweep, and comes back to it", async () => {
+    const world = open();
+    const { uploads, objects } = world;
+    const failing = [await write(world), await write(world), await write(world)];
+    const stuck = [await writeStuck(world), await writeStuck(world), await writeStuck(world)];
+    for (const { s3Key } of failing)
+      objects.faults.add("abortMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
+    for (const { s3Key } of stuck)
+      objects.faults.add("completeMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
+    for (const { uploadId } of failing) await uploads.abort("default", uploadId);
+    const later = await write(world);
+    await uploads.abort("default", later.uploadId);
+    await writeStuck(world);
+    world.clock.now += 2000;
+    const first = await world.sweep("default", { batchMax: 2 });
+    expect(first).to.deep.include({ committed: 0, cleaned: 0 });
+    expect(first.errors).to.have.length(4);
+    const second = await world.sweep("default", { batchMax: 2, cursor: first.cursor });
+    expect(second).to.deep.include({ committed: 1, cleaned: 1 });
+    objects.faults.clear();
+    let { cursor } = second;
+    const sum = { committed: 0, cleaned: 0 };
+    for (let sweeps = 0; sweeps < 2; sweeps++) {
+      const swept = await world.sweep("default", { batchMax: 2, cursor });
+      sum.committed += swept.committed;
+      sum.cleaned += swept.cleaned;
+      cursor = swept.cursor;
+    }
+    expect({ ...sum, cursor }).to.deep.equal({ committed: 3, cleaned: 3, cursor: "" });
   });
 
   it("frees what a copy stored that nobody went on with, before its commit or after it", async () => {

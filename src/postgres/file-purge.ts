@@ -8,6 +8,7 @@ import { fileLive, fileNotFound } from "../domain/repository-refusals.ts";
 import { changeFile } from "./change-file.ts";
 import { insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "./file-rows.ts";
+import { isBehind, toNext } from "./timed-pages.ts";
 
 /** FileRepository.beginPurge */
 export async function beginPurge(
@@ -72,11 +73,7 @@ const isPurgeable = sql.fragment`
 
 /** The rows that `beginDuePurges` marks: their ids, and by when each was due. */
 export function selectDue(namespace: string, { after, limit }: { after: string; limit: number }) {
-  const [, time, fileId] = /^(.+) ([0-9a-f-]{36})$/.exec(after) ?? [];
-  const isAfter =
-    time === undefined || fileId === undefined
-      ? sql.fragment`true`
-      : sql.fragment`(${dueTime}, f.file_id) > (${time}::timestamptz, ${fileId}::uuid)`;
+  const isAfter = isBehind({ time: dueTime, id: sql.fragment`f.file_id` }, after);
   return sql.fragment`
     SELECT f.file_id, ${dueTime} AS due_time FROM file f
     WHERE f.namespace = ${namespace} AND ${isPurgeable} AND ${dueTime} <= now() AND ${isAfter}
@@ -97,9 +94,7 @@ export async function beginDuePurges(
       RETURNING ${fileColumns}, due.due_time
     )
     SELECT m.*, m.due_time::text AS due FROM marked m ORDER BY m.due_time, m.file_id`);
-  const last = rows.at(-1);
-  const isLast = last === undefined || rows.length < page.limit;
-  return { files: rows.map(toFile), next: isLast ? "" : `${last.due} ${last.file_id}` };
+  return { files: rows.map(toFile), next: toNext(rows, page.limit, ({ file_id }) => file_id) };
 }
 
 /**

@@ -56,7 +56,7 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
     abort: (namespace, uploadId) => abort(pool, namespace, uploadId),
     expireDue: (namespace, limit) => expireDue(pool, namespace, limit),
     listStuck: (namespace, options) => listStuck(pool, namespace, options),
-    listUncleaned: (namespace, limit) => listUncleaned(pool, namespace, limit),
+    listUncleaned: (namespace, paging) => listUncleaned(pool, namespace, paging),
     markCleaned: (uploadId) => markCleaned(pool, uploadId),
     judgeMultiparts: (bucket, multiparts, terms) => judgeMultiparts(pool, { bucket, multiparts }, terms),
     judgeKeys: (bucket, keys, terms) => judgeKeys(pool, { bucket, keys }, terms),

@@ -31,6 +31,7 @@ import type {
   WriterOptions,
   WriterStart,
 } from "../domain/upload-repository.ts";
+import type { UploadPage, UploadPaging } from "../domain/upload-sweep.ts";
 import { intersects, partsWithin, toWriterRange, type WriterRange } from "../domain/writer-range.ts";
 import type { FakeFileRepository, FakeRepositoryOptions } from "./fake-file-repository.ts";
 import { FakeRequests } from "./fake-requests.ts";
@@ -382,20 +383,23 @@ export class FakeUploadRepository implements UploadRepository {
     return due.map((stored) => this.#toUpload(stored));
   }
 
-  async listStuck(namespace: string, options: { olderThanMs: number; limit: number }): Promise<Upload[]> {
-    const latestMs = this.#now() - options.olderThanMs;
-    return this.#listByState(
-      namespace,
-      options.limit,
-      ({ upload, stateMs, commitWantedMs = Number.POSITIVE_INFINITY }) =>
-        upload.state === "assembled"
-          ? commitWantedMs <= latestMs
-          : upload.state === "completing" && stateMs <= latestMs,
-    );
+  async listStuck(
+    namespace: string,
+    { olderThanMs, ...paging }: UploadPaging & { olderThanMs: number },
+  ): Promise<UploadPage> {
+    const latestMs = this.#now() - olderThanMs;
+    const wanted = (stored: StoredUpload) => {
+      const isBegun = stored.upload.state === "completing" || stored.upload.state === "assembled";
+      const { commitWantedMs } = stored;
+      return isBegun && commitWantedMs !== undefined && commitWantedMs <= latestMs ? commitWantedMs : undefined;
+    };
+    return this.#listPage(namespace, paging, wanted);
   }
 
-  async listUncleaned(namespace: string, limit: number): Promise<Upload[]> {
-    return this.#listByState(namespace, limit, (stored) => !stored.isCleaned && this.#mayLeaveBytes(stored));
+  async listUncleaned(namespace: string, paging: UploadPaging): Promise<UploadPage> {
+    return this.#listPage(namespace, paging, (stored) =>
+      !stored.isCleaned && this.#mayLeaveBytes(stored) ? stored.stateMs : undefined,
+    );
   }
 
   async markCleaned(uploadId: string): Promise<void> {
@@ -499,10 +503,24 @@ export class FakeUploadRepository implements UploadRepository {
     return isSettled && (isDead(upload.state) || (upload.state === "committed" && upload.putAttempt > attemptsThatWon));
   }
 
-  #listByState(namespace: string, limit: number, test: (stored: StoredUpload) => boolean): Upload[] {
-    const ofNamespace = [...this.#uploads.values()].filter(({ upload }) => upload.namespace === namespace);
-    const found = ofNamespace.filter(test).sort((a, b) => a.stateOrder - b.stateOrder);
-    return found.slice(0, limit).map((stored) => this.#toUpload(stored));
+  /** By the time that `toMs` gives, which leaves an upload out by undefined; within a millisecond by the order of changes. */
+  #listPage(
+    namespace: string,
+    { after, limit }: UploadPaging,
+    toMs: (stored: StoredUpload) => number | undefined,
+  ): UploadPage {
+    const digits = (number: number) => String(number).padStart(16, "0");
+    const listed = [...this.#uploads.values()]
+      .filter(({ upload }) => upload.namespace === namespace)
+      .map((stored) => ({ stored, ms: toMs(stored) }))
+      .flatMap(({ stored, ms }) =>
+        ms === undefined ? [] : [{ stored, place: `${digits(ms)} ${digits(stored.stateOrder)}` }],
+      )
+      .filter(({ place }) => place > after)
+      .sort((a, b) => (a.place < b.place ? -1 : 1))
+      .slice(0, limit);
+    const next = listed.length < limit ? "" : (listed.at(-1)?.place ?? "");
+    return { uploads: listed.map(({ stored }) => this.#toUpload(stored)), next };
   }
 
   #toUpload(stored: StoredUpload): Upload {

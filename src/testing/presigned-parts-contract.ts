@@ -137,7 +137,7 @@ export function presignedPartsContract(subject: () => RepositorySubject): void {
     expect(due.map((one) => one.uploadId)).to.not.include(uploadId);
     await subject().uploads.abort("default", uploadId);
     await subject().uploads.markCleaned(uploadId);
-    const uncleaned = await subject().uploads.listUncleaned("default", 1_000_000);
+    const { uploads: uncleaned } = await subject().uploads.listUncleaned("default", { after: "", limit: 1_000_000 });
     expect(uncleaned.map((one) => one.uploadId)).to.not.include(uploadId);
   });
 

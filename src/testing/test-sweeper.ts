@@ -46,7 +46,10 @@ export async function openTestSweeper({
   };
   return {
     sweep: (changed = {}) =>
-      sweepUploads(access, { namespace: namespace.name, limits: { batchMax: 100, stuckAfterMs: 0, ...changed } }),
+      sweepUploads(access, {
+        ...{ namespace: namespace.name, cursor: "" },
+        limits: { batchMax: 100, batchesMax: 100, stuckAfterMs: 0, ...changed },
+      }),
     sweepOrphans: (changed = {}) =>
       sweepOrphans(access, {
         ...{ namespace, cursor: "" },
