@@ -257,11 +257,11 @@ export interface UploadRepository extends OrphanJudge, UploadSweep {
 
   /**
    * Notes that the commit of an `assembled` upload is under way, which may take long: to be repeated while it is. Or that it
-   * was refused, and is its caller's to ask for again.
+   * was refused, and is its caller's to ask for again. Does nothing once another call has committed it.
    */
   noteCommit(uploadId: string, wish: CommitWish): Promise<void>;
 
-  /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
+  /** Notes the SHA-256 of an `assembled` object, computed by reading it back. Does nothing once another call has committed it. */
   setSha256(uploadId: string, sha256: Uint8Array): Promise<void>;
 
   /**

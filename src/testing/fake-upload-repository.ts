@@ -318,16 +318,17 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async noteCommit(uploadId: string, wish: CommitWish): Promise<void> {
-    const stored = this.#require(uploadId, ["assembled"]);
+    const stored = this.#require(uploadId, ["assembled", "committed"]);
     const { upload } = stored;
+    if (upload.state === "committed") return;
     stored.commitWantedMs = wish.isWanted ? this.#now() : undefined;
     upload.ifGenerationMatch = wish.ifGenerationMatch ?? upload.ifGenerationMatch;
     upload.expectedSha256 = wish.expectedSha256 ?? upload.expectedSha256;
   }
 
   async setSha256(uploadId: string, sha256: Uint8Array): Promise<void> {
-    const { upload } = this.#require(uploadId, ["assembled"]);
-    if (upload.object !== undefined) upload.object.sha256 = structuredClone(sha256);
+    const { upload } = this.#require(uploadId, ["assembled", "committed"]);
+    if (upload.state === "assembled" && upload.object !== undefined) upload.object.sha256 = structuredClone(sha256);
   }
 
   async commit(uploadId: string, options: CommitOptions): Promise<CommitOutcome> {

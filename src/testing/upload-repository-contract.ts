@@ -419,11 +419,11 @@ function statesContract(subject: () => RepositorySubject): void {
       run: (upload) => subject().uploads.assemble(upload.uploadId, sampleObject(upload)),
     },
     noteCommit: {
-      from: ["assembled"],
+      from: ["assembled", "committed"],
       run: ({ uploadId }) => subject().uploads.noteCommit(uploadId, { isWanted: false }),
     },
     setSha256: {
-      from: ["assembled"],
+      from: ["assembled", "committed"],
       run: ({ uploadId }) => subject().uploads.setSha256(uploadId, Buffer.alloc(32, 3)),
     },
     commit: { from: ["assembled", "committed"], run: ({ uploadId }) => subject().uploads.commit(uploadId, commit) },
