@@ -129,9 +129,12 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
   };
   return {
     async sweep() {
-      const { errors } = await sweepUploads(access, { limits: { batchMax: 10_000, stuckAfterMs: 0 } });
+      const { namespace } = config;
+      const { errors } = await sweepUploads(access, {
+        ...{ namespace: namespace.name, cursor: "", limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 } },
+      });
       const limits = { olderThanMs: 0, pagesMax: 1000, pageMax: 1000 };
-      const orphans = await sweepOrphans(access, { limits, cursor: "" });
+      const orphans = await sweepOrphans(access, { namespace, limits, cursor: "" });
       const failed = [...errors, ...orphans.errors];
       if (failed.length > 0) throw new AggregateError(failed, "the sweep failed in part");
     },

@@ -144,7 +144,14 @@ interface Finish {
  */
 export async function commitWritten(access: UploadAccess, upload: Upload, options: Finish): Promise<File | undefined> {
   const { written, declared, epoch } = options;
-  if (written.put !== undefined) return await commitPut(access, upload, { ...options, put: written.put });
+  const { put } = written;
+  if (put !== undefined) {
+    const commit = () => commitPut(access, upload, { ...options, put });
+    const file = await takeUp(access, upload, { declared, epoch, commit });
+    // It may have been committed before, or by another call meanwhile: it must hold these bytes.
+    if (file !== undefined) assertDeclared(file, put);
+    return file;
+  }
   assertWritten(upload, written, declared);
   const { sizeBytes, parts, sha256 } = written;
   if (!options.commit) {
@@ -173,10 +180,7 @@ async function commitPut(
   const isShaWanted = upload.computeSha256 || (declared.sha256 ?? upload.expectedSha256) !== undefined;
   assertWritten(upload, written, declared);
   if (options.commit && (sha256 !== undefined || !isShaWanted)) {
-    const file = await commit(access, upload, { declared, object, epoch });
-    // It may have been committed before, by a call that this one repeats: it must hold these bytes.
-    assertDeclared(file, put);
-    return file;
+    return await commit(access, upload, { declared, object, epoch });
   }
   const wish = { isCommitWanted: options.commit, ifGenerationMatch: declared.ifGenerationMatch };
   const assembled = await withDatabase(access, () =>

@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { newUpload, nextIdentity, nextUuid } from "../testing/repository-subject.ts";
+import type { UploadRepository } from "../domain/upload-repository.ts";
+import { beginNext, expectRefusal, newUpload, nextIdentity, nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { seededBytes } from "../testing/upload-rig.ts";
 import { type Bench, BenchWriter, createBench, BENCH_PART_BYTES as PART } from "../testing/writer-bench.ts";
+import { assembleUpload } from "./assemble-upload.ts";
 import { completeUpload } from "./complete-upload.ts";
-import { finishWritten, type WriteFinish } from "./finish-write.ts";
+import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
 
 const bytes = seededBytes(4 * PART);
+const sha256 = createHash("sha256").update(bytes).digest();
 
 describe("finishWritten", () => {
   const lanes = [
@@ -66,7 +69,90 @@ describe("finishWritten", () => {
           return await Reflect.apply(Reflect.get(target, name), target, parameters);
         },
     });
-    const sha256 = createHash("sha256").update(bytes).digest();
     expect((await finish({ sha256 }, { ...bench.access, uploads })).kind).to.equal("committed");
+  });
+});
+
+describe("a finish while another call commits the upload", () => {
+  const complete = (bench: Bench, uploadId: string) =>
+    completeUpload(bench.access, { requestId: nextUuid(), namespace: "default", uploadId }, { caller: SAMPLE_CALLER });
+  /** Another call that commits right before this method of ours is called. */
+  const overtakeAt = (bench: Bench, method: keyof UploadRepository, uploadId: string) => {
+    let isOvertaken = false;
+    const uploads = new Proxy(bench.access.uploads, {
+      get:
+        (target, name) =>
+        async (...parameters: unknown[]) => {
+          if (name === method && !isOvertaken) {
+            isOvertaken = true;
+            await complete(bench, uploadId);
+          }
+          return await Reflect.apply(Reflect.get(target, name), target, parameters);
+        },
+    });
+    return { ...bench.access, uploads };
+  };
+  /** An upload whose bytes are all durable. */
+  const writeAll = async (bench: Bench) => {
+    const caller = await BenchWriter.open(bench, { sizeBytes: bytes.length });
+    await caller.send(bytes);
+    await caller.writer.finish({ sizeBytes: undefined });
+    await caller.writer.close();
+    return caller.uploadId;
+  };
+  /** The same, assembled; resolves to how a stream begins then. */
+  const assembleAll = async (bench: Bench, uploadId: string) => {
+    await bench.access.uploads.beginCompletion(uploadId, { crc32: crc32(bytes) });
+    const { upload, parts } = await bench.access.uploads.get("default", uploadId);
+    await assembleUpload(bench.access, upload, { parts, epoch: undefined });
+    return await beginNext(bench.access, { uploadId });
+  };
+  const expectOneFile = async (bench: Bench, uploadId: string, outcome: WriteOutcome) => {
+    const file = await complete(bench, uploadId);
+    expect(outcome.kind === "committed" && outcome.file.fileId).to.equal(file.fileId);
+    expect(file.generation).to.equal(1);
+  };
+  const finish = { commit: true, sha256 };
+
+  for (const method of ["noteCommit", "setSha256", "commit"] as const) {
+    it(`answers a stream whose bytes were durable before it began with the file, also at ${method}`, async () => {
+      const bench = createBench();
+      const uploadId = await writeAll(bench);
+      const begin = await assembleAll(bench, uploadId);
+      const access = overtakeAt(bench, method, uploadId);
+      await expectOneFile(bench, uploadId, await finishUnwritten(access, begin, finish));
+    });
+
+    it(`answers the stream of a one-part file with it, also at ${method}`, async () => {
+      const bench = createBench();
+      const part = bytes.subarray(0, PART);
+      const caller = await BenchWriter.open(bench, { sizeBytes: part.length });
+      await caller.send(part);
+      const written = await caller.writer.finish({ sizeBytes: undefined });
+      await caller.writer.close();
+      const declared = { ...finish, sha256: createHash("sha256").update(part).digest() };
+      const access = overtakeAt(bench, method, caller.uploadId);
+      const outcome = await finishWritten(access, caller.begin, { written, finish: declared });
+      await expectOneFile(bench, caller.uploadId, outcome);
+    });
+  }
+
+  it("refuses it where the file has another SHA-256 than the stream declares", async () => {
+    const bench = createBench();
+    const uploadId = await writeAll(bench);
+    const begin = await assembleAll(bench, uploadId);
+    const declared = { commit: true, sha256: new Uint8Array(32) };
+    await expectRefusal(
+      finishUnwritten(overtakeAt(bench, "setSha256", uploadId), begin, declared),
+      "CHECKSUM_MISMATCH",
+    );
+  });
+
+  it("compares what a stream declares that leaves the commit to others", async () => {
+    const bench = createBench();
+    const uploadId = await writeAll(bench);
+    const begin = await assembleAll(bench, uploadId);
+    const access = overtakeAt(bench, "setSha256", uploadId);
+    expect(await finishUnwritten(access, begin, { commit: false, sha256 })).to.deep.equal({ kind: "sealed" });
   });
 });

@@ -79,8 +79,10 @@ export async function finishUnwritten(
 ): Promise<WriteOutcome> {
   const durable = toDurableState(upload, parts, range);
   assertDeclared({ sizeBytes: durable.sizeBytes, crc32: durable.crc32 }, { crc32: finish.laneCrc32 });
-  if (finish.commit)
-    return { kind: "committed", file: await commitUpload(access, upload, { parts, declared: finish }) };
+  if (finish.commit) {
+    const commit = () => commitUpload(access, upload, { parts, declared: finish });
+    return { kind: "committed", file: await takeUp(access, upload, { declared: finish, epoch: undefined, commit }) };
+  }
   await compareDeclared(access, upload, { parts, declared: finish });
   if (range.end === undefined) return { kind: "sealed" };
   const lane = { offset: range.start, sizeBytes: range.end - range.start };

@@ -109,12 +109,11 @@ export class PartHolding implements Holder {
     this.#budget.release(this.permit);
   }
 
-  /** Gives everything back once what is under way has ended. Never rejects. */
+  /** Gives up what waits for memory or is being staged; resolves once that has ended, never rejects. What is held stays so. */
   async close(reason: Error): Promise<void> {
     this.#closed.abort(reason);
     this.#staged.abort(reason);
     await this.#staging;
-    this.release();
   }
 
   #admit(): undefined {

@@ -164,6 +164,7 @@ export class PartSender {
     const reason = this.#failure ?? new Error("the writer was closed");
     this.#closed.abort(reason);
     for (const part of open) part.body?.abort(reason);
+    // A part that is read back and sent settles as the others do: nothing is given back before its bytes are gone.
     const closing = [...this.#holdings].map(([part, holding]) => part.body === undefined && holding.close(reason));
     await Promise.all([this.settle(), ...closing]);
     await this.#waiting?.catch(() => {});

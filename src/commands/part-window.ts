@@ -92,10 +92,8 @@ export class PartWindow implements Holder {
     this.#budget.release(this.permit);
   }
 
-  /** The same. Never rejects. */
-  async close(): Promise<void> {
-    this.release();
-  }
+  /** As of a PartHolding: nothing is under way here that the writer's signal does not end. */
+  async close(): Promise<void> {}
 
   #noteLeft(leftBytes: number): void {
     this.#leftBytes = leftBytes;

@@ -171,7 +171,10 @@ export interface FileRepository {
    * returns them with those that were marked before and then left; by when they became due, at most `limit`, after the
    * `next` of the call before ("" for the beginning). `next` is "" when there were no more.
    */
-  beginDuePurges(options: { after: string; limit: number }): Promise<{ files: File[]; next: string }>;
+  beginDuePurges(
+    namespace: string,
+    options: { after: string; limit: number },
+  ): Promise<{ files: File[]; next: string }>;
 
   /**
    * `purging` -> `purged`, once storage no longer has the bytes: what was said of them is emptied, with the purge time of now.

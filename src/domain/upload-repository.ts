@@ -3,6 +3,7 @@ import type { AssembleOptions, CommitOptions, CommitOutcome, CommitWish, FinishO
 import type { File } from "./file.ts";
 import type { OrphanJudge } from "./orphan-verdict.ts";
 import type { AssembledObject, ByteRange, DurablePart, Upload, UploadState } from "./upload.ts";
+import type { UploadSweep } from "./upload-sweep.ts";
 import type { WriterRange } from "./writer-range.ts";
 
 /** An upload to be created; what is not here is decided by the database. */
@@ -110,7 +111,7 @@ export interface ReceivedNote {
  * Where `epoch` is optional it is that of the writer who finishes: the step is refused WRITER_FENCED, under the row's
  * lock, once that one is fenced. Who has no writer (CompleteUpload, the sweeper) leaves it out.
  */
-export interface UploadRepository extends OrphanJudge {
+export interface UploadRepository extends OrphanJudge, UploadSweep {
   /**
    * Creates an upload, or returns the one that the same identity created before (`created` false), whatever became of
    * it and of the path since. Refused, and then not remembered: `failed_precondition / GENERATION_MISMATCH`,
@@ -256,11 +257,11 @@ export interface UploadRepository extends OrphanJudge {
 
   /**
    * Notes that the commit of an `assembled` upload is under way, which may take long: to be repeated while it is. Or that it
-   * was refused, and is its caller's to ask for again.
+   * was refused, and is its caller's to ask for again. Does nothing once another call has committed it.
    */
   noteCommit(uploadId: string, wish: CommitWish): Promise<void>;
 
-  /** Notes the SHA-256 of an `assembled` object, computed by reading it back. */
+  /** Notes the SHA-256 of an `assembled` object, computed by reading it back. Does nothing once another call has committed it. */
   setSha256(uploadId: string, sha256: Uint8Array): Promise<void>;
 
   /**
@@ -272,23 +273,4 @@ export interface UploadRepository extends OrphanJudge {
 
   /** open -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
   abort(namespace: string, uploadId: string): Promise<Upload>;
-
-  /** open | assembled -> expired for uploads past their expiry, but for those whose commit is wanted, at most `limit`; returns them. */
-  expireDue(limit: number): Promise<Upload[]>;
-
-  /**
-   * Uploads that stay `completing` longer than `olderThanMs` since their last change, or `assembled` so long since their commit
-   * was last wanted, at most `limit`: a crash left them.
-   */
-  listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]>;
-
-  /**
-   * Aborted and expired uploads whose bytes may still be in S3, and committed ones with PutObject attempts that lost;
-   * oldest change first, at most `limit`. With PutObject attempts not before 10 minutes after that change, with presigned
-   * parts not before 10 minutes after the last URL's expiry: a request that nobody waits for may land until then.
-   */
-  listUncleaned(limit: number): Promise<Upload[]>;
-
-  /** Notes that nothing of the upload is left in S3. Does nothing while `listUncleaned` would not list it yet. */
-  markCleaned(uploadId: string): Promise<void>;
 }

@@ -11,8 +11,9 @@ import type { Position } from "../domain/position.ts";
 import { OwnSeats } from "../domain/seat-pool.ts";
 import { nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
+import { settle } from "../testing/settle.ts";
 import { until } from "../testing/until.ts";
-import { type Bench, createBench } from "../testing/writer-bench.ts";
+import { BENCH_PART_BYTES, type Bench, createBench } from "../testing/writer-bench.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 describe("WriteStream", () => {
@@ -125,6 +126,67 @@ describe("WriteStream", () => {
     expect(await ended).to.equal(undefined);
     expect(sent.at(-1)?.message.case).to.equal("committed");
     expect(behind.position).to.equal(7n);
+  });
+
+  it("ends a call for a committed file too when what hides it cannot be brought up to date", async () => {
+    const bench = createBench();
+    const first = open(bench);
+    first.stream.onMessage(start("a/c"));
+    await until("it writes", () => !first.stream.isWaiting);
+    first.stream.onMessage(finish);
+    expect(await first.ended).to.equal(undefined);
+    const defect = new Error("the feed is away");
+    const { sent, stream, ended, sessions } = open(bench, {
+      catchUp: () => Promise.reject(defect),
+    });
+    const [started] = first.sent;
+    const uploadId = started?.message.case === "started" ? started.message.value.uploadId : "";
+    const value = { target: { case: "upload" as const, value: { namespace: "default", uploadId } } };
+    stream.onMessage(create(WriteUploadRequestSchema, { message: { case: "start", value } }));
+    expect(await ended).to.deep.include({ reason: "INTERNAL", cause: defect });
+    expect(sent.map(({ message }) => message.case)).to.deep.equal(["started"]);
+    expect(sessions.size).to.equal(0);
+  });
+
+  it("keeps what it reads back on the budget until that is on its way no more", async () => {
+    let now = 0;
+    const policy = { stepBytes: 10, slowAfterMs: 1000, slowFactor: 4, now: () => now };
+    const bench = createBench({ budgetParts: 1, policy });
+    const { budget, objects } = bench;
+    const { stream, ended } = open(bench);
+    stream.onMessage(start("a/d"));
+    await until("it writes", () => !stream.isWaiting);
+    const send = async (offset: number, lengthBytes: number) => {
+      stream.onChunkBegin({ offset, lengthBytes, crc32: undefined });
+      for (let taken = 0; taken < lengthBytes; ) {
+        const some = stream.onChunkBytes(new Uint8Array(lengthBytes - taken));
+        expect(some > 0 || stream.isWaiting, "it takes bytes, or waits").to.equal(true);
+        taken += some;
+        await until("it takes bytes", () => !stream.isWaiting);
+      }
+      stream.onChunkEnd();
+    };
+    await send(0, 30);
+    now = 5000;
+    budget.look();
+    const other = budget.open();
+    const turn = { namespace: "default", uploadId: "another" };
+    const granted = budget.grow(other, BENCH_PART_BYTES - 10, { turn, signal: new AbortController().signal });
+    budget.look();
+    await granted;
+    budget.release(other);
+    const reading = objects.faults.add("read", { kind: "hang" });
+    await send(30, BENCH_PART_BYTES - 30);
+    await send(BENCH_PART_BYTES, 1);
+    await until("what was staged is read back", () => objects.faults.pending === 0);
+    const heldBytes = budget.usedBytes;
+    expect(heldBytes).to.be.at.least(BENCH_PART_BYTES);
+    stream.disconnect();
+    await settle();
+    expect(budget.usedBytes, "while it is read").to.be.at.least(BENCH_PART_BYTES);
+    reading.release();
+    expect((await ended)?.reason).to.equal("CALLER_GONE");
+    expect([budget.usedBytes, objects.bodiesInFlight]).to.deep.equal([0, 0]);
   });
 
   it("passes on a refusal of who calls", async () => {

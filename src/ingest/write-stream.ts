@@ -4,6 +4,7 @@ import { withResumePoint } from "../commands/resume-point.ts";
 import { beginWriteUpload, type WriteAccess, type WriteSession } from "../commands/write-upload.ts";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
+import type { File } from "../domain/file.ts";
 import type { Position } from "../domain/position.ts";
 import {
   fromFinish,
@@ -148,14 +149,20 @@ export class WriteStream {
     }
     this.#phase = "writing";
     this.#transport.send(toStartedMessage(session.started));
-    if (session.committed !== undefined) {
-      this.#phase = "finishing";
+    if (session.committed === undefined) this.#transport.onReady();
+    else await this.#answerCommitted(session.committed);
+  }
+
+  /** The upload was committed before this call began. */
+  async #answerCommitted(file: File): Promise<void> {
+    this.#phase = "finishing";
+    try {
       const position = await this.#catchUp();
-      this.#transport.send(toCommittedMessage(session.committed));
+      this.#transport.send(toCommittedMessage(file));
       this.#end(undefined, position);
-      return;
+    } catch (error) {
+      this.#end(error);
     }
-    this.#transport.onReady();
   }
 
   async #finish(session: WriteSession, finish: ReturnType<typeof fromFinish>): Promise<void> {

@@ -25,7 +25,7 @@ describe("purgeDueFiles", () => {
     const run = (options: { cursor?: string; signal?: AbortSignal; batchMax?: number; batchesMax?: number } = {}) => {
       const { cursor = "", signal = new AbortController().signal, batchMax = 3, batchesMax = 100 } = options;
       const limits = { batchMax, batchesMax, deletionsInFlightMax: 2 };
-      return purgeDueFiles({ files, objects }, { limits, cursor, signal });
+      return purgeDueFiles({ files, objects }, { namespace: "default", limits, cursor, signal });
     };
     const stateOf = async (path: string) => (await files.get("default", path, { generation: 1 })).purgeState;
     return { clock, files, objects, storeDeleted, run, stateOf };

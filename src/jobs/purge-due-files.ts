@@ -20,7 +20,7 @@ export interface PurgeResult {
 }
 
 /**
- * Purges what is due: deleted and superseded generations past their purge time that nothing retains, and what was marked and
+ * Purges what is due of a namespace: deleted and superseded generations past their purge time that nothing retains, and what was marked and
  * then left by a crash. Each is marked, removed from storage, and then emptied; every step can be repeated, so that runs
  * side by side, and beside PurgeFile, do no harm. The cursor goes past what failed, so that nothing that cannot be removed
  * keeps the rest waiting; the walk begins again after its end. Where nothing of a batch could be removed storage is likely
@@ -31,12 +31,15 @@ export async function purgeDueFiles(
     files: Pick<FileRepository, "beginDuePurges" | "endPurges">;
     objects: Pick<ObjectStore, "delete" | "deleteVersions">;
   },
-  options: { limits: PurgeLimits; cursor: string; signal: AbortSignal },
+  options: { namespace: string; limits: PurgeLimits; cursor: string; signal: AbortSignal },
 ): Promise<PurgeResult> {
-  const { limits, signal } = options;
+  const { namespace, limits, signal } = options;
   const result: PurgeResult = { purged: 0, errors: [], cursor: options.cursor };
   for (let batch = 0; batch < limits.batchesMax && !signal.aborted; batch++) {
-    const { files, next } = await deps.files.beginDuePurges({ after: result.cursor, limit: limits.batchMax });
+    const { files, next } = await deps.files.beginDuePurges(namespace, {
+      after: result.cursor,
+      limit: limits.batchMax,
+    });
     const removed: string[] = [];
     for (let at = 0; at < files.length; at += limits.deletionsInFlightMax) {
       const some = files.slice(at, at + limits.deletionsInFlightMax);

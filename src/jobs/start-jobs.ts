@@ -3,6 +3,7 @@ import type { UploadSessions } from "../commands/upload-sessions.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import { LOOK_EVERY_MS } from "../domain/memory-budget.ts";
+import type { Namespace } from "../domain/namespace.ts";
 import type { FileChangeFollower } from "./follow-file-changes.ts";
 import { noteReceived } from "./note-received.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
@@ -31,7 +32,8 @@ const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
 /** Followers read each change within a second; minutes leave room for slow transactions, and cost little. */
 const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
-const SWEEP_LIMITS = { batchMax: 100, stuckAfterMs: 120_000 };
+/** A thousand of each kind a minute; the next run goes on behind them. */
+const SWEEP_LIMITS = { batchMax: 100, batchesMax: 10, stuckAfterMs: 120_000 };
 
 const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
 /** After a run that stopped before it had seen everything, and after one that failed. */
@@ -57,7 +59,7 @@ export interface JobDeps {
   forgetLinks: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   /** Forgets changes of files longer than `olderThanMs` ago, at most `limit`. */
   forgetFileChanges: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
-  follower: FileChangeFollower;
+  follower: Pick<FileChangeFollower, "catchUp">;
   /** Logs what the cache of files was good for since the last time. */
   reportCache: () => void;
   leases: JobLeases;
@@ -69,27 +71,6 @@ export interface JobDeps {
  * logged, once until it is well again, and runs again.
  */
 export function startJobs({ access, files, check, leases, log, ...deps }: JobDeps): RepeatedJob {
-  const sweep: LeasedJob = {
-    ...{ name: "sweep-uploads", everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
-    run: async () => {
-      const { errors, ...counts } = await sweepUploads(access, { limits: SWEEP_LIMITS });
-      for (const error of errors) log.warn({ error }, "a step of the sweep failed; the next sweep tries again");
-      if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
-      return "";
-    },
-  };
-  const lookForOrphans: LeasedJob = {
-    ...{ name: "sweep-orphans", everyMs: SWEEP_ORPHANS_EVERY_MS, retryAfterMs: SWEEP_ORPHANS_ON_MS },
-    run: async (options) => {
-      const { errors, cursor, ...found } = await sweepOrphans(access, { limits: ORPHAN_LIMITS, ...options });
-      for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
-      if (found.multipartsAborted + found.versionsDeleted > 0) log.info(found, "swept orphans");
-      if (found.foreignMultiparts + found.foreignVersions > 0) {
-        log.warn(found, "storage has what no upload or file of ours knows under our key prefix; it is left alone");
-      }
-      return cursor;
-    },
-  };
   const forget: LeasedJob = {
     ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
     run: async () => {
@@ -99,6 +80,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
       return "";
     },
   };
+  const toJobs = (namespace: Namespace) => toNamespaceJobs({ access, files, log }, namespace);
   const tellReceived = () => noteReceived({ sessions: access.sessions, uploads: access.uploads });
   const stopping = new AbortController();
   const runIfDue = async (job: LeasedJob) => {
@@ -118,7 +100,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     }),
     repeat(async () => deps.reportCache(), { everyMs: REPORT_CACHE_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
-    ...[sweep, lookForOrphans, toPurgeJob({ access, files, log }), forget].map((job) =>
+    ...[...[...access.namespaces.values()].flatMap(toJobs), forget].map((job) =>
       repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),
     ),
   ];
@@ -131,17 +113,49 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
   };
 }
 
-function toPurgeJob({ access, files, log }: Pick<JobDeps, "access" | "files" | "log">): LeasedJob {
-  return {
-    ...{ name: "purge-files", everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
+/**
+ * What one replica does for all that serve a namespace. Each job is leased by the namespace's name: services with other
+ * namespaces may share the database, and sweep their own beside.
+ */
+function toNamespaceJobs(
+  { access, files, log }: Pick<JobDeps, "access" | "files" | "log">,
+  namespace: Namespace,
+): LeasedJob[] {
+  const { name } = namespace;
+  const sweep: LeasedJob = {
+    ...{ name: `sweep-uploads/${name}`, everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
+    run: async (options) => {
+      const { errors, cursor, ...counts } = await sweepUploads(access, {
+        ...{ ...options, namespace: name, limits: SWEEP_LIMITS },
+      });
+      for (const error of errors) log.warn({ error }, "a step of the sweep failed; a later sweep tries again");
+      if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
+      return cursor;
+    },
+  };
+  const lookForOrphans: LeasedJob = {
+    ...{ name: `sweep-orphans/${name}`, everyMs: SWEEP_ORPHANS_EVERY_MS, retryAfterMs: SWEEP_ORPHANS_ON_MS },
+    run: async (options) => {
+      const { errors, cursor, ...found } = await sweepOrphans(access, { namespace, limits: ORPHAN_LIMITS, ...options });
+      for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
+      if (found.multipartsAborted + found.versionsDeleted > 0) log.info(found, "swept orphans");
+      if (found.foreignMultiparts + found.foreignVersions > 0) {
+        log.warn(found, "storage has what no upload or file of ours knows under our key prefix; it is left alone");
+      }
+      return cursor;
+    },
+  };
+  const purge: LeasedJob = {
+    ...{ name: `purge-files/${name}`, everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
     run: async (options) => {
       const { purged, errors, cursor } = await purgeDueFiles(
         { ...access, files },
-        { ...options, limits: PURGE_LIMITS },
+        { ...options, namespace: name, limits: PURGE_LIMITS },
       );
       for (const error of errors) log.warn({ error }, "bytes could not be removed; a later run tries again");
       if (purged > 0) log.info({ purged }, "purged files");
       return cursor;
     },
   };
+  return [sweep, lookForOrphans, purge];
 }

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { requireNamespace } from "../domain/namespace.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fake-object-store.ts";
 import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
@@ -14,13 +15,16 @@ describe("sweepOrphans", () => {
   const open = () => {
     const clock = { now: 1_700_000_000_000 };
     const now = () => clock.now;
-    const uploads = new FakeUploadRepository(new FakeFileRepository({ now }), { now });
+    const uploads = new FakeUploadRepository(new FakeFileRepository({ now }), {
+      now,
+      namespaces: ["default", "other"],
+    });
     const objects = new FakeObjectStore({ now, versionedBuckets: ["bucket"] });
-    const namespaces = sampleNamespaces({ bucket: "bucket", keyPrefix: "prefix/" });
+    const namespace = requireNamespace(sampleNamespaces({ bucket: "bucket", keyPrefix: "prefix/" }), "default");
     const sweep = (limits: Partial<OrphanLimits> = {}, options: { cursor?: string; signal?: AbortSignal } = {}) =>
       sweepOrphans(
-        { uploads, objects, namespaces },
-        { limits: { olderThanMs: HOUR_MS, pagesMax: 100, pageMax: 2, ...limits }, cursor: "", ...options },
+        { uploads, objects },
+        { namespace, limits: { olderThanMs: HOUR_MS, pagesMax: 100, pageMax: 2, ...limits }, cursor: "", ...options },
       );
     const begin = (key: string) => objects.createMultipart("bucket", key, { contentType: "" });
     const put = (key: string) =>

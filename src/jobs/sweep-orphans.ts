@@ -1,4 +1,5 @@
 import type { UploadAccess } from "../commands/upload-access.ts";
+import type { Namespace } from "../domain/namespace.ts";
 import type { OrphanVerdict } from "../domain/orphan-verdict.ts";
 
 /** Bounds of one sweep. */
@@ -29,55 +30,52 @@ export interface OrphanSweepResult {
 const FOREIGN_KEYS_MAX = 5;
 const ERRORS_MAX = 10;
 
-type Access = Pick<UploadAccess, "uploads" | "objects" | "namespaces">;
+type Access = Pick<UploadAccess, "uploads" | "objects">;
 
-/** One listing of one key prefix. */
-interface Section {
+/** Where a sweep goes on: the multipart uploads are listed first, then the versions of objects. */
+interface Place extends Pick<Namespace, "bucket" | "keyPrefix"> {
   kind: "multiparts" | "versions";
-  bucket: string;
-  keyPrefix: string;
+  after?: string | undefined;
 }
 
 /**
- * Looks through all that storage has under our key prefixes for what the sweeper of uploads cannot know: multipart uploads
+ * Looks through all that storage has under a namespace's key prefix for what the sweeper of uploads cannot know: multipart uploads
  * that lost against another, parts and objects that landed after their upload was cleaned. A row must prove that it is dead;
- * what no row knows is counted and left alone. Goes on from `cursor`, page by page, and stops after `pagesMax`, at the
+ * what no row knows is counted and left alone, and so is what another namespace has under the same prefix. Goes on from `cursor`, page by page, and stops after `pagesMax`, at the
  * signal, or when much fails. Two sweeps at once delete the same things, which is no harm. Rejects when a page cannot be
  * listed or judged; what was removed until then is gone.
  */
 export async function sweepOrphans(
   access: Access,
-  { limits, cursor, signal }: { limits: OrphanLimits; cursor: string; signal?: AbortSignal },
+  options: { namespace: Namespace; limits: OrphanLimits; cursor: string; signal?: AbortSignal },
 ): Promise<OrphanSweepResult> {
+  const { namespace, limits, cursor, signal } = options;
   const result: OrphanSweepResult = {
     ...{ multipartsAborted: 0, versionsDeleted: 0, foreignMultiparts: 0, foreignVersions: 0, foreignKeys: [] },
     ...{ errors: [], cursor },
   };
-  const sections = toSections(access);
-  let { section, after } = parseCursor(cursor, sections);
+  let place: Place | undefined = parseCursor(cursor, namespace);
   for (let pages = 0; pages < limits.pagesMax && signal?.aborted !== true; pages++) {
-    const current = sections[section];
-    if (current === undefined) break;
-    after = await sweepPage(access, current, { limits, after, result });
-    if (after === undefined) section++;
-    const next = sections[section];
-    result.cursor = next === undefined ? "" : toCursor(next, after);
-    if (result.errors.length >= ERRORS_MAX) break;
+    place = await sweepPage(access, place, { namespace: namespace.name, limits, result });
+    result.cursor = place === undefined ? "" : JSON.stringify(place);
+    if (place === undefined || result.errors.length >= ERRORS_MAX) break;
   }
   return result;
 }
 
-/** Sweeps one page; resolves to the one behind it. Rejects when the page cannot be listed or judged. */
+/** Sweeps one page; resolves to the one behind it, undefined behind the last. Rejects when the page cannot be listed or judged. */
 async function sweepPage(
   { objects, uploads }: Access,
-  { kind, bucket, keyPrefix }: Section,
-  options: { limits: OrphanLimits; after: string | undefined; result: OrphanSweepResult },
-): Promise<string | undefined> {
-  const { limits, after, result } = options;
+  place: Place,
+  options: { namespace: string; limits: OrphanLimits; result: OrphanSweepResult },
+): Promise<Place | undefined> {
+  const { kind, bucket, keyPrefix, after } = place;
+  const { namespace, limits, result } = options;
   const page = { keyPrefix, after, pageMax: limits.pageMax };
+  const terms = { namespace, olderThanMs: limits.olderThanMs };
   if (kind === "multiparts") {
     const { multiparts, next } = await objects.listMultiparts(bucket, page);
-    const verdicts = await uploads.judgeMultiparts(bucket, multiparts, limits);
+    const verdicts = await uploads.judgeMultiparts(bucket, multiparts, terms);
     await removeDead(multiparts, verdicts, {
       result,
       remove: async ({ key, multipartId }) => {
@@ -86,13 +84,13 @@ async function sweepPage(
       },
       noteForeign: () => result.foreignMultiparts++,
     });
-    return next;
+    return next === undefined ? { kind: "versions", bucket, keyPrefix } : { ...place, after: next };
   }
   const { versions, next } = await objects.listVersions(bucket, page);
   const verdicts = await uploads.judgeKeys(
     bucket,
     versions.map(({ key }) => key),
-    limits,
+    terms,
   );
   await removeDead(versions, verdicts, {
     result,
@@ -102,7 +100,7 @@ async function sweepPage(
     },
     noteForeign: () => result.foreignVersions++,
   });
-  return next;
+  return next === undefined ? undefined : { ...place, after: next };
 }
 
 /** What cannot be removed is passed by until the next round: it must not keep the sweep from all that comes behind it. */
@@ -127,24 +125,10 @@ async function removeDead<T extends { key: string }>(
   }
 }
 
-/** Namespaces may share a bucket and a prefix, which is then looked through once. */
-function toSections({ namespaces }: Access): Section[] {
-  const places = new Map<string, Pick<Section, "bucket" | "keyPrefix">>();
-  for (const { bucket, keyPrefix } of namespaces.values()) {
-    places.set(JSON.stringify([bucket, keyPrefix]), { bucket, keyPrefix });
-  }
-  const sorted = [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place);
-  return sorted.flatMap((place) => (["multiparts", "versions"] as const).map((kind) => ({ kind, ...place })));
-}
-
-function toCursor({ kind, bucket, keyPrefix }: Section, after: string | undefined): string {
-  return JSON.stringify({ kind, bucket, keyPrefix, after });
-}
-
-/** Where a cursor points to; the beginning where its place is none of ours any more. */
-function parseCursor(cursor: string, sections: readonly Section[]): { section: number; after: string | undefined } {
-  if (cursor === "") return { section: 0, after: undefined };
-  const { after, ...place } = JSON.parse(cursor) as Section & { after?: string };
-  const section = sections.findIndex((one) => toCursor(one, undefined) === toCursor(place, undefined));
-  return section === -1 ? { section: 0, after: undefined } : { section, after };
+/** Where a cursor points to; the beginning where the namespace is bound to another place since. */
+function parseCursor(cursor: string, { bucket, keyPrefix }: Namespace): Place {
+  const begin: Place = { kind: "multiparts", bucket, keyPrefix };
+  if (cursor === "") return begin;
+  const place = JSON.parse(cursor) as Place;
+  return place.bucket === bucket && place.keyPrefix === keyPrefix ? place : begin;
 }

@@ -6,6 +6,7 @@ import { completeUpload } from "../commands/complete-upload.ts";
 import { createFileCopier } from "../commands/copy-file.ts";
 import { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
+import { requireNamespace } from "../domain/namespace.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fake-object-store.ts";
 import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
@@ -25,15 +26,16 @@ describe("sweepUploads", () => {
     const clock = { now: 1_700_000_000_000 };
     const now = () => clock.now;
     const files = new FakeFileRepository({ now });
-    const uploads = new FakeUploadRepository(files, { now });
+    const uploads = new FakeUploadRepository(files, { now, namespaces: ["default", "other"] });
     const objects = new FakeObjectStore({ now });
+    const namespace = requireNamespace(sampleNamespaces({ bucket: "bucket", keyPrefix: "" }), "default");
     const access = {
       ...{ uploads, objects, budget: new MemoryBudget(1), limits: BENCH_LIMITS, instance: "sweeper" },
-      namespaces: sampleNamespaces({ bucket: "bucket", keyPrefix: "" }),
+      namespaces: new Map(["default", "other"].map((name) => [name, { ...namespace, name }])),
       databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
     };
-    const sweep = () => {
-      return sweepUploads(access, { limits: { batchMax: 10, stuckAfterMs: 1000 } });
+    const sweep = (namespace = "default", { cursor = "", batchMax = 10, batchesMax = 10 } = {}) => {
+      return sweepUploads(access, { namespace, cursor, limits: { batchMax, batchesMax, stuckAfterMs: 1000 } });
     };
     return { clock, files, uploads, objects, access, sweep };
   };
@@ -64,8 +66,39 @@ describe("sweepUploads", () => {
     const world = open();
     await write(world);
     expect(await world.sweep()).to.deep.equal({
-      ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [] },
+      ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [], cursor: "" },
     });
+  });
+
+  it("goes past what fails at every sweep, and comes back to it", async () => {
+    const world = open();
+    const { uploads, objects } = world;
+    const failing = [await write(world), await write(world), await write(world)];
+    const stuck = [await writeStuck(world), await writeStuck(world), await writeStuck(world)];
+    for (const { s3Key } of failing)
+      objects.faults.add("abortMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
+    for (const { s3Key } of stuck)
+      objects.faults.add("completeMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
+    for (const { uploadId } of failing) await uploads.abort("default", uploadId);
+    const later = await write(world);
+    await uploads.abort("default", later.uploadId);
+    await writeStuck(world);
+    world.clock.now += 2000;
+    const first = await world.sweep("default", { batchMax: 2 });
+    expect(first).to.deep.include({ committed: 0, cleaned: 0 });
+    expect(first.errors).to.have.length(4);
+    const second = await world.sweep("default", { batchMax: 2, cursor: first.cursor });
+    expect(second).to.deep.include({ committed: 1, cleaned: 1 });
+    objects.faults.clear();
+    let { cursor } = second;
+    const sum = { committed: 0, cleaned: 0 };
+    for (let sweeps = 0; sweeps < 2; sweeps++) {
+      const swept = await world.sweep("default", { batchMax: 2, cursor });
+      sum.committed += swept.committed;
+      sum.cleaned += swept.cleaned;
+      cursor = swept.cursor;
+    }
+    expect({ ...sum, cursor }).to.deep.equal({ committed: 3, cleaned: 3, cursor: "" });
   });
 
   it("frees what a copy stored that nobody went on with, before its commit or after it", async () => {
@@ -103,6 +136,25 @@ describe("sweepUploads", () => {
       expect(objects.keys).to.have.members([source.s3Key, copied.s3Key]);
       expect(objects.pendingMultiparts).to.deep.equal([]);
     }
+  });
+
+  it("leaves the uploads of a namespace alone that another service serves", async () => {
+    const world = open();
+    const { clock, objects, uploads } = world;
+    const [due, aborted, wanted] = [1, 2, 3].map(() => createOpen(world, { namespace: "other" }));
+    await uploads.abort("other", (await aborted!).uploadId);
+    const assembled = await wanted!;
+    const { uploadId, s3Key: key } = assembled;
+    objects.overwrite("bucket", key, bytes);
+    const object = sampleObject(assembled, { key, versionId: "", sizeBytes: 100, crc32: crc32(bytes) });
+    await uploads.assemble(uploadId, object, { isCommitWanted: true });
+    clock.now += 25 * HOUR_MS;
+    for (const _ of [1, 2]) {
+      expect(await world.sweep()).to.deep.include({ expired: 0, committed: 0, cleaned: 0, errors: [] });
+    }
+    expect((await uploads.get("other", (await due!).uploadId)).upload.state).to.equal("open");
+    expect(await world.sweep("other")).to.deep.include({ expired: 1, committed: 1, cleaned: 2, errors: [] });
+    expect((await uploads.get("other", uploadId)).upload.file?.crc32).to.equal(crc32(bytes));
   });
 
   it("expires uploads whose time is over, and frees what they stored", async () => {

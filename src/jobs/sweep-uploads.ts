@@ -1,8 +1,9 @@
 import { cleanUpload } from "../commands/abort-upload.ts";
 import { commitUpload } from "../commands/complete-upload.ts";
 import type { UploadAccess } from "../commands/upload-access.ts";
-import { DomainError } from "../domain/errors.ts";
+import { DomainError, type ErrorReason } from "../domain/errors.ts";
 import type { Upload } from "../domain/upload.ts";
+import type { UploadPage, UploadPaging } from "../domain/upload-sweep.ts";
 
 /**
  * How long S3 must have shown neither the multipart upload nor the object of a commit that was begun, before the upload is
@@ -11,10 +12,18 @@ import type { Upload } from "../domain/upload.ts";
  */
 const LOST_AFTER_MS = 15 * 60_000;
 
+/** Up to where the lists of a sweep were read. */
+interface Places {
+  stuck: string;
+  uncleaned: string;
+}
+
 /** Bounds of one sweep. */
 export interface SweepLimits {
-  /** Uploads that one sweep takes up of each kind. */
+  /** Uploads that one statement lists or expires. */
   batchMax: number;
+  /** Lists of each kind that one sweep reads; the next goes on behind them. */
+  batchesMax: number;
   /** A commit that stands still for this long was left by a process that died, in milliseconds. */
   stuckAfterMs: number;
 }
@@ -26,17 +35,26 @@ export interface SweepResult {
   /** Commits that were given up: S3 has had neither parts nor object for too long. */
   lost: number;
   cleaned: number;
-  /** What failed; the next sweep tries again. */
+  /** What failed; a later sweep tries again. */
   errors: unknown[];
+  /** Where the next sweep goes on; "" for the beginning. */
+  cursor: string;
 }
 
 /**
- * Takes up what crashes, lost answers and vanished callers left: expires uploads whose time is over, finishes commits
+ * Takes up what crashes, lost answers and vanished callers left of a namespace's uploads: expires uploads whose time is over, finishes commits
  * that were begun, and removes dead uploads' bytes from S3. Every step is a compare-and-set on the database's clock, so any
- * number of replicas may sweep at once, whatever their own clocks say. One failure does not keep the others from being done.
+ * number of replicas may sweep at once, whatever their own clocks say. What fails keeps nothing else from being done: the sweep
+ * goes past it, the cursor too, and comes back to it once it has been at the end. Where nothing of a list could be done storage
+ * is likely away, and the next sweep goes on. Never rejects.
  */
-export async function sweepUploads(access: UploadAccess, { limits }: { limits: SweepLimits }): Promise<SweepResult> {
-  const result: SweepResult = { expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [] };
+export async function sweepUploads(
+  access: UploadAccess,
+  options: { namespace: string; limits: SweepLimits; cursor: string; signal?: AbortSignal },
+): Promise<SweepResult> {
+  const { namespace, limits } = options;
+  const result: SweepResult = { expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [], cursor: "" };
+  const places: Places = options.cursor === "" ? { stuck: "", uncleaned: "" } : JSON.parse(options.cursor);
   const attempt = async (step: () => Promise<void>) => {
     try {
       await step();
@@ -45,37 +63,49 @@ export async function sweepUploads(access: UploadAccess, { limits }: { limits: S
     }
   };
   await attempt(async () => {
-    result.expired = (await access.uploads.expireDue(limits.batchMax)).length;
+    result.expired = (await access.uploads.expireDue(namespace, limits.batchMax)).length;
   });
-  await attempt(async () => {
-    const stuck = await access.uploads.listStuck({ olderThanMs: limits.stuckAfterMs, limit: limits.batchMax });
-    for (const { namespace, uploadId } of stuck) {
-      await attempt(async () => {
-        result[await finishStuck(access, namespace, uploadId)]++;
-      });
-    }
+  /** Takes what is listed one after the other. */
+  const walk = (
+    kind: keyof Places,
+    { list, step }: { list: (paging: UploadPaging) => Promise<UploadPage>; step: (upload: Upload) => Promise<void> },
+  ) =>
+    attempt(async () => {
+      for (let batch = 0; batch < limits.batchesMax && options.signal?.aborted !== true; batch++) {
+        const { uploads, next } = await list({ after: places[kind], limit: limits.batchMax });
+        const failed = result.errors.length;
+        for (const upload of uploads) await attempt(() => step(upload));
+        places[kind] = next;
+        if (next === "" || result.errors.length - failed === uploads.length) return;
+      }
+    });
+  await walk("stuck", {
+    list: (paging) => access.uploads.listStuck(namespace, { ...paging, olderThanMs: limits.stuckAfterMs }),
+    step: async ({ uploadId }) => void result[await finishStuck(access, namespace, uploadId)]++,
   });
-  await attempt(async () => {
-    for (const upload of await access.uploads.listUncleaned(limits.batchMax)) {
-      await attempt(async () => {
-        await cleanUpload(access, upload);
-        result.cleaned++;
-      });
-    }
+  await walk("uncleaned", {
+    list: (paging) => access.uploads.listUncleaned(namespace, paging),
+    step: async (upload) => {
+      await cleanUpload(access, upload);
+      result.cleaned++;
+    },
   });
+  if (places.stuck !== "" || places.uncleaned !== "") result.cursor = JSON.stringify(places);
   return result;
 }
 
 /**
- * Commits what is assembled as its caller wanted it. What is refused is the caller's again, who may ask for something else; it
- * is not tried at every sweep.
+ * What a caller declared and the upload is not: only then has the commit been judged, and is the caller's again, who may ask
+ * for something else. Whatever else keeps a commit from being made may end, and the bytes must not expire meanwhile.
  */
+const REFUSALS: readonly ErrorReason[] = ["CHECKSUM_MISMATCH", "SIZE_MISMATCH", "GENERATION_MISMATCH"];
+
+/** Commits what is assembled as its caller wanted it. What is refused is not tried at every sweep. */
 async function commitAssembled(access: UploadAccess, upload: Upload): Promise<void> {
   try {
     await commitUpload(access, upload, { parts: [], declared: {} });
   } catch (error) {
-    const isUnsettled = !(error instanceof DomainError) || error.code === "unavailable";
-    if (!isUnsettled && error.reason !== "UPLOAD_NOT_OPEN") {
+    if (error instanceof DomainError && error.code !== "data_loss" && REFUSALS.includes(error.reason)) {
       await access.uploads.noteCommit(upload.uploadId, { isWanted: false });
     }
     throw error;

@@ -36,11 +36,11 @@ describe("the walk of what is due to be purged", () => {
   after(() => subject.close());
 
   it("reads from the index what it gives, and nothing in vain", async () => {
-    const { files, next } = await subject.files.beginDuePurges({ after: "", limit: 100 });
+    const { files, next } = await subject.files.beginDuePurges("default", { after: "", limit: 100 });
     expect(files.every(({ generation, purgeState }) => generation === 1 && purgeState === "purging")).to.equal(true);
     for (const after of ["", next]) {
       const [plan] = await subject.pools.commands.anyFirst(sql.unsafe`
-        EXPLAIN (ANALYZE, FORMAT JSON) ${selectDue({ after, limit: 100 })}`);
+        EXPLAIN (ANALYZE, FORMAT JSON) ${selectDue("default", { after, limit: 100 })}`);
       const found: unknown[] = [];
       JSON.stringify(plan, (_, value) => {
         if (value?.["Index Name"] !== undefined) found.push(value);
@@ -56,7 +56,7 @@ describe("the walk of what is due to be purged", () => {
     let count = 0;
     let after = "";
     do {
-      const { files, next } = await subject.files.beginDuePurges({ after, limit: 1000 });
+      const { files, next } = await subject.files.beginDuePurges("default", { after, limit: 1000 });
       count += files.length;
       after = next;
     } while (after !== "");

@@ -8,6 +8,7 @@ import { fileLive, fileNotFound } from "../domain/repository-refusals.ts";
 import { changeFile } from "./change-file.ts";
 import { insertFileRequest } from "./file-requests.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "./file-rows.ts";
+import { isBehind, toNext } from "./timed-pages.ts";
 
 /** FileRepository.beginPurge */
 export async function beginPurge(
@@ -71,15 +72,11 @@ const isPurgeable = sql.fragment`
   f.purge_time IS NOT NULL AND NOT f.legal_hold AND f.purge_state IS DISTINCT FROM 'purged'`;
 
 /** The rows that `beginDuePurges` marks: their ids, and by when each was due. */
-export function selectDue({ after, limit }: { after: string; limit: number }) {
-  const [, time, fileId] = /^(.+) ([0-9a-f-]{36})$/.exec(after) ?? [];
-  const isAfter =
-    time === undefined || fileId === undefined
-      ? sql.fragment`true`
-      : sql.fragment`(${dueTime}, f.file_id) > (${time}::timestamptz, ${fileId}::uuid)`;
+export function selectDue(namespace: string, { after, limit }: { after: string; limit: number }) {
+  const isAfter = isBehind({ time: dueTime, id: sql.fragment`f.file_id` }, after);
   return sql.fragment`
     SELECT f.file_id, ${dueTime} AS due_time FROM file f
-    WHERE ${isPurgeable} AND ${dueTime} <= now() AND ${isAfter}
+    WHERE f.namespace = ${namespace} AND ${isPurgeable} AND ${dueTime} <= now() AND ${isAfter}
     ORDER BY ${dueTime}, f.file_id LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED`;
 }
 
@@ -88,17 +85,16 @@ const dueRow = fileRow.extend({ due: z.string() });
 /** FileRepository.beginDuePurges. Runs of several replicas pass each other by the rows' locks. */
 export async function beginDuePurges(
   pool: CommonQueryMethods,
-  { after, limit }: { after: string; limit: number },
+  namespace: string,
+  page: { after: string; limit: number },
 ): Promise<{ files: File[]; next: string }> {
   const rows = await pool.any(sql.type(dueRow)`
-    WITH due AS (${selectDue({ after, limit })}), marked AS (
+    WITH due AS (${selectDue(namespace, page)}), marked AS (
       UPDATE file f SET ${markPurging} FROM due WHERE f.file_id = due.file_id
       RETURNING ${fileColumns}, due.due_time
     )
     SELECT m.*, m.due_time::text AS due FROM marked m ORDER BY m.due_time, m.file_id`);
-  const last = rows.at(-1);
-  const isLast = last === undefined || rows.length < limit;
-  return { files: rows.map(toFile), next: isLast ? "" : `${last.due} ${last.file_id}` };
+  return { files: rows.map(toFile), next: toNext(rows, page.limit, ({ file_id }) => file_id) };
 }
 
 /**

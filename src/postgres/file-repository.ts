@@ -64,7 +64,7 @@ export function createFileRepository(
     move: (namespace, path, options) => moveFile(pools.commands, { namespace, path }, options),
     restoreGeneration: (namespace, path, options) => restoreGeneration(pools.commands, { namespace, path }, options),
     beginPurge: (namespace, path, options) => beginPurge(pools.commands, { namespace, path }, options),
-    beginDuePurges: (options) => beginDuePurges(pools.commands, options),
+    beginDuePurges: (namespace, options) => beginDuePurges(pools.commands, namespace, options),
     endPurges: (fileIds) => endPurges(pools.commands, fileIds),
   };
   return atBorder<FileRepository>(repository, limits);

@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import type { OrphanVerdict } from "../domain/orphan-verdict.ts";
+import type { OrphanTerms, OrphanVerdict } from "../domain/orphan-verdict.ts";
 import { toInterval } from "./sql-values.ts";
 
 const verdictRow = z.object({ verdict: z.enum(["dead", "kept", "foreign"]) });
@@ -9,11 +9,12 @@ const verdictRow = z.object({ verdict: z.enum(["dead", "kept", "foreign"]) });
 export async function judgeMultiparts(
   pool: CommonQueryMethods,
   target: { bucket: string; multiparts: readonly { key: string; multipartId: string; initiated: Date }[] },
-  { olderThanMs }: { olderThanMs: number },
+  { namespace, olderThanMs }: OrphanTerms,
 ): Promise<OrphanVerdict[]> {
   const rows = await pool.any(sql.type(verdictRow)`
     SELECT CASE
       WHEN u.upload_id IS NULL THEN 'foreign'
+      WHEN u.namespace <> ${namespace} THEN 'kept'
       WHEN g.initiated > now() - ${toInterval(olderThanMs)} THEN 'kept'
       WHEN u.state IN ('open', 'completing', 'assembled') AND u.multipart_id = g.multipart_id THEN 'kept'
       ELSE 'dead' END AS verdict
@@ -33,7 +34,7 @@ export async function judgeMultiparts(
 export async function judgeKeys(
   pool: CommonQueryMethods,
   target: { bucket: string; keys: readonly string[] },
-  { olderThanMs }: { olderThanMs: number },
+  { namespace, olderThanMs }: OrphanTerms,
 ): Promise<OrphanVerdict[]> {
   const isOld = sql.fragment`(u.state_time <= now() - ${toInterval(olderThanMs)}
     AND (u.url_expire_time IS NULL OR u.url_expire_time <= now() - ${toInterval(olderThanMs)}))`;
@@ -41,6 +42,7 @@ export async function judgeKeys(
     SELECT CASE
       WHEN f.file_id IS NOT NULL THEN 'kept'
       WHEN u.upload_id IS NULL THEN 'foreign'
+      WHEN u.namespace <> ${namespace} THEN 'kept'
       -- Nothing of ours was assembled there, or put by that attempt.
       WHEN g.attempt IS NULL AND u.state IN ('aborted', 'expired') AND u.crc32 IS NULL THEN 'foreign'
       WHEN g.attempt NOT BETWEEN 1 AND u.put_attempt THEN 'foreign'

@@ -235,8 +235,8 @@ describe("createUploadRepository", () => {
       const object = sampleObject(upload, { key: s3Key });
       await subject.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
       const isListed = async () => {
-        const found = await subject.uploads.listUncleaned(1_000_000);
-        return found.some((one) => one.uploadId === uploadId);
+        const { uploads } = await subject.uploads.listUncleaned("default", { after: "", limit: 1_000_000 });
+        return uploads.some((one) => one.uploadId === uploadId);
       };
       expect(await isListed()).to.equal(false);
       await subject.pools.commands.query(sql.unsafe`

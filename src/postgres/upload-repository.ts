@@ -54,12 +54,12 @@ export function createUploadRepository(pool: DatabasePool, limits: Partial<Borde
     setSha256: (uploadId, sha256) => setSha256(pool, uploadId, sha256),
     commit: (uploadId, options) => commitUpload(pool, uploadId, options),
     abort: (namespace, uploadId) => abort(pool, namespace, uploadId),
-    expireDue: (limit) => expireDue(pool, limit),
-    listStuck: (options) => listStuck(pool, options),
-    listUncleaned: (limit) => listUncleaned(pool, limit),
+    expireDue: (namespace, limit) => expireDue(pool, namespace, limit),
+    listStuck: (namespace, options) => listStuck(pool, namespace, options),
+    listUncleaned: (namespace, paging) => listUncleaned(pool, namespace, paging),
     markCleaned: (uploadId) => markCleaned(pool, uploadId),
-    judgeMultiparts: (bucket, multiparts, options) => judgeMultiparts(pool, { bucket, multiparts }, options),
-    judgeKeys: (bucket, keys, options) => judgeKeys(pool, { bucket, keys }, options),
+    judgeMultiparts: (bucket, multiparts, terms) => judgeMultiparts(pool, { bucket, multiparts }, terms),
+    judgeKeys: (bucket, keys, terms) => judgeKeys(pool, { bucket, keys }, terms),
   };
   return atBorder<UploadRepository>(repository, limits);
 }

@@ -123,14 +123,14 @@ export async function noteCommit(pool: CommonQueryMethods, uploadId: string, wis
       if_generation_match = coalesce(${wish.ifGenerationMatch ?? null}::bigint, if_generation_match),
       expected_sha256 = coalesce(${toBytea(wish.expectedSha256)}, expected_sha256)
     WHERE upload_id = ${uploadId} AND state = 'assembled'`);
-  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled"] });
+  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled", "committed"] });
 }
 
 /** UploadRepository.setSha256 */
 export async function setSha256(pool: CommonQueryMethods, uploadId: string, sha256: Uint8Array): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
     UPDATE upload SET sha256 = ${toBytea(sha256)} WHERE upload_id = ${uploadId} AND state = 'assembled'`);
-  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled"] });
+  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled", "committed"] });
 }
 
 /** UploadRepository.abort: open -> aborted. */

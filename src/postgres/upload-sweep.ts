@@ -1,14 +1,18 @@
 import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
 import type { Upload } from "../domain/upload.ts";
-import { toInterval } from "./sql-values.ts";
+import type { UploadPage, UploadPaging } from "../domain/upload-sweep.ts";
+import { type SqlFragment, toInterval } from "./sql-values.ts";
+import { isBehind, toNext } from "./timed-pages.ts";
 import { toUpload, uploadColumns, uploadRow } from "./upload-rows.ts";
 
 /** UploadRepository.expireDue. Sweepers of several replicas pass each other by the rows' locks. */
-export async function expireDue(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {
+export async function expireDue(pool: CommonQueryMethods, namespace: string, limit: number): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     WITH due AS (
       SELECT upload_id FROM upload
-      WHERE state IN ('open', 'assembled') AND commit_wanted_time IS NULL AND expire_time <= now()
+      WHERE namespace = ${namespace} AND state IN ('open', 'assembled') AND commit_wanted_time IS NULL
+        AND expire_time <= now()
       ORDER BY expire_time LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE upload u SET state = 'expired', state_time = now() FROM due
@@ -17,17 +21,34 @@ export async function expireDue(pool: CommonQueryMethods, limit: number): Promis
   return rows.map((row) => toUpload(row, undefined));
 }
 
+const listedRow = uploadRow.extend({ due: z.string() });
+
+/** One page of the uploads of a namespace that are `listed`, by that time. */
+async function listPage(
+  pool: CommonQueryMethods,
+  { after, limit }: UploadPaging,
+  list: { namespace: string; time: SqlFragment; listed: SqlFragment },
+): Promise<UploadPage> {
+  const { namespace, time, listed } = list;
+  const rows = await pool.any(sql.type(listedRow)`
+    SELECT ${uploadColumns}, ${time}::text AS due FROM upload u
+    WHERE u.namespace = ${namespace} AND ${listed} AND ${isBehind({ time, id: sql.fragment`u.upload_id` }, after)}
+    ORDER BY ${time}, u.upload_id LIMIT ${limit}`);
+  return {
+    uploads: rows.map((row) => toUpload(row, undefined)),
+    next: toNext(rows, limit, ({ upload_id }) => upload_id),
+  };
+}
+
 /** UploadRepository.listStuck */
 export async function listStuck(
   pool: CommonQueryMethods,
-  options: { olderThanMs: number; limit: number },
-): Promise<Upload[]> {
-  const rows = await pool.any(sql.type(uploadRow)`
-    SELECT ${uploadColumns} FROM upload u
-    WHERE (u.state = 'completing' AND u.state_time <= now() - ${toInterval(options.olderThanMs)})
-      OR (u.state = 'assembled' AND u.commit_wanted_time <= now() - ${toInterval(options.olderThanMs)})
-    ORDER BY u.state_time LIMIT ${options.limit}`);
-  return rows.map((row) => toUpload(row, undefined));
+  namespace: string,
+  { olderThanMs, ...paging }: UploadPaging & { olderThanMs: number },
+): Promise<UploadPage> {
+  const time = sql.fragment`u.commit_wanted_time`;
+  const listed = sql.fragment`u.state IN ('completing', 'assembled') AND ${time} <= now() - ${toInterval(olderThanMs)}`;
+  return await listPage(pool, paging, { namespace, time, listed });
 }
 
 /** Dead uploads, and committed ones with PutObject attempts beside the object that won. As the index has it. */
@@ -41,12 +62,13 @@ const hasSettled = sql.fragment`
     AND (u.url_expire_time IS NULL OR u.url_expire_time < now() - interval '10 minutes'))`;
 
 /** UploadRepository.listUncleaned */
-export async function listUncleaned(pool: CommonQueryMethods, limit: number): Promise<Upload[]> {
-  const rows = await pool.any(sql.type(uploadRow)`
-    SELECT ${uploadColumns} FROM upload u
-    WHERE u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}
-    ORDER BY u.state_time LIMIT ${limit}`);
-  return rows.map((row) => toUpload(row, undefined));
+export async function listUncleaned(
+  pool: CommonQueryMethods,
+  namespace: string,
+  paging: UploadPaging,
+): Promise<UploadPage> {
+  const listed = sql.fragment`u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}`;
+  return await listPage(pool, paging, { namespace, time: sql.fragment`u.state_time`, listed });
 }
 
 /** UploadRepository.markCleaned */

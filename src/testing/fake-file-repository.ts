@@ -221,9 +221,18 @@ export class FakeFileRepository implements FileRepository {
     return toFile(file);
   }
 
-  async beginDuePurges({ after, limit }: { after: string; limit: number }): Promise<{ files: File[]; next: string }> {
+  async beginDuePurges(
+    namespace: string,
+    { after, limit }: { after: string; limit: number },
+  ): Promise<{ files: File[]; next: string }> {
     const due = this.#files
-      .filter((file) => file.purgeTime !== undefined && file.purgeState !== "purged" && this.#isReleased(file))
+      .filter(
+        (file) =>
+          file.namespace === namespace &&
+          file.purgeTime !== undefined &&
+          file.purgeState !== "purged" &&
+          this.#isReleased(file),
+      )
       .map((file) => ({ file, dueMs: Math.max(file.purgeTime?.getTime() ?? 0, file.retainUntilTime?.getTime() ?? 0) }))
       .filter(({ dueMs }) => dueMs <= this.#now())
       .map(({ file, dueMs }) => ({ file, place: `${String(dueMs).padStart(16, "0")} ${file.fileId}` }))

@@ -7,7 +7,7 @@ import type {
   FinishOptions,
 } from "../domain/commit-options.ts";
 import { toDurableState } from "../domain/durable-state.ts";
-import type { OrphanVerdict } from "../domain/orphan-verdict.ts";
+import type { OrphanTerms, OrphanVerdict } from "../domain/orphan-verdict.ts";
 import { assertSignable, assertUnaryPart } from "../domain/part-plan.ts";
 import {
   generationMismatch,
@@ -31,6 +31,7 @@ import type {
   WriterOptions,
   WriterStart,
 } from "../domain/upload-repository.ts";
+import type { UploadPage, UploadPaging } from "../domain/upload-sweep.ts";
 import { intersects, partsWithin, toWriterRange, type WriterRange } from "../domain/writer-range.ts";
 import type { FakeFileRepository, FakeRepositoryOptions } from "./fake-file-repository.ts";
 import { FakeRequests } from "./fake-requests.ts";
@@ -317,16 +318,17 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async noteCommit(uploadId: string, wish: CommitWish): Promise<void> {
-    const stored = this.#require(uploadId, ["assembled"]);
+    const stored = this.#require(uploadId, ["assembled", "committed"]);
     const { upload } = stored;
+    if (upload.state === "committed") return;
     stored.commitWantedMs = wish.isWanted ? this.#now() : undefined;
     upload.ifGenerationMatch = wish.ifGenerationMatch ?? upload.ifGenerationMatch;
     upload.expectedSha256 = wish.expectedSha256 ?? upload.expectedSha256;
   }
 
   async setSha256(uploadId: string, sha256: Uint8Array): Promise<void> {
-    const { upload } = this.#require(uploadId, ["assembled"]);
-    if (upload.object !== undefined) upload.object.sha256 = structuredClone(sha256);
+    const { upload } = this.#require(uploadId, ["assembled", "committed"]);
+    if (upload.state === "assembled" && upload.object !== undefined) upload.object.sha256 = structuredClone(sha256);
   }
 
   async commit(uploadId: string, options: CommitOptions): Promise<CommitOutcome> {
@@ -369,8 +371,9 @@ export class FakeUploadRepository implements UploadRepository {
     return this.#toUpload(stored);
   }
 
-  async expireDue(limit: number): Promise<Upload[]> {
+  async expireDue(namespace: string, limit: number): Promise<Upload[]> {
     const due = [...this.#uploads.values()]
+      .filter(({ upload }) => upload.namespace === namespace)
       .filter(({ upload, commitWantedMs }) => {
         return (upload.state === "open" || upload.state === "assembled") && commitWantedMs === undefined;
       })
@@ -381,15 +384,23 @@ export class FakeUploadRepository implements UploadRepository {
     return due.map((stored) => this.#toUpload(stored));
   }
 
-  async listStuck(options: { olderThanMs: number; limit: number }): Promise<Upload[]> {
-    const latestMs = this.#now() - options.olderThanMs;
-    return this.#listByState(options.limit, ({ upload, stateMs, commitWantedMs = Number.POSITIVE_INFINITY }) =>
-      upload.state === "assembled" ? commitWantedMs <= latestMs : upload.state === "completing" && stateMs <= latestMs,
-    );
+  async listStuck(
+    namespace: string,
+    { olderThanMs, ...paging }: UploadPaging & { olderThanMs: number },
+  ): Promise<UploadPage> {
+    const latestMs = this.#now() - olderThanMs;
+    const wanted = (stored: StoredUpload) => {
+      const isBegun = stored.upload.state === "completing" || stored.upload.state === "assembled";
+      const { commitWantedMs } = stored;
+      return isBegun && commitWantedMs !== undefined && commitWantedMs <= latestMs ? commitWantedMs : undefined;
+    };
+    return this.#listPage(namespace, paging, wanted);
   }
 
-  async listUncleaned(limit: number): Promise<Upload[]> {
-    return this.#listByState(limit, (stored) => !stored.isCleaned && this.#mayLeaveBytes(stored));
+  async listUncleaned(namespace: string, paging: UploadPaging): Promise<UploadPage> {
+    return this.#listPage(namespace, paging, (stored) =>
+      !stored.isCleaned && this.#mayLeaveBytes(stored) ? stored.stateMs : undefined,
+    );
   }
 
   async markCleaned(uploadId: string): Promise<void> {
@@ -400,11 +411,12 @@ export class FakeUploadRepository implements UploadRepository {
   async judgeMultiparts(
     bucket: string,
     multiparts: readonly { key: string; multipartId: string; initiated: Date }[],
-    { olderThanMs }: { olderThanMs: number },
+    { namespace, olderThanMs }: OrphanTerms,
   ): Promise<OrphanVerdict[]> {
     return multiparts.map(({ key, multipartId, initiated }) => {
       const upload = this.#findByKey(bucket, key)?.upload;
       if (upload === undefined) return "foreign";
+      if (upload.namespace !== namespace) return "kept";
       const isLive = !isDead(upload.state) && upload.state !== "committed";
       const isOurs = isLive && upload.multipartId === multipartId;
       return isOurs || initiated.getTime() > this.#now() - olderThanMs ? "kept" : "dead";
@@ -414,13 +426,14 @@ export class FakeUploadRepository implements UploadRepository {
   async judgeKeys(
     bucket: string,
     keys: readonly string[],
-    { olderThanMs }: { olderThanMs: number },
+    { namespace, olderThanMs }: OrphanTerms,
   ): Promise<OrphanVerdict[]> {
     return keys.map((key) => {
       if (this.#files.hasKey(bucket, key)) return "kept";
       const [, base, attempt] = /^(.*)\.([1-9]\d{0,8})$/.exec(key) ?? [undefined, key, undefined];
       const stored = this.#findByKey(bucket, base as string);
       if (stored === undefined) return "foreign";
+      if (stored.upload.namespace !== namespace) return "kept";
       const { upload, stateMs, urlExpireMs = 0 } = stored;
       const isMade = attempt === undefined ? upload.crc32 !== undefined : Number(attempt) <= upload.putAttempt;
       if (!isMade && (attempt !== undefined || isDead(upload.state))) return "foreign";
@@ -491,9 +504,24 @@ export class FakeUploadRepository implements UploadRepository {
     return isSettled && (isDead(upload.state) || (upload.state === "committed" && upload.putAttempt > attemptsThatWon));
   }
 
-  #listByState(limit: number, test: (stored: StoredUpload) => boolean): Upload[] {
-    const found = [...this.#uploads.values()].filter(test).sort((a, b) => a.stateOrder - b.stateOrder);
-    return found.slice(0, limit).map((stored) => this.#toUpload(stored));
+  /** By the time that `toMs` gives, which leaves an upload out by undefined; within a millisecond by the order of changes. */
+  #listPage(
+    namespace: string,
+    { after, limit }: UploadPaging,
+    toMs: (stored: StoredUpload) => number | undefined,
+  ): UploadPage {
+    const digits = (number: number) => String(number).padStart(16, "0");
+    const listed = [...this.#uploads.values()]
+      .filter(({ upload }) => upload.namespace === namespace)
+      .map((stored) => ({ stored, ms: toMs(stored) }))
+      .flatMap(({ stored, ms }) =>
+        ms === undefined ? [] : [{ stored, place: `${digits(ms)} ${digits(stored.stateOrder)}` }],
+      )
+      .filter(({ place }) => place > after)
+      .sort((a, b) => (a.place < b.place ? -1 : 1))
+      .slice(0, limit);
+    const next = listed.length < limit ? "" : (listed.at(-1)?.place ?? "");
+    return { uploads: listed.map(({ stored }) => this.#toUpload(stored)), next };
   }
 
   #toUpload(stored: StoredUpload): Upload {

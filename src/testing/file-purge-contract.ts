@@ -28,11 +28,11 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     return { ...upload, file: await remove(upload.path) };
   };
   /** All that is due, by pages. */
-  const listDue = async (limit = 1000) => {
+  const listDue = async (limit = 1000, namespace = "default") => {
     const found: File[] = [];
     let after = "";
     do {
-      const { files, next } = await subject().files.beginDuePurges({ after, limit });
+      const { files, next } = await subject().files.beginDuePurges(namespace, { after, limit });
       expect(files.length).to.be.at.most(limit);
       found.push(...files);
       after = next;
@@ -110,6 +110,14 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     expect(await purge(path, { generation: 1 })).to.include({ generation: 1, purgeState: "purging" });
     await expectRefusal(purge(path, { generation: 3 }), "FILE_NOT_FOUND");
     await expectRefusal(purge(nextPath()), "FILE_NOT_FOUND");
+  });
+
+  it("marks what is due of one namespace alone", async () => {
+    const { path } = await commitFile(subject(), nextPath(), { namespace: "other" });
+    await subject().files.delete("other", path, { ...identify("DeleteFile"), retentionMs: 0 });
+    const pathsOf = (files: File[]) => files.map((file) => file.path);
+    expect(pathsOf(await listDue())).not.to.include(path);
+    expect(pathsOf(await listDue(1000, "other"))).to.deep.equal([path]);
   });
 
   it("purges nothing that is kept, and no older one in its stead", async () => {

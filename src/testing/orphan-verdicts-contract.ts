@@ -7,16 +7,16 @@ const HOUR_MS = 3_600_000;
 export function orphanVerdictsContract(subject: () => RepositorySubject): void {
   const judgeMultiparts = (
     found: [key: string, multipartId: string][],
-    { olderThanMs = 0, bucket = "bucket" } = {},
+    { olderThanMs = 0, bucket = "bucket", namespace = "default" } = {},
   ) => {
     const initiated = new Date(Date.now() - HOUR_MS);
     const multiparts = found.map(([key, multipartId]) => ({ key, multipartId, initiated }));
-    return subject().uploads.judgeMultiparts(bucket, multiparts, { olderThanMs });
+    return subject().uploads.judgeMultiparts(bucket, multiparts, { namespace, olderThanMs });
   };
-  const judgeKeys = (keys: string[], { olderThanMs = 0, bucket = "bucket" } = {}) =>
-    subject().uploads.judgeKeys(bucket, keys, { olderThanMs });
+  const judgeKeys = (keys: string[], { olderThanMs = 0, bucket = "bucket", namespace = "default" } = {}) =>
+    subject().uploads.judgeKeys(bucket, keys, { namespace, olderThanMs });
   const expire = async (uploadId: string) => {
-    const due = await subject().uploads.expireDue(1_000_000);
+    const due = await subject().uploads.expireDue("default", 1_000_000);
     expect(due.map((upload) => upload.uploadId)).to.include(uploadId);
   };
 
@@ -40,6 +40,14 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
       ]);
       expect(await judgeMultiparts(found)).to.deep.equal(["kept", "kept", "kept", "dead", "dead"]);
       expect(await judgeMultiparts([]), "none").to.deep.equal([]);
+    });
+
+    it("are kept for the service of their namespace, whatever another may think of them", async () => {
+      const { s3Key, uploadId, multipartId } = await begin();
+      await subject().uploads.abort("default", uploadId);
+      const found: [string, string][] = [[s3Key, multipartId]];
+      expect(await judgeMultiparts(found, { namespace: "other" })).to.deep.equal(["kept"]);
+      expect(await judgeMultiparts(found)).to.deep.equal(["dead"]);
     });
 
     it("are dead beside the one that their upload owns", async () => {
@@ -79,6 +87,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
       expect(await judgeKeys(keys)).to.deep.equal(["kept", "kept"]);
       await subject().uploads.abort("default", open.uploadId);
       expect(await judgeKeys(keys, { olderThanMs: HOUR_MS }), "young").to.deep.equal(["kept", "kept"]);
+      expect(await judgeKeys(keys, { namespace: "other" }), "another's").to.deep.equal(["kept", "kept"]);
       expect(await judgeKeys(keys)).to.deep.equal(["dead", "dead"]);
       expect(await judgeKeys(keys, { bucket: "another" })).to.deep.equal(["foreign", "foreign"]);
       expect(await judgeKeys([])).to.deep.equal([]);

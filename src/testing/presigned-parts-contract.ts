@@ -133,11 +133,11 @@ export function presignedPartsContract(subject: () => RepositorySubject): void {
     await claim(uploadId, [2], { expireAfterMs: 0, lifetimeMs: 1000 });
     const { upload } = await subject().uploads.get("default", uploadId);
     expect(upload.expireTime.getTime() - upload.createTime.getTime()).to.be.at.least(900_000);
-    const due = await subject().uploads.expireDue(1_000_000);
+    const due = await subject().uploads.expireDue("default", 1_000_000);
     expect(due.map((one) => one.uploadId)).to.not.include(uploadId);
     await subject().uploads.abort("default", uploadId);
     await subject().uploads.markCleaned(uploadId);
-    const uncleaned = await subject().uploads.listUncleaned(1_000_000);
+    const { uploads: uncleaned } = await subject().uploads.listUncleaned("default", { after: "", limit: 1_000_000 });
     expect(uncleaned.map((one) => one.uploadId)).to.not.include(uploadId);
   });
 

@@ -45,9 +45,16 @@ export async function openTestSweeper({
     instance: `sweeper/${process.pid}`,
   };
   return {
-    sweep: (changed = {}) => sweepUploads(access, { limits: { batchMax: 100, stuckAfterMs: 0, ...changed } }),
+    sweep: (changed = {}) =>
+      sweepUploads(access, {
+        ...{ namespace: namespace.name, cursor: "" },
+        limits: { batchMax: 100, batchesMax: 100, stuckAfterMs: 0, ...changed },
+      }),
     sweepOrphans: (changed = {}) =>
-      sweepOrphans(access, { limits: { olderThanMs: 0, pagesMax: 100, pageMax: 10, ...changed }, cursor: "" }),
+      sweepOrphans(access, {
+        ...{ namespace, cursor: "" },
+        limits: { olderThanMs: 0, pagesMax: 100, pageMax: 10, ...changed },
+      }),
     close: async () => {
       storage.close();
       await pools.end();

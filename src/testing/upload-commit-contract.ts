@@ -54,6 +54,14 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     expect((await subject().uploads.get("default", uploadId)).upload).to.deep.equal(outcome.upload);
   });
 
+  it("changes nothing of a committed file that another call still reads", async () => {
+    const { uploadId } = await commitFile(subject(), nextPath());
+    const before = (await subject().uploads.get("default", uploadId)).upload;
+    await subject().uploads.setSha256(uploadId, Buffer.alloc(32, 9));
+    await subject().uploads.noteCommit(uploadId, { isWanted: true, expectedSha256: Buffer.alloc(32, 9) });
+    expect((await subject().uploads.get("default", uploadId)).upload).to.deep.equal(before);
+  });
+
   it("makes a one-part object a file in one step, and seals its size", async () => {
     const upload = await createOpen(subject());
     const outcome = await commit(upload);

@@ -389,7 +389,7 @@ function statesContract(subject: () => RepositorySubject): void {
     committed: commitNow,
     aborted: ({ uploadId }) => subject().uploads.abort("default", uploadId),
     expired: async () => {
-      while ((await subject().uploads.expireDue(100)).length > 0);
+      while ((await subject().uploads.expireDue("default", 100)).length > 0);
     },
   };
   const commit = { fileId: nextUuid(), retentionMs: RETENTION_MS };
@@ -419,11 +419,11 @@ function statesContract(subject: () => RepositorySubject): void {
       run: (upload) => subject().uploads.assemble(upload.uploadId, sampleObject(upload)),
     },
     noteCommit: {
-      from: ["assembled"],
+      from: ["assembled", "committed"],
       run: ({ uploadId }) => subject().uploads.noteCommit(uploadId, { isWanted: false }),
     },
     setSha256: {
-      from: ["assembled"],
+      from: ["assembled", "committed"],
       run: ({ uploadId }) => subject().uploads.setSha256(uploadId, Buffer.alloc(32, 3)),
     },
     commit: { from: ["assembled", "committed"], run: ({ uploadId }) => subject().uploads.commit(uploadId, commit) },

@@ -61,7 +61,7 @@ export class UploadRig {
     await rig.query(
       `INSERT INTO job_lease (name, holder, until_time)
        SELECT name, 'the test', now() + interval '1 day' FROM unnest($1::text[]) AS n (name)`,
-      [["sweep-uploads", "sweep-orphans", "purge-files"]],
+      [["sweep-uploads/default", "sweep-orphans/default", "purge-files/default"]],
     );
     return rig;
   }

@@ -15,11 +15,11 @@ const ALL = 1_000_000;
 /** What every UploadRepository remembers of a commit that was asked for: the sweeper finishes what a crash has left. */
 export function wantedCommitContract(subject: () => RepositorySubject): void {
   const isStuck = async (uploadId: string, olderThanMs = 0) => {
-    const stuck = await subject().uploads.listStuck({ olderThanMs, limit: ALL });
-    return stuck.some((upload) => upload.uploadId === uploadId);
+    const { uploads } = await subject().uploads.listStuck("default", { olderThanMs, after: "", limit: ALL });
+    return uploads.some((upload) => upload.uploadId === uploadId);
   };
   const isExpired = async (uploadId: string) => {
-    await subject().uploads.expireDue(ALL);
+    await subject().uploads.expireDue("default", ALL);
     return (await subject().uploads.get("default", uploadId)).upload.state === "expired";
   };
   const commit = (uploadId: string, ifGenerationMatch?: number) =>

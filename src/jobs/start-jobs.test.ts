@@ -1,0 +1,51 @@
+import { expect } from "chai";
+import { UploadSessions } from "../commands/upload-sessions.ts";
+import { MemoryBudget } from "../domain/memory-budget.ts";
+import { OwnSeats } from "../domain/seat-pool.ts";
+import { FakeFileRepository } from "../testing/fake-file-repository.ts";
+import { FakeJobLeases } from "../testing/fake-job-leases.ts";
+import { FakeObjectStore } from "../testing/fake-object-store.ts";
+import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
+import { createOpen } from "../testing/repository-subject.ts";
+import { sampleNamespaces } from "../testing/sample-records.ts";
+import { useManualClock } from "../testing/use-manual-clock.ts";
+import { BENCH_LIMITS } from "../testing/writer-bench.ts";
+import { startJobs } from "./start-jobs.ts";
+
+/** Each replica has looked whether a job is due by then. */
+const LOOKED_MS = 12_000;
+
+describe("startJobs", () => {
+  const { pass } = useManualClock();
+
+  it("sweeps what it serves beside a service that serves another namespace of the same database", async () => {
+    const files = new FakeFileRepository();
+    const uploads = new FakeUploadRepository(files, { namespaces: ["default", "other"] });
+    const leases = new FakeJobLeases();
+    const start = (name: string) => {
+      const [namespace] = [...sampleNamespaces({ name }).values()];
+      return startJobs({
+        access: {
+          ...{ uploads, objects: new FakeObjectStore({}), budget: new MemoryBudget(1), limits: BENCH_LIMITS },
+          ...{
+            namespaces: new Map([[name, namespace!]]),
+            instance: `of ${name}`,
+            sessions: new UploadSessions(new OwnSeats(1)),
+          },
+          databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
+        },
+        ...{ files, leases, follower: { catchUp: async () => 0n }, log: { info: () => {}, warn: () => {} } },
+        ...{ check: async () => {}, reportCache: () => {} },
+        ...{ forgetRequests: async () => {}, forgetLinks: async () => {}, forgetFileChanges: async () => {} },
+      });
+    };
+    const services = ["default", "other"].map(start);
+    const due = await Promise.all(
+      ["default", "other"].map((namespace) => createOpen({ uploads }, { namespace, expireAfterMs: 0 })),
+    );
+    await pass(LOOKED_MS);
+    const states = due.map(async ({ namespace, uploadId }) => (await uploads.get(namespace, uploadId)).upload.state);
+    expect(await Promise.all(states)).to.deep.equal(["expired", "expired"]);
+    for (const service of services) await service.stop();
+  });
+});
