@@ -25,7 +25,7 @@ export const ENVIRONMENT = {
   SLUICE_LISTEN: z
     .string()
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
-    .refine((address) => Number(/\d*$/.exec(address)) <= PORT_MAX, `must have a port of at most ${PORT_MAX}`)
+    .refine((address) => !(Number(address.split(":").at(-1)) > PORT_MAX), `must have a port of at most ${PORT_MAX}`)
     .default("127.0.0.1:8080"),
   /** PEM files of the certificate chain and key: TLS 1.3 only. Both or none. */
   SLUICE_TLS_CERT: optional,

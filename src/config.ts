@@ -229,7 +229,7 @@ function toConfig(env: Environment) {
         .filter((origin) => origin !== ""),
     },
     /** Without a slash at its end; undefined: where it listens. */
-    publicUrl: env.SLUICE_PUBLIC_URL?.replace(/\/+$/, ""),
+    publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
     devToken: env.SLUICE_DEV_TOKEN as string,
