@@ -116,6 +116,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain"],
     packages: [
       ...["@aws-sdk/client-accessanalyzer", "@aws-sdk/client-iam", "@aws-sdk/client-s3", "node:crypto", "yaml", "zod"],
+      // Configurations of callers are generated on a thread that can be ended.
+      ...["node:os", "node:worker_threads"],
     ],
   },
   jobs: { imports: ["domain", "commands", "queries"], packages: ["node:timers"] },
