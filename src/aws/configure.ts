@@ -36,7 +36,7 @@ export function configure({ file, values = {}, services = [], all = false }: Set
   } catch (error) {
     const problems = toProblems(error);
     const sentences = problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem) => {
-      const isOfFile = read !== undefined && !(String(problem.path[0]) in values);
+      const isOfFile = read !== undefined && !Object.hasOwn(values, String(problem.path[0]));
       return (isOfFile ? (read as SettingsFile).locate(problem) : problem).message;
     });
     const unsaid = problems.length - sentences.length;
@@ -63,6 +63,6 @@ function switchOn(said: Readonly<Record<string, unknown>>, names: readonly strin
   const everywhere = SERVICES.filter(({ partitions }) => partitions?.includes(partition) ?? true).map(
     ({ name }) => name,
   );
-  const named = Object.fromEntries(names.map((name) => [name, before[name] || true]));
+  const named = Object.fromEntries(names.map((name) => [name, (Object.hasOwn(before, name) && before[name]) || true]));
   return { ...(all && Object.fromEntries(everywhere.map((name) => [name, true]))), ...before, ...named };
 }

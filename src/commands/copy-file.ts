@@ -138,7 +138,7 @@ function parseDescriptionChanges(
 ): (source: File) => FileDescription {
   if (mask === undefined && listGiven(values).length === 0) return (source) => source;
   const changes = parseFileChanges(values, mask);
-  const kept = changes.names.find((name) => name in RETENTION_FIELDS);
+  const kept = changes.names.find((name) => Object.hasOwn(RETENTION_FIELDS, name));
   if (kept !== undefined) {
     throw invalidArgument("update_mask", `${kept} cannot be given to a copy; set it by UpdateFile once it is there`);
   }
