@@ -224,9 +224,7 @@ function toConfig(env: Environment) {
     api: {
       messageMaxBytes: 4 * MIB,
       deadlineMaxMs: 24 * 3_600_000,
-      corsOrigins: env.SLUICE_CORS_ORIGINS.split(",")
-        .map((origin) => origin.trim())
-        .filter((origin) => origin !== ""),
+      corsOrigins: env.SLUICE_CORS_ORIGINS,
     },
     /** Without a slash at its end; undefined: where it listens. */
     publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findNearest } from "./nearest-name.ts";
+import { findNearest } from "../domain/nearest-name.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 
 const SHOWN_LENGTH_MAX = 100;
