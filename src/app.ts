@@ -1,6 +1,7 @@
 import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
+import type { Generate } from "./aws/generate-on-thread.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
 import { readAdopted } from "./commands/adopt-parts.ts";
@@ -87,11 +88,7 @@ export async function startApp(
     authenticate: createDevAuthenticator(config.devToken),
     ...{ readiness, log, shutdownSignal: stopping.signal },
     messages: new MessageBudget(config.messageBudgetBytes),
-    // Loaded with the first call: most services never generate a configuration, and do without the generator's memory.
-    configurations: {
-      generateConfiguration: async (request) =>
-        (await import("./aws/generate-from-settings.ts")).generateFromSettings(request),
-    },
+    configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,
     ...config.api,
   };
@@ -136,6 +133,17 @@ export async function startApp(
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
     },
+  };
+}
+
+/** Loaded with the first call: most services never generate a configuration. */
+function createLateGenerator(): ApiOptions["configurations"]["generateConfiguration"] {
+  let loaded: Promise<Generate> | undefined;
+  return async (request, { caller, signal }) => {
+    loaded ??= import("./aws/generate-on-thread.ts").then(({ createGenerator, GENERATION_LIMITS }) =>
+      createGenerator(GENERATION_LIMITS),
+    );
+    return (await loaded)(request, { caller: caller.principal, signal });
   };
 }
 

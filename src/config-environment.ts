@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { databaseUrl, wholeNumber } from "./config-values.ts";
+import { databaseUrl, origins, wholeNumber } from "./config-values.ts";
 
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -25,7 +25,7 @@ export const ENVIRONMENT = {
   SLUICE_LISTEN: z
     .string()
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
-    .refine((address) => Number(/\d*$/.exec(address)) <= PORT_MAX, `must have a port of at most ${PORT_MAX}`)
+    .refine((address) => !(Number(address.split(":").at(-1)) > PORT_MAX), `must have a port of at most ${PORT_MAX}`)
     .default("127.0.0.1:8080"),
   /** PEM files of the certificate chain and key: TLS 1.3 only. Both or none. */
   SLUICE_TLS_CERT: optional,
@@ -96,8 +96,8 @@ export const ENVIRONMENT = {
   SLUICE_STREAM_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(24 * MIB),
   /** The same for all streams of one connection together. */
   SLUICE_CONNECTION_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(32 * MIB),
-  /** Origins whose scripts may call from a browser, separated by commas. */
-  SLUICE_CORS_ORIGINS: z.string().default(""),
+  /** Origins whose scripts may call from a browser, separated by commas; "*" for all. */
+  SLUICE_CORS_ORIGINS: origins().default([]),
   /** How callers prove who they are. "dev": one static token, refused when NODE_ENV is production. */
   SLUICE_AUTH: z.enum(["dev"], { error: 'must be "dev"' }),
   /** The static token, at least 8 characters. */

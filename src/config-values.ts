@@ -6,6 +6,9 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** What the numbers of the environment count. */
 type Unit = "bytes" | "milliseconds" | "seconds" | "days" | "workers" | "streams" | "proxies";
 
+/** Of pages that an app carries with itself: "capacitor://localhost". */
+const APP_ORIGIN = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$/;
+
 const FACTORS: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
 /**
@@ -31,6 +34,29 @@ export function databaseUrl(missing?: string) {
     .string(missing)
     .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
     .refine((url) => URL.canParse(url), "must be a URL: write special characters of user and password percent-encoded");
+}
+
+/** Origins as browsers send them, separated by commas; "*" for all. What it refuses, it quotes, with what would be right. */
+export function origins() {
+  return z.string().transform((text, context): string[] => {
+    const said = text.split(",").map((origin) => origin.trim());
+    const wanted = said.filter((origin) => origin !== "");
+    for (const origin of wanted) {
+      const right = toOrigin(origin);
+      if (right === origin) continue;
+      const advice =
+        right === undefined ? 'write scheme, host and port, such as "https://app.example.com"' : `write "${right}"`;
+      context.addIssue(`names "${origin}", which is no origin: ${advice}, or "*" for all`);
+    }
+    return wanted;
+  });
+}
+
+/** The origin that a browser would send for what was meant; undefined where nothing of that kind was. */
+function toOrigin(text: string): string | undefined {
+  if (text === "*" || APP_ORIGIN.test(text)) return text;
+  const url = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
+  return url?.origin;
 }
 
 /**

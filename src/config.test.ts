@@ -225,6 +225,29 @@ describe("parseConfig", () => {
     );
   });
 
+  it("takes origins as browsers send them, and says how to write others", () => {
+    const originsOf = (said: string) => parseConfig({ ...LEAST, SLUICE_CORS_ORIGINS: said }).api.corsOrigins;
+    for (const origin of [
+      ...["*", "https://app.example.com", "http://localhost:5173", "http://[::1]:8080", "http://127.0.0.1"],
+      ...["capacitor://localhost", "chrome-extension://abcdefghijklmnop"],
+    ]) {
+      expect(originsOf(` ${origin} ,`), origin).to.deep.equal([origin]);
+    }
+    for (const [said, right] of [
+      ["https://a.example/", 'write "https://a.example"'],
+      ["https://A.example", 'write "https://a.example"'],
+      ["https://a.example:443", 'write "https://a.example"'],
+      ["https://a.example/console?x=1", 'write "https://a.example"'],
+      ["HTTP://a.example", 'write "http://a.example"'],
+      ...["nonsense", "a.example", "null", "https://", "*.example.com", "https://*.a b", "file:///x"].map(
+        (text) => [text, 'write scheme, host and port, such as "https://app.example.com"'] as const,
+      ),
+    ] as const) {
+      const sentence = `SLUICE_CORS_ORIGINS names "${said}", which is no origin: ${right}, or "*" for all`;
+      expect(() => originsOf(`https://b.example,${said}`), said).to.throw(ConfigError, sentence);
+    }
+  });
+
   it("ignores what is not its own", () => {
     expect(() => parseConfig({ ...LEAST, PATH: "/bin", SLUICE_UNKNOWN: "1" })).not.to.throw();
     expect(Object.keys(ENVIRONMENT)).to.include("SLUICE_LISTEN");

@@ -233,14 +233,12 @@ function toConfig(env: Environment) {
       // The longest request, CompleteUpload with a list of 10,000 parts in JSON, has 750 KB; 35 KB/s bring 1 MiB in time.
       messageLimits: { maxBytes: MIB, timeoutMs: 30_000 },
       deadlineMaxMs: 24 * 3_600_000,
-      corsOrigins: env.SLUICE_CORS_ORIGINS.split(",")
-        .map((origin) => origin.trim())
-        .filter((origin) => origin !== ""),
+      corsOrigins: env.SLUICE_CORS_ORIGINS,
     },
     /** Of a worker, for what the messages of callers may become in memory; two of the largest always find room. */
     messageBudgetBytes: 128 * MIB,
     /** Without a slash at its end; undefined: where it listens. */
-    publicUrl: env.SLUICE_PUBLIC_URL?.replace(/\/+$/, ""),
+    publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
     devToken: env.SLUICE_DEV_TOKEN as string,

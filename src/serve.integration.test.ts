@@ -296,14 +296,17 @@ describe("The service as a process", () => {
       });
     }
 
-    it("gives up when its workers end as soon as they start", async function () {
+    it("names variables that nothing reads, and gives up when its workers end as soon as they start", async function () {
       this.timeout(240_000);
       const workersEnd = "--import=data:text/javascript,if(process.send)process.exit(3)";
-      const settings = { NODE_OPTIONS: workersEnd, SLUICE_WORKERS: "2", SLUICE_LISTEN: "127.0.0.1:0" };
+      const unknown = { SLUICE_WORKER: "3" };
+      const settings = { NODE_OPTIONS: workersEnd, SLUICE_WORKERS: "2", SLUICE_LISTEN: "127.0.0.1:0", ...unknown };
       const { code, stdout, stderr } = await run(environment(settings));
       expect(code).to.equal(1);
       expect(stderr).to.include("workers end as soon as they start");
       expect(stdout).to.include("a worker ended; another takes its place");
+      const sentence = "SLUICE_WORKER is no variable of Sluice and changes nothing; did you mean SLUICE_WORKERS?";
+      expect(stdout.split(sentence), "said once").to.have.length(2);
     });
   });
 });

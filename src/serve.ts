@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { becomeSupervisor } from "./become-supervisor.ts";
 import { prepareCompileCache } from "./compile-cache.ts";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
+import { findUnknownVariables } from "./config-names.ts";
 import { joinSiblings } from "./siblings.ts";
 import { onceStopped } from "./supervise.ts";
 import { createLogger } from "./telemetry/logger.ts";
@@ -22,6 +23,8 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   // Before any worker: what would end all of them is said once, by this process.
   if (cluster.isPrimary) await assertStartable(config);
   const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
+  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}` });
+  if (cluster.isPrimary) for (const sentence of findUnknownVariables(environment)) log.warn(sentence);
   if (cluster.isPrimary && workers > 1) {
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
@@ -31,7 +34,6 @@ export async function serve(environment: Readonly<Record<string, string | undefi
     );
     return;
   }
-  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}` });
   await serveAlone(config, log);
 }
 

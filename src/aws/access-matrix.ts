@@ -155,7 +155,7 @@ function toWho(site: Site, who: readonly string[]): string {
   const names = who.map((one) => {
     if (one === "*") return "everyone";
     if (/\.amazonaws\.com(\.cn)?$/.test(one)) return `the AWS service ${one}`;
-    const role = /:role\/(.+)$/.exec(one)?.[1];
+    const role = /:role\/(.+)/.exec(one)?.[1];
     if (role !== undefined) return `the role ${role}`;
     if (one === site.arn("iam", "root", { region: "" })) return `principals of account ${site.account}`;
     return one.includes(":oidc-provider/") ? `holders of a token of ${one.replace(/^.*:oidc-provider\//, "")}` : one;

@@ -84,7 +84,7 @@ export function toActionWords(action: string): string {
   if (name === "*") return "anything";
   const words = name
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
-    .replace(/([A-Z]+)([A-Z][a-z])/g, "$1 $2")
+    .replace(/([A-Z])([A-Z][a-z])/g, "$1 $2")
     .split(" ")
     .map((word) => (/^[A-Z]+$/.test(word) ? word : word.toLowerCase()))
     .join(" ");

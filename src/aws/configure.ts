@@ -18,10 +18,13 @@ export interface SettingsSource {
   readonly all?: boolean;
 }
 
+/** Most sentences about what is wrong: each is looked up in the text, and nobody mends more at once. */
+const PROBLEMS_SHOWN_MAX = 100;
+
 /**
  * The configuration that the source asks for: the one function behind the command line and the API. Throws
- * `invalid_argument / CONFIGURATION_INVALID` with one sentence a line for all that is wrong, with line and column where
- * it stands in the text.
+ * `invalid_argument / CONFIGURATION_INVALID` with one sentence a line for what is wrong, the first 100, with line and
+ * column where it stands in the text.
  */
 export function configure({ file, values = {}, services = [], all = false }: SettingsSource): Configuration {
   let read: SettingsFile | undefined;
@@ -31,10 +34,13 @@ export function configure({ file, values = {}, services = [], all = false }: Set
     const input = services.length === 0 && !all ? said : { ...said, services: switchOn(said, services, all) };
     return generateConfiguration(parseSettings(input));
   } catch (error) {
-    const sentences = toProblems(error).map((problem) => {
-      const isOfFile = read !== undefined && !(String(problem.path[0]) in values);
+    const problems = toProblems(error);
+    const sentences = problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem) => {
+      const isOfFile = read !== undefined && !Object.hasOwn(values, String(problem.path[0]));
       return (isOfFile ? (read as SettingsFile).locate(problem) : problem).message;
     });
+    const unsaid = problems.length - sentences.length;
+    if (unsaid > 0) sentences.push(`and ${unsaid} more`);
     throw new DomainError("invalid_argument", sentences.join("\n"), {
       reason: "CONFIGURATION_INVALID",
       field: "settings",
@@ -57,6 +63,6 @@ function switchOn(said: Readonly<Record<string, unknown>>, names: readonly strin
   const everywhere = SERVICES.filter(({ partitions }) => partitions?.includes(partition) ?? true).map(
     ({ name }) => name,
   );
-  const named = Object.fromEntries(names.map((name) => [name, before[name] || true]));
+  const named = Object.fromEntries(names.map((name) => [name, (Object.hasOwn(before, name) && before[name]) || true]));
   return { ...(all && Object.fromEntries(everywhere.map((name) => [name, true]))), ...before, ...named };
 }

@@ -12,12 +12,16 @@ export interface GenerateRequest {
   readonly format: Format;
 }
 
-/** A configuration, what it means, and what the service's environment is to say. Throws as `configure` does. */
-export function generateFromSettings({ settings, services, allServices, format }: GenerateRequest): {
-  content: string;
-  explanation: string;
-  environment: Readonly<Record<string, string>>;
-} {
+/** A configuration, what it means, and what the service's environment is to say. */
+export interface GeneratedConfiguration {
+  readonly content: string;
+  readonly explanation: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Generates a configuration. Throws as `configure` does. */
+export function generateFromSettings(request: GenerateRequest): GeneratedConfiguration {
+  const { settings, services, allServices, format } = request;
   const file = { text: settings, name: "settings" };
   const configuration = configure({ file, services, all: allServices });
   return {

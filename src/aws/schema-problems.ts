@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findNearest } from "./nearest-name.ts";
+import { findNearest } from "../domain/nearest-name.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 
 const SHOWN_LENGTH_MAX = 100;
@@ -61,5 +61,6 @@ function listKeys(schema: unknown, path: readonly (string | number)[]): string[]
   if (schema instanceof z.ZodArray && typeof path[0] === "number") return listKeys(schema.element, path.slice(1));
   if (!(schema instanceof z.ZodObject)) return [];
   const [first, ...rest] = path;
-  return first === undefined ? Object.keys(schema.shape) : listKeys(schema.shape[first], rest);
+  if (first === undefined) return Object.keys(schema.shape);
+  return Object.hasOwn(schema.shape, first) ? listKeys(schema.shape[first], rest) : [];
 }

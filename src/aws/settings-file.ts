@@ -1,10 +1,24 @@
-import { type Document, isMap, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
+import {
+  type Document,
+  type ErrorCode,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+  visit,
+} from "yaml";
 import { SettingsProblem } from "./settings-problem.ts";
 
-/** Most characters of a settings file; a real one has a few dozen lines. */
-const TEXT_LENGTH_MAX = 1024 * 1024;
+/** Most bytes of settings in UTF-8. Every setting with every service and its options takes some 5 KiB. */
+export const SETTINGS_BYTES_MAX = 64 * 1024;
 /** Most aliases resolved, so that a small file cannot unfold into a huge one. */
 const ALIASES_MAX = 100;
+/** What the library says in words of its own workings. */
+const MESSAGES: ReadonlyMap<ErrorCode, string> = new Map([
+  ["RESOURCE_EXHAUSTION", "Maps and lists lie too deep in one another"],
+]);
 
 /** `sluice.aws.yaml` as read: its value, and where in the text each key stands. */
 export interface SettingsFile {
@@ -18,17 +32,24 @@ export interface SettingsFile {
  * with line and column when the text is no YAML, or no map at its top.
  */
 export function readSettingsFile(text: string, name: string): SettingsFile {
-  if (text.length > TEXT_LENGTH_MAX) {
-    throw toAggregate([new SettingsProblem(`${name} has ${text.length} characters; ${TEXT_LENGTH_MAX} is the limit`)]);
+  const sizeBytes = Buffer.byteLength(text);
+  if (sizeBytes > SETTINGS_BYTES_MAX) {
+    throw toAggregate([new SettingsProblem(`${name} has ${sizeBytes} bytes; ${SETTINGS_BYTES_MAX} is the limit`)]);
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+  // The library compares each key of a map with all before it, which takes a second for 64 KiB.
+  const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: "1.2" } as const;
+  const document = parseDocument(text, options);
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${name}:${line}:${col}`;
   };
-  if (document.errors.length > 0) {
-    throw toAggregate(document.errors.map(({ pos, message }) => new SettingsProblem(`${at(pos[0])}: ${message}`)));
+  const mistakes = [
+    ...document.errors.map(({ code, pos, message }) => ({ offset: pos[0], message: MESSAGES.get(code) ?? message })),
+    ...findRepeatedKeys(document).map((offset) => ({ offset, message: "Map keys must be unique" })),
+  ];
+  if (mistakes.length > 0) {
+    throw toAggregate(mistakes.map(({ offset, message }) => new SettingsProblem(`${at(offset)}: ${message}`)));
   }
   const root = document.contents as ParsedNode | null;
   if (root !== null && !isMap(root)) {
@@ -42,12 +63,30 @@ export function readSettingsFile(text: string, name: string): SettingsFile {
   };
 }
 
+/** Where keys stand that their map has before. Two keys are the same when they give the same name: `1` and `"1"`. */
+function findRepeatedKeys(document: Document.Parsed): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const names = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value ?? "");
+        if (names.has(name)) offsets.push(key.range?.[0] ?? 0);
+        names.add(name);
+      }
+    },
+  });
+  return offsets;
+}
+
 function toValue(document: Document.Parsed, name: string): unknown {
   try {
     return document.toJS({ maxAliasCount: ALIASES_MAX }) ?? {};
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
-    throw toAggregate([new SettingsProblem(`${name} unfolds into more than ${ALIASES_MAX} aliases; write it out`)]);
+    const what = `${name} has more than ${ALIASES_MAX} aliases, or one that no anchor stands before; write it out`;
+    throw toAggregate([new SettingsProblem(what)]);
   }
 }
 

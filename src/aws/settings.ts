@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { findNearest } from "./nearest-name.ts";
+import { findNearest } from "../domain/nearest-name.ts";
 import { REGIONS } from "./regions.ts";
 import { SERVICES } from "./services.ts";
 import type { Partition } from "./site.ts";

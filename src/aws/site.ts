@@ -85,5 +85,5 @@ export function createSite(names: SiteNames): Site {
 function shorten(name: string, lengthMax: number): string {
   if (name.length <= lengthMax) return name;
   const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
-  return `${name.slice(0, lengthMax - hash.length - 1).replace(/-+$/, "")}-${hash}`;
+  return `${name.slice(0, lengthMax - hash.length - 1).replace(/(?<!-)-+$/, "")}-${hash}`;
 }

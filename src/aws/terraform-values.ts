@@ -100,7 +100,7 @@ function toReference(template: Template, logicalId: string, attribute?: string):
 /** `${Id}` and `${Id.Attribute}` refer; `${!text}` is the text `${text}`. */
 function toInterpolation(template: Template, text: string): string {
   return text
-    .split(/(\$\{[^}]*\})/)
+    .split(/(\$\{[^{}]*\})/)
     .map((part, index) => {
       if (index % 2 === 0) return escapeTemplate(part);
       const target = part.slice(2, -1);

@@ -109,6 +109,18 @@ describe("sluice doctor", function () {
     const { isWell, text } = await examine({ SLUICE_AUTH: "none", SLUICE_S3_BUCKET: "X" });
     expect(isWell).to.equal(false);
     expect(problemsOf(text)).to.have.length(2);
+    const named = await examine({ SLUICE_CORS_ORIGINS: "https://a.example/", SLUICE_TLS_CERTS: "a.pem" });
+    expect(problemsOf(named.text)).to.deep.equal([
+      'PROBLEM  configuration: SLUICE_CORS_ORIGINS names "https://a.example/", which is no origin: write "https://a.example", or "*" for all',
+      "PROBLEM  configuration: SLUICE_TLS_CERTS is no variable of Sluice and changes nothing; did you mean SLUICE_TLS_CERT?",
+    ]);
+  });
+
+  it("names a variable that nothing reads beside all that is well", async () => {
+    const { isWell, text } = await examine({ SLUICE_WORKER: "1" });
+    expect(isWell).to.equal(false);
+    expect(problemsOf(text)).to.have.length(1);
+    expect(text).to.contain("OK       storage").and.contain("did you mean SLUICE_WORKERS?");
   });
 
   const withUrl = (change: (url: URL) => void) => () => {

@@ -1,4 +1,5 @@
 import { ConfigError, parseConfig } from "../config.ts";
+import { findUnknownVariables } from "../config-names.ts";
 import { checkDatabase } from "./check-database.ts";
 import { checkHost } from "./check-host.ts";
 import { checkStorage } from "./check-storage.ts";
@@ -19,15 +20,19 @@ export async function runDoctor(terminal: Terminal, options: { json: boolean }):
 }
 
 async function examine(env: Terminal["env"]): Promise<Finding[]> {
+  const unknown = findUnknownVariables(env).map((sentence) =>
+    problem("configuration", sentence, "correct its name, or take it out of the environment"),
+  );
   try {
     const config = parseConfig(env);
     const checks = await Promise.all([checkHost(config), checkDatabase(config), checkStorage(config)]);
-    return [well("configuration", "complete and consistent"), ...checks.flat()];
+    return [well("configuration", "complete and consistent"), ...unknown, ...checks.flat()];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map((sentence) =>
+    const wrong = error.problems.map((sentence) =>
       problem("configuration", sentence, "correct the environment; the README lists its variables"),
     );
+    return [...wrong, ...unknown];
   }
 }
 

@@ -5,7 +5,7 @@ import { DomainError, invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { type FileDescription, parseFileDescription } from "../domain/file-description.ts";
 import { assertEtag, parseEtag } from "../domain/file-etag.ts";
-import { parseFilePath } from "../domain/file-path.ts";
+import { parseFilePath, parseNewFilePath } from "../domain/file-path.ts";
 import type { FileChange, FileRepository } from "../domain/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../domain/generation.ts";
 import { type Namespace, requireNamespace } from "../domain/namespace.ts";
@@ -99,7 +99,7 @@ async function copyFile(
   const etag = parseEtag(request.etag);
   const namespace = requireNamespace(access.namespaces, request.namespace);
   const path = parseFilePath(request.path);
-  const targetPath = parseFilePath(request.targetPath, "target_path");
+  const targetPath = parseNewFilePath(request.targetPath, "target_path");
   if (generation !== undefined) parseGeneration(generation);
   if (ifTargetGenerationMatch !== undefined) {
     parseLiveGeneration(ifTargetGenerationMatch, "if_target_generation_match");
@@ -138,7 +138,7 @@ function parseDescriptionChanges(
 ): (source: File) => FileDescription {
   if (mask === undefined && listGiven(values).length === 0) return (source) => source;
   const changes = parseFileChanges(values, mask);
-  const kept = changes.names.find((name) => name in RETENTION_FIELDS);
+  const kept = changes.names.find((name) => Object.hasOwn(RETENTION_FIELDS, name));
   if (kept !== undefined) {
     throw invalidArgument("update_mask", `${kept} cannot be given to a copy; set it by UpdateFile once it is there`);
   }

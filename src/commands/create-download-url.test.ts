@@ -74,6 +74,17 @@ describe("createDownloadUrl", () => {
     }
   });
 
+  it("lets no browser show what can hold scripts, whether the file or the request says so", async () => {
+    const dispositionOf = async (file: Partial<File>, contentType = "") => {
+      const { call, signed } = signing(sampleFile({ path: "a", ...file }));
+      await call({ inline: true, contentType });
+      return signed[0]?.[2].contentDisposition;
+    };
+    expect(await dispositionOf({ contentType: "text/html" })).to.equal('attachment; filename="a"');
+    expect(await dispositionOf({ contentType: "image/png" }, "image/svg+xml")).to.equal('attachment; filename="a"');
+    expect(await dispositionOf({ contentType: "text/html" }, "text/plain")).to.equal('inline; filename="a"');
+  });
+
   it("signs nothing for a deleted file", async () => {
     const { call, signed } = signing(sampleFile({ deleteTime: NOW }));
     expect(await catchError(() => call({ generation: 3 }))).to.include({ code: "not_found", reason: "FILE_NOT_FOUND" });
@@ -88,6 +99,7 @@ describe("createDownloadUrl", () => {
     ["a lifetime over the limit", { lifetimeMs: 601_000 }, "lifetime"],
     ["a name of 256 bytes", { downloadName: "ü".repeat(128) }, "download_name"],
     ["a name with a line break", { downloadName: "a\r\nSet-Cookie: b" }, "download_name"],
+    ["a name with an override of the direction of text", { downloadName: "report\u202efdp.exe" }, "download_name"],
     ["a name with a lone surrogate", { downloadName: "a\ud800" }, "download_name"],
     ["a media type that is none", { contentType: "text" }, "content_type"],
     ["a media type with a line break", { contentType: "text/plain\r\nSet-Cookie: a=b" }, "content_type"],
@@ -115,10 +127,11 @@ describe("toContentDisposition", () => {
       "attachment; filename=\"__ (1)'*.txt\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC%20%281%29%27%2A.txt",
     ],
     ["\u{1f600}", "attachment; filename=\"_\"; filename*=UTF-8''%F0%9F%98%80"],
+    ["a\u202eb", 'attachment; filename="a_b"'],
     ["a\u2028b", "attachment; filename=\"a_b\"; filename*=UTF-8''a%E2%80%A8b"],
   ] as const) {
     it(`writes ${JSON.stringify(name)} in printable ASCII`, () => {
-      const header = toContentDisposition("attachment", name);
+      const header = toContentDisposition(name, { inline: false, contentType: "text/plain" });
       expect(header).to.equal(expected);
       expect(header).to.match(/^[\x20-\x7e]+$/);
     });

@@ -2,7 +2,9 @@ import { toLifetimeSeconds } from "../domain/download-lifetime.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { DESCRIPTION_LIMITS } from "../domain/file-description.ts";
+import { TEXT_DIRECTION } from "../domain/file-path.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
+import { isShownSafely } from "../domain/inline-types.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { requireReadable } from "../domain/readable-file.ts";
@@ -21,7 +23,7 @@ export interface CreateDownloadUrlRequest extends GetFileRequest {
   lifetimeMs?: number;
   /** Empty takes the last segment of the path. */
   downloadName: string;
-  /** Show instead of save. */
+  /** Show instead of save, where the media type is one that runs nothing. */
   inline: boolean;
   /** What S3 answers with; empty takes that of the file. */
   contentType: string;
@@ -51,21 +53,29 @@ export async function createDownloadUrl(
   const name = request.downloadName === "" ? file.path.slice(file.path.lastIndexOf("/") + 1) : request.downloadName;
   // SigV4 counts from a whole second, so this is never later than the moment at which S3 begins to refuse.
   const expireTime = new Date(Math.floor(deps.now().getTime() / 1000) * 1000 + lifetimeMs);
+  const contentType = request.contentType === "" ? file.contentType : request.contentType;
   const url = await deps.objects.presignDownload(file.bucket, file.s3Key, {
     ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),
     lifetimeMs,
-    contentType: request.contentType === "" ? file.contentType : request.contentType,
-    contentDisposition: toContentDisposition(request.inline ? "inline" : "attachment", name),
+    contentType,
+    contentDisposition: toContentDisposition(name, { inline: request.inline, contentType }),
   });
   return { url, expireTime, file };
 }
 
 /**
- * A Content-Disposition header (RFC 6266): the name in plain ASCII for old readers, and in UTF-8, percent-encoded as
+ * A Content-Disposition header (RFC 6266): inline where that is wanted and the media type is one that a browser shows safely,
+ * or else attachment. The name in plain ASCII for old readers, and in UTF-8, percent-encoded as
  * RFC 8187 has it, when that loses something. Nothing but printable ASCII comes out, and no quote or backslash inside
- * the quotes, so no name can end the header or begin another parameter.
+ * the quotes, so no name can end the header or begin another parameter; and none of the characters that turn the direction
+ * of text, which older paths may hold.
  */
-export function toContentDisposition(type: "inline" | "attachment", name: string): string {
+export function toContentDisposition(
+  saidName: string,
+  { inline, contentType }: { inline: boolean; contentType: string },
+): string {
+  const type = inline && isShownSafely(contentType) ? "inline" : "attachment";
+  const name = saidName.replaceAll(TEXT_DIRECTION, "_");
   const ascii = name.replaceAll(/[^\x20-\x7e]|["\\%]/gu, "_");
   const header = `${type}; filename="${ascii}"`;
   if (ascii === name) return header;
@@ -117,5 +127,9 @@ export function assertDownloadName(name: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (!name.isWellFormed() || /[\u0000-\u001f\u007f-\u009f]/u.test(name)) {
     throw invalidArgument("download_name", "download_name holds a control character or a lone surrogate; leave it out");
+  }
+  if (name.search(TEXT_DIRECTION) >= 0) {
+    const message = "download_name holds a character that turns the direction of text, such as U+202E; leave it out";
+    throw invalidArgument("download_name", message);
   }
 }

@@ -4,7 +4,7 @@ import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type FileDescription, parseFileDescription } from "../domain/file-description.ts";
-import { parseFilePath } from "../domain/file-path.ts";
+import { parseNewFilePath } from "../domain/file-path.ts";
 import { type Namespace, requireNamespace } from "../domain/namespace.ts";
 import { choosePartSize } from "../domain/part-plan.ts";
 import type { Upload } from "../domain/upload.ts";
@@ -33,7 +33,7 @@ export async function createUpload(
   options: { caller: Caller },
 ): Promise<{ upload: Upload; created: boolean }> {
   const namespace = requireNamespace(access.namespaces, request.namespace);
-  const path = parseFilePath(request.path);
+  const path = parseNewFilePath(request.path);
   assertSize(request.sizeBytes, "size_bytes", namespace);
   assertSize(request.sizeHintBytes, "size_hint_bytes", namespace);
   const description = parseFileDescription(request);

@@ -70,7 +70,8 @@ function toChange(values: FileChange, name: string): Change {
   if (field !== undefined) return (before) => ({ ...before, [field]: values[field] });
   const [, map, entry] = /^(labels|metadata)\.(.+)$/s.exec(name) ?? [];
   if ((map === "labels" || map === "metadata") && entry !== undefined) {
-    return (before) => ({ ...before, [map]: replaceEntry(before[map], entry, values[map][entry]) });
+    const value = Object.hasOwn(values[map], entry) ? values[map][entry] : undefined;
+    return (before) => ({ ...before, [map]: replaceEntry(before[map], entry, value) });
   }
   const shown = JSON.stringify(name.slice(0, 100));
   const changeable = `${Object.keys(FIELDS).join(", ")}, labels.NAME, metadata.NAME`;

@@ -3,7 +3,7 @@ import { toCommandIdentity } from "../domain/command-identity.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { File } from "../domain/file.ts";
 import { parseEtag } from "../domain/file-etag.ts";
-import { parseFilePath } from "../domain/file-path.ts";
+import { parseFilePath, parseNewFilePath } from "../domain/file-path.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../domain/generation.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
@@ -37,7 +37,7 @@ export async function moveFile(
   const etag = parseEtag(request.etag);
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
-  const targetPath = parseFilePath(request.targetPath, "target_path");
+  const targetPath = parseNewFilePath(request.targetPath, "target_path");
   if (targetPath === path) {
     throw invalidArgument("target_path", "target_path is the path that the file is at; name another one");
   }

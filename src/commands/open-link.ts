@@ -53,7 +53,7 @@ export async function openLink(
 
 function toDisposition({ link, file }: Extract<OpenedLink, { kind: "file" }>): string {
   const name = link.downloadName === "" ? file.path.slice(file.path.lastIndexOf("/") + 1) : link.downloadName;
-  return toContentDisposition(link.inline ? "inline" : "attachment", name);
+  return toContentDisposition(name, { inline: link.inline, contentType: file.contentType });
 }
 
 /** The browser's description cut to its bound, without what is not printable ASCII: people read it later. */

@@ -50,6 +50,18 @@ describe("updateFile", () => {
     expect(file).to.deep.equal({ ...FILE, labels: { team: "tax" }, metadata: { author: "someone", "a.b": "c" } });
   });
 
+  it("takes away entries that have the names of what every object has, and sets them", async () => {
+    const names = ["constructor", "toString", "__proto__"];
+    const updateMask = names.flatMap((name) => [`metadata.${name}`, `labels.${name}`]);
+    expect(await update({ updateMask })).to.deep.equal(FILE);
+    const metadata = Object.fromEntries(names.map((name) => [name, "a"]));
+    const file = await update({ values: { ...VALUES, metadata }, updateMask: names.map((name) => `metadata.${name}`) });
+    expect(Object.entries(file.metadata)).to.deep.equal([
+      ...Object.entries(FILE.metadata),
+      ...names.map((name) => [name, "a"]),
+    ]);
+  });
+
   it("checks the etag where one is sent", async () => {
     const values = { ...VALUES, dataSubject: "s" };
     expect((await update({ values, etag: toFileEtag(FILE) })).dataSubject).to.equal("s");

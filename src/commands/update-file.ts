@@ -61,7 +61,7 @@ export async function updateFile(
 /** A generation that is not live is what it was when it ended; only how long it is kept is still to be said. */
 function assertChangeable(file: File, { names }: FileChanges): void {
   const isLive = file.supersedeTime === undefined && file.deleteTime === undefined;
-  const fixed = names.find((name) => !(name in RETENTION_FIELDS));
+  const fixed = names.find((name) => !Object.hasOwn(RETENTION_FIELDS, name));
   if (isLive || fixed === undefined) return;
   const { path, generation } = file;
   const changeable = Object.keys(RETENTION_FIELDS).join(" and ");

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import { DomainError } from "./errors.ts";
-import { PATH_MAX_BYTES, parseFilePath } from "./file-path.ts";
+import { PATH_MAX_BYTES, parseFilePath, parseNewFilePath } from "./file-path.ts";
 
-function refusalOf(path: string, field?: string): DomainError {
+function refusalOf(path: string, field?: string, parse = parseFilePath): DomainError {
   try {
-    parseFilePath(path, field);
+    parse(path, field);
   } catch (error) {
     if (error instanceof DomainError) return error;
     throw error;
@@ -69,5 +69,25 @@ describe("parseFilePath", () => {
   it("counts the bytes of the path that is kept", () => {
     // 1,536 bytes as sent, 1,024 in NFC.
     expect(parseFilePath("u\u0308".repeat(512))).to.equal("ü".repeat(512));
+  });
+});
+
+describe("parseNewFilePath", () => {
+  it("refuses what turns the direction of text, in sentences with the character and its place", () => {
+    const turning = ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"];
+    for (const character of turning) {
+      const error = refusalOf(`report${character}fdp.exe`, "target_path", parseNewFilePath);
+      expect(error).to.include({ code: "invalid_argument", reason: "PATH_INVALID", field: "target_path" });
+      const code = `U+${character.charCodeAt(0).toString(16).toUpperCase()}`;
+      const sentence = `it holds ${code}, which turns the direction of text, at position 6; leave it out`;
+      expect(error.message).to.equal(`path is not valid: ${sentence}`);
+    }
+  });
+
+  it("takes names that are written from right to left, with the marks of their scripts, and refuses all else that no path holds", () => {
+    for (const path of ["\u05e9\u05dc\u05d5\u05dd\u200f (1).pdf", "\u0645\u061c/\u200ea", "u\u0308ber"]) {
+      expect(parseNewFilePath(path)).to.equal(path.normalize("NFC"));
+    }
+    expect(refusalOf("a//b", undefined, parseNewFilePath)).to.include({ reason: "PATH_INVALID", field: "path" });
   });
 });

@@ -4,6 +4,23 @@ import { DomainError } from "./errors.ts";
 export const PATH_MAX_BYTES = 1024;
 
 /**
+ * Embeddings, overrides and isolates of the direction of text (Unicode, UAX #9, 2.1 to 2.4). By one of them a reader sees
+ * "reportfdp.exe" as "reportexe.pdf". The marks U+200E, U+200F and U+061C stay: Arabic and Hebrew are written with them.
+ */
+export const TEXT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Parses a path that a file is to get: what `parseFilePath` takes, without TEXT_DIRECTION. A path that is only looked up may
+ * hold that, so that older files can be read, moved and deleted.
+ */
+export function parseNewFilePath(path: string, field = "path"): string {
+  const at = path.search(TEXT_DIRECTION);
+  if (at < 0) return parseFilePath(path, field);
+  const problem = `it holds ${toCodePoint(path, at)}, which turns the direction of text, at position ${at}; leave it out`;
+  throw new DomainError("invalid_argument", `path is not valid: ${problem}`, { reason: "PATH_INVALID", field });
+}
+
+/**
  * Parses a path as a caller gave it: 1 to 1,024 bytes of UTF-8, segments separated by "/". Returns it in NFC, so that two
  * spellings of one text are one path. Refused, with `PATH_INVALID`: an empty path or segment, "." and "..", control
  * characters (NUL included) and lone surrogates.
@@ -29,11 +46,9 @@ function findProblem(path: string): string | undefined {
   if (path === "") return 'it is empty; give at least one segment, for instance "report.pdf"';
   if (!path.isWellFormed()) return "it holds a lone surrogate; send well-formed Unicode";
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const control = /[\u0000-\u001f\u007f-\u009f]/u.exec(path);
-  if (control !== null) {
-    const code = control[0].charCodeAt(0).toString(16).padStart(4, "0").toUpperCase();
-    return `it holds the control character U+${code} at position ${control.index}; leave it out`;
-  }
+  const control = path.search(/[\u0000-\u001f\u007f-\u009f]/u);
+  if (control >= 0)
+    return `it holds the control character ${toCodePoint(path, control)} at position ${control}; leave it out`;
   if (path.startsWith("/")) return 'it begins with "/"; begin with the first segment';
   if (path.endsWith("/")) return 'it ends with "/"; end with the name of the file';
   for (const segment of path.split("/")) {
@@ -42,4 +57,8 @@ function findProblem(path: string): string | undefined {
       return `it holds the segment "${segment}"; paths are absolute, name the target`;
   }
   return undefined;
+}
+
+function toCodePoint(text: string, at: number): string {
+  return `U+${text.charCodeAt(at).toString(16).padStart(4, "0").toUpperCase()}`;
 }

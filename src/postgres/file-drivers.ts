@@ -25,8 +25,8 @@ export interface FileDriver {
 const WORD_FILES_MAX = 10_000;
 /** Shorter beginnings of words are never looked for in it. */
 const PREFIX_CHARACTERS_MIN = 3;
-/** Parts of patterns shorter than this have no trigram that the index could look for. */
-const TRIGRAM_CHARACTERS_MIN = 3;
+/** Parts of patterns without this have no trigram that the index could look for. */
+const TRIGRAM = /[A-Za-z0-9]{3}/;
 /** Patterns that are estimated to be in more files are not counted, for the same reason. */
 const PATTERN_FILES_MAX = 20_000;
 
@@ -59,7 +59,8 @@ function findText(conjuncts: readonly FileFilter[], statistics: TableStatistics)
     return [{ kind: "words", condition, order: undefined }];
   }
   const patterns = conjuncts.flatMap((part) => {
-    const hasTrigram = part.kind === "like" && part.field === "path" && part.pieces.some(isLongEnough);
+    const hasTrigram =
+      part.kind === "like" && part.field === "path" && part.pieces.some((piece) => TRIGRAM.test(piece));
     return hasTrigram ? [sql.fragment`f.path LIKE ${toLikePattern(part.pieces)}`] : [];
   });
   return patterns.length === 0 ? [] : [{ kind: "patterns", condition: sql.and(patterns), order: undefined }];
@@ -79,10 +80,6 @@ export function findWords(conjuncts: readonly FileFilter[]): SearchWord[] {
     if (part.comparison !== "=") return [];
     return toSearchWords(part.value).map((text) => ({ text, isPrefix: false }));
   });
-}
-
-function isLongEnough(piece: string): boolean {
-  return new RegExp(`[A-Za-z0-9]{${TRIGRAM_CHARACTERS_MIN}}`).test(piece);
 }
 
 type TimeOrSize = Parameters<typeof toBounds>[1];

@@ -37,7 +37,7 @@ export async function readMigrationFiles(directory: string): Promise<MigrationFi
       script,
       sql,
       checksum: toFlywayChecksum(sql),
-      inTransaction: !/^\s*executeInTransaction\s*=\s*false\s*$/m.test(settings),
+      inTransaction: !/^[ \t]*executeInTransaction[ \t]*=[ \t]*false[ \t]*$/m.test(settings),
     });
   }
   return files.sort(compareFiles);

@@ -9,7 +9,7 @@ export type RangeChoice =
  * is no range are passed over, as the RFC allows: the answer is the whole.
  */
 export function chooseRange(header: string | undefined, sizeBytes: number): RangeChoice {
-  const [, first = "", last = ""] = /^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(header ?? "") ?? [];
+  const [, first = "", last = ""] = /^\s*bytes\s*=\s*(?:(\d+)\s*)?-\s*(?:(\d+)\s*)?$/i.exec(header ?? "") ?? [];
   if (first === "" && last === "") return { kind: "whole" };
   if (first === "") {
     const suffixBytes = Math.min(Number(last), sizeBytes);

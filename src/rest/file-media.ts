@@ -129,7 +129,7 @@ function toHeaders(file: File, { inline, downloadName }: MediaQuery): Record<str
     "last-modified": file.createTime.toUTCString(),
     "accept-ranges": "bytes",
     "cache-control": "private, no-cache",
-    "content-disposition": toContentDisposition(inline ? "inline" : "attachment", name),
+    "content-disposition": toContentDisposition(name, { inline, contentType: file.contentType }),
     "content-security-policy": "default-src 'none'; sandbox",
     "x-content-type-options": "nosniff",
     "x-sluice-crc32": file.crc32.toString(16).padStart(8, "0"),

@@ -29,7 +29,7 @@ describe("Links of a running service", () => {
     await service?.stop();
   });
 
-  const create = async (options: { maxUses?: number; path?: string; downloadName?: string } = {}) => {
+  const create = async (options: { maxUses?: number; path?: string; downloadName?: string; inline?: boolean } = {}) => {
     const request = { requestId: randomUUID(), namespace: "default", path: "a/ü.txt", ...options };
     const { link, url } = await commands.createLink(request, authorized);
     return { linkId: link?.linkId ?? "", url };
@@ -51,6 +51,18 @@ describe("Links of a running service", () => {
     expect(link).to.include({ uses: 1n, state: LinkState.ACTIVE, principal: "dev:local" });
     const location = (await visit(url)).headers.get("location") ?? "";
     expect(Number(new URL(location).searchParams.get("X-Amz-Expires"))).to.be.at.most(60);
+  });
+
+  it("have shown what only displays, and saved what can hold scripts", async () => {
+    const types = { "a.png": "image/png", "a.html": "text/html", "a.svg": "image/svg+xml" };
+    const told = Object.entries(types).map(async ([path, contentType]) => {
+      await client.upload(content, path, { contentType });
+      const { url } = await create({ path, inline: true });
+      const answer = await fetch(url, { headers: { connection: "close" } });
+      return answer.headers.get("content-disposition");
+    });
+    const expected = ['inline; filename="a.png"', 'attachment; filename="a.html"', 'attachment; filename="a.svg"'];
+    expect(await Promise.all(told)).to.deep.equal(expected);
   });
 
   it("end when used up, however many race, and when revoked", async () => {

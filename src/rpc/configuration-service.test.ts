@@ -60,8 +60,17 @@ describe("ConfigurationService", () => {
   it("refuses too many services and a format that does not exist", async () => {
     const many = await failure({ settings: SETTINGS, services: Array(101).fill("sqs") });
     expect(many.rawMessage).to.equal("services has 101 names; 100 is the limit");
+    const long = await failure({ settings: SETTINGS, services: ["s".repeat(101)] });
+    expect(long.rawMessage).to.equal("a name in services has 101 characters; 100 is the limit");
     const strange = await failure({ settings: SETTINGS, format: 9 as ConfigurationFormat });
     expect(strange.rawMessage).to.equal("there is no format 9; 0 to 3 are known");
+  });
+
+  it("refuses settings of more than 64 KiB", async () => {
+    const most = `${SETTINGS}#${" ".repeat(64 * 1024 - SETTINGS.length - 3)}\u00e4`;
+    expect((await client().generateConfiguration({ settings: most }, options)).content).to.contain("my-files");
+    const error = await failure({ settings: `${most}\n` });
+    expect(error.rawMessage).to.equal("settings has 65537 bytes; 65536 is the limit");
   });
 
   it("needs the token", async () => {

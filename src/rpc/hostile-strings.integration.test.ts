@@ -33,7 +33,8 @@ const HOSTILE = [
   "../../etc/passwd",
   "\u{1f600}\u202e\u05e9\u05dc\u05d5\u05dd",
   "\u001b[2J",
-  "__proto__",
+  // What every object of JavaScript has from its prototype.
+  ...["__proto__", "constructor", "metadata.constructor", "labels.toString"],
   "x".repeat(20_000),
 ];
 

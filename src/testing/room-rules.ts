@@ -118,6 +118,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: ["domain"],
     packages: [
       ...["@aws-sdk/client-accessanalyzer", "@aws-sdk/client-iam", "@aws-sdk/client-s3", "node:crypto", "yaml", "zod"],
+      // Configurations of callers are generated on a thread that can be ended.
+      ...["node:os", "node:worker_threads"],
     ],
   },
   jobs: { imports: ["domain", "commands", "queries"], packages: ["node:timers"] },
@@ -133,7 +135,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   // Commands that run the server load it; those that call it know the client alone, and print its messages.
   cli: {
-    imports: ["client", "config.ts", "app.ts", "serve.ts", "postgres", "s3", "aws", "domain/errors.ts"],
+    imports: [
+      "client",
+      "config.ts",
+      "config-names.ts",
+      "app.ts",
+      "serve.ts",
+      "postgres",
+      "s3",
+      "aws",
+      "domain/errors.ts",
+    ],
     packages: [
       ...[
         "@bufbuild/protobuf",
@@ -166,9 +178,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "config.ts": { imports: ["config-environment.ts", "config-values.ts"], packages: ["node:os", "zod"] },
   "config-environment.ts": { imports: ["config-values.ts"], packages: ["zod"] },
   "config-values.ts": { imports: [], packages: ["zod"] },
+  "config-names.ts": { imports: ["config-environment.ts", "domain/nearest-name.ts"], packages: [] },
   "serve.ts": {
     imports: [
-      ...["app.ts", "become-supervisor.ts", "compile-cache.ts", "config.ts"],
+      ...["app.ts", "become-supervisor.ts", "compile-cache.ts", "config.ts", "config-names.ts"],
       ...["siblings.ts", "supervise.ts", "telemetry", "worker-seats.ts"],
     ],
     packages: ["node:*", "pino"],

@@ -20,7 +20,7 @@ export const file_sluice_v1_configuration_service: GenFile = /*@__PURE__*/
  */
 export type GenerateConfigurationRequest = Message<"sluice.v1.GenerateConfigurationRequest"> & {
   /**
-   * Settings as in sluice.aws.yaml: YAML or JSON, at most 1 MiB. Required; must say bucket, region and account.
+   * Settings as in sluice.aws.yaml: YAML or JSON, at most 64 KiB. Required; must say bucket, region and account.
    *
    * @generated from field: string settings = 1;
    */

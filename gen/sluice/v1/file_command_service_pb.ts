@@ -61,7 +61,8 @@ export type CreateDownloadUrlRequest = Message<"sluice.v1.CreateDownloadUrlReque
   downloadName: string;
 
   /**
-   * Lets a browser show the file instead of saving it.
+   * Lets a browser show the file instead of saving it, if it is an image, sound, video, text/plain, JSON or PDF: other types,
+   * such as HTML and SVG, can run scripts and are always saved.
    *
    * @generated from field: bool inline = 6;
    */
@@ -835,7 +836,8 @@ export type CreateLinkRequest = Message<"sluice.v1.CreateLinkRequest"> & {
   downloadName: string;
 
   /**
-   * Lets a browser show the file instead of saving it.
+   * Lets a browser show the file instead of saving it, if it is an image, sound, video, text/plain, JSON or PDF: other types,
+   * such as HTML and SVG, can run scripts and are always saved.
    *
    * @generated from field: bool inline = 9;
    */

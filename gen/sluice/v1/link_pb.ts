@@ -70,7 +70,8 @@ export type Link = Message<"sluice.v1.Link"> & {
   downloadName: string;
 
   /**
-   * Lets a browser show the file instead of saving it.
+   * Lets a browser show the file instead of saving it, if it is an image, sound, video, text/plain, JSON or PDF: other types,
+   * such as HTML and SVG, can run scripts and are always saved.
    *
    * @generated from field: bool inline = 8;
    */

@@ -56,7 +56,7 @@ function resolveFunction(configuration: { site: Site; template: Template }, name
 }
 
 function substitute(configuration: { site: Site; template: Template }, text: string, variables: PlainMap): string {
-  return text.replace(/\$\{(!?)([^}]+)\}/g, (_, literal: string, name: string) => {
+  return text.replace(/\$\{(!?)([^{}]+)\}/g, (_, literal: string, name: string) => {
     if (literal !== "") return `\${${name}}`;
     const said = variables[name];
     return String(said === undefined ? toKnown(configuration, name) : resolveIntrinsics(configuration, said));

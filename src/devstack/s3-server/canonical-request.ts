@@ -20,7 +20,9 @@ export interface SignedRequest {
  */
 export function hashCanonicalRequests(signed: SignedRequest): string[] {
   const { request, target, signedHeaders, payloadHash } = signed;
-  const headers = signedHeaders.map((name) => `${name}:${canonicalValue(request.headersDistinct[name])}\n`).join("");
+  // A client states the names, and may state one that every object of JavaScript has.
+  const sent = new Map(Object.entries(request.headersDistinct));
+  const headers = signedHeaders.map((name) => `${name}:${canonicalValue(sent.get(name))}\n`).join("");
   const paths = new Set([canonicalPath(target), target.rawPath]);
   return [...paths].map((path) =>
     createHash("sha256")

@@ -5,5 +5,9 @@ import { getComments } from "@bufbuild/protoplugin";
 export function describe(
   element: DescEnum | DescEnumValue | DescField | DescMessage | DescMethod | DescService,
 ): string {
-  return (getComments(element).leading ?? "").trim().replace(/\s*\n\s*/g, " ");
+  return (getComments(element).leading ?? "")
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
 }

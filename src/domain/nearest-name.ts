@@ -1,11 +1,17 @@
 /** The known name that a misspelt one most likely means: at most a third of its letters differ. Undefined when none is near. */
 export function findNearest(name: string, known: readonly string[]): string | undefined {
   const ranked = known
+    // Lengths that differ by more make the names differ by more, and a name may be as long as a whole request.
+    .filter((candidate) => Math.abs(candidate.length - name.length) <= toDistanceMax(candidate))
     .map((candidate) => ({ candidate, distance: distanceBetween(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   if (best === undefined) return undefined;
-  return best.distance <= Math.max(1, Math.ceil(best.candidate.length / 3)) ? best.candidate : undefined;
+  return best.distance <= toDistanceMax(best.candidate) ? best.candidate : undefined;
+}
+
+function toDistanceMax(candidate: string): number {
+  return Math.max(1, Math.ceil(candidate.length / 3));
 }
 
 /** Levenshtein's distance: insertions, deletions and replacements of single letters. */
