@@ -4,7 +4,7 @@ import { z } from "zod";
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** What the numbers of the environment count. */
-type Unit = "bytes" | "milliseconds" | "seconds" | "days" | "workers" | "streams" | "proxies";
+type Unit = "bytes" | "milliseconds" | "seconds" | "days" | "workers" | "streams" | "connections" | "proxies";
 
 const FACTORS: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 

@@ -8,16 +8,21 @@ import {
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
+import { ConnectionCap, type ConnectionLimits } from "./connection-cap.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
+import { SessionLife, type SessionLimits } from "./session-life.ts";
 import { SessionWindows } from "./session-windows.ts";
 
-/** Limits of the listener. All are passed to Node explicitly. */
-export interface ListenerLimits {
-  /** Connections open at once; more are closed as they come. */
-  connectionsMax: number;
-  /** How long a plaintext connection may take to show its protocol, and a TLS one to shake hands, in milliseconds. */
+/** Limits of the listener. All are passed to Node explicitly. More connections than may be open are reset as they come. */
+export interface ListenerLimits extends ConnectionLimits, SessionLimits {
+  /**
+   * How long a plaintext connection may take to show its protocol, a TLS one to shake hands, and one of HTTP/2 to send its
+   * settings, in milliseconds; also how long a connection that was told to go away may take to go.
+   */
   handshakeTimeoutMs: number;
+  /** How long a connection of either protocol may stay without a call, in milliseconds. */
+  idleTimeoutMs: number;
   /** Bytes that a caller may send ahead on one HTTP/2 stream at first; less than what a distant one needs. */
   windowStartBytes: number;
   /** What that grows to where the distance needs it. */
@@ -77,14 +82,18 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const sessions = new Set<ServerHttp2Session>();
   const server =
     options.tls === undefined ? createPlaintextServer(options, sessions) : createTlsServer(options, sessions);
-  server.maxConnections = options.limits.connectionsMax;
+  const cap = new ConnectionCap(options.limits);
+  const serveConnection = takeConnections(server);
   server.on("connection", (socket: Socket) => {
+    // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
+    socket.on("error", () => socket.destroy());
+    // Never `maxConnections`: a worker that refuses by it makes node:cluster hand the connection on to the next one, for ever.
+    if (!cap.admit(socket)) return;
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.once("close", () => sockets.delete(socket));
-    // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
-    socket.on("error", () => socket.destroy());
+    serveConnection(socket);
   });
   server.listen({ host: options.host, port: options.port });
   await once(server, "listening");
@@ -130,18 +139,24 @@ function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2
   onRequests(http1, options);
   const http2 = createHttp2Server(toHttp2Options(options.limits));
   serveHttp2(http2, options, sessions);
-  const serveHttp1 = http1.listeners("connection") as ((socket: Socket) => void)[];
-  http1.removeAllListeners("connection");
+  const serveHttp1 = takeConnections(http1);
   http1.on("connection", (socket: Socket) => {
     routeByPreface(socket, {
       timeoutMs: options.limits.handshakeTimeoutMs,
-      onHttp1: () => {
-        for (const serve of serveHttp1) serve.call(http1, socket);
-      },
+      onHttp1: () => serveHttp1(socket),
       onHttp2: () => http2.emit("connection", socket),
     });
   });
   return http1;
+}
+
+/** Takes a server's connections from it; the result hands one to it after all. */
+function takeConnections(server: Server): (socket: Socket) => void {
+  const listeners = server.listeners("connection") as ((socket: Socket) => void)[];
+  server.removeAllListeners("connection");
+  return (socket) => {
+    for (const serve of listeners) serve.call(server, socket);
+  };
 }
 
 function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, sessions: Set<ServerHttp2Session>): void {
@@ -154,10 +169,12 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, ses
     idleMs: WINDOW_IDLE_MS,
   };
   const windows = new SessionWindows(windowLimits);
+  const lives = new WeakMap<ServerHttp2Session, SessionLife>();
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     windows.add(session);
+    lives.set(session, new SessionLife(session, limits));
   });
   onRequests(server, {
     limits,
@@ -166,8 +183,13 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, ses
       const { stream } = request as Http2ServerRequest;
       const session = request.httpVersionMajor === 2 ? stream.session : undefined;
       if (session !== undefined) {
+        const life = lives.get(session as ServerHttp2Session);
         windows.streamOpened(session);
-        stream.once("close", () => windows.streamClosed(session));
+        life?.streamOpened();
+        stream.once("close", () => {
+          windows.streamClosed(session);
+          life?.streamClosed();
+        });
       }
       options.onRequest(request, response);
     },
@@ -218,6 +240,7 @@ function toHttp1Options(limits: ListenerLimits) {
   return {
     maxHeaderSize: limits.headersMaxBytes,
     headersTimeout: limits.headersTimeoutMs,
+    keepAliveTimeout: limits.idleTimeoutMs,
     // See limitBody.
     requestTimeout: 0,
     // Node looks for connections beyond these limits only so often; its default of 30 s would stretch them.

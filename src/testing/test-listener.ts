@@ -4,7 +4,9 @@ import { answerJson, type NodeRequestListener } from "../rpc/node-messages.ts";
 /** Limits of a listener in a test, none of them Node's own: headers of more than these pass its limit for HTTP/1.1, which is 16 KiB. */
 export const TEST_LISTENER_LIMITS: ListenerLimits = {
   connectionsMax: 100,
+  connectionsPerAddressMax: 50,
   handshakeTimeoutMs: 5000,
+  idleTimeoutMs: 60_000,
   windowStartBytes: 256 * 1024,
   streamWindowBytes: 1024 * 1024,
   sessionWindowBytes: 4 * 1024 * 1024,
