@@ -37,7 +37,10 @@ export interface ListenerLimits extends ConnectionLimits, SessionLimits {
   headersMaxBytes: number;
   /** How long HTTP/1.1 headers may take, in milliseconds. */
   headersTimeoutMs: number;
-  /** How long the body of an HTTP/1.1 request may take, in milliseconds; not of PUT, whose bodies may be files: they may not stall. */
+  /**
+   * How long the body of an HTTP/1.1 request may take, in milliseconds; that of PUT, which may be a file and may only not
+   * stall, from an answer that refuses it.
+   */
   requestTimeoutMs: number;
 }
 
@@ -207,7 +210,7 @@ function onRequests(
   { limits, onRequest }: Pick<ListenOptions, "limits" | "onRequest">,
 ) {
   const serve: NodeRequestListener = (request, response) => {
-    if (request.httpVersionMajor === 1 && request.method !== "PUT") limitBody(request, limits.requestTimeoutMs);
+    if (request.httpVersionMajor === 1) limitBody(request, response, limits.requestTimeoutMs);
     onRequest(request, response);
   };
   server.on("request", serve);
@@ -217,8 +220,20 @@ function onRequests(
   });
 }
 
-/** Node's own limit of this kind holds for all requests of a server alike. */
-function limitBody(request: NodeRequest, timeoutMs: number): void {
+/**
+ * Cuts an HTTP/1.1 connection whose body takes too long. The body of a PUT may be a file, and whoever takes it in ends it when
+ * it stalls; its time counts from an answer that refuses it, behind which nobody does. Node's own limit of this kind holds for
+ * all requests of a server alike.
+ */
+function limitBody(request: NodeRequest, response: NodeResponse, timeoutMs: number): void {
+  if (request.method === "PUT") {
+    response.once("finish", () => {
+      if (response.statusCode >= 400 && !request.complete) cutUnlessWhole(request, timeoutMs);
+    });
+  } else cutUnlessWhole(request, timeoutMs);
+}
+
+function cutUnlessWhole(request: NodeRequest, timeoutMs: number): void {
   const timer = setTimeout(() => {
     if (!request.complete) request.socket.destroy();
   }, timeoutMs).unref();
