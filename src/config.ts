@@ -228,6 +228,10 @@ function toConfig(env: Environment) {
       sessionWindowBytes: env.SLUICE_CONNECTION_WINDOW_BYTES,
       windowsGrownMaxBytes,
       streamsMax: 1024,
+      // About a tenth of a second of work that a single connection can bring about at one moment; what waits for storage or the
+      // database is no work.
+      callsBegunMax: 64,
+      callHoldMs: 1000,
       headersMaxBytes: 32_768,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 300_000,

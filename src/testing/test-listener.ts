@@ -12,6 +12,8 @@ export const TEST_LISTENER_LIMITS: ListenerLimits = {
   sessionWindowBytes: 4 * 1024 * 1024,
   windowsGrownMaxBytes: 16 * 1024 * 1024,
   streamsMax: 7,
+  callsBegunMax: 5,
+  callHoldMs: 5000,
   headersMaxBytes: 8192,
   headersTimeoutMs: 5000,
   requestTimeoutMs: 60_000,
