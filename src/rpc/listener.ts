@@ -15,6 +15,7 @@ import { CallTurns, type TurnLimits } from "./call-turns.ts";
 import { ConnectionCap, type ConnectionLimits } from "./connection-cap.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
+import { refuseTwoHosts } from "./request-host.ts";
 import { SessionLife, type SessionLimits } from "./session-life.ts";
 import { SessionWindows } from "./session-windows.ts";
 
@@ -225,6 +226,7 @@ function onRequests(
     // With ALPN the server of HTTP/2 also gets the requests of HTTP/1.1, which have no stream.
     if (!("stream" in request) || request.httpVersionMajor === 1) {
       limitBody(request, response, limits.requestTimeoutMs);
+      if (refuseTwoHosts(request, response)) return;
       const { socket } = request;
       response.once("close", () => turns.leave(response));
       const beginUnlessGone = () => (socket.destroyed ? turns.leave(response) : begin());
@@ -236,6 +238,7 @@ function onRequests(
     // Given up in the packet that brought it.
     if (stream.closed || stream.destroyed || session === undefined) return;
     onStream?.(stream, session);
+    if (refuseTwoHosts(request, response)) return;
     stream.once("close", () => turns.leave(stream));
     if (!turns.enter(session, stream, begin)) stream.close(constants.NGHTTP2_REFUSED_STREAM);
   };
