@@ -65,6 +65,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: [
       ...PROTOBUF,
       "@connectrpc/connect-node",
+      // Says when an answer has begun, which no event of Node does.
+      "node:diagnostics_channel",
       "node:events",
       "node:http",
       "node:http2",
