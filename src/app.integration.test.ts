@@ -38,7 +38,8 @@ describe("A service that starts", () => {
       isReadyAwaited: false,
     });
     await until("it has looked", () => problemOf("database").includes("set up with"));
-    const answer = await fetch(`${service.url}/readyz`, { headers: { connection: "close" } });
+    const headers = { connection: "close", authorization: "Bearer service-token" };
+    const answer = await fetch(`${service.url}/readyz`, { headers });
     expect(answer.status).to.equal(503);
     expect(await answer.text()).to.include("set up with keyPrefix");
   });

@@ -92,6 +92,8 @@ export const ENVIRONMENT = {
     .optional(),
   /** Proxies in front that add to X-Forwarded-For; 0 believes nobody and takes the address of the connection. */
   SLUICE_TRUSTED_PROXIES: wholeNumber("proxies", { min: 0, max: 10 }).default(0),
+  /** Connections of one address that are open at once, all workers together; without effect behind trusted proxies. */
+  SLUICE_ADDRESS_CONNECTIONS_MAX: wholeNumber("connections", { min: 1 }).default(1024),
   /** What a caller may send ahead on one stream, where its distance needs it; 24 MiB carry 400 MiB/s at 60 ms. */
   SLUICE_STREAM_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(24 * MIB),
   /** The same for all streams of one connection together. */

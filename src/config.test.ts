@@ -145,6 +145,13 @@ describe("parseConfig", () => {
     expect([workers, uploadsMax]).to.deep.equal([3, 2]);
   });
 
+  it("divides the connections of one address among the workers, and has no bound for them behind proxies", () => {
+    const set = { ...LEAST, SLUICE_WORKERS: "3", SLUICE_ADDRESS_CONNECTIONS_MAX: "10" };
+    expect(parseConfig(set).listener.connectionsPerAddressMax).to.equal(4);
+    const behindProxy = parseConfig({ ...set, SLUICE_TRUSTED_PROXIES: "1" });
+    expect(behindProxy.listener.connectionsPerAddressMax).to.equal(undefined);
+  });
+
   it("divides the budget among the workers, three eighths of it for parts and one for windows", () => {
     const config = parseConfig({ ...LEAST, SLUICE_WORKERS: "2" });
     expect([config.budgetBytes, config.listener.windowsGrownMaxBytes]).to.deep.equal([96 * MIB, 32 * MIB]);

@@ -216,13 +216,22 @@ function toConfig(env: Environment) {
     databaseBackoff: { triesMax: 30, baseDelayMs: 100, delayMaxMs: 2000, timeMaxMs: 30_000, random: Math.random },
     listener: {
       connectionsMax: 4096,
+      // Of a proxy's address come the connections of all its callers.
+      connectionsPerAddressMax:
+        env.SLUICE_TRUSTED_PROXIES > 0 ? undefined : Math.ceil(env.SLUICE_ADDRESS_CONNECTIONS_MAX / workers),
       handshakeTimeoutMs: 10_000,
+      // Above the 60 s after which load balancers close an idle connection themselves: theirs must be the first to end.
+      idleTimeoutMs: 120_000,
       // Windows begin so small that a thousand of them fit into memory, and grow with the distance.
       windowStartBytes: 256 * 1024,
       streamWindowBytes: env.SLUICE_STREAM_WINDOW_BYTES,
       sessionWindowBytes: env.SLUICE_CONNECTION_WINDOW_BYTES,
       windowsGrownMaxBytes,
       streamsMax: 1024,
+      // About a tenth of a second of work that a single connection can bring about at one moment; what waits for storage or the
+      // database is no work.
+      callsBegunMax: 64,
+      callHoldMs: 1000,
       headersMaxBytes: 32_768,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 300_000,

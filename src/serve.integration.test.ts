@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -190,6 +192,29 @@ describe("The service as a process", () => {
     expect(new Set(reports.map(({ instance }) => instance)).size).to.equal(2);
     // A worker that gets no processor for a fifth of a second is not waited for; without a word between them it would be a third.
     expect(stale).to.be.lessThan(12);
+  });
+
+  it("resets the surplus of one address in whichever worker it arrives, and serves another address", async () => {
+    const service = await start({ SLUICE_WORKERS: "2", SLUICE_ADDRESS_CONNECTIONS_MAX: "2" });
+    const { port, hostname: host } = new URL(service.url);
+    const connect = (localAddress: string) => {
+      const socket = net.connect({ port: Number(port), host, localAddress }).on("error", () => {});
+      socket.write("GET /livez HTTP/1.1\r\nhost: x\r\n\r\n");
+      return socket;
+    };
+    const held: net.Socket[] = [];
+    // Workers take turns, so that two of these find both full; what was not refused is answered.
+    await until("both workers hold one", async () => {
+      const socket = connect("127.0.0.1");
+      const isServed = await Promise.race([once(socket, "data"), once(socket, "close").then(() => undefined)]);
+      if (isServed !== undefined) held.push(socket);
+      return held.length === 2;
+    });
+    const surplus = Array.from({ length: 20 }, () => connect("127.0.0.1"));
+    await Promise.all(surplus.map((socket) => until("it is reset", () => socket.destroyed && socket.bytesRead === 0)));
+    const other = connect("127.0.0.2");
+    await once(other, "data");
+    for (const socket of [...held, other]) socket.destroy();
   });
 
   it("limits the streams of all workers together, whichever of them has the streams", async function () {

@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { answerVersion, TEST_LISTENER_LIMITS } from "../testing/test-listener.ts";
 import { until } from "../testing/until.ts";
 import { type Listener, type ListenerLimits, listen } from "./listener.ts";
-import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
+import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
 
 describe("listen", () => {
   let listener: Listener | undefined;
@@ -109,6 +109,21 @@ describe("listen", () => {
     put.destroy();
   });
 
+  it("ends an HTTP/1.1 body that goes on for long behind an answer that refused it, that of a PUT too", async () => {
+    for (const method of ["POST", "PUT"]) {
+      const { port, close } = await open({
+        limits: { requestTimeoutMs: 50 },
+        onRequest: (request, response) => answerJson(request, response, { status: 404, body: {} }),
+      });
+      const socket = net.connect(port, "127.0.0.1").on("error", () => {});
+      socket.write(`${method} / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n`);
+      await once(socket, "data");
+      // A byte now and then keeps Node's own idle timeout from striking.
+      await until(`the ${method} is cut`, () => socket.destroyed || !socket.write("1"));
+      await close({ graceMs: 0 });
+    }
+  });
+
   it("asks for a body that waits, but leaves that of a PUT to who serves it", async () => {
     const { port } = await open();
     const send = async (method: string) => {
@@ -169,7 +184,7 @@ describe("listen", () => {
     await once(session, "remoteSettings");
     const second = net.connect(port, "127.0.0.1");
     second.on("error", () => {});
-    await once(second.resume(), "close");
+    await until("the second is refused", () => second.destroyed);
     expect(JSON.parse(await request(session, { ":path": "/" }))).to.deep.equal({ version: "2.0" });
     session.close();
   });

@@ -1,23 +1,34 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type EventEmitter, once } from "node:events";
 import { createServer as createHttp1Server } from "node:http";
 import {
+  constants,
   createServer as createHttp2Server,
   createSecureServer,
   type Http2Server,
   type Http2ServerRequest,
   type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
+import { limitBody } from "./body-time.ts";
+import { CallTurns, type TurnLimits } from "./call-turns.ts";
+import { ConnectionCap, type ConnectionLimits } from "./connection-cap.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
+import { refuseTwoHosts } from "./request-host.ts";
+import { SessionLife, type SessionLimits } from "./session-life.ts";
 import { SessionWindows } from "./session-windows.ts";
 
-/** Limits of the listener. All are passed to Node explicitly. */
-export interface ListenerLimits {
-  /** Connections open at once; more are closed as they come. */
-  connectionsMax: number;
-  /** How long a plaintext connection may take to show its protocol, and a TLS one to shake hands, in milliseconds. */
+/** Limits of the listener. All are passed to Node explicitly. More connections than may be open are reset as they come. */
+export interface ListenerLimits extends ConnectionLimits, SessionLimits, Omit<TurnLimits, "callsWaitingMax"> {
+  /**
+   * How long a plaintext connection may take to show its protocol, a TLS one to shake hands, and one of HTTP/2 to send its
+   * settings, in milliseconds; also how long a connection that was told to go away may take to go.
+   */
   handshakeTimeoutMs: number;
+  /** How long a connection of either protocol may stay without a call, in milliseconds. */
+  idleTimeoutMs: number;
   /** Bytes that a caller may send ahead on one HTTP/2 stream at first; less than what a distant one needs. */
   windowStartBytes: number;
   /** What that grows to where the distance needs it. */
@@ -26,13 +37,16 @@ export interface ListenerLimits {
   sessionWindowBytes: number;
   /** What the windows of all connections together may grow beyond their start. */
   windowsGrownMaxBytes: number;
-  /** HTTP/2 streams open at once on a connection. */
+  /** HTTP/2 streams open at once on a connection, and requests of HTTP/1.1 that wait on one. */
   streamsMax: number;
   /** Headers of one request, in bytes. */
   headersMaxBytes: number;
   /** How long HTTP/1.1 headers may take, in milliseconds. */
   headersTimeoutMs: number;
-  /** How long the body of an HTTP/1.1 request may take, in milliseconds; not of PUT, whose bodies may be files: they may not stall. */
+  /**
+   * How long the body of an HTTP/1.1 request may take, in milliseconds; that of PUT, which may be a file and may only not
+   * stall, from an answer that refuses it.
+   */
   requestTimeoutMs: number;
 }
 
@@ -65,8 +79,12 @@ export interface Listener {
 const KEEP_ALIVE_DELAY_MS = 30_000;
 /** A connection that brings no byte for so long gives back what its windows have grown, in milliseconds. */
 const WINDOW_IDLE_MS = 5000;
+/** Where Node says that a stream has begun to be answered: nodejs.org/api/diagnostics_channel.html, http2.server.stream.finish. */
+const ANSWER_CHANNEL = "http2.server.stream.finish";
 /** What Node may hold for one HTTP/2 connection, in MB; at its default of 10, a few downloads that wait for a slow caller would have new streams refused. */
 const SESSION_MEMORY_MAX_MB = 64;
+/** Streams of one connection that its caller may give up at once, and in each second; one that gives up more loses the connection (CVE-2023-44487). nghttp2's own. */
+const STREAM_RESETS = { burst: 1000, perSecond: 33 };
 
 /**
  * Listens on one port for gRPC, gRPC-web, Connect and plain HTTP. Plaintext connections are told apart by their first
@@ -75,22 +93,30 @@ const SESSION_MEMORY_MAX_MB = 64;
 export async function listen(options: ListenOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  const server =
-    options.tls === undefined ? createPlaintextServer(options, sessions) : createTlsServer(options, sessions);
-  server.maxConnections = options.limits.connectionsMax;
+  const turns = new CallTurns({ ...options.limits, callsWaitingMax: options.limits.streamsMax });
+  const served = { ...options, sessions, turns };
+  const server = options.tls === undefined ? createPlaintextServer(served) : createTlsServer(served);
+  // Node's only word for it: the head of an answer has gone out.
+  const onAnswer = (message: unknown) => turns.leave((message as { stream: ServerHttp2Stream }).stream);
+  subscribe(ANSWER_CHANNEL, onAnswer);
+  const cap = new ConnectionCap(options.limits);
+  const serveConnection = takeConnections(server);
   server.on("connection", (socket: Socket) => {
+    // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
+    socket.on("error", () => socket.destroy());
+    // Never `maxConnections`: a worker that refuses by it makes node:cluster hand the connection on to the next one, for ever.
+    if (!cap.admit(socket)) return;
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
     socket.once("close", () => sockets.delete(socket));
-    // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
-    socket.on("error", () => socket.destroy());
+    serveConnection(socket);
   });
   server.listen({ host: options.host, port: options.port });
   await once(server, "listening");
   server.on("error", options.onError);
   const { port } = server.address() as AddressInfo;
-  const closed = once(server, "close").then(() => undefined);
+  const closed = once(server, "close").then(() => void unsubscribe(ANSWER_CHANNEL, onAnswer));
   return {
     port,
     url: toUrl(options, port),
@@ -106,7 +132,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
-function createTlsServer(options: ListenOptions, sessions: Set<ServerHttp2Session>): Server {
+/** What the servers of both protocols work with. */
+interface ServeOptions extends Pick<ListenOptions, "tls" | "onRequest" | "limits"> {
+  sessions: Set<ServerHttp2Session>;
+  turns: CallTurns;
+}
+
+function createTlsServer(options: ServeOptions): Server {
   const server = createSecureServer({
     ...toHttp2Options(options.limits),
     ...toHttp1Options(options.limits),
@@ -116,7 +148,7 @@ function createTlsServer(options: ListenOptions, sessions: Set<ServerHttp2Sessio
     allowHTTP1: true,
     handshakeTimeout: options.limits.handshakeTimeoutMs,
   });
-  serveHttp2(server, options, sessions);
+  serveHttp2(server, options);
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   return server;
 }
@@ -125,27 +157,33 @@ function createTlsServer(options: ListenOptions, sessions: Set<ServerHttp2Sessio
  * The HTTP/1.1 server owns the port, so that it keeps account of its connections (header timeouts, idle ones at
  * close); those that begin with HTTP/2's preface are handed to an HTTP/2 server that listens nowhere.
  */
-function createPlaintextServer(options: ListenOptions, sessions: Set<ServerHttp2Session>): Server {
+function createPlaintextServer(options: ServeOptions): Server {
   const http1 = createHttp1Server(toHttp1Options(options.limits));
   onRequests(http1, options);
   const http2 = createHttp2Server(toHttp2Options(options.limits));
-  serveHttp2(http2, options, sessions);
-  const serveHttp1 = http1.listeners("connection") as ((socket: Socket) => void)[];
-  http1.removeAllListeners("connection");
+  serveHttp2(http2, options);
+  const serveHttp1 = takeConnections(http1);
   http1.on("connection", (socket: Socket) => {
     routeByPreface(socket, {
       timeoutMs: options.limits.handshakeTimeoutMs,
-      onHttp1: () => {
-        for (const serve of serveHttp1) serve.call(http1, socket);
-      },
+      onHttp1: () => serveHttp1(socket),
       onHttp2: () => http2.emit("connection", socket),
     });
   });
   return http1;
 }
 
-function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, sessions: Set<ServerHttp2Session>): void {
-  const { limits } = options;
+/** Takes a server's connections from it; the result hands one to it after all. */
+function takeConnections(server: Server): (socket: Socket) => void {
+  const listeners = server.listeners("connection") as ((socket: Socket) => void)[];
+  server.removeAllListeners("connection");
+  return (socket) => {
+    for (const serve of listeners) serve.call(server, socket);
+  };
+}
+
+function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): void {
+  const { limits, sessions } = options;
   const windowLimits = {
     startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
     streamMaxBytes: limits.streamWindowBytes,
@@ -154,22 +192,23 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, ses
     idleMs: WINDOW_IDLE_MS,
   };
   const windows = new SessionWindows(windowLimits);
+  const lives = new WeakMap<ServerHttp2Session, SessionLife>();
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     windows.add(session);
+    lives.set(session, new SessionLife(session, limits));
   });
   onRequests(server, {
-    limits,
-    onRequest: (request, response) => {
-      // With ALPN this server also gets the requests of HTTP/1.1, which have no stream.
-      const { stream } = request as Http2ServerRequest;
-      const session = request.httpVersionMajor === 2 ? stream.session : undefined;
-      if (session !== undefined) {
-        windows.streamOpened(session);
-        stream.once("close", () => windows.streamClosed(session));
-      }
-      options.onRequest(request, response);
+    ...options,
+    onStream: (stream, session) => {
+      const life = lives.get(session);
+      windows.streamOpened(session);
+      life?.streamOpened();
+      stream.once("close", () => {
+        windows.streamClosed(session);
+        life?.streamClosed();
+      });
     },
   });
   // The session destroys itself; without a listener its error would end the process.
@@ -177,35 +216,51 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ListenOptions, ses
 }
 
 /**
- * Hands requests on. A body that waits to be asked for (`Expect: 100-continue`) is asked for here, but for PUT's: it may be
- * a file, and whoever serves it asks when nothing speaks against it.
+ * Hands requests on, when it is their connection's turn. A body that waits to be asked for (`Expect: 100-continue`) is asked for
+ * then, but for PUT's: it may be a file, and whoever serves it asks when nothing speaks against it.
  */
 function onRequests(
   server: Pick<EventEmitter, "on">,
-  { limits, onRequest }: Pick<ListenOptions, "limits" | "onRequest">,
+  { limits, onRequest, turns, onStream }: ServeOptions & { onStream?: OnStream },
 ) {
-  const serve: NodeRequestListener = (request, response) => {
-    if (request.httpVersionMajor === 1 && request.method !== "PUT") limitBody(request, limits.requestTimeoutMs);
-    onRequest(request, response);
+  const serve = (request: NodeRequest, response: NodeResponse, begin: () => void) => {
+    // With ALPN the server of HTTP/2 also gets the requests of HTTP/1.1, which have no stream.
+    if (!("stream" in request) || request.httpVersionMajor === 1) {
+      limitBody(request, response, limits.requestTimeoutMs);
+      if (refuseTwoHosts(request, response)) return;
+      const { socket } = request;
+      response.once("close", () => turns.leave(response));
+      const beginUnlessGone = () => (socket.destroyed ? turns.leave(response) : begin());
+      if (!turns.enter(socket, response, beginUnlessGone)) socket.destroy();
+      return;
+    }
+    const { stream } = request as Http2ServerRequest;
+    const session = stream.session as ServerHttp2Session | undefined;
+    // Given up in the packet that brought it.
+    if (stream.closed || stream.destroyed || session === undefined) return;
+    onStream?.(stream, session);
+    if (refuseTwoHosts(request, response)) return;
+    stream.once("close", () => turns.leave(stream));
+    if (!turns.enter(session, stream, begin)) stream.close(constants.NGHTTP2_REFUSED_STREAM);
   };
-  server.on("request", serve);
+  server.on("request", (request: NodeRequest, response: NodeResponse) => {
+    serve(request, response, () => onRequest(request, response));
+  });
   server.on("checkContinue", (request: NodeRequest, response: NodeResponse) => {
-    if (request.method !== "PUT") response.writeContinue();
-    serve(request, response);
+    serve(request, response, () => {
+      if (request.method !== "PUT") response.writeContinue();
+      onRequest(request, response);
+    });
   });
 }
 
-/** Node's own limit of this kind holds for all requests of a server alike. */
-function limitBody(request: NodeRequest, timeoutMs: number): void {
-  const timer = setTimeout(() => {
-    if (!request.complete) request.socket.destroy();
-  }, timeoutMs).unref();
-  request.once("end", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
-}
+type OnStream = (stream: ServerHttp2Stream, session: ServerHttp2Session) => void;
 
 function toHttp2Options(limits: ListenerLimits) {
   return {
     maxSessionMemory: SESSION_MEMORY_MAX_MB,
+    streamResetBurst: STREAM_RESETS.burst,
+    streamResetRate: STREAM_RESETS.perSecond,
     settings: {
       initialWindowSize: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
       maxConcurrentStreams: limits.streamsMax,
@@ -218,6 +273,7 @@ function toHttp1Options(limits: ListenerLimits) {
   return {
     maxHeaderSize: limits.headersMaxBytes,
     headersTimeout: limits.headersTimeoutMs,
+    keepAliveTimeout: limits.idleTimeoutMs,
     // See limitBody.
     requestTimeout: 0,
     // Node looks for connections beyond these limits only so often; its default of 30 s would stretch them.

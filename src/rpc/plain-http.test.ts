@@ -1,6 +1,6 @@
 import http from "node:http";
 import { expect } from "chai";
-import { type ApiServer, openApiServer } from "../testing/api-server.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../testing/api-server.ts";
 
 describe("plain HTTP", () => {
   let server: ApiServer;
@@ -26,15 +26,21 @@ describe("plain HTTP", () => {
     }
   });
 
-  it("says why it is not ready, and stays live", async () => {
+  it("says what is not ready, why to callers with a token alone, and stays live", async () => {
     const { url, readiness } = await open();
     readiness.report("database", "does not answer");
-    const response = await fetch(`${url}/readyz`);
-    expect(response.status).to.equal(503);
-    expect(await response.json()).to.deep.equal({
-      status: "not ready",
-      problems: [{ component: "database", problem: "does not answer" }],
-    });
+    for (const [authorization, told] of [
+      [undefined, {}],
+      ["Bearer of-another-service", {}],
+      [`Bearer ${API_TOKEN}`, { problem: "does not answer" }],
+    ] as const) {
+      const response = await fetch(`${url}/readyz`, authorization === undefined ? {} : { headers: { authorization } });
+      expect(response.status).to.equal(503);
+      expect(await response.json()).to.deep.equal({
+        status: "not ready",
+        problems: [{ component: "database", ...told }],
+      });
+    }
     expect((await fetch(`${url}/livez`)).status).to.equal(200);
     const head = await fetch(`${url}/readyz`, { method: "HEAD" });
     expect([head.status, await head.text()]).to.deep.equal([503, ""]);

@@ -25,6 +25,8 @@ const CASES: Readonly<Record<string, readonly [bytes: string | Buffer, answer: R
   "a CONNECT": ["CONNECT example.org:443 HTTP/1.1\r\nhost: x\r\n\r\n", /^$/],
   "an expectation that nobody can meet": [`${CALL}host: x\r\nexpect: tea\r\n${JSON_BODY}`, /^HTTP\/1\.1 417 /],
   "a host that is none": [`${CALL}host: [::\r\n${JSON_BODY}`, /^HTTP\/1\.1 400 /],
+  "two hosts": ["GET /livez HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n", /^HTTP\/1\.1 400 /],
+  "the same host twice": [`${CALL}host: a\r\nhost: a\r\n${JSON_BODY}`, /^HTTP\/1\.1 400 /],
   "a target that is no URL": [`GET http://[bad HTTP/1.1\r\nhost: x\r\n\r\n`, /^HTTP\/1\.1 404 /],
   "half a body": [`${CALL}host: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`, /^HTTP\/1\.1 401 /],
   "a chunk without a length": [
@@ -90,6 +92,17 @@ describe("listen, to callers that speak badly", () => {
     expect(headers[":status"]).to.equal(400);
     session.destroy();
     expect(server.defects).to.deep.equal([]);
+  });
+
+  it("refuses a call over HTTP/2 whose Host is another than its :authority", async () => {
+    server = await openApiServer();
+    const session = http2.connect(server.url);
+    const statusOf = async (host: string) => {
+      const [headers] = await once(session.request({ ":path": "/livez", ":authority": "a", host }).end(), "response");
+      return headers[":status"];
+    };
+    expect([await statusOf("b"), await statusOf("a")]).to.deep.equal([400, 200]);
+    session.destroy();
   });
 
   for (const leave of LEAVES) {

@@ -86,7 +86,7 @@ export function createApiListener(options: ApiOptions): NodeRequestListener {
   const serveConnect = createConnectListener(router, options);
   const serveOther = options.otherFace?.(router.handlers, options);
   return (request, response) => {
-    if (answerCors(request, response) || answerProbe(options.readiness, request, response)) return;
+    if (answerCors(request, response) || answerProbe(options, request, response)) return;
     if (serveOther === undefined || !serveOther(request, response)) serveConnect(request, response);
   };
 }

@@ -77,6 +77,7 @@ export async function openApiServer(
       ...TEST_LISTENER_LIMITS,
       sessionWindowBytes: 8 * 1024 * 1024,
       streamsMax: 100,
+      callsBegunMax: 64,
       headersMaxBytes: 32_768,
       headersTimeoutMs: 10_000,
     },

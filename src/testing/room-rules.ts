@@ -66,6 +66,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...PROTOBUF,
       "@connectrpc/connect-node",
       "node:async_hooks",
+      // Says when an answer has begun, which no event of Node does.
+      "node:diagnostics_channel",
       "node:events",
       "node:http",
       "node:http2",

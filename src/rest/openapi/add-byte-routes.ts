@@ -147,12 +147,12 @@ export function addByteRoutes(paths: Record<string, JsonObject>): void {
   paths["/readyz"] = { get: toProbe("Readyz", "Whether the service can do its work.", ["ready"]) };
   const problem = {
     type: "object",
-    required: ["component", "problem"],
+    required: ["component"],
     properties: { component: TEXT, problem: TEXT },
   };
   const unready = toStatus(["not ready"], { problems: { type: "array", items: problem } });
   (paths["/readyz"].get as { responses: JsonObject }).responses[503] = {
-    description: "It cannot; problems says why.",
+    description: "It cannot; problems names the components that cannot, and says why to a caller with a token.",
     content: { "application/json": { schema: unready } },
   };
 }
