@@ -2,6 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { closeUntakenConnection } from "./processes/shared-port.ts";
 import { SiblingRelay } from "./siblings.ts";
 import { SeatOffice } from "./worker-seats.ts";
 
@@ -38,6 +39,7 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   const fork = () => {
     const worker = cluster.fork();
     office.serve(worker);
+    closeUntakenConnection(worker);
     // What is sent to one that has just been killed fails here; nobody else's end hangs on it.
     worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a worker could not be told something"));
     let isStarted = false;

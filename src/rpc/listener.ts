@@ -77,7 +77,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const sessions = new Set<ServerHttp2Session>();
   const server =
     options.tls === undefined ? createPlaintextServer(options, sessions) : createTlsServer(options, sessions);
-  server.maxConnections = options.limits.connectionsMax;
+  // Without dropMaxConnection a worker would give a surplus connection back to its supervisor, which would offer it to all in turn, again and again.
+  Object.assign(server, { maxConnections: options.limits.connectionsMax, dropMaxConnection: true });
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.setNoDelay(true);

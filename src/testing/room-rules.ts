@@ -171,9 +171,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     packages: ["node:*", "pino"],
   },
+  // Loaded by the process that only supervises workers, which is to be small.
+  processes: { imports: [], packages: ["node:*"] },
   "siblings.ts": { imports: ["domain"], packages: [] },
   "worker-seats.ts": { imports: ["domain"], types: ["siblings.ts"], packages: [], typePackages: ["node:cluster"] },
-  "supervise.ts": { imports: ["siblings.ts", "telemetry", "worker-seats.ts"], packages: ["node:*"] },
+  "supervise.ts": { imports: ["processes", "siblings.ts", "telemetry", "worker-seats.ts"], packages: ["node:*"] },
   "compile-cache.ts": { imports: [], packages: ["node:*"] },
   "become-supervisor.ts": { imports: ["supervise.ts"], packages: ["node:url"] },
   "cluster-main.ts": { imports: ["serve.ts", "supervise.ts"], packages: ["node:cluster"] },
