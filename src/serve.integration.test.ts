@@ -1,7 +1,9 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createClient, type Transport } from "@connectrpc/connect";
@@ -82,7 +84,8 @@ describe("The service as a process", () => {
     await until("both workers listen", () => listening().length === 2);
     // More often in a row, and sooner, than workers may fail to start.
     for (let kills = 1; kills <= 6; kills++) {
-      const victim = (await childrenOf(service.pid)).at(-1);
+      // The oldest one: of each place in turn, as one place alone would wait ever longer for the next worker.
+      const [victim] = await childrenOf(service.pid);
       process.kill(victim as number, "SIGKILL");
       await until("another worker listens", () => listening().length === 2 + kills);
     }
@@ -295,6 +298,29 @@ describe("The service as a process", () => {
         });
       });
     }
+
+    it("starts workers that end right after they began to listen ever more slowly", async function () {
+      this.timeout(60_000);
+      const source = `import cluster from "node:cluster";
+        if (cluster.isWorker) setInterval(() => cluster.worker.state === "listening" && process.exit(3), 1);`;
+      const workersEnd = `--import=data:text/javascript,${encodeURIComponent(source)}`;
+      const settings = { NODE_OPTIONS: workersEnd, SLUICE_WORKERS: "2", SLUICE_LISTEN: "127.0.0.1:0" };
+      const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+      const child = spawn(process.execPath, [main], {
+        env: environment(settings),
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const exited = once(child, "exit");
+      const delays: unknown[] = [];
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const { delayMs } = JSON.parse(line);
+        if (delayMs !== undefined) delays.push(delayMs);
+      });
+      await until("a place stands empty for longer than at first", () => delays.includes(1000));
+      child.kill("SIGTERM");
+      expect((await exited)[0], "it stops while a place is empty").to.equal(0);
+      expect(delays.filter((delayMs) => delayMs === 0)).to.have.lengthOf(2);
+    });
 
     it("gives up when its workers end as soon as they start", async function () {
       this.timeout(240_000);
