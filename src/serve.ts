@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { becomeSupervisor } from "./become-supervisor.ts";
 import { prepareCompileCache } from "./compile-cache.ts";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
+import { startWatchdog } from "./processes/watchdog.ts";
 import { joinSiblings } from "./siblings.ts";
 import { onceStopped } from "./supervise.ts";
 import { createLogger } from "./telemetry/logger.ts";
@@ -14,7 +15,7 @@ import { channelOf, WorkerSeats } from "./worker-seats.ts";
 
 /**
  * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
- * through node:cluster; one that dies is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
+ * through node:cluster; one that dies, or whose event loop stands still for 10 s, is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
  * files cannot be used.
  */
 export async function serve(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -46,6 +47,8 @@ async function serveAlone(config: Config, log: Logger): Promise<void> {
       ? { seats: new WorkerSeats(channel, { seatsMax, workers }), siblings: joinSiblings(channel) }
       : {};
     const app = await startApp(config, log, shared);
+    // A process alone is not watched: nobody here would start another, and whoever runs it has /livez to ask.
+    if (cluster.isWorker) startWatchdog();
     log.info({ address: app.url, workers: config.workers }, "listening");
     const reason = await stopRequested;
     log.info({ reason }, "draining");

@@ -167,7 +167,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "serve.ts": {
     imports: [
       ...["app.ts", "become-supervisor.ts", "compile-cache.ts", "config.ts"],
-      ...["siblings.ts", "supervise.ts", "telemetry", "worker-seats.ts"],
+      ...["processes", "siblings.ts", "supervise.ts", "telemetry", "worker-seats.ts"],
     ],
     packages: ["node:*", "pino"],
   },
