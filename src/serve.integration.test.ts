@@ -143,6 +143,37 @@ describe("The service as a process", () => {
     for (const pid of workers) await until(`worker ${pid} is gone`, () => !isAlive(pid));
   });
 
+  describe("whose parent has ended", () => {
+    /** Starts the service below a process that, as npm's shell, passes no signal on; resolves once that has ended by SIGTERM. */
+    const endParent = async (settings: Record<string, string>) => {
+      const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+      const shell = `require("node:child_process").spawn(process.execPath, [${JSON.stringify(main)}], { stdio: "inherit" })`;
+      const service = await start(settings, undefined, ["--eval", shell]);
+      const [pid] = await childrenOf(service.pid);
+      await service.stop();
+      return { service, pid: pid as number };
+    };
+
+    for (const SLUICE_WORKERS of ["1", "2"]) {
+      it(`drains with ${SLUICE_WORKERS} worker(s) when npm started it`, async () => {
+        const { service, pid } = await endParent({ SLUICE_WORKERS, npm_lifecycle_event: "npx" });
+        await until("it has ended", () => !isAlive(pid));
+        await until("it has said why", () => service.log.some(({ reason }) => String(reason).startsWith("npm")));
+        expect(service.log.filter(({ msg }) => msg === "stopped")).to.have.lengthOf(Number(SLUICE_WORKERS));
+      });
+    }
+
+    it("goes on when something else started it", async () => {
+      const { service, pid } = await endParent({});
+      const followed = await endParent({ npm_lifecycle_event: "start" });
+      await until("another one, which npm started, has ended", () => !isAlive(followed.pid));
+      expect(isAlive(pid)).to.equal(true);
+      expect((await fetch(`${service.url}/livez`)).status).to.equal(200);
+      process.kill(pid, "SIGTERM");
+      await until("it has ended", () => !isAlive(pid));
+    });
+  });
+
   it("continues the streams of a worker that is killed on the others", async function () {
     this.timeout(60_000);
     const service = await start({ SLUICE_WORKERS: "2", SLUICE_PART_SIZE_BYTES: String(MIB) });

@@ -2,6 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { onceStopped } from "./processes/once-stopped.ts";
 import { RestartPace } from "./processes/restart-pace.ts";
 import { closeUntakenConnection } from "./processes/shared-port.ts";
 import { SiblingRelay } from "./siblings.ts";
@@ -14,6 +15,8 @@ export interface Supervision {
   uploadsMax: number;
   drainTimeoutMs: number;
   logLevel: string;
+  /** The process whose end asks to stop, as a signal does. */
+  leader?: number | undefined;
 }
 
 /** Workers in a row that may end before they listen; then the service gives up. */
@@ -22,7 +25,7 @@ const START_FAILURES_MAX = 5;
 const CLOSE_GRACE_MS = 5000;
 
 /**
- * Keeps the number of workers alive, which do all the work and share the port, until SIGTERM or SIGINT; resolves when they
+ * Keeps the number of workers alive, which do all the work and share the port, until it is asked to stop; resolves when they
  * have drained and ended. Rejects when workers end as soon as they start.
  */
 export async function superviseWorkers(supervision: Supervision): Promise<void> {
@@ -63,7 +66,7 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
       waits.add(wait);
     });
   };
-  const stopRequested = onceStopped();
+  const stopRequested = onceStopped(supervision.leader);
   for (let i = 0; i < count; i++) fork(new RestartPace());
   const reason = await stopRequested;
   isStopping = true;
@@ -77,13 +80,6 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
 
 function currentWorkers(): Worker[] {
   return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-}
-
-/** Resolves with the first signal that asks to stop. */
-export function onceStopped(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
-  });
 }
 
 type Log = (level: "info" | "warn" | "error", fields: object, message: string) => void;

@@ -1,5 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { join, resolve } from "node:path";
+import { findLeader, onceOrphaned } from "../processes/once-stopped.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { startStack } from "./stack.ts";
 import { loadStackSecrets } from "./stack-secrets.ts";
@@ -33,6 +34,7 @@ for (const taken of Object.values(ports)) {
 
 const stopping = Promise.withResolvers<string | undefined>();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.resolve(undefined));
+onceOrphaned(findLeader(process.env)).then(() => stopping.resolve(undefined));
 
 console.log("Starting PostgreSQL 15, a development S3 server and Sluice …");
 const secrets = await loadStackSecrets(directory).catch((error: Error) => fail(error.message, 1));

@@ -32,11 +32,11 @@ const EVERY_ROOM = [
     "client",
     "cli",
   ],
-  ...["devstack", "app.ts", "config.ts", "serve.ts"],
+  ...["devstack", "processes", "app.ts", "config.ts", "serve.ts"],
 ];
 
 /** What runs in the server's process. */
-const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack"].includes(room));
+const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
 
 /**
  * The rooms of `src/` and the arrows between them; a room that is not here may not exist. The domain stands alone;
