@@ -54,7 +54,7 @@ async function runDemo(sizeBytes: number): Promise<void> {
     await assertSpace(directory, 3 * sizeBytes);
     say("Starting PostgreSQL 15, a development S3 server and Sluice on free ports …");
     const beganAt = performance.now();
-    const settings = { SLUICE_LOG_LEVEL: "warn" };
+    const settings = { SLUICE_LOG_LEVEL: process.env.SLUICE_LOG_LEVEL ?? "warn" };
     const stack = await startStack({
       directory,
       ...createStackSecrets(),
