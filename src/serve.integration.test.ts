@@ -1,9 +1,11 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createClient, type Transport } from "@connectrpc/connect";
@@ -84,7 +86,8 @@ describe("The service as a process", () => {
     await until("both workers listen", () => listening().length === 2);
     // More often in a row, and sooner, than workers may fail to start.
     for (let kills = 1; kills <= 6; kills++) {
-      const victim = (await childrenOf(service.pid)).at(-1);
+      // The oldest one: of each place in turn, as one place alone would wait ever longer for the next worker.
+      const [victim] = await childrenOf(service.pid);
       process.kill(victim as number, "SIGKILL");
       await until("another worker listens", () => listening().length === 2 + kills);
     }
@@ -98,7 +101,7 @@ describe("The service as a process", () => {
     for (const pid of workers) expect(() => process.kill(pid, 0), "the worker is gone").to.throw("ESRCH");
   });
 
-  for (const entry of ["./main.ts", "./cli/main.ts"]) {
+  for (const entry of ["./main.ts", "./cli/launch.js"]) {
     it(`started by ${entry}, becomes a small supervisor, whose workers have its flags of Node`, async () => {
       const flags = ["--no-warnings"];
       const args = [...flags, fileURLToPath(new URL(entry, import.meta.url)), "serve"];
@@ -126,6 +129,50 @@ describe("The service as a process", () => {
     const said = (text: string) => service.log.filter(({ msg }) => msg === text).length;
     expect(said("a worker has not ended in time, and is killed")).to.equal(1);
     expect(said("stopped"), "the other one has drained").to.equal(1);
+  });
+
+  it("leaves no worker behind when its supervisor is killed, not even one whose event loop stands still", async function () {
+    this.timeout(60_000);
+    const standsStill = 'process.on("SIGUSR2", () => { for (;;); });';
+    const flags = [`--import=data:text/javascript,${encodeURIComponent(standsStill)}`];
+    const args = [...flags, fileURLToPath(new URL("./main.ts", import.meta.url))];
+    const service = await start({ SLUICE_WORKERS: "2" }, undefined, args);
+    await until("both workers listen", () => service.log.filter(({ msg }) => msg === "listening").length === 2);
+    const workers = await childrenOf(service.pid);
+    process.kill(workers[0] as number, "SIGUSR2");
+    await service.kill();
+    for (const pid of workers) await until(`worker ${pid} is gone`, () => !isAlive(pid));
+  });
+
+  describe("whose parent has ended", () => {
+    /** Starts the service below a process that, as npm's shell, passes no signal on; resolves once that has ended by SIGTERM. */
+    const endParent = async (settings: Record<string, string>) => {
+      const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+      const shell = `require("node:child_process").spawn(process.execPath, [${JSON.stringify(main)}], { stdio: "inherit" })`;
+      const service = await start(settings, undefined, ["--eval", shell]);
+      const [pid] = await childrenOf(service.pid);
+      await service.stop();
+      return { service, pid: pid as number };
+    };
+
+    for (const SLUICE_WORKERS of ["1", "2"]) {
+      it(`drains with ${SLUICE_WORKERS} worker(s) when npm started it`, async () => {
+        const { service, pid } = await endParent({ SLUICE_WORKERS, npm_lifecycle_event: "npx" });
+        await until("it has ended", () => !isAlive(pid));
+        await until("it has said why", () => service.log.some(({ reason }) => String(reason).startsWith("npm")));
+        expect(service.log.filter(({ msg }) => msg === "stopped")).to.have.lengthOf(Number(SLUICE_WORKERS));
+      });
+    }
+
+    it("goes on when something else started it", async () => {
+      const { service, pid } = await endParent({});
+      const followed = await endParent({ npm_lifecycle_event: "start" });
+      await until("another one, which npm started, has ended", () => !isAlive(followed.pid));
+      expect(isAlive(pid)).to.equal(true);
+      expect((await fetch(`${service.url}/livez`)).status).to.equal(200);
+      process.kill(pid, "SIGTERM");
+      await until("it has ended", () => !isAlive(pid));
+    });
   });
 
   it("continues the streams of a worker that is killed on the others", async function () {
@@ -321,6 +368,29 @@ describe("The service as a process", () => {
       });
     }
 
+    it("starts workers that end right after they began to listen ever more slowly", async function () {
+      this.timeout(60_000);
+      const source = `import cluster from "node:cluster";
+        if (cluster.isWorker) setInterval(() => cluster.worker.state === "listening" && process.exit(3), 1);`;
+      const workersEnd = `--import=data:text/javascript,${encodeURIComponent(source)}`;
+      const settings = { NODE_OPTIONS: workersEnd, SLUICE_WORKERS: "2", SLUICE_LISTEN: "127.0.0.1:0" };
+      const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+      const child = spawn(process.execPath, [main], {
+        env: environment(settings),
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const exited = once(child, "exit");
+      const delays: unknown[] = [];
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const { delayMs } = JSON.parse(line);
+        if (delayMs !== undefined) delays.push(delayMs);
+      });
+      await until("a place stands empty for longer than at first", () => delays.includes(500));
+      child.kill("SIGTERM");
+      expect((await exited)[0], "it stops while a place is empty").to.equal(0);
+      expect(delays.filter((delayMs) => delayMs === 0).length, "two places").to.be.at.most(2);
+    });
+
     it("names variables that nothing reads, and gives up when its workers end as soon as they start", async function () {
       this.timeout(240_000);
       const workersEnd = "--import=data:text/javascript,if(process.send)process.exit(3)";
@@ -340,6 +410,15 @@ describe("The service as a process", () => {
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   return text.trim().split(" ").map(Number);
+}
+
+/** Whether a process is there and has not ended: one that nobody has waited for is a zombie. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 /** The command line of a process, from /proc. */

@@ -8,18 +8,21 @@ import { becomeSupervisor } from "./become-supervisor.ts";
 import { prepareCompileCache } from "./compile-cache.ts";
 import { type Config, ConfigError, parseConfig } from "./config.ts";
 import { findUnknownVariables } from "./config-names.ts";
+import { findLeader, onceStopped } from "./processes/once-stopped.ts";
+import { startWatchdog } from "./processes/watchdog.ts";
 import { joinSiblings } from "./siblings.ts";
-import { onceStopped } from "./supervise.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { channelOf, WorkerSeats } from "./worker-seats.ts";
 
 /**
- * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
- * through node:cluster; one that dies is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
+ * Serves until SIGTERM or SIGINT, or the end of the npm that started it, then drains; resolves when everything has ended. Several workers share the port
+ * through node:cluster; one that dies, or whose event loop stands still for 10 s, is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
  * files cannot be used.
  */
 export async function serve(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = parseConfig(environment);
+  // A worker ends with its supervisor as it is.
+  const leader = cluster.isPrimary ? findLeader(environment) : undefined;
   // Before any worker: what would end all of them is said once, by this process.
   if (cluster.isPrimary) await assertStartable(config);
   const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
@@ -28,18 +31,18 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   if (cluster.isPrimary && workers > 1) {
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
-      { workers, uploadsMax, drainTimeoutMs, logLevel },
+      { workers, uploadsMax, drainTimeoutMs, logLevel, leader },
       // Of several arenas of glibc's allocator each keeps what its threads have given back; one thread does the work here.
       { MALLOC_ARENA_MAX: "1", ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
     );
     return;
   }
-  await serveAlone(config, log);
+  await serveAlone(config, log, leader);
 }
 
-async function serveAlone(config: Config, log: Logger): Promise<void> {
+async function serveAlone(config: Config, log: Logger, leader: number | undefined): Promise<void> {
   try {
-    const stopRequested = onceStopped();
+    const stopRequested = onceStopped(leader);
     // Late: a configuration that is wrong is told sooner.
     const { startApp } = await import("./app.ts");
     const { uploadsMax: seatsMax, workers } = config;
@@ -48,6 +51,8 @@ async function serveAlone(config: Config, log: Logger): Promise<void> {
       ? { seats: new WorkerSeats(channel, { seatsMax, workers }), siblings: joinSiblings(channel) }
       : {};
     const app = await startApp(config, log, shared);
+    // A process alone is not watched: nobody here would start another, and whoever runs it has /livez to ask.
+    if (cluster.isWorker) startWatchdog();
     log.info({ address: app.url, workers: config.workers }, "listening");
     const reason = await stopRequested;
     log.info({ reason }, "draining");

@@ -2,6 +2,9 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { onceStopped } from "./processes/once-stopped.ts";
+import { RestartPace } from "./processes/restart-pace.ts";
+import { closeUntakenConnection } from "./processes/shared-port.ts";
 import { SiblingRelay } from "./siblings.ts";
 import { SeatOffice } from "./worker-seats.ts";
 
@@ -12,6 +15,8 @@ export interface Supervision {
   uploadsMax: number;
   drainTimeoutMs: number;
   logLevel: string;
+  /** The process whose end asks to stop, as a signal does. */
+  leader?: number | undefined;
 }
 
 /** Workers in a row that may end before they listen; then the service gives up. */
@@ -20,7 +25,7 @@ const START_FAILURES_MAX = 5;
 const CLOSE_GRACE_MS = 5000;
 
 /**
- * Keeps the number of workers alive, which do all the work and share the port, until SIGTERM or SIGINT; resolves when they
+ * Keeps the number of workers alive, which do all the work and share the port, until it is asked to stop; resolves when they
  * have drained and ended. Rejects when workers end as soon as they start.
  */
 export async function superviseWorkers(supervision: Supervision): Promise<void> {
@@ -35,28 +40,37 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   let isStopping = false;
   let startFailures = 0;
   const office = new SeatOffice(uploadsMax);
-  const fork = () => {
+  const waits = new Set<NodeJS.Timeout>();
+  const fork = (pace: RestartPace) => {
     const worker = cluster.fork();
     office.serve(worker);
+    closeUntakenConnection(worker);
     // What is sent to one that has just been killed fails here; nobody else's end hangs on it.
     worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a worker could not be told something"));
     let isStarted = false;
-    // A worker that listened was well: however soon it is killed, another is worth its start.
+    // A worker that listened was well: however soon it is killed, the service does not give up.
     worker.once("listening", () => {
       isStarted = true;
+      pace.listening();
     });
     worker.once("exit", (code, signal) => {
       if (isStopping) return;
-      log("error", { worker: worker.id, code, signal }, "a worker ended; another takes its place");
       startFailures = isStarted ? 0 : startFailures + 1;
-      if (startFailures < START_FAILURES_MAX) fork();
-      else process.kill(process.pid, "SIGTERM");
+      const delayMs = pace.ended();
+      log("error", { worker: worker.id, code, signal, delayMs }, "a worker ended; another takes its place");
+      if (startFailures >= START_FAILURES_MAX) process.kill(process.pid, "SIGTERM");
+      const wait = setTimeout(() => {
+        waits.delete(wait);
+        fork(pace);
+      }, delayMs);
+      waits.add(wait);
     });
   };
-  const stopRequested = onceStopped();
-  for (let i = 0; i < count; i++) fork();
+  const stopRequested = onceStopped(supervision.leader);
+  for (let i = 0; i < count; i++) fork(new RestartPace());
   const reason = await stopRequested;
   isStopping = true;
+  for (const wait of waits) clearTimeout(wait);
   const workers = currentWorkers();
   log("info", { reason, workers: workers.length }, "stopping the workers");
   const timeoutMs = drainTimeoutMs + CLOSE_GRACE_MS;
@@ -66,13 +80,6 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
 
 function currentWorkers(): Worker[] {
   return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-}
-
-/** Resolves with the first signal that asks to stop. */
-export function onceStopped(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
-  });
 }
 
 type Log = (level: "info" | "warn" | "error", fields: object, message: string) => void;

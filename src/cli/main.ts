@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { handleOutputErrors } from "./output-errors.ts";
 import { runCli } from "./program.ts";
 

@@ -12,6 +12,7 @@ import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import { writeDemoFile } from "../devstack/demo-file.ts";
 import { type Stack, startStack } from "../devstack/stack.ts";
 import { createStackSecrets } from "../devstack/stack-secrets.ts";
+import { PLAIN_ENVIRONMENT } from "../testing/plain-environment.ts";
 import { until } from "../testing/until.ts";
 
 const MIB = 2 ** 20;
@@ -43,7 +44,7 @@ describe("sluice, as a process", function () {
       directory,
       ...createStackSecrets(),
       durable: false,
-      environment: process.env,
+      environment: PLAIN_ENVIRONMENT,
       settings: { SLUICE_WORKERS: "1", SLUICE_LOG_LEVEL: "error" },
       s3Args: ["--faults", JSON.stringify(HANGS)],
     });

@@ -7,6 +7,7 @@ import { toCrcHex } from "../cli/file-json.ts";
 import { formatBytes, formatRate, formatTime } from "../cli/human-units.ts";
 import { type BarState, renderBar } from "../cli/progress-bar.ts";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
+import { findLeader, onceOrphaned } from "../processes/once-stopped.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { writeDemoFile } from "./demo-file.ts";
 import { startStack } from "./stack.ts";
@@ -28,11 +29,9 @@ const interruption = new AbortController();
 const { signal } = interruption;
 let interruptedBy: NodeJS.Signals | undefined;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(name, () => {
-    interruptedBy ??= name;
-    interruption.abort(new Error("interrupted"));
-  });
+  process.on(name, () => interrupt(name));
 }
+onceOrphaned(findLeader(process.env)).then(() => interrupt("SIGTERM"));
 
 try {
   await runDemo(parseSize(values.size));
@@ -55,7 +54,7 @@ async function runDemo(sizeBytes: number): Promise<void> {
     await assertSpace(directory, 3 * sizeBytes);
     say("Starting PostgreSQL 15, a development S3 server and Sluice on free ports …");
     const beganAt = performance.now();
-    const settings = { SLUICE_LOG_LEVEL: "warn" };
+    const settings = { SLUICE_LOG_LEVEL: process.env.SLUICE_LOG_LEVEL ?? "warn" };
     const stack = await startStack({
       directory,
       ...createStackSecrets(),
@@ -148,6 +147,11 @@ async function assertSpace(directory: string, neededBytes: number): Promise<void
   throw new Error(
     `${tmpdir()} has ${free} free; the demo needs ${formatBytes(neededBytes)}. Set TMPDIR, or take less with: npm run demo -- --size 64MiB`,
   );
+}
+
+function interrupt(by: NodeJS.Signals): void {
+  interruptedBy ??= by;
+  interruption.abort(new Error("interrupted"));
 }
 
 function parseSize(text: string): number {

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
 import { createSluiceClient } from "../client/client.ts";
+import { PLAIN_ENVIRONMENT } from "../testing/plain-environment.ts";
 import { until } from "../testing/until.ts";
 import { startStack } from "./stack.ts";
 import { createStackSecrets, loadStackSecrets } from "./stack-secrets.ts";
@@ -16,9 +17,13 @@ import { findFreePort, isPortFree } from "./tcp-port.ts";
 const ENDS_WITHIN_MS = 100_000;
 
 /** A program of this folder as a process, with its output by lines. */
-function startProgram(name: string, args: readonly string[], options: { cwd: string }) {
+function startProgram(
+  name: string,
+  args: readonly string[],
+  { settings, ...options }: { cwd: string; settings?: Readonly<Record<string, string>> | undefined },
+) {
   const path = new URL(name, import.meta.url).pathname;
-  const env = { ...process.env, TMPDIR: options.cwd };
+  const env = { ...PLAIN_ENVIRONMENT, ...settings, TMPDIR: options.cwd };
   const child = spawn(process.execPath, [path, ...args], { cwd: options.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
   for (const output of [child.stdout, child.stderr]) {
@@ -82,8 +87,8 @@ describe("the embedded stack", function () {
     await rm(directory, { recursive: true, force: true, maxRetries: 20 });
   });
 
-  const program = (name: string, args: readonly string[]) => {
-    const started = startProgram(name, args, { cwd: directory });
+  const program = (name: string, args: readonly string[], settings?: Readonly<Record<string, string>>) => {
+    const started = startProgram(name, args, { cwd: directory, settings });
     running.push(started.child);
     return started;
   };
@@ -140,6 +145,33 @@ describe("the embedded stack", function () {
         start.child.kill(round === 1 ? "SIGTERM" : "SIGINT");
         expect((await start.ended)[0], start.lines.join("\n")).to.equal(0);
       }
+    });
+
+    it("hands settings on to the service, and refuses by name what it decides itself", async () => {
+      const port = await findFreePorts();
+      const refused = program("start.ts", ["--port", String(port)], {
+        SLUICE_AUTH: "dev",
+        SLUICE_LISTEN: "0.0.0.0:80",
+      });
+      expect((await refused.ended)[0]).to.equal(2);
+      expect(refused.lines.join("\n")).to.match(/SLUICE_AUTH is set, which[\s\S]*SLUICE_LISTEN is set, which/);
+      const origin = "http://localhost:5173";
+      const start = program("start.ts", ["--port", String(port)], { SLUICE_CORS_ORIGINS: origin });
+      await start.said(/Ctrl-C stops it/);
+      const { headers } = await fetch(`http://127.0.0.1:${port}/livez`, { headers: { origin } });
+      expect(headers.get("access-control-allow-origin")).to.equal(origin);
+      start.child.kill("SIGTERM");
+      expect((await start.ended)[0]).to.equal(0);
+    });
+
+    it("goes on when its log has no space any more, and says so", async () => {
+      await mkdir(join(directory, ".sluice"), { mode: 0o755 });
+      await symlink("/dev/full", join(directory, ".sluice", "stack.log"));
+      const start = program("start.ts", ["--port", String(await findFreePorts())]);
+      await start.said(/Ctrl-C stops it/);
+      await start.said(/stack\.log cannot be written any more \(ENOSPC/);
+      start.child.kill("SIGTERM");
+      expect((await start.ended)[0], start.lines.join("\n")).to.equal(0);
     });
 
     it("says that a port is in use, or none", async () => {
@@ -235,7 +267,7 @@ describe("the embedded stack", function () {
         directory,
         ...createStackSecrets(),
         durable: false,
-        environment: process.env,
+        environment: PLAIN_ENVIRONMENT,
         settings,
       });
       const error = await starting.then(
@@ -254,7 +286,7 @@ describe("the embedded stack", function () {
         ...createStackSecrets(),
         durable: false,
         ports: { s3 },
-        environment: process.env,
+        environment: PLAIN_ENVIRONMENT,
       });
       const error = await starting.then(
         () => undefined,

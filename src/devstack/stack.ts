@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { migrate } from "../postgres/migrate.ts";
 import { type StackChild, startChild } from "./child-process.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { toHandedOn } from "./handed-on.ts";
 import { findFreePort } from "./tcp-port.ts";
 
 /** How long the service may take from its start until it is ready, in milliseconds. */
@@ -26,9 +27,9 @@ export interface StackOptions {
   ports?: { service?: number; s3?: number; database?: number };
   /** False skips the database's fsyncs: quicker, and lost with the machine. */
   durable?: boolean;
-  /** Our own environment: a few names that say how programs run here are passed on, settings of services are not. */
+  /** Our own environment: a few names that say how programs run here are passed on, and to the service its settings; see toHandedOn. */
   environment?: Readonly<Record<string, string | undefined>>;
-  /** More SLUICE_* settings of the service. */
+  /** More SLUICE_* settings of the service, over those of the environment. */
   settings?: Readonly<Record<string, string>>;
   /** More arguments of the development S3 server, for instance faults. */
   s3Args?: readonly string[];
@@ -56,9 +57,10 @@ export interface Stack {
 
 /**
  * Starts PostgreSQL and the S3 server side by side, brings the schema up to date, then starts the service and waits until
- * it is ready. Rejects with the last words of whatever failed, having ended the rest.
+ * it is ready. Rejects where the environment sets what the stack decides, and with the last words of whatever failed, having ended the rest.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
+  const settings = { ...toHandedOn(options.environment ?? {}), ...options.settings };
   const begun: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const end of begun.splice(0).reverse()) await end().catch(() => {});
@@ -66,7 +68,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   try {
     const [database, s3] = await settleBoth(startDatabase(options, begun), startS3(options, begun));
     const port = options.ports?.service ?? (await findFreePort());
-    const serviceEnvironment = toServiceEnvironment(options, { port, databaseUrl: database.url, s3Url: s3.url });
+    const serviceEnvironment = toServiceEnvironment(
+      { ...options, settings },
+      { port, databaseUrl: database.url, s3Url: s3.url },
+    );
     const url = `http://127.0.0.1:${port}`;
     let service = await startService(url, serviceEnvironment, options);
     begun.push(() => service.stop());

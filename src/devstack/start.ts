@@ -1,7 +1,9 @@
-import { createWriteStream } from "node:fs";
 import { join, resolve } from "node:path";
+import { findLeader, onceOrphaned } from "../processes/once-stopped.ts";
 import { parseCommandLine } from "./command-line.ts";
+import { toHandedOn } from "./handed-on.ts";
 import { startStack } from "./stack.ts";
+import { openStackLog } from "./stack-log.ts";
 import { loadStackSecrets } from "./stack-secrets.ts";
 import { isPortFree } from "./tcp-port.ts";
 
@@ -25,6 +27,11 @@ function fail(sentence: string, exitCode: number): never {
 
 if (!Number.isInteger(port) || port < 1 || port > 65_533)
   fail(`"${values.port}" is no port; give one from 1 to 65533`, 2);
+try {
+  toHandedOn(process.env);
+} catch (error) {
+  fail((error as Error).message, 2);
+}
 for (const taken of Object.values(ports)) {
   if (!(await isPortFree(taken))) {
     fail(`port ${taken} is in use; stop what uses it, or take other ports with: npm start -- --port ${port + 1000}`, 1);
@@ -33,16 +40,17 @@ for (const taken of Object.values(ports)) {
 
 const stopping = Promise.withResolvers<string | undefined>();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.resolve(undefined));
+onceOrphaned(findLeader(process.env)).then(() => stopping.resolve(undefined));
 
 console.log("Starting PostgreSQL 15, a development S3 server and Sluice …");
 const secrets = await loadStackSecrets(directory).catch((error: Error) => fail(error.message, 1));
-const log = createWriteStream(join(directory, "stack.log"), { flags: "a", mode: 0o600 });
+const log = openStackLog(join(directory, "stack.log"), (sentence) => console.error(sentence));
 const stack = await startStack({
   directory,
   ports,
   ...secrets,
   environment: process.env,
-  onLine: (name, line) => log.write(`${name}: ${line}\n`),
+  onLine: (name, line) => log.write(`${name}: ${line}`),
 }).catch((error: Error) =>
   fail(`the stack did not start (its log is ${join(directory, "stack.log")}):\n  ${error.message}`, 1),
 );

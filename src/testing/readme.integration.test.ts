@@ -13,6 +13,7 @@ import { createSluiceClient } from "../client/client.ts";
 import { type Stack, startStack } from "../devstack/stack.ts";
 import { createStackSecrets } from "../devstack/stack-secrets.ts";
 import { findProgram } from "./find-program.ts";
+import { PLAIN_ENVIRONMENT } from "./plain-environment.ts";
 import { testedBlock } from "./readme.ts";
 import { seededBytes } from "./upload-rig.ts";
 
@@ -31,7 +32,7 @@ describe("the README's examples", function () {
       ...createStackSecrets(),
       durable: false,
       settings,
-      environment: process.env,
+      environment: PLAIN_ENVIRONMENT,
     });
   });
   after(async () => {

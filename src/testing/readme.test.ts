@@ -56,6 +56,12 @@ describe("the README", () => {
     expect(named).to.include.members(["start", "demo", "check", "test", "generate", "format", "bench:upload"]);
   });
 
+  it("has TypeScript run by the Node that npm has brought: a Node 20 of the machine cannot read it", () => {
+    const commands = [...README.matchAll(/(?:npx )?\bnode [\w./-]+\.ts\b/g)].map(([command]) => command);
+    expect(commands).to.include("npx node upload.ts");
+    expect(commands.filter((command) => !command.startsWith("npx "))).to.deep.equal([]);
+  });
+
   it("links to files that exist", () => {
     const links = [...README.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path as string);
     expect(links).to.not.be.empty;

@@ -32,11 +32,11 @@ const EVERY_ROOM = [
     "client",
     "cli",
   ],
-  ...["devstack", "app.ts", "config.ts", "serve.ts"],
+  ...["devstack", "processes", "app.ts", "config.ts", "serve.ts"],
 ];
 
 /** What runs in the server's process. */
-const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack"].includes(room));
+const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
 
 /**
  * The rooms of `src/` and the arrows between them; a room that is not here may not exist. The domain stands alone;
@@ -184,13 +184,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "serve.ts": {
     imports: [
       ...["app.ts", "become-supervisor.ts", "compile-cache.ts", "config.ts", "config-names.ts"],
-      ...["siblings.ts", "supervise.ts", "telemetry", "worker-seats.ts"],
+      ...["processes", "siblings.ts", "supervise.ts", "telemetry", "worker-seats.ts"],
     ],
     packages: ["node:*", "pino"],
   },
+  // Loaded by the process that only supervises workers, which is to be small.
+  processes: { imports: [], packages: ["node:*"] },
   "siblings.ts": { imports: ["domain"], packages: [] },
   "worker-seats.ts": { imports: ["domain"], types: ["siblings.ts"], packages: [], typePackages: ["node:cluster"] },
-  "supervise.ts": { imports: ["siblings.ts", "telemetry", "worker-seats.ts"], packages: ["node:*"] },
+  "supervise.ts": { imports: ["processes", "siblings.ts", "telemetry", "worker-seats.ts"], packages: ["node:*"] },
   "compile-cache.ts": { imports: [], packages: ["node:*"] },
   "become-supervisor.ts": { imports: ["supervise.ts"], packages: ["node:url"] },
   "cluster-main.ts": { imports: ["serve.ts", "supervise.ts"], packages: ["node:cluster"] },

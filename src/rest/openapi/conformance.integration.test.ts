@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { type Stack, startStack } from "../../devstack/stack.ts";
 import { createStackSecrets } from "../../devstack/stack-secrets.ts";
+import { PLAIN_ENVIRONMENT } from "../../testing/plain-environment.ts";
 import { callRest } from "../../testing/rest-client.ts";
 import { findSchemathesis, type Schemathesis, type SchemathesisOptions } from "../../testing/schemathesis.ts";
 import { until } from "../../testing/until.ts";
@@ -34,7 +35,7 @@ describe("Schemathesis over the service and its OpenAPI document", function () {
       if (process === "service" && line.startsWith('{"level":50')) defects.push(line);
     };
     const secrets = createStackSecrets();
-    stack = await startStack({ directory, ...secrets, durable: false, environment: process.env, onLine });
+    stack = await startStack({ directory, ...secrets, durable: false, environment: PLAIN_ENVIRONMENT, onLine });
   });
   // A suite that skipped itself has neither.
   after(async () => {

@@ -1,0 +1,68 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { until } from "../testing/until.ts";
+import { WATCHDOG_LIMITS } from "./watchdog.ts";
+
+const MAIN = fileURLToPath(new URL("../testing/watched-main.ts", import.meta.url));
+/** A twentieth of the service's: what a test waits for. */
+const LIMITS = { lookEveryMs: 50, looksMax: 10, askMaxMs: 5000 };
+
+describe("startWatchdog", () => {
+  const running: ChildProcessWithoutNullStreams[] = [];
+  /** Starts a watched process that is ready. */
+  const start = async () => {
+    const child = spawn(process.execPath, ["--no-warnings", MAIN, JSON.stringify(LIMITS)]);
+    running.push(child);
+    await once(child.stdout, "data");
+    return { child, exited: once(child, "exit"), said: text(child.stderr) };
+  };
+  afterEach(() => {
+    for (const child of running.splice(0)) child.kill("SIGKILL");
+  });
+
+  it("ends a process after ten seconds", () => {
+    expect(WATCHDOG_LIMITS.lookEveryMs * WATCHDOG_LIMITS.looksMax).to.equal(10_000);
+  });
+
+  for (const [letter, how, where] of [
+    ["s", "a loop", /standStill \(file:.*watched-main\.ts:\d+\)/],
+    ["r", "a regular expression", /at .*watched-main\.ts:\d+\)/],
+  ] as const) {
+    it(`ends a process whose event loop stands still in ${how}, and says where`, async () => {
+      const { child, exited, said } = await start();
+      child.stdin.write(letter);
+      expect(await exited).to.deep.equal([null, "SIGKILL"]);
+      expect(await said).to.match(/the event loop of process \d+ stood still for 0\.5 s/);
+      expect(await said).to.match(where);
+    });
+  }
+
+  it("does not count the time for which a process was stopped, and lets it end by itself", async () => {
+    const stopped = await start();
+    const other = await start();
+    stopped.child.kill("SIGSTOP");
+    await until("it is stopped", () => stateOf(stopped.child.pid) === "T");
+    // Its time is up when another one, which stands still, has been ended.
+    other.child.stdin.write("s");
+    await other.exited;
+    stopped.child.kill("SIGCONT");
+    // It is alive for as long as would end one that stands still, once more.
+    const third = await start();
+    third.child.stdin.write("s");
+    await third.exited;
+    stopped.child.stdin.write("a");
+    expect(String((await once(stopped.child.stdout, "data"))[0])).to.equal("answered\n");
+    stopped.child.stdin.write("q");
+    expect(await stopped.exited).to.deep.equal([0, null]);
+    expect(await stopped.said).to.equal("");
+  });
+});
+
+/** The state of a process, as /proc has it. */
+function stateOf(pid: number | undefined): string | undefined {
+  return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+}
