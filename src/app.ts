@@ -26,7 +26,6 @@ import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
 import type { Siblings } from "./domain/siblings.ts";
-import { WorkLimiter } from "./domain/work-limiter.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
@@ -35,7 +34,7 @@ import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
-import { SEARCH_LIMITS, searchFiles } from "./queries/search-files.ts";
+import { searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
@@ -43,6 +42,7 @@ import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
+import { createWorkLimiters, limitWork } from "./rpc/work-classes.ts";
 import { connect, type Service } from "./service.ts";
 
 /** A running service. */
@@ -147,16 +147,15 @@ function createServiceListener(
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
-  const searching = { ...queries, searches: new WorkLimiter("searches", SEARCH_LIMITS) };
+  const limiters = createWorkLimiters();
   const commands = { ...queries, files: primaryFiles, now: () => new Date() };
   const linking = { ...commands, links, publicUrl };
+  const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   // What was committed stands, also where the feed fails: all that is cached is forgotten then.
   const catchUp = () => follower.catchUp().catch(() => undefined);
-  const serveApi = createApiListener({
-    ...common,
-    catchUp,
+  const functions = {
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -172,7 +171,7 @@ function createServiceListener(
     fileQueries: {
       getFile: (request, options) => getFile(queries, request, options),
       listFiles: (request, options) => listFiles(queries, request, options),
-      searchFiles: (request, options) => searchFiles(searching, request, options),
+      searchFiles: (request, options) => searchFiles(queries, request, options),
       listGenerations: (request, options) => listGenerations(queries, request, options),
       listLinks: (request, options) => listLinks(linking, request, options),
       readFile: (request, options) => readFile(queries, request, options),
@@ -185,12 +184,13 @@ function createServiceListener(
       copyFile,
       moveFile: (request, options) => moveFile(commands, request, options),
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
-      purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
-      purgeFiles: (request, options) => purgeFiles({ ...commands, objects: access.objects }, request, options),
+      purgeFile: (request, options) => purgeFile(purging, request, options),
+      purgeFiles: (request, options) => purgeFiles(purging, request, options),
       createLink: (request, options) => createLink(linking, request, options),
       revokeLink: (request, options) => revokeLink(linking, request, options),
     },
-  });
+  } satisfies Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands">;
+  const serveApi = createApiListener({ ...common, catchUp, ...limitWork(functions, limiters) });
   const ingest = { access, authenticate: common.authenticate, catchUp, log: common.log };
   return createLinkRoute((token, visitor) => openLink(linking, token, visitor), {
     ...linkRoute,

@@ -69,7 +69,9 @@ export class WorkLimiter {
 
   /** Runs a piece of work when its turn comes. Errors as of `enter`. */
   async run<T>(caller: string, work: () => Promise<T>, options: { signal?: AbortSignal | undefined } = {}): Promise<T> {
-    const leave = await this.enter(caller, options);
+    options.signal?.throwIfAborted();
+    // Without a wait where none is due: most work finds its place free.
+    const leave = this.tryEnter(caller) ?? (await this.#wait(caller, options.signal));
     try {
       return await work();
     } finally {
