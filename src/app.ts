@@ -24,8 +24,8 @@ import { beginWriteUpload } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
-import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
 import type { Siblings } from "./domain/siblings.ts";
+import { OwnSlots, type SlotPool } from "./domain/upload-slots.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
@@ -59,7 +59,7 @@ export interface App {
 /** What a worker has in common with the others that share its port. */
 export interface SharedWithWorkers {
   /** Of the streams that write; its own when left out. */
-  seats?: SeatPool | undefined;
+  slots?: SlotPool | undefined;
   /** Left out where there are none. */
   siblings?: Siblings | undefined;
 }
@@ -79,7 +79,7 @@ const CONNECT_RETRY_MS = 1000;
  */
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
   const { authenticate = createDevAuthenticator(config.devToken), siblings } = options;
-  const { seats = new OwnSeats(config.uploadsMax) } = options;
+  const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
   let service: Service | undefined;
@@ -114,7 +114,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     onRequest: (request, response) => serve(request, response),
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
-  const shared = { budget, seats, siblings };
+  const shared = { budget, slots, siblings };
   const connected = connect(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
     const publicUrl = config.publicUrl ?? listener.url;

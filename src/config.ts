@@ -202,6 +202,8 @@ function toConfig(env: Environment) {
       partsInFlightMax: 16,
       claimAheadParts: 16,
       stallTimeoutMs: env.SLUICE_STALL_TIMEOUT_MS,
+      // Longer than what a network that works holds bytes back; short enough that who waits for a slot is not kept for long.
+      slotSilenceMaxMs: 5000,
       expireAfterMs: 24 * 3_600_000,
       // Below the bucket's lifecycle abort of 7 days, so that an upload never loses its parts before it says so.
       expireCapMs: 6 * 24 * 3_600_000,

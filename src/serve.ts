@@ -10,7 +10,7 @@ import { type Config, ConfigError, parseConfig } from "./config.ts";
 import { joinSiblings } from "./siblings.ts";
 import { onceStopped } from "./supervise.ts";
 import { createLogger } from "./telemetry/logger.ts";
-import { channelOf, WorkerSeats } from "./worker-seats.ts";
+import { channelOf, WorkerSlots } from "./worker-slots.ts";
 
 /**
  * Serves until SIGTERM or SIGINT, then drains; resolves when everything has ended. Several workers share the port
@@ -40,10 +40,10 @@ async function serveAlone(config: Config, log: Logger): Promise<void> {
     const stopRequested = onceStopped();
     // Late: a configuration that is wrong is told sooner.
     const { startApp } = await import("./app.ts");
-    const { uploadsMax: seatsMax, workers } = config;
+    const { uploadsMax: slotsMax, workers } = config;
     const channel = channelOf(process);
     const shared = cluster.isWorker
-      ? { seats: new WorkerSeats(channel, { seatsMax, workers }), siblings: joinSiblings(channel) }
+      ? { slots: new WorkerSlots(channel, { slotsMax, workers }), siblings: joinSiblings(channel) }
       : {};
     const app = await startApp(config, log, shared);
     log.info({ address: app.url, workers: config.workers }, "listening");

@@ -2,8 +2,9 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { UploadSlots } from "./domain/upload-slots.ts";
 import { SiblingRelay } from "./siblings.ts";
-import { SeatOffice } from "./worker-seats.ts";
+import { lendSlots } from "./worker-slots.ts";
 
 /** What the process that supervises workers has to know. */
 export interface Supervision {
@@ -34,10 +35,10 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   cluster.on("exit", (worker) => relay.remove(worker));
   let isStopping = false;
   let startFailures = 0;
-  const office = new SeatOffice(uploadsMax);
+  const slots = new UploadSlots(uploadsMax);
   const fork = () => {
     const worker = cluster.fork();
-    office.serve(worker);
+    lendSlots(slots, worker);
     // What is sent to one that has just been killed fails here; nobody else's end hangs on it.
     worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a worker could not be told something"));
     let isStarted = false;

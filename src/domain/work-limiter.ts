@@ -50,6 +50,16 @@ export class WorkLimiter {
     return this.#running;
   }
 
+  /** How much of one caller's runs now. */
+  runningOf(caller: string): number {
+    return this.#callers.get(caller)?.running ?? 0;
+  }
+
+  /** Whether a caller's share lets it run more, be there a place or not. */
+  allows(caller: string): boolean {
+    return this.runningOf(caller) < this.#runningPerCallerMax;
+  }
+
   /** Starts a piece of work if that may run at once; undefined where it would have to wait. */
   tryEnter(caller: string): Leave | undefined {
     const entry = this.#callers.get(caller) ?? { running: 0, waiting: new Set() };
@@ -163,6 +173,6 @@ export class WorkLimiter {
 }
 
 /** What one caller may have of so many places: all but an eighth, or all where that is none. */
-function shareOf(places: number): number {
+export function shareOf(places: number): number {
   return places - Math.floor(places * OTHERS_SHARE);
 }

@@ -32,7 +32,7 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
     const messageBytes = declaredLength(request);
     assertWithin(messageBytes ?? 0, UNARY_PART_MAX_BYTES);
     const arrival = new PartArrival(messageBytes, nameConnection(request));
-    const release = await uploads.admitPart(arrival, { signal });
+    const release = await uploads.admitPart(arrival, { caller, signal });
     try {
       continueRequest(call);
       const bytes = await arrival.read(request);
