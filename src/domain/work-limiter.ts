@@ -68,6 +68,13 @@ export class WorkLimiter {
     return this.#start(caller, entry);
   }
 
+  /** As `tryEnter`; `resource_exhausted / OVERLOADED` where it would have to wait. */
+  enterNow(caller: string): Leave {
+    const leave = this.tryEnter(caller);
+    if (leave !== undefined) return leave;
+    throw this.#running >= this.limits.runningMax ? this.#overloaded() : this.#overShare();
+  }
+
   /**
    * Starts a piece of work when its turn comes. `resource_exhausted / OVERLOADED` when too much waits already, in all or of
    * this caller; rejects with the signal's reason when that is aborted first.
