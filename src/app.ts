@@ -1,5 +1,6 @@
 import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
+import type { Authenticator } from "./auth/authenticator.ts";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
@@ -25,9 +26,8 @@ import type { Config } from "./config.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MemoryBudget } from "./domain/memory-budget.ts";
 import { MessageBudget } from "./domain/message-budget.ts";
-import { OwnSeats, type SeatPool } from "./domain/seat-pool.ts";
 import type { Siblings } from "./domain/siblings.ts";
-import { WorkLimiter } from "./domain/work-limiter.ts";
+import { OwnSlots, type SlotPool } from "./domain/upload-slots.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
@@ -35,8 +35,8 @@ import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
-import { READ_RETRIES, READER_LIMITS, readFile } from "./queries/read-file.ts";
-import { SEARCH_LIMITS, searchFiles } from "./queries/search-files.ts";
+import { READ_RETRIES, readFile } from "./queries/read-file.ts";
+import { searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
@@ -44,6 +44,7 @@ import { listen } from "./rpc/listener.ts";
 import type { NodeRequestListener } from "./rpc/node-messages.ts";
 import { Readiness } from "./rpc/readiness.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
+import { createWorkLimiters, limitWork } from "./rpc/work-classes.ts";
 import { connect, type Service } from "./service.ts";
 
 /** A running service. */
@@ -60,9 +61,15 @@ export interface App {
 /** What a worker has in common with the others that share its port. */
 export interface SharedWithWorkers {
   /** Of the streams that write; its own when left out. */
-  seats?: SeatPool | undefined;
+  slots?: SlotPool | undefined;
   /** Left out where there are none. */
   siblings?: Siblings | undefined;
+}
+
+/** What the service is given beside its configuration. */
+export interface AppOptions extends SharedWithWorkers {
+  /** Finds out who calls; the one static token of the configuration when left out. */
+  authenticate?: Authenticator | undefined;
 }
 
 const CONNECT_RETRY_MS = 1000;
@@ -72,11 +79,9 @@ const CONNECT_RETRY_MS = 1000;
  * database and the bucket do; what keeps it from that is logged, and said at `/readyz`. Rejects when the port cannot be
  * had or TLS files cannot be read.
  */
-export async function startApp(
-  config: Config,
-  log: Logger,
-  { seats = new OwnSeats(config.uploadsMax), siblings }: SharedWithWorkers = {},
-): Promise<App> {
+export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
+  const { authenticate = createDevAuthenticator(config.devToken), siblings } = options;
+  const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
   let service: Service | undefined;
@@ -85,8 +90,7 @@ export async function startApp(
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    authenticate: createDevAuthenticator(config.devToken),
-    ...{ readiness, log, shutdownSignal: stopping.signal },
+    ...{ authenticate, readiness, log, shutdownSignal: stopping.signal },
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,
@@ -109,7 +113,7 @@ export async function startApp(
     onRequest: (request, response) => serve(request, response),
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
-  const shared = { budget, seats, siblings };
+  const shared = { budget, slots, siblings };
   const connected = connect(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
     const publicUrl = config.publicUrl ?? listener.url;
@@ -153,17 +157,16 @@ function createServiceListener(
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces };
-  const reading = { ...queries, retries: READ_RETRIES, readers: new WorkLimiter("reads of files", READER_LIMITS) };
-  const searching = { ...queries, searches: new WorkLimiter("searches", SEARCH_LIMITS) };
+  const limiters = createWorkLimiters();
+  const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
   const commands = { ...queries, files: primaryFiles, now: () => new Date() };
   const linking = { ...commands, links, publicUrl };
+  const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   // What was committed stands, also where the feed fails: all that is cached is forgotten then.
   const catchUp = () => follower.catchUp().catch(() => undefined);
-  const serveApi = createApiListener({
-    ...common,
-    catchUp,
+  const functions = {
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -179,7 +182,7 @@ function createServiceListener(
     fileQueries: {
       getFile: (request, options) => getFile(queries, request, options),
       listFiles: (request, options) => listFiles(queries, request, options),
-      searchFiles: (request, options) => searchFiles(searching, request, options),
+      searchFiles: (request, options) => searchFiles(queries, request, options),
       listGenerations: (request, options) => listGenerations(queries, request, options),
       listLinks: (request, options) => listLinks(linking, request, options),
       readFile: (request, options) => readFile(reading, request, options),
@@ -192,12 +195,13 @@ function createServiceListener(
       copyFile,
       moveFile: (request, options) => moveFile(commands, request, options),
       restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
-      purgeFile: (request, options) => purgeFile({ ...commands, objects: access.objects }, request, options),
-      purgeFiles: (request, options) => purgeFiles({ ...commands, objects: access.objects }, request, options),
+      purgeFile: (request, options) => purgeFile(purging, request, options),
+      purgeFiles: (request, options) => purgeFiles(purging, request, options),
       createLink: (request, options) => createLink(linking, request, options),
       revokeLink: (request, options) => revokeLink(linking, request, options),
     },
-  });
+  } satisfies Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands">;
+  const serveApi = createApiListener({ ...common, catchUp, ...limitWork(functions, limiters) });
   const ingest = { access, authenticate: common.authenticate, catchUp, log: common.log };
   return createLinkRoute((token, visitor) => openLink(linking, token, visitor), {
     ...linkRoute,

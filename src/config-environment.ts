@@ -71,7 +71,7 @@ export const ENVIRONMENT = {
   SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),
   /** Bytes of parts in flight, all workers together. */
   SLUICE_MEMORY_BUDGET_BYTES: wholeNumber("bytes", { min: 1024 }).default(512 * MIB),
-  /** Streams that write at once, all workers together, each with an even share; more are refused with OVERLOADED. */
+  /** Streams that write at once, all workers together, seven eighths of them for one caller; more are refused with OVERLOADED. */
   SLUICE_UPLOADS_MAX: wholeNumber("streams", { min: 1 }).default(1000),
   /** A stream that makes no progress for this long is ended. */
   SLUICE_STALL_TIMEOUT_MS: wholeNumber("milliseconds", { min: 100 }).default(60_000),

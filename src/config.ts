@@ -152,7 +152,7 @@ function toConfig(env: Environment) {
           : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
       limits: {
         // A connection for each. At 100 ms an acknowledgement, 256 parts of 8 MiB are far more than one process can send; readers
-        // may be slow, and some of theirs are kept for what the service itself reads back (READER_LIMITS).
+        // may be slow, and some of theirs are kept for what the service itself reads back (WORK_LIMITS, "reads of files").
         requestsMax: { body: 256, control: 64, read: 160, copy: 64, probe: 4 },
         connectTimeoutMs: 3000,
         socketTimeoutMs: 30_000,
@@ -208,6 +208,8 @@ function toConfig(env: Environment) {
       partsInFlightMax: 16,
       claimAheadParts: 16,
       stallTimeoutMs: env.SLUICE_STALL_TIMEOUT_MS,
+      // Longer than what a network that works holds bytes back; short enough that who waits for a slot is not kept for long.
+      slotSilenceMaxMs: 5000,
       expireAfterMs: 24 * 3_600_000,
       // Below the bucket's lifecycle abort of 7 days, so that an upload never loses its parts before it says so.
       expireCapMs: 6 * 24 * 3_600_000,

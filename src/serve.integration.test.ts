@@ -291,7 +291,7 @@ describe("The service as a process", () => {
       const { reason, retryAfterMs, code } = (await open()) ?? {};
       expect({ reason, retryAfterMs, code }).to.deep.equal({ reason: "OVERLOADED", retryAfterMs: 1000, code: 8 });
     }
-    // Both workers are killed, and their seats come back.
+    // Both workers are killed, and their slots come back.
     for (const pid of await childrenOf(service.pid)) process.kill(pid, "SIGKILL");
     await until("two others listen", () => listening() === 4);
     const again = rig.connect(service.url);

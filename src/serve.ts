@@ -12,7 +12,7 @@ import { findLeader, onceStopped } from "./processes/once-stopped.ts";
 import { startWatchdog } from "./processes/watchdog.ts";
 import { joinSiblings } from "./siblings.ts";
 import { createLogger } from "./telemetry/logger.ts";
-import { channelOf, WorkerSeats } from "./worker-seats.ts";
+import { channelOf, WorkerSlots } from "./worker-slots.ts";
 
 /**
  * Serves until SIGTERM or SIGINT, or the end of the npm that started it, then drains; resolves when everything has ended. Several workers share the port
@@ -45,10 +45,10 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
     const stopRequested = onceStopped(leader);
     // Late: a configuration that is wrong is told sooner.
     const { startApp } = await import("./app.ts");
-    const { uploadsMax: seatsMax, workers } = config;
+    const { uploadsMax: slotsMax, workers } = config;
     const channel = channelOf(process);
     const shared = cluster.isWorker
-      ? { seats: new WorkerSeats(channel, { seatsMax, workers }), siblings: joinSiblings(channel) }
+      ? { slots: new WorkerSlots(channel, { slotsMax, workers }), siblings: joinSiblings(channel) }
       : {};
     const app = await startApp(config, log, shared);
     // A process alone is not watched: nobody here would start another, and whoever runs it has /livez to ask.

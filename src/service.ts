@@ -9,8 +9,8 @@ import { toBackoffDelayMs } from "./domain/backoff.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/file-repository.ts";
 import type { MemoryBudget } from "./domain/memory-budget.ts";
-import type { SeatPool } from "./domain/seat-pool.ts";
 import type { Siblings } from "./domain/siblings.ts";
+import type { SlotPool } from "./domain/upload-slots.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
@@ -57,7 +57,7 @@ export async function connect(
     log: Logger;
     readiness: Readiness;
     budget: MemoryBudget;
-    seats: SeatPool;
+    slots: SlotPool;
     siblings: Siblings | undefined;
     signal: AbortSignal;
   },
@@ -81,7 +81,7 @@ export async function connect(
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
     instance: `${hostname()}/${process.pid}`,
-    sessions: new UploadSessions(options.seats),
+    sessions: new UploadSessions(options.slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
   };
   const check = createCheck({ pools, objects }, { config, readiness });
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.

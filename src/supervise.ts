@@ -2,11 +2,12 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import { UploadSlots } from "./domain/upload-slots.ts";
 import { onceStopped } from "./processes/once-stopped.ts";
 import { RestartPace } from "./processes/restart-pace.ts";
 import { closeUntakenConnection } from "./processes/shared-port.ts";
 import { SiblingRelay } from "./siblings.ts";
-import { SeatOffice } from "./worker-seats.ts";
+import { lendSlots } from "./worker-slots.ts";
 
 /** What the process that supervises workers has to know. */
 export interface Supervision {
@@ -39,11 +40,11 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
   cluster.on("exit", (worker) => relay.remove(worker));
   let isStopping = false;
   let startFailures = 0;
-  const office = new SeatOffice(uploadsMax);
+  const slots = new UploadSlots(uploadsMax);
   const waits = new Set<NodeJS.Timeout>();
   const fork = (pace: RestartPace) => {
     const worker = cluster.fork();
-    office.serve(worker);
+    lendSlots(slots, worker);
     closeUntakenConnection(worker);
     // What is sent to one that has just been killed fails here; nobody else's end hangs on it.
     worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a worker could not be told something"));

@@ -4,7 +4,7 @@ import { SluiceError } from "./sluice-error.ts";
 /** Files from this size on are sent by several lanes when nobody says how many, in bytes: smaller ones end before it pays. */
 export const LANES_FROM_BYTES = 256 * 2 ** 20;
 
-/** Lanes that are chosen for such a file: enough for a few workers, few enough to leave seats to others. */
+/** Lanes that are chosen for such a file: enough for a few workers, few enough to leave slots to others. */
 export const LANES_AUTO = 4;
 
 /** Most lanes of one upload; each holds a connection, and up to 5 MiB of the source. */

@@ -154,7 +154,7 @@ class LanesRun {
     const hasGrown = now.durableBytes > lane.durableBytes;
     Object.assign(lane, now);
     if (hasGrown) retries.reset();
-    // A lane that is refused while others use the seats there are is not given up: one of them will end.
+    // A lane that is refused while others use the slots there are is not given up: one of them will end.
     if (this.#report()) for (const others of this.#retries) others.extend();
   }
 

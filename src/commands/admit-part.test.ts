@@ -2,8 +2,9 @@ import { expect } from "chai";
 import type { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
-import { OwnSeats } from "../domain/seat-pool.ts";
+import { OwnSlots } from "../domain/upload-slots.ts";
 import { expectRefusal } from "../testing/repository-subject.ts";
+import { SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { until } from "../testing/until.ts";
 import { BENCH_LIMITS } from "../testing/writer-bench.ts";
 import { admitPart, type PartMessage } from "./admit-part.ts";
@@ -13,7 +14,7 @@ describe("admitPart", () => {
   const createAccess = (options: { budgetBytes: number; stallTimeoutMs?: number; uploadsMax?: number }) => ({
     budget: new MemoryBudget(options.budgetBytes),
     limits: { ...BENCH_LIMITS, stallTimeoutMs: options.stallTimeoutMs ?? 60_000 },
-    sessions: new UploadSessions(new OwnSeats(options.uploadsMax ?? 10)),
+    sessions: new UploadSessions(new OwnSlots(options.uploadsMax ?? 10), { silenceMaxMs: 5000 }),
   });
   const { signal } = new AbortController();
   const admit = (
@@ -22,10 +23,10 @@ describe("admitPart", () => {
     callSignal: AbortSignal = signal,
   ) => {
     const usual = { connection: "1", receivedBytes: 0, isWhole: false, refuse: () => {}, expectBytesWithin: () => {} };
-    return admitPart(access, { ...usual, ...message }, { signal: callSignal });
+    return admitPart(access, { ...usual, ...message }, { caller: SAMPLE_CALLER, signal: callSignal });
   };
 
-  it("takes room for a message twice, and a seat, until both are given back", async () => {
+  it("takes room for a message twice, and a slot, until both are given back", async () => {
     const access = createAccess({ budgetBytes: 1000 });
     const release = await admit(access, { declaredBytes: 300 });
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([600, 1]);
@@ -48,7 +49,7 @@ describe("admitPart", () => {
     expect(small.budget.usedBytes).to.equal(0);
   });
 
-  it("waits for its turn, and gives the seat back when the caller goes", async () => {
+  it("waits for its turn, and gives the slot back when the caller goes", async () => {
     const access = createAccess({ budgetBytes: 1000 });
     const first = await admit(access, { declaredBytes: 500 });
     const second = admit(access, { declaredBytes: 200 });
@@ -76,7 +77,7 @@ describe("admitPart", () => {
       expectBytesWithin: (timeoutMs: number, toError: () => Error) =>
         void expectations.push(`${timeoutMs} ${(toError() as DomainError).reason}`),
     };
-    const release = await admitPart(access, { ...message, connection: "1" }, { signal });
+    const release = await admitPart(access, { ...message, connection: "1" }, { caller: SAMPLE_CALLER, signal });
     expect(expectations).to.deep.equal(["60000 STALLED"]);
     const pass = () => {
       for (let look = 0; look < 40; look++) {
@@ -95,7 +96,7 @@ describe("admitPart", () => {
     expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 0]);
   });
 
-  it("refuses when there is no room in time, no seat, or the process drains", async () => {
+  it("refuses when there is no room in time, no slot, or the process drains", async () => {
     const access = createAccess({ budgetBytes: 1000, stallTimeoutMs: 1, uploadsMax: 2 });
     const release = await admit(access, { declaredBytes: 500 });
     const late = await expectRefusal(admit(access, { declaredBytes: 200 }), "OVERLOADED");
@@ -109,5 +110,39 @@ describe("admitPart", () => {
     await expectRefusal(admit(waiting, { declaredBytes: 1 }), "SHUTTING_DOWN");
     release();
     expect(access.sessions.size).to.equal(0);
+  });
+
+  describe("when all upload slots are taken", () => {
+    const open = () => {
+      const access = createAccess({ budgetBytes: 1000 });
+      access.sessions = new UploadSessions(new OwnSlots(8), { silenceMaxMs: 1e-6 });
+      const refusals: string[] = [];
+      const refuse = (error: Error) => void refusals.push((error as DomainError).reason);
+      const takeOthers = async (count: number) => {
+        for (let taken = 0; taken < count; taken++) await access.sessions.admit("another");
+      };
+      return { access, refusals, refuse, takeOthers };
+    };
+
+    it("loses its own while its caller sends nothing", async () => {
+      const { access, refusals, refuse, takeOthers } = open();
+      const release = await admit(access, { declaredBytes: 400, refuse });
+      await takeOthers(7);
+      await access.sessions.admit("third");
+      expect(refusals).to.deep.equal(["OVERLOADED"]);
+      release();
+      expect([access.budget.usedBytes, access.sessions.size]).to.deep.equal([0, 8]);
+    });
+
+    it("keeps it when its message is whole, or waits for memory", async () => {
+      const { access, refusals, refuse, takeOthers } = open();
+      const release = await admit(access, { declaredBytes: 400, isWhole: true, refuse });
+      const waiting = admit(access, { declaredBytes: 300, refuse });
+      await takeOthers(6);
+      await expectRefusal(access.sessions.admit("third"), "OVERLOADED");
+      expect(refusals).to.deep.equal([]);
+      release();
+      (await waiting)();
+    });
   });
 });

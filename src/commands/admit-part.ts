@@ -1,7 +1,8 @@
+import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
 import { PART_MESSAGE_MAX_BYTES } from "../domain/part-plan.ts";
 import type { UploadAccess } from "./upload-access.ts";
-import type { UploadSessions } from "./upload-sessions.ts";
+import type { UploadSessions, WritingSession } from "./upload-sessions.ts";
 
 /** The message of one part, none of which has been read. */
 export interface PartMessage {
@@ -18,7 +19,7 @@ export interface PartMessage {
 }
 
 /**
- * Makes room for the message of one part before any of it is read: a place among the sessions, and a permit of the
+ * Makes room for the message of one part before any of it is read: an upload slot, and a permit of the
  * memory budget for the message twice, because it is held in pieces and then in one while it is put together. The caller
  * gives it back when S3 has the part.
  *
@@ -29,13 +30,14 @@ export interface PartMessage {
 export async function admitPart(
   access: Pick<UploadAccess, "budget" | "limits"> & { sessions: UploadSessions },
   message: PartMessage,
-  options: { signal: AbortSignal },
+  options: { caller: Caller; signal: AbortSignal },
 ): Promise<() => void> {
   const { budget, limits, sessions } = access;
   const { declaredBytes = PART_MESSAGE_MAX_BYTES, connection } = message;
-  const seat = await sessions.admit();
+  const slot = await sessions.admit(options.caller.principal);
   const refused = new AbortController();
-  seat.session = { fail: (error) => refused.abort(error), received: undefined };
+  const session = new PartSession(message, refused);
+  slot.session = session;
   const { stallTimeoutMs } = limits;
   const toLate = () => toOverloaded(`no memory for the part was free within ${stallTimeoutMs} ms; try again`);
   const timer = setTimeout(() => refused.abort(toLate()), stallTimeoutMs);
@@ -56,16 +58,56 @@ export async function admitPart(
         return bytes;
       },
     });
+    session.beginMessage();
     message.expectBytesWithin(stallTimeoutMs, () => toStalled(stallTimeoutMs));
     return () => {
       budget.release(permit);
-      sessions.release(seat);
+      sessions.release(slot);
     };
   } catch (error) {
-    sessions.release(seat);
+    sessions.release(slot);
     throw error;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The message of a part as the holder of an upload slot. */
+class PartSession implements WritingSession {
+  readonly received = undefined;
+  readonly #message: PartMessage;
+  readonly #refused: AbortController;
+  #seenBytes = 0;
+  /** When bytes were last seen to have come; undefined while the caller is not to send any. */
+  #seenAt: number | undefined;
+
+  constructor(message: PartMessage, refused: AbortController) {
+    this.#message = message;
+    this.#refused = refused;
+  }
+
+  /** From here on bytes are expected. */
+  beginMessage(): void {
+    this.#seenAt = performance.now();
+  }
+
+  fail(error: Error): void {
+    this.#refused.abort(error);
+    this.#message.refuse(error);
+  }
+
+  /** A message that is on its way may still come. */
+  drain(error: Error): void {
+    this.#refused.abort(error);
+  }
+
+  /** Bytes are noticed when this is asked: what has come since then makes the silence begin now. */
+  get silentMs(): number {
+    if (this.#seenAt === undefined || this.#message.isWhole) return 0;
+    const now = performance.now();
+    if (this.#message.receivedBytes > this.#seenBytes) this.#seenAt = now;
+    this.#seenBytes = this.#message.receivedBytes;
+    return now - this.#seenAt;
   }
 }
 

@@ -11,7 +11,7 @@ import { createBench } from "../testing/writer-bench.ts";
 import { type CopyFileRequest, createFileCopier } from "./copy-file.ts";
 
 /** Above 100 bytes in parts of 40. */
-const LIMITS = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 2, copiesMax: 4 };
+const LIMITS = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 2 };
 const NOTHING = {
   ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
 };
@@ -196,18 +196,5 @@ describe("createFileCopier", () => {
     const error = await refusal;
     expect(error).to.include({ reason: "GENERATION_MISMATCH" });
     expect(error.details).to.deep.equal({ if_generation_match: 0, current_generation: 1 });
-  });
-
-  it("refuses more copies at once than it may make", async () => {
-    const { objects, store, copy, refusalOf } = open();
-    const { file } = await store(10);
-    const hang = objects.faults.add("copyObject", { kind: "hang" }, { times: LIMITS.copiesMax });
-    const copies = [1, 2, 3, 4].map((number) => copy(file.path, { targetPath: `${file.path}.${number}` }));
-    await until("the copies hang", async () => objects.faults.pending === 0);
-    const error = await refusalOf(file.path);
-    expect(error).to.include({ code: "resource_exhausted", reason: "OVERLOADED", retryAfterMs: 1000 });
-    hang.release();
-    await Promise.all(copies);
-    expect((await copy(file.path)).generation).to.equal(1);
   });
 });

@@ -26,8 +26,6 @@ export interface CopyLimits {
   partSizeBytes: number;
   /** Parts of one file that are copied at once. */
   partsInFlightMax: number;
-  /** Copies at once, a process; more are refused. */
-  copiesMax: number;
 }
 
 const MIB = 2 ** 20;
@@ -40,8 +38,6 @@ export const COPY_LIMITS: CopyLimits = {
   objectMaxBytes: 1024 * MIB,
   partSizeBytes: 512 * MIB,
   partsInFlightMax: 8,
-  // Their parts wait for one another's slots at storage (`requestsMax.copy`), which are for all of them together.
-  copiesMax: 32,
 };
 
 /** Which file, where to, what is to be otherwise there, and what must be at both paths. */
@@ -71,22 +67,13 @@ export type FileCopier = (request: CopyFileRequest, options: { caller: Caller })
  * Size, CRC32 and SHA-256 are the source's, and the copy's CRC32 is compared with them; holds and retention are not copied.
  * Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / FILE_PURGED`, `ETAG_MISMATCH` and `GENERATION_MISMATCH` (of the
  * target, or of a source that another file has replaced since the copy was begun), `aborted / CHECKSUM_MISMATCH`,
- * `resource_exhausted / OVERLOADED`, `unavailable`.
+ * `unavailable`.
  */
 export function createFileCopier(
   access: UploadAccess & { files: Pick<FileRepository, "get"> },
   limits: CopyLimits,
 ): FileCopier {
-  let copies = 0;
-  return async (request, options) => {
-    if (copies >= limits.copiesMax) throw overloaded(limits);
-    copies++;
-    try {
-      return await copyFile(access, request, { ...options, limits });
-    } finally {
-      copies--;
-    }
-  };
+  return (request, options) => copyFile(access, request, { ...options, limits });
 }
 
 async function copyFile(
@@ -210,13 +197,5 @@ function sourceReplaced({ path, generation }: File): DomainError {
   return new DomainError("failed_precondition", message, {
     reason: "GENERATION_MISMATCH",
     details: { path, current_generation: generation },
-  });
-}
-
-function overloaded({ copiesMax }: CopyLimits): DomainError {
-  return new DomainError("resource_exhausted", `${copiesMax} copies are being made, the most at once; try again`, {
-    reason: "OVERLOADED",
-    details: { copies_max: copiesMax },
-    retryAfterMs: 1000,
   });
 }

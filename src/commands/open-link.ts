@@ -18,7 +18,7 @@ export type LinkAnswer =
   | { kind: "nothing" };
 
 /**
- * Opens a link: counts and records the use, and signs a URL that lives for a minute. Without a visitor (HEAD) nothing is
+ * Opens a link: counts and records the use (the last ones of each link), and signs a URL that lives for a minute. Without a visitor (HEAD) nothing is
  * counted, and so no URL given. A use is counted even if signing then fails: the other order would let a caller that breaks
  * off read for nothing. Errors: those of the database and the storage.
  */

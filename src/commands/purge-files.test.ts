@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { DomainError } from "../domain/errors.ts";
+import { WorkLimiter } from "../domain/work-limiter.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fake-object-store.ts";
 import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
@@ -12,7 +13,8 @@ describe("purgeFiles", () => {
     const files = new FakeFileRepository();
     const uploads = new FakeUploadRepository(files);
     const objects = new FakeObjectStore();
-    const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }) };
+    const filteredReads = new WorkLimiter("filtered reads", { runningMax: 1, waitingMax: 0 });
+    const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }), filteredReads };
     const purge = (request: Partial<PurgeFilesRequest> = {}) =>
       purgeFiles(
         deps,
@@ -44,7 +46,7 @@ describe("purgeFiles", () => {
         ...{ identity: nextIdentity(), generation: 1 },
         change: (file) => ({ ...file, legalHold }),
       });
-    return { files, objects, purge, store, storeDeleted, hold };
+    return { files, objects, filteredReads, purge, store, storeDeleted, hold };
   };
   const NONE = { matched: 0, purged: 0, retained: 0, samplePaths: [], nextPageToken: "" };
 
@@ -62,6 +64,16 @@ describe("purgeFiles", () => {
     await hold("old/b", false);
     expect(await purge()).to.include({ purged: 1 });
     expect(await purge()).to.deep.equal(NONE);
+  });
+
+  it("selects files as one filtered read among all others, and purges nothing where there are too many", async () => {
+    const { filteredReads, files, purge, storeDeleted } = open();
+    await storeDeleted("old/a");
+    const leave = await filteredReads.enter("another");
+    expect(await catchError(() => purge())).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
+    expect((await files.get("default", "old/a", { generation: 1 })).purgeState).to.equal(undefined);
+    leave();
+    expect(await purge()).to.include({ purged: 1 });
   });
 
   it("purges live files when it is told to", async () => {

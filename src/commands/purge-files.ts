@@ -9,6 +9,7 @@ import type { FileFilter } from "../domain/filter/file-filter.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
+import type { WorkLimiter } from "../domain/work-limiter.ts";
 import { type PageRequest, readFilePage } from "../queries/file-page.ts";
 import { toPageToken } from "../queries/page-token.ts";
 import { removeBytes } from "./purge-file.ts";
@@ -51,6 +52,7 @@ interface Deps {
   files: Pick<FileRepository, "list" | "listSuperseded" | "delete" | "beginPurge" | "endPurges">;
   objects: Pick<ObjectStore, "delete" | "deleteVersions">;
   namespaces: Namespaces;
+  filteredReads: WorkLimiter;
 }
 
 /**
@@ -58,25 +60,27 @@ interface Deps {
  * as `purgeFile` does, each by itself. Superseded generations that match are purged if asked for, on pages of their own after
  * the others; else they are left to their purge time. Repeating a call, also one that failed, is safe: it purges, and counts,
  * what is left. Errors: `invalid_argument / FILTER_INVALID`, `PAGE_TOKEN_INVALID` or
- * `ARGUMENT_INVALID` with the field; `unavailable`, with the rest of the page not done.
+ * `ARGUMENT_INVALID` with the field; `resource_exhausted / OVERLOADED` before anything is purged; `unavailable`, with the rest of the page not done.
  */
 export async function purgeFiles(
   deps: Deps,
   request: PurgeFilesRequest,
-  options: { caller: Caller },
+  options: { caller: Caller; signal?: AbortSignal | undefined },
 ): Promise<PurgeFilesResult> {
   const { dryRun, includeLive, includeSuperseded } = request;
   const requestId = parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const asked = parseFilter(request.filter);
   if (asked === undefined) throw invalidArgument("filter", "filter is empty; say which files are to be purged");
-  const { files, nextPageToken } = await findFiles(deps.files, request, { namespace: namespace.name, asked });
+  const find = () => findFiles(deps.files, request, { namespace: namespace.name, asked });
+  const { caller, signal } = options;
+  const { files, nextPageToken } = await deps.filteredReads.run(caller.principal, find, { signal });
   const samplePaths = files.slice(0, SAMPLE_PATHS_MAX).map(({ path }) => path);
   const result: PurgeFilesResult = { matched: files.length, purged: 0, retained: 0, samplePaths, nextPageToken };
   if (dryRun) return result;
   const content = [namespace.name, request.filter, includeLive, includeSuperseded];
   const identify = (file: File) =>
-    toCommandIdentity(options.caller, "PurgeFiles", { requestId: toPartId(requestId, file), content });
+    toCommandIdentity(caller, "PurgeFiles", { requestId: toPartId(requestId, file), content });
   for (let at = 0; at < files.length; at += PURGES_IN_FLIGHT_MAX) {
     const some = files.slice(at, at + PURGES_IN_FLIGHT_MAX);
     const outcomes = await Promise.allSettled(some.map((file) => purgeOne(deps, namespace, { file, identify })));

@@ -19,6 +19,8 @@ export interface UploadLimits extends PartLimits {
   claimAheadParts: number;
   /** A stream that makes no progress for this long is ended, in milliseconds. */
   stallTimeoutMs: number;
+  /** A stream that sends no byte for this long may lose its upload slot, in milliseconds; it does when all are taken. */
+  slotSilenceMaxMs: number;
   /** Life of an upload after its last write, in milliseconds. */
   expireAfterMs: number;
   /** Longest life of an upload; below the bucket's lifecycle abort, in milliseconds. */

@@ -1,56 +1,67 @@
 import { DomainError } from "../domain/errors.ts";
-import type { SeatPool } from "../domain/seat-pool.ts";
 import type { ReceivedNote } from "../domain/upload-repository.ts";
+import type { SilentStream, SlotHolder, SlotPool, SlotRefusal } from "../domain/upload-slots.ts";
+import { shareOf } from "../domain/work-limiter.ts";
 
-/** Who sits on a seat. */
-export interface SeatedSession {
+/** What holds an upload slot. */
+export interface WritingSession {
   /** Ends the session with this error, as if it had failed by itself. */
   fail(error: Error): void;
+  /** Says that the process drains; as `fail` when left out. */
+  drain?(error: Error): void;
   /** What its writer has received, if it has one. */
   readonly received: ReceivedNote | undefined;
+  /** For how long its caller has sent no byte, in milliseconds; 0 while the caller is not to send any. */
+  readonly silentMs: number;
 }
 
 /** A place among the sessions; held until released. */
-export interface Seat {
+export interface UploadSlot {
+  readonly caller: string;
   /** Set once there is one. */
-  session: SeatedSession | undefined;
+  session: WritingSession | undefined;
 }
 
-/** The streams that write into uploads at this moment: bounded together with those of other workers, and told when the process drains. */
-export class UploadSessions {
-  readonly #pool: SeatPool;
+/**
+ * The streams that write into uploads at this moment: bounded together with those of other workers, in all and of each caller,
+ * and told when the process drains. A stream that is silent for `silenceMaxMs` loses its slot when all are taken.
+ */
+export class UploadSessions implements SlotHolder {
+  readonly #pool: SlotPool;
+  readonly #silenceMaxMs: number;
   /** With what was taken of each last. */
-  readonly #seats = new Map<Seat, number>();
-  /** Of the pool's, those that this process has. */
-  #takenSeats = 0;
-  #waiting = 0;
-  #taking: Promise<number> | undefined;
+  readonly #slots = new Map<UploadSlot, number>();
+  /** Callers of slots that are kept free, the longest kept first. */
+  readonly #spares: string[] = [];
   #isDraining = false;
 
-  constructor(pool: SeatPool) {
+  constructor(pool: SlotPool, { silenceMaxMs }: { silenceMaxMs: number }) {
     this.#pool = pool;
+    this.#silenceMaxMs = silenceMaxMs;
+    pool.serve(this);
   }
 
   get size(): number {
-    return this.#seats.size;
+    return this.#slots.size;
   }
 
-  /** Admits a session: `resource_exhausted / OVERLOADED` above the limit, `unavailable / SHUTTING_DOWN` while draining. */
-  async admit(): Promise<Seat> {
+  /**
+   * Admits a session of a caller: `resource_exhausted / OVERLOADED` above the limits, `unavailable / SHUTTING_DOWN` while
+   * draining.
+   */
+  async admit(caller: string): Promise<UploadSlot> {
     this.assertAdmitting();
-    this.#waiting++;
-    try {
-      while (this.#seats.size >= this.#takenSeats) {
-        if ((await this.#takeMore()) === 0) throw toOverloaded(this.#pool.seatsMax);
-        this.assertAdmitting();
-      }
-      const seat: Seat = { session: undefined };
-      this.#seats.set(seat, 0);
-      return seat;
-    } finally {
-      this.#waiting--;
-      this.#giveBack();
+    const spare = this.#spares.lastIndexOf(caller);
+    if (spare >= 0) this.#spares.splice(spare, 1);
+    else {
+      const refusal = await this.#pool.take(caller);
+      if (refusal !== undefined) throw toOverloaded(refusal, this.#pool.slotsMax);
+      if (this.#isDraining) this.#pool.giveBack(caller);
+      this.assertAdmitting();
     }
+    const slot: UploadSlot = { caller, session: undefined };
+    this.#slots.set(slot, 0);
+    return slot;
   }
 
   /** `unavailable / SHUTTING_DOWN` while draining: for who was admitted before, but has not begun. */
@@ -58,53 +69,77 @@ export class UploadSessions {
     if (this.#isDraining) throw toShuttingDown();
   }
 
-  release(seat: Seat): void {
-    if (this.#seats.delete(seat)) this.#giveBack();
+  /** Does nothing for a slot that was lost or released before. */
+  release(slot: UploadSlot): void {
+    if (!this.#slots.delete(slot)) return;
+    this.#spares.push(slot.caller);
+    if (this.#spares.length > this.#pool.spareMax) this.#pool.giveBack(this.#spares.shift() as string);
   }
 
   /** What the writers have received, of those that have received more since this was asked last. */
   takeReceived(): ReceivedNote[] {
     const notes: ReceivedNote[] = [];
-    for (const [seat, takenBytes] of this.#seats) {
-      const note = seat.session?.received;
+    for (const [slot, takenBytes] of this.#slots) {
+      const note = slot.session?.received;
       if (note === undefined || note.receivedBytes <= takenBytes) continue;
-      this.#seats.set(seat, note.receivedBytes);
+      this.#slots.set(slot, note.receivedBytes);
       notes.push(note);
     }
     return notes;
   }
 
+  async listSilent(): Promise<SilentStream[]> {
+    for (const caller of this.#spares.splice(0)) this.#pool.giveBack(caller);
+    return this.#findSilent().map(({ slot, silentMs }) => ({ caller: slot.caller, silentMs }));
+  }
+
+  async endSilent(caller: string): Promise<void> {
+    const longest = this.#findSilent()
+      .filter(({ slot }) => slot.caller === caller)
+      .reduce<Silence | undefined>((a, b) => (a === undefined || b.silentMs > a.silentMs ? b : a), undefined);
+    if (longest === undefined) return;
+    // The slot is another's from here on, though the stream may still have parts to settle: what is silent has few.
+    this.#slots.delete(longest.slot);
+    this.#pool.giveBack(caller);
+    longest.slot.session?.fail(toSilent(longest.silentMs, this.#pool.slotsMax));
+  }
+
   /** Admits nobody any more and ends whom it has; they settle and tell their callers the durable offset. */
   drain(): void {
     this.#isDraining = true;
-    for (const seat of this.#seats.keys()) seat.session?.fail(toShuttingDown());
+    for (const { session } of this.#slots.keys()) {
+      if (session?.drain !== undefined) session.drain(toShuttingDown());
+      else session?.fail(toShuttingDown());
+    }
   }
 
-  /** One request at a time, for all who wait. */
-  #takeMore(): Promise<number> {
-    this.#taking ??= this.#pool.take(Math.max(this.#waiting, this.#pool.spareMax)).then((count) => {
-      this.#taking = undefined;
-      this.#takenSeats += count;
-      return count;
-    });
-    return this.#taking;
-  }
-
-  /** Who waits may need those that are free at this moment. */
-  #giveBack(): void {
-    const spare = this.#takenSeats - this.#seats.size - this.#waiting - this.#pool.spareMax;
-    if (spare <= 0) return;
-    this.#takenSeats -= spare;
-    this.#pool.giveBack(spare);
+  #findSilent(): Silence[] {
+    return [...this.#slots.keys()]
+      .map((slot) => ({ slot, silentMs: slot.session?.silentMs ?? 0 }))
+      .filter(({ silentMs }) => silentMs >= this.#silenceMaxMs);
   }
 }
 
-function toOverloaded(uploadsMax: number): DomainError {
-  return new DomainError(
-    "resource_exhausted",
-    `${uploadsMax} uploads are being written here, the most at once; try again`,
-    { reason: "OVERLOADED", details: { uploads_max: uploadsMax }, retryAfterMs: 1000 },
-  );
+interface Silence {
+  slot: UploadSlot;
+  silentMs: number;
+}
+
+function toOverloaded(refusal: SlotRefusal, uploadsMax: number): DomainError {
+  const message =
+    refusal === "all"
+      ? `${uploadsMax} uploads are being written here, the most at once; try again`
+      : `you write ${shareOf(uploadsMax)} of the ${uploadsMax} uploads that may be written here at once, the most for one caller; let some of them end, then try again`;
+  return overloaded(message, { uploads_max: uploadsMax });
+}
+
+function toSilent(silentMs: number, uploadsMax: number): DomainError {
+  const message = `no byte came for ${Math.floor(silentMs)} ms while all ${uploadsMax} upload slots were taken, and another caller has the slot now; go on from the durable offset when there are bytes to send`;
+  return overloaded(message, { uploads_max: uploadsMax, silent_ms: Math.floor(silentMs) });
+}
+
+function overloaded(message: string, details: Record<string, number>): DomainError {
+  return new DomainError("resource_exhausted", message, { reason: "OVERLOADED", details, retryAfterMs: 1000 });
 }
 
 function toShuttingDown(): DomainError {

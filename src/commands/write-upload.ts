@@ -10,7 +10,7 @@ import type { ChunkHeader } from "./chunk-rules.ts";
 import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
-import type { Seat, SeatedSession, UploadSessions } from "./upload-sessions.ts";
+import type { UploadSessions, UploadSlot, WritingSession } from "./upload-sessions.ts";
 import { UploadWriter, type WrittenBytes } from "./upload-writer.ts";
 import { toStarted, type WriteStarted } from "./write-started.ts";
 
@@ -54,8 +54,8 @@ export async function beginWriteUpload(
   start: WriteStart,
   options: { caller: Caller; events: SessionEvents },
 ): Promise<WriteSession> {
-  // The seat comes first: who is refused for lack of one must not have fenced the writer before.
-  const seat = await access.sessions.admit();
+  // The slot comes first: who is refused for lack of one must not have fenced the writer before.
+  const slot = await access.sessions.admit(options.caller.principal);
   try {
     const target =
       "create" in start
@@ -73,11 +73,11 @@ export async function beginWriteUpload(
     const begin = await adoptAtStart(access, begun);
     access.sessions.assertAdmitting();
     const { fileSizeMaxBytes } = namespace;
-    const session = new WriteSession(access, begin, { fileSizeMaxBytes, seat, events: options.events });
-    seat.session = session;
+    const session = new WriteSession(access, begin, { fileSizeMaxBytes, slot, events: options.events });
+    slot.session = session;
     return session;
   } catch (error) {
-    access.sessions.release(seat);
+    access.sessions.release(slot);
     throw error;
   }
 }
@@ -94,15 +94,17 @@ function assertWritable(upload: Upload): void {
  * One stream of WriteUpload, whatever its transport: bytes in, progress out, then the commit. Watches for stalls, and
  * keeps the upload's expiry and its received bytes up to date in the database.
  */
-export class WriteSession implements SeatedSession {
+export class WriteSession implements WritingSession {
   readonly started: WriteStarted;
   readonly #access: WriteAccess;
-  readonly #seat: Seat;
+  readonly #slot: UploadSlot;
   readonly #begin: WriterStart;
   readonly #events: SessionEvents;
   readonly #writer: UploadWriter | undefined;
   readonly #timer: NodeJS.Timeout;
   #activityAt = performance.now();
+  /** When bytes came last, or the caller could not send any. */
+  #bytesAt = performance.now();
   #takenBytes = -1;
   #progressAt = 0;
   #progressed = -1;
@@ -116,10 +118,10 @@ export class WriteSession implements SeatedSession {
   constructor(
     access: WriteAccess,
     begin: WriterStart,
-    options: { events: SessionEvents; fileSizeMaxBytes: number; seat: Seat },
+    options: { events: SessionEvents; fileSizeMaxBytes: number; slot: UploadSlot },
   ) {
     this.#access = access;
-    this.#seat = options.seat;
+    this.#slot = options.slot;
     this.#begin = begin;
     this.#events = options.events;
     const { onReady, onReleased } = options.events;
@@ -159,6 +161,10 @@ export class WriteSession implements SeatedSession {
   get received(): ReceivedNote | undefined {
     const writer = this.#writer;
     return writer && { uploadId: writer.upload.uploadId, epoch: writer.epoch, receivedBytes: writer.receivedBytes };
+  }
+
+  get silentMs(): number {
+    return this.#hasFailed || this.#isFinishing ? 0 : performance.now() - this.#bytesAt;
   }
 
   beginChunk(header: ChunkHeader): void {
@@ -222,7 +228,7 @@ export class WriteSession implements SeatedSession {
     await this.#writer?.close();
     await this.#heartbeat;
     if (this.#writer !== undefined && !this.#isFinishing) await this.#saveAtClose(this.#writer);
-    this.#access.sessions.release(this.#seat);
+    this.#access.sessions.release(this.#slot);
   }
 
   #tick(): void {
@@ -231,10 +237,13 @@ export class WriteSession implements SeatedSession {
     if (writer !== undefined && writer.takenBytes !== this.#takenBytes) {
       this.#takenBytes = writer.takenBytes;
       this.#activityAt = now;
+      this.#bytesAt = now;
     }
     this.#tellProgress(now);
-    if (this.#isFinishing || writer?.isWaiting === true) this.#activityAt = now;
-    else if (now - this.#activityAt >= this.#access.limits.stallTimeoutMs) this.fail(this.#toStalled());
+    if (this.#isFinishing || writer?.isWaiting === true) {
+      this.#activityAt = now;
+      this.#bytesAt = now;
+    } else if (now - this.#activityAt >= this.#access.limits.stallTimeoutMs) this.fail(this.#toStalled());
     if (now - this.#heartbeatAt >= HEARTBEAT_EVERY_MS) this.#beat(now);
   }
 

@@ -71,7 +71,7 @@ export interface LinkRepository {
   /** What a token would open now, in one of `namespaces`; nothing is counted. */
   look(tokenSha256: Uint8Array, options: { namespaces: readonly string[] }): Promise<OpenedLink>;
 
-  /** Opens a link: counts and records the use in the same step. Of two that race for the last use, one gets it. */
+  /** Opens a link: counts and records the use in the same step, and forgets what is older than the last LINK_LIMITS.usesKept of the link. Of two that race for the last use, one gets it. */
   use(tokenSha256: Uint8Array, options: { namespaces: readonly string[]; visitor: LinkVisitor }): Promise<OpenedLink>;
 
   /** Removes links that ended by time longer than `olderThanMs` ago, with their uses, at most `limit`; returns how many. */

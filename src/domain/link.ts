@@ -32,6 +32,8 @@ export interface Link {
 export const LINK_LIMITS = {
   maxUses: 1_000_000,
   noteMaxBytes: 1024,
+  /** Last uses of a link of which is kept who made them; `uses` counts all. Enough to see who has it, and no more for a flood. */
+  usesKept: 100,
   /** Of the browser's own description, which is cut to it. */
   userAgentMaxCharacters: 256,
 } as const;

@@ -1,5 +1,5 @@
 import { DomainError } from "./errors.ts";
-import { CALLER_SHARE } from "./work-limiter.ts";
+import { shareOf } from "./work-limiter.ts";
 
 /** Room for one message; only its budget changes it. */
 export interface MessageRoom {
@@ -30,7 +30,7 @@ const RETRY_MS = 1000;
  * The bytes of this process for messages of callers, from the first byte that arrives until the call ends. Nobody waits here: a
  * message that waits for room would hold what it has. Where bytes are short, the caller who has most loses: its largest
  * message that is still arriving is refused. So a caller with many large messages, whole or not, never keeps out another one
- * with a small message; and a caller alone never gets the rest beyond `CALLER_SHARE`, which is for others. A caller is whatever string
+ * with a small message; and a caller alone never gets the rest beyond its share, which is for others. A caller is whatever string
  * tells callers apart: a principal, or an address before anybody is known.
  */
 export class MessageBudget {
@@ -41,7 +41,7 @@ export class MessageBudget {
 
   constructor(totalBytes: number) {
     this.totalBytes = totalBytes;
-    this.#callerMaxBytes = Math.floor(totalBytes * CALLER_SHARE);
+    this.#callerMaxBytes = shareOf(totalBytes);
   }
 
   /** Bytes that messages are counted with now. */

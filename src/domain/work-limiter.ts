@@ -14,7 +14,7 @@ export interface WorkLimits {
 export type Leave = () => void;
 
 /** What one caller alone gets at most: the rest is there for another, however busy the first is. */
-export const CALLER_SHARE = 7 / 8;
+const CALLER_SHARE = 7 / 8;
 const RETRY_MS = 1000;
 
 interface CallerWork {
@@ -43,14 +43,24 @@ export class WorkLimiter {
   constructor(work: string, limits: WorkLimits) {
     this.#work = work;
     this.limits = limits;
-    const { runningMax, waitingMax, callerShare = CALLER_SHARE } = limits;
-    this.#runningPerCallerMax = Math.ceil(runningMax * callerShare);
-    this.#waitingPerCallerMax = Math.ceil(waitingMax * callerShare);
+    const { runningMax, waitingMax, callerShare } = limits;
+    this.#runningPerCallerMax = shareOf(runningMax, callerShare);
+    this.#waitingPerCallerMax = shareOf(waitingMax, callerShare);
   }
 
   /** How much runs now. */
   get running(): number {
     return this.#running;
+  }
+
+  /** How much of one caller's runs now. */
+  runningOf(caller: string): number {
+    return this.#callers.get(caller)?.running ?? 0;
+  }
+
+  /** Whether a caller's share lets it run more, be there a place or not. */
+  allows(caller: string): boolean {
+    return this.runningOf(caller) < this.#runningPerCallerMax;
   }
 
   /** Starts a piece of work if that may run at once; undefined where it would have to wait. */
@@ -59,6 +69,13 @@ export class WorkLimiter {
     if (this.#running >= this.limits.runningMax || entry.running >= this.#runningPerCallerMax) return undefined;
     this.#callers.set(caller, entry);
     return this.#start(caller, entry);
+  }
+
+  /** As `tryEnter`; `resource_exhausted / OVERLOADED` where it would have to wait. */
+  enterNow(caller: string): Leave {
+    const leave = this.tryEnter(caller);
+    if (leave !== undefined) return leave;
+    throw this.#running >= this.limits.runningMax ? this.#overloaded() : this.#overShare();
   }
 
   /**
@@ -72,7 +89,9 @@ export class WorkLimiter {
 
   /** Runs a piece of work when its turn comes. Errors as of `enter`. */
   async run<T>(caller: string, work: () => Promise<T>, options: { signal?: AbortSignal | undefined } = {}): Promise<T> {
-    const leave = await this.enter(caller, options);
+    options.signal?.throwIfAborted();
+    // Without a wait where none is due: most work finds its place free.
+    const leave = this.tryEnter(caller) ?? (await this.#wait(caller, options.signal));
     try {
       return await work();
     } finally {
@@ -161,4 +180,9 @@ export class WorkLimiter {
       retryAfterMs: RETRY_MS,
     });
   }
+}
+
+/** What one caller may have of so many places: at least one where there is any. */
+export function shareOf(places: number, callerShare = CALLER_SHARE): number {
+  return Math.ceil(places * callerShare);
 }

@@ -269,7 +269,7 @@ describe("The sessions of a service", () => {
     const refused = await expectRefused(rig.create(), { code: 8, reason: "OVERLOADED", says: "1 uploads", metadata });
     expect(refused.retryAfterMs).to.equal(1000);
     const fencing = await rig.resume(uploadId).status;
-    expect(fencing.reason, "who gets no seat fences nobody").to.equal("OVERLOADED");
+    expect(fencing.reason, "who gets no slot fences nobody").to.equal("OVERLOADED");
     first.send({ finish: {} }).end();
     await rig.expectFile(await first.committed(), seededBytes(1000));
     await rig.expectNothingLeft();

@@ -8,7 +8,7 @@ import {
 import { UploadSessions } from "../commands/upload-sessions.ts";
 import type { DomainError } from "../domain/errors.ts";
 import type { Position } from "../domain/position.ts";
-import { OwnSeats } from "../domain/seat-pool.ts";
+import { OwnSlots } from "../domain/upload-slots.ts";
 import { nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { settle } from "../testing/settle.ts";
@@ -21,7 +21,7 @@ describe("WriteStream", () => {
     bench: Bench,
     options: { uploads?: Partial<Bench["access"]["uploads"]>; catchUp?: WriteStreamOptions["catchUp"] } = {},
   ) => {
-    const sessions = new UploadSessions(new OwnSeats(1));
+    const sessions = new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 });
     const uploads = new Proxy(bench.access.uploads, {
       get: (target, name) => Reflect.get(options.uploads ?? {}, name) ?? Reflect.get(target, name),
     });
@@ -49,7 +49,7 @@ describe("WriteStream", () => {
     });
   const finish = create(WriteUploadRequestSchema, { message: { case: "finish", value: {} } });
 
-  it("gives the seat back of a caller that went away while its upload was being created", async () => {
+  it("gives the slot back of a caller that went away while its upload was being created", async () => {
     const bench = createBench();
     const { promise: created, resolve } = Promise.withResolvers<void>();
     const { stream, sessions, sent, ended } = open(bench, {
@@ -62,11 +62,11 @@ describe("WriteStream", () => {
     });
     expect(stream.onMessage(start())).to.equal(false);
     expect(stream.isWaiting).to.equal(true);
-    await until("it has its seat", () => sessions.size === 1);
+    await until("it has its slot", () => sessions.size === 1);
     stream.disconnect();
     expect((await ended)?.reason).to.equal("CALLER_GONE");
     resolve();
-    await until("the seat is free", () => sessions.size === 0);
+    await until("the slot is free", () => sessions.size === 0);
     expect(sent).to.deep.equal([]);
   });
 
@@ -194,7 +194,7 @@ describe("WriteStream", () => {
     const refusal = new Error("no");
     const ended = Promise.withResolvers<unknown>();
     const transport = { onReady: () => {}, onReleased: () => {}, send: () => {}, end: ended.resolve };
-    const access = { ...bench.access, sessions: new UploadSessions(new OwnSeats(1)) };
+    const access = { ...bench.access, sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }) };
     const stream = new WriteStream(
       access,
       { authenticate: () => Promise.reject(refusal), catchUp: async () => undefined },

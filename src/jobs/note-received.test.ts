@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { UploadSessions } from "../commands/upload-sessions.ts";
 import { DomainError } from "../domain/errors.ts";
-import { OwnSeats } from "../domain/seat-pool.ts";
 import type { ReceivedNote, UploadRepository } from "../domain/upload-repository.ts";
+import { OwnSlots } from "../domain/upload-slots.ts";
 import { catchError } from "../testing/sample-records.ts";
 import { noteReceived } from "./note-received.ts";
 
@@ -17,31 +17,32 @@ describe("noteReceived", () => {
     },
   };
   const write = async (uploadId: string) => {
-    const seat = await sessions.admit();
+    const slot = await sessions.admit("a");
     const note = { uploadId, epoch: 1, receivedBytes: 0 };
     const fail = () => {};
-    seat.session = {
+    slot.session = {
       fail,
+      silentMs: 0,
       get received() {
         return { ...note };
       },
     };
-    return { seat, note };
+    return { slot, note };
   };
 
   beforeEach(() => {
-    [told, failure, sessions] = [[], undefined, new UploadSessions(new OwnSeats(10))];
+    [told, failure, sessions] = [[], undefined, new UploadSessions(new OwnSlots(10), { silenceMaxMs: 5000 })];
   });
 
   it("tells once what each writer has received, and of those that stand still nothing", async () => {
     const [first, second] = [await write("a"), await write("b")];
-    await sessions.admit();
+    await sessions.admit("a");
     first.note.receivedBytes = 5;
     second.note.receivedBytes = 7;
     for (let run = 0; run < 2; run++) await noteReceived({ sessions, uploads });
     second.note.receivedBytes = 9;
     await noteReceived({ sessions, uploads });
-    sessions.release(second.seat);
+    sessions.release(second.slot);
     second.note.receivedBytes = 11;
     await noteReceived({ sessions, uploads });
     expect(told).to.deep.equal([

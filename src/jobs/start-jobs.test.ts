@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { UploadSessions } from "../commands/upload-sessions.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
-import { OwnSeats } from "../domain/seat-pool.ts";
+import { OwnSlots } from "../domain/upload-slots.ts";
 import { FakeFileRepository } from "../testing/fake-file-repository.ts";
 import { FakeJobLeases } from "../testing/fake-job-leases.ts";
 import { FakeObjectStore } from "../testing/fake-object-store.ts";
@@ -30,7 +30,7 @@ describe("startJobs", () => {
           ...{
             namespaces: new Map([[name, namespace!]]),
             instance: `of ${name}`,
-            sessions: new UploadSessions(new OwnSeats(1)),
+            sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }),
           },
           databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
         },

@@ -110,7 +110,7 @@ describe("sweepUploads", () => {
       const content = { sizeBytes: lengthBytes, crc32: crc32(stored) };
       const object = sampleObject(source, { ...content, key: source.s3Key, versionId: "" });
       await uploads.commit(source.uploadId, { fileId: nextUuid(), retentionMs: HOUR_MS, object });
-      const limits = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 1, copiesMax: 1 };
+      const limits = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 1 };
       const copyFile = createFileCopier({ ...access, files }, limits);
       const values = {
         ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
+import { LINK_LIMITS } from "../domain/link.ts";
 import { linkRepositoryContract } from "../testing/link-repository-contract.ts";
 import { createPostgresSubject } from "../testing/postgres-subject.ts";
 import { commitFile, nextIdentity, nextUuid } from "../testing/repository-subject.ts";
@@ -47,7 +48,7 @@ describe("createLinkRepository", () => {
     });
   });
 
-  it("records who used a link", async () => {
+  it("records who used a link, of its last uses", async () => {
     const subject = await createPostgresSubject();
     try {
       const { fileId = "" } = (await commitFile(subject, "a")).file ?? {};
@@ -63,6 +64,14 @@ describe("createLinkRepository", () => {
         sql.type(row)`SELECT use_number, source_address, user_agent FROM link_use`,
       );
       expect(uses).to.deep.equal([{ use_number: 1, source_address: "2001:db8::1", user_agent: "curl/8" }]);
+      for (let use = 2; use <= LINK_LIMITS.usesKept + 5; use++) {
+        await subject.links.use(tokenSha256, { namespaces: ["default"], visitor });
+      }
+      const kept = await subject.pools.commands.one(
+        sql.type(z.object({ first: z.int(), last: z.int(), count: z.int() }))`
+          SELECT min(use_number) AS first, max(use_number) AS last, count(*) AS count FROM link_use`,
+      );
+      expect(kept).to.deep.equal({ first: 6, last: LINK_LIMITS.usesKept + 5, count: LINK_LIMITS.usesKept });
     } finally {
       await subject.close();
     }

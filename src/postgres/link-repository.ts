@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { CommandIdentity } from "../domain/command-identity.ts";
-import { type Link, toLinkState } from "../domain/link.ts";
+import { LINK_LIMITS, type Link, toLinkState } from "../domain/link.ts";
 import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from "../domain/link-repository.ts";
 import { linkNotFound, namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
@@ -52,17 +52,17 @@ const scannedRow = z.object({ link_id: z.string() });
 const activeRow = z.object({ is_active: z.boolean() });
 const openedRow = z.object({ ...fileRow.shape, ...linkRow.shape });
 
-/** Links in PostgreSQL: lists read where the position that they name has been seen; the rest must know of the last revocation. */
+/** Links in PostgreSQL: lists read where the position that they name has been seen; the rest must know of the last revocation. Links are opened by connections of their own. */
 export function createLinkRepository(
-  pools: { commands: DatabasePool; read: ReadPool },
+  pools: { commands: DatabasePool; links: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
 ): LinkRepository {
   const repository: LinkRepository = {
     create: (link, identity) => createLink(pools.commands, link, identity),
     revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
     list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
-    look: (tokenSha256, { namespaces }) => lookAtLink(pools.commands, tokenSha256, namespaces),
-    use: (tokenSha256, options) => useLink(pools.commands, tokenSha256, options),
+    look: (tokenSha256, { namespaces }) => lookAtLink(pools.links, tokenSha256, namespaces),
+    use: (tokenSha256, options) => useLink(pools.links, tokenSha256, options),
     forget: (options) => forgetLinks(pools.commands, options),
   };
   return atBorder<LinkRepository>(repository, limits);
@@ -192,6 +192,9 @@ async function useOnce(
     ), noted AS (
       INSERT INTO link_use (link_id, use_number, source_address, user_agent)
       SELECT link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM used
+    ), forgotten AS (
+      DELETE FROM link_use u USING used
+      WHERE u.link_id = used.link_id AND u.use_number = used.uses - ${LINK_LIMITS.usesKept}::bigint
     )
     SELECT * FROM used`);
   return row === null ? undefined : toOpened(row);

@@ -30,6 +30,9 @@ export const POOL_LIMITS_DEFAULT: PoolLimits = {
   idleTimeoutMs: 60_000,
 };
 
+/** Connections of a worker for those who open links: they need no token, and must not stand before those who have one. */
+export const LINK_CONNECTIONS_MAX = 2;
+
 /** How the database is reached. */
 export interface PoolOptions {
   /** postgres://user@host:port/database?sslmode=… */
@@ -101,6 +104,8 @@ const rowValidation: Interceptor = {
 /** Commands and queries apart: queries may go to a read replica, and cannot starve commands of connections. */
 export interface DatabasePools {
   commands: DatabasePool;
+  /** The primary, for uses of links: LINK_CONNECTIONS_MAX connections. */
+  links: DatabasePool;
   /** The primary, by connections of its own. */
   queries: DatabasePool;
   /** The replica where there is one, and the primary where that is away or behind. */
@@ -119,7 +124,13 @@ export async function createDatabasePools(
   },
 ): Promise<DatabasePools> {
   const commands = await createDatabasePool("commands", options);
+  const opened = [commands];
   try {
+    const links = await createDatabasePool("links", {
+      ...options,
+      limits: { ...options.limits, connectionsMax: LINK_CONNECTIONS_MAX },
+    });
+    opened.push(links);
     const queries = await createDatabasePool("queries", options);
     const { readUrl } = options;
     const reads = createReadPool({
@@ -128,7 +139,7 @@ export async function createDatabasePools(
       onChange: options.onReplicaChange,
     });
     const end = async () => {
-      await Promise.all([commands.end(), queries.end(), reads.end()]);
+      await Promise.all([commands.end(), links.end(), queries.end(), reads.end()]);
     };
     const ping = async () => {
       try {
@@ -137,9 +148,9 @@ export async function createDatabasePools(
         throw toDomainError(error);
       }
     };
-    return { commands, queries, read: reads.read, ping, end };
+    return { commands, links, queries, read: reads.read, ping, end };
   } catch (error) {
-    await commands.end();
+    await Promise.all(opened.map((pool) => pool.end()));
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import type { FileRepository } from "../domain/file-repository.ts";
 import type { Namespaces } from "../domain/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { requireReadable } from "../domain/readable-file.ts";
-import type { WorkLimiter, WorkLimits } from "../domain/work-limiter.ts";
+import type { WorkLimiter } from "../domain/work-limiter.ts";
 import { gatherChunks } from "./gather-chunks.ts";
 import { type GetFileRequest, getFile } from "./get-file.ts";
 import type { QueryOptions } from "./query-options.ts";
@@ -41,13 +41,6 @@ export const READ_RETRIES: ReadRetries = {
   attemptsMax: 5,
   delayMs: (attempt) => Math.random() * 100 * 2 ** attempt,
 };
-
-/**
- * Files that are read at once, a process. Each keeps a connection to storage for as long as its caller reads, so they are fewer
- * than the requests that read (`requestsMax.read`): what the service reads back by itself never waits for slow callers. None
- * waits here: a caller who is refused is better off with a presigned URL than in a line.
- */
-export const READER_LIMITS: WorkLimits = { runningMax: 128, waitingMax: 0 };
 
 interface ReadFileDeps {
   files: Pick<FileRepository, "get">;

@@ -1,6 +1,5 @@
 import { expect } from "chai";
 import type { FileQuery, FileRepository } from "../domain/file-repository.ts";
-import { WorkLimiter } from "../domain/work-limiter.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
 import { QUERY_MAX_BYTES, QUERY_WORDS_MAX, type SearchFilesRequest, searchFiles } from "./search-files.ts";
 
@@ -18,8 +17,7 @@ describe("searchFiles", () => {
       return { files: [sampleFile()], positions: [next], next };
     },
   };
-  const searches = new WorkLimiter("searches", { runningMax: 1, waitingMax: 0 });
-  const deps = { files, namespaces: sampleNamespaces(), searches };
+  const deps = { files, namespaces: sampleNamespaces() };
 
   beforeEach(() => asked.splice(0));
 
@@ -69,16 +67,6 @@ describe("searchFiles", () => {
       await searchFiles(deps, { ...REQUEST, ...change }, options);
       expect(asked.splice(0)[0]?.order).to.deep.equal(order);
     }
-  });
-
-  it("is refused while too many search", async () => {
-    const end = Promise.withResolvers<void>();
-    const first = searches.run("another", () => end.promise);
-    const refusal = await catchError(() => searchFiles(deps, { ...REQUEST, query: "a" }, options));
-    expect(refusal).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
-    expect(asked).to.deep.equal([]);
-    end.resolve();
-    await first;
   });
 
   for (const [what, change, reason, field] of [

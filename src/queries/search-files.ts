@@ -6,7 +6,6 @@ import type { FileFilter } from "../domain/filter/file-filter.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { toSearchWords } from "../domain/search-words.ts";
-import type { WorkLimiter, WorkLimits } from "../domain/work-limiter.ts";
 import { type PageRequest, readFilePage } from "./file-page.ts";
 import type { QueryOptions } from "./query-options.ts";
 
@@ -20,14 +19,6 @@ export const QUERY_MAX_BYTES = 8192;
  * second page. Half as many as of a list, and a third less work for everybody (measured).
  */
 export const SEARCH_PAGE_SIZE_DEFAULT = 50;
-
-/**
- * Searches have three of a worker's ten connections for queries (POOL_LIMITS_DEFAULT), so that however many are asked for, a
- * file is still found by its path at once. A worker has one core: more searches at once only take turns at it, and all of
- * them end later (measured at 300/s by two workers: p99 59 ms with three, 73 with four, 95 with six). Those that wait are
- * about as many as are answered in a second.
- */
-export const SEARCH_LIMITS: WorkLimits = { runningMax: 3, waitingMax: 200 };
 
 /** What to search for, and which page of it. */
 export interface SearchFilesRequest extends PageRequest {
@@ -44,13 +35,12 @@ export interface SearchFilesRequest extends PageRequest {
 /**
  * One page of the files that match both filter and text; one of them may be empty, not both: that would be a list. A
  * page may hold fewer files than asked for, even none; only an empty `nextPageToken` means that there are no more.
- * Errors: `invalid_argument / FILTER_INVALID`, `ORDER_INVALID`, `PAGE_TOKEN_INVALID`, or `ARGUMENT_INVALID` with the field;
- * `resource_exhausted / OVERLOADED` when too many search.
+ * Errors: `invalid_argument / FILTER_INVALID`, `ORDER_INVALID`, `PAGE_TOKEN_INVALID`, or `ARGUMENT_INVALID` with the field.
  */
 export async function searchFiles(
-  deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces; searches: WorkLimiter },
+  deps: { files: Pick<FileRepository, "list">; namespaces: Namespaces },
   request: SearchFilesRequest,
-  { caller, position, signal }: QueryOptions,
+  { position }: QueryOptions,
 ): Promise<{ files: File[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const words = parseQuery(request.query);
@@ -69,7 +59,7 @@ export async function searchFiles(
     listing: ["search", namespace, query],
     pageSizeDefault: SEARCH_PAGE_SIZE_DEFAULT,
   };
-  return await deps.searches.run(caller.principal, () => readFilePage(deps.files, request, options), { signal });
+  return await readFilePage(deps.files, request, options);
 }
 
 function parseQuery(query: string): FileFilter | undefined {

@@ -4,6 +4,7 @@ import { uploadNotFound } from "../domain/repository-refusals.ts";
 import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/transfer-rate.ts";
 import type { UploadState } from "../domain/upload.ts";
 import type { UploadRepository, UploadStatus } from "../domain/upload-repository.ts";
+import { WorkLimiter } from "../domain/work-limiter.ts";
 
 /** How far a watched upload is. Sizes in bytes. */
 export interface WatchReport extends UploadStatus {
@@ -15,7 +16,7 @@ export interface WatchReport extends UploadStatus {
 
 /** Limits of watching, a process. */
 export interface WatchLimits {
-  /** Watchers at once, in all and of one upload. */
+  /** Watchers at once, in all and of one upload; one caller has at most seven eighths of both. */
   watchersMax: number;
   uploadWatchersMax: number;
   /** How soon an upload that changes is looked at again, and how soon one that stands still, in milliseconds. */
@@ -58,6 +59,7 @@ interface WatchedUpload extends Watched {
   report: WatchReport | undefined;
   changes: number;
   failure: Error | undefined;
+  limiter: WorkLimiter;
   samples: RateSample[];
   dueAt: number;
   lookMs: number;
@@ -77,7 +79,7 @@ export class UploadWatches {
   readonly #backoff: BackoffPolicy;
   readonly #watched = new Map<string, WatchedUpload>();
   readonly #draining = new AbortController();
-  #watchers = 0;
+  readonly #limiter: WorkLimiter;
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
   #restUntil = 0;
@@ -86,28 +88,36 @@ export class UploadWatches {
     this.#uploads = deps.uploads;
     this.#backoff = deps.backoff;
     this.limits = deps.limits;
+    this.#limiter = new WorkLimiter("watches", { runningMax: deps.limits.watchersMax, waitingMax: 0 });
   }
 
   /** Watchers at this moment. */
   get size(): number {
-    return this.#watchers;
+    return this.#limiter.running;
   }
 
   /**
-   * Watches an upload; `onChange` is called when there is news, until `leave`. `resource_exhausted / OVERLOADED` above the
+   * Watches an upload for a caller; `onChange` is called when there is news, until `leave`. `resource_exhausted / OVERLOADED` above the
    * limits, `unavailable / SHUTTING_DOWN` while draining. An upload that does not exist is a failure later on.
    */
-  join(uploadId: string, onChange: () => void): { watched: Watched; leave: () => void } {
+  join(uploadId: string, caller: string, onChange: () => void): { watched: Watched; leave: () => void } {
     this.#draining.signal.throwIfAborted();
-    const { watchersMax, uploadWatchersMax } = this.limits;
-    if (this.#watchers >= watchersMax) throw tooMany("this server", "watchers_max", watchersMax);
-    const watched = this.#open(uploadId);
-    if (watched.watchers.size >= uploadWatchersMax)
-      throw tooMany("this upload", "upload_watchers_max", uploadWatchersMax);
-    watched.watchers.add(onChange);
-    this.#watchers++;
-    this.#schedule();
-    return { watched, leave: () => this.#leave(watched, onChange) };
+    const leaveAll = this.#limiter.enterNow(caller);
+    try {
+      const watched = this.#open(uploadId);
+      const leaveUpload = watched.limiter.enterNow(caller);
+      watched.watchers.add(onChange);
+      this.#schedule();
+      const leave = () => {
+        leaveAll();
+        leaveUpload();
+        this.#leave(watched, onChange);
+      };
+      return { watched, leave };
+    } catch (error) {
+      leaveAll();
+      throw error;
+    }
   }
 
   /** Admits nobody any more, and ends every watch: another replica serves as well. */
@@ -121,14 +131,15 @@ export class UploadWatches {
     const known = this.#watched.get(uploadId);
     if (known !== undefined && known.failure === undefined) return known;
     const fresh = { report: undefined, changes: 0, failure: undefined, samples: [], dueAt: 0 };
-    const watched: WatchedUpload = { uploadId, ...fresh, lookMs: this.limits.lookMinMs, watchers: new Set() };
+    const { lookMinMs: lookMs, uploadWatchersMax: runningMax } = this.limits;
+    const limiter = new WorkLimiter("watches of one upload", { runningMax, waitingMax: 0 });
+    const watched: WatchedUpload = { uploadId, ...fresh, limiter, lookMs, watchers: new Set() };
     this.#watched.set(uploadId, watched);
     return watched;
   }
 
   #leave(watched: WatchedUpload, onChange: () => void): void {
-    if (!watched.watchers.delete(onChange)) return;
-    this.#watchers--;
+    watched.watchers.delete(onChange);
     if (watched.watchers.size === 0 && this.#watched.get(watched.uploadId) === watched) {
       this.#watched.delete(watched.uploadId);
     }
@@ -209,14 +220,6 @@ function fail(watched: WatchedUpload, failure: Error): void {
   watched.failure ??= failure;
   watched.dueAt = Number.POSITIVE_INFINITY;
   for (const onChange of watched.watchers) onChange();
-}
-
-function tooMany(whom: string, limit: string, max: number): DomainError {
-  return new DomainError("resource_exhausted", `${max} callers watch ${whom}, the most at once; try again`, {
-    reason: "OVERLOADED",
-    details: { [limit]: max },
-    retryAfterMs: 1000,
-  });
 }
 
 function toShuttingDown(): DomainError {

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { UploadRepository, UploadStatus } from "../domain/upload-repository.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces, sampleUpload } from "../testing/sample-records.ts";
@@ -44,10 +45,10 @@ describe("watchUpload", () => {
     const backoff = { triesMax, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 };
     watches = new UploadWatches({ uploads, backoff, limits: { ...LIMITS, ...limits } });
   };
-  const watch = (request: { namespace?: string; uploadId?: string; signal?: AbortSignal } = {}) => {
-    const { signal, ...named } = request;
+  const watch = (request: { namespace?: string; uploadId?: string; signal?: AbortSignal; caller?: Caller } = {}) => {
+    const { signal, caller = SAMPLE_CALLER, ...named } = request;
     const deps = { watches, namespaces: sampleNamespaces({}) };
-    const options = { caller: SAMPLE_CALLER, ...(signal !== undefined && { signal }) };
+    const options = { caller, ...(signal !== undefined && { signal }) };
     const reports = watchUpload(deps, { namespace: "default", uploadId, ...named }, options);
     open.push(reports);
     return reports;
@@ -157,12 +158,29 @@ describe("watchUpload", () => {
     await Promise.all(open.map(next));
     const crowded = (await catchError(() => next(watch()))) as DomainError;
     expect(crowded).to.deep.include({ code: "resource_exhausted", reason: "OVERLOADED", retryAfterMs: 1000 });
-    expect(crowded.details).to.deep.equal({ upload_watchers_max: 2 });
+    expect(crowded.message).to.equal("2 watches of one upload run here, the most at once; try again");
     await next(watch({ uploadId: OTHER_ID }));
     const full = (await catchError(() => next(watch({ uploadId: OTHER_ID })))) as DomainError;
-    expect(full.details).to.deep.equal({ watchers_max: 3 });
+    expect(full.message).to.equal("3 watches run here, the most at once; try again");
     await first?.return(undefined);
     await next(watch());
+  });
+
+  it("keeps an eighth of both from any single caller", async () => {
+    startWatches({ watchersMax: 16, uploadWatchersMax: 8 });
+    uploads.change({}, OTHER_ID);
+    const another = { principal: "another" };
+    for (const [id, count] of [
+      [uploadId, 7],
+      [OTHER_ID, 7],
+    ] as const) {
+      for (let watched = 0; watched < count; watched++) await next(watch({ uploadId: id }));
+      const refusal = await catchError(() => next(watch({ uploadId: id })));
+      expect(refusal).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
+      expect(refusal).to.have.property("message").that.contains("the most for one caller");
+      await next(watch({ uploadId: id, caller: another }));
+    }
+    expect(watches.size).to.equal(16);
   });
 
   it("waits while the database is away, with signs of life, and goes on", async () => {

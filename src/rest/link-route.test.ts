@@ -6,13 +6,14 @@ import type { LinkAnswer } from "../commands/open-link.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { LinkVisitor } from "../domain/link-repository.ts";
 import { createLinkRoute } from "./link-route.ts";
+import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 
 describe("createLinkRoute", () => {
   let server: Server | undefined;
   const visits: [string, LinkVisitor | undefined][] = [];
   const logged: unknown[] = [];
 
-  async function open(given: LinkAnswer | Error, trustedProxies = 0): Promise<string> {
+  async function open(given: LinkAnswer | Error, trustedProxies = 0, limits = LINK_VISIT_LIMITS): Promise<string> {
     const route = createLinkRoute(
       async (token, visitor) => {
         visits.push([token, visitor]);
@@ -21,6 +22,7 @@ describe("createLinkRoute", () => {
       },
       {
         trustedProxies,
+        limits: new VisitorLimits(limits),
         log: { error: (fields, message) => logged.push([JSON.stringify(fields), message]) },
         serveOther: (_, response) => void (response as import("node:http").ServerResponse).end("other"),
       },
@@ -86,6 +88,16 @@ describe("createLinkRoute", () => {
     expect(await broken.text()).to.not.include("defect");
     expect(logged).to.have.length(1);
     expect(JSON.stringify(logged)).to.not.include("secret-token");
+  });
+
+  it("refuses whoever comes too often, by HEAD as by GET, asks nothing for it and logs nothing", async () => {
+    const limits = { ...LINK_VISIT_LIMITS, rate: { intervalMs: 60_000, burstMax: 1, callersMax: 10 } };
+    const url = await open({ kind: "nothing" }, 0, limits);
+    await get(`${url}/l/token`);
+    const refused = [await get(`${url}/l/token`), await get(`${url}/l/token`, { method: "HEAD" })];
+    expect(refused.map(({ status }) => status)).to.deep.equal([429, 429]);
+    expect(Number(refused[0]?.headers.get("retry-after"))).to.be.within(1, 60);
+    expect([visits.length, logged]).to.deep.equal([1, []]);
   });
 
   for (const [trusted, forwarded, expected] of [

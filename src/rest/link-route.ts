@@ -1,14 +1,18 @@
 import { isIP } from "node:net";
 import type { LinkAnswer } from "../commands/open-link.ts";
-import { DomainError } from "../domain/errors.ts";
+import { DomainError, type ErrorCode } from "../domain/errors.ts";
 import type { LinkVisitor } from "../domain/link-repository.ts";
 import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
 import { answer, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "../rpc/node-messages.ts";
+
+import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 
 /** Opens a link for a visitor; describes it where there is none. */
 export type OpenLink = (token: string, visitor: LinkVisitor | undefined) => Promise<LinkAnswer>;
 
 const ROUTE = "/l/";
+/** Failures that pass. */
+const TEMPORARY: Partial<Record<ErrorCode, number>> = { unavailable: 503, resource_exhausted: 429 };
 /** On every answer: a URL with a token in it is kept by no cache and told to no other site. */
 const PRIVATE_HEADERS = {
   "cache-control": "no-store",
@@ -19,13 +23,13 @@ const PRIVATE_HEADERS = {
 
 /**
  * Serves `/l/<token>`, which needs no other token: GET uses the link and redirects to its file, HEAD describes it. Every other
- * path goes to `serveOther`. Tokens are never logged, nor said in an answer but for the redirect itself.
+ * path goes to `serveOther`. Anybody may come here, so that both are bounded, in all and by address. Tokens are never logged, nor said in an answer but for the redirect itself.
  */
 export function createLinkRoute(
   open: OpenLink,
-  options: { trustedProxies: number; log: ErrorLog; serveOther: NodeRequestListener },
+  options: { trustedProxies: number; log: ErrorLog; serveOther: NodeRequestListener; limits?: VisitorLimits },
 ): NodeRequestListener {
-  const { trustedProxies, log, serveOther } = options;
+  const { trustedProxies, log, serveOther, limits = new VisitorLimits(LINK_VISIT_LIMITS) } = options;
   return (request, response) => {
     const path = pathOf(request);
     if (!path.startsWith(ROUTE)) return serveOther(request, response);
@@ -36,10 +40,23 @@ export function createLinkRoute(
     }
     const userAgent = request.headers["user-agent"] ?? "";
     const visitor = { sourceAddress: toSourceAddress(request, trustedProxies), userAgent };
-    open(path.slice(ROUTE.length), method === "GET" ? visitor : undefined)
+    const signal = watchCaller(response);
+    limits
+      .run(visitor.sourceAddress, () => open(path.slice(ROUTE.length), method === "GET" ? visitor : undefined), {
+        signal,
+      })
       .then((given) => give(given, { request, response }))
-      .catch((error: unknown) => answerFailure(error, { request, response, log }));
+      .catch((error: unknown) => {
+        if (!signal.aborted || error !== signal.reason) answerFailure(error, { request, response, log });
+      });
   };
+}
+
+/** Aborted when the visitor has gone: whoever waits for a turn then gives it up. */
+function watchCaller(response: NodeResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort(new Error("the caller went away")));
+  return gone.signal;
 }
 
 function give(given: LinkAnswer, { request, response }: { request: NodeRequest; response: NodeResponse }): void {
@@ -61,12 +78,13 @@ function answerFailure(
   { request, response, log }: { request: NodeRequest; response: NodeResponse; log: ErrorLog },
 ): void {
   logDefect(error, { log, method: "GET /l/" });
-  if (!(error instanceof DomainError && error.code === "unavailable")) {
+  const status = error instanceof DomainError ? TEMPORARY[error.code] : undefined;
+  if (status === undefined) {
     answerPage(request, response, { status: 500, text: "Something is wrong here." });
     return;
   }
-  const headers = { "retry-after": String(Math.ceil((error.retryAfterMs ?? 1000) / 1000)) };
-  answerPage(request, response, { status: 503, text: "This does not work right now; try again in a moment.", headers });
+  const headers = { "retry-after": String(Math.ceil(((error as DomainError).retryAfterMs ?? 1000) / 1000)) };
+  answerPage(request, response, { status, text: "This does not work right now; try again in a moment.", headers });
 }
 
 function answerPage(

@@ -28,7 +28,7 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
     const partNumber = parsePartNumber(variables.get("part_number") ?? "");
     const declared = parseFileHeaders(request);
     arrival.assertDeclaredWithin(UNARY_PART_MAX_BYTES);
-    const release = await uploads.admitPart(arrival, { signal });
+    const release = await uploads.admitPart(arrival, { caller, signal });
     try {
       continueRequest(call);
       const bytes = await arrival.readWhole({ ...PART_LIMITS, maxBytes: UNARY_PART_MAX_BYTES });

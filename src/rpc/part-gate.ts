@@ -1,4 +1,6 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { Caller } from "../domain/caller.ts";
+import { toCallOptions } from "./caller-context.ts";
 import { type ErrorLog, translateError } from "./error-interceptor.ts";
 import { currentArrival } from "./message-arrival.ts";
 
@@ -17,7 +19,10 @@ export interface MessageToAdmit {
 }
 
 /** What takes room for a message before it is read; the result gives it back. */
-export type AdmitPart = (message: MessageToAdmit, options: { signal: AbortSignal }) => Promise<() => void>;
+export type AdmitPart = (
+  message: MessageToAdmit,
+  options: { caller: Caller; signal: AbortSignal },
+) => Promise<() => void>;
 
 const ADMISSION = createContextKey<{ release: () => void; isTaken: boolean } | undefined>(undefined, {
   description: "room for the message of a part",
@@ -34,9 +39,9 @@ export function createPartGate(
 ): (context: HandlerContext) => Promise<void> {
   return async (context) => {
     await options.authenticate(context);
-    const { signal } = context;
+    const { caller, signal } = toCallOptions(context);
     try {
-      const release = await admit(currentArrival(), { signal });
+      const release = await admit(currentArrival(), { caller, signal });
       const admission = { release, isTaken: false };
       context.values.set(ADMISSION, admission);
       const giveUp = () => {

@@ -184,15 +184,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "serve.ts": {
     imports: [
       ...["app.ts", "become-supervisor.ts", "compile-cache.ts", "config.ts", "config-names.ts"],
-      ...["processes", "siblings.ts", "supervise.ts", "telemetry", "worker-seats.ts"],
+      ...["processes", "siblings.ts", "supervise.ts", "telemetry", "worker-slots.ts"],
     ],
     packages: ["node:*", "pino"],
   },
   // Loaded by the process that only supervises workers, which is to be small.
   processes: { imports: [], packages: ["node:*"] },
   "siblings.ts": { imports: ["domain"], packages: [] },
-  "worker-seats.ts": { imports: ["domain"], types: ["siblings.ts"], packages: [], typePackages: ["node:cluster"] },
-  "supervise.ts": { imports: ["processes", "siblings.ts", "telemetry", "worker-seats.ts"], packages: ["node:*"] },
+  "worker-slots.ts": { imports: ["domain"], types: ["siblings.ts"], packages: [], typePackages: ["node:cluster"] },
+  "supervise.ts": {
+    imports: ["domain/upload-slots.ts", "processes", "siblings.ts", "telemetry", "worker-slots.ts"],
+    packages: ["node:*"],
+  },
   "compile-cache.ts": { imports: [], packages: ["node:*"] },
   "become-supervisor.ts": { imports: ["supervise.ts"], packages: ["node:url"] },
   "cluster-main.ts": { imports: ["serve.ts", "supervise.ts"], packages: ["node:cluster"] },

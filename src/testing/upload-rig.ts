@@ -170,7 +170,7 @@ export class UploadRig {
     }
   }
 
-  /** Expects that nobody holds a seat or memory, that S3 has only what rows own, and that no defect was logged. */
+  /** Expects that nobody holds a slot or memory, that S3 has only what rows own, and that no defect was logged. */
   async expectNothingLeft(): Promise<void> {
     const { app, errorsLogged } = this.service;
     await until("no session and no memory is held", () => app.load.sessions === 0 && app.load.partBytes === 0);

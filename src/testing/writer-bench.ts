@@ -28,6 +28,7 @@ export const BENCH_LIMITS: UploadLimits = {
   partsInFlightMax: 4,
   claimAheadParts: 4,
   stallTimeoutMs: 1000,
+  slotSilenceMaxMs: 5000,
   expireAfterMs: 86_400_000,
   expireCapMs: 6 * 86_400_000,
 };

@@ -1,0 +1,58 @@
+import { expect } from "chai";
+import { catchError } from "../testing/sample-records.ts";
+import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
+
+describe("VisitorLimits", () => {
+  const still = { now: () => 0 };
+  const visit = async () => "a page";
+
+  it("bounds how often one address comes, and says when it may again", async () => {
+    const limits = new VisitorLimits(LINK_VISIT_LIMITS, still);
+    const { burstMax, intervalMs } = LINK_VISIT_LIMITS.rate;
+    for (let times = 0; times < burstMax; times++) await limits.run("203.0.113.9", visit);
+    expect(await catchError(() => limits.run("203.0.113.9", visit))).to.include({
+      ...{ code: "resource_exhausted", reason: "OVERLOADED", retryAfterMs: intervalMs },
+    });
+    expect(await limits.run("203.0.113.10", visit)).to.equal("a page");
+  });
+
+  it("bounds how much is done at once, with turns for each address", async () => {
+    const limits = new VisitorLimits(
+      { work: { runningMax: 2, waitingMax: 8 }, rate: { intervalMs: 1, burstMax: 100, callersMax: 10 } },
+      still,
+    );
+    const end = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const run = (address: string) =>
+      limits.run(address, async () => {
+        begun.push(address);
+        await end.promise;
+      });
+    const busy = Array.from({ length: 9 }, () => run("203.0.113.9"));
+    expect(await catchError(() => run("203.0.113.9"))).to.include({ reason: "OVERLOADED" });
+    const other = run("198.51.100.1");
+    end.resolve();
+    await Promise.all([...busy, other]);
+    expect(begun.indexOf("198.51.100.1")).to.be.lessThan(5);
+  });
+
+  for (const [one, other, isSame] of [
+    ["2001:db8:1:2::1", "2001:db8:1:2:ffff:1:2:3", true],
+    ["2001:db8::1", "2001:db8:0:0:1::", true],
+    ["2001:db8:1:2::1", "2001:db8:1:3::1", false],
+    ["1::2:3:4:5:6", "1:0:0:2::", true],
+    ["fe80::1%eth0", "fe80::2", true],
+    ["203.0.113.9", "203.0.113.8", false],
+  ] as const) {
+    it(`takes ${one} and ${other} for ${isSame ? "one visitor" : "two visitors"}`, async () => {
+      const rate = { intervalMs: 20, burstMax: 1, callersMax: 10 };
+      const limits = new VisitorLimits({ ...LINK_VISIT_LIMITS, rate }, still);
+      await limits.run(one, visit);
+      const again = limits.run(other, visit).then(
+        () => false,
+        () => true,
+      );
+      expect(await again).to.equal(isSame);
+    });
+  }
+});

@@ -1,0 +1,52 @@
+import { DomainError } from "../domain/errors.ts";
+import { RateLimiter, type RateLimits } from "../domain/rate-limiter.ts";
+import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
+
+/** What those who need no token may ask for: a process, all together and from one address. */
+export interface VisitLimits {
+  work: WorkLimits;
+  rate: RateLimits;
+}
+
+/** Those of links. */
+export const LINK_VISIT_LIMITS: VisitLimits = {
+  // As many as there are connections to the database for them (LINK_CONNECTIONS_MAX); those that wait are answered in a second.
+  work: { runningMax: 2, waitingMax: 500 },
+  // A page with two hundred images that are links loads at once; nobody goes on at 50 in a second by hand.
+  rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
+};
+
+/** Bounds the work for visitors, whom only their address tells apart: how often each comes, and how much is done at once, in turns. */
+export class VisitorLimits {
+  readonly #rate: RateLimiter;
+  readonly #work: WorkLimiter;
+
+  /** `now` in milliseconds, for tests. */
+  constructor({ work, rate }: VisitLimits, options: { now?: () => number } = {}) {
+    this.#rate = new RateLimiter(rate, options);
+    this.#work = new WorkLimiter("uses of links", work);
+  }
+
+  /** Does the work for a visitor when its turn comes; `resource_exhausted / OVERLOADED` when too many come, or this one too often. */
+  async run<T>(address: string, work: () => Promise<T>, options: { signal?: AbortSignal } = {}): Promise<T> {
+    const visitor = toVisitor(address);
+    const retryAfterMs = this.#rate.take(visitor);
+    if (retryAfterMs > 0) {
+      const message = "too many requests come from your address; try again a little later";
+      throw new DomainError("resource_exhausted", message, { reason: "OVERLOADED", retryAfterMs });
+    }
+    return await this.#work.run(visitor, work, options);
+  }
+}
+
+/** Whose an address is: of IPv6 the first 64 bits, as whoever has one address has all that begin so (RFC 6177). */
+function toVisitor(address: string): string {
+  if (!address.includes(":")) return address;
+  const [left = "", right = ""] = address.split("::").map((half) => half.replace(/%.*$/, ""));
+  const [head, tail] = [left, right].map((half) => half.split(":").filter((group) => group !== "")) as [
+    string[],
+    string[],
+  ];
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
+  return [...head, ...zeros, ...tail].slice(0, 4).join(":");
+}

@@ -1,0 +1,109 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { expect } from "chai";
+import { catchError } from "../testing/sample-records.ts";
+import type { CallOptions } from "./caller-context.ts";
+import { createWorkLimiters, limitWork, WORK_LIMITS, type WorkClass } from "./work-classes.ts";
+
+/** Functions of the API that end when the test says so, and what of them has begun: "a getFile" is of caller a. */
+function createCalls(limits = WORK_LIMITS) {
+  const begun: string[] = [];
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const functions = new Proxy({} as Record<string, unknown>, {
+    get:
+      (_functions, name: string) =>
+      async (_request: unknown, { caller }: CallOptions) => {
+        begun.push(`${caller.principal} ${name}`);
+        await ended;
+      },
+  });
+  // limitWork copies the functions that it is given: those that it has classes for must be there.
+  const named = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, functions[name]]));
+  const limiters = createWorkLimiters(limits);
+  const limited = limitWork(
+    {
+      fileQueries: named(["getFile", "listFiles", "searchFiles", "listGenerations", "listLinks"]),
+      fileCommands: named([
+        ...["createDownloadUrl", "updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration"],
+        ...["createLink", "revokeLink", "copyFile", "purgeFile", "purgeFiles"],
+      ]),
+      uploads: named([
+        ...["createUpload", "completeUpload", "abortUpload", "getUpload", "signParts", "admitPart", "writePart"],
+      ]),
+    } as unknown as Parameters<typeof limitWork>[0],
+    limiters,
+  );
+  const all = { ...limited.fileQueries, ...limited.fileCommands, ...limited.uploads } as Record<string, unknown>;
+  const call = (principal: string, name: string, request: object = { filter: "" }) => {
+    const work = all[name] as (request: object, options: CallOptions) => Promise<unknown>;
+    return work(request, { caller: { principal }, position: undefined, signal: new AbortController().signal });
+  };
+  return { begun, end, call, limiters };
+}
+
+describe("limitWork", () => {
+  /** Reads are a stream, which enters its class by itself. */
+  type CalledClass = Exclude<WorkClass, "reads of files">;
+  const CLASSES = Object.entries({
+    lookups: ["getFile", "createDownloadUrl"],
+    pages: ["listFiles", "listGenerations", "listLinks"],
+    "filtered reads": ["searchFiles"],
+    commands: [
+      ...["updateFile", "deleteFile", "undeleteFile", "moveFile", "restoreGeneration", "createLink", "revokeLink"],
+      "createUpload",
+    ],
+    "calls to storage": ["purgeFile", "purgeFiles", "completeUpload", "abortUpload", "getUpload", "signParts"],
+    copies: ["copyFile"],
+  } satisfies Record<CalledClass, string[]>) as [CalledClass, string[]][];
+
+  for (const [workClass, names] of CLASSES) {
+    it(`bounds ${workClass}, and keeps places for other callers`, async () => {
+      const { begun, end, call, limiters } = createCalls();
+      const { runningMax, waitingMax } = WORK_LIMITS[workClass];
+      const [runningOwn, waitingOwn] = [runningMax, waitingMax].map((max) => max - Math.floor(max / 8));
+      const own = Array.from({ length: (runningOwn ?? 0) + (waitingOwn ?? 0) }, (_, index) =>
+        call("a", names[index % names.length] as string),
+      );
+      for (const name of names) {
+        expect(await catchError(() => call("a", name))).to.include({
+          code: "resource_exhausted",
+          reason: "OVERLOADED",
+        });
+      }
+      const others = call("b", names[0] as string);
+      await turn();
+      expect(begun.length).to.equal((runningOwn ?? 0) + (runningMax >= 8 ? 1 : 0));
+      end();
+      await Promise.all([...own, others]);
+      expect(limiters[workClass].running).to.equal(0);
+    });
+  }
+
+  it("takes lists with a filter for filtered reads, and those without for pages", async () => {
+    const { begun, end, call } = createCalls();
+    const searches = [1, 2, 3].map(() => call("a", "searchFiles"));
+    const filtered = call("b", "listFiles", { filter: "size_bytes > 5" });
+    const plain = call("c", "listFiles", { filter: " " });
+    await turn();
+    expect(begun).to.deep.equal([...searches.map(() => "a searchFiles"), "c listFiles"]);
+    end();
+    await Promise.all([...searches, filtered, plain]);
+  });
+
+  it("gives another caller its turn before those who have had theirs", async () => {
+    const { begun, end, call } = createCalls({ ...WORK_LIMITS, lookups: { runningMax: 2, waitingMax: 2000 } });
+    const own = Array.from({ length: 1000 }, () => call("a", "getFile"));
+    const other = call("b", "getFile");
+    end();
+    await Promise.all([...own, other]);
+    expect(begun.indexOf("b getFile")).to.be.lessThan(5);
+  });
+
+  it("leaves to upload slots what they bound", async () => {
+    const { begun, end, call } = createCalls();
+    const parts = Array.from({ length: 500 }, () => call("a", "writePart"));
+    await turn();
+    expect(begun).to.have.length(500);
+    end();
+    await Promise.all(parts);
+  });
+});

@@ -1,0 +1,126 @@
+import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
+import type { CallOptions } from "./caller-context.ts";
+import type { FileCommandFunctions } from "./file-command-service.ts";
+import type { FileQueryFunctions } from "./file-query-service.ts";
+import type { UploadFunctions } from "./upload-service.ts";
+
+/**
+ * How much of each class of work a process does at once, and how much waits. A class is work of like cost that waits for the
+ * same thing, so that what is slow keeps nobody waiting for what is quick. One caller has at most seven eighths of both.
+ */
+export const WORK_LIMITS = {
+  /** One file by its path. Two statements look up a hundred of them each; a third gathers meanwhile. */
+  lookups: { runningMax: 256, waitingMax: 2000 },
+  /** Pages without a filter: four of the ten connections for queries (POOL_LIMITS_DEFAULT), as each reads up to a thousand rows. */
+  pages: { runningMax: 4, waitingMax: 500 },
+  /**
+   * Whatever reads by a filter or by words: three of the ten connections for queries, so that however many are asked for, a
+   * file is still found by its path at once. A worker has one core: more of them at once only take turns at it, and all of
+   * them end later (measured at 300/s by two workers: p99 59 ms with three, 73 with four, 95 with six). Those that wait are
+   * about as many as are answered in a second.
+   */
+  "filtered reads": { runningMax: 3, waitingMax: 200 },
+  /** Changes of metadata: the ten connections for commands, and some that are prepared or answered meanwhile. */
+  commands: { runningMax: 16, waitingMax: 2000 },
+  /** Calls that may wait for storage, each for seconds or longer: twice as many as the requests that it makes at once (`requestsMax.control`). */
+  "calls to storage": { runningMax: 128, waitingMax: 1000 },
+  /**
+   * Files whose bytes pass through here. Each keeps a connection to storage for as long as its caller reads, so they are fewer than
+   * the requests that read (`requestsMax.read`): what the service reads back by itself never waits for slow callers. None waits:
+   * whoever is refused is better off with a presigned URL than in a line.
+   */
+  "reads of files": { runningMax: 128, waitingMax: 0 },
+  /** Copies within storage; their parts wait for one another's slots there (`requestsMax.copy`), which are for all of them together. */
+  copies: { runningMax: 32, waitingMax: 0 },
+} satisfies Record<string, WorkLimits>;
+
+/** The name of a class of work. */
+export type WorkClass = keyof typeof WORK_LIMITS;
+
+/** One limiter for each class of work; of a process. */
+export type WorkLimiters = Readonly<Record<WorkClass, WorkLimiter>>;
+
+/** The class of each method that answers once, or how it follows from the request; undefined: bounded by something else. */
+type WorkClasses<F> = {
+  [K in keyof F as F[K] extends (request: never, options: CallOptions) => Promise<unknown> ? K : never]: F[K] extends (
+    request: infer R,
+    options: CallOptions,
+  ) => Promise<unknown>
+    ? WorkClass | ((request: R) => WorkClass) | undefined
+    : never;
+};
+
+/** Methods that answer with a stream are not here: what they hold bounds them. */
+const QUERY_CLASSES: WorkClasses<FileQueryFunctions> = {
+  getFile: "lookups",
+  listFiles: ({ filter }) => (filter.trim() === "" ? "pages" : "filtered reads"),
+  searchFiles: "filtered reads",
+  listGenerations: "pages",
+  listLinks: "pages",
+};
+
+/** Of PurgeFiles the selection is a filtered read besides. */
+const COMMAND_CLASSES: WorkClasses<FileCommandFunctions> = {
+  createDownloadUrl: "lookups",
+  updateFile: "commands",
+  deleteFile: "commands",
+  undeleteFile: "commands",
+  moveFile: "commands",
+  restoreGeneration: "commands",
+  createLink: "commands",
+  revokeLink: "commands",
+  copyFile: "copies",
+  purgeFile: "calls to storage",
+  purgeFiles: "calls to storage",
+};
+
+/** Parts, as streams, need an upload slot each. */
+const UPLOAD_CLASSES: WorkClasses<UploadFunctions> = {
+  createUpload: "commands",
+  completeUpload: "calls to storage",
+  abortUpload: "calls to storage",
+  getUpload: "calls to storage",
+  signParts: "calls to storage",
+  admitPart: undefined,
+  writePart: undefined,
+};
+
+/** The limiters of a process. */
+export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {
+  const entries = Object.entries(limits).map(([name, each]) => [name, new WorkLimiter(name, each)]);
+  return Object.fromEntries(entries) as WorkLimiters;
+}
+
+/** The functions of the API that do work for one caller each. */
+interface ApiFunctions {
+  uploads: UploadFunctions;
+  fileQueries: FileQueryFunctions;
+  fileCommands: FileCommandFunctions;
+}
+
+/**
+ * The same functions, each of which begins when its class has a place for its caller: all faces of the API meet here. A call
+ * that finds too many before it ends with `resource_exhausted / OVERLOADED`.
+ */
+export function limitWork({ uploads, fileQueries, fileCommands }: ApiFunctions, limiters: WorkLimiters): ApiFunctions {
+  return {
+    uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
+    fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
+    fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
+  };
+}
+
+type Call = (request: unknown, options: CallOptions) => Promise<unknown>;
+
+function limitFunctions<F extends object>(functions: F, classes: WorkClasses<F>, limiters: WorkLimiters): F {
+  const limited = { ...functions } as Record<string, Call>;
+  for (const [name, workClass] of Object.entries<WorkClass | ((request: unknown) => WorkClass) | undefined>(classes)) {
+    const work = limited[name] as Call;
+    if (workClass === undefined) continue;
+    limited[name] = (request, options) => {
+      const limiter = limiters[typeof workClass === "function" ? workClass(request) : workClass];
+      return limiter.run(options.caller.principal, () => work(request, options), { signal: options.signal });
+    };
+  }
+  return limited as F;
+}
