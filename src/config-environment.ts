@@ -56,6 +56,8 @@ export const ENVIRONMENT = {
     .optional(),
   /** "off" for S3 servers without checksum trailers: parts are then gathered before they go. */
   SLUICE_S3_TRAILERS: z.enum(["on", "off"], { error: 'must be "on" or "off"' }).default("on"),
+  /** What proves that storage has what was sent; "read-back" for S3 servers that state no CRC32: files are read again before their commit. */
+  SLUICE_S3_CHECKSUMS: z.enum(["stated", "read-back"], { error: 'must be "stated" or "read-back"' }).default("stated"),
   /** Bytes of one aws-chunk of a part's body; 0 sends a part as one chunk, which costs least. */
   SLUICE_S3_CHUNK_BYTES: wholeNumber("bytes", { min: 0 }).default(0),
   /** The namespace that this service serves. */

@@ -150,6 +150,7 @@ function toConfig(env: Environment) {
         env.SLUICE_S3_READ_ROLE_ARN === undefined
           ? undefined
           : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
+      checksums: env.SLUICE_S3_CHECKSUMS,
       limits: { socketsMax: 256, connectTimeoutMs: 3000, socketTimeoutMs: 30_000 },
     },
     body: {

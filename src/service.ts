@@ -69,7 +69,8 @@ export async function connect(
   const breakers = createBreakers(config.breaker, (name, isOpen) =>
     log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
   );
-  const storage = { client, bodies, breakers, body: config.body, closing: options.signal };
+  const { checksums } = config.s3;
+  const storage = { client, bodies, breakers, body: config.body, checksums, closing: options.signal };
   const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();

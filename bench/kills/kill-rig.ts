@@ -119,6 +119,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
       bodies: new BodyRequests(client, connections),
       breakers: createBreakers(config.breaker, () => {}),
       body: config.body,
+      checksums: config.s3.checksums,
     }),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     budget: new MemoryBudget(config.budgetBytes),

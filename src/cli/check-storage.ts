@@ -30,6 +30,7 @@ async function checkBucket(config: Config): Promise<Finding[]> {
     bodies: new BodyRequests(client, connections),
     breakers: createBreakers(config.breaker, () => {}),
     body: { ...config.body, retry: { ...config.body.retry, triesMax: 1 } },
+    checksums: config.s3.checksums,
   };
   const objects = createObjectStore(access);
   const downloads = createObjectStore({ ...access, client: createReadClient(config.s3, connections) ?? client });

@@ -59,9 +59,9 @@ async function reopenWithout(
   });
 }
 
+/** A part whose CRC32 storage does not state is no proof: it is sent again. */
 function isSame(stored: StoredPart | undefined, part: DurablePart): boolean {
-  const { crc32 = part.crc32 } = stored ?? {};
-  return stored?.etag === part.etag && stored.sizeBytes === part.lengthBytes && crc32 === part.crc32;
+  return stored?.etag === part.etag && stored.sizeBytes === part.lengthBytes && stored.crc32 === part.crc32;
 }
 
 /** As HTTP writes ranges, both ends included: "0-99, 300-399". */

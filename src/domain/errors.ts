@@ -57,6 +57,7 @@ export type ErrorReason =
   | "OVERLOADED"
   | "SHUTTING_DOWN"
   | "STORAGE_UNAVAILABLE"
+  | "STORAGE_UNABLE"
   | "DATABASE_UNAVAILABLE"
   | "CALLER_GONE"
   | "INTERNAL";

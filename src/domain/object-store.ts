@@ -94,9 +94,11 @@ export interface BodyInFlight {
   /** Gives up; `done` rejects with `reason` once the request has settled. Safe to call at any time, repeatedly. */
   abort(reason: Error): void;
   /**
-   * Settles when S3 acknowledged the body or the retries ran out, never while a request is still in flight. Rejects with
-   * `unavailable / STORAGE_UNAVAILABLE`, `aborted / CHECKSUM_MISMATCH` (S3 saw other bytes than `crc32` says),
-   * `aborted / UPLOAD_LOST` (the multipart upload is gone), or the reason given to `abort`.
+   * Settles when S3 acknowledged the body or the retries ran out, never while a request is still in flight. An
+   * acknowledgement is that S3 states the CRC32 of these bytes; a success without it is none. Rejects with
+   * `unavailable / STORAGE_UNAVAILABLE`, `aborted / CHECKSUM_MISMATCH` (S3 saw, or has, other bytes than `crc32` says),
+   * `aborted / UPLOAD_LOST` (the multipart upload is gone), `unimplemented / STORAGE_UNABLE` (S3 states no CRC32, or stores
+   * more than the bytes), or the reason given to `abort`.
    */
   readonly done: Promise<BodyAck>;
   /**
@@ -144,7 +146,8 @@ export interface ObjectStore {
    * Completes a multipart upload, retried until its outcome is certain. Resolves to what S3 made of it.
    * `NoSuchUpload` is success when HEAD then shows an object of this size and checksum. While it shows none S3 may still
    * be assembling: `unavailable / STORAGE_UNAVAILABLE`, as for every outcome that is not certain when the retries end.
-   * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`.
+   * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`. `unimplemented /
+   * STORAGE_UNABLE` when S3 states no CRC32 of the object that it made: complete it again once that is mended.
    */
   completeMultipart(
     target: Omit<PartTarget, "partNumber">,

@@ -5,12 +5,21 @@ import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
 
+/**
+ * What proves that storage has the bytes that were sent to it. "stated": the CRC32 that it states of them, in its answer
+ * or when it is asked for it afterwards. "read-back": the same, and where it states none, the whole object is read back
+ * before it is taken for stored.
+ */
+export type ChecksumProof = "stated" | "read-back";
+
 /** What the adapter needs. */
 export interface S3Access {
   client: S3Client;
   bodies: BodyRequests;
   breakers: Breakers;
   body: KeptBodyPolicy;
+  /** What proves that storage has what was sent. */
+  checksums: ChecksumProof;
   /** Aborted when the process stops: nothing is tried again from then on. */
   closing?: AbortSignal;
 }

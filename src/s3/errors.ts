@@ -83,6 +83,19 @@ export class S3EarlySuccessError extends Error {
   }
 }
 
+/** Storage acknowledged bytes, and has others than those that were sent: no acknowledgement. As BadDigest, for what follows. */
+export class S3OtherBytesError extends Error {
+  override readonly name = "BadDigest";
+}
+
+/**
+ * `unimplemented / STORAGE_UNABLE`: this S3 server does not do something that the service needs. `message` says what, and
+ * what the operator can do about it; trying again is no use.
+ */
+export function storageUnable(message: string, cause?: unknown): DomainError {
+  return new DomainError("unimplemented", message, { reason: "STORAGE_UNABLE", cause });
+}
+
 /** Sorts what the SDK or node:http threw, by class name, code and status: never by message. */
 export function toS3Failure(error: unknown): S3Failure {
   if (!(error instanceof Error)) return "unknown";

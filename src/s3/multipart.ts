@@ -4,7 +4,8 @@ import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
 import { retryS3, type S3Access } from "./access.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
-import { headObject, unquote } from "./head-object.ts";
+import { unquote } from "./head-object.ts";
+import { findStored } from "./stored-checksum.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 
 type Target = Omit<PartTarget, "partNumber">;
@@ -104,13 +105,13 @@ async function lookForOurs(
   },
 ): Promise<ObjectHead> {
   const { manifest } = options;
-  const head = await headObject(access, { bucket: target.bucket, key: target.key, signal: options.signal });
-  if (head === undefined) throw new NotAssembledYet("no upload and no object", { cause: options.cause });
-  const isOurs = head.sizeBytes === manifest.sizeBytes && (head.crc32 ?? manifest.crc32) === manifest.crc32;
-  if (isOurs) return head;
+  const { bucket, key } = target;
+  const stored = await findStored(access, { bucket, key }, { sizeBytes: manifest.sizeBytes, signal: options.signal });
+  if (stored === undefined) throw new NotAssembledYet("no upload and no object", { cause: options.cause });
+  if (stored.sizeBytes === manifest.sizeBytes && stored.crc32 === manifest.crc32) return stored;
   throw new DomainError("data_loss", "storage holds other bytes under the upload's key than were sent", {
     reason: "CHECKSUM_MISMATCH",
-    details: { size_bytes: head.sizeBytes, expected_size_bytes: manifest.sizeBytes },
+    details: { size_bytes: stored.sizeBytes, expected_size_bytes: manifest.sizeBytes },
   });
 }
 

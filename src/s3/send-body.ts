@@ -1,23 +1,33 @@
 import type { PartTarget, PutTarget } from "../domain/object-store.ts";
 import type { S3Access } from "./access.ts";
 import type { SendBody } from "./body-attempt.ts";
+import { provePart, provePut, type SentBytes } from "./stored-checksum.ts";
+import type { StreamedBody } from "./streamed-body.ts";
 
-/** Sends a body as one part of a multipart upload. */
-export function sendPart(access: S3Access, { bucket, key, multipartId, partNumber }: PartTarget): SendBody {
+/** Sends a body as one part of a multipart upload; settles when storage has proven that it has it. */
+export function sendPart(access: S3Access, part: PartTarget): SendBody {
+  const { bucket, key, multipartId, partNumber } = part;
   const target = { bucket, key, query: { partNumber: String(partNumber), uploadId: multipartId }, headers: {} };
   return async (body, signal) => {
-    const { etag } = await access.breakers("body", () => access.bodies.put(target, body, signal));
-    return { key, etag, versionId: "" };
+    const answer = await access.breakers("body", () => access.bodies.put(target, body, signal));
+    await provePart(access, part, { answer, sent: toSent(body), signal });
+    return { key, etag: answer.etag, versionId: "" };
   };
 }
 
-/** Sends a body as a whole object, under a fresh key each time: a stalled earlier attempt can never replace it. */
+/** The same as a whole object, under a fresh key each time: a stalled earlier attempt can never replace it. */
 export function sendPut(access: S3Access, { bucket, contentType, beginAttempt }: PutTarget): SendBody {
   const headers = { "content-type": contentType, "x-amz-server-side-encryption": "AES256" };
   return async (body, signal) => {
     const key = await beginAttempt();
     const target = { bucket, key, query: {}, headers };
-    const { etag, versionId } = await access.breakers("body", () => access.bodies.put(target, body, signal));
-    return { key, etag, versionId };
+    const answer = await access.breakers("body", () => access.bodies.put(target, body, signal));
+    await provePut(access, { bucket, key }, { answer, sent: toSent(body), signal });
+    return { key, etag: answer.etag, versionId: answer.versionId };
   };
+}
+
+/** A body that S3 has answered was ended before: its CRC32 is known. */
+function toSent({ decodedLengthBytes, crc32 }: StreamedBody): SentBytes {
+  return { sizeBytes: decodedLengthBytes, crc32: crc32 as number };
 }
