@@ -93,6 +93,12 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_CONNECTION_WINDOW_BYTES is ${connectionWindow}; it must be at least SLUICE_STREAM_WINDOW_BYTES, ${streamWindow}`,
     );
   }
+  const { SLUICE_PART_SIZE_BYTES: partSize, SLUICE_S3_PART_MIN_BYTES: partMin } = env;
+  if (partSize !== undefined && partMin !== undefined && partSize < partMin) {
+    problems.push(
+      `SLUICE_PART_SIZE_BYTES is ${partSize}; it must be at least ${partMin}: storage refuses a file of smaller parts after its last byte`,
+    );
+  }
   return [...problems, ...findShareProblem(env)];
 }
 

@@ -95,6 +95,7 @@ function serviceEnvironment(options: {
     SLUICE_S3_REGION: KILL_BUCKET.region,
     SLUICE_S3_ENDPOINT: options.s3Url,
     SLUICE_PART_SIZE_BYTES: String(options.partSizeBytes),
+    SLUICE_S3_PART_MIN_BYTES: "1",
     SLUICE_WORKERS: "1",
     SLUICE_AUTH: "dev",
     SLUICE_DEV_TOKEN: KILL_TOKEN,
