@@ -26,10 +26,12 @@ import { createUploadRepository } from "./postgres/upload-repository.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/readiness.ts";
+import type { StorageWatcher } from "./s3/access.ts";
 import { BodyRequests } from "./s3/body-requests.ts";
 import { createBreakers } from "./s3/breaker.ts";
 import { createS3Client } from "./s3/client.ts";
 import { Connections } from "./s3/connections.ts";
+import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import { createReadClient } from "./s3/read-client.ts";
 
@@ -70,7 +72,8 @@ export async function connect(
     log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
   );
   const { checksums } = config.s3;
-  const storage = { client, bodies, breakers, body: config.body, checksums, closing: options.signal };
+  const watcher = createStorageWatcher(log, readiness);
+  const storage = { client, bodies, breakers, body: config.body, checksums, watcher, closing: options.signal };
   const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
@@ -133,6 +136,21 @@ function createCheck(
       report("storage", objects.checkBucket(bucket, config.namespace.region)),
     ];
     await Promise.all(looks);
+  };
+}
+
+/** Logs what storage's own codes say, and has readiness say what keeps every write from working. */
+function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher {
+  let told: string | undefined;
+  return {
+    onWrite: (problem) => {
+      if (problem?.message === told) return;
+      told = problem?.message;
+      readiness.degrade("storage", told);
+      if (problem === undefined) log.info("storage takes writes again");
+      else log.warn({ answer: toS3Answer(problem) }, told);
+    },
+    onRefusedComplete: (answer) => log.warn(answer, "storage refused to assemble a file"),
   };
 }
 

@@ -146,7 +146,8 @@ export interface ObjectStore {
    * Completes a multipart upload, retried until its outcome is certain. Resolves to what S3 made of it.
    * `NoSuchUpload` is success when HEAD then shows an object of this size and checksum. While it shows none S3 may still
    * be assembling: `unavailable / STORAGE_UNAVAILABLE`, as for every outcome that is not certain when the retries end.
-   * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`. `unimplemented /
+   * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`. `aborted / STORAGE_UNABLE`,
+   * with nothing changed, when a part before the last is smaller than storage takes. `unimplemented /
    * STORAGE_UNABLE` when S3 states no CRC32 of the object that it made: complete it again once that is mended.
    */
   completeMultipart(

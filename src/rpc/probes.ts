@@ -3,7 +3,8 @@ import type { Readiness } from "./readiness.ts";
 
 /**
  * `/livez` (the process answers) and `/readyz` (it can do its work: 200, or 503 with the reasons), for probes that
- * speak plain HTTP. Open to everyone, so they say nothing else. False when the path is another.
+ * speak plain HTTP. Open to everyone, so they say nothing else. "degraded" is 200 too, with what is wrong at every replica
+ * alike. False when the path is another.
  */
 export function answerProbe(readiness: Readiness, request: NodeRequest, response: NodeResponse): boolean {
   switch (pathOf(request)) {
@@ -11,8 +12,9 @@ export function answerProbe(readiness: Readiness, request: NodeRequest, response
       answerJson(request, response, { status: 200, body: { status: "live" } });
       return true;
     case "/readyz": {
-      const { isReady, problems } = readiness;
-      const body = isReady ? { status: "ready" } : { status: "not ready", problems };
+      const { isReady, problems, degradations } = readiness;
+      const state = degradations.length === 0 ? { status: "ready" } : { status: "degraded", problems: degradations };
+      const body = isReady ? state : { status: "not ready", problems };
       answerJson(request, response, { status: isReady ? 200 : 503, body });
       return true;
     }

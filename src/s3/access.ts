@@ -1,5 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { withBackoff } from "../domain/backoff.ts";
+import type { DomainError } from "../domain/errors.ts";
 import type { BodyRequests } from "./body-requests.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
@@ -12,6 +13,14 @@ import type { KeptBodyPolicy } from "./kept-body.ts";
  */
 export type ChecksumProof = "stated" | "read-back";
 
+/** Whoever wants to know what storage does, beyond the call that meets it. */
+export interface StorageWatcher {
+  /** A body was proven to be stored; or storage has no room, or lacks what it takes to store one: its error. */
+  onWrite: (problem: DomainError | undefined) => void;
+  /** S3 refused to assemble a file, by a code of its own. */
+  onRefusedComplete: (answer: { code: string; status: number; requestId?: string; key: string }) => void;
+}
+
 /** What the adapter needs. */
 export interface S3Access {
   client: S3Client;
@@ -20,6 +29,7 @@ export interface S3Access {
   body: KeptBodyPolicy;
   /** What proves that storage has what was sent. */
   checksums: ChecksumProof;
+  watcher?: StorageWatcher;
   /** Aborted when the process stops: nothing is tried again from then on. */
   closing?: AbortSignal;
 }

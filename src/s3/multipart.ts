@@ -3,7 +3,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
 import { retryS3, type S3Access } from "./access.ts";
-import { toDomainError, toS3Failure } from "./errors.ts";
+import { toDomainError, toS3Answer, toS3Failure } from "./errors.ts";
 import { unquote } from "./head-object.ts";
 import { findStored } from "./stored-checksum.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
@@ -52,6 +52,8 @@ export async function completeMultipart(
     );
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
+    const answer = toS3Answer(error);
+    if (answer !== undefined) access.watcher?.onRefusedComplete({ ...answer, key: target.key });
     if (error instanceof NotAssembledYet) {
       const message =
         "storage shows neither the upload nor its object, and may still be assembling it; complete it again";
