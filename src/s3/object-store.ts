@@ -1,7 +1,6 @@
 import type { Readable } from "node:stream";
 import {
   CreateMultipartUploadCommand,
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   ListMultipartUploadsCommand,
@@ -21,7 +20,7 @@ import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 import { sendPart, sendPut } from "./send-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 import { UnkeptBody } from "./unkept-body.ts";
-import { deleteVersions, listVersions } from "./versions.ts";
+import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(access: S3Access): ObjectStore {
@@ -133,10 +132,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return body as Readable;
     },
 
-    async delete(bucket, key, { versionId } = {}) {
-      const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId || undefined });
-      await request(access, { operation: "control", what: "deleting bytes", send: () => client.send(command) });
-    },
+    delete: (bucket, key, { versionId } = {}) => deleteObject(access, bucket, { key, versionId }),
 
     deleteVersions: (bucket, key) => deleteVersions(access, bucket, key),
 
