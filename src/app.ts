@@ -138,13 +138,13 @@ export async function startApp(
 }
 
 function createServiceListener(
-  { access, downloads, files, primaryFiles, copyFile, follower, links, watches }: Service,
+  { access, downloads, storageNow, files, primaryFiles, copyFile, follower, links, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces, retries: READ_RETRIES };
   const searching = { ...queries, searches: new SearchSeats(SEARCH_LIMITS) };
-  const commands = { ...queries, files: primaryFiles, now: () => new Date() };
+  const commands = { ...queries, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };

@@ -34,13 +34,21 @@ import { Connections } from "./s3/connections.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import { createReadClient } from "./s3/read-client.ts";
+import type { StorageClock } from "./s3/storage-clock.ts";
 
+/**
+ * How far this host's clock may be from storage's before readiness says so, in milliseconds: what depends on it (times in
+ * logs, the ends of callers' tokens) is then off by so much. URLs and links do not depend on it.
+ */
+const CLOCK_OFFSET_MAX_MS = 60_000;
 const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
 
 /** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
 export interface Service {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
+  /** The time by the clock of storage, which judges URLs. */
+  storageNow: () => Date;
   /** As queries see them: from memory or a replica, no older than what the caller has seen. */
   files: FileRepository;
   /** As commands see them: as they are. */
@@ -73,7 +81,8 @@ export async function connect(
   );
   const { checksums } = config.s3;
   const watcher = createStorageWatcher(log, readiness);
-  const storage = { client, bodies, breakers, body: config.body, checksums, watcher, closing: options.signal };
+  const { clock } = connections;
+  const storage = { client, bodies, clock, breakers, body: config.body, checksums, watcher, closing: options.signal };
   const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
@@ -86,7 +95,7 @@ export async function connect(
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(options.seats),
   };
-  const check = createCheck({ pools, objects }, { config, readiness });
+  const check = createCheck({ pools, objects, clock }, { config, readiness });
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
   const files = withFileCache(createFileRepository(pools), cache);
@@ -103,6 +112,7 @@ export async function connect(
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
+    storageNow: () => clock.now(),
     ...{ files, primaryFiles, follower },
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
@@ -118,9 +128,16 @@ export async function connect(
   };
 }
 
-/** Looks whether the database and the bucket answer, and reports it; never rejects. */
+/**
+ * Looks whether the database and the bucket answer, and reports it; never rejects. The bucket's answer tells S3's time, too,
+ * at the start and then every few seconds.
+ */
 function createCheck(
-  { pools, objects }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore> },
+  {
+    pools,
+    objects,
+    clock,
+  }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore>; clock: StorageClock },
   { config, readiness }: { config: Config; readiness: Readiness },
 ): () => Promise<void> {
   const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
@@ -136,7 +153,14 @@ function createCheck(
       report("storage", objects.checkBucket(bucket, config.namespace.region)),
     ];
     await Promise.all(looks);
+    readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };
+}
+
+/** Not as a number that changes with each look, or it would be news each time. */
+function toClockProblem(offsetMs: number): string | undefined {
+  if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
+  return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;
 }
 
 /** Logs what storage's own codes say, and has readiness say what keeps every write from working. */

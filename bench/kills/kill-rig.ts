@@ -118,6 +118,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
     objects: createObjectStore({
       client,
       bodies: new BodyRequests(client, connections),
+      clock: connections.clock,
       breakers: createBreakers(config.breaker, () => {}),
       body: config.body,
       checksums: config.s3.checksums,

@@ -9,25 +9,18 @@ import { readEncryption } from "../s3/read-encryption.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 import { probeStorage } from "./probe-storage.ts";
 
-/** S3 refuses requests signed more than 15 min off; half of that is time to act. In milliseconds. */
-const SKEW_MAX_MS = 7.5 * 60_000;
-const ANSWER_TIMEOUT_MS = 5000;
-
 /**
- * What can be wrong with storage: the way there, credentials and rights, the bucket and its region, our clock. Writes a probe
+ * What can be wrong with storage: the way there, credentials and rights, the bucket and its region. Writes a probe
  * object, and deletes it.
  */
 export async function checkStorage(config: Config): Promise<Finding[]> {
-  return [...(await checkBucket(config)), ...(await checkClock(config))];
-}
-
-async function checkBucket(config: Config): Promise<Finding[]> {
   const { bucket, region, keyPrefix } = config.namespace;
   const connections = new Connections(config.s3.limits);
   const client = createS3Client(config.s3, connections);
   const access = {
     client,
     bodies: new BodyRequests(client, connections),
+    clock: connections.clock,
     breakers: createBreakers(config.breaker, () => {}),
     body: { ...config.body, retry: { ...config.body.retry, triesMax: 1 } },
     checksums: config.s3.checksums,
@@ -98,26 +91,4 @@ function toFinding(error: unknown, { namespace, s3 }: Config): Finding {
     `${where} does not answer (${findErrorCode(error)})`,
     "correct SLUICE_S3_ENDPOINT, or the network on the way there",
   );
-}
-
-/** Compares our clock with the Date of whatever answer storage gives; says nothing where there is none. */
-async function checkClock({ s3 }: Config): Promise<Finding[]> {
-  const date = await fetchDate(s3.endpoint ?? `https://s3.${s3.region}.amazonaws.com/`);
-  if (date === undefined) return [];
-  const skewMs = Date.now() - date;
-  const seconds = Math.round(Math.abs(skewMs) / 1000);
-  if (Math.abs(skewMs) <= SKEW_MAX_MS) return [well("clock", `${seconds} s off that of storage`)];
-  const how = `${Math.round(seconds / 60)} min ${skewMs > 0 ? "ahead of" : "behind"} that of storage, which refuses more than 15 min`;
-  return [problem("clock", `our clock is ${how}`, "set the clock of this host, for instance by NTP")];
-}
-
-async function fetchDate(url: string): Promise<number | undefined> {
-  try {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    const answer = await fetch(url, { method: "HEAD", redirect: "manual", signal, headers: { connection: "close" } });
-    const date = Date.parse(answer.headers.get("date") ?? "");
-    return Number.isNaN(date) ? undefined : date;
-  } catch {
-    return undefined; // the check of the bucket says what is wrong with the way there
-  }
 }

@@ -1,4 +1,5 @@
 import { ConfigError, parseConfig } from "../config.ts";
+import { checkClocks } from "./check-clocks.ts";
 import { checkDatabase } from "./check-database.ts";
 import { checkHost } from "./check-host.ts";
 import { checkStorage } from "./check-storage.ts";
@@ -21,7 +22,12 @@ export async function runDoctor(terminal: Terminal, options: { json: boolean }):
 async function examine(env: Terminal["env"]): Promise<Finding[]> {
   try {
     const config = parseConfig(env);
-    const checks = await Promise.all([checkHost(config), checkDatabase(config), checkStorage(config)]);
+    const checks = await Promise.all([
+      checkHost(config),
+      checkDatabase(config),
+      checkStorage(config),
+      checkClocks(config),
+    ]);
     return [well("configuration", "complete and consistent"), ...checks.flat()];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

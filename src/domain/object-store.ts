@@ -164,12 +164,11 @@ export interface ObjectStore {
 
   /**
    * Signs a URL that takes the bytes of one part by PUT, and only of this length and CRC32: both are signed as headers, which
-   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`, counted from the whole second
-   * of `signTime`, whatever this process's clock says.
+   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`.
    */
   presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
   ): Promise<PresignedRequest>;
 
   /** A page of the multipart uploads under a key prefix, by key. `next` is undefined after the last one. */
@@ -216,7 +215,10 @@ export interface ObjectStore {
   /** Deletes every version of a key for good, marks of deletion among them, and of no other key. None there is fine. */
   deleteVersions(bucket: string, key: string): Promise<void>;
 
-  /** Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. */
+  /**
+   * Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. It counts
+   * from a whole second of storage's clock, which judges it, whatever this host's clock says.
+   */
   presignDownload(
     bucket: string,
     key: string,

@@ -5,6 +5,7 @@ import type { BodyRequests } from "./body-requests.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
+import type { StorageClock } from "./storage-clock.ts";
 
 /**
  * What proves that storage has the bytes that were sent to it. "stated": the CRC32 that it states of them, in its answer
@@ -25,6 +26,8 @@ export interface StorageWatcher {
 export interface S3Access {
   client: S3Client;
   bodies: BodyRequests;
+  /** URLs are signed by it. */
+  clock: StorageClock;
   breakers: Breakers;
   body: KeptBodyPolicy;
   /** What proves that storage has what was sent. */

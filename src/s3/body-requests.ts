@@ -46,8 +46,6 @@ export class BodyRequests {
   readonly #connections: Connections;
   readonly #signer: SignatureV4;
   readonly #addresses = new Map<string, Promise<BucketAddress>>();
-  /** What S3's clock is ahead of ours, learnt from its refusals. */
-  #clockOffsetMs = 0;
 
   constructor(client: S3Client, connections: Connections) {
     this.#client = client;
@@ -87,8 +85,8 @@ export class BodyRequests {
       headers,
       ...(port !== undefined && { port }),
     };
-    const signingDate = new Date(Date.now() + this.#clockOffsetMs);
-    const signed = await this.#signer.sign(unsigned, { signingDate });
+    const { clock } = this.#connections;
+    const signed = await this.#signer.sign(unsigned, { signingDate: clock.now() });
     const search = Object.entries(query).map(([name, value]) => `${escapeUri(name)}=${escapeUri(value)}`);
     const request = {
       protocol,
@@ -114,9 +112,7 @@ export class BodyRequests {
       };
     }
     const name = /<Code>([A-Za-z0-9.]+)<\/Code>/.exec(await readText(response))?.[1] ?? "UnknownError";
-    if (name === "RequestTimeTooSkewed" && headers.date !== undefined) {
-      this.#clockOffsetMs = Date.parse(headers.date) - Date.now();
-    }
+    if (name === "RequestTimeTooSkewed") this.#connections.clock.begin()(headers.date);
     throw new S3ResponseError(name, statusCode);
   }
 

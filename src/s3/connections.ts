@@ -1,6 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { S3EarlySuccessError } from "./errors.ts";
+import { StorageClock } from "./storage-clock.ts";
 import type { StreamedBody } from "./streamed-body.ts";
 
 /** Limits of the connections to S3. */
@@ -30,6 +31,8 @@ export class Connections {
   readonly limits: ConnectionLimits;
   readonly httpAgent: HttpAgent;
   readonly httpsAgent: HttpsAgent;
+  /** That of the S3 server which these lead to. */
+  readonly clock = new StorageClock();
 
   constructor(limits: ConnectionLimits) {
     this.limits = limits;

@@ -24,7 +24,7 @@ import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(access: S3Access): ObjectStore {
-  const { client, body: policy } = access;
+  const { client, clock, body: policy } = access;
   return {
     async createMultipart(bucket, key, { contentType, signal }) {
       const command = new CreateMultipartUploadCommand({
@@ -144,10 +144,10 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ResponseContentType: contentType,
         ResponseContentDisposition: contentDisposition,
       });
-      return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs) });
+      return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs), signingDate: clock.now() });
     },
 
-    presignPart: async (target, { lengthBytes, crc32, signTime, lifetimeMs }) => {
+    presignPart: async (target, { lengthBytes, crc32, lifetimeMs }) => {
       const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64Crc32(crc32) };
       const command = new UploadPartCommand({
         Bucket: target.bucket,
@@ -160,7 +160,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
       const expiresIn = toExpiresIn(lifetimeMs);
       // As headers, so that S3 compares what is sent with what was signed: in the query it would not be looked at.
       const unhoistableHeaders = new Set(Object.keys(headers));
-      const signing = { expiresIn, signingDate: signTime, unhoistableHeaders };
+      const signing = { expiresIn, signingDate: clock.now(), unhoistableHeaders };
       return { url: await getSignedUrl(client, command, signing), headers };
     },
 

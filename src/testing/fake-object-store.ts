@@ -313,13 +313,13 @@ export class FakeObjectStore implements ObjectStore {
 
   async presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
   ): Promise<PresignedRequest> {
-    const { lengthBytes, crc32: sum, signTime, lifetimeMs } = options;
+    const { lengthBytes, crc32: sum, lifetimeMs } = options;
     const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64(sum) };
     const { multipartId: uploadId, partNumber } = target;
     const signed = { ...headers, uploadId, partNumber: String(partNumber) };
-    return { url: this.#presign(target, { lifetimeMs, signMs: signTime.getTime() }, signed), headers };
+    return { url: this.#presign(target, { lifetimeMs, signMs: this.#now() }, signed), headers };
   }
 
   async checkBucket(bucket: string, region: string): Promise<void> {

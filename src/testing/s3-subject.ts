@@ -68,6 +68,7 @@ export function createTestAccess(
   const access: S3Access = {
     client,
     bodies: new BodyRequests(client, connections),
+    clock: connections.clock,
     breakers: createBreakers({ ...CLOSED_BREAKER, ...options.breaker }, () => {}),
     body: { ...TEST_BODY_POLICY, ...options.body },
     checksums: options.checksums ?? "stated",
