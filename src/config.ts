@@ -157,6 +157,7 @@ function toConfig(env: Environment) {
           ? undefined
           : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
       checksums: env.SLUICE_S3_CHECKSUMS,
+      partMinBytes: env.SLUICE_S3_PART_MIN_BYTES,
       limits: { socketsMax: 256, connectTimeoutMs: 3000, socketTimeoutMs: 30_000 },
     },
     body: {

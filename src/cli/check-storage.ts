@@ -1,4 +1,6 @@
 import type { Config } from "../config.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
 import { BodyRequests } from "../s3/body-requests.ts";
 import { createBreakers } from "../s3/breaker.ts";
 import { createS3Client } from "../s3/client.ts";
@@ -7,14 +9,18 @@ import { createObjectStore } from "../s3/object-store.ts";
 import { createReadClient } from "../s3/read-client.ts";
 import { readEncryption } from "../s3/read-encryption.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+import { probeAbilities } from "./probe-abilities.ts";
 import { probeStorage } from "./probe-storage.ts";
 
+/** Longest wait for the answer to a presigned part, in milliseconds. */
+const PUT_TIMEOUT_MS = 10_000;
+
 /**
- * What can be wrong with storage: the way there, credentials and rights, the bucket and its region. Writes a probe
- * object, and deletes it.
+ * What can be wrong with storage: the way there, credentials and rights, the bucket and its region, and what uploads and files
+ * need of it beyond. Writes probe objects, and deletes them.
  */
 export async function checkStorage(config: Config): Promise<Finding[]> {
-  const { bucket, region, keyPrefix } = config.namespace;
+  const { bucket, keyPrefix } = config.namespace;
   const connections = new Connections(config.s3.limits);
   const client = createS3Client(config.s3, connections);
   const access = {
@@ -28,22 +34,48 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
   const objects = createObjectStore(access);
   const downloads = createObjectStore({ ...access, client: createReadClient(config.s3, connections) ?? client });
   try {
-    // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
-    await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
-    await objects.checkBucket(bucket, region);
+    const { finding, isFinal } = await checkBucket(objects, config);
+    if (isFinal) return [finding];
     return [
-      well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`),
+      finding,
       await probeStorage(
         { objects, downloads, readEncryption: (object) => readEncryption(client, object) },
         config.namespace,
       ),
+      ...(await probeAbilities({ objects, bucket, keyPrefix, partMinBytes: config.s3.partMinBytes, put })),
     ];
-  } catch (error) {
-    return [toFinding(error, config)];
   } finally {
     client.destroy();
     connections.destroy();
   }
+}
+
+/** Whether the bucket answers. `isFinal`: nothing else can be well, as more than one kind of request is refused. */
+async function checkBucket(objects: ObjectStore, config: Config): Promise<{ finding: Finding; isFinal: boolean }> {
+  const { bucket, region, keyPrefix } = config.namespace;
+  try {
+    // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
+    await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
+    await objects.checkBucket(bucket, region);
+    const finding = well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);
+    return { finding, isFinal: false };
+  } catch (error) {
+    const isUnable = error instanceof DomainError && error.reason === "STORAGE_UNABLE";
+    const isFinal = !isUnable && findErrorCode(error) !== "AccessDenied";
+    const finding = isUnable
+      ? problem("storage", error.message, "use an S3 server that does")
+      : toFinding(error, config);
+    return { finding, isFinal };
+  }
+}
+
+async function put(url: string, headers: Readonly<Record<string, string>>, bytes: Uint8Array): Promise<number> {
+  const { "content-length": _, ...others } = headers;
+  const body = Uint8Array.from(bytes);
+  const signal = AbortSignal.timeout(PUT_TIMEOUT_MS);
+  const answer = await fetch(url, { method: "PUT", headers: { ...others, connection: "close" }, body, signal });
+  await answer.arrayBuffer();
+  return answer.status;
 }
 
 function toFinding(error: unknown, { namespace, s3 }: Config): Finding {

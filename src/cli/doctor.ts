@@ -8,7 +8,7 @@ import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 /**
  * `sluice doctor`: looks at everything that the service needs and prints a line a check with what would mend each problem.
- * Changes nothing, but for a probe object that it writes and deletes. Resolves to whether all is well. A configuration that cannot be read is all there is to say about it.
+ * Changes nothing, but for probe objects that it writes and deletes. Resolves to whether all is well. A configuration that cannot be read is all there is to say about it.
  */
 export async function runDoctor(terminal: Terminal, options: { json: boolean }): Promise<boolean> {
   const findings = await examine(terminal.env);
