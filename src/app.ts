@@ -152,14 +152,14 @@ function createLateGenerator(): ApiOptions["configurations"]["generateConfigurat
 }
 
 function createServiceListener(
-  { access, downloads, files, primaryFiles, copyFile, follower, links, watches }: Service,
+  { access, downloads, storageNow, files, primaryFiles, copyFile, follower, links, watches }: Service,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   const limiters = createWorkLimiters();
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
-  const commands = { ...queries, files: primaryFiles, now: () => new Date() };
+  const commands = { ...queries, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
   const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);

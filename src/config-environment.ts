@@ -4,6 +4,8 @@ import { databaseUrl, origins, wholeNumber } from "./config-values.ts";
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const PARTS_MAX = 10_000;
+/** Least part but the last that S3 takes, in bytes: same place. */
+const S3_PART_MIN_BYTES = 5 * MIB;
 /** Largest part of S3's, in bytes: same place. */
 export const S3_PART_MAX_BYTES = 5 * 2 ** 30;
 /** Largest part whose bytes are kept until S3 has them, in bytes, however much memory there is: many uploads share it. */
@@ -56,6 +58,10 @@ export const ENVIRONMENT = {
     .optional(),
   /** "off" for S3 servers without checksum trailers: parts are then gathered before they go. */
   SLUICE_S3_TRAILERS: z.enum(["on", "off"], { error: 'must be "on" or "off"' }).default("on"),
+  /** What proves that storage has what was sent; "read-back" for S3 servers that state no CRC32: files are read again before their commit. */
+  SLUICE_S3_CHECKSUMS: z.enum(["stated", "read-back"], { error: 'must be "stated" or "read-back"' }).default("stated"),
+  /** Least part but the last that storage takes; other than S3's in tests alone. */
+  SLUICE_S3_PART_MIN_BYTES: wholeNumber("bytes", { min: 1, max: S3_PART_MAX_BYTES }).default(S3_PART_MIN_BYTES),
   /** Bytes of one aws-chunk of a part's body; 0 sends a part as one chunk, which costs least. */
   SLUICE_S3_CHUNK_BYTES: wholeNumber("bytes", { min: 0 }).default(0),
   /** The namespace that this service serves. */
@@ -67,7 +73,7 @@ export const ENVIRONMENT = {
   SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1, max: PARTS_MAX * S3_PART_MAX_BYTES }).default(
     PARTS_MAX * KEPT_PART_MAX_BYTES,
   ),
-  /** Part size for files of ordinary, declared size. S3 refuses parts under 5 MiB. */
+  /** Part size for files of ordinary, declared size; at least SLUICE_S3_PART_MIN_BYTES. */
   SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),
   /** Bytes of parts in flight, all workers together. */
   SLUICE_MEMORY_BUDGET_BYTES: wholeNumber("bytes", { min: 1024 }).default(512 * MIB),

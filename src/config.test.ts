@@ -171,9 +171,23 @@ describe("parseConfig", () => {
     expect(partsOf({})).to.deep.equal([64, 5120, 4]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "4GiB" })).to.deep.equal([64, 5120, 4]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "80MiB" })).to.deep.equal([16, 5120, 4]);
-    expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "8MiB", SLUICE_PART_SIZE_BYTES: "1MiB" })).to.deep.equal([2, 5120, 1]);
+    expect(
+      partsOf({
+        ...{ SLUICE_MEMORY_BUDGET_BYTES: "8MiB", SLUICE_PART_SIZE_BYTES: "1MiB" },
+        SLUICE_S3_PART_MIN_BYTES: "1MiB",
+      }),
+    ).to.deep.equal([2, 5120, 1]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "2GiB", SLUICE_PART_SIZE_BYTES: "40MiB" })[0]).to.equal(80);
     expect(partsOf({ SLUICE_S3_TRAILERS: "off" })).to.deep.equal([64, 64, 4]);
+  });
+
+  it("refuses parts that S3 would refuse after the last byte of a file", () => {
+    expect(problemsOf({ ...LEAST, SLUICE_PART_SIZE_BYTES: "5MiB" })).to.deep.equal([]);
+    expect(problemsOf({ ...LEAST, SLUICE_PART_SIZE_BYTES: String(5 * MIB - 1) })).to.deep.equal([
+      "SLUICE_PART_SIZE_BYTES is 5242879; it must be at least 5242880: storage refuses a file of smaller parts after its last byte",
+    ]);
+    const lowered = { SLUICE_PART_SIZE_BYTES: "1MiB", SLUICE_S3_PART_MIN_BYTES: "1MiB" };
+    expect(parseConfig({ ...LEAST, ...lowered }).uploads.partSizeBytes).to.equal(MIB);
   });
 
   it("lets a file be as large as S3's parts can hold", () => {

@@ -93,6 +93,12 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_CONNECTION_WINDOW_BYTES is ${connectionWindow}; it must be at least SLUICE_STREAM_WINDOW_BYTES, ${streamWindow}`,
     );
   }
+  const { SLUICE_PART_SIZE_BYTES: partSize, SLUICE_S3_PART_MIN_BYTES: partMin } = env;
+  if (partSize !== undefined && partMin !== undefined && partSize < partMin) {
+    problems.push(
+      `SLUICE_PART_SIZE_BYTES is ${partSize}; it must be at least ${partMin}: storage refuses a file of smaller parts after its last byte`,
+    );
+  }
   return [...problems, ...findShareProblem(env)];
 }
 
@@ -150,6 +156,8 @@ function toConfig(env: Environment) {
         env.SLUICE_S3_READ_ROLE_ARN === undefined
           ? undefined
           : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
+      checksums: env.SLUICE_S3_CHECKSUMS,
+      partMinBytes: env.SLUICE_S3_PART_MIN_BYTES,
       limits: {
         // A connection for each. At 100 ms an acknowledgement, 256 parts of 8 MiB are far more than one process can send; readers
         // may be slow, and some of theirs are kept for what the service itself reads back (WORK_LIMITS, "reads of files").

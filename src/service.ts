@@ -26,19 +26,29 @@ import { createUploadRepository } from "./postgres/upload-repository.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/readiness.ts";
+import type { S3Access, StorageWatcher } from "./s3/access.ts";
 import { BodyRequests } from "./s3/body-requests.ts";
 import { createBreakers } from "./s3/breaker.ts";
 import { createS3Client } from "./s3/client.ts";
 import { Connections } from "./s3/connections.ts";
+import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
 import { createReadClient } from "./s3/read-client.ts";
+import type { StorageClock } from "./s3/storage-clock.ts";
 
+/**
+ * How far this host's clock may be from storage's before readiness says so, in milliseconds: what depends on it (times in
+ * logs, the ends of callers' tokens) is then off by so much. URLs and links do not depend on it.
+ */
+const CLOCK_OFFSET_MAX_MS = 60_000;
 const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
 
 /** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
 export interface Service {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
+  /** The time by the clock of storage, which judges URLs. */
+  storageNow: () => Date;
   /** As queries see them: from memory or a replica, no older than what the caller has seen. */
   files: FileRepository;
   /** As commands see them: as they are. */
@@ -64,13 +74,8 @@ export async function connect(
 ): Promise<Service> {
   const { log, readiness } = options;
   const connections = new Connections(config.s3.limits);
-  const client = createS3Client(config.s3, connections);
-  const bodies = new BodyRequests(client, connections);
-  const breakers = createBreakers(config.breaker, (name, isOpen) =>
-    log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
-  );
-  const { slots } = connections;
-  const storage = { client, bodies, slots, breakers, body: config.body, closing: options.signal };
+  const storage = createStorageAccess(config, { ...options, connections });
+  const { client, clock } = storage;
   const objects = createObjectStore(storage);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
@@ -83,7 +88,7 @@ export async function connect(
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(options.slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
   };
-  const check = createCheck({ pools, objects }, { config, readiness });
+  const check = createCheck({ pools, objects, clock }, { config, readiness });
   // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
   const files = withFileCache(createFileRepository(pools), cache);
@@ -100,6 +105,7 @@ export async function connect(
   return {
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
+    storageNow: () => clock.now(),
     ...{ files, primaryFiles, follower },
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
@@ -115,9 +121,38 @@ export async function connect(
   };
 }
 
-/** Looks whether the database and the bucket answer, and reports it; never rejects. */
+/** What the S3 adapter needs, over these connections. */
+function createStorageAccess(
+  config: Config,
+  options: { log: Logger; readiness: Readiness; connections: Connections; signal: AbortSignal },
+): S3Access {
+  const { log, readiness, connections, signal } = options;
+  const client = createS3Client(config.s3, connections);
+  return {
+    client,
+    bodies: new BodyRequests(client, connections),
+    clock: connections.clock,
+    slots: connections.slots,
+    breakers: createBreakers(config.breaker, (name, isOpen) =>
+      log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+    ),
+    body: config.body,
+    checksums: config.s3.checksums,
+    watcher: createStorageWatcher(log, readiness),
+    closing: signal,
+  };
+}
+
+/**
+ * Looks whether the database and the bucket answer, and reports it; never rejects. The bucket's answer tells S3's time, too,
+ * at the start and then every few seconds.
+ */
 function createCheck(
-  { pools, objects }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore> },
+  {
+    pools,
+    objects,
+    clock,
+  }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore>; clock: StorageClock },
   { config, readiness }: { config: Config; readiness: Readiness },
 ): () => Promise<void> {
   const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
@@ -133,6 +168,28 @@ function createCheck(
       report("storage", objects.checkBucket(bucket, config.namespace.region)),
     ];
     await Promise.all(looks);
+    readiness.degrade("clock", toClockProblem(clock.offsetMs));
+  };
+}
+
+/** Not as a number that changes with each look, or it would be news each time. */
+function toClockProblem(offsetMs: number): string | undefined {
+  if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
+  return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;
+}
+
+/** Logs what storage's own codes say, and has readiness say what keeps every write from working. */
+function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher {
+  let told: string | undefined;
+  return {
+    onWrite: (problem) => {
+      if (problem?.message === told) return;
+      told = problem?.message;
+      readiness.degrade("storage", told);
+      if (problem === undefined) log.info("storage takes writes again");
+      else log.warn({ answer: toS3Answer(problem) }, told);
+    },
+    onRefusedComplete: (answer) => log.warn(answer, "storage refused to assemble a file"),
   };
 }
 

@@ -1,4 +1,6 @@
 import type { Config } from "../config.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
 import { BodyRequests } from "../s3/body-requests.ts";
 import { createBreakers } from "../s3/breaker.ts";
 import { createS3Client } from "../s3/client.ts";
@@ -7,50 +9,74 @@ import { createObjectStore } from "../s3/object-store.ts";
 import { createReadClient } from "../s3/read-client.ts";
 import { readEncryption } from "../s3/read-encryption.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+import { probeAbilities } from "./probe-abilities.ts";
 import { probeStorage } from "./probe-storage.ts";
 
-/** S3 refuses requests signed more than 15 min off; half of that is time to act. In milliseconds. */
-const SKEW_MAX_MS = 7.5 * 60_000;
-const ANSWER_TIMEOUT_MS = 5000;
+/** Longest wait for the answer to a presigned part, in milliseconds. */
+const PUT_TIMEOUT_MS = 10_000;
 
 /**
- * What can be wrong with storage: the way there, credentials and rights, the bucket and its region, our clock. Writes a probe
- * object, and deletes it.
+ * What can be wrong with storage: the way there, credentials and rights, the bucket and its region, and what uploads and files
+ * need of it beyond. Writes probe objects, and deletes them.
  */
 export async function checkStorage(config: Config): Promise<Finding[]> {
-  return [...(await checkBucket(config)), ...(await checkClock(config))];
-}
-
-async function checkBucket(config: Config): Promise<Finding[]> {
-  const { bucket, region, keyPrefix } = config.namespace;
+  const { bucket, keyPrefix } = config.namespace;
   const connections = new Connections(config.s3.limits);
   const client = createS3Client(config.s3, connections);
   const access = {
     client,
     bodies: new BodyRequests(client, connections),
     slots: connections.slots,
+    clock: connections.clock,
     breakers: createBreakers(config.breaker, () => {}),
     body: { ...config.body, retry: { ...config.body.retry, triesMax: 1 } },
+    checksums: config.s3.checksums,
   };
   const objects = createObjectStore(access);
   const downloads = createObjectStore({ ...access, client: createReadClient(config.s3, connections) ?? client });
   try {
-    // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
-    await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
-    await objects.checkBucket(bucket, region);
+    const { finding, isFinal } = await checkBucket(objects, config);
+    if (isFinal) return [finding];
     return [
-      well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`),
+      finding,
       await probeStorage(
         { objects, downloads, readEncryption: (object) => readEncryption(client, object) },
         config.namespace,
       ),
+      ...(await probeAbilities({ objects, bucket, keyPrefix, partMinBytes: config.s3.partMinBytes, put })),
     ];
-  } catch (error) {
-    return [toFinding(error, config)];
   } finally {
     client.destroy();
     connections.destroy();
   }
+}
+
+/** Whether the bucket answers. `isFinal`: nothing else can be well, as more than one kind of request is refused. */
+async function checkBucket(objects: ObjectStore, config: Config): Promise<{ finding: Finding; isFinal: boolean }> {
+  const { bucket, region, keyPrefix } = config.namespace;
+  try {
+    // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
+    await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
+    await objects.checkBucket(bucket, region);
+    const finding = well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);
+    return { finding, isFinal: false };
+  } catch (error) {
+    const isUnable = error instanceof DomainError && error.reason === "STORAGE_UNABLE";
+    const isFinal = !isUnable && findErrorCode(error) !== "AccessDenied";
+    const finding = isUnable
+      ? problem("storage", error.message, "use an S3 server that does")
+      : toFinding(error, config);
+    return { finding, isFinal };
+  }
+}
+
+async function put(url: string, headers: Readonly<Record<string, string>>, bytes: Uint8Array): Promise<number> {
+  const { "content-length": _, ...others } = headers;
+  const body = Uint8Array.from(bytes);
+  const signal = AbortSignal.timeout(PUT_TIMEOUT_MS);
+  const answer = await fetch(url, { method: "PUT", headers: { ...others, connection: "close" }, body, signal });
+  await answer.arrayBuffer();
+  return answer.status;
 }
 
 function toFinding(error: unknown, { namespace, s3 }: Config): Finding {
@@ -98,26 +124,4 @@ function toFinding(error: unknown, { namespace, s3 }: Config): Finding {
     `${where} does not answer (${findErrorCode(error)})`,
     "correct SLUICE_S3_ENDPOINT, or the network on the way there",
   );
-}
-
-/** Compares our clock with the Date of whatever answer storage gives; says nothing where there is none. */
-async function checkClock({ s3 }: Config): Promise<Finding[]> {
-  const date = await fetchDate(s3.endpoint ?? `https://s3.${s3.region}.amazonaws.com/`);
-  if (date === undefined) return [];
-  const skewMs = Date.now() - date;
-  const seconds = Math.round(Math.abs(skewMs) / 1000);
-  if (Math.abs(skewMs) <= SKEW_MAX_MS) return [well("clock", `${seconds} s off that of storage`)];
-  const how = `${Math.round(seconds / 60)} min ${skewMs > 0 ? "ahead of" : "behind"} that of storage, which refuses more than 15 min`;
-  return [problem("clock", `our clock is ${how}`, "set the clock of this host, for instance by NTP")];
-}
-
-async function fetchDate(url: string): Promise<number | undefined> {
-  try {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    const answer = await fetch(url, { method: "HEAD", redirect: "manual", signal, headers: { connection: "close" } });
-    const date = Date.parse(answer.headers.get("date") ?? "");
-    return Number.isNaN(date) ? undefined : date;
-  } catch {
-    return undefined; // the check of the bucket says what is wrong with the way there
-  }
 }

@@ -69,7 +69,9 @@ describe("sluice doctor", function () {
     for (const check of ["configuration", "port", "memory", "database", "namespace", "read replica"]) {
       expect(text).to.contain(`OK       ${check}: `);
     }
-    for (const check of ["storage", "objects", "clock"]) {
+    for (const check of [
+      ...["storage", "objects", "multipart uploads", "presigned parts", "copies", "deletions", "clock"],
+    ]) {
       expect(text).to.contain(`OK       ${check}: `);
     }
   });
@@ -174,10 +176,11 @@ describe("sluice doctor", function () {
 
   it("says what S3's refusals mean", async () => {
     let refusal = "";
+    let behindMs = 3_600_000;
     const storage = createServer((_request, response) => {
       response.writeHead(403, {
         "content-type": "application/xml",
-        date: new Date(Date.now() - 3_600_000).toUTCString(),
+        date: new Date(Date.now() - behindMs).toUTCString(),
       });
       response.end(`<?xml version="1.0"?><Error><Code>${refusal}</Code><Message>no</Message></Error>`);
     });
@@ -194,6 +197,10 @@ describe("sluice doctor", function () {
       const { text } = await examine({ SLUICE_S3_ENDPOINT });
       expect(text).to.contain(sentence).and.to.contain("our clock is 60 min ahead of that of storage");
     }
+    behindMs = 8000;
+    expect((await examine({ SLUICE_S3_ENDPOINT })).text).to.match(/our clock is [789] s ahead of that of storage/);
+    behindMs = 3000;
+    expect((await examine({ SLUICE_S3_ENDPOINT })).text).to.match(/OK {7}clock: \d s off that of storage/);
     storage.closeAllConnections();
     await new Promise((resolve) => storage.close(resolve));
   });

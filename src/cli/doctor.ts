@@ -1,5 +1,6 @@
 import { ConfigError, parseConfig } from "../config.ts";
 import { findUnknownVariables } from "../config-names.ts";
+import { checkClocks } from "./check-clocks.ts";
 import { checkDatabase } from "./check-database.ts";
 import { checkHost } from "./check-host.ts";
 import { checkStorage } from "./check-storage.ts";
@@ -8,7 +9,7 @@ import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 /**
  * `sluice doctor`: looks at everything that the service needs and prints a line a check with what would mend each problem.
- * Changes nothing, but for a probe object that it writes and deletes. Resolves to whether all is well. A configuration that cannot be read is all there is to say about it.
+ * Changes nothing, but for probe objects that it writes and deletes. Resolves to whether all is well. A configuration that cannot be read is all there is to say about it.
  */
 export async function runDoctor(terminal: Terminal, options: { json: boolean }): Promise<boolean> {
   const findings = await examine(terminal.env);
@@ -25,7 +26,12 @@ async function examine(env: Terminal["env"]): Promise<Finding[]> {
   );
   try {
     const config = parseConfig(env);
-    const checks = await Promise.all([checkHost(config), checkDatabase(config), checkStorage(config)]);
+    const checks = await Promise.all([
+      checkHost(config),
+      checkDatabase(config),
+      checkStorage(config),
+      checkClocks(config),
+    ]);
     return [well("configuration", "complete and consistent"), ...unknown, ...checks.flat()];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
 import type { Config } from "../config.ts";
+import { DomainError } from "../domain/errors.ts";
 import type { createObjectStore } from "../s3/object-store.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
@@ -76,6 +77,9 @@ function toFinding(error: unknown, step: Step, bucket: string): Finding {
       `the role or user may not ${step} objects of bucket ${bucket}`,
       `allow it ${RIGHTS[step]}`,
     );
+  }
+  if (error instanceof DomainError && error.reason === "STORAGE_UNABLE") {
+    return problem("objects", error.message, "docs/s3-servers.md says what the service needs of an S3 server");
   }
   const mend =
     step === "write"

@@ -54,6 +54,18 @@ describe("sluice upload, when things go wrong", () => {
     expect(out).to.contain('"failures":1,"failure":"storage rests"');
   });
 
+  it("says why it tries again, once for each reason, without a bar too, and not for what is final", async () => {
+    const full = serviceError(Code.Unavailable, "STORAGE_FULL", { message: "storage is full" });
+    const gone = serviceError(Code.Unavailable, "DATABASE_UNAVAILABLE", { message: "the database rests" });
+    server.scripts.push({ act: full }, { act: full }, { act: gone });
+    const { code, err } = await run("upload", await source());
+    expect(code).to.equal(0);
+    expect(err).to.equal("trying again: storage is full\ntrying again: the database rests\n");
+    server.scripts.push({ act: serviceError(Code.PermissionDenied, "HOLD", { message: "not you" }) });
+    const refused = await run("upload", await source(Buffer.from("other bytes")));
+    expect(refused.err).to.contain("not you").and.not.contain("trying again");
+  });
+
   it("goes on to the next of several addresses, and names all when none answers", async () => {
     env.SLUICE_URL = `http://127.0.0.1:1, ${server.url}`;
     expect(await run("upload", await source())).to.include({ code: 0 });

@@ -39,6 +39,7 @@ export async function runUpload(
     const display = createProgressDisplay(terminal, options);
     const beganAt = performance.now();
     const uploadOptions = toUploadOptions(terminal, options);
+    const sayOnce = createFailureNotes(terminal, { isJson: options.json, clear: () => display.clear() });
     let failures = 0;
     let resumedBytes: number | undefined;
     try {
@@ -51,6 +52,7 @@ export async function runUpload(
         },
         onProgress(progress) {
           const important = progress.phase === "done" || progress.failures !== failures;
+          sayOnce(progress.failure);
           ({ failures, resumedBytes } = progress);
           display.update(toBar(basename(target), progress), { ...progress }, important);
         },
@@ -117,6 +119,17 @@ async function findTracker(
     sizeBytes: found.size,
     mtimeMs: found.mtimeMs,
   });
+}
+
+/** Says why an upload waits, each reason once: retries take up to minutes, and a bar may not be seen. JSON has it in its events. */
+function createFailureNotes(terminal: Terminal, { isJson, clear }: { isJson: boolean; clear: () => void }) {
+  const said = new Set<string>();
+  return (failure: string | undefined) => {
+    if (isJson || failure === undefined || said.has(failure)) return;
+    said.add(failure);
+    clear();
+    printNote(terminal, `trying again: ${failure}`);
+  };
 }
 
 function isWorthContinuing(error: unknown): boolean {

@@ -2,7 +2,7 @@ import type { Upload, WriteUploadStarted } from "../../gen/sluice/v1/upload_serv
 import { combineCrc32 } from "../domain/crc32.ts";
 import { countBytesIn, type LaneRange, planLanes } from "./lane-plan.ts";
 import { RangeSender } from "./range-sender.ts";
-import { createRetries, type Retries, type RetryLimits } from "./retry-policy.ts";
+import { createRetries, isRetryable, type Retries, type RetryLimits } from "./retry-policy.ts";
 import type { UploadConnection } from "./upload-connection.ts";
 import type { ProgressReporter } from "./upload-progress.ts";
 import type { UploadSource } from "./upload-source.ts";
@@ -104,7 +104,8 @@ class LanesRun {
         return;
       } catch (error) {
         lane.isSending = false;
-        this.#options.progress.fail(error, { isSending: this.#isSending() });
+        // A final one is the upload's outcome, and said there.
+        if (isRetryable(error)) this.#options.progress.fail(error, { isSending: this.#isSending() });
         await retries.waitAfter(error, { signal: this.#signal });
       }
     }

@@ -11,6 +11,7 @@ import { RangeSender } from "./range-sender.ts";
 import {
   createRetries,
   FIRST_TRIES_MAX,
+  isRetryable,
   RETRY_LIMITS_DEFAULT,
   type Retries,
   type RetryLimits,
@@ -172,7 +173,8 @@ class UploadRun {
         return await this.#tryOnce();
       } catch (error) {
         if (this.#isToBeginAnew(error)) throw error;
-        this.#progress.fail(error);
+        // A final one is the upload's outcome, and said there.
+        if (isRetryable(error)) this.#progress.fail(error);
         await this.#retries.waitAfter(error, { signal: this.#signal });
       }
     }

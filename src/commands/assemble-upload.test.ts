@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
+import type { ObjectStore } from "../domain/object-store.ts";
 import type { UploadRepository } from "../domain/upload-repository.ts";
 import { expectRefusal, nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
@@ -153,6 +154,20 @@ describe("assembleUpload", () => {
       expect(error.details).to.deep.equal({ lost_parts: 0, durable_offset: whole.length });
       expect((await take(bench, uploadId)).upload.state).to.equal("open");
       expect((await complete(bench.access, uploadId)).crc32).to.equal(crc32(whole));
+      await writer.close();
+    });
+
+    it("counts parts as lost whose CRC32 storage does not state: an ETag alone proves nothing", async () => {
+      const bench = createBench();
+      const { uploadId, writer } = await write(bench, { sizeBytes: whole.length });
+      const denial = new DomainError("aborted", "storage has other parts", { reason: "CHECKSUM_MISMATCH" });
+      bench.objects.faults.add("completeMultipart", { kind: "fail", error: denial });
+      const listParts: ObjectStore["listParts"] = async (target) =>
+        (await bench.objects.listParts(target))?.map((part) => ({ ...part, crc32: undefined }));
+      const objects = { listParts, completeMultipart: bench.objects.completeMultipart.bind(bench.objects) };
+      const access = { ...bench.access, objects: objects as unknown as ObjectStore };
+      const error = await expectRefusal(complete(access, uploadId), "CHECKSUM_MISMATCH");
+      expect(error.details).to.include({ lost_parts: 3, durable_offset: 0 });
       await writer.close();
     });
 

@@ -14,11 +14,13 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /** Ranges that an error names; more are only counted. */
 const RANGES_TOLD_MAX = 16;
+/** Refusals of the parts as they are: nothing was made of them. */
+const REFUSALS: ReadonlySet<string> = new Set(["aborted/CHECKSUM_MISMATCH", "aborted/STORAGE_UNABLE"]);
 
 /**
  * completing -> assembled: S3 makes the object of the frozen parts, and checks its CRC32. Where S3 has other parts than were
  * recorded these become gaps and the upload goes back to `open`: `aborted / CHECKSUM_MISMATCH`, whose details say `lost_parts`,
- * `durable_offset` and `missing_ranges`. `data_loss / CHECKSUM_MISMATCH`, with nothing changed, when the object that S3 made has
+ * `durable_offset` and `missing_ranges`; so it does where S3 takes no parts of their size: `aborted / STORAGE_UNABLE`. `data_loss / CHECKSUM_MISMATCH`, with nothing changed, when the object that S3 made has
  * other bytes; `unavailable` while the outcome is not certain: the upload stays `completing`, to be assembled again.
  */
 export async function assembleUpload(
@@ -32,7 +34,7 @@ export async function assembleUpload(
   const sizeBytes = upload.sizeBytes as number;
   const crc32 = combineParts(parts);
   const head = await access.objects.completeMultipart(target, { parts, crc32, sizeBytes }).catch(async (error) => {
-    const isRefused = error instanceof DomainError && error.code === "aborted" && error.reason === "CHECKSUM_MISMATCH";
+    const isRefused = error instanceof DomainError && REFUSALS.has(`${error.code}/${error.reason}`);
     throw isRefused ? await reopenWithout(access, upload, { parts, error }) : error;
   });
   const object = { key, versionId: head.versionId, etag: head.etag, sizeBytes, crc32, sha256: undefined };
@@ -59,9 +61,9 @@ async function reopenWithout(
   });
 }
 
+/** A part whose CRC32 storage does not state is no proof: it is sent again. */
 function isSame(stored: StoredPart | undefined, part: DurablePart): boolean {
-  const { crc32 = part.crc32 } = stored ?? {};
-  return stored?.etag === part.etag && stored.sizeBytes === part.lengthBytes && crc32 === part.crc32;
+  return stored?.etag === part.etag && stored.sizeBytes === part.lengthBytes && stored.crc32 === part.crc32;
 }
 
 /** As HTTP writes ranges, both ends included: "0-99, 300-399". */

@@ -15,7 +15,7 @@ describe("createLink", () => {
   function creating(file: File = sampleFile()) {
     const files = { get: async () => file };
     const links = new FakeLinkRepository(files, () => NOW.getTime());
-    const deps = { files, links, namespaces: sampleNamespaces(), now: () => NOW, publicUrl: "https://files.example" };
+    const deps = { files, links, namespaces: sampleNamespaces(), publicUrl: "https://files.example" };
     const call = (request: Partial<CreateLinkRequest> = {}) =>
       createLink(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
     return { call, links };

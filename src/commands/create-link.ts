@@ -5,7 +5,7 @@ import { toCommandIdentity } from "../domain/command-identity.ts";
 import { invalidArgument } from "../domain/errors.ts";
 import type { FileRepository } from "../domain/file-repository.ts";
 import { LINK_LIMITS, type Link } from "../domain/link.ts";
-import type { LinkRepository } from "../domain/link-repository.ts";
+import type { LinkExpiry, LinkRepository } from "../domain/link-repository.ts";
 import { type Namespace, type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { requireReadable } from "../domain/readable-file.ts";
 import { type GetFileRequest, getFile } from "../queries/get-file.ts";
@@ -36,9 +36,8 @@ export interface CreateLinkRequest extends GetFileRequest {
 export async function createLink(
   deps: {
     files: Pick<FileRepository, "get">;
-    links: Pick<LinkRepository, "create">;
+    links: Pick<LinkRepository, "create" | "now">;
     namespaces: Namespaces;
-    now: () => Date;
     /** Where people reach the service, without a slash at the end. */
     publicUrl: string;
   },
@@ -47,7 +46,7 @@ export async function createLink(
 ): Promise<{ link: Link; url: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const { lifetimeMs, maxUses, downloadName, inline, note } = request;
-  const expireTime = parseExpireTime(request, { namespace, now: deps.now() });
+  const expiry = await parseExpiry(request, { namespace, links: deps.links });
   assertMaxUses(maxUses);
   assertDownloadName(downloadName);
   assertNote(note);
@@ -71,7 +70,7 @@ export async function createLink(
         inline,
         note,
         maxUses,
-        expireTime,
+        expiry,
       },
     },
     identity,
@@ -86,16 +85,19 @@ export function hashLinkToken(token: string): Uint8Array {
   return createHash("sha256").update(token).digest();
 }
 
-function parseExpireTime(
+/** When the link is to end. A lifetime is counted by the database, and a time compared with its clock: it judges the link. */
+async function parseExpiry(
   { lifetimeMs, expireTime }: Pick<CreateLinkRequest, "lifetimeMs" | "expireTime">,
-  { namespace, now }: { namespace: Namespace; now: Date },
-): Date {
+  { namespace, links }: { namespace: Namespace; links: Pick<LinkRepository, "now"> },
+): Promise<LinkExpiry> {
   const { linkLifetimeMaxMs: lifetimeMaxMs } = namespace;
   const wantedMs =
     expireTime === undefined
       ? (lifetimeMs ?? Math.min(LIFETIME_DEFAULT_MS, lifetimeMaxMs))
-      : expireTime.getTime() - now.getTime();
-  if (wantedMs >= LIFETIME_MIN_MS && wantedMs <= lifetimeMaxMs) return expireTime ?? new Date(now.getTime() + wantedMs);
+      : expireTime.getTime() - (await links.now()).getTime();
+  if (wantedMs >= LIFETIME_MIN_MS && wantedMs <= lifetimeMaxMs) {
+    return expireTime === undefined ? { afterMs: wantedMs } : { at: expireTime };
+  }
   const bound = `a link of namespace ${namespace.name} may live from 1 s to ${lifetimeMaxMs / 1000} s`;
   const [field, said] =
     expireTime === undefined

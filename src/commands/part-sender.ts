@@ -218,8 +218,7 @@ export class PartSender {
 
   #sendPart(part: PartInFlight): void {
     const { bucket, s3Key: key, principal } = this.#upload;
-    const { partNumber } = part;
-    const target = { bucket, key, multipartId: this.#multipartId as string, partNumber, principal };
+    const target = { bucket, key, multipartId: this.#multipartId as string, partNumber: part.partNumber, principal };
     const begin = (lengthBytes: number) => {
       const { objects } = this.#access;
       const holding = this.#holdings.get(part);

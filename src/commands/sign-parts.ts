@@ -67,7 +67,7 @@ export async function signParts(
     const isOther = part !== undefined && (part.crc32 !== crc32 || part.lengthBytes !== lengthBytes);
     if (isOther) throw partAlreadyDurable(uploadId, partNumber);
   }
-  // SigV4 counts from a whole second, so this is never later than the moment at which S3 begins to refuse.
+  // SigV4 counts from a whole second of S3's clock, at or after this one of the database's.
   const expireTime = new Date(Math.floor(signTime.getTime() / 1000) * 1000 + lifetimeMs);
   if (known.size === parts.length) {
     return { parts: parts.map(({ partNumber }) => ({ partNumber, url: undefined, headers: {} })), expireTime };
@@ -75,7 +75,7 @@ export async function signParts(
   const target = { bucket: upload.bucket, key: upload.s3Key, multipartId: await beginMultipart(access, upload) };
   const signed = parts.map(async ({ partNumber, lengthBytes, crc32 }): Promise<SignedPart> => {
     if (known.has(partNumber)) return { partNumber, url: undefined, headers: {} };
-    const options = { lengthBytes, crc32, signTime, lifetimeMs };
+    const options = { lengthBytes, crc32, lifetimeMs };
     return { partNumber, ...(await objects.presignPart({ ...target, partNumber }, options)) };
   });
   return { parts: await Promise.all(signed), expireTime };

@@ -9,17 +9,11 @@ import type { Position } from "./position.ts";
  */
 export type NewLink = Pick<
   Link,
-  | "linkId"
-  | "namespace"
-  | "path"
-  | "generation"
-  | "principal"
-  | "downloadName"
-  | "inline"
-  | "note"
-  | "maxUses"
-  | "expireTime"
-> & { tokenSha256: Uint8Array; fileId: string };
+  "linkId" | "namespace" | "path" | "generation" | "principal" | "downloadName" | "inline" | "note" | "maxUses"
+> & { tokenSha256: Uint8Array; fileId: string; expiry: LinkExpiry };
+
+/** When a link ends: so many milliseconds after it is made, by the database's clock that judges it; or at a time of it. */
+export type LinkExpiry = { afterMs: number } | { at: Date };
 
 /** Who uses a link. */
 export interface LinkVisitor {
@@ -44,6 +38,9 @@ export interface LinkPage {
  * `unavailable / DATABASE_UNAVAILABLE`.
  */
 export interface LinkRepository {
+  /** The time by the clock that links end by. */
+  now(): Promise<Date>;
+
   /**
    * Makes a link. A repeated identity makes none: the link of then gets the new token, which makes the one before worthless,
    * unless it was used already; `isTokenSet` says whether it has.

@@ -98,9 +98,11 @@ export interface BodyInFlight {
   /** Gives up; `done` rejects with `reason` once the request has settled. Safe to call at any time, repeatedly. */
   abort(reason: Error): void;
   /**
-   * Settles when S3 acknowledged the body or the retries ran out, never while a request is still in flight. Rejects with
-   * `unavailable / STORAGE_UNAVAILABLE`, `aborted / CHECKSUM_MISMATCH` (S3 saw other bytes than `crc32` says),
-   * `aborted / UPLOAD_LOST` (the multipart upload is gone), or the reason given to `abort`.
+   * Settles when S3 acknowledged the body or the retries ran out, never while a request is still in flight. An
+   * acknowledgement is that S3 states the CRC32 of these bytes; a success without it is none. Rejects with
+   * `unavailable / STORAGE_UNAVAILABLE`, `aborted / CHECKSUM_MISMATCH` (S3 saw, or has, other bytes than `crc32` says),
+   * `aborted / UPLOAD_LOST` (the multipart upload is gone), `unimplemented / STORAGE_UNABLE` (S3 states no CRC32, or stores
+   * more than the bytes), or the reason given to `abort`.
    */
   readonly done: Promise<BodyAck>;
   /**
@@ -148,7 +150,9 @@ export interface ObjectStore {
    * Completes a multipart upload, retried until its outcome is certain. Resolves to what S3 made of it.
    * `NoSuchUpload` is success when HEAD then shows an object of this size and checksum. While it shows none S3 may still
    * be assembling: `unavailable / STORAGE_UNAVAILABLE`, as for every outcome that is not certain when the retries end.
-   * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`.
+   * `InvalidPart`: `aborted / CHECKSUM_MISMATCH` with nothing changed; compare with `listParts`. `aborted / STORAGE_UNABLE`,
+   * with nothing changed, when a part before the last is smaller than storage takes. `unimplemented /
+   * STORAGE_UNABLE` when S3 states no CRC32 of the object that it made: complete it again once that is mended.
    */
   completeMultipart(
     target: Omit<PartTarget, "partNumber">,
@@ -164,12 +168,11 @@ export interface ObjectStore {
 
   /**
    * Signs a URL that takes the bytes of one part by PUT, and only of this length and CRC32: both are signed as headers, which
-   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`, counted from the whole second
-   * of `signTime`, whatever this process's clock says.
+   * the caller of the URL has to send. Never logged whole. `lifetimeMs` as of `presignDownload`.
    */
   presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
   ): Promise<PresignedRequest>;
 
   /** A page of the multipart uploads under a key prefix, by key. `next` is undefined after the last one. */
@@ -216,7 +219,10 @@ export interface ObjectStore {
   /** Deletes every version of a key for good, marks of deletion among them, and of no other key. None there is fine. */
   deleteVersions(bucket: string, key: string): Promise<void>;
 
-  /** Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. */
+  /**
+   * Signs a GET URL. Never logged whole. `lifetimeMs` is whole seconds from 1 to 7 days; RangeError (a bug) otherwise. It counts
+   * from a whole second of storage's clock, which judges it, whatever this host's clock says.
+   */
   presignDownload(
     bucket: string,
     key: string,

@@ -159,7 +159,7 @@ export interface UploadRepository extends OrphanJudge, UploadSweep {
    * others and is fenced as by `beginPart`. Notes that the last URL expires after `lifetimeMs`; the upload does not before.
    * Parts that are durable stay as they are and are returned. Needs `open`. Refused, and then nobody is fenced: what
    * `assertSignable` refuses, and a lifetime beyond the upload's cap (`invalid_argument / ARGUMENT_INVALID`).
-   * `signTime` is the moment that the lifetime is counted from, for the URLs to be signed with: a process's own clock may be off.
+   * `signTime` is the moment that the lifetime is counted from, by the database's clock.
    */
   claimPresigned(
     namespace: string,

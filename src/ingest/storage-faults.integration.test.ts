@@ -97,6 +97,34 @@ describe("An upload while storage fails", () => {
     await rig.complete(uploadId, bytes);
   });
 
+  it("says that storage is full, at readiness too and without being unready, until it takes bytes again", async () => {
+    const readyz = async () => {
+      const answer = await fetch(`${rig.service.url}/readyz`, { headers: { connection: "close" } });
+      return [answer.status, await answer.json()];
+    };
+    const fault: Fault = { kind: "status", status: 507, code: "InsufficientStorage" };
+    rig.service.s3.faults.add({ operation: "UploadPart", times: 100, fault });
+    const { call, uploadId } = await send(bytes);
+    const says = "storage is full; try again once its operator has made room";
+    const status = await expectRefused(call, { code: 14, reason: "STORAGE_FULL", says });
+    expect(status.retryAfterMs).to.equal(60_000);
+    const problem = `the last write: ${says}`;
+    expect(await readyz()).to.deep.equal([200, { status: "degraded", problems: [{ component: "storage", problem }] }]);
+    expect(rig.service.warningsLogged.at(-1)).to.deep.include({ answer: { code: "InsufficientStorage", status: 507 } });
+    rig.service.s3.faults.clear();
+    await rig.complete(uploadId, bytes);
+    expect(await readyz()).to.deep.equal([200, { status: "ready" }]);
+  });
+
+  it("logs by S3's own code what S3 says against parts that are too small, which the caller may give up", async () => {
+    const fault: Fault = { kind: "status", status: 400, code: "EntityTooSmall" };
+    rig.service.s3.faults.add({ operation: "CompleteMultipartUpload", fault });
+    const { call, uploadId } = await send(bytes);
+    await expectRefused(call, { code: 10, reason: "STORAGE_UNABLE", says: "set SLUICE_PART_SIZE_BYTES" });
+    expect(rig.service.warningsLogged.at(-1)).to.deep.include({ code: "EntityTooSmall", status: 400 });
+    await rig.client.abortUpload(uploadId);
+  });
+
   it("drops a request whose caller is slow, and sends the part when it is whole", async () => {
     const call = rig.create({ sizeBytes: BigInt(bytes.length) });
     await call.started();

@@ -20,6 +20,13 @@ describe("toDomainError", () => {
     }
   });
 
+  it("says that the disk is full, and does not take that for an outage", () => {
+    const cause = withCode("53100");
+    const error = toDomainError(cause);
+    expect(error).to.include({ code: "unavailable", reason: "DATABASE_FULL", retryAfterMs: 60_000, cause });
+    expect(error).to.have.property("message").that.includes("full").and.does.not.include("vendor");
+  });
+
   it("leaves alone what is no question of availability", () => {
     for (const error of [withCode("23505"), withCode("42601"), new TypeError("ours"), "text"]) {
       expect(toDomainError(error)).to.equal(error);

@@ -29,6 +29,10 @@ const UNAVAILABLE_CLASSES = [
  * that became read-only (failover), lock timeout. https://www.postgresql.org/docs/15/errcodes-appendix.html
  */
 const UNAVAILABLE_STATES = /^(08...|40...|53...|57...|58...|25006|55P03)$/;
+/** disk_full: a failed extension of a file rolls back and harms nothing; reading goes on. */
+const FULL_STATE = "53100";
+/** When a caller may try again after the disk was full, in milliseconds: somebody has to make room. */
+const RETRY_AFTER_FULL_MS = 60_000;
 /** A login or database name that the server does not know: our configuration, or a password that was changed. */
 const REFUSED_STATES = /^(28...|3D000)$/;
 /** libuv's names of network failures. */
@@ -44,10 +48,20 @@ export function databaseUnavailable(cause: unknown): DomainError {
   });
 }
 
+function databaseFull(cause: unknown): DomainError {
+  const message = "the disk of the metadata database is full; try again once its operator has made room";
+  return new DomainError("unavailable", message, {
+    reason: "DATABASE_FULL",
+    retryAfterMs: RETRY_AFTER_FULL_MS,
+    cause,
+  });
+}
+
 /** What an error of slonik, pg or the network means to us; one that means nothing here is returned as it is. */
 export function toDomainError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
   if (REFUSED_STATES.test(codeOf(error))) return loginRefused(error);
+  if (codeOf(error) === FULL_STATE) return databaseFull(error);
   if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
   const code = codeOf(error);
   return UNAVAILABLE_STATES.test(code) || UNAVAILABLE_SYSTEM.test(code) ? databaseUnavailable(error) : error;

@@ -55,8 +55,8 @@ describe("createLinkRepository", () => {
       const tokenSha256 = Buffer.alloc(32, 1);
       const described = { downloadName: "", inline: false, note: "", maxUses: 0, principal: "dev:tester" };
       const link = { linkId: nextUuid(), namespace: "default", path: "a", fileId, generation: undefined, tokenSha256 };
-      const expireTime = new Date(Date.now() + 60_000);
-      await subject.links.create({ ...link, ...described, expireTime }, nextIdentity({ method: "CreateLink" }));
+      const expiry = { afterMs: 60_000 };
+      await subject.links.create({ ...link, ...described, expiry }, nextIdentity({ method: "CreateLink" }));
       const visitor = { sourceAddress: "2001:db8::1", userAgent: "curl/8" };
       await subject.links.use(tokenSha256, { namespaces: ["default"], visitor });
       const row = z.object({ use_number: z.int(), source_address: z.string(), user_agent: z.string() });

@@ -6,6 +6,7 @@ import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from 
 import { linkNotFound, namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder, type BorderLimits, violates } from "./errors.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "./file-rows.ts";
+import { readDatabaseClock } from "./pool.ts";
 import type { ReadPool } from "./read-pool.ts";
 import { findEarlierSubject } from "./request-rows.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
@@ -58,6 +59,7 @@ export function createLinkRepository(
   limits: Partial<BorderLimits> = {},
 ): LinkRepository {
   const repository: LinkRepository = {
+    now: () => readDatabaseClock(pools.commands),
     create: (link, identity) => createLink(pools.commands, link, identity),
     revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
     list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
@@ -73,6 +75,7 @@ async function createLink(
   link: NewLink,
   identity: CommandIdentity,
 ): Promise<{ link: Link; isTokenSet: boolean }> {
+  const { expiry } = link;
   const statement = sql.type(linkRow)`
     WITH requested AS (
       INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
@@ -87,7 +90,7 @@ async function createLink(
     SELECT subject_id, ${link.namespace}, p.path, CASE WHEN ${link.generation !== undefined}::boolean THEN p.generation END,
       ${toBytea(link.tokenSha256)},
       ${link.principal}, ${link.downloadName}, ${link.inline}::boolean, ${link.note}, ${link.maxUses}::integer,
-      ${link.expireTime.toISOString()}::timestamptz
+      ${"at" in expiry ? sql.fragment`${expiry.at.toISOString()}::timestamptz` : sql.fragment`now() + ${toInterval(expiry.afterMs)}`}
     FROM requested CROSS JOIN placed p
     RETURNING ${linkColumns}`;
   const row = await pool.maybeOne(statement).catch((error) => {

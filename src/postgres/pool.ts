@@ -6,6 +6,7 @@ import {
   SchemaValidationError,
   sql,
 } from "slonik";
+import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import { databaseUnavailable, toDomainError } from "./errors.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
@@ -114,6 +115,14 @@ export interface DatabasePools {
   ping(): Promise<void>;
   end(): Promise<void>;
 }
+
+/** The time by the database's clock, which judges leases, expiries and links. */
+export async function readDatabaseClock(pool: DatabasePool): Promise<Date> {
+  const { now } = await pool.one(sql.type(clockRow)`SELECT clock_timestamp() AS now`);
+  return now;
+}
+
+const clockRow = z.object({ now: z.date() });
 
 /** Opens the pools; `readUrl` absent means the same server. A replica that is away keeps nobody from starting. */
 export async function createDatabasePools(

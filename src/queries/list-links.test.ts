@@ -13,8 +13,8 @@ describe("listLinks", () => {
 
   before(async () => {
     for (let count = 0; count < 3; count++) {
-      const expireTime = new Date(Date.now() + 60_000);
-      const described = { downloadName: "", inline: false, note: "", maxUses: 0, principal: "dev:tester", expireTime };
+      const expiry = { afterMs: 60_000 };
+      const described = { downloadName: "", inline: false, note: "", maxUses: 0, principal: "dev:tester", expiry };
       const named = { linkId: nextUuid(), fileId: nextUuid(), namespace: "default", path: "a", generation: undefined };
       const link = { ...named, ...described, tokenSha256: Buffer.alloc(32, count) };
       await links.create(link, nextIdentity({ method: "CreateLink" }));

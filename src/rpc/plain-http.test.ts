@@ -46,6 +46,17 @@ describe("plain HTTP", () => {
     expect([head.status, await head.text()]).to.deep.equal([503, ""]);
   });
 
+  it("says what degrades it, and stays ready", async () => {
+    const { url, readiness } = await open();
+    readiness.degrade("storage", "is full");
+    const response = await fetch(`${url}/readyz`);
+    expect(response.status).to.equal(200);
+    const problems = [{ component: "storage", problem: "is full" }];
+    expect(await response.json()).to.deep.equal({ status: "degraded", problems });
+    readiness.degrade("storage", undefined);
+    expect(await (await fetch(`${url}/readyz`)).json()).to.deep.equal({ status: "ready" });
+  });
+
   it("answers other paths with 404 and a sentence", async () => {
     const { url } = await open();
     for (const path of ["/", "/sluice.v1.FileQueryService/Nope?x=1"]) {

@@ -4,8 +4,9 @@ import type { Readiness } from "./readiness.ts";
 
 /**
  * `/livez` (the process answers) and `/readyz` (it can do its work: 200, or 503 with the components that cannot), for probes
- * that speak plain HTTP. Both are open to everyone; what is wrong with a component, which may name a bucket, is said to
- * callers with a token alone. False when the path is another.
+ * that speak plain HTTP. "degraded" is 200 too, with the components that are wrong at every replica alike. Both are open to
+ * everyone; what is wrong with a component, which may name a bucket, is said to callers with a token alone. False when the
+ * path is another.
  */
 export function answerProbe(
   { readiness, authenticate }: { readiness: Readiness; authenticate: Authenticator },
@@ -17,20 +18,29 @@ export function answerProbe(
       answerJson(request, response, { status: 200, body: { status: "live" } });
       return true;
     case "/readyz":
-      if (readiness.isReady) answerJson(request, response, { status: 200, body: { status: "ready" } });
-      else {
-        isKnown(request, authenticate).then((isTold) => {
-          const problems = readiness.problems.map(({ component, problem }) => ({
-            component,
-            ...(isTold && { problem }),
-          }));
-          answerJson(request, response, { status: 503, body: { status: "not ready", problems } });
-        });
-      }
+      answerReadiness({ readiness, authenticate }, request, response);
       return true;
     default:
       return false;
   }
+}
+
+function answerReadiness(
+  { readiness, authenticate }: { readiness: Readiness; authenticate: Authenticator },
+  request: NodeRequest,
+  response: NodeResponse,
+): void {
+  const { isReady, problems, degradations } = readiness;
+  const wrong = isReady ? degradations : problems;
+  if (wrong.length === 0) {
+    answerJson(request, response, { status: 200, body: { status: "ready" } });
+    return;
+  }
+  isKnown(request, authenticate).then((isTold) => {
+    const shown = isTold ? wrong : wrong.map(({ component }) => ({ component }));
+    const status = isReady ? "degraded" : "not ready";
+    answerJson(request, response, { status: isReady ? 200 : 503, body: { status, problems: shown } });
+  });
 }
 
 /** Whether a request comes with a token that holds. A wrong one changes nothing: probes must hear how the service is. */

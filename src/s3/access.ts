@@ -1,18 +1,40 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { withBackoff } from "../domain/backoff.ts";
+import type { DomainError } from "../domain/errors.ts";
 import type { BodyRequests } from "./body-requests.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
+import type { StorageClock } from "./storage-clock.ts";
+
+/**
+ * What proves that storage has the bytes that were sent to it. "stated": the CRC32 that it states of them, in its answer
+ * or when it is asked for it afterwards. "read-back": the same, and where it states none, the whole object is read back
+ * before it is taken for stored.
+ */
+export type ChecksumProof = "stated" | "read-back";
+
+/** Whoever wants to know what storage does, beyond the call that meets it. */
+export interface StorageWatcher {
+  /** A body was proven to be stored; or storage has no room, or lacks what it takes to store one: its error. */
+  onWrite: (problem: DomainError | undefined) => void;
+  /** S3 refused to assemble a file, by a code of its own. */
+  onRefusedComplete: (answer: { code: string; status: number; requestId?: string; key: string }) => void;
+}
 
 /** What the adapter needs. */
 export interface S3Access {
   client: S3Client;
   bodies: BodyRequests;
   slots: RequestSlots;
+  /** URLs are signed by it. */
+  clock: StorageClock;
   breakers: Breakers;
   body: KeptBodyPolicy;
+  /** What proves that storage has what was sent. */
+  checksums: ChecksumProof;
+  watcher?: StorageWatcher;
   /** Aborted when the process stops: nothing is tried again from then on. */
   closing?: AbortSignal;
 }

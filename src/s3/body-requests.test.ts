@@ -80,7 +80,7 @@ describe("BodyRequests", () => {
       requests.push(request);
       return Object.assign(Readable.from([]), {
         statusCode: 200,
-        headers: { etag: '"e"' },
+        headers: { etag: '"e"', "x-amz-checksum-crc32": "AAAAAA==" },
       }) as unknown as IncomingMessage;
     };
     const store = createObjectStore({ ...access, bodies: new BodyRequests(client, connections) });
@@ -100,11 +100,11 @@ describe("BodyRequests", () => {
       .that.does.not.have.property("x-amz-server-side-encryption");
   });
 
-  it("gives the ETag without quotes, and the version where there is one", async () => {
-    const versioned = { status: 200, headers: { etag: '"abc"', "x-amz-version-id": "v7" } };
-    const { put } = record({}, [versioned]);
-    expect(await put()).to.deep.equal({ etag: "abc", versionId: "v7" });
-    expect(await put()).to.deep.equal({ etag: "e", versionId: "" });
+  it("gives the ETag without quotes, and the version and CRC32 where there are any", async () => {
+    const stated = { etag: '"abc"', "x-amz-version-id": "v7", "x-amz-checksum-crc32": "NhCmhg==" };
+    const { put } = record({}, [{ status: 200, headers: stated }]);
+    expect(await put()).to.deep.equal({ etag: "abc", versionId: "v7", crc32: 0x3610_a686 });
+    expect(await put()).to.deep.equal({ etag: "e", versionId: "", crc32: undefined });
   });
 
   it("takes no acknowledgement without an ETag", async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { HeadBucketCommand, type S3Client } from "@aws-sdk/client-s3";
 import { SignatureV4 } from "@smithy/signature-v4";
 import type { Connections } from "./connections.ts";
-import type { StreamedBody } from "./streamed-body.ts";
+import { fromBase64Crc32, type StreamedBody } from "./streamed-body.ts";
 
 /** Where a bucket answers: what the SDK's endpoint rules make of it. */
 interface BucketAddress {
@@ -11,6 +11,15 @@ interface BucketAddress {
   port: number | undefined;
   /** Before the key; "/" or "/bucket/". */
   pathPrefix: string;
+}
+
+/** What S3 answered to a body that it took. */
+export interface PutAnswer {
+  etag: string;
+  /** Empty where the bucket keeps no versions. */
+  versionId: string;
+  /** The CRC32 that S3 states of the bytes it has; undefined where it states none. */
+  crc32: number | undefined;
 }
 
 /** A refusal of S3, in the SDK's shape, so that one classification serves both. */
@@ -37,8 +46,6 @@ export class BodyRequests {
   readonly #connections: Connections;
   readonly #signer: SignatureV4;
   readonly #addresses = new Map<string, Promise<BucketAddress>>();
-  /** What S3's clock is ahead of ours, learnt from its refusals. */
-  #clockOffsetMs = 0;
 
   constructor(client: S3Client, connections: Connections) {
     this.#client = client;
@@ -53,7 +60,7 @@ export class BodyRequests {
     });
   }
 
-  /** Puts a body. Resolves to the answer's ETag and version; rejects with S3ResponseError or the network's error. */
+  /** Puts a body. Rejects with S3ResponseError or the network's error. */
   async put(
     target: {
       bucket: string;
@@ -63,7 +70,7 @@ export class BodyRequests {
     },
     body: StreamedBody,
     signal: AbortSignal,
-  ): Promise<{ etag: string; versionId: string }> {
+  ): Promise<PutAnswer> {
     const { protocol, hostname, port, pathPrefix } = await this.#addressOf(target.bucket);
     const path = pathPrefix + target.key.split("/").map(escapeUri).join("/");
     const { query } = target;
@@ -78,8 +85,8 @@ export class BodyRequests {
       headers,
       ...(port !== undefined && { port }),
     };
-    const signingDate = new Date(Date.now() + this.#clockOffsetMs);
-    const signed = await this.#signer.sign(unsigned, { signingDate });
+    const { clock } = this.#connections;
+    const signed = await this.#signer.sign(unsigned, { signingDate: clock.now() });
     const search = Object.entries(query).map(([name, value]) => `${escapeUri(name)}=${escapeUri(value)}`);
     const request = {
       protocol,
@@ -92,18 +99,20 @@ export class BodyRequests {
     return await this.#read(await this.#connections.push(request, body, signal));
   }
 
-  async #read(response: IncomingMessage): Promise<{ etag: string; versionId: string }> {
+  async #read(response: IncomingMessage): Promise<PutAnswer> {
     const { statusCode = 0, headers } = response;
     if (statusCode >= 200 && statusCode < 300) {
       response.resume();
-      const { etag, "x-amz-version-id": versionId } = headers;
+      const { etag, "x-amz-version-id": versionId, "x-amz-checksum-crc32": checksum } = headers;
       if (etag === undefined) throw new S3ResponseError("MissingETag", statusCode);
-      return { etag: etag.replace(/^"(.*)"$/, "$1"), versionId: typeof versionId === "string" ? versionId : "" };
+      return {
+        etag: etag.replace(/^"(.*)"$/, "$1"),
+        versionId: typeof versionId === "string" ? versionId : "",
+        crc32: typeof checksum === "string" ? fromBase64Crc32(checksum) : undefined,
+      };
     }
     const name = /<Code>([A-Za-z0-9.]+)<\/Code>/.exec(await readText(response))?.[1] ?? "UnknownError";
-    if (name === "RequestTimeTooSkewed" && headers.date !== undefined) {
-      this.#clockOffsetMs = Date.parse(headers.date) - Date.now();
-    }
+    if (name === "RequestTimeTooSkewed") this.#connections.clock.begin()(headers.date);
     throw new S3ResponseError(name, statusCode);
   }
 

@@ -1,6 +1,7 @@
 import { S3Client } from "@aws-sdk/client-s3";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Connections } from "./connections.ts";
+import type { StorageClock } from "./storage-clock.ts";
 
 /** Where S3 is. */
 export interface S3Location {
@@ -29,8 +30,8 @@ export function createS3Client(
   connections: Connections,
   credentials?: () => Promise<S3Credentials>,
 ): S3Client {
-  const { httpAgent, httpsAgent, limits } = connections;
-  return new S3Client({
+  const { httpAgent, httpsAgent, limits, clock } = connections;
+  const client = new S3Client({
     region: location.region,
     ...(location.endpoint !== undefined && { endpoint: location.endpoint }),
     ...(credentials !== undefined && { credentials }),
@@ -47,4 +48,27 @@ export function createS3Client(
       socketTimeout: limits.socketTimeoutMs,
     }),
   });
+  signByClock(client, clock);
+  return client;
+}
+
+/** Signs by S3's clock, and learns it from every answer, refusals too. */
+function signByClock(client: S3Client, clock: StorageClock): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      client.config.systemClockOffset = clock.offsetMs;
+      return await next(args);
+    },
+    { step: "initialize", name: "sluiceClock" },
+  );
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const tell = clock.begin();
+      const answered = await next(args);
+      tell((answered.response as { headers?: Record<string, string> } | undefined)?.headers?.date);
+      return answered;
+    },
+    // Next to the network: the steps outside of it throw for refusals.
+    { step: "deserialize", priority: "low", name: "sluiceDate" },
+  );
 }

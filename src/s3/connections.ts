@@ -2,6 +2,7 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { S3EarlySuccessError } from "./errors.ts";
 import { createRequestSlots, type RequestSlots, type RequestsMax } from "./request-slots.ts";
+import { StorageClock } from "./storage-clock.ts";
 import type { StreamedBody } from "./streamed-body.ts";
 
 /** Limits of the connections to S3. */
@@ -35,6 +36,8 @@ export class Connections {
   readonly slots: RequestSlots;
   readonly httpAgent: HttpAgent;
   readonly httpsAgent: HttpsAgent;
+  /** That of the S3 server which these lead to. */
+  readonly clock = new StorageClock();
 
   constructor(limits: ConnectionLimits) {
     this.limits = limits;

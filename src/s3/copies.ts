@@ -7,7 +7,9 @@ import {
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, CopySource, PartTarget, PutTarget } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
+import { storageUnable } from "./errors.ts";
 import { headObject, unquote } from "./head-object.ts";
+import { findStored } from "./stored-checksum.ts";
 import { fromBase64Crc32 } from "./streamed-body.ts";
 
 /** ObjectStore.copyObject. Each try has a key of its own: one whose answer was lost must not stay behind the next. */
@@ -39,9 +41,10 @@ export async function copyObject(
   });
   const { CopyObjectResult: result, VersionId: versionId = "" }: CopyObjectCommandOutput = answer;
   // What CopyObject answers does not say the size, and some servers' no checksum.
-  const head = await headObject(access, { bucket, key, versionId });
-  const copied = fromBase64Crc32(result?.ChecksumCRC32) ?? head?.crc32;
-  if (head?.sizeBytes === sizeBytes && copied === crc32) {
+  const stated = fromBase64Crc32(result?.ChecksumCRC32);
+  const object = { bucket, key, versionId };
+  const head = await (stated === undefined ? findStored(access, object, { sizeBytes }) : headObject(access, object));
+  if (head?.sizeBytes === sizeBytes && (stated ?? head.crc32) === crc32) {
     return { key, etag: head.etag, versionId: versionId || head.versionId };
   }
   throw new DomainError("aborted", "copying the file: storage made other bytes of it; copy it again", {
@@ -74,10 +77,9 @@ export async function copyPart(
   });
   const crc32 = fromBase64Crc32(part?.ChecksumCRC32);
   if (part?.ETag !== undefined && crc32 !== undefined) return { etag: unquote(part.ETag), crc32 };
-  throw new DomainError("unavailable", `${what}: storage states no CRC32 of it, so that nothing proves the copy`, {
-    reason: "STORAGE_UNAVAILABLE",
-    retryAfterMs: 60_000,
-  });
+  throw storageUnable(
+    `${what}: storage states no CRC32 of it, so that nothing proves the copy; send the bytes instead`,
+  );
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html: percent-encoded, and the version behind it. */

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import { S3ResponseError } from "./body-requests.ts";
-import { type S3Failure, S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
+import { type S3Failure, S3TimeoutError, toDomainError, toS3Answer, toS3Failure } from "./errors.ts";
 
 const named = (name: string) => Object.assign(new Error("x"), { name });
 const coded = (code: string) => Object.assign(new Error("x"), { code });
@@ -18,7 +18,14 @@ describe("toS3Failure", () => {
     ],
     "bad-digest": [named("BadDigest"), named("XAmzContentChecksumMismatch"), new S3ResponseError("BadDigest", 400)],
     "no-such-upload": [named("NoSuchUpload"), new S3ResponseError("NoSuchUpload", 404)],
-    "invalid-part": [named("InvalidPart"), named("InvalidPartOrder"), named("EntityTooSmall")],
+    "invalid-part": [named("InvalidPart"), named("InvalidPartOrder")],
+    "part-too-small": [named("EntityTooSmall"), new S3ResponseError("EntityTooSmall", 400)],
+    full: [
+      new S3ResponseError("UnknownError", 507),
+      new S3ResponseError("QuotaExceeded", 403),
+      named("XMinioStorageFull"),
+    ],
+    unable: [new S3ResponseError("UnknownError", 501), named("NotImplemented")],
     "not-found": [named("NoSuchKey"), named("NotFound"), new S3ResponseError("UnknownError", 404)],
     refused: [
       new S3ResponseError("AccessDenied", 403),
@@ -52,6 +59,9 @@ describe("toDomainError", () => {
     [named("BadDigest"), "aborted", "CHECKSUM_MISMATCH", undefined],
     [named("NoSuchUpload"), "aborted", "UPLOAD_LOST", undefined],
     [named("InvalidPart"), "aborted", "CHECKSUM_MISMATCH", undefined],
+    [named("EntityTooSmall"), "aborted", "STORAGE_UNABLE", undefined],
+    [new S3ResponseError("InsufficientStorage", 507), "unavailable", "STORAGE_FULL", 60_000],
+    [new S3ResponseError("NotImplemented", 501), "unimplemented", "STORAGE_UNABLE", undefined],
     [named("NoSuchKey"), "data_loss", "FILE_NOT_FOUND", undefined],
     [named("AbortError"), "unavailable", "STORAGE_UNAVAILABLE", 1000],
     [named("SlowDown"), "unavailable", "STORAGE_UNAVAILABLE", 1000],
@@ -75,5 +85,18 @@ describe("toDomainError", () => {
   it("leaves what is translated already", () => {
     const error = new DomainError("aborted", "fenced", { reason: "WRITER_FENCED" });
     expect(toDomainError(error, "part 3")).to.equal(error);
+  });
+});
+
+describe("toS3Answer", () => {
+  it("has S3's own code and request, behind our error too, and nothing where S3 has not answered", () => {
+    const answered = Object.assign(named("EntityTooSmall"), { $metadata: { httpStatusCode: 400, requestId: "R1" } });
+    const answer = { code: "EntityTooSmall", status: 400, requestId: "R1" };
+    expect(toS3Answer(answered)).to.deep.equal(answer);
+    expect(toS3Answer(toDomainError(answered, "assembling the file"))).to.deep.equal(answer);
+    expect(toS3Answer(new S3ResponseError("SlowDown", 503))).to.deep.equal({ code: "SlowDown", status: 503 });
+    for (const error of [coded("ECONNRESET"), new DomainError("aborted", "x", { reason: "STALLED" }), "a string"]) {
+      expect(toS3Answer(error)).to.equal(undefined);
+    }
   });
 });

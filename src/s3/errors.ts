@@ -10,7 +10,13 @@ export type S3Failure =
   | "no-such-upload"
   /** A part that Complete names is not what S3 has. */
   | "invalid-part"
+  /** A part before the last is smaller than S3 takes. */
+  | "part-too-small"
   | "not-found"
+  /** No room is left for what is written. */
+  | "full"
+  /** This server does not do that, and never will. */
+  | "unable"
   /** S3 refuses, and will refuse again: permissions, no such bucket, a request it cannot take. */
   | "refused"
   /** The caller's own signal or reason ended it. */
@@ -33,6 +39,13 @@ const RETRYABLE_NAMES = new Set([
   "ExpiredToken",
   "CredentialsProviderError",
   "EarlySuccess",
+]);
+/** S3 itself is never full: names of MinIO, Ceph and versitygw, beside HTTP's 507 (RFC 4918, 11.5). */
+const FULL_NAMES = new Set([
+  "InsufficientStorage",
+  "XMinioStorageFull",
+  "QuotaExceeded",
+  "XMinioAdminBucketQuotaExceeded",
 ]);
 const NETWORK_CODES = new Set([
   "ECONNRESET",
@@ -83,6 +96,19 @@ export class S3EarlySuccessError extends Error {
   }
 }
 
+/** Storage acknowledged bytes, and has others than those that were sent: no acknowledgement. As BadDigest, for what follows. */
+export class S3OtherBytesError extends Error {
+  override readonly name = "BadDigest";
+}
+
+/**
+ * `unimplemented / STORAGE_UNABLE`: this S3 server does not do something that the service needs. `message` says what, and
+ * what the operator can do about it; trying again is no use.
+ */
+export function storageUnable(message: string, cause?: unknown): DomainError {
+  return new DomainError("unimplemented", message, { reason: "STORAGE_UNABLE", cause });
+}
+
 /** Sorts what the SDK or node:http threw, by class name, code and status: never by message. */
 export function toS3Failure(error: unknown): S3Failure {
   if (!(error instanceof Error)) return "unknown";
@@ -90,13 +116,25 @@ export function toS3Failure(error: unknown): S3Failure {
   if (name === "AbortError") return "aborted";
   if (name === "BadDigest" || name === "XAmzContentChecksumMismatch") return "bad-digest";
   if (name === "NoSuchUpload") return "no-such-upload";
-  if (name === "InvalidPart" || name === "InvalidPartOrder" || name === "EntityTooSmall") return "invalid-part";
+  if (name === "InvalidPart" || name === "InvalidPartOrder") return "invalid-part";
+  if (name === "EntityTooSmall") return "part-too-small";
   if (RETRYABLE_NAMES.has(name) || isNetworkCode(code)) return "retryable";
   const status = $metadata?.httpStatusCode;
+  if (FULL_NAMES.has(name) || status === 507) return "full";
+  if (name === "NotImplemented" || status === 501) return "unable";
   if (name === "NoSuchKey" || name === "NotFound" || (status === 404 && name !== "NoSuchBucket")) return "not-found";
   if (status !== undefined && (status >= 500 || status === 429 || status === 408)) return "retryable";
   // EndpointError: the SDK finds no address for the bucket as it is configured.
   return status !== undefined || name === "EndpointError" || isTlsCode(code) ? "refused" : "unknown";
+}
+
+/** How S3 itself names a failure and its request, for the log; undefined where it has not answered. */
+export function toS3Answer(error: unknown): { code: string; status: number; requestId?: string } | undefined {
+  if (error instanceof DomainError) return toS3Answer(error.cause);
+  if (!(error instanceof Error)) return undefined;
+  const { $metadata = {} } = error as Error & { $metadata?: { httpStatusCode?: number; requestId?: string } };
+  const { httpStatusCode: status, requestId } = $metadata;
+  return status === undefined ? undefined : { code: error.name, status, ...(requestId !== undefined && { requestId }) };
 }
 
 function isTlsCode(code: unknown): boolean {
@@ -130,6 +168,20 @@ export function toDomainError(error: unknown, what: string): unknown {
         reason: "CHECKSUM_MISMATCH",
         cause: error,
       });
+    case "part-too-small":
+      return new DomainError(
+        "aborted",
+        `${what}: storage takes no parts as small as the upload's; set SLUICE_PART_SIZE_BYTES to what it takes (S3: 5 MiB), and begin a new upload`,
+        { reason: "STORAGE_UNABLE", cause: error },
+      );
+    case "full":
+      return new DomainError("unavailable", `${what}: storage is full; try again once its operator has made room`, {
+        reason: "STORAGE_FULL",
+        retryAfterMs: 60_000,
+        cause: error,
+      });
+    case "unable":
+      return storageUnable(`${what}: storage does not do that; "sluice doctor" shows what this S3 server lacks`, error);
     case "not-found":
       return new DomainError("data_loss", `${what}: storage does not have the object`, {
         reason: "FILE_NOT_FOUND",

@@ -3,8 +3,9 @@ import { DomainError } from "../domain/errors.ts";
 import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
 import { retryS3, type S3Access, sendOnce } from "./access.ts";
-import { toDomainError, toS3Failure } from "./errors.ts";
-import { headObject, unquote } from "./head-object.ts";
+import { toDomainError, toS3Answer, toS3Failure } from "./errors.ts";
+import { unquote } from "./head-object.ts";
+import { findStored } from "./stored-checksum.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 
 type Target = Omit<PartTarget, "partNumber">;
@@ -51,6 +52,8 @@ export async function completeMultipart(
     );
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
+    const answer = toS3Answer(error);
+    if (answer !== undefined) access.watcher?.onRefusedComplete({ ...answer, key: target.key });
     if (error instanceof NotAssembledYet) {
       const message =
         "storage shows neither the upload nor its object, and may still be assembling it; complete it again";
@@ -103,13 +106,13 @@ async function lookForOurs(
   },
 ): Promise<ObjectHead> {
   const { manifest } = options;
-  const head = await headObject(access, { bucket: target.bucket, key: target.key, signal: options.signal });
-  if (head === undefined) throw new NotAssembledYet("no upload and no object", { cause: options.cause });
-  const isOurs = head.sizeBytes === manifest.sizeBytes && (head.crc32 ?? manifest.crc32) === manifest.crc32;
-  if (isOurs) return head;
+  const { bucket, key } = target;
+  const stored = await findStored(access, { bucket, key }, { sizeBytes: manifest.sizeBytes, signal: options.signal });
+  if (stored === undefined) throw new NotAssembledYet("no upload and no object", { cause: options.cause });
+  if (stored.sizeBytes === manifest.sizeBytes && stored.crc32 === manifest.crc32) return stored;
   throw new DomainError("data_loss", "storage holds other bytes under the upload's key than were sent", {
     reason: "CHECKSUM_MISMATCH",
-    details: { size_bytes: head.sizeBytes, expected_size_bytes: manifest.sizeBytes },
+    details: { size_bytes: stored.sizeBytes, expected_size_bytes: manifest.sizeBytes },
   });
 }
 

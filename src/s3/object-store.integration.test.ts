@@ -83,6 +83,44 @@ describe("createObjectStore", () => {
     close();
   });
 
+  it("takes a version for deleted that storage will not delete and does not have, and no other", async () => {
+    const { access, close } = createTestAccess(s3.endpoint, {
+      breaker: { requestsMin: 5, failurePercentMax: 10, openMs: 60_000 },
+    });
+    const store = createObjectStore(access);
+    const other = open();
+    const key = await putObject({ store, bucket: "bucket" }, Buffer.from("hello"));
+    const failing: [number, string][] = [
+      [500, "InternalError"],
+      [400, "InvalidArgument"],
+    ];
+    for (const [status, code] of failing) {
+      s3.server.faults.add({ operation: "DeleteObject", times: 1000, fault: { kind: "status", status, code } });
+      // As often as would open the breaker, were they failures.
+      for (let times = 0; times < 10; times++) await store.delete("bucket", nextKey(), { versionId: "null" });
+      const kept = await other.store.delete("bucket", key, { versionId: "null" }).catch((caught) => caught);
+      expect(kept).to.include({ code: "unavailable", reason: "STORAGE_UNAVAILABLE" });
+      s3.server.faults.clear();
+    }
+    expect(await store.head("bucket", key)).to.include({ sizeBytes: 5 });
+    other.close();
+    close();
+  });
+
+  it("takes what storage does not do for no outage: its breaker stays closed", async () => {
+    const { access, close } = createTestAccess(s3.endpoint, { breaker: { requestsMin: 2, openMs: 60_000 } });
+    const store = createObjectStore(access);
+    const fault = { kind: "status", status: 501, code: "NotImplemented" } as const;
+    s3.server.faults.add({ operation: "ListObjectVersions", times: 10, fault });
+    for (let times = 0; times < 10; times++) {
+      const error = await store.deleteVersions("bucket", nextKey()).catch((caught) => caught);
+      expect(error).to.include({ code: "unimplemented", reason: "STORAGE_UNABLE" });
+    }
+    expect(s3.server.faults.pending, "each was asked for once").to.equal(0);
+    await store.deleteVersions("bucket", nextKey());
+    close();
+  });
+
   it("hands the break of a read over to its reader", async () => {
     const { store, bucket, close } = open();
     const key = await putObject({ store, bucket }, Buffer.alloc(3_000_000));

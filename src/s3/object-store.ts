@@ -1,7 +1,6 @@
 import type { Readable } from "node:stream";
 import {
   CreateMultipartUploadCommand,
-  DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
   ListMultipartUploadsCommand,
@@ -21,11 +20,11 @@ import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 import { enterBodySlot, sendPart, sendPut } from "./send-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 import { UnkeptBody } from "./unkept-body.ts";
-import { deleteVersions, listVersions } from "./versions.ts";
+import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
 export function createObjectStore(access: S3Access): ObjectStore {
-  const { client, body: policy } = access;
+  const { client, clock, body: policy } = access;
   return {
     async createMultipart(bucket, key, { contentType, signal }) {
       const command = new CreateMultipartUploadCommand({
@@ -138,10 +137,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return await openRead(access, { command, signal });
     },
 
-    async delete(bucket, key, { versionId } = {}) {
-      const command = new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: versionId || undefined });
-      await request(access, { operation: "control", what: "deleting bytes", send: () => client.send(command) });
-    },
+    delete: (bucket, key, { versionId } = {}) => deleteObject(access, bucket, { key, versionId }),
 
     deleteVersions: (bucket, key) => deleteVersions(access, bucket, key),
 
@@ -153,10 +149,10 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ResponseContentType: contentType,
         ResponseContentDisposition: contentDisposition,
       });
-      return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs) });
+      return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs), signingDate: clock.now() });
     },
 
-    presignPart: async (target, { lengthBytes, crc32, signTime, lifetimeMs }) => {
+    presignPart: async (target, { lengthBytes, crc32, lifetimeMs }) => {
       const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64Crc32(crc32) };
       const command = new UploadPartCommand({
         Bucket: target.bucket,
@@ -169,7 +165,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
       const expiresIn = toExpiresIn(lifetimeMs);
       // As headers, so that S3 compares what is sent with what was signed: in the query it would not be looked at.
       const unhoistableHeaders = new Set(Object.keys(headers));
-      const signing = { expiresIn, signingDate: signTime, unhoistableHeaders };
+      const signing = { expiresIn, signingDate: clock.now(), unhoistableHeaders };
       return { url: await getSignedUrl(client, command, signing), headers };
     },
 

@@ -31,7 +31,7 @@ export class StreamedBody {
   /** Length of the body on the wire, for Content-Length. */
   readonly encodedLengthBytes: number;
   readonly layout: BodyLayout;
-  readonly #crc32: number | undefined;
+  #crc32: number | undefined;
   readonly #onActivity: () => void;
   readonly #onLeft: ((leftBytes: number) => void) | undefined;
   #request: ClientRequest | undefined;
@@ -63,6 +63,11 @@ export class StreamedBody {
     this.encodedLengthBytes = layout.form === "trailer" ? encodedLength(lengthBytes, layout.chunkBytes) : lengthBytes;
     this.#onActivity = onActivity;
     this.#onLeft = options.onLeft;
+  }
+
+  /** CRC32 of the bytes; undefined until it is known, at `end` at the latest. */
+  get crc32(): number | undefined {
+    return this.#crc32;
   }
 
   /** Whether every byte was handed to the request. */
@@ -116,6 +121,7 @@ export class StreamedBody {
   end(crc32: number): void {
     if (this.#isDetached || this.#isEnded) return;
     this.#isEnded = true;
+    this.#crc32 = crc32;
     if (this.layout.form === "trailer") {
       const close = this.#writtenBytes > 0 ? "\r\n" : "";
       this.#push(Buffer.from(`${close}0\r\nx-amz-checksum-crc32:${toBase64Crc32(crc32)}\r\n\r\n`, "latin1"));

@@ -1,6 +1,7 @@
-import { DeleteObjectCommand, ListObjectVersionsCommand } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, HeadObjectCommand, ListObjectVersionsCommand } from "@aws-sdk/client-s3";
 import type { ObjectVersion } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
+import { toS3Answer, toS3Failure } from "./errors.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 
 /** ObjectStore.listVersions */
@@ -32,10 +33,30 @@ export async function listVersions(
   return { versions, next: toNextPage(next, after) };
 }
 
-/** Deletes one version for good; "null" is that which was stored while the bucket kept none. None there is fine. */
-export async function deleteVersion(access: S3Access, bucket: string, version: ObjectVersion): Promise<void> {
-  const command = new DeleteObjectCommand({ Bucket: bucket, Key: version.key, VersionId: version.versionId });
-  await request(access, { operation: "control", what: "deleting bytes", send: () => access.client.send(command) });
+/**
+ * ObjectStore.delete. "null" is the version that was stored while the bucket kept none. A server that fails on, or
+ * refuses, a version that is not there is asked whether it is: what is gone is deleted, and no sign of a server in trouble.
+ */
+export async function deleteObject(
+  access: S3Access,
+  bucket: string,
+  { key, versionId }: { key: string; versionId?: string | undefined },
+): Promise<void> {
+  const named = { Bucket: bucket, Key: key, VersionId: versionId || undefined };
+  const send = async () => {
+    try {
+      await access.client.send(new DeleteObjectCommand(named));
+    } catch (error) {
+      const isRefusedVersion = named.VersionId !== undefined && toS3Answer(error) !== undefined;
+      if (!isRefusedVersion || !(await isGone())) throw error;
+    }
+  };
+  const isGone = () =>
+    access.client.send(new HeadObjectCommand(named)).then(
+      () => false,
+      (error: unknown) => toS3Failure(error) === "not-found",
+    );
+  await request(access, { operation: "control", what: "deleting bytes", send });
 }
 
 /** ObjectStore.deleteVersions */
@@ -45,7 +66,7 @@ export async function deleteVersions(access: S3Access, bucket: string, key: stri
     const page = await listVersions(access, bucket, { keyPrefix: key, after, pageMax: 1000 });
     // A key comes before all that begin like it.
     const versions = page.versions.filter((version) => version.key === key);
-    for (const version of versions) await deleteVersion(access, bucket, version);
+    for (const version of versions) await deleteObject(access, bucket, version);
     after = versions.length === page.versions.length ? page.next : undefined;
   } while (after !== undefined);
 }

@@ -24,8 +24,12 @@ export class FakeLinkRepository implements LinkRepository {
     if (files instanceof FakeFileRepository) files.follow((step) => this.#goAlong(step));
   }
 
+  async now(): Promise<Date> {
+    return new Date(this.#now());
+  }
+
   async create(link: NewLink, identity: CommandIdentity): Promise<{ link: Link; isTokenSet: boolean }> {
-    const { tokenSha256, fileId: _fileId, ...rest } = link;
+    const { tokenSha256, fileId: _fileId, expiry, ...rest } = link;
     const token = toKey(tokenSha256);
     const earlierId = this.#requests.find(identity);
     if (earlierId !== undefined) {
@@ -35,7 +39,8 @@ export class FakeLinkRepository implements LinkRepository {
       return { link: this.#toLink(earlier), isTokenSet };
     }
     const fresh = { uses: 0, lastUseTime: undefined, createTime: new Date(this.#now()), revokeTime: undefined };
-    const row: Row = { ...structuredClone(rest), ...fresh, token };
+    const expireTime = "at" in expiry ? expiry.at : new Date(this.#now() + expiry.afterMs);
+    const row: Row = { ...structuredClone(rest), ...fresh, expireTime, token };
     this.#rows.set(row.linkId, row);
     this.#requests.add(identity, row.linkId);
     return { link: this.#toLink(row), isTokenSet: true };

@@ -313,13 +313,13 @@ export class FakeObjectStore implements ObjectStore {
 
   async presignPart(
     target: PartTarget,
-    options: { lengthBytes: number; crc32: number; signTime: Date; lifetimeMs: number },
+    options: { lengthBytes: number; crc32: number; lifetimeMs: number },
   ): Promise<PresignedRequest> {
-    const { lengthBytes, crc32: sum, signTime, lifetimeMs } = options;
+    const { lengthBytes, crc32: sum, lifetimeMs } = options;
     const headers = { "content-length": String(lengthBytes), "x-amz-checksum-crc32": toBase64(sum) };
     const { multipartId: uploadId, partNumber } = target;
     const signed = { ...headers, uploadId, partNumber: String(partNumber) };
-    return { url: this.#presign(target, { lifetimeMs, signMs: signTime.getTime() }, signed), headers };
+    return { url: this.#presign(target, { lifetimeMs, signMs: this.#now() }, signed), headers };
   }
 
   async checkBucket(bucket: string, region: string): Promise<void> {
@@ -420,9 +420,12 @@ export class FakeObjectStore implements ObjectStore {
   #assemble(upload: StoredMultipart, parts: readonly DurablePart[]): Buffer {
     const pieces = parts.map(({ partNumber, etag }, index) => {
       const stored = upload.parts.get(partNumber);
-      const isShort = index < parts.length - 1 && (stored?.bytes.length ?? 0) < this.#partMinBytes;
-      if (stored === undefined || stored.etag !== etag || isShort) {
+      if (stored === undefined || stored.etag !== etag) {
         throw checksumMismatch("assembling the file: storage has other parts than were recorded; send the gaps again");
+      }
+      if (index < parts.length - 1 && stored.bytes.length < this.#partMinBytes) {
+        const message = "assembling the file: storage takes no parts as small as the upload's; begin a new upload";
+        throw new DomainError("aborted", message, { reason: "STORAGE_UNABLE" });
       }
       return stored.bytes;
     });

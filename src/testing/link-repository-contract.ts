@@ -39,7 +39,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     inline: false,
     note: "'; DELETE FROM link; --",
     maxUses: 0,
-    expireTime: new Date(Date.now() + HOUR_MS),
+    expiry: { afterMs: HOUR_MS },
     ...overrides,
   });
   const command = () => nextIdentity({ method: "CreateLink" });
@@ -58,10 +58,17 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   const look = (tokenSha256: Uint8Array) => subject.links.look(tokenSha256, { namespaces: NAMESPACES });
 
   describe("create", () => {
+    it("counts its life from when it is made, or ends it at a time, by the clock that judges it", async () => {
+      const lasting = await create({ expiry: { afterMs: HOUR_MS } });
+      expect(lasting.expireTime.getTime() - lasting.createTime.getTime()).to.equal(HOUR_MS);
+      const at = new Date((await subject.links.now()).getTime() + HOUR_MS);
+      expect((await create({ expiry: { at } })).expireTime).to.deep.equal(at);
+    });
+
     it("keeps what it was given, and no token", async () => {
       const wanted = await newLink({ generation: 1, inline: true, maxUses: 7 });
       const { link, isTokenSet } = await subject.links.create(wanted, command());
-      const { tokenSha256: _, fileId: __, ...rest } = wanted;
+      const { tokenSha256: _, fileId: __, expiry: ___, ...rest } = wanted;
       expect(link).to.deep.include({
         ...rest,
         uses: 0,
@@ -125,7 +132,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     });
 
     it("gives nothing once it is expired or revoked", async () => {
-      const expired = await create({ expireTime: new Date(Date.now() - 1) });
+      const expired = await create({ expiry: { at: new Date((await subject.links.now()).getTime() - 1) } });
       expect(expired.state).to.equal("expired");
       expect(await use(expired.tokenSha256)).to.deep.equal({ kind: "ended" });
       const { tokenSha256, linkId } = await create();
@@ -279,7 +286,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   });
 
   it("forgets links that have long been over, with their uses", async () => {
-    const old = await create({ expireTime: new Date(Date.now() - 2 * HOUR_MS) });
+    const old = await create({ expiry: { afterMs: -2 * HOUR_MS } });
     const { linkId } = await create();
     expect(await subject.links.forget({ olderThanMs: HOUR_MS, limit: 10 })).to.equal(1);
     expect(await use(old.tokenSha256)).to.deep.equal({ kind: "nothing" });

@@ -25,7 +25,7 @@ export interface ObjectStoreSubject {
   region: string;
   /** What this storage is known not to do, each with a sentence; those tests are skipped with it. */
   unable?: Partial<
-    Record<"list-pages-of-uploads" | "check-secrets" | "versions" | "versions-one-by-one" | "copy-checksums", string>
+    Record<"list-pages-of-uploads" | "check-secrets" | "versions" | "list-pages-of-versions" | "copy-checksums", string>
   >;
   /** GETs a presigned URL. */
   download(url: string): Promise<Download>;

@@ -146,8 +146,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "postgres",
       "s3",
       "aws",
+      "domain/crc32.ts",
       "domain/errors.ts",
     ],
+    // Probes of storage speak in its port's terms.
+    types: ["domain"],
     packages: [
       ...[
         "@bufbuild/protobuf",

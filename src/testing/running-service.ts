@@ -55,6 +55,8 @@ export interface RunningService {
   readonly s3: DevS3Server;
   /** What was logged as an error or worse, parsed. */
   readonly errorsLogged: Record<string, unknown>[];
+  /** What was logged as a warning, parsed. */
+  readonly warningsLogged: Record<string, unknown>[];
   /** Starts another replica over the same database and storage; `stop` ends it too. */
   startReplica(): Promise<App>;
   /** Ends all replicas and removes what they stored. */
@@ -71,9 +73,13 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     const storage = options.s3 === undefined ? await startStorage(ends) : { endpoint: options.s3, server: undefined };
     const config = await configure(options, storage.endpoint, ends);
     const errorsLogged: Record<string, unknown>[] = [];
+    const warningsLogged: Record<string, unknown>[] = [];
+    const note = (entry: { level: number }) => {
+      (entry.level >= (pino.levels.values.error as number) ? errorsLogged : warningsLogged).push(entry);
+    };
     const log = pino(
-      { level: "error", errorKey: "error", serializers: { error: pino.stdSerializers.err } },
-      { write: (line: string) => errorsLogged.push(JSON.parse(line)) },
+      { level: "warn", errorKey: "error", serializers: { error: pino.stdSerializers.err } },
+      { write: (line: string) => note(JSON.parse(line)) },
     );
     const startReplica = async () => {
       const app = await startApp(config, log, { authenticate: options.authenticate });
@@ -84,7 +90,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     const app = await startReplica();
     return {
       ...{ url: app.url, app, endpoint: storage.endpoint, databaseUrl: config.database.url, config },
-      ...{ errorsLogged, startReplica, stop },
+      ...{ errorsLogged, warningsLogged, startReplica, stop },
       get s3() {
         if (storage.server === undefined)
           throw new Error("this service runs on another S3 server, which has no faults");
@@ -133,6 +139,7 @@ async function configure(
     SLUICE_DEV_TOKEN: SERVICE_TOKEN,
     SLUICE_WORKERS: "1",
     SLUICE_PART_SIZE_BYTES: String(PART_BYTES),
+    SLUICE_S3_PART_MIN_BYTES: "1",
     SLUICE_MEMORY_BUDGET_BYTES: String(96 * PART_BYTES),
     SLUICE_STALL_TIMEOUT_MS: "5000",
     SLUICE_DRAIN_TIMEOUT_MS: "3000",

@@ -1,5 +1,5 @@
 import { PutBucketVersioningCommand, type S3Client } from "@aws-sdk/client-s3";
-import type { S3Access } from "../s3/access.ts";
+import type { ChecksumProof, S3Access } from "../s3/access.ts";
 import { BodyRequests } from "../s3/body-requests.ts";
 import { type BreakerLimits, createBreakers } from "../s3/breaker.ts";
 import { createS3Client } from "../s3/client.ts";
@@ -62,6 +62,7 @@ export function createTestAccess(
     body?: Partial<KeptBodyPolicy>;
     limits?: Partial<ConnectionLimits>;
     breaker?: Partial<BreakerLimits>;
+    checksums?: ChecksumProof;
   } = {},
 ): { access: S3Access; client: S3Client; connections: Connections; close(): void } {
   const { region, url, accessKeyId, secretAccessKey } = endpoint;
@@ -72,8 +73,10 @@ export function createTestAccess(
     client,
     bodies: new BodyRequests(client, connections),
     slots: connections.slots,
+    clock: connections.clock,
     breakers: createBreakers({ ...CLOSED_BREAKER, ...options.breaker }, () => {}),
     body: { ...TEST_BODY_POLICY, ...options.body },
+    checksums: options.checksums ?? "stated",
   };
   const close = () => {
     client.destroy();

@@ -43,6 +43,7 @@ export async function startServiceProcess(
       SLUICE_AUTH: "dev",
       SLUICE_DEV_TOKEN: SERVICE_TOKEN,
       SLUICE_WORKERS: "1",
+      SLUICE_S3_PART_MIN_BYTES: "1",
       SLUICE_DRAIN_TIMEOUT_MS: "3000",
       ...options.settings,
     },

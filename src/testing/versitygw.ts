@@ -19,7 +19,7 @@ export interface Versitygw {
 
 /** What versitygw 1.8 does not do: https://github.com/versity/versitygw/issues/2149 */
 export const VERSITYGW_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
-  "versions-one-by-one": "versitygw 1.8 lists versions twice across pages, and refuses to delete one that is gone",
+  "list-pages-of-versions": "versitygw 1.8 lists versions twice across pages",
   "copy-checksums": "versitygw 1.8 states the CRC32 of the whole object for a part that is copied from a range of it",
   "list-pages-of-uploads": "versitygw 1.8 refuses the upload-id-marker that it answered",
 };

@@ -54,6 +54,12 @@ export async function answerRequest(
       const answer = await work();
       return { answer: { ...answer, headers: { ...answer.headers, etag: `"${"0".repeat(32)}"` } }, cut: false };
     }
+    case "no-checksum":
+      return { answer: withoutChecksums(await work()), cut: false };
+    case "wrong-checksum": {
+      const answer = await work();
+      return { answer: { ...answer, headers: { ...answer.headers, "x-amz-checksum-crc32": "AAAAAA==" } }, cut: false };
+    }
     case "lost-response": {
       releaseBody(await work());
       exchange.request.socket.destroy();
@@ -63,6 +69,13 @@ export async function answerRequest(
       if (!pending.signal.aborted) await once(pending.signal, "abort");
       throw new ConnectionLost();
   }
+}
+
+function withoutChecksums(answer: Answer): Answer {
+  const { headers = {}, body } = answer;
+  const kept = Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-"));
+  const document = typeof body === "string" && { body: body.replace(/<Checksum\w+>[^<]*<\/Checksum\w+>/g, "") };
+  return { ...answer, headers: Object.fromEntries(kept), ...document };
 }
 
 /** Lets go of the object that an answer would have sent. */

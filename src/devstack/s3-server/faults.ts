@@ -17,6 +17,10 @@ export type Fault =
   | { readonly kind: "lost-response" }
   /** The work is done; the answer states another ETag than the stored one. */
   | { readonly kind: "wrong-etag" }
+  /** The work is done; the answer states no checksum, as of a server that does not know them. */
+  | { readonly kind: "no-checksum" }
+  /** The work is done; the answer states another CRC32 than that of the bytes. */
+  | { readonly kind: "wrong-checksum" }
   /** Nothing is read until this resolves, then it is done as usual, whatever has come since. Not to be had from JSON. */
   | { readonly kind: "hold"; readonly released: Promise<void> }
   /** Nothing is read and nothing answered until somebody closes the connection. */
@@ -80,6 +84,8 @@ const faultSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("error-in-200"), code: z.string() }),
   z.object({ kind: z.literal("lost-response") }),
   z.object({ kind: z.literal("wrong-etag") }),
+  z.object({ kind: z.literal("no-checksum") }),
+  z.object({ kind: z.literal("wrong-checksum") }),
   z.object({ kind: z.literal("hang") }),
 ]);
 const faultRulesSchema = z.array(

@@ -1,0 +1,63 @@
+import { expect } from "chai";
+import { DomainError } from "../domain/errors.ts";
+import { FakeObjectStore } from "../testing/fake-object-store.ts";
+import type { ObjectStoreOperation } from "../testing/store-faults.ts";
+import { type AbilityProbe, probeAbilities } from "./probe-abilities.ts";
+
+describe("probeAbilities", () => {
+  let objects: FakeObjectStore;
+  beforeEach(() => {
+    objects = new FakeObjectStore();
+  });
+  const probe = async (changes: Partial<AbilityProbe> = {}) =>
+    await probeAbilities({
+      ...{ objects, bucket: "bucket", keyPrefix: "p/", partMinBytes: 5000 },
+      put: async (url, headers, bytes) => objects.upload(url, headers, Buffer.from(bytes)),
+      ...changes,
+    });
+  const wellOf = (findings: Awaited<ReturnType<typeof probe>>) =>
+    Object.fromEntries(findings.map(({ check, isOk }) => [check, isOk]));
+
+  const all = { "presigned parts": true, "multipart uploads": true, copies: true, deletions: true };
+
+  it("is well where all can be done, and leaves nothing behind", async () => {
+    expect(wellOf(await probe())).to.deep.equal(all);
+    expect([objects.keys, objects.pendingMultiparts]).to.deep.equal([[], []]);
+  });
+
+  const lacking: [ObjectStoreOperation, Partial<typeof all>][] = [
+    ["copyObject", { copies: false }],
+    ["copyPart", { copies: false }],
+    ["delete", { deletions: false }],
+  ];
+  for (const [operation, changed] of lacking) {
+    it(`says that ${operation} is missing, and goes on with the rest`, async () => {
+      const error = new DomainError("unimplemented", "storage does not do that", { reason: "STORAGE_UNABLE" });
+      objects.faults.add(operation, { kind: "fail", error }, { times: 9 });
+      const findings = await probe();
+      expect(wellOf(findings)).to.deep.equal({ ...all, ...changed });
+      const { message, mend } = findings.find(({ isOk }) => !isOk) ?? {};
+      expect(message).to.contain("storage does not do that");
+      expect(mend).to.contain("docs/s3-servers.md");
+      expect(objects.pendingMultiparts).to.deep.equal([]);
+    });
+  }
+
+  it("assembles without presigned parts where these fail, or are listed without a CRC32", async () => {
+    const refused = await probe({ put: async () => 501 });
+    expect(wellOf(refused)).to.deep.equal({ ...all, "presigned parts": false });
+    expect(refused.find(({ isOk }) => !isOk)?.message).to.contain("answered 501");
+    const unlisted = await probe({ put: async () => 200 });
+    expect(unlisted.find(({ isOk }) => !isOk)?.message).to.contain("lists no CRC32");
+  });
+
+  it("tries deletions though nothing could be assembled, and aborts what it began", async () => {
+    objects.faults.add("completeMultipart", { kind: "fail" });
+    expect(wellOf(await probe())).to.deep.equal({
+      "presigned parts": true,
+      "multipart uploads": false,
+      deletions: true,
+    });
+    expect([objects.keys, objects.pendingMultiparts]).to.deep.equal([[], []]);
+  });
+});
