@@ -1,5 +1,6 @@
 import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
+import type { Authenticator } from "./auth/authenticator.ts";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
@@ -65,6 +66,12 @@ export interface SharedWithWorkers {
   siblings?: Siblings | undefined;
 }
 
+/** What the service is given beside its configuration. */
+export interface AppOptions extends SharedWithWorkers {
+  /** Finds out who calls; the one static token of the configuration when left out. */
+  authenticate?: Authenticator | undefined;
+}
+
 const CONNECT_RETRY_MS = 1000;
 
 /**
@@ -72,11 +79,9 @@ const CONNECT_RETRY_MS = 1000;
  * database and the bucket do; what keeps it from that is logged, and said at `/readyz`. Rejects when the port cannot be
  * had or TLS files cannot be read.
  */
-export async function startApp(
-  config: Config,
-  log: Logger,
-  { seats = new OwnSeats(config.uploadsMax), siblings }: SharedWithWorkers = {},
-): Promise<App> {
+export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
+  const { authenticate = createDevAuthenticator(config.devToken), siblings } = options;
+  const { seats = new OwnSeats(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
   let service: Service | undefined;
@@ -85,8 +90,7 @@ export async function startApp(
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    authenticate: createDevAuthenticator(config.devToken),
-    ...{ readiness, log, shutdownSignal: stopping.signal },
+    ...{ authenticate, readiness, log, shutdownSignal: stopping.signal },
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { type App, startApp } from "../app.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
 import { type Config, parseConfig } from "../config.ts";
 import { type DevS3Server, startDevS3Server } from "../devstack/s3-server/dev-s3-server.ts";
 import type { BudgetPolicy } from "../domain/budget-policy.ts";
@@ -33,6 +34,8 @@ export interface ServiceOptions {
   retry?: Partial<Config["body"]["retry"]>;
   body?: Partial<Pick<Config["body"], "idleTimeoutMs" | "answerTimeoutMs">>;
   databaseBackoff?: Partial<Config["databaseBackoff"]>;
+  /** Who calls, where the test has several callers; else SERVICE_TOKEN's. */
+  authenticate?: Authenticator;
   /** A database to use; a fresh one otherwise. */
   databaseUrl?: string;
   /** An S3 server to use; the development one otherwise. */
@@ -73,7 +76,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
       { write: (line: string) => errorsLogged.push(JSON.parse(line)) },
     );
     const startReplica = async () => {
-      const app = await startApp(config, log);
+      const app = await startApp(config, log, { authenticate: options.authenticate });
       ends.push(() => app.stop());
       if (options.isReadyAwaited ?? true) await untilReady(app);
       return app;
