@@ -28,7 +28,7 @@ export async function startSluice(
   { tls = false, settings = {} }: { tls?: boolean; settings?: Readonly<Record<string, string>> } = {},
 ): Promise<SluiceService> {
   const port = await freePort();
-  const env = { ...(await environment(stage, { tls, listen: `127.0.0.1:${port}` })), ...settings };
+  const env = { ...(await serviceEnvironment(stage, { tls, listen: `127.0.0.1:${port}` })), ...settings };
   await startCommand(stage, "migrate", env).ended();
   const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
   const begun = performance.now();
@@ -47,10 +47,11 @@ function startCommand({ checkout }: Stage, command: "migrate" | "serve", env: Re
 
 /** Brings the stage's database to the schema of its checkout. */
 export async function migrateDatabase(stage: Stage): Promise<void> {
-  await startCommand(stage, "migrate", await environment(stage, { tls: false, listen: "127.0.0.1:0" })).ended();
+  await startCommand(stage, "migrate", await serviceEnvironment(stage, { tls: false, listen: "127.0.0.1:0" })).ended();
 }
 
-async function environment(stage: Stage, { tls, listen }: { tls: boolean; listen: string }) {
+/** Environment of a service on the stage: its defaults, but for where things are and that it has one worker. */
+export async function serviceEnvironment(stage: Stage, { tls, listen }: { tls: boolean; listen: string }) {
   const { certPath = "", keyPath = "" } = stage.certificate ?? {};
   return {
     SLUICE_LISTEN: listen,
