@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { type AttackTarget, attackerAddress } from "./attack.ts";
@@ -18,12 +17,14 @@ export interface AttackLines {
 /** Lines to a target, which all end with the signal. */
 export function openAttackLines({ host, port }: AttackTarget, signal: AbortSignal): AttackLines {
   const sessions = new Map<number, ClientHttp2Session>();
+  const sockets = new Set<Socket>();
+  // One listener for all: of thousands on a signal each is looked for among all others.
+  signal.addEventListener("abort", () => sockets.forEach((socket) => void socket.destroy()), { once: true });
   const openSocket = () => {
     const socket = connectTcp({ host, port, localAddress: attackerAddress });
     socket.on("error", () => undefined);
-    const end = () => socket.destroy();
-    signal.addEventListener("abort", end, { once: true });
-    socket.once("close", () => signal.removeEventListener("abort", end));
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
     return socket;
   };
   const session = (index: number) => {
@@ -48,16 +49,16 @@ export function openAttackLines({ host, port }: AttackTarget, signal: AbortSigna
       const stream = open(index, headers);
       stream.resume();
       stream.end(body);
-      await untilClosed(stream, signal);
+      await untilClosed(stream);
       if (stream.rstCode !== 0) throw new Error(`reset with ${stream.rstCode}`);
     },
   };
 }
 
-/** Resolves when the stream has ended, for whatever reason, or at the signal. */
-export async function untilClosed(stream: ClientHttp2Stream | Socket, signal: AbortSignal): Promise<void> {
-  if (stream.destroyed) return;
-  await once(stream, "close", { signal }).catch(() => undefined);
+/** Resolves when the stream has ended, for whatever reason. */
+export async function untilClosed(stream: ClientHttp2Stream | Socket): Promise<void> {
+  if (stream.closed) return;
+  await new Promise((resolve) => stream.once("close", resolve));
 }
 
 /** Headers of a gRPC call. */

@@ -42,7 +42,7 @@ export async function keepDoing(
         () => true,
         () => false,
       );
-      if (!isDone) await delay(retryMs, undefined, { signal }).catch(() => undefined);
+      if (!isDone) await delay(retryMs);
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, Math.round(count)) }, (_, index) => work(index)));

@@ -37,7 +37,7 @@ export const attacksWithToken: readonly Attack[] = [
       await keepDoing(400 * target.scale, signal, async (index) => {
         const stream = lines.open(index % 2, headers);
         stream.end();
-        await untilClosed(stream, signal);
+        await untilClosed(stream);
         throw new Error("refused");
       });
     },
@@ -51,7 +51,7 @@ export const attacksWithToken: readonly Attack[] = [
         const stream = lines.open(index % 10, grpcHeaders(WRITE_UPLOAD_PATH, target.token));
         stream.resume();
         stream.write(startFrame());
-        await untilClosed(stream, signal);
+        await untilClosed(stream);
         throw new Error("refused");
       });
     },
@@ -66,7 +66,7 @@ export const attacksWithToken: readonly Attack[] = [
         const stream = lines.open(index % 40, grpcHeaders("/sluice.v1.UploadService/WatchUpload", target.token));
         stream.resume();
         stream.end(frame);
-        await untilClosed(stream, signal);
+        await untilClosed(stream);
         throw new Error("refused");
       });
     },

@@ -49,7 +49,7 @@ export const attacksWithoutToken: readonly Attack[] = [
         stream.write(Buffer.concat([head, length]));
         for (let sent = piece.length; sent < messageMaxBytes; sent += piece.length) stream.write(piece);
         stream.write(piece.subarray(1));
-        await untilClosed(stream, signal);
+        await untilClosed(stream);
         throw new Error("refused");
       });
     },
@@ -63,7 +63,7 @@ export const attacksWithoutToken: readonly Attack[] = [
         const stream = lines.open(index % 10, grpcHeaders("/grpc.health.v1.Health/Watch"));
         stream.resume();
         stream.end(emptyFrame);
-        await untilClosed(stream, signal);
+        await untilClosed(stream);
         throw new Error("refused");
       });
     },
@@ -77,9 +77,9 @@ export const attacksWithoutToken: readonly Attack[] = [
         const socket = lines.openSocket();
         socket.resume();
         socket.write(preface);
-        await untilClosed(socket, signal);
+        await untilClosed(socket);
         // As often as a scanner would come back.
-        await delay(1000, undefined, { signal });
+        await delay(1000);
       });
     },
   },
