@@ -7,6 +7,8 @@ import type { ServerArguments } from "./servers/server-process.ts";
 export interface Stage {
   /** A directory for this run alone, removed at its end. */
   readonly directory: string;
+  /** The checkout of the project whose service is started: this benchmark's own, but where two are compared. */
+  readonly checkout: string;
   /** The discarding S3 server, and the same under TLS 1.3 (absent without a certificate). */
   readonly sinkUrl: string;
   readonly sinkTlsUrl: string | undefined;

@@ -3,22 +3,28 @@ import { mkdir } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { findCheckouts } from "./against/checkout.ts";
+import { printComparisons } from "./against/compare-checkouts.ts";
 import { stopAllProcesses } from "./child-process.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
+import { compareMetadata } from "./metadata/compare-metadata.ts";
 import { runMetadata } from "./metadata/run-metadata.ts";
 import { judge, showFigures } from "./sessions/figure-row.ts";
 
 const usage = `usage: npm run bench:metadata -- [options]
 
-  --rows N         files in the table, 1000 to 100000000 (default 10000000; that takes some 30 minutes and 20 GB to fill)
+  --rows N         files in the table, 1000 to 100000000 (default 10000000; that takes some 30 minutes and 20 GB to fill;
+                   with --against 100000)
   --keep DIR       keep the database in this folder and use it again, instead of filling one anew
   --rate N         reading calls a second (default 300); changing ones come at a third of it
   --workers N      worker processes of the service (default 2)
   --connections N  connections that the calls are spread over (default 100)
   --seconds N      how long each figure is measured (default 20)
   --seed N         which files are asked for follows from it (default 1)
+  --against DIR    compare another checkout of the project with this one: CPU time of calls by one worker, and nothing else
+  --rounds N       pairs of runs of that comparison (default 5)
   --json           print one JSON document instead of the table
 `;
 
@@ -31,6 +37,10 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
     process.stderr.write(
       `${((performance.now() - begun) / 1000).toFixed(0)} s, load ${loadavg()[0]?.toFixed(1)}: ${what}\n`,
     );
+  if (options.against !== undefined) {
+    const checkouts = findCheckouts(options.against);
+    return printComparisons(await compareMetadata(checkouts, options, report), { ...checkouts, json: options.json });
+  }
   if (options.keep !== undefined) await mkdir(options.keep, { recursive: true });
   const dataDirectory = options.keep === undefined ? undefined : join(options.keep, "database");
   const rows = await runMetadata({ ...options, dataDirectory }, report);
@@ -46,7 +56,9 @@ function parse(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
-      rows: { type: "string", default: "10000000" },
+      rows: { type: "string" },
+      against: { type: "string" },
+      rounds: { type: "string", default: "5" },
       keep: { type: "string" },
       rate: { type: "string", default: "300" },
       workers: { type: "string", default: "2" },
@@ -58,8 +70,13 @@ function parse(args: string[]) {
     },
   });
   if (values.help) return "help";
+  const { against } = values;
+  if (against !== undefined && values.keep !== undefined)
+    throw new Error("--keep keeps one database, and --against fills one for each checkout; leave one of them out");
   return {
-    rows: parseCount("rows", values.rows, [1000, 100_000_000]),
+    against,
+    rounds: parseCount("rounds", values.rounds, [1, 100]),
+    rows: parseCount("rows", values.rows ?? (against === undefined ? "10000000" : "100000"), [1000, 100_000_000]),
     keep: values.keep,
     ratePerSecond: parseCount("rate", values.rate, [3, 10_000]),
     workers: parseCount("workers", values.workers, [1, 16]),

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { type BenchProcess, startProcess } from "./child-process.ts";
 import { type Stage, sinkOf } from "./contender.ts";
 import { freePort } from "./free-port.ts";
@@ -21,19 +21,18 @@ export interface SluiceService {
 
 const readyTimeoutMs = 30_000;
 const answersInARow = 6;
-const program = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 
-/** Starts `sluice serve` at its defaults but for `settings`, on the stage's database and sink, and waits until it is ready. */
+/** Starts the checkout's `sluice serve` at its defaults but for `settings`, on the stage's database and sink, and waits until it is ready. */
 export async function startSluice(
   stage: Stage,
   { tls = false, settings = {} }: { tls?: boolean; settings?: Readonly<Record<string, string>> } = {},
 ): Promise<SluiceService> {
   const port = await freePort();
-  const env = { ...(await environment(stage, { tls, listen: `127.0.0.1:${port}` })), ...settings };
-  await startProcess(process.execPath, { args: [program, "migrate"], env }).ended();
+  const env = { ...(await serviceEnvironment(stage, { tls, listen: `127.0.0.1:${port}` })), ...settings };
+  await startCommand(stage, "migrate", env).ended();
   const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
   const begun = performance.now();
-  const service = startProcess(process.execPath, { args: [program, "serve"], env });
+  const service = startCommand(stage, "serve", env);
   await untilReady(`${url}/readyz`, service, stage).catch(async (error) => {
     await service.stop();
     throw error;
@@ -41,7 +40,18 @@ export async function startSluice(
   return { process: service, url, readySeconds: (performance.now() - begun) / 1000 };
 }
 
-async function environment(stage: Stage, { tls, listen }: { tls: boolean; listen: string }) {
+/** A command of the stage's checkout, under this Node. */
+function startCommand({ checkout }: Stage, command: "migrate" | "serve", env: Readonly<Record<string, string>>) {
+  return startProcess(process.execPath, { args: [join(checkout, "src/cli/main.ts"), command], env });
+}
+
+/** Brings the stage's database to the schema of its checkout. */
+export async function migrateDatabase(stage: Stage): Promise<void> {
+  await startCommand(stage, "migrate", await serviceEnvironment(stage, { tls: false, listen: "127.0.0.1:0" })).ended();
+}
+
+/** Environment of a service on the stage: its defaults, but for where things are and that it has one worker. */
+export async function serviceEnvironment(stage: Stage, { tls, listen }: { tls: boolean; listen: string }) {
   const { certPath = "", keyPath = "" } = stage.certificate ?? {};
   return {
     SLUICE_LISTEN: listen,

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../src/devstack/embedded-postgres.ts";
+import { ownDirectory } from "./against/checkout.ts";
 import { createCertificate } from "./certificate.ts";
 import { forkProcess, stopAllProcesses } from "./child-process.ts";
 import type { Stage } from "./contender.ts";
@@ -45,6 +46,7 @@ export async function setStage(chunkBytes: number): Promise<OwnedStage> {
     return {
       stage: {
         directory,
+        checkout: ownDirectory,
         certificate,
         chunkBytes,
         partSizeBytes,

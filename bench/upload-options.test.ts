@@ -26,6 +26,12 @@ describe("parseOptions", () => {
     expect(parseOptions(["--only", "sluice"], ["floor", "sluice"])).to.deep.include({ only: ["sluice"] });
   });
 
+  it("takes more rounds of fewer contenders to compare two checkouts, and no peak memory", () => {
+    expect(parseOptions(["--against", "../before"], ["sluice"])).to.include({ against: "../before", rounds: 7 });
+    expect(() => parseOptions(["--against", "../before", "--rounds", "0"], [])).to.throw("a number from 1 to 100");
+    expect(() => parseOptions(["--against", "../before", "--rss"], [])).to.throw("leave it out with --against");
+  });
+
   it("refuses what it does not know", () => {
     expect(() => parseOptions(["--only", "floor,ceiling"], ["floor", "sluice"])).to.throw(
       '--only names "ceiling"; there are floor, sluice',

@@ -1,5 +1,8 @@
 // `npm run bench:upload`: what an upload costs through Sluice, through a bare relay and through what one would otherwise
 // use, all on the same bytes into the same discarding S3 server, in one run. See --help.
+import { divideStage, findCheckouts } from "./against/checkout.ts";
+import { compareCheckouts, printComparisons } from "./against/compare-checkouts.ts";
+import { createUploadTrials } from "./against/upload-trials.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { runCommand } from "./command-line.ts";
 import type { Contender, Stage } from "./contender.ts";
@@ -43,12 +46,27 @@ async function run(options: BenchOptions): Promise<number> {
     return clear();
   });
   try {
+    if (options.against !== undefined) return await compare(options, options.against, stage);
     const result = await measureAll(options, stage);
     if (!interrupted) process.stdout.write(`${options.json ? toJson(result) : toText(result)}\n`);
     return [...result.absent.values()].some(({ failed }) => failed) ? 1 : 0;
   } finally {
     await clear();
   }
+}
+
+/** What the other checkout and this one take for an upload through Sluice. */
+async function compare(options: BenchOptions, against: string, stage: Stage): Promise<number> {
+  const own = [sluice, sluiceCrc, sluiceCrcTls];
+  const chosen = own.filter(({ id }) => options.only === undefined || options.only.includes(id));
+  const checkouts = findCheckouts(against);
+  const trials = createUploadTrials(chosen, divideStage(stage), options);
+  const comparisons = await compareCheckouts(trials, {
+    ...checkouts,
+    rounds: options.rounds,
+    report: (what) => process.stderr.write(`${what}\n`),
+  });
+  return printComparisons(comparisons, { ...checkouts, json: options.json });
 }
 
 /** Interleaves: every round runs all contenders once, so that a slow minute of the machine hits them alike. */

@@ -30,27 +30,40 @@ export async function startFilledDatabase(
   rows: number,
   report: (what: string) => void,
 ): Promise<FilledDatabase> {
+  const postgres = await startLargePostgres(dataDirectory);
+  try {
+    await migrate({ url: postgres.url });
+    const client = await fillDatabase(postgres.url, rows, report);
+    return { url: postgres.url, client, stop: () => stop(postgres, client) };
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+/** Starts PostgreSQL in a directory, with the settings of a server that holds millions of files. */
+export async function startLargePostgres(dataDirectory: string): Promise<EmbeddedPostgres> {
   const options = { dataDirectory, password: "bench" };
   const first = await startEmbeddedPostgres(options);
   await withClient(first.url, async (client) => {
     for (const [name, value] of Object.entries(SETTINGS)) await client.query(`ALTER SYSTEM SET ${name} = ${value}`);
   });
   await first.stop();
-  const postgres = await startEmbeddedPostgres(options);
-  let client: Client | undefined;
+  return await startEmbeddedPostgres(options);
+}
+
+/** Fills a migrated database, if that has not been done, and reads all of it once; resolves to a connection to it. */
+export async function fillDatabase(url: string, rows: number, report: (what: string) => void): Promise<Client> {
+  const client = await connect(url);
   try {
-    await migrate({ url: postgres.url });
-    client = await connect(postgres.url);
     await client.query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
-    await fillOnce(client, { url: postgres.url, rows, report });
+    await fillOnce(client, { url, rows, report });
     report("reading all tables and indexes once, as a database that has run for a while has");
     await warm(client);
-    const filled = client;
-    return { url: postgres.url, client: filled, stop: () => stop(postgres, filled) };
+    return client;
   } catch (error) {
-    // First: a connection that its server ends fails the process.
-    await client?.end().catch(() => undefined);
-    await postgres.stop();
+    // A connection that its server ends fails the process.
+    await client.end().catch(() => undefined);
     throw error;
   }
 }

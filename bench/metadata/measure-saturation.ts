@@ -52,7 +52,8 @@ export async function measureSaturation(
   }
 }
 
-async function saturate(pid: number, count: number, run: () => Promise<CallTimes>) {
+/** Makes all calls, as many at once as `run` does; resolves to how many a second, and the CPU time of process `pid` for one. */
+export async function saturate(pid: number, count: number, run: () => Promise<CallTimes>) {
   const before = readProcessUsage(pid).cpuSeconds;
   const { seconds, failures } = await run();
   if (failures.length > 0) throw new Error(`${failures.length} calls failed: ${failures[0]}`);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { findProgram } from "../testing/find-program.ts";
+import { findTool, TOOLS } from "../testing/find-tool.ts";
 import { GOLDEN_SETTINGS } from "../testing/golden-settings.ts";
 import { generateConfiguration } from "./generate-configuration.ts";
 import { parseSettings } from "./parse-settings.ts";
@@ -16,12 +16,12 @@ describe("Terraform over printed configurations", function () {
   let folder: string;
 
   before(async function () {
-    const found = await findProgram("terraform", { said: process.env.SLUICE_TEST_TERRAFORM });
-    if (found === undefined) {
-      console.log("    skipped: terraform is not on the PATH");
+    const found = await findTool(TOOLS.terraform);
+    if (typeof found === "string") {
+      console.log(`    skipped: ${found}`);
       this.skip();
     }
-    terraform = found;
+    terraform = found.program;
   });
 
   beforeEach(async () => {

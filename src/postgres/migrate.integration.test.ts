@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { Client } from "pg";
+import { findTool, TOOLS } from "../testing/find-tool.ts";
 import { createEmptyDatabase, type TestDatabase } from "../testing/postgres.ts";
 import { commitFile, expectRefusal, nextPath } from "../testing/repository-subject.ts";
 import { createFileRepository } from "./file-repository.ts";
@@ -134,11 +135,14 @@ describe("Flyway 12", function () {
   this.timeout(180_000);
   let database: TestDatabase;
   let directory: string;
+  let maven: string;
   before(async function () {
-    const maven = await promisify(execFile)("mvn", ["--version"]).catch(() => undefined);
-    if (maven !== undefined) return;
-    console.log("    skipped: Maven (mvn) is not installed, and Flyway comes by it");
-    this.skip();
+    const found = await findTool(TOOLS.maven);
+    if (typeof found === "string") {
+      console.log(`    skipped: ${found}`);
+      this.skip();
+    }
+    maven = found.program;
   });
   beforeEach(async () => {
     database = await createEmptyDatabase();
@@ -152,7 +156,7 @@ describe("Flyway 12", function () {
   });
 
   async function flyway(goal: "migrate" | "validate"): Promise<string> {
-    const { stdout } = await promisify(execFile)("mvn", ["-B", "-q", "-f", directory, `flyway:${goal}`]).catch(
+    const { stdout } = await promisify(execFile)(maven, ["-B", "-q", "-f", directory, `flyway:${goal}`]).catch(
       (error: { stdout: string }) => {
         throw new Error(`mvn flyway:${goal} failed:\n${error.stdout}`);
       },

@@ -12,6 +12,7 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/g
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { API_TOKEN, type ApiServer, openApiServer } from "../testing/api-server.ts";
+import { findTool, TOOLS } from "../testing/find-tool.ts";
 import { catchError, sampleFile } from "../testing/sample-records.ts";
 
 const AUTHORIZED = { headers: { authorization: `Bearer ${API_TOKEN}` } };
@@ -209,20 +210,19 @@ describe("the standard services", () => {
   });
 
   it("let grpcurl list and call without any proto", async function () {
-    const grpcurl = (...args: string[]) =>
-      promisify(execFile)("grpcurl", ["-plaintext", "-H", `authorization: Bearer ${API_TOKEN}`, ...args]);
-    try {
-      const { stdout } = await grpcurl(`127.0.0.1:${server.port}`, "list", "sluice.v1.FileQueryService");
-      expect(stdout.trim().split("\n")).to.include("sluice.v1.FileQueryService.ReadFile");
-      const answer = await grpcurl(
-        ...["-d", '{"namespace":"default","path":"a"}', `127.0.0.1:${server.port}`],
-        "sluice.v1.FileQueryService/GetFile",
-      );
-      expect(JSON.parse(answer.stdout).file.sizeBytes).to.equal("43");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      console.log("skipped: the program grpcurl is not installed");
+    const found = await findTool(TOOLS.grpcurl);
+    if (typeof found === "string") {
+      console.log(`    skipped: ${found}`);
       this.skip();
     }
+    const grpcurl = (...args: string[]) =>
+      promisify(execFile)(found.program, ["-plaintext", "-H", `authorization: Bearer ${API_TOKEN}`, ...args]);
+    const { stdout } = await grpcurl(`127.0.0.1:${server.port}`, "list", "sluice.v1.FileQueryService");
+    expect(stdout.trim().split("\n")).to.include("sluice.v1.FileQueryService.ReadFile");
+    const answer = await grpcurl(
+      ...["-d", '{"namespace":"default","path":"a"}', `127.0.0.1:${server.port}`],
+      "sluice.v1.FileQueryService/GetFile",
+    );
+    expect(JSON.parse(answer.stdout).file.sizeBytes).to.equal("43");
   });
 });

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { access, constants } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -32,7 +32,7 @@ export interface CfnGuard {
 
 /**
  * The cfn-guard in the unpacked npm package that SLUICE_CFN_GUARD names, else in CI's cache; a sentence that says what
- * is missing where it is not, or not for this platform. The package is no dependency: its peer aws-cdk-lib is 161 MB.
+ * is missing where it is not, of another version, or not for this platform. The package is no dependency: its peer aws-cdk-lib is 161 MB.
  */
 export async function findCfnGuard(): Promise<CfnGuard | string> {
   const said = process.env.SLUICE_CFN_GUARD ?? "";
@@ -47,6 +47,9 @@ export async function findCfnGuard(): Promise<CfnGuard | string> {
     () => false,
   );
   if (isThere) {
+    const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as { version: string };
+    if (version !== VERSION)
+      return `${folder} is ${PACKAGE} ${version}; this test is written for ${VERSION} (npm pack ${PACKAGE}@${VERSION})`;
     return {
       controlTowerRules: join(folder, "rules", "control-tower", "cfn-guard"),
       validate: (paths, { rules }) => validateInParallel(program, paths, rules),

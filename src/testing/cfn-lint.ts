@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { text } from "node:stream/consumers";
-import { CI_CACHE, findProgram } from "./find-program.ts";
+import { findTool, TOOLS } from "./find-tool.ts";
 
 /** A start costs 1.5 s and a template 0.3 s and more: enough templates a process that the start hardly counts. */
 const FILES_A_PROCESS = 40;
@@ -28,18 +28,11 @@ export interface CfnLint {
   lint(paths: readonly string[], options: { region: string }): Promise<LintFinding[]>;
 }
 
-/**
- * The cfn-lint that SLUICE_CFN_LINT names, else the one in CI's cache or on the PATH; a sentence that says what is
- * missing when it is nowhere.
- */
+/** The pinned cfn-lint, or a sentence that says what is missing or of another version. */
 export async function findCfnLint(): Promise<CfnLint | string> {
-  const program = await findProgram("cfn-lint", {
-    said: process.env.SLUICE_CFN_LINT,
-    folders: [join(CI_CACHE, "cfn-lint-1.58.0", "bin")],
-  });
-  if (program === undefined)
-    return "the program cfn-lint is not installed (pip install cfn-lint==1.58.0; SLUICE_CFN_LINT may name it)";
-  return { lint: (paths, { region }) => lintInBatches(program, paths, region) };
+  const found = await findTool(TOOLS.cfnLint);
+  if (typeof found === "string") return found;
+  return { lint: (paths, { region }) => lintInBatches(found.program, paths, region) };
 }
 
 /** A process for each batch, at most two at a time. */

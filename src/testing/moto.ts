@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { CI_CACHE, findProgram } from "./find-program.ts";
+import { findTool, TOOLS } from "./find-tool.ts";
 
 /** Python imports every AWS service's model on the first request: slow on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
@@ -21,19 +21,15 @@ export interface Moto {
 }
 
 /**
- * Starts moto_server on a free port of this machine: the program that SLUICE_MOTO_SERVER names, else the one
- * in CI's cache or on the PATH. Resolves to a sentence that says what is missing when it is nowhere.
+ * Starts the pinned moto_server on a free port of this machine. Resolves to a sentence that says what is missing or of
+ * another version.
  */
 export async function startMoto(): Promise<Moto | string> {
-  const program = await findProgram("moto_server", {
-    said: process.env.SLUICE_MOTO_SERVER,
-    folders: [join(CI_CACHE, "moto-5.2.5", "bin")],
-  });
-  if (program === undefined)
-    return 'the program moto_server is not installed (pip install "moto[server,s3,iam]==5.2.5"; SLUICE_MOTO_SERVER may name it)';
+  const found = await findTool(TOOLS.moto);
+  if (typeof found === "string") return found;
   const directory = await mkdtemp(join(tmpdir(), "sluice-moto-"));
   const port = await findFreePort();
-  const child = spawn(program, ["-H", "127.0.0.1", "-p", String(port)], {
+  const child = spawn(found.program, ["-H", "127.0.0.1", "-p", String(port)], {
     cwd: directory,
     // Without credentials of its own moto would look for real ones.
     env: { PATH: process.env.PATH, HOME: directory, AWS_ACCESS_KEY_ID: "moto", AWS_SECRET_ACCESS_KEY: "moto" },

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
+import { startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
 import { migrate } from "../postgres/migrate.ts";
 
 /** A database of its own for one test file. */
@@ -12,14 +12,19 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-interface TestServer {
-  postgres: EmbeddedPostgres;
-  directory: string;
-  databases: number;
+/** A PostgreSQL for tests, with a migrated template. */
+export interface TestServer {
+  url: string;
+  /** Ends it and removes its files. */
+  stop(): Promise<void>;
 }
+
+/** Variable by which processes that run test files side by side are told the URL of the server that they share. */
+export const SHARED_SERVER = "SLUICE_TEST_SHARED_POSTGRES";
 
 const TEMPLATE = "template_migrated";
 let server: Promise<TestServer> | undefined;
+let databases = 0;
 
 /** A fresh database with all migrations applied, on a PostgreSQL that all files of the run share. */
 export async function createTestDatabase(): Promise<TestDatabase> {
@@ -45,22 +50,22 @@ export async function createDatabaseOn(
   return { url: url.href, drop: () => execute(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`) };
 }
 
-/** Ends the shared server and removes its files, if any test has started it. */
+/** Ends this process's server and removes its files, if any test has started it. */
 export async function stopTestPostgres(): Promise<void> {
-  if (server === undefined) return;
-  const { postgres, directory } = await server;
+  const started = await server;
   server = undefined;
-  await postgres.stop();
-  await rm(directory, { recursive: true, force: true });
+  await started?.stop();
 }
 
 async function createDatabase(template: string): Promise<TestDatabase> {
-  server ??= startServer();
-  const running = await server;
-  return await createDatabaseOn(running.postgres.url, { name: `test_${++running.databases}`, template });
+  const shared = process.env[SHARED_SERVER];
+  if (shared === undefined) server ??= startTestServer();
+  const url = shared ?? (await server)!.url;
+  return await createDatabaseOn(url, { name: `test_${process.pid}_${++databases}`, template });
 }
 
-async function startServer(): Promise<TestServer> {
+/** Starts a PostgreSQL on a free port. */
+export async function startTestServer(): Promise<TestServer> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-test-postgres-"));
   const postgres = await startEmbeddedPostgres({
     dataDirectory: join(directory, "data"),
@@ -69,7 +74,13 @@ async function startServer(): Promise<TestServer> {
   });
   const { url } = await createDatabaseOn(postgres.url, { name: TEMPLATE });
   await migrate({ url });
-  return { postgres, directory, databases: 0 };
+  return {
+    url: postgres.url,
+    stop: async () => {
+      await postgres.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 async function execute(url: string, statement: string): Promise<void> {

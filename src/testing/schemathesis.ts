@@ -3,9 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { CI_CACHE, findProgram } from "./find-program.ts";
+import { findTool, TOOLS } from "./find-tool.ts";
 
-const VERSION = "4.32.5";
 const PROCESS_TIMEOUT_MS = 240_000;
 /** What every answer is held against: no defect, and nothing that the document does not say. */
 const CHECKS = [
@@ -32,17 +31,11 @@ export interface SchemathesisOptions {
   parameters?: Readonly<Record<string, string>>;
 }
 
-/**
- * The Schemathesis that SLUICE_SCHEMATHESIS names, else the one in CI's cache or on the PATH; a sentence that says what is
- * missing when it is nowhere.
- */
+/** The pinned Schemathesis, or a sentence that says what is missing or of another version. */
 export async function findSchemathesis(): Promise<Schemathesis | string> {
-  const program = await findProgram("schemathesis", {
-    said: process.env.SLUICE_SCHEMATHESIS,
-    folders: [join(CI_CACHE, `schemathesis-${VERSION}`, "bin")],
-  });
-  if (program !== undefined) return { run: (document, options) => runOnce(program, document, options) };
-  return `the program schemathesis is not installed (pip install schemathesis==${VERSION}; SLUICE_SCHEMATHESIS may name it)`;
+  const found = await findTool(TOOLS.schemathesis);
+  if (typeof found === "string") return found;
+  return { run: (document, options) => runOnce(found.program, document, options) };
 }
 
 async function runOnce(program: string, document: string, options: SchemathesisOptions): Promise<string> {

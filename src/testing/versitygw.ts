@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { findProgram } from "./find-program.ts";
+import { findTool, TOOLS } from "./find-tool.ts";
 import type { ObjectStoreSubject } from "./object-store-subject.ts";
 import { createTestAccess, type S3Endpoint } from "./s3-subject.ts";
 
@@ -27,14 +27,12 @@ export const VERSITYGW_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
 const START_TIMEOUT_MS = 15_000;
 
 /**
- * Starts versitygw on a free port over a temporary directory. Looks for the program on the PATH and where `go install`
- * puts it; resolves to a sentence that says what is missing when it is nowhere.
+ * Starts the pinned versitygw on a free port over a temporary directory. Resolves to a sentence that says what is missing or
+ * of another version.
  */
 export async function startVersitygw(): Promise<Versitygw | string> {
-  const program = await findProgram("versitygw");
-  if (program === undefined) {
-    return "the program versitygw is not installed (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)";
-  }
+  const found = await findTool(TOOLS.versitygw);
+  if (typeof found === "string") return found;
   const directory = await mkdtemp(join(tmpdir(), "sluice-versitygw-"));
   const folders = {
     meta: join(directory, "meta"),
@@ -46,7 +44,7 @@ export async function startVersitygw(): Promise<Versitygw | string> {
   const address = `127.0.0.1:${await findFreePort()}`;
   const region = "eu-central-1";
   const child = spawn(
-    program,
+    found.program,
     [
       "--keep-alive",
       "--quiet",

@@ -1,0 +1,70 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from "node:http2";
+import { connect as connectTcp, type Socket } from "node:net";
+import { type AttackTarget, attackerAddress } from "./attack.ts";
+
+/** An attacker's connections. */
+export interface AttackLines {
+  /** A TCP connection from the attackers' address. */
+  openSocket(): Socket;
+  /** The HTTP/2 connection of this number, opened anew where it has ended. */
+  session(index: number): ClientHttp2Session;
+  /** A call on a connection, whose body is not ended; it ends by its peer's word, by the signal or by `close`. */
+  open(index: number, headers: OutgoingHttpHeaders): ClientHttp2Stream;
+  /** A whole call, whose answer is thrown away; rejects where there is none. */
+  call(index: number, headers: OutgoingHttpHeaders, body?: Buffer): Promise<void>;
+}
+
+/** Lines to a target, which all end with the signal. */
+export function openAttackLines({ host, port }: AttackTarget, signal: AbortSignal): AttackLines {
+  const sessions = new Map<number, ClientHttp2Session>();
+  const sockets = new Set<Socket>();
+  // One listener for all: of thousands on a signal each is looked for among all others.
+  signal.addEventListener("abort", () => sockets.forEach((socket) => void socket.destroy()), { once: true });
+  const openSocket = () => {
+    const socket = connectTcp({ host, port, localAddress: attackerAddress });
+    socket.on("error", () => undefined);
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    return socket;
+  };
+  const session = (index: number) => {
+    const known = sessions.get(index);
+    if (known !== undefined && !known.closed && !known.destroyed) return known;
+    const made = connect(`http://${host}:${port}`, { createConnection: openSocket });
+    made.on("error", () => undefined);
+    made.setMaxListeners(0);
+    sessions.set(index, made);
+    return made;
+  };
+  const open = (index: number, headers: OutgoingHttpHeaders) => {
+    const stream = session(index).request(headers, { endStream: false });
+    stream.on("error", () => undefined);
+    return stream;
+  };
+  return {
+    openSocket,
+    session,
+    open,
+    async call(index, headers, body) {
+      const stream = open(index, headers);
+      stream.resume();
+      stream.end(body);
+      await untilClosed(stream);
+      if (stream.rstCode !== 0) throw new Error(`reset with ${stream.rstCode}`);
+    },
+  };
+}
+
+/** Resolves when the stream has ended, for whatever reason. */
+export async function untilClosed(stream: ClientHttp2Stream | Socket): Promise<void> {
+  if (stream.closed) return;
+  await new Promise((resolve) => stream.once("close", resolve));
+}
+
+/** Headers of a gRPC call. */
+export function grpcHeaders(path: string, token?: string): OutgoingHttpHeaders {
+  return {
+    ...{ ":method": "POST", ":path": path, te: "trailers", "content-type": "application/grpc+proto" },
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  };
+}

@@ -1,0 +1,22 @@
+// The service under attack: one worker, in a process of the benchmark's own, because it knows a token for each caller.
+import { pino } from "pino";
+import { startApp } from "../../src/app.ts";
+import type { Authenticator } from "../../src/auth/authenticator.ts";
+import { createDevAuthenticator } from "../../src/auth/dev-authenticator.ts";
+import { parseConfig } from "../../src/config.ts";
+
+/** Either of two callers, by the token that is its name. */
+const isOthers = createDevAuthenticator("others");
+const authenticate: Authenticator = async (header) =>
+  header("authorization") === "Bearer attacker" ? { principal: "attacker" } : await isOthers(header);
+
+const config = parseConfig(process.env);
+const app = await startApp(config, pino({ level: "silent" }), { authenticate });
+process.on("disconnect", () => process.exit());
+process.once("SIGTERM", () => void app.stop().finally(() => process.exit()));
+process.on("message", () => {
+  const counts: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1;
+  process.send!({ handles: counts });
+});
+process.send!({ url: app.url });

@@ -1,0 +1,123 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { CI_CACHE, findProgram } from "./find-program.ts";
+
+/** A program that tests run where it is installed, and the version of it that they are written for. */
+export interface Tool {
+  /** The program's name on the PATH. */
+  name: string;
+  /** The version that tests expect, `1.58.0`; where any version that begins so will do, the beginning: `3`. */
+  version: string;
+  /** Environment variable that may name the program. */
+  variable?: string;
+  /** Folder in CI's cache where the program lies. */
+  cached?: string;
+  /** How to install it, in a few words. */
+  install: string;
+  /** A text whose first number with a dot in it is the version of this program; empty where it does not say. */
+  askVersion(program: string): Promise<string>;
+}
+
+/** The tools whose answers depend on their version. `.ci/run` installs the same versions, but for Maven and Terraform. */
+export const TOOLS = {
+  cfnLint: {
+    name: "cfn-lint",
+    version: "1.58.0",
+    variable: "SLUICE_CFN_LINT",
+    cached: "cfn-lint-1.58.0/bin",
+    install: "pip install cfn-lint==1.58.0",
+    askVersion: askItself,
+  },
+  moto: {
+    name: "moto_server",
+    version: "5.2.5",
+    variable: "SLUICE_MOTO_SERVER",
+    cached: "moto-5.2.5/bin",
+    install: 'pip install "moto[server,s3,iam]==5.2.5"',
+    askVersion: askPythonFor("moto"),
+  },
+  schemathesis: {
+    name: "schemathesis",
+    version: "4.32.5",
+    variable: "SLUICE_SCHEMATHESIS",
+    cached: "schemathesis-4.32.5/bin",
+    install: "pip install schemathesis==4.32.5",
+    askVersion: askItself,
+  },
+  versitygw: {
+    name: "versitygw",
+    version: "1.8.0",
+    cached: "versitygw-v1.8.0/bin",
+    install: "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0",
+    askVersion: askGoProgram("github.com/versity/versitygw"),
+  },
+  grpcurl: {
+    name: "grpcurl",
+    version: "1.9.3",
+    cached: "grpcurl-v1.9.3/bin",
+    install: "go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3",
+    askVersion: askGoProgram("github.com/fullstorydev/grpcurl"),
+  },
+  maven: { name: "mvn", version: "3", install: "Maven 3, by which Flyway comes", askVersion: askItself },
+  terraform: {
+    name: "terraform",
+    version: "1",
+    variable: "SLUICE_TEST_TERRAFORM",
+    install: "Terraform 1",
+    askVersion: askItself,
+  },
+} satisfies Record<string, Tool>;
+
+/** How long a program may take to say its version: a JVM or a Python on a busy machine. */
+const VERSION_TIMEOUT_MS = 60_000;
+
+/**
+ * Path of the tool's program: the one that its variable names, else the one in CI's cache, on the PATH, or where `go install`
+ * puts programs. Resolves to a sentence for whoever reads that a test was skipped where there is none, or the one that is
+ * there is of another version. A variable that names no program throws.
+ */
+export async function findTool(tool: Tool): Promise<{ program: string } | string> {
+  const program = await findProgram(tool.name, {
+    said: tool.variable === undefined ? undefined : process.env[tool.variable],
+    folders: tool.cached === undefined ? [] : [join(CI_CACHE, tool.cached)],
+  });
+  const hint = `${tool.install}${tool.variable === undefined ? "" : `; ${tool.variable} may name it`}`;
+  if (program === undefined) return `the program ${tool.name} is not installed (${hint})`;
+  const found = /\d+(\.\d+)+/.exec(await tool.askVersion(program))?.[0];
+  if (found !== undefined && `${found}.`.startsWith(`${tool.version}.`)) return { program };
+  return `${program} is of ${found === undefined ? "an unknown version" : `version ${found}`}; this test is written for ${tool.version} (${hint})`;
+}
+
+async function askItself(program: string): Promise<string> {
+  return await run(program, ["--version"]);
+}
+
+/** A Python program that does not say its version: the Python beside it knows its package, else the one on the PATH. */
+function askPythonFor(distribution: string): Tool["askVersion"] {
+  return async (program) => {
+    const python = await findProgram("python3", { folders: [dirname(program)] });
+    const code = `import importlib.metadata as m; print(m.version("${distribution}"))`;
+    return python === undefined ? "" : await run(python, ["-c", code]);
+  };
+}
+
+/** `go install` tells a program nothing, but the Go linker writes the module's version into it: https://pkg.go.dev/debug/buildinfo */
+function askGoProgram(module: string): Tool["askVersion"] {
+  return async (program) => {
+    const mark = `\nmod\t${module}\tv`;
+    const bytes = await readFile(program);
+    const at = bytes.indexOf(mark);
+    if (at >= 0) return bytes.toString("latin1", at + mark.length, at + mark.length + 20);
+    return await askItself(program);
+  };
+}
+
+/** What the program says; nothing where it fails, since that is then said of its version. */
+async function run(program: string, args: readonly string[]): Promise<string> {
+  return await promisify(execFile)(program, args, { timeout: VERSION_TIMEOUT_MS }).then(
+    ({ stdout }) => stdout,
+    () => "",
+  );
+}

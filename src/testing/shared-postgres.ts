@@ -1,0 +1,19 @@
+import { SHARED_SERVER, startTestServer } from "./postgres.ts";
+
+let stop: (() => Promise<void>) | undefined;
+
+/**
+ * For runs of test files side by side (`mocha --parallel --require` this file): starts one PostgreSQL before the first
+ * process, whose URL all of them find in their environment. Each would start one for every file else.
+ */
+export async function mochaGlobalSetup(): Promise<void> {
+  const server = await startTestServer();
+  process.env[SHARED_SERVER] = server.url;
+  stop = server.stop;
+}
+
+/** Ends it after the last process. */
+export async function mochaGlobalTeardown(): Promise<void> {
+  delete process.env[SHARED_SERVER];
+  await stop?.();
+}
