@@ -41,7 +41,7 @@ export class MessageArrival {
   #noteWhole = () => {};
   /** Pieces that came and were not taken yet; the last ones may be together in `#gathered`. */
   #pieces: Uint8Array[] = [];
-  #gathered: Buffer = Buffer.alloc(0);
+  #gathered: Buffer | undefined;
   #gatheredBytes = 0;
   #stopReading = () => {};
   #wake = () => {};
@@ -179,7 +179,7 @@ export class MessageArrival {
       clearTimeout(deadline);
       clearTimeout(pause);
       request.off("data", onData).off("end", onEnd).off("close", onGone);
-      request.pause();
+      if (!this.isWhole) request.pause();
     };
     request.on("data", onData).once("end", onEnd).once("close", onGone).once("error", onGone);
   }
@@ -203,20 +203,19 @@ export class MessageArrival {
 
   /** Small pieces are copied: each would keep the whole network buffer that it is a view of. */
   #gather(piece: Buffer): void {
+    const before = this.#gathered;
     const bytes = this.#gatheredBytes + piece.length;
-    if (bytes > this.#gathered.length) {
-      const larger = Buffer.allocUnsafe(Math.max(bytes, 2 * this.#gathered.length));
-      larger.set(this.#gathered.subarray(0, this.#gatheredBytes));
-      this.#gathered = larger;
-    }
-    this.#gathered.set(piece, this.#gatheredBytes);
+    const gathered = before === undefined || bytes > before.length ? Buffer.allocUnsafe(2 * bytes) : before;
+    if (before !== undefined && gathered !== before) gathered.set(before.subarray(0, this.#gatheredBytes));
+    gathered.set(piece, this.#gatheredBytes);
+    this.#gathered = gathered;
     this.#gatheredBytes = bytes;
     if (bytes >= PIECE_MIN_BYTES) this.#flush();
   }
 
   #flush(): void {
-    if (this.#gatheredBytes > 0) this.#pieces.push(this.#gathered.subarray(0, this.#gatheredBytes));
-    this.#gathered = Buffer.alloc(0);
+    if (this.#gathered !== undefined) this.#pieces.push(this.#gathered.subarray(0, this.#gatheredBytes));
+    this.#gathered = undefined;
     this.#gatheredBytes = 0;
   }
 
