@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { answerBare } from "./bare-answer.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
@@ -78,17 +78,19 @@ interface Exchange {
 
 async function serve(handler: UniversalHandler, exchange: Exchange): Promise<void> {
   const { request, response, limits } = exchange;
-  const universal: UniversalServerRequest = universalRequestFromNodeRequest(request, response, undefined, undefined);
   const { method } = handler;
   // Streams of callers have limits of their own for each message.
   if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") {
+    const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
     await answer(await handler(universal), handler, exchange);
     return;
   }
   const arrival = new MessageArrival(request);
+  const body = arrival.read(messageLimitsOf(method, limits.messageLimits));
+  // Its type knows of bodies that a framework has parsed; it hands this one on as well, and makes none that nobody reads.
+  const universal = universalRequestFromNodeRequest(request, response, body as never, undefined);
   // Connect would take memory for as much as is announced.
   if (arrival.declaredBytes !== undefined) universal.header.delete("content-length");
-  universal.body = arrival.read(messageLimitsOf(method, limits.messageLimits));
   const answered = arrival.run(() => handler(universal));
   endArrival(arrival, { answered, request, response });
   await answer(await answered, handler, exchange);
