@@ -78,26 +78,40 @@ interface Exchange {
 
 async function serve(handler: UniversalHandler, exchange: Exchange): Promise<void> {
   const { request, response, limits } = exchange;
-  const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
   const { method } = handler;
   // Streams of callers have limits of their own for each message.
   if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") {
+    const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
     await answer(await handler(universal), handler, exchange);
     return;
   }
   const arrival = new MessageArrival(request);
-  // Connect would take memory for as much as is announced.
-  universal.header.delete("content-length");
   const body = arrival.read(messageLimitsOf(method, limits.messageLimits));
-  const answered = arrival.run(() => handler({ ...universal, body }));
-  const closed = new Promise((resolve) => response.once("close", resolve));
-  // A handler may have the message for a while when its caller has left; and Connect never says that an answer has gone out.
-  Promise.allSettled([answered, closed]).then(() => {
-    arrival.release();
+  // Its type knows of bodies that a framework has parsed; it hands this one on as well, and makes none that nobody reads.
+  const universal = universalRequestFromNodeRequest(request, response, body as never, undefined);
+  // Connect would take memory for as much as is announced.
+  if (arrival.declaredBytes !== undefined) universal.header.delete("content-length");
+  const answered = arrival.run(() => handler(universal));
+  endArrival(arrival, { answered, request, response });
+  await answer(await answered, handler, exchange);
+}
+
+/** A handler may have its message for a while when the caller has left; and Connect never says that an answer has gone out. */
+function endArrival(
+  arrival: MessageArrival,
+  { answered, request, response }: { answered: Promise<unknown> } & Pick<Exchange, "request" | "response">,
+): void {
+  let isOneDone = false;
+  const onDone = () => {
+    if (isOneDone) arrival.release();
+    isOneDone = true;
+  };
+  response.once("close", () => {
+    onDone();
     // HTTP/1.1 has no word that asks a caller to stop.
     if (arrival.isBrokenOff && !("stream" in request)) request.destroy();
   });
-  await answer(await answered, handler, exchange);
+  answered.then(onDone, onDone);
 }
 
 async function answer(

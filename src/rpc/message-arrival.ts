@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { DomainError } from "../domain/errors.ts";
-import type { MessageBudget } from "../domain/message-budget.ts";
+import type { MessageBudget, MessageRoom } from "../domain/message-budget.ts";
 import { toConnectError } from "./error-interceptor.ts";
 import { type MessageLimits, PARSED_TIMES } from "./message-limits.ts";
 import type { NodeRequest } from "./node-messages.ts";
@@ -18,6 +18,7 @@ interface ReadForm {
   toError: (error: Error) => Error;
 }
 
+const doNothing = () => {};
 const CURRENT = new AsyncLocalStorage<MessageArrival>();
 const connectionNames = new WeakMap<object, string>();
 let connections = 0;
@@ -35,16 +36,13 @@ export class MessageArrival {
   #form: ReadForm | undefined;
   #failure: Error | undefined;
   #silence: { timeoutMs: number; toError: () => Error } | undefined;
-  #isHeld = false;
-  #giveBack = () => {};
-  #count = (_bytes: number) => {};
-  #noteWhole = () => {};
+  #held: { budget: MessageBudget; room: MessageRoom } | undefined;
   /** Pieces that came and were not taken yet; the last ones may be together in `#gathered`. */
   #pieces: Uint8Array[] = [];
-  #gathered: Buffer = Buffer.alloc(0);
+  #gathered: Buffer | undefined;
   #gatheredBytes = 0;
-  #stopReading = () => {};
-  #wake = () => {};
+  #stopReading: () => void = doNothing;
+  #wake: () => void = doNothing;
 
   constructor(request: NodeRequest) {
     this.#request = request;
@@ -83,12 +81,7 @@ export class MessageArrival {
 
   /** Counts it against the budget as this caller's, until `release`. Once is enough: a REST request calls several methods. */
   holdFor(caller: string, budget: MessageBudget): void {
-    if (this.#isHeld) return;
-    this.#isHeld = true;
-    const room = budget.open(caller, (error) => this.refuse(error));
-    this.#count = (bytes) => budget.grow(room, bytes * PARSED_TIMES);
-    this.#noteWhole = () => budget.noteWhole(room);
-    this.#giveBack = () => budget.release(room);
+    this.#held ??= { budget, room: budget.open(caller, (error) => this.refuse(error)) };
   }
 
   /** Counts what its bytes have become by decompression. Errors as of `read`. */
@@ -102,7 +95,7 @@ export class MessageArrival {
 
   /** Nothing of it is needed any more. */
   release(): void {
-    this.#giveBack();
+    this.#held?.budget.release(this.#held.room);
   }
 
   /** Ends the call with this error; nothing more of the message is read. Does nothing once all of it is there. */
@@ -111,7 +104,7 @@ export class MessageArrival {
     this.#failure = error;
     this.#pieces = [];
     this.#stopReading();
-    this.#giveBack();
+    this.release();
     this.#wake();
   }
 
@@ -179,7 +172,7 @@ export class MessageArrival {
       clearTimeout(deadline);
       clearTimeout(pause);
       request.off("data", onData).off("end", onEnd).off("close", onGone);
-      request.pause();
+      if (!this.isWhole) request.pause();
     };
     request.on("data", onData).once("end", onEnd).once("close", onGone).once("error", onGone);
   }
@@ -203,27 +196,30 @@ export class MessageArrival {
 
   /** Small pieces are copied: each would keep the whole network buffer that it is a view of. */
   #gather(piece: Buffer): void {
+    const before = this.#gathered;
     const bytes = this.#gatheredBytes + piece.length;
-    if (bytes > this.#gathered.length) {
-      const larger = Buffer.allocUnsafe(Math.max(bytes, 2 * this.#gathered.length));
-      larger.set(this.#gathered.subarray(0, this.#gatheredBytes));
-      this.#gathered = larger;
-    }
-    this.#gathered.set(piece, this.#gatheredBytes);
+    const gathered = before === undefined || bytes > before.length ? Buffer.allocUnsafe(2 * bytes) : before;
+    if (before !== undefined && gathered !== before) gathered.set(before.subarray(0, this.#gatheredBytes));
+    gathered.set(piece, this.#gatheredBytes);
+    this.#gathered = gathered;
     this.#gatheredBytes = bytes;
     if (bytes >= PIECE_MIN_BYTES) this.#flush();
   }
 
+  #count(bytes: number): void {
+    this.#held?.budget.grow(this.#held.room, bytes * PARSED_TIMES);
+  }
+
   #flush(): void {
-    if (this.#gatheredBytes > 0) this.#pieces.push(this.#gathered.subarray(0, this.#gatheredBytes));
-    this.#gathered = Buffer.alloc(0);
+    if (this.#gathered !== undefined) this.#pieces.push(this.#gathered.subarray(0, this.#gatheredBytes));
+    this.#gathered = undefined;
     this.#gatheredBytes = 0;
   }
 
   #end(): void {
     this.#flush();
     this.isWhole = true;
-    this.#noteWhole();
+    this.#held?.budget.noteWhole(this.#held.room);
     this.#stopReading();
     this.#wake();
   }
