@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
+import { onLiveFile } from "./deleted-file.ts";
 import { UsageError } from "./exit-code.ts";
-import { toCrcHex, toFileJson } from "./file-json.ts";
+import { toFileJson, toStoredWords } from "./file-json.ts";
 import { formatBytes, formatRun } from "./human-units.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
@@ -31,26 +32,24 @@ export async function runDownload(
     const { namespace, resume, generation } = options;
     let resumedBytes: number | undefined;
     try {
-      const file = await client.download(path, toStdout ? terminal.stdout : target, {
-        namespace,
-        resume,
-        signal: terminal.signal,
-        ...(generation !== undefined && { generation: BigInt(generation) }),
-        onProgress(progress) {
-          ({ resumedBytes } = progress);
-          display.update({ label: basename(path), ...progress }, { ...progress });
-        },
-      });
+      const { signal } = terminal;
+      const fetchFile = () =>
+        client.download(path, toStdout ? terminal.stdout : target, {
+          ...{ namespace, resume, signal },
+          ...(generation !== undefined && { generation: BigInt(generation) }),
+          onProgress(progress) {
+            ({ resumedBytes } = progress);
+            display.update({ label: basename(path), ...progress }, { ...progress });
+          },
+        });
+      const file = await onLiveFile(client, { path, namespace, signal }, fetchFile);
       display.clear();
       if (toStdout) return;
       if (options.json) printJson(terminal, { type: "file", destination: target, ...toFileJson(file) });
       else {
         const sizeBytes = Number(file.sizeBytes);
         const rate = formatRun({ sizeBytes, resumedBytes }, performance.now() - beganAt);
-        printLine(
-          terminal,
-          `downloaded ${path} to ${target}: ${formatBytes(sizeBytes)}, CRC32 ${toCrcHex(file.crc32)}, ${rate}`,
-        );
+        printLine(terminal, `downloaded ${path} to ${target}: ${toStoredWords(file)}, ${rate}`);
       }
     } catch (error) {
       display.clear();

@@ -39,15 +39,35 @@ export function toErrorJson(error: unknown): Record<string, unknown> {
 
 /** An error in one line, with what the user can do where that is known. */
 export function toSentence(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const advice = error instanceof SluiceError ? ADVICE[error.reason] : undefined;
+  if (!(error instanceof SluiceError)) return error instanceof Error ? error.message : String(error);
+  const message = toOwnWords(error.message);
+  const advice = ADVICE.get(error.reason);
   return advice === undefined ? message : `${message} (${advice})`;
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  CONNECTION_LOST: "is the service running at SLUICE_URL? `npm start` runs one on this machine",
-  TOKEN_INVALID: "set SLUICE_TOKEN; `npm start` prints the token of its service",
-  TOKEN_MISSING: "set SLUICE_TOKEN; `npm start` prints the token of its service",
-  TLS_UNTRUSTED: "name a private authority's certificate with --ca",
-  WRITER_FENCED: "another process continued this upload",
-};
+/** The service's sentence with the names of this command line for those of the API. What it quotes is the user's own. */
+function toOwnWords(message: string): string {
+  const pieces = message.split(/("(?:[^"\\]|\\.)*")/);
+  const toOwn = (piece: string) => piece.replaceAll(/\w+/g, (word) => OWN_WORDS.get(word) ?? word);
+  return pieces.map((piece, at) => (at % 2 === 1 ? piece : toOwn(piece))).join("");
+}
+
+const OWN_WORDS: ReadonlyMap<string, string> = new Map([
+  ["order_by", "--order"],
+  ["delimiter", "--folders"],
+  ["ListFiles", "`sluice ls`"],
+  ["UpdateFile", "`sluice hold`"],
+  ["content_type", "--content-type"],
+  ["download_name", "--name"],
+  ["max_uses", "--max-uses"],
+  ["if_generation_match", "--if-generation-match"],
+  ["target_path", "the target"],
+]);
+
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ["CONNECTION_LOST", "is the service running at SLUICE_URL? `npm start` runs one on this machine"],
+  ["TOKEN_INVALID", "set SLUICE_TOKEN; `npm start` prints the token of its service"],
+  ["TOKEN_MISSING", "set SLUICE_TOKEN; `npm start` prints the token of its service"],
+  ["TLS_UNTRUSTED", "name a private authority's certificate with --ca"],
+  ["WRITER_FENCED", "another process continued this upload"],
+]);

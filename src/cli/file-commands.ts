@@ -1,6 +1,7 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { File } from "../../gen/sluice/v1/file_pb.ts";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
+import { onLiveFile } from "./deleted-file.ts";
 import { UsageError } from "./exit-code.ts";
 import { toFileJson } from "./file-json.ts";
 import { formatBytes, formatTime } from "./human-units.ts";
@@ -76,7 +77,10 @@ export async function runLabel(
   });
   await withClient(terminal, options, async (client) => {
     const { namespace, json } = options;
-    const file = await client.updateFile(path, { labels }, { namespace, updateMask, signal: terminal.signal });
+    const call = { namespace, signal: terminal.signal };
+    const file = await onLiveFile(client, { path, ...call }, () =>
+      client.updateFile(path, { labels }, { ...call, updateMask }),
+    );
     if (json) return printJson(terminal, toFileJson(file));
     const shown = Object.entries(file.labels).map(([name, value]) => `${name}=${value}`);
     printLine(terminal, `labels of ${path}: ${shown.length === 0 ? "none" : shown.sort().join(", ")}`);
@@ -119,11 +123,9 @@ export async function runRemove(
 ): Promise<void> {
   const { namespace, ifGenerationMatch } = options;
   await withClient(terminal, options, async (client) => {
-    const file = await client.deleteFile(path, {
-      namespace,
-      signal: terminal.signal,
-      ...(ifGenerationMatch !== undefined && { ifGenerationMatch: BigInt(ifGenerationMatch) }),
-    });
+    const call = { namespace, signal: terminal.signal };
+    const condition = ifGenerationMatch === undefined ? {} : { ifGenerationMatch: BigInt(ifGenerationMatch) };
+    const file = await onLiveFile(client, { path, ...call }, () => client.deleteFile(path, { ...call, ...condition }));
     if (options.json) return printJson(terminal, toFileJson(file));
     const until = file.purgeTime === undefined ? "" : ` until ${formatTime(timestampDate(file.purgeTime))}`;
     printLine(

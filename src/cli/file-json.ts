@@ -1,5 +1,6 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
+import { formatBytes } from "./human-units.ts";
 
 /** A file for programs: numbers as numbers (sizes stay far below 2^53), checksums in hex, times in ISO 8601. */
 export function toFileJson(file: File): Record<string, unknown> {
@@ -10,7 +11,7 @@ export function toFileJson(file: File): Record<string, unknown> {
     fileId: file.fileId,
     generation: Number(file.generation),
     sizeBytes: Number(file.sizeBytes),
-    crc32: toCrcHex(file.crc32),
+    ...(file.crc32 !== undefined && { crc32: toCrcHex(file.crc32) }),
     ...(file.sha256 !== undefined && { sha256: Buffer.from(file.sha256).toString("hex") }),
     contentType: file.contentType,
     metadata: file.metadata,
@@ -33,11 +34,21 @@ export function toReceiptJson(receipt: Receipt): Record<string, unknown> {
     fileId: receipt.fileId,
     generation: Number(receipt.generation),
     sizeBytes: Number(receipt.sizeBytes),
-    crc32: toCrcHex(receipt.crc32),
+    ...(receipt.crc32 !== undefined && { crc32: toCrcHex(receipt.crc32) }),
     ...(receipt.sha256 !== undefined && { sha256: Buffer.from(receipt.sha256).toString("hex") }),
     s3Key: receipt.s3Key,
     s3VersionId: receipt.s3VersionId,
   };
+}
+
+/** What a commit stored, in words: the size, the generation, and the checksum for as long as there are bytes. */
+export function toStoredWords({
+  sizeBytes,
+  generation,
+  crc32,
+}: Pick<Receipt, "sizeBytes" | "generation" | "crc32">): string {
+  const bytes = crc32 === undefined ? "its bytes are purged" : `CRC32 ${toCrcHex(crc32)}`;
+  return `${formatBytes(Number(sizeBytes))}, generation ${generation}, ${bytes}`;
 }
 
 /** A CRC32 as eight hex digits, the way people compare them. */

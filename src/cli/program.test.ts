@@ -228,7 +228,7 @@ describe("sluice", () => {
       const target = join(directory, "target");
       const { code, out } = await run("download", "a/b", target);
       expect(code).to.equal(0);
-      expect(out).to.match(/^downloaded a\/b to .*target: 21 B, CRC32 [0-9a-f]{8}/);
+      expect(out).to.match(/^downloaded a\/b to .*target: 21 B, generation \d+, CRC32 [0-9a-f]{8}/);
       expect((await readFile(target)).equals(bytes)).to.equal(true);
       await run("download", "a/b", directory, "--generation", "3");
       expect((await readFile(join(directory, "b"))).equals(bytes)).to.equal(true);

@@ -6,8 +6,8 @@ import type { UploadOptions } from "../client/upload.ts";
 import type { UploadProgress } from "../client/upload-progress.ts";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
 import { UsageError } from "./exit-code.ts";
-import { toCrcHex, toReceiptJson } from "./file-json.ts";
-import { formatBytes, formatRun } from "./human-units.ts";
+import { toReceiptJson, toStoredWords } from "./file-json.ts";
+import { formatRun } from "./human-units.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 import { createUploadTracker, type UploadTracker } from "./upload-tracker.ts";
@@ -65,8 +65,7 @@ export async function runUpload(
       else {
         const sizeBytes = Number(receipt.sizeBytes);
         const rate = formatRun({ sizeBytes, resumedBytes }, performance.now() - beganAt);
-        const facts = `${formatBytes(sizeBytes)}, generation ${receipt.generation}, CRC32 ${toCrcHex(receipt.crc32)}`;
-        printLine(terminal, `uploaded ${target}: ${facts}, ${rate}`);
+        printLine(terminal, `uploaded ${target}: ${toStoredWords(receipt)}, ${rate}`);
       }
     } catch (error) {
       display.clear();

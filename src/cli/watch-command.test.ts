@@ -44,10 +44,26 @@ describe("sluice watch", () => {
   }
 
   it("ends with 0 and the facts of the file once it is committed", async () => {
-    reports = [sampleReport(), sampleReport({ state: "committed", durableBytes: 1024, file: sampleFile() })];
+    reports = [
+      sampleReport(),
+      sampleReport({ state: "committed", durableBytes: 1024, file: sampleFile({ sizeBytes: 1024 }) }),
+    ];
     const { code, out, err } = await run([uploadId]);
     expect(out).to.match(/^committed incoming\/video\.mp4: 1 KiB, generation 3, CRC32 [0-9a-f]{8}\n$/);
     expect({ code, err }).to.deep.equal({ code: 0, err: "" });
+  });
+
+  it("shows no checksum of bytes that are purged", async () => {
+    const file = sampleFile({ sizeBytes: 1024, crc32: 0, purgeState: "purged" });
+    reports = [sampleReport({ state: "committed", file })];
+    expect((await run([uploadId])).out).to.equal(
+      "committed incoming/video.mp4: 1 KiB, generation 3, its bytes are purged\n",
+    );
+    reports = [sampleReport({ state: "committed", file })];
+    const [outcome] = (await run([uploadId, "--json"])).out.trim().split("\n").slice(-1);
+    expect(JSON.parse(outcome ?? ""))
+      .to.include({ type: "outcome", state: "committed" })
+      .and.not.have.property("crc32");
   });
 
   for (const state of ["aborted", "expired"] as const) {

@@ -1,7 +1,6 @@
 import type { WatchedUpload } from "../client/watch-upload.ts";
 import { type ConnectionOptions, withClient } from "./client-environment.ts";
-import { toCrcHex, toReceiptJson } from "./file-json.ts";
-import { formatBytes } from "./human-units.ts";
+import { toReceiptJson, toStoredWords } from "./file-json.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, type Terminal } from "./terminal.ts";
 
@@ -56,17 +55,12 @@ function toBar(report: WatchedUpload) {
   return { ...report, label: report.path.split("/").at(-1) ?? "", bytesPerSecond, note };
 }
 
-function printOutcome(
-  terminal: Terminal,
-  { path, state, durableBytes, receipt }: WatchedUpload,
-  { json }: { json: boolean },
-): void {
+function printOutcome(terminal: Terminal, { path, state, receipt }: WatchedUpload, { json }: { json: boolean }): void {
   if (json) {
     printJson(terminal, { type: "outcome", path, state, ...(receipt !== undefined && toReceiptJson(receipt)) });
   } else if (receipt === undefined) {
     printLine(terminal, `${state} ${path}: there is no file of this upload`);
   } else {
-    const facts = `generation ${receipt.generation}, CRC32 ${toCrcHex(receipt.crc32)}`;
-    printLine(terminal, `${state} ${path}: ${formatBytes(durableBytes)}, ${facts}`);
+    printLine(terminal, `${state} ${path}: ${toStoredWords(receipt)}`);
   }
 }

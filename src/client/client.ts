@@ -119,7 +119,7 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
     async upload(input, path, uploadOptions = {}) {
       const source =
         typeof input === "string"
-          ? await openFileSource(input)
+          ? await openFileSource(input, { signal: uploadOptions.signal ?? new AbortController().signal })
           : input instanceof Uint8Array
             ? createBytesSource(input)
             : createIterableSource(input);

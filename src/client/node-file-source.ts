@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { SluiceError } from "./sluice-error.ts";
-import { createIterableSource, type UploadSource } from "./upload-source.ts";
+import { createIterableSource, orAborted, type UploadSource } from "./upload-source.ts";
 
 /** Size of the buffers that a file is read into, in bytes; also the largest chunk that the client sends. */
 export const READ_SIZE_BYTES = 2 ** 20;
@@ -11,12 +11,11 @@ const POOL_BUFFERS_MAX = 24;
 
 /**
  * A file by its path: read at any offset into a small pool of 1 MiB buffers, so the memory used does not grow with the
- * file. Pipes and devices have no offsets and become an iterable source. `SOURCE_UNREADABLE` when it cannot be opened.
+ * file. Pipes and devices have no offsets and become an iterable source. `SOURCE_UNREADABLE` when it cannot be opened. Rejects
+ * with the signal's reason when that is aborted first: a named pipe is open only when somebody writes to it.
  */
-export async function openFileSource(path: string): Promise<UploadSource> {
-  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    throw unreadable(path, error);
-  });
+export async function openFileSource(path: string, { signal }: { signal: AbortSignal }): Promise<UploadSource> {
+  const handle = await openToRead(path, signal);
   const before = await handle.stat({ bigint: true });
   if (before.isDirectory()) {
     await handle.close();
@@ -57,6 +56,18 @@ export async function openFileSource(path: string): Promise<UploadSource> {
     },
     close: () => handle.close(),
   };
+}
+
+async function openToRead(path: string, signal: AbortSignal): Promise<FileHandle> {
+  const opening = open(path, "r");
+  try {
+    return await orAborted(opening, signal);
+  } catch (error) {
+    if (!signal.aborted) throw unreadable(path, error as NodeJS.ErrnoException);
+    // Nothing ends the call of the system that waits for a writer: should one come, nobody wants the file any more.
+    opening.then((late) => late.close()).catch(() => {});
+    throw signal.reason;
+  }
 }
 
 function isSameContent(a: BigIntStats, b: BigIntStats): boolean {

@@ -28,7 +28,10 @@ describe("toFileMessage", () => {
     const message = toFileMessage(sampleFile({ legalHold: true, retainUntilTime: new Date(7), purgeState: "purging" }));
     expect(message).to.include({ legalHold: true, purged: false });
     expect(timestampDate(message.retainUntilTime!)).to.deep.equal(new Date(7));
-    expect(toFileMessage(sampleFile({ purgeState: "purged" })).purged).to.equal(true);
+    const purged = sampleFile({ purgeState: "purged", crc32: 0 });
+    expect(toFileMessage(purged)).to.include({ purged: true }).and.not.have.property("crc32");
+    expect(toReceiptMessage(purged).crc32).to.equal(undefined);
+    expect(toFileMessage(sampleFile({ sizeBytes: 0, crc32: 0 })).crc32, "of no bytes").to.equal(0);
   });
 
   it("shows when a deleted file was deleted and goes for good, and a computed SHA-256", () => {

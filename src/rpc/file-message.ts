@@ -15,7 +15,6 @@ export function toFileMessage(file: File): WireFile {
     fileId: file.fileId,
     generation: BigInt(file.generation),
     sizeBytes: BigInt(file.sizeBytes),
-    crc32: file.crc32,
     contentType: file.contentType,
     metadata: { ...file.metadata },
     labels: { ...file.labels },
@@ -32,6 +31,8 @@ export function toFileMessage(file: File): WireFile {
     legalHold: file.legalHold,
     purged: file.purgeState === "purged",
   };
+  // Nothing is kept of the bytes of a tombstone: its 0 is no checksum.
+  if (!message.purged) message.crc32 = file.crc32;
   const { sha256, supersedeTime, deleteTime, purgeTime, retainUntilTime } = file;
   if (sha256 !== undefined) message.sha256 = sha256;
   if (supersedeTime !== undefined) message.supersedeTime = toTimestamp(supersedeTime);
@@ -58,7 +59,7 @@ export function toReceiptMessage(file: File): Receipt {
     fileId: file.fileId,
     generation: BigInt(file.generation),
     sizeBytes: BigInt(file.sizeBytes),
-    crc32: file.crc32,
+    ...(file.purgeState !== "purged" && { crc32: file.crc32 }),
     ...(file.sha256 !== undefined && { sha256: file.sha256 }),
     s3Key: file.s3Key,
     s3VersionId: file.s3VersionId,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/file.proto.
  */
 export const file_sluice_v1_file: GenFile = /*@__PURE__*/
-  fileDesc("ChRzbHVpY2UvdjEvZmlsZS5wcm90bxIJc2x1aWNlLnYxIskGCgRGaWxlEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEg8KB2ZpbGVfaWQYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxISCgpzaXplX2J5dGVzGAUgASgDEg0KBWNyYzMyGAYgASgHEhMKBnNoYTI1NhgHIAEoDEgAiAEBEhQKDGNvbnRlbnRfdHlwZRgIIAEoCRIvCghtZXRhZGF0YRgJIAMoCzIdLnNsdWljZS52MS5GaWxlLk1ldGFkYXRhRW50cnkSDgoGYnVja2V0GAogASgJEg4KBnJlZ2lvbhgLIAEoCRIOCgZzM19rZXkYDCABKAkSFQoNczNfdmVyc2lvbl9pZBgNIAEoCRIMCgRldGFnGA4gASgJEi8KC2NyZWF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnB1cmdlX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmxhYmVscxgTIAMoCzIbLnNsdWljZS52MS5GaWxlLkxhYmVsc0VudHJ5EhQKDGRhdGFfc3ViamVjdBgUIAEoCRIWCg5tZXRhZ2VuZXJhdGlvbhgVIAEoAxIPCgdzM19ldGFnGBYgASgJEhIKCmxlZ2FsX2hvbGQYFyABKAgSNQoRcmV0YWluX3VudGlsX3RpbWUYGCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDnN1cGVyc2VkZV90aW1lGBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZwdXJnZWQYGiABKAgaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCQoHX3NoYTI1NiKYAQoHUmVjZWlwdBIPCgdmaWxlX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAMSEgoKc2l6ZV9ieXRlcxgDIAEoAxINCgVjcmMzMhgEIAEoBxITCgZzaGEyNTYYBSABKAxIAIgBARIOCgZzM19rZXkYBiABKAkSFQoNczNfdmVyc2lvbl9pZBgHIAEoCUIJCgdfc2hhMjU2YgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChRzbHVpY2UvdjEvZmlsZS5wcm90bxIJc2x1aWNlLnYxItgGCgRGaWxlEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRwYXRoGAIgASgJEg8KB2ZpbGVfaWQYAyABKAkSEgoKZ2VuZXJhdGlvbhgEIAEoAxISCgpzaXplX2J5dGVzGAUgASgDEhIKBWNyYzMyGAYgASgHSACIAQESEwoGc2hhMjU2GAcgASgMSAGIAQESFAoMY29udGVudF90eXBlGAggASgJEi8KCG1ldGFkYXRhGAkgAygLMh0uc2x1aWNlLnYxLkZpbGUuTWV0YWRhdGFFbnRyeRIOCgZidWNrZXQYCiABKAkSDgoGcmVnaW9uGAsgASgJEg4KBnMzX2tleRgMIAEoCRIVCg1zM192ZXJzaW9uX2lkGA0gASgJEgwKBGV0YWcYDiABKAkSLwoLY3JlYXRlX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtkZWxldGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcHVyZ2VfdGltZRgSIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGbGFiZWxzGBMgAygLMhsuc2x1aWNlLnYxLkZpbGUuTGFiZWxzRW50cnkSFAoMZGF0YV9zdWJqZWN0GBQgASgJEhYKDm1ldGFnZW5lcmF0aW9uGBUgASgDEg8KB3MzX2V0YWcYFiABKAkSEgoKbGVnYWxfaG9sZBgXIAEoCBI1ChFyZXRhaW5fdW50aWxfdGltZRgYIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoOc3VwZXJzZWRlX3RpbWUYGSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnB1cmdlZBgaIAEoCBovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZfY3JjMzJCCQoHX3NoYTI1NiKnAQoHUmVjZWlwdBIPCgdmaWxlX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAMSEgoKc2l6ZV9ieXRlcxgDIAEoAxISCgVjcmMzMhgEIAEoB0gAiAEBEhMKBnNoYTI1NhgFIAEoDEgBiAEBEg4KBnMzX2tleRgGIAEoCRIVCg1zM192ZXJzaW9uX2lkGAcgASgJQggKBl9jcmMzMkIJCgdfc2hhMjU2YgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A committed object with its metadata at a path. Every commit to a path makes a new generation of it.
@@ -56,11 +56,12 @@ export type File = Message<"sluice.v1.File"> & {
   sizeBytes: bigint;
 
   /**
-   * CRC32 (ISO-HDLC, the one of zlib and S3) of all bytes. Set by the service, verified by S3.
+   * CRC32 (ISO-HDLC, the one of zlib and S3) of all bytes. Set by the service, verified by S3. Unset once the
+   * bytes are purged.
    *
-   * @generated from field: fixed32 crc32 = 6;
+   * @generated from field: optional fixed32 crc32 = 6;
    */
-  crc32: number;
+  crc32?: number | undefined;
 
   /**
    * SHA-256 of all bytes, 32 bytes; absent unless the upload asked for it or declared it. Set by the service.
@@ -242,11 +243,11 @@ export type Receipt = Message<"sluice.v1.Receipt"> & {
   sizeBytes: bigint;
 
   /**
-   * CRC32 of all bytes, as S3 verified it.
+   * CRC32 of all bytes, as S3 verified it. Unset once the bytes are purged.
    *
-   * @generated from field: fixed32 crc32 = 4;
+   * @generated from field: optional fixed32 crc32 = 4;
    */
-  crc32: number;
+  crc32?: number | undefined;
 
   /**
    * SHA-256 of all bytes, 32 bytes; absent unless asked for or declared.

@@ -1,11 +1,13 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { POSITION } from "./create-operation.ts";
+import { EXAMPLE_TEXT } from "./examples.ts";
 import { COMMON_REFUSALS, toRefusals } from "./problem-responses.ts";
 
 const FILE = "/v1/namespaces/{namespace}/files/{path}";
 const PART = "/v1/namespaces/{namespace}/uploads/{upload_id}/parts/{part_number}";
 const TEXT = { type: "string" } as const;
-const BYTES = { "application/octet-stream": {} } as const;
+/** With a schema: Swagger UI has a field for a file only where there is one. */
+const BYTES = { "application/octet-stream": { schema: { type: "string", format: "binary" } } } as const;
 const DIGEST = { type: "string", pattern: "^sha-256=:[A-Za-z0-9+/]{43}=:$" } as const;
 const CRC32 = { type: "string", pattern: "^[0-9a-fA-F]{8}$" } as const;
 
@@ -36,7 +38,11 @@ const PUT_FILE: JsonObject = {
     }),
     ...PROVEN,
   ],
-  requestBody: { required: false, description: "The bytes, of any media type.", content: { "*/*": {} } },
+  requestBody: {
+    required: false,
+    description: "The bytes, of these media types or any other.",
+    content: { "text/plain": { schema: TEXT, example: EXAMPLE_TEXT }, ...BYTES },
+  },
   responses: {
     200: toWritten("The file was replaced: this is its new generation."),
     201: toWritten("There was no file: this is it."),
@@ -87,15 +93,18 @@ const PUT_PART: JsonObject = {
   },
 };
 
+// None has a default: Swagger UI sends defaults along, and what goes with alt=media alone is refused elsewhere.
 const MEDIA_PARAMETERS: JsonObject[] = [
-  inQuery("alt", "What is answered: json (what is known of the file) or media (its bytes).", {
-    type: "string",
-    enum: ["json", "media"],
-    default: "json",
-  }),
+  inQuery(
+    "alt",
+    "What is answered: json (what is known of the file, also when alt is left out) or media (its bytes).",
+    {
+      type: "string",
+      enum: ["json", "media"],
+    },
+  ),
   inQuery("redirect", "With alt=media alone: false sends the bytes through the service, and not the caller to S3.", {
     type: "boolean",
-    default: true,
   }),
   inQuery("inline", "With alt=media alone: lets a browser show the file instead of saving it.", { type: "boolean" }),
   inQuery("downloadName", "With alt=media alone: name to save the file under; the path's last segment when empty.", {

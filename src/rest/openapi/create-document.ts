@@ -3,6 +3,7 @@ import { http } from "../../../gen/google/api/annotations_pb.ts";
 import { addByteRoutes } from "./add-byte-routes.ts";
 import { createOperation, POSITION } from "./create-operation.ts";
 import { describe } from "./describe.ts";
+import { addExample } from "./examples.ts";
 import { MessageSchemas } from "./message-schemas.ts";
 import { createProblemResponses, createProblemSchema } from "./problem-responses.ts";
 
@@ -55,6 +56,8 @@ export function createDocument(
     }
   }
   addByteRoutes(paths);
+  for (const operation of Object.values(paths).flatMap((one) => Object.values(one)))
+    addExample(operation as JsonObject);
   return {
     openapi: "3.1.0",
     info: { title: "Sluice", version, description: ABOUT, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },

@@ -90,9 +90,10 @@ export class MessageSchemas {
   }
 
   #ofMessage(message: DescMessage, direction: Direction, isMask: boolean): JsonObject {
-    if (isMask) return { type: "string", format: "field-mask" };
+    if (isMask) return { type: "string", format: "field-mask", examples: ["labels"] };
     if (message.typeName === TIMESTAMP) return { type: "string", format: "date-time" };
-    if (message.typeName === DURATION) return { type: "string", pattern: "^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$" };
+    if (message.typeName === DURATION)
+      return { type: "string", pattern: "^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$", examples: ["60s"] };
     return this.refer(message, direction);
   }
 }
@@ -120,7 +121,7 @@ function toScalarSchema(scalar: ScalarType): JsonObject {
       return { type: "integer", minimum: 0, maximum: CRC32_MAX };
     case ScalarType.INT64:
       // JavaScript's numbers end at 2^53.
-      return { type: "string", format: "int64", pattern: "^-?[0-9]{1,19}$" };
+      return { type: "string", format: "int64", pattern: "^-?[0-9]{1,19}$", examples: ["1"] };
     case ScalarType.STRING:
       return { type: "string" };
     case ScalarType.BYTES:

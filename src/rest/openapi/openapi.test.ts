@@ -90,7 +90,17 @@ describe("the OpenAPI document", () => {
     expect(schemas.PartToSignInput.properties.partNumber).to.include({ minimum: 1, maximum: 10_000 });
     expect(schemas.WritePartRequest.properties.data.maxLength).to.equal(4 * Math.ceil(2 ** 24 / 3));
     expect(schemas.SignPartsRequest.properties.lifetime.pattern).to.contain("s$");
-    expect(schemas.GenerateConfigurationRequest.properties.settings.maxLength).to.equal(2 ** 20);
+    expect(schemas.GenerateConfigurationRequest.properties.settings.maxLength).to.equal(2 ** 16);
+  });
+
+  it("has a field for every body, and no default that Swagger UI would send along", () => {
+    for (const { operationId, requestBody, parameters = [] } of listOperations()) {
+      for (const [type, body] of Object.entries(requestBody?.content ?? {})) {
+        expect(body, `${operationId} ${type}`).to.have.property("schema");
+      }
+      for (const { name, schema } of parameters)
+        expect(schema ?? {}, `${operationId} ${name}`).not.to.have.property("default");
+    }
   });
 
   it("requires what the comments call required, but for what a header may say", () => {
@@ -123,7 +133,8 @@ interface Operation {
   operationId: string;
   summary: string;
   security?: unknown;
-  parameters?: unknown;
+  parameters?: { name: string; schema?: object }[];
+  requestBody?: { content: Record<string, object> };
   responses?: unknown;
 }
 

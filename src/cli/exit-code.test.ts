@@ -1,0 +1,26 @@
+import { expect } from "chai";
+import { SluiceError } from "../client/sluice-error.ts";
+import { toSentence } from "./exit-code.ts";
+
+describe("toSentence", () => {
+  const said = (message: string) => toSentence(new SluiceError("invalid_argument", message, { reason: "X" }));
+
+  it("names the options of the command line where the service names those of the API", () => {
+    expect(said('order_by is not valid at character 1: expected a field; "size" is none')).to.equal(
+      '--order is not valid at character 1: expected a field; "size" is none',
+    );
+    expect(said("send one of them, or list the files by ListFiles")).to.equal(
+      "send one of them, or list the files by `sluice ls`",
+    );
+    expect(said("max_uses is 5; send 1")).to.equal("--max-uses is 5; send 1");
+  });
+
+  it("leaves what the service quotes, and other errors, as they are", () => {
+    expect(said('there is no file at "order_by \\" ListFiles"')).to.equal(
+      'there is no file at "order_by \\" ListFiles"',
+    );
+    expect(said("its content is as it was")).to.equal("its content is as it was");
+    expect(toSentence(new Error("order_by"))).to.equal("order_by");
+    expect(toSentence(new SluiceError("unknown", "x", { reason: "constructor" }))).to.equal("x");
+  });
+});

@@ -1,0 +1,94 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+
+/** What a call of an operation may say, so that a reader can send it as it is. */
+export interface OperationExample {
+  /** Values of parameters, by their names. A parameter without one is left out, or comes from a link. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly body?: JsonObject;
+}
+
+const NAMESPACE = { namespace: "default" } as const;
+const FILE = { ...NAMESPACE, path: "docs/hello.txt" } as const;
+/** The file's bytes, in ASCII, and what S3 is told of them. */
+export const EXAMPLE_TEXT = "Hello, Sluice.";
+const PROVEN = { crc32: 4_002_716_750 } as const;
+
+/**
+ * An example for each operation, by its id. Each succeeds once PutFile's has been sent, or CreateUpload's where the operation is
+ * of an upload; a file is deleted before it is restored or purged. What is generated from a schema alone rarely succeeds.
+ */
+export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
+  PutFile: { parameters: FILE },
+  GetFile: { parameters: FILE },
+  ListFiles: { parameters: { ...NAMESPACE, prefix: "docs/" } },
+  SearchFiles: { parameters: { ...NAMESPACE, query: "hello" } },
+  ListGenerations: { parameters: FILE },
+  ReadFile: { parameters: FILE },
+  UpdateFile: { parameters: { ...FILE, updateMask: "labels.team" }, body: { labels: { team: "legal" } } },
+  DeleteFile: { parameters: FILE },
+  UndeleteFile: { parameters: FILE, body: {} },
+  RestoreGeneration: { parameters: FILE, body: { generation: "1" } },
+  PurgeFile: { parameters: FILE, body: {} },
+  PurgeFiles: { parameters: NAMESPACE, body: { filter: 'labels.team = "legal"', dryRun: true } },
+  MoveFile: { parameters: FILE, body: { targetPath: "docs/moved.txt" } },
+  CopyFile: { parameters: FILE, body: { targetPath: "docs/copy.txt" } },
+  CreateDownloadUrl: { parameters: FILE, body: { lifetime: "60s" } },
+  CreateLink: { parameters: NAMESPACE, body: { path: FILE.path, lifetime: "3600s", maxUses: 10 } },
+  ListLinks: { parameters: { ...NAMESPACE, path: FILE.path } },
+  RevokeLink: { parameters: NAMESPACE },
+  CreateUpload: {
+    parameters: NAMESPACE,
+    body: { path: "docs/upload.txt", contentType: "text/plain", sizeBytes: String(EXAMPLE_TEXT.length) },
+  },
+  GetUpload: { parameters: NAMESPACE },
+  WatchUpload: { parameters: NAMESPACE },
+  WritePart: { parameters: NAMESPACE, body: { partNumber: 1, data: btoa(EXAMPLE_TEXT), ...PROVEN } },
+  PutPart: { parameters: { ...NAMESPACE, part_number: "1" } },
+  SignParts: {
+    parameters: NAMESPACE,
+    body: { parts: [{ partNumber: 1, sizeBytes: String(EXAMPLE_TEXT.length), ...PROVEN }] },
+  },
+  CompleteUpload: { parameters: NAMESPACE, body: {} },
+  AbortUpload: { parameters: NAMESPACE, body: {} },
+  GenerateConfiguration: {
+    body: { settings: 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n', services: ["athena"] },
+  },
+};
+
+/** Where the ids in other operations' paths come from: parameters of operations, by what an operation answers (OpenAPI links). */
+const LINKS: Readonly<Record<string, { parameter: string; value: string; operations: readonly string[] }>> = {
+  CreateUpload: {
+    parameter: "upload_id",
+    value: "$response.body#/upload/uploadId",
+    operations: ["GetUpload", "WatchUpload", "WritePart", "PutPart", "SignParts", "CompleteUpload", "AbortUpload"],
+  },
+  CreateLink: { parameter: "link_id", value: "$response.body#/link/linkId", operations: ["RevokeLink"] },
+};
+
+/** Adds the operation's example to its parameters and its body, and its links to the answer that has the ids. */
+export function addExample(operation: JsonObject): void {
+  const {
+    operationId,
+    parameters = [],
+    requestBody,
+    responses,
+  } = operation as unknown as {
+    operationId: string;
+    parameters?: JsonObject[];
+    requestBody?: { content: Record<string, JsonObject> };
+    responses: Record<string, JsonObject>;
+  };
+  const example = EXAMPLES[operationId];
+  for (const parameter of parameters) {
+    const value = example?.parameters?.[String(parameter.name)];
+    if (value !== undefined) parameter.example = value;
+  }
+  const json = requestBody?.content["application/json"];
+  if (json !== undefined && example?.body !== undefined) json.example = example.body;
+  const links = LINKS[operationId];
+  const answer = responses[200];
+  if (links === undefined || answer === undefined) return;
+  answer.links = Object.fromEntries(
+    links.operations.map((to) => [to, { operationId: to, parameters: { [links.parameter]: links.value } }]),
+  );
+}
