@@ -1,6 +1,7 @@
 import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
+import { logFailures } from "./auth/failure-log.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
 import { readAdopted } from "./commands/adopt-parts.ts";
@@ -83,7 +84,10 @@ export async function startApp(
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    authenticate: createDevAuthenticator(config.devToken),
+    authenticate: logFailures(createDevAuthenticator(config.devToken), {
+      log,
+      trustedProxies: config.trustedProxies,
+    }),
     ...{ readiness, log, shutdownSignal: stopping.signal },
     // Loaded with the first call: most services never generate a configuration, and do without the generator's memory.
     configurations: {

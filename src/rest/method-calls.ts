@@ -1,5 +1,5 @@
 import type { DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
-import type { Transport } from "@connectrpc/connect";
+import { createContextValues, type Transport } from "@connectrpc/connect";
 import {
   createUniversalHandlerClient,
   type UniversalHandler,
@@ -7,6 +7,7 @@ import {
 } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
 import { POSITION_HEADER } from "../domain/position.ts";
+import { CONNECTED_FROM } from "../rpc/caller-context.ts";
 import { nameConnection, watchArrival } from "../rpc/message-arrival.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 
@@ -20,8 +21,9 @@ export interface MethodCalls {
 
 /** What of a request a method may look at: who calls, what they have seen, and what the call is a part of. */
 const FORWARDED = ["authorization", POSITION_HEADER, "traceparent", "tracestate"];
-/** Says, on the way in this process alone, by which connection the request of a call came. */
+/** Say, on the way in this process alone, by which connection the request of a call came, and from where. */
 const CONNECTION = "x-sluice-connection";
+const ADDRESS = "x-sluice-address";
 
 /**
  * Calls the very handlers that serve Connect, through their gates, interceptors and limits: what holds for one face holds
@@ -53,10 +55,12 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
   };
 }
 
-/** The gates of some methods look at how their message arrives: here, all at once. */
+/** Gates look at where a call comes from, and those of some methods at how their message arrives: here, all at once. */
 function watch(handler: UniversalHandler): UniversalHandler {
-  const serve = (request: UniversalServerRequest) =>
-    handler(watchArrival(request.header.get(CONNECTION) ?? "", request).watched);
+  const serve = (request: UniversalServerRequest) => {
+    const contextValues = createContextValues().set(CONNECTED_FROM, request.header.get(ADDRESS) ?? undefined);
+    return handler(watchArrival(request.header.get(CONNECTION) ?? "", { ...request, contextValues }).watched);
+  };
   return Object.assign(serve, handler);
 }
 
@@ -65,5 +69,5 @@ function toHeaders({ request }: RestCall): [string, string][] {
     const value = headerOf(request, name);
     return value === undefined ? [] : [[name, value]];
   });
-  return [...forwarded, [CONNECTION, nameConnection(request)]];
+  return [...forwarded, [CONNECTION, nameConnection(request)], [ADDRESS, request.socket.remoteAddress ?? ""]];
 }

@@ -78,7 +78,7 @@ async function readMessage(
   const { variables, query, request } = call;
   let body: Awaited<ReturnType<typeof readJsonBody>>;
   if (rule.body !== "") {
-    await authenticate((name) => headerOf(request, name));
+    await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     body = await readJsonBody(request, { maxBytes: messageMaxBytes });
   }
   const message = toRequestMessage(method, { variables, query, bodyField: rule.body, body });

@@ -26,7 +26,7 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
     const { request, signal, variables } = call;
     assertAcceptable(request, "application/json");
     assertNotEncoded(request);
-    const caller = await authenticate((name) => headerOf(request, name));
+    const caller = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     const partNumber = parsePartNumber(variables.get("part_number") ?? "");
     const declared = parseFileHeaders(request);
     const messageBytes = declaredLength(request);

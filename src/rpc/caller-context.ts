@@ -4,6 +4,11 @@ import type { Caller } from "../domain/caller.ts";
 import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
 
+/** The address at the other end of a call's connection. */
+export const CONNECTED_FROM = createContextKey<string | undefined>(undefined, {
+  description: "where a call comes from",
+});
+
 const CALLER = createContextKey<Caller | undefined>(undefined, { description: "who calls" });
 
 /** What a command or query gets beside its request: who calls, what they have seen, and when to stop because nobody waits any more. */
@@ -23,7 +28,8 @@ export function createAuthenticationGate(
 ): (context: HandlerContext) => Promise<void> {
   return async (context) => {
     try {
-      context.values.set(CALLER, await authenticate((name) => context.requestHeader.get(name)));
+      const { values, requestHeader } = context;
+      values.set(CALLER, await authenticate((name) => requestHeader.get(name), values.get(CONNECTED_FROM)));
     } catch (error) {
       logDefect(error, { log, method: `${context.service.typeName}/${context.method.name}` });
       throw toConnectError(error);

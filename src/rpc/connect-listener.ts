@@ -1,8 +1,9 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
-import type { ConnectRouter } from "@connectrpc/connect";
+import { type ConnectRouter, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { CONNECTED_FROM } from "./caller-context.ts";
 import { type ErrorLog, logDefect } from "./error-interceptor.ts";
 import { nameConnection, watchArrival } from "./message-arrival.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
@@ -69,7 +70,8 @@ interface Exchange {
 
 async function serve(handler: UniversalHandler, exchange: Exchange): Promise<void> {
   const { request, response } = exchange;
-  const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
+  const values = createContextValues().set(CONNECTED_FROM, request.socket.remoteAddress);
+  const universal = universalRequestFromNodeRequest(request, response, undefined, values);
   if (handler.method !== UploadService.method.writePart) return await answer(universal, handler, exchange);
   const { arrival, watched } = watchArrival(nameConnection(request), universal);
   await answer(watched, handler, exchange);

@@ -1,3 +1,4 @@
+import type { Authenticator } from "../auth/authenticator.ts";
 import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
 import type { Position } from "../domain/position.ts";
 import { createRestFace } from "../rest/rest-listener.ts";
@@ -37,6 +38,7 @@ export async function openApiServer(
     shutdownSignal?: AbortSignal;
     position?: Position;
     answerStallMs?: number;
+    authenticate?: Authenticator;
   } = {},
 ): Promise<ApiServer> {
   const readiness = new Readiness(["database"]);
@@ -48,7 +50,7 @@ export async function openApiServer(
     fileCommands: withDefects(functions.fileCommands),
     configurations: withDefects(functions.configurations),
     catchUp: async () => options.position,
-    authenticate: createDevAuthenticator(API_TOKEN),
+    authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),
     readiness,
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,
