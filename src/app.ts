@@ -2,6 +2,7 @@ import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
+import { logFailures } from "./auth/failure-log.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
@@ -90,7 +91,8 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    ...{ authenticate, readiness, log, shutdownSignal: stopping.signal },
+    authenticate: logFailures(authenticate, { log, trustedProxies: config.trustedProxies }),
+    ...{ readiness, log, shutdownSignal: stopping.signal },
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,

@@ -82,7 +82,8 @@ async function serve(handler: UniversalHandler, exchange: Exchange): Promise<voi
   // Streams of callers have limits of their own for each message.
   if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") {
     const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-    await answer(await handler(universal), handler, exchange);
+    const arrival = new MessageArrival(request);
+    await answer(await arrival.run(() => handler(universal)), handler, exchange);
     return;
   }
   const arrival = new MessageArrival(request);
