@@ -79,6 +79,8 @@ export const ENVIRONMENT = {
   SLUICE_MEMORY_BUDGET_BYTES: wholeNumber("bytes", { min: 1024 }).default(512 * MIB),
   /** Streams that write at once, all workers together, seven eighths of them for one caller; more are refused with OVERLOADED. */
   SLUICE_UPLOADS_MAX: wholeNumber("streams", { min: 1 }).default(1000),
+  /** Uploads that have been created and not ended, of all replicas together, seven eighths of them for one caller: each is a row, with up to 8 KiB of metadata. */
+  SLUICE_UNFINISHED_UPLOADS_MAX: wholeNumber("uploads", { min: 1 }).default(100_000),
   /** A stream that makes no progress for this long is ended. */
   SLUICE_STALL_TIMEOUT_MS: wholeNumber("milliseconds", { min: 100 }).default(60_000),
   /** How long open calls may take to end after SIGTERM. */

@@ -4,7 +4,16 @@ import { z } from "zod";
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** What the numbers of the environment count. */
-type Unit = "bytes" | "milliseconds" | "seconds" | "days" | "workers" | "streams" | "connections" | "proxies";
+type Unit =
+  | "bytes"
+  | "milliseconds"
+  | "seconds"
+  | "days"
+  | "workers"
+  | "streams"
+  | "uploads"
+  | "connections"
+  | "proxies";
 
 /** Of pages that an app carries with itself: "capacitor://localhost". */
 const APP_ORIGIN = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$/;

@@ -218,6 +218,7 @@ function toConfig(env: Environment) {
       stallTimeoutMs: env.SLUICE_STALL_TIMEOUT_MS,
       // Longer than what a network that works holds bytes back; short enough that who waits for a slot is not kept for long.
       slotSilenceMaxMs: 5000,
+      unfinishedMax: env.SLUICE_UNFINISHED_UPLOADS_MAX,
       expireAfterMs: 24 * 3_600_000,
       // Below the bucket's lifecycle abort of 7 days, so that an upload never loses its parts before it says so.
       expireCapMs: 6 * 24 * 3_600_000,

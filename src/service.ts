@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/copy-file.ts";
+import { UnfinishedUploads } from "./commands/unfinished-uploads.ts";
 import { UploadSessions } from "./commands/upload-sessions.ts";
 import type { WriteAccess } from "./commands/write-upload.ts";
 import type { Config } from "./config.ts";
@@ -14,6 +15,7 @@ import type { SlotPool } from "./domain/upload-slots.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
+import { createUnfinishedCount } from "./postgres/count-unfinished.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/file-changes.ts";
 import { createFileRepository } from "./postgres/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
@@ -83,6 +85,9 @@ export async function connect(
   const access: WriteAccess = {
     uploads: createUploadRepository(pools.commands),
     ...{ objects, budget: options.budget },
+    unfinished: new UnfinishedUploads(createUnfinishedCount(pools.commands), {
+      uploadsMax: config.uploads.unfinishedMax,
+    }),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
     instance: `${hostname()}/${process.pid}`,

@@ -3,6 +3,7 @@ import { expectRefusal, nextUuid } from "../testing/repository-subject.ts";
 import { SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { createBench } from "../testing/writer-bench.ts";
 import { type CreateUploadRequest, createUpload } from "./create-upload.ts";
+import { UnfinishedUploads } from "./unfinished-uploads.ts";
 
 describe("createUpload", () => {
   const create = (request: Partial<CreateUploadRequest> = {}, bench = createBench()) => {
@@ -42,6 +43,16 @@ describe("createUpload", () => {
       const request = { requestId, metadata: { a: "1", b: "2" }, ...other };
       await expectRefusal(create(request, bench), "REQUEST_ID_REUSED");
     }
+  });
+
+  it("creates none while too many are unfinished, and finds what was created before", async () => {
+    const bench = createBench();
+    const requestId = nextUuid();
+    const first = await create({ requestId }, bench);
+    bench.access.unfinished = new UnfinishedUploads(async () => ({ all: 8, own: 7 }), { uploadsMax: 8 });
+    const refusal = await expectRefusal(create({}, bench), "OVERLOADED");
+    expect(refusal.details).to.deep.equal({ unfinished_uploads_max: 8, unfinished_uploads_of_caller_max: 7 });
+    expect(await create({ requestId }, bench)).to.deep.equal({ created: false, upload: first.upload });
   });
 
   const refused: [string, Partial<CreateUploadRequest>, RegExp][] = [

@@ -8,6 +8,7 @@ import { parseNewFilePath } from "../domain/file-path.ts";
 import { type Namespace, requireNamespace } from "../domain/namespace.ts";
 import { choosePartSize } from "../domain/part-plan.ts";
 import type { Upload } from "../domain/upload.ts";
+import type { UnfinishedUploads } from "./unfinished-uploads.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /** What a caller says of a file to be; sizes in bytes. */
@@ -23,12 +24,18 @@ export interface CreateUploadRequest extends FileDescription {
   ifGenerationMatch?: number | undefined;
 }
 
+/** What creating uploads works with. */
+export interface CreateAccess extends UploadAccess {
+  unfinished: UnfinishedUploads;
+}
+
 /**
  * Opens an upload, or returns the one that the same request id opened before (`created` false). Errors:
- * `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`.
+ * `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
+ * `resource_exhausted / OVERLOADED` while too many uploads are unfinished.
  */
 export async function createUpload(
-  access: UploadAccess,
+  access: CreateAccess,
   request: CreateUploadRequest,
   options: { caller: Caller },
 ): Promise<{ upload: Upload; created: boolean }> {
@@ -59,6 +66,14 @@ export async function createUpload(
       request.ifGenerationMatch,
     ],
   });
+  try {
+    await access.unfinished.admit(options.caller.principal);
+  } catch (error) {
+    // A repetition creates nothing, and may be what ends its upload.
+    const earlier = await access.uploads.findCreated(identity);
+    if (earlier === undefined) throw error;
+    return { upload: earlier, created: false };
+  }
   return await access.uploads.create(
     {
       uploadId,

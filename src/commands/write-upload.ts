@@ -7,9 +7,9 @@ import type { ByteRange, Upload } from "../domain/upload.ts";
 import type { ReceivedNote, WriterStart } from "../domain/upload-repository.ts";
 import { adoptAtStart } from "./adopt-parts.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
-import { assertSha256, type CreateUploadRequest, createUpload } from "./create-upload.ts";
+import { assertSha256, type CreateAccess, type CreateUploadRequest, createUpload } from "./create-upload.ts";
 import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
-import { type UploadAccess, withDatabase } from "./upload-access.ts";
+import { withDatabase } from "./upload-access.ts";
 import type { UploadSessions, UploadSlot, WritingSession } from "./upload-sessions.ts";
 import { UploadWriter, type WrittenBytes } from "./upload-writer.ts";
 import { toStarted, type WriteStarted } from "./write-started.ts";
@@ -44,7 +44,7 @@ const PROGRESS_EVERY_MS = 5000;
 const HEARTBEAT_EVERY_MS = 5000;
 
 /** What a stream of WriteUpload works with. */
-export interface WriteAccess extends UploadAccess {
+export interface WriteAccess extends CreateAccess {
   sessions: UploadSessions;
 }
 

@@ -1,6 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import { RateLimiter, type RateLimits } from "../domain/rate-limiter.ts";
 import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
+import { toNetwork } from "../rpc/connection-cap.ts";
 
 /** What those who need no token may ask for: a process, all together and from one address. */
 export interface VisitLimits {
@@ -29,7 +30,7 @@ export class VisitorLimits {
 
   /** Does the work for a visitor when its turn comes; `resource_exhausted / OVERLOADED` when too many come, or this one too often. */
   async run<T>(address: string, work: () => Promise<T>, options: { signal?: AbortSignal } = {}): Promise<T> {
-    const visitor = toVisitor(address);
+    const visitor = toNetwork(address);
     const retryAfterMs = this.#rate.take(visitor);
     if (retryAfterMs > 0) {
       const message = "too many requests come from your address; try again a little later";
@@ -37,16 +38,4 @@ export class VisitorLimits {
     }
     return await this.#work.run(visitor, work, options);
   }
-}
-
-/** Whose an address is: of IPv6 the first 64 bits, as whoever has one address has all that begin so (RFC 6177). */
-function toVisitor(address: string): string {
-  if (!address.includes(":")) return address;
-  const [left = "", right = ""] = address.split("::").map((half) => half.replace(/%.*$/, ""));
-  const [head, tail] = [left, right].map((half) => half.split(":").filter((group) => group !== "")) as [
-    string[],
-    string[],
-  ];
-  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
-  return [...head, ...zeros, ...tail].slice(0, 4).join(":");
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { Client } from "pg";
 import { authenticateEach } from "../testing/authenticate-each.ts";
@@ -9,7 +10,10 @@ describe("Callers beside one another", () => {
   let service: RunningService;
   let database: Client;
   before(async () => {
-    service = await startService({ authenticate: authenticateEach });
+    service = await startService({
+      authenticate: authenticateEach,
+      settings: { SLUICE_UNFINISHED_UPLOADS_MAX: "8" },
+    });
     database = new Client({ connectionString: service.databaseUrl });
     await database.connect();
   });
@@ -51,5 +55,20 @@ describe("Callers beside one another", () => {
       "you have 175 filtered reads waiting here, the most for one caller; let some of them end, then try again",
     );
     expect((await list("busy", "")).status).to.equal(200);
+  });
+
+  it("share what may be created and never end", async () => {
+    const create = async (token: string) => {
+      const path = `${token}/${randomUUID()}`;
+      const answer = await fetch(`${service.url}/sluice.v1.UploadService/CreateUpload`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+        body: JSON.stringify({ requestId: randomUUID(), namespace: "default", path }),
+      });
+      return answer.status;
+    };
+    for (let created = 0; created < 7; created++) expect(await create("busy")).to.equal(200);
+    expect(await create("busy")).to.equal(429);
+    expect([await create("another"), await create("another")]).to.deep.equal([200, 429]);
   });
 });

@@ -1,5 +1,7 @@
 import { crc32 } from "node:zlib";
-import type { UploadAccess, UploadLimits } from "../commands/upload-access.ts";
+import type { CreateAccess } from "../commands/create-upload.ts";
+import { UnfinishedUploads } from "../commands/unfinished-uploads.ts";
+import type { UploadLimits } from "../commands/upload-access.ts";
 import { UploadWriter } from "../commands/upload-writer.ts";
 import type { BudgetPolicy } from "../domain/budget-policy.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
@@ -35,7 +37,7 @@ export const BENCH_LIMITS: UploadLimits = {
 
 /** What the writers of a test work with, all in memory. */
 export interface Bench {
-  access: UploadAccess;
+  access: CreateAccess;
   files: FakeFileRepository;
   objects: FakeObjectStore;
   budget: MemoryBudget;
@@ -70,6 +72,7 @@ export function createBench(
       ...{ uploads, objects, budget, instance: "bench" },
       namespaces: sampleNamespaces({ bucket: "bucket", ...options.namespace }),
       limits: { ...BENCH_LIMITS, ...options.limits },
+      unfinished: new UnfinishedUploads(async () => ({ all: 0, own: 0 }), { uploadsMax: 1_000_000 }),
       databaseBackoff: { triesMax: 3, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1000, random: () => 0 },
     },
     ...{ files, objects, budget, calls },
