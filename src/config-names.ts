@@ -10,7 +10,7 @@ const KNOWN = [...Object.keys(ENVIRONMENT), ...CLIENT_NAMES]
   .map((name) => name.slice(PREFIX.length));
 
 /** What Kubernetes sets in every pod beside a Service named "sluice", or "sluice-…". */
-const OF_KUBERNETES = /^SLUICE_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT|PORT_\d{1,5}_(?:TCP|UDP|SCTP))(?:_\w+)?$/;
+const OF_KUBERNETES = /_(?:SERVICE_HOST|SERVICE_PORT|PORT_\d{1,5}_(?:TCP|UDP|SCTP))(?:_|$)/;
 const ADDRESS_OF_KUBERNETES = /^(?:tcp|udp|sctp):\/\//;
 
 /**

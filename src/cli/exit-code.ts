@@ -47,7 +47,7 @@ export function toSentence(error: unknown): string {
 
 /** The service's sentence with the names of this command line for those of the API. What it quotes is the user's own. */
 function toOwnWords(message: string): string {
-  const pieces = message.split(/("(?:[^"\\]|\\.)*")/);
+  const pieces = message.split(/("(?:[^"\\]|\\.)*"?)/s);
   const toOwn = (piece: string) => piece.replaceAll(/\w+/g, (word) => OWN_WORDS.get(word) ?? word);
   return pieces.map((piece, at) => (at % 2 === 1 ? piece : toOwn(piece))).join("");
 }

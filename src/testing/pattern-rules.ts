@@ -1,4 +1,4 @@
-import { check } from "recheck";
+import { check, type Parameters } from "recheck";
 import ts from "typescript";
 import { lineOf, type SourceFile, walk } from "./source-file.ts";
 
@@ -43,12 +43,20 @@ export function findBuiltPatterns({ path, tree }: SourceFile): string[] {
   return sentences;
 }
 
+/** The search stops by how many characters it has read, and never by a clock: a busy machine gives the same verdict. */
+const UNTIMED: Parameters = {
+  timeout: null,
+  attackTimeout: null,
+  incubationTimeout: null,
+  seedingTimeout: null,
+};
+
 /**
  * Why a regular expression may take more time than its text is long; undefined when it is linear. `recheck` judges by the
  * automaton of the expression, or by a search with a fixed seed where the expression has no automaton of a fit size.
  */
 export async function findSlowness({ source, flags, places }: Pattern): Promise<string | undefined> {
-  const verdict = await check(source, flags, { timeout: null });
+  const verdict = await check(source, flags, UNTIMED);
   if (verdict.status === "safe") return undefined;
   const shown = `${places.join(", ")}: /${source}/${flags}`;
   if (verdict.status === "unknown") return `${shown} cannot be judged (${verdict.error.kind}); write it plainer`;
