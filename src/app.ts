@@ -2,6 +2,7 @@ import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
+import { logFailures } from "./auth/failure-log.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
 import { abortUpload } from "./commands/abort-upload.ts";
 import { admitPart } from "./commands/admit-part.ts";
@@ -80,7 +81,10 @@ const CONNECT_RETRY_MS = 1000;
  * had or TLS files cannot be read.
  */
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
-  const { authenticate = createDevAuthenticator(config.devToken), siblings } = options;
+  const { siblings } = options;
+  const { trustedProxies } = config;
+  const known = options.authenticate ?? createDevAuthenticator(config.devToken);
+  const authenticate = logFailures(known, { log, trustedProxies });
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
@@ -97,7 +101,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...config.api,
   };
   const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
-  const linkRoute = { log, trustedProxies: config.trustedProxies };
+  const linkRoute = { log, trustedProxies };
   let serve = createLinkRoute(refuseLink, {
     ...linkRoute,
     serveOther: createApiListener({ ...common, ...refusing }),

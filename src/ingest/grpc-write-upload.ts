@@ -60,7 +60,8 @@ class GrpcWriteUpload {
   constructor(options: IngestOptions, request: Http2ServerRequest, response: Http2ServerResponse) {
     this.#stream = request.stream;
     this.#response = response;
-    const authenticate = () => options.authenticate((name) => header(request.headers[name]));
+    const { remoteAddress } = request.socket;
+    const authenticate = () => options.authenticate((name) => header(request.headers[name]), remoteAddress);
     this.#write = new WriteStream(
       options.access,
       { authenticate, catchUp: options.catchUp },

@@ -49,7 +49,7 @@ export function createFileMedia(
     const query = parseMediaQuery(call.query);
     // The URL is signed for GET, so whoever follows a redirect with HEAD is refused there: it is described here.
     if (query.redirect && call.request.method !== "HEAD") return await redirect(calls, call, query);
-    const caller = await authenticate((name) => headerOf(call.request, name));
+    const caller = await authenticate((name) => headerOf(call.request, name), call.request.socket.remoteAddress);
     const options = { caller, position: positionOf(call.request), signal: call.signal };
     const { namespace, path } = nameOf(call);
     const { generation } = query;

@@ -82,7 +82,7 @@ async function readMessage(
   const { variables, query, request } = call;
   let body: Awaited<ReturnType<typeof readJsonBody>>;
   if (rule.body !== "") {
-    const { principal } = await authenticate((name) => headerOf(request, name));
+    const { principal } = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     call.arrival.holdFor(principal, messages);
     body = await readJsonBody(call, messageLimits);
   }

@@ -32,7 +32,7 @@ export function createFilePut(
     for (const [name] of call.query) {
       throw invalidArgument(name.slice(0, 100), "a PUT takes no query parameters; headers describe the file");
     }
-    const caller = await authenticate((name) => headerOf(request, name));
+    const caller = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     const { sizeBytes, ...described } = describe(call);
     const { hadFile, ifGenerationMatch } = await checkConditions(fileQueries, call, {
       ...{ caller, position: positionOf(request), signal },

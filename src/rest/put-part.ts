@@ -24,7 +24,7 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
     const { request, arrival, signal, variables } = call;
     assertAcceptable(request, "application/json");
     assertNotEncoded(request);
-    const caller = await authenticate((name) => headerOf(request, name));
+    const caller = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     const partNumber = parsePartNumber(variables.get("part_number") ?? "");
     const declared = parseFileHeaders(request);
     arrival.assertDeclaredWithin(UNARY_PART_MAX_BYTES);

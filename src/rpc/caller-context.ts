@@ -3,6 +3,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { Caller } from "../domain/caller.ts";
 import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
+import { currentArrival } from "./message-arrival.ts";
 
 const CALLER = createContextKey<Caller | undefined>(undefined, { description: "who calls" });
 
@@ -23,7 +24,8 @@ export function createAuthenticationGate(
 ): (context: HandlerContext) => Promise<void> {
   return async (context) => {
     try {
-      context.values.set(CALLER, await authenticate((name) => context.requestHeader.get(name)));
+      const { values, requestHeader } = context;
+      values.set(CALLER, await authenticate((name) => requestHeader.get(name), currentArrival().address));
     } catch (error) {
       logDefect(error, { log, method: `${context.service.typeName}/${context.method.name}` });
       throw toConnectError(error);

@@ -79,13 +79,13 @@ interface Exchange {
 async function serve(handler: UniversalHandler, exchange: Exchange): Promise<void> {
   const { request, response, limits } = exchange;
   const { method } = handler;
+  const arrival = new MessageArrival(request);
   // Streams of callers have limits of their own for each message.
   if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") {
     const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-    await answer(await handler(universal), handler, exchange);
+    await answer(await arrival.run(() => handler(universal)), handler, exchange);
     return;
   }
-  const arrival = new MessageArrival(request);
   const body = arrival.read(messageLimitsOf(method, limits.messageLimits));
   // Its type knows of bodies that a framework has parsed; it hands this one on as well, and makes none that nobody reads.
   const universal = universalRequestFromNodeRequest(request, response, body as never, undefined);

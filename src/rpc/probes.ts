@@ -44,9 +44,9 @@ function answerReadiness(
 }
 
 /** Whether a request comes with a token that holds. A wrong one changes nothing: probes must hear how the service is. */
-async function isKnown({ headers }: NodeRequest, authenticate: Authenticator): Promise<boolean> {
+async function isKnown({ headers, socket }: NodeRequest, authenticate: Authenticator): Promise<boolean> {
   if (headers.authorization === undefined) return false;
-  return await authenticate((name) => String(headers[name] ?? "")).then(
+  return await authenticate((name) => String(headers[name] ?? ""), socket.remoteAddress).then(
     () => true,
     () => false,
   );

@@ -1,3 +1,4 @@
+import type { Authenticator } from "../auth/authenticator.ts";
 import { createDevAuthenticator } from "../auth/dev-authenticator.ts";
 import { MessageBudget } from "../domain/message-budget.ts";
 import type { Position } from "../domain/position.ts";
@@ -42,6 +43,7 @@ export async function openApiServer(
     answerStallMs?: number;
     messageTimeoutMs?: number;
     messageBudgetBytes?: number;
+    authenticate?: Authenticator;
   } = {},
 ): Promise<ApiServer> {
   const readiness = new Readiness(["database"]);
@@ -54,7 +56,7 @@ export async function openApiServer(
     fileCommands: withDefects(functions.fileCommands),
     configurations: withDefects(functions.configurations),
     catchUp: async () => options.position,
-    authenticate: createDevAuthenticator(API_TOKEN),
+    authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),
     readiness,
     log: { error: (fields) => defects.push(fields) },
     messageMaxBytes: 4 * 1024 * 1024,
