@@ -81,7 +81,10 @@ const CONNECT_RETRY_MS = 1000;
  * had or TLS files cannot be read.
  */
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
-  const { authenticate = createDevAuthenticator(config.devToken), siblings } = options;
+  const { siblings } = options;
+  const { trustedProxies } = config;
+  const known = options.authenticate ?? createDevAuthenticator(config.devToken);
+  const authenticate = logFailures(known, { log, trustedProxies });
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
@@ -99,7 +102,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...config.api,
   };
   const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
-  const linkRoute = { log, trustedProxies: config.trustedProxies };
+  const linkRoute = { log, trustedProxies };
   let serve = createLinkRoute(refuseLink, {
     ...linkRoute,
     serveOther: createApiListener({ ...common, ...refusing }),
