@@ -7,11 +7,21 @@ import { announceServer, parseServerArguments } from "./server-process.ts";
 
 /** Objects up to this size are kept: tus keeps its state in one beside the upload. */
 const keptBytesMax = 1024 * 1024;
+/** Bytes at the end of a body that hold its trailers: Sluice and the SDKs send one or two. */
+const trailerBytesMax = 256;
+
+interface KeptObject {
+  readonly body: Buffer;
+  readonly sizeBytes: number;
+  /** As it was stated, in base64; undefined where it was not. */
+  readonly crc32: string | undefined;
+  readonly metadata: readonly [string, string][];
+}
 
 const { tls } = parseServerArguments();
 const zeroBlock = Buffer.alloc(256 * 1024);
-const objects = new Map<string, { body: Buffer; sizeBytes: number; metadata: [string, string][] }>();
-const uploads = new Map<string, Map<number, number>>();
+const objects = new Map<string, KeptObject>();
+const uploads = new Map<string, Map<number, { sizeBytes: number; crc32: string | undefined }>>();
 let nextUploadId = 1;
 let receivedBytes = 0;
 
@@ -37,7 +47,9 @@ function serve(req: http.IncomingMessage, res: http.ServerResponse): void {
       else answerParts(res, uploadId);
       break;
     case "POST":
-      req.resume().on("end", () => (uploadId === null ? createUpload(res, url) : completeUpload(res, url, uploadId)));
+      req
+        .resume()
+        .on("end", () => (uploadId === null ? createUpload(res, url) : completeUpload(req, res, { url, uploadId })));
       break;
     default:
       if (uploadId !== null) uploads.delete(uploadId);
@@ -50,15 +62,38 @@ function putPart(
   res: http.ServerResponse,
   part: { uploadId: string; partNumber: number },
 ): void {
+  const stated = listenForCrc32(req);
   req.resume().on("end", () => {
-    receivedBytes += contentLength(req);
-    uploads.get(part.uploadId)?.set(part.partNumber, contentLength(req));
-    res.writeHead(200, { etag: '"0"' }).end();
+    const [sizeBytes, crc32] = [contentLength(req), stated()];
+    receivedBytes += sizeBytes;
+    uploads.get(part.uploadId)?.set(part.partNumber, { sizeBytes, crc32 });
+    res.writeHead(200, { etag: '"0"', ...toChecksum(crc32) }).end();
   });
+}
+
+/**
+ * The CRC32 that the request states of its body, once that has ended. It is taken at its word: who measures an upload does not
+ * pay for the other side's arithmetic.
+ */
+function listenForCrc32(req: http.IncomingMessage): () => string | undefined {
+  let tail: Buffer = Buffer.alloc(0);
+  req.on("data", (piece: Buffer) => {
+    tail = piece.length < trailerBytesMax ? Buffer.concat([tail, piece]).subarray(-trailerBytesMax) : piece;
+  });
+  return () => {
+    const header = req.headers["x-amz-checksum-crc32"];
+    if (typeof header === "string") return header;
+    return /x-amz-checksum-crc32:([A-Za-z0-9+/=]+)/.exec(tail.subarray(-trailerBytesMax).toString("latin1"))?.[1];
+  };
+}
+
+function toChecksum(crc32: string | undefined): http.OutgoingHttpHeaders {
+  return crc32 === undefined ? {} : { "x-amz-checksum-crc32": crc32, "x-amz-checksum-type": "FULL_OBJECT" };
 }
 
 function putObject(req: http.IncomingMessage, res: http.ServerResponse, path: string): void {
   const sizeBytes = contentLength(req);
+  const stated = listenForCrc32(req);
   const pieces: Buffer[] = [];
   req.on("data", (piece: Buffer) => sizeBytes <= keptBytesMax && pieces.push(piece));
   req.on("end", () => {
@@ -66,12 +101,14 @@ function putObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
     const raw = Buffer.concat(pieces);
     const chunked = req.headers["x-amz-decoded-content-length"] !== undefined;
     const metadata = Object.entries(req.headers).filter(([name]) => name.startsWith("x-amz-meta-"));
+    const crc32 = stated();
     objects.set(path, {
       body: chunked ? decodeChunks(raw) : raw,
       sizeBytes,
+      crc32,
       metadata: metadata.map(([name, value]) => [name, String(value)]),
     });
-    res.writeHead(200, { etag: '"0"' }).end();
+    res.writeHead(200, { etag: '"0"', ...toChecksum(crc32) }).end();
   });
 }
 
@@ -85,7 +122,9 @@ function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
     answerXml(res, "<Error><Code>NoSuchKey</Code></Error>", 404);
     return;
   }
-  res.writeHead(200, { etag: '"0"', "content-length": object.sizeBytes, ...Object.fromEntries(object.metadata) });
+  const checksum = req.method === "HEAD" ? toChecksum(object.crc32) : {};
+  const metadata = Object.fromEntries(object.metadata);
+  res.writeHead(200, { etag: '"0"', "content-length": object.sizeBytes, ...checksum, ...metadata });
   if (req.method === "HEAD") res.end();
   else if (object.body.length === object.sizeBytes) res.end(object.body);
   else Readable.from(zeros(object.sizeBytes)).pipe(res);
@@ -104,7 +143,11 @@ function createUpload(res: http.ServerResponse, url: URL): void {
   answerXml(res, `<InitiateMultipartUploadResult>${fields}</InitiateMultipartUploadResult>`);
 }
 
-function completeUpload(res: http.ServerResponse, url: URL, uploadId: string): void {
+function completeUpload(
+  req: http.IncomingMessage,
+  res: http.ServerResponse,
+  { url, uploadId }: { url: URL; uploadId: string },
+): void {
   const sizes = uploads.get(uploadId);
   // Two lanes that end at once may both complete; the second must not replace the object by an empty one.
   if (sizes === undefined) {
@@ -112,9 +155,12 @@ function completeUpload(res: http.ServerResponse, url: URL, uploadId: string): v
     return;
   }
   uploads.delete(uploadId);
-  const sizeBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  objects.set(url.pathname, { body: Buffer.alloc(0), sizeBytes, metadata: [] });
-  answerXml(res, `<CompleteMultipartUploadResult><ETag>"0-1"</ETag></CompleteMultipartUploadResult>`);
+  const sizeBytes = [...sizes.values()].reduce((sum, part) => sum + part.sizeBytes, 0);
+  const stated = req.headers["x-amz-checksum-crc32"];
+  const crc32 = typeof stated === "string" ? stated : undefined;
+  objects.set(url.pathname, { body: Buffer.alloc(0), sizeBytes, crc32, metadata: [] });
+  const checksum = crc32 === undefined ? "" : `${checksumElement(crc32)}<ChecksumType>FULL_OBJECT</ChecksumType>`;
+  answerXml(res, `<CompleteMultipartUploadResult><ETag>"0-1"</ETag>${checksum}</CompleteMultipartUploadResult>`);
 }
 
 function answerParts(res: http.ServerResponse, uploadId: string): void {
@@ -125,8 +171,15 @@ function answerParts(res: http.ServerResponse, uploadId: string): void {
   }
   const parts = [...sizes]
     .sort(([a], [b]) => a - b)
-    .map(([number, size]) => `<Part><PartNumber>${number}</PartNumber><ETag>"0"</ETag><Size>${size}</Size></Part>`);
+    .map(([number, { sizeBytes, crc32 }]) => {
+      const fields = `<PartNumber>${number}</PartNumber><ETag>"0"</ETag><Size>${sizeBytes}</Size>`;
+      return `<Part>${fields}${crc32 === undefined ? "" : checksumElement(crc32)}</Part>`;
+    });
   answerXml(res, `<ListPartsResult><IsTruncated>false</IsTruncated>${parts.join("")}</ListPartsResult>`);
+}
+
+function checksumElement(crc32: string): string {
+  return `<ChecksumCRC32>${crc32}</ChecksumCRC32>`;
 }
 
 function answerXml(res: http.ServerResponse, xml: string, status = 200): void {
