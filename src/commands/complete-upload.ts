@@ -78,7 +78,8 @@ export async function takeUp<T>(
   }
 }
 
-function isOvertaken(error: unknown): boolean {
+/** Whether a step of a commit was refused because another call has got further with the same upload. */
+export function isOvertaken(error: unknown): boolean {
   if (!(error instanceof DomainError) || error.reason !== "UPLOAD_NOT_OPEN") return false;
   return ["completing", "assembled", "committed"].includes(String(error.details.state));
 }

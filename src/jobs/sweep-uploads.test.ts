@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { abortUpload, cleanUpload } from "../commands/abort-upload.ts";
 import { completeUpload } from "../commands/complete-upload.ts";
-import { createFileCopier } from "../commands/copy-file.ts";
+import { COPY_LIMITS, createFileCopier } from "../commands/copy-file.ts";
 import { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { requireNamespace } from "../domain/namespace.ts";
@@ -110,7 +110,13 @@ describe("sweepUploads", () => {
       const content = { sizeBytes: lengthBytes, crc32: crc32(stored) };
       const object = sampleObject(source, { ...content, key: source.s3Key, versionId: "" });
       await uploads.commit(source.uploadId, { fileId: nextUuid(), retentionMs: HOUR_MS, object });
-      const limits = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 1 };
+      const limits = {
+        objectMaxBytes: 100,
+        partSizeBytes: 40,
+        partsInFlightMax: 1,
+        copiesMax: 1,
+        otherCall: COPY_LIMITS.otherCall,
+      };
       const copyFile = createFileCopier({ ...access, files }, limits);
       const values = {
         ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
