@@ -25,7 +25,7 @@ export interface AssembledObject {
   sha256: Uint8Array | undefined;
 }
 
-/** Why the commit of an upload cannot be made for good, as far as can be known: storage has other bytes, or none. */
+/** Why the commit of an upload cannot be made for good, as far as can be known: storage has other bytes, or none, or cannot show which. */
 export interface UploadFailure {
   reason: string;
   /** A sentence. */

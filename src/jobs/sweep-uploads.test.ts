@@ -384,6 +384,18 @@ describe("sweepUploads", () => {
       expect(world.objects.keys).to.deep.equal([]);
     });
 
+    it("fails likewise where storage cannot show what it has", async () => {
+      const world = open();
+      const upload = await writeStuck(world);
+      const error = new DomainError("unimplemented", "storage states no checksums", { reason: "STORAGE_UNABLE" });
+      world.objects.faults.add("completeMultipart", { kind: "fail", error });
+      world.clock.now += 2000;
+      expect((await world.sweep()).errors).to.deep.equal([error]);
+      world.clock.now += HOUR_MS;
+      expect(await world.sweep()).to.deep.include({ committed: 0, errors: [] });
+      expect((await world.uploads.get("default", upload.uploadId)).upload.failure?.reason).to.equal("STORAGE_UNABLE");
+    });
+
     it("fails likewise where the object is gone that was assembled", async () => {
       const world = open();
       const upload = await createOpen(world, { computeSha256: true });

@@ -151,7 +151,8 @@ export type Upload = Message<"sluice.v1.Upload"> & {
 
   /**
    * Why the commit cannot be made; present while the upload is completing or assembled and storage has other bytes than were
-   * durable, or none. CompleteUpload tries again, AbortUpload gives the upload up; the bytes stay until then. Set by the service.
+   * durable, or none, or cannot show which. CompleteUpload tries again, AbortUpload gives the upload up; the bytes stay until
+   * then. Set by the service.
    *
    * @generated from field: sluice.v1.UploadFailure failure = 15;
    */
