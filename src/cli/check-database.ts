@@ -1,23 +1,54 @@
 import type { Config } from "../config.ts";
 import { DomainError } from "../domain/errors.ts";
+import { listFailedUploads } from "../postgres/failed-uploads.ts";
 import { validateMigrations } from "../postgres/migrate.ts";
 import { isNamespaceRecorded } from "../postgres/namespace.ts";
 import { createDatabasePool } from "../postgres/pool.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
-/** What can be wrong with the database and its replica: the way there, the account, the schema, the namespace. Changes nothing. */
+type Pool = Awaited<ReturnType<typeof createDatabasePool>>;
+
+/** What can be wrong with the database and its replica: the way there, the account, the schema, the namespace, its uploads. Changes nothing. */
 export async function checkDatabase({ database, namespace }: Config): Promise<Finding[]> {
   const findings = [await checkOne("database", database.url)];
-  if (findings[0]?.isOk) findings.push(await checkNamespace(database.url, namespace));
+  if (findings[0]?.isOk) findings.push(...(await checkRows(database.url, namespace)));
   if (database.readUrl !== undefined) findings.push(await checkOne("read replica", database.readUrl));
   return findings;
 }
 
+/** What the rows of the namespace say. */
+async function checkRows(url: string, namespace: Config["namespace"]): Promise<Finding[]> {
+  const pool = await createDatabasePool("doctor", { url, limits: { connectionsMax: 1 } });
+  try {
+    return [await checkNamespace(pool, namespace), await checkUploads(pool, namespace.name)];
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Failed uploads that are named; of more it is said that there are. */
+const FAILED_TOLD_MAX = 10;
+
+/** Uploads that nobody but their callers can end. */
+async function checkUploads(pool: Pool, namespace: string): Promise<Finding> {
+  const mend = "call CompleteUpload to try again, or AbortUpload to give the bytes up; they are kept until then";
+  try {
+    const failed = await listFailedUploads(pool, { namespace, limit: FAILED_TOLD_MAX + 1 });
+    if (failed.length === 0) return well("uploads", "none has a commit that failed");
+    const told = failed.slice(0, FAILED_TOLD_MAX).map(({ uploadId, path, message }) => {
+      return `${uploadId} of ${JSON.stringify(path)}: ${message}`;
+    });
+    const more = failed.length > FAILED_TOLD_MAX ? "; and more" : "";
+    return problem("uploads", `these cannot be committed: ${told.join("; ")}${more}`, mend);
+  } catch (error) {
+    return problem("uploads", `they cannot be read (${findErrorCode(error)})`, "grant their table to this user");
+  }
+}
+
 /** The bucket, region and prefix that files of the namespace have been written to until now. */
-async function checkNamespace(url: string, namespace: Config["namespace"]): Promise<Finding> {
+async function checkNamespace(pool: Pool, namespace: Config["namespace"]): Promise<Finding> {
   const { name, bucket, region, keyPrefix } = namespace;
   const prefix = keyPrefix === "" ? "" : `, below ${keyPrefix}`;
-  const pool = await createDatabasePool("doctor", { url, limits: { connectionsMax: 1 } });
   try {
     const isRecorded = await isNamespaceRecorded(pool, namespace);
     const bound = isRecorded ? "is bound" : "is new: the first start binds it";
@@ -28,8 +59,6 @@ async function checkNamespace(url: string, namespace: Config["namespace"]): Prom
     }
     const variables = "SLUICE_S3_BUCKET, SLUICE_S3_REGION and SLUICE_S3_KEY_PREFIX";
     return problem("namespace", error.message, `correct ${variables}, or name another in SLUICE_NAMESPACE`);
-  } finally {
-    await pool.end();
   }
 }
 

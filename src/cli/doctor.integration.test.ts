@@ -7,10 +7,13 @@ import { PassThrough } from "node:stream";
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { expect } from "chai";
 import { parseConfig } from "../config.ts";
+import { createDatabasePool } from "../postgres/pool.ts";
+import { createUploadRepository } from "../postgres/upload-repository.ts";
 import { createS3Client } from "../s3/client.ts";
 import { Connections } from "../s3/connections.ts";
 import { captureText } from "../testing/capture-text.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/postgres.ts";
+import { createOpen } from "../testing/repository-subject.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../testing/running-service.ts";
 import { createTlsCertificate } from "../testing/tls-certificate.ts";
 import { runDoctor } from "./doctor.ts";
@@ -66,7 +69,7 @@ describe("sluice doctor", function () {
   it("finds nothing wrong where nothing is", async () => {
     const { isWell, text } = await examine({ SLUICE_DATABASE_READ_URL: service.databaseUrl });
     expect(isWell, text).to.equal(true);
-    for (const check of ["configuration", "port", "memory", "database", "namespace", "read replica"]) {
+    for (const check of ["configuration", "port", "memory", "database", "namespace", "uploads", "read replica"]) {
       expect(text).to.contain(`OK       ${check}: `);
     }
     for (const check of [
@@ -88,6 +91,21 @@ describe("sluice doctor", function () {
     );
     expect(Contents).to.deep.equal([]);
     client.destroy();
+  });
+
+  it("names the uploads whose commit has failed", async () => {
+    const pool = await createDatabasePool("test", { url: service.databaseUrl });
+    const uploads = createUploadRepository(pool);
+    const upload = await createOpen({ uploads }, { path: "lost/report.pdf" });
+    await uploads.beginCompletion(upload.uploadId, { crc32: 1 });
+    await uploads.noteFailure(upload.uploadId, { reason: "CHECKSUM_MISMATCH", message: "storage has other bytes" });
+    const { isWell, text } = await examine({});
+    expect(isWell).to.equal(false);
+    const told = `${upload.uploadId} of "lost/report.pdf": storage has other bytes`;
+    expect(text).to.contain(`PROBLEM  uploads: these cannot be committed: ${told}`).and.to.contain("AbortUpload");
+    await uploads.abort("default", upload.uploadId);
+    await pool.end();
+    expect((await examine({})).text).to.contain("OK       uploads: none has a commit that failed");
   });
 
   it("says what a namespace is bound to, and no secrets", async () => {

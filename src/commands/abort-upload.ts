@@ -5,7 +5,7 @@ import type { Upload } from "../domain/upload.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
 /**
- * Gives an open upload up. Aborting twice is no error; any other state is `failed_precondition / UPLOAD_NOT_OPEN`; a request
+ * Gives an open upload up, or one whose commit has failed. Aborting twice is no error; any other state is `failed_precondition / UPLOAD_NOT_OPEN`; a request
  * id that stood for another upload is `invalid_argument / REQUEST_ID_REUSED`.
  * What it stored is freed at once where S3 answers, else by the sweeper.
  */

@@ -10,6 +10,7 @@ import {
   type Upload,
 } from "../domain/upload.ts";
 import { toFrozenManifest } from "./manifest.ts";
+import { notingFailure } from "./note-failure.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /** Ranges that an error names; more are only counted. */
@@ -20,10 +21,20 @@ const REFUSALS: ReadonlySet<string> = new Set(["aborted/CHECKSUM_MISMATCH", "abo
 /**
  * completing -> assembled: S3 makes the object of the frozen parts, and checks its CRC32. Where S3 has other parts than were
  * recorded these become gaps and the upload goes back to `open`: `aborted / CHECKSUM_MISMATCH`, whose details say `lost_parts`,
- * `durable_offset` and `missing_ranges`; so it does where S3 takes no parts of their size: `aborted / STORAGE_UNABLE`. `data_loss / CHECKSUM_MISMATCH`, with nothing changed, when the object that S3 made has
- * other bytes; `unavailable` while the outcome is not certain: the upload stays `completing`, to be assembled again.
+ * `durable_offset` and `missing_ranges`; so it does where S3 takes no parts of their size: `aborted / STORAGE_UNABLE`.
+ * `data_loss / CHECKSUM_MISMATCH` when the object that S3 made has other bytes, and `unimplemented / STORAGE_UNABLE` where S3
+ * cannot show which it has, are noted as the upload's failure; `unavailable` while the outcome is not certain: the upload stays
+ * `completing`, to be assembled again.
  */
 export async function assembleUpload(
+  access: UploadAccess,
+  upload: Upload,
+  options: { parts: readonly DurablePart[]; epoch: number | undefined },
+): Promise<Upload> {
+  return await notingFailure(access, upload.uploadId, () => assemble(access, upload, options));
+}
+
+async function assemble(
   access: UploadAccess,
   upload: Upload,
   options: { parts: readonly DurablePart[]; epoch: number | undefined },

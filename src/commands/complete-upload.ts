@@ -78,7 +78,8 @@ export async function takeUp<T>(
   }
 }
 
-function isOvertaken(error: unknown): boolean {
+/** Whether a step of a commit was refused because another call has got further with the same upload. */
+export function isOvertaken(error: unknown): boolean {
   if (!(error instanceof DomainError) || error.reason !== "UPLOAD_NOT_OPEN") return false;
   return ["completing", "assembled", "committed"].includes(String(error.details.state));
 }
@@ -93,6 +94,11 @@ export async function commitUpload(
   options: { parts: readonly DurablePart[]; declared: CommitDeclaration; epoch?: number | undefined },
 ): Promise<File> {
   const { declared, parts, epoch } = options;
+  if (upload.failure !== undefined && upload.state !== "aborted") {
+    // Tried again, and not to be aborted meanwhile; should this process die, the sweeper goes on.
+    await noteWanted(access, upload, declared);
+    return await commitUpload(access, { ...upload, failure: undefined }, options);
+  }
   switch (upload.state) {
     case "committed":
       assertDeclared(upload.object, declared);
@@ -224,10 +230,17 @@ async function commitAssembled(
 
 /** Compares the SHA-256 for a commit; should this process die while it reads, the sweeper goes on with the same wish. */
 async function assertSha256Wanted(access: UploadAccess, upload: Upload, declared: CommitDeclaration): Promise<void> {
-  const { sha256, ifGenerationMatch } = declared;
+  const onReading = () => noteWanted(access, upload, declared);
+  await assertSha256OfObject(access, upload, { sha256: declared.sha256, onReading });
+}
+
+async function noteWanted(
+  access: UploadAccess,
+  { uploadId }: Upload,
+  { sha256, ifGenerationMatch }: CommitDeclaration,
+): Promise<void> {
   const wish = { isWanted: true, ifGenerationMatch, expectedSha256: sha256 };
-  const onReading = () => withDatabase(access, () => access.uploads.noteCommit(upload.uploadId, wish));
-  await assertSha256OfObject(access, upload, { sha256, onReading });
+  await withDatabase(access, () => access.uploads.noteCommit(uploadId, wish));
 }
 
 /** open -> completing: the size and the manifest stand. */

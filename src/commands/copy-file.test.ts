@@ -8,19 +8,24 @@ import { catchError, SAMPLE_CALLER } from "../testing/sample-records.ts";
 import { until } from "../testing/until.ts";
 import { seededBytes } from "../testing/upload-rig.ts";
 import { createBench } from "../testing/writer-bench.ts";
-import { type CopyFileRequest, createFileCopier } from "./copy-file.ts";
+import { type CopyFileRequest, type CopyLimits, createFileCopier } from "./copy-file.ts";
 
 /** Above 100 bytes in parts of 40. */
-const LIMITS = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 2 };
+const LIMITS = {
+  objectMaxBytes: 100,
+  partSizeBytes: 40,
+  partsInFlightMax: 2,
+  otherCall: { triesMax: 10_000, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 },
+};
 const NOTHING = {
   ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
 };
 
 describe("createFileCopier", () => {
-  const open = () => {
+  const open = (limits: Partial<CopyLimits> = {}) => {
     const bench = createBench();
     const { access, files, objects } = bench;
-    const copyFile = createFileCopier({ ...access, files }, LIMITS);
+    const copyFile = createFileCopier({ ...access, files }, { ...LIMITS, ...limits });
     /** A file whose bytes are stored. */
     const store = async (lengthBytes: number, path = nextPath()) => {
       const { uploadId, bucket, s3Key } = await createOpen(access, { path });
@@ -131,6 +136,52 @@ describe("createFileCopier", () => {
     const copied = await copy(file.path, { requestId });
     expect(objects.bytesOf("bucket", copied.s3Key)).to.deep.equal(bytes);
     expect(objects.faults.pending).to.equal(3);
+  });
+
+  describe("asked for twice with one request id, at two replicas", () => {
+    for (const lengthBytes of [50, 120]) {
+      const operation = lengthBytes > LIMITS.objectMaxBytes ? "copyPart" : "copyObject";
+
+      it(`answers both calls with the copy, of ${lengthBytes} bytes, whichever ends first`, async () => {
+        for (const endsFirst of ["older", "newer"]) {
+          const { objects, store, copy } = open();
+          const { bytes, file } = await store(lengthBytes);
+          const requestId = nextUuid();
+          const begin = async () => {
+            const hang = objects.faults.add(operation, { kind: "hang" });
+            const copying = copy(file.path, { requestId });
+            await until("it copies", () => objects.faults.pending === 0);
+            return { hang, copying };
+          };
+          const [older, newer] = [await begin(), await begin()];
+          const [first, second] = endsFirst === "older" ? [older, newer] : [newer, older];
+          first.hang.release();
+          if (endsFirst === "newer") await first.copying;
+          second.hang.release();
+          const copied = await Promise.all([older.copying, newer.copying]);
+          expect(copied[0], endsFirst).to.deep.equal(copied[1]);
+          expect(copied[0]).to.include({ generation: 1 });
+          expect(objects.bytesOf("bucket", copied[0].s3Key)).to.deep.equal(bytes);
+        }
+      });
+    }
+
+    it("tells the older to ask again where the newer takes long", async () => {
+      const { objects, store, copy, refusalOf } = open({ otherCall: { ...LIMITS.otherCall, triesMax: 3 } });
+      const { file } = await store(50);
+      const requestId = nextUuid();
+      const hangs = [1, 2].map(() => objects.faults.add("copyObject", { kind: "hang" }));
+      const older = refusalOf(file.path, { requestId });
+      await until("the older copies", () => objects.faults.pending === 1);
+      const newer = copy(file.path, { requestId });
+      await until("the newer copies", () => objects.faults.pending === 0);
+      hangs[0]?.release();
+      const refusal = await older;
+      expect(refusal).to.include({ code: "unavailable", reason: "CONTENDED" });
+      expect(refusal.retryAfterMs).to.be.greaterThan(0);
+      hangs[1]?.release();
+      expect((await copy(file.path, { requestId })).fileId).to.equal((await newer).fileId);
+    });
   });
 
   it("copies into a fresh key when an answer was lost", async () => {

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
+import { type BackoffPolicy, withBackoff } from "../domain/backoff.ts";
 import type { Caller } from "../domain/caller.ts";
 import { toCommandIdentity } from "../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
@@ -12,7 +13,7 @@ import { type Namespace, requireNamespace } from "../domain/namespace.ts";
 import { requireReadable } from "../domain/readable-file.ts";
 import { generationMismatch } from "../domain/repository-refusals.ts";
 import type { Upload } from "../domain/upload.ts";
-import { commitUpload, commitWritten } from "./complete-upload.ts";
+import { commitUpload, commitWritten, isOvertaken, takeUp } from "./complete-upload.ts";
 import { copyBytes } from "./copy-bytes.ts";
 import { toObjectKey } from "./create-upload.ts";
 import { listGiven, parseFileChanges, RETENTION_FIELDS } from "./file-changes.ts";
@@ -26,6 +27,8 @@ export interface CopyLimits {
   partSizeBytes: number;
   /** Parts of one file that are copied at once. */
   partsInFlightMax: number;
+  /** How often, and how long, a call looks for the copy that a newer one with its request id makes. */
+  otherCall: BackoffPolicy;
 }
 
 const MIB = 2 ** 20;
@@ -38,6 +41,8 @@ export const COPY_LIMITS: CopyLimits = {
   objectMaxBytes: 1024 * MIB,
   partSizeBytes: 512 * MIB,
   partsInFlightMax: 8,
+  // A minute, which most callers and proxies wait for; who is told to ask again gets the answer then.
+  otherCall: { triesMax: 1000, baseDelayMs: 50, delayMaxMs: 2000, timeMaxMs: 60_000, random: Math.random },
 };
 
 /** Which file, where to, what is to be otherwise there, and what must be at both paths. */
@@ -64,10 +69,11 @@ export type FileCopier = (request: CopyFileRequest, options: { caller: Caller })
  * Copies files within storage. A copy is an upload whose bytes come from there: its row is made before them, its parts are
  * claimed and recorded, it is committed as any other, and what a crash leaves of it is swept. So a copy goes on when its
  * caller goes away, and one that was cut goes on, from its durable parts, when the call is repeated with its request id.
+ * Of several calls with one request id at a time the newest copies, and all are answered with its file.
  * Size, CRC32 and SHA-256 are the source's, and the copy's CRC32 is compared with them; holds and retention are not copied.
  * Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / FILE_PURGED`, `ETAG_MISMATCH` and `GENERATION_MISMATCH` (of the
  * target, or of a source that another file has replaced since the copy was begun), `aborted / CHECKSUM_MISMATCH`,
- * `unavailable`.
+ * `unavailable` (`CONTENDED`: a newer call still copies; ask again).
  */
 export function createFileCopier(
   access: UploadAccess & { files: Pick<FileRepository, "get"> },
@@ -157,8 +163,36 @@ function choosePartSize(sizeBytes: number, { objectMaxBytes, partSizeBytes }: Co
   return partSizeBytes * PARTS_MAX >= sizeBytes ? partSizeBytes : Math.ceil(sizeBytes / PARTS_MAX / MIB) * MIB;
 }
 
-/** Copies what is not there yet into an open upload, and commits it. */
+/** Copies what is not there yet into an open upload, and commits it; where a newer call does the same, its copy is the answer. */
 async function copyInto(
+  access: UploadAccess,
+  upload: Upload,
+  options: { source: File; limits: CopyLimits },
+): Promise<File> {
+  try {
+    return await copyAsWriter(access, upload, options);
+  } catch (error) {
+    if (!isTakenOver(error)) throw error;
+    return await awaitOther(access, upload, options.limits.otherCall);
+  }
+}
+
+/** A newer call has begun to write, or has got further already. */
+function isTakenOver(error: unknown): boolean {
+  return isOvertaken(error) || (error instanceof DomainError && error.reason === "WRITER_FENCED");
+}
+
+async function awaitOther(access: UploadAccess, { namespace, uploadId, path }: Upload, policy: BackoffPolicy) {
+  const look = async () => {
+    const { upload } = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
+    if (upload.state === "open") throw stillCopied(path);
+    return await finish(access, upload);
+  };
+  const isRetryable = (error: unknown) => error instanceof DomainError && error.reason === "CONTENDED";
+  return await withBackoff(policy, look, { isRetryable });
+}
+
+async function copyAsWriter(
   access: UploadAccess,
   upload: Upload,
   { source, limits }: { source: File; limits: CopyLimits },
@@ -179,7 +213,8 @@ async function copyInto(
 /** Commits a copy whose bytes are there, whoever copied them. */
 async function finish(access: UploadAccess, { namespace, uploadId }: Upload): Promise<File> {
   const { upload, parts } = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
-  return await explainTarget(upload, () => commitUpload(access, upload, { parts, declared: {} }));
+  const commit = () => commitUpload(access, upload, { parts, declared: {} });
+  return await explainTarget(upload, () => takeUp(access, upload, { declared: {}, epoch: undefined, commit }));
 }
 
 /** Nobody else can complete the upload of a copy: its caller knows of the target only. */
@@ -198,4 +233,9 @@ function sourceReplaced({ path, generation }: File): DomainError {
     reason: "GENERATION_MISMATCH",
     details: { path, current_generation: generation },
   });
+}
+
+function stillCopied(path: string): DomainError {
+  const message = `another call with this request_id still makes the copy at ${JSON.stringify(path)}; repeat the call for its answer`;
+  return new DomainError("unavailable", message, { reason: "CONTENDED", details: { path }, retryAfterMs: 1000 });
 }

@@ -159,12 +159,11 @@ export class PartSender {
     this.#events.onFailed(this.#failure);
   }
 
-  /** Gives the open parts up, lets the others settle, gives every permit back. Never rejects. */
+  /** Gives the open parts up, lets all others settle, what is read back too, and then gives every permit back. Never rejects. */
   async close(open: readonly PartInFlight[]): Promise<void> {
     const reason = this.#failure ?? new Error("the writer was closed");
     this.#closed.abort(reason);
     for (const part of open) part.body?.abort(reason);
-    // A part that is read back and sent settles as the others do: nothing is given back before its bytes are gone.
     const closing = [...this.#holdings].map(([part, holding]) => part.body === undefined && holding.close(reason));
     await Promise.all([this.settle(), ...closing]);
     await this.#waiting?.catch(() => {});

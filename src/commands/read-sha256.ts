@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { AssembledObject, Upload } from "../domain/upload.ts";
 import { assertSameSha256 } from "./declared-content.ts";
+import { notingFailure } from "./note-failure.ts";
 import { readObject } from "./read-object.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
@@ -20,7 +21,8 @@ export async function assertSha256OfObject(
   if (object.sha256 !== undefined) return assertSameSha256(object.sha256, expected);
   if (!upload.computeSha256 && expected === undefined) return;
   await onReading?.();
-  const sha256 = await readSha256(access.objects, upload.bucket, object, { onReading });
+  const read = () => readSha256(access.objects, upload.bucket, object, { onReading });
+  const sha256 = await notingFailure(access, upload.uploadId, read);
   // Noted first: when it is another than was declared, no later call needs to read all that again to say so.
   await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
   assertSameSha256(sha256, expected);

@@ -2,7 +2,7 @@ import type { CommandIdentity } from "./command-identity.ts";
 import type { AssembleOptions, CommitOptions, CommitOutcome, CommitWish, FinishOptions } from "./commit-options.ts";
 import type { File } from "./file.ts";
 import type { OrphanJudge } from "./orphan-verdict.ts";
-import type { AssembledObject, ByteRange, DurablePart, Upload, UploadState } from "./upload.ts";
+import type { AssembledObject, ByteRange, DurablePart, Upload, UploadFailure, UploadState } from "./upload.ts";
 import type { UploadSweep } from "./upload-sweep.ts";
 import type { WriterRange } from "./writer-range.ts";
 
@@ -256,8 +256,9 @@ export interface UploadRepository extends OrphanJudge, UploadSweep {
   assemble(uploadId: string, object: AssembledObject, options?: AssembleOptions): Promise<Upload>;
 
   /**
-   * Notes that the commit of an `assembled` upload is under way, which may take long: to be repeated while it is. Or that it
-   * was refused, and is its caller's to ask for again. Does nothing once another call has committed it.
+   * Notes that the commit of a `completing` or `assembled` upload is under way, which may take long: to be repeated while it is;
+   * a failure is forgotten. Or that the commit of an `assembled` one was refused, and is its caller's to ask for again. Does
+   * nothing once another call has committed it.
    */
   noteCommit(uploadId: string, wish: CommitWish): Promise<void>;
 
@@ -271,6 +272,12 @@ export interface UploadRepository extends OrphanJudge, UploadSweep {
    */
   commit(uploadId: string, options: CommitOptions): Promise<CommitOutcome>;
 
-  /** open -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
+  /**
+   * Notes that the commit of a `completing` or `assembled` upload has failed for good, as far as can be known: it is swept no
+   * more, and may be aborted. Does nothing to any other upload.
+   */
+  noteFailure(uploadId: string, failure: UploadFailure): Promise<void>;
+
+  /** open | failed -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
   abort(namespace: string, uploadId: string): Promise<Upload>;
 }

@@ -16,14 +16,14 @@ export interface UploadPaging {
 /** What the sweeper asks of a namespace's uploads: the part of the UploadRepository that ends them. */
 export interface UploadSweep {
   /**
-   * open | assembled -> expired for uploads of a namespace past their expiry, but for those whose commit is wanted, at most
-   * `limit`; returns them.
+   * open | assembled -> expired for uploads of a namespace past their expiry, but for those whose commit is wanted, or has
+   * failed, at most `limit`; returns them.
    */
   expireDue(namespace: string, limit: number): Promise<Upload[]>;
 
   /**
    * Uploads of a namespace that are `completing` or `assembled` and whose commit was last wanted `olderThanMs` ago or earlier,
-   * the longest ago first: a crash left them.
+   * the longest ago first: a crash left them. Not those that have failed.
    */
   listStuck(namespace: string, options: UploadPaging & { olderThanMs: number }): Promise<UploadPage>;
 

@@ -25,6 +25,13 @@ export interface AssembledObject {
   sha256: Uint8Array | undefined;
 }
 
+/** Why the commit of an upload cannot be made for good, as far as can be known: storage has other bytes, or none, or cannot show which. */
+export interface UploadFailure {
+  reason: string;
+  /** A sentence. */
+  message: string;
+}
+
 /** A session that turns bytes into a file. */
 export interface Upload extends FileDescription {
   uploadId: string;
@@ -54,6 +61,8 @@ export interface Upload extends FileDescription {
   object: AssembledObject | undefined;
   /** Present once committed. */
   file: File | undefined;
+  /** Of one that is completing, assembled, or was aborted for it. */
+  failure: UploadFailure | undefined;
   createTime: Date;
   expireTime: Date;
 }

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { cleanUpload } from "../commands/abort-upload.ts";
+import { abortUpload, cleanUpload } from "../commands/abort-upload.ts";
 import { completeUpload } from "../commands/complete-upload.ts";
-import { createFileCopier } from "../commands/copy-file.ts";
+import { COPY_LIMITS, createFileCopier } from "../commands/copy-file.ts";
 import { DomainError } from "../domain/errors.ts";
 import { MemoryBudget } from "../domain/memory-budget.ts";
 import { requireNamespace } from "../domain/namespace.ts";
@@ -110,7 +110,13 @@ describe("sweepUploads", () => {
       const content = { sizeBytes: lengthBytes, crc32: crc32(stored) };
       const object = sampleObject(source, { ...content, key: source.s3Key, versionId: "" });
       await uploads.commit(source.uploadId, { fileId: nextUuid(), retentionMs: HOUR_MS, object });
-      const limits = { objectMaxBytes: 100, partSizeBytes: 40, partsInFlightMax: 1 };
+      const limits = {
+        objectMaxBytes: 100,
+        partSizeBytes: 40,
+        partsInFlightMax: 1,
+        copiesMax: 1,
+        otherCall: COPY_LIMITS.otherCall,
+      };
       const copyFile = createFileCopier({ ...access, files }, limits);
       const values = {
         ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
@@ -324,6 +330,83 @@ describe("sweepUploads", () => {
         expect(await world.sweep()).to.deep.include({ lost: 0, committed: 0 });
       }
       expect((await world.uploads.get("default", upload.uploadId)).upload.state).to.equal("completing");
+    });
+  });
+
+  describe("a commit of which storage has other bytes", () => {
+    const openFailed = async () => {
+      const world = open();
+      const upload = await writeStuck(world);
+      for (const multipartId of world.objects.pendingMultiparts) world.objects.forgetMultipart(multipartId);
+      world.objects.overwrite("bucket", upload.s3Key, seededBytes(100, 9));
+      world.clock.now += 2000;
+      const { errors } = await world.sweep();
+      expect(errors.map((error) => (error as DomainError).code)).to.deep.equal(["data_loss"]);
+      const find = async () => (await world.uploads.get("default", upload.uploadId)).upload;
+      const request = () => ({ requestId: nextUuid(), namespace: "default", uploadId: upload.uploadId });
+      return { ...world, upload, find, request };
+    };
+
+    it("is tried once, says why, and keeps its bytes", async () => {
+      const world = await openFailed();
+      world.clock.now += 1000 * HOUR_MS;
+      expect(await world.sweep()).to.deep.include({ committed: 0, expired: 0, cleaned: 0, errors: [] });
+      const { state, failure } = await world.find();
+      expect([state, failure?.reason]).to.deep.equal(["completing", "CHECKSUM_MISMATCH"]);
+      expect(failure?.message).to.include("other bytes");
+      expect(world.objects.keys).to.deep.equal([world.upload.s3Key]);
+    });
+
+    it("is made by CompleteUpload once storage has the bytes", async () => {
+      const world = await openFailed();
+      const complete = () => completeUpload(world.access, world.request(), { caller: SAMPLE_CALLER });
+      expect(await complete().catch((error: unknown) => error)).to.have.property("code", "data_loss");
+      expect((await world.find()).failure?.reason, "still").to.equal("CHECKSUM_MISMATCH");
+      world.objects.overwrite("bucket", world.upload.s3Key, bytes);
+      expect((await complete()).crc32).to.equal(crc32(bytes));
+      expect((await world.find()).failure).to.equal(undefined);
+    });
+
+    it("is taken up again when the process dies that CompleteUpload runs in", async () => {
+      const world = await openFailed();
+      world.objects.overwrite("bucket", world.upload.s3Key, bytes);
+      world.objects.faults.add("completeMultipart", { kind: "fail" });
+      const cut = completeUpload(world.access, world.request(), { caller: SAMPLE_CALLER });
+      expect(await cut.catch((error: unknown) => error)).to.have.property("code", "unavailable");
+      world.clock.now += 2000;
+      expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
+    });
+
+    it("is given up by AbortUpload, with the bytes", async () => {
+      const world = await openFailed();
+      await abortUpload(world.access, world.request(), { caller: SAMPLE_CALLER });
+      expect((await world.find()).state).to.equal("aborted");
+      expect(world.objects.keys).to.deep.equal([]);
+    });
+
+    it("fails likewise where storage cannot show what it has", async () => {
+      const world = open();
+      const upload = await writeStuck(world);
+      const error = new DomainError("unimplemented", "storage states no checksums", { reason: "STORAGE_UNABLE" });
+      world.objects.faults.add("completeMultipart", { kind: "fail", error });
+      world.clock.now += 2000;
+      expect((await world.sweep()).errors).to.deep.equal([error]);
+      world.clock.now += HOUR_MS;
+      expect(await world.sweep()).to.deep.include({ committed: 0, errors: [] });
+      expect((await world.uploads.get("default", upload.uploadId)).upload.failure?.reason).to.equal("STORAGE_UNABLE");
+    });
+
+    it("fails likewise where the object is gone that was assembled", async () => {
+      const world = open();
+      const upload = await createOpen(world, { computeSha256: true });
+      const object = sampleObject(upload, { sizeBytes: 100, crc32: crc32(bytes) });
+      await world.uploads.assemble(upload.uploadId, object, { isCommitWanted: true });
+      world.clock.now += 2000;
+      expect((await world.sweep()).errors).to.have.length(1);
+      world.clock.now += 1000 * HOUR_MS;
+      expect(await world.sweep()).to.deep.include({ committed: 0, expired: 0, errors: [] });
+      const { upload: found } = await world.uploads.get("default", upload.uploadId);
+      expect([found.state, found.failure?.reason]).to.deep.equal(["assembled", "FILE_NOT_FOUND"]);
     });
   });
 

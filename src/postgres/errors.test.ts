@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import { BackendTerminatedError, ConnectionError, UniqueIntegrityConstraintViolationError } from "slonik";
 import { DomainError } from "../domain/errors.ts";
+import { settle } from "../testing/settle.ts";
+import { BorderCall } from "./border-call.ts";
 import { atBorder, toDomainError, violates } from "./errors.ts";
 
 describe("toDomainError", () => {
@@ -68,6 +70,34 @@ describe("atBorder", () => {
     gate.resolve("done");
     expect(await Promise.all(calls)).to.deep.equal(["done", "done"]);
     expect(await methods.call()).to.equal("done");
+  });
+
+  it("counts a call that was given up until its work has ended", async () => {
+    const gate = Promise.withResolvers<string>();
+    const methods = atBorder({ call: () => gate.promise, other: async () => "done" }, { deadlineMs: 5, callsMax: 1 });
+    const refusalOf = (work: Promise<unknown>) => work.catch((refusal: unknown) => refusal);
+    expect(await refusalOf(methods.call())).to.have.property("reason", "DATABASE_UNAVAILABLE");
+    expect(await refusalOf(methods.other())).to.have.nested.property("cause.message", "1 calls are under way");
+    gate.resolve("late");
+    await settle();
+    expect(await methods.other()).to.equal("done");
+  });
+
+  it("cuts what is under way for a call that is given up, and tells what is begun later", async () => {
+    const cut = Promise.withResolvers<never>();
+    const late = Promise.withResolvers<BorderCall | undefined>();
+    const methods = atBorder(
+      {
+        call: async () => {
+          BorderCall.current?.begin(() => cut.reject(new Error("cut")));
+          BorderCall.current?.begin(() => expect.fail("it was answered"))();
+          await cut.promise.catch(() => late.resolve(BorderCall.current));
+        },
+      },
+      { deadlineMs: 5 },
+    );
+    await methods.call().catch(() => undefined);
+    expect((await late.promise)?.cause?.message).to.include("within 5 ms");
   });
 
   it("gives parameters and answers through", async () => {

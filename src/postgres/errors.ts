@@ -8,6 +8,7 @@ import {
   UnexpectedStateError,
 } from "slonik";
 import { DomainError } from "../domain/errors.ts";
+import { BorderCall } from "./border-call.ts";
 
 /** When a caller may try again after the database was gone, in milliseconds: about a failover's shortest gap. */
 const RETRY_AFTER_MS = 1_000;
@@ -103,8 +104,9 @@ export const BORDER_LIMITS_DEFAULT: BorderLimits = { deadlineMs: 15_000, callsMa
 
 /**
  * The same methods, with their errors translated once and the calls bounded in number and time, else
- * DATABASE_UNAVAILABLE. A network that swallows packets says nothing for minutes: what a statement did that met the
- * deadline is unknown, and the methods are safe to repeat.
+ * DATABASE_UNAVAILABLE. A network that swallows packets says nothing for minutes: a call that meets the deadline is given up, the
+ * connection of its statement is cut, and it counts until that has ended. What the statement did is unknown, and the methods
+ * are safe to repeat.
  */
 export function atBorder<T extends { [K in keyof T]: Methods[string] }>(
   methods: T,
@@ -117,22 +119,27 @@ export function atBorder<T extends { [K in keyof T]: Methods[string] }>(
     wrapped[name] = async (...parameters) => {
       if (calls >= callsMax) throw databaseUnavailable(new Error(`${calls} calls are under way`));
       calls++;
+      const call = new BorderCall();
+      const work = call.run(() => method(...parameters));
       try {
-        return await withDeadline(method(...parameters), deadlineMs);
+        return await withDeadline(
+          work.finally(() => calls--),
+          { call, deadlineMs },
+        );
       } catch (error) {
         throw toDomainError(error);
-      } finally {
-        calls--;
       }
     };
   }
   return wrapped as T;
 }
 
-function withDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
+function withDeadline<T>(work: Promise<T>, { call, deadlineMs }: { call: BorderCall; deadlineMs: number }): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(databaseUnavailable(new Error(`no answer from the database within ${deadlineMs} ms`)));
+      const cause = new Error(`no answer from the database within ${deadlineMs} ms`);
+      reject(databaseUnavailable(cause));
+      call.giveUp(cause);
     }, deadlineMs);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
 import { createTestDatabase, type TestDatabase } from "../testing/postgres.ts";
 import { createOpen, expectRefusal, newUpload, nextIdentity, nextUuid } from "../testing/repository-subject.ts";
+import { atBorder } from "./errors.ts";
 import { createFileRepository } from "./file-repository.ts";
 import { migrate } from "./migrate.ts";
 import { ensureNamespace } from "./namespace.ts";
@@ -108,6 +109,26 @@ describe("createDatabasePool", () => {
     const error = await pool.query(sql.unsafe`SELECT pg_sleep(30)`).catch((refusal: unknown) => refusal);
     expect(error).to.have.property("name", "Error");
     expect(error).to.have.property("message").that.includes("statement_timeout");
+    await pool.end();
+  });
+
+  it("cuts the statement of a call that is given up, and begins none for it", async () => {
+    const limits = { connectionsMax: 1, statementTimeoutMs: 60_000 };
+    const pool = await createDatabasePool("test", { url: database.url, limits });
+    const startTime = performance.now();
+    const calls = atBorder(
+      {
+        sleep: () => pool.query(sql.unsafe`SELECT pg_sleep(30)`),
+        queued: () => pool.query(sql.unsafe`CREATE TABLE made_for_nobody ()`),
+      },
+      { deadlineMs: 200 },
+    );
+    await Promise.all([calls.sleep(), calls.queued()].map((call) => expectRefusal(call, "DATABASE_UNAVAILABLE")));
+    const exists = sql.type(
+      z.object({ found: z.string().nullable() }),
+    )`SELECT to_regclass('made_for_nobody')::text AS found`;
+    expect(await pool.oneFirst(exists), "by the connection that is free again").to.equal(null);
+    expect(performance.now() - startTime).to.be.below(BOUND_MS);
     await pool.end();
   });
 

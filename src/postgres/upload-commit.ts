@@ -112,7 +112,8 @@ async function commitOnce(
       RETURNING file_id
     )
     UPDATE upload u SET state = CASE WHEN d.file_id IS NULL THEN 'assembled' ELSE 'committed' END,
-      file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, if_generation_match = r.wanted, object_key = r.object_key,
+      file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, failure_reason = NULL,
+      failure_message = NULL, if_generation_match = r.wanted, object_key = r.object_key,
       object_version_id = r.object_version_id, object_etag = r.object_etag, size_bytes = r.size_bytes,
       crc32 = r.crc32, sha256 = r.sha256
     FROM ready r LEFT JOIN filed d ON true LEFT JOIN numbered n ON true LEFT JOIN live v ON true

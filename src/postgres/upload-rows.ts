@@ -36,6 +36,8 @@ export const uploadRow = z.object({
   crc32: z.int().nullable(),
   sha256: z.instanceof(Uint8Array).nullable(),
   file_id: z.string().nullable(),
+  failure_reason: z.string().nullable(),
+  failure_message: z.string().nullable(),
   create_time: z.date(),
   expire_time: z.date(),
 });
@@ -48,11 +50,11 @@ export const uploadColumns = sql.fragment`
   u.upload_id, u.namespace, u.path, u.state, u.principal, u.size_bytes, u.part_size_bytes, u.content_type, u.metadata,
   u.labels, u.data_subject, u.expected_crc32, u.expected_sha256, u.compute_sha256, u.if_generation_match, u.bucket, u.region, u.s3_key,
   u.multipart_id, u.put_attempt, u.epoch, u.object_key, u.object_version_id, u.object_etag, u.crc32, u.sha256,
-  u.file_id, u.create_time, u.expire_time`;
+  u.file_id, u.failure_reason, u.failure_message, u.create_time, u.expire_time`;
 
 /** The domain's upload. */
 export function toUpload(row: UploadRow, file: File | undefined): Upload {
-  const { object_key: key, size_bytes: sizeBytes, crc32 } = row;
+  const { object_key: key, size_bytes: sizeBytes, crc32, failure_reason: reason, failure_message: message } = row;
   const isAssembled = key !== null && sizeBytes !== null && crc32 !== null;
   return {
     uploadId: row.upload_id,
@@ -88,6 +90,7 @@ export function toUpload(row: UploadRow, file: File | undefined): Upload {
         }
       : undefined,
     file,
+    failure: reason !== null && message !== null ? { reason, message } : undefined,
     createTime: row.create_time,
     expireTime: row.expire_time,
   };

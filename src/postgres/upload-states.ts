@@ -2,7 +2,7 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { AssembleOptions, CommitWish } from "../domain/commit-options.ts";
 import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../domain/repository-refusals.ts";
-import type { AssembledObject, DurablePart, Upload } from "../domain/upload.ts";
+import type { AssembledObject, DurablePart, Upload, UploadFailure } from "../domain/upload.ts";
 import { toBytea, toInterval } from "./sql-values.ts";
 import {
   assertUpload,
@@ -14,6 +14,8 @@ import {
   uploadColumns,
   uploadRow,
 } from "./upload-rows.ts";
+
+const noFailure = sql.fragment`failure_reason = NULL, failure_message = NULL`;
 
 /** UploadRepository.beginCompletion: open -> completing. */
 export async function beginCompletion(
@@ -48,7 +50,8 @@ export async function reopen(
       )} AS g (part_number, etag) ON g.part_number = p.part_number AND g.etag = p.etag
       WHERE p.upload_id = ${uploadId} AND p.state = 'durable'
     ), u AS (
-      UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL, missing_time = NULL, commit_wanted_time = NULL
+      UPDATE upload u SET state = 'open', state_time = now(), crc32 = NULL, missing_time = NULL, commit_wanted_time = NULL,
+        ${noFailure}
       WHERE u.upload_id = ${uploadId} AND u.state = 'completing'
         AND (${lost.length === 0}::boolean OR EXISTS (SELECT FROM gone))
       RETURNING ${uploadColumns}
@@ -96,7 +99,7 @@ export async function assemble(
   options: AssembleOptions = {},
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
-    UPDATE upload u SET state = 'assembled', state_time = now(), object_key = ${object.key},
+    UPDATE upload u SET state = 'assembled', state_time = now(), ${noFailure}, object_key = ${object.key},
       object_version_id = ${object.versionId}, object_etag = ${object.etag}, size_bytes = ${object.sizeBytes},
       crc32 = ${object.crc32}, sha256 = ${toBytea(object.sha256)},
       expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256),
@@ -119,11 +122,23 @@ export async function assemble(
 /** UploadRepository.noteCommit */
 export async function noteCommit(pool: CommonQueryMethods, uploadId: string, wish: CommitWish): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
-    UPDATE upload SET commit_wanted_time = CASE WHEN ${wish.isWanted}::boolean THEN now() END,
+    UPDATE upload SET commit_wanted_time = CASE WHEN ${wish.isWanted}::boolean OR state = 'completing' THEN now() END,
+      ${noFailure},
       if_generation_match = coalesce(${wish.ifGenerationMatch ?? null}::bigint, if_generation_match),
       expected_sha256 = coalesce(${toBytea(wish.expectedSha256)}, expected_sha256)
-    WHERE upload_id = ${uploadId} AND state = 'assembled'`);
-  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled", "committed"] });
+    WHERE upload_id = ${uploadId} AND state IN ('completing', 'assembled')`);
+  if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled", "completing", "committed"] });
+}
+
+/** UploadRepository.noteFailure */
+export async function noteFailure(
+  pool: CommonQueryMethods,
+  uploadId: string,
+  { reason, message }: UploadFailure,
+): Promise<void> {
+  await pool.query(sql.unsafe`
+    UPDATE upload SET failure_reason = ${reason}, failure_message = ${message}
+    WHERE upload_id = ${uploadId} AND state IN ('completing', 'assembled')`);
 }
 
 /** UploadRepository.setSha256 */
@@ -133,11 +148,12 @@ export async function setSha256(pool: CommonQueryMethods, uploadId: string, sha2
   if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled", "committed"] });
 }
 
-/** UploadRepository.abort: open -> aborted. */
+/** UploadRepository.abort: open | failed -> aborted. */
 export async function abort(pool: CommonQueryMethods, namespace: string, uploadId: string): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     UPDATE upload u SET state = 'aborted', state_time = now()
-    WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace} AND u.state = 'open'
+    WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}
+      AND (u.state = 'open' OR (u.state IN ('completing', 'assembled') AND u.failure_reason IS NOT NULL))
     RETURNING ${uploadColumns}`);
   if (row !== null) return toUpload(row, undefined);
   const found = await readUploadRow(pool, uploadId);

@@ -12,11 +12,12 @@ export async function expireDue(pool: CommonQueryMethods, namespace: string, lim
     WITH due AS (
       SELECT upload_id FROM upload
       WHERE namespace = ${namespace} AND state IN ('open', 'assembled') AND commit_wanted_time IS NULL
-        AND expire_time <= now()
+        AND failure_reason IS NULL AND expire_time <= now()
       ORDER BY expire_time LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE upload u SET state = 'expired', state_time = now() FROM due
     WHERE u.upload_id = due.upload_id AND u.state IN ('open', 'assembled') AND u.commit_wanted_time IS NULL
+      AND u.failure_reason IS NULL
     RETURNING ${uploadColumns}`);
   return rows.map((row) => toUpload(row, undefined));
 }
@@ -47,7 +48,8 @@ export async function listStuck(
   { olderThanMs, ...paging }: UploadPaging & { olderThanMs: number },
 ): Promise<UploadPage> {
   const time = sql.fragment`u.commit_wanted_time`;
-  const listed = sql.fragment`u.state IN ('completing', 'assembled') AND ${time} <= now() - ${toInterval(olderThanMs)}`;
+  const listed = sql.fragment`u.state IN ('completing', 'assembled') AND u.failure_reason IS NULL
+    AND ${time} <= now() - ${toInterval(olderThanMs)}`;
   return await listPage(pool, paging, { namespace, time, listed });
 }
 

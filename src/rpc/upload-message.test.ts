@@ -43,6 +43,13 @@ describe("toUploadMessage", () => {
     expect(message.file).to.equal(undefined);
   });
 
+  it("says why a commit has failed", () => {
+    const failure = { reason: "CHECKSUM_MISMATCH", message: "storage has other bytes" };
+    const upload = sampleUpload({ state: "completing", failure });
+    expect(toUploadMessage({ upload, parts: [], receivedBytes: 0 }).failure).to.deep.include(failure);
+    expect(toUploadMessage({ upload: sampleUpload(), parts: [], receivedBytes: 0 }).failure).to.equal(undefined);
+  });
+
   it("never says that less was received than is durable", () => {
     const message = toUploadMessage({ upload: sampleUpload(), parts: [part(1)], receivedBytes: 10 });
     expect(message.receivedBytes).to.equal(100n);

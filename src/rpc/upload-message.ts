@@ -3,6 +3,7 @@ import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   type ByteRange,
   ByteRangeSchema,
+  UploadFailureSchema,
   UploadSchema,
   UploadState,
   type WatchUploadResponse,
@@ -54,6 +55,7 @@ export function toUploadMessage(progress: {
     createTime: timestampFromDate(upload.createTime),
     expireTime: timestampFromDate(upload.expireTime),
     ...(upload.file !== undefined && { file: toFileMessage(upload.file) }),
+    ...(upload.failure !== undefined && { failure: create(UploadFailureSchema, upload.failure) }),
   });
 }
 

@@ -16,6 +16,7 @@ import { type FolderEntry, toEntryPosition, toFolder } from "../domain/folder-en
 import { fileExists, fileLive, fileNotFound, filePurged, generationMismatch } from "../domain/repository-refusals.ts";
 import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
+import { takePage } from "./timed-page.ts";
 
 /** What fakes take from a test. */
 export interface FakeRepositoryOptions {
@@ -223,7 +224,7 @@ export class FakeFileRepository implements FileRepository {
 
   async beginDuePurges(
     namespace: string,
-    { after, limit }: { after: string; limit: number },
+    paging: { after: string; limit: number },
   ): Promise<{ files: File[]; next: string }> {
     const due = this.#files
       .filter(
@@ -233,14 +234,14 @@ export class FakeFileRepository implements FileRepository {
           file.purgeState !== "purged" &&
           this.#isReleased(file),
       )
-      .map((file) => ({ file, dueMs: Math.max(file.purgeTime?.getTime() ?? 0, file.retainUntilTime?.getTime() ?? 0) }))
-      .filter(({ dueMs }) => dueMs <= this.#now())
-      .map(({ file, dueMs }) => ({ file, place: `${String(dueMs).padStart(16, "0")} ${file.fileId}` }))
-      .filter(({ place }) => place > after)
-      .sort((a, b) => (a.place < b.place ? -1 : 1))
-      .slice(0, limit);
-    for (const { file } of due) this.#markPurging(file);
-    return { files: due.map(({ file }) => toFile(file)), next: due.length < limit ? "" : (due.at(-1)?.place ?? "") };
+      .map((file) => {
+        const ms = Math.max(file.purgeTime?.getTime() ?? 0, file.retainUntilTime?.getTime() ?? 0);
+        return { entry: file, ms, id: file.fileId };
+      })
+      .filter(({ ms }) => ms <= this.#now());
+    const { page, next } = takePage(due, paging);
+    for (const file of page) this.#markPurging(file);
+    return { files: page.map(toFile), next };
   }
 
   async endPurges(fileIds: readonly string[]): Promise<File[]> {

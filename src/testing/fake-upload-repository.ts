@@ -20,7 +20,14 @@ import {
   urlOutlivesUpload,
   writerFenced,
 } from "../domain/repository-refusals.ts";
-import { type AssembledObject, type DurablePart, totalBytes, type Upload, type UploadState } from "../domain/upload.ts";
+import {
+  type AssembledObject,
+  type DurablePart,
+  totalBytes,
+  type Upload,
+  type UploadFailure,
+  type UploadState,
+} from "../domain/upload.ts";
 import type {
   NewUpload,
   PartStart,
@@ -35,6 +42,7 @@ import type { UploadPage, UploadPaging } from "../domain/upload-sweep.ts";
 import { intersects, partsWithin, toWriterRange, type WriterRange } from "../domain/writer-range.ts";
 import type { FakeFileRepository, FakeRepositoryOptions } from "./fake-file-repository.ts";
 import { FakeRequests } from "./fake-requests.ts";
+import { takePage } from "./timed-page.ts";
 
 interface StoredUpload {
   upload: Upload;
@@ -89,6 +97,7 @@ export class FakeUploadRepository implements UploadRepository {
         crc32: undefined,
         object: undefined,
         file: undefined,
+        failure: undefined,
         createTime: new Date(now),
         expireTime: new Date(now + Math.min(expireAfterMs, expireCapMs)),
       },
@@ -318,12 +327,18 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   async noteCommit(uploadId: string, wish: CommitWish): Promise<void> {
-    const stored = this.#require(uploadId, ["assembled", "committed"]);
+    const stored = this.#require(uploadId, ["assembled", "completing", "committed"]);
     const { upload } = stored;
     if (upload.state === "committed") return;
-    stored.commitWantedMs = wish.isWanted ? this.#now() : undefined;
+    stored.commitWantedMs = wish.isWanted || upload.state === "completing" ? this.#now() : undefined;
+    upload.failure = undefined;
     upload.ifGenerationMatch = wish.ifGenerationMatch ?? upload.ifGenerationMatch;
     upload.expectedSha256 = wish.expectedSha256 ?? upload.expectedSha256;
+  }
+
+  async noteFailure(uploadId: string, failure: UploadFailure): Promise<void> {
+    const upload = this.#uploads.get(uploadId)?.upload;
+    if (upload !== undefined && isCommitting(upload.state)) upload.failure = { ...failure };
   }
 
   async setSha256(uploadId: string, sha256: Uint8Array): Promise<void> {
@@ -340,6 +355,7 @@ export class FakeUploadRepository implements UploadRepository {
     if (upload.state === "open" && options.object !== undefined) this.#assemble(stored, options.object);
     upload.ifGenerationMatch = options.ifGenerationMatch ?? upload.ifGenerationMatch;
     stored.commitWantedMs = undefined;
+    upload.failure = undefined;
     const currentGeneration = this.#files.liveGeneration(upload.namespace, upload.path);
     if (upload.ifGenerationMatch !== undefined && upload.ifGenerationMatch !== currentGeneration) {
       return { kind: "generation-mismatch", upload: this.#toUpload(stored), currentGeneration };
@@ -366,7 +382,8 @@ export class FakeUploadRepository implements UploadRepository {
 
   async abort(namespace: string, uploadId: string): Promise<Upload> {
     const stored = this.#find(uploadId, namespace);
-    if (stored.upload.state === "open") this.#enter(stored, "aborted");
+    const { state, failure } = stored.upload;
+    if (state === "open" || (isCommitting(state) && failure !== undefined)) this.#enter(stored, "aborted");
     if (stored.upload.state !== "aborted") throw uploadNotOpen(uploadId, stored.upload.state);
     return this.#toUpload(stored);
   }
@@ -375,7 +392,8 @@ export class FakeUploadRepository implements UploadRepository {
     const due = [...this.#uploads.values()]
       .filter(({ upload }) => upload.namespace === namespace)
       .filter(({ upload, commitWantedMs }) => {
-        return (upload.state === "open" || upload.state === "assembled") && commitWantedMs === undefined;
+        const isIdle = upload.state === "open" || upload.state === "assembled";
+        return isIdle && commitWantedMs === undefined && upload.failure === undefined;
       })
       .filter(({ upload }) => upload.expireTime.getTime() <= this.#now())
       .sort((a, b) => a.upload.expireTime.getTime() - b.upload.expireTime.getTime())
@@ -390,8 +408,8 @@ export class FakeUploadRepository implements UploadRepository {
   ): Promise<UploadPage> {
     const latestMs = this.#now() - olderThanMs;
     const wanted = (stored: StoredUpload) => {
-      const isBegun = stored.upload.state === "completing" || stored.upload.state === "assembled";
-      const { commitWantedMs } = stored;
+      const { upload, commitWantedMs } = stored;
+      const isBegun = isCommitting(upload.state) && upload.failure === undefined;
       return isBegun && commitWantedMs !== undefined && commitWantedMs <= latestMs ? commitWantedMs : undefined;
     };
     return this.#listPage(namespace, paging, wanted);
@@ -477,6 +495,7 @@ export class FakeUploadRepository implements UploadRepository {
 
   #enter(stored: StoredUpload, state: UploadState): void {
     stored.upload.state = state;
+    if (state !== "aborted") stored.upload.failure = undefined;
     stored.stateMs = this.#now();
     stored.stateOrder = this.#changes++;
   }
@@ -505,23 +524,13 @@ export class FakeUploadRepository implements UploadRepository {
   }
 
   /** By the time that `toMs` gives, which leaves an upload out by undefined; within a millisecond by the order of changes. */
-  #listPage(
-    namespace: string,
-    { after, limit }: UploadPaging,
-    toMs: (stored: StoredUpload) => number | undefined,
-  ): UploadPage {
-    const digits = (number: number) => String(number).padStart(16, "0");
-    const listed = [...this.#uploads.values()]
-      .filter(({ upload }) => upload.namespace === namespace)
-      .map((stored) => ({ stored, ms: toMs(stored) }))
-      .flatMap(({ stored, ms }) =>
-        ms === undefined ? [] : [{ stored, place: `${digits(ms)} ${digits(stored.stateOrder)}` }],
-      )
-      .filter(({ place }) => place > after)
-      .sort((a, b) => (a.place < b.place ? -1 : 1))
-      .slice(0, limit);
-    const next = listed.length < limit ? "" : (listed.at(-1)?.place ?? "");
-    return { uploads: listed.map(({ stored }) => this.#toUpload(stored)), next };
+  #listPage(namespace: string, paging: UploadPaging, toMs: (stored: StoredUpload) => number | undefined): UploadPage {
+    const listed = [...this.#uploads.values()].flatMap((stored) => {
+      const ms = stored.upload.namespace === namespace ? toMs(stored) : undefined;
+      return ms === undefined ? [] : [{ entry: stored, ms, id: String(stored.stateOrder).padStart(16, "0") }];
+    });
+    const { page, next } = takePage(listed, paging);
+    return { uploads: page.map((stored) => this.#toUpload(stored)), next };
   }
 
   #toUpload(stored: StoredUpload): Upload {
@@ -562,6 +571,10 @@ function toReceived({ upload, parts, writers }: StoredUpload): number {
 
 /** What was given up, or begun with a URL, may land until then. */
 const SETTLED_AFTER_MS = 10 * 60_000;
+
+function isCommitting(state: UploadState): boolean {
+  return state === "completing" || state === "assembled";
+}
 
 function isDead(state: UploadState): boolean {
   return state === "aborted" || state === "expired";

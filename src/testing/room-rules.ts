@@ -111,6 +111,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: [
       // Lookups of one moment in one statement: gathering them, and telling each its own answer.
       "dataloader",
+      // Which call a query belongs to: slonik hands none through.
+      "node:async_hooks",
       "node:crypto",
       ...["@slonik/pg-driver", "node:fs", "node:path", "node:timers", "node:url", "node:zlib", "pg", "slonik", "zod"],
     ],

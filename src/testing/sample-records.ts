@@ -87,6 +87,7 @@ export function sampleUpload(overrides: Partial<Upload> = {}): Upload {
     object: undefined,
     file: undefined,
     createTime: new Date("2026-01-02T03:04:05.000Z"),
+    failure: undefined,
     expireTime: new Date("2026-01-03T03:04:05.000Z"),
     ...overrides,
   };

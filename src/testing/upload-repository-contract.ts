@@ -419,7 +419,7 @@ function statesContract(subject: () => RepositorySubject): void {
       run: (upload) => subject().uploads.assemble(upload.uploadId, sampleObject(upload)),
     },
     noteCommit: {
-      from: ["assembled", "committed"],
+      from: ["completing", "assembled", "committed"],
       run: ({ uploadId }) => subject().uploads.noteCommit(uploadId, { isWanted: false }),
     },
     setSha256: {

@@ -3,6 +3,7 @@ import type { NewUpload } from "../domain/upload-repository.ts";
 import {
   commitFile,
   createOpen,
+  expectRefusal,
   nextPath,
   nextUuid,
   RETENTION_MS,
@@ -86,6 +87,61 @@ export function wantedCommitContract(subject: () => RepositorySubject): void {
     const expectedSha256 = Buffer.alloc(32, 2);
     await subject().uploads.noteCommit(uploadId, { isWanted: true, expectedSha256 });
     expect(await declared()).to.deep.equal([3, expectedSha256]);
+  });
+
+  describe("that has failed", () => {
+    const failure = { reason: "CHECKSUM_MISMATCH", message: "storage has other bytes" };
+    const fail = async (overrides: Partial<NewUpload> = {}) => {
+      const upload = await createOpen(subject(), { expireAfterMs: 0, ...overrides });
+      await subject().uploads.beginCompletion(upload.uploadId, { crc32: 1 });
+      await subject().uploads.noteFailure(upload.uploadId, failure);
+      return upload;
+    };
+    const find = async (uploadId: string) => (await subject().uploads.get("default", uploadId)).upload;
+
+    it("says why, and is neither stuck nor expired", async () => {
+      const completing = await fail();
+      const assembled = await createOpen(subject(), { expireAfterMs: 0 });
+      await subject().uploads.assemble(assembled.uploadId, sampleObject(assembled));
+      await subject().uploads.noteFailure(assembled.uploadId, failure);
+      for (const { uploadId } of [completing, assembled]) {
+        expect((await find(uploadId)).failure).to.deep.equal(failure);
+        expect(await isStuck(uploadId)).to.equal(false);
+        expect(await isExpired(uploadId)).to.equal(false);
+      }
+    });
+
+    it("is wanted again by whoever tries again, with what that declares, and can then not be aborted", async () => {
+      const { uploadId } = await fail();
+      await subject().uploads.noteCommit(uploadId, { isWanted: true, ifGenerationMatch: 4 });
+      expect(await find(uploadId)).to.deep.include({ state: "completing", failure: undefined, ifGenerationMatch: 4 });
+      expect(await isStuck(uploadId)).to.equal(true);
+      await expectRefusal(subject().uploads.abort("default", uploadId), "UPLOAD_NOT_OPEN");
+    });
+
+    it("is forgotten once it can be made all the same", async () => {
+      const upload = await fail();
+      const { uploadId } = upload;
+      expect((await subject().uploads.assemble(uploadId, sampleObject(upload))).failure).to.equal(undefined);
+      await subject().uploads.noteFailure(uploadId, failure);
+      expect((await commit(uploadId)).kind).to.equal("committed");
+      expect((await find(uploadId)).failure).to.equal(undefined);
+      await subject().uploads.noteFailure(uploadId, failure);
+      expect((await find(uploadId)).failure, "of a file").to.equal(undefined);
+      const reopened = await fail();
+      await subject().uploads.reopen(reopened.uploadId, []);
+      expect(await find(reopened.uploadId)).to.deep.include({ state: "open", failure: undefined });
+    });
+
+    it("can be aborted, and is cleaned then", async () => {
+      const { uploadId } = await fail();
+      for (const _ of [1, 2]) {
+        expect(await subject().uploads.abort("default", uploadId)).to.deep.include({ state: "aborted", failure });
+      }
+      const { uploads } = await subject().uploads.listUncleaned("default", { after: "", limit: ALL });
+      expect(uploads.map((upload) => upload.uploadId)).to.include(uploadId);
+      await subject().uploads.markCleaned(uploadId);
+    });
   });
 
   it("no longer wants the commit of an upload that is opened again", async () => {

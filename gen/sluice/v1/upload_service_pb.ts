@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/upload_service.proto.
  */
 export const file_sluice_v1_upload_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMisQMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlQg0KC19zaXplX2J5dGVzIrwEChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQESOgoGbGFiZWxzGAwgAygLMiouc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlcXVlc3QuTGFiZWxzRW50cnkSFAoMZGF0YV9zdWJqZWN0GA0gASgJGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSKgAQoQV3JpdGVVcGxvYWRTdGFydBIwCgZjcmVhdGUYASABKAsyHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdEgAEiwKBnVwbG9hZBgCIAEoCzIaLnNsdWljZS52MS5VcGxvYWRSZWZlcmVuY2VIABIiCgRsYW5lGAMgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZUIICgZ0YXJnZXQiNwoPVXBsb2FkUmVmZXJlbmNlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiTgoQV3JpdGVVcGxvYWRDaHVuaxIOCgZvZmZzZXQYASABKAMSEgoFY3JjMzIYAiABKAdIAIgBARIMCgRkYXRhGAMgASgMQggKBl9jcmMzMiLBAQoRV3JpdGVVcGxvYWRGaW5pc2gSFwoKc2l6ZV9ieXRlcxgBIAEoA0gAiAEBEhIKBWNyYzMyGAIgASgHSAGIAQESEwoGc2hhMjU2GAMgASgMSAKIAQESEwoGY29tbWl0GAQgASgISAOIAQESFwoKbGFuZV9jcmMzMhgFIAEoB0gEiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QgkKB19jb21taXRCDQoLX2xhbmVfY3JjMzIi8QEKE1dyaXRlVXBsb2FkUmVzcG9uc2USMAoHc3RhcnRlZBgBIAEoCzIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFN0YXJ0ZWRIABIyCghwcm9ncmVzcxgCIAEoCzIeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFByb2dyZXNzSAASNAoJY29tbWl0dGVkGAMgASgLMh8uc2x1aWNlLnYxLldyaXRlVXBsb2FkQ29tbWl0dGVkSAASMwoJbGFuZV9kb25lGAQgASgLMh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkTGFuZURvbmVIAEIJCgdtZXNzYWdlIq4CChJXcml0ZVVwbG9hZFN0YXJ0ZWQSEQoJdXBsb2FkX2lkGAEgASgJEiwKDmR1cmFibGVfcmFuZ2VzGAIgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgDIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAQgASgHEhcKD3BhcnRfc2l6ZV9ieXRlcxgFIAEoAxIcChRjaHVua19zaXplX21heF9ieXRlcxgGIAEoBRIbChNmaWxlX3NpemVfbWF4X2J5dGVzGAcgASgDEjAKDXN0YWxsX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoEbGFuZRgJIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2UibwoTV3JpdGVVcGxvYWRQcm9ncmVzcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAIgASgDEhEKCWNvbW1pdHRlZBgDIAEoCBIWCg5kdXJhYmxlX29mZnNldBgEIAEoAyJaChRXcml0ZVVwbG9hZENvbW1pdHRlZBIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0InYKE1dyaXRlVXBsb2FkTGFuZURvbmUSIgoEbGFuZRgBIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2USDQoFY3JjMzIYAiABKAcSLAoOZHVyYWJsZV9yYW5nZXMYAyADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlInkKEFdyaXRlUGFydFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCRITCgtwYXJ0X251bWJlchgDIAEoBRISCgVjcmMzMhgEIAEoB0gAiAEBEgwKBGRhdGEYBSABKAxCCAoGX2NyYzMyIlwKEVdyaXRlUGFydFJlc3BvbnNlEiMKBXJhbmdlGAEgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRINCgVjcmMzMhgCIAEoBxITCgt3YXNfZHVyYWJsZRgDIAEoCCKLAQoQU2lnblBhcnRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJEiQKBXBhcnRzGAMgAygLMhUuc2x1aWNlLnYxLlBhcnRUb1NpZ24SKwoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iUwoKUGFydFRvU2lnbhITCgtwYXJ0X251bWJlchgBIAEoBRISCgpzaXplX2J5dGVzGAIgASgDEhIKBWNyYzMyGAMgASgHSACIAQFCCAoGX2NyYzMyImoKEVNpZ25QYXJ0c1Jlc3BvbnNlEiQKBXBhcnRzGAEgAygLMhUuc2x1aWNlLnYxLlNpZ25lZFBhcnQSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqgBCgpTaWduZWRQYXJ0EhMKC3BhcnRfbnVtYmVyGAEgASgFEhMKC3dhc19kdXJhYmxlGAIgASgIEgsKA3VybBgDIAEoCRIzCgdoZWFkZXJzGAQgAygLMiIuc2x1aWNlLnYxLlNpZ25lZFBhcnQuSGVhZGVyc0VudHJ5Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIi8KCkxpc3RlZFBhcnQSEwoLcGFydF9udW1iZXIYASABKAUSDAoEZXRhZxgCIAEoCSKXAgoVQ29tcGxldGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCRIXCgpzaXplX2J5dGVzGAQgASgDSACIAQESEgoFY3JjMzIYBSABKAdIAYgBARITCgZzaGEyNTYYBiABKAxIAogBARIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAOIAQESJAoFcGFydHMYCCADKAsyFS5zbHVpY2UudjEuTGlzdGVkUGFydEINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCJcChZDb21wbGV0ZVVwbG9hZFJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQiTgoSQWJvcnRVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCSI4ChNBYm9ydFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOAoQR2V0VXBsb2FkUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIjYKEUdldFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOgoSV2F0Y2hVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAki1AIKE1dhdGNoVXBsb2FkUmVzcG9uc2USDAoEcGF0aBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLnNsdWljZS52MS5VcGxvYWRTdGF0ZRIXCgpzaXplX2J5dGVzGAMgASgDSACIAQESFgoOcmVjZWl2ZWRfYnl0ZXMYBCABKAMSFQoNZHVyYWJsZV9ieXRlcxgFIAEoAxIRCgljb21taXR0ZWQYBiABKAgSHQoQYnl0ZXNfcGVyX3NlY29uZBgHIAEoA0gBiAEBEiYKA2V0YRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdCgRmaWxlGAkgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgKIAEoCzISLnNsdWljZS52MS5SZWNlaXB0Qg0KC19zaXplX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kKssBCgtVcGxvYWRTdGF0ZRIcChhVUExPQURfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFVUExPQURfU1RBVEVfT1BFThABEhsKF1VQTE9BRF9TVEFURV9DT01QTEVUSU5HEAISGgoWVVBMT0FEX1NUQVRFX0FTU0VNQkxFRBADEhoKFlVQTE9BRF9TVEFURV9DT01NSVRURUQQBBIYChRVUExPQURfU1RBVEVfQUJPUlRFRBAFEhgKFFVQTE9BRF9TVEFURV9FWFBJUkVEEAYyuAgKDVVwbG9hZFNlcnZpY2USfgoMQ3JlYXRlVXBsb2FkEh4uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlcXVlc3QaHy5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVzcG9uc2UiLYLT5JMCJzoBKiIiL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vdXBsb2FkcxJQCgtXcml0ZVVwbG9hZBIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV3JpdGVVcGxvYWRSZXNwb25zZSgBMAESiwEKCVdyaXRlUGFydBIbLnNsdWljZS52MS5Xcml0ZVBhcnRSZXF1ZXN0Ghwuc2x1aWNlLnYxLldyaXRlUGFydFJlc3BvbnNlIkOC0+STAj06ASoiOC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L3VwbG9hZHMve3VwbG9hZF9pZH06d3JpdGVQYXJ0EosBCglTaWduUGFydHMSGy5zbHVpY2UudjEuU2lnblBhcnRzUmVxdWVzdBocLnNsdWljZS52MS5TaWduUGFydHNSZXNwb25zZSJDgtPkkwI9OgEqIjgvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS91cGxvYWRzL3t1cGxvYWRfaWR9OnNpZ25QYXJ0cxKZAQoOQ29tcGxldGVVcGxvYWQSIC5zbHVpY2UudjEuQ29tcGxldGVVcGxvYWRSZXF1ZXN0GiEuc2x1aWNlLnYxLkNvbXBsZXRlVXBsb2FkUmVzcG9uc2UiQoLT5JMCPDoBKiI3L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vdXBsb2Fkcy97dXBsb2FkX2lkfTpjb21wbGV0ZRKNAQoLQWJvcnRVcGxvYWQSHS5zbHVpY2UudjEuQWJvcnRVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLkFib3J0VXBsb2FkUmVzcG9uc2UiP4LT5JMCOToBKiI0L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vdXBsb2Fkcy97dXBsb2FkX2lkfTphYm9ydBJ+CglHZXRVcGxvYWQSGy5zbHVpY2UudjEuR2V0VXBsb2FkUmVxdWVzdBocLnNsdWljZS52MS5HZXRVcGxvYWRSZXNwb25zZSI2gtPkkwIwEi4vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS91cGxvYWRzL3t1cGxvYWRfaWR9EowBCgtXYXRjaFVwbG9hZBIdLnNsdWljZS52MS5XYXRjaFVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV2F0Y2hVcGxvYWRSZXNwb25zZSI8gtPkkwI2EjQvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS91cGxvYWRzL3t1cGxvYWRfaWR9OndhdGNoMAFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
+  fileDesc("Ch5zbHVpY2UvdjEvdXBsb2FkX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSIvCglCeXRlUmFuZ2USDgoGb2Zmc2V0GAEgASgDEhIKCnNpemVfYnl0ZXMYAiABKAMi3AMKBlVwbG9hZBIRCgl1cGxvYWRfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSJQoFc3RhdGUYBCABKA4yFi5zbHVpY2UudjEuVXBsb2FkU3RhdGUSFwoKc2l6ZV9ieXRlcxgFIAEoA0gAiAEBEhcKD3BhcnRfc2l6ZV9ieXRlcxgGIAEoAxIWCg5yZWNlaXZlZF9ieXRlcxgHIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAggASgDEiwKDmR1cmFibGVfcmFuZ2VzGAkgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgKIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAsgASgHEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoEZmlsZRgOIAEoCzIPLnNsdWljZS52MS5GaWxlEikKB2ZhaWx1cmUYDyABKAsyGC5zbHVpY2UudjEuVXBsb2FkRmFpbHVyZUINCgtfc2l6ZV9ieXRlcyIwCg1VcGxvYWRGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIrwEChNDcmVhdGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEgwKBHBhdGgYAyABKAkSFwoKc2l6ZV9ieXRlcxgEIAEoA0gAiAEBEhwKD3NpemVfaGludF9ieXRlcxgFIAEoA0gBiAEBEhQKDGNvbnRlbnRfdHlwZRgGIAEoCRI+CghtZXRhZGF0YRgHIAMoCzIsLnNsdWljZS52MS5DcmVhdGVVcGxvYWRSZXF1ZXN0Lk1ldGFkYXRhRW50cnkSEgoFY3JjMzIYCCABKAdIAogBARITCgZzaGEyNTYYCSABKAxIA4gBARIWCg5jb21wdXRlX3NoYTI1NhgKIAEoCBIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAsgASgDSASIAQESOgoGbGFiZWxzGAwgAygLMiouc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlcXVlc3QuTGFiZWxzRW50cnkSFAoMZGF0YV9zdWJqZWN0GA0gASgJGi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg0KC19zaXplX2J5dGVzQhIKEF9zaXplX2hpbnRfYnl0ZXNCCAoGX2NyYzMyQgkKB19zaGEyNTZCFgoUX2lmX2dlbmVyYXRpb25fbWF0Y2giOQoUQ3JlYXRlVXBsb2FkUmVzcG9uc2USIQoGdXBsb2FkGAEgASgLMhEuc2x1aWNlLnYxLlVwbG9hZCKrAQoSV3JpdGVVcGxvYWRSZXF1ZXN0EiwKBXN0YXJ0GAEgASgLMhsuc2x1aWNlLnYxLldyaXRlVXBsb2FkU3RhcnRIABIsCgVjaHVuaxgCIAEoCzIbLnNsdWljZS52MS5Xcml0ZVVwbG9hZENodW5rSAASLgoGZmluaXNoGAMgASgLMhwuc2x1aWNlLnYxLldyaXRlVXBsb2FkRmluaXNoSABCCQoHbWVzc2FnZSKgAQoQV3JpdGVVcGxvYWRTdGFydBIwCgZjcmVhdGUYASABKAsyHi5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVxdWVzdEgAEiwKBnVwbG9hZBgCIAEoCzIaLnNsdWljZS52MS5VcGxvYWRSZWZlcmVuY2VIABIiCgRsYW5lGAMgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZUIICgZ0YXJnZXQiNwoPVXBsb2FkUmVmZXJlbmNlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAkiTgoQV3JpdGVVcGxvYWRDaHVuaxIOCgZvZmZzZXQYASABKAMSEgoFY3JjMzIYAiABKAdIAIgBARIMCgRkYXRhGAMgASgMQggKBl9jcmMzMiLBAQoRV3JpdGVVcGxvYWRGaW5pc2gSFwoKc2l6ZV9ieXRlcxgBIAEoA0gAiAEBEhIKBWNyYzMyGAIgASgHSAGIAQESEwoGc2hhMjU2GAMgASgMSAKIAQESEwoGY29tbWl0GAQgASgISAOIAQESFwoKbGFuZV9jcmMzMhgFIAEoB0gEiAEBQg0KC19zaXplX2J5dGVzQggKBl9jcmMzMkIJCgdfc2hhMjU2QgkKB19jb21taXRCDQoLX2xhbmVfY3JjMzIi8QEKE1dyaXRlVXBsb2FkUmVzcG9uc2USMAoHc3RhcnRlZBgBIAEoCzIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFN0YXJ0ZWRIABIyCghwcm9ncmVzcxgCIAEoCzIeLnNsdWljZS52MS5Xcml0ZVVwbG9hZFByb2dyZXNzSAASNAoJY29tbWl0dGVkGAMgASgLMh8uc2x1aWNlLnYxLldyaXRlVXBsb2FkQ29tbWl0dGVkSAASMwoJbGFuZV9kb25lGAQgASgLMh4uc2x1aWNlLnYxLldyaXRlVXBsb2FkTGFuZURvbmVIAEIJCgdtZXNzYWdlIq4CChJXcml0ZVVwbG9hZFN0YXJ0ZWQSEQoJdXBsb2FkX2lkGAEgASgJEiwKDmR1cmFibGVfcmFuZ2VzGAIgAygLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRIWCg5kdXJhYmxlX29mZnNldBgDIAEoAxIVCg1kdXJhYmxlX2NyYzMyGAQgASgHEhcKD3BhcnRfc2l6ZV9ieXRlcxgFIAEoAxIcChRjaHVua19zaXplX21heF9ieXRlcxgGIAEoBRIbChNmaWxlX3NpemVfbWF4X2J5dGVzGAcgASgDEjAKDXN0YWxsX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoEbGFuZRgJIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2UibwoTV3JpdGVVcGxvYWRQcm9ncmVzcxIWCg5yZWNlaXZlZF9ieXRlcxgBIAEoAxIVCg1kdXJhYmxlX2J5dGVzGAIgASgDEhEKCWNvbW1pdHRlZBgDIAEoCBIWCg5kdXJhYmxlX29mZnNldBgEIAEoAyJaChRXcml0ZVVwbG9hZENvbW1pdHRlZBIdCgRmaWxlGAEgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgCIAEoCzISLnNsdWljZS52MS5SZWNlaXB0InYKE1dyaXRlVXBsb2FkTGFuZURvbmUSIgoEbGFuZRgBIAEoCzIULnNsdWljZS52MS5CeXRlUmFuZ2USDQoFY3JjMzIYAiABKAcSLAoOZHVyYWJsZV9yYW5nZXMYAyADKAsyFC5zbHVpY2UudjEuQnl0ZVJhbmdlInkKEFdyaXRlUGFydFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXVwbG9hZF9pZBgCIAEoCRITCgtwYXJ0X251bWJlchgDIAEoBRISCgVjcmMzMhgEIAEoB0gAiAEBEgwKBGRhdGEYBSABKAxCCAoGX2NyYzMyIlwKEVdyaXRlUGFydFJlc3BvbnNlEiMKBXJhbmdlGAEgASgLMhQuc2x1aWNlLnYxLkJ5dGVSYW5nZRINCgVjcmMzMhgCIAEoBxITCgt3YXNfZHVyYWJsZRgDIAEoCCKLAQoQU2lnblBhcnRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJEiQKBXBhcnRzGAMgAygLMhUuc2x1aWNlLnYxLlBhcnRUb1NpZ24SKwoIbGlmZXRpbWUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iUwoKUGFydFRvU2lnbhITCgtwYXJ0X251bWJlchgBIAEoBRISCgpzaXplX2J5dGVzGAIgASgDEhIKBWNyYzMyGAMgASgHSACIAQFCCAoGX2NyYzMyImoKEVNpZ25QYXJ0c1Jlc3BvbnNlEiQKBXBhcnRzGAEgAygLMhUuc2x1aWNlLnYxLlNpZ25lZFBhcnQSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqgBCgpTaWduZWRQYXJ0EhMKC3BhcnRfbnVtYmVyGAEgASgFEhMKC3dhc19kdXJhYmxlGAIgASgIEgsKA3VybBgDIAEoCRIzCgdoZWFkZXJzGAQgAygLMiIuc2x1aWNlLnYxLlNpZ25lZFBhcnQuSGVhZGVyc0VudHJ5Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIi8KCkxpc3RlZFBhcnQSEwoLcGFydF9udW1iZXIYASABKAUSDAoEZXRhZxgCIAEoCSKXAgoVQ29tcGxldGVVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCRIXCgpzaXplX2J5dGVzGAQgASgDSACIAQESEgoFY3JjMzIYBSABKAdIAYgBARITCgZzaGEyNTYYBiABKAxIAogBARIgChNpZl9nZW5lcmF0aW9uX21hdGNoGAcgASgDSAOIAQESJAoFcGFydHMYCCADKAsyFS5zbHVpY2UudjEuTGlzdGVkUGFydEINCgtfc2l6ZV9ieXRlc0IICgZfY3JjMzJCCQoHX3NoYTI1NkIWChRfaWZfZ2VuZXJhdGlvbl9tYXRjaCJcChZDb21wbGV0ZVVwbG9hZFJlc3BvbnNlEh0KBGZpbGUYASABKAsyDy5zbHVpY2UudjEuRmlsZRIjCgdyZWNlaXB0GAIgASgLMhIuc2x1aWNlLnYxLlJlY2VpcHQiTgoSQWJvcnRVcGxvYWRSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhEKCXVwbG9hZF9pZBgDIAEoCSI4ChNBYm9ydFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOAoQR2V0VXBsb2FkUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJdXBsb2FkX2lkGAIgASgJIjYKEUdldFVwbG9hZFJlc3BvbnNlEiEKBnVwbG9hZBgBIAEoCzIRLnNsdWljZS52MS5VcGxvYWQiOgoSV2F0Y2hVcGxvYWRSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCgl1cGxvYWRfaWQYAiABKAki1AIKE1dhdGNoVXBsb2FkUmVzcG9uc2USDAoEcGF0aBgBIAEoCRIlCgVzdGF0ZRgCIAEoDjIWLnNsdWljZS52MS5VcGxvYWRTdGF0ZRIXCgpzaXplX2J5dGVzGAMgASgDSACIAQESFgoOcmVjZWl2ZWRfYnl0ZXMYBCABKAMSFQoNZHVyYWJsZV9ieXRlcxgFIAEoAxIRCgljb21taXR0ZWQYBiABKAgSHQoQYnl0ZXNfcGVyX3NlY29uZBgHIAEoA0gBiAEBEiYKA2V0YRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdCgRmaWxlGAkgASgLMg8uc2x1aWNlLnYxLkZpbGUSIwoHcmVjZWlwdBgKIAEoCzISLnNsdWljZS52MS5SZWNlaXB0Qg0KC19zaXplX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kKssBCgtVcGxvYWRTdGF0ZRIcChhVUExPQURfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFVUExPQURfU1RBVEVfT1BFThABEhsKF1VQTE9BRF9TVEFURV9DT01QTEVUSU5HEAISGgoWVVBMT0FEX1NUQVRFX0FTU0VNQkxFRBADEhoKFlVQTE9BRF9TVEFURV9DT01NSVRURUQQBBIYChRVUExPQURfU1RBVEVfQUJPUlRFRBAFEhgKFFVQTE9BRF9TVEFURV9FWFBJUkVEEAYyuAgKDVVwbG9hZFNlcnZpY2USfgoMQ3JlYXRlVXBsb2FkEh4uc2x1aWNlLnYxLkNyZWF0ZVVwbG9hZFJlcXVlc3QaHy5zbHVpY2UudjEuQ3JlYXRlVXBsb2FkUmVzcG9uc2UiLYLT5JMCJzoBKiIiL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vdXBsb2FkcxJQCgtXcml0ZVVwbG9hZBIdLnNsdWljZS52MS5Xcml0ZVVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV3JpdGVVcGxvYWRSZXNwb25zZSgBMAESiwEKCVdyaXRlUGFydBIbLnNsdWljZS52MS5Xcml0ZVBhcnRSZXF1ZXN0Ghwuc2x1aWNlLnYxLldyaXRlUGFydFJlc3BvbnNlIkOC0+STAj06ASoiOC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L3VwbG9hZHMve3VwbG9hZF9pZH06d3JpdGVQYXJ0EosBCglTaWduUGFydHMSGy5zbHVpY2UudjEuU2lnblBhcnRzUmVxdWVzdBocLnNsdWljZS52MS5TaWduUGFydHNSZXNwb25zZSJDgtPkkwI9OgEqIjgvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS91cGxvYWRzL3t1cGxvYWRfaWR9OnNpZ25QYXJ0cxKZAQoOQ29tcGxldGVVcGxvYWQSIC5zbHVpY2UudjEuQ29tcGxldGVVcGxvYWRSZXF1ZXN0GiEuc2x1aWNlLnYxLkNvbXBsZXRlVXBsb2FkUmVzcG9uc2UiQoLT5JMCPDoBKiI3L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vdXBsb2Fkcy97dXBsb2FkX2lkfTpjb21wbGV0ZRKNAQoLQWJvcnRVcGxvYWQSHS5zbHVpY2UudjEuQWJvcnRVcGxvYWRSZXF1ZXN0Gh4uc2x1aWNlLnYxLkFib3J0VXBsb2FkUmVzcG9uc2UiP4LT5JMCOToBKiI0L3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vdXBsb2Fkcy97dXBsb2FkX2lkfTphYm9ydBJ+CglHZXRVcGxvYWQSGy5zbHVpY2UudjEuR2V0VXBsb2FkUmVxdWVzdBocLnNsdWljZS52MS5HZXRVcGxvYWRSZXNwb25zZSI2gtPkkwIwEi4vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS91cGxvYWRzL3t1cGxvYWRfaWR9EowBCgtXYXRjaFVwbG9hZBIdLnNsdWljZS52MS5XYXRjaFVwbG9hZFJlcXVlc3QaHi5zbHVpY2UudjEuV2F0Y2hVcGxvYWRSZXNwb25zZSI8gtPkkwI2EjQvdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfS91cGxvYWRzL3t1cGxvYWRfaWR9OndhdGNoMAFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_sluice_v1_file]);
 
 /**
  * A contiguous range of bytes.
@@ -148,6 +148,15 @@ export type Upload = Message<"sluice.v1.Upload"> & {
    * @generated from field: sluice.v1.File file = 14;
    */
   file?: File | undefined;
+
+  /**
+   * Why the commit cannot be made; present while the upload is completing or assembled and storage has other bytes than were
+   * durable, or none, or cannot show which. CompleteUpload tries again, AbortUpload gives the upload up; the bytes stay until
+   * then. Set by the service.
+   *
+   * @generated from field: sluice.v1.UploadFailure failure = 15;
+   */
+  failure?: UploadFailure | undefined;
 };
 
 /**
@@ -156,6 +165,34 @@ export type Upload = Message<"sluice.v1.Upload"> & {
  */
 export const UploadSchema: GenMessage<Upload> = /*@__PURE__*/
   messageDesc(file_sluice_v1_upload_service, 1);
+
+/**
+ * What keeps an upload from being committed.
+ *
+ * @generated from message sluice.v1.UploadFailure
+ */
+export type UploadFailure = Message<"sluice.v1.UploadFailure"> & {
+  /**
+   * Why, for programs: a reason as errors have it, for instance CHECKSUM_MISMATCH. Set by the service.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * The same as a sentence. Set by the service.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message sluice.v1.UploadFailure.
+ * Use `create(UploadFailureSchema)` to create a new message.
+ */
+export const UploadFailureSchema: GenMessage<UploadFailure> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_upload_service, 2);
 
 /**
  * Request of CreateUpload, and the inline start of WriteUpload.
@@ -261,7 +298,7 @@ export type CreateUploadRequest = Message<"sluice.v1.CreateUploadRequest"> & {
  * Use `create(CreateUploadRequestSchema)` to create a new message.
  */
 export const CreateUploadRequestSchema: GenMessage<CreateUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 2);
+  messageDesc(file_sluice_v1_upload_service, 3);
 
 /**
  * Response of CreateUpload.
@@ -282,7 +319,7 @@ export type CreateUploadResponse = Message<"sluice.v1.CreateUploadResponse"> & {
  * Use `create(CreateUploadResponseSchema)` to create a new message.
  */
 export const CreateUploadResponseSchema: GenMessage<CreateUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 3);
+  messageDesc(file_sluice_v1_upload_service, 4);
 
 /**
  * Client message of WriteUpload.
@@ -327,7 +364,7 @@ export type WriteUploadRequest = Message<"sluice.v1.WriteUploadRequest"> & {
  * Use `create(WriteUploadRequestSchema)` to create a new message.
  */
 export const WriteUploadRequestSchema: GenMessage<WriteUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 4);
+  messageDesc(file_sluice_v1_upload_service, 5);
 
 /**
  * Names the upload that a stream writes to, and the bytes of it. A writer that starts later and writes some of the same
@@ -373,7 +410,7 @@ export type WriteUploadStart = Message<"sluice.v1.WriteUploadStart"> & {
  * Use `create(WriteUploadStartSchema)` to create a new message.
  */
 export const WriteUploadStartSchema: GenMessage<WriteUploadStart> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 5);
+  messageDesc(file_sluice_v1_upload_service, 6);
 
 /**
  * Names an existing upload.
@@ -401,7 +438,7 @@ export type UploadReference = Message<"sluice.v1.UploadReference"> & {
  * Use `create(UploadReferenceSchema)` to create a new message.
  */
 export const UploadReferenceSchema: GenMessage<UploadReference> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 6);
+  messageDesc(file_sluice_v1_upload_service, 7);
 
 /**
  * Bytes of the file. Chunks of a stream follow one another without gap or overlap, from the durable offset or, to have
@@ -437,7 +474,7 @@ export type WriteUploadChunk = Message<"sluice.v1.WriteUploadChunk"> & {
  * Use `create(WriteUploadChunkSchema)` to create a new message.
  */
 export const WriteUploadChunkSchema: GenMessage<WriteUploadChunk> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 7);
+  messageDesc(file_sluice_v1_upload_service, 8);
 
 /**
  * Ends a stream whose bytes were all sent. What it declares is of the whole file, not of the stream, but for lane_crc32.
@@ -488,7 +525,7 @@ export type WriteUploadFinish = Message<"sluice.v1.WriteUploadFinish"> & {
  * Use `create(WriteUploadFinishSchema)` to create a new message.
  */
 export const WriteUploadFinishSchema: GenMessage<WriteUploadFinish> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 8);
+  messageDesc(file_sluice_v1_upload_service, 9);
 
 /**
  * Server message of WriteUpload.
@@ -541,7 +578,7 @@ export type WriteUploadResponse = Message<"sluice.v1.WriteUploadResponse"> & {
  * Use `create(WriteUploadResponseSchema)` to create a new message.
  */
 export const WriteUploadResponseSchema: GenMessage<WriteUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 9);
+  messageDesc(file_sluice_v1_upload_service, 10);
 
 /**
  * Tells a writer what is durable already and what the limits are.
@@ -619,7 +656,7 @@ export type WriteUploadStarted = Message<"sluice.v1.WriteUploadStarted"> & {
  * Use `create(WriteUploadStartedSchema)` to create a new message.
  */
 export const WriteUploadStartedSchema: GenMessage<WriteUploadStarted> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 10);
+  messageDesc(file_sluice_v1_upload_service, 11);
 
 /**
  * How far a stream is with its lane, or with the whole file where it has none: the sum over the lanes is the file's.
@@ -662,7 +699,7 @@ export type WriteUploadProgress = Message<"sluice.v1.WriteUploadProgress"> & {
  * Use `create(WriteUploadProgressSchema)` to create a new message.
  */
 export const WriteUploadProgressSchema: GenMessage<WriteUploadProgress> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 11);
+  messageDesc(file_sluice_v1_upload_service, 12);
 
 /**
  * The file exists.
@@ -690,7 +727,7 @@ export type WriteUploadCommitted = Message<"sluice.v1.WriteUploadCommitted"> & {
  * Use `create(WriteUploadCommittedSchema)` to create a new message.
  */
 export const WriteUploadCommittedSchema: GenMessage<WriteUploadCommitted> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 12);
+  messageDesc(file_sluice_v1_upload_service, 13);
 
 /**
  * All bytes of a stream's lane are durable. The file is not committed: other bytes are missing, whose lane will commit, or
@@ -726,7 +763,7 @@ export type WriteUploadLaneDone = Message<"sluice.v1.WriteUploadLaneDone"> & {
  * Use `create(WriteUploadLaneDoneSchema)` to create a new message.
  */
 export const WriteUploadLaneDoneSchema: GenMessage<WriteUploadLaneDone> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 13);
+  messageDesc(file_sluice_v1_upload_service, 14);
 
 /**
  * Request of WritePart. The message is read when the service has room for it. It has no request_id, for part_number and crc32
@@ -777,7 +814,7 @@ export type WritePartRequest = Message<"sluice.v1.WritePartRequest"> & {
  * Use `create(WritePartRequestSchema)` to create a new message.
  */
 export const WritePartRequestSchema: GenMessage<WritePartRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 14);
+  messageDesc(file_sluice_v1_upload_service, 15);
 
 /**
  * Response of WritePart: the part is durable.
@@ -812,7 +849,7 @@ export type WritePartResponse = Message<"sluice.v1.WritePartResponse"> & {
  * Use `create(WritePartResponseSchema)` to create a new message.
  */
 export const WritePartResponseSchema: GenMessage<WritePartResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 15);
+  messageDesc(file_sluice_v1_upload_service, 16);
 
 /**
  * Request of SignParts. It has no request_id, for each part's number, size and CRC32 are its identity: to sign the same parts
@@ -855,7 +892,7 @@ export type SignPartsRequest = Message<"sluice.v1.SignPartsRequest"> & {
  * Use `create(SignPartsRequestSchema)` to create a new message.
  */
 export const SignPartsRequestSchema: GenMessage<SignPartsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 16);
+  messageDesc(file_sluice_v1_upload_service, 17);
 
 /**
  * A part whose bytes the caller will put to a URL.
@@ -890,7 +927,7 @@ export type PartToSign = Message<"sluice.v1.PartToSign"> & {
  * Use `create(PartToSignSchema)` to create a new message.
  */
 export const PartToSignSchema: GenMessage<PartToSign> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 17);
+  messageDesc(file_sluice_v1_upload_service, 18);
 
 /**
  * Response of SignParts.
@@ -918,7 +955,7 @@ export type SignPartsResponse = Message<"sluice.v1.SignPartsResponse"> & {
  * Use `create(SignPartsResponseSchema)` to create a new message.
  */
 export const SignPartsResponseSchema: GenMessage<SignPartsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 18);
+  messageDesc(file_sluice_v1_upload_service, 19);
 
 /**
  * Where to put the bytes of a part.
@@ -960,7 +997,7 @@ export type SignedPart = Message<"sluice.v1.SignedPart"> & {
  * Use `create(SignedPartSchema)` to create a new message.
  */
 export const SignedPartSchema: GenMessage<SignedPart> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 19);
+  messageDesc(file_sluice_v1_upload_service, 20);
 
 /**
  * A part as S3 answered it to a presigned URL.
@@ -988,7 +1025,7 @@ export type ListedPart = Message<"sluice.v1.ListedPart"> & {
  * Use `create(ListedPartSchema)` to create a new message.
  */
 export const ListedPartSchema: GenMessage<ListedPart> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 20);
+  messageDesc(file_sluice_v1_upload_service, 21);
 
 /**
  * Request of CompleteUpload.
@@ -1060,7 +1097,7 @@ export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> &
  * Use `create(CompleteUploadRequestSchema)` to create a new message.
  */
 export const CompleteUploadRequestSchema: GenMessage<CompleteUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 21);
+  messageDesc(file_sluice_v1_upload_service, 22);
 
 /**
  * Response of CompleteUpload.
@@ -1088,7 +1125,7 @@ export type CompleteUploadResponse = Message<"sluice.v1.CompleteUploadResponse">
  * Use `create(CompleteUploadResponseSchema)` to create a new message.
  */
 export const CompleteUploadResponseSchema: GenMessage<CompleteUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 22);
+  messageDesc(file_sluice_v1_upload_service, 23);
 
 /**
  * Request of AbortUpload.
@@ -1123,7 +1160,7 @@ export type AbortUploadRequest = Message<"sluice.v1.AbortUploadRequest"> & {
  * Use `create(AbortUploadRequestSchema)` to create a new message.
  */
 export const AbortUploadRequestSchema: GenMessage<AbortUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 23);
+  messageDesc(file_sluice_v1_upload_service, 24);
 
 /**
  * Response of AbortUpload.
@@ -1144,7 +1181,7 @@ export type AbortUploadResponse = Message<"sluice.v1.AbortUploadResponse"> & {
  * Use `create(AbortUploadResponseSchema)` to create a new message.
  */
 export const AbortUploadResponseSchema: GenMessage<AbortUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 24);
+  messageDesc(file_sluice_v1_upload_service, 25);
 
 /**
  * Request of GetUpload.
@@ -1172,7 +1209,7 @@ export type GetUploadRequest = Message<"sluice.v1.GetUploadRequest"> & {
  * Use `create(GetUploadRequestSchema)` to create a new message.
  */
 export const GetUploadRequestSchema: GenMessage<GetUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 25);
+  messageDesc(file_sluice_v1_upload_service, 26);
 
 /**
  * Response of GetUpload.
@@ -1193,7 +1230,7 @@ export type GetUploadResponse = Message<"sluice.v1.GetUploadResponse"> & {
  * Use `create(GetUploadResponseSchema)` to create a new message.
  */
 export const GetUploadResponseSchema: GenMessage<GetUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 26);
+  messageDesc(file_sluice_v1_upload_service, 27);
 
 /**
  * Request of WatchUpload.
@@ -1221,7 +1258,7 @@ export type WatchUploadRequest = Message<"sluice.v1.WatchUploadRequest"> & {
  * Use `create(WatchUploadRequestSchema)` to create a new message.
  */
 export const WatchUploadRequestSchema: GenMessage<WatchUploadRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 27);
+  messageDesc(file_sluice_v1_upload_service, 28);
 
 /**
  * Server message of WatchUpload.
@@ -1305,7 +1342,7 @@ export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
  * Use `create(WatchUploadResponseSchema)` to create a new message.
  */
 export const WatchUploadResponseSchema: GenMessage<WatchUploadResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_upload_service, 28);
+  messageDesc(file_sluice_v1_upload_service, 29);
 
 /**
  * Where an upload stands.
@@ -1438,7 +1475,7 @@ export const UploadService: GenService<{
     output: typeof CompleteUploadResponseSchema;
   },
   /**
-   * Gives an open upload up and frees what it stored. Aborting twice is no error.
+   * Gives an open upload up, or one whose commit has failed, and frees what it stored. Aborting twice is no error.
    *
    * @generated from rpc sluice.v1.UploadService.AbortUpload
    */
