@@ -1,15 +1,15 @@
+import { randomUUID } from "node:crypto";
 import type { Config } from "../config.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { ObjectStore } from "../domain/object-store.ts";
 import { BodyRequests } from "../s3/body-requests.ts";
 import { createBreakers } from "../s3/breaker.ts";
 import { createS3Client } from "../s3/client.ts";
 import { Connections } from "../s3/connections.ts";
 import { createObjectStore } from "../s3/object-store.ts";
+import { type ProbedAbility, probeAbilities } from "../s3/probe-abilities.ts";
 import { createReadClient } from "../s3/read-client.ts";
 import { readEncryption } from "../s3/read-encryption.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
-import { probeAbilities } from "./probe-abilities.ts";
 import { probeStorage } from "./probe-storage.ts";
 
 /** Longest wait for the answer to a presigned part, in milliseconds. */
@@ -35,6 +35,7 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
   const objects = createObjectStore(access);
   const downloads = createObjectStore({ ...access, client: createReadClient(config.s3, connections) ?? client });
   try {
+    const createKey = () => `${keyPrefix}doctor/${randomUUID()}`;
     const { finding, isFinal } = await checkBucket(objects, config);
     if (isFinal) return [finding];
     return [
@@ -43,7 +44,9 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
         { objects, downloads, readEncryption: (object) => readEncryption(client, object) },
         config.namespace,
       ),
-      ...(await probeAbilities({ objects, bucket, keyPrefix, partMinBytes: config.s3.partMinBytes, put })),
+      ...(await probeAbilities({ objects, bucket, createKey, partMinBytes: config.s3.partMinBytes, put })).map(
+        toAbility,
+      ),
     ];
   } finally {
     client.destroy();
@@ -52,7 +55,10 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
 }
 
 /** Whether the bucket answers. `isFinal`: nothing else can be well, as more than one kind of request is refused. */
-async function checkBucket(objects: ObjectStore, config: Config): Promise<{ finding: Finding; isFinal: boolean }> {
+async function checkBucket(
+  objects: ReturnType<typeof createObjectStore>,
+  config: Config,
+): Promise<{ finding: Finding; isFinal: boolean }> {
   const { bucket, region, keyPrefix } = config.namespace;
   try {
     // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
@@ -68,6 +74,15 @@ async function checkBucket(objects: ObjectStore, config: Config): Promise<{ find
       : toFinding(error, config);
     return { finding, isFinal };
   }
+}
+
+function toAbility(probed: ProbedAbility): Finding {
+  const { ability } = probed;
+  if ("done" in probed) return well(ability, probed.done);
+  const code = findErrorCode(probed.error);
+  const sentence = probed.error instanceof DomainError ? probed.error.message : "it failed";
+  const mend = "docs/s3-servers.md says what the service needs of an S3 server, and which ones have it";
+  return problem(ability, code === "DomainError" ? sentence : `${sentence} (${code})`, mend);
 }
 
 async function put(url: string, headers: Readonly<Record<string, string>>, bytes: Uint8Array): Promise<number> {

@@ -7,6 +7,7 @@ import {
 } from "./containers.ts";
 import { fileRepositoryContract } from "./file-repository-contract.ts";
 import { objectStoreContract } from "./object-store-contract.ts";
+import { withoutSecrets, withoutVersions } from "./object-store-subject.ts";
 import { createPostgresSubject } from "./postgres-subject.ts";
 import { createS3Subject } from "./s3-subject.ts";
 import { uploadRepositoryContract } from "./upload-repository-contract.ts";
@@ -26,7 +27,7 @@ describe("in containers", function () {
     const { endpoint, stop } = await startVersitygwContainer();
     return {
       ...createS3Subject(endpoint, stop),
-      unable: { ...VERSITYGW_UNABLE, versions: "the container has no directory for versions" },
+      unable: { ...VERSITYGW_UNABLE, ...withoutVersions("the container has no directory for versions") },
     };
   });
 
@@ -35,7 +36,10 @@ describe("in containers", function () {
     const token = process.env.LOCALSTACK_AUTH_TOKEN ?? "";
     if (token === "") return "LOCALSTACK_AUTH_TOKEN is not set, and LocalStack's image does not start without";
     const { endpoint, stop } = await startLocalStackContainer(token);
-    const unable = { "check-secrets": "LocalStack takes any secret", versions: "no bucket of LocalStack is set up to" };
+    const unable = {
+      ...withoutSecrets("LocalStack takes any secret"),
+      ...withoutVersions("no bucket of LocalStack is set up to keep versions"),
+    };
     return { ...createS3Subject(endpoint, stop), unable };
   });
 

@@ -2,8 +2,8 @@ import { PostgreSqlContainer } from "@testcontainers/postgresql";
 import { GenericContainer, getContainerRuntimeClient, Wait } from "testcontainers";
 import { migrate } from "../postgres/migrate.ts";
 import { createDatabaseOn, type TestDatabase } from "./postgres.ts";
+import { createBucket } from "./s3-judge.ts";
 import type { S3Endpoint } from "./s3-subject.ts";
-import { createBucket } from "./versitygw.ts";
 
 /** Starting includes fetching the image the first time, in milliseconds. */
 const START_TIMEOUT_MS = 180_000;

@@ -53,6 +53,20 @@ export const TOOLS = {
     install: "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0",
     askVersion: askGoProgram("github.com/versity/versitygw"),
   },
+  seaweedfs: {
+    name: "weed",
+    version: "4.53",
+    cached: "weed-4.53/bin",
+    install: "SeaweedFS 4.53, built from its Go module as .ci/run does",
+    askVersion: (program) => run(program, ["version"]),
+  },
+  s3sFs: {
+    name: "s3s-fs",
+    version: "0.14.1",
+    cached: "s3s-fs-0.14.1/bin",
+    install: "cargo install s3s-fs --version 0.14.1 --features binary --locked",
+    askVersion: askItself,
+  },
   grpcurl: {
     name: "grpcurl",
     version: "1.9.3",

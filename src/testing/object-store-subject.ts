@@ -20,18 +20,34 @@ export interface ObjectStoreSubject {
   /** The same storage through requests signed with a secret that it does not know. */
   withWrongSecret: ObjectStore;
   bucket: string;
-  /** One more, which keeps versions; not where `unable` says that there are none. */
+  /** One more, which keeps versions; not where `unable` names the tests that need it. */
   versionedBucket?: string;
   region: string;
-  /** What this storage is known not to do, each with a sentence; those tests are skipped with it. */
-  unable?: Partial<
-    Record<"list-pages-of-uploads" | "check-secrets" | "versions" | "list-pages-of-versions" | "copy-checksums", string>
-  >;
+  /** Titles of the tests that this storage is known not to pass, each with a sentence that says why; they are skipped with it. */
+  unable?: Readonly<Record<string, string>>;
   /** GETs a presigned URL. */
   download(url: string): Promise<Download>;
   /** PUTs bytes to a presigned URL; the status. Their length is what it is, whatever `headers` say. */
   upload(url: string, headers: Readonly<Record<string, string>>, bytes: Buffer): Promise<number>;
   close(): Promise<void>;
+}
+
+/** Exceptions of storage without a bucket that keeps versions. */
+export function withoutVersions(why: string): Record<string, string> {
+  return {
+    "are all deleted for good, with marks of deletion": why,
+    "are deleted one by one, and what is left is seen again": why,
+    "are listed in pages": why,
+    "copies the version that is named, deleted or overwritten as it may be": why,
+  };
+}
+
+/** Exceptions of storage that takes any secret. */
+export function withoutSecrets(why: string): Record<string, string> {
+  return {
+    "refuses a changed URL and a wrong secret": why,
+    "refuses a secret that storage does not know": why,
+  };
 }
 
 /** The least size of a part but the last, in bytes. */

@@ -36,8 +36,12 @@ const CONNECTION_LIMITS: ConnectionLimits = {
 };
 
 /** The adapter on an S3 server. `close` ends its connections and then what else is given. */
-export function createS3Subject(endpoint: S3Endpoint, close: () => Promise<void> = async () => {}): ObjectStoreSubject {
-  const ours = createTestAccess(endpoint);
+export function createS3Subject(
+  endpoint: S3Endpoint,
+  close: () => Promise<void> = async () => {},
+  { checksums = "stated" }: { checksums?: ChecksumProof } = {},
+): ObjectStoreSubject {
+  const ours = createTestAccess(endpoint, { checksums });
   const stranger = createTestAccess({ ...endpoint, secretAccessKey: "not-the-secret" });
   return {
     store: createObjectStore(ours.access),

@@ -1,12 +1,13 @@
 import { PART_BYTES } from "./running-service.ts";
+import type { S3Judge } from "./s3-judge.ts";
 import { UploadRig } from "./upload-rig.ts";
 import { describeUploads, S3_PART_MIN_BYTES } from "./upload-suite.ts";
-import { startVersitygw, type Versitygw } from "./versitygw.ts";
+import { startVersitygw } from "./versitygw.ts";
 
 describeUploads("the development S3 server", () => UploadRig.start(), PART_BYTES);
 
 describe("With versitygw", () => {
-  let versitygw: Versitygw | undefined;
+  let versitygw: S3Judge | undefined;
   after(() => versitygw?.stop());
 
   describeUploads(

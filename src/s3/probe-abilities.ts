@@ -1,46 +1,47 @@
-import { randomUUID } from "node:crypto";
 import { combineCrc32, crc32 } from "../domain/crc32.ts";
-import { DomainError } from "../domain/errors.ts";
 import type { ObjectStore, PartTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/upload.ts";
-import { type Finding, findErrorCode, problem, well } from "./finding.ts";
+import { storageUnable } from "./errors.ts";
 
 /** Bytes of the part that is put to a presigned URL, the last of its upload. */
 const LAST_PART_BYTES = 1000;
-const MEND = "docs/s3-servers.md says what the service needs of an S3 server, and which ones have it";
 
 /** Where and with what abilities are tried. */
 export interface AbilityProbe {
   objects: ObjectStore;
   bucket: string;
-  keyPrefix: string;
+  /** A fresh key below the service's prefix, which no file can have. */
+  createKey: () => string;
   /** Least part but the last that storage takes, in bytes. */
   partMinBytes: number;
   /** PUTs bytes to a presigned URL; resolves to the status. */
   put: (url: string, headers: Readonly<Record<string, string>>, bytes: Uint8Array) => Promise<number>;
 }
 
+/** What became of one ability: a sentence that says what was done, or the error that it failed with. */
+export type ProbedAbility = { ability: string } & ({ done: string } | { error: unknown });
+
 /**
  * Tries on a probe object what uploads and files need beyond one write: a multipart upload with checksums, a presigned part,
- * copies whole and by range, and the deletion of what is not there (any more). A finding for each, whatever became of the
- * others; nothing is left behind that may be deleted.
+ * copies whole and by range, and the deletion of what is not there (any more). Each is tried, whatever became of the
+ * others; nothing is left behind that may be deleted. Never rejects.
  */
-export async function probeAbilities(probe: AbilityProbe): Promise<Finding[]> {
-  const { objects, bucket, keyPrefix } = probe;
-  const key = `${keyPrefix}doctor/${randomUUID()}`;
-  const findings: Finding[] = [];
-  const attempt = async <T>(check: string, sentence: string, work: () => Promise<T>): Promise<T | undefined> => {
+export async function probeAbilities(probe: AbilityProbe): Promise<ProbedAbility[]> {
+  const { objects, bucket, createKey } = probe;
+  const key = createKey();
+  const probed: ProbedAbility[] = [];
+  const attempt = async <T>(ability: string, done: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
       const result = await work();
-      findings.push(well(check, sentence));
+      probed.push({ ability, done });
       return result;
     } catch (error) {
-      findings.push(problem(check, toSentence(error), MEND));
+      probed.push({ ability, error });
       return undefined;
     }
   };
   const whole = await attempt("multipart uploads", "two parts with CRC32s became one object with theirs", () =>
-    assemble(probe, key, (check, work) => attempt(check, "a part was put to its URL, and S3 lists its CRC32", work)),
+    assemble(probe, key, (work) => attempt("presigned parts", "one was put to its URL, and S3 lists its CRC32", work)),
   );
   if (whole !== undefined) {
     const source = { bucket, key, versionId: whole.versionId };
@@ -50,7 +51,7 @@ export async function probeAbilities(probe: AbilityProbe): Promise<Finding[]> {
     await objects.deleteVersions(bucket, key);
     await objects.delete(bucket, key, { versionId: whole?.versionId || "null" });
   });
-  return findings;
+  return probed;
 }
 
 interface Whole {
@@ -63,7 +64,7 @@ interface Whole {
 async function assemble(
   { objects, bucket, partMinBytes, put }: AbilityProbe,
   key: string,
-  presigned: (check: string, work: () => Promise<DurablePart>) => Promise<DurablePart | undefined>,
+  presigned: (work: () => Promise<DurablePart>) => Promise<DurablePart | undefined>,
 ): Promise<Whole> {
   const target = {
     bucket,
@@ -75,8 +76,7 @@ async function assemble(
     const last = { ...target, partNumber: 2 };
     const bytes = Buffer.alloc(LAST_PART_BYTES, "sluice doctor\n");
     const second =
-      (await presigned("presigned parts", () => putPresigned({ objects, put }, last, bytes))) ??
-      (await send(objects, last, bytes));
+      (await presigned(() => putPresigned({ objects, put }, last, bytes))) ?? (await send(objects, last, bytes));
     const sum = combineCrc32(first.crc32, second.crc32, second.lengthBytes);
     const sizeBytes = first.lengthBytes + second.lengthBytes;
     const { versionId } = await objects.completeMultipart(target, { parts: [first, second], crc32: sum, sizeBytes });
@@ -105,18 +105,18 @@ async function putPresigned(
   const signed = { lengthBytes: bytes.length, crc32: sum, lifetimeMs: 60_000 };
   const { url, headers } = await objects.presignPart(target, signed);
   const status = await put(url, headers, bytes);
-  if (status !== 200) throw new Unable(`a part that was put to its presigned URL was answered ${status}`);
+  if (status !== 200) throw storageUnable(`a part that was put to its presigned URL was answered ${status}`);
   const part = (await objects.listParts(target))?.find(({ partNumber }) => partNumber === target.partNumber);
-  if (part?.crc32 !== sum) throw new Unable("storage lists no CRC32 of a part that was put to its presigned URL");
+  if (part?.crc32 !== sum) throw storageUnable("storage lists no CRC32 of a part that was put to its presigned URL");
   return { partNumber: target.partNumber, lengthBytes: bytes.length, crc32: sum, etag: part.etag };
 }
 
 async function copy(
-  { objects, bucket, keyPrefix, partMinBytes }: AbilityProbe,
+  { objects, bucket, createKey, partMinBytes }: AbilityProbe,
   source: { bucket: string; key: string; versionId: string },
   whole: Whole,
 ): Promise<void> {
-  const key = `${keyPrefix}doctor/${randomUUID()}`;
+  const key = createKey();
   const target = { bucket, contentType: "text/plain", beginAttempt: async () => key };
   try {
     await objects.copyObject(source, target, whole);
@@ -129,19 +129,8 @@ async function copy(
     const range = { offset: 0, sizeBytes: partMinBytes };
     const { crc32: stated } = await objects.copyPart(source, part, range);
     if (stated === crc32(Buffer.alloc(partMinBytes, "sluice doctor\n"))) return;
-    throw new Unable("storage states another CRC32 than its bytes have for a part that is a range of an object");
+    throw storageUnable("storage states another CRC32 than its bytes have for a part that is a range of an object");
   } finally {
     await objects.abortMultipart(part).catch(() => {}); // what kept the copy from being made is the finding
   }
-}
-
-/** Storage answered, and not as it should. */
-class Unable extends Error {
-  override readonly name = "Unable";
-}
-
-function toSentence(error: unknown): string {
-  if (error instanceof Unable) return error.message;
-  if (error instanceof DomainError) return `${error.message} (${findErrorCode(error)})`;
-  return `it failed (${findErrorCode(error)})`;
 }

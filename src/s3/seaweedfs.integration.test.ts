@@ -1,0 +1,13 @@
+import { objectStoreContract } from "../testing/object-store-contract.ts";
+import { createBucket } from "../testing/s3-judge.ts";
+import { createS3Subject, keepVersions } from "../testing/s3-subject.ts";
+import { SEAWEEDFS_UNABLE, startSeaweedfs } from "../testing/seaweedfs.ts";
+
+objectStoreContract("createObjectStore on SeaweedFS", async () => {
+  const judge = await startSeaweedfs();
+  if (typeof judge === "string") return judge;
+  const { endpoint, stop } = judge;
+  await createBucket({ ...endpoint, bucket: "versioned" });
+  await keepVersions(endpoint, "versioned");
+  return { ...createS3Subject(endpoint, stop), versionedBucket: "versioned", unable: SEAWEEDFS_UNABLE };
+});
