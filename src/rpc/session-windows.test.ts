@@ -140,6 +140,20 @@ describe("SessionWindows", () => {
     await until("the window is small again", () => windowOf(session) === LIMITS.startBytes);
   });
 
+  it("looks at connections no longer once they have nothing, and again with their next stream", async () => {
+    const { windows, connect: connectTo } = await serve({ idleMs: 300 });
+    const session = await connectTo();
+    expect(windows.followed, "a connection without a stream").to.equal(0);
+    for (let i = 0; i < 2; i++) {
+      const stop = flood(session);
+      await until("the window has grown", () => windowOf(session) > LIMITS.startBytes);
+      expect(windows.followed).to.equal(1);
+      stop();
+      await until("nobody looks any more", () => windows.followed === 0);
+      expect([windowOf(session), windows.grownBytes]).to.deep.equal([LIMITS.startBytes, 0]);
+    }
+  });
+
   it("keeps all connections together under their bound", async () => {
     const session = await connect({ grownMaxBytes: MIB });
     const stop = flood(session);

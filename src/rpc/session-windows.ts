@@ -33,7 +33,9 @@ const GAIN_MIN = 1.25;
  */
 export class SessionWindows {
   readonly #limits: WindowLimits;
-  readonly #sessions = new Map<Http2Session, SessionState>();
+  readonly #sessions = new WeakMap<Http2Session, SessionState>();
+  /** Connections that are looked at: those with streams, and those that have yet to give something back. */
+  readonly #followed = new Map<Http2Session, SessionState>();
   #grownBytes = 0;
   /** Streams of busy connections. */
   #busyStreams = 0;
@@ -48,20 +50,27 @@ export class SessionWindows {
     return this.#grownBytes;
   }
 
-  /** Follows a connection until it closes. */
+  /** How many connections are looked at; those that idle cost nothing. */
+  get followed(): number {
+    return this.#followed.size;
+  }
+
+  /** Fits a connection's windows until it closes. */
   add(session: Http2Session): void {
     const { startBytes, sessionMaxBytes } = this.#limits;
     session.setLocalWindowSize(sessionMaxBytes);
     const state = { windowBytes: startBytes, streams: 0, receivedBytes: 0, bestRate: 0, isChanging: false };
     this.#sessions.set(session, { ...state, newBytes: 0, idleMs: 0, unhurriedMs: BUSY_FOR_MS, grownBytes: 0 });
-    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
     session.once("close", () => this.#forget(session));
   }
 
   /** A stream of the connection has opened; `streamClosed` follows. Their number divides what the connection may have. */
   streamOpened(session: Http2Session): void {
     const state = this.#sessions.get(session);
-    if (state !== undefined) state.streams++;
+    if (state === undefined) return;
+    state.streams++;
+    this.#followed.set(session, state);
+    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
   }
 
   streamClosed(session: Http2Session): void {
@@ -74,20 +83,27 @@ export class SessionWindows {
     // Streams that close after their connection must not count any more.
     if (state !== undefined) this.#charge(state, this.#limits.startBytes);
     this.#sessions.delete(session);
-    if (this.#sessions.size > 0) return;
+    this.#unfollow(session);
+  }
+
+  #unfollow(session: Http2Session): void {
+    this.#followed.delete(session);
+    if (this.#followed.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
   #look(): void {
     this.#busyStreams = 0;
-    for (const [session, state] of this.#sessions) {
+    for (const [session, state] of this.#followed) {
       if (session.destroyed || session.closed) continue;
       this.#count(session, state);
       if (state.unhurriedMs < BUSY_FOR_MS) this.#busyStreams += state.streams;
     }
-    for (const [session, state] of this.#sessions) {
+    for (const [session, state] of this.#followed) {
       if (!session.destroyed && !session.closed) this.#fit(session, state);
+      const hasNothing = state.streams === 0 && state.grownBytes === 0 && !state.isChanging;
+      if (hasNothing && state.idleMs >= this.#limits.idleMs) this.#unfollow(session);
     }
   }
 
