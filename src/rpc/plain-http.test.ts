@@ -49,10 +49,15 @@ describe("plain HTTP", () => {
   it("says what degrades it, and stays ready", async () => {
     const { url, readiness } = await open();
     readiness.degrade("storage", "is full");
-    const response = await fetch(`${url}/readyz`);
-    expect(response.status).to.equal(200);
-    const problems = [{ component: "storage", problem: "is full" }];
-    expect(await response.json()).to.deep.equal({ status: "degraded", problems });
+    for (const [headers, told] of [
+      [{}, {}],
+      [{ authorization: `Bearer ${API_TOKEN}` }, { problem: "is full" }],
+    ] as const) {
+      const response = await fetch(`${url}/readyz`, { headers });
+      expect(response.status).to.equal(200);
+      const problems = [{ component: "storage", ...told }];
+      expect(await response.json()).to.deep.equal({ status: "degraded", problems });
+    }
     readiness.degrade("storage", undefined);
     expect(await (await fetch(`${url}/readyz`)).json()).to.deep.equal({ status: "ready" });
   });
