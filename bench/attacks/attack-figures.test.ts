@@ -9,6 +9,7 @@ const kept: AttackOutcome = {
   callsBeside: 100,
   failures: 0,
   livezMs: Array.from({ length: 100 }, (_, index) => (index === 99 ? 5000 : 1000)),
+  livezBesideMs: [1],
   peakBytes: 150 * mib,
   keptBytes: 50 * mib,
 };

@@ -27,12 +27,12 @@ export interface AttackRun {
 /** What one attack did. */
 export interface AttackOutcome {
   readonly attack: Attack;
-  /** Calls of the others, under the attack and beside one on an inert listener. */
+  /** Calls of the others and times of `/livez`, under the attack and beside one on an inert listener. */
   readonly calls: number;
   readonly callsBeside: number;
   readonly failures: number;
-  /** Under the attack. */
   readonly livezMs: readonly number[];
+  readonly livezBesideMs: readonly number[];
   /** Most of the service's memory, and what it still has after the time to settle, over what it had before, in bytes. */
   readonly peakBytes: number;
   readonly keptBytes: number;
@@ -130,14 +130,14 @@ async function measureAttack(attack: Attack, place: AttackPlace): Promise<Attack
     await attacker.ask({ end: true } satisfies AttackerRequest);
     return window;
   };
-  const { calls: callsBeside } = await attackOn(beside);
+  const { calls: callsBeside, livezMs: livezBesideMs } = await attackOn(beside);
   const bytesBefore = watchMemory(service.pid).stop();
   const memory = watchMemory(service.pid);
   const { calls, failures, livezMs } = await attackOn(own);
   const peakBytes = memory.stop() - bytesBefore;
   await delay(run.settleSeconds * 1000);
   const keptBytes = watchMemory(service.pid).stop() - bytesBefore;
-  return { attack, calls, callsBeside, failures, livezMs, peakBytes, keptBytes };
+  return { attack, calls, callsBeside, failures, livezMs, livezBesideMs, peakBytes, keptBytes };
 }
 
 async function startOthers(url: string): Promise<BenchProcess> {
