@@ -93,6 +93,19 @@ describe("listen, to callers that send many calls at once", () => {
     });
   }
 
+  it("shuts out an address that gives up calls on one connection after the other", async () => {
+    const { port } = await open((request, response) => answerJson(request, response, { status: 200, body: {} }));
+    const flood = Buffer.concat([HELLO, inOnePacket((stream) => [get(stream), reset(stream, 8)])]);
+    const flooding = [1, 2, 3].map(() => connect(port).resume());
+    for (const socket of flooding) socket.write(flood);
+    const closed = (socket: net.Socket) => new Promise((resolve) => socket.once("close", resolve));
+    await Promise.race(flooding.map(closed));
+    const next = connect(port).resume();
+    next.write(HELLO);
+    await closed(next);
+    for (const socket of flooding) socket.destroy();
+  });
+
   it("holds back the calls of a connection that has many unanswered, until one begins to be answered", async () => {
     const held: { path: string | undefined; response: http2.Http2ServerResponse }[] = [];
     const { url } = await open(

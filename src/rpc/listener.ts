@@ -13,7 +13,8 @@ import {
 import type { AddressInfo, Server, Socket } from "node:net";
 import { limitBody } from "./body-time.ts";
 import { CallTurns, type TurnLimits } from "./call-turns.ts";
-import { ConnectionCap, type ConnectionLimits } from "./connection-cap.ts";
+import { ConnectionCap, type ConnectionLimits, toNetwork } from "./connection-cap.ts";
+import { GivenUpCalls } from "./given-up-calls.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
 import { refuseTwoHosts } from "./request-host.ts";
@@ -94,7 +95,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const turns = new CallTurns({ ...options.limits, callsWaitingMax: options.limits.streamsMax });
-  const served = { ...options, sessions, turns };
+  // An address that may stand for many callers is not judged by what one of them does.
+  const givenUp = options.limits.connectionsPerAddressMax === undefined ? undefined : new GivenUpCalls();
+  const served = { ...options, sessions, turns, givenUp };
   const server = options.tls === undefined ? createPlaintextServer(served) : createTlsServer(served);
   // Node's only word for it: the head of an answer has gone out.
   const onAnswer = (message: unknown) => turns.leave((message as { stream: ServerHttp2Stream }).stream);
@@ -105,6 +108,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
     socket.on("error", () => socket.destroy());
     // Never `maxConnections`: a worker that refuses by it makes node:cluster hand the connection on to the next one, for ever.
+    if (givenUp?.isShutOut(toNetwork(socket.remoteAddress ?? "")) === true) {
+      socket.resetAndDestroy();
+      return;
+    }
     if (!cap.admit(socket)) return;
     sockets.add(socket);
     socket.setNoDelay(true);
@@ -136,6 +143,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 interface ServeOptions extends Pick<ListenOptions, "tls" | "onRequest" | "limits"> {
   sessions: Set<ServerHttp2Session>;
   turns: CallTurns;
+  givenUp: GivenUpCalls | undefined;
 }
 
 function createTlsServer(options: ServeOptions): Server {
@@ -183,7 +191,7 @@ function takeConnections(server: Server): (socket: Socket) => void {
 }
 
 function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): void {
-  const { limits, sessions } = options;
+  const { limits, sessions, givenUp } = options;
   const windowLimits = {
     startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
     streamMaxBytes: limits.streamWindowBytes,
@@ -198,6 +206,11 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): voi
     session.once("close", () => sessions.delete(session));
     windows.add(session);
     lives.set(session, new SessionLife(session, limits));
+    const network = toNetwork(session.socket.remoteAddress ?? "");
+    session.on("stream", (stream: ServerHttp2Stream) => {
+      const isGivenUp = stream.closed || stream.destroyed;
+      if (isGivenUp && givenUp?.note(network) === false) session.destroy();
+    });
   });
   onRequests(server, {
     ...options,
