@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
-import { PART_BYTES } from "../testing/running-service.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/running-service.ts";
 import { until } from "../testing/until.ts";
 import { expectRefused, type Refusal, seededBytes, UploadRig } from "../testing/upload-rig.ts";
 
@@ -99,7 +99,8 @@ describe("An upload while storage fails", () => {
 
   it("says that storage is full, at readiness too and without being unready, until it takes bytes again", async () => {
     const readyz = async () => {
-      const answer = await fetch(`${rig.service.url}/readyz`, { headers: { connection: "close" } });
+      const headers = { connection: "close", authorization: `Bearer ${SERVICE_TOKEN}` };
+      const answer = await fetch(`${rig.service.url}/readyz`, { headers });
       return [answer.status, await answer.json()];
     };
     const fault: Fault = { kind: "status", status: 507, code: "InsufficientStorage" };
