@@ -25,6 +25,7 @@ import { ensureNamespace } from "./postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool.ts";
 import { forgetRequests } from "./postgres/request-rows.ts";
 import { createUploadRepository } from "./postgres/upload-repository.ts";
+import { watchWrites } from "./postgres/watch-writes.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/readiness.ts";
@@ -83,7 +84,10 @@ export async function connect(
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
   const access: WriteAccess = {
-    uploads: createUploadRepository(pools.commands),
+    // What every upload writes: the first and each of its parts.
+    uploads: watchWrites(createUploadRepository(pools.commands), ["create", "recordParts"], (problem) =>
+      readiness.degrade("database", problem?.message),
+    ),
     ...{ objects, budget: options.budget },
     unfinished: new UnfinishedUploads(createUnfinishedCount(pools.commands), {
       uploadsMax: config.uploads.unfinishedMax,
