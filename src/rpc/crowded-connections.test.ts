@@ -112,10 +112,16 @@ describe("listen, to callers that send many calls at once", () => {
       ({ url: path }, response) => held.push({ path, response: response as http2.Http2ServerResponse }),
       { callsBegunMax: 3 },
     );
-    const session = http2.connect(url);
-    const streams = Array.from({ length: 5 }, () => session.request({ ":path": "/" }).resume());
-    const other = http2.connect(url);
-    const otherStream = other.request({ ":path": "/other" }).resume();
+    // How their connections end in the end is nothing that is asked here.
+    const connectHttp2 = () => http2.connect(url).on("error", () => {});
+    const call = (session: http2.ClientHttp2Session, path: string) =>
+      session
+        .request({ ":path": path })
+        .on("error", () => {})
+        .resume();
+    const [session, other] = [connectHttp2(), connectHttp2()];
+    const streams = Array.from({ length: 5 }, () => call(session, "/"));
+    const otherStream = call(other, "/other");
     await until("the other's call is served", () => held.some(({ path }) => path === "/other"));
     expect(held.length).to.equal(4);
     // It is not over: it streams.
