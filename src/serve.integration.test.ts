@@ -253,8 +253,10 @@ describe("The service as a process", () => {
     // Workers take turns, so that two of these find both full; what was not refused is answered.
     await until("both workers hold one", async () => {
       const socket = connect("127.0.0.1");
-      const isServed = await Promise.race([once(socket, "data"), once(socket, "close").then(() => undefined)]);
-      if (isServed !== undefined) held.push(socket);
+      const isServed = await new Promise<boolean>((resolve) => {
+        socket.once("data", () => resolve(true)).once("close", () => resolve(false));
+      });
+      if (isServed) held.push(socket);
       return held.length === 2;
     });
     const surplus = Array.from({ length: 20 }, () => connect("127.0.0.1"));
