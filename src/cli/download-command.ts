@@ -35,7 +35,9 @@ export async function runDownload(
       const { signal } = terminal;
       const fetchFile = () =>
         client.download(path, toStdout ? terminal.stdout : target, {
-          ...{ namespace, resume, signal },
+          namespace,
+          resume,
+          signal,
           ...(generation !== undefined && { generation: BigInt(generation) }),
           onProgress(progress) {
             ({ resumedBytes } = progress);

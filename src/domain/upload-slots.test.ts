@@ -23,7 +23,10 @@ function createProcess(slots: UploadSlots) {
     for (let taken = 0; taken < count; taken++) expect(await account.take(caller)).to.equal(undefined);
   };
   return {
-    ...{ account, silent, ended, takeAll },
+    account,
+    silent,
+    ended,
+    takeAll,
     get searches() {
       return searches;
     },

@@ -90,7 +90,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     const app = await startReplica();
     return {
       ...{ url: app.url, app, endpoint: storage.endpoint, databaseUrl: config.database.url, config },
-      ...{ errorsLogged, warningsLogged, startReplica, stop },
+      errorsLogged,
+      warningsLogged,
+      startReplica,
+      stop,
       get s3() {
         if (storage.server === undefined)
           throw new Error("this service runs on another S3 server, which has no faults");
