@@ -1,7 +1,10 @@
 import { DomainError } from "../domain/errors.ts";
+import { RefusalPace } from "../domain/refusal-pace.ts";
 import type { ReceivedNote } from "../domain/upload-repository.ts";
 import type { SilentStream, SlotHolder, SlotPool, SlotRefusal } from "../domain/upload-slots.ts";
 import { shareOf } from "../domain/work-limiter.ts";
+
+const RETRY_MS = 1000;
 
 /** What holds an upload slot. */
 export interface WritingSession {
@@ -33,6 +36,7 @@ export class UploadSessions implements SlotHolder {
   readonly #slots = new Map<UploadSlot, number>();
   /** Callers of slots that are kept free, the longest kept first. */
   readonly #spares: string[] = [];
+  readonly #refusals = new RefusalPace();
   #isDraining = false;
 
   constructor(pool: SlotPool, { silenceMaxMs }: { silenceMaxMs: number }) {
@@ -46,8 +50,8 @@ export class UploadSessions implements SlotHolder {
   }
 
   /**
-   * Admits a session of a caller: `resource_exhausted / OVERLOADED` above the limits, `unavailable / SHUTTING_DOWN` while
-   * draining.
+   * Admits a session of a caller: `resource_exhausted / OVERLOADED` above the limits, a little later when the caller is refused
+   * all the time; `unavailable / SHUTTING_DOWN` while draining.
    */
   async admit(caller: string): Promise<UploadSlot> {
     this.assertAdmitting();
@@ -55,7 +59,10 @@ export class UploadSessions implements SlotHolder {
     if (spare >= 0) this.#spares.splice(spare, 1);
     else {
       const refusal = await this.#pool.take(caller);
-      if (refusal !== undefined) throw toOverloaded(refusal, this.#pool.slotsMax);
+      if (refusal !== undefined) {
+        await this.#refusals.untilTold(caller, { retryAfterMs: RETRY_MS });
+        throw toOverloaded(refusal, this.#pool.slotsMax);
+      }
       if (this.#isDraining) this.#pool.giveBack(caller);
       this.assertAdmitting();
     }
@@ -139,7 +146,7 @@ function toSilent(silentMs: number, uploadsMax: number): DomainError {
 }
 
 function overloaded(message: string, details: Record<string, number>): DomainError {
-  return new DomainError("resource_exhausted", message, { reason: "OVERLOADED", details, retryAfterMs: 1000 });
+  return new DomainError("resource_exhausted", message, { reason: "OVERLOADED", details, retryAfterMs: RETRY_MS });
 }
 
 function toShuttingDown(): DomainError {

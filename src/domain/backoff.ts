@@ -38,13 +38,13 @@ export async function withBackoff<T>(
       const isLast = failures >= policy.triesMax || performance.now() + delayMs > endsAt;
       if (isLast || !options.isRetryable(error)) throw error;
       options.signal?.throwIfAborted();
-      await delay(delayMs, options.signal);
+      await wait(delayMs, options.signal);
     }
   }
 }
 
-/** A wait that `signal` ends by its own reason. */
-function delay(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves after so many milliseconds; rejects with the signal's own reason when that is aborted first. */
+export function wait(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       clearTimeout(timer);

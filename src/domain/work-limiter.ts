@@ -1,4 +1,5 @@
 import { DomainError } from "./errors.ts";
+import { RefusalPace } from "./refusal-pace.ts";
 
 /** What one class of work may take of a process. */
 export interface WorkLimits {
@@ -34,6 +35,7 @@ export class WorkLimiter {
   readonly #work: string;
   readonly #runningPerCallerMax: number;
   readonly #waitingPerCallerMax: number;
+  readonly #refusals = new RefusalPace();
   /** Those who have anything here; the first who waits is next. */
   readonly #callers = new Map<string, CallerWork>();
   #running = 0;
@@ -80,7 +82,7 @@ export class WorkLimiter {
 
   /**
    * Starts a piece of work when its turn comes. `resource_exhausted / OVERLOADED` when too much waits already, in all or of
-   * this caller; rejects with the signal's reason when that is aborted first.
+   * this caller, and a little later when the caller is refused all the time; rejects with the signal's reason when that is aborted first.
    */
   async enter(caller: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Leave> {
     signal?.throwIfAborted();
@@ -99,14 +101,17 @@ export class WorkLimiter {
     }
   }
 
-  #wait(caller: string, signal: AbortSignal | undefined): Promise<Leave> {
+  async #wait(caller: string, signal: AbortSignal | undefined): Promise<Leave> {
     const { runningMax, waitingMax } = this.limits;
     const isFull = waitingMax === 0 ? this.#running >= runningMax : this.#waiting >= waitingMax;
-    if (isFull) throw this.#overloaded();
     const entry = this.#callers.get(caller) ?? { running: 0, waiting: new Set() };
-    if (entry.waiting.size >= this.#waitingPerCallerMax) throw this.#overShare();
+    if (isFull || entry.waiting.size >= this.#waitingPerCallerMax) {
+      const refusal = isFull ? this.#overloaded() : this.#overShare();
+      await this.#refusals.untilTold(caller, { retryAfterMs: RETRY_MS, signal });
+      throw refusal;
+    }
     this.#callers.set(caller, entry);
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       const take = () => {
         signal?.removeEventListener("abort", giveUp);
         this.#removeWaiting(entry, take);

@@ -63,10 +63,11 @@ export async function* readFile(
   request: ReadFileRequest,
   options: QueryOptions,
 ): AsyncGenerator<ReadFileEvent, void, undefined> {
-  const file = requireReadable(await getFile(deps, request, options));
-  const range = resolveRange(request, file.sizeBytes);
+  // First of all: a refusal must cost no statement.
   const leave = await deps.readers.enter(options.caller.principal, options);
   try {
+    const file = requireReadable(await getFile(deps, request, options));
+    const range = resolveRange(request, file.sizeBytes);
     yield* readWhole(deps, file, { ...range, signal: options.signal });
   } finally {
     leave();

@@ -1,5 +1,6 @@
 import { DomainError } from "../domain/errors.ts";
 import { RateLimiter, type RateLimits } from "../domain/rate-limiter.ts";
+import { RefusalPace } from "../domain/refusal-pace.ts";
 import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
 import { toNetwork } from "../rpc/connection-cap.ts";
 
@@ -17,10 +18,14 @@ export const LINK_VISIT_LIMITS: VisitLimits = {
   rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
 };
 
+/** A visitor that goes on coming too often is told so after this time. */
+const REFUSAL_WAIT_MS = 1000;
+
 /** Bounds the work for visitors, whom only their address tells apart: how often each comes, and how much is done at once, in turns. */
 export class VisitorLimits {
   readonly #rate: RateLimiter;
   readonly #work: WorkLimiter;
+  readonly #refusals = new RefusalPace();
 
   /** `now` in milliseconds, for tests. */
   constructor({ work, rate }: VisitLimits, options: { now?: () => number } = {}) {
@@ -28,11 +33,12 @@ export class VisitorLimits {
     this.#work = new WorkLimiter("uses of links", work);
   }
 
-  /** Does the work for a visitor when its turn comes; `resource_exhausted / OVERLOADED` when too many come, or this one too often. */
+  /** Does the work for a visitor when its turn comes; `resource_exhausted / OVERLOADED` when too many come, or this one too often; a little later when it is refused all the time. */
   async run<T>(address: string, work: () => Promise<T>, options: { signal?: AbortSignal } = {}): Promise<T> {
     const visitor = toNetwork(address);
     const retryAfterMs = this.#rate.take(visitor);
     if (retryAfterMs > 0) {
+      await this.#refusals.untilTold(visitor, { retryAfterMs: REFUSAL_WAIT_MS, signal: options.signal });
       const message = "too many requests come from your address; try again a little later";
       throw new DomainError("resource_exhausted", message, { reason: "OVERLOADED", retryAfterMs });
     }
