@@ -3,15 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { Client } from "pg";
-import type { UploadAccess } from "../../src/commands/upload-access.ts";
-import { parseConfig } from "../../src/config.ts";
+import type { UploadAccess } from "../../src/commands/uploads/upload-access.ts";
+import { parseConfig } from "../../src/config/config.ts";
 import { startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
-import { MemoryBudget } from "../../src/domain/memory-budget.ts";
 import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
-import { migrate } from "../../src/postgres/migrate.ts";
-import { createDatabasePools } from "../../src/postgres/pool.ts";
-import { createUploadRepository } from "../../src/postgres/upload-repository.ts";
+import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
+import { migrate } from "../../src/postgres/schema/migrate.ts";
+import { createUploadRepository } from "../../src/postgres/uploads/upload-repository.ts";
 import { BodyRequests } from "../../src/s3/body-requests.ts";
 import { createBreakers } from "../../src/s3/breaker.ts";
 import { createS3Client } from "../../src/s3/client.ts";
@@ -125,7 +124,6 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
       checksums: config.s3.checksums,
     }),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
-    budget: new MemoryBudget(config.budgetBytes),
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
     instance: "sweeper",

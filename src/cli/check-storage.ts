@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
 import { BodyRequests } from "../s3/body-requests.ts";
 import { createBreakers } from "../s3/breaker.ts";

@@ -1,10 +1,10 @@
-import { type BackoffPolicy, withBackoff } from "../domain/backoff.ts";
 import { DomainError } from "../domain/errors.ts";
+import { type BackoffPolicy, withBackoff } from "../domain/limits/backoff.ts";
+import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
-import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/transfer-rate.ts";
-import type { UploadState } from "../domain/upload.ts";
-import type { UploadRepository, UploadStatus } from "../domain/upload-repository.ts";
-import { WorkLimiter } from "../domain/work-limiter.ts";
+import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/uploads/transfer-rate.ts";
+import type { UploadState } from "../domain/uploads/upload.ts";
+import type { UploadRepository, UploadStatus } from "../domain/uploads/upload-repository.ts";
 
 /** How far a watched upload is. Sizes in bytes. */
 export interface WatchReport extends UploadStatus {

@@ -1,8 +1,8 @@
 import { DomainError } from "../domain/errors.ts";
-import { RateLimiter, type RateLimits } from "../domain/rate-limiter.ts";
-import { RefusalPace } from "../domain/refusal-pace.ts";
-import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
-import { toNetwork } from "../rpc/connection-cap.ts";
+import { RateLimiter, type RateLimits } from "../domain/limits/rate-limiter.ts";
+import { RefusalPace } from "../domain/limits/refusal-pace.ts";
+import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
+import { toNetwork } from "../rpc/listener/connection-cap.ts";
 
 /** What those who need no token may ask for: a process, all together and from one address. */
 export interface VisitLimits {

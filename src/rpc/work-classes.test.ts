@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "chai";
-import { catchError } from "../testing/sample-records.ts";
-import type { CallOptions } from "./caller-context.ts";
+import { catchError } from "../testing/samples/sample-records.ts";
+import type { CallOptions } from "./calls/caller-context.ts";
 import { createWorkLimiters, limitWork, WORK_LIMITS, type WorkClass } from "./work-classes.ts";
 
 /** Functions of the API that end when the test says so, and what of them has begun: "a getFile" is of caller a. */

@@ -1,8 +1,8 @@
-import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
-import type { CallOptions } from "./caller-context.ts";
-import type { FileCommandFunctions } from "./file-command-service.ts";
-import type { FileQueryFunctions } from "./file-query-service.ts";
-import type { UploadFunctions } from "./upload-service.ts";
+import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
+import type { CallOptions } from "./calls/caller-context.ts";
+import type { FileCommandFunctions } from "./services/file-command-service.ts";
+import type { FileQueryFunctions } from "./services/file-query-service.ts";
+import type { UploadFunctions } from "./services/upload-service.ts";
 
 /**
  * How much of each class of work a process does at once, and how much waits. A class is work of like cost that waits for the
