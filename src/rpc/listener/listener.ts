@@ -102,16 +102,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   // Node's only word for it: the head of an answer has gone out.
   const onAnswer = (message: unknown) => turns.leave((message as { stream: ServerHttp2Stream }).stream);
   subscribe(ANSWER_CHANNEL, onAnswer);
-  const cap = new ConnectionCap(options.limits);
+  const cap = new ConnectionCap(options.limits, { givenUp });
   const serveConnection = takeConnections(server);
   server.on("connection", (socket: Socket) => {
     // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
     socket.on("error", () => socket.destroy());
     // Never `maxConnections`: a worker that refuses by it makes node:cluster hand the connection on to the next one, for ever.
-    if (givenUp?.isShutOut(toNetwork(socket.remoteAddress ?? "")) === true) {
-      socket.resetAndDestroy();
-      return;
-    }
     if (!cap.admit(socket)) return;
     sockets.add(socket);
     socket.setNoDelay(true);
