@@ -25,14 +25,10 @@ import { createUploadRepository } from "./postgres/uploads/upload-repository.ts"
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
-import type { S3Access, StorageWatcher } from "./s3/access.ts";
-import { BodyRequests } from "./s3/body-requests.ts";
-import { createBreakers } from "./s3/breaker.ts";
-import { createS3Client } from "./s3/client.ts";
-import { Connections } from "./s3/connections.ts";
+import type { StorageWatcher } from "./s3/access.ts";
+import { createS3Access } from "./s3/create-access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
-import { createReadClient } from "./s3/read-client.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
@@ -47,7 +43,7 @@ const CLOCK_OFFSET_MAX_MS = 60_000;
 const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
 
 /** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
-export interface Service {
+export interface ConnectedService {
   access: WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
   /** The time by the clock of storage, which judges URLs. */
@@ -64,7 +60,7 @@ export interface Service {
 }
 
 /** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
-export async function connect(
+export async function connectService(
   config: Config,
   options: {
     log: Logger;
@@ -74,12 +70,15 @@ export async function connect(
     siblings: Siblings | undefined;
     signal: AbortSignal;
   },
-): Promise<Service> {
+): Promise<ConnectedService> {
   const { log, readiness } = options;
-  const connections = new Connections(config.s3.limits);
-  const storage = createStorageAccess(config, { ...options, connections });
-  const { client, clock } = storage;
-  const objects = createObjectStore(storage);
+  const storage = createS3Access(config, {
+    watcher: createStorageWatcher(log, readiness),
+    closing: options.signal,
+    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+  });
+  const { clock } = storage.access;
+  const objects = createObjectStore(storage.access);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
@@ -113,7 +112,7 @@ export async function connect(
   });
   return {
     access,
-    downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
+    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
     storageNow: () => clock.now(),
     ...{ files, primaryFiles, follower },
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
@@ -121,34 +120,11 @@ export async function connect(
     watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
-      client.destroy();
-      connections.destroy();
+      storage.close();
       await jobs.stop();
       await checked;
       await pools.end();
     },
-  };
-}
-
-/** What the S3 adapter needs, over these connections. */
-function createStorageAccess(
-  config: Config,
-  options: { log: Logger; readiness: Readiness; connections: Connections; signal: AbortSignal },
-): S3Access {
-  const { log, readiness, connections, signal } = options;
-  const client = createS3Client(config.s3, connections);
-  return {
-    client,
-    bodies: new BodyRequests(client, connections),
-    clock: connections.clock,
-    slots: connections.slots,
-    breakers: createBreakers(config.breaker, (name, isOpen) =>
-      log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
-    ),
-    body: config.body,
-    checksums: config.s3.checksums,
-    watcher: createStorageWatcher(log, readiness),
-    closing: signal,
   };
 }
 
