@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { DomainError } from "../../domain/errors.ts";
 import type { MessageBudget, MessageRoom } from "../../domain/limits/message-budget.ts";
-import { RefusalPace } from "../../domain/limits/refusal-pace.ts";
-import { toNetwork } from "../listener/connection-cap.ts";
 import type { NodeRequest } from "../listener/node-messages.ts";
+import { noteWastedCall } from "../listener/wasted-calls.ts";
 import { toConnectError } from "./error-interceptor.ts";
 import { type MessageLimits, PARSED_TIMES } from "./message-limits.ts";
 
@@ -21,8 +20,6 @@ interface ReadForm {
 }
 
 const doNothing = () => {};
-/** Of all messages: an address that goes on sending what is refused is told so later and later. */
-const REFUSALS = new RefusalPace();
 const CURRENT = new AsyncLocalStorage<MessageArrival>();
 const connectionNames = new WeakMap<object, string>();
 let connections = 0;
@@ -106,6 +103,7 @@ export class MessageArrival {
   refuse(error: Error): void {
     if (this.isWhole || this.#failure !== undefined) return;
     this.#failure = error;
+    if (error instanceof DomainError && error.reason === "MESSAGE_TOO_LARGE") noteWastedCall(this.#request);
     this.#pieces = [];
     this.#stopReading();
     this.release();
@@ -142,7 +140,7 @@ export class MessageArrival {
   async #next(form: ReadForm): Promise<IteratorResult<Uint8Array>> {
     if (this.#form === undefined) this.#begin(form);
     for (;;) {
-      if (this.#failure !== undefined) throw await this.#tell(form.toError(this.#failure));
+      if (this.#failure !== undefined) throw form.toError(this.#failure);
       const piece = this.#pieces.shift();
       if (piece !== undefined) return { done: false, value: piece };
       if (this.isWhole) return { done: true, value: undefined };
@@ -150,12 +148,6 @@ export class MessageArrival {
         this.#wake = resolve;
       });
     }
-  }
-
-  /** A caller that has gone has nobody to be told. */
-  async #tell(failure: Error): Promise<Error> {
-    if (!this.#request.aborted) await REFUSALS.untilTold(toNetwork(this.address));
-    return failure;
   }
 
   #begin(form: ReadForm): void {

@@ -1,5 +1,5 @@
 import { isIPv6, type Socket } from "node:net";
-import type { GivenUpCalls } from "./given-up-calls.ts";
+import type { WastedCalls } from "./wasted-calls.ts";
 
 /** Bounds of the connections that are open at once. */
 export interface ConnectionLimits {
@@ -17,14 +17,14 @@ const IPV6_GROUPS = { address: 8, network: 4 } as const;
 /** Counts the connections that are open, in all and by address, and refuses those beyond their bounds and those of addresses that are shut out. */
 export class ConnectionCap {
   readonly #limits: ConnectionLimits;
-  readonly #givenUp: GivenUpCalls | undefined;
+  readonly #wasted: WastedCalls | undefined;
   readonly #open = new Map<string, number>();
   #count = 0;
 
-  /** `givenUp` says which addresses are shut out; undefined: none is. */
-  constructor(limits: ConnectionLimits, { givenUp }: { givenUp?: GivenUpCalls | undefined } = {}) {
+  /** `wasted` says which addresses are shut out; undefined: none is. */
+  constructor(limits: ConnectionLimits, { wasted }: { wasted?: WastedCalls | undefined } = {}) {
     this.#limits = limits;
-    this.#givenUp = givenUp;
+    this.#wasted = wasted;
   }
 
   /** Counts a connection that has just arrived until it closes. False: it may not be, and is reset. */
@@ -34,7 +34,7 @@ export class ConnectionCap {
     const network = toNetwork(socket.remoteAddress ?? "");
     const openFromThere = this.#open.get(network) ?? 0;
     const isOverBound = this.#count >= connectionsMax || openFromThere >= connectionsPerAddressMax;
-    if (isOverBound || this.#givenUp?.isShutOut(network) === true) {
+    if (isOverBound || this.#wasted?.isShutOut(network) === true) {
       // A reset leaves nothing behind; a connection that is closed in order would be kept by the system for a minute.
       socket.resetAndDestroy();
       return false;
