@@ -91,6 +91,8 @@ export const ENVIRONMENT = {
   SLUICE_RETAIN_DAYS: wholeNumber("days", { min: 0, max: 36_500 }).default(0),
   /** Longest life of a presigned download URL; S3 allows 7 days. */
   SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
+  /** Longest life of a URL that takes a part; an hour is the longest that SignParts signs. */
+  SLUICE_PART_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 3600 }).default(3600),
   /** Longest life of a link, in seconds. */
   SLUICE_LINK_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 31_536_000 }).default(604_800),
   /** Where people reach this service: links begin with it. The address that it listens on when unset. */

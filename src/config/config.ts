@@ -189,6 +189,7 @@ function toConfig(env: Environment) {
       retentionMs: env.SLUICE_RETENTION_DAYS * 86_400_000,
       retainDefaultMs: env.SLUICE_RETAIN_DAYS * 86_400_000,
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
+      partUrlLifetimeMaxMs: env.SLUICE_PART_URL_MAX_SECONDS * 1000,
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },
     /** For the bytes of files, all workers together: of parts, of windows, and what is left of them for a while. */

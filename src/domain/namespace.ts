@@ -15,6 +15,8 @@ export interface Namespace {
   retainDefaultMs: number;
   /** Longest life of a presigned download URL, in milliseconds. */
   downloadUrlLifetimeMaxMs: number;
+  /** Longest life of a URL that takes a part, in milliseconds. */
+  partUrlLifetimeMaxMs: number;
   /** Longest life of a link, in milliseconds. */
   linkLifetimeMaxMs: number;
 }

@@ -880,7 +880,8 @@ export type SignPartsRequest = Message<"sluice.v1.SignPartsRequest"> & {
   parts: PartToSign[];
 
   /**
-   * How long the URLs work: whole seconds, 1 to 3,600; 900 when unset. The upload does not expire before.
+   * How long the URLs work: whole seconds, 1 to 3,600, or to what the service was told (SLUICE_PART_URL_MAX_SECONDS) where that
+   * is less; 900, or that, when unset. The upload does not expire before.
    *
    * @generated from field: google.protobuf.Duration lifetime = 4;
    */

@@ -9,9 +9,8 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /** Parts of one request: the answer has a URL of about half a KiB for each. */
 const PARTS_MAX = 100;
-/** Life of a URL where the caller names none, and the longest that may be named, in milliseconds. */
+/** Life of a URL where the caller names none, in milliseconds; the namespace's longest one where that is less. */
 const LIFETIME_MS = 15 * 60_000;
-const LIFETIME_MAX_MS = 60 * 60_000;
 
 /** A part whose bytes the caller will put to a URL. */
 export interface PartToSign {
@@ -27,7 +26,7 @@ export interface SignPartsRequest {
   namespace: string;
   uploadId: string;
   parts: readonly PartToSign[];
-  /** Whole seconds, in milliseconds; 15 minutes when undefined. */
+  /** Whole seconds, in milliseconds, at most the namespace's `partUrlLifetimeMaxMs`; 15 minutes, or that, when undefined. */
   lifetimeMs?: number | undefined;
 }
 
@@ -53,7 +52,7 @@ export async function signParts(
 ): Promise<{ parts: SignedPart[]; expireTime: Date }> {
   const namespace = requireNamespace(access.namespaces, request.namespace);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const lifetimeMs = parseLifetime(request.lifetimeMs);
+  const lifetimeMs = parseLifetime(request.lifetimeMs, namespace.partUrlLifetimeMaxMs);
   const parts = parseParts(request.parts, access.limits.partsMax);
   const { instance, limits, uploads, objects } = access;
   const { upload, durable, signTime } = await withDatabase(access, () =>
@@ -113,10 +112,11 @@ function parseParts(
   });
 }
 
-function parseLifetime(lifetimeMs = LIFETIME_MS): number {
-  if (toLifetimeSeconds(lifetimeMs) !== undefined && lifetimeMs <= LIFETIME_MAX_MS) return lifetimeMs;
-  const bound = `send whole seconds from 1 to ${LIFETIME_MAX_MS / 1000}`;
+function parseLifetime(named: number | undefined, lifetimeMaxMs: number): number {
+  const lifetimeMs = named ?? Math.min(LIFETIME_MS, lifetimeMaxMs);
+  if (toLifetimeSeconds(lifetimeMs) !== undefined && lifetimeMs <= lifetimeMaxMs) return lifetimeMs;
+  const bound = `send whole seconds from 1 to ${lifetimeMaxMs / 1000}`;
   throw invalidArgument("lifetime", `lifetime is ${lifetimeMs / 1000} s; ${bound}`, {
-    details: { lifetime_ms: lifetimeMs, lifetime_ms_max: LIFETIME_MAX_MS },
+    details: { lifetime_ms: lifetimeMs, lifetime_ms_max: lifetimeMaxMs },
   });
 }

@@ -19,6 +19,7 @@ const NAMESPACE: Namespace = {
   retentionMs: 30 * 86_400_000,
   retainDefaultMs: 0,
   downloadUrlLifetimeMaxMs: 900_000,
+  partUrlLifetimeMaxMs: 3_600_000,
   linkLifetimeMaxMs: 7 * 86_400_000,
 };
 
