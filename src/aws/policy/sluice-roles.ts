@@ -30,7 +30,7 @@ export function createSluiceRoles(site: Site, settings: Settings, verified: Veri
       trusts,
       statements: [
         ...createWriteStatements(site),
-        createReaderStatement(site),
+        createReaderStatement(site, settings),
         ...createAnchorStatements(site, settings),
       ],
     }),
@@ -38,7 +38,7 @@ export function createSluiceRoles(site: Site, settings: Settings, verified: Veri
       purpose: "read",
       why: "Sluice's queries and presigned downloads: reads files and changes nothing. The service assumes it where SLUICE_S3_READ_ROLE_ARN names it.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html",
-      trusts: [...trusts, createReaderTrust(site)],
+      trusts: [...trusts, createReaderTrust(site, settings)],
       statements: createReadStatements(site),
     }),
     VerifyRole: createRole(site, {
@@ -95,25 +95,40 @@ function createWriteStatements(site: Site): Statement[] {
   ];
 }
 
+const POD_TAGS = "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html";
+
+/**
+ * What one role needs to become the other. The session that EKS Pod Identity gives to a pod has tags, and these are
+ * transitive: STS sets them on the next session too, which both roles must allow.
+ * Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+ */
+function toReaderActions({ compute }: Settings): readonly string[] {
+  return compute.podIdentity ? ["sts:AssumeRole", "sts:TagSession"] : ["sts:AssumeRole"];
+}
+
 /** The service reads for callers under the read role, so that what binds readers binds what it gives out. */
-function createReaderStatement(site: Site): Statement {
+function createReaderStatement(site: Site, settings: Settings): Statement {
+  const { podIdentity } = settings.compute;
   return {
     sid: "BecomeReader",
-    why: "Files are read for callers, and their URLs signed, under the read role.",
-    source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_permissions-to-switch.html",
+    why: `Files are read for callers, and their URLs signed, under the read role.${podIdentity ? " The tags of a pod's session go with it." : ""}`,
+    source: podIdentity
+      ? POD_TAGS
+      : "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_permissions-to-switch.html",
     effect: "Allow",
-    actions: ["sts:AssumeRole"],
+    actions: toReaderActions(settings),
     resources: [site.roleArn("read")],
   };
 }
 
 /** A condition instead of the role as principal: it holds for a role that is deleted and made again. */
-function createReaderTrust(site: Site): Trust {
+function createReaderTrust(site: Site, settings: Settings): Trust {
   return {
     sid: "AssumedByWriteRole",
     why: "Sluice itself, which reads for callers under this role.",
     source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
     principal: { roles: [site.arn("iam", "root", { region: "" })] },
+    actions: toReaderActions(settings),
     conditions: { ArnEquals: { "aws:PrincipalArn": site.roleArn("write") } },
   };
 }
@@ -229,9 +244,10 @@ function createComputeTrusts(site: Site, { compute }: Settings): Trust[] {
     trusts.push({
       ...trustService(site, "pods.eks", {
         sid: "AssumedByEksPods",
-        why: "EKS Pod Identity gives the role to the pods that an association names.",
+        why: "EKS Pod Identity gives the role to the pods that an association names. Its document shows no source that it names; another account's is refused where it is named.",
         source: "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html",
         sourceArn: site.arn("eks", "cluster/*"),
+        isUndocumented: true,
       }),
       actions: ["sts:AssumeRole", "sts:TagSession"],
     });

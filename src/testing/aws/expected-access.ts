@@ -24,7 +24,8 @@ const SLUICE: readonly ExpectedActor[] = [
       ["s3:ListBucket", "my-files my-files?*"],
       ["s3:ListBucketMultipartUploads s3:ListBucketVersions s3:GetBucketLocation", "my-files"],
       ["s3:PutObject s3:GetObject", "my-files-anchors/"],
-      ["sts:AssumeRole", "role:read"],
+      // https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+      ["sts:AssumeRole sts:TagSession", "role:read"],
     ],
   },
   {
