@@ -1,5 +1,6 @@
 import { createSluiceRoles } from "./policy/sluice-roles.ts";
 import type { AwsService, Connection } from "./services/aws-service.ts";
+import { listGatedPrefixes } from "./services/guardduty.ts";
 import { SERVICES } from "./services/services.ts";
 import { assertWithinLimits } from "./settings/aws-limits.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -26,7 +27,7 @@ export interface Configuration {
  * Throws `SettingsProblem` for switches that contradict each other, and for what would not fit AWS's limits.
  */
 export function generateConfiguration(settings: Settings): Configuration {
-  const site = createSite(settings);
+  const site = createSite({ ...settings, gatedPrefixes: listGatedPrefixes(settings) });
   const connections = SERVICES.filter(({ name }) => settings.services[name] !== undefined).map((service) => ({
     service,
     connection: service.connect(site, settings.services[service.name] as Record<string, unknown>),

@@ -1,18 +1,35 @@
 import { z } from "zod";
 import type { Statement } from "../policy/policy.ts";
 import { createRole, tagsOf, trustService } from "../policy/role.ts";
+import { createScanGate } from "../policy/scan-gate.ts";
 import type { Site } from "../template/site.ts";
 import { getAtt } from "../template/template.ts";
-import { defineService, type PolicyStatement } from "./aws-service.ts";
+import { defineService } from "./aws-service.ts";
 
 const ROLE = "https://docs.aws.amazon.com/guardduty/latest/ug/malware-protection-s3-iam-policy-prerequisite.html";
-const GATE = "https://docs.aws.amazon.com/guardduty/latest/ug/tag-based-access-s3-malware-protection.html";
 const PLAN = "https://docs.aws.amazon.com/guardduty/latest/ug/gdu-malware-protection-s3.html";
 /** https://docs.aws.amazon.com/guardduty/latest/ug/malware-protection-s3-quotas-guardduty.html */
 const PREFIXES_MAX = 5;
-const SCAN_TAG = "GuardDutyMalwareScanStatus";
-const READS = ["s3:GetObject", "s3:GetObjectVersion"];
 const SERVICE = "malware-protection-plan.guardduty";
+
+const OPTIONS = z.strictObject({
+  /** Prefixes to scan; Sluice's own when left out. */
+  prefixes: z.array(z.string().min(1).max(1024)).min(1).max(PREFIXES_MAX).optional(),
+  /** Refuse reads of what has not been found clean. `false`: scan and tag alone. */
+  gate: z.boolean().default(true),
+});
+
+/** Prefixes below which the gate is shut, by checked settings: none without GuardDuty, or where it scans and tags alone. */
+export function listGatedPrefixes({
+  services,
+  keyPrefix,
+}: {
+  readonly services: Readonly<Record<string, unknown>>;
+  readonly keyPrefix: string;
+}): readonly string[] {
+  const options = services.guardduty as z.output<typeof OPTIONS> | undefined;
+  return options?.gate === true ? (options.prefixes ?? [keyPrefix]) : [];
+}
 
 /** Malware Protection for S3: every new file is scanned and tagged, and read by nobody before it is found clean. */
 export const GUARDDUTY = defineService({
@@ -21,12 +38,7 @@ export const GUARDDUTY = defineService({
   gets: "a role that scans and tags every new file; until the tag says clean, the bucket refuses to give the file out",
   road: ["role", "bucket policy"],
   source: PLAN,
-  options: z.strictObject({
-    /** Prefixes to scan; Sluice's own when left out. */
-    prefixes: z.array(z.string().min(1).max(1024)).min(1).max(PREFIXES_MAX).optional(),
-    /** Refuse reads of what has not been found clean. `false`: scan and tag alone. */
-    gate: z.boolean().default(true),
-  }),
+  options: OPTIONS,
   connect(site, { prefixes = [site.keyPrefix], gate }) {
     return {
       resources: {
@@ -56,7 +68,12 @@ export const GUARDDUTY = defineService({
           dependsOn: ["DataBucketPolicy"],
         },
       },
-      ...(gate && { bucketStatements: createGate(site, prefixes) }),
+      ...(gate && {
+        bucketStatements: createScanGate({
+          ...{ bucketArn: site.bucketArn, prefixes, scanner: site.roleArn("guardduty") },
+          readers: [site.roleArn("write")],
+        }),
+      }),
       outputs: {
         GuarddutyPlanId: {
           description: "id of the Malware Protection plan",
@@ -146,53 +163,6 @@ function createScanStatements(site: Site, prefixes: readonly string[]): Statemen
       effect: "Allow",
       actions: ["s3:PutObject"],
       resources: [`${site.bucketArn}/malware-protection-resource-validation-object`],
-    },
-  ];
-}
-
-/** Conditions on aws:PrincipalArn where AWS's example has NotPrincipal: they hold for a role's every session. */
-function createGate(site: Site, prefixes: readonly string[]): PolicyStatement[] {
-  const scanner = site.roleArn("guardduty");
-  const objects = prefixes.map((prefix) => site.objects(prefix));
-  return [
-    {
-      sid: "DenyReadsUnlessClean",
-      why: "Nobody reads what has not been scanned and found clean, by whatever road, but the scanner and Sluice's own commits.",
-      source: GATE,
-      effect: "Deny",
-      principal: "everyone",
-      actions: READS,
-      resources: objects,
-      conditions: {
-        StringNotEquals: { [`s3:ExistingObjectTag/${SCAN_TAG}`]: "NO_THREATS_FOUND" },
-        ArnNotEquals: { "aws:PrincipalArn": [scanner, site.roleArn("write")] },
-      },
-    },
-    {
-      sid: "DenyUrlsUnlessClean",
-      why: "No URL gives out what has not been found clean, whoever signed it: the write role's way past the gate is for commits.",
-      source: GATE,
-      effect: "Deny",
-      principal: "everyone",
-      actions: READS,
-      resources: objects,
-      conditions: {
-        StringNotEquals: { [`s3:ExistingObjectTag/${SCAN_TAG}`]: "NO_THREATS_FOUND" },
-        StringEquals: { "s3:authType": "REST-QUERY-STRING" },
-      },
-    },
-    {
-      sid: "DenyScanTagByOthers",
-      why: "Only the scanner says that a file is clean, with an upload or after it.",
-      source: GATE,
-      effect: "Deny",
-      principal: "everyone",
-      actions: ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"],
-      resources: objects,
-      conditions: {
-        "ForAnyValue:StringEquals": { "s3:RequestObjectTagKeys": SCAN_TAG },
-        ArnNotEquals: { "aws:PrincipalArn": scanner },
-      },
     },
   ];
 }

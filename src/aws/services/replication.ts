@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Policy } from "../policy/policy.ts";
 import { createRole, trustService } from "../policy/role.ts";
+import { createScanGate } from "../policy/scan-gate.ts";
 import { createTransportGuards } from "../policy/transport-guards.ts";
 import { SettingsProblem } from "../settings/settings-problem.ts";
 import { ACCESS_LOG_PREFIX, secureBucket } from "../template/bucket.ts";
@@ -76,6 +77,11 @@ export const REPLICATION = defineService({
           ? []
           : [
               `Bucket ${replica} must keep versions and lie in ${options.region ?? site.region}: \`sluice config verify\` looks.`,
+              ...(site.isGated
+                ? [
+                    `GuardDuty's gate does not reach bucket ${replica}, which this template does not make: its replicas are read before they were scanned, until its own policy has the statements DenyReadsUnlessClean and DenyScanTagByOthers with its ARN. Left out, \`bucket\` makes a bucket that has them.`,
+                  ]
+                : []),
             ]),
       ],
     };
@@ -197,7 +203,15 @@ function createReplicaBucket(site: Site, replica: string): Record<string, Resour
       type: "AWS::S3::BucketPolicy",
       why: "Guards alone: S3 is let in by the role's policy.",
       source: OVERVIEW,
-      properties: { Bucket: replica, PolicyDocument: new Policy(createTransportGuards(bucketArn(site, replica))) },
+      properties: {
+        Bucket: replica,
+        PolicyDocument: new Policy([
+          ...createTransportGuards(bucketArn(site, replica)),
+          ...(site.isGated
+            ? createScanGate({ bucketArn: bucketArn(site, replica), prefixes: site.gatedPrefixes })
+            : []),
+        ]),
+      },
       dependsOn: ["ReplicationBucket"],
       isRetained: true,
     },

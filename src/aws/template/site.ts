@@ -16,6 +16,8 @@ export interface SiteNames {
   readonly anchorBucket?: string | undefined;
   readonly permissionsBoundary?: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
+  /** Prefixes below which a file is read only once it was found clean; none when left out. */
+  readonly gatedPrefixes?: readonly string[];
 }
 
 /** AWS itself, its China regions, its GovCloud. */
@@ -30,6 +32,9 @@ export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket"> {
   readonly anchorBucketArn: string;
   /** Where replicas go when no other bucket is named for them. */
   readonly replicaBucket: string;
+  readonly gatedPrefixes: readonly string[];
+  /** Whether every file of Sluice is read only once it was found clean. */
+  readonly isGated: boolean;
   /** ARN of the bucket's objects below a prefix; of all when left out. */
   objects(prefix?: string): string;
   /** ARN of the log bucket's objects below a prefix. */
@@ -52,7 +57,7 @@ const CHINESE_PRINCIPALS: ReadonlySet<string> = new Set(["ec2", "elasticmapreduc
 
 /** The site of checked settings. Throws nothing. */
 export function createSite(names: SiteNames): Site {
-  const { bucket, region, account, partition } = names;
+  const { bucket, region, account, partition, gatedPrefixes = [] } = names;
   const arn: Site["arn"] = (service, resource, options = {}) =>
     `arn:${partition}:${service}:${options.region ?? region}:${options.account ?? account}:${resource}`;
   const bucketArn = arn("s3", bucket, { region: "", account: "" });
@@ -69,6 +74,8 @@ export function createSite(names: SiteNames): Site {
     anchorBucket,
     anchorBucketArn: arn("s3", anchorBucket, { region: "", account: "" }),
     replicaBucket: nameOf("replica", BUCKET_NAME_LENGTH_MAX),
+    gatedPrefixes,
+    isGated: gatedPrefixes.some((prefix) => names.keyPrefix.startsWith(prefix)),
     objects: (prefix = "") => `${bucketArn}/${prefix}*`,
     logObjects: (prefix) => `${logBucketArn}/${prefix}*`,
     arn,
