@@ -286,12 +286,16 @@ describe("sluice config", () => {
   });
 
   it("env lets no URL live longer than the bucket takes it", async () => {
-    const secondsOf = async (ageSecondsMax: number) => {
+    const secondsOf = async (ageSecondsMax: number, kind = "DOWNLOAD") => {
       const place = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n';
       const config = await fileOf(`${place}presign: {ageSecondsMax: ${ageSecondsMax}}\n`);
-      return /SLUICE_DOWNLOAD_URL_MAX_SECONDS=(\d+)\n/.exec((await run("env", "--config", config)).out)?.[1];
+      return new RegExp(`SLUICE_${kind}_URL_MAX_SECONDS=(\\d+)\n`).exec(
+        (await run("env", "--config", config)).out,
+      )?.[1];
     };
     expect(await secondsOf(60)).to.equal("60");
+    expect(await secondsOf(60, "PART")).to.equal("60");
+    expect(await secondsOf(604_800, "PART")).to.equal(String(ENVIRONMENT.SLUICE_PART_URL_MAX_SECONDS.parse(undefined)));
     expect(await secondsOf(604_800)).to.equal(String(ENVIRONMENT.SLUICE_DOWNLOAD_URL_MAX_SECONDS.parse(undefined)));
   });
 
@@ -302,5 +306,20 @@ describe("sluice config", () => {
       .and.to.contain("Who can do what");
     const { access } = JSON.parse((await run("explain", "--json", "--services", "firehose", ...PLACE)).out);
     expect(access).to.be.an("array").with.length.above(5);
+  });
+
+  it("explain tells the roads that are open and shut, a line each or as JSON", async () => {
+    const { code, out } = await run("explain", "--scenarios", "--all", ...PLACE);
+    expect(code).to.equal(0);
+    expect(out).to.match(/^Sluice's own roles\n-+\nmay /);
+    expect(out).to.contain("\nmay      a pod whose session has the tags of EKS Pod Identity becomes the read role");
+    expect(out).to.contain("\nmay not  an administrator reads the replica of a file that has not been scanned\n");
+    const lines = out.match(/^may .*$/gm) ?? [];
+    expect(lines).to.have.length.above(39);
+    expect(out).to.match(new RegExp(`\n${lines.length} roads: \\d+ open, \\d+ shut\n$`));
+    const groups = (await run("explain", "--scenarios", "--json", "--all", ...PLACE)).out.trim().split("\n");
+    const roads = groups.flatMap((line) => JSON.parse(line).scenarios);
+    expect(roads).to.have.length(lines.length);
+    expect(roads[0]).to.have.keys("road", "isOpen", "steps");
   });
 });

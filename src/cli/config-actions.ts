@@ -10,6 +10,8 @@ import { explainConfiguration } from "../aws/print/explain.ts";
 import { createExplanation } from "../aws/print/explanation.ts";
 import { createImport } from "../aws/print/import-template.ts";
 import { printConfiguration } from "../aws/print/print-configuration.ts";
+import { printScenarios } from "../aws/print/print-scenarios.ts";
+import { listScenarios } from "../aws/scenarios/list-scenarios.ts";
 import { toEnvironment } from "../aws/settings/environment.ts";
 import { printSettingsExample } from "../aws/settings/settings-example.ts";
 import { DomainError } from "../domain/errors.ts";
@@ -36,7 +38,10 @@ export const CONFIG_COMMANDS: ConfigCommands = {
   },
   explain: async (terminal, options) => {
     const configuration = await readConfiguration(options);
-    if (options.json) printJson(terminal, { ...createExplanation(configuration) });
+    if (options.scenarios) {
+      if (options.json) for (const group of listScenarios(configuration)) printJson(terminal, { ...group });
+      else terminal.stdout.write(printScenarios(configuration));
+    } else if (options.json) printJson(terminal, { ...createExplanation(configuration) });
     else terminal.stdout.write(explainConfiguration(configuration));
   },
   env: async (terminal, options) => {

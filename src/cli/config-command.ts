@@ -21,6 +21,12 @@ export interface GenerateOptions extends SettingsOptions {
   force: boolean;
 }
 
+/** Options of `config explain`. */
+export interface ExplainOptions extends SettingsOptions {
+  scenarios: boolean;
+  json: boolean;
+}
+
 /** Options of `config verify`. */
 export interface VerifyOptions extends SettingsOptions {
   endpoint?: string;
@@ -33,7 +39,7 @@ export interface VerifyOptions extends SettingsOptions {
 export interface ConfigCommands {
   init(terminal: Terminal, options: { output?: string; force: boolean }): Promise<void>;
   generate(terminal: Terminal, options: GenerateOptions): Promise<void>;
-  explain(terminal: Terminal, options: SettingsOptions & { json: boolean }): Promise<void>;
+  explain(terminal: Terminal, options: ExplainOptions): Promise<void>;
   env(terminal: Terminal, options: SettingsOptions): Promise<void>;
   /** Resolves to whether what is deployed is what was generated. */
   verify(terminal: Terminal, options: VerifyOptions): Promise<boolean>;
@@ -70,6 +76,7 @@ export function addConfig(
     .action(async (options) => (await commands()).generate(terminal, options));
   withSettings(config.command("explain"))
     .description("say who can do what on which ARN, in words")
+    .option("--scenarios", "say instead by which roads somebody gets somewhere, and by which not", false)
     .option("--json", "print JSON", false)
     .action(async (options) => (await commands()).explain(terminal, options));
   withSettings(config.command("env"))

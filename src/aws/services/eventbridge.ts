@@ -8,7 +8,7 @@ import { getAtt, type Resource } from "../template/template.ts";
 import { FreeForm } from "../template/value.ts";
 import { defineService } from "./aws-service.ts";
 import { createDeadLetterQueue } from "./dead-letter-queue.ts";
-import { createFileRule, fileRuleArn } from "./event-rule.ts";
+import { createFileRule, fileRuleArn, noteGate } from "./event-rule.ts";
 
 const S3_EVENTS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html";
 const TO_LOGS = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
@@ -67,6 +67,7 @@ export const EVENTBRIDGE = defineService({
       },
       notes: [
         "The bucket sends all its events to EventBridge whether or not this is switched on: rules of your own need no change to the bucket.",
+        ...(targetBusArn === undefined ? [] : noteGate(site, "bus")),
         "An event names the S3 key, which is opaque; its path and metadata are asked of Sluice.",
         ...(kmsKeyArn === undefined
           ? []
@@ -84,6 +85,7 @@ function createLogs(site: Site, kmsKeyArn: string | undefined): Record<string, R
   const rule = createFileRule(site, {
     purpose: "eventbridge",
     why: "Records new files in the log group.",
+    hearer: "record",
     target: { Id: "log-group", Arn: arn, DeadLetterConfig: { Arn: getAtt("EventbridgeDeadLetterQueue", "Arn") } },
   });
   return {
@@ -173,6 +175,7 @@ function createForwarding(site: Site, busArn: string): Record<string, Resource> 
     EventbridgeBusRule: createFileRule(site, {
       purpose: "eventbridge-bus",
       why: "Passes new files to the other bus.",
+      hearer: "bus",
       target: {
         Id: "bus",
         Arn: busArn,
@@ -183,7 +186,10 @@ function createForwarding(site: Site, busArn: string): Record<string, Resource> 
   };
 }
 
+/** Where GuardDuty's gate is shut the rules wait for the results of scans, so that these are kept too. */
 function createArchive(site: Site, archiveDays: number): Resource {
+  const created = { source: ["aws.s3"], detail: { bucket: { name: [site.bucket] } } };
+  const scanned = { source: ["aws.guardduty"], detail: { s3ObjectDetails: { bucketName: [site.bucket] } } };
   return {
     type: "AWS::Events::Archive",
     why: "Keeps the bucket's events, so that a rule made later, or mended, can be given them again.",
@@ -191,7 +197,7 @@ function createArchive(site: Site, archiveDays: number): Resource {
     properties: {
       ArchiveName: site.nameOf("events", 48),
       SourceArn: site.arn("events", "event-bus/default"),
-      EventPattern: new FreeForm("json", { source: ["aws.s3"], detail: { bucket: { name: [site.bucket] } } }),
+      EventPattern: new FreeForm("json", site.isGated ? { $or: [created, scanned] } : created),
       RetentionDays: archiveDays,
     },
   };

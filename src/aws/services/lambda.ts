@@ -6,7 +6,7 @@ import type { Site } from "../template/site.ts";
 import { getAtt, type Resource } from "../template/template.ts";
 import { defineService } from "./aws-service.ts";
 import { createDeadLetterQueue } from "./dead-letter-queue.ts";
-import { createFileFilter, createFileRule, fileRuleArn } from "./event-rule.ts";
+import { createFileFilter, createFileRule, fileRuleArn, noteGate } from "./event-rule.ts";
 
 const WITH_S3 = "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html";
 const EXECUTION_ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html";
@@ -71,6 +71,7 @@ export const LAMBDA = defineService({
       notes: [
         `The execution role may log to /aws/lambda/${functionName} alone: name functions that use it accordingly.`,
         "A file is told of at least once, sometimes twice: let the function do the same work twice without harm.",
+        ...(functionArn === undefined ? [] : noteGate(site, delivery)),
       ],
     };
   },

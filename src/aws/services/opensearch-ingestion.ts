@@ -7,7 +7,7 @@ import { getAtt, type Resource, ref } from "../template/template.ts";
 import { FreeForm } from "../template/value.ts";
 import { defineService } from "./aws-service.ts";
 import { createDeadLetterQueue } from "./dead-letter-queue.ts";
-import { createFileRule, fileRuleArn } from "./event-rule.ts";
+import { createFileRule, fileRuleArn, noteGate } from "./event-rule.ts";
 
 const S3_SOURCE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/configure-client-s3.html";
 const ROLE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/pipeline-security-overview.html";
@@ -15,6 +15,12 @@ const DOMAIN = "https://docs.aws.amazon.com/opensearch-service/latest/developerg
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
 /** Receipts after which a message is put aside: a file that no pipeline can read must not come up for ever. */
 const RECEIPTS_MAX = 5;
+/**
+ * Size that a pipeline is told of a file whose event knows none. It takes 0, and no size, for an empty object and drops the
+ * message; of any other it reads the object itself.
+ * Source: https://github.com/opensearch-project/data-prepper, SqsWorker.java of the plugin s3-source.
+ */
+const UNKNOWN_SIZE_BYTES = 1;
 
 /** A role for pipelines of OpenSearch Ingestion, and the queue by which they hear of new files. */
 export const OPENSEARCH_INGESTION = defineService({
@@ -74,6 +80,7 @@ export const OPENSEARCH_INGESTION = defineService({
           ? 'In the pipeline\'s S3 source set notification_type to "sqs" and notification_source to "eventbridge": the queue carries events of EventBridge.'
           : `In the pipeline's S3 source scan this bucket with include_prefix ${site.keyPrefix}: any other listing is refused.`,
         `Give the pipeline's dead letters (dlq.s3) the key_path_prefix ${prefix}.`,
+        ...(isQueued ? noteGate(site, "eventbridge") : []),
         domain === undefined
           ? "The sink is yours to grant, or name a domain."
           : `The access policy of domain ${domain} must let the role in as well; with fine-grained access control, map it to a backend role.`,
@@ -185,6 +192,7 @@ function createQueue(site: Site): Record<string, Resource> {
     OpensearchIngestionRule: createFileRule(site, {
       purpose: "opensearch-ingestion",
       why: "Routes new files to the queue of the pipelines.",
+      unknownSize: UNKNOWN_SIZE_BYTES,
       target: {
         Id: "queue",
         Arn: getAtt("OpensearchIngestionQueue", "Arn"),

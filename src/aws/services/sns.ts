@@ -7,7 +7,7 @@ import type { Site } from "../template/site.ts";
 import { getAtt, type Resource, ref } from "../template/template.ts";
 import { defineService } from "./aws-service.ts";
 import { createDeadLetterQueue } from "./dead-letter-queue.ts";
-import { createFileFilter, createFileRule, fileRuleArn } from "./event-rule.ts";
+import { createFileFilter, createFileRule, fileRuleArn, noteGate } from "./event-rule.ts";
 
 const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html";
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
@@ -82,6 +82,7 @@ export const SNS = defineService({
           ? ["Without a key SNS encrypts the topic's messages by its own disk encryption alone."]
           : []),
         "Subscriptions are made where the subscriber is defined; none is in the template.",
+        ...noteGate(site, delivery),
       ],
     };
   },

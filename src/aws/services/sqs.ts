@@ -7,7 +7,7 @@ import { getAtt, type Resource, ref } from "../template/template.ts";
 import { FreeForm } from "../template/value.ts";
 import { defineService } from "./aws-service.ts";
 import { createDeadLetterQueue, deadLetterArn } from "./dead-letter-queue.ts";
-import { createFileFilter, createFileRule, fileRuleArn } from "./event-rule.ts";
+import { createFileFilter, createFileRule, fileRuleArn, noteGate } from "./event-rule.ts";
 
 const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html";
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
@@ -85,6 +85,7 @@ export const SQS = defineService({
       notes: [
         `Consumers need sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on ${queueArn} by their own roles.`,
         `Look at ${deadLetterArn(site, UNDELIVERED)} from time to time: what lies there was not dealt with.`,
+        ...noteGate(site, delivery),
       ],
     };
   },

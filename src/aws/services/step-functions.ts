@@ -5,7 +5,7 @@ import type { Site } from "../template/site.ts";
 import { getAtt, type Resource } from "../template/template.ts";
 import { defineService } from "./aws-service.ts";
 import { createDeadLetterQueue } from "./dead-letter-queue.ts";
-import { createFileRule, fileRuleArn } from "./event-rule.ts";
+import { createFileRule, fileRuleArn, noteGate } from "./event-rule.ts";
 
 const ROLE = "https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html";
 const DISTRIBUTED_MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html";
@@ -47,6 +47,7 @@ export const STEP_FUNCTIONS = defineService({
       notes: [
         `State machines write under ${prefix}; a ResultWriter is given that prefix.`,
         "What else a state machine calls (functions, its own child executions of a distributed map) is not in the role: add it where the machine is defined.",
+        ...(stateMachineArn === undefined ? [] : noteGate(site, "eventbridge")),
       ],
     };
   },

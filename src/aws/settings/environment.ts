@@ -2,11 +2,12 @@ import type { Configuration } from "../generate-configuration.ts";
 
 /** What the service takes when it is told nothing (`config.ts`). */
 const URL_SECONDS_DEFAULT = 900;
+const PART_URL_SECONDS_DEFAULT = 3600;
 
 /**
  * What the service's own environment is to say for this bucket, by variable (see `config.ts`), as far as the bucket
- * decides it. Credentials are not among them: the service has its roles. URLs are to live no longer than the bucket takes
- * them, and not longer than the service's own default either.
+ * decides it. Credentials are not among them: the service has its roles. URLs, of downloads and of parts, are to live no
+ * longer than the bucket takes them, and not longer than the service's own defaults either.
  */
 export function toEnvironment({ site, settings }: Configuration): Readonly<Record<string, string>> {
   return {
@@ -15,6 +16,7 @@ export function toEnvironment({ site, settings }: Configuration): Readonly<Recor
     SLUICE_S3_KEY_PREFIX: site.keyPrefix,
     SLUICE_S3_READ_ROLE_ARN: site.roleArn("read"),
     SLUICE_DOWNLOAD_URL_MAX_SECONDS: String(Math.min(settings.presign.ageSecondsMax, URL_SECONDS_DEFAULT)),
+    SLUICE_PART_URL_MAX_SECONDS: String(Math.min(settings.presign.ageSecondsMax, PART_URL_SECONDS_DEFAULT)),
     AWS_REGION: site.region,
   };
 }

@@ -1,0 +1,78 @@
+import type { Configuration } from "../generate-configuration.ts";
+import { toEnvironment } from "../settings/environment.ts";
+import { type Request, type Scenario, STRANGER } from "./scenario.ts";
+import { ask } from "./sluice-roads.ts";
+
+const ENCRYPTION = "s3:x-amz-server-side-encryption";
+const PRESIGNED = { "s3:authType": "REST-QUERY-STRING", "s3:signatureAge": "1000" };
+
+/** What the bucket refuses whoever asks: plaintext, old URLs, other encryption, other regions, other accounts. */
+export function listGuardRoads(configuration: Configuration): Scenario[] {
+  const { site, settings } = configuration;
+  const file = `${site.keyPrefix}a`;
+  const one = (road: string, isOpen: boolean, step: Request): Scenario => ({ road, isOpen, steps: [step] });
+  const read = (says: Request["says"]) => ask(site, ["read", "s3:GetObject", file], says);
+  const write = (says: Request["says"]) => ask(site, ["write", "s3:PutObject", file], says);
+  const somebody = (account: string, says?: Request["says"]): Request => ({
+    principal: site.arn("iam", "role/somebody", { region: "", account }),
+    action: "s3:GetObject",
+    resource: `${site.bucketArn}/${file}`,
+    ...(says !== undefined && { says }),
+  });
+  const tlsOwn = settings.tls.own;
+  const elsewhere = site.residency.includes("eu-south-2") ? "ap-south-1" : "eu-south-2";
+  return [
+    one("the read role reads a file over plaintext", false, read({ "aws:SecureTransport": "false" })),
+    one("the write role uploads a file over TLS 1.1", false, write({ "s3:TlsVersion": "1.1" })),
+    one("the read role reads a file over TLS 1.2", tlsOwn === "1.2", read({ "s3:TlsVersion": "1.2" })),
+    one("a browser opens a download URL over TLS 1.2", true, read({ ...PRESIGNED, "s3:TlsVersion": "1.2" })),
+    ...listUrlRoads(configuration),
+    one("the write role uploads a file under SSE-S3", true, write({ [ENCRYPTION]: "AES256" })),
+    one("the write role uploads a file under a KMS key", false, write({ [ENCRYPTION]: "aws:kms" })),
+    one(`the read role reads a file by an endpoint of ${elsewhere}`, false, read({ "aws:RequestedRegion": elsewhere })),
+    one("an administrator of this account reads a clean file", true, somebody(site.account)),
+    one(
+      "an administrator of this account reads a file over plaintext",
+      false,
+      somebody(site.account, { "aws:SecureTransport": "false" }),
+    ),
+    one("an administrator of another account reads a file", false, somebody(STRANGER)),
+    one(
+      "the read role reads a file in a bucket of the same name that another account owns",
+      false,
+      read({ "aws:ResourceAccount": STRANGER }),
+    ),
+  ];
+}
+
+/** URLs as old as the service lets them become, by the variables of `sluice config env`, and older ones. */
+function listUrlRoads(configuration: Configuration): Scenario[] {
+  const { site, settings } = configuration;
+  const { SLUICE_DOWNLOAD_URL_MAX_SECONDS: downloads = "", SLUICE_PART_URL_MAX_SECONDS: parts = "" } =
+    toEnvironment(configuration);
+  const aged = (seconds: number) => ({ ...PRESIGNED, "s3:signatureAge": String(seconds * 1000) });
+  const file = `${site.keyPrefix}a`;
+  const { ageSecondsMax } = settings.presign;
+  return [
+    {
+      road: `a download URL is opened ${downloads} s after it was signed, as long as the service lets one live`,
+      isOpen: true,
+      steps: [ask(site, ["read", "s3:GetObject", file], aged(Number(downloads)))],
+    },
+    {
+      road: `a part is put to its URL ${parts} s after that was signed, as long as the service lets one live`,
+      isOpen: true,
+      steps: [ask(site, ["write", "s3:PutObject", file], aged(Number(parts)))],
+    },
+    {
+      road: `a download URL is opened ${ageSecondsMax + 1} s after it was signed`,
+      isOpen: false,
+      steps: [ask(site, ["read", "s3:GetObject", file], aged(ageSecondsMax + 1))],
+    },
+    {
+      road: `a part is put to its URL ${ageSecondsMax + 1} s after that was signed`,
+      isOpen: false,
+      steps: [ask(site, ["write", "s3:PutObject", file], aged(ageSecondsMax + 1))],
+    },
+  ];
+}
