@@ -80,7 +80,7 @@ describe("sluice config", () => {
 
     it("prints the template that takes an existing bucket into a stack", async () => {
       const { out } = await run("generate", "--import", ...PLACE);
-      expect(out).to.contain("DataBucket:").and.to.contain("DeletionPolicy: Retain");
+      expect(out).to.contain("DataBucket:").and.to.contain("DeletionPolicy: Retain\n");
       expect(out).not.to.contain("LogBucket:").and.not.to.contain("DataBucketPolicy:");
       expect((await run("generate", "--import", "policy", ...PLACE)).out).to.contain("DataBucketPolicy:");
       expect((await run("generate", "--import", "retained", ...PLACE)).out).to.contain("LogBucketPolicy:");

@@ -93,6 +93,6 @@ function createDeployNotes({ settings, template }: Configuration): string[] {
     settings.permissionsBoundary === undefined
       ? 'No permissions boundary bounds the roles; "permissionsBoundary" sets one on all of them.'
       : `Every role is bounded by ${settings.permissionsBoundary}: what that policy does not allow is refused, whatever is written here.`,
-    "Buckets and their policies stay when the stack is deleted; remove them by hand once they are empty.",
+    "Buckets and their policies stay when the stack is deleted; remove them by hand once they are empty. What a deployment made that then fails is deleted with it, so that the next one finds no name taken.",
   ];
 }

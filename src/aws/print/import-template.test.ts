@@ -41,7 +41,18 @@ describe("createImport", () => {
       expect(findSpecBreaches(template)).to.deep.equal([]);
       expect(printCloudFormation(template)).to.not.match(/Fn::GetAtt|DependsOn|Outputs:/);
       for (const { isRetained } of Object.values(template.resources)) expect(isRetained).to.equal(true);
+      expect(printCloudFormation(template)).to.not.contain("RetainExceptOnCreate");
     }
+  });
+
+  it("lets CloudFormation delete what a failed deployment made, and nothing else that is kept", () => {
+    const kept = Object.values(everything.template.resources).filter(({ isRetained }) => isRetained);
+    const printed = printCloudFormation(everything.template);
+    expect(kept).to.have.length.above(9);
+    expect(printed.match(/DeletionPolicy: RetainExceptOnCreate\n {4}UpdateReplacePolicy: Retain\n/g)).to.have.length(
+      kept.length,
+    );
+    expect(printed).to.not.contain("DeletionPolicy: Retain\n");
   });
 
   it("leaves something to deploy of every policy and bucket", () => {

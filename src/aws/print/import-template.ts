@@ -51,6 +51,7 @@ function toImported({ type, properties }: Resource): Resource {
       ...(PolicyDocument instanceof Policy && { PolicyDocument: new Policy(PolicyDocument.statements.slice(0, 1)) }),
     },
     isRetained: true,
+    isImported: true,
   };
 }
 

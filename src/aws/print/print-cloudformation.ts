@@ -1,6 +1,6 @@
 import { Document, type Pair, type Scalar, type YAMLMap } from "yaml";
 import { Policy, toStatementJson } from "../policy/policy.ts";
-import type { Resource, Template } from "../template/template.ts";
+import { type Resource, type Template, toRetention } from "../template/template.ts";
 import { Leaf, type Properties, type Value } from "../template/value.ts";
 
 const LINE_LENGTH = 110;
@@ -43,10 +43,11 @@ export function printCloudFormation(template: Template, header: readonly string[
 }
 
 /** The resource as CloudFormation's JSON; policies are left for whoever prints them. */
-function toResourceJson({ type, properties, dependsOn = [], isRetained }: Resource): Properties {
+function toResourceJson(resource: Resource): Properties {
+  const { type, properties, dependsOn = [] } = resource;
   return {
     Type: type,
-    ...(isRetained && { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" }),
+    ...toRetention(resource),
     ...(dependsOn.length > 0 && { DependsOn: dependsOn }),
     Properties: properties,
   };

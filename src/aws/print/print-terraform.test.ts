@@ -196,7 +196,7 @@ describe("printTerraform", () => {
       Resources: {
         Distribution: {
           Type: type,
-          DeletionPolicy: "Retain",
+          DeletionPolicy: "RetainExceptOnCreate",
           UpdateReplacePolicy: "Retain",
           Properties: {
             DistributionConfig: { Origins: [{ Id: "${awscc_sqs_queue.queue.id}", Comment: "$${x}" }] },

@@ -1,7 +1,7 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { findPolicies, type Policy } from "../policy/policy.ts";
 import type { Site } from "../template/site.ts";
-import type { Output, Resource, Template } from "../template/template.ts";
+import { type Output, type Resource, type Template, toRetention } from "../template/template.ts";
 import type { Properties, Value } from "../template/value.ts";
 import { toAttribute } from "./terraform-names.ts";
 import {
@@ -59,7 +59,8 @@ function toBody(template: Template, properties: Properties): Properties {
 
 /** A stack with this one resource. Its name is the bucket's with what the resource is, in the letters that stacks allow. */
 function toStack(template: Template, site: Site, logicalId: string): Properties {
-  const { type, properties, isRetained } = template.resources[logicalId] as Resource;
+  const resource = template.resources[logicalId] as Resource;
+  const { type, properties } = resource;
   const outputs = (STACKED[type] as readonly string[]).map((name) => [
     name,
     // `Fn::GetAtt` and `Ref` point into the stack itself here: CloudFormation resolves them, not Terraform.
@@ -70,7 +71,7 @@ function toStack(template: Template, site: Site, logicalId: string): Properties 
     Resources: {
       [logicalId]: {
         Type: type,
-        ...(isRetained && { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" }),
+        ...toRetention(resource),
         Properties: toTerraformContent(template, properties),
       },
     },

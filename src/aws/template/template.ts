@@ -13,6 +13,8 @@ export interface Resource {
   readonly dependsOn?: readonly string[];
   /** Kept when the stack is deleted or the resource replaced: whatever holds data. */
   readonly isRetained?: boolean;
+  /** Was there before the stack, so that CloudFormation deletes it in no case. */
+  readonly isImported?: boolean;
 }
 
 /** What the stack tells whoever deploys it. */
@@ -29,6 +31,16 @@ export interface Template {
   /** By logical id (letters and digits). */
   readonly resources: Readonly<Record<string, Resource>>;
   readonly outputs: Readonly<Record<string, Output>>;
+}
+
+/**
+ * What CloudFormation does with a retained resource. One that the failed operation itself has made is deleted with it: it
+ * holds nothing yet, and its name would be taken when the deployment is tried again.
+ * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+ */
+export function toRetention({ isRetained, isImported }: Pick<Resource, "isRetained" | "isImported">): Properties {
+  if (!isRetained) return {};
+  return { DeletionPolicy: isImported ? "Retain" : "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" };
 }
 
 /** The value of an attribute of another resource. */
