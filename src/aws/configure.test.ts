@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { configure } from "./configure.ts";
+import { configure, type SettingsSource } from "./configure.ts";
 import { SERVICES } from "./services/services.ts";
 
 describe("configure with names that every object has", () => {
@@ -22,6 +22,78 @@ describe("configure with names that every object has", () => {
       const sentence = `settings:1:1: there is no AWS service "${name}" to switch on`;
       expect(linesOf("", [name])).to.deep.equal([sentence]);
     }
+  });
+});
+
+describe("configure with several mistakes", () => {
+  const messageOf = (more: string, source: Partial<SettingsSource> = {}) => {
+    const text = `bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n${more}`;
+    try {
+      configure({ file: { text, name: "settings" }, ...source });
+      return [];
+    } catch (error) {
+      return (error as Error).message.split("\n");
+    }
+  };
+
+  it("says at once what contradicts what, of one service, of two and of the whole", () => {
+    const lines = messageOf(
+      [
+        "residency: [eu-central-1, cn-north-1]",
+        "externalPrefix: files/a/",
+        "services:",
+        "  backup: {continuous: true, keepDays: 99, restore: true}",
+        "  eventbridge: {logs: false, kmsKeyArn: 'arn:aws:kms:eu-west-1:111122223333:key/a'}",
+        "  guardduty: true",
+        "  replication: {bucket: my-models, region: us-east-1}",
+        "  sagemaker: {outputBucket: my-models}",
+        "  sns: {delivery: direct}",
+        "  sqs: {delivery: direct}",
+      ].join("\n"),
+    );
+    const starts = [
+      "settings:5:1: externalPrefix files/a/ and keyPrefix files/ lie in one another",
+      "settings:4:1: residency names cn-north-1, which lies in partition aws-cn",
+      "settings:7:30: a continuous backup is kept 35 days at most, not 99",
+      "settings:7:44: backups keep the tag by which GuardDuty says that a file is clean",
+      "settings:8:17: nothing would be told of new files",
+      "settings:8:30: services.eventbridge.kmsKeyArn lies in eu-west-1",
+      "settings:10:36: replicas in us-east-1 would leave the residency",
+      "settings:11:15: outputs need a bucket of their own, and my-models is used already",
+      "settings:13:9: S3 tells one service directly of a new file, not sns and sqs",
+    ];
+    expect(lines).to.have.length(starts.length);
+    for (const start of starts)
+      expect(
+        lines.filter((line) => line.startsWith(start)),
+        start,
+      ).to.have.length(1);
+  });
+
+  it("refuses a gate for a part of the files", () => {
+    const [line] = messageOf("services: {guardduty: {prefixes: [files/a/]}}\n");
+    expect(line).to.contain("files/a/ is a part of files/").and.to.contain("or say gate: false");
+    expect(messageOf("services: {guardduty: {prefixes: [files/a/], gate: false}}\n")).to.deep.equal([]);
+    expect(messageOf("services: {guardduty: {prefixes: [files/, external/]}}\n")).to.deep.equal([]);
+  });
+
+  it("lets a backup be restored where the gate is open, or not there", () => {
+    expect(messageOf("services: {backup: {restore: true}, guardduty: {gate: false}}\n")).to.deep.equal([]);
+    expect(messageOf("services: {backup: {restore: true}}\n")).to.deep.equal([]);
+    expect(messageOf("services: {backup: true, guardduty: true}\n")).to.deep.equal([]);
+  });
+
+  it("names the service whose option it is", () => {
+    expect(messageOf("services: {athena: {receiptsMax: 3}}\n")[0]).to.match(
+      /services.athena.receiptsMax is no setting; it is an option of sqs; known: resultDays, queryBytesMax$/,
+    );
+    expect(messageOf("services: {athena: {resultDay: 3}}\n")[0]).to.match(/did you mean "resultDays"\?$/);
+  });
+
+  it("refuses names of services beside all of them", () => {
+    expect(messageOf("", { all: true, services: ["lambda"] })).to.deep.equal([
+      'all services and lambda are asked for; leave out "all" for these alone, or the names for all',
+    ]);
   });
 });
 

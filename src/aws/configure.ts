@@ -12,7 +12,7 @@ export interface SettingsSource {
   readonly file?: { readonly text: string; readonly name: string } | undefined;
   /** Top-level settings that replace the file's. */
   readonly values?: Readonly<Record<string, unknown>>;
-  /** Names of services to switch on beside the file's. */
+  /** Names of services to switch on beside the file's; none together with `all`. */
   readonly services?: readonly string[];
   /** Switch on every service that the partition has and that the file does not switch off. */
   readonly all?: boolean;
@@ -29,6 +29,7 @@ const PROBLEMS_SHOWN_MAX = 100;
 export function configure({ file, values = {}, services = [], all = false }: SettingsSource): Configuration {
   let read: SettingsFile | undefined;
   try {
+    if (all && services.length > 0) throw contradiction(services);
     read = file === undefined ? undefined : readSettingsFile(file.text, file.name);
     const said = { ...(read?.value as Record<string, unknown> | undefined), ...values };
     const input = services.length === 0 && !all ? said : { ...said, services: switchOn(said, services, all) };
@@ -46,6 +47,14 @@ export function configure({ file, values = {}, services = [], all = false }: Set
       field: "settings",
     });
   }
+}
+
+/** Every service has no need of names, and some services no need of "all": whoever says both means one of them. */
+function contradiction(services: readonly string[]): SettingsProblem {
+  return new SettingsProblem(
+    `all services and ${services.join(", ")} are asked for; leave out "all" for these alone, or the names for all`,
+    ["services"],
+  );
 }
 
 /** The settings' problems that were thrown, one or several; anything else is a mistake of ours and goes on as it is. */

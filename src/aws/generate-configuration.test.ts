@@ -4,7 +4,6 @@ import { type Configuration, generateConfiguration } from "./generate-configurat
 import { Policy } from "./policy/policy.ts";
 import { SERVICES } from "./services/services.ts";
 import { parseSettings } from "./settings/parse-settings.ts";
-import { SettingsProblem } from "./settings/settings-problem.ts";
 import type { Properties } from "./template/value.ts";
 
 const LEAST = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };
@@ -175,7 +174,7 @@ describe("two services that S3 is to tell directly", () => {
     for (const other of direct.slice(at + 1)) {
       it(`are refused: ${one.name} and ${other.name}`, () => {
         expect(() => generate({ services: { [one.name]: one.said, [other.name]: other.said } })).to.throw(
-          SettingsProblem,
+          AggregateError,
           `S3 tells one service directly of a new file, not ${one.name} and ${other.name}; leave "delivery: direct" with one`,
         );
         expect(() => generate({ services: { [one.name]: one.said, [other.name]: true } })).to.not.throw();

@@ -1,15 +1,14 @@
 import { createSluiceRoles } from "./policy/sluice-roles.ts";
 import type { AwsService, Connection } from "./services/aws-service.ts";
-import { listGatedPrefixes } from "./services/guardduty.ts";
 import { SERVICES } from "./services/services.ts";
 import { assertWithinLimits } from "./settings/aws-limits.ts";
 import type { Settings } from "./settings/settings.ts";
-import { SettingsProblem } from "./settings/settings-problem.ts";
+import { toSite } from "./settings/to-site.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
 import { createDataBucket } from "./template/data-bucket.ts";
 import { createLogBucket } from "./template/log-bucket.ts";
 import { mergeProperties } from "./template/merge-properties.ts";
-import { createSite, type Site } from "./template/site.ts";
+import type { Site } from "./template/site.ts";
 import type { Output, Resource, Template } from "./template/template.ts";
 import type { Properties } from "./template/value.ts";
 
@@ -24,16 +23,15 @@ export interface Configuration {
 
 /**
  * The configuration of checked settings: the same settings give the same configuration. Needs no network.
- * Throws `SettingsProblem` for switches that contradict each other, and for what would not fit AWS's limits.
+ * Throws `SettingsProblem` for what would not fit AWS's limits.
  */
 export function generateConfiguration(settings: Settings): Configuration {
-  const site = createSite({ ...settings, gatedPrefixes: listGatedPrefixes(settings) });
+  const site = toSite(settings);
   const connections = SERVICES.filter(({ name }) => settings.services[name] !== undefined).map((service) => ({
     service,
     connection: service.connect(site, settings.services[service.name] as Record<string, unknown>),
   }));
   const added = connections.map(({ connection }) => connection);
-  assertOneDirectNotification(connections);
   const resources: Record<string, Resource> = {
     ...createLogBucket(
       site,
@@ -79,22 +77,6 @@ function addOnce<T>(all: Record<string, T>, more: Readonly<Record<string, T>>): 
     }
     all[name] = one;
   }
-}
-
-/** S3 refuses two kinds of direct notification for one event with overlapping filters, though the template lints. */
-function assertOneDirectNotification(connections: Configuration["connections"]): void {
-  const direct = connections.filter(({ connection }) => {
-    const told = (connection.bucketProperties?.NotificationConfiguration ?? {}) as Properties;
-    return ["LambdaConfigurations", "QueueConfigurations", "TopicConfigurations"].some(
-      (key) => told[key] !== undefined,
-    );
-  });
-  if (direct.length <= 1) return;
-  const names = direct.map(({ service }) => service.name);
-  throw new SettingsProblem(
-    `S3 tells one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge tell the others`,
-    ["services", names[1] as string, "delivery"],
-  );
 }
 
 /** Every ARN in the template is literal, so the template belongs to one account and region: nowhere else it deploys. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -103,6 +103,28 @@ describe("sluice config", () => {
       const alone = await run("generate", "--resources-to-import", ...PLACE);
       expect(alone).to.include({ code: 2, out: "" });
       expect(alone.err).to.contain("say both");
+    });
+
+    it("takes a list with spaces, and refuses a list beside all", async () => {
+      const one = await run("generate", "--services", "sqs, firehose ,", ...PLACE);
+      expect(one).to.include({ code: 0 });
+      expect(one.out).to.equal((await run("generate", "--services", "sqs,firehose", ...PLACE)).out);
+      const both = await run("generate", "--all", "--services", "lambda", ...PLACE);
+      expect(both).to.include({ code: 2, out: "" });
+      expect(both.err).to.contain("all services and lambda are asked for");
+    });
+
+    it('prints to standard output what is to be written to "-"', async () => {
+      const here = process.cwd();
+      process.chdir(directory);
+      try {
+        const { out } = await run("generate", "--output", "-", ...PLACE);
+        expect(out).to.contain("BucketName: my-files\n");
+        expect((await run("generate", "--output", "-", ...PLACE)).out).to.equal(out);
+        expect(await readdir(directory)).to.not.include("-");
+      } finally {
+        process.chdir(here);
+      }
     });
 
     it("lets flags go before the file, and the file switch a service off", async () => {

@@ -109,7 +109,7 @@ async function write(
   text: string,
   { output, force }: { output?: string; force: boolean },
 ): Promise<void> {
-  if (output === undefined) {
+  if (output === undefined || output === "-") {
     terminal.stdout.write(text);
     return;
   }

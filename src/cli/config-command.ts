@@ -97,7 +97,7 @@ export function addConfig(
 }
 
 function withSettings(command: Command): Command {
-  const toList = (text: string) => text.split(",").filter((one) => one !== "");
+  const toList = (text: string) => text.split(",").flatMap((one) => (one.trim() === "" ? [] : [one.trim()]));
   return command
     .option("--config <file>", "settings; sluice.aws.yaml when it is there")
     .option("--bucket <name>", "bucket that keeps the files")
@@ -110,6 +110,6 @@ function withSettings(command: Command): Command {
 
 function withOutput(command: Command): Command {
   return command
-    .option("--output <file>", "write to this file instead of standard output")
+    .option("--output <file>", 'write to this file; "-" is standard output, as when left out')
     .option("--force", "overwrite the file", false);
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { AllowStatement, DenyStatement } from "../policy/policy.ts";
+import type { SettingsProblem } from "../settings/settings-problem.ts";
 import type { Partition, Site } from "../template/site.ts";
 import type { Output, Resource } from "../template/template.ts";
 import type { Properties } from "../template/value.ts";
@@ -20,10 +21,9 @@ export interface AwsService<Schema extends z.ZodObject = z.ZodObject> {
   readonly partitions?: readonly Partition[];
   /** What may be said instead of `true`. Every field has a default or may be left out: `true` means `{}`. */
   readonly options: Schema;
-  /**
-   * All that lets the service in, and nothing else. Pure. Throws `SettingsProblem` for options that contradict the
-   * site (a region outside of residency) or each other.
-   */
+  /** Everything in the options that contradicts the site (a region outside of residency) or each other; nothing when left out. */
+  findProblems?(site: Site, options: z.output<Schema>): SettingsProblem[];
+  /** All that lets the service in, and nothing else. Pure. The options are without problems. */
   connect(site: Site, options: z.output<Schema>): Connection;
 }
 

@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { SettingsProblem } from "../settings/settings-problem.ts";
 import { FreeForm } from "../template/value.ts";
 
 function connect(options: object | true) {
@@ -56,6 +55,6 @@ describe("AWS Backup", () => {
   });
 
   it("refuses to keep a continuous backup longer than AWS does", () => {
-    expect(() => connect({ continuous: true, keepDays: 36 })).to.throw(SettingsProblem, /35 days at most, not 36/);
+    expect(() => connect({ continuous: true, keepDays: 36 })).to.throw(AggregateError, /35 days at most, not 36/);
   });
 });

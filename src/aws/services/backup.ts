@@ -40,13 +40,25 @@ export const BACKUP = defineService({
     /** Makes the role that restores into the bucket. */
     restore: z.boolean().default(false),
   }),
-  connect(site, { vaultName, schedule, keepDays, continuous, restore }) {
+  findProblems(site, { keepDays, continuous, restore }) {
+    const problems: SettingsProblem[] = [];
+    const refuse = (option: string, sentence: string) =>
+      problems.push(new SettingsProblem(sentence, ["services", "backup", option]));
     if (continuous && keepDays > CONTINUOUS_DAYS_MAX) {
-      throw new SettingsProblem(
+      refuse(
+        "keepDays",
         `a continuous backup is kept ${CONTINUOUS_DAYS_MAX} days at most, not ${keepDays}; say fewer keepDays or leave continuous off`,
-        ["services", "backup", "keepDays"],
       );
     }
+    if (restore && site.gatedPrefixes.length > 0) {
+      refuse(
+        "restore",
+        "backups keep the tag by which GuardDuty says that a file is clean, and behind its gate nobody but the scanner sets that tag: no such file could be restored; leave restore off until one is needed, and say guardduty.gate: false for as long as it lasts",
+      );
+    }
+    return problems;
+  },
+  connect(site, { vaultName, schedule, keepDays, continuous, restore }) {
     const vault = vaultName ?? site.nameOf("backup", 50);
     return {
       resources: {

@@ -62,8 +62,9 @@ describe("CloudFront", () => {
   it("asks for TLS 1.2 with a certificate, which goes with host names", () => {
     const config = readDistribution({ certificateArn: CERTIFICATE, aliases: ["files.example.com"] });
     expect(config).to.have.nested.property("ViewerCertificate.MinimumProtocolVersion", "TLSv1.2_2021");
-    expect(() => connect({ certificateArn: CERTIFICATE })).to.throw("cloudfront.aliases is missing");
-    expect(() => connect({ aliases: ["files.example.com"] })).to.throw("cloudfront.certificateArn is missing");
+    const refusal = (cloudfront: object) => () => parseSettings({ ...MINIMAL, services: { cloudfront } });
+    expect(refusal({ certificateArn: CERTIFICATE })).to.throw("cloudfront.aliases is missing");
+    expect(refusal({ aliases: ["files.example.com"] })).to.throw("cloudfront.certificateArn is missing");
   });
 
   it("sets up access logs where a stack can, and says how where it cannot", () => {

@@ -47,17 +47,14 @@ export const CLOUDFRONT = defineService({
   source: OAC,
   partitions: ["aws"],
   options: OPTIONS,
+  findProblems(_, { certificateArn, aliases }) {
+    if ((certificateArn === undefined) === (aliases.length === 0)) return [];
+    const missing = certificateArn === undefined ? "certificateArn" : "aliases";
+    const sentence = `cloudfront.${missing} is missing: certificateArn and aliases go together`;
+    return [new SettingsProblem(sentence, ["services", "cloudfront", missing])];
+  },
   connect(site, options) {
-    const { publicKey, certificateArn, aliases } = options;
-    if ((certificateArn === undefined) !== (aliases.length === 0)) {
-      const missing = certificateArn === undefined ? "certificateArn" : "aliases";
-      throw new SettingsProblem(`cloudfront.${missing} is missing: certificateArn and aliases go together`, [
-        "services",
-        "cloudfront",
-        missing,
-      ]);
-    }
-    const guard = createViewerGuard(site, publicKey);
+    const guard = createViewerGuard(site, options.publicKey);
     return {
       resources: {
         CloudfrontOriginAccessControl: createOriginAccess(site),

@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { SettingsProblem } from "../settings/settings-problem.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(
@@ -44,6 +43,6 @@ describe("Amazon CloudWatch", () => {
 
   it("refuses a topic of another account", () => {
     const alarmTopicArn = TOPIC.replace("111122223333", "999999999999");
-    expect(() => connect({ alarmTopicArn })).to.throw(SettingsProblem, /account 999999999999/);
+    expect(() => connect({ alarmTopicArn })).to.throw(AggregateError, /account 999999999999/);
   });
 });

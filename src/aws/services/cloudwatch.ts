@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assertLocalArn } from "../policy/local-arn.ts";
+import { findForeignArn } from "../policy/local-arn.ts";
 import { Policy } from "../policy/policy.ts";
 import { ofThisAccount, tagsOf } from "../policy/role.ts";
 import { createTlsGuard } from "../policy/tls-guard.ts";
@@ -40,10 +40,14 @@ export const CLOUDWATCH = defineService({
       .regex(/^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "a KMS key is named by its ARN")
       .optional(),
   }),
-  connect(site, { alarmTopicArn, serverErrorShareMax, clientErrorShareMax, kmsKeyArn }) {
+  findProblems(site, { alarmTopicArn, kmsKeyArn }) {
     const path = ["services", "cloudwatch"];
-    if (alarmTopicArn !== undefined) assertLocalArn(site, alarmTopicArn, { path: [...path, "alarmTopicArn"] });
-    if (kmsKeyArn !== undefined) assertLocalArn(site, kmsKeyArn, { path: [...path, "kmsKeyArn"] });
+    return [
+      ...findForeignArn(site, alarmTopicArn, { path: [...path, "alarmTopicArn"] }),
+      ...findForeignArn(site, kmsKeyArn, { path: [...path, "kmsKeyArn"] }),
+    ];
+  },
+  connect(site, { alarmTopicArn, serverErrorShareMax, clientErrorShareMax, kmsKeyArn }) {
     const topicArn = alarmTopicArn ?? site.arn("sns", site.nameOf("alarms", 256));
     const dependsOn = alarmTopicArn === undefined ? ["CloudwatchTopicPolicy"] : [];
     return {

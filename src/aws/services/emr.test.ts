@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { SettingsProblem } from "../settings/settings-problem.ts";
 
 function namesWith(emr: Record<string, boolean>, region = "eu-central-1"): string[] {
   const { template } = generateConfiguration(
@@ -21,6 +20,6 @@ describe("EMR", () => {
   });
 
   it("refuses to be switched on for nobody", () => {
-    expect(() => namesWith({ ec2: false, serverless: false })).to.throw(SettingsProblem, /leave ec2 or serverless on/);
+    expect(() => namesWith({ ec2: false, serverless: false })).to.throw(AggregateError, /leave ec2 or serverless on/);
   });
 });

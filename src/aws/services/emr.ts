@@ -22,14 +22,12 @@ export const EMR = defineService({
     /** A runtime role for jobs of EMR Serverless. */
     serverless: z.boolean().default(true),
   }),
+  findProblems(_, { ec2, serverless }) {
+    if (ec2 || serverless) return [];
+    const sentence = "emr needs somebody to use it: leave ec2 or serverless on, or switch the service off";
+    return [new SettingsProblem(sentence, ["services", "emr", "serverless"])];
+  },
   connect(site, { ec2, serverless }) {
-    if (!ec2 && !serverless) {
-      throw new SettingsProblem("emr needs somebody to use it: leave ec2 or serverless on, or switch the service off", [
-        "services",
-        "emr",
-        "serverless",
-      ]);
-    }
     return {
       resources: { ...(ec2 && createClusterResources(site)), ...(serverless && createServerlessResources(site)) },
       outputs: createOutputs({ ec2, serverless }),

@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { SettingsProblem } from "../settings/settings-problem.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(
@@ -43,9 +42,9 @@ describe("Amazon EventBridge", () => {
 
   it("refuses a bus outside of the residency, the bus that events come from, and nothing at all", () => {
     const targetBusArn = BUS.replace("eu-west-1", "us-east-1");
-    expect(() => connect({ targetBusArn })).to.throw(SettingsProblem, /must be in eu-central-1 or eu-west-1/);
+    expect(() => connect({ targetBusArn })).to.throw(AggregateError, /must be in eu-central-1 or eu-west-1/);
     const own = "arn:aws:events:eu-central-1:111122223333:event-bus/default";
-    expect(() => connect({ targetBusArn: own })).to.throw(SettingsProblem, /cannot be passed on to itself/);
-    expect(() => connect({ logs: false })).to.throw(SettingsProblem, /nothing would be told/);
+    expect(() => connect({ targetBusArn: own })).to.throw(AggregateError, /cannot be passed on to itself/);
+    expect(() => connect({ logs: false })).to.throw(AggregateError, /nothing would be told/);
   });
 });

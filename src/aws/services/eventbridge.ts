@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assertLocalArn } from "../policy/local-arn.ts";
+import { findForeignArn } from "../policy/local-arn.ts";
 import { Policy } from "../policy/policy.ts";
 import { createRole, ofThisAccountIfNamed, tagsOf, trustService } from "../policy/role.ts";
 import { SettingsProblem } from "../settings/settings-problem.ts";
@@ -41,24 +41,20 @@ export const EVENTBRIDGE = defineService({
     /** Days for which events of the bucket can be replayed; no archive when left out. */
     archiveDays: z.int().min(1).max(36_500).optional(),
   }),
+  findProblems(site, { logs, kmsKeyArn, targetBusArn, archiveDays }) {
+    const at = (option: string) => ["services", "eventbridge", option];
+    const isIdle = !logs && targetBusArn === undefined && archiveDays === undefined;
+    const isLoop = targetBusArn === site.arn("events", "event-bus/default");
+    const idle = "nothing would be told of new files: leave logs on, or say targetBusArn or archiveDays";
+    const loop = "targetBusArn is the bus on which S3's events arrive; it cannot be passed on to itself";
+    return [
+      ...(isIdle ? [new SettingsProblem(idle, at("logs"))] : []),
+      ...findForeignArn(site, kmsKeyArn, { path: at("kmsKeyArn") }),
+      ...findForeignArn(site, targetBusArn, { path: at("targetBusArn"), regions: site.residency }),
+      ...(isLoop ? [new SettingsProblem(loop, at("targetBusArn"))] : []),
+    ];
+  },
   connect(site, { logs, kmsKeyArn, targetBusArn, archiveDays }) {
-    const path = ["services", "eventbridge"];
-    if (!logs && targetBusArn === undefined && archiveDays === undefined) {
-      throw new SettingsProblem(
-        "nothing would be told of new files: leave logs on, or say targetBusArn or archiveDays",
-        [...path, "logs"],
-      );
-    }
-    if (kmsKeyArn !== undefined) assertLocalArn(site, kmsKeyArn, { path: [...path, "kmsKeyArn"] });
-    if (targetBusArn !== undefined) {
-      assertLocalArn(site, targetBusArn, { path: [...path, "targetBusArn"], regions: site.residency });
-      if (targetBusArn === site.arn("events", "event-bus/default")) {
-        throw new SettingsProblem(
-          "targetBusArn is the bus on which S3's events arrive; it cannot be passed on to itself",
-          [...path, "targetBusArn"],
-        );
-      }
-    }
     return {
       resources: {
         ...(logs && createLogs(site, kmsKeyArn)),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Statement } from "../policy/policy.ts";
 import { createRole, tagsOf, trustService } from "../policy/role.ts";
 import { createScanGate } from "../policy/scan-gate.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
 import type { Site } from "../template/site.ts";
 import { getAtt } from "../template/template.ts";
 import { defineService } from "./aws-service.ts";
@@ -39,6 +40,12 @@ export const GUARDDUTY = defineService({
   road: ["role", "bucket policy"],
   source: PLAN,
   options: OPTIONS,
+  findProblems(site) {
+    const parts = site.gatedPrefixes.filter((prefix) => prefix.startsWith(site.keyPrefix) && prefix !== site.keyPrefix);
+    if (parts.length === 0 || site.isGated) return [];
+    const sentence = `the gate is for all files or for none, and ${parts.join(", ")} is a part of ${site.keyPrefix}: below it keys are opaque, and rules that tell of files could not tell the parts apart; name ${site.keyPrefix}, or say gate: false`;
+    return [new SettingsProblem(sentence, ["services", "guardduty", "prefixes"])];
+  },
   connect(site, { prefixes = [site.keyPrefix], gate }) {
     return {
       resources: {

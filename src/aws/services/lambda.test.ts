@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { SettingsProblem } from "../settings/settings-problem.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(
@@ -55,21 +54,15 @@ describe("AWS Lambda", () => {
   });
 
   it("refuses direct delivery to no function", () => {
-    expect(() => connect({ delivery: "direct" })).to.throw(SettingsProblem, /needs a function/);
+    expect(() => connect({ delivery: "direct" })).to.throw(AggregateError, /needs a function/);
   });
 
   it("refuses functions of other accounts, regions and partitions", () => {
     const name = (partition: string, region: string, account: string) => ({
       functionArn: `arn:${partition}:lambda:${region}:${account}:function:f`,
     });
-    expect(() => connect(name("aws", "eu-central-1", "999999999999"))).to.throw(
-      SettingsProblem,
-      /account 999999999999/,
-    );
-    expect(() => connect(name("aws", "eu-west-1", "111122223333"))).to.throw(
-      SettingsProblem,
-      /must be in eu-central-1/,
-    );
-    expect(() => connect(name("aws-cn", "cn-north-1", "111122223333"))).to.throw(SettingsProblem, /partition aws-cn/);
+    expect(() => connect(name("aws", "eu-central-1", "999999999999"))).to.throw(AggregateError, /account 999999999999/);
+    expect(() => connect(name("aws", "eu-west-1", "111122223333"))).to.throw(AggregateError, /must be in eu-central-1/);
+    expect(() => connect(name("aws-cn", "cn-north-1", "111122223333"))).to.throw(AggregateError, /partition aws-cn/);
   });
 });

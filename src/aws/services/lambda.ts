@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assertLocalArn } from "../policy/local-arn.ts";
+import { findForeignArn } from "../policy/local-arn.ts";
 import { createRole, ofThisAccountIfNamed, readObjects } from "../policy/role.ts";
 import { SettingsProblem } from "../settings/settings-problem.ts";
 import type { Site } from "../template/site.ts";
@@ -33,15 +33,16 @@ export const LAMBDA = defineService({
     /** `direct`: S3 calls the function itself; exclusive with direct delivery to another service. */
     delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
   }),
+  findProblems(site, { functionArn, delivery }) {
+    const missing = "direct delivery needs a function to call: name it as services.lambda.functionArn";
+    return [
+      ...findForeignArn(site, functionArn, { path: ["services", "lambda", "functionArn"] }),
+      ...(functionArn === undefined && delivery === "direct"
+        ? [new SettingsProblem(missing, ["services", "lambda", "delivery"])]
+        : []),
+    ];
+  },
   connect(site, { functionArn, delivery }) {
-    if (functionArn !== undefined) assertLocalArn(site, functionArn, { path: ["services", "lambda", "functionArn"] });
-    if (functionArn === undefined && delivery === "direct") {
-      throw new SettingsProblem("direct delivery needs a function to call: name it as services.lambda.functionArn", [
-        "services",
-        "lambda",
-        "delivery",
-      ]);
-    }
     // The ARN's seventh part is the function's name.
     const functionName = functionArn?.split(":")[6] ?? `${site.nameOf("", NAME_STEM_LENGTH_MAX)}*`;
     const isDirect = delivery === "direct";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { SettingsProblem } from "../settings/settings-problem.ts";
+import type { SettingsProblem } from "../settings/settings-problem.ts";
 
 function generate(replication: unknown) {
   const place = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };
@@ -14,7 +14,7 @@ function readProblem(replication: unknown): SettingsProblem {
   try {
     generate(replication);
   } catch (error) {
-    if (error instanceof SettingsProblem) return error;
+    if (error instanceof AggregateError) return error.errors[0];
     throw error;
   }
   throw new Error("nothing was refused");

@@ -44,9 +44,9 @@ export const REPLICATION = defineService({
   road: ["role", "bucket setting"],
   source: OVERVIEW,
   options: OPTIONS,
+  findProblems,
   connect(site, options) {
-    const replica = options.bucket ?? site.replicaBucket;
-    assertAllowed(site, options, replica);
+    const replica = site.replicaBucket;
     const isOwn = options.bucket === undefined;
     return {
       resources: {
@@ -88,27 +88,31 @@ export const REPLICATION = defineService({
   },
 });
 
-/** Throws `SettingsProblem` for a destination that may not or cannot be one. */
-function assertAllowed(site: Site, { region = site.region, bucket }: z.output<typeof OPTIONS>, replica: string): void {
+/** Whatever keeps the destination from being one. */
+function findProblems(site: Site, { region = site.region, bucket }: z.output<typeof OPTIONS>): SettingsProblem[] {
+  const problems: SettingsProblem[] = [];
+  const refuse = (option: string, sentence: string) =>
+    problems.push(new SettingsProblem(sentence, ["services", "replication", option]));
   if (!site.residency.includes(region)) {
-    throw new SettingsProblem(
-      `replicas in ${region} would leave the residency (${site.residency.join(", ")}); add the region there or replicate to one of these`,
-      ["services", "replication", "region"],
+    const residency = site.residency.join(", ");
+    refuse(
+      "region",
+      `replicas in ${region} would leave the residency (${residency}); add the region there or replicate to one of these`,
     );
   }
   if (region !== site.region && bucket === undefined) {
-    throw new SettingsProblem(
+    refuse(
+      "bucket",
       `a stack of ${site.region} makes no bucket in ${region}; make one there and name it as replication.bucket`,
-      ["services", "replication", "bucket"],
     );
   }
-  if ([site.bucket, site.logBucket, site.anchorBucket].includes(replica)) {
-    throw new SettingsProblem(`replicas need a bucket of their own, and ${replica} is used already; name another one`, [
-      "services",
-      "replication",
+  if ([site.bucket, site.logBucket, site.anchorBucket].includes(site.replicaBucket)) {
+    refuse(
       "bucket",
-    ]);
+      `replicas need a bucket of their own, and ${site.replicaBucket} is used already; name another one`,
+    );
   }
+  return problems;
 }
 
 function bucketArn(site: Site, name: string): string {

@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
-import { SettingsProblem } from "../settings/settings-problem.ts";
 
 const KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
@@ -49,8 +48,8 @@ describe("SAGEMAKER", () => {
   for (const bucket of ["my-files-logs", "my-files-anchors", "my-files-replica"]) {
     it(`sends no outputs into ${bucket}, which is for something else`, () => {
       expect(() => generate({ outputBucket: bucket }))
-        .to.throw(SettingsProblem, `outputs need a bucket of their own, and ${bucket} is used already`)
-        .with.property("path")
+        .to.throw(AggregateError, `outputs need a bucket of their own, and ${bucket} is used already`)
+        .with.nested.property("errors[0].path")
         .that.deep.equals(["services", "sagemaker", "outputBucket"]);
     });
   }
@@ -61,8 +60,8 @@ describe("SAGEMAKER", () => {
   ] as const) {
     it(`refuses ${text}`, () => {
       expect(() => generate(options))
-        .to.throw(SettingsProblem, /bucket my-files takes SSE-S3 alone/)
-        .with.property("path")
+        .to.throw(AggregateError, /bucket my-files takes SSE-S3 alone/)
+        .with.nested.property("errors[0].path")
         .that.deep.equals(["services", "sagemaker", "outputBucket"]);
     });
   }

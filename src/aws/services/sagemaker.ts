@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Statement } from "../policy/policy.ts";
 import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
 import { SettingsProblem } from "../settings/settings-problem.ts";
-import { assertBucketOfOthers } from "../template/own-buckets.ts";
+import { findUsedBucket } from "../template/own-buckets.ts";
 import type { Site } from "../template/site.ts";
 import { getAtt } from "../template/template.ts";
 import { defineService } from "./aws-service.ts";
@@ -32,15 +32,15 @@ export const SAGEMAKER = defineService({
       )
       .optional(),
   }),
-  connect(site, { outputBucket, outputKey }) {
+  findProblems(site, { outputBucket, outputKey }) {
     const path = ["services", "sagemaker", "outputBucket"];
     if (outputBucket === site.bucket || (outputKey !== undefined && outputBucket === undefined)) {
-      throw new SettingsProblem(
-        `bucket ${site.bucket} takes SSE-S3 alone, and SageMaker encrypts the outputs of jobs by KMS; name another bucket for them`,
-        path,
-      );
+      const sentence = `bucket ${site.bucket} takes SSE-S3 alone, and SageMaker encrypts the outputs of jobs by KMS; name another bucket for them`;
+      return [new SettingsProblem(sentence, path)];
     }
-    if (outputBucket !== undefined) assertBucketOfOthers(site, outputBucket, { what: "outputs", path });
+    return outputBucket === undefined ? [] : findUsedBucket(site, outputBucket, { what: "outputs", path });
+  },
+  connect(site, { outputBucket, outputKey }) {
     const prefix = `${site.externalPrefix}sagemaker/`;
     return {
       resources: {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assertLocalArn } from "../policy/local-arn.ts";
+import { findForeignArn } from "../policy/local-arn.ts";
 import { Policy, type Statement } from "../policy/policy.ts";
 import { createRole, ofThisAccount, tagsOf, trustService } from "../policy/role.ts";
 import { createTlsGuard } from "../policy/tls-guard.ts";
@@ -37,10 +37,13 @@ export const SNS = defineService({
       ])
       .default("create"),
   }),
+  findProblems(site, { key }) {
+    const keyArn = key === "create" || key === "none" ? undefined : key;
+    return findForeignArn(site, keyArn, { path: ["services", "sns", "key"] });
+  },
   connect(site, { delivery, key }) {
     const isOwnKey = key === "create";
     const keyArn = isOwnKey || key === "none" ? undefined : key;
-    if (keyArn !== undefined) assertLocalArn(site, keyArn, { path: ["services", "sns", "key"] });
     const isDirect = delivery === "direct";
     const topicArn = site.arn("sns", site.nameOf("files", 256));
     const masterKey = isOwnKey ? getAtt("SnsKey", "Arn") : keyArn;

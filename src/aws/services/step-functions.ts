@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { assertLocalArn } from "../policy/local-arn.ts";
+import { findForeignArn } from "../policy/local-arn.ts";
 import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
 import type { Site } from "../template/site.ts";
 import { getAtt, type Resource } from "../template/template.ts";
@@ -28,10 +28,10 @@ export const STEP_FUNCTIONS = defineService({
       )
       .optional(),
   }),
+  findProblems(site, { stateMachineArn }) {
+    return findForeignArn(site, stateMachineArn, { path: ["services", "step-functions", "stateMachineArn"] });
+  },
   connect(site, { stateMachineArn }) {
-    if (stateMachineArn !== undefined) {
-      assertLocalArn(site, stateMachineArn, { path: ["services", "step-functions", "stateMachineArn"] });
-    }
     const prefix = `${site.externalPrefix}step-functions/`;
     return {
       resources: {

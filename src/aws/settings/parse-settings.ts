@@ -1,8 +1,8 @@
 import { SERVICES } from "../services/services.ts";
-import { createSite } from "../template/site.ts";
 import { toSettingsProblems } from "./schema-problems.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
+import { toSite } from "./to-site.ts";
 
 /**
  * Checks settings and fills in defaults. Throws an AggregateError of `SettingsProblem`s, one for each thing that is
@@ -57,7 +57,16 @@ function findContradictions(settings: Settings): SettingsProblem[] {
       ),
     );
   }
-  const { bucket, logBucket, anchorBucket } = createSite(settings);
+  for (const one of residency.filter((other) => toPartition(other) !== partition)) {
+    problems.push(
+      new SettingsProblem(
+        `residency names ${one}, which lies in partition ${toPartition(one)}, the bucket in ${partition}: data of one never comes into the other; take it out`,
+        ["residency"],
+      ),
+    );
+  }
+  const site = toSite(settings);
+  const { bucket, logBucket, anchorBucket } = site;
   if (new Set([bucket, logBucket, anchorBucket]).size < 3) {
     problems.push(new SettingsProblem("bucket, logBucket and anchorBucket must be three buckets", ["logBucket"]));
   }
@@ -77,11 +86,26 @@ function findContradictions(settings: Settings): SettingsProblem[] {
       ),
     );
   }
-  for (const { name, title, partitions } of SERVICES) {
-    if (services[name] === undefined || partitions === undefined || partitions.includes(partition)) continue;
-    problems.push(
-      new SettingsProblem(`${title} does not exist in partition ${partition}; switch ${name} off`, ["services", name]),
-    );
+  for (const { name, title, partitions, findProblems } of SERVICES) {
+    const options = services[name];
+    if (options === undefined) continue;
+    if (partitions?.includes(partition) === false) {
+      problems.push(
+        new SettingsProblem(`${title} does not exist in partition ${partition}; switch ${name} off`, [
+          "services",
+          name,
+        ]),
+      );
+    }
+    problems.push(...(findProblems?.(site, options) ?? []));
   }
-  return problems;
+  return [...problems, ...findRivals(settings)];
+}
+
+/** S3 refuses two kinds of direct notification for one event with overlapping filters, though the template lints. */
+function findRivals({ services }: Settings): SettingsProblem[] {
+  const names = Object.keys(services).filter((name) => services[name]?.delivery === "direct");
+  if (names.length <= 1) return [];
+  const sentence = `S3 tells one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge tell the others`;
+  return [new SettingsProblem(sentence, ["services", names[1] as string, "delivery"])];
 }

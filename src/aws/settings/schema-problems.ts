@@ -48,8 +48,16 @@ function toUnknownKey(schema: z.ZodType, key: string, path: readonly (string | n
     path.length === 1 && path[0] === "services"
       ? `there is no AWS service "${key}" to switch on`
       : `${[...path, key].join(".")} is no setting`;
+  const owners = path.length === 2 && path[0] === "services" ? listOwners(schema, key) : [];
+  if (owners.length > 0)
+    return `${what}; it is an option of ${owners.join(", ")}${known.length > 0 ? `; known: ${known.join(", ")}` : ""}`;
   if (nearest !== undefined) return `${what}; did you mean "${nearest}"?`;
   return known.length > 0 ? `${what}; known: ${known.join(", ")}` : what;
+}
+
+/** Services that have an option of that name. */
+function listOwners(schema: z.ZodType, key: string): string[] {
+  return listKeys(schema, ["services"]).filter((name) => listKeys(schema, ["services", name]).includes(key));
 }
 
 /** Keys that the schema knows at a path, through defaults, optional fields and unions. */

@@ -2,18 +2,16 @@ import { SettingsProblem } from "../settings/settings-problem.ts";
 import type { Site } from "./site.ts";
 
 /**
- * Checks that a bucket that a setting names is none of the template's: logs, anchors, files and replicas each have one to
- * themselves. Throws `SettingsProblem` with the setting's path; `what` begins its sentence: "outputs".
+ * What is wrong with a bucket that a setting names when it is in use: logs, anchors, files and replicas each have one to
+ * themselves. `what` begins the sentence: "outputs".
  */
-export function assertBucketOfOthers(
+export function findUsedBucket(
   site: Site,
   bucket: string,
   { what, path }: { what: string; path: readonly string[] },
-): void {
+): SettingsProblem[] {
   const { logBucket, anchorBucket, replicaBucket } = site;
-  if (![site.bucket, logBucket, anchorBucket, replicaBucket].includes(bucket)) return;
-  throw new SettingsProblem(
-    `${what} need a bucket of their own, and ${bucket} is used already; name another one`,
-    path,
-  );
+  if (![site.bucket, logBucket, anchorBucket, replicaBucket].includes(bucket)) return [];
+  const sentence = `${what} need a bucket of their own, and ${bucket} is used already; name another one`;
+  return [new SettingsProblem(sentence, path)];
 }

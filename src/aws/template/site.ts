@@ -18,19 +18,21 @@ export interface SiteNames {
   readonly tags: Readonly<Record<string, string>>;
   /** Prefixes below which a file is read only once it was found clean; none when left out. */
   readonly gatedPrefixes?: readonly string[];
+  /** Bucket that exists and takes the replicas; `{bucket}-replica` when left out. */
+  readonly replicaBucket?: string | undefined;
 }
 
 /** AWS itself, its China regions, its GovCloud. */
 export type Partition = "aws" | "aws-cn" | "aws-us-gov";
 
 /** Where the bucket is and what everything around it is called. All names are known before anything is deployed. */
-export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket"> {
+export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket" | "replicaBucket" | "gatedPrefixes"> {
   readonly bucketArn: string;
   readonly logBucket: string;
   readonly logBucketArn: string;
   readonly anchorBucket: string;
   readonly anchorBucketArn: string;
-  /** Where replicas go when no other bucket is named for them. */
+  /** Where replicas go. */
   readonly replicaBucket: string;
   readonly gatedPrefixes: readonly string[];
   /** Whether every file of Sluice is read only once it was found clean. */
@@ -73,7 +75,7 @@ export function createSite(names: SiteNames): Site {
     logBucketArn,
     anchorBucket,
     anchorBucketArn: arn("s3", anchorBucket, { region: "", account: "" }),
-    replicaBucket: nameOf("replica", BUCKET_NAME_LENGTH_MAX),
+    replicaBucket: names.replicaBucket ?? nameOf("replica", BUCKET_NAME_LENGTH_MAX),
     gatedPrefixes,
     isGated: gatedPrefixes.some((prefix) => names.keyPrefix.startsWith(prefix)),
     objects: (prefix = "") => `${bucketArn}/${prefix}*`,

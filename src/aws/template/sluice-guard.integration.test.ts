@@ -7,7 +7,7 @@ import { GOLDEN_SETTINGS, type SaidSettings, servicesOf, withServices } from "..
 import { OPTION_SETTINGS } from "../../testing/aws/option-settings.ts";
 import { createTemplateFolder, type TemplateFolder } from "../../testing/aws/template-folder.ts";
 
-const RULES = fileURLToPath(new URL("sluice.guard", import.meta.url));
+const RULES = fileURLToPath(new URL("../sluice.guard", import.meta.url));
 const NAMES = servicesOf("eu-central-1");
 const REMOVED = undefined;
 
