@@ -5,6 +5,7 @@ import { createS3Access } from "../s3/create-access.ts";
 import { createObjectStore } from "../s3/object-store.ts";
 import { type ProbedAbility, probeAbilities } from "../s3/probe-abilities.ts";
 import { readEncryption } from "../s3/read-encryption.ts";
+import { checkReadRole } from "./check-read-role.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 import { probeStorage } from "./probe-storage.ts";
 
@@ -26,10 +27,16 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
     const createKey = () => `${keyPrefix}doctor/${randomUUID()}`;
     const { finding, isFinal } = await checkBucket(objects, config);
     if (isFinal) return [finding];
+    const { readRole } = config.s3;
+    const become = () => readClient.config.credentials();
+    const role = readRole && (await checkReadRole({ roleArn: readRole.roleArn, become, downloads }, config.namespace));
+    // What keeps the role from reading is told once.
+    const readers = role?.isOk === false ? objects : downloads;
     return [
       finding,
+      ...(role === undefined ? [] : [role]),
       await probeStorage(
-        { objects, downloads, readEncryption: (object) => readEncryption(client, object) },
+        { objects, downloads: readers, readEncryption: (object) => readEncryption(client, object) },
         config.namespace,
       ),
       ...(await probeAbilities({ objects, bucket, createKey, partMinBytes: config.s3.partMinBytes, put })).map(

@@ -65,7 +65,7 @@ function judge({ encryption, isSame }: { encryption: string | undefined; isSame:
 
 const RIGHTS = {
   write: "s3:PutObject",
-  read: "s3:GetObject and s3:GetObjectVersion (of the read role too, where there is one)",
+  read: "s3:GetObject and s3:GetObjectVersion (of the read role too, where there is one). Behind GuardDuty's gate the read role is refused this probe, which nobody has scanned: then all is well",
   delete: "s3:DeleteObject and s3:DeleteObjectVersion",
 } satisfies Record<Step, string>;
 
