@@ -55,7 +55,10 @@ describe("the page on AWS services", () => {
 
   /** Runs the lines of a block that call `sluice`, and resolves to those that call `aws cloudformation`. */
   async function runOwn(block: string): Promise<AwsCall[]> {
-    const lines = block.replaceAll(/\\\n */g, "").trim().split("\n");
+    const lines = block
+      .replaceAll(/\\\n */g, "")
+      .trim()
+      .split("\n");
     for (const line of lines.filter((one) => one.startsWith("npx sluice "))) await run(line);
     const others = lines.filter((line) => !line.startsWith("npx sluice "));
     expect(others.filter((line) => !line.startsWith("aws cloudformation "))).to.deep.equal([]);

@@ -12,7 +12,13 @@ import { parseSourceFile } from "./source-file.ts";
 const FENCE = "```";
 
 /** A README and one page, `docs/moving.md`. */
-function pagesOf({ readme = "# Sluice\n", moving = "" }: { readme?: string | undefined; moving?: string }): Map<string, Page> {
+function pagesOf({
+  readme = "# Sluice\n",
+  moving = "",
+}: {
+  readme?: string | undefined;
+  moving?: string;
+}): Map<string, Page> {
   return new Map([
     ["README", { path: "README.md", text: readme }],
     ["moving", { path: "docs/moving.md", text: moving }],
@@ -60,7 +66,8 @@ describe("findBrokenLinks", () => {
   const find = (moving: string, readme?: string) => findBrokenLinks(pagesOf({ moving, readme }), exists);
 
   it("follows links to files from the folder of the page", () => {
-    expect(find("[a](../src/main.ts) [b](../README.md) [c](https://example.com/x) [d](mailto:a@example.com)")).to.be.empty;
+    expect(find("[a](../src/main.ts) [b](../README.md) [c](https://example.com/x) [d](mailto:a@example.com)")).to.be
+      .empty;
     expect(find("\n[a](src/main.ts)")).to.deep.equal([
       "docs/moving.md:2 links to src/main.ts, and there is no file docs/src/main.ts",
     ]);
@@ -121,7 +128,8 @@ describe("findUnknownPages", () => {
   it("names pages and headings in code that do not exist", () => {
     const pages = pagesOf({ moving: "# Moving\n\n## By hand\n" });
     const find = (text: string) => findUnknownPages(pages, [{ path: "src/x.ts", text }]);
-    expect(find("// docs/moving.md#by-hand says how; https://example.com/docs/other.md and docs/README.md do not")).to.be.empty;
+    expect(find("// docs/moving.md#by-hand says how; https://example.com/docs/other.md and docs/README.md do not")).to
+      .be.empty;
     expect(find('"docs/other.md says how"')).to.deep.equal([
       "src/x.ts names docs/other.md, which is no page or no heading of it; name one that exists",
     ]);

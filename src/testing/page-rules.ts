@@ -20,9 +20,11 @@ export function findUntestedBlocks(pages: Pages, files: readonly SourceFile[]): 
     return blocksOf(text).flatMap(({ heading, language, line }) => {
       const at = `${path}:${line}`;
       if (language === READ_ONLY) return [];
-      if (language === "") return [`${at} has a block without a language; name it, or "${READ_ONLY}" where it is only read`];
+      if (language === "")
+        return [`${at} has a block without a language; name it, or "${READ_ONLY}" where it is only read`];
       const call = toCall([name, heading, language]);
-      if (seen.has(call)) return [`${at} has a second ${language} block below "${heading}"; join them, or add a heading`];
+      if (seen.has(call))
+        return [`${at} has a second ${language} block below "${heading}"; join them, or add a heading`];
       seen.add(call);
       return taken.has(call) ? [] : [`${at} has a ${language} block that no test runs; run it in one, by ${call}`];
     });
@@ -49,7 +51,9 @@ export function findUnlistedPages(pages: Pages): string[] {
   const rows = { ...readme, text: readme.text.replace(/^(?!\|).*$/gm, "") };
   const listed = new Set(linksOf(rows).map(({ path }) => path));
   return [...pages.values()].flatMap(({ path }) =>
-    path === README || listed.has(path) ? [] : [`${path} is in no table of ${README}; add the question that it answers`],
+    path === README || listed.has(path)
+      ? []
+      : [`${path} is in no table of ${README}; add the question that it answers`],
   );
 }
 
@@ -59,7 +63,9 @@ export function findFormBreaches(pages: Pages): string[] {
     if (path === README) {
       const lines = text.split("\n").length - 1;
       if (lines <= README_LINES_MAX) return [];
-      return [`${path} has ${lines} lines, ${README_LINES_MAX} is the limit; move what a newcomer can do without to a page`];
+      return [
+        `${path} has ${lines} lines, ${README_LINES_MAX} is the limit; move what a newcomer can do without to a page`,
+      ];
     }
     const isNamed = /^docs\/[a-z0-9]+(-[a-z0-9]+)*\.md$/.test(path);
     const [, opening] = /^# .+\n\n([A-Z][\s\S]*?[.?])\n\n/.exec(text) ?? [];
@@ -99,7 +105,10 @@ function toCall(words: readonly string[]): string {
 }
 
 /** The links of a page that lead into the repository; `path` is from its top. */
-function linksOf({ path: from, text }: Page): { link: string; path: string; anchor: string | undefined; line: number }[] {
+function linksOf({
+  path: from,
+  text,
+}: Page): { link: string; path: string; anchor: string | undefined; line: number }[] {
   const prose = proseOf(text);
   return [...prose.matchAll(/\]\(([^()\s]+)\)/g)].flatMap(({ index, 1: link = "" }) => {
     if (/^[a-z]+:/.test(link)) return [];

@@ -13,8 +13,8 @@ import { createSluiceClient } from "../client/client.ts";
 import { type Stack, startStack } from "../devstack/stack.ts";
 import { createStackSecrets } from "../devstack/stack-secrets.ts";
 import { findProgram } from "./find-program.ts";
-import { PLAIN_ENVIRONMENT } from "./plain-environment.ts";
 import { testedBlock } from "./pages.ts";
+import { PLAIN_ENVIRONMENT } from "./plain-environment.ts";
 import { seededBytes } from "./upload-rig.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -95,14 +95,24 @@ describe("the examples of the pages", function () {
 
   it("let curl see its own changes", async function () {
     if ((await findProgram("curl")) === undefined) this.skip();
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("seeing-your-changes", "Seeing your own changes", "sh")]);
+    const stdout = await run("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      testedBlock("seeing-your-changes", "Seeing your own changes", "sh"),
+    ]);
     const lists = stdout.trim().split("\n");
     const paths = lists.map((line) => JSON.parse(line).files.map((file: { path: string }) => file.path));
     expect(paths).to.deep.equal([["seen/LICENSE"], []]);
   });
 
   it("let sluice label, search, and list folders and generations", async () => {
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("finding-files", "Listing and searching", "sh")]);
+    const stdout = await run("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      testedBlock("finding-files", "Listing and searching", "sh"),
+    ]);
     expect(stdout).to.contain("labels of guides/en/readme.md: reviewed=yes, team=docs");
     expect(stdout.match(/ 1 {2}guides\/en\/readme\.md\n/g), "found twice, and as a generation").to.have.length(3);
     expect(stdout).to.match(/^ {30,}guides\/en\/\n/m);
@@ -125,7 +135,8 @@ describe("the examples of the pages", function () {
     for await (const line of createInterface({ input: child.stdout })) {
       lines.push(line);
       // `instance` is "host/process id".
-      if (line.includes('"msg":"listening"')) process.kill(Number(JSON.parse(line).instance.split("/").at(-1)), "SIGTERM");
+      if (line.includes('"msg":"listening"'))
+        process.kill(Number(JSON.parse(line).instance.split("/").at(-1)), "SIGTERM");
     }
     const [code] = await closed;
     expect(code, [await stderr, ...lines].join("\n")).to.equal(0);
@@ -155,7 +166,11 @@ describe("the examples of the pages", function () {
         testedBlock("uploading", "Lanes: one file over several connections", "ts"),
         /^(lane from \d+ is durable|generation.*)$/m,
       ],
-      ["WriteUpload", testedBlock("uploading", "WriteUpload: one stream of any gRPC client", "js"), /^\d+ bytes are durable$/m],
+      [
+        "WriteUpload",
+        testedBlock("uploading", "WriteUpload: one stream of any gRPC client", "js"),
+        /^\d+ bytes are durable$/m,
+      ],
       ["WritePart", writePart, /^generation/],
       ["SignParts", writePart.replace(/async function sendParts.*/s, () => signParts), /^generation/],
     ] as const) {

@@ -27,10 +27,7 @@ export const PAGES: ReadonlyMap<string, Page> = new Map(
     ...readdirSync(new URL("docs/", ROOT))
       .sort()
       .map((name) => `docs/${name}`),
-  ].map((path) => [
-    path.replace(/^docs\/|\.md$/g, ""),
-    { path, text: readFileSync(new URL(path, ROOT), "utf8") },
-  ]),
+  ].map((path) => [path.replace(/^docs\/|\.md$/g, ""), { path, text: readFileSync(new URL(path, ROOT), "utf8") }]),
 );
 
 /** A page by its name; throws when there is no such page. */
