@@ -3,10 +3,10 @@ import { connect } from "node:net";
 import { expect } from "chai";
 import { pino } from "pino";
 import { startApp } from "./app.ts";
-import { migrate } from "./postgres/migrate.ts";
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./testing/postgres.ts";
-import { type RunningService, startService, untilReady } from "./testing/running-service.ts";
-import { until } from "./testing/until.ts";
+import { migrate } from "./postgres/schema/migrate.ts";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "./testing/rigs/postgres.ts";
+import { type RunningService, startService, untilReady } from "./testing/rigs/running-service.ts";
+import { until } from "./testing/rigs/until.ts";
 
 describe("A service that starts", () => {
   let database: TestDatabase | undefined;

@@ -4,31 +4,27 @@ import type { Authenticator } from "./auth/authenticator.ts";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
-import { abortUpload } from "./commands/abort-upload.ts";
-import { admitPart } from "./commands/admit-part.ts";
-import { readAdopted } from "./commands/adopt-parts.ts";
-import { completeUpload } from "./commands/complete-upload.ts";
-import { createDownloadUrl } from "./commands/create-download-url.ts";
-import { createLink } from "./commands/create-link.ts";
-import { createUpload } from "./commands/create-upload.ts";
-import { deleteFile } from "./commands/delete-file.ts";
-import { moveFile } from "./commands/move-file.ts";
-import { openLink } from "./commands/open-link.ts";
-import { purgeFile } from "./commands/purge-file.ts";
-import { purgeFiles } from "./commands/purge-files.ts";
-import { restoreGeneration } from "./commands/restore-generation.ts";
-import { revokeLink } from "./commands/revoke-link.ts";
-import { signParts } from "./commands/sign-parts.ts";
-import { undeleteFile } from "./commands/undelete-file.ts";
-import { updateFile } from "./commands/update-file.ts";
-import { writePart } from "./commands/write-part.ts";
-import { beginWriteUpload } from "./commands/write-upload.ts";
-import type { Config } from "./config.ts";
+import { createDownloadUrl } from "./commands/files/create-download-url.ts";
+import { deleteFile } from "./commands/files/delete-file.ts";
+import { moveFile } from "./commands/files/move-file.ts";
+import { purgeFile } from "./commands/files/purge-file.ts";
+import { purgeFiles } from "./commands/files/purge-files.ts";
+import { restoreGeneration } from "./commands/files/restore-generation.ts";
+import { undeleteFile } from "./commands/files/undelete-file.ts";
+import { updateFile } from "./commands/files/update-file.ts";
+import { createLink } from "./commands/links/create-link.ts";
+import { openLink } from "./commands/links/open-link.ts";
+import { revokeLink } from "./commands/links/revoke-link.ts";
+import { abortUpload } from "./commands/uploads/abort-upload.ts";
+import { readAdopted } from "./commands/uploads/adopt-parts.ts";
+import { completeUpload } from "./commands/uploads/complete-upload.ts";
+import { createUpload } from "./commands/uploads/create-upload.ts";
+import { signParts } from "./commands/uploads/sign-parts.ts";
+import type { Config } from "./config/config.ts";
+import { type ConnectedService, connectService } from "./connect-service.ts";
 import { DomainError } from "./domain/errors.ts";
-import { MemoryBudget } from "./domain/memory-budget.ts";
-import { MessageBudget } from "./domain/message-budget.ts";
-import type { Siblings } from "./domain/siblings.ts";
-import { OwnSlots, type SlotPool } from "./domain/upload-slots.ts";
+import type { Siblings } from "./domain/files/siblings.ts";
+import { MessageBudget } from "./domain/limits/message-budget.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
@@ -41,12 +37,16 @@ import { searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
-import { listen } from "./rpc/listener.ts";
-import type { NodeRequestListener } from "./rpc/node-messages.ts";
-import { Readiness } from "./rpc/readiness.ts";
+import { listen } from "./rpc/listener/listener.ts";
+import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
+import { Readiness } from "./rpc/services/readiness.ts";
 import { createWorkLimiters, limitWork } from "./rpc/work-classes.ts";
-import { connect, type Service } from "./service.ts";
+import { admitPart } from "./transfer/admit-part.ts";
+import { MemoryBudget } from "./transfer/memory-budget.ts";
+import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
+import { writePart } from "./transfer/write-part.ts";
+import { beginWriteUpload } from "./transfer/write-upload.ts";
 
 /** A running service. */
 export interface App {
@@ -88,14 +88,13 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
-  let service: Service | undefined;
+  let service: ConnectedService | undefined;
   const budget = new MemoryBudget(config.budgetBytes, {
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    authenticate: logFailures(authenticate, { log, trustedProxies: config.trustedProxies }),
-    ...{ readiness, log, shutdownSignal: stopping.signal },
+    ...{ authenticate, readiness, log, shutdownSignal: stopping.signal },
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,
@@ -119,7 +118,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
   const shared = { budget, slots, siblings };
-  const connected = connect(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
+  const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
     const publicUrl = config.publicUrl ?? listener.url;
     serve = createServiceListener(ready, common, { ...linkRoute, publicUrl });
@@ -157,7 +156,7 @@ function createLateGenerator(): ApiOptions["configurations"]["generateConfigurat
 }
 
 function createServiceListener(
-  { access, downloads, storageNow, files, primaryFiles, copyFile, follower, links, watches }: Service,
+  { access, downloads, storageNow, files, primaryFiles, copyFile, follower, links, watches }: ConnectedService,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {

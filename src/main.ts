@@ -1,5 +1,5 @@
-import { ConfigError } from "./config.ts";
-import { serve } from "./serve.ts";
+import { ConfigError } from "./config/config.ts";
+import { serve } from "./processes/serve.ts";
 
 /* The process entry of the service. */
 try {

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { startApp } from "../../src/app.ts";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { createDevAuthenticator } from "../../src/auth/dev-authenticator.ts";
-import { parseConfig } from "../../src/config.ts";
+import { parseConfig } from "../../src/config/config.ts";
 
 /** Either of two callers, by the token that is its name. */
 const isOthers = createDevAuthenticator("others");

@@ -3,19 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { Client } from "pg";
-import type { UploadAccess } from "../../src/commands/upload-access.ts";
-import { parseConfig } from "../../src/config.ts";
+import type { UploadAccess } from "../../src/commands/uploads/upload-access.ts";
+import { parseConfig } from "../../src/config/config.ts";
 import { startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
-import { MemoryBudget } from "../../src/domain/memory-budget.ts";
 import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
-import { migrate } from "../../src/postgres/migrate.ts";
-import { createDatabasePools } from "../../src/postgres/pool.ts";
-import { createUploadRepository } from "../../src/postgres/upload-repository.ts";
-import { BodyRequests } from "../../src/s3/body-requests.ts";
-import { createBreakers } from "../../src/s3/breaker.ts";
-import { createS3Client } from "../../src/s3/client.ts";
-import { Connections } from "../../src/s3/connections.ts";
+import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
+import { migrate } from "../../src/postgres/schema/migrate.ts";
+import { createUploadRepository } from "../../src/postgres/uploads/upload-repository.ts";
+import { createS3Access } from "../../src/s3/create-access.ts";
 import { createObjectStore } from "../../src/s3/object-store.ts";
 import { KILL_BUCKET, S3_BACKENDS } from "./s3-backend.ts";
 
@@ -108,24 +104,15 @@ function serviceEnvironment(options: {
 /** Another replica's sweeper, in this process. */
 async function openSweeper(environment: Readonly<Record<string, string>>) {
   const config = parseConfig({ ...environment, SLUICE_LISTEN: "127.0.0.1:0" });
-  const connections = new Connections(config.s3.limits);
-  const client = createS3Client(config.s3, connections);
   const { accessKeyId, secretAccessKey, bucket } = KILL_BUCKET;
-  client.config.credentials = async () => ({ accessKeyId, secretAccessKey });
+  const credentials = async () => ({ accessKeyId, secretAccessKey });
+  const storage = createS3Access(config, { credentials });
+  const { client } = storage.access;
   const pools = await createDatabasePools(config.database);
   const access: UploadAccess = {
     uploads: createUploadRepository(pools.commands),
-    objects: createObjectStore({
-      client,
-      bodies: new BodyRequests(client, connections),
-      slots: connections.slots,
-      clock: connections.clock,
-      breakers: createBreakers(config.breaker, () => {}),
-      body: config.body,
-      checksums: config.s3.checksums,
-    }),
+    objects: createObjectStore(storage.access),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
-    budget: new MemoryBudget(config.budgetBytes),
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
     instance: "sweeper",
@@ -153,8 +140,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
       return [...unowned, ...Uploads.map(({ Key, UploadId }) => `multipart upload ${UploadId} of ${Key}`)];
     },
     async close() {
-      client.destroy();
-      connections.destroy();
+      storage.close();
       await pools.end();
     },
   };

@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
-import { migrate } from "../../src/postgres/migrate.ts";
+import { migrate } from "../../src/postgres/schema/migrate.ts";
 import { fillFiles } from "./fill-files.ts";
 
 /** What a database of this size is given anywhere: caches, and checkpoints that are minutes apart. Needs a restart. */

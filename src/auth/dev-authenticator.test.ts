@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { catchError } from "../testing/sample-records.ts";
+import { catchError } from "../testing/samples/sample-records.ts";
 import { createDevAuthenticator } from "./dev-authenticator.ts";
 
 describe("createDevAuthenticator", () => {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { catchError } from "../testing/sample-records.ts";
-import { useManualClock } from "../testing/use-manual-clock.ts";
+import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
+import { catchError } from "../testing/samples/sample-records.ts";
 import { createDevAuthenticator } from "./dev-authenticator.ts";
 import { logFailures } from "./failure-log.ts";
 

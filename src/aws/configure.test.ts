@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { configure } from "./configure.ts";
-import { SERVICES } from "./services.ts";
+import { SERVICES } from "./services/services.ts";
 
 describe("configure with names that every object has", () => {
   const text = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n';

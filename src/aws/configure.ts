@@ -1,10 +1,10 @@
 import { DomainError } from "../domain/errors.ts";
 import { type Configuration, generateConfiguration } from "./generate-configuration.ts";
-import { parseSettings } from "./parse-settings.ts";
-import { SERVICES } from "./services.ts";
-import { toPartition } from "./settings.ts";
-import { readSettingsFile, type SettingsFile } from "./settings-file.ts";
-import { SettingsProblem } from "./settings-problem.ts";
+import { SERVICES } from "./services/services.ts";
+import { parseSettings } from "./settings/parse-settings.ts";
+import { toPartition } from "./settings/settings.ts";
+import { readSettingsFile, type SettingsFile } from "./settings/settings-file.ts";
+import { SettingsProblem } from "./settings/settings-problem.ts";
 
 /** Where settings come from: a text, values that go before it, or both. */
 export interface SettingsSource {

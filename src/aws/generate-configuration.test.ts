@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { z } from "zod";
 import { type Configuration, generateConfiguration } from "./generate-configuration.ts";
-import { parseSettings } from "./parse-settings.ts";
-import { Policy } from "./policy.ts";
-import { SERVICES } from "./services.ts";
-import { SettingsProblem } from "./settings-problem.ts";
-import type { Properties } from "./value.ts";
+import { Policy } from "./policy/policy.ts";
+import { SERVICES } from "./services/services.ts";
+import { parseSettings } from "./settings/parse-settings.ts";
+import { SettingsProblem } from "./settings/settings-problem.ts";
+import type { Properties } from "./template/value.ts";
 
 const LEAST = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };
 

@@ -1,16 +1,16 @@
-import { createAnchorBucket } from "./anchor-bucket.ts";
-import { assertWithinLimits } from "./aws-limits.ts";
-import type { AwsService, Connection } from "./aws-service.ts";
-import { createDataBucket } from "./data-bucket.ts";
-import { createLogBucket } from "./log-bucket.ts";
-import { mergeProperties } from "./merge-properties.ts";
-import { SERVICES } from "./services.ts";
-import type { Settings } from "./settings.ts";
-import { SettingsProblem } from "./settings-problem.ts";
-import { createSite, type Site } from "./site.ts";
-import { createSluiceRoles } from "./sluice-roles.ts";
-import type { Output, Resource, Template } from "./template.ts";
-import type { Properties } from "./value.ts";
+import { createSluiceRoles } from "./policy/sluice-roles.ts";
+import type { AwsService, Connection } from "./services/aws-service.ts";
+import { SERVICES } from "./services/services.ts";
+import { assertWithinLimits } from "./settings/aws-limits.ts";
+import type { Settings } from "./settings/settings.ts";
+import { SettingsProblem } from "./settings/settings-problem.ts";
+import { createAnchorBucket } from "./template/anchor-bucket.ts";
+import { createDataBucket } from "./template/data-bucket.ts";
+import { createLogBucket } from "./template/log-bucket.ts";
+import { mergeProperties } from "./template/merge-properties.ts";
+import { createSite, type Site } from "./template/site.ts";
+import type { Output, Resource, Template } from "./template/template.ts";
+import type { Properties } from "./template/value.ts";
 
 /** What was generated, before it is printed in one format or another. */
 export interface Configuration {

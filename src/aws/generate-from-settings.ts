@@ -1,7 +1,7 @@
 import { configure } from "./configure.ts";
-import { toEnvironment } from "./environment.ts";
-import { explainConfiguration } from "./explain.ts";
-import { type Format, printConfiguration } from "./print-configuration.ts";
+import { explainConfiguration } from "./print/explain.ts";
+import { type Format, printConfiguration } from "./print/print-configuration.ts";
+import { toEnvironment } from "./settings/environment.ts";
 
 /** Settings as a caller of the API sends them. */
 export interface GenerateRequest {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { useManualClock } from "../testing/use-manual-clock.ts";
+import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { type GenerateRequest, generateFromSettings } from "./generate-from-settings.ts";
 import { createGenerator, GENERATION_LIMITS } from "./generate-on-thread.ts";
 

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { DomainError, type ErrorCode, type ErrorContext } from "../domain/errors.ts";
-import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
+import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import type { GeneratedConfiguration, GenerateRequest } from "./generate-from-settings.ts";
 
 /** What configurations may take of a process. */

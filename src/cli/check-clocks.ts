@@ -1,5 +1,5 @@
-import type { Config } from "../config.ts";
-import { createDatabasePool, readDatabaseClock } from "../postgres/pool.ts";
+import type { Config } from "../config/config.ts";
+import { createDatabasePool, readDatabaseClock } from "../postgres/pool/pool.ts";
 import { StorageClock } from "../s3/storage-clock.ts";
 import { type Finding, problem, well } from "./finding.ts";
 

@@ -1,9 +1,9 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
-import { listFailedUploads } from "../postgres/failed-uploads.ts";
-import { validateMigrations } from "../postgres/migrate.ts";
 import { isNamespaceRecorded } from "../postgres/namespace.ts";
-import { createDatabasePool } from "../postgres/pool.ts";
+import { createDatabasePool } from "../postgres/pool/pool.ts";
+import { validateMigrations } from "../postgres/schema/migrate.ts";
+import { listFailedUploads } from "../postgres/uploads/failed-uploads.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
 type Pool = Awaited<ReturnType<typeof createDatabasePool>>;

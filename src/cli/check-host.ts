@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 import { formatBytes } from "./human-units.ts";
 

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
-import { SERVICES } from "../aws/services.ts";
-import { parseConfig } from "../config.ts";
-import { ENVIRONMENT } from "../config-environment.ts";
-import { captureText } from "../testing/capture-text.ts";
-import { sampleRemark } from "../testing/policy-analyzer-contract.ts";
-import { startScriptedAccessAnalyzer } from "../testing/scripted-access-analyzer.ts";
+import { SERVICES } from "../aws/services/services.ts";
+import { parseConfig } from "../config/config.ts";
+import { ENVIRONMENT } from "../config/config-environment.ts";
+import { startScriptedAccessAnalyzer } from "../testing/aws/scripted-access-analyzer.ts";
+import { sampleRemark } from "../testing/contracts/policy-analyzer-contract.ts";
+import { captureText } from "../testing/rigs/capture-text.ts";
 import { CONFIG_COMMANDS } from "./config-actions.ts";
 import { runCli } from "./program.ts";
 

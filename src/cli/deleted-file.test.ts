@@ -3,7 +3,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { expect } from "chai";
 import { type File, FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import { SluiceError } from "../client/sluice-error.ts";
-import { catchError } from "../testing/sample-records.ts";
+import { catchError } from "../testing/samples/sample-records.ts";
 import { onLiveFile } from "./deleted-file.ts";
 
 describe("onLiveFile", () => {

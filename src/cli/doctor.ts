@@ -1,5 +1,5 @@
-import { ConfigError, parseConfig } from "../config.ts";
-import { findUnknownVariables } from "../config-names.ts";
+import { ConfigError, parseConfig } from "../config/config.ts";
+import { findUnknownVariables } from "../config/config-names.ts";
 import { checkClocks } from "./check-clocks.ts";
 import { checkDatabase } from "./check-database.ts";
 import { checkHost } from "./check-host.ts";

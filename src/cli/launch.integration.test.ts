@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { until } from "../testing/until.ts";
+import { until } from "../testing/rigs/until.ts";
 
 const run = promisify(execFile);
 const LAUNCH = fileURLToPath(new URL("./launch.js", import.meta.url));

@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import { expect } from "chai";
-import { captureText } from "../testing/capture-text.ts";
+import { captureText } from "../testing/rigs/capture-text.ts";
 import { handleOutputErrors } from "./output-errors.ts";
 
 describe("handleOutputErrors", () => {

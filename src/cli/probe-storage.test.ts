@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { FakeObjectStore } from "../testing/fake-object-store.ts";
-import { sampleNamespaces } from "../testing/sample-records.ts";
+import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
+import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { probeStorage } from "./probe-storage.ts";
 
 const namespace = [...sampleNamespaces({ bucket: "bucket" }).values()][0]!;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { crc32 } from "node:zlib";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { createObjectStore } from "../s3/object-store.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";

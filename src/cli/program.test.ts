@@ -12,8 +12,8 @@ import { expect } from "chai";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import type { FileSchema } from "../../gen/sluice/v1/file_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
-import { captureText } from "../testing/capture-text.ts";
-import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
+import { captureText } from "../testing/rigs/capture-text.ts";
 import { runCli, type ServerCommands } from "./program.ts";
 
 const bytes = Buffer.from("the bytes of the file");

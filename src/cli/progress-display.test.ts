@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
-import { captureText } from "../testing/capture-text.ts";
+import { captureText } from "../testing/rigs/capture-text.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 
 function fakeTerminal(isTTY: { stdout: boolean; stderr: boolean }) {

@@ -1,6 +1,6 @@
-import { parseDatabaseUrl } from "../config.ts";
-import { migrate as migrateDatabase } from "../postgres/migrate.ts";
-import { serve as serveUntilStopped } from "../serve.ts";
+import { parseDatabaseUrl } from "../config/config.ts";
+import { migrate as migrateDatabase } from "../postgres/schema/migrate.ts";
+import { serve as serveUntilStopped } from "../processes/serve.ts";
 import { printLine, type Terminal } from "./terminal.ts";
 
 /** `sluice serve`: runs the service until SIGTERM or SIGINT. Its log goes to standard output as JSON lines. */

@@ -12,8 +12,8 @@ import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import { writeDemoFile } from "../devstack/demo-file.ts";
 import { type Stack, startStack } from "../devstack/stack.ts";
 import { createStackSecrets } from "../devstack/stack-secrets.ts";
-import { PLAIN_ENVIRONMENT } from "../testing/plain-environment.ts";
-import { until } from "../testing/until.ts";
+import { PLAIN_ENVIRONMENT } from "../testing/rigs/plain-environment.ts";
+import { until } from "../testing/rigs/until.ts";
 
 const MIB = 2 ** 20;
 const main = fileURLToPath(new URL("main.ts", import.meta.url));

@@ -5,8 +5,8 @@ import { PassThrough } from "node:stream";
 import { Code } from "@connectrpc/connect";
 import { expect } from "chai";
 import { LANES_AUTO, LANES_FROM_BYTES } from "../client/lane-plan.ts";
-import { captureText } from "../testing/capture-text.ts";
-import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
+import { captureText } from "../testing/rigs/capture-text.ts";
 import { runCli, type ServerCommands } from "./program.ts";
 
 describe("sluice upload, when things go wrong", () => {

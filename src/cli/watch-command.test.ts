@@ -2,9 +2,9 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { WatchReport } from "../queries/upload-watches.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../testing/api-server.ts";
-import { captureText } from "../testing/capture-text.ts";
-import { sampleFile, sampleUpload } from "../testing/sample-records.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
+import { captureText } from "../testing/rigs/capture-text.ts";
+import { sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
 import { runCli, type ServerCommands } from "./program.ts";
 
 const { uploadId, namespace, path } = sampleUpload();

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { catchError } from "../testing/sample-records.ts";
+import { catchError } from "../testing/samples/sample-records.ts";
 import { openFileSource } from "./node-file-source.ts";
 
 describe("openFileSource", () => {

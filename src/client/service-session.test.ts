@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { expect } from "chai";
-import { startScriptedServer } from "../testing/scripted-upload-server.ts";
-import { until } from "../testing/until.ts";
+import { startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
+import { until } from "../testing/rigs/until.ts";
 import { createSluiceClient } from "./client.ts";
 
 describe("ServiceSession", () => {

@@ -1,6 +1,6 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { expect } from "chai";
-import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
 import { createSluiceClient, type SluiceClient } from "./client.ts";
 
 describe("a client of several addresses", () => {

@@ -2,7 +2,7 @@ import { createServer, type Http2Server, type ServerHttp2Stream } from "node:htt
 import type { AddressInfo } from "node:net";
 import { Http2SessionManager } from "@connectrpc/connect-node";
 import { expect } from "chai";
-import { type ScriptedServer, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { type ScriptedServer, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
 import type { SluiceError } from "./sluice-error.ts";
 import { UploadStream, type UploadStreamOptions } from "./upload-stream.ts";
 

@@ -1,7 +1,7 @@
 import { Http2SessionManager } from "@connectrpc/connect-node";
 import { expect } from "chai";
-import { sum } from "../testing/scripted-upload.ts";
-import { type ScriptedServer, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { sum } from "../testing/fakes/scripted-upload.ts";
+import { type ScriptedServer, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
 import { Addresses } from "./addresses.ts";
 import { type UploadPorts, upload } from "./upload.ts";
 import { shareConnection } from "./upload-connection.ts";

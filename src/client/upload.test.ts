@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { expect } from "chai";
-import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/scripted-upload-server.ts";
+import { type ScriptedServer, serviceError, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
 import { createSluiceClient, type SluiceClient } from "./client.ts";
 import type { SluiceError } from "./sluice-error.ts";
 import type { UploadProgress } from "./upload-progress.ts";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { ENVIRONMENT } from "../config-environment.ts";
+import { ENVIRONMENT } from "../config/config-environment.ts";
 import { toHandedOn } from "./handed-on.ts";
 
 describe("toHandedOn", () => {

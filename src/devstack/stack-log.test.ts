@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { until } from "../testing/until.ts";
+import { until } from "../testing/rigs/until.ts";
 import { openStackLog } from "./stack-log.ts";
 
 describe("openStackLog", () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { migrate } from "../postgres/migrate.ts";
+import { migrate } from "../postgres/schema/migrate.ts";
 import { type StackChild, startChild } from "./child-process.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { toHandedOn } from "./handed-on.ts";

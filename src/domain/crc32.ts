@@ -67,3 +67,8 @@ function multiply(a: number, b: number): number {
   }
   return product >>> 0;
 }
+
+/** A CRC32 as eight hex digits, the way people compare them. */
+export function formatCrc32(crc: number): string {
+  return crc.toString(16).padStart(8, "0");
+}

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { sampleNamespaces } from "../testing/sample-records.ts";
+import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { requireNamespace } from "./namespace.ts";
 
 describe("requireNamespace", () => {

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { DurablePart } from "./upload.ts";
+import type { DurablePart } from "./uploads/upload.ts";
 
 /** An object as S3 tells it. */
 export interface ObjectHead {

@@ -1,5 +1,5 @@
 import { DomainError, invalidArgument } from "./errors.ts";
-import type { UploadState } from "./upload.ts";
+import type { UploadState } from "./uploads/upload.ts";
 
 /** The sentences with which every repository refuses, so that a fake and the database say the same. */
 

@@ -1,4 +1,4 @@
-import type { ChunkHeader } from "../commands/chunk-rules.ts";
+import type { ChunkHeader } from "../transfer/chunk-rules.ts";
 
 /** Most bytes that can stand before a chunk's data: tags, lengths, offset and crc32. */
 export const CHUNK_HEADER_MAX_BYTES = 1 + 5 + 1 + 10 + 1 + 4 + 1 + 5;

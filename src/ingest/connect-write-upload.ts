@@ -1,8 +1,8 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { UploadService, WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
-import type { WriteAccess } from "../commands/write-upload.ts";
 import { formatPosition, POSITION_HEADER, type Position } from "../domain/position.ts";
-import { toCallOptions } from "../rpc/caller-context.ts";
+import { toCallOptions } from "../rpc/calls/caller-context.ts";
+import type { WriteAccess } from "../transfer/write-upload.ts";
 import { toChunkHeader } from "./write-messages.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 

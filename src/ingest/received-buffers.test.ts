@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { encodeRequest } from "../testing/raw-write-call.ts";
-import { seededBytes } from "../testing/upload-rig.ts";
+import { encodeRequest } from "../testing/rigs/raw-write-call.ts";
+import { seededBytes } from "../testing/rigs/upload-rig.ts";
 import { ReceivedBuffers } from "./received-buffers.ts";
 import { WriteUploadParser } from "./write-upload-parser.ts";
 

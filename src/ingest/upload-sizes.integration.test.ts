@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import { encodeRequest } from "../testing/raw-write-call.ts";
-import { PART_BYTES } from "../testing/running-service.ts";
-import { expectRefused, seededBytes, UploadRig } from "../testing/upload-rig.ts";
+import { encodeRequest } from "../testing/rigs/raw-write-call.ts";
+import { PART_BYTES } from "../testing/rigs/running-service.ts";
+import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
 
 describe("A file may have", () => {
   let rig: UploadRig;

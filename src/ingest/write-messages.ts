@@ -12,17 +12,17 @@ import {
   type WriteUploadStart,
   WriteUploadStartedSchema,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
-import type { ChunkHeader } from "../commands/chunk-rules.ts";
-import type { WriteFinish, WriteOutcome } from "../commands/finish-write.ts";
-import type { WriteStarted } from "../commands/write-started.ts";
-import type { WriteProgress, WriteStart } from "../commands/write-upload.ts";
 import { invalidArgument } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
-import type { ByteRange } from "../domain/upload.ts";
-import { fromCreateUploadRequest } from "../rpc/create-upload-message.ts";
-import { toFileMessage, toReceiptMessage } from "../rpc/file-message.ts";
-import { fromInt64, fromOptionalInt64 } from "../rpc/int64.ts";
-import { toByteRangeMessage } from "../rpc/upload-message.ts";
+import type { File } from "../domain/files/file.ts";
+import type { ByteRange } from "../domain/uploads/upload.ts";
+import { fromCreateUploadRequest } from "../rpc/messages/create-upload-message.ts";
+import { toFileMessage, toReceiptMessage } from "../rpc/messages/file-message.ts";
+import { fromInt64, fromOptionalInt64 } from "../rpc/messages/int64.ts";
+import { toByteRangeMessage } from "../rpc/messages/upload-message.ts";
+import type { ChunkHeader } from "../transfer/chunk-rules.ts";
+import type { WriteFinish, WriteOutcome } from "../transfer/finish-write.ts";
+import type { WriteStarted } from "../transfer/write-started.ts";
+import type { WriteProgress, WriteStart } from "../transfer/write-upload.ts";
 
 /** What a chunk says of itself. */
 export function toChunkHeader(chunk: WriteUploadChunk): ChunkHeader {

@@ -5,15 +5,15 @@ import {
   WriteUploadRequestSchema,
   type WriteUploadResponse,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { UploadSessions } from "../commands/upload-sessions.ts";
 import type { DomainError } from "../domain/errors.ts";
 import type { Position } from "../domain/position.ts";
-import { OwnSlots } from "../domain/upload-slots.ts";
-import { nextUuid } from "../testing/repository-subject.ts";
-import { SAMPLE_CALLER } from "../testing/sample-records.ts";
-import { settle } from "../testing/settle.ts";
-import { until } from "../testing/until.ts";
-import { BENCH_PART_BYTES, type Bench, createBench } from "../testing/writer-bench.ts";
+import { settle } from "../testing/fakes/settle.ts";
+import { nextUuid } from "../testing/rigs/repository-subject.ts";
+import { until } from "../testing/rigs/until.ts";
+import { BENCH_PART_BYTES, type Bench, createBench } from "../testing/rigs/writer-bench.ts";
+import { SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
+import { UploadSessions } from "../transfer/upload-sessions.ts";
+import { OwnSlots } from "../transfer/upload-slots.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 describe("WriteStream", () => {

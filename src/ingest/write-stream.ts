@@ -1,11 +1,11 @@
 import type { WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
-import type { ChunkHeader } from "../commands/chunk-rules.ts";
-import { withResumePoint } from "../commands/resume-point.ts";
-import { beginWriteUpload, type WriteAccess, type WriteSession } from "../commands/write-upload.ts";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
+import type { File } from "../domain/files/file.ts";
 import type { Position } from "../domain/position.ts";
+import type { ChunkHeader } from "../transfer/chunk-rules.ts";
+import { withResumePoint } from "../transfer/resume-point.ts";
+import { beginWriteUpload, type WriteAccess, type WriteSession } from "../transfer/write-upload.ts";
 import {
   fromFinish,
   fromStart,

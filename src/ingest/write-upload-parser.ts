@@ -8,8 +8,8 @@
  */
 import { fromBinary } from "@bufbuild/protobuf";
 import { type WriteUploadRequest, WriteUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
-import type { ChunkHeader } from "../commands/chunk-rules.ts";
 import { DomainError } from "../domain/errors.ts";
+import type { ChunkHeader } from "../transfer/chunk-rules.ts";
 import { CHUNK_HEADER_MAX_BYTES, parseChunkHeader } from "./chunk-header.ts";
 import { toChunkHeader } from "./write-messages.ts";
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { FileChanges } from "../domain/file-changes.ts";
+import type { FileChanges } from "../domain/files/file-changes.ts";
 import { FileChangeFollower } from "./follow-file-changes.ts";
 
 describe("FileChangeFollower", () => {

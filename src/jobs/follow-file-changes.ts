@@ -1,6 +1,6 @@
-import type { FileChangeFeed, FileChanges } from "../domain/file-changes.ts";
+import type { FileChangeFeed, FileChanges } from "../domain/files/file-changes.ts";
+import type { Siblings } from "../domain/files/siblings.ts";
 import type { Position } from "../domain/position.ts";
-import type { Siblings } from "../domain/siblings.ts";
 import type { FileCache } from "../queries/file-cache.ts";
 
 /** What a look has found: a position behind it, and a promise that the siblings know of it and of all before. */

@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import { UploadSessions } from "../commands/upload-sessions.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { ReceivedNote, UploadRepository } from "../domain/upload-repository.ts";
-import { OwnSlots } from "../domain/upload-slots.ts";
-import { catchError } from "../testing/sample-records.ts";
+import type { ReceivedNote, UploadRepository } from "../domain/uploads/upload-repository.ts";
+import { catchError } from "../testing/samples/sample-records.ts";
+import { UploadSessions } from "../transfer/upload-sessions.ts";
+import { OwnSlots } from "../transfer/upload-slots.ts";
 import { noteReceived } from "./note-received.ts";
 
 describe("noteReceived", () => {

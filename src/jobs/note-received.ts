@@ -1,6 +1,6 @@
-import type { UploadSessions } from "../commands/upload-sessions.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { UploadRepository } from "../domain/upload-repository.ts";
+import type { UploadRepository } from "../domain/uploads/upload-repository.ts";
+import type { UploadSessions } from "../transfer/upload-sessions.ts";
 
 /**
  * Tells the database what the writers of this process have received since the last run, so that whoever watches an upload on

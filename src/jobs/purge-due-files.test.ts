@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { FakeFileRepository } from "../testing/fake-file-repository.ts";
-import { FakeObjectStore } from "../testing/fake-object-store.ts";
-import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
-import { createOpen, nextIdentity, nextUuid, sampleObject } from "../testing/repository-subject.ts";
+import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
+import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
+import { FakeUploadRepository } from "../testing/fakes/fake-upload-repository.ts";
+import { createOpen, nextIdentity, nextUuid, sampleObject } from "../testing/rigs/repository-subject.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 
 describe("purgeDueFiles", () => {

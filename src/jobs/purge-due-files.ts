@@ -1,5 +1,5 @@
-import { removeBytes } from "../commands/purge-file.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import { removeBytes } from "../commands/files/purge-file.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 
 /** Bounds of one run. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { ManualClock } from "../testing/manual-clock.ts";
-import { until } from "../testing/until.ts";
+import { ManualClock } from "../testing/fakes/manual-clock.ts";
+import { until } from "../testing/rigs/until.ts";
 import { repeat } from "./repeat.ts";
 
 describe("repeat", () => {

@@ -1,4 +1,4 @@
-import { toBackoffDelayMs } from "../domain/backoff.ts";
+import { toBackoffDelayMs } from "../domain/limits/backoff.ts";
 
 /** A job that runs again and again until stopped. */
 export interface RepeatedJob {

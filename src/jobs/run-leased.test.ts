@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { FakeJobLeases } from "../testing/fake-job-leases.ts";
-import { until } from "../testing/until.ts";
+import { FakeJobLeases } from "../testing/fakes/fake-job-leases.ts";
+import { until } from "../testing/rigs/until.ts";
 import { type LeasedJob, runLeased } from "./run-leased.ts";
 
 describe("runLeased", () => {

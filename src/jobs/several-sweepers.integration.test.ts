@@ -3,15 +3,15 @@ import { crc32 } from "node:zlib";
 import { CreateMultipartUploadCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { expect } from "chai";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { createDatabasePools, type DatabasePools } from "../postgres/pool.ts";
-import { createUploadRepository } from "../postgres/upload-repository.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/running-service.ts";
-import { createTestAccess } from "../testing/s3-subject.ts";
-import { type ServiceProcess, startServiceProcess } from "../testing/service-process.ts";
-import { shiftClock, startSweeperProcess } from "../testing/sweeper-process.ts";
-import { openTestSweeper, type TestSweeper } from "../testing/test-sweeper.ts";
-import { until } from "../testing/until.ts";
-import { seededBytes, UploadRig } from "../testing/upload-rig.ts";
+import { createDatabasePools, type DatabasePools } from "../postgres/pool/pool.ts";
+import { createUploadRepository } from "../postgres/uploads/upload-repository.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { createTestAccess } from "../testing/rigs/s3-subject.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { shiftClock, startSweeperProcess } from "../testing/rigs/sweeper-process.ts";
+import { openTestSweeper, type TestSweeper } from "../testing/rigs/test-sweeper.ts";
+import { until } from "../testing/rigs/until.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
 
 describe("Several sweepers", function () {
   this.timeout(60_000);
@@ -64,9 +64,9 @@ describe("Several sweepers", function () {
   };
   /** What a loser of a race left, and what somebody else has under our prefix. */
   const begin = async (Key: string) =>
-    await storage.client.send(new CreateMultipartUploadCommand({ Bucket: rig.service.endpoint.bucket, Key }));
+    await storage.access.client.send(new CreateMultipartUploadCommand({ Bucket: rig.service.endpoint.bucket, Key }));
   const putForeign = async (Key: string) =>
-    await storage.client.send(new PutObjectCommand({ Bucket: rig.service.endpoint.bucket, Key, Body: "x" }));
+    await storage.access.client.send(new PutObjectCommand({ Bucket: rig.service.endpoint.bucket, Key, Body: "x" }));
   const keyOf = async (uploadId: string) => {
     const [row] = await rig.query("SELECT s3_key FROM upload WHERE upload_id = $1", [uploadId]);
     return row?.s3_key as string;

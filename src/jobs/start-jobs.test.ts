@@ -1,15 +1,15 @@
 import { expect } from "chai";
-import { UploadSessions } from "../commands/upload-sessions.ts";
-import { MemoryBudget } from "../domain/memory-budget.ts";
-import { OwnSlots } from "../domain/upload-slots.ts";
-import { FakeFileRepository } from "../testing/fake-file-repository.ts";
-import { FakeJobLeases } from "../testing/fake-job-leases.ts";
-import { FakeObjectStore } from "../testing/fake-object-store.ts";
-import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
-import { createOpen } from "../testing/repository-subject.ts";
-import { sampleNamespaces } from "../testing/sample-records.ts";
-import { useManualClock } from "../testing/use-manual-clock.ts";
-import { BENCH_LIMITS } from "../testing/writer-bench.ts";
+import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
+import { FakeJobLeases } from "../testing/fakes/fake-job-leases.ts";
+import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
+import { FakeUploadRepository } from "../testing/fakes/fake-upload-repository.ts";
+import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
+import { createOpen } from "../testing/rigs/repository-subject.ts";
+import { BENCH_LIMITS } from "../testing/rigs/writer-bench.ts";
+import { sampleNamespaces } from "../testing/samples/sample-records.ts";
+import { MemoryBudget } from "../transfer/memory-budget.ts";
+import { UploadSessions } from "../transfer/upload-sessions.ts";
+import { OwnSlots } from "../transfer/upload-slots.ts";
 import { startJobs } from "./start-jobs.ts";
 
 /** Each replica has looked whether a job is due by then. */

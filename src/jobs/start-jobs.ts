@@ -1,9 +1,9 @@
-import type { UploadAccess } from "../commands/upload-access.ts";
-import type { UploadSessions } from "../commands/upload-sessions.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
-import { LOOK_EVERY_MS } from "../domain/memory-budget.ts";
 import type { Namespace } from "../domain/namespace.ts";
+import { LOOK_EVERY_MS } from "../transfer/memory-budget.ts";
+import type { TransferAccess } from "../transfer/transfer-access.ts";
+import type { UploadSessions } from "../transfer/upload-sessions.ts";
 import type { FileChangeFollower } from "./follow-file-changes.ts";
 import { noteReceived } from "./note-received.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
@@ -49,7 +49,7 @@ export interface JobLog {
 
 /** What the jobs work with. */
 export interface JobDeps {
-  access: UploadAccess & { sessions: UploadSessions };
+  access: TransferAccess & { sessions: UploadSessions };
   files: FileRepository;
   /** Looks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;

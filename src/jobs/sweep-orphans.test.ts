@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import { requireNamespace } from "../domain/namespace.ts";
-import { FakeFileRepository } from "../testing/fake-file-repository.ts";
-import { FakeObjectStore } from "../testing/fake-object-store.ts";
-import { FakeUploadRepository } from "../testing/fake-upload-repository.ts";
-import { send } from "../testing/object-store-subject.ts";
-import { beginNext, createOpen, expectRefusal } from "../testing/repository-subject.ts";
-import { sampleNamespaces } from "../testing/sample-records.ts";
-import { seededBytes } from "../testing/upload-rig.ts";
+import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
+import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
+import { FakeUploadRepository } from "../testing/fakes/fake-upload-repository.ts";
+import { send } from "../testing/rigs/object-store-subject.ts";
+import { beginNext, createOpen, expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { seededBytes } from "../testing/rigs/upload-rig.ts";
+import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type OrphanLimits, sweepOrphans } from "./sweep-orphans.ts";
 
 const HOUR_MS = 3_600_000;

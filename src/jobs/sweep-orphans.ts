@@ -1,6 +1,6 @@
-import type { UploadAccess } from "../commands/upload-access.ts";
+import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import type { Namespace } from "../domain/namespace.ts";
-import type { OrphanVerdict } from "../domain/orphan-verdict.ts";
+import type { OrphanVerdict } from "../domain/uploads/orphan-verdict.ts";
 
 /** Bounds of one sweep. */
 export interface OrphanLimits {

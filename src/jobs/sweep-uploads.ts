@@ -1,9 +1,9 @@
-import { cleanUpload } from "../commands/abort-upload.ts";
-import { commitUpload } from "../commands/complete-upload.ts";
-import type { UploadAccess } from "../commands/upload-access.ts";
+import { cleanUpload } from "../commands/uploads/abort-upload.ts";
+import { commitUpload } from "../commands/uploads/complete-upload.ts";
+import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import { DomainError, type ErrorReason } from "../domain/errors.ts";
-import type { Upload } from "../domain/upload.ts";
-import type { UploadPage, UploadPaging } from "../domain/upload-sweep.ts";
+import type { Upload } from "../domain/uploads/upload.ts";
+import type { UploadPage, UploadPaging } from "../domain/uploads/upload-sweep.ts";
 
 /**
  * How long S3 must have shown neither the multipart upload nor the object of a commit that was begun, before the upload is

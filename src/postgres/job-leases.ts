@@ -1,8 +1,8 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { JobLeases } from "../domain/job-leases.ts";
-import { toDomainError } from "./errors.ts";
-import { toInterval } from "./sql-values.ts";
+import { toDomainError } from "./pool/errors.ts";
+import { toInterval } from "./pool/sql-values.ts";
 
 const leaseRow = z.object({ cursor: z.string() });
 

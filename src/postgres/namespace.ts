@@ -2,7 +2,7 @@ import { type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { DomainError } from "../domain/errors.ts";
 import type { Namespace } from "../domain/namespace.ts";
-import { atBorder } from "./errors.ts";
+import { atBorder } from "./pool/errors.ts";
 
 /** The part of a namespace that its files depend on for ever. */
 export type NamespaceBinding = Pick<Namespace, "name" | "bucket" | "region" | "keyPrefix">;

@@ -5,10 +5,10 @@ import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { findFreePort } from "../devstack/tcp-port.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../testing/rigs/until.ts";
 import { closeUntakenConnection } from "./shared-port.ts";
 
-const MAIN = fileURLToPath(new URL("../testing/worker-main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../testing/rigs/worker-main.ts", import.meta.url));
 const REQUEST = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
 
 describe("A port that workers share", () => {

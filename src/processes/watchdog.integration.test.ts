@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { until } from "../testing/until.ts";
+import { until } from "../testing/rigs/until.ts";
 import { WATCHDOG_LIMITS } from "./watchdog.ts";
 
-const MAIN = fileURLToPath(new URL("../testing/watched-main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../testing/rigs/watched-main.ts", import.meta.url));
 /** A twentieth of the service's: what a test waits for. */
 const LIMITS = { lookEveryMs: 50, looksMax: 10, askMaxMs: 5000 };
 

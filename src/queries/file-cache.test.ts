@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { File } from "../domain/file.ts";
+import type { File } from "../domain/files/file.ts";
 import { FileCache } from "./file-cache.ts";
 
 const PLACE = { namespace: "default", path: "a" };

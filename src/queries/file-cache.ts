@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
-import type { File } from "../domain/file.ts";
-import type { ChangedPath } from "../domain/file-changes.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import type { File } from "../domain/files/file.ts";
+import type { ChangedPath } from "../domain/files/file-changes.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { Position } from "../domain/position.ts";
 
 /** Bounds of the cache of one process. */

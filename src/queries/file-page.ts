@@ -1,7 +1,7 @@
 import { invalidArgument } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
-import type { FileOrder } from "../domain/file-order.ts";
-import type { FileQuery, FileRepository } from "../domain/file-repository.ts";
+import type { File } from "../domain/files/file.ts";
+import type { FileOrder } from "../domain/files/file-order.ts";
+import type { FileQuery, FileRepository } from "../domain/files/file-repository.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
 
 /** Files in one page when the caller names no number, and the most there ever are. */

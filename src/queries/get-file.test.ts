@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import type { FileRepository } from "../domain/file-repository.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { getFile } from "./get-file.ts";
 
 describe("getFile", () => {

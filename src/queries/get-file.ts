@@ -1,7 +1,7 @@
-import type { File } from "../domain/file.ts";
-import { parseFilePath } from "../domain/file-path.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
-import { parseGeneration } from "../domain/generation.ts";
+import type { File } from "../domain/files/file.ts";
+import { parseFilePath } from "../domain/files/file-path.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
+import { parseGeneration } from "../domain/files/generation.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import type { QueryOptions } from "./query-options.ts";
 

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { catchError, SAMPLE_CALLER, sampleNamespaces, sampleUpload } from "../testing/sample-records.ts";
+import { catchError, SAMPLE_CALLER, sampleNamespaces, sampleUpload } from "../testing/samples/sample-records.ts";
 import { getUpload } from "./get-upload.ts";
 
 describe("getUpload", () => {

@@ -1,7 +1,7 @@
 import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
-import type { DurablePart, Upload } from "../domain/upload.ts";
+import type { DurablePart, Upload } from "../domain/uploads/upload.ts";
 
 /** An upload and how far it is. */
 export interface UploadProgress {

@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import type { File } from "../domain/file.ts";
-import { toPathPosition } from "../domain/file-order.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
-import { type FolderEntry, toEntryPosition } from "../domain/folder-entry.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
+import type { File } from "../domain/files/file.ts";
+import { toPathPosition } from "../domain/files/file-order.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
+import { type FolderEntry, toEntryPosition } from "../domain/files/folder-entry.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { PAGE_BYTES_MAX } from "./file-page.ts";
 import { type ListFilesRequest, listFiles } from "./list-files.ts";
 

@@ -1,10 +1,10 @@
 import { DomainError, invalidArgument } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
-import { PATH_ORDER, parseFileOrder } from "../domain/file-order.ts";
-import { PATH_MAX_BYTES } from "../domain/file-path.ts";
-import type { FileRepository, FolderQuery } from "../domain/file-repository.ts";
+import type { File } from "../domain/files/file.ts";
+import { PATH_ORDER, parseFileOrder } from "../domain/files/file-order.ts";
+import { PATH_MAX_BYTES } from "../domain/files/file-path.ts";
+import type { FileRepository, FolderQuery } from "../domain/files/file-repository.ts";
+import { FOLDER_DELIMITER, toEntryPosition } from "../domain/files/folder-entry.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
-import { FOLDER_DELIMITER, toEntryPosition } from "../domain/folder-entry.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { countWhileSmall, type PageRequest, parsePageSize, readFilePage } from "./file-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";

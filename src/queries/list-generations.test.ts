@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import type { FileRepository } from "../domain/file-repository.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type ListGenerationsRequest, listGenerations } from "./list-generations.ts";
 
 const REQUEST: ListGenerationsRequest = { namespace: "default", path: "a", pageSize: 0, pageToken: "" };

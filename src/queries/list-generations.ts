@@ -1,7 +1,7 @@
-import type { File } from "../domain/file.ts";
-import { PATH_ORDER, toPathPosition } from "../domain/file-order.ts";
-import { parseFilePath } from "../domain/file-path.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import type { File } from "../domain/files/file.ts";
+import { PATH_ORDER, toPathPosition } from "../domain/files/file-order.ts";
+import { parseFilePath } from "../domain/files/file-path.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { fileNotFound } from "../domain/repository-refusals.ts";
 import { countWhileSmall, type PageRequest, parsePageSize } from "./file-page.ts";

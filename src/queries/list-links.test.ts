@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { FakeLinkRepository } from "../testing/fake-link-repository.ts";
-import { nextIdentity, nextUuid } from "../testing/repository-subject.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
+import { FakeLinkRepository } from "../testing/fakes/fake-link-repository.ts";
+import { nextIdentity, nextUuid } from "../testing/rigs/repository-subject.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type ListLinksRequest, listLinks } from "./list-links.ts";
 
 const REQUEST: ListLinksRequest = { namespace: "default", path: "", pageSize: 0, pageToken: "", showEnded: false };

@@ -1,6 +1,6 @@
-import { parseFilePath } from "../domain/file-path.ts";
-import type { Link } from "../domain/link.ts";
-import type { LinkRepository } from "../domain/link-repository.ts";
+import { parseFilePath } from "../domain/files/file-path.ts";
+import type { Link } from "../domain/links/link.ts";
+import type { LinkRepository } from "../domain/links/link-repository.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { parsePageSize } from "./file-page.ts";
 import { fromLinkPageToken, toLinkPageToken } from "./page-token.ts";

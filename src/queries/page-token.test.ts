@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type FileOrder, PATH_ORDER } from "../domain/file-order.ts";
+import { type FileOrder, PATH_ORDER } from "../domain/files/file-order.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
 
 const SIZE_ORDER: FileOrder = { field: "size_bytes", isDescending: true };

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { DomainError } from "../domain/errors.ts";
-import type { FileOrder, FilePosition } from "../domain/file-order.ts";
+import type { FileOrder, FilePosition } from "../domain/files/file-order.ts";
 
 /** Longest token that is looked at: a path of 1,024 bytes, escaped in JSON and in base64, fits. */
 const TOKEN_MAX_BYTES = 16_384;

@@ -3,10 +3,16 @@ import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
+import type { File } from "../domain/files/file.ts";
+import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
-import { WorkLimiter } from "../domain/work-limiter.ts";
-import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
+import {
+  catchError,
+  SAMPLE_BYTES,
+  SAMPLE_CALLER,
+  sampleFile,
+  sampleNamespaces,
+} from "../testing/samples/sample-records.ts";
 import { READ_CHUNK_MAX_BYTES, READ_RETRIES, type ReadFileEvent, type ReadFileRequest, readFile } from "./read-file.ts";
 
 type ReadOptions = Parameters<ObjectStore["read"]>[2];

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import type { FileQuery, FileRepository } from "../domain/file-repository.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/sample-records.ts";
+import type { FileQuery, FileRepository } from "../domain/files/file-repository.ts";
+import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { QUERY_MAX_BYTES, QUERY_WORDS_MAX, type SearchFilesRequest, searchFiles } from "./search-files.ts";
 
 const REQUEST: SearchFilesRequest = {

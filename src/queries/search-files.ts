@@ -1,11 +1,11 @@
 import { invalidArgument } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
-import { NEWEST_FIRST, parseFileOrder } from "../domain/file-order.ts";
-import type { FileRepository } from "../domain/file-repository.ts";
+import type { File } from "../domain/files/file.ts";
+import { NEWEST_FIRST, parseFileOrder } from "../domain/files/file-order.ts";
+import type { FileRepository } from "../domain/files/file-repository.ts";
+import { toSearchWords } from "../domain/files/search-words.ts";
 import type { FileFilter } from "../domain/filter/file-filter.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
-import { toSearchWords } from "../domain/search-words.ts";
 import { type PageRequest, readFilePage } from "./file-page.ts";
 import type { QueryOptions } from "./query-options.ts";
 

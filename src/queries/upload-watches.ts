@@ -1,10 +1,10 @@
-import { type BackoffPolicy, withBackoff } from "../domain/backoff.ts";
 import { DomainError } from "../domain/errors.ts";
+import { type BackoffPolicy, withBackoff } from "../domain/limits/backoff.ts";
+import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
-import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/transfer-rate.ts";
-import type { UploadState } from "../domain/upload.ts";
-import type { UploadRepository, UploadStatus } from "../domain/upload-repository.ts";
-import { WorkLimiter } from "../domain/work-limiter.ts";
+import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/uploads/transfer-rate.ts";
+import type { UploadState } from "../domain/uploads/upload.ts";
+import type { UploadRepository, UploadStatus } from "../domain/uploads/upload-repository.ts";
 
 /** How far a watched upload is. Sizes in bytes. */
 export interface WatchReport extends UploadStatus {
@@ -100,12 +100,16 @@ export class UploadWatches {
    * Watches an upload for a caller; `onChange` is called when there is news, until `leave`. `resource_exhausted / OVERLOADED` above the
    * limits, `unavailable / SHUTTING_DOWN` while draining. An upload that does not exist is a failure later on.
    */
-  join(uploadId: string, caller: string, onChange: () => void): { watched: Watched; leave: () => void } {
+  async join(
+    uploadId: string,
+    caller: string,
+    { onChange, signal }: { onChange: () => void; signal: AbortSignal | undefined },
+  ): Promise<{ watched: Watched; leave: () => void }> {
     this.#draining.signal.throwIfAborted();
-    const leaveAll = this.#limiter.enterNow(caller);
+    const leaveAll = await this.#limiter.enter(caller, { signal });
     try {
       const watched = this.#open(uploadId);
-      const leaveUpload = watched.limiter.enterNow(caller);
+      const leaveUpload = await watched.limiter.enter(caller, { signal });
       watched.watchers.add(onChange);
       this.#schedule();
       const leave = () => {

@@ -6,10 +6,10 @@ import type { App } from "../app.ts";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import type { WatchedUpload, WatchOptions } from "../client/watch-upload.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../devstack/embedded-postgres.ts";
-import { migrate } from "../postgres/migrate.ts";
-import { PART_BYTES, SERVICE_TOKEN } from "../testing/running-service.ts";
-import { catchError } from "../testing/sample-records.ts";
-import { seededBytes, UploadRig } from "../testing/upload-rig.ts";
+import { migrate } from "../postgres/schema/migrate.ts";
+import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
+import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
+import { catchError } from "../testing/samples/sample-records.ts";
 
 /** The first failure is final, so that a test sees it. */
 const ONCE = { retry: { triesMax: 1 } };

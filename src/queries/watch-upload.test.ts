@@ -1,9 +1,15 @@
 import { expect } from "chai";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { UploadRepository, UploadStatus } from "../domain/upload-repository.ts";
-import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces, sampleUpload } from "../testing/sample-records.ts";
-import { until } from "../testing/until.ts";
+import type { UploadRepository, UploadStatus } from "../domain/uploads/upload-repository.ts";
+import { until } from "../testing/rigs/until.ts";
+import {
+  catchError,
+  SAMPLE_CALLER,
+  sampleFile,
+  sampleNamespaces,
+  sampleUpload,
+} from "../testing/samples/sample-records.ts";
 import { UploadWatches, WATCH_LIMITS, type WatchLimits, type WatchReport } from "./upload-watches.ts";
 import { watchUpload } from "./watch-upload.ts";
 

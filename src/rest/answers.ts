@@ -1,6 +1,6 @@
 import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
 import { FileSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
-import { answer, type NodeRequest } from "../rpc/node-messages.ts";
+import { answer, type NodeRequest } from "../rpc/listener/node-messages.ts";
 import { isNotModified } from "./conditional-request.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";

@@ -1,4 +1,4 @@
-import type { NodeRequest } from "../rpc/node-messages.ts";
+import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { type ApiServer, openApiServer } from "../testing/api-server.ts";
-import { callRest } from "../testing/rest-client.ts";
+import { type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
+import { callRest } from "../testing/rigs/rest-client.ts";
 
 describe("the documentation", () => {
   let server: ApiServer;

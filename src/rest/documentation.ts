@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
-import { answer, type NodeRequest, type NodeResponse, pathOf } from "../rpc/node-messages.ts";
+import { answer, type NodeRequest, type NodeResponse, pathOf } from "../rpc/listener/node-messages.ts";
 import { isNotModified } from "./conditional-request.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 

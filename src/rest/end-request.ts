@@ -1,5 +1,5 @@
 import { constants } from "node:http2";
-import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
+import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
 
 /** How long a caller who was answered before its body was read may go on sending it, in milliseconds. */
 const LINGER_MS = { http1: 5000, http2: 1000 } as const;

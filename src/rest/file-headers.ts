@@ -1,6 +1,6 @@
 import { invalidArgument } from "../domain/errors.ts";
-import type { FileDescription } from "../domain/file-description.ts";
-import type { NodeRequest } from "../rpc/node-messages.ts";
+import type { FileDescription } from "../domain/files/file-description.ts";
+import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
 
 /** What the headers of a PUT say of the file to be. */

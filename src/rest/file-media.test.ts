@@ -1,10 +1,10 @@
 import { Readable } from "node:stream";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
-import { API_TOKEN, type ApiServer, openApiServer } from "../testing/api-server.ts";
-import { callRest, toRefusal } from "../testing/rest-client.ts";
-import { SAMPLE_BYTES, sampleFile } from "../testing/sample-records.ts";
+import type { File } from "../domain/files/file.ts";
+import { API_TOKEN, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
+import { callRest, toRefusal } from "../testing/rigs/rest-client.ts";
+import { SAMPLE_BYTES, sampleFile } from "../testing/samples/sample-records.ts";
 
 const BYTES = "/v1/namespaces/default/files/a/b?alt=media&redirect=false";
 const TEXT = Buffer.from(SAMPLE_BYTES).toString();

@@ -4,11 +4,11 @@ import {
   type CreateDownloadUrlResponse,
   FileCommandService,
 } from "../../gen/sluice/v1/file_command_service_pb.ts";
-import { assertDownloadName, toContentDisposition } from "../commands/create-download-url.ts";
+import { assertDownloadName, toContentDisposition } from "../commands/files/create-download-url.ts";
 import { invalidArgument } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
-import { requireReadable } from "../domain/readable-file.ts";
-import { answer } from "../rpc/node-messages.ts";
+import type { File } from "../domain/files/file.ts";
+import { requireReadable } from "../domain/files/readable-file.ts";
+import { answer } from "../rpc/listener/node-messages.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { chooseRange, type RangeChoice } from "./byte-range.ts";
 import { isNotModified, matchesStrongly, parseEtagCondition, toSeconds } from "./conditional-request.ts";

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
-import type { LinkAnswer } from "../commands/open-link.ts";
+import type { LinkAnswer } from "../commands/links/open-link.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { LinkVisitor } from "../domain/link-repository.ts";
+import type { LinkVisitor } from "../domain/links/link-repository.ts";
 import { createLinkRoute } from "./link-route.ts";
 import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 

@@ -1,9 +1,15 @@
 import { isIP } from "node:net";
-import type { LinkAnswer } from "../commands/open-link.ts";
+import type { LinkAnswer } from "../commands/links/open-link.ts";
 import { DomainError, type ErrorCode } from "../domain/errors.ts";
-import type { LinkVisitor } from "../domain/link-repository.ts";
-import { type ErrorLog, logDefect } from "../rpc/error-interceptor.ts";
-import { answer, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "../rpc/node-messages.ts";
+import type { LinkVisitor } from "../domain/links/link-repository.ts";
+import { type ErrorLog, logDefect } from "../rpc/calls/error-interceptor.ts";
+import {
+  answer,
+  type NodeRequest,
+  type NodeRequestListener,
+  type NodeResponse,
+  pathOf,
+} from "../rpc/listener/node-messages.ts";
 
 import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 

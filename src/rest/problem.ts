@@ -1,8 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { toConnectError } from "../rpc/error-interceptor.ts";
-import { ERROR_STATUS } from "../rpc/errors.ts";
+import { toConnectError } from "../rpc/calls/error-interceptor.ts";
+import { ERROR_STATUS } from "../rpc/calls/errors.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
 /** An error as RFC 9457 writes it, with the members that all errors of the service have. */

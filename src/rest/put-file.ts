@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { CompleteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
-import type { CreateUploadRequest } from "../commands/create-upload.ts";
+import type { CreateUploadRequest } from "../commands/uploads/create-upload.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
-import { type File, toFileEtag } from "../domain/file.ts";
+import { type File, toFileEtag } from "../domain/files/file.ts";
 import { formatPosition, POSITION_HEADER } from "../domain/position.ts";
-import type { CallOptions } from "../rpc/caller-context.ts";
-import { toFileMessage, toReceiptMessage } from "../rpc/file-message.ts";
+import type { CallOptions } from "../rpc/calls/caller-context.ts";
+import { toFileMessage, toReceiptMessage } from "../rpc/messages/file-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
 import { answerMessage, assertAcceptable, toMessageJson } from "./answers.ts";
 import { matchesStrongly, parseEtagCondition, toEtagMismatch } from "./conditional-request.ts";

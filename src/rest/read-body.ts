@@ -1,7 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { DomainError } from "../domain/errors.ts";
-import type { MessageLimits } from "../rpc/message-limits.ts";
-import type { NodeRequest } from "../rpc/node-messages.ts";
+import type { MessageLimits } from "../rpc/calls/message-limits.ts";
+import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 

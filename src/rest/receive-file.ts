@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
-import type { WriteFinish } from "../commands/finish-write.ts";
-import { withResumePoint } from "../commands/resume-point.ts";
-import type { WriteSession, WriteStart } from "../commands/write-upload.ts";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { File } from "../domain/file.ts";
+import type { File } from "../domain/files/file.ts";
 import { ReceivedBuffers } from "../ingest/received-buffers.ts";
-import type { NodeRequest } from "../rpc/node-messages.ts";
-import type { UploadFunctions } from "../rpc/upload-service.ts";
+import type { NodeRequest } from "../rpc/listener/node-messages.ts";
+import type { UploadFunctions } from "../rpc/services/upload-service.ts";
+import type { WriteFinish } from "../transfer/finish-write.ts";
+import { withResumePoint } from "../transfer/resume-point.ts";
+import type { WriteSession, WriteStart } from "../transfer/write-upload.ts";
 import { continueRequest } from "./continue-request.ts";
 import type { RestCall } from "./rest-call.ts";
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type DescMessage, type Message, ScalarType } from "@bufbuild/protobuf";
-import type { NodeRequest } from "../rpc/node-messages.ts";
+import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
-import type { MessageArrival } from "../rpc/message-arrival.ts";
-import type { NodeRequest, NodeResponse } from "../rpc/node-messages.ts";
+import type { MessageArrival } from "../rpc/calls/message-arrival.ts";
+import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
 import type { PathVariables } from "./path-template.ts";
 
 /** One request of the REST face on its route. */

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/api-server.ts";
-import { callRest, sendRaw, toRefusal } from "../testing/rest-client.ts";
-import { sampleFile, sampleUpload } from "../testing/sample-records.ts";
+import { API_TOKEN, type ApiFunctions, type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
+import { callRest, sendRaw, toRefusal } from "../testing/rigs/rest-client.ts";
+import { sampleFile, sampleUpload } from "../testing/samples/sample-records.ts";
 
 const REQUEST_ID = "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";
 const FILES = "/v1/namespaces/default/files";

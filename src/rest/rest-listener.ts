@@ -1,6 +1,6 @@
-import { type ErrorLog, translateError } from "../rpc/error-interceptor.ts";
-import { MessageArrival } from "../rpc/message-arrival.ts";
-import { answer, type NodeRequest, type NodeResponse } from "../rpc/node-messages.ts";
+import { type ErrorLog, translateError } from "../rpc/calls/error-interceptor.ts";
+import { MessageArrival } from "../rpc/calls/message-arrival.ts";
+import { answer, type NodeRequest, type NodeResponse } from "../rpc/listener/node-messages.ts";
 import type { ApiOptions, OtherFace } from "../rpc/router.ts";
 import { toJsonText } from "./answers.ts";
 import { createDocumentation } from "./documentation.ts";

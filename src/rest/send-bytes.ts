@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { ReadFileEvent } from "../queries/read-file.ts";
-import { cutAnswer, whileTaken } from "../rpc/taken-answer.ts";
+import { cutAnswer, whileTaken } from "../rpc/listener/taken-answer.ts";
 import type { RestCall } from "./rest-call.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { NodeResponse } from "../rpc/node-messages.ts";
+import type { NodeResponse } from "../rpc/listener/node-messages.ts";
 import { toJsonText } from "./answers.ts";
 import { toProblem } from "./problem.ts";
 import type { RestCall } from "./rest-call.ts";

@@ -1,8 +1,8 @@
 import { DomainError } from "../domain/errors.ts";
-import { RateLimiter, type RateLimits } from "../domain/rate-limiter.ts";
-import { RefusalPace } from "../domain/refusal-pace.ts";
-import { WorkLimiter, type WorkLimits } from "../domain/work-limiter.ts";
-import { toNetwork } from "../rpc/connection-cap.ts";
+import { RateLimiter, type RateLimits } from "../domain/limits/rate-limiter.ts";
+import { RefusalPace } from "../domain/limits/refusal-pace.ts";
+import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
+import { toNetwork } from "../rpc/listener/connection-cap.ts";
 
 /** What those who need no token may ask for: a process, all together and from one address. */
 export interface VisitLimits {
@@ -17,9 +17,6 @@ export const LINK_VISIT_LIMITS: VisitLimits = {
   // A page with two hundred images that are links loads at once; nobody goes on at 50 in a second by hand.
   rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
 };
-
-/** A visitor that goes on coming too often is told so after this time. */
-const REFUSAL_WAIT_MS = 1000;
 
 /** Bounds the work for visitors, whom only their address tells apart: how often each comes, and how much is done at once, in turns. */
 export class VisitorLimits {
@@ -38,7 +35,7 @@ export class VisitorLimits {
     const visitor = toNetwork(address);
     const retryAfterMs = this.#rate.take(visitor);
     if (retryAfterMs > 0) {
-      await this.#refusals.untilTold(visitor, { retryAfterMs: REFUSAL_WAIT_MS, signal: options.signal });
+      await this.#refusals.untilTold(visitor, options);
       const message = "too many requests come from your address; try again a little later";
       throw new DomainError("resource_exhausted", message, { reason: "OVERLOADED", retryAfterMs });
     }

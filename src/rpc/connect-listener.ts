@@ -2,15 +2,21 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { ConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { answerBare } from "./bare-answer.ts";
-import { type ErrorLog, logDefect } from "./error-interceptor.ts";
-import { MessageArrival } from "./message-arrival.ts";
-import { type MessageLimits, messageLimitsOf } from "./message-limits.ts";
-import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse, pathOf } from "./node-messages.ts";
-import { answerNotFound } from "./probes.ts";
-import { explainProtocolErrors } from "./protocol-errors.ts";
-import { cutAnswer, whileTaken } from "./taken-answer.ts";
-import { answerUnknownMethod } from "./unknown-method.ts";
+import { type ErrorLog, logDefect } from "./calls/error-interceptor.ts";
+import { MessageArrival } from "./calls/message-arrival.ts";
+import { type MessageLimits, messageLimitsOf } from "./calls/message-limits.ts";
+import { explainProtocolErrors } from "./calls/protocol-errors.ts";
+import { answerUnknownMethod } from "./calls/unknown-method.ts";
+import { answerBare } from "./listener/bare-answer.ts";
+import {
+  answerJson,
+  type NodeRequest,
+  type NodeRequestListener,
+  type NodeResponse,
+  pathOf,
+} from "./listener/node-messages.ts";
+import { cutAnswer, whileTaken } from "./listener/taken-answer.ts";
+import { answerNotFound } from "./services/probes.ts";
 
 /** What callers may take of time and memory. */
 interface ConnectLimits {

@@ -9,27 +9,27 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
-import type { MessageBudget } from "../domain/message-budget.ts";
+import type { MessageBudget } from "../domain/limits/message-budget.ts";
+import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import type { Position } from "../domain/position.ts";
-import { WorkLimiter } from "../domain/work-limiter.ts";
-import { callerOf, createAuthenticationGate } from "./caller-context.ts";
-import { type ConfigurationFunctions, createConfigurationService } from "./configuration-service.ts";
+import { callerOf, createAuthenticationGate } from "./calls/caller-context.ts";
+import { countedGzip } from "./calls/counted-gzip.ts";
+import { createErrorInterceptor, type ErrorLog } from "./calls/error-interceptor.ts";
+import { currentArrival } from "./calls/message-arrival.ts";
+import { type MessageLimits, PART_LIMITS, QUESTION_MAX_BYTES } from "./calls/message-limits.ts";
+import { type AdmitPart, createPartGate } from "./calls/part-gate.ts";
+import { createPositionInterceptor } from "./calls/position-interceptor.ts";
 import { createConnectListener } from "./connect-listener.ts";
-import { createCors } from "./cors.ts";
-import { countedGzip } from "./counted-gzip.ts";
-import { createErrorInterceptor, type ErrorLog } from "./error-interceptor.ts";
-import { createFileCommandService, type FileCommandFunctions } from "./file-command-service.ts";
-import { createFileQueryService, type FileQueryFunctions } from "./file-query-service.ts";
-import { createHealthService, HEALTH_WATCH_LIMITS } from "./health-service.ts";
-import { currentArrival } from "./message-arrival.ts";
-import { type MessageLimits, PART_LIMITS, QUESTION_MAX_BYTES } from "./message-limits.ts";
-import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
-import { type AdmitPart, createPartGate } from "./part-gate.ts";
-import { createPositionInterceptor } from "./position-interceptor.ts";
-import { answerProbe } from "./probes.ts";
-import type { Readiness } from "./readiness.ts";
-import { createReflectionService } from "./reflection-service.ts";
-import { createUploadService, type UploadFunctions } from "./upload-service.ts";
+import { createCors } from "./listener/cors.ts";
+import type { NodeRequest, NodeRequestListener, NodeResponse } from "./listener/node-messages.ts";
+import { type ConfigurationFunctions, createConfigurationService } from "./services/configuration-service.ts";
+import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
+import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
+import { createHealthService, HEALTH_WATCH_LIMITS } from "./services/health-service.ts";
+import { answerProbe } from "./services/probes.ts";
+import type { Readiness } from "./services/readiness.ts";
+import { createReflectionService } from "./services/reflection-service.ts";
+import { createUploadService, type UploadFunctions } from "./services/upload-service.ts";
 
 /** What the API is made of. */
 export interface ApiOptions {

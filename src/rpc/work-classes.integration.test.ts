@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { Client } from "pg";
-import { authenticateEach } from "../testing/authenticate-each.ts";
-import { type RunningService, startService } from "../testing/running-service.ts";
-import { until } from "../testing/until.ts";
+import { authenticateEach } from "../testing/rigs/authenticate-each.ts";
+import { type RunningService, startService } from "../testing/rigs/running-service.ts";
+import { until } from "../testing/rigs/until.ts";
 import { WORK_LIMITS } from "./work-classes.ts";
 
 describe("Callers beside one another", () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { settle } from "../testing/settle.ts";
+import { settle } from "../testing/fakes/settle.ts";
 import { request, type S3Access } from "./access.ts";
 import { S3ResponseError } from "./body-requests.ts";
 import { createRequestSlots } from "./request-slots.ts";

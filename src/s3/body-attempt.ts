@@ -1,5 +1,5 @@
+import type { Leave } from "../domain/limits/work-limiter.ts";
 import type { BodyAck } from "../domain/object-store.ts";
-import type { Leave } from "../domain/work-limiter.ts";
 import { S3TimeoutError } from "./errors.ts";
 import { type BodyLayout, StreamedBody } from "./streamed-body.ts";
 

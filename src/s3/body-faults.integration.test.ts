@@ -3,10 +3,10 @@ import { expect } from "chai";
 import type { Fault } from "../devstack/s3-server/faults.ts";
 import type { DomainError } from "../domain/errors.ts";
 import type { BodyInFlight, PartTarget } from "../domain/object-store.ts";
-import { type DevS3, startDevS3 } from "../testing/dev-s3.ts";
-import { expectRefusal, toManifest } from "../testing/object-store-contract.ts";
-import { beginUpload, nextKey, readObject, sampleBytes, send, sendPart } from "../testing/object-store-subject.ts";
-import { createTestAccess, TEST_BODY_POLICY } from "../testing/s3-subject.ts";
+import { expectRefusal, toManifest } from "../testing/contracts/object-store-contract.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
+import { beginUpload, nextKey, readObject, sampleBytes, send, sendPart } from "../testing/rigs/object-store-subject.ts";
+import { createTestAccess, TEST_BODY_POLICY } from "../testing/rigs/s3-subject.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
 import { createObjectStore } from "./object-store.ts";
 

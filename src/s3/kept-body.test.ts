@@ -2,9 +2,9 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck } from "../domain/object-store.ts";
-import { type AnsweredAttempt, answeredAttempts } from "../testing/answered-attempt.ts";
-import { settle } from "../testing/settle.ts";
-import { useManualClock } from "../testing/use-manual-clock.ts";
+import { type AnsweredAttempt, answeredAttempts } from "../testing/fakes/answered-attempt.ts";
+import { settle } from "../testing/fakes/settle.ts";
+import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { S3ResponseError } from "./body-requests.ts";
 import { KeptBody, type KeptBodyPolicy } from "./kept-body.ts";
 

@@ -1,6 +1,6 @@
-import { type BackoffPolicy, toBackoffDelayMs } from "../domain/backoff.ts";
 import { crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
+import { type BackoffPolicy, toBackoffDelayMs } from "../domain/limits/backoff.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
 import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type EnterSlot, type SendBody } from "./body-attempt.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";

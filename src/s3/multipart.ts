@@ -1,7 +1,7 @@
 import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, ListPartsCommand } from "@aws-sdk/client-s3";
 import { DomainError } from "../domain/errors.ts";
 import type { ObjectHead, PartTarget } from "../domain/object-store.ts";
-import type { DurablePart } from "../domain/upload.ts";
+import type { DurablePart } from "../domain/uploads/upload.ts";
 import { retryS3, type S3Access, sendOnce } from "./access.ts";
 import { toDomainError, toS3Answer, toS3Failure } from "./errors.ts";
 import { unquote } from "./head-object.ts";

@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import { type DevS3, startDevS3 } from "../testing/dev-s3.ts";
-import { objectStoreContract } from "../testing/object-store-contract.ts";
-import { beginUpload, nextKey, putObject, readObject } from "../testing/object-store-subject.ts";
-import { createS3Subject, createTestAccess, keepVersions } from "../testing/s3-subject.ts";
+import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
+import { beginUpload, nextKey, putObject, readObject } from "../testing/rigs/object-store-subject.ts";
+import { createS3Subject, createTestAccess, keepVersions } from "../testing/rigs/s3-subject.ts";
 import { createObjectStore } from "./object-store.ts";
 
 objectStoreContract("createObjectStore on the development S3 server", async () => {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { FakeObjectStore } from "../testing/fake-object-store.ts";
-import type { ObjectStoreOperation } from "../testing/store-faults.ts";
+import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
+import type { ObjectStoreOperation } from "../testing/fakes/store-faults.ts";
 import { type AbilityProbe, probeAbilities } from "./probe-abilities.ts";
 
 describe("probeAbilities", () => {

@@ -1,6 +1,6 @@
 import { combineCrc32, crc32 } from "../domain/crc32.ts";
 import type { ObjectStore, PartTarget } from "../domain/object-store.ts";
-import type { DurablePart } from "../domain/upload.ts";
+import type { DurablePart } from "../domain/uploads/upload.ts";
 import { storageUnable } from "./errors.ts";
 
 /** Bytes of the part that is put to a presigned URL, the last of its upload. */

@@ -1,4 +1,4 @@
-import { WorkLimiter } from "../domain/work-limiter.ts";
+import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import type { OperationClass } from "./breaker.ts";
 
 /** Requests of each class that are under way at once, a process: each has a connection of its own. */

@@ -1,7 +1,7 @@
-import { objectStoreContract } from "../testing/object-store-contract.ts";
-import { createBucket } from "../testing/s3-judge.ts";
-import { createS3Subject, keepVersions } from "../testing/s3-subject.ts";
-import { startVersitygw, VERSITYGW_UNABLE } from "../testing/versitygw.ts";
+import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
+import { createBucket } from "../testing/rigs/s3-judge.ts";
+import { createS3Subject, keepVersions } from "../testing/rigs/s3-subject.ts";
+import { startVersitygw, VERSITYGW_UNABLE } from "../testing/rigs/versitygw.ts";
 
 objectStoreContract("createObjectStore on versitygw", async () => {
   const gateway = await startVersitygw();

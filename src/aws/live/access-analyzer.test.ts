@@ -1,6 +1,9 @@
 import { expect } from "chai";
-import { policyAnalyzerContract, sampleRemark } from "../../testing/policy-analyzer-contract.ts";
-import { type ScriptedAccessAnalyzer, startScriptedAccessAnalyzer } from "../../testing/scripted-access-analyzer.ts";
+import {
+  type ScriptedAccessAnalyzer,
+  startScriptedAccessAnalyzer,
+} from "../../testing/aws/scripted-access-analyzer.ts";
+import { policyAnalyzerContract, sampleRemark } from "../../testing/contracts/policy-analyzer-contract.ts";
 import { createAccessAnalyzer } from "./access-analyzer.ts";
 import type { LiveAwsProblem } from "./live-facets.ts";
 import type { PolicyKind } from "./policy-analyzer.ts";

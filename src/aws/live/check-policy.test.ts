@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createSite } from "../site.ts";
+import { createSite } from "../template/site.ts";
 import { checkPolicy, toStatementWords } from "./check-policy.ts";
 import type { Plain, PlainMap } from "./plain.ts";
 

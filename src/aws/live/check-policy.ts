@@ -1,6 +1,6 @@
-import { join, toActionWords, toConditionWords, toResourceWords } from "../access-words.ts";
-import type { Conditions } from "../policy.ts";
-import type { Site } from "../site.ts";
+import { join, toActionWords, toConditionWords, toResourceWords } from "../policy/access-words.ts";
+import type { Conditions } from "../policy/policy.ts";
+import type { Site } from "../template/site.ts";
 import { toCanonicalStatement } from "./canonical-statement.ts";
 import { findDifferences, pickSide } from "./differences.ts";
 import type { ExpectedStatement } from "./expected-site.ts";

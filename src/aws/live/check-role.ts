@@ -1,4 +1,4 @@
-import type { Site } from "../site.ts";
+import type { Site } from "../template/site.ts";
 import { withoutAwsTags } from "./canonical-facet.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { findDifferences, pickSide } from "./differences.ts";

@@ -1,7 +1,7 @@
 import type { Configuration } from "../generate-configuration.ts";
-import { findPolicies, Policy, toStatementJson } from "../policy.ts";
-import type { Resource } from "../template.ts";
-import type { Value } from "../value.ts";
+import { findPolicies, Policy, toStatementJson } from "../policy/policy.ts";
+import type { Resource } from "../template/template.ts";
+import type { Value } from "../template/value.ts";
 import { toCanonicalFacet, withoutAwsTags } from "./canonical-facet.ts";
 import { BUCKET_FACETS, type BucketFacet } from "./live-facets.ts";
 import { resolveIntrinsics } from "./made-up-ids.ts";

@@ -1,6 +1,6 @@
-import { liveAwsContract } from "../../testing/live-aws-contract.ts";
-import { type Moto, startMoto } from "../../testing/moto.ts";
-import { createMotoLiveAws, MOTO_LACKS, type MotoLiveAws } from "../../testing/moto-live-aws.ts";
+import { type Moto, startMoto } from "../../testing/aws/moto.ts";
+import { createMotoLiveAws, MOTO_LACKS, type MotoLiveAws } from "../../testing/aws/moto-live-aws.ts";
+import { liveAwsContract } from "../../testing/contracts/live-aws-contract.ts";
 
 const REGION = "eu-central-1";
 

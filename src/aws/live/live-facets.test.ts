@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import { GOLDEN_SETTINGS } from "../../testing/golden-settings.ts";
-import { toLiveSite } from "../../testing/live-site.ts";
+import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
+import { toLiveSite } from "../../testing/aws/live-site.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import type { Policy } from "../policy.ts";
+import type { Policy } from "../policy/policy.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
 import { toExpectedSite } from "./expected-site.ts";
 import { BUCKET_FACETS, ROLE_FACETS } from "./live-facets.ts";
 import { ANALYZER_PERMISSION } from "./policy-analyzer.ts";

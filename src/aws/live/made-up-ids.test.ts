@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { GOLDEN_SETTINGS } from "../../testing/golden-settings.ts";
+import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
 import { isExpectedText, MADE_UP, resolveIntrinsics } from "./made-up-ids.ts";
 import type { Plain } from "./plain.ts";
 

@@ -1,5 +1,5 @@
-import type { Site } from "../site.ts";
-import type { Template } from "../template.ts";
+import type { Site } from "../template/site.ts";
+import type { Template } from "../template/template.ts";
 import { isPlainMap, type Plain, type PlainMap, toList, toPlain } from "./plain.ts";
 
 /** Stands in expected texts for an id that AWS made up while it deployed. No name or ARN has this character. */

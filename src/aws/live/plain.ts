@@ -1,4 +1,4 @@
-import { Leaf } from "../value.ts";
+import { Leaf } from "../template/value.ts";
 
 /** JSON without null: what is not there is left out. */
 export type Plain = string | number | boolean | readonly Plain[] | PlainMap;

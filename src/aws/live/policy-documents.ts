@@ -1,7 +1,7 @@
 import type { Configuration } from "../generate-configuration.ts";
-import { findPolicies, type Policy } from "../policy.ts";
-import type { Resource } from "../template.ts";
-import type { Properties } from "../value.ts";
+import { findPolicies, type Policy } from "../policy/policy.ts";
+import type { Resource } from "../template/template.ts";
+import type { Properties } from "../template/value.ts";
 import { MADE_UP, resolveIntrinsics } from "./made-up-ids.ts";
 import { type Plain, type PlainMap, toPlain } from "./plain.ts";
 import type { PolicyKind } from "./policy-analyzer.ts";

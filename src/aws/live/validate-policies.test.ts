@@ -1,10 +1,10 @@
 import { expect } from "chai";
-import { FakePolicyAnalyzer } from "../../testing/fake-policy-analyzer.ts";
-import { GOLDEN_SETTINGS } from "../../testing/golden-settings.ts";
-import { sampleRemark } from "../../testing/policy-analyzer-contract.ts";
+import { FakePolicyAnalyzer } from "../../testing/aws/fake-policy-analyzer.ts";
+import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
+import { sampleRemark } from "../../testing/contracts/policy-analyzer-contract.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import { findPolicies } from "../policy.ts";
+import { findPolicies } from "../policy/policy.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
 import type { Finding } from "./finding.ts";
 import { MADE_UP } from "./made-up-ids.ts";
 import type { PlainMap } from "./plain.ts";

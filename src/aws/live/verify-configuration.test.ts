@@ -1,11 +1,11 @@
 import { expect } from "chai";
-import { FakeLiveAws } from "../../testing/fake-live-aws.ts";
-import { GOLDEN_SETTINGS } from "../../testing/golden-settings.ts";
-import { type LiveSite, toLiveSite } from "../../testing/live-site.ts";
-import { plantDrifts } from "../../testing/planted-drifts.ts";
+import { FakeLiveAws } from "../../testing/aws/fake-live-aws.ts";
+import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
+import { type LiveSite, toLiveSite } from "../../testing/aws/live-site.ts";
+import { plantDrifts } from "../../testing/aws/planted-drifts.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import type { Properties } from "../value.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import type { Properties } from "../template/value.ts";
 import type { Finding } from "./finding.ts";
 import { type BucketFacet, LiveAwsProblem } from "./live-facets.ts";
 import type { Plain, PlainMap } from "./plain.ts";

@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import { FakeLiveAws } from "../../testing/fake-live-aws.ts";
-import { toLiveSite } from "../../testing/live-site.ts";
+import { FakeLiveAws } from "../../testing/aws/fake-live-aws.ts";
+import { toLiveSite } from "../../testing/aws/live-site.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
 import type { Finding } from "./finding.ts";
 import type { PlainMap } from "./plain.ts";
 import { verifyConfiguration } from "./verify-configuration.ts";

@@ -1,5 +1,5 @@
-import type { Destination } from "../aws-service.ts";
-import type { Site } from "../site.ts";
+import type { Destination } from "../services/aws-service.ts";
+import type { Site } from "../template/site.ts";
 import { toCheckName } from "./facet-meanings.ts";
 import { createFinding, type Finding } from "./finding.ts";
 import type { LiveAws } from "./live-facets.ts";

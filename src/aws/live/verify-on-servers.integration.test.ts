@@ -1,10 +1,10 @@
 import { expect } from "chai";
-import { startDevS3 } from "../../testing/dev-s3.ts";
-import { GOLDEN_SETTINGS } from "../../testing/golden-settings.ts";
-import type { S3Endpoint } from "../../testing/s3-subject.ts";
-import { startVersitygw } from "../../testing/versitygw.ts";
+import { GOLDEN_SETTINGS } from "../../testing/aws/golden-settings.ts";
+import { startDevS3 } from "../../testing/rigs/dev-s3.ts";
+import type { S3Endpoint } from "../../testing/rigs/s3-subject.ts";
+import { startVersitygw } from "../../testing/rigs/versitygw.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
 import type { Finding } from "./finding.ts";
 import { createLiveAws } from "./live-aws.ts";
 import { verifyConfiguration } from "./verify-configuration.ts";

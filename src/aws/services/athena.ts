@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createGlueDatabase, type GlueDatabase } from "../glue-database.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, listObjects, readObjects, tagsOf } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt } from "../template.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, listObjects, readObjects, tagsOf } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
+import { createGlueDatabase, type GlueDatabase } from "./glue-database.ts";
 
 const S3_ACCESS = "https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html";
 const WORKGROUP = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html";

@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import { FreeForm } from "../value.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import { FreeForm } from "../template/value.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, ofThisAccountIfNamed, type Trust } from "../role.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource, ref } from "../template.ts";
-import { FreeForm } from "../value.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, ofThisAccountIfNamed, type Trust } from "../policy/role.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource, ref } from "../template/template.ts";
+import { FreeForm } from "../template/value.ts";
+import { defineService } from "./aws-service.ts";
 
 const S3_BACKUPS = "https://docs.aws.amazon.com/aws-backup/latest/devguide/s3-backups.html";
 const BACKUP_POLICY =

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, listObjects, readObjects, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt } from "../template.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
 
 const ROLE = "https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html";
 

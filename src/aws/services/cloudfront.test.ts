@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { expect } from "chai";
-import { parseSettings } from "../parse-settings.ts";
-import { createSite } from "../site.ts";
-import type { Properties } from "../value.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import { createSite } from "../template/site.ts";
+import type { Properties } from "../template/value.ts";
 import { CLOUDFRONT } from "./cloudfront.ts";
 
 const MINIMAL = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };

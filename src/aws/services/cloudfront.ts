@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { defineService, type PolicyStatement } from "../aws-service.ts";
-import { createViewerGuard, isSigningKey, type ViewerGuard } from "../cloudfront-viewers.ts";
-import { allowDelivery } from "../log-delivery.ts";
-import { tagsOf } from "../role.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource, ref, sub } from "../template.ts";
-import type { Value } from "../value.ts";
+import { tagsOf } from "../policy/role.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource, ref, sub } from "../template/template.ts";
+import type { Value } from "../template/value.ts";
+import { defineService, type PolicyStatement } from "./aws-service.ts";
+import { createViewerGuard, isSigningKey, type ViewerGuard } from "./cloudfront-viewers.ts";
+import { allowDelivery } from "./log-delivery.ts";
 
 const OAC =
   "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html";

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import type { PolicyStatement } from "../aws-service.ts";
-import { defineService } from "../aws-service.ts";
-import { assertLocalArn } from "../local-arn.ts";
-import { allowDelivery, allowDeliveryCheck } from "../log-delivery.ts";
-import { Policy } from "../policy.ts";
-import { ofThisAccount, tagsOf } from "../role.ts";
-import type { Site } from "../site.ts";
-import { type Resource, ref } from "../template.ts";
-import { createTlsGuard } from "../tls-guard.ts";
+import { assertLocalArn } from "../policy/local-arn.ts";
+import { Policy } from "../policy/policy.ts";
+import { ofThisAccount, tagsOf } from "../policy/role.ts";
+import { createTlsGuard } from "../policy/tls-guard.ts";
+import type { Site } from "../template/site.ts";
+import { type Resource, ref } from "../template/template.ts";
+import type { PolicyStatement } from "./aws-service.ts";
+import { defineService } from "./aws-service.ts";
+import { allowDelivery, allowDeliveryCheck } from "./log-delivery.ts";
 
 const ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html";
 const VENDED = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-S3.html";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { parseSettings } from "../parse-settings.ts";
-import { createSite } from "../site.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import { createSite } from "../template/site.ts";
 import { CONFIG } from "./config.ts";
 
 const SITE = createSite(parseSettings({ bucket: "my-files", region: "eu-central-1", account: "111122223333" }));

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { allowDelivery, allowDeliveryCheck } from "../log-delivery.ts";
-import { createRole, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource } from "../template.ts";
+import { createRole, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
+import { allowDelivery, allowDeliveryCheck } from "./log-delivery.ts";
 
 const BUCKET_POLICY = "https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html";
 const ROLE = "https://docs.aws.amazon.com/config/latest/developerguide/iamrole-permissions.html";

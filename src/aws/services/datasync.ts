@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createRole, type Trust, tagsOf, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource, ref } from "../template.ts";
+import { createRole, type Trust, tagsOf, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource, ref } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
 
 const S3_LOCATION = "https://docs.aws.amazon.com/datasync/latest/userguide/create-s3-location.html";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import { SettingsProblem } from "../settings-problem.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
 
 function namesWith(emr: Record<string, boolean>, region = "eu-central-1"): string[] {
   const { template } = generateConfiguration(

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, listObjects, ofThisAccountIfNamed, readObjects, trustService } from "../role.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Output, type Resource, ref } from "../template.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, listObjects, ofThisAccountIfNamed, readObjects, trustService } from "../policy/role.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Output, type Resource, ref } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
 
 const EC2_ROLE = "https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-iam-role-for-ec2.html";
 const JOB_ROLE = "https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/security-iam-runtime-role.html";

@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createDeadLetterQueue } from "../dead-letter-queue.ts";
-import { createFileRule, fileRuleArn } from "../event-rule.ts";
-import { assertLocalArn } from "../local-arn.ts";
-import { Policy } from "../policy.ts";
-import { createRole, ofThisAccountIfNamed, tagsOf, trustService } from "../role.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource } from "../template.ts";
-import { FreeForm } from "../value.ts";
+import { assertLocalArn } from "../policy/local-arn.ts";
+import { Policy } from "../policy/policy.ts";
+import { createRole, ofThisAccountIfNamed, tagsOf, trustService } from "../policy/role.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource } from "../template/template.ts";
+import { FreeForm } from "../template/value.ts";
+import { defineService } from "./aws-service.ts";
+import { createDeadLetterQueue } from "./dead-letter-queue.ts";
+import { createFileRule, fileRuleArn } from "./event-rule.ts";
 
 const S3_EVENTS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html";
 const TO_LOGS = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";

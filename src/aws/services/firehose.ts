@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, tagsOf, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource } from "../template.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, tagsOf, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
 
 const ACCESS = "https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html";
 const ERROR_LOGS = "https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html";

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createGlueDatabase, type GlueDatabase } from "../glue-database.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, listObjects, readObjects, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt } from "../template.ts";
-import { FreeForm } from "../value.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt } from "../template/template.ts";
+import { FreeForm } from "../template/value.ts";
+import { defineService } from "./aws-service.ts";
+import { createGlueDatabase, type GlueDatabase } from "./glue-database.ts";
 
 const CRAWLER = "https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html";
 const CATALOG_ACCESS = "https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html";

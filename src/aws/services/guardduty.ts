@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { defineService, type PolicyStatement } from "../aws-service.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, tagsOf, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt } from "../template.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, tagsOf, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt } from "../template/template.ts";
+import { defineService, type PolicyStatement } from "./aws-service.ts";
 
 const ROLE = "https://docs.aws.amazon.com/guardduty/latest/ug/malware-protection-s3-iam-policy-prerequisite.html";
 const GATE = "https://docs.aws.amazon.com/guardduty/latest/ug/tag-based-access-s3-malware-protection.html";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { allowDelivery } from "../log-delivery.ts";
+import { defineService } from "./aws-service.ts";
+import { allowDelivery } from "./log-delivery.ts";
 
 const CONFIGURE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/configure-inventory.html";
 

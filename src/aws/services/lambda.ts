@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createDeadLetterQueue } from "../dead-letter-queue.ts";
-import { createFileFilter, createFileRule, fileRuleArn } from "../event-rule.ts";
-import { assertLocalArn } from "../local-arn.ts";
-import { createRole, ofThisAccountIfNamed, readObjects } from "../role.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource } from "../template.ts";
+import { assertLocalArn } from "../policy/local-arn.ts";
+import { createRole, ofThisAccountIfNamed, readObjects } from "../policy/role.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
+import { createDeadLetterQueue } from "./dead-letter-queue.ts";
+import { createFileFilter, createFileRule, fileRuleArn } from "./event-rule.ts";
 
 const WITH_S3 = "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html";
 const EXECUTION_ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html";

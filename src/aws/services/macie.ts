@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { allowDelivery, allowDeliveryCheck } from "../log-delivery.ts";
+import { defineService } from "./aws-service.ts";
+import { allowDelivery, allowDeliveryCheck } from "./log-delivery.ts";
 
 const ACCESS = "https://docs.aws.amazon.com/macie/latest/user/monitoring-restrictive-s3-buckets.html";
 const RESULTS = "https://docs.aws.amazon.com/macie/latest/user/discovery-results-repository-s3.html";

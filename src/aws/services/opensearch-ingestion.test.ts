@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
 
 function generate(options: Record<string, unknown> | true) {
   return generateConfiguration(

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createDeadLetterQueue } from "../dead-letter-queue.ts";
-import { createFileRule, fileRuleArn } from "../event-rule.ts";
-import { Policy, type Statement } from "../policy.ts";
-import { createRole, listObjects, ofThisAccount, readObjects, tagsOf, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource, ref } from "../template.ts";
-import { createTlsGuard } from "../tls-guard.ts";
-import { FreeForm } from "../value.ts";
+import { Policy, type Statement } from "../policy/policy.ts";
+import { createRole, listObjects, ofThisAccount, readObjects, tagsOf, trustService } from "../policy/role.ts";
+import { createTlsGuard } from "../policy/tls-guard.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource, ref } from "../template/template.ts";
+import { FreeForm } from "../template/value.ts";
+import { defineService } from "./aws-service.ts";
+import { createDeadLetterQueue } from "./dead-letter-queue.ts";
+import { createFileRule, fileRuleArn } from "./event-rule.ts";
 
 const S3_SOURCE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/configure-client-s3.html";
 const ROLE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/pipeline-security-overview.html";

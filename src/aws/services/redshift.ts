@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createRole, listObjects, readObjects, trustService } from "../role.ts";
-import { getAtt } from "../template.ts";
+import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
+import { getAtt } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
 
 const ACCESS = "https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-access-permissions.html";
 const DEPUTY = "https://docs.aws.amazon.com/redshift/latest/mgmt/cross-service-confused-deputy-prevention.html";

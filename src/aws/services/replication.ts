@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { ACCESS_LOG_PREFIX, secureBucket } from "../bucket.ts";
-import { allowDelivery } from "../log-delivery.ts";
-import { Policy } from "../policy.ts";
-import { createRole, trustService } from "../role.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import type { Site } from "../site.ts";
-import type { Resource } from "../template.ts";
-import { createTransportGuards } from "../transport-guards.ts";
-import type { Properties } from "../value.ts";
+import { Policy } from "../policy/policy.ts";
+import { createRole, trustService } from "../policy/role.ts";
+import { createTransportGuards } from "../policy/transport-guards.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import { ACCESS_LOG_PREFIX, secureBucket } from "../template/bucket.ts";
+import type { Site } from "../template/site.ts";
+import type { Resource } from "../template/template.ts";
+import type { Properties } from "../template/value.ts";
+import { defineService } from "./aws-service.ts";
+import { allowDelivery } from "./log-delivery.ts";
 
 const ROLE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html";
 const OVERVIEW = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html";

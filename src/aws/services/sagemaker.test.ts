@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import { SettingsProblem } from "../settings-problem.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
 
 const KEY = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { assertBucketOfOthers } from "../own-buckets.ts";
-import type { Statement } from "../policy.ts";
-import { createRole, listObjects, readObjects, trustService } from "../role.ts";
-import { SettingsProblem } from "../settings-problem.ts";
-import type { Site } from "../site.ts";
-import { getAtt } from "../template.ts";
+import type { Statement } from "../policy/policy.ts";
+import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
+import { assertBucketOfOthers } from "../template/own-buckets.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
 
 const ROLES = "https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html";
 const OUTPUT_ENCRYPTION = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html";

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createDeadLetterQueue } from "../dead-letter-queue.ts";
-import { createFileFilter, createFileRule, fileRuleArn } from "../event-rule.ts";
-import { assertLocalArn } from "../local-arn.ts";
-import { Policy, type Statement } from "../policy.ts";
-import { createRole, ofThisAccount, tagsOf, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource, ref } from "../template.ts";
-import { createTlsGuard } from "../tls-guard.ts";
+import { assertLocalArn } from "../policy/local-arn.ts";
+import { Policy, type Statement } from "../policy/policy.ts";
+import { createRole, ofThisAccount, tagsOf, trustService } from "../policy/role.ts";
+import { createTlsGuard } from "../policy/tls-guard.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource, ref } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
+import { createDeadLetterQueue } from "./dead-letter-queue.ts";
+import { createFileFilter, createFileRule, fileRuleArn } from "./event-rule.ts";
 
 const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html";
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";

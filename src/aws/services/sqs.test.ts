@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import { FreeForm } from "../value.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import { FreeForm } from "../template/value.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(

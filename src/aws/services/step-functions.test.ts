@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { generateConfiguration } from "../generate-configuration.ts";
-import { parseSettings } from "../parse-settings.ts";
-import { SettingsProblem } from "../settings-problem.ts";
+import { parseSettings } from "../settings/parse-settings.ts";
+import { SettingsProblem } from "../settings/settings-problem.ts";
 
 function connect(options: object | true) {
   const { template, connections } = generateConfiguration(

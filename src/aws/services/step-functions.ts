@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createDeadLetterQueue } from "../dead-letter-queue.ts";
-import { createFileRule, fileRuleArn } from "../event-rule.ts";
-import { assertLocalArn } from "../local-arn.ts";
-import { createRole, listObjects, readObjects, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource } from "../template.ts";
+import { assertLocalArn } from "../policy/local-arn.ts";
+import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
+import { createDeadLetterQueue } from "./dead-letter-queue.ts";
+import { createFileRule, fileRuleArn } from "./event-rule.ts";
 
 const ROLE = "https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html";
 const DISTRIBUTED_MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html";

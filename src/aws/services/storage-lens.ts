@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { allowDelivery } from "../log-delivery.ts";
-import { tagsOf } from "../role.ts";
-import { FreeForm } from "../value.ts";
+import { tagsOf } from "../policy/role.ts";
+import { FreeForm } from "../template/value.ts";
+import { defineService } from "./aws-service.ts";
+import { allowDelivery } from "./log-delivery.ts";
 
 const LENS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage_lens_view_metrics_export.html";
 const LENS_POLICY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html";

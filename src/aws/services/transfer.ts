@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { defineService } from "../aws-service.ts";
-import { createRole, listObjects, trustService } from "../role.ts";
-import type { Site } from "../site.ts";
-import { getAtt, type Resource } from "../template.ts";
+import { createRole, listObjects, trustService } from "../policy/role.ts";
+import type { Site } from "../template/site.ts";
+import { getAtt, type Resource } from "../template/template.ts";
+import { defineService } from "./aws-service.ts";
 
 const USER_ROLE = "https://docs.aws.amazon.com/transfer/latest/userguide/requirements-roles.html";
 const DEPUTY = "https://docs.aws.amazon.com/transfer/latest/userguide/confused-deputy.html";

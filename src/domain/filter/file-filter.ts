@@ -1,4 +1,4 @@
-import type { SearchWord } from "../search-words.ts";
+import type { SearchWord } from "../files/search-words.ts";
 
 /** Fields of a file that hold text, by their names in the API. `sha256` is in hex. */
 export const TEXT_FIELDS = [

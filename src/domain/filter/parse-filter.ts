@@ -1,4 +1,4 @@
-import { type SearchWord, toSearchWords } from "../search-words.ts";
+import { type SearchWord, toSearchWords } from "../files/search-words.ts";
 import {
   type Comparison,
   type FileFilter,

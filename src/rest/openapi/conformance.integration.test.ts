@@ -5,10 +5,10 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { type Stack, startStack } from "../../devstack/stack.ts";
 import { createStackSecrets } from "../../devstack/stack-secrets.ts";
-import { PLAIN_ENVIRONMENT } from "../../testing/plain-environment.ts";
-import { callRest } from "../../testing/rest-client.ts";
-import { findSchemathesis, type Schemathesis, type SchemathesisOptions } from "../../testing/schemathesis.ts";
-import { until } from "../../testing/until.ts";
+import { PLAIN_ENVIRONMENT } from "../../testing/rigs/plain-environment.ts";
+import { callRest } from "../../testing/rigs/rest-client.ts";
+import { findSchemathesis, type Schemathesis, type SchemathesisOptions } from "../../testing/rigs/schemathesis.ts";
+import { until } from "../../testing/rigs/until.ts";
 
 /** Some 1,600 requests, in 40 s of two idle cores. */
 const TIMEOUT_MS = 300_000;

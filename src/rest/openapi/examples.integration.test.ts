@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { callRest, type RestAnswer } from "../../testing/rest-client.ts";
-import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/running-service.ts";
+import { callRest, type RestAnswer } from "../../testing/rigs/rest-client.ts";
+import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
 
 interface Parameter {
   name: string;

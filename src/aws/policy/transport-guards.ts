@@ -1,0 +1,29 @@
+import type { PolicyStatement } from "../services/aws-service.ts";
+
+const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html";
+
+/** No plaintext and nothing below TLS 1.2, for everyone: for every bucket of the template. */
+export function createTransportGuards(bucketArn: string): PolicyStatement[] {
+  return [
+    {
+      sid: "DenyPlaintext",
+      why: "Every request comes over TLS.",
+      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:*"],
+      resources: [bucketArn, `${bucketArn}/*`],
+      conditions: { Bool: { "aws:SecureTransport": "false" } },
+    },
+    {
+      sid: "DenyBelowTls12",
+      why: "No TLS below 1.2. Not 1.3 for everyone: interface endpoints, Multi-Region Access Points and some services have no more.",
+      source: CONDITION_KEYS,
+      effect: "Deny",
+      principal: "everyone",
+      actions: ["s3:*"],
+      resources: [bucketArn, `${bucketArn}/*`],
+      conditions: { NumericLessThan: { "s3:TlsVersion": "1.2" } },
+    },
+  ];
+}

@@ -1,0 +1,71 @@
+import type { Configuration } from "../generate-configuration.ts";
+import { Policy } from "../policy/policy.ts";
+import type { Resource, Template } from "../template/template.ts";
+import type { Properties } from "../template/value.ts";
+
+const IMPORT = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html";
+
+/** What may be there before the stack: the bucket alone, with a policy, or all that an earlier stack left behind. */
+export const IMPORTS = ["bucket", "policy", "retained"] as const;
+
+/** One of IMPORTS. */
+export type Import = (typeof IMPORTS)[number];
+
+/** The property by which CloudFormation finds a resource that exists, of each type that outlives a stack. */
+const IDENTIFIERS: Readonly<Record<string, string>> = {
+  "AWS::Backup::BackupVault": "BackupVaultName",
+  "AWS::Logs::LogGroup": "LogGroupName",
+  "AWS::S3::Bucket": "BucketName",
+  "AWS::S3::BucketPolicy": "Bucket",
+};
+
+/**
+ * The template that takes what exists already into a stack, and the list of it for the change set. CloudFormation imports
+ * in a change set of its own that may make and change nothing else, so the template holds that alone, by its names; the
+ * whole template is deployed over it afterwards.
+ * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html
+ */
+export function createImport({ template, site }: Configuration, what: Import) {
+  const names = {
+    bucket: ["DataBucket"],
+    policy: ["DataBucket", "DataBucketPolicy"],
+    retained: Object.keys(template.resources).filter((name) => template.resources[name]?.isRetained),
+  }[what];
+  const resources = Object.fromEntries(names.map((name) => [name, toImported(template.resources[name] as Resource)]));
+  const description = `Takes what exists already of bucket ${site.bucket} into the stack`;
+  const imported: Template = { ...template, description, resources, outputs: {} };
+  return { template: imported, list: names.map((name) => toEntry(name, resources[name] as Resource)) };
+}
+
+/** Its name and what else must be said: what the whole template says differently is changed when that is deployed. */
+function toImported({ type, properties }: Resource): Resource {
+  const identifier = identifierOf(type);
+  const { PolicyDocument } = properties;
+  return {
+    type,
+    why: "Exists already. Import changes none of its settings; deploying the whole template afterwards does.",
+    source: IMPORT,
+    properties: {
+      [identifier]: properties[identifier] as string,
+      // Never the whole policy: CloudFormation compares templates, and would find nothing left to deploy.
+      ...(PolicyDocument instanceof Policy && { PolicyDocument: new Policy(PolicyDocument.statements.slice(0, 1)) }),
+    },
+    isRetained: true,
+  };
+}
+
+/** As `aws cloudformation create-change-set --resources-to-import` reads it. */
+function toEntry(LogicalResourceId: string, { type, properties }: Resource): Properties {
+  const identifier = identifierOf(type);
+  return {
+    ResourceType: type,
+    LogicalResourceId,
+    ResourceIdentifier: { [identifier]: properties[identifier] as string },
+  };
+}
+
+function identifierOf(type: string): string {
+  const identifier = IDENTIFIERS[type];
+  if (identifier === undefined) throw new Error(`it is not known how ${type} is imported; say it here`);
+  return identifier;
+}

@@ -1,0 +1,126 @@
+import type { Configuration } from "../generate-configuration.ts";
+import { findPolicies, type Policy } from "../policy/policy.ts";
+import type { Site } from "../template/site.ts";
+import type { Output, Resource, Template } from "../template/template.ts";
+import type { Properties, Value } from "../template/value.ts";
+import { toAttribute } from "./terraform-names.ts";
+import {
+  escapeTemplate,
+  IDENTITY,
+  isStacked,
+  STACKED,
+  toAddress,
+  toTerraformContent,
+  toTerraformValue,
+} from "./terraform-values.ts";
+
+/** Version of the awscc provider whose schema the tests compare with, and what postconditions and `region` need. */
+const REQUIRED = {
+  required_version: ">= 1.2.0",
+  required_providers: {
+    awscc: { source: "hashicorp/awscc", version: ">= 1.106.0" },
+    aws: { source: "hashicorp/aws", version: ">= 6.0.0" },
+  },
+};
+
+/** What CloudFormation's pseudo parameters are in Terraform: an attribute of a data source. */
+const PSEUDO_PARAMETERS: Readonly<Record<string, readonly [source: string, attribute: string]>> = {
+  "AWS::Region": ["aws_region", "region"],
+  "AWS::AccountId": ["aws_caller_identity", "account_id"],
+};
+
+/**
+ * The configuration as Terraform's JSON for the `awscc` provider, whose resources are generated from the same schemas as
+ * CloudFormation's: `AWS::S3::Bucket` is `awscc_s3_bucket`, `BucketName` is `bucket_name`. Policies and other open JSON
+ * are strings there; why each resource and statement is there stands under `//`, Terraform's comment. Throws for what
+ * has no counterpart, so that nothing is left out.
+ */
+export function printTerraform({ template, site }: Pick<Configuration, "template" | "site">): string {
+  const resource: Record<string, Record<string, Value>> = {};
+  for (const [logicalId, one] of Object.entries(template.resources)) {
+    const [type = "", name = ""] = toAddress(template, logicalId).split(".");
+    const body = isStacked(one.type) ? toStack(template, site, logicalId) : toBody(template, one.properties);
+    resource[type] = { ...resource[type], [name]: toBlock(template, one, body) };
+  }
+  const document = {
+    "//": template.description,
+    terraform: REQUIRED,
+    provider: { awscc: { region: site.region }, aws: { region: site.region } },
+    data: toAssertions(template.rules),
+    resource,
+    output: toOutputs(template),
+  };
+  return `${JSON.stringify(document, undefined, 2)}\n`;
+}
+
+function toBody(template: Template, properties: Properties): Properties {
+  return toTerraformValue(template, properties) as Properties;
+}
+
+/** A stack with this one resource. Its name is the bucket's with what the resource is, in the letters that stacks allow. */
+function toStack(template: Template, site: Site, logicalId: string): Properties {
+  const { type, properties, isRetained } = template.resources[logicalId] as Resource;
+  const outputs = (STACKED[type] as readonly string[]).map((name) => [
+    name,
+    // `Fn::GetAtt` and `Ref` point into the stack itself here: CloudFormation resolves them, not Terraform.
+    { Value: { "Fn::GetAtt": [logicalId, name] } },
+  ]);
+  const stack = {
+    AWSTemplateFormatVersion: "2010-09-09",
+    Resources: {
+      [logicalId]: {
+        Type: type,
+        ...(isRetained && { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" }),
+        Properties: toTerraformContent(template, properties),
+      },
+    },
+    Outputs: { [IDENTITY]: { Value: { Ref: logicalId } }, ...Object.fromEntries(outputs) },
+  };
+  const name = `sluice-${site.bucket}-${toAttribute(logicalId)}`.replaceAll(/[^A-Za-z0-9]+/g, "-");
+  return { name, template_body: JSON.stringify(stack) };
+}
+
+function toBlock(template: Template, resource: Resource, body: Properties): Properties {
+  const { dependsOn = [], isRetained } = resource;
+  return {
+    "//": toComment(resource),
+    ...body,
+    ...(dependsOn.length > 0 && { depends_on: dependsOn.map((logicalId) => toAddress(template, logicalId)) }),
+    ...(isRetained && { lifecycle: { prevent_destroy: true } }),
+  };
+}
+
+/** Why the resource and each statement of its policies is there. */
+function toComment({ type, why, source, properties }: Resource): Value {
+  return [
+    `${why} ${source}`,
+    ...(isStacked(type) ? [`In a CloudFormation stack of its own: the awscc provider has no ${type}.`] : []),
+    ...findPolicies(properties).flatMap(toReasons),
+  ];
+}
+
+function toReasons({ statements }: Policy): string[] {
+  return statements.map(({ sid, why, source }) => `${sid}: ${why} ${source}`);
+}
+
+/** CloudFormation's rules as postconditions of data sources: these are read first, and stop the plan. */
+function toAssertions(rules: Template["rules"]): Properties {
+  const data: Record<string, Record<string, Value>> = {};
+  for (const [name, { assert, description }] of Object.entries(rules)) {
+    const [values = [], subject = {}] = (assert as { "Fn::Contains"?: [string[], Properties] })["Fn::Contains"] ?? [];
+    const [source, attribute] = PSEUDO_PARAMETERS[subject.Ref as string] ?? [];
+    if (source === undefined) throw new Error(`rule ${name} has no counterpart in Terraform`);
+    const condition = `\${contains(${JSON.stringify(values)}, self.${attribute})}`;
+    const postcondition = { condition, error_message: escapeTemplate(description) };
+    data[source] = { ...data[source], [toAttribute(name)]: { lifecycle: { postcondition } } };
+  }
+  return data;
+}
+
+function toOutputs(template: Template): Properties {
+  const toOutput = ({ description, value }: Output): Properties => ({
+    description: escapeTemplate(description),
+    value: toTerraformValue(template, value),
+  });
+  return Object.fromEntries(Object.entries(template.outputs).map(([name, one]) => [toAttribute(name), toOutput(one)]));
+}

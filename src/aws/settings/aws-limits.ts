@@ -1,0 +1,52 @@
+import type { Resource, Template } from "../template/template.ts";
+import { Leaf, type Value } from "../template/value.ts";
+import { SettingsProblem } from "./settings-problem.ts";
+
+/** Bytes. https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html */
+const BUCKET_POLICY_BYTES_MAX = 20 * 1024;
+/** Characters of a role's inline policies in all, without white space. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+const INLINE_POLICIES_LENGTH_MAX = 10_240;
+/** Characters of a trust policy, before a raised quota. Same source. */
+const TRUST_POLICY_LENGTH_MAX = 2_048;
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+const RESOURCES_MAX = 500;
+const OUTPUTS_MAX = 200;
+
+/** Throws `SettingsProblem` when AWS would refuse the template for its size. */
+export function assertWithinLimits(template: Template): void {
+  const counts = { resources: Object.keys(template.resources).length, outputs: Object.keys(template.outputs).length };
+  if (counts.resources > RESOURCES_MAX) throw tooMuch("the template", `${counts.resources} resources`, RESOURCES_MAX);
+  if (counts.outputs > OUTPUTS_MAX) throw tooMuch("the template", `${counts.outputs} outputs`, OUTPUTS_MAX);
+  for (const [logicalId, resource] of Object.entries(template.resources)) assertPoliciesFit(logicalId, resource);
+}
+
+function assertPoliciesFit(logicalId: string, { type, properties }: Resource): void {
+  if (type === "AWS::S3::BucketPolicy") {
+    const bytes = sizeOf(properties.PolicyDocument);
+    if (bytes > BUCKET_POLICY_BYTES_MAX) throw tooMuch(logicalId, `${bytes} bytes`, BUCKET_POLICY_BYTES_MAX);
+  }
+  if (type !== "AWS::IAM::Role") return;
+  const inline = ((properties.Policies ?? []) as { PolicyDocument: Value }[]).reduce(
+    (sum, { PolicyDocument }) => sum + sizeOf(PolicyDocument),
+    0,
+  );
+  if (inline > INLINE_POLICIES_LENGTH_MAX) {
+    throw tooMuch(`${logicalId}'s inline policy`, `${inline} characters`, INLINE_POLICIES_LENGTH_MAX);
+  }
+  const trust = sizeOf(properties.AssumeRolePolicyDocument);
+  if (trust > TRUST_POLICY_LENGTH_MAX) {
+    throw tooMuch(`${logicalId}'s trust policy`, `${trust} characters`, TRUST_POLICY_LENGTH_MAX);
+  }
+}
+
+/** Length as JSON without white space; `Fn::Sub` and the like count as they are written, which is never less. */
+function sizeOf(document: Value | undefined): number {
+  return document instanceof Leaf ? Buffer.byteLength(JSON.stringify(document.toJson())) : 0;
+}
+
+function tooMuch(what: string, size: string, bound: number): SettingsProblem {
+  return new SettingsProblem(
+    `${what} would have ${size}, and AWS takes ${bound}; switch some services off or shorten the names`,
+    ["services"],
+  );
+}

@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import type { Caller } from "../../domain/caller.ts";
+import { type CommandIdentity, parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
+import { DomainError, type ErrorReason, invalidArgument } from "../../domain/errors.ts";
+import type { File } from "../../domain/files/file.ts";
+import { PATH_ORDER } from "../../domain/files/file-order.ts";
+import type { FileRepository } from "../../domain/files/file-repository.ts";
+import type { FileFilter } from "../../domain/filter/file-filter.ts";
+import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import type { WorkLimiter } from "../../domain/limits/work-limiter.ts";
+import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import type { ObjectStore } from "../../domain/object-store.ts";
+import { type PageRequest, readFilePage } from "../../queries/file-page.ts";
+import { toPageToken } from "../../queries/page-token.ts";
+import { removeBytes } from "./purge-file.ts";
+
+/** Which files, what is to become of live ones, and which page of them. */
+export interface PurgeFilesRequest extends PageRequest {
+  requestId: string;
+  namespace: string;
+  /** AIP-160; not empty. */
+  filter: string;
+  /** Counts, and purges nothing. */
+  dryRun: boolean;
+  /** Live files too, which are deleted first. */
+  includeLive: boolean;
+  /** Superseded generations too. */
+  includeSuperseded: boolean;
+}
+
+/** What one call did, in files. */
+export interface PurgeFilesResult {
+  matched: number;
+  purged: number;
+  /** Those that a hold or a retention keeps. */
+  retained: number;
+  /** Paths of some that matched. */
+  samplePaths: string[];
+  /** Empty when there are no more. */
+  nextPageToken: string;
+}
+
+const SAMPLE_PATHS_MAX = 20;
+const PURGES_IN_FLIGHT_MAX = 10;
+/** Begins the tokens of pages of superseded generations, which follow those of deleted and live files. */
+const SUPERSEDED = "superseded.";
+const START = { path: "", generation: 0 };
+/** What somebody else has done to a file since it was found: it is not what matched any more. */
+const OVERTAKEN: readonly ErrorReason[] = ["FILE_NOT_FOUND", "GENERATION_MISMATCH", "FILE_LIVE", "FILE_PURGED"];
+
+interface Deps {
+  files: Pick<FileRepository, "list" | "listSuperseded" | "delete" | "beginPurge" | "endPurges">;
+  objects: Pick<ObjectStore, "delete" | "deleteVersions">;
+  namespaces: Namespaces;
+  filteredReads: WorkLimiter;
+}
+
+/**
+ * Purges a page of the deleted files that match a filter and are not past their purge time, of live ones too if asked for;
+ * as `purgeFile` does, each by itself. Superseded generations that match are purged if asked for, on pages of their own after
+ * the others; else they are left to their purge time. Repeating a call, also one that failed, is safe: it purges, and counts,
+ * what is left. Errors: `invalid_argument / FILTER_INVALID`, `PAGE_TOKEN_INVALID` or
+ * `ARGUMENT_INVALID` with the field; `resource_exhausted / OVERLOADED` before anything is purged; `unavailable`, with the rest of the page not done.
+ */
+export async function purgeFiles(
+  deps: Deps,
+  request: PurgeFilesRequest,
+  options: { caller: Caller; signal?: AbortSignal | undefined },
+): Promise<PurgeFilesResult> {
+  const { dryRun, includeLive, includeSuperseded } = request;
+  const requestId = parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID");
+  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const asked = parseFilter(request.filter);
+  if (asked === undefined) throw invalidArgument("filter", "filter is empty; say which files are to be purged");
+  const find = () => findFiles(deps.files, request, { namespace: namespace.name, asked });
+  const { caller, signal } = options;
+  const { files, nextPageToken } = await deps.filteredReads.run(caller.principal, find, { signal });
+  const samplePaths = files.slice(0, SAMPLE_PATHS_MAX).map(({ path }) => path);
+  const result: PurgeFilesResult = { matched: files.length, purged: 0, retained: 0, samplePaths, nextPageToken };
+  if (dryRun) return result;
+  const content = [namespace.name, request.filter, includeLive, includeSuperseded];
+  const identify = (file: File) =>
+    toCommandIdentity(caller, "PurgeFiles", { requestId: toPartId(requestId, file), content });
+  for (let at = 0; at < files.length; at += PURGES_IN_FLIGHT_MAX) {
+    const some = files.slice(at, at + PURGES_IN_FLIGHT_MAX);
+    const outcomes = await Promise.allSettled(some.map((file) => purgeOne(deps, namespace, { file, identify })));
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") throw outcome.reason;
+      if (outcome.value === "purged") result.purged++;
+      if (outcome.value === "retained") result.retained++;
+    }
+  }
+  return result;
+}
+
+/** A page of what is to be purged: first of the files that lists show; after the last of them, of superseded generations. */
+async function findFiles(
+  files: Deps["files"],
+  { includeLive, includeSuperseded, pageSize, pageToken }: PurgeFilesRequest,
+  { namespace, asked }: { namespace: string; asked: FileFilter },
+): Promise<{ files: File[]; nextPageToken: string }> {
+  const deleted: FileFilter = { kind: "present", field: "delete_time" };
+  const filter: FileFilter = includeLive ? asked : { kind: "and", of: [asked, deleted] };
+  const listing = ["purge", namespace, filter, includeSuperseded];
+  const after = [...listing, SUPERSEDED];
+  const query = { prefix: "", order: PATH_ORDER, showDeleted: true };
+  if (!includeSuperseded || !pageToken.startsWith(SUPERSEDED)) {
+    const page = await readFilePage(
+      files,
+      { pageSize, pageToken },
+      { namespace, query: { ...query, filter }, listing },
+    );
+    if (page.nextPageToken !== "" || !includeSuperseded) return page;
+    if (page.files.length > 0) return { ...page, nextPageToken: `${SUPERSEDED}${toPageToken(START, after)}` };
+  }
+  const page = await readFilePage(
+    { list: (name, { filter, limit, after }) => files.listSuperseded(name, { filter, limit, after }) },
+    { pageSize, pageToken: pageToken.startsWith(SUPERSEDED) ? pageToken.slice(SUPERSEDED.length) : "" },
+    { namespace, query: { ...query, filter: asked }, listing: after },
+  );
+  return page.nextPageToken === "" ? page : { ...page, nextPageToken: `${SUPERSEDED}${page.nextPageToken}` };
+}
+
+async function purgeOne(
+  { files, objects }: Deps,
+  { name, retentionMs }: Namespace,
+  { file, identify }: { file: File; identify: (file: File) => CommandIdentity },
+): Promise<"purged" | "retained" | "overtaken"> {
+  const { path, generation } = file;
+  const identity = identify(file);
+  try {
+    if (file.deleteTime === undefined && file.supersedeTime === undefined) {
+      const deletion = { ...identity, method: "PurgeFiles/delete" };
+      await files.delete(name, path, { identity: deletion, retentionMs, ifGenerationMatch: generation });
+    }
+    const marked = await files.beginPurge(name, path, { identity, generation });
+    if (marked.purgeState === "purging") {
+      await removeBytes(objects, marked);
+      await files.endPurges([marked.fileId]);
+    }
+    return "purged";
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    if (error.reason === "FILE_RETAINED") return "retained";
+    if (OVERTAKEN.includes(error.reason)) return "overtaken";
+    throw error;
+  }
+}
+
+/** The request id of one file's purge, which follows from the call's: a UUID of version 8 (RFC 9562). */
+function toPartId(requestId: string, { fileId }: File): string {
+  const hex = createHash("sha256").update(`${requestId}/${fileId}`).digest("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

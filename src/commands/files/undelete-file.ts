@@ -1,0 +1,43 @@
+import type { Caller } from "../../domain/caller.ts";
+import { toCommandIdentity } from "../../domain/command-identity.ts";
+import type { File } from "../../domain/files/file.ts";
+import { parseEtag } from "../../domain/files/file-etag.ts";
+import { parseFilePath } from "../../domain/files/file-path.ts";
+import type { FileRepository } from "../../domain/files/file-repository.ts";
+import { parseGeneration } from "../../domain/files/generation.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+
+/** Which deleted file: the generation deleted last, unless one is named. */
+export interface UndeleteFileRequest {
+  requestId: string;
+  namespace: string;
+  path: string;
+  generation?: number;
+  /** Of the deleted file; empty for any. */
+  etag: string;
+}
+
+/**
+ * Restores a deleted file to its path. Repeating the call with the same request id returns the same file. Errors:
+ * `not_found / FILE_NOT_FOUND` when nothing restorable is there, `already_exists / FILE_EXISTS` when a live file is,
+ * `failed_precondition / ETAG_MISMATCH`, and `FILE_PURGED` of a named generation.
+ */
+export async function undeleteFile(
+  deps: { files: Pick<FileRepository, "undelete">; namespaces: Namespaces },
+  request: UndeleteFileRequest,
+  options: { caller: Caller; signal?: AbortSignal },
+): Promise<File> {
+  const { generation } = request;
+  const etag = parseEtag(request.etag);
+  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const path = parseFilePath(request.path);
+  if (generation !== undefined) parseGeneration(generation);
+  const identity = toCommandIdentity(options.caller, "UndeleteFile", {
+    requestId: request.requestId,
+    content: [namespace.name, path, generation ?? null, etag],
+  });
+  return await deps.files.undelete(namespace.name, path, {
+    ...{ identity, etag },
+    ...(generation !== undefined && { generation }),
+  });
+}

@@ -1,0 +1,74 @@
+import type { Caller } from "../../domain/caller.ts";
+import { toCommandIdentity } from "../../domain/command-identity.ts";
+import { DomainError } from "../../domain/errors.ts";
+import type { File } from "../../domain/files/file.ts";
+import { parseFileDescription } from "../../domain/files/file-description.ts";
+import { assertEtag, parseEtag } from "../../domain/files/file-etag.ts";
+import { parseFilePath } from "../../domain/files/file-path.ts";
+import type { FileChange, FileRepository } from "../../domain/files/file-repository.ts";
+import { parseFileRetention } from "../../domain/files/file-retention.ts";
+import { parseGeneration } from "../../domain/files/generation.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type FileChanges, parseFileChanges, RETENTION_FIELDS } from "./file-changes.ts";
+
+/** Which file, what of it is to change, and to what. */
+export interface UpdateFileRequest {
+  requestId: string;
+  namespace: string;
+  path: string;
+  /** The live one when undefined. */
+  generation?: number;
+  /** Changes only a file that has it; empty changes any. */
+  etag: string;
+  values: FileChange;
+  /** Names as in the proto, for instance "labels" or "labels.team"; undefined for all that are not empty in `values`. */
+  updateMask: readonly string[] | undefined;
+}
+
+/**
+ * Changes the description of the live file at a path, and what keeps it; of a generation that is not live only what keeps
+ * it. Repeating the call with the same request id returns the file as it is then. Errors: `invalid_argument` with the field,
+ * `not_found / FILE_NOT_FOUND`, `failed_precondition / ETAG_MISMATCH`, `FILE_RETAINED` (a retention is only extended),
+ * `GENERATION_MISMATCH` (the generation is not live) and `FILE_PURGED`.
+ */
+export async function updateFile(
+  deps: { files: Pick<FileRepository, "update">; namespaces: Namespaces },
+  request: UpdateFileRequest,
+  options: { caller: Caller; signal?: AbortSignal },
+): Promise<File> {
+  const { values, updateMask, generation } = request;
+  const etag = parseEtag(request.etag, "file.etag");
+  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const path = parseFilePath(request.path);
+  if (generation !== undefined) parseGeneration(generation, "file.generation");
+  const changes = parseFileChanges(values, updateMask);
+  const identity = toCommandIdentity(options.caller, "UpdateFile", {
+    requestId: request.requestId,
+    content: [namespace.name, path, etag, values, updateMask ?? null, generation ?? null],
+  });
+  return await deps.files.update(namespace.name, path, {
+    identity,
+    ...(generation !== undefined && { generation }),
+    change: (file) => {
+      assertEtag(file, etag, "file.etag");
+      assertChangeable(file, changes);
+      const wanted = changes.apply(file);
+      return { ...parseFileDescription(wanted), ...parseFileRetention(wanted, file) };
+    },
+  });
+}
+
+/** A generation that is not live is what it was when it ended; only how long it is kept is still to be said. */
+function assertChangeable(file: File, { names }: FileChanges): void {
+  const isLive = file.supersedeTime === undefined && file.deleteTime === undefined;
+  const fixed = names.find((name) => !Object.hasOwn(RETENTION_FIELDS, name));
+  if (isLive || fixed === undefined) return;
+  const { path, generation } = file;
+  const changeable = Object.keys(RETENTION_FIELDS).join(" and ");
+  const message = `generation ${generation} of ${JSON.stringify(path)} is not live; only its ${changeable} can be changed`;
+  throw new DomainError("failed_precondition", message, {
+    reason: "GENERATION_MISMATCH",
+    field: "update_mask",
+    details: { path, generation },
+  });
+}

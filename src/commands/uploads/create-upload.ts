@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { v7 as uuidv7 } from "uuid";
+import type { Caller } from "../../domain/caller.ts";
+import { toCommandIdentity } from "../../domain/command-identity.ts";
+import { DomainError, invalidArgument } from "../../domain/errors.ts";
+import { type FileDescription, parseFileDescription } from "../../domain/files/file-description.ts";
+import { parseNewFilePath } from "../../domain/files/file-path.ts";
+import { type Namespace, requireNamespace } from "../../domain/namespace.ts";
+import { choosePartSize } from "../../domain/uploads/part-plan.ts";
+import type { Upload } from "../../domain/uploads/upload.ts";
+import type { UnfinishedUploads } from "./unfinished-uploads.ts";
+import type { UploadAccess } from "./upload-access.ts";
+
+/** What a caller says of a file to be; sizes in bytes. */
+export interface CreateUploadRequest extends FileDescription {
+  requestId: string;
+  namespace: string;
+  path: string;
+  sizeBytes?: number | undefined;
+  sizeHintBytes?: number | undefined;
+  crc32?: number | undefined;
+  sha256?: Uint8Array | undefined;
+  computeSha256: boolean;
+  ifGenerationMatch?: number | undefined;
+}
+
+/** What creating uploads works with. */
+export interface CreateAccess extends UploadAccess {
+  unfinished: UnfinishedUploads;
+}
+
+/**
+ * Opens an upload, or returns the one that the same request id opened before (`created` false). Errors:
+ * `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
+ * `resource_exhausted / OVERLOADED` while too many uploads are unfinished.
+ */
+export async function createUpload(
+  access: CreateAccess,
+  request: CreateUploadRequest,
+  options: { caller: Caller },
+): Promise<{ upload: Upload; created: boolean }> {
+  const namespace = requireNamespace(access.namespaces, request.namespace);
+  const path = parseNewFilePath(request.path);
+  assertSize(request.sizeBytes, "size_bytes", namespace);
+  assertSize(request.sizeHintBytes, "size_hint_bytes", namespace);
+  const description = parseFileDescription(request);
+  assertSha256(request.sha256);
+  if (request.ifGenerationMatch !== undefined && request.ifGenerationMatch < 0) {
+    throw invalidArgument("if_generation_match", "if_generation_match is negative; 0 means that no file may exist");
+  }
+  const uploadId = uuidv7();
+  const identity = toCommandIdentity(options.caller, "CreateUpload", {
+    requestId: request.requestId,
+    content: [
+      namespace.name,
+      path,
+      request.sizeBytes,
+      request.sizeHintBytes,
+      request.contentType,
+      request.metadata,
+      request.labels,
+      request.dataSubject,
+      request.crc32,
+      request.sha256,
+      request.computeSha256,
+      request.ifGenerationMatch,
+    ],
+  });
+  try {
+    await access.unfinished.admit(options.caller.principal);
+  } catch (error) {
+    // A repetition creates nothing, and may be what ends its upload.
+    const earlier = await access.uploads.findCreated(identity);
+    if (earlier === undefined) throw error;
+    return { upload: earlier, created: false };
+  }
+  return await access.uploads.create(
+    {
+      uploadId,
+      namespace: namespace.name,
+      path,
+      principal: options.caller.principal,
+      sizeBytes: request.sizeBytes,
+      partSizeBytes: choosePartSize(access.limits, {
+        sizeBytes: request.sizeBytes,
+        sizeHintBytes: request.sizeHintBytes,
+      }),
+      ...description,
+      expectedCrc32: request.crc32,
+      expectedSha256: request.sha256,
+      computeSha256: request.computeSha256 || request.sha256 !== undefined,
+      ifGenerationMatch: request.ifGenerationMatch,
+      bucket: namespace.bucket,
+      region: namespace.region,
+      s3Key: toObjectKey(namespace, uploadId),
+      expireAfterMs: access.limits.expireAfterMs,
+      expireCapMs: access.limits.expireCapMs,
+    },
+    identity,
+  );
+}
+
+/** Unique and never reused; the hash spreads keys over S3's partitions. */
+export function toObjectKey(namespace: Namespace, uploadId: string): string {
+  const spread = createHash("sha256").update(uploadId).digest("hex").slice(0, 2);
+  return `${namespace.keyPrefix}${spread}/${uploadId}`;
+}
+
+function assertSize(
+  sizeBytes: number | undefined,
+  field: "size_bytes" | "size_hint_bytes",
+  namespace: Namespace,
+): void {
+  if (sizeBytes === undefined) return;
+  if (sizeBytes < 0) {
+    throw new DomainError("invalid_argument", `${field} is ${sizeBytes}; give 0 or more, or leave it unset`, {
+      reason: "SIZE_INVALID",
+      field,
+      details: { size_bytes: sizeBytes, size_bytes_min: 0 },
+    });
+  }
+  if (sizeBytes > namespace.fileSizeMaxBytes) {
+    const message = `${field} is ${sizeBytes}; the limit of namespace ${namespace.name} is ${namespace.fileSizeMaxBytes} bytes`;
+    throw new DomainError("invalid_argument", message, {
+      reason: "SIZE_LIMIT",
+      field,
+      details: { size_bytes: sizeBytes, size_bytes_max: namespace.fileSizeMaxBytes },
+    });
+  }
+}
+
+/** A SHA-256 has 32 bytes; `invalid_argument` otherwise. */
+export function assertSha256(sha256: Uint8Array | undefined): void {
+  if (sha256 !== undefined && sha256.length !== 32) {
+    throw invalidArgument("sha256", `sha256 has ${sha256.length} bytes; a SHA-256 has 32`);
+  }
+}

@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import type { ObjectStore } from "../../domain/object-store.ts";
+import type { AssembledObject, Upload } from "../../domain/uploads/upload.ts";
+import { assertSameSha256 } from "./declared-content.ts";
+import { notingFailure } from "./note-failure.ts";
+import { readObject } from "./read-object.ts";
+import { type UploadAccess, withDatabase } from "./upload-access.ts";
+
+/**
+ * Compares the SHA-256 of an `assembled` upload with the declared one; reads the object back, and notes it, where one is
+ * wanted that no stream computed. `aborted / CHECKSUM_MISMATCH`, else rejects as `readSha256`. `onReading`: awaited before
+ * an object is read and whenever some more of it has been; what it rejects with ends the reading.
+ */
+export async function assertSha256OfObject(
+  access: UploadAccess,
+  upload: Upload,
+  { onReading, ...declared }: { sha256?: Uint8Array | undefined; onReading?: () => Promise<void> },
+): Promise<void> {
+  const expected = declared.sha256 ?? upload.expectedSha256;
+  const object = upload.object as AssembledObject;
+  if (object.sha256 !== undefined) return assertSameSha256(object.sha256, expected);
+  if (!upload.computeSha256 && expected === undefined) return;
+  await onReading?.();
+  const read = () => readSha256(access.objects, upload.bucket, object, { onReading });
+  const sha256 = await notingFailure(access, upload.uploadId, read);
+  // Noted first: when it is another than was declared, no later call needs to read all that again to say so.
+  await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
+  assertSameSha256(sha256, expected);
+}
+
+/** How often `onReading` is called, in bytes: within two minutes at any speed above half a MiB a second. */
+const READING_EVERY_BYTES = 64 * 2 ** 20;
+
+/**
+ * SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. `onReading` is awaited now and then.
+ * Rejects as `readObject`.
+ */
+export async function readSha256(
+  objects: Pick<ObjectStore, "read">,
+  bucket: string,
+  object: Pick<AssembledObject, "key" | "versionId" | "sizeBytes">,
+  { onReading }: { onReading?: (() => Promise<void>) | undefined } = {},
+): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  let untoldBytes = 0;
+  for await (const bytes of readObject(objects, { bucket, ...object })) {
+    hash.update(bytes);
+    untoldBytes += bytes.length;
+    if (untoldBytes < READING_EVERY_BYTES) continue;
+    untoldBytes = 0;
+    await onReading?.();
+  }
+  return hash.digest();
+}

@@ -1,0 +1,219 @@
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
+import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
+import type { Config } from "./config/config.ts";
+import { DomainError } from "./domain/errors.ts";
+import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { Siblings } from "./domain/files/siblings.ts";
+import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
+import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
+import { createCacheReport } from "./jobs/report-cache.ts";
+import { startJobs } from "./jobs/start-jobs.ts";
+import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-changes.ts";
+import { createFileRepository } from "./postgres/files/file-repository.ts";
+import { createJobLeases } from "./postgres/job-leases.ts";
+import { createLinkRepository } from "./postgres/links/link-repository.ts";
+import { ensureNamespace } from "./postgres/namespace.ts";
+import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
+import { watchWrites } from "./postgres/pool/watch-writes.ts";
+import { forgetRequests } from "./postgres/rows/request-rows.ts";
+import { validateMigrations } from "./postgres/schema/migrate.ts";
+import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
+import { createUploadRepository } from "./postgres/uploads/upload-repository.ts";
+import { FileCache, withFileCache } from "./queries/file-cache.ts";
+import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
+import type { Readiness } from "./rpc/services/readiness.ts";
+import type { StorageWatcher } from "./s3/access.ts";
+import { createS3Access } from "./s3/create-access.ts";
+import { toS3Answer } from "./s3/errors.ts";
+import { createObjectStore } from "./s3/object-store.ts";
+import type { StorageClock } from "./s3/storage-clock.ts";
+import type { MemoryBudget } from "./transfer/memory-budget.ts";
+import { UploadSessions } from "./transfer/upload-sessions.ts";
+import type { SlotPool } from "./transfer/upload-slots.ts";
+import type { WriteAccess } from "./transfer/write-upload.ts";
+
+/**
+ * How far this host's clock may be from storage's before readiness says so, in milliseconds: what depends on it (times in
+ * logs, the ends of callers' tokens) is then off by so much. URLs and links do not depend on it.
+ */
+const CLOCK_OFFSET_MAX_MS = 60_000;
+const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
+
+/** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
+export interface ConnectedService {
+  access: WriteAccess;
+  downloads: ReturnType<typeof createObjectStore>;
+  /** The time by the clock of storage, which judges URLs. */
+  storageNow: () => Date;
+  /** As queries see them: from memory or a replica, no older than what the caller has seen. */
+  files: FileRepository;
+  /** As commands see them: as they are. */
+  primaryFiles: FileRepository;
+  copyFile: FileCopier;
+  follower: FileChangeFollower;
+  links: ReturnType<typeof createLinkRepository>;
+  watches: UploadWatches;
+  close(): Promise<void>;
+}
+
+/** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
+export async function connectService(
+  config: Config,
+  options: {
+    log: Logger;
+    readiness: Readiness;
+    budget: MemoryBudget;
+    slots: SlotPool;
+    siblings: Siblings | undefined;
+    signal: AbortSignal;
+  },
+): Promise<ConnectedService> {
+  const { log, readiness } = options;
+  const storage = createS3Access(config, {
+    watcher: createStorageWatcher(log, readiness),
+    closing: options.signal,
+    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+  });
+  const { clock } = storage.access;
+  const objects = createObjectStore(storage.access);
+  const pools = await connectDatabase(config, options);
+  const cache = new FileCache();
+  const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
+  const access: WriteAccess = {
+    // What every upload writes: the first and each of its parts.
+    uploads: watchWrites(createUploadRepository(pools.commands), ["create", "recordParts"], (problem) =>
+      readiness.degrade("database", problem?.message),
+    ),
+    ...{ objects, budget: options.budget },
+    unfinished: new UnfinishedUploads(createUnfinishedCount(pools.commands), {
+      uploadsMax: config.uploads.unfinishedMax,
+    }),
+    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
+    instance: `${hostname()}/${process.pid}`,
+    sessions: new UploadSessions(options.slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
+  };
+  const check = createCheck({ pools, objects, clock }, { config, readiness });
+  // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
+  const checked = check();
+  const files = withFileCache(createFileRepository(pools), cache);
+  const { commands } = pools;
+  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  const links = createLinkRepository(pools);
+  const jobs = startJobs({
+    ...{ access, files: primaryFiles, check, log },
+    ...{ leases: createJobLeases(pools.commands), follower, reportCache: createCacheReport(cache, log) },
+    forgetRequests: (options) => forgetRequests(pools.commands, options),
+    forgetLinks: (options) => links.forget(options),
+    forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
+  });
+  return {
+    access,
+    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
+    storageNow: () => clock.now(),
+    ...{ files, primaryFiles, follower },
+    copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
+    links,
+    watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
+    close: async () => {
+      // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
+      storage.close();
+      await jobs.stop();
+      await checked;
+      await pools.end();
+    },
+  };
+}
+
+/**
+ * Looks whether the database and the bucket answer, and reports it; never rejects. The bucket's answer tells S3's time, too,
+ * at the start and then every few seconds.
+ */
+function createCheck(
+  {
+    pools,
+    objects,
+    clock,
+  }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore>; clock: StorageClock },
+  { config, readiness }: { config: Config; readiness: Readiness },
+): () => Promise<void> {
+  const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
+  const report = (component: string, looked: Promise<unknown>) =>
+    looked.then(
+      () => readiness.report(component, undefined),
+      (error) => readiness.report(component, problemOf(error)),
+    );
+  const { bucket } = config.namespace;
+  return async () => {
+    const looks = [
+      report("database", pools.ping()),
+      report("storage", objects.checkBucket(bucket, config.namespace.region)),
+    ];
+    await Promise.all(looks);
+    readiness.degrade("clock", toClockProblem(clock.offsetMs));
+  };
+}
+
+/** Not as a number that changes with each look, or it would be news each time. */
+function toClockProblem(offsetMs: number): string | undefined {
+  if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
+  return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;
+}
+
+/** Logs what storage's own codes say, and has readiness say what keeps every write from working. */
+function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher {
+  let told: string | undefined;
+  return {
+    onWrite: (problem) => {
+      if (problem?.message === told) return;
+      told = problem?.message;
+      readiness.degrade("storage", told);
+      if (problem === undefined) log.info("storage takes writes again");
+      else log.warn({ answer: toS3Answer(problem) }, told);
+    },
+    onRefusedComplete: (answer) => log.warn(answer, "storage refused to assemble a file"),
+  };
+}
+
+function logReplica(log: Logger) {
+  return (isUsable: boolean, error?: unknown) => {
+    if (isUsable) log.info("the read replica answers again");
+    else log.warn({ error }, "the read replica does not answer; queries go to the primary");
+  };
+}
+
+async function connectDatabase(
+  config: Config,
+  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
+): Promise<DatabasePools> {
+  let told: string | undefined;
+  for (let failures = 1; ; failures++) {
+    try {
+      const { pending } = await validateMigrations({ url: config.database.url });
+      if (pending.length > 0) {
+        throw new DomainError("unavailable", `the schema lacks ${pending.join(", ")}; run "sluice migrate"`, {
+          reason: "DATABASE_UNAVAILABLE",
+        });
+      }
+      const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
+      try {
+        await ensureNamespace(pools.commands, config.namespace);
+        if (told !== undefined) options.log.info("the database is usable");
+        return pools;
+      } catch (error) {
+        await pools.end();
+        throw error;
+      }
+    } catch (error) {
+      const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
+      options.readiness.report("database", problem);
+      // Once, and again when it is another: a second a line would bury everything else.
+      if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
+      told = String(error);
+      await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });
+    }
+  }
+}

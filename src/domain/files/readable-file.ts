@@ -1,0 +1,18 @@
+import { DomainError } from "../errors.ts";
+import { filePurged } from "../repository-refusals.ts";
+import type { File } from "./file.ts";
+
+/**
+ * The file, if its bytes may be given out: a deleted one is found by its generation, but not read, streamed or signed,
+ * until it is restored; `not_found / FILE_NOT_FOUND`. A superseded generation stays readable until it is purged; what is
+ * purged is `failed_precondition / FILE_PURGED`.
+ */
+export function requireReadable(file: File): File {
+  const { namespace, path, generation } = file;
+  if (file.purgeState !== undefined) throw filePurged(path, generation);
+  if (file.deleteTime === undefined) return file;
+  throw new DomainError("not_found", `generation ${generation} of "${path}" is deleted; restore it first`, {
+    reason: "FILE_NOT_FOUND",
+    details: { namespace, path, generation },
+  });
+}

@@ -1,0 +1,46 @@
+/** How often each caller may do something. */
+export interface RateLimits {
+  /** For how long, in milliseconds, each time counts. */
+  intervalMs: number;
+  /** How many may come at once after a pause. */
+  burstMax: number;
+  /** Callers that are remembered; of more, those that came longest ago begin anew. */
+  callersMax: number;
+}
+
+/** Bounds how often each caller does something: a leaky bucket a caller, in bounded memory. A caller is any string that tells callers apart. */
+export class RateLimiter {
+  readonly #limits: RateLimits;
+  readonly #now: () => number;
+  /** When the bucket of each will be empty; whoever came longest ago first. */
+  readonly #emptyAt = new Map<string, number>();
+
+  /** `now` in milliseconds, for tests. */
+  constructor(limits: RateLimits, { now = () => performance.now() } = {}) {
+    this.#limits = limits;
+    this.#now = now;
+  }
+
+  /** Counts one time if it may be now: 0. Otherwise nothing is counted, and the result says in how many milliseconds it may be. */
+  take(caller: string): number {
+    return this.#count(caller, 0);
+  }
+
+  /** Counts one time for the moment when it may be: in so many milliseconds. A time that would have to wait longer than `waitMaxMs` is not counted, and waits so long. */
+  reserve(caller: string, waitMaxMs: number): number {
+    return Math.min(this.#count(caller, waitMaxMs), waitMaxMs);
+  }
+
+  /** How long the time has to wait; it is counted unless that is longer than `waitMaxMs`. */
+  #count(caller: string, waitMaxMs: number): number {
+    const { intervalMs, burstMax, callersMax } = this.#limits;
+    const now = this.#now();
+    const emptyAt = Math.max(now, this.#emptyAt.get(caller) ?? 0) + intervalMs;
+    const waitMs = Math.max(0, emptyAt - now - burstMax * intervalMs);
+    if (waitMs > waitMaxMs) return waitMs;
+    this.#emptyAt.delete(caller);
+    this.#emptyAt.set(caller, emptyAt);
+    if (this.#emptyAt.size > callersMax) this.#emptyAt.delete(this.#emptyAt.keys().next().value as string);
+    return waitMs;
+  }
+}

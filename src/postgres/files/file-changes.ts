@@ -1,0 +1,64 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import type { ChangedPath, FileChangeFeed } from "../../domain/files/file-changes.ts";
+import { parsePosition } from "../../domain/position.ts";
+import { atBorder } from "../pool/errors.ts";
+import { toInterval } from "../pool/sql-values.ts";
+
+/** Changes that one look reads at most; where more wait, all that is cached is forgotten instead. */
+export const CHANGES_MAX = 10_000;
+
+const looked = z.object({
+  horizon: z.string(),
+  position: z.string(),
+  changes: z.array(z.object({ xid: z.string(), namespace: z.string(), path: z.string() })),
+});
+
+/**
+ * The feed of one follower. Transactions end in another order than they begin: each look reads all changes from the oldest
+ * transaction that had not ended at the look before, and leaves out what it told already.
+ */
+export function createFileChangeFeed(pool: CommonQueryMethods, { changesMax = CHANGES_MAX } = {}): FileChangeFeed {
+  let from: string | undefined;
+  let told = new Set<string>();
+  const look: FileChangeFeed["look"] = async () => {
+    // The flushed end of the log, not its end: a replica reaches that without any further write. A commit shows once flushed.
+    const row = await pool.one(sql.type(looked)`
+      SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, pg_current_wal_flush_lsn()::text AS position,
+        coalesce((
+          SELECT json_agg(c) FROM (
+            SELECT xid::text, namespace, path FROM file_change
+            WHERE xid >= ${from ?? null}::text::xid8 LIMIT ${changesMax + 1}
+          ) c
+        ), '[]'::json) AS changes`);
+    const position = parsePosition(row.position);
+    const isKnown = from !== undefined && row.changes.length <= changesMax;
+    from = row.horizon;
+    const paths: ChangedPath[] = [];
+    const seen = new Set<string>();
+    for (const { xid, namespace, path } of isKnown ? row.changes : []) {
+      const key = `${xid}/${namespace}/${path}`;
+      if (!told.has(key)) paths.push({ namespace, path });
+      seen.add(key);
+    }
+    // What the next look reads again of these is told; what it reads no more can be forgotten.
+    told = seen;
+    return { paths: isKnown ? paths : undefined, position };
+  };
+  return atBorder<FileChangeFeed>({ look });
+}
+
+/** Forgets changes longer ago than `olderThanMs`, at most `limit`, the oldest first. */
+export async function forgetFileChanges(
+  pool: CommonQueryMethods,
+  { olderThanMs, limit }: { olderThanMs: number; limit: number },
+): Promise<void> {
+  const forget = async () => {
+    await pool.query(sql.unsafe`
+      DELETE FROM file_change WHERE (xid, namespace, path) IN (
+        SELECT xid, namespace, path FROM file_change WHERE change_time < now() - ${toInterval(olderThanMs)}
+        ORDER BY xid, namespace, path LIMIT ${limit}
+      )`);
+  };
+  await atBorder({ forget }).forget();
+}

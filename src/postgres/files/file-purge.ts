@@ -1,0 +1,124 @@
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
+import { z } from "zod";
+import type { File } from "../../domain/files/file.ts";
+import { assertEtag } from "../../domain/files/file-etag.ts";
+import type { FileRepository } from "../../domain/files/file-repository.ts";
+import { fileRetained } from "../../domain/files/file-retention.ts";
+import { fileLive, fileNotFound } from "../../domain/repository-refusals.ts";
+import { isBehind, toNext } from "../pool/timed-pages.ts";
+import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "../rows/file-rows.ts";
+import { changeFile } from "./change-file.ts";
+import { insertFileRequest } from "./file-requests.ts";
+
+/** FileRepository.beginPurge */
+export async function beginPurge(
+  commands: DatabasePool,
+  place: { namespace: string; path: string },
+  { identity, generation, etag = "" }: Parameters<FileRepository["beginPurge"]>[2],
+): Promise<File> {
+  const which =
+    generation === undefined
+      ? sql.fragment`f.delete_time IS NOT NULL ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1`
+      : sql.fragment`f.generation = ${generation}::bigint`;
+  const located = sql.fragment`f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${which}`;
+  const change = async (pool: CommonQueryMethods) => {
+    const file = await findPurgeable(pool, place, generation);
+    // The etag names the very row that the statement asks for, so nothing comes between the two.
+    assertEtag(file, etag);
+    const row = await pool.maybeOne(sql.type(fileRow)`
+      WITH target AS (
+        SELECT f.file_id FROM file f
+        WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
+          AND (f.purge_state IS NOT NULL OR ${fileIsReleased})
+        FOR NO KEY UPDATE
+      ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
+      UPDATE file f SET ${markPurging}, purge_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.purge_time END
+      FROM requested r WHERE f.file_id = r.subject_id
+      RETURNING ${fileColumns}`);
+    return row === null ? undefined : toFile(row);
+  };
+  return await changeFile(commands, place.path, { identity, located, change });
+}
+
+/** What is marked already stays as it is. */
+const markPurging = sql.fragment`
+  purge_state = coalesce(f.purge_state, 'purging'),
+  update_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.update_time END,
+  metageneration = f.metageneration + CASE WHEN f.purge_state IS NULL THEN 1 ELSE 0 END`;
+
+const judgedRow = fileRow.extend({ is_live: z.boolean(), is_released: z.boolean() });
+
+/** The generation that is meant, if it may be purged. Chosen before it is judged: never another one in its stead. */
+async function findPurgeable(
+  pool: CommonQueryMethods,
+  { namespace, path }: { namespace: string; path: string },
+  generation: number | undefined,
+): Promise<File> {
+  const which =
+    generation === undefined ? sql.fragment`f.delete_time IS NOT NULL` : sql.fragment`f.generation = ${generation}`;
+  const row = await pool.maybeOne(sql.type(judgedRow)`
+    SELECT ${fileColumns}, ${fileIsLive} AS is_live, ${fileIsReleased} AS is_released FROM file f
+    WHERE f.namespace = ${namespace} AND f.path = ${path} AND (${which} OR (${generation === undefined}::boolean AND ${fileIsLive}))
+    ORDER BY f.delete_time DESC NULLS LAST, f.generation DESC LIMIT 1`);
+  if (row === null) throw fileNotFound(path, generation);
+  if (row.is_live) throw fileLive(path, row.generation, { remedy: "delete it before it is purged" });
+  if (row.purge_state === null && !row.is_released) throw fileRetained(toFile(row));
+  return toFile(row);
+}
+
+/** By when a row may be purged; its order and condition are those of the index file_purgeable. */
+const dueTime = sql.fragment`greatest(f.purge_time, f.retain_until_time)`;
+const isPurgeable = sql.fragment`
+  f.purge_time IS NOT NULL AND NOT f.legal_hold AND f.purge_state IS DISTINCT FROM 'purged'`;
+
+/** The rows that `beginDuePurges` marks: their ids, and by when each was due. */
+export function selectDue(namespace: string, { after, limit }: { after: string; limit: number }) {
+  const isAfter = isBehind({ time: dueTime, id: sql.fragment`f.file_id` }, after);
+  return sql.fragment`
+    SELECT f.file_id, ${dueTime} AS due_time FROM file f
+    WHERE f.namespace = ${namespace} AND ${isPurgeable} AND ${dueTime} <= now() AND ${isAfter}
+    ORDER BY ${dueTime}, f.file_id LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED`;
+}
+
+const dueRow = fileRow.extend({ due: z.string() });
+
+/** FileRepository.beginDuePurges. Runs of several replicas pass each other by the rows' locks. */
+export async function beginDuePurges(
+  pool: CommonQueryMethods,
+  namespace: string,
+  page: { after: string; limit: number },
+): Promise<{ files: File[]; next: string }> {
+  const rows = await pool.any(sql.type(dueRow)`
+    WITH due AS (${selectDue(namespace, page)}), marked AS (
+      UPDATE file f SET ${markPurging} FROM due WHERE f.file_id = due.file_id
+      RETURNING ${fileColumns}, due.due_time
+    )
+    SELECT m.*, m.due_time::text AS due FROM marked m ORDER BY m.due_time, m.file_id`);
+  return { files: rows.map(toFile), next: toNext(rows, page.limit, ({ file_id }) => file_id) };
+}
+
+/**
+ * FileRepository.endPurges. What the upload knew of the bytes goes with what the file did: its row is found by its key, which
+ * an attempt's number may follow. A deleted file gets a supersede_time that nobody is shown: the indexes of lists hold no row
+ * with one, and would otherwise fill with tombstones, which no list shows and every walk would step over.
+ */
+export async function endPurges(pool: CommonQueryMethods, fileIds: readonly string[]): Promise<File[]> {
+  const ids = sql.array([...fileIds], "uuid");
+  await pool.query(sql.unsafe`
+    WITH purged AS (
+      UPDATE file f SET purge_state = 'purged', purge_time = now(), update_time = now(),
+        metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
+        labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
+      WHERE f.file_id = ANY (${ids}) AND f.purge_state = 'purging'
+      RETURNING f.file_id, f.s3_key
+    ), forgotten AS (
+      UPDATE upload u SET crc32 = 0, sha256 = NULL, object_etag = '', content_type = '', metadata = '{}', labels = '{}',
+        data_subject = '', expected_crc32 = NULL, expected_sha256 = NULL
+      FROM purged p
+      WHERE u.s3_key = ANY (ARRAY[p.s3_key, regexp_replace(p.s3_key, '\.[0-9]+$', '')]) AND u.file_id = p.file_id
+      RETURNING u.upload_id
+    )
+    DELETE FROM part USING forgotten o WHERE part.upload_id = o.upload_id`);
+  const rows = await pool.any(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE f.file_id = ANY (${ids})`);
+  return rows.map(toFile);
+}

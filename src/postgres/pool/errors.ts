@@ -1,0 +1,146 @@
+import {
+  BackendTerminatedError,
+  BackendTerminatedUnexpectedlyError,
+  ConnectionError,
+  IdleTransactionTimeoutError,
+  StatementCancelledError,
+  StatementTimeoutError,
+  UnexpectedStateError,
+} from "slonik";
+import { DomainError } from "../../domain/errors.ts";
+import { BorderCall } from "./border-call.ts";
+
+/** When a caller may try again after the database was gone, in milliseconds: about a failover's shortest gap. */
+const RETRY_AFTER_MS = 1_000;
+
+/** What slonik throws when the connection, not the statement, is at fault; UnexpectedStateError is an ended pool. */
+const UNAVAILABLE_CLASSES = [
+  ConnectionError,
+  BackendTerminatedError,
+  BackendTerminatedUnexpectedlyError,
+  IdleTransactionTimeoutError,
+  StatementCancelledError,
+  StatementTimeoutError,
+  UnexpectedStateError,
+];
+
+/**
+ * SQLSTATE classes and codes after which the same statement may work later: connection exceptions, transaction rollback
+ * (deadlocks that outlived the retries), insufficient resources (too many connections), operator intervention, a server
+ * that became read-only (failover), lock timeout. https://www.postgresql.org/docs/15/errcodes-appendix.html
+ */
+const UNAVAILABLE_STATES = /^(08...|40...|53...|57...|58...|25006|55P03)$/;
+/** disk_full: a failed extension of a file rolls back and harms nothing; reading goes on. */
+const FULL_STATE = "53100";
+/** When a caller may try again after the disk was full, in milliseconds: somebody has to make room. */
+const RETRY_AFTER_FULL_MS = 60_000;
+/** A login or database name that the server does not know: our configuration, or a password that was changed. */
+const REFUSED_STATES = /^(28...|3D000)$/;
+/** libuv's names of network failures. */
+const UNAVAILABLE_SYSTEM =
+  /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
+
+/** `unavailable / DATABASE_UNAVAILABLE` with the cause for the log. */
+export function databaseUnavailable(cause: unknown): DomainError {
+  return new DomainError("unavailable", "the metadata database cannot be reached; try again shortly", {
+    reason: "DATABASE_UNAVAILABLE",
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+}
+
+function databaseFull(cause: unknown): DomainError {
+  const message = "the disk of the metadata database is full; try again once its operator has made room";
+  return new DomainError("unavailable", message, {
+    reason: "DATABASE_FULL",
+    retryAfterMs: RETRY_AFTER_FULL_MS,
+    cause,
+  });
+}
+
+/** What an error of slonik, pg or the network means to us; one that means nothing here is returned as it is. */
+export function toDomainError(error: unknown): unknown {
+  if (error instanceof DomainError) return error;
+  if (REFUSED_STATES.test(codeOf(error))) return loginRefused(error);
+  if (codeOf(error) === FULL_STATE) return databaseFull(error);
+  if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
+  const code = codeOf(error);
+  return UNAVAILABLE_STATES.test(code) || UNAVAILABLE_SYSTEM.test(code) ? databaseUnavailable(error) : error;
+}
+
+/** The error's own code, or that of what slonik wrapped. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "code" in error ? String(error.code) : codeOf(error.cause);
+}
+
+function loginRefused(cause: unknown): DomainError {
+  const message = "the metadata database refuses the login; check user, password and database name of its URL";
+  return new DomainError("unavailable", message, {
+    reason: "DATABASE_UNAVAILABLE",
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+}
+
+/** Whether a statement failed on the constraint or unique index of that name. */
+export function violates(error: unknown, constraint: string): boolean {
+  return error instanceof Error && "constraint" in error && error.constraint === constraint;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: methods of any shape are wrapped without looking at what they take
+type Methods = Record<string, (...parameters: any[]) => Promise<unknown>>;
+
+/** Bounds of the calls that cross the border. */
+export interface BorderLimits {
+  /** Longest call, waiting for a connection included. */
+  deadlineMs: number;
+  /** Calls under way at once; more are refused at once. */
+  callsMax: number;
+}
+
+/** Above the pool's longest statement, so that the server's own verdict is heard when it can be. */
+export const BORDER_LIMITS_DEFAULT: BorderLimits = { deadlineMs: 15_000, callsMax: 2_000 };
+
+/**
+ * The same methods, with their errors translated once and the calls bounded in number and time, else
+ * DATABASE_UNAVAILABLE. A network that swallows packets says nothing for minutes: a call that meets the deadline is given up, the
+ * connection of its statement is cut, and it counts until that has ended. What the statement did is unknown, and the methods
+ * are safe to repeat.
+ */
+export function atBorder<T extends { [K in keyof T]: Methods[string] }>(
+  methods: T,
+  limits: Partial<BorderLimits> = {},
+): T {
+  const { deadlineMs, callsMax } = { ...BORDER_LIMITS_DEFAULT, ...limits };
+  let calls = 0;
+  const wrapped: Methods = {};
+  for (const [name, method] of Object.entries<Methods[string]>(methods)) {
+    wrapped[name] = async (...parameters) => {
+      if (calls >= callsMax) throw databaseUnavailable(new Error(`${calls} calls are under way`));
+      calls++;
+      const call = new BorderCall();
+      const work = call.run(() => method(...parameters));
+      try {
+        return await withDeadline(
+          work.finally(() => calls--),
+          { call, deadlineMs },
+        );
+      } catch (error) {
+        throw toDomainError(error);
+      }
+    };
+  }
+  return wrapped as T;
+}
+
+function withDeadline<T>(work: Promise<T>, { call, deadlineMs }: { call: BorderCall; deadlineMs: number }): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const cause = new Error(`no answer from the database within ${deadlineMs} ms`);
+      reject(databaseUnavailable(cause));
+      call.giveUp(cause);
+    }, deadlineMs);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

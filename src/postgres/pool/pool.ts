@@ -1,0 +1,165 @@
+import {
+  createPool,
+  type DatabasePool,
+  type Interceptor,
+  type QueryResultRow,
+  SchemaValidationError,
+  sql,
+} from "slonik";
+import { z } from "zod";
+import { DomainError } from "../../domain/errors.ts";
+import { databaseUnavailable, toDomainError } from "./errors.ts";
+import { createReadPool, type ReadPool } from "./read-pool.ts";
+import { keepRowsYoung } from "./young-rows.ts";
+
+/** Limits of one pool. */
+export interface PoolLimits {
+  /** Connections at most; PostgreSQL's own limit divided by pools, workers and replicas. */
+  connectionsMax: number;
+  connectTimeoutMs: number;
+  /** Longest statement; the server cancels it. */
+  statementTimeoutMs: number;
+  /** An idle connection is closed after this. */
+  idleTimeoutMs: number;
+}
+
+/** Limits that suit a worker of the service: short statements, many callers. */
+export const POOL_LIMITS_DEFAULT: PoolLimits = {
+  connectionsMax: 10,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 10_000,
+  idleTimeoutMs: 60_000,
+};
+
+/** Connections of a worker for those who open links: they need no token, and must not stand before those who have one. */
+export const LINK_CONNECTIONS_MAX = 2;
+
+/** How the database is reached. */
+export interface PoolOptions {
+  /** postgres://user@host:port/database?sslmode=… */
+  url: string;
+  /** Asked for at each new connection, for passwords that expire (RDS IAM tokens); else the URL's. */
+  password?: () => Promise<string>;
+  limits?: Partial<PoolLimits>;
+}
+
+/** Statements are tried at most this often when they are rolled back by a deadlock or serialization failure. */
+const ROLLBACK_RETRIES_MAX = 5;
+const CONNECT_ATTEMPTS_MAX = 2;
+/** A fresh connection now and then follows a changed DNS answer and gives memory back. */
+const CONNECTION_AGE_MAX_MS = 30 * 60 * 1_000;
+const END_TIMEOUT_MS = 5_000;
+
+/**
+ * Opens a pool of connections. Rows are validated by the schema of their statement. Rejects with
+ * `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached now. End it with `pool.end()`.
+ */
+export async function createDatabasePool(name: string, options: PoolOptions): Promise<DatabasePool> {
+  const limits = { ...POOL_LIMITS_DEFAULT, ...options.limits };
+  keepRowsYoung();
+  try {
+    const pool = await createPool(options.url, {
+      poolName: name,
+      ...(options.password !== undefined && { password: options.password }),
+      interceptors: [rowValidation],
+      maxPoolSize: limits.connectionsMax,
+      minPoolSize: 0,
+      connectionTimeout: limits.connectTimeoutMs,
+      connectionRetryLimit: CONNECT_ATTEMPTS_MAX,
+      statementTimeout: limits.statementTimeoutMs,
+      idleInTransactionSessionTimeout: limits.statementTimeoutMs,
+      idleTimeout: limits.idleTimeoutMs,
+      maximumConnectionAge: CONNECTION_AGE_MAX_MS,
+      gracefulTerminationTimeout: END_TIMEOUT_MS,
+      queryRetryLimit: ROLLBACK_RETRIES_MAX,
+      transactionRetryLimit: ROLLBACK_RETRIES_MAX,
+      // No session state is ever set, so there is nothing to discard between two statements.
+      resetConnection: async () => {},
+      // Sizes and generations stay below 2^53: the schemas check it.
+      typeParsers: [{ name: "int8", parse: Number }],
+    });
+    // Every statement's error reaches its caller; without a listener slonik's emitter would throw it a second time.
+    pool.on("error", () => undefined);
+    return pool;
+  } catch (error) {
+    const translated = toDomainError(error);
+    // The pool connects once before it is there, with pg alone, which tells a timeout by a plain Error.
+    throw translated instanceof DomainError ? translated : databaseUnavailable(error);
+  }
+}
+
+/** Slonik checks rows only if told how: https://github.com/gajus/slonik#result-parser-interceptor */
+const rowValidation: Interceptor = {
+  name: "row-validation",
+  transformRow: ({ resultParser }, query, row) => {
+    if (resultParser === undefined) return row;
+    const result = resultParser["~standard"].validate(row);
+    if (result instanceof Promise) throw new TypeError("row schemas must be synchronous");
+    if (result.issues !== undefined) {
+      throw new SchemaValidationError(query, row as never, [...result.issues]);
+    }
+    return result.value as QueryResultRow;
+  },
+};
+
+/** Commands and queries apart: queries may go to a read replica, and cannot starve commands of connections. */
+export interface DatabasePools {
+  commands: DatabasePool;
+  /** The primary, for uses of links: LINK_CONNECTIONS_MAX connections. */
+  links: DatabasePool;
+  /** The primary, by connections of its own. */
+  queries: DatabasePool;
+  /** The replica where there is one, and the primary where that is away or behind. */
+  read: ReadPool;
+  /** Resolves when the primary answers on both pools; rejects with `unavailable / DATABASE_UNAVAILABLE`. */
+  ping(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** The time by the database's clock, which judges leases, expiries and links. */
+export async function readDatabaseClock(pool: DatabasePool): Promise<Date> {
+  const { now } = await pool.one(sql.type(clockRow)`SELECT clock_timestamp() AS now`);
+  return now;
+}
+
+const clockRow = z.object({ now: z.date() });
+
+/** Opens the pools; `readUrl` absent means the same server. A replica that is away keeps nobody from starting. */
+export async function createDatabasePools(
+  options: PoolOptions & {
+    readUrl?: string | undefined;
+    /** Hears when the replica fails, and when it answers again. */
+    onReplicaChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
+  },
+): Promise<DatabasePools> {
+  const commands = await createDatabasePool("commands", options);
+  const opened = [commands];
+  try {
+    const links = await createDatabasePool("links", {
+      ...options,
+      limits: { ...options.limits, connectionsMax: LINK_CONNECTIONS_MAX },
+    });
+    opened.push(links);
+    const queries = await createDatabasePool("queries", options);
+    const { readUrl } = options;
+    const reads = createReadPool({
+      primary: queries,
+      ...(readUrl !== undefined && { openReplica: () => createDatabasePool("replica", { ...options, url: readUrl }) }),
+      onChange: options.onReplicaChange,
+    });
+    const end = async () => {
+      await Promise.all([commands.end(), links.end(), queries.end(), reads.end()]);
+    };
+    const ping = async () => {
+      try {
+        await Promise.all([commands, queries].map((pool) => pool.query(sql.unsafe`SELECT 1`)));
+      } catch (error) {
+        throw toDomainError(error);
+      }
+    };
+    return { commands, links, queries, read: reads.read, ping, end };
+  } catch (error) {
+    await Promise.all(opened.map((pool) => pool.end()));
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+import { expect } from "chai";
+import { type ReplicatedPostgres, startReplicatedPostgres } from "../../testing/rigs/read-replica.ts";
+import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
+import { until } from "../../testing/rigs/until.ts";
+import { createFileChangeFeed } from "../files/file-changes.ts";
+import { createFileRepository } from "../files/file-repository.ts";
+import { ensureNamespace } from "../namespace.ts";
+import { createUploadRepository } from "../uploads/upload-repository.ts";
+import { createDatabasePools, type DatabasePools } from "./pool.ts";
+
+describe("createReadPool", function () {
+  this.timeout(120_000);
+  let servers: ReplicatedPostgres;
+  let pools: DatabasePools;
+  const changes: boolean[] = [];
+  before(async () => {
+    servers = await startReplicatedPostgres();
+    const { url, readUrl } = servers;
+    pools = await createDatabasePools({ url, readUrl, onReplicaChange: (isUsable) => changes.push(isUsable) });
+    const namespace = { name: "default", bucket: "bucket", region: "eu-central-1", keyPrefix: "" };
+    await ensureNamespace(pools.commands, namespace);
+  });
+  after(async () => {
+    await pools?.end();
+    await servers?.stop();
+  });
+  const files = () => createFileRepository(pools);
+  /** Commits a file; its path, and a position behind the commit. */
+  const commit = async () => {
+    const path = nextPath();
+    await commitFile({ uploads: createUploadRepository(pools.commands) }, path);
+    const { position } = await createFileChangeFeed(pools.commands).look();
+    return { path, position };
+  };
+
+  it("waits for a replica that is a little behind", async () => {
+    for (let round = 0; round < 5; round++) {
+      const { path, position } = await commit();
+      expect((await files().get("default", path, { position })).path).to.equal(path);
+    }
+  });
+
+  it("asks the primary where a replica is further behind, for callers with a position alone", async () => {
+    await servers.pauseReplay();
+    try {
+      const { path, position } = await commit();
+      await expectRefusal(files().get("default", path), "FILE_NOT_FOUND");
+      expect((await files().get("default", path, { position })).path).to.equal(path);
+      const page = await files().list("default", { prefix: path, limit: 1, showDeleted: false, position });
+      expect(page.files).to.have.length(1);
+      await servers.resumeReplay();
+      await until("the replica has it too", async () => {
+        return await files()
+          .get("default", path)
+          .then(
+            () => true,
+            () => false,
+          );
+      });
+    } finally {
+      await servers.resumeReplay();
+    }
+  });
+
+  it("waits for a replica that is further behind once, and for a second not again", async () => {
+    await servers.pauseReplay();
+    const look = async (position: bigint) => {
+      const begun = performance.now();
+      await files().list("default", { prefix: "a", limit: 1, showDeleted: false, position });
+      return performance.now() - begun;
+    };
+    try {
+      const { path, position } = await commit();
+      // The test before may have found it behind, too.
+      await until("it is waited for", async () => (await look(position)) >= 245);
+      const begun = performance.now();
+      for (let call = 0; call < 5; call++) await files().get("default", path, { position });
+      expect(performance.now() - begun, "five answers").to.be.lessThan(1000);
+    } finally {
+      await servers.resumeReplay();
+    }
+  });
+
+  it("goes to the primary while the replica is away, and comes back", async () => {
+    changes.splice(0);
+    const { path, position } = await commit();
+    await servers.stopReplica();
+    for (let call = 0; call < 20; call++) {
+      expect((await files().get("default", path, call % 2 === 0 ? {} : { position })).path).to.equal(path);
+    }
+    expect(changes, "told once").to.deep.equal([false]);
+    await servers.startReplica();
+    await until("the replica is used again", async () => {
+      await files().get("default", path, { position });
+      return changes.at(-1) === true;
+    });
+    expect(changes).to.deep.equal([false, true]);
+  });
+
+  it("keeps nobody from starting who finds no replica", async () => {
+    const { path } = await commit();
+    await servers.stopReplica();
+    const others = await createDatabasePools({ url: servers.url, readUrl: servers.readUrl });
+    try {
+      await others.ping();
+      expect((await createFileRepository(others).get("default", path)).path).to.equal(path);
+    } finally {
+      await others.end();
+      await servers.startReplica();
+    }
+  });
+});

@@ -1,0 +1,134 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
+import { z } from "zod";
+import { DomainError } from "../../domain/errors.ts";
+import { formatPosition, type Position } from "../../domain/position.ts";
+import { toDomainError } from "./errors.ts";
+
+/** How long a query waits for its replica, in milliseconds: streaming replication is mostly behind by less. */
+const REPLAY_WAIT_MAX_MS = 250;
+const REPLAY_LOOK_MS = 25;
+/** A replica that failed is left alone for so long, and one that was waited for in vain is not waited for again. */
+const REPLICA_REST_MS = 1000;
+
+const replayedRow = z.object({ replayed: z.boolean() });
+
+/** Runs a query where its answer has seen `position`. The query may be run twice. */
+export type ReadPool = <T>(
+  position: Position | undefined,
+  query: (pool: CommonQueryMethods) => Promise<T>,
+) => Promise<T>;
+
+/** Where queries go, and what a test may change. */
+export interface ReadPoolOptions {
+  /** Queries' own connections to the primary. */
+  primary: DatabasePool;
+  /** Opens the replica's pool, when it is first needed and again after it failed; absent: there is none. */
+  openReplica?: (() => Promise<DatabasePool>) | undefined;
+  /** Hears when the replica fails, and when it answers again. */
+  onChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
+  replayWaitMaxMs?: number;
+  restMs?: number;
+}
+
+/**
+ * Queries to a replica, as long as it answers and has replayed what the caller has seen, within 250 ms; else to the primary, and
+ * for the next second without waiting. Whoever sends no position may see what was a moment ago.
+ */
+export function createReadPool(options: ReadPoolOptions): { read: ReadPool; end(): Promise<void> } {
+  const { primary, openReplica } = options;
+  if (openReplica === undefined) return { read: (_position, query) => query(primary), end: async () => {} };
+  const replica = new Replica({ ...options, openReplica });
+  const read: ReadPool = async (position, query) => {
+    const pool = await replica.reach(position);
+    if (pool === undefined) return await query(primary);
+    try {
+      return await query(pool);
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      replica.rest(error, pool);
+      return await query(primary);
+    }
+  };
+  return { read, end: () => replica.end() };
+}
+
+/** One replica: its pool, what it has replayed, and whether it is worth a try. */
+class Replica {
+  readonly #options: ReadPoolOptions & { openReplica: () => Promise<DatabasePool> };
+  #pool: Promise<DatabasePool> | undefined;
+  #opened: DatabasePool | undefined;
+  /** It has replayed all up to here. */
+  #replayed: Position = 0n;
+  #restsUntil = 0;
+  /** It was further behind than anybody waits. */
+  #isBehindUntil = 0;
+  #isUsable = true;
+
+  constructor(options: ReadPoolOptions & { openReplica: () => Promise<DatabasePool> }) {
+    this.#options = options;
+  }
+
+  /** Its pool, once it has replayed `position`; undefined when it has not in time, or is not to be had. */
+  async reach(position: Position | undefined): Promise<DatabasePool | undefined> {
+    if (performance.now() < this.#restsUntil) return undefined;
+    try {
+      this.#pool ??= this.#options.openReplica();
+      const pool = await this.#pool;
+      this.#opened = pool;
+      const isReached = await this.#awaitReplay(pool, position ?? 0n);
+      if (!this.#isUsable) {
+        this.#isUsable = true;
+        this.#options.onChange?.(true);
+      }
+      return isReached ? pool : undefined;
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      this.rest(error);
+      return undefined;
+    }
+  }
+
+  /** Leaves it alone for a while; unless it was opened anew since `failed`. */
+  rest(error: unknown, failed = this.#opened): void {
+    if (failed !== this.#opened) return;
+    this.#restsUntil = performance.now() + (this.#options.restMs ?? REPLICA_REST_MS);
+    // Another server may be behind the name when it comes back, and have replayed less.
+    this.#replayed = 0n;
+    const closing = this.#pool;
+    this.#pool = undefined;
+    this.#opened = undefined;
+    void closing?.then((pool) => pool.end()).catch(() => {});
+    if (!this.#isUsable) return;
+    this.#isUsable = false;
+    this.#options.onChange?.(false, error);
+  }
+
+  async end(): Promise<void> {
+    await this.#pool?.then((pool) => pool.end()).catch(() => {});
+  }
+
+  async #awaitReplay(pool: DatabasePool, position: Position): Promise<boolean> {
+    const begun = performance.now();
+    const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
+    while (this.#replayed < position) {
+      // A server that is no replica (any more) has what it has committed: it is past every position.
+      const isReplayed = await pool.oneFirst(sql.type(replayedRow)`
+        SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatPosition(position)}::pg_lsn AS replayed`);
+      if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;
+      if (isReplayed) return true;
+      const now = performance.now();
+      if (now - begun >= waitMaxMs) {
+        if (waitMaxMs > 0) this.#isBehindUntil = now + (this.#options.restMs ?? REPLICA_REST_MS);
+        return false;
+      }
+      await delay(REPLAY_LOOK_MS);
+    }
+    return true;
+  }
+}
+
+function isAway(error: unknown): boolean {
+  const translated = toDomainError(error);
+  return translated instanceof DomainError && translated.reason === "DATABASE_UNAVAILABLE";
+}

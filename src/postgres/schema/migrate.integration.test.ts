@@ -1,0 +1,212 @@
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect } from "chai";
+import { Client } from "pg";
+import { findTool, TOOLS } from "../../testing/rigs/find-tool.ts";
+import { createEmptyDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
+import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
+import { createFileRepository } from "../files/file-repository.ts";
+import { ensureNamespace } from "../namespace.ts";
+import { createDatabasePools } from "../pool/pool.ts";
+import { createUploadRepository } from "../uploads/upload-repository.ts";
+import { migrate, validateMigrations } from "./migrate.ts";
+
+const OWN = fileURLToPath(new URL("../../../migrations/", import.meta.url));
+
+describe("migrate", () => {
+  let database: TestDatabase;
+  let directory: string;
+  beforeEach(async () => {
+    database = await createEmptyDatabase();
+    directory = await mkdtemp(join(tmpdir(), "sluice-migrations-"));
+  });
+  afterEach(async () => {
+    await database.drop();
+    await rm(directory, { recursive: true });
+  });
+  const put = (name: string, text: string) => writeFile(join(directory, name), text);
+  const run = () => migrate({ url: database.url, directory });
+  const select = async (statement: string) => {
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      return (await client.query(statement)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+
+  it("applies our own migrations once", async () => {
+    const { applied } = await migrate({ url: database.url });
+    expect(applied[0]).to.equal("V1__namespaces_uploads_files.sql");
+    expect(await migrate({ url: database.url })).to.deep.equal({ applied: [] });
+    expect(await validateMigrations({ url: database.url })).to.deep.equal({ pending: [] });
+  });
+
+  it("applies once when replicas start together", async () => {
+    await put("V1__a.sql", "CREATE TABLE a (n int)");
+    const outcomes = await Promise.all([run(), run(), run()]);
+    expect(outcomes.flatMap((outcome) => outcome.applied)).to.deep.equal(["V1__a.sql"]);
+  });
+
+  it("applies what is new, and repeatable files when they change", async () => {
+    await put("V1__a.sql", "CREATE TABLE a (n int)");
+    await put("R__v.sql", "CREATE OR REPLACE VIEW v AS SELECT 1 AS n");
+    expect(await validateMigrations({ url: database.url, directory })).to.deep.equal({
+      pending: ["V1__a.sql", "R__v.sql"],
+    });
+    expect((await run()).applied).to.deep.equal(["V1__a.sql", "R__v.sql"]);
+    await put("V2__b.sql", "CREATE TABLE b (n int)");
+    expect((await run()).applied).to.deep.equal(["V2__b.sql"]);
+    await put("R__v.sql", "CREATE OR REPLACE VIEW v AS SELECT 2 AS n");
+    expect((await run()).applied).to.deep.equal(["R__v.sql"]);
+    expect(await select("SELECT n FROM v")).to.deep.equal([{ n: 2 }]);
+  });
+
+  it("keeps nothing of a file that fails, and the files before it", async () => {
+    await put("V1__a.sql", "CREATE TABLE a (n int)");
+    await put("V2__b.sql", "CREATE TABLE b (n int); SELECT nonsense");
+    const error = await expectRefusal(run(), "ARGUMENT_INVALID");
+    expect(error.message).to.include("V2__b.sql failed; nothing of it was kept");
+    await put("V2__b.sql", "CREATE TABLE b (n int)");
+    expect((await run()).applied).to.deep.equal(["V2__b.sql"]);
+  });
+
+  it("runs a file outside a transaction when its .conf says so, and remembers that it failed", async () => {
+    await put("V1__a.sql", "CREATE TABLE a (n int)");
+    await put("V2__i.sql", "CREATE INDEX CONCURRENTLY i ON a (n)");
+    await put("V2__i.sql.conf", "executeInTransaction=false");
+    expect((await run()).applied).to.deep.equal(["V1__a.sql", "V2__i.sql"]);
+    await put("V3__j.sql", "CREATE INDEX CONCURRENTLY j ON a (nonsense)");
+    await put("V3__j.sql.conf", "executeInTransaction=false");
+    expect((await expectRefusal(run(), "ARGUMENT_INVALID")).message).to.include("may have been kept");
+    expect((await expectRefusal(run(), "ARGUMENT_INVALID")).message).to.include("V3__j.sql failed half-way");
+  });
+
+  it("refuses files that contradict what was applied", async () => {
+    await put("V2__b.sql", "CREATE TABLE b (n int)");
+    await run();
+    const refusal = async () => (await expectRefusal(run(), "ARGUMENT_INVALID")).message;
+    await put("V2__b.sql", "CREATE TABLE b (n bigint)");
+    expect(await refusal()).to.include("V2__b.sql was changed after it was applied");
+    await put("V2__b.sql", "CREATE TABLE b (n int)");
+    await put("V1__a.sql", "CREATE TABLE a (n int)");
+    expect(await refusal()).to.include("V1__a.sql comes too late");
+    await rm(join(directory, "V1__a.sql"));
+    await rm(join(directory, "V2__b.sql"));
+    await put("V2__c.sql", "CREATE TABLE b (n int)");
+    expect(await refusal()).to.include("is named V2__c.sql now");
+    await rm(join(directory, "V2__c.sql"));
+    await put("V3__d.sql", "CREATE TABLE d (n int)");
+    expect(await refusal()).to.include("its file is missing");
+  });
+
+  it("lets an older release run on a newer schema", async () => {
+    await put("V1__a.sql", "CREATE TABLE a (n int)");
+    await put("V2__b.sql", "CREATE TABLE b (n int)");
+    await run();
+    await rm(join(directory, "V2__b.sql"));
+    expect(await run()).to.deep.equal({ applied: [] });
+  });
+
+  it("refuses a database that cannot hold all of Unicode", async () => {
+    await select("CREATE DATABASE ascii_only TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    const url = new URL(database.url);
+    url.pathname = "/ascii_only";
+    try {
+      const error = await expectRefusal(migrate({ url: url.href, directory }), "ARGUMENT_INVALID");
+      expect(error.message).to.match(/has the encoding SQL_ASCII; create one with .*'UTF8'/);
+    } finally {
+      await select("DROP DATABASE ascii_only");
+    }
+  });
+
+  it("refuses a database that is somebody else's", async () => {
+    await select("CREATE TABLE theirs (n int)");
+    expect((await expectRefusal(run(), "ARGUMENT_INVALID")).message).to.include("holds tables");
+  });
+});
+
+describe("Flyway 12", function () {
+  this.timeout(180_000);
+  let database: TestDatabase;
+  let directory: string;
+  let maven: string;
+  before(async function () {
+    const found = await findTool(TOOLS.maven);
+    if (typeof found === "string") {
+      console.log(`    skipped: ${found}`);
+      this.skip();
+    }
+    maven = found.program;
+  });
+  beforeEach(async () => {
+    database = await createEmptyDatabase();
+    directory = await mkdtemp(join(tmpdir(), "sluice-flyway-"));
+    await cp(OWN, join(directory, "migrations"), { recursive: true });
+    await writeFile(join(directory, "pom.xml"), toPom(database.url, join(directory, "migrations")));
+  });
+  afterEach(async () => {
+    await database.drop();
+    await rm(directory, { recursive: true });
+  });
+
+  async function flyway(goal: "migrate" | "validate"): Promise<string> {
+    const { stdout } = await promisify(execFile)(maven, ["-B", "-q", "-f", directory, `flyway:${goal}`]).catch(
+      (error: { stdout: string }) => {
+        throw new Error(`mvn flyway:${goal} failed:\n${error.stdout}`);
+      },
+    );
+    return stdout;
+  }
+
+  it("finds our history valid and has nothing to do after our migrate", async () => {
+    await migrate({ url: database.url });
+    await flyway("validate");
+    await flyway("migrate");
+    expect(await validateMigrations({ url: database.url })).to.deep.equal({ pending: [] });
+  });
+
+  it("migrates an empty database on which Sluice then works", async () => {
+    await flyway("migrate");
+    expect(await migrate({ url: database.url })).to.deep.equal({ applied: [] });
+    const pools = await createDatabasePools({ url: database.url });
+    try {
+      await ensureNamespace(pools.commands, { name: "default", bucket: "bucket", region: "r", keyPrefix: "" });
+      const subject = {
+        uploads: createUploadRepository(pools.commands),
+        files: createFileRepository(pools),
+        close: async () => undefined,
+      };
+      const { path } = await commitFile(subject, nextPath());
+      expect((await subject.files.get("default", path)).generation).to.equal(1);
+    } finally {
+      await pools.end();
+    }
+  });
+});
+
+function toPom(databaseUrl: string, migrations: string): string {
+  const url = new URL(databaseUrl);
+  const dependency = (group: string, artifact: string, version: string) =>
+    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0">
+    <modelVersion>4.0.0</modelVersion><groupId>sluice</groupId><artifactId>flyway</artifactId><version>1</version>
+    <build><plugins><plugin>
+      <groupId>org.flywaydb</groupId><artifactId>flyway-maven-plugin</artifactId><version>12.4.0</version>
+      <dependencies>
+        ${dependency("org.flywaydb", "flyway-database-postgresql", "12.4.0")}
+        ${dependency("org.postgresql", "postgresql", "42.7.8")}
+      </dependencies>
+      <configuration>
+        <url>jdbc:postgresql://${url.host}${url.pathname}</url>
+        <user>${url.username}</user><password>${url.password}</password>
+        <locations><location>filesystem:${migrations}</location></locations>
+      </configuration>
+    </plugin></plugins></build>
+  </project>`;
+}

@@ -1,0 +1,131 @@
+import { fileURLToPath } from "node:url";
+import { Client, type ClientBase } from "pg";
+import { DomainError } from "../../domain/errors.ts";
+import { toDomainError } from "../pool/errors.ts";
+import { type MigrationFile, readMigrationFiles } from "./migration-files.ts";
+import {
+  type AppliedMigration,
+  createHistory,
+  findPending,
+  insertApplied,
+  isEmptySchema,
+  readHistory,
+} from "./schema-history.ts";
+
+/** How the database is reached, and what is applied to it. */
+export interface MigrateOptions {
+  /** postgres://user:password@host:port/database */
+  url: string;
+  /** Asked for once, for passwords that expire; else the URL's. */
+  password?: () => Promise<string>;
+  /** Folder of the SQL files; ours when absent. */
+  directory?: string;
+}
+
+const OWN_DIRECTORY = fileURLToPath(new URL("../../../migrations/", import.meta.url));
+const CONNECT_TIMEOUT_MS = 5_000;
+/** How long to wait for another replica that migrates, and for locks on tables in use. */
+const LOCK_TIMEOUT_MS = 60_000;
+/** Serializes our own migrators; Flyway has its own lock. Any number that nothing else in the database uses. */
+const ADVISORY_LOCK = 7_758_423_311_019;
+
+/**
+ * Brings the schema up to date and returns the scripts that were applied. Keeps Flyway's own history table, so that
+ * Flyway may take over at any time. Replicas that start together wait for each other. Errors: `failed_precondition /
+ * ARGUMENT_INVALID` with a sentence when the history contradicts the files or a statement fails (nothing of that file
+ * is kept then), `unavailable / DATABASE_UNAVAILABLE`.
+ */
+export async function migrate(options: MigrateOptions): Promise<{ applied: string[] }> {
+  return await withClient(options, async (client) => {
+    const files = await readMigrationFiles(options.directory ?? OWN_DIRECTORY);
+    await assertUtf8(client);
+    await client.query("SELECT pg_advisory_lock($1)", [ADVISORY_LOCK]);
+    let history = await readHistory(client);
+    if (history === undefined) {
+      await assertEmpty(client);
+      await createHistory(client);
+      history = [];
+    }
+    const pending = findPending(files, history);
+    for (const file of pending) await apply(client, file);
+    return { applied: pending.map((file) => file.script) };
+  });
+}
+
+/**
+ * Compares the history with the files and changes nothing. Returns the scripts that `migrate` would apply; errors as
+ * there. Versions newer than ours are fine: an older release runs beside a newer one during a rollout.
+ */
+export async function validateMigrations(options: MigrateOptions): Promise<{ pending: string[] }> {
+  return await withClient(options, async (client) => {
+    const files = await readMigrationFiles(options.directory ?? OWN_DIRECTORY);
+    const history: AppliedMigration[] = (await readHistory(client)) ?? [];
+    return { pending: findPending(files, history).map((file) => file.script) };
+  });
+}
+
+async function withClient<T>(options: MigrateOptions, work: (client: ClientBase) => Promise<T>): Promise<T> {
+  const client = new Client({
+    connectionString: options.url,
+    ...(options.password !== undefined && { password: options.password }),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    application_name: "sluice-migrate",
+  });
+  // A connection lost between two statements shows at the next one; unheard, the event would end the process.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    return await work(client);
+  } catch (error) {
+    throw toDomainError(error);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Paths and words are Unicode; the encoding of a database cannot be changed later. */
+async function assertUtf8(client: ClientBase): Promise<void> {
+  const { rows } = await client.query("SHOW server_encoding");
+  const encoding = String(rows[0]?.server_encoding);
+  if (encoding === "UTF8") return;
+  const message = `the database has the encoding ${encoding}; create one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`;
+  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { encoding } });
+}
+
+async function assertEmpty(client: ClientBase): Promise<void> {
+  if (await isEmptySchema(client)) return;
+  throw new DomainError(
+    "failed_precondition",
+    "the database holds tables but no flyway_schema_history; give Sluice a database or schema of its own",
+    { reason: "ARGUMENT_INVALID" },
+  );
+}
+
+async function apply(client: ClientBase, file: MigrationFile): Promise<void> {
+  const startTime = performance.now();
+  const note = (success: boolean) =>
+    insertApplied(client, file, { success, executionTimeMs: Math.round(performance.now() - startTime) });
+  if (file.inTransaction) await client.query("BEGIN");
+  try {
+    await client.query(file.sql);
+    await note(true);
+    if (file.inTransaction) await client.query("COMMIT");
+  } catch (error) {
+    const translated = toDomainError(error);
+    if (translated instanceof DomainError) throw translated;
+    if (file.inTransaction) await client.query("ROLLBACK");
+    else await note(false);
+    throw new DomainError("failed_precondition", `migration ${file.script} failed; ${toRemedy(file)}`, {
+      reason: "ARGUMENT_INVALID",
+      cause: error,
+      details: { script: file.script, message: (error as Error).message },
+    });
+  }
+}
+
+function toRemedy(file: MigrationFile): string {
+  return file.inTransaction
+    ? "nothing of it was kept: mend the file and migrate again"
+    : "parts of it may have been kept: undo them, delete its row from flyway_schema_history and migrate again";
+}

@@ -1,0 +1,81 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import type { CommandIdentity } from "../../domain/command-identity.ts";
+import { generationMismatch, namespaceNotFound } from "../../domain/repository-refusals.ts";
+import type { Upload } from "../../domain/uploads/upload.ts";
+import type { NewUpload } from "../../domain/uploads/upload-repository.ts";
+import { violates } from "../pool/errors.ts";
+import { toBytea, toInterval } from "../pool/sql-values.ts";
+import { fileIsLive } from "../rows/file-rows.ts";
+import { findEarlierSubject } from "../rows/request-rows.ts";
+import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
+
+/**
+ * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits
+ * at the request's primary key and then finds it. Nothing comes back when the request is known or the precondition
+ * fails; the request decides first, so that a repetition gets its first answer whatever happened to the file since.
+ */
+export async function createUpload(
+  pool: CommonQueryMethods,
+  input: NewUpload,
+  identity: CommandIdentity,
+): Promise<{ upload: Upload; created: boolean }> {
+  const row = await insertUpload(pool, input, identity);
+  if (row !== null) return { upload: toUpload(row, undefined), created: true };
+  const earlier = await findCreated(pool, identity);
+  if (earlier !== undefined) return { upload: earlier, created: false };
+  const current = await readLiveGeneration(pool, input);
+  throw generationMismatch(input.path, input.ifGenerationMatch ?? 0, current);
+}
+
+/** UploadRepository.findCreated */
+export async function findCreated(pool: CommonQueryMethods, identity: CommandIdentity): Promise<Upload | undefined> {
+  const uploadId = await findEarlierSubject(pool, identity);
+  return uploadId === undefined ? undefined : await loadUpload(pool, await readUploadRow(pool, uploadId));
+}
+
+async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
+  const wanted = input.ifGenerationMatch ?? null;
+  const statement = sql.prepared("create_upload", uploadRow)`
+    WITH live AS (
+      SELECT coalesce(max(f.generation), 0) AS generation FROM file f
+      WHERE f.namespace = ${input.namespace} AND f.path = ${input.path} AND ${fileIsLive}
+    ), requested AS (
+      INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
+      SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
+        ${toBytea(identity.contentSha256)}, ${input.uploadId}::uuid
+      FROM live WHERE ${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint
+      ON CONFLICT DO NOTHING
+      RETURNING subject_id
+    )
+    INSERT INTO upload AS u (
+      upload_id, namespace, path, principal, size_bytes, part_size_bytes, content_type, metadata, labels,
+      data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key, expire_time, expire_cap_time
+    )
+    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${input.sizeBytes ?? null}::bigint,
+      ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
+      ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
+      ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
+      ${input.computeSha256}::boolean, ${wanted}::bigint, ${input.bucket}, ${input.region}, ${input.s3Key},
+      now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
+    FROM requested
+    RETURNING ${uploadColumns}`;
+  try {
+    return await pool.maybeOne(statement);
+  } catch (error) {
+    if (violates(error, "upload_namespace_fkey")) throw namespaceNotFound(input.namespace);
+    throw error;
+  }
+}
+
+const generationRow = z.object({ generation: z.int() });
+
+/** The generation of the live file at a path, 0 when there is none. */
+export async function readLiveGeneration(
+  pool: CommonQueryMethods,
+  at: { namespace: string; path: string },
+): Promise<number> {
+  return await pool.oneFirst(sql.type(generationRow)`
+    SELECT coalesce(max(f.generation), 0) AS generation FROM file f
+    WHERE f.namespace = ${at.namespace} AND f.path = ${at.path} AND ${fileIsLive}`);
+}

@@ -1,0 +1,104 @@
+import cluster from "node:cluster";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { hostname } from "node:os";
+import type { Logger } from "pino";
+import { type Config, ConfigError, parseConfig } from "../config/config.ts";
+import { findUnknownVariables } from "../config/config-names.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { becomeSupervisor } from "./become-supervisor.ts";
+import { prepareCompileCache } from "./compile-cache.ts";
+import { findLeader, onceStopped } from "./once-stopped.ts";
+import { joinSiblings } from "./siblings.ts";
+import { startWatchdog } from "./watchdog.ts";
+import { channelOf, WorkerSlots } from "./worker-slots.ts";
+
+/**
+ * Serves until SIGTERM or SIGINT, or the end of the npm that started it, then drains; resolves when everything has ended. Several workers share the port
+ * through node:cluster; one that dies, or whose event loop stands still for 10 s, is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
+ * files cannot be used.
+ */
+export async function serve(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const config = parseConfig(environment);
+  // A worker ends with its supervisor as it is.
+  const leader = cluster.isPrimary ? findLeader(environment) : undefined;
+  // Before any worker: what would end all of them is said once, by this process.
+  if (cluster.isPrimary) await assertStartable(config);
+  const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
+  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}` });
+  if (cluster.isPrimary) for (const sentence of findUnknownVariables(environment)) log.warn(sentence);
+  if (cluster.isPrimary && workers > 1) {
+    const cache = await prepareCompileCache(environment);
+    await becomeSupervisor(
+      { workers, uploadsMax, drainTimeoutMs, logLevel, leader },
+      // Of several arenas of glibc's allocator each keeps what its threads have given back; one thread does the work here.
+      { MALLOC_ARENA_MAX: "1", ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
+    );
+    return;
+  }
+  await serveAlone(config, log, leader);
+}
+
+async function serveAlone(config: Config, log: Logger, leader: number | undefined): Promise<void> {
+  try {
+    const stopRequested = onceStopped(leader);
+    // Late: a configuration that is wrong is told sooner.
+    const { startApp } = await import("../app.ts");
+    const { uploadsMax: slotsMax, workers } = config;
+    const channel = channelOf(process);
+    const shared = cluster.isWorker
+      ? { slots: new WorkerSlots(channel, { slotsMax, workers }), siblings: joinSiblings(channel) }
+      : {};
+    const app = await startApp(config, log, shared);
+    // A process alone is not watched: nobody here would start another, and whoever runs it has /livez to ask.
+    if (cluster.isWorker) startWatchdog();
+    log.info({ address: app.url, workers: config.workers }, "listening");
+    const reason = await stopRequested;
+    log.info({ reason }, "draining");
+    await app.stop();
+    log.info("stopped");
+  } finally {
+    // The channel to the primary would keep a worker alive that could not start, and nobody would replace it.
+    if (cluster.isWorker) cluster.worker?.disconnect();
+  }
+}
+
+/** Tries what this host must give: the port, and TLS files that fit together. Throws ConfigError with all that it does not. */
+async function assertStartable({ listen, tls }: Config): Promise<void> {
+  const problems = [await findListenProblem(listen), tls && (await findTlsProblem(tls))];
+  const found = problems.filter((problem) => problem !== undefined);
+  if (found.length > 0) throw new ConfigError(found);
+}
+
+async function findListenProblem(listen: Config["listen"]): Promise<string | undefined> {
+  const server = createServer();
+  const code = await new Promise<string | undefined>((resolve) => {
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(listen, () => server.close(() => resolve(undefined)));
+  });
+  if (code === undefined) return undefined;
+  const name = `SLUICE_LISTEN is ${listen.host}:${listen.port}`;
+  if (code === "EADDRINUSE") return `${name}, which another program listens on; stop that, or name another port`;
+  if (code === "EACCES") return `${name}, which this user may not listen on; name a port above 1023`;
+  return `${name}, which is no address of this host (${code}); name one that is, or 0.0.0.0 for all`;
+}
+
+async function findTlsProblem({ certFile, keyFile }: NonNullable<Config["tls"]>): Promise<string | undefined> {
+  const certificate = await readPem("SLUICE_TLS_CERT", certFile, (pem) => new X509Certificate(pem));
+  if (typeof certificate === "string") return certificate;
+  const key = await readPem("SLUICE_TLS_KEY", keyFile, (pem) => createPrivateKey(pem));
+  if (typeof key === "string") return key;
+  if (certificate.checkPrivateKey(key)) return undefined;
+  return `SLUICE_TLS_KEY is ${keyFile}, which is not the key of the certificate ${certFile}; name the key that it was made with`;
+}
+
+/** What the file holds, or the sentence that says why not. */
+async function readPem<T>(variable: string, file: string, parse: (pem: Buffer) => T): Promise<T | string> {
+  try {
+    return parse(await readFile(file));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return `${variable} is ${file}, which cannot be read (${code ?? message}); name a PEM file that this user may read`;
+  }
+}

@@ -1,0 +1,139 @@
+import type { Worker } from "node:cluster";
+import type { SilentStream, SlotHolder, SlotPool, SlotRefusal, UploadSlots } from "../transfer/upload-slots.ts";
+import type { SupervisorChannel } from "./siblings.ts";
+
+/** What a worker says to the process that supervises it. */
+type WorkerMessage =
+  | { slots: "take"; id: number; caller: string }
+  | { slots: "give-back"; caller: string }
+  | { slots: "answer"; id: number; answer: readonly SilentStream[] };
+
+/** What that says to a worker. */
+type SupervisorMessage =
+  | { slots: "answer"; id: number; answer: SlotRefusal | undefined }
+  | { slots: "list-silent"; id: number }
+  | { slots: "end-silent"; id: number; caller: string };
+
+/** A worker that has not named its silent streams by then, in milliseconds, has none to give: whoever wants a slot waits. */
+const ANSWER_WAIT_MS = 500;
+
+/** Answers by the number of their question. */
+class Questions<T> {
+  readonly #open = new Map<number, (answer: T | undefined) => void>();
+  #id = 0;
+
+  /** Resolves with the answer; with undefined when there is none in time. */
+  ask(send: (id: number) => void, { timeoutMs }: { timeoutMs?: number } = {}): Promise<T | undefined> {
+    const id = ++this.#id;
+    return new Promise((resolve) => {
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => this.settle(id, undefined), timeoutMs);
+      this.#open.set(id, (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+      send(id);
+    });
+  }
+
+  settle(id: number, answer: T | undefined): void {
+    this.#open.get(id)?.(answer);
+    this.#open.delete(id);
+  }
+
+  settleAll(): void {
+    for (const id of [...this.#open.keys()]) this.settle(id, undefined);
+  }
+}
+
+/** Lends slots to a worker, and takes them back when it has ended. */
+export function lendSlots(slots: UploadSlots, worker: Pick<Worker, "on" | "once" | "send" | "isConnected">): void {
+  const questions = new Questions<readonly SilentStream[]>();
+  const send = (message: SupervisorMessage) => {
+    // A worker that is gone by now has ended, or will: then its slots come back.
+    if (worker.isConnected()) worker.send(message);
+  };
+  const account = slots.open({
+    listSilent: async () =>
+      (await questions.ask((id) => send({ slots: "list-silent", id }), { timeoutMs: ANSWER_WAIT_MS })) ?? [],
+    endSilent: async (caller) => {
+      await questions.ask((id) => send({ slots: "end-silent", id, caller }), { timeoutMs: ANSWER_WAIT_MS });
+    },
+  });
+  worker.on("message", (message: unknown) => {
+    if (!isSlotMessage<WorkerMessage>(message)) return;
+    if (message.slots === "take") {
+      const { id, caller } = message;
+      void account.take(caller).then((answer) => send({ slots: "answer", id, answer }));
+    } else if (message.slots === "give-back") account.giveBack(message.caller);
+    else if (message.slots === "answer") questions.settle(message.id, message.answer);
+  });
+  worker.once("exit", () => {
+    account.close();
+    questions.settleAll();
+  });
+}
+
+/** Most free slots that a worker keeps. */
+const SPARE_MAX = 8;
+/** What all workers together may keep, as a part of all slots: of the share of a caller that has many, little is lost. */
+const SPARE_SHARE = 1 / 16;
+
+/** The slots as a worker has them: it asks the process that supervises it. */
+export class WorkerSlots implements SlotPool {
+  readonly slotsMax: number;
+  readonly spareMax: number;
+  readonly #channel: SupervisorChannel;
+  readonly #questions = new Questions<SlotRefusal>();
+
+  constructor(channel: SupervisorChannel, { slotsMax, workers }: { slotsMax: number; workers: number }) {
+    this.slotsMax = slotsMax;
+    this.spareMax = Math.min(SPARE_MAX, Math.floor((slotsMax * SPARE_SHARE) / workers));
+    this.#channel = channel;
+    channel.onMessage((message) => {
+      if (isSlotMessage<SupervisorMessage>(message) && message.slots === "answer") {
+        this.#questions.settle(message.id, message.answer);
+      }
+    });
+  }
+
+  serve(holder: SlotHolder): void {
+    const answer = async (id: number, silent: Promise<readonly SilentStream[]>) =>
+      this.#send({ slots: "answer", id, answer: await silent });
+    this.#channel.onMessage((message) => {
+      if (!isSlotMessage<SupervisorMessage>(message)) return;
+      const { id } = message;
+      if (message.slots === "list-silent") void answer(id, holder.listSilent());
+      else if (message.slots === "end-silent")
+        void answer(
+          id,
+          holder.endSilent(message.caller).then(() => []),
+        );
+    });
+  }
+
+  take(caller: string): Promise<SlotRefusal | undefined> {
+    return this.#questions.ask((id) => this.#send({ slots: "take", id, caller }));
+  }
+
+  giveBack(caller: string): void {
+    this.#send({ slots: "give-back", caller });
+  }
+
+  #send(message: WorkerMessage): void {
+    this.#channel.send(message);
+  }
+}
+
+/** The channel of this process to the one that supervises it. Messages into a channel that is closed are dropped: the worker ends with it. */
+export function channelOf(worker: Pick<NodeJS.Process, "send" | "on" | "connected">): SupervisorChannel {
+  return {
+    send: (message) => {
+      if (worker.connected) worker.send?.(message);
+    },
+    onMessage: (listener) => worker.on("message", listener),
+  };
+}
+
+function isSlotMessage<Message>(message: unknown): message is Message {
+  return typeof (message as { slots?: unknown } | null)?.slots === "string";
+}

@@ -1,0 +1,52 @@
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { Authenticator } from "../../auth/authenticator.ts";
+import type { Caller } from "../../domain/caller.ts";
+import { POSITION_HEADER, type Position, parsePosition } from "../../domain/position.ts";
+import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
+import { currentArrival } from "./message-arrival.ts";
+
+const CALLER = createContextKey<Caller | undefined>(undefined, { description: "who calls" });
+
+/** What a command or query gets beside its request: who calls, what they have seen, and when to stop because nobody waits any more. */
+export interface CallOptions {
+  caller: Caller;
+  position: Position | undefined;
+  signal: AbortSignal;
+}
+
+/**
+ * A request gate for Connect: finds out who calls before any byte of the body is read or decompressed, so that a call
+ * without a token costs next to nothing. It runs outside the interceptors, and so translates its own errors.
+ */
+export function createAuthenticationGate(
+  authenticate: Authenticator,
+  log: ErrorLog,
+): (context: HandlerContext) => Promise<void> {
+  return async (context) => {
+    try {
+      const { address } = currentArrival();
+      context.values.set(CALLER, await authenticate((name) => context.requestHeader.get(name), address));
+    } catch (error) {
+      logDefect(error, { log, method: `${context.service.typeName}/${context.method.name}` });
+      throw toConnectError(error);
+    }
+  };
+}
+
+/** Who makes a call that has passed the gate. */
+export function callerOf(context: HandlerContext): Caller {
+  const caller = context.values.get(CALLER);
+  if (caller === undefined) throw new Error(`${context.method.name} is served without the authentication gate`);
+  return caller;
+}
+
+/** Caller, position and signal of a call that has passed the gate. */
+export function toCallOptions(context: HandlerContext): CallOptions {
+  const caller = callerOf(context);
+  const position = context.requestHeader.get(POSITION_HEADER);
+  return {
+    caller,
+    position: position === null ? undefined : parsePosition(position),
+    signal: context.signal,
+  };
+}

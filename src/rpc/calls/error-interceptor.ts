@@ -1,0 +1,77 @@
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { DomainError } from "../../domain/errors.ts";
+import { ERROR_STATUS, toDomainError, toErrorDetails } from "./errors.ts";
+import { explainProtocolError } from "./protocol-errors.ts";
+
+/** Where defects are written, once; a pino logger fits. */
+export interface ErrorLog {
+  error(fields: { error: unknown; method: string; reason?: string }, message: string): void;
+}
+
+/**
+ * The error as Connect sends it, in all three protocols. A ConnectError (a deadline, a health answer) stays as it is,
+ * unless Connect raised it over the form of a request.
+ */
+export function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return explainProtocolError(error);
+  const shown = toDomainError(error);
+  const details = toErrorDetails(shown).map(({ desc, value }) => ({ desc, value }));
+  return new ConnectError(shown.message, ERROR_STATUS[shown.code].grpc as Code, undefined, details, error);
+}
+
+/**
+ * Turns what handlers throw into ConnectErrors and logs defects, once. It goes first in the list of interceptors, so
+ * that it sees the errors of all others. A call that its caller cancelled, or whose deadline passed, ends with that
+ * reason whatever the handler threw on the way out: nobody is left to read it, and it is no defect.
+ */
+export function createErrorInterceptor(log: ErrorLog): Interceptor {
+  return (next) => async (request) => {
+    const translate = (error: unknown) =>
+      translateError(error, {
+        log,
+        signal: request.signal,
+        method: `${request.service.typeName}/${request.method.name}`,
+      });
+    try {
+      const response = await next(request);
+      if (!response.stream) return response;
+      return { ...response, message: translateIteration(response.message, translate) };
+    } catch (error) {
+      throw translate(error);
+    }
+  };
+}
+
+async function* translateIteration<T>(messages: AsyncIterable<T>, translate: (error: unknown) => ConnectError) {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw translate(error);
+  }
+}
+
+/** Turns what a call threw into what its caller hears, and logs a defect. */
+export function translateError(
+  error: unknown,
+  context: { log: ErrorLog; signal: AbortSignal; method: string },
+): ConnectError {
+  const shown = toConnectError(error);
+  if (context.signal.aborted && shown.code === Code.Internal) {
+    const { reason } = context.signal;
+    return reason instanceof DomainError ? toConnectError(reason) : ConnectError.from(reason, Code.Canceled);
+  }
+  logDefect(error, context);
+  return shown;
+}
+
+/**
+ * Writes what the operator must see, once: the stack of a defect, and the cause of an error that hides one (what storage
+ * or the database really said).
+ */
+export function logDefect(error: unknown, context: { log: ErrorLog; method: string }): void {
+  if (error instanceof ConnectError) return;
+  const { code, reason, message, cause } = toDomainError(error);
+  const { log, method } = context;
+  if (code === "internal") log.error({ error: cause ?? error, method }, "call failed with a defect");
+  else if (cause !== undefined) log.error({ error: cause, method, reason }, message);
+}

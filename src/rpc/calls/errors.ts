@@ -1,0 +1,116 @@
+import { create, type DescMessage, type Message, toBinary } from "@bufbuild/protobuf";
+import { anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  PreconditionFailureSchema,
+  ResourceInfoSchema,
+  RetryInfoSchema,
+} from "../../../gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "../../../gen/google/rpc/status_pb.ts";
+import { DomainError, type ErrorCode, type ErrorReason } from "../../domain/errors.ts";
+
+/**
+ * gRPC code (which is also Connect's) and HTTP status of each kind of failure. gRPC codes:
+ * https://grpc.io/docs/guides/status-codes/. A failed precondition is 412 and not Google's 400, because the REST face
+ * states preconditions as `If-Match` and `If-None-Match` (RFC 9110, 15.5.13).
+ */
+export const ERROR_STATUS = {
+  invalid_argument: { grpc: 3, http: 400 },
+  deadline_exceeded: { grpc: 4, http: 504 },
+  not_found: { grpc: 5, http: 404 },
+  already_exists: { grpc: 6, http: 409 },
+  permission_denied: { grpc: 7, http: 403 },
+  resource_exhausted: { grpc: 8, http: 429 },
+  failed_precondition: { grpc: 9, http: 412 },
+  aborted: { grpc: 10, http: 409 },
+  unimplemented: { grpc: 12, http: 501 },
+  internal: { grpc: 13, http: 500 },
+  unavailable: { grpc: 14, http: 503 },
+  data_loss: { grpc: 15, http: 500 },
+  unauthenticated: { grpc: 16, http: 401 },
+} as const satisfies Record<ErrorCode, { grpc: number; http: number }>;
+
+/** What ErrorInfo.domain says: the service whose reasons these are. */
+export const ERROR_DOMAIN = "sluice";
+
+/** One message of google/rpc/error_details.proto with its descriptor. */
+export interface ErrorDetail {
+  desc: DescMessage;
+  value: Message;
+}
+
+/** The kind of thing that was not found, as google.rpc.ResourceInfo names it. */
+const RESOURCE_TYPES: Partial<Record<ErrorReason, string>> = {
+  NAMESPACE_NOT_FOUND: "sluice.v1.Namespace",
+  FILE_NOT_FOUND: "sluice.v1.File",
+  FILE_EXISTS: "sluice.v1.File",
+  LINK_NOT_FOUND: "sluice.v1.Link",
+  UPLOAD_NOT_FOUND: "sluice.v1.Upload",
+};
+
+/**
+ * Longest message of an error, in UTF-16 units. Errors go in headers, three times over, and clients refuse those above 8 to
+ * 64 KiB: they would hear of a broken connection instead.
+ */
+export const ERROR_MESSAGE_MAX = 2000;
+
+/**
+ * The error that a caller may see in place of what was thrown: a DomainError as it is, its message cut where it is too long;
+ * anything else (a defect) as `internal / INTERNAL` that carries what was thrown as its cause, for the log.
+ */
+export function toDomainError(error: unknown): DomainError {
+  if (error instanceof DomainError) {
+    if (error.message.length <= ERROR_MESSAGE_MAX) return error;
+    return error.withMessage(`${error.message.slice(0, ERROR_MESSAGE_MAX - 1).toWellFormed()}…`);
+  }
+  return new DomainError("internal", "internal error", { reason: "INTERNAL", cause: error });
+}
+
+/** The error's details for the wire: ErrorInfo always, the others where they apply (AIP-193). */
+export function toErrorDetails(error: DomainError): ErrorDetail[] {
+  const metadata = Object.fromEntries(Object.entries(error.details).map(([name, value]) => [name, String(value)]));
+  const details: ErrorDetail[] = [
+    detail(ErrorInfoSchema, create(ErrorInfoSchema, { reason: error.reason, domain: ERROR_DOMAIN, metadata })),
+  ];
+  if (error.field !== undefined && error.code === "invalid_argument") {
+    const fieldViolations = [{ field: error.field, description: error.message, reason: error.reason }];
+    details.push(detail(BadRequestSchema, create(BadRequestSchema, { fieldViolations })));
+  }
+  if (error.retryAfterMs !== undefined) {
+    const retryDelay = durationFromMs(Math.ceil(error.retryAfterMs));
+    details.push(detail(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
+  }
+  if (error.code === "failed_precondition") {
+    const violations = [{ type: error.reason, subject: nameResource(error), description: error.message }];
+    details.push(detail(PreconditionFailureSchema, create(PreconditionFailureSchema, { violations })));
+  }
+  const resourceType = RESOURCE_TYPES[error.reason];
+  if (resourceType !== undefined) {
+    const resource = { resourceType, resourceName: nameResource(error), description: error.message };
+    details.push(detail(ResourceInfoSchema, create(ResourceInfoSchema, resource)));
+  }
+  return details;
+}
+
+/**
+ * What was thrown as a gRPC status: `code` for grpc-status, `message` for grpc-message (not yet percent-encoded) and
+ * an encoded google.rpc.Status for grpc-status-details-bin (not yet base64).
+ */
+export function toGrpcStatus(error: unknown): { code: number; message: string; detailsBin: Uint8Array } {
+  const shown = toDomainError(error);
+  const code = ERROR_STATUS[shown.code].grpc;
+  const details = toErrorDetails(shown).map(({ desc, value }) => anyPack(desc, value));
+  const status = create(StatusSchema, { code, message: shown.message, details });
+  return { code, message: shown.message, detailsBin: toBinary(StatusSchema, status) };
+}
+
+function detail<Desc extends DescMessage>(desc: Desc, value: Message): ErrorDetail {
+  return { desc, value };
+}
+
+/** The most precise name that the error's details hold; empty when they hold none. */
+function nameResource(error: DomainError): string {
+  const { path, upload_id: uploadId, namespace } = error.details;
+  return String(path ?? uploadId ?? namespace ?? "");
+}

@@ -1,0 +1,21 @@
+import type { Interceptor } from "@connectrpc/connect";
+import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
+import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
+import { formatPosition, POSITION_HEADER, type Position } from "../../domain/position.ts";
+
+/** Calls that change no file, or not by themselves. */
+const UNCHANGING: ReadonlySet<unknown> = new Set([FileCommandService.method.createDownloadUrl]);
+
+/** Has commands on files answer the position behind their change, as a header. `catchUp` as of `ApiOptions`. */
+export function createPositionInterceptor(catchUp: () => Promise<Position | undefined>): Interceptor {
+  return (next) => async (request) => {
+    const response = await next(request);
+    const isChange =
+      (request.service.typeName === FileCommandService.typeName && !UNCHANGING.has(request.method)) ||
+      request.method === UploadService.method.completeUpload;
+    if (!isChange) return response;
+    const position = await catchUp();
+    if (position !== undefined) response.header.set(POSITION_HEADER, formatPosition(position));
+    return response;
+  };
+}

@@ -1,0 +1,137 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import net from "node:net";
+import { expect } from "chai";
+import { TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
+import { until } from "../../testing/rigs/until.ts";
+import { type Listener, type ListenerLimits, listen } from "./listener.ts";
+import { answerJson, type NodeRequestListener } from "./node-messages.ts";
+
+const CALLS = 500;
+const HELLO = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+]);
+/** `:method GET`, `:scheme http`, `:path /`, `:authority x` (RFC 7541). */
+const GET_HEADERS = Buffer.from([0x82, 0x86, 0x84, 0x41, 1, 0x78]);
+const END_BOTH = 5;
+
+/** A frame of HTTP/2 (RFC 9113, 4.1). */
+function frame(type: number, flags: number, { stream, payload }: { stream: number; payload: Buffer }): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+const get = (stream: number) => frame(1, END_BOTH, { stream, payload: GET_HEADERS });
+const reset = (stream: number, code: number) => frame(3, 0, { stream, payload: Buffer.from([0, 0, 0, code]) });
+
+/** What `of` says of each of so many streams, in one packet. */
+function inOnePacket(of: (stream: number) => Buffer[]): Buffer {
+  return Buffer.concat(Array.from({ length: CALLS }, (_, i) => of(2 * i + 1)).flat());
+}
+
+describe("listen, to callers that send many calls at once", () => {
+  let listener: Listener | undefined;
+
+  afterEach(async () => {
+    await listener?.close({ graceMs: 0 });
+    listener = undefined;
+  });
+
+  async function open(onRequest: NodeRequestListener, limits: Partial<ListenerLimits> = {}) {
+    listener = await listen({
+      ...{ host: "127.0.0.1", port: 0, tls: undefined, onRequest },
+      onError: (error) => {
+        throw error;
+      },
+      limits: { ...TEST_LISTENER_LIMITS, streamsMax: 1000, ...limits },
+    });
+    return listener;
+  }
+
+  const connect = (port: number) => net.connect(port, "127.0.0.1").on("error", () => {});
+
+  for (const [protocol, flood] of [
+    ["HTTP/2", Buffer.concat([HELLO, inOnePacket((stream) => [get(stream)])])],
+    ["HTTP/1.1", Buffer.from("GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(CALLS))],
+  ] as const) {
+    it(`serves another connection's call before most of the first one's, over ${protocol}`, async () => {
+      const order: string[] = [];
+      let other: net.Socket | undefined;
+      const { port } = await open((request, response) => {
+        order.push(request.url === "/other" ? "other" : "flood");
+        other ??= connect(port).on("connect", () => other?.write("GET /other HTTP/1.1\r\nhost: x\r\n\r\n"));
+        answerJson(request, response, { status: 200, body: {} });
+      });
+      const flooding = connect(port).resume();
+      flooding.write(flood);
+      await until("all calls are served", () => order.length === CALLS + 1);
+      expect(order.indexOf("other")).to.be.lessThan(CALLS / 2);
+      flooding.destroy();
+      other?.destroy();
+    });
+  }
+
+  for (const code of [http2.constants.NGHTTP2_CANCEL, http2.constants.NGHTTP2_NO_ERROR]) {
+    it(`does not serve calls that are given up in the packet that brought them, by code ${code}`, async () => {
+      let served = 0;
+      const { port } = await open((request, response) => {
+        served++;
+        answerJson(request, response, { status: 200, body: {} });
+      });
+      const socket = connect(port).resume();
+      const last = 2 * CALLS + 1;
+      socket.write(Buffer.concat([HELLO, inOnePacket((stream) => [get(stream), reset(stream, code)]), get(last)]));
+      await once(socket, "data");
+      await until("the last call is served", () => served > 0);
+      expect(served).to.equal(1);
+      socket.destroy();
+    });
+  }
+
+  it("shuts out an address that gives up calls on one connection after the other", async () => {
+    const { port } = await open((request, response) => answerJson(request, response, { status: 200, body: {} }));
+    const flood = Buffer.concat([HELLO, inOnePacket((stream) => [get(stream), reset(stream, 8)])]);
+    const flooding = [1, 2, 3].map(() => connect(port).resume());
+    for (const socket of flooding) socket.write(flood);
+    const closed = (socket: net.Socket) => new Promise((resolve) => socket.once("close", resolve));
+    await Promise.race(flooding.map(closed));
+    const next = connect(port).resume();
+    next.write(HELLO);
+    await closed(next);
+    for (const socket of flooding) socket.destroy();
+  });
+
+  it("holds back the calls of a connection that has many unanswered, until one begins to be answered", async () => {
+    const held: { path: string | undefined; response: http2.Http2ServerResponse }[] = [];
+    const { url } = await open(
+      ({ url: path }, response) => held.push({ path, response: response as http2.Http2ServerResponse }),
+      { callsBegunMax: 3 },
+    );
+    // How their connections end in the end is nothing that is asked here.
+    const connectHttp2 = () => http2.connect(url).on("error", () => {});
+    const call = (session: http2.ClientHttp2Session, path: string) =>
+      session
+        .request({ ":path": path })
+        .on("error", () => {})
+        .resume();
+    const [session, other] = [connectHttp2(), connectHttp2()];
+    const streams = Array.from({ length: 5 }, () => call(session, "/"));
+    const otherStream = call(other, "/other");
+    await until("the other's call is served", () => held.some(({ path }) => path === "/other"));
+    expect(held.length).to.equal(4);
+    // It is not over: it streams.
+    held[0]?.response.write("begun");
+    await until("one more is served", () => held.length === 5);
+    streams[1]?.close(http2.constants.NGHTTP2_CANCEL);
+    await until("the last is served", () => held.length === 6);
+    for (const { response } of held) response.end();
+    otherStream.close();
+    // Gone before the listener is: it cuts what is left, which a client takes for an error.
+    await Promise.all([session, other].map((each) => new Promise<void>((resolve) => each.close(resolve))));
+  });
+});

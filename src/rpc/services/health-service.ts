@@ -1,0 +1,66 @@
+import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
+import {
+  type Health,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from "../../../gen/grpc/health/v1/health_pb.ts";
+import type { WorkLimiter, WorkLimits } from "../../domain/limits/work-limiter.ts";
+import { currentArrival } from "../calls/message-arrival.ts";
+import type { Readiness } from "./readiness.ts";
+
+/**
+ * Streams of Watch of a worker, which need no token and may last for days: some 20 KiB each. Whoever balances load watches
+ * once for each connection; a client that cannot watch tries again.
+ */
+export const HEALTH_WATCH_LIMITS: WorkLimits = { runningMax: 256, waitingMax: 0 };
+
+/**
+ * The gRPC health protocol (https://github.com/grpc/grpc/blob/master/doc/health-checking.md) over real readiness. All
+ * services of a replica are ready or not together; the empty name stands for the replica. Watch sends each change
+ * and ends after the last one, when the replica drains, so that it never holds a shutdown up. Watches are limited in all and
+ * by the address that they come from.
+ */
+export function createHealthService(
+  readiness: Readiness,
+  { serviceNames, watches }: { serviceNames: readonly string[]; watches: WorkLimiter },
+): ServiceImpl<typeof Health> {
+  const known = new Set(["", ...serviceNames]);
+  const status = () => (readiness.isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
+  return {
+    check: async ({ service }) => {
+      if (!known.has(service)) throw new ConnectError(`service "${service}" is not served here`, Code.NotFound);
+      return { status: status() };
+    },
+    list: async () => ({
+      statuses: Object.fromEntries(Array.from(known, (service) => [service, { status: status() }])),
+    }),
+    async *watch({ service }, { signal }) {
+      const leave = await watches.enter(currentArrival().address);
+      try {
+        let sent: ServingStatus | undefined;
+        while (!signal.aborted) {
+          const current = known.has(service) ? status() : ServingStatus.SERVICE_UNKNOWN;
+          if (current !== sent) {
+            sent = current;
+            yield { status: current };
+            continue; // it may have changed while the message went out
+          }
+          if (readiness.isDraining) return;
+          await nextChange(readiness, signal);
+        }
+      } finally {
+        leave();
+      }
+    },
+  };
+}
+
+/** Resolves at the next change of readiness, or when the signal aborts. */
+async function nextChange(readiness: Readiness, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  const unsubscribe = readiness.subscribe(resolve);
+  signal.addEventListener("abort", onAbort, { once: true });
+  await promise;
+  unsubscribe();
+  signal.removeEventListener("abort", onAbort);
+}

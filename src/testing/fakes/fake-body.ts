@@ -1,0 +1,117 @@
+import { crc32 } from "node:zlib";
+import { DomainError } from "../../domain/errors.ts";
+import type { BodyAck, UnkeptBodyEvents, UnkeptBodyInFlight } from "../../domain/object-store.ts";
+import type { StoreFault } from "./store-faults.ts";
+
+/** How a fake store takes a body. */
+export interface FakeBodyOptions {
+  what: string;
+  /** Gives the attempt its key. */
+  beginAttempt: () => Promise<string>;
+  takeFault: (key: string) => StoreFault | undefined;
+  /** Keeps the bytes, which are the store's own; returns their ETag. */
+  store: (key: string, bytes: Buffer) => string;
+  /** Makes it an unkept body: bytes leave at once, but for one that hangs, and it is tried once. */
+  unkept?: UnkeptBodyEvents;
+}
+
+/** A body in flight to a fake store: attempts begin at once and end when the body is whole, as with S3. */
+export class FakeBody implements UnkeptBodyInFlight {
+  readonly done: Promise<BodyAck>;
+  readonly #lengthBytes: number;
+  readonly #options: FakeBodyOptions;
+  readonly #aborted = new AbortController();
+  readonly #whole = Promise.withResolvers<number>();
+  #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  #isEnded = false;
+  /** Of an unkept body: whether its bytes leave, and how many pieces have. */
+  #isTaken = false;
+  #leftPieces = 0;
+
+  constructor(lengthBytes: number, options: FakeBodyOptions) {
+    this.#lengthBytes = lengthBytes;
+    this.#options = options;
+    this.#aborted.signal.addEventListener("abort", () => this.#whole.reject(this.#aborted.signal.reason));
+    this.#whole.promise.catch(() => {});
+    this.done = this.#run();
+    this.done.catch(() => {});
+  }
+
+  get kept(): readonly Uint8Array[] {
+    return this.#options.unkept === undefined ? this.#kept : [];
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isEnded || this.#keptBytes + bytes.length > this.#lengthBytes) {
+      throw new Error(`${this.#options.what}: ${bytes.length} bytes past the announced ${this.#lengthBytes}`);
+    }
+    this.#kept.push(bytes);
+    this.#keptBytes += bytes.length;
+    if (this.#isTaken) queueMicrotask(() => this.#leave());
+  }
+
+  flush(): void {}
+
+  end(crc: number): void {
+    const { unkept, what } = this.#options;
+    if (unkept !== undefined && this.#keptBytes < this.#lengthBytes) {
+      throw new Error(`${what} ends after ${this.#keptBytes} of the announced ${this.#lengthBytes} bytes`);
+    }
+    this.#isEnded = true;
+    this.#whole.resolve(crc);
+  }
+
+  abort(reason: Error): void {
+    this.#aborted.abort(reason);
+  }
+
+  async #run(): Promise<BodyAck> {
+    await undefined;
+    for (let attempts = 1; ; attempts++) {
+      const ack = await this.#attemptOnce();
+      if (ack === undefined) continue;
+      if (attempts > 1) this.#kept = [];
+      return ack;
+    }
+  }
+
+  /** Undefined when the attempt failed in a way that is tried again. */
+  async #attemptOnce(): Promise<BodyAck | undefined> {
+    const { signal } = this.#aborted;
+    signal.throwIfAborted();
+    const key = await this.#options.beginAttempt();
+    const fault = this.#options.takeFault(key);
+    if (fault?.kind === "fail") throw fault.error;
+    if (fault?.kind === "hang") await fault.released(signal);
+    this.#isTaken = true;
+    this.#leave();
+    const crc = await this.#whole.promise;
+    signal.throwIfAborted();
+    const { unkept, what } = this.#options;
+    if (fault?.kind === "retry" && unkept === undefined) return undefined;
+    const bytes = Buffer.concat(this.#kept);
+    if (unkept !== undefined && (fault?.kind === "retry" || crc32(bytes) !== crc)) {
+      throw new DomainError("unavailable", `${what}: storage does not have it; send the part again`, {
+        ...{ reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 },
+      });
+    }
+    if (crc32(bytes) !== crc) {
+      throw new DomainError("aborted", `${what}: the bytes do not match their CRC32; send them again`, {
+        reason: "CHECKSUM_MISMATCH",
+      });
+    }
+    const etag = this.#options.store(key, bytes);
+    if (fault?.kind === "lost-answer") throw fault.error;
+    return { key, etag: fault?.kind === "wrong-etag" ? "0".repeat(32) : etag, versionId: "" };
+  }
+
+  #leave(): void {
+    const { unkept } = this.#options;
+    if (unkept === undefined || this.#leftPieces === this.#kept.length || this.#aborted.signal.aborted) return;
+    const left = this.#kept.slice(this.#leftPieces);
+    this.#leftPieces = this.#kept.length;
+    unkept.onReleased(left);
+    unkept.onLeft(this.#keptBytes);
+  }
+}

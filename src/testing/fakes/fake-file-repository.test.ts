@@ -1,0 +1,15 @@
+import { fileFilterContract } from "../contracts/file-filter-contract.ts";
+import { fileRepositoryContract } from "../contracts/file-repository-contract.ts";
+import type { RepositorySubject } from "../rigs/repository-subject.ts";
+import { FakeFileRepository } from "./fake-file-repository.ts";
+import { FakeUploadRepository } from "./fake-upload-repository.ts";
+
+describe("FakeFileRepository", () => {
+  const make = async (): Promise<RepositorySubject> => {
+    const files = new FakeFileRepository();
+    const uploads = new FakeUploadRepository(files, { namespaces: ["default", "other"] });
+    return { uploads, files, close: async () => undefined };
+  };
+  fileRepositoryContract(make);
+  describe("filters and orders", () => fileFilterContract(make));
+});

@@ -1,0 +1,104 @@
+import { crc32 } from "node:zlib";
+import type { Caller } from "../../domain/caller.ts";
+import type { File } from "../../domain/files/file.ts";
+import type { Namespace, Namespaces } from "../../domain/namespace.ts";
+import type { Upload } from "../../domain/uploads/upload.ts";
+
+/** Who calls in tests. */
+export const SAMPLE_CALLER: Caller = { principal: "dev:local" };
+
+/** The bytes of the sample file. */
+export const SAMPLE_BYTES: Uint8Array = Buffer.from("the quick brown fox jumps over the lazy dog");
+
+const NAMESPACE: Namespace = {
+  name: "default",
+  bucket: "sluice-test",
+  region: "eu-central-1",
+  keyPrefix: "default/",
+  fileSizeMaxBytes: 5 * 1024 ** 3,
+  retentionMs: 30 * 86_400_000,
+  retainDefaultMs: 0,
+  downloadUrlLifetimeMaxMs: 900_000,
+  linkLifetimeMaxMs: 7 * 86_400_000,
+};
+
+/** The one namespace of tests, "default". */
+export function sampleNamespaces(overrides: Partial<Namespace> = {}): Namespaces {
+  return new Map([["default", { ...NAMESPACE, ...overrides }]]);
+}
+
+/** A live file of 43 bytes at "reports/2026/über.pdf". */
+export function sampleFile(overrides: Partial<File> = {}): File {
+  return {
+    fileId: "0190a3b4-5c6d-7e8f-9a0b-000000000001",
+    namespace: "default",
+    path: "reports/2026/über.pdf",
+    generation: 3,
+    sizeBytes: SAMPLE_BYTES.byteLength,
+    crc32: crc32(SAMPLE_BYTES),
+    sha256: undefined,
+    contentType: "application/pdf",
+    metadata: { author: "someone" },
+    labels: { team: "legal" },
+    dataSubject: "",
+    bucket: NAMESPACE.bucket,
+    region: NAMESPACE.region,
+    s3Key: "default/ab/0190a3b4",
+    s3VersionId: "v1",
+    s3Etag: "e1",
+    metageneration: 1,
+    createTime: new Date("2026-01-02T03:04:05.678Z"),
+    updateTime: new Date("2026-01-02T03:04:06.789Z"),
+    supersedeTime: undefined,
+    deleteTime: undefined,
+    purgeTime: undefined,
+    legalHold: false,
+    retainUntilTime: undefined,
+    purgeState: undefined,
+    ...overrides,
+  };
+}
+
+/** An open upload of unknown size to "incoming/video.mp4", in parts of 100 bytes. */
+export function sampleUpload(overrides: Partial<Upload> = {}): Upload {
+  return {
+    uploadId: "0190a3b4-5c6d-7e8f-9a0b-0000000000aa",
+    namespace: "default",
+    path: "incoming/video.mp4",
+    state: "open",
+    principal: SAMPLE_CALLER.principal,
+    sizeBytes: undefined,
+    partSizeBytes: 100,
+    contentType: "video/mp4",
+    metadata: {},
+    labels: {},
+    dataSubject: "",
+    expectedCrc32: undefined,
+    expectedSha256: undefined,
+    computeSha256: false,
+    ifGenerationMatch: undefined,
+    bucket: NAMESPACE.bucket,
+    region: NAMESPACE.region,
+    s3Key: "default/cd/0190a3b4",
+    multipartId: "m1",
+    putAttempt: 0,
+    epoch: 1,
+    crc32: undefined,
+    object: undefined,
+    file: undefined,
+    createTime: new Date("2026-01-02T03:04:05.000Z"),
+    failure: undefined,
+    expireTime: new Date("2026-01-03T03:04:05.000Z"),
+    ...overrides,
+  };
+}
+
+/** What a call was refused with, or undefined when it was not: for tests of errors. */
+export async function catchError(call: () => unknown): Promise<unknown> {
+  try {
+    await call();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}

@@ -1,0 +1,332 @@
+import type { Import, SourceFile } from "./source-file.ts";
+
+/** What the files of one room of `src/` may import. Tests may import anything. */
+interface Room {
+  /** Rooms, or single files of them. */
+  imports: readonly string[];
+  /** The same, but for their types alone: nothing of them is loaded. */
+  types?: readonly string[];
+  /** npm packages (with all their entry points) and Node modules. */
+  packages: readonly string[];
+  typePackages?: readonly string[];
+  /** May know generated protobuf code. */
+  gen?: "all" | "types";
+  /**
+   * Inner rooms, and what each may import of this room beside itself: other inner rooms, or "." for the files that lie in none.
+   * Those may import every inner room, unless "." has an entry.
+   */
+  inner?: Readonly<Record<string, readonly string[]>>;
+}
+
+const PROTOBUF = ["@bufbuild/protobuf", "@connectrpc/connect"];
+/** What is free to read every room because it is a tool around them. */
+const EVERY_ROOM = [
+  ...[
+    "domain",
+    "commands",
+    "queries",
+    "transfer",
+    "ingest",
+    "rpc",
+    "rest",
+    "s3",
+    "postgres",
+    "auth",
+    "jobs",
+    "telemetry",
+    "aws",
+    "client",
+    "cli",
+  ],
+  ...["devstack", "processes", "config", "app.ts"],
+];
+
+/** What runs in the server's process. */
+const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
+
+/**
+ * The rooms of `src/` and the arrows between them; a room that is not here may not exist. The domain stands alone;
+ * commands and queries know the domain; adapters know what they adapt, and not each other.
+ */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  domain: {
+    imports: [],
+    packages: ["node:crypto", "node:module", "node:zlib"],
+    typePackages: ["node:stream"],
+    inner: {
+      ".": ["uploads"],
+      limits: ["."],
+      files: [".", "filter"],
+      filter: [".", "files"],
+      links: [".", "files"],
+      uploads: [".", "files"],
+    },
+  },
+  commands: {
+    imports: ["domain", "queries"],
+    packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
+    inner: { uploads: [], files: ["uploads"], links: ["files"] },
+  },
+  // Bytes of uploads on their way: what is decided of an upload before and after them is a command.
+  transfer: { imports: ["domain", "commands"], packages: ["node:crypto"] },
+  queries: {
+    imports: ["domain"],
+    packages: ["lru-cache", "node:crypto", "node:stream", "node:timers", "node:zlib"],
+  },
+  // The gRPC form of WriteUpload is one more face of the same API: it shares messages and errors with rpc/.
+  ingest: {
+    imports: ["domain", "transfer", "commands", "queries", "rpc"],
+    types: ["auth"],
+    packages: [...PROTOBUF, "node:http2"],
+    gen: "all",
+  },
+  rpc: {
+    imports: ["domain"],
+    types: ["commands", "transfer", "queries", "auth"],
+    packages: [
+      ...PROTOBUF,
+      "@connectrpc/connect-node",
+      "node:async_hooks",
+      // Says when an answer has begun, which no event of Node does.
+      "node:diagnostics_channel",
+      "node:events",
+      "node:http",
+      "node:http2",
+      "node:net",
+      "node:tls",
+      "node:zlib",
+    ],
+    gen: "all",
+    inner: {
+      listener: [],
+      messages: [],
+      calls: ["listener"],
+      services: ["calls", "listener", "messages"],
+    },
+  },
+  // One more face of the same API: it calls the methods as rpc/ serves them, and writes bodies as ingest/ does.
+  rest: {
+    imports: ["domain", "transfer", "commands", "queries", "rpc", "ingest"],
+    types: ["auth"],
+    // Protoplugin is what generates the OpenAPI document; nothing that serves loads it.
+    packages: [
+      ...[...PROTOBUF, "@bufbuild/protoplugin"],
+      ...["node:crypto", "node:events", "node:fs", "node:fs/promises", "node:http", "node:http2", "node:net"],
+    ],
+    typePackages: ["node:stream"],
+    gen: "all",
+    inner: { openapi: ["."] },
+  },
+  s3: {
+    imports: ["domain"],
+    packages: [
+      ...["@aws-sdk/client-s3", "@aws-sdk/client-sts", "@aws-sdk/s3-request-presigner"],
+      ...["@smithy/core", "@smithy/node-http-handler"],
+      ...[
+        "@smithy/signature-v4",
+        "@smithy/types",
+        "node:http",
+        "node:https",
+        "node:stream",
+        "node:zlib",
+        "node:timers",
+        "opossum",
+      ],
+    ],
+  },
+  postgres: {
+    imports: ["domain"],
+    packages: [
+      // Lookups of one moment in one statement: gathering them, and telling each its own answer.
+      "dataloader",
+      // Which call a query belongs to: slonik hands none through.
+      "node:async_hooks",
+      "node:crypto",
+      ...["@slonik/pg-driver", "node:fs", "node:path", "node:timers", "node:url", "node:zlib", "pg", "slonik", "zod"],
+    ],
+    inner: {
+      pool: [],
+      rows: ["pool"],
+      schema: ["pool"],
+      search: ["pool", "rows"],
+      uploads: ["pool", "rows"],
+      files: ["pool", "rows", "search", "uploads"],
+      links: ["pool", "rows"],
+    },
+  },
+  auth: { imports: ["domain"], packages: ["node:crypto"] },
+  aws: {
+    imports: ["domain"],
+    packages: [
+      ...["@aws-sdk/client-accessanalyzer", "@aws-sdk/client-iam", "@aws-sdk/client-s3", "node:crypto", "yaml", "zod"],
+      // Configurations of callers are generated on a thread that can be ended.
+      ...["node:os", "node:worker_threads"],
+    ],
+    inner: {
+      settings: [".", "template", "services"],
+      template: ["settings", "policy", "services"],
+      policy: [".", "settings", "template", "services"],
+      services: ["settings", "template", "policy"],
+      print: [".", "policy", "template"],
+      live: [".", "policy", "services", "template"],
+    },
+  },
+  jobs: { imports: ["domain", "transfer", "commands", "queries"], packages: ["node:timers"] },
+  telemetry: { imports: ["domain"], packages: ["pino"] },
+  client: {
+    imports: ["domain/crc32.ts"],
+    packages: [
+      ...[...PROTOBUF, "@connectrpc/connect-node", "node:crypto", "node:events", "node:fs", "node:http", "node:http2"],
+      // Media types by extension: a table of a thousand, kept by others.
+      ...["mime", "node:https", "node:path", "node:stream", "node:timers", "node:tls", "node:zlib"],
+    ],
+    gen: "all",
+  },
+  // Commands that run the server load it; those that call it know the client alone, and print its messages.
+  cli: {
+    imports: [
+      "client",
+      "config",
+      "app.ts",
+      "processes/serve.ts",
+      "postgres",
+      "s3",
+      "aws",
+      "domain/crc32.ts",
+      "domain/errors.ts",
+    ],
+    // Probes of storage speak in its port's terms.
+    types: ["domain"],
+    packages: [
+      ...[
+        "@bufbuild/protobuf",
+        "commander",
+        "node:crypto",
+        "node:fs",
+        "node:module",
+        "node:net",
+        "node:os",
+        "node:path",
+        "node:stream",
+      ],
+      ...["node:timers", "node:tls", "node:url", "node:util", "node:zlib"],
+    ],
+    gen: "types",
+  },
+  devstack: {
+    imports: EVERY_ROOM,
+    packages: ["@smithy/signature-v4", "fast-xml-parser", "node:*", "zod", "@aws-sdk/client-s3"],
+    inner: { "s3-server": ["."] },
+  },
+  testing: {
+    imports: EVERY_ROOM,
+    packages: ["*"],
+    gen: "all",
+    inner: {
+      samples: [],
+      structure: [],
+      fakes: ["samples"],
+      rigs: ["fakes", "samples"],
+      aws: ["rigs", "samples"],
+      contracts: ["rigs", "fakes", "samples"],
+    },
+  },
+  "app.ts": {
+    imports: [...SERVER_ROOMS, "connect-service.ts"],
+    packages: ["node:*", "pino"],
+  },
+  "connect-service.ts": {
+    imports: SERVER_ROOMS,
+    packages: ["node:*", "pino"],
+  },
+  config: { imports: ["domain/nearest-name.ts"], packages: ["node:os", "zod"] },
+  // The supervisor loads little of it (see load-rules.ts), because it is to be small.
+  processes: {
+    imports: ["app.ts", "config", "domain", "telemetry", "transfer/upload-slots.ts"],
+    packages: ["node:*"],
+    typePackages: ["pino"],
+  },
+  "main.ts": { imports: ["config/config.ts", "processes/serve.ts"], packages: [] },
+};
+
+/** The room of a file of `src/`: its first folder, or itself; a test's is that of what it tests. */
+export function roomOf(path: string): string | undefined {
+  return /^src\/([^/]+)/.exec(path)?.[1]?.replace(/(\.integration)?\.test\.ts$/, ".ts");
+}
+
+/** Imports that cross a border they must not, each as the sentence that mends it; and files in rooms that do not exist. */
+export function findRoomBreaches(file: SourceFile): string[] {
+  const name = roomOf(file.path);
+  if (name === undefined) return findBenchBreaches(file);
+  const room = ROOMS[name];
+  if (room === undefined) {
+    return [
+      `${file.path}: there is no room "${name}"; move it to the room it belongs to (${Object.keys(ROOMS).join(", ")})`,
+    ];
+  }
+  const inner = innerRoomOf(file.path);
+  if (inner !== "." && room.inner?.[inner] === undefined) {
+    const known = Object.keys(room.inner ?? {}).filter((one) => one !== ".");
+    return [`${file.path}: ${name} has no inner room "${inner}"; move it (${known.join(", ") || "it has none"})`];
+  }
+  if (file.isTest) return [];
+  return file.imports.flatMap((one) => {
+    const breach = one.isPackage ? findPackageBreach(name, room, one) : findFileBreach(file.path, room, one);
+    return breach === undefined ? [] : [`${file.path}:${one.line} ${breach}`];
+  });
+}
+
+function findPackageBreach(name: string, room: Room, { target, isTypeOnly }: Import): string | undefined {
+  const allowed = isTypeOnly ? [...room.packages, ...(room.typePackages ?? [])] : room.packages;
+  if (
+    allowed.some(
+      (one) => one === "*" || target === one || target.startsWith(one.replace(/\*$/, "").replace(/([^:])$/, "$1/")),
+    )
+  )
+    return undefined;
+  return (
+    `imports "${target}", which ${name} does not know; let an adapter do that behind a port of domain/, ` +
+    "or argue for the package in room-rules.ts"
+  );
+}
+
+function findFileBreach(path: string, room: Room, { target, isTypeOnly }: Import): string | undefined {
+  const name = roomOf(path) as string;
+  if (target.endsWith(".test.ts")) return `imports the test ${target}; move what it needs beside the code`;
+  if (target.startsWith("gen/")) {
+    if (room.gen === "all" || (room.gen === "types" && isTypeOnly)) return undefined;
+    return `imports ${target}; generated code is known to the faces of the API alone: take a type of domain/ instead`;
+  }
+  const to = roomOf(target);
+  if (to === undefined) return `imports ${target}, which lies outside of src/; move what it needs into a room`;
+  if (to === name) return findInnerBreach(name, room, { from: path, to: target });
+  const within = target.slice("src/".length);
+  const allows = (names: readonly string[] = []) => names.includes(to) || names.includes(within);
+  if (allows(room.imports) || (isTypeOnly && allows(room.types))) return undefined;
+  if (to === "testing") return `imports ${target}; what tests use stays with tests: move it to the room it belongs to`;
+  const advice = allows(room.types) ? `import it with "import type"` : "pass it in from app.ts";
+  return `imports ${target}, and ${name} must not know ${to}; ${advice}`;
+}
+
+/** The same within a room: between its inner rooms, and the files that lie in none. */
+function findInnerBreach(name: string, { inner = {} }: Room, { from, to }: { from: string; to: string }) {
+  const [own, other] = [innerRoomOf(from), innerRoomOf(to)];
+  if (own === other || (own === "." && inner["."] === undefined)) return undefined;
+  if (inner[own]?.includes(other) === true) return undefined;
+  const [here, there] = [own, other].map((one) => (one === "." ? `the hall of ${name}` : `${name}/${one}`));
+  return `imports ${to}, and ${here} must not know ${there}; move what it needs, or name the arrow in room-rules.ts`;
+}
+
+/** The folder of a room that a file lies in; "." when it lies in none. */
+function innerRoomOf(path: string): string {
+  return /^src\/[^/]+\/([^/]+)\//.exec(path)?.[1] ?? ".";
+}
+
+/** The benchmark is a program of its own beside `src/`, which uses it as any caller could. */
+function findBenchBreaches(file: SourceFile): string[] {
+  return file.imports
+    .filter(({ target }) => target.startsWith("src/testing/"))
+    .map(
+      ({ target, line }) => `${file.path}:${line} imports ${target}, which is for tests; start what it needs itself`,
+    );
+}

@@ -1,0 +1,110 @@
+import { type UploadAccess, withDatabase } from "../commands/uploads/upload-access.ts";
+import { partNumberAt } from "../domain/uploads/part-plan.ts";
+import { type DurablePart, totalBytes, type Upload } from "../domain/uploads/upload.ts";
+import type { WriterRange } from "../domain/uploads/writer-range.ts";
+
+/** What a writer begins with: the upload as the database has it, and the writer's number and range. */
+export interface WriterBegin {
+  upload: Upload;
+  epoch: number;
+  range: WriterRange;
+  /** Durable parts of the range, ascending. */
+  parts: readonly DurablePart[];
+}
+
+/**
+ * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledgements
+ * gather. Part rows are claimed ahead of the bytes in the same way, a window at a time. Both cost a few statements a
+ * second at any speed.
+ */
+export class PartRecorder {
+  /** Every durable part of the writer's range, by number; those of earlier writers included. */
+  readonly parts = new Map<number, DurablePart>();
+  /** Sum of their lengths. */
+  durableBytes: number;
+  /** End of the durable bytes from the range's start, without a gap. Kept as parts come: it is told several times a second. */
+  durableOffset: number;
+  readonly #access: UploadAccess;
+  readonly #upload: Upload;
+  readonly #epoch: number;
+  /** Where the writer's range ends, once that is known. */
+  readonly #endOffset: number | undefined;
+  #queue: DurablePart[] = [];
+  #running: Promise<void> | undefined;
+  #claimedTo = 0;
+  #claiming: Promise<void> | undefined;
+
+  constructor(access: UploadAccess, writer: WriterBegin) {
+    this.#access = access;
+    this.#upload = writer.upload;
+    this.#endOffset = writer.range.end ?? writer.upload.sizeBytes;
+    this.#epoch = writer.epoch;
+    for (const part of writer.parts) this.parts.set(part.partNumber, part);
+    this.durableBytes = totalBytes(writer.parts);
+    this.durableOffset = writer.range.start;
+    this.#advance();
+  }
+
+  /** Whether the part's row is claimed; fetches the next window in the background when it runs out. */
+  isClaimed(partNumber: number): boolean {
+    const isClaimed = partNumber <= this.#claimedTo;
+    if (isClaimed && this.#claimedTo - partNumber < this.#access.limits.claimAheadParts / 2) {
+      // A failure shows again where somebody waits for the claim.
+      this.claim(this.#claimedTo + 1).catch(() => {});
+    }
+    return isClaimed;
+  }
+
+  /** Claims the window that begins at `partNumber`, if none is being claimed. */
+  async claim(partNumber: number): Promise<void> {
+    this.#claiming ??= this.#claimWindow(partNumber).finally(() => {
+      this.#claiming = undefined;
+    });
+    await this.#claiming;
+  }
+
+  /** Hands over an acknowledged part; resolves when it is recorded. */
+  async record(part: DurablePart): Promise<void> {
+    this.#queue.push(part);
+    this.#running ??= this.#drain();
+    await this.#running;
+  }
+
+  async #claimWindow(first: number): Promise<void> {
+    const { limits, uploads } = this.#access;
+    const last =
+      this.#endOffset === undefined
+        ? limits.partsMax
+        : Math.max(1, Math.ceil(this.#endOffset / this.#upload.partSizeBytes));
+    const count = Math.min(limits.claimAheadParts, last - first + 1);
+    if (count <= 0) return;
+    await withDatabase(this.#access, () => uploads.claimParts(this.#upload.uploadId, this.#epoch, { first, count }));
+    this.#claimedTo = first + count - 1;
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const batch = this.#queue;
+        this.#queue = [];
+        const { uploadId } = this.#upload;
+        await withDatabase(this.#access, () => this.#access.uploads.recordParts(uploadId, this.#epoch, batch));
+        for (const part of batch) this.parts.set(part.partNumber, part);
+        this.durableBytes += totalBytes(batch);
+        this.#advance();
+      }
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Passes the parts that are durable without a gap. A part shorter than the others is the last. */
+  #advance(): void {
+    const { partSizeBytes } = this.#upload;
+    while (this.durableOffset % partSizeBytes === 0) {
+      const next = this.parts.get(partNumberAt(this.durableOffset, partSizeBytes));
+      if (next === undefined || next.lengthBytes === 0) break;
+      this.durableOffset += next.lengthBytes;
+    }
+  }
+}

@@ -1,0 +1,259 @@
+import { createHash, type Hash } from "node:crypto";
+import { assertCovered, toManifest } from "../commands/uploads/manifest.ts";
+import type { PutAck, WrittenBytes } from "../commands/uploads/written-bytes.ts";
+import { DomainError } from "../domain/errors.ts";
+import { partNumberAt } from "../domain/uploads/part-plan.ts";
+import { combineParts, type DurablePart, type Upload } from "../domain/uploads/upload.ts";
+import { partsWithin } from "../domain/uploads/writer-range.ts";
+import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
+import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
+import type { WriterBegin } from "./part-recorder.ts";
+import { PartSender, type WriterEvents } from "./part-sender.ts";
+import { PIECE_MEAN_MIN_BYTES } from "./piece-gatherer.ts";
+import type { TransferAccess } from "./transfer-access.ts";
+
+/**
+ * One writer's bytes on their way into an upload. Bytes are pushed: `beginChunk`, `write` until all its bytes are
+ * taken, `endChunk`. Nothing here waits: `write` takes what it can, and `onReady` says when it takes more.
+ *
+ * Memory: nothing is taken that no permit of the budget covers. Failure order: no more bytes are taken, parts in
+ * flight settle, what is durable is recorded, then `close` resolves.
+ */
+export class UploadWriter {
+  readonly upload: Upload;
+  readonly epoch: number;
+  readonly #access: TransferAccess;
+  readonly #sender: PartSender;
+  readonly #namespaceMaxBytes: number;
+  readonly #hash: Hash | undefined;
+  /** Where the writer's range begins, and where its lane ends, if it has one. */
+  readonly #start: number;
+  readonly #laneEnd: number | undefined;
+  readonly #durableOffset: number;
+  #position: number | undefined;
+  #takenBytes = 0;
+  #chunk: ChunkInFlight | undefined;
+  #part: PartInFlight | undefined;
+  /** Parts whose bytes are all there, but a chunk with a CRC32 touches them that has not passed whole. */
+  #unverified: PartInFlight[] = [];
+
+  /** `begin.parts` may hold parts outside of the range; they are not this writer's. */
+  constructor(access: TransferAccess, begin: WriterBegin, events: WriterEvents) {
+    this.upload = begin.upload;
+    this.epoch = begin.epoch;
+    this.#start = begin.range.start;
+    this.#laneEnd = begin.range.end;
+    this.#access = access;
+    const parts = partsWithin(begin.parts, begin.range, begin.upload.partSizeBytes);
+    this.#sender = new PartSender(access, { ...begin, parts }, events);
+    const namespace = access.namespaces.get(begin.upload.namespace);
+    this.#namespaceMaxBytes = namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY;
+    this.#durableOffset = this.durableOffset;
+    const seesAllBytes = begin.parts.length === 0 && isWhole(begin);
+    this.#hash = begin.upload.computeSha256 && seesAllBytes ? createHash("sha256") : undefined;
+  }
+
+  /** Bytes of the range taken from callers, earlier durable ones included. */
+  get receivedBytes(): number {
+    return Math.max((this.#position ?? this.#start) - this.#start, this.#sender.recorder.durableBytes);
+  }
+
+  /** Durable bytes of the range. */
+  get durableBytes(): number {
+    return this.#sender.recorder.durableBytes;
+  }
+
+  /** Grows with every byte that is taken, compared ones too: stands still when the caller stalls. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
+  /** Whether the writer holds its caller back: a silence is then not the caller's. */
+  get isWaiting(): boolean {
+    return this.#sender.isWaiting;
+  }
+
+  /** End of the durable bytes from the range's start, recorded ones only. */
+  get durableOffset(): number {
+    return this.#sender.recorder.durableOffset;
+  }
+
+  /** A one-part file that S3 has though `finish` has not come. */
+  get unrecordedPut(): PutAck | undefined {
+    return this.#sender.put;
+  }
+
+  /** Opens a chunk. A chunk that does not fit is refused before any of its bytes is taken. */
+  beginChunk(header: ChunkHeader): void {
+    this.#throwIfFailed();
+    const { upload } = this;
+    const { limits } = this.#access;
+    const partsMaxBytes = upload.partSizeBytes * limits.partsMax;
+    assertChunkFits(header, {
+      upload,
+      position: this.#position,
+      startOffset: this.#start,
+      laneEndOffset: this.#laneEnd,
+      durableOffset: this.#durableOffset,
+      chunkSizeMaxBytes: limits.chunkSizeMaxBytes,
+      fileSizeMaxBytes: Math.min(this.#namespaceMaxBytes, partsMaxBytes),
+      isLimitedByParts: partsMaxBytes < this.#namespaceMaxBytes,
+    });
+    // A keep-alive binds nobody: what follows may still begin at any part that is durable.
+    if (header.lengthBytes > 0) this.#position ??= header.offset;
+    const first = partNumberAt(header.offset, upload.partSizeBytes);
+    const last = partNumberAt(header.offset + Math.max(0, header.lengthBytes - 1), upload.partSizeBytes);
+    const isDurable = this.#sender.recorder.parts.has(first);
+    // Small chunks are summed: to keep account of each, for S3 to check, would take more memory than their bytes. So are
+    // those of parts that are not kept: once S3 says BadDigest nobody could find the wrong one.
+    const isTrusted =
+      header.crc32 !== undefined &&
+      header.lengthBytes >= PIECE_MEAN_MIN_BYTES &&
+      first === last &&
+      !isDurable &&
+      !this.#sender.isUnkept(first);
+    this.#chunk = { ...header, isTrusted, actual: 0 };
+  }
+
+  /** Takes bytes of the open chunk, by reference, and returns how many. The rest is to be offered again on `onReady`. */
+  write(bytes: Uint8Array): number {
+    this.#throwIfFailed();
+    const chunk = this.#chunk as ChunkInFlight;
+    let taken = 0;
+    while (taken < bytes.length) {
+      const part = this.#part ?? this.#openPart();
+      if (part === undefined) break;
+      const room = part.roomBytes;
+      if (room === 0) {
+        if (this.#sender.admit(part)) continue;
+        break;
+      }
+      const piece = taken === 0 && bytes.length <= room ? bytes : bytes.subarray(taken, taken + room);
+      this.#hash?.update(piece);
+      part.write(piece, chunk);
+      taken += piece.length;
+      this.#position = (this.#position as number) + piece.length;
+      if (part.isFull) this.#leavePart(part, chunk);
+    }
+    this.#takenBytes += taken;
+    return taken;
+  }
+
+  /** All bytes of the chunk were taken: its CRC32 is checked, or handed on for S3 to check. */
+  endChunk(): void {
+    this.#throwIfFailed();
+    const chunk = this.#chunk as ChunkInFlight;
+    this.#chunk = undefined;
+    if (chunk.isTrusted) (this.#unverified[0] ?? (this.#part as PartInFlight)).endTrustedChunk(chunk);
+    else if (chunk.crc32 !== undefined && chunk.actual !== chunk.crc32) throw toChunkMismatch(chunk, chunk.actual);
+    for (const part of this.#unverified) this.#sender.end(part);
+    this.#unverified = [];
+  }
+
+  /**
+   * No more bytes: checks the size, waits until all is durable, and says what was written. `sizeBytes` is the size of the
+   * file that the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
+   */
+  async finish(options: { sizeBytes: number | undefined }): Promise<WrittenBytes> {
+    this.#throwIfFailed();
+    const sizeBytes = this.#assertSize(options.sizeBytes) - this.#start;
+    this.#endLastPart(sizeBytes);
+    await this.#sender.settle();
+    this.#throwIfFailed();
+    const { put } = this.#sender;
+    const sha256 = this.#hash?.digest();
+    if (put !== undefined) return { sizeBytes, crc32: put.crc32, parts: [], put, sha256 };
+    const parts = toManifest(this.upload, this.#durableParts());
+    assertCovered(parts, { startOffset: this.#start, sizeBytes, partSizeBytes: this.upload.partSizeBytes });
+    return { sizeBytes, crc32: combineParts(parts), parts, put: undefined, sha256 };
+  }
+
+  /** Ends the writer, after success or failure. What is in flight settles and is recorded. Never rejects. */
+  async close(): Promise<void> {
+    const open = [...this.#unverified, ...(this.#part === undefined ? [] : [this.#part])];
+    await this.#sender.close(open);
+  }
+
+  #throwIfFailed(): void {
+    if (this.#sender.failure !== undefined) throw this.#sender.failure;
+  }
+
+  #durableParts(): DurablePart[] {
+    return [...this.#sender.recorder.parts.values()].sort((a, b) => a.partNumber - b.partNumber);
+  }
+
+  #openPart(): PartInFlight | undefined {
+    const partNumber = partNumberAt(this.#position as number, this.upload.partSizeBytes);
+    if (!this.#sender.prepare(partNumber, { isOwed: this.#unverified.length > 0 })) return undefined;
+    this.#part = this.#sender.open(partNumber);
+    return this.#part;
+  }
+
+  /** The part's bytes are all there. Its end may have to wait for the chunk's; the next part is asked for at once. */
+  #leavePart(part: PartInFlight, chunk: ChunkInFlight): void {
+    this.#part = undefined;
+    if (chunk.crc32 === undefined) this.#sender.end(part);
+    else this.#unverified.push(part);
+    const end = this.#laneEnd ?? this.upload.sizeBytes;
+    const isChunkOver = this.#position === chunk.offset + chunk.lengthBytes;
+    if (end !== undefined && part.endOffset < end && isChunkOver) this.#sender.prepare(part.partNumber + 1);
+  }
+
+  /** Where the writer's range ends, once all its bytes have been taken. */
+  #assertSize(declaredByFinish: number | undefined): number {
+    const reached = this.#reachedOffset();
+    const sizeBytes = this.upload.sizeBytes ?? declaredByFinish ?? reached;
+    if (declaredByFinish !== undefined && declaredByFinish !== sizeBytes) {
+      throw new DomainError(
+        "invalid_argument",
+        `finish says ${declaredByFinish} bytes; the upload declared ${sizeBytes}`,
+        {
+          reason: "SIZE_MISMATCH",
+          field: "finish.size_bytes",
+          details: { size_bytes: declaredByFinish, declared_size_bytes: sizeBytes },
+        },
+      );
+    }
+    if (this.#laneEnd !== undefined && reached !== this.#laneEnd) {
+      const message = `the lane ends at byte ${this.#laneEnd}; its bytes were sent up to ${reached}`;
+      throw new DomainError("invalid_argument", message, {
+        reason: "SIZE_MISMATCH",
+        field: "start.lane.size_bytes",
+        details: { lane_end_offset: this.#laneEnd, received_bytes: reached - this.#start },
+      });
+    }
+    if (this.#laneEnd !== undefined) return this.#laneEnd;
+    if (reached !== sizeBytes) {
+      throw new DomainError("invalid_argument", `${sizeBytes} bytes were declared; ${reached} were sent`, {
+        reason: "SIZE_MISMATCH",
+        field: "finish.size_bytes",
+        details: { size_bytes: sizeBytes, received_bytes: reached },
+      });
+    }
+    return sizeBytes;
+  }
+
+  /** Where the bytes end that this writer sent, and those that earlier ones made durable right behind them. */
+  #reachedOffset(): number {
+    const { partSizeBytes } = this.upload;
+    let offset = this.#position ?? this.#durableOffset;
+    while (offset % partSizeBytes === 0) {
+      const next = this.#sender.recorder.parts.get(partNumberAt(offset, partSizeBytes));
+      if (next === undefined) break;
+      offset += next.lengthBytes;
+    }
+    return offset;
+  }
+
+  /** Ends what only `finish` may end: the file that was held, the empty file, a short last part of unknown size. */
+  #endLastPart(sizeBytes: number): void {
+    const part = this.#part;
+    this.#part = undefined;
+    if (this.#sender.isHolding || sizeBytes === 0) this.#sender.endAsPut();
+    else if (part !== undefined) this.#sender.end(part);
+  }
+}
+
+function isWhole({ upload, range }: WriterBegin): boolean {
+  return range.start === 0 && (range.end === undefined || range.end === upload.sizeBytes);
+}
