@@ -218,6 +218,20 @@ describe("sluice config", () => {
       expect(code).to.equal(0);
     });
 
+    it("prints every option of every service, commented out, which are accepted once they are not", async () => {
+      const { out } = await run("init");
+      for (const { name, options } of SERVICES) {
+        const keys = Object.keys(options.shape);
+        if (keys.length === 0) continue;
+        const [, block = ""] = new RegExp(`\\n  # ${name}:\\n((?:  #   .*\\n)+)`).exec(out) ?? [];
+        expect(block.match(/(?<=^ {2}# {3})\w+(?=: )/gm), name).to.deep.equal(keys);
+        const said = block.replaceAll(/^ {2}# {3}/gm, "    ");
+        const config = await fileOf(out.replace(`\n  ${name}: false\n`, `\n  ${name}:\n${said}`));
+        const { code, err } = await run("generate", "--config", config);
+        expect({ code, err }, name).to.deep.equal({ code: 0, err: "" });
+      }
+    }).timeout(60_000);
+
     it("prints defaults that are accepted, too", async () => {
       const { out } = await run("init");
       const uncommented = out.replaceAll(/^# (\w+): (.+)$/gm, "$1: $2");
@@ -328,6 +342,22 @@ describe("sluice config", () => {
       .and.to.contain("Who can do what");
     const { access } = JSON.parse((await run("explain", "--json", "--services", "firehose", ...PLACE)).out);
     expect(access).to.be.an("array").with.length.above(5);
+  });
+
+  it("explain says what one service gets, and its options, without settings", async () => {
+    const { code, out } = await run("explain", "sqs");
+    expect(code).to.equal(0);
+    expect(out)
+      .to.match(/^Amazon SQS \(sqs\)\nGets: {2}a queue/)
+      .and.to.contain("receiptsMax: whole number, 1 to 1000\n")
+      .and.to.contain("Default: 5. Example: receiptsMax: 5\n")
+      .and.to.contain("delivery: eventbridge or direct\n");
+    const { options } = JSON.parse((await run("explain", "sqs", "--json")).out);
+    expect(options.map(({ name }: { name: string }) => name)).to.deep.equal(["delivery", "receiptsMax"]);
+    for (const { name } of SERVICES) expect(await run("explain", name), name).to.include({ code: 0, err: "" });
+    const wrong = await run("explain", "athina");
+    expect(wrong.code).to.equal(2);
+    expect(wrong.err).to.equal('sluice: there is no AWS service "athina" to explain; did you mean "athena"?\n');
   });
 
   it("explain tells the roads that are open and shut, a line each or as JSON", async () => {

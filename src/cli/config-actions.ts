@@ -10,9 +10,12 @@ import { explainConfiguration } from "../aws/print/explain.ts";
 import { createExplanation } from "../aws/print/explanation.ts";
 import { createImport } from "../aws/print/import-template.ts";
 import { printConfiguration } from "../aws/print/print-configuration.ts";
+import { printServiceOptions } from "../aws/print/print-options.ts";
 import { printScenarios } from "../aws/print/print-scenarios.ts";
 import { listScenarios } from "../aws/scenarios/list-scenarios.ts";
+import { findService } from "../aws/services/find-service.ts";
 import { toEnvironment } from "../aws/settings/environment.ts";
+import { listServiceOptions } from "../aws/settings/service-options.ts";
 import { printSettingsExample } from "../aws/settings/settings-example.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { ConfigCommands, SettingsOptions } from "./config-command.ts";
@@ -36,7 +39,13 @@ export const CONFIG_COMMANDS: ConfigCommands = {
     const chosen = { ...configuration, template: imported?.template ?? configuration.template };
     await write(terminal, printConfiguration(chosen, options.format), options);
   },
-  explain: async (terminal, options) => {
+  explain: async (terminal, name, options) => {
+    if (name !== undefined) {
+      const service = refuseAsUsage(() => findService(name));
+      if (options.json) printJson(terminal, { service: name, options: listServiceOptions(service) });
+      else terminal.stdout.write(printServiceOptions(service));
+      return;
+    }
     const configuration = await readConfiguration(options);
     if (options.scenarios) {
       if (options.json) for (const group of listScenarios(configuration)) printJson(terminal, { ...group });
@@ -83,8 +92,13 @@ async function readConfiguration(options: SettingsOptions): Promise<Configuratio
         "or give --bucket, --region and --account",
     );
   }
+  return refuseAsUsage(() => configure({ file, values, all, ...(services !== undefined && { services }) }));
+}
+
+/** What was made; throws UsageError for what the caller must say differently. */
+function refuseAsUsage<T>(make: () => T): T {
   try {
-    return configure({ file, values, all, ...(services !== undefined && { services }) });
+    return make();
   } catch (error) {
     if (error instanceof DomainError && error.code === "invalid_argument") throw new UsageError(error.message);
     throw error;

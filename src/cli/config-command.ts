@@ -39,7 +39,8 @@ export interface VerifyOptions extends SettingsOptions {
 export interface ConfigCommands {
   init(terminal: Terminal, options: { output?: string; force: boolean }): Promise<void>;
   generate(terminal: Terminal, options: GenerateOptions): Promise<void>;
-  explain(terminal: Terminal, options: ExplainOptions): Promise<void>;
+  /** `service`: the name of one whose options are asked for, whatever the settings. */
+  explain(terminal: Terminal, service: string | undefined, options: ExplainOptions): Promise<void>;
   env(terminal: Terminal, options: SettingsOptions): Promise<void>;
   /** Resolves to whether what is deployed is what was generated. */
   verify(terminal: Terminal, options: VerifyOptions): Promise<boolean>;
@@ -76,9 +77,10 @@ export function addConfig(
     .action(async (options) => (await commands()).generate(terminal, options));
   withSettings(config.command("explain"))
     .description("say who can do what on which ARN, in words")
+    .argument("[service]", "say instead what this AWS service gets, and its options; needs no settings")
     .option("--scenarios", "say instead by which roads somebody gets somewhere, and by which not", false)
     .option("--json", "print JSON", false)
-    .action(async (options) => (await commands()).explain(terminal, options));
+    .action(async (service, options) => (await commands()).explain(terminal, service, options));
   withSettings(config.command("env"))
     .description("print the variables that the service reads for this bucket")
     .action(async (options) => (await commands()).env(terminal, options));

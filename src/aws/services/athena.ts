@@ -19,10 +19,16 @@ export const ATHENA = defineService({
   road: ["role", "bucket setting"],
   source: S3_ACCESS,
   options: z.strictObject({
-    /** Days until query results are removed. */
-    resultDays: z.int().min(1).max(36_500).default(30),
-    /** Bytes that one query may scan before it is cancelled; without a bound when left out. Athena's least is 10 MB. */
-    queryBytesMax: z.int().min(10_000_000).optional(),
+    resultDays: z.int().min(1).max(36_500).default(30).describe("Days until query results are removed."),
+    queryBytesMax: z
+      .int()
+      .min(10_000_000)
+      .optional()
+      .meta({
+        description:
+          "Bytes that one query may scan before it is cancelled; without a bound when left out. Athena's least is 10 MB.",
+        examples: [10_000_000_000],
+      }),
   }),
   connect(site, { resultDays, queryBytesMax }) {
     const prefix = `${site.externalPrefix}athena/`;

@@ -23,22 +23,22 @@ export const BACKUP = defineService({
   road: ["role"],
   source: S3_BACKUPS,
   options: z.strictObject({
-    /** Name of a vault that exists already in this account and region; one is made when left out. */
     vaultName: z
       .string()
       .regex(/^[A-Za-z0-9_-]{2,50}$/, "a vault's name has 2 to 50 letters, digits, hyphens and underscores")
-      .optional(),
-    /** When backups are made, in UTC. */
+      .optional()
+      .meta({
+        description: "Name of a vault that exists already in this account and region; one is made when left out.",
+        examples: ["existing-vault"],
+      }),
     schedule: z
       .string()
       .regex(/^cron\([^)]+\)$/, 'a schedule is a cron expression of AWS: "cron(0 3 * * ? *)"')
-      .default("cron(0 3 * * ? *)"),
-    /** Days that a backup is kept. */
-    keepDays: z.int().min(1).max(36_500).default(35),
-    /** Back up continuously, to restore to any second. */
-    continuous: z.boolean().default(false),
-    /** Makes the role that restores into the bucket. */
-    restore: z.boolean().default(false),
+      .default("cron(0 3 * * ? *)")
+      .meta({ description: "When backups are made, in UTC.", examples: ["cron(30 1 ? * SUN *)"] }),
+    keepDays: z.int().min(1).max(36_500).default(35).describe("Days that a backup is kept."),
+    continuous: z.boolean().default(false).describe("Back up continuously, to restore to any second."),
+    restore: z.boolean().default(false).describe("Makes the role that restores into the bucket."),
   }),
   findProblems(site, { keepDays, continuous, restore }) {
     const problems: SettingsProblem[] = [];

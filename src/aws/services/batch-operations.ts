@@ -17,11 +17,14 @@ export const BATCH_OPERATIONS = defineService({
   road: ["role"],
   source: BATCH,
   options: z.strictObject({
-    /** What jobs may do: set tags, restore archived files, copy files below the external prefix. */
     operations: z
       .array(z.enum(["tag", "restore", "copy"]))
       .min(1)
-      .default(["tag"]),
+      .default(["tag"])
+      .meta({
+        description: "What jobs may do: set tags, restore archived files, copy files below the external prefix.",
+        examples: [["tag", "restore"]],
+      }),
   }),
   connect(site, { operations }) {
     return {

@@ -16,16 +16,22 @@ export const BEDROCK = defineService({
   source: ROLE,
   partitions: ["aws", "aws-us-gov"],
   options: z.strictObject({
-    /** Id of the model that turns text into vectors. */
     embeddingModel: z
       .string()
       .regex(/^[a-z0-9-]+\.[a-z0-9.:-]+$/, 'a model\'s id is written like "amazon.titan-embed-text-v2:0"')
-      .default("amazon.titan-embed-text-v2:0"),
-    /** Id of an OpenSearch Serverless collection that keeps the vectors; grant another store yourself. */
+      .default("amazon.titan-embed-text-v2:0")
+      .meta({
+        description: "Id of the model that turns text into vectors.",
+        examples: ["cohere.embed-multilingual-v3"],
+      }),
     collection: z
       .string()
       .regex(/^[a-z0-9]{3,40}$/, "a collection's id has small letters and digits")
-      .optional(),
+      .optional()
+      .meta({
+        description: "Id of an OpenSearch Serverless collection that keeps the vectors; grant another store yourself.",
+        examples: ["abcdefghij1234567890"],
+      }),
   }),
   connect(site, options) {
     const prefix = `${site.externalPrefix}bedrock/`;

@@ -21,20 +21,35 @@ const LOG_PREFIX = "cloudfront/";
 const DELIVERY_NAME_LENGTH_MAX = 60; // CloudWatch Logs
 
 const OPTIONS = z.strictObject({
-  /** PEM of the public key whose private half signs URLs: RSA of 2048 bits or ECDSA on P-256. Without it nobody reads. */
   publicKey: z
     .string()
     .refine(isSigningKey, "a public key is the PEM of an RSA key of 2048 bits or of a P-256 key")
-    .optional(),
-  /** ARN of your certificate, in us-east-1: with it no viewer speaks less than TLS 1.2. Goes with `aliases`. */
+    .optional()
+    .meta({
+      description:
+        "PEM of the public key whose private half signs URLs: RSA of 2048 bits or ECDSA on P-256. Without it nobody reads.",
+      examples: [
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEh6cA9aqgAShaRuzzcx+zrLEOJvb4\nIfYrr4LGfP+6cU1n0d/d394vDIGvIB+5V4dcSQxo6Rk5bunFDkGem8abuQ==\n-----END PUBLIC KEY-----",
+      ],
+    }),
   certificateArn: z
     .string()
     .regex(/^arn:aws:acm:us-east-1:\d{12}:certificate\/[0-9a-f-]+$/, "CloudFront takes ACM certificates of us-east-1")
-    .optional(),
-  /** Host names that the certificate is for. */
-  aliases: z.array(z.hostname()).max(100).default([]),
-  /** Keep copies at edge locations for up to a day: they lie wherever readers are, and outlive deletion. */
-  cache: z.boolean().default(false),
+    .optional()
+    .meta({
+      description:
+        "ARN of your certificate, in us-east-1: with it no viewer speaks less than TLS 1.2. Goes with `aliases`.",
+      examples: ["arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"],
+    }),
+  aliases: z
+    .array(z.hostname())
+    .max(100)
+    .default([])
+    .meta({ description: "Host names that the certificate is for.", examples: [["files.example.com"]] }),
+  cache: z
+    .boolean()
+    .default(false)
+    .describe("Keep copies at edge locations for up to a day: they lie wherever readers are, and outlive deletion."),
 });
 type Options = z.output<typeof OPTIONS>;
 

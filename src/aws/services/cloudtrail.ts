@@ -22,10 +22,11 @@ export const CLOUDTRAIL = defineService({
   road: ["log bucket policy", "role"],
   source: DATA_EVENTS,
   options: z.strictObject({
-    /** `write`: leave reads out, which are the most. */
-    events: z.enum(["all", "write"]).default("all"),
-    /** Also into a CloudWatch Logs group, where events can be searched and alarms set. */
-    logGroup: z.boolean().default(true),
+    events: z.enum(["all", "write"]).default("all").describe("`write`: leave reads out, which are the most."),
+    logGroup: z
+      .boolean()
+      .default(true)
+      .describe("Also into a CloudWatch Logs group, where events can be searched and alarms set."),
   }),
   connect(site, { events, logGroup }) {
     const trailName = site.nameOf("cloudtrail", 128);

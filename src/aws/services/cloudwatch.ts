@@ -22,23 +22,39 @@ export const CLOUDWATCH = defineService({
   road: ["bucket setting", "log bucket policy"],
   source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudwatch-monitoring.html",
   options: z.strictObject({
-    /** ARN of a topic that alarms are sent to; one is made when left out. */
     alarmTopicArn: z
       .string()
       .regex(
         /^arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/,
         'a topic is named by its ARN: "arn:aws:sns:eu-central-1:111122223333:alarms"',
       )
-      .optional(),
-    /** Share of requests that fail in S3 (5xx), 0 to 1, above which an alarm is raised. */
-    serverErrorShareMax: z.number().gt(0).max(1).default(0.01),
-    /** Share of requests that S3 refuses (4xx), 0 to 1, above which an alarm is raised. Answers 404 to a HEAD are among them. */
-    clientErrorShareMax: z.number().gt(0).max(1).default(0.25),
-    /** ARN of a KMS key for the log group; CloudWatch's own encryption when left out. */
+      .optional()
+      .meta({
+        description: "ARN of a topic that alarms are sent to; one is made when left out.",
+        examples: ["arn:aws:sns:eu-central-1:111122223333:alarms"],
+      }),
+    serverErrorShareMax: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(0.01)
+      .describe("Share of requests that fail in S3 (5xx), 0 to 1, above which an alarm is raised."),
+    clientErrorShareMax: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(0.25)
+      .describe(
+        "Share of requests that S3 refuses (4xx), 0 to 1, above which an alarm is raised. Answers 404 to a HEAD are among them.",
+      ),
     kmsKeyArn: z
       .string()
       .regex(/^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "a KMS key is named by its ARN")
-      .optional(),
+      .optional()
+      .meta({
+        description: "ARN of a KMS key for the log group; CloudWatch's own encryption when left out.",
+        examples: ["arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+      }),
   }),
   findProblems(site, { alarmTopicArn, kmsKeyArn }) {
     const path = ["services", "cloudwatch"];

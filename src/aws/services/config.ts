@@ -18,13 +18,18 @@ export const CONFIG = defineService({
   road: ["log bucket policy", "role"],
   source: BUCKET_POLICY,
   options: z.strictObject({
-    /** An account has one recorder a region. `create`: make it here, with its delivery channel. */
-    recorder: z.enum(["existing", "create"]).default("existing"),
-    /** What a recorder that is made here records. */
+    recorder: z
+      .enum(["existing", "create"])
+      .default("existing")
+      .describe("An account has one recorder a region. `create`: make it here, with its delivery channel."),
     resourceTypes: z
       .array(z.string().regex(/^AWS::[A-Za-z0-9]+::[A-Za-z0-9]+$/, 'a resource type is written like "AWS::S3::Bucket"'))
       .min(1)
-      .default(["AWS::S3::Bucket"]),
+      .default(["AWS::S3::Bucket"])
+      .meta({
+        description: "What a recorder that is made here records.",
+        examples: [["AWS::S3::Bucket", "AWS::IAM::Role"]],
+      }),
   }),
   connect(site, { recorder, resourceTypes }) {
     const delivery = { source: BUCKET_POLICY, service: "config" };

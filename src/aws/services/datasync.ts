@@ -14,8 +14,10 @@ export const DATASYNC = defineService({
   road: ["role"],
   source: S3_LOCATION,
   options: z.strictObject({
-    /** `from`: files are copied out of the bucket; `to`: data comes in below the external prefix. */
-    direction: z.enum(["from", "to", "both"]).default("both"),
+    direction: z
+      .enum(["from", "to", "both"])
+      .default("both")
+      .describe("`from`: files are copied out of the bucket; `to`: data comes in below the external prefix."),
   }),
   connect(site, { direction }) {
     const prefix = `${site.externalPrefix}datasync/`;

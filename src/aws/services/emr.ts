@@ -17,10 +17,8 @@ export const EMR = defineService({
   road: ["role"],
   source: EC2_ROLE,
   options: z.strictObject({
-    /** An instance profile for clusters on EC2. */
-    ec2: z.boolean().default(true),
-    /** A runtime role for jobs of EMR Serverless. */
-    serverless: z.boolean().default(true),
+    ec2: z.boolean().default(true).describe("An instance profile for clusters on EC2."),
+    serverless: z.boolean().default(true).describe("A runtime role for jobs of EMR Serverless."),
   }),
   findProblems(_, { ec2, serverless }) {
     if (ec2 || serverless) return [];

@@ -23,23 +23,36 @@ export const EVENTBRIDGE = defineService({
   road: ["notification", "role"],
   source: S3_EVENTS,
   options: z.strictObject({
-    /** Records every new file in the log group /aws/events/{bucket}. */
-    logs: z.boolean().default(true),
-    /** ARN of a KMS key for the log group; CloudWatch's own encryption when left out. */
+    logs: z.boolean().default(true).describe("Records every new file in the log group /aws/events/{bucket}."),
     kmsKeyArn: z
       .string()
       .regex(/^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "a KMS key is named by its ARN")
-      .optional(),
-    /** ARN of an event bus of this account, in a region that data may be in, that gets every new file's event. */
+      .optional()
+      .meta({
+        description: "ARN of a KMS key for the log group; CloudWatch's own encryption when left out.",
+        examples: ["arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+      }),
     targetBusArn: z
       .string()
       .regex(
         /^arn:aws(-cn|-us-gov)?:events:[a-z0-9-]+:\d{12}:event-bus\/[A-Za-z0-9._/-]{1,256}$/,
         'an event bus is named by its ARN: "arn:aws:events:eu-central-1:111122223333:event-bus/files"',
       )
-      .optional(),
-    /** Days for which events of the bucket can be replayed; no archive when left out. */
-    archiveDays: z.int().min(1).max(36_500).optional(),
+      .optional()
+      .meta({
+        description:
+          "ARN of an event bus of this account, in a region that data may be in, that gets every new file's event.",
+        examples: ["arn:aws:events:eu-central-1:111122223333:event-bus/files"],
+      }),
+    archiveDays: z
+      .int()
+      .min(1)
+      .max(36_500)
+      .optional()
+      .meta({
+        description: "Days for which events of the bucket can be replayed; no archive when left out.",
+        examples: [30],
+      }),
   }),
   findProblems(site, { logs, kmsKeyArn, targetBusArn, archiveDays }) {
     const at = (option: string) => ["services", "eventbridge", option];

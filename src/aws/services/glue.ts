@@ -19,13 +19,23 @@ export const GLUE = defineService({
   road: ["role"],
   source: CRAWLER,
   options: z.strictObject({
-    /** When the crawler runs, in UTC: "cron(0 3 * * ? *)". On demand when left out. */
     schedule: z
       .string()
       .regex(/^cron\(\S+( \S+){5}\)$/, 'a schedule has six fields: "cron(0 3 * * ? *)"')
-      .optional(),
-    /** Glob patterns, relative to the external prefix, that are not made tables of; Athena's results never are. */
-    exclude: z.array(z.string().min(1).max(1024)).max(99).default([]),
+      .optional()
+      .meta({
+        description: 'When the crawler runs, in UTC: "cron(0 3 * * ? *)". On demand when left out.',
+        examples: ["cron(0 3 * * ? *)"],
+      }),
+    exclude: z
+      .array(z.string().min(1).max(1024))
+      .max(99)
+      .default([])
+      .meta({
+        description:
+          "Glob patterns, relative to the external prefix, that are not made tables of; Athena's results never are.",
+        examples: [["tmp/**"]],
+      }),
   }),
   connect(site, { schedule, exclude }) {
     const name = site.nameOf("glue", 255);

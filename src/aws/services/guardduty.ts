@@ -14,10 +14,16 @@ const PREFIXES_MAX = 5;
 const SERVICE = "malware-protection-plan.guardduty";
 
 const OPTIONS = z.strictObject({
-  /** Prefixes to scan; Sluice's own when left out. */
-  prefixes: z.array(z.string().min(1).max(1024)).min(1).max(PREFIXES_MAX).optional(),
-  /** Refuse reads of what has not been found clean. `false`: scan and tag alone. */
-  gate: z.boolean().default(true),
+  prefixes: z
+    .array(z.string().min(1).max(1024))
+    .min(1)
+    .max(PREFIXES_MAX)
+    .optional()
+    .meta({ description: "Prefixes to scan; Sluice's own when left out.", examples: [["files/", "external/"]] }),
+  gate: z
+    .boolean()
+    .default(true)
+    .describe("Refuse reads of what has not been found clean. `false`: scan and tag alone."),
 });
 
 /** Prefixes below which the gate is shut, by checked settings: none without GuardDuty, or where it scans and tags alone. */

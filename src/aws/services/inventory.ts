@@ -21,12 +21,12 @@ export const INVENTORY = defineService({
   road: ["bucket setting", "log bucket policy"],
   source: CONFIGURE,
   options: z.strictObject({
-    /** How often a list is made. */
-    frequency: z.enum(["Daily", "Weekly"]).default("Weekly"),
-    /** Of the lists. Batch Operations read manifests in CSV alone. */
-    format: z.enum(["CSV", "ORC", "Parquet"]).default("CSV"),
-    /** `Current`: leave old versions out. */
-    versions: z.enum(["All", "Current"]).default("All"),
+    frequency: z.enum(["Daily", "Weekly"]).default("Weekly").describe("How often a list is made."),
+    format: z
+      .enum(["CSV", "ORC", "Parquet"])
+      .default("CSV")
+      .describe("Of the lists. Batch Operations read manifests in CSV alone."),
+    versions: z.enum(["All", "Current"]).default("All").describe("`Current`: leave old versions out."),
   }),
   connect(site, { frequency, format, versions }) {
     return {

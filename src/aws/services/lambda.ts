@@ -22,16 +22,21 @@ export const LAMBDA = defineService({
   road: ["role", "notification"],
   source: WITH_S3,
   options: z.strictObject({
-    /** ARN of a function (or its alias or version) that is called for every new file. */
     functionArn: z
       .string()
       .regex(
         /^arn:aws(-cn|-us-gov)?:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?$/,
         'a function is named by its ARN: "arn:aws:lambda:eu-central-1:111122223333:function:my-function"',
       )
-      .optional(),
-    /** `direct`: S3 calls the function itself; exclusive with direct delivery to another service. */
-    delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
+      .optional()
+      .meta({
+        description: "ARN of a function (or its alias or version) that is called for every new file.",
+        examples: ["arn:aws:lambda:eu-central-1:111122223333:function:on-file"],
+      }),
+    delivery: z
+      .enum(["eventbridge", "direct"])
+      .default("eventbridge")
+      .describe("`direct`: S3 calls the function itself; exclusive with direct delivery to another service."),
   }),
   findProblems(site, { functionArn, delivery }) {
     const missing = "direct delivery needs a function to call: name it as services.lambda.functionArn";

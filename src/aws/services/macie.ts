@@ -15,8 +15,10 @@ export const MACIE = defineService({
   source: ACCESS,
   partitions: ["aws"],
   options: z.strictObject({
-    /** An account has one Macie session a region. `create`: enable Macie here. */
-    session: z.enum(["existing", "create"]).default("existing"),
+    session: z
+      .enum(["existing", "create"])
+      .default("existing")
+      .describe("An account has one Macie session a region. `create`: enable Macie here."),
   }),
   connect(site, { session }) {
     const delivery = {

@@ -31,13 +31,18 @@ export const OPENSEARCH_INGESTION = defineService({
   source: S3_SOURCE,
   partitions: ["aws", "aws-us-gov"],
   options: z.strictObject({
-    /** How a pipeline finds files: told of each new one by a queue, or by listing on a schedule. */
-    source: z.enum(["sqs", "scan"]).default("sqs"),
-    /** Name of the OpenSearch Service domain that pipelines write to; grant another sink yourself. */
+    source: z
+      .enum(["sqs", "scan"])
+      .default("sqs")
+      .describe("How a pipeline finds files: told of each new one by a queue, or by listing on a schedule."),
     domain: z
       .string()
       .regex(/^[a-z][a-z0-9-]{2,27}$/, "a domain's name has 3 to 28 small letters, digits and hyphens")
-      .optional(),
+      .optional()
+      .meta({
+        description: "Name of the OpenSearch Service domain that pipelines write to; grant another sink yourself.",
+        examples: ["files"],
+      }),
   }),
   connect(site, { source, domain }) {
     const prefix = `${site.externalPrefix}opensearch-ingestion/`;

@@ -14,16 +14,23 @@ export const REDSHIFT = defineService({
   road: ["role"],
   source: ACCESS,
   options: z.strictObject({
-    /** Cluster that may use the role; every cluster of the account and region when left out. */
     cluster: z
       .string()
       .regex(/^[a-z][a-z0-9-]{0,62}$/, "a cluster's identifier has small letters, digits and hyphens")
-      .optional(),
-    /** Workgroup of Redshift Serverless that may use the role; every one when left out. An id, not the name. */
+      .optional()
+      .meta({
+        description: "Cluster that may use the role; every cluster of the account and region when left out.",
+        examples: ["warehouse"],
+      }),
     workgroup: z
       .string()
       .regex(/^[a-z0-9-]{3,64}$/, "a workgroup's id has small letters, digits and hyphens")
-      .optional(),
+      .optional()
+      .meta({
+        description:
+          "Workgroup of Redshift Serverless that may use the role; every one when left out. An id, not the name.",
+        examples: ["12345678-abcd"],
+      }),
   }),
   connect(site, { cluster = "*", workgroup = "*" }) {
     const prefix = `${site.externalPrefix}redshift/`;

@@ -18,22 +18,37 @@ const NONCURRENT_DAYS = 30;
 const REPLICATION_TIME_MINUTES = 15; // the one value that S3 takes
 
 const OPTIONS = z.strictObject({
-  /** Region of the replicas, within the residency; the bucket's own when left out. */
   region: z
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region is written like "eu-central-1"')
-    .optional(),
-  /** Bucket of this account that exists and keeps versions. When left out, `{bucket}-replica` is made in the bucket's region. */
+    .optional()
+    .meta({
+      description: "Region of the replicas, within the residency; the bucket's own when left out.",
+      examples: ["eu-central-1"],
+    }),
   bucket: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name has 3 to 63 small letters, digits, dots and hyphens")
-    .optional(),
-  /** Replicas are hidden where the file is: a delete marker follows the file, deletion of a version never does. */
-  deleteMarkers: z.boolean().default(true),
-  /** S3 Replication Time Control: most replicas within 15 minutes, with metrics; AWS charges for it. */
-  replicationTime: z.boolean().default(false),
-  /** Of the replicas. */
-  storageClass: z.enum(["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]).default("STANDARD"),
+    .optional()
+    .meta({
+      description:
+        "Bucket of this account that exists and keeps versions. When left out, `{bucket}-replica` is made in the bucket's region.",
+      examples: ["my-replicas"],
+    }),
+  deleteMarkers: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Replicas are hidden where the file is: a delete marker follows the file, deletion of a version never does.",
+    ),
+  replicationTime: z
+    .boolean()
+    .default(false)
+    .describe("S3 Replication Time Control: most replicas within 15 minutes, with metrics; AWS charges for it."),
+  storageClass: z
+    .enum(["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"])
+    .default("STANDARD")
+    .describe("Of the replicas."),
 });
 
 /** Copies of the files in a second bucket. */

@@ -18,19 +18,27 @@ export const SAGEMAKER = defineService({
   road: ["role"],
   source: ROLES,
   options: z.strictObject({
-    /** Another bucket of this account for outputs: training and transform jobs encrypt theirs by KMS, which the bucket of files refuses. */
     outputBucket: z
       .string()
       .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the output bucket is the name of a bucket")
-      .optional(),
-    /** ARN of the KMS key of outputs; needs `outputBucket`. S3's own KMS key, which needs no grant, when left out. */
+      .optional()
+      .meta({
+        description:
+          "Another bucket of this account for outputs: training and transform jobs encrypt theirs by KMS, which the bucket of files refuses.",
+        examples: ["my-models"],
+      }),
     outputKey: z
       .string()
       .regex(
         /^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/,
         "an output key is the ARN of a KMS key",
       )
-      .optional(),
+      .optional()
+      .meta({
+        description:
+          "ARN of the KMS key of outputs; needs `outputBucket`. S3's own KMS key, which needs no grant, when left out.",
+        examples: ["arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+      }),
   }),
   findProblems(site, { outputBucket, outputKey }) {
     const path = ["services", "sagemaker", "outputBucket"];

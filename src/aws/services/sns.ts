@@ -22,9 +22,10 @@ export const SNS = defineService({
   road: ["notification"],
   source: NOTIFY,
   options: z.strictObject({
-    /** `direct`: S3 tells the topic itself; exclusive with direct delivery to another service. */
-    delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
-    /** `create` a KMS key for the topic, `none`, or the ARN of a key whose policy lets the sender in. */
+    delivery: z
+      .enum(["eventbridge", "direct"])
+      .default("eventbridge")
+      .describe("`direct`: S3 tells the topic itself; exclusive with direct delivery to another service."),
     key: z
       .union([
         z.enum(["create", "none"]),
@@ -35,7 +36,11 @@ export const SNS = defineService({
             'say "create", "none" or the ARN of a customer managed key; alias/aws/sns cannot be opened to the senders',
           ),
       ])
-      .default("create"),
+      .default("create")
+      .meta({
+        description: "`create` a KMS key for the topic, `none`, or the ARN of a key whose policy lets the sender in.",
+        examples: ["none"],
+      }),
   }),
   findProblems(site, { key }) {
     const keyArn = key === "create" || key === "none" ? undefined : key;

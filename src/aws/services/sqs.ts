@@ -21,10 +21,16 @@ export const SQS = defineService({
   road: ["notification"],
   source: NOTIFY,
   options: z.strictObject({
-    /** `direct`: S3 tells the queue itself; exclusive with direct delivery to another service. */
-    delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
-    /** How often a message is received before it goes to the dead-letter queue. */
-    receiptsMax: z.int().min(1).max(1000).default(5),
+    delivery: z
+      .enum(["eventbridge", "direct"])
+      .default("eventbridge")
+      .describe("`direct`: S3 tells the queue itself; exclusive with direct delivery to another service."),
+    receiptsMax: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(5)
+      .describe("How often a message is received before it goes to the dead-letter queue."),
   }),
   connect(site, { delivery, receiptsMax }) {
     const name = site.nameOf("files", 80);

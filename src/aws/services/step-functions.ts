@@ -19,14 +19,17 @@ export const STEP_FUNCTIONS = defineService({
   road: ["role", "notification"],
   source: STARTED_BY_RULES,
   options: z.strictObject({
-    /** ARN of a state machine that is started for every new file. */
     stateMachineArn: z
       .string()
       .regex(
         /^arn:aws(-cn|-us-gov)?:states:[a-z0-9-]+:\d{12}:stateMachine:[A-Za-z0-9_-]{1,80}$/,
         'a state machine is named by its ARN: "arn:aws:states:eu-central-1:111122223333:stateMachine:my-machine"',
       )
-      .optional(),
+      .optional()
+      .meta({
+        description: "ARN of a state machine that is started for every new file.",
+        examples: ["arn:aws:states:eu-central-1:111122223333:stateMachine:on-file"],
+      }),
   }),
   findProblems(site, { stateMachineArn }) {
     return findForeignArn(site, stateMachineArn, { path: ["services", "step-functions", "stateMachineArn"] });

@@ -16,10 +16,8 @@ export const STORAGE_LENS = defineService({
   road: ["log bucket policy"],
   source: LENS,
   options: z.strictObject({
-    /** Activity, cost and status metrics, which AWS charges for. */
-    advanced: z.boolean().default(false),
-    /** Of the daily export. */
-    format: z.enum(["CSV", "Parquet"]).default("CSV"),
+    advanced: z.boolean().default(false).describe("Activity, cost and status metrics, which AWS charges for."),
+    format: z.enum(["CSV", "Parquet"]).default("CSV").describe("Of the daily export."),
   }),
   connect(site, { advanced, format }) {
     const id = site.nameOf("lens");

@@ -16,8 +16,10 @@ export const TRANSFER = defineService({
   road: ["role"],
   source: USER_ROLE,
   options: z.strictObject({
-    /** May users delete what lies there? Versions stay until the lifecycle removes them. */
-    delete: z.boolean().default(true),
+    delete: z
+      .boolean()
+      .default(true)
+      .describe("May users delete what lies there? Versions stay until the lifecycle removes them."),
   }),
   connect(site, options) {
     const prefix = `${site.externalPrefix}transfer/`;

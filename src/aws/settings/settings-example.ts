@@ -1,4 +1,5 @@
 import { SERVICES } from "../services/services.ts";
+import { listServiceOptions } from "./service-options.ts";
 import { SETTINGS_SCHEMA } from "./settings.ts";
 
 /** What is not a default but must be said. */
@@ -10,7 +11,7 @@ const REQUIRED: Readonly<Record<string, string>> = {
 
 /**
  * A `sluice.aws.yaml` to begin with: every setting with what it means, defaults commented out, every service switched
- * off with what it would get. It passes the schema as it is.
+ * off with what it would get, its options commented out. It passes the schema as it is.
  */
 export function printSettingsExample(): string {
   const lines = ["# Settings of `sluice config`. What is commented out shows the default.", ""];
@@ -18,8 +19,21 @@ export function printSettingsExample(): string {
     if (name === "services") continue;
     lines.push(`# ${field.description}`, toLine(name, field.safeParse(undefined)), "");
   }
-  lines.push("# AWS services to connect: true, or its options. docs/aws.md says what each service gets.", "services:");
-  for (const { name, title, gets } of SERVICES) lines.push(`  # ${title}: ${gets}.`, `  ${name}: false`);
+  lines.push(
+    "# AWS services to connect: true, or the options that stand below, with their defaults or examples.",
+    "services:",
+  );
+  for (const service of SERVICES) {
+    const { name, title, gets } = service;
+    const options = listServiceOptions(service);
+    lines.push(`  # ${title}: ${gets}.`, `  ${name}: false`);
+    if (options.length > 0) lines.push(`  # ${name}:`);
+    for (const { name: option, standard, example, description } of options) {
+      const isExample = standard === undefined || standard === "[]";
+      const value = isExample ? example : standard;
+      lines.push(`  #   ${option}: ${value} # ${isExample ? "Example. " : ""}${description}`);
+    }
+  }
   return `${lines.join("\n")}\n`;
 }
 

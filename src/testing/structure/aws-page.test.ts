@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { parse } from "yaml";
+import { printOptionTable } from "../../aws/print/print-options.ts";
 import { SERVICES } from "../../aws/services/services.ts";
 import { CONFIG_COMMANDS } from "../../cli/config-actions.ts";
 import type { ConfigCommands } from "../../cli/config-command.ts";
@@ -74,6 +75,16 @@ describe("the page on AWS services", () => {
         road.join(", "),
       ]),
     );
+  });
+
+  it("has every option of every service", async () => {
+    const page = await readFile(join(here, "docs/aws.md"), "utf8");
+    const [, table] = /<!-- options: begin -->\n(.*)<!-- options: end -->/s.exec(page) ?? [];
+    expect(table, "npm run generate:golden writes it anew").to.equal(printOptionTable());
+    const options = SERVICES.flatMap(({ name, options }) =>
+      Object.keys(options.shape).map((one) => `\`${name}.${one}\``),
+    );
+    expect(rowsOf(sectionOf("aws", "Options of services")).map(([option]) => option)).to.deep.equal(options);
   });
 
   it("shows an excerpt of what its command really prints", async () => {

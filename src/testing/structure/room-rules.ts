@@ -168,7 +168,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       policy: [".", "settings", "template", "services"],
       services: ["settings", "template", "policy"],
       scenarios: [".", "settings", "template"],
-      print: [".", "policy", "scenarios", "template"],
+      print: [".", "policy", "scenarios", "services", "settings", "template"],
       live: [".", "policy", "services", "template"],
     },
   },
