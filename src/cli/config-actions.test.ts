@@ -10,7 +10,7 @@ import { startScriptedAccessAnalyzer } from "../testing/aws/scripted-access-anal
 import { sampleRemark } from "../testing/contracts/policy-analyzer-contract.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { CONFIG_COMMANDS } from "./config-actions.ts";
-import { runCli } from "./program.ts";
+import { AWS_STEPS, runCli } from "./program.ts";
 
 const PLACE = ["--bucket", "my-files", "--region", "eu-central-1", "--account", "111122223333"];
 /** What the service needs beside the bucket's own variables. */
@@ -162,6 +162,21 @@ describe("sluice config", () => {
         err: `sluice: ${join(directory, "no", "where.yaml")} cannot be written: ENOENT\n`,
       });
     });
+  });
+
+  it("makes a file by the steps that --help begins with", async () => {
+    const here = process.cwd();
+    const fresh = await mkdtemp(join(tmpdir(), "sluice-steps-"));
+    process.chdir(fresh);
+    try {
+      const steps = AWS_STEPS.match(/(?<=^ {2}sluice config ).*?(?= {2})/gm) ?? [];
+      expect(steps).to.have.length(3);
+      for (const step of steps) expect(await run(...step.trim().split(" ")), step).to.include({ code: 0 });
+      expect(await readFile(join(fresh, "template.yaml"), "utf8")).to.contain("BucketName: my-files\n");
+    } finally {
+      process.chdir(here);
+      await rm(fresh, { recursive: true, force: true });
+    }
   });
 
   describe("bad settings", () => {

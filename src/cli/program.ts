@@ -15,6 +15,13 @@ const loadWatch = () => import("./watch-command.ts");
 
 const VERSION: string = createRequire(import.meta.url)("../../package.json").version;
 
+/** From nothing to what a bucket's AWS account is to have. A test runs it. */
+export const AWS_STEPS = `The AWS configuration of a bucket, from nothing to a file:
+  sluice config init --output sluice.aws.yaml     name bucket, region and account in it, and switch on AWS services
+  sluice config explain                           read who may do what
+  sluice config generate --output template.yaml   deploy it with CloudFormation
+`;
+
 /** What runs in the server's process; given from outside so that `sluice ls` does not load the server. */
 export interface ServerCommands {
   /** Serves until it is told to stop. */
@@ -56,6 +63,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
       writeErr: (text) => terminal.stderr.write(text),
     })
     .showHelpAfterError("(sluice --help lists the commands)")
+    .addHelpText("before", AWS_STEPS)
     .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 bad usage, 75 try again later.");
 
   addUpload(program, terminal);
