@@ -34,7 +34,7 @@ export type GenerateConfigurationRequest = Message<"sluice.v1.GenerateConfigurat
   services: string[];
 
   /**
-   * Switch on every AWS service that the settings do not switch off.
+   * Switch on every AWS service that the settings do not switch off. Refused together with services.
    *
    * @generated from field: bool all_services = 3;
    */
