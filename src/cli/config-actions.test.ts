@@ -169,7 +169,7 @@ describe("sluice config", () => {
     const fresh = await mkdtemp(join(tmpdir(), "sluice-steps-"));
     process.chdir(fresh);
     try {
-      const steps = AWS_STEPS.match(/(?<=^ {2}sluice config ).*?(?= {2})/gm) ?? [];
+      const steps = AWS_STEPS.match(/(?<=^ {2}\$ sluice config ).*?(?= {2})/gm) ?? [];
       expect(steps).to.have.length(3);
       for (const step of steps) expect(await run(...step.trim().split(" ")), step).to.include({ code: 0 });
       expect(await readFile(join(fresh, "template.yaml"), "utf8")).to.contain("BucketName: my-files\n");

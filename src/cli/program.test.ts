@@ -385,7 +385,7 @@ describe("sluice", () => {
 
   it("shows help, and ends well", async () => {
     const { code, out } = await run("--help");
-    expect(out).to.match(/^The AWS configuration of a bucket, from nothing to a file:\n {2}sluice config init /);
+    expect(out).to.match(/^The AWS configuration of a bucket, from nothing to a file:\n {2}\$ sluice config init /);
     expect(code).to.equal(0);
     for (const command of ["upload", "download", "ls", "rm", "restore", "serve", "migrate", "doctor"])
       expect(out).to.contain(command);

@@ -17,9 +17,9 @@ const VERSION: string = createRequire(import.meta.url)("../../package.json").ver
 
 /** From nothing to what a bucket's AWS account is to have. A test runs it. */
 export const AWS_STEPS = `The AWS configuration of a bucket, from nothing to a file:
-  sluice config init --output sluice.aws.yaml     name bucket, region and account in it, and switch on AWS services
-  sluice config explain                           read who may do what
-  sluice config generate --output template.yaml   deploy it with CloudFormation
+  $ sluice config init --output sluice.aws.yaml     name bucket, region and account in it, and switch on AWS services
+  $ sluice config explain                           read who may do what
+  $ sluice config generate --output template.yaml   deploy it with CloudFormation
 `;
 
 /** What runs in the server's process; given from outside so that `sluice ls` does not load the server. */
