@@ -155,18 +155,18 @@ describe("parseConfig", () => {
   it("divides the budget among the workers, three eighths of it for parts and one for windows", () => {
     const config = parseConfig({ ...LEAST, SLUICE_WORKERS: "2" });
     expect([config.budgetBytes, config.listener.windowsGrownMaxBytes]).to.deep.equal([96 * MIB, 32 * MIB]);
-    expect(config.uploads.keptPartMaxBytes).to.equal(48 * MIB);
+    expect(config.uploads.replayablePartMaxBytes).to.equal(48 * MIB);
     const problems = problemsOf({ ...LEAST, SLUICE_WORKERS: "9" });
     expect(problems[0]).to.match(/each of 9 workers 59652323 bytes; .* at least 67108864: raise it/);
   });
 
   it("keeps parts that two of fit a worker's memory for parts, of at most 64 MiB, and sends larger ones if they may end in a trailer", () => {
     const partsOf = (environment: Record<string, string>) => {
-      const { keptPartMaxBytes, partSizeMaxBytes, unkeptWindowBytes } = parseConfig({
+      const { replayablePartMaxBytes, partSizeMaxBytes, oneShotWindowBytes } = parseConfig({
         ...{ ...LEAST, SLUICE_WORKERS: "1" },
         ...environment,
       }).uploads;
-      return [keptPartMaxBytes, partSizeMaxBytes, unkeptWindowBytes].map((bytes) => bytes / MIB);
+      return [replayablePartMaxBytes, partSizeMaxBytes, oneShotWindowBytes].map((bytes) => bytes / MIB);
     };
     expect(partsOf({})).to.deep.equal([64, 5120, 4]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "4GiB" })).to.deep.equal([64, 5120, 4]);

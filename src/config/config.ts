@@ -11,7 +11,7 @@ import { toSetValue } from "./config-values.ts";
 
 const MIB = 2 ** 20;
 /** What may wait for S3's socket of a part that is not kept, in bytes: enough for the socket never to wait for more. */
-const UNKEPT_WINDOW_BYTES = 4 * MIB;
+const ONE_SHOT_WINDOW_BYTES = 4 * MIB;
 /** Of a worker's memory, what is for parts in flight; two of the larger size always fit. */
 const PARTS_SHARE = 3 / 8;
 /** What a stream that writes takes beside its parts and its window, in bytes: its objects, those of its connection, and what the collector lets stand (measured). */
@@ -137,7 +137,7 @@ function toConfig(env: Environment) {
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
   // A worker must be able to keep at least two of the largest parts at once, or one upload would starve all others.
   const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 2 / MIB) * MIB);
-  const keptPartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, keptByBudgetBytes);
+  const replayablePartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, keptByBudgetBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
     listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },
@@ -206,10 +206,10 @@ function toConfig(env: Environment) {
       partSizeBytes: env.SLUICE_PART_SIZE_BYTES,
       // A file of unknown size may be large: twice the part leaves room for 156 GiB.
       partSizeUnknownBytes: 2 * env.SLUICE_PART_SIZE_BYTES,
-      keptPartMaxBytes,
+      replayablePartMaxBytes,
       // Without a trailer the checksum goes before the bytes, so that all of them have to be there.
-      partSizeMaxBytes: env.SLUICE_S3_TRAILERS === "on" ? S3_PART_MAX_BYTES : keptPartMaxBytes,
-      unkeptWindowBytes: Math.min(UNKEPT_WINDOW_BYTES, Math.floor(budgetBytes / 4)),
+      partSizeMaxBytes: env.SLUICE_S3_TRAILERS === "on" ? S3_PART_MAX_BYTES : replayablePartMaxBytes,
+      oneShotWindowBytes: Math.min(ONE_SHOT_WINDOW_BYTES, Math.floor(budgetBytes / 4)),
       partsMax: PARTS_MAX,
       chunkSizeMaxBytes: 2 * MIB,
       // At 100 ms an acknowledgement, 16 parts of 8 MiB carry over 1 GiB/s.

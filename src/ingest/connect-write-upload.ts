@@ -62,14 +62,14 @@ async function pushChunk(
   stream: WriteStream,
   outbox: Outbox,
 ): Promise<void> {
-  stream.onChunkBegin(toChunkHeader(chunk));
+  const writer = stream.onChunk(toChunkHeader(chunk));
   let rest = chunk.data;
   while (rest.length > 0) {
-    rest = rest.subarray(stream.onChunkBytes(rest));
+    rest = rest.subarray(writer.write(rest));
     if (rest.length > 0) await outbox.ready(() => !stream.isWaiting);
     if (outbox.hasEnded) return;
   }
-  stream.onChunkEnd();
+  writer.endChunk();
 }
 
 /** Carries answers from the stream's calls to the generator that connect-node pulls. */

@@ -19,7 +19,7 @@ describe("An upload of parts too large to be kept", () => {
   before(async () => {
     rig = await UploadRig.start({
       settings: { SLUICE_MEMORY_BUDGET_BYTES: String(16 * MIB) },
-      uploads: { keptPartMaxBytes: KEPT_MAX, unkeptWindowBytes: WINDOW, partsMax: 4 },
+      uploads: { replayablePartMaxBytes: KEPT_MAX, oneShotWindowBytes: WINDOW, partsMax: 4 },
       body: { idleTimeoutMs: 2000, answerTimeoutMs: 3000 },
     });
   });

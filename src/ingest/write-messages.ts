@@ -21,8 +21,9 @@ import { fromInt64, fromOptionalInt64 } from "../rpc/messages/int64.ts";
 import { toByteRangeMessage } from "../rpc/messages/upload-message.ts";
 import type { ChunkHeader } from "../transfer/chunk-rules.ts";
 import type { WriteFinish, WriteOutcome } from "../transfer/finish-write.ts";
-import type { WriteStarted } from "../transfer/write-started.ts";
-import type { WriteProgress, WriteStart } from "../transfer/write-upload.ts";
+import type { StartedReply } from "../transfer/started-reply.ts";
+import type { WriteProgress } from "../transfer/transfer-access.ts";
+import type { WriteRequest } from "../transfer/write-upload.ts";
 
 /** What a chunk says of itself. */
 export function toChunkHeader(chunk: WriteUploadChunk): ChunkHeader {
@@ -30,7 +31,7 @@ export function toChunkHeader(chunk: WriteUploadChunk): ChunkHeader {
 }
 
 /** Which upload a start names, and which lane. */
-export function fromStart({ target, lane: range }: WriteUploadStart): WriteStart {
+export function fromStart({ target, lane: range }: WriteUploadStart): WriteRequest {
   const lane = range === undefined ? undefined : fromLane(range);
   switch (target.case) {
     case "create":
@@ -58,7 +59,7 @@ export function fromFinish(finish: WriteUploadFinish): WriteFinish {
 }
 
 /** The first answer of a stream. */
-export function toStartedMessage(started: WriteStarted): WriteUploadResponse {
+export function toStartedMessage(started: StartedReply): WriteUploadResponse {
   const value = create(WriteUploadStartedSchema, {
     uploadId: started.upload.uploadId,
     durableRanges: started.durable.ranges.map(toByteRangeMessage),
@@ -92,7 +93,9 @@ export function toOutcomeMessage(outcome: WriteOutcome): WriteUploadResponse | u
     case "lane-done": {
       const { lane, crc32, ranges } = outcome;
       const value = create(WriteUploadLaneDoneSchema, {
-        ...{ lane: toByteRangeMessage(lane), crc32, durableRanges: ranges.map(toByteRangeMessage) },
+        lane: toByteRangeMessage(lane),
+        crc32,
+        durableRanges: ranges.map(toByteRangeMessage),
       });
       return create(WriteUploadResponseSchema, { message: { case: "laneDone", value } });
     }

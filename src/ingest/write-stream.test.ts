@@ -74,13 +74,13 @@ describe("WriteStream", () => {
     const { stream, ended, sessions } = open(createBench());
     stream.onMessage(start());
     await until("it writes", () => !stream.isWaiting);
-    stream.onChunkBegin({ offset: 0, lengthBytes: 50, crc32: undefined });
-    expect(stream.onChunkBytes(new Uint8Array(0))).to.equal(0);
+    const chunk = stream.onChunk({ offset: 0, lengthBytes: 50, crc32: undefined });
+    expect(chunk.write(new Uint8Array(0))).to.equal(0);
     stream.halfClose({ isMidMessage: true });
     stream.halfClose({ isMidMessage: false });
     stream.disconnect();
-    expect(stream.onChunkBytes(new Uint8Array(50))).to.equal(0);
-    stream.onChunkEnd();
+    expect(chunk.write(new Uint8Array(50))).to.equal(0);
+    chunk.endChunk();
     const error = await ended;
     expect(error?.reason).to.equal("SEQUENCE_INVALID");
     expect(error?.details).to.include({ durable_offset: 0 });
@@ -151,34 +151,34 @@ describe("WriteStream", () => {
   it("keeps what it reads back on the budget until that is on its way no more", async () => {
     let now = 0;
     const policy = { stepBytes: 10, slowAfterMs: 1000, slowFactor: 4, now: () => now };
-    const bench = createBench({ budgetParts: 1, policy });
+    const bench = createBench({ budgetParts: 2, policy });
     const { budget, objects } = bench;
     const { stream, ended } = open(bench);
     stream.onMessage(start("a/d"));
     await until("it writes", () => !stream.isWaiting);
     const send = async (offset: number, lengthBytes: number) => {
-      stream.onChunkBegin({ offset, lengthBytes, crc32: undefined });
+      const chunk = stream.onChunk({ offset, lengthBytes, crc32: undefined });
       for (let taken = 0; taken < lengthBytes; ) {
-        const some = stream.onChunkBytes(new Uint8Array(lengthBytes - taken));
+        const some = chunk.write(new Uint8Array(lengthBytes - taken));
         expect(some > 0 || stream.isWaiting, "it takes bytes, or waits").to.equal(true);
         taken += some;
         await until("it takes bytes", () => !stream.isWaiting);
       }
-      stream.onChunkEnd();
+      chunk.endChunk();
     };
     await send(0, 30);
     now = 5000;
-    budget.look();
+    budget.rebalance();
     const other = budget.open();
     const turn = { namespace: "default", uploadId: "another" };
-    const granted = budget.grow(other, BENCH_PART_BYTES - 10, { turn, signal: new AbortController().signal });
-    budget.look();
+    const granted = budget.grow(other, 2 * BENCH_PART_BYTES - 10, { turn, signal: new AbortController().signal });
+    budget.rebalance();
     await granted;
     budget.release(other);
     const reading = objects.faults.add("read", { kind: "hang" });
     await send(30, BENCH_PART_BYTES - 30);
     await send(BENCH_PART_BYTES, 1);
-    await until("what was staged is read back", () => objects.faults.pending === 0);
+    await until("what was spilled is read back", () => objects.faults.pending === 0);
     const heldBytes = budget.usedBytes;
     expect(heldBytes).to.be.at.least(BENCH_PART_BYTES);
     stream.disconnect();

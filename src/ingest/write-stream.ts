@@ -4,8 +4,11 @@ import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import type { Position } from "../domain/position.ts";
 import type { ChunkHeader } from "../transfer/chunk-rules.ts";
+import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
-import { beginWriteUpload, type WriteAccess, type WriteSession } from "../transfer/write-upload.ts";
+import type { TransferEvents } from "../transfer/transfer-access.ts";
+import type { ChunkWriter } from "../transfer/upload-writer.ts";
+import { beginWriteUpload, type WriteAccess, type WriteRequest, type WriteSession } from "../transfer/write-upload.ts";
 import {
   fromFinish,
   fromStart,
@@ -15,12 +18,8 @@ import {
   toStartedMessage,
 } from "./write-messages.ts";
 
-/** What a transport does for its stream. */
-export interface Transport {
-  /** The stream takes bytes and messages again. */
-  onReady: () => void;
-  /** Bytes that were handed to `onChunkBytes` are needed no longer. */
-  onReleased: (bytes: readonly Uint8Array[]) => void;
+/** What a transport does for its stream. `onReady`: messages are taken again, too. */
+export interface Transport extends Pick<TransferEvents, "onReady" | "onReleased"> {
   send: (message: WriteUploadResponse) => void;
   /** Ends the call, with an error or well; behind a commit with its position. Called once, after everything has settled. */
   end: (error?: unknown, position?: Position) => void;
@@ -65,8 +64,8 @@ export class WriteStream {
         if (this.#phase !== "expecting-start") throw toSequenceError("a second start came; a stream has one");
         this.#phase = "starting";
         clearTimeout(this.#startTimer);
-        const start = fromStart(message.message.value);
-        this.#start(start).catch((error) => this.fail(error));
+        const request = fromStart(message.message.value);
+        this.#start(request).catch((error) => this.fail(error));
         return false;
       }
       case "finish": {
@@ -82,19 +81,8 @@ export class WriteStream {
     }
   };
 
-  onChunkBegin = (header: ChunkHeader): void => {
-    this.#require("a chunk").beginChunk(header);
-  };
-
-  onChunkBytes = (bytes: Uint8Array): number => {
-    // A call that has failed takes no more: its caller is held back until it is answered.
-    if (this.#phase !== "writing") return 0;
-    return (this.#session as WriteSession).write(bytes);
-  };
-
-  onChunkEnd = (): void => {
-    if (this.#phase === "writing") (this.#session as WriteSession).endChunk();
-  };
+  /** A chunk begins. Its writer takes no bytes once the call has failed: the caller is held back until it is answered. */
+  onChunk = (header: ChunkHeader): ChunkWriter => this.#require("a chunk").beginChunk(header);
 
   /** Whether the writer holds the caller back. */
   get isWaiting(): boolean {
@@ -131,13 +119,13 @@ export class WriteStream {
     if (this.#phase !== "finishing") this.#end(error);
   }
 
-  async #start(start: ReturnType<typeof fromStart>): Promise<void> {
+  async #start(request: WriteRequest): Promise<void> {
     const caller = await this.#caller;
-    const session = await beginWriteUpload(this.#access, start, {
+    const session = await beginWriteUpload(this.#access, request, {
       caller,
       events: {
-        onReady: () => this.#transport.onReady(),
-        onReleased: (bytes) => this.#transport.onReleased(bytes),
+        onReady: this.#transport.onReady,
+        onReleased: this.#transport.onReleased,
         onProgress: (progress) => this.#transport.send(toProgressMessage(progress)),
         onFailed: (error) => this.fail(error),
       },
@@ -165,7 +153,7 @@ export class WriteStream {
     }
   }
 
-  async #finish(session: WriteSession, finish: ReturnType<typeof fromFinish>): Promise<void> {
+  async #finish(session: WriteSession, finish: WriteFinish): Promise<void> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
       const outcome = await session.finish(finish);

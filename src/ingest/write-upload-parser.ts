@@ -10,17 +10,16 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type WriteUploadRequest, WriteUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { ChunkHeader } from "../transfer/chunk-rules.ts";
+import type { ChunkWriter } from "../transfer/upload-writer.ts";
 import { CHUNK_HEADER_MAX_BYTES, parseChunkHeader } from "./chunk-header.ts";
 import { toChunkHeader } from "./write-messages.ts";
 
-/** What the parser tells of the stream. What these throw, `feed` throws. */
+/** What the parser tells of the stream. What these throw, and what a chunk's writer throws, `feed` throws. */
 export interface ParserEvents {
   /** A start or finish. False: nothing more is read until `resume`. */
   onMessage: (message: WriteUploadRequest) => boolean;
-  onChunkBegin: (header: ChunkHeader) => void;
-  /** Bytes of the open chunk, by reference. Returns how many were taken; fewer than all: the rest waits for `resume`. */
-  onChunkBytes: (bytes: Uint8Array) => number;
-  onChunkEnd: () => void;
+  /** The result takes the chunk's bytes. Where it takes fewer than it is offered, the rest waits for `resume`. */
+  onChunk: (header: ChunkHeader) => ChunkWriter;
 }
 
 const PREFIX_BYTES = 5;
@@ -44,6 +43,7 @@ export class WriteUploadParser {
   /** Length of the message being read; undefined between messages. */
   #messageBytes: number | undefined;
   #isCollecting = false;
+  #chunk: ChunkWriter | undefined;
   /** Bytes of the open chunk's data still to come from the wire. */
   #chunkRestBytes: number | undefined;
   /** Data of a chunk that was collected whole, still to be taken. */
@@ -111,8 +111,9 @@ export class WriteUploadParser {
 
   /** Hands data of the open chunk on. False: more input or a resume is needed. */
   #readChunkData(): boolean {
+    const chunk = this.#chunk as ChunkWriter;
     if (this.#collected.length > 0) {
-      this.#collected = this.#collected.subarray(this.#events.onChunkBytes(this.#collected));
+      this.#collected = this.#collected.subarray(chunk.write(this.#collected));
       this.#isBlocked = this.#collected.length > 0;
       if (this.#isBlocked) return false;
     }
@@ -120,7 +121,7 @@ export class WriteUploadParser {
     if (wanted > 0) {
       if (this.#rest.length === 0) return false;
       const bytes = this.#rest.length <= wanted ? this.#rest : this.#rest.subarray(0, wanted);
-      const taken = this.#events.onChunkBytes(bytes);
+      const taken = chunk.write(bytes);
       this.#rest = taken === this.#rest.length ? EMPTY : this.#rest.subarray(taken);
       this.#chunkRestBytes = wanted - taken;
       this.#isBlocked = taken < bytes.length;
@@ -128,7 +129,7 @@ export class WriteUploadParser {
     }
     this.#chunkRestBytes = undefined;
     this.#messageBytes = undefined;
-    this.#events.onChunkEnd();
+    chunk.endChunk();
     return true;
   }
 
@@ -162,7 +163,7 @@ export class WriteUploadParser {
       if (chunk !== undefined) {
         this.#tellHeader(head, chunk.headerBytes);
         this.#chunkRestBytes = chunk.lengthBytes;
-        this.#events.onChunkBegin(chunk);
+        this.#chunk = this.#events.onChunk(chunk);
         return true;
       }
       this.#isCollecting = true;
@@ -179,7 +180,7 @@ export class WriteUploadParser {
       const chunk = message.message.value;
       this.#collected = chunk.data;
       this.#chunkRestBytes = 0;
-      this.#events.onChunkBegin(toChunkHeader(chunk));
+      this.#chunk = this.#events.onChunk(toChunkHeader(chunk));
       return;
     }
     this.#messageBytes = undefined;

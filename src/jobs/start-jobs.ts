@@ -1,7 +1,7 @@
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import type { Namespace } from "../domain/namespace.ts";
-import { LOOK_EVERY_MS } from "../transfer/memory-budget.ts";
+import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
 import type { FileChangeFollower } from "./follow-file-changes.ts";
@@ -93,7 +93,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
   const random = Math.random;
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
-    repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random }),
+    repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
     repeat(async () => void (await deps.follower.catchUp()), {
       ...{ everyMs: FOLLOW_EVERY_MS, random },
       ...told("follow-file-changes"),

@@ -7,7 +7,8 @@ import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import type { UploadFunctions } from "../rpc/services/upload-service.ts";
 import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
-import type { WriteSession, WriteStart } from "../transfer/write-upload.ts";
+import type { ChunkWriter } from "../transfer/upload-writer.ts";
+import type { WriteRequest, WriteSession } from "../transfer/write-upload.ts";
 import { continueRequest } from "./continue-request.ts";
 import type { RestCall } from "./rest-call.ts";
 
@@ -22,7 +23,7 @@ import type { RestCall } from "./rest-call.ts";
  */
 export async function receiveFile(
   beginWrite: UploadFunctions["beginWrite"],
-  start: WriteStart,
+  start: WriteRequest,
   { call, caller, declared }: { call: RestCall; caller: Caller; declared: Pick<WriteFinish, "crc32" | "sha256"> },
 ): Promise<File> {
   const received = new ReceivedBuffers();
@@ -72,7 +73,8 @@ class Body {
   readonly #source: Readable;
   readonly #session: WriteSession;
   readonly #received: ReceivedBuffers;
-  /** What the session has not taken yet of the last buffer. */
+  /** What takes the last buffer, and what it has not taken yet. */
+  #chunk: ChunkWriter | undefined;
   #rest: Uint8Array | undefined;
   #hasEnded = false;
   #resolve: () => void = () => {};
@@ -118,7 +120,7 @@ class Body {
     // HTTP/1.1 bodies are copies of their own; where one is not, its memory is the collector's.
     if (isHttp2(this.#request) || bytes.length === bytes.buffer.byteLength) this.#received.note(bytes);
     try {
-      this.#session.beginChunk({ offset: this.sizeBytes, lengthBytes: bytes.length, crc32: undefined });
+      this.#chunk = this.#session.beginChunk({ offset: this.sizeBytes, lengthBytes: bytes.length, crc32: undefined });
       this.#push(bytes);
     } catch (error) {
       this.fail(error);
@@ -126,8 +128,9 @@ class Body {
   };
 
   #push(bytes: Uint8Array): void {
+    const chunk = this.#chunk as ChunkWriter;
     try {
-      const taken = this.#session.write(bytes);
+      const taken = chunk.write(bytes);
       this.sizeBytes += taken;
       if (taken < bytes.length) {
         this.#rest = bytes.subarray(taken);
@@ -135,7 +138,7 @@ class Body {
         return;
       }
       this.#rest = undefined;
-      this.#session.endChunk();
+      chunk.endChunk();
     } catch (error) {
       this.fail(error);
     }

@@ -4,7 +4,7 @@ import { withBackoff } from "../domain/limits/backoff.ts";
 import type { BodyRequests } from "./body-requests.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
-import type { KeptBodyPolicy } from "./kept-body.ts";
+import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
 import type { StorageClock } from "./storage-clock.ts";
 
@@ -31,7 +31,7 @@ export interface S3Access {
   /** URLs are signed by it. */
   clock: StorageClock;
   breakers: Breakers;
-  body: KeptBodyPolicy;
+  body: ReplayableBodyPolicy;
   /** What proves that storage has what was sent. */
   checksums: ChecksumProof;
   watcher?: StorageWatcher;

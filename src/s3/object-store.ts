@@ -14,12 +14,12 @@ import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
 import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
-import { KeptBody } from "./kept-body.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
+import { OneShotBody } from "./one-shot-body.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
+import { ReplayableBody } from "./replayable-body.ts";
 import { enterBodySlot, sendPart, sendPut } from "./send-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
-import { UnkeptBody } from "./unkept-body.ts";
 import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
@@ -46,24 +46,24 @@ export function createObjectStore(access: S3Access): ObjectStore {
     },
 
     beginPart: (target, lengthBytes) =>
-      new KeptBody(lengthBytes, {
+      new ReplayableBody(lengthBytes, {
         what: `part ${target.partNumber}`,
         send: sendPart(access, target),
         enter: enterBodySlot(access, target),
         policy,
       }),
 
-    beginUnkeptPart: (target, lengthBytes, events) =>
-      new UnkeptBody(lengthBytes, {
+    beginOneShotPart: (target, lengthBytes, onLeft) =>
+      new OneShotBody(lengthBytes, {
         what: `part ${target.partNumber}`,
         send: sendPart(access, target),
         enter: enterBodySlot(access, target),
         policy,
-        events,
+        onLeft,
       }),
 
     beginPut: (target, lengthBytes) =>
-      new KeptBody(lengthBytes, {
+      new ReplayableBody(lengthBytes, {
         what: "the file's bytes",
         send: sendPut(access, target),
         enter: enterBodySlot(access, target),

@@ -82,7 +82,7 @@ describe("admitPart", () => {
     const pass = () => {
       for (let look = 0; look < 40; look++) {
         now += 250;
-        access.budget.look();
+        access.budget.rebalance();
       }
     };
     pass();

@@ -47,13 +47,13 @@ export async function admitPart(
     const permit = budget.open();
     const signal = AbortSignal.any([options.signal, refused.signal]);
     await budget.grow(permit, bytes, { turn: { namespace: "", uploadId: connection }, signal });
-    budget.hold(permit, {
+    budget.watch(permit, {
       heldBytes: bytes,
       get restBytes() {
         return message.isWhole ? 0 : Math.max(1, expectedBytes - message.receivedBytes);
       },
       onTrimmed: () => {},
-      giveWay: () => {
+      spill: () => {
         message.refuse(toOverloaded("memory is short, and the part comes slowly; send it again"));
         return bytes;
       },

@@ -11,7 +11,7 @@ import type { WrittenBytes } from "../commands/uploads/written-bytes.ts";
 import type { File } from "../domain/files/file.ts";
 import { toDurableState } from "../domain/uploads/durable-state.ts";
 import { type ByteRange, combineParts } from "../domain/uploads/upload.ts";
-import type { WriterStart } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
 
 /** What the finish of a stream says. What it declares is of the whole file, but for `laneCrc32`. */
 export interface WriteFinish extends CommitDeclaration {
@@ -36,12 +36,13 @@ export type WriteOutcome =
  */
 export async function finishWritten(
   access: UploadAccess,
-  begin: WriterStart,
+  granted: GrantedWriter,
   { written, finish }: { written: WrittenBytes; finish: WriteFinish },
 ): Promise<WriteOutcome> {
-  const { upload, epoch, range } = begin;
+  const { upload, epoch, range } = granted;
   assertDeclared(written, { crc32: finish.laneCrc32 });
-  if (range.end !== undefined && written.put === undefined) return await finishLane(access, begin, { written, finish });
+  if (range.end !== undefined && written.put === undefined)
+    return await finishLane(access, granted, { written, finish });
   const file = await commitWritten(access, upload, { written, declared: finish, commit: finish.commit, epoch });
   if (file !== undefined) return { kind: "committed", file };
   if (range.end === undefined) return { kind: "sealed" };
@@ -51,7 +52,7 @@ export async function finishWritten(
 
 async function finishLane(
   access: UploadAccess,
-  { upload, epoch, range }: WriterStart,
+  { upload, epoch, range }: GrantedWriter,
   { written, finish }: { written: WrittenBytes; finish: WriteFinish },
 ): Promise<WriteOutcome> {
   const { uploadId, namespace } = upload;
@@ -80,7 +81,7 @@ async function finishLane(
 /** Ends a stream of an upload that was no longer `open` when it began: its bytes were all durable already. */
 export async function finishUnwritten(
   access: UploadAccess,
-  { upload, parts, range }: WriterStart,
+  { upload, parts, range }: GrantedWriter,
   finish: WriteFinish,
 ): Promise<WriteOutcome> {
   const durable = toDurableState(upload, parts, range);

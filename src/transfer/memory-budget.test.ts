@@ -165,14 +165,14 @@ describe("MemoryBudget", () => {
     budget.shrink(first, 15);
     await settle();
     expect(second.isGranted).to.equal(true);
-    budget.look();
+    budget.rebalance();
     streams = 0;
     budget.release(first);
     const third = wait(60);
     await settle();
     expect(third.isGranted, "streams that have ended count for a while").to.equal(false);
     for (let look = 0; look < 200 && !third.isGranted; look++) {
-      budget.look();
+      budget.rebalance();
       await settle();
     }
     expect(third.isGranted).to.equal(true);
@@ -185,7 +185,7 @@ describe("MemoryBudget", () => {
     const done: string[] = [];
     const caller = new AbortController();
     const complete = (name: string, permit: Permit, waitSignal = signal) =>
-      budget.complete(permit, 10, waitSignal).then(
+      budget.restore(permit, 10, waitSignal).then(
         () => void done.push(name),
         (error: Error) => void done.push(error.message),
       );
@@ -235,7 +235,7 @@ describe("MemoryBudget", () => {
       this.uploadId = uploadId;
       this.lengthBytes = lengthBytes;
       expect(budget.tryGrow(this.permit, permitBytes)).to.equal(true);
-      budget.hold(this.permit, this);
+      budget.watch(this.permit, this);
     }
 
     get heldBytes(): number {
@@ -250,7 +250,7 @@ describe("MemoryBudget", () => {
       this.trims++;
     }
 
-    giveWay(): number {
+    spill(): number {
       if (this.stagingBytes > 0 || this.heldBytes < budget.stepBytes) return 0;
       this.stagingBytes = this.heldBytes;
       return this.stagingBytes;
@@ -281,7 +281,7 @@ describe("MemoryBudget", () => {
     for (const end = now + ms; now < end; ) {
       now += 250;
       each();
-      budget.look();
+      budget.rebalance();
     }
   };
 
@@ -323,7 +323,7 @@ describe("MemoryBudget", () => {
       for (let round = 0; round < 50; round++) {
         const part = new Part("one", 50, 50);
         pass(3000, () => part.arrive(5));
-        budget.letGo(part.permit);
+        budget.unwatch(part.permit);
         budget.release(part.permit);
       }
       const part = new Part("late", 60, 60);
@@ -390,16 +390,16 @@ describe("MemoryBudget", () => {
         if (part.passedBytes < part.lengthBytes || part.stagingBytes > 0) continue;
         // Whole: sent once it is put together.
         if (part.completion === undefined) {
-          budget.letGo(part.permit);
+          budget.unwatch(part.permit);
           budget.shrink(part.permit, part.heldBytes);
-          part.completion = budget.complete(part.permit, part.lengthBytes - part.permit.bytes, signal);
+          part.completion = budget.restore(part.permit, part.lengthBytes - part.permit.bytes, signal);
         }
         if (part.permit.bytes < part.lengthBytes) continue;
         budget.release(part.permit);
         upload.part = undefined;
         upload.whole++;
       }
-      budget.look();
+      budget.rebalance();
       await Promise.resolve();
       expect(budget.usedBytes, "one part at a time may go beyond").to.be.within(0, 360 + 90);
     }

@@ -21,11 +21,11 @@ export interface Holder {
    * Begins to put held bytes elsewhere, and returns how many; `shrink` or `release` follows when they are gone. 0: it cannot
    * now, or it would not be worth it.
    */
-  giveWay(): number;
+  spill(): number;
 }
 
 /** How often `look` is to be called, in milliseconds: so long somebody may wait before slow parts are asked to give way. */
-export const LOOK_EVERY_MS = 250;
+export const REBALANCE_EVERY_MS = 250;
 /** A slow part takes what comes within this time, if that is more than a step. */
 const STEP_MS = 2000;
 /** Nobody is called slow before so much of the time has passed that a part may take. */
@@ -48,7 +48,7 @@ class BudgetPermit implements Permit {
   holding: Holding | undefined;
   isWaiting = false;
   /** Bytes that the holder is putting elsewhere. */
-  yieldingBytes = 0;
+  spillingBytes = 0;
 }
 
 /**
@@ -67,11 +67,11 @@ export class MemoryBudget {
   readonly totalBytes: number;
   readonly #policy: BudgetPolicy;
   #usedBytes = 0;
-  #yieldingBytes = 0;
+  #spillingBytes = 0;
   readonly #waiting = new FairQueue<{ permit: Permit; bytes: number; grant: () => void }>();
   readonly #held = new Set<BudgetPermit>();
   /** Whole parts that are put together again beyond the budget. */
-  readonly #completing = new SingleFile<Permit>();
+  readonly #restoring = new SingleFile<Permit>();
   /** How long parts take to become whole, of late. */
   #typicalMs = 0;
   /** Of streams, among them those that ended of late. */
@@ -152,18 +152,18 @@ export class MemoryBudget {
    * budget, one such part at a time until its permit is released. It must not wait for bytes that others hold, which may wait
    * for its own. Rejects with the signal's reason when that aborts first.
    */
-  async complete(permit: Permit, bytes: number, signal: AbortSignal): Promise<void> {
+  async restore(permit: Permit, bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (bytes === 0 || this.tryGrow(permit, bytes)) return;
-    await this.#completing.enter(permit, signal);
+    await this.#restoring.enter(permit, signal);
     this.overdraw(permit, bytes);
   }
 
   /** Gives back what is above `toBytes`. Ends a giving way. */
   shrink(permit: Permit, toBytes: number): void {
     const budgetPermit = permit as BudgetPermit;
-    this.#yieldingBytes -= budgetPermit.yieldingBytes;
-    budgetPermit.yieldingBytes = 0;
+    this.#spillingBytes -= budgetPermit.spillingBytes;
+    budgetPermit.spillingBytes = 0;
     if (permit.bytes <= toBytes) return;
     this.#usedBytes -= permit.bytes - toBytes;
     budgetPermit.bytes = toBytes;
@@ -174,11 +174,11 @@ export class MemoryBudget {
   release(permit: Permit): void {
     this.#held.delete(permit as BudgetPermit);
     this.shrink(permit, 0);
-    this.#completing.leave(permit);
+    this.#restoring.leave(permit);
   }
 
   /** From here on the part counts as coming, fast or slowly; `bytesPerMs` is how fast earlier ones of the caller came. */
-  hold(permit: Permit, holder: Holder, bytesPerMs?: number): void {
+  watch(permit: Permit, holder: Holder, bytesPerMs?: number): void {
     const now = this.#policy.now();
     const pace = new PartPace({ restBytes: holder.restBytes, now, bytesPerMs });
     const budgetPermit = permit as BudgetPermit;
@@ -187,7 +187,7 @@ export class MemoryBudget {
   }
 
   /** The part is whole, and on its way: it need not give way any more. Returns how fast it came, in bytes a millisecond. */
-  letGo(permit: Permit): number | undefined {
+  unwatch(permit: Permit): number | undefined {
     const { holding } = permit as BudgetPermit;
     if (!this.#held.delete(permit as BudgetPermit) || holding === undefined) return undefined;
     const now = this.#policy.now();
@@ -213,14 +213,14 @@ export class MemoryBudget {
     const { holder, pace } = holding;
     const now = this.#policy.now();
     // In time for what it wishes next: one that hardly got any bytes between waits must not count as slow for that.
-    pace.look(holder.restBytes, now);
+    pace.sample(holder.restBytes, now);
     return pace.at(holder.restBytes, now);
   }
 
   /** Looks how parts come along, and has slow ones give way while somebody waits: to be called by the clock, a few times a second. */
-  look(): void {
+  rebalance(): void {
     const now = this.#policy.now();
-    for (const { holding } of this.#held) holding?.pace.look(holding.holder.restBytes, now);
+    for (const { holding } of this.#held) holding?.pace.sample(holding.holder.restBytes, now);
     this.#streamsBytes *= ENDED_SHARE;
     this.#serve();
     if (this.#lackBytes() <= 0) return;
@@ -229,14 +229,14 @@ export class MemoryBudget {
       if (this.#lackBytes() <= 0) return;
       this.#trim(permit);
     }
-    this.#haveGiveWay(slow);
-    if (this.#lackBytes() > 0 && this.#isStuck(now)) this.#haveGiveWay([...this.#held]);
+    this.#spillLargest(slow);
+    if (this.#lackBytes() > 0 && this.#isStuck(now)) this.#spillLargest([...this.#held]);
   }
 
   /** What the one whose turn it is lacks, beside what is about to come back. */
   #lackBytes(): number {
     const next = this.#waiting.peek();
-    return next === undefined ? 0 : this.#lackFor(next.permit, next.bytes) - this.#yieldingBytes;
+    return next === undefined ? 0 : this.#lackFor(next.permit, next.bytes) - this.#spillingBytes;
   }
 
   /** How many bytes are too few for the permit to grow, if positive. One that is alone may have the whole budget. */
@@ -273,18 +273,18 @@ export class MemoryBudget {
   #trim(permit: BudgetPermit): void {
     const holder = permit.holding?.holder;
     const toBytes = (holder?.heldBytes ?? 0) + this.#policy.stepBytes;
-    if (holder === undefined || permit.yieldingBytes > 0 || permit.bytes <= toBytes) return;
+    if (holder === undefined || permit.spillingBytes > 0 || permit.bytes <= toBytes) return;
     this.shrink(permit, toBytes);
     holder.onTrimmed();
   }
 
-  #haveGiveWay(permits: readonly BudgetPermit[]): void {
+  #spillLargest(permits: readonly BudgetPermit[]): void {
     const heldBytes = ({ holding }: BudgetPermit) => holding?.holder.heldBytes ?? 0;
     for (const permit of permits.toSorted((a, b) => heldBytes(b) - heldBytes(a))) {
       if (this.#lackBytes() <= 0) return;
-      if (permit.yieldingBytes > 0) continue;
-      permit.yieldingBytes = permit.holding?.holder.giveWay() ?? 0;
-      this.#yieldingBytes += permit.yieldingBytes;
+      if (permit.spillingBytes > 0) continue;
+      permit.spillingBytes = permit.holding?.holder.spill() ?? 0;
+      this.#spillingBytes += permit.spillingBytes;
     }
   }
 

@@ -1,7 +1,7 @@
 /** Weight of the newest look: what came some two seconds ago counts a tenth of what comes now, at four looks a second. */
 const NEWEST_SHARE = 0.25;
 /** Looks closer together than this say more of the network's bursts than of the caller. */
-const LOOK_MIN_MS = 50;
+const SAMPLE_MIN_MS = 50;
 
 /**
  * How fast the bytes of a part come, from looks at how many are missing, while nothing holds the caller back. Times in
@@ -33,9 +33,9 @@ export class PartPace {
   }
 
   /** A look; one too soon after the last counts for nothing. */
-  look(restBytes: number, now: number): void {
+  sample(restBytes: number, now: number): void {
     const openMs = this.#countOpenMs(now);
-    if (openMs < LOOK_MIN_MS) return;
+    if (openMs < SAMPLE_MIN_MS) return;
     const newest = (this.#restBytes - restBytes) / openMs;
     this.#bytesPerMs =
       this.#bytesPerMs === undefined ? newest : this.#bytesPerMs + (newest - this.#bytesPerMs) * NEWEST_SHARE;

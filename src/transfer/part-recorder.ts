@@ -1,16 +1,7 @@
 import { type UploadAccess, withDatabase } from "../commands/uploads/upload-access.ts";
 import { partNumberAt } from "../domain/uploads/part-plan.ts";
 import { type DurablePart, totalBytes, type Upload } from "../domain/uploads/upload.ts";
-import type { WriterRange } from "../domain/uploads/writer-range.ts";
-
-/** What a writer begins with: the upload as the database has it, and the writer's number and range. */
-export interface WriterBegin {
-  upload: Upload;
-  epoch: number;
-  range: WriterRange;
-  /** Durable parts of the range, ascending. */
-  parts: readonly DurablePart[];
-}
+import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
 
 /**
  * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledgements
@@ -34,7 +25,7 @@ export class PartRecorder {
   #claimedTo = 0;
   #claiming: Promise<void> | undefined;
 
-  constructor(access: UploadAccess, writer: WriterBegin) {
+  constructor(access: UploadAccess, writer: Omit<GrantedWriter, "outstanding">) {
     this.#access = access;
     this.#upload = writer.upload;
     this.#endOffset = writer.range.end ?? writer.upload.sizeBytes;

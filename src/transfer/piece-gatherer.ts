@@ -40,8 +40,8 @@ export class PieceGatherer {
   #end = 0;
 
   /**
-   * `lengthBytes` is the most that will come. `keep` gets the pieces to keep, in their order. Where they are not kept until
-   * all have come, the bounds hold of each `spanBytes`, and copies wait here until there are `waitMaxBytes` of them.
+   * `lengthBytes` is the most that will come. `keep` gets the copies, in their order. Where bytes are not kept until all have
+   * come, the bounds hold of each `spanBytes`, and copies wait here until there are `waitMaxBytes` of them.
    */
   constructor(
     lengthBytes: number,
@@ -54,14 +54,17 @@ export class PieceGatherer {
     this.#keep = keep;
   }
 
-  /** The next bytes. They may wait here until others come, or `flush`. */
-  write(bytes: Uint8Array): void {
-    if (!this.#mayKeep(bytes)) {
+  /**
+   * Decides about the next bytes. True: they may be kept by reference, behind what was kept before. False: they were copied, and
+   * wait here until others come, or `flush`.
+   */
+  refers(bytes: Uint8Array): boolean {
+    if (!this.#mayRefer(bytes)) {
       this.#copy(bytes);
-      return;
+      return false;
     }
     this.flush();
-    this.#keep(bytes);
+    return true;
   }
 
   /** Keeps what waits. */
@@ -70,7 +73,7 @@ export class PieceGatherer {
     this.#start = this.#end;
   }
 
-  #mayKeep({ buffer, length }: Uint8Array): boolean {
+  #mayRefer({ buffer, length }: Uint8Array): boolean {
     if (this.#keptBytes >= this.#spanBytes) {
       this.#pieces = 0;
       this.#keptBytes = 0;

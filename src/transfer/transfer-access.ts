@@ -6,3 +6,23 @@ export interface TransferAccess extends UploadAccess {
   /** The memory of all parts that pass through this process. */
   budget: MemoryBudget;
 }
+
+/** What a stream tells the transport that brings its bytes. The transport hands these down, and whoever notices calls. */
+export interface TransferEvents {
+  /** A write that took fewer bytes than it was offered would take more now. */
+  onReady: () => void;
+  /** Nothing here refers to these bytes any more: their memory may be given back. */
+  onReleased: (bytes: readonly Uint8Array[]) => void;
+  /** The stream has failed: stop reading, close it, answer with the error. Only the first call counts. */
+  onFailed: (error: Error) => void;
+  onProgress: (progress: WriteProgress) => void;
+}
+
+/** How far a stream is with its lane, or with the whole file; in bytes. */
+export interface WriteProgress {
+  receivedBytes: number;
+  durableBytes: number;
+  /** End of the durable bytes from where the stream's range begins, without a gap; counts from the start of the file. */
+  durableOffset: number;
+  isCommitted: boolean;
+}

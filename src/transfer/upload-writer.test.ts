@@ -246,7 +246,7 @@ describe("UploadWriter", () => {
       bench.objects.faults.add("part", { kind: "fail" }, { partNumber: 2 });
       const hanging = bench.objects.faults.add("part", { kind: "hang" }, { partNumber: 3 });
       const caller = await BenchWriter.open(bench, { sizeBytes: 500 });
-      await caller.send(seededBytes(320));
+      await caller.send(seededBytes(320), { chunkBytes: 320 });
       expect(await caller.failed).to.have.property("reason", "STORAGE_UNAVAILABLE");
       expect(() => caller.writer.beginChunk({ offset: 320, lengthBytes: 1, crc32: undefined })).to.throw(DomainError);
       expect(() => caller.writer.endChunk()).to.throw(DomainError);
@@ -285,7 +285,10 @@ describe("UploadWriter", () => {
     });
 
     it("names the chunk that S3 found wrong, or S3's own words when all chunks are right", async () => {
-      const bench = createBench({ budgetParts: 1000, limits: { chunkSizeMaxBytes: 10_000, keptPartMaxBytes: 10_000 } });
+      const bench = createBench({
+        budgetParts: 1000,
+        limits: { chunkSizeMaxBytes: 10_000, replayablePartMaxBytes: 10_000 },
+      });
       const large = { sizeBytes: 50_000, partSizeBytes: 10_000 };
       const caller = await BenchWriter.open(bench, large);
       await caller.chunk(0, seededBytes(4000), { crc32: true });

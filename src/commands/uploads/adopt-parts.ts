@@ -2,7 +2,7 @@ import { formatCrc32 } from "../../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import type { StoredPart } from "../../domain/object-store.ts";
 import type { DurablePart, Upload } from "../../domain/uploads/upload.ts";
-import type { PresignedPart, UploadRecord, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedWriter, PresignedPart, UploadRecord } from "../../domain/uploads/upload-repository.ts";
 import { explainLost } from "./multipart-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
@@ -57,7 +57,7 @@ export async function readForCommit(
  * What a writer begins with that has taken the claims of presigned parts over: what S3 has of them is durable, and the rest
  * is the writer's to send.
  */
-export async function adoptAtStart(access: UploadAccess, begin: WriterStart): Promise<WriterStart> {
+export async function adoptAtStart(access: UploadAccess, begin: GrantedWriter): Promise<GrantedWriter> {
   const { upload, epoch, outstanding } = begin;
   if (outstanding.length === 0) return begin;
   const stored = await listStored(access, upload, { partNumber: (outstanding[0] as PresignedPart).partNumber, epoch });

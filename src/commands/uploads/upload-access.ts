@@ -11,7 +11,7 @@ export interface UploadLimits extends PartLimits {
   /** Largest data of one chunk, in bytes. */
   chunkSizeMaxBytes: number;
   /** Bytes of a part that is not kept which may wait for S3 to take them. */
-  unkeptWindowBytes: number;
+  oneShotWindowBytes: number;
   /** Parts of one upload that may be on their way to S3 at once. */
   partsInFlightMax: number;
   /** Parts that are claimed by one statement, ahead of their bytes. */

@@ -7,7 +7,7 @@ export interface PartLimits {
   /** Part size for files of unknown size, in bytes. */
   partSizeUnknownBytes: number;
   /** Largest part whose bytes are kept until S3 has them, in bytes: what the memory budget can carry. */
-  keptPartMaxBytes: number;
+  replayablePartMaxBytes: number;
   /** Largest part that may be chosen, in bytes; one that is not kept needs a declared size. */
   partSizeMaxBytes: number;
   /** Most parts of an upload; S3 allows 10,000. */
@@ -36,7 +36,7 @@ export function choosePartSize(
   const expected = size.sizeBytes ?? size.sizeHintBytes ?? 0;
   const fits = usual * limits.partsMax >= expected;
   const partSizeBytes = fits ? usual : Math.ceil(expected / limits.partsMax / MIB) * MIB;
-  const partSizeMaxBytes = isDeclared ? limits.partSizeMaxBytes : limits.keptPartMaxBytes;
+  const partSizeMaxBytes = isDeclared ? limits.partSizeMaxBytes : limits.replayablePartMaxBytes;
   if (partSizeBytes > partSizeMaxBytes) {
     const sizeMaxBytes = partSizeMaxBytes * limits.partsMax;
     const message = isDeclared
@@ -64,14 +64,14 @@ export function partLengthOf({ sizeBytes, partSizeBytes }: PlannedUpload, partNu
  * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is declared.
  * So its length is known, and it is neither held to learn that nor ever sent anew with another.
  */
-export function isUnkeptPart(
+export function isOneShotPart(
   upload: PlannedUpload,
   partNumber: number,
-  { keptPartMaxBytes }: Pick<PartLimits, "keptPartMaxBytes">,
+  { replayablePartMaxBytes }: Pick<PartLimits, "replayablePartMaxBytes">,
 ): boolean {
   const { sizeBytes, partSizeBytes } = upload;
   if (sizeBytes === undefined || sizeBytes <= partSizeBytes) return false;
-  return partLengthOf(upload, partNumber) > keptPartMaxBytes;
+  return partLengthOf(upload, partNumber) > replayablePartMaxBytes;
 }
 
 /**

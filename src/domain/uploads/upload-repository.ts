@@ -44,7 +44,7 @@ export interface WriterOptions {
 }
 
 /** What a writer gets when it begins. */
-export interface WriterStart {
+export interface GrantedWriter {
   upload: Upload;
   /** Number of this writer; every later statement of it carries it. */
   epoch: number;
@@ -79,7 +79,7 @@ export interface UploadRecord {
 }
 
 /** What the writer of a single part gets when it begins. */
-export type PartStart =
+export type GrantedPart =
   | { kind: "begun"; upload: Upload; epoch: number }
   /** The part is durable already: nothing has changed. */
   | { kind: "durable"; upload: Upload; part: DurablePart };
@@ -140,7 +140,7 @@ export interface UploadRepository extends OrphanJudge, UploadSweep {
    * that `toWriterRange` refuses: nobody is fenced. When the upload is not `open` nothing changes and the upload is
    * returned as it is, with epoch 0 (a committed one is an answer, not an error).
    */
-  beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<WriterStart>;
+  beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<GrantedWriter>;
 
   /**
    * Makes the caller the newest writer of one part, as `beginWriter` does, and claims the part; by one statement. A part
@@ -152,7 +152,7 @@ export interface UploadRepository extends OrphanJudge, UploadSweep {
     uploadId: string,
     part: { partNumber: number; lengthBytes: number },
     options: Omit<WriterOptions, "lane">,
-  ): Promise<PartStart>;
+  ): Promise<GrantedPart>;
 
   /**
    * Claims parts for presigned URLs, by one statement: each is a writer of that part, with an epoch of its own, which fences

@@ -2,7 +2,7 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { uploadNotFound, uploadNotOpen } from "../../domain/repository-refusals.ts";
 import { assertUnaryPart } from "../../domain/uploads/part-plan.ts";
-import type { PartStart, WriterOptions } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedPart, WriterOptions } from "../../domain/uploads/upload-repository.ts";
 import { partRow, readUploadRow, toDurablePart, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 
@@ -19,7 +19,7 @@ export async function beginPart(
   pool: DatabasePool,
   target: Target,
   options: Omit<WriterOptions, "lane">,
-): Promise<PartStart> {
+): Promise<GrantedPart> {
   const takeLocked = () =>
     pool.transaction(async (transaction) => {
       await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
@@ -35,7 +35,7 @@ async function takePart(
   pool: CommonQueryMethods,
   { namespace, uploadId, partNumber, lengthBytes }: Target,
   options: Omit<WriterOptions, "lane">,
-): Promise<PartStart | undefined> {
+): Promise<GrantedPart | undefined> {
   const before = partNumber - 1;
   const row = await pool.maybeOne(sql.prepared("begin_part", takenRow)`
     WITH seen AS MATERIALIZED (
@@ -73,7 +73,7 @@ async function takePart(
 }
 
 /** The part that is durable already, or undefined when nothing speaks against trying again. */
-async function findObstacle(pool: CommonQueryMethods, target: Target): Promise<PartStart | undefined> {
+async function findObstacle(pool: CommonQueryMethods, target: Target): Promise<GrantedPart | undefined> {
   const { namespace, uploadId, partNumber } = target;
   const row = await readUploadRow(pool, uploadId);
   if (row.namespace !== namespace) throw uploadNotFound(uploadId);

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { uploadNotFound } from "../../domain/repository-refusals.ts";
-import type { WriterOptions, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedWriter, WriterOptions } from "../../domain/uploads/upload-repository.ts";
 import { partsWithin, toWriterRange } from "../../domain/uploads/writer-range.ts";
 import {
   loadUpload,
@@ -28,7 +28,7 @@ interface Target {
  * nothing when the epoch has moved since it began; then the row's lock is awaited first, and the statement that is begun
  * after that sees everything.
  */
-export async function beginWriter(pool: DatabasePool, target: Target, options: WriterOptions): Promise<WriterStart> {
+export async function beginWriter(pool: DatabasePool, target: Target, options: WriterOptions): Promise<GrantedWriter> {
   const takeLocked = () =>
     pool.transaction(async (transaction) => {
       await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
@@ -47,7 +47,7 @@ async function takeRange(
   pool: CommonQueryMethods,
   { namespace, uploadId }: Target,
   options: WriterOptions,
-): Promise<WriterStart | undefined> {
+): Promise<GrantedWriter | undefined> {
   const { lane } = options;
   const start = lane?.offset ?? 0;
   const end = lane === undefined ? null : lane.offset + lane.sizeBytes;
@@ -89,7 +89,7 @@ async function findObstacle(
   pool: CommonQueryMethods,
   { namespace, uploadId }: Target,
   options: WriterOptions,
-): Promise<WriterStart | undefined> {
+): Promise<GrantedWriter | undefined> {
   const row = await readUploadRow(pool, uploadId);
   if (row.namespace !== namespace) throw uploadNotFound(uploadId);
   toWriterRange(toUpload(row, undefined), options.lane);
@@ -98,7 +98,7 @@ async function findObstacle(
   return { upload, epoch: 0, range: toWriterRange(upload, options.lane), parts, outstanding: [] };
 }
 
-type Parts = Pick<WriterStart, "parts" | "outstanding">;
+type Parts = Pick<GrantedWriter, "parts" | "outstanding">;
 
 const NO_PARTS: Parts = { parts: [], outstanding: [] };
 

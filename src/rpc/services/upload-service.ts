@@ -15,8 +15,9 @@ import type { File } from "../../domain/files/file.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadProgress } from "../../queries/get-upload.ts";
 import type { WatchReport } from "../../queries/upload-watches.ts";
+import type { TransferEvents } from "../../transfer/transfer-access.ts";
 import type { PartWritten } from "../../transfer/write-part.ts";
-import type { SessionEvents, WriteSession, WriteStart } from "../../transfer/write-upload.ts";
+import type { WriteRequest, WriteSession } from "../../transfer/write-upload.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import { type AdmitPart, takeAdmission } from "../calls/part-gate.ts";
 import { type CreateUploadValues, fromCreateUploadRequest } from "../messages/create-upload-message.ts";
@@ -64,8 +65,8 @@ export interface UploadFunctions {
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
   /** Begins to write an upload from a face that carries its bytes itself. */
   beginWrite(
-    start: WriteStart,
-    options: { caller: CallOptions["caller"]; events: SessionEvents },
+    request: WriteRequest,
+    options: { caller: CallOptions["caller"]; events: TransferEvents },
   ): Promise<WriteSession>;
 }
 

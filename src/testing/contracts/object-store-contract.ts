@@ -16,9 +16,9 @@ import {
   sendPart,
 } from "../rigs/object-store-subject.ts";
 import { copiesContract } from "./copies-contract.ts";
+import { oneShotPartsContract } from "./one-shot-parts-contract.ts";
 import { presignedPutsContract } from "./presigned-puts-contract.ts";
 import { multipartListingContract, versionsContract } from "./store-listings-contract.ts";
-import { unkeptPartsContract } from "./unkept-parts-contract.ts";
 
 const LAYOUTS = {
   "one aws-chunk a body": { form: "trailer", chunkBytes: 0, corkBytes: 65_536 },
@@ -62,7 +62,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     }
     describe("puts", () => putsContract(given));
     describe("parts", () => partsContract(given));
-    describe("unkept parts", () => unkeptPartsContract(given));
+    describe("one-shot parts", () => oneShotPartsContract(given));
     describe("completing", () => completingContract(given));
     describe("aborting", () => abortingContract(given));
     describe("listing uploads", () => multipartListingContract(given));

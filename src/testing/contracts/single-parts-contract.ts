@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { UNARY_PART_MAX_BYTES } from "../../domain/uploads/part-plan.ts";
-import type { PartStart } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedPart } from "../../domain/uploads/upload-repository.ts";
 import {
   beginNext,
   createOpen,
@@ -19,11 +19,11 @@ const LARGE_PART_BYTES = UNARY_PART_MAX_BYTES + 1;
 
 /** What every UploadRepository does for writers of one part each. */
 export function singlePartsContract(subject: () => RepositorySubject): void {
-  const begin = async (uploadId: string, partNumber: number, lengthBytes = PART_BYTES): Promise<PartStart> => {
+  const begin = async (uploadId: string, partNumber: number, lengthBytes = PART_BYTES): Promise<GrantedPart> => {
     const options = { instance: "test", expireAfterMs: EXPIRE_AFTER_MS };
     return await subject().uploads.beginPart("default", uploadId, { partNumber, lengthBytes }, options);
   };
-  const epochOf = (start: PartStart) =>
+  const epochOf = (start: GrantedPart) =>
     start.kind === "begun" ? start.epoch : expect.fail("the part is durable already");
   const write = async (uploadId: string, partNumber: number, lengthBytes = PART_BYTES) => {
     const epoch = epochOf(await begin(uploadId, partNumber, lengthBytes));
@@ -39,7 +39,7 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
       const starts = await Promise.all([3, 1, 2].map((number) => begin(uploadId, number, lengths[number - 1])));
       for (const [index, partNumber] of [3, 1, 2].entries()) {
         const parts = [samplePart(partNumber, { lengthBytes: lengths[partNumber - 1] ?? 0 })];
-        await subject().uploads.recordParts(uploadId, epochOf(starts[index] as PartStart), parts, { isLast: true });
+        await subject().uploads.recordParts(uploadId, epochOf(starts[index] as GrantedPart), parts, { isLast: true });
       }
       const { upload, parts } = await subject().uploads.get("default", uploadId);
       expect(parts.map(({ lengthBytes }) => lengthBytes)).to.deep.equal(lengths);

@@ -10,13 +10,13 @@ import type {
   CopySource,
   ObjectHead,
   ObjectStore,
+  OneShotBodyInFlight,
+  OnLeft,
   PageOptions,
   PartTarget,
   PresignedRequest,
   PutTarget,
   StoredPart,
-  UnkeptBodyEvents,
-  UnkeptBodyInFlight,
 } from "../../domain/object-store.ts";
 import type { DurablePart } from "../../domain/uploads/upload.ts";
 import { FakeBody, type FakeBodyOptions } from "./fake-body.ts";
@@ -132,8 +132,8 @@ export class FakeObjectStore implements ObjectStore {
     return this.#begin(lengthBytes, this.#toPartOptions(target));
   }
 
-  beginUnkeptPart(target: PartTarget, lengthBytes: number, events: UnkeptBodyEvents): UnkeptBodyInFlight {
-    return this.#begin(lengthBytes, { ...this.#toPartOptions(target), unkept: events });
+  beginOneShotPart(target: PartTarget, lengthBytes: number, onLeft: OnLeft): OneShotBodyInFlight {
+    return this.#begin(lengthBytes, { ...this.#toPartOptions(target), onLeft });
   }
 
   #toPartOptions(target: PartTarget): FakeBodyOptions {

@@ -29,14 +29,14 @@ import {
   type UploadState,
 } from "../../domain/uploads/upload.ts";
 import type {
+  GrantedPart,
+  GrantedWriter,
   NewUpload,
-  PartStart,
   PresignedPart,
   ReceivedNote,
   UploadRepository,
   UploadStatus,
   WriterOptions,
-  WriterStart,
 } from "../../domain/uploads/upload-repository.ts";
 import type { UploadPage, UploadPaging } from "../../domain/uploads/upload-sweep.ts";
 import { intersects, partsWithin, toWriterRange, type WriterRange } from "../../domain/uploads/writer-range.ts";
@@ -145,7 +145,7 @@ export class FakeUploadRepository implements UploadRepository {
     });
   }
 
-  async beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<WriterStart> {
+  async beginWriter(namespace: string, uploadId: string, options: WriterOptions): Promise<GrantedWriter> {
     const stored = this.#find(uploadId, namespace);
     const range = toWriterRange(stored.upload, options.lane);
     const parts = toDurable(stored);
@@ -161,7 +161,7 @@ export class FakeUploadRepository implements UploadRepository {
     uploadId: string,
     { partNumber, lengthBytes }: { partNumber: number; lengthBytes: number },
     options: Omit<WriterOptions, "lane">,
-  ): Promise<PartStart> {
+  ): Promise<GrantedPart> {
     const stored = this.#find(uploadId, namespace);
     const part = stored.parts.get(partNumber)?.durable;
     if (part !== undefined && !isDead(stored.upload.state)) {

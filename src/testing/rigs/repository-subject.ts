@@ -3,7 +3,7 @@ import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError, type ErrorReason } from "../../domain/errors.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import type { AssembledObject, ByteRange, DurablePart, Upload } from "../../domain/uploads/upload.ts";
-import type { NewUpload, UploadRepository, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedWriter, NewUpload, UploadRepository } from "../../domain/uploads/upload-repository.ts";
 
 /** The repositories under test, upon the same store, which knows the namespaces "default" and "other". */
 export interface RepositorySubject {
@@ -86,7 +86,7 @@ export async function createOpen(
 export async function createWritten(
   subject: Pick<RepositorySubject, "uploads">,
   overrides: Partial<NewUpload> = {},
-): Promise<WriterStart> {
+): Promise<GrantedWriter> {
   const { namespace, uploadId } = await createOpen(subject, overrides);
   return await beginNext(subject, { namespace, uploadId });
 }
@@ -95,7 +95,7 @@ export async function createWritten(
 export async function beginNext(
   { uploads }: Pick<RepositorySubject, "uploads">,
   { namespace = "default", uploadId, lane }: { namespace?: string; uploadId: string; lane?: ByteRange },
-): Promise<WriterStart> {
+): Promise<GrantedWriter> {
   return await uploads.beginWriter(namespace, uploadId, { instance: "test", expireAfterMs: EXPIRE_AFTER_MS, lane });
 }
 

@@ -4,8 +4,8 @@ import { BodyRequests } from "../../s3/body-requests.ts";
 import { type BreakerLimits, createBreakers } from "../../s3/breaker.ts";
 import { createS3Client } from "../../s3/client.ts";
 import { type ConnectionLimits, Connections } from "../../s3/connections.ts";
-import type { KeptBodyPolicy } from "../../s3/kept-body.ts";
 import { createObjectStore } from "../../s3/object-store.ts";
+import type { ReplayableBodyPolicy } from "../../s3/replayable-body.ts";
 import type { Download, ObjectStoreSubject } from "./object-store-subject.ts";
 
 /** An S3 server that tests may use. */
@@ -19,7 +19,7 @@ export interface S3Endpoint {
 }
 
 /** How bodies go in tests: as in production, but retried at once. */
-export const TEST_BODY_POLICY: KeptBodyPolicy = {
+export const TEST_BODY_POLICY: ReplayableBodyPolicy = {
   layout: { form: "trailer", chunkBytes: 0, corkBytes: 64 * 1024 },
   retry: { triesMax: 4, baseDelayMs: 1, delayMaxMs: 5, timeMaxMs: 20_000, random: () => 0.5 },
   idleTimeoutMs: 10_000,
@@ -63,7 +63,7 @@ export function createS3Subject(
 export function createTestAccess(
   endpoint: Omit<S3Endpoint, "bucket">,
   options: {
-    body?: Partial<KeptBodyPolicy>;
+    body?: Partial<ReplayableBodyPolicy>;
     limits?: Partial<ConnectionLimits>;
     breaker?: Partial<BreakerLimits>;
     checksums?: ChecksumProof;

@@ -4,7 +4,7 @@ import { UnfinishedUploads } from "../../commands/uploads/unfinished-uploads.ts"
 import type { UploadLimits } from "../../commands/uploads/upload-access.ts";
 import type { Namespace } from "../../domain/namespace.ts";
 import type { ByteRange } from "../../domain/uploads/upload.ts";
-import type { NewUpload, UploadRepository, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedWriter, NewUpload, UploadRepository } from "../../domain/uploads/upload-repository.ts";
 import type { BudgetPolicy } from "../../transfer/budget-policy.ts";
 import { MemoryBudget } from "../../transfer/memory-budget.ts";
 import type { TransferAccess } from "../../transfer/transfer-access.ts";
@@ -23,9 +23,9 @@ export const BENCH_PART_BYTES = 100;
 export const BENCH_LIMITS: UploadLimits = {
   partSizeBytes: BENCH_PART_BYTES,
   partSizeUnknownBytes: BENCH_PART_BYTES,
-  keptPartMaxBytes: BENCH_PART_BYTES,
+  replayablePartMaxBytes: BENCH_PART_BYTES,
   partSizeMaxBytes: BENCH_PART_BYTES,
-  unkeptWindowBytes: BENCH_PART_BYTES,
+  oneShotWindowBytes: BENCH_PART_BYTES,
   partsMax: 10_000,
   chunkSizeMaxBytes: 1000,
   partsInFlightMax: 4,
@@ -89,7 +89,7 @@ export function createBench(
 /** One writer with its caller: pushes bytes, waits where the writer waits. */
 export class BenchWriter {
   readonly writer: UploadWriter;
-  readonly begin: WriterStart;
+  readonly begin: GrantedWriter;
   /** Settles with the error that ended the writer by itself. */
   readonly failed: Promise<Error>;
   #wake: () => void = () => {};
@@ -98,7 +98,7 @@ export class BenchWriter {
   /** Bytes that were given back. */
   releasedBytes = 0;
 
-  private constructor(bench: Bench, begin: WriterStart) {
+  private constructor(bench: Bench, begin: GrantedWriter) {
     this.begin = begin;
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
@@ -108,6 +108,7 @@ export class BenchWriter {
         resolve(error);
         this.#wake();
       },
+      onProgress: () => {},
       onReleased: (views) => {
         for (const { length } of views) this.releasedBytes += length;
       },

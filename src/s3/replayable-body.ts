@@ -9,7 +9,7 @@ import { toDomainError, toS3Failure } from "./errors.ts";
  * How a body in flight behaves. Its request begins with the first bytes that would be written, `layout.corkBytes`: a caller
  * who trickles occupies no connection until then. One whose caller is silent is sent when it is whole.
  */
-export interface KeptBodyPolicy extends AttemptPolicy {
+export interface ReplayableBodyPolicy extends AttemptPolicy {
   retry: BackoffPolicy;
 }
 
@@ -20,12 +20,12 @@ export interface KeptBodyPolicy extends AttemptPolicy {
  * with those that arrive. `done` settles only when no attempt is in flight. Memory: references to the caller's
  * buffers, at most the announced length; released on acknowledgement.
  */
-export class KeptBody implements BodyInFlight {
+export class ReplayableBody implements BodyInFlight {
   readonly done: Promise<BodyAck>;
   readonly #what: string;
   readonly #send: SendBody;
   readonly #enter: EnterSlot | undefined;
-  readonly #policy: KeptBodyPolicy;
+  readonly #policy: ReplayableBodyPolicy;
   #lengthBytes: number;
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
@@ -39,7 +39,7 @@ export class KeptBody implements BodyInFlight {
 
   constructor(
     lengthBytes: number,
-    options: { what: string; send: SendBody; enter?: EnterSlot; policy: KeptBodyPolicy },
+    options: { what: string; send: SendBody; enter?: EnterSlot; policy: ReplayableBodyPolicy },
   ) {
     this.#lengthBytes = lengthBytes;
     this.#what = options.what;

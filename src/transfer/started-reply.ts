@@ -1,10 +1,10 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import { type DurableState, toDurableState } from "../domain/uploads/durable-state.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
-import type { WriterStart } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
 
-/** Where a writer begins. */
-export interface WriteStarted {
+/** What a caller is told first: where its writer begins, and its limits. */
+export interface StartedReply {
   upload: Upload;
   /** The lane, where the stream has one. */
   lane: ByteRange | undefined;
@@ -15,12 +15,12 @@ export interface WriteStarted {
   stallTimeoutMs: number;
 }
 
-/** What a writer is told first, from the upload as the database has it. */
-export function toStarted(
+/** Makes the reply of what the database has granted. */
+export function toStartedReply(
   access: UploadAccess,
-  { upload, parts, range }: WriterStart,
+  { upload, parts, range }: GrantedWriter,
   fileSizeMaxBytes: number,
-): WriteStarted {
+): StartedReply {
   const { chunkSizeMaxBytes, stallTimeoutMs } = access.limits;
   const { start, end } = range;
   const lane = end === undefined ? undefined : { offset: start, sizeBytes: end - start };

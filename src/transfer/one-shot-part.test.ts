@@ -9,7 +9,7 @@ const PART = 400;
 const WINDOW = 120;
 
 describe("a part that is too large to be kept", () => {
-  const limits = { keptPartMaxBytes: 100, unkeptWindowBytes: WINDOW };
+  const limits = { replayablePartMaxBytes: 100, oneShotWindowBytes: WINDOW };
   const bytes = seededBytes(850);
   const upload = { sizeBytes: 850, partSizeBytes: PART };
   let bench: Bench;
@@ -101,7 +101,10 @@ describe("a part that is too large to be kept", () => {
 
   describe("with chunks that have a CRC32", () => {
     it("names a wrong one before its checksum goes, so that the part never counts", async () => {
-      bench = createBench({ limits: { ...limits, keptPartMaxBytes: 2000, chunkSizeMaxBytes: 2000 }, budgetParts: 100 });
+      bench = createBench({
+        limits: { ...limits, replayablePartMaxBytes: 2000, chunkSizeMaxBytes: 2000 },
+        budgetParts: 100,
+      });
       const large = seededBytes(9000);
       const caller = await BenchWriter.open(bench, { sizeBytes: 9000, partSizeBytes: 4000 });
       await caller.chunk(0, large.subarray(0, 2000), { crc32: true });
@@ -156,7 +159,7 @@ describe("a part that is too large to be kept", () => {
     const pass = (ms: number) => {
       for (const end = now + ms; now < end; ) {
         now += 250;
-        bench.budget.look();
+        bench.budget.rebalance();
       }
     };
 

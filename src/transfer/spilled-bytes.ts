@@ -2,8 +2,8 @@ import { readObject } from "../commands/uploads/read-object.ts";
 import { crc32 } from "../domain/crc32.ts";
 import type { BodyInFlight, ObjectStore } from "../domain/object-store.ts";
 
-/** Where the bytes go. */
-export interface StageTarget {
+/** Where spilled bytes go. */
+export interface SpillTarget {
   bucket: string;
   /** A fresh key for each object, which a row owns already: what a crash leaves is cleaned up with the upload. */
   beginAttempt: () => Promise<string>;
@@ -12,18 +12,18 @@ export interface StageTarget {
 }
 
 /**
- * Bytes of a part that has given way: objects in S3 that hold what came so far, a piece each, until the part is whole and
- * there is memory for all of it. They count for nothing in the upload: not durable, because only this process knows them.
- * They are left to the upload's clean-up, which has to look for what a crash leaves anyway.
+ * The bytes of a part that were spilled: one object in S3 for each spill, until the part is whole and there is memory for all
+ * of it. Spilled bytes are not durable, because only this process knows where they are. Nobody deletes the objects here: the
+ * upload's clean-up does, which has to look for what a crash leaves anyway.
  */
-export class StagedBytes {
+export class SpilledBytes {
   readonly #objects: ObjectStore;
-  readonly #target: StageTarget;
+  readonly #target: SpillTarget;
   readonly #pieces: { key: string; versionId: string; sizeBytes: number }[] = [];
   #body: BodyInFlight | undefined;
   #lengthBytes = 0;
 
-  constructor(objects: ObjectStore, target: StageTarget) {
+  constructor(objects: ObjectStore, target: SpillTarget) {
     this.#objects = objects;
     this.#target = target;
   }
@@ -33,7 +33,7 @@ export class StagedBytes {
     return this.#lengthBytes;
   }
 
-  /** Adds a piece, one at a time; resolves when S3 has it. Rejects as BodyInFlight does. */
+  /** Spills these bytes, behind those before; resolves when S3 has them. One call at a time. Rejects as BodyInFlight does. */
   async add(bytes: readonly Uint8Array[]): Promise<void> {
     const lengthBytes = bytes.reduce((sum, one) => sum + one.length, 0);
     const target = { ...this.#target, contentType: "application/octet-stream" };
@@ -55,7 +55,7 @@ export class StagedBytes {
     this.#body?.abort(reason);
   }
 
-  /** Reads all pieces in order. Rejects as `readObject`. */
+  /** Reads all spilled bytes in their order. Rejects as `readObject` does. */
   async read(onBytes: (bytes: Uint8Array) => void): Promise<void> {
     const { bucket } = this.#target;
     for (const piece of this.#pieces) {

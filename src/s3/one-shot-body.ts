@@ -1,5 +1,5 @@
 import { DomainError } from "../domain/errors.ts";
-import type { BodyAck, UnkeptBodyEvents, UnkeptBodyInFlight } from "../domain/object-store.ts";
+import type { BodyAck, OneShotBodyInFlight, OnLeft } from "../domain/object-store.ts";
 import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type EnterSlot, type SendBody } from "./body-attempt.ts";
 import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
 
@@ -10,16 +10,17 @@ import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
  * and to the newest network buffer, whose other bytes may be still to come: buffers are released whole, or their owner
  * could not give them back. Always in the `trailer` form: the header form needs all bytes before the first.
  */
-export class UnkeptBody implements UnkeptBodyInFlight {
+export class OneShotBody implements OneShotBodyInFlight {
   readonly done: Promise<BodyAck>;
-  readonly kept: readonly Uint8Array[] = [];
   readonly #what: string;
   readonly #lengthBytes: number;
   readonly #policy: AttemptPolicy;
-  readonly #events: UnkeptBodyEvents;
+  readonly #onLeft: OnLeft;
   readonly #attempt: BodyAttempt;
   /** What was written and not released, in order; the first begins at `#releasedBytes`. */
   #queued: Uint8Array[] = [];
+  /** What had left without being released when S3 acknowledged the body. */
+  #rest: readonly Uint8Array[] = [];
   #writtenBytes = 0;
   #leftBytes = 0;
   #releasedBytes = 0;
@@ -36,22 +37,26 @@ export class UnkeptBody implements UnkeptBodyInFlight {
       send: SendBody;
       enter?: EnterSlot;
       policy: AttemptPolicy;
-      events: UnkeptBodyEvents;
+      onLeft: OnLeft;
     },
   ) {
-    const { policy, events } = options;
+    const { policy, onLeft } = options;
     this.#lengthBytes = lengthBytes;
     this.#what = options.what;
     this.#policy = { ...policy, layout: { ...policy.layout, form: "trailer" } };
-    this.#events = events;
+    this.#onLeft = onLeft;
     this.#attempt = new BodyAttempt(lengthBytes, {
       policy: this.#policy,
       onIdle: () => this.#onIdle(),
-      onLeft: (leftBytes) => this.#onLeft(leftBytes),
+      onLeft: (leftBytes) => this.#noteLeft(leftBytes),
     });
     this.done = this.#run(options.send, options.enter);
     // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
     this.done.catch(() => {});
+  }
+
+  get kept(): readonly Uint8Array[] {
+    return this.#rest;
   }
 
   write(bytes: Uint8Array): void {
@@ -85,8 +90,8 @@ export class UnkeptBody implements UnkeptBodyInFlight {
   async #run(send: SendBody, enter: EnterSlot | undefined): Promise<BodyAck> {
     try {
       const ack = await this.#attempt.send(send, enter);
-      // No more bytes come of any buffer.
-      this.#release(this.#countLeft());
+      // Bytes of no buffer are still to come.
+      this.#rest = this.#queued.slice(0, this.#countLeft());
       return ack;
     } catch (error) {
       throw this.#abortReason ?? this.#explain(error);
@@ -96,14 +101,15 @@ export class UnkeptBody implements UnkeptBodyInFlight {
     }
   }
 
-  #onLeft(leftBytes: number): void {
+  #noteLeft(leftBytes: number): void {
     this.#untakenMs = 0;
     this.#leftBytes = leftBytes;
     let count = this.#countLeft();
     const newest = (this.#queued[count] ?? this.#queued[count - 1])?.buffer;
     while (count > 0 && this.#queued[count - 1]?.buffer === newest) count--;
-    this.#release(count);
-    this.#events.onLeft(leftBytes);
+    const released = this.#queued.splice(0, count);
+    for (const { length } of released) this.#releasedBytes += length;
+    this.#onLeft(leftBytes, released);
   }
 
   /** How many of the queued pieces have left. */
@@ -116,13 +122,6 @@ export class UnkeptBody implements UnkeptBodyInFlight {
       count++;
     }
     return count;
-  }
-
-  #release(count: number): void {
-    if (count === 0) return;
-    const released = this.#queued.splice(0, count);
-    for (const { length } of released) this.#releasedBytes += length;
-    this.#events.onReleased(released);
   }
 
   /** Nothing came and nothing left for a while: what is gathered goes, so that S3 hears of a caller who is merely slow. */

@@ -24,7 +24,7 @@ describe("a part that comes slowly", () => {
   const pass = (ms: number) => {
     for (const end = now + ms; now < end; ) {
       now += 250;
-      bench.budget.look();
+      bench.budget.rebalance();
     }
   };
   /** Somebody else wants nearly all memory, and gives it back when told. */

@@ -6,9 +6,9 @@ import { type AnsweredAttempt, answeredAttempts } from "../testing/fakes/answere
 import { settle } from "../testing/fakes/settle.ts";
 import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { S3ResponseError } from "./body-requests.ts";
-import { KeptBody, type KeptBodyPolicy } from "./kept-body.ts";
+import { ReplayableBody, type ReplayableBodyPolicy } from "./replayable-body.ts";
 
-const POLICY: KeptBodyPolicy = {
+const POLICY: ReplayableBodyPolicy = {
   layout: { form: "trailer", chunkBytes: 0, corkBytes: 0 },
   retry: { triesMax: 3, baseDelayMs: 100, delayMaxMs: 1000, timeMaxMs: 60_000, random: () => 0 },
   idleTimeoutMs: 1000,
@@ -18,9 +18,9 @@ const ACK: BodyAck = { key: "k", etag: "e", versionId: "" };
 const HELLO = Buffer.from("hello");
 
 /** A body whose attempts wait for answers. */
-function begin(lengthBytes: number, policy: Partial<KeptBodyPolicy> = {}, isSlow = false) {
+function begin(lengthBytes: number, policy: Partial<ReplayableBodyPolicy> = {}, isSlow = false) {
   const { attempts, send } = answeredAttempts({ isSlow });
-  const body = new KeptBody(lengthBytes, { what: "part 1", send, policy: { ...POLICY, ...policy } });
+  const body = new ReplayableBody(lengthBytes, { what: "part 1", send, policy: { ...POLICY, ...policy } });
   const attempt = (number: number) => attempts[number - 1] as AnsweredAttempt;
   const outcome = body.done.then(
     () => "acknowledged",
@@ -29,7 +29,7 @@ function begin(lengthBytes: number, policy: Partial<KeptBodyPolicy> = {}, isSlow
   return { body, attempts, attempt, outcome };
 }
 
-describe("KeptBody", () => {
+describe("ReplayableBody", () => {
   const { pass } = useManualClock();
   const slowDown = () => new S3ResponseError("SlowDown", 503);
   const failure = (error: unknown) => ({ reason: (error as DomainError).reason, code: (error as DomainError).code });
@@ -382,7 +382,7 @@ describe("KeptBody", () => {
     const leave = () => {
       isFree = true;
     };
-    const body = new KeptBody(5, { what: "part 1", send, enter: () => slot.promise, policy: POLICY });
+    const body = new ReplayableBody(5, { what: "part 1", send, enter: () => slot.promise, policy: POLICY });
     await settle();
     body.write(HELLO);
     body.end(crc32(HELLO));
@@ -401,7 +401,7 @@ describe("KeptBody", () => {
     const { attempts, send } = answeredAttempts({ isSlow: false });
     const enter = (signal: AbortSignal) =>
       new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-    const body = new KeptBody(5, { what: "part 1", send, enter, policy: POLICY });
+    const body = new ReplayableBody(5, { what: "part 1", send, enter, policy: POLICY });
     await settle();
     body.write(HELLO);
     await settle();

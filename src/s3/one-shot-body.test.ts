@@ -7,7 +7,7 @@ import { settle } from "../testing/fakes/settle.ts";
 import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import type { AttemptPolicy } from "./body-attempt.ts";
 import { S3ResponseError } from "./body-requests.ts";
-import { UnkeptBody } from "./unkept-body.ts";
+import { OneShotBody } from "./one-shot-body.ts";
 
 const POLICY: AttemptPolicy = {
   layout: { form: "trailer", chunkBytes: 0, corkBytes: 0 },
@@ -22,11 +22,14 @@ function begin(lengthBytes: number, options: { corkBytes?: number; isSlow?: bool
   const { attempts, send } = answeredAttempts({ isSlow });
   const left: number[] = [];
   const released: Uint8Array[][] = [];
-  const body = new UnkeptBody(lengthBytes, {
+  const body = new OneShotBody(lengthBytes, {
     what: "part 1",
     send,
     policy: { ...POLICY, layout: { ...POLICY.layout, corkBytes, form } },
-    events: { onLeft: (bytes) => left.push(bytes), onReleased: (bytes) => released.push([...bytes]) },
+    onLeft: (leftBytes, views) => {
+      left.push(leftBytes);
+      if (views.length > 0) released.push([...views]);
+    },
   });
   const outcome = body.done.then(
     () => "acknowledged",
@@ -38,7 +41,7 @@ function begin(lengthBytes: number, options: { corkBytes?: number; isSlow?: bool
 /** Bytes in an ArrayBuffer of their own. */
 const bytesOf = (text: string) => Uint8Array.from(Buffer.from(text));
 
-describe("UnkeptBody", () => {
+describe("OneShotBody", () => {
   const { pass } = useManualClock();
 
   it("sends bytes on while they arrive, and keeps none", async () => {
@@ -54,7 +57,6 @@ describe("UnkeptBody", () => {
     expect(attempt.sent).to.equal("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n");
     attempt.answer.resolve(ACK);
     expect(await outcome).to.equal("acknowledged");
-    expect(body.kept).to.deep.equal([]);
   });
 
   it("says what has left only once it has", async () => {
@@ -87,10 +89,12 @@ describe("UnkeptBody", () => {
     expect([released[0]?.[0] === views[0], released[0]?.[1] === views[1]]).to.deep.equal([true, true]);
     body.end(crc32("abcdefghi"));
     await settle();
+    expect(body.kept).to.deep.equal([]);
     attempt.answer.resolve(ACK);
     await outcome;
-    expect(released).to.have.lengthOf(2);
-    expect(released[1]?.[0]).to.equal(views[2]);
+    expect(released).to.have.lengthOf(1);
+    expect(body.kept).to.have.lengthOf(1);
+    expect(body.kept[0]).to.equal(views[2]);
   });
 
   it("releases nothing of what failed on its way", async () => {
