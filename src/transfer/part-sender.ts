@@ -124,8 +124,8 @@ export class PartSender implements PartOwner {
     const { budget } = this.access;
     const part = this.#create(partNumber, permit as Permit);
     budget.watch(permit as Permit, part, this.#bytesPerMs);
-    if (this.#multipartId !== undefined) part.send({ kind: "part", multipartId: this.#multipartId });
-    else if (this.upload.sizeBytes !== undefined) part.send({ kind: "put" });
+    if (this.#multipartId !== undefined) this.#sendPart(part, this.#multipartId);
+    else if (this.upload.sizeBytes !== undefined) this.#sendPut(part);
     else this.#undecided = part;
     return part;
   }
@@ -142,7 +142,7 @@ export class PartSender implements PartOwner {
     const part = this.#undecided ?? this.#create(1, this.access.budget.open());
     this.#undecided = undefined;
     part.end();
-    part.send({ kind: "put" });
+    this.#sendPut(part);
   }
 
   /** Resolves when nothing is in flight: acknowledged and recorded, or failed. Never rejects. */
@@ -211,6 +211,17 @@ export class PartSender implements PartOwner {
     return part;
   }
 
+  #sendPart(part: Part, multipartId: string): void {
+    const { bucket, s3Key: key, principal } = this.upload;
+    const { partNumber } = part;
+    part.send({ kind: "part", target: { bucket, key, multipartId, partNumber, principal } });
+  }
+
+  #sendPut(part: Part): void {
+    const { bucket, contentType, principal } = this.upload;
+    part.send({ kind: "put", target: { bucket, contentType, principal, beginAttempt: this.beginAttempt } });
+  }
+
   /** Waits, and calls `onReady` where `isReady` then says that bytes are taken again. */
   #waitFor(obstacle: Promise<unknown>, isReady: () => boolean): false {
     const until = obstacle.then(
@@ -238,7 +249,7 @@ export class PartSender implements PartOwner {
   #prepareMultipart(partNumber: number): Promise<void> | undefined {
     if (!this.recorder.isClaimed(partNumber)) return this.recorder.claim(this.isUndecided ? 1 : partNumber);
     if (this.#multipartId === undefined) return this.#beginMultipart();
-    this.#undecided?.send({ kind: "part", multipartId: this.#multipartId });
+    if (this.#undecided !== undefined) this.#sendPart(this.#undecided, this.#multipartId);
     this.#undecided = undefined;
     return undefined;
   }

@@ -1,4 +1,4 @@
-import type { BodyInFlight, OneShotBodyInFlight } from "../domain/object-store.ts";
+import type { BodyInFlight, OneShotBodyInFlight, PartTarget, PutTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/uploads/upload.ts";
 import type { Permit } from "./memory-budget.ts";
 import type { SpilledBytes } from "./spilled-bytes.ts";
@@ -24,7 +24,7 @@ import type { SpilledBytes } from "./spilled-bytes.ts";
 export type PartState = Comparing | Held | Sending | Passing | Spill | Gathering | { kind: "settled" };
 
 /** What a part becomes in S3: a part of a multipart upload, or the whole object. */
-export type Destination = { kind: "part"; multipartId: string } | { kind: "put" };
+export type Destination = { kind: "part"; target: PartTarget } | { kind: "put"; target: PutTarget };
 
 /** The part is durable: the bytes that come again are summed, and the sums compared in the end. They take no memory. */
 interface Comparing {

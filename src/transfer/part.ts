@@ -215,20 +215,17 @@ export class Part implements Holder {
 
   /** Begins the part's request, which is as long as the bytes are, where all have come. */
   #request({ permit, destination }: { permit: Permit; destination: Destination }): Sending | Passing {
-    const { access, upload, beginAttempt } = this.#owner;
-    const { bucket, s3Key: key, contentType, principal } = upload;
+    const { objects } = this.#owner.access;
     const lengthBytes = this.#isEnded ? this.passedBytes : this.lengthBytes;
-    if (destination.kind === "put") {
-      const body = access.objects.beginPut({ bucket, contentType, beginAttempt, principal }, lengthBytes);
-      return { kind: "sending", permit, destination, body };
+    if (destination.kind === "part" && this.#windowBytes !== undefined) {
+      const body = objects.beginOneShotPart(destination.target, lengthBytes, this.#noteLeft);
+      return { kind: "passing", permit, destination, body, room: undefined };
     }
-    const { multipartId } = destination;
-    const target = { bucket, key, multipartId, partNumber: this.partNumber, principal };
-    if (this.#windowBytes === undefined) {
-      return { kind: "sending", permit, destination, body: access.objects.beginPart(target, lengthBytes) };
-    }
-    const body = access.objects.beginOneShotPart(target, lengthBytes, this.#noteLeft);
-    return { kind: "passing", permit, destination, body, room: undefined };
+    const body =
+      destination.kind === "part"
+        ? objects.beginPart(destination.target, lengthBytes)
+        : objects.beginPut(destination.target, lengthBytes);
+    return { kind: "sending", permit, destination, body };
   }
 
   /** Goes on with a request, behind whose bytes so far these come. */
