@@ -12,13 +12,13 @@ import { DomainError } from "../domain/errors.ts";
 import { toLifetimeSeconds } from "../domain/files/download-lifetime.ts";
 import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
+import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
 import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
 import { OneShotBody } from "./one-shot-body.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 import { ReplayableBody } from "./replayable-body.ts";
-import { enterBodySlot, sendPart, sendPut } from "./send-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 
@@ -45,30 +45,12 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return multipartId;
     },
 
-    beginPart: (target, lengthBytes) =>
-      new ReplayableBody(lengthBytes, {
-        what: `part ${target.partNumber}`,
-        send: sendPart(access, target),
-        enter: enterBodySlot(access, target),
-        policy,
-      }),
+    beginPart: (target, lengthBytes) => new ReplayableBody(lengthBytes, { ...toPartDelivery(access, target), policy }),
 
     beginOneShotPart: (target, lengthBytes, onLeft) =>
-      new OneShotBody(lengthBytes, {
-        what: `part ${target.partNumber}`,
-        send: sendPart(access, target),
-        enter: enterBodySlot(access, target),
-        policy,
-        onLeft,
-      }),
+      new OneShotBody(lengthBytes, { ...toPartDelivery(access, target), policy, onLeft }),
 
-    beginPut: (target, lengthBytes) =>
-      new ReplayableBody(lengthBytes, {
-        what: "the file's bytes",
-        send: sendPut(access, target),
-        enter: enterBodySlot(access, target),
-        policy,
-      }),
+    beginPut: (target, lengthBytes) => new ReplayableBody(lengthBytes, { ...toPutDelivery(access, target), policy }),
 
     completeMultipart: (target, manifest, options = {}) => completeMultipart(access, target, manifest, options),
 

@@ -1,6 +1,6 @@
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, OneShotBodyInFlight, OnLeft } from "../domain/object-store.ts";
-import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type EnterSlot, type SendBody } from "./body-attempt.ts";
+import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } from "./body-attempt.ts";
 import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
 
 /**
@@ -32,17 +32,10 @@ export class OneShotBody implements OneShotBodyInFlight {
 
   constructor(
     lengthBytes: number,
-    options: {
-      what: string;
-      send: SendBody;
-      enter?: EnterSlot;
-      policy: AttemptPolicy;
-      onLeft: OnLeft;
-    },
+    { policy, onLeft, ...delivery }: BodyDelivery & { policy: AttemptPolicy; onLeft: OnLeft },
   ) {
-    const { policy, onLeft } = options;
     this.#lengthBytes = lengthBytes;
-    this.#what = options.what;
+    this.#what = delivery.what;
     this.#policy = { ...policy, layout: { ...policy.layout, form: "trailer" } };
     this.#onLeft = onLeft;
     this.#attempt = new BodyAttempt(lengthBytes, {
@@ -50,7 +43,7 @@ export class OneShotBody implements OneShotBodyInFlight {
       onIdle: () => this.#onIdle(),
       onLeft: (leftBytes) => this.#noteLeft(leftBytes),
     });
-    this.done = this.#run(options.send, options.enter);
+    this.done = this.#run(delivery);
     // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
     this.done.catch(() => {});
   }
@@ -66,11 +59,11 @@ export class OneShotBody implements OneShotBodyInFlight {
     this.#writtenBytes += bytes.length;
     if (this.#isSettled) return;
     this.#queued.push(bytes);
-    this.#attempt.write(bytes);
+    this.#attempt.body.write(bytes);
   }
 
   flush(): void {
-    this.#attempt.flush();
+    this.#attempt.body.flush();
   }
 
   end(crc32: number): void {
@@ -87,9 +80,9 @@ export class OneShotBody implements OneShotBodyInFlight {
     this.#attempt.abort(new DroppedAttempt("given up"));
   }
 
-  async #run(send: SendBody, enter: EnterSlot | undefined): Promise<BodyAck> {
+  async #run(delivery: BodyDelivery): Promise<BodyAck> {
     try {
-      const ack = await this.#attempt.send(send, enter);
+      const ack = await this.#attempt.send(delivery);
       // Bytes of no buffer are still to come.
       this.#rest = this.#queued.slice(0, this.#countLeft());
       return ack;
@@ -127,7 +120,7 @@ export class OneShotBody implements OneShotBodyInFlight {
   /** Nothing came and nothing left for a while: what is gathered goes, so that S3 hears of a caller who is merely slow. */
   #onIdle(): void {
     const { idleTimeoutMs, answerTimeoutMs } = this.#policy;
-    if (this.#attempt.flush()) return;
+    if (this.#attempt.body.flush()) return;
     if (this.#leftBytes === this.#writtenBytes) {
       this.#attempt.abort(new DroppedAttempt(`the caller sent nothing for ${idleTimeoutMs} ms`));
       return;

@@ -2,7 +2,7 @@ import { crc32 } from "../domain/crc32.ts";
 import { DomainError } from "../domain/errors.ts";
 import { type BackoffPolicy, toBackoffDelayMs } from "../domain/limits/backoff.ts";
 import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
-import { type AttemptPolicy, BodyAttempt, DroppedAttempt, type EnterSlot, type SendBody } from "./body-attempt.ts";
+import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } from "./body-attempt.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 
 /**
@@ -22,9 +22,7 @@ export interface ReplayableBodyPolicy extends AttemptPolicy {
  */
 export class ReplayableBody implements BodyInFlight {
   readonly done: Promise<BodyAck>;
-  readonly #what: string;
-  readonly #send: SendBody;
-  readonly #enter: EnterSlot | undefined;
+  readonly #delivery: BodyDelivery;
   readonly #policy: ReplayableBodyPolicy;
   #lengthBytes: number;
   #kept: Uint8Array[] = [];
@@ -37,15 +35,10 @@ export class ReplayableBody implements BodyInFlight {
   /** How many bytes are waited for. */
   #awaitedBytes = Number.POSITIVE_INFINITY;
 
-  constructor(
-    lengthBytes: number,
-    options: { what: string; send: SendBody; enter?: EnterSlot; policy: ReplayableBodyPolicy },
-  ) {
+  constructor(lengthBytes: number, { policy, ...delivery }: BodyDelivery & { policy: ReplayableBodyPolicy }) {
     this.#lengthBytes = lengthBytes;
-    this.#what = options.what;
-    this.#send = options.send;
-    this.#enter = options.enter;
-    this.#policy = options.policy;
+    this.#delivery = delivery;
+    this.#policy = policy;
     this.done = this.#run();
     // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
     this.done.catch(() => {});
@@ -57,11 +50,11 @@ export class ReplayableBody implements BodyInFlight {
 
   write(bytes: Uint8Array): void {
     if (this.#keptBytes + bytes.length > this.#lengthBytes || this.#crc32 !== undefined) {
-      throw new Error(`${this.#what}: ${bytes.length} bytes past the announced ${this.#lengthBytes}`);
+      throw new Error(`${this.#delivery.what}: ${bytes.length} bytes past the announced ${this.#lengthBytes}`);
     }
     this.#kept.push(bytes);
     this.#keptBytes += bytes.length;
-    this.#attempt?.write(bytes);
+    this.#attempt?.body.write(bytes);
     if (this.#keptBytes >= this.#awaitedBytes) this.#wake?.();
   }
 
@@ -112,7 +105,7 @@ export class ReplayableBody implements BodyInFlight {
         const delayMs = toBackoffDelayMs(this.#policy.retry, failures);
         const isLast = failures >= this.#policy.retry.triesMax || this.#isTooLate(firstFailedAt, delayMs);
         const isRetryable = toS3Failure(error) === "retryable" || this.#isBadDigest(error);
-        if (isLast || !isRetryable) throw toDomainError(error, this.#what);
+        if (isLast || !isRetryable) throw toDomainError(error, this.#delivery.what);
         await this.#sleep(delayMs);
       }
     }
@@ -123,10 +116,10 @@ export class ReplayableBody implements BodyInFlight {
     const onIdle = () => attempt.abort(new DroppedAttempt(`the caller sent nothing for ${idleTimeoutMs} ms`));
     const attempt = new BodyAttempt(this.#lengthBytes, { policy: this.#policy, crc32: this.#crc32, onIdle });
     this.#attempt = attempt;
-    for (const bytes of this.#kept) attempt.write(bytes);
+    for (const bytes of this.#kept) attempt.body.write(bytes);
     if (this.#crc32 !== undefined) attempt.end(this.#crc32);
     try {
-      return await attempt.send(this.#send, this.#enter);
+      return await attempt.send(this.#delivery);
     } finally {
       this.#attempt = undefined;
     }
@@ -150,7 +143,7 @@ export class ReplayableBody implements BodyInFlight {
   #findWrongBytes(): DomainError | undefined {
     const actual = this.#kept.reduce((crc, bytes) => crc32(bytes, crc), 0);
     if (actual === this.#crc32) return undefined;
-    return new DomainError("aborted", `${this.#what}: the bytes do not match their CRC32; send them again`, {
+    return new DomainError("aborted", `${this.#delivery.what}: the bytes do not match their CRC32; send them again`, {
       reason: "CHECKSUM_MISMATCH",
     });
   }
