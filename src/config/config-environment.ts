@@ -9,7 +9,7 @@ const S3_PART_MIN_BYTES = 5 * MIB;
 /** Largest part of S3's, in bytes: same place. */
 export const S3_PART_MAX_BYTES = 5 * 2 ** 30;
 /** Largest part whose bytes are kept until S3 has them, in bytes, however much memory there is: many uploads share it. */
-export const KEPT_PART_MAX_BYTES = 64 * MIB;
+export const REPLAYABLE_PART_MAX_BYTES = 64 * MIB;
 
 const PORT_MAX = 65_535;
 /** Of one stream and of a connection: RFC 9113, 6.9.1. */
@@ -71,7 +71,7 @@ export const ENVIRONMENT = {
     .default("default"),
   /** Largest file, in bytes; S3 takes no larger one than its parts can hold. */
   SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1, max: PARTS_MAX * S3_PART_MAX_BYTES }).default(
-    PARTS_MAX * KEPT_PART_MAX_BYTES,
+    PARTS_MAX * REPLAYABLE_PART_MAX_BYTES,
   ),
   /** Part size for files of ordinary, declared size; at least SLUICE_S3_PART_MIN_BYTES. */
   SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),

@@ -3,14 +3,14 @@ import { z } from "zod";
 import {
   ENVIRONMENT,
   type Environment,
-  KEPT_PART_MAX_BYTES,
   PARTS_MAX,
+  REPLAYABLE_PART_MAX_BYTES,
   S3_PART_MAX_BYTES,
 } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
 
 const MIB = 2 ** 20;
-/** What may wait for S3's socket of a part that is not kept, in bytes: enough for the socket never to wait for more. */
+/** Bytes of a one-shot part that may wait for S3's socket: so many that the socket never waits for more. */
 const ONE_SHOT_WINDOW_BYTES = 4 * MIB;
 /** Of a worker's memory, what is for parts in flight; two of the larger size always fit. */
 const PARTS_SHARE = 3 / 8;
@@ -136,8 +136,8 @@ function toConfig(env: Environment) {
   const windowsGrownMaxBytes = Math.floor(workerBytes / 8);
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
   // A worker must be able to keep at least two of the largest parts at once, or one upload would starve all others.
-  const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 2 / MIB) * MIB);
-  const replayablePartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, keptByBudgetBytes);
+  const replayableMaxBytes = Math.min(REPLAYABLE_PART_MAX_BYTES, Math.floor(budgetBytes / 2 / MIB) * MIB);
+  const replayablePartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, replayableMaxBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
     listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },

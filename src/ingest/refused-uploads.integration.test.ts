@@ -50,8 +50,11 @@ describe("WriteUpload refuses", () => {
       create(
         { sizeBytes: -1n },
         {
-          ...{ code: INVALID_ARGUMENT, reason: "SIZE_INVALID", says: "size_bytes is -1; give 0 or more" },
-          ...{ field: "size_bytes", metadata: { size_bytes: "-1", size_bytes_min: "0" } },
+          code: INVALID_ARGUMENT,
+          reason: "SIZE_INVALID",
+          says: "size_bytes is -1; give 0 or more",
+          field: "size_bytes",
+          metadata: { size_bytes: "-1", size_bytes_min: "0" },
         },
       ),
     );
@@ -63,7 +66,8 @@ describe("WriteUpload refuses", () => {
           code: INVALID_ARGUMENT,
           reason: "SIZE_LIMIT",
           says: `the limit of namespace default is ${limit} bytes`,
-          ...{ field: "size_bytes", metadata: { size_bytes: String(50 * MIB + 1), size_bytes_max: limit } },
+          field: "size_bytes",
+          metadata: { size_bytes: String(50 * MIB + 1), size_bytes_max: limit },
         },
       )();
     });
@@ -154,7 +158,11 @@ describe("WriteUpload refuses", () => {
 
   describe("sizes:", () => {
     const mismatch = (says: string, metadata: Record<string, string>, field = "finish.size_bytes"): Refusal => ({
-      ...{ code: INVALID_ARGUMENT, reason: "SIZE_MISMATCH", says, metadata, field },
+      code: INVALID_ARGUMENT,
+      reason: "SIZE_MISMATCH",
+      says,
+      metadata,
+      field,
     });
     it("9 bytes where 10 were declared, and takes the tenth later", async () => {
       const call = rig.create({ sizeBytes: 10n }).sendBytes(seededBytes(9));
@@ -289,7 +297,10 @@ describe("WriteUpload refuses", () => {
 
   describe("checksums:", () => {
     const mismatch = (says: string | RegExp, metadata: Record<string, string> = {}): Refusal => ({
-      ...{ code: ABORTED, reason: "CHECKSUM_MISMATCH", says, metadata },
+      code: ABORTED,
+      reason: "CHECKSUM_MISMATCH",
+      says,
+      metadata,
     });
     const bytes = seededBytes(4 * PART_BYTES);
     const chunk = (at: number, size: number, wrong = 0) => {

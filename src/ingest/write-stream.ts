@@ -25,7 +25,7 @@ export interface Transport extends Pick<TransferEvents, "onReady" | "onReleased"
   end: (error?: unknown, position?: Position) => void;
 }
 
-/** What a call asks of the service around it. */
+/** What a call needs of the service around it. */
 export interface WriteStreamOptions {
   authenticate: () => Promise<Caller>;
   /** As of `ApiOptions`. */
@@ -33,9 +33,9 @@ export interface WriteStreamOptions {
 }
 
 /**
- * The order of one WriteUpload call, whatever carries it: authenticate, start, chunks, finish, answer. Anything out of
- * order, and anything that fails, ends the call once: the session settles and records first, and the error then says
- * the upload's id and durable offset, to go on from.
+ * The order of one WriteUpload call, whatever carries it: authenticate, start, chunks, finish, answer. A message out of order
+ * and any error end the call, once: the session settles and records first, and the error then tells the upload's id and the
+ * durable offset, from which the caller can go on.
  */
 export class WriteStream {
   readonly #access: WriteAccess;
@@ -72,7 +72,7 @@ export class WriteStream {
         const session = this.#require("finish");
         const finish = fromFinish(message.message.value);
         this.#phase = "finishing";
-        // What came together with the finish is read first: bytes after it are refused before anything is committed.
+        // The parser first reads what came together with the finish, so that bytes after it are refused before a commit.
         setImmediate(() => this.#finish(session, finish));
         return true;
       }
@@ -89,14 +89,14 @@ export class WriteStream {
     return this.#phase === "starting" || (this.#session?.isWaiting ?? false);
   }
 
-  /** The caller has ended its side. Without a finish that commits nothing, and loses nothing durable. */
+  /** The caller has ended its side. Without a finish, nothing is committed and no durable byte is lost. */
   halfClose(options: { isMidMessage: boolean }): void {
     if (this.#phase === "finishing" || this.#phase === "ended") return;
     const what = options.isMidMessage ? "in the middle of a message" : "without finish";
     this.fail(toSequenceError(`the stream ended ${what}: nothing is committed; go on from the durable offset`));
   }
 
-  /** The connection is gone: nobody hears an answer, but what is durable is recorded. A finish under way goes on. */
+  /** The connection is gone: no answer reaches the caller, but durable bytes are recorded. A finish under way goes on. */
   disconnect(): void {
     if (this.#phase === "finishing" || this.#phase === "ended") return;
     this.fail(
@@ -104,7 +104,7 @@ export class WriteStream {
     );
   }
 
-  /** The caller's deadline has passed: it is not waiting any more. A finish under way goes on. */
+  /** The caller's deadline has passed: the caller does not wait any more. A finish under way goes on. */
   expire(): void {
     if (this.#phase === "finishing" || this.#phase === "ended") return;
     const message = "the call's deadline has passed; go on from the durable offset, and allow more time";
@@ -158,7 +158,7 @@ export class WriteStream {
       if (this.#failure !== undefined) throw this.#failure;
       const outcome = await session.finish(finish);
       const isCommitted = outcome.kind === "committed";
-      // Nobody hears of the file while something cached here hides it.
+      // The caller is told of the file only once no cache of this process hides it.
       const position = isCommitted ? await this.#catchUp() : undefined;
       this.#transport.send(toProgressMessage({ ...session.progress, isCommitted }));
       const last = toOutcomeMessage(outcome);
@@ -169,7 +169,7 @@ export class WriteStream {
     }
   }
 
-  /** Settles, then answers. */
+  /** Lets the session settle, then answers. */
   async #end(error: unknown, position?: Position): Promise<void> {
     if (this.#phase === "ended") return;
     this.#phase = "ended";

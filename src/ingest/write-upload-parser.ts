@@ -33,14 +33,14 @@ export class WriteUploadParser {
   readonly #events: ParserEvents;
   readonly #messageMaxBytes: number;
   readonly #onHeader: ((header: Uint8Array) => void) | undefined;
-  /** Input not looked at yet, while something is waited for. */
+  /** Input that has not been read, while a message or bytes have not been taken. */
   #rest: Uint8Array = EMPTY;
-  /** Pieces of a prefix, a chunk's header or a collected message that is not there whole. */
+  /** Pieces of a prefix, of a chunk's header or of a collected message, some of which are still to come. */
   #partial: Uint8Array[] = [];
   #partialBytes = 0;
-  /** Of the message being read. */
+  /** Prefix of the message that is being read. */
   #prefix: Uint8Array = EMPTY;
-  /** Length of the message being read; undefined between messages. */
+  /** Length of the message that is being read; undefined between messages. */
   #messageBytes: number | undefined;
   #isCollecting = false;
   #chunk: ChunkWriter | undefined;
@@ -52,8 +52,8 @@ export class WriteUploadParser {
   #isBroken = false;
 
   /**
-   * `messageMaxBytes`: largest message, without its prefix. `onHeader` is told what stood before the data of a chunk, where
-   * that came in one buffer: it has been read, and nothing refers to it any more.
+   * `messageMaxBytes`: largest message, without its prefix. `onHeader` gets the bytes that stood before the data of a chunk, where
+   * they came in one buffer: they have been read, and nothing refers to them any more.
    */
   constructor(
     events: ParserEvents,
@@ -74,7 +74,7 @@ export class WriteUploadParser {
     return this.#isBlocked;
   }
 
-  /** The next bytes of the stream. False: something is waited for; feed nothing more until `resume` returns true. */
+  /** The next bytes of the stream. False: not all of them were taken; feed no more until `resume` returns true. */
   feed(bytes: Uint8Array): boolean {
     // After an error nobody knows where the next message begins.
     if (this.#isBroken) return false;
@@ -224,7 +224,7 @@ function decode(bytes: Uint8Array): WriteUploadRequest {
   try {
     return fromBinary(WriteUploadRequestSchema, bytes, { readUnknownFields: false });
   } catch {
-    // Why is the caller's to find out: nothing that the operator could mend.
+    // The reason is of use to the caller alone, who has it in the client: the operator can mend nothing.
     throw toMalformed("a message is not a WriteUploadRequest; generate the client from the proto");
   }
 }

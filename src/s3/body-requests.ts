@@ -4,7 +4,7 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import type { Connections } from "./connections.ts";
 import { fromBase64Crc32, type StreamedBody } from "./streamed-body.ts";
 
-/** Where a bucket answers: what the SDK's endpoint rules make of it. */
+/** The address of a bucket, by the SDK's endpoint rules. */
 interface BucketAddress {
   protocol: string;
   hostname: string;
@@ -13,7 +13,7 @@ interface BucketAddress {
   pathPrefix: string;
 }
 
-/** What S3 answered to a body that it took. */
+/** The answer of S3 to a body that it took. */
 export interface PutAnswer {
   etag: string;
   /** Empty where the bucket keeps no versions. */
@@ -38,8 +38,8 @@ const ERROR_BODY_MAX_BYTES = 65_536;
 
 /**
  * PUT requests whose bodies are pushed. They are signed here, with the SDK's signer, credentials and endpoint rules but
- * without its middleware: that costs half a millisecond of CPU a request, a tenth of what a part of 8 MiB costs in all
- * (measured), and would do nothing for a body it cannot see.
+ * without its middleware. The middleware costs half a millisecond of CPU a request, a tenth of what a part of 8 MiB costs in
+ * all (measured), and could do nothing for a body that it does not see.
  */
 export class BodyRequests {
   readonly #client: S3Client;

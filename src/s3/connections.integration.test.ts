@@ -53,7 +53,11 @@ describe("Connections", () => {
     const layout = { form: "header", chunkBytes: 0, corkBytes: 0 } as const;
     const body = new StreamedBody(lengthBytes, { layout, crc32: 0, onActivity: () => {} });
     const request: PushedRequest = {
-      ...{ protocol: "http:", hostname: "127.0.0.1", port, method: "PUT", path: "/b/k?x=1" },
+      protocol: "http:",
+      hostname: "127.0.0.1",
+      port,
+      method: "PUT",
+      path: "/b/k?x=1",
       headers: { "content-length": String(lengthBytes) },
       ...options.request,
     };

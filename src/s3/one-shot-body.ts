@@ -6,9 +6,9 @@ import { S3TimeoutError, toDomainError, toS3Failure } from "./errors.ts";
 /**
  * A body that is sent while it arrives, once, and not kept.
  *
- * Memory: references to what is still in the socket's queue, which the writer bounds by what it hears of bytes that left,
- * and to the newest network buffer, whose other bytes may be still to come: buffers are released whole, or their owner
- * could not give them back. Always in the `trailer` form: the header form needs all bytes before the first.
+ * Memory: references to bytes in the socket's queue, which the writer bounds by what OnLeft tells, and to the newest network
+ * buffer, whose other bytes may be still to come: buffers are released whole, because their owner could not give a part of
+ * one back. The body always has the `trailer` form, because the `header` form needs all bytes before the first is sent.
  */
 export class OneShotBody implements OneShotBodyInFlight {
   readonly done: Promise<BodyAck>;
@@ -17,14 +17,14 @@ export class OneShotBody implements OneShotBodyInFlight {
   readonly #policy: AttemptPolicy;
   readonly #onLeft: OnLeft;
   readonly #attempt: BodyAttempt;
-  /** What was written and not released, in order; the first begins at `#releasedBytes`. */
+  /** Bytes that were written and not released, in order; the first piece begins at `#releasedBytes`. */
   #queued: Uint8Array[] = [];
-  /** What had left without being released when S3 acknowledged the body. */
+  /** Bytes that had left and were not released when S3 acknowledged the body. */
   #rest: readonly Uint8Array[] = [];
   #writtenBytes = 0;
   #leftBytes = 0;
   #releasedBytes = 0;
-  /** How long S3 has been taking nothing of what is queued, in milliseconds. */
+  /** For how long S3 has taken none of the queued bytes, in milliseconds. */
   #untakenMs = 0;
   #isEnded = false;
   #isSettled = false;
@@ -44,7 +44,7 @@ export class OneShotBody implements OneShotBodyInFlight {
       onLeft: (leftBytes) => this.#noteLeft(leftBytes),
     });
     this.done = this.#run(delivery);
-    // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
+    // A caller that aborts may never await `done`; an unhandled rejection must not end the process.
     this.done.catch(() => {});
   }
 
@@ -117,7 +117,7 @@ export class OneShotBody implements OneShotBodyInFlight {
     return count;
   }
 
-  /** Nothing came and nothing left for a while: what is gathered goes, so that S3 hears of a caller who is merely slow. */
+  /** No byte has come and none has left for a while: gathered bytes are sent, so that S3 hears of a caller that is merely slow. */
   #onIdle(): void {
     const { idleTimeoutMs, answerTimeoutMs } = this.#policy;
     if (this.#attempt.body.flush()) return;
@@ -130,7 +130,7 @@ export class OneShotBody implements OneShotBodyInFlight {
     else this.#attempt.abort(new S3TimeoutError(`nothing was taken for ${this.#untakenMs} ms`));
   }
 
-  /** There is no second try here, whatever failed: the caller is to send the part again. */
+  /** Makes an error for the caller, who is to send the part again: there is no second attempt here. */
   #explain(error: unknown): unknown {
     if (error instanceof DroppedAttempt) {
       const { idleTimeoutMs } = this.#policy;
@@ -138,7 +138,7 @@ export class OneShotBody implements OneShotBodyInFlight {
       return new DomainError("aborted", message, { reason: "STALLED", details: { idle_timeout_ms: idleTimeoutMs } });
     }
     if (toS3Failure(error) === "bad-digest") {
-      // The checksum is of the bytes as they came, and callers' own were compared: they changed on the way to S3.
+      // The checksum is of the bytes as they came, and was compared with those of the caller: they were changed on the way to S3.
       const message = `${this.#what}: storage saw other bytes than were sent to it; send the part again`;
       const options = { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000, cause: error } as const;
       return new DomainError("unavailable", message, options);

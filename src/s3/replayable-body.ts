@@ -6,8 +6,8 @@ import { type AttemptPolicy, BodyAttempt, type BodyDelivery, DroppedAttempt } fr
 import { toDomainError, toS3Failure } from "./errors.ts";
 
 /**
- * How a body in flight behaves. Its request begins with the first bytes that would be written, `layout.corkBytes`: a caller
- * who trickles occupies no connection until then. One whose caller is silent is sent when it is whole.
+ * How a replayable body behaves. Its request begins once there are as many bytes as are written at once, `layout.corkBytes`: a
+ * slow caller occupies no connection before. A body whose caller falls silent is sent once it is whole.
  */
 export interface ReplayableBodyPolicy extends AttemptPolicy {
   retry: BackoffPolicy;
@@ -17,8 +17,8 @@ export interface ReplayableBodyPolicy extends AttemptPolicy {
  * A body that is sent while it arrives and kept until S3 acknowledges it.
  *
  * Failure order: the attempt settles, the wait passes, the next attempt begins with the bytes kept so far and goes on
- * with those that arrive. `done` settles only when no attempt is in flight. Memory: references to the caller's
- * buffers, at most the announced length; released on acknowledgement.
+ * with those that arrive. `done` settles only when no attempt is in flight. Memory: references to the caller's buffers, of
+ * the announced length at most, until S3 has acknowledged them.
  */
 export class ReplayableBody implements BodyInFlight {
   readonly done: Promise<BodyAck>;
@@ -40,7 +40,7 @@ export class ReplayableBody implements BodyInFlight {
     this.#delivery = delivery;
     this.#policy = policy;
     this.done = this.#run();
-    // Whoever aborts may never look at `done`; an unhandled rejection must not end the process.
+    // A caller that aborts may never await `done`; an unhandled rejection must not end the process.
     this.done.catch(() => {});
   }
 
@@ -75,7 +75,7 @@ export class ReplayableBody implements BodyInFlight {
     this.#wake?.();
   }
 
-  /** Attempts until acknowledged; the one place where a body's fate is decided. */
+  /** Makes attempts until S3 acknowledges one, or the retries run out. */
   async #run(): Promise<BodyAck> {
     // Lets the constructor finish, so that `write` right after it finds an attempt only when one is running.
     await undefined;
@@ -126,8 +126,8 @@ export class ReplayableBody implements BodyInFlight {
   }
 
   /**
-   * Whether a try after `delayMs` would come too late. The time counts from the first failure, and only once the body is
-   * whole: a caller who takes minutes to send a part has not used up the retries of it.
+   * Whether an attempt after `delayMs` would come too late. The time counts from the first failure, and only once the body is
+   * whole: a caller who takes minutes to send a part does not use up its retries by that.
    */
   #isTooLate(firstFailedAt: number, delayMs: number): boolean {
     if (this.#wholeAt === undefined) return false;
@@ -139,7 +139,7 @@ export class ReplayableBody implements BodyInFlight {
     return toS3Failure(error) === "bad-digest";
   }
 
-  /** After BadDigest: do the kept bytes match their checksum? If so the wire to S3 was at fault, and a retry mends it. */
+  /** After BadDigest, the refusal of bytes that do not match their CRC32. Undefined when they match: then they were changed on their way to S3, and a retry mends it. */
   #findWrongBytes(): DomainError | undefined {
     const actual = this.#kept.reduce((crc, bytes) => crc32(bytes, crc), 0);
     if (actual === this.#crc32) return undefined;
@@ -148,7 +148,7 @@ export class ReplayableBody implements BodyInFlight {
     });
   }
 
-  /** Waits for so many bytes, the end, or `abort`. */
+  /** Waits until so many bytes have come, or for `end` or `abort`. */
   async #untilCame(bytes: number): Promise<void> {
     this.#awaitedBytes = bytes;
     while (this.#keptBytes < bytes && this.#crc32 === undefined && this.#abortReason === undefined) {

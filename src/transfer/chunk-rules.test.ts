@@ -6,16 +6,14 @@ import { assertChunkFits, type ChunkBounds } from "./chunk-rules.ts";
 describe("assertChunkFits", () => {
   const check = (offset: number, lengthBytes: number, bounds: Partial<ChunkBounds> = {}) => {
     const all: ChunkBounds = {
-      ...{
-        upload: sampleUpload(),
-        nextOffset: undefined,
-        startOffset: 0,
-        laneEndOffset: undefined,
-        durableOffset: 0,
-        chunkSizeMaxBytes: 50,
-        fileSizeMaxBytes: 1000,
-        isLimitedByParts: false,
-      },
+      upload: sampleUpload(),
+      nextOffset: undefined,
+      startOffset: 0,
+      laneEndOffset: undefined,
+      durableOffset: 0,
+      chunkSizeMaxBytes: 50,
+      fileSizeMaxBytes: 1000,
+      isLimitedByParts: false,
       ...bounds,
     };
     try {

@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
 
-/** What a chunk says of itself before its bytes. */
+/** The head of a chunk, which comes before its bytes. */
 export interface ChunkHeader {
   offset: number;
   lengthBytes: number;
@@ -9,7 +9,7 @@ export interface ChunkHeader {
   crc32: number | undefined;
 }
 
-/** What a chunk is measured against. */
+/** The limits that a chunk has to keep. */
 export interface ChunkBounds {
   upload: Upload;
   /** Where the last chunk ended; undefined before the first. */
@@ -22,7 +22,7 @@ export interface ChunkBounds {
   durableOffset: number;
   chunkSizeMaxBytes: number;
   fileSizeMaxBytes: number;
-  /** Whether that is what the most parts hold, and not the namespace's limit. */
+  /** Whether `fileSizeMaxBytes` follows from the most parts, and not from the namespace's limit. */
   isLimitedByParts: boolean;
 }
 
@@ -70,7 +70,7 @@ export function assertChunkFits(chunk: ChunkHeader, bounds: ChunkBounds): void {
   }
 }
 
-/** The first chunk begins at the durable offset or at an earlier part's start; every other where the last one ended. */
+/** The first chunk begins at the durable offset or where an earlier part begins; every other begins where the last one ended. */
 function isOffsetAllowed(
   { offset }: ChunkHeader,
   { nextOffset, startOffset, durableOffset, upload }: ChunkBounds,

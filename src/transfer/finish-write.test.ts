@@ -37,7 +37,9 @@ describe("finishWritten", () => {
     const uploadId = await create(bench);
     const outcome = await (await write(bench, uploadId, lanes[1]))();
     expect(outcome).to.deep.equal({
-      ...{ kind: "lane-done", lane: lanes[1], crc32: crc32(bytes.subarray(2 * PART)) },
+      kind: "lane-done",
+      lane: lanes[1],
+      crc32: crc32(bytes.subarray(2 * PART)),
       ranges: [lanes[1]],
     });
     const last = await (await write(bench, uploadId, lanes[0]))();

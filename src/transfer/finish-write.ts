@@ -13,7 +13,7 @@ import { toDurableState } from "../domain/uploads/durable-state.ts";
 import { type ByteRange, combineParts } from "../domain/uploads/upload.ts";
 import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
 
-/** What the finish of a stream says. What it declares is of the whole file, but for `laneCrc32`. */
+/** What the finish of a stream says. All that it declares is of the whole file, but for `laneCrc32`. */
 export interface WriteFinish extends CommitDeclaration {
   /** CRC32 of the lane's bytes; of the file's, where the stream has no lane. */
   laneCrc32?: number | undefined;
@@ -24,14 +24,14 @@ export interface WriteFinish extends CommitDeclaration {
 /** How a finish ended. */
 export type WriteOutcome =
   | { kind: "committed"; file: File }
-  /** No commit was wanted: the size is sealed, for CompleteUpload. */
+  /** The finish wanted no commit: the size is sealed, for CompleteUpload. */
   | { kind: "sealed" }
-  /** The lane is durable, and no commit was wanted or other bytes of the file are missing. `ranges`: all that is durable. */
+  /** The lane is durable, and the finish wanted no commit, or other bytes of the file are missing. `ranges`: all durable bytes. */
   | { kind: "lane-done"; lane: ByteRange; crc32: number; ranges: ByteRange[] };
 
 /**
- * Ends a stream whose bytes are all durable. Of several lanes the one that finds the whole file durable commits it: each
- * looks after it has recorded its own parts, so the last does, and where two do they commit the same file once.
+ * Ends a stream whose bytes are all durable. Of several lanes, the one that finds the whole file durable commits it. Each lane
+ * looks for that after it has recorded its own parts, so the last one finds it; where two find it, one file is committed.
  * Errors as of `completeUpload`, and `aborted / WRITER_FENCED`.
  */
 export async function finishWritten(
@@ -65,7 +65,7 @@ async function finishLane(
     if (isCovered && finish.commit) {
       return await commitUpload(access, now.upload, { parts: now.parts, declared: finish, epoch });
     }
-    // Whoever commits compares it.
+    // The lane that commits compares the SHA-256.
     const { sha256: expectedSha256 } = finish;
     if (expectedSha256 !== undefined) {
       await withDatabase(access, () => access.uploads.seal(uploadId, sizeBytes, { epoch, expectedSha256 }));

@@ -7,7 +7,10 @@ import { PartRecorder } from "./part-recorder.ts";
 
 const PART_BYTES = 100;
 const partOf = (partNumber: number, lengthBytes = PART_BYTES): DurablePart => ({
-  ...{ partNumber, lengthBytes, crc32: 0, etag: `e${partNumber}` },
+  partNumber,
+  lengthBytes,
+  crc32: 0,
+  etag: `e${partNumber}`,
 });
 
 describe("PartRecorder", () => {

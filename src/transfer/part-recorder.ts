@@ -4,16 +4,16 @@ import { type DurablePart, totalBytes, type Upload } from "../domain/uploads/upl
 import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
 
 /**
- * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledgements
- * gather. Part rows are claimed ahead of the bytes in the same way, a window at a time. Both cost a few statements a
- * second at any speed.
+ * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledged parts
+ * gather. Part rows are claimed ahead of their bytes, many by one statement, too. Both cost a few statements a second at any
+ * speed.
  */
 export class PartRecorder {
   /** Every durable part of the writer's range, by number; those of earlier writers included. */
   readonly parts = new Map<number, DurablePart>();
   /** Sum of their lengths. */
   durableBytes: number;
-  /** End of the durable bytes from the range's start, without a gap. Kept as parts come: it is told several times a second. */
+  /** End of the durable bytes from the range's start, without a gap. It is counted as parts come, because it is asked for often. */
   durableOffset: number;
   readonly #access: UploadAccess;
   readonly #upload: Upload;
@@ -36,7 +36,7 @@ export class PartRecorder {
     this.#advance();
   }
 
-  /** Whether the part's row is claimed; fetches the next window in the background when it runs out. */
+  /** Whether the part's row is claimed. Claims the next rows in the background when few claimed ones are left. */
   isClaimed(partNumber: number): boolean {
     const isClaimed = partNumber <= this.#claimedTo;
     if (isClaimed && this.#claimedTo - partNumber < this.#access.limits.claimAheadParts / 2) {
@@ -46,7 +46,7 @@ export class PartRecorder {
     return isClaimed;
   }
 
-  /** Claims the window that begins at `partNumber`, if none is being claimed. */
+  /** Claims rows from `partNumber` on, if none are being claimed. */
   async claim(partNumber: number): Promise<void> {
     this.#claiming ??= this.#claimWindow(partNumber).finally(() => {
       this.#claiming = undefined;

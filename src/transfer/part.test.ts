@@ -34,7 +34,7 @@ describe("a part that comes slowly", () => {
     const granted = bench.budget.grow(permit, wantedBytes, { turn, signal });
     return { granted, giveBack: () => bench.budget.release(permit) };
   };
-  /** A writer whose first bytes have given way. */
+  /** A writer whose first bytes are spilled. */
   const trickle = async (upload: Partial<NewUpload>, firstBytes = 30) => {
     const caller = await BenchWriter.open(bench, upload);
     await caller.send(bytes.subarray(0, firstBytes));
@@ -78,7 +78,7 @@ describe("a part that comes slowly", () => {
     "the first part of unknown size, which turns out to be the first of several": { upload: {}, sizeBytes: 230 },
   };
   for (const [what, { upload, sizeBytes }] of Object.entries(uploads)) {
-    it(`gives way and is sent all the same: ${what}`, async () => {
+    it(`is spilled and sent all the same: ${what}`, async () => {
       const { caller, other } = await trickle(upload);
       other.giveBack();
       await caller.send(bytes.subarray(30, sizeBytes), { offset: 30, chunkBytes: 20 });
@@ -88,7 +88,7 @@ describe("a part that comes slowly", () => {
     });
   }
 
-  it("gives way again and again, a piece each time, and needs no memory for all of it before it is whole", async () => {
+  it("is spilled again and again, a piece each time, and needs no memory for all of it before it is whole", async () => {
     const { caller, other } = await trickle({ sizeBytes: 100 });
     other.giveBack();
     for (let offset = 30; offset < 90; offset += 20) {
@@ -111,7 +111,7 @@ describe("a part that comes slowly", () => {
     const { caller, other } = await trickle({}, 90);
     const reads = bench.objects.faults.add("read", { kind: "hang" });
     const finishing = [caller.writer.finish({ sizeBytes: 90 }), second.writer.finish({ sizeBytes: 10 })];
-    await until("what the first staged is read", () => bench.objects.faults.pending === 0);
+    await until("what the first spilled is read", () => bench.objects.faults.pending === 0);
     expect(bench.budget.usedBytes, "nothing is free, and one of them has its bytes all the same").to.equal(
       4 * PART - 10 + 90,
     );
@@ -125,7 +125,7 @@ describe("a part that comes slowly", () => {
     await close(caller);
   });
 
-  it("fails its writer when S3 does not take what gives way, and gives everything back", async () => {
+  it("fails its writer when S3 does not take what is spilled, and gives everything back", async () => {
     bench.objects.faults.add("put", { kind: "fail" });
     const caller = await BenchWriter.open(bench, { sizeBytes: 300 });
     await caller.send(bytes.subarray(0, 30));
@@ -139,7 +139,7 @@ describe("a part that comes slowly", () => {
     await close(caller);
   });
 
-  it("fails its writer when what gave way cannot be read back", async () => {
+  it("fails its writer when what was spilled cannot be read back", async () => {
     const { caller, other } = await trickle({ sizeBytes: 100 });
     bench.objects.faults.add("read", { kind: "fail" });
     other.giveBack();
@@ -148,9 +148,10 @@ describe("a part that comes slowly", () => {
     await close(caller);
   });
 
-  it("names the wrong chunk among those that gave way", async () => {
+  it("names the wrong chunk among those that were spilled", async () => {
     bench = createBench({
-      ...{ budgetParts: 400, limits: { chunkSizeMaxBytes: 10_000 } },
+      budgetParts: 400,
+      limits: { chunkSizeMaxBytes: 10_000 },
       policy: { stepBytes: 1000, slowAfterMs: 1000, slowFactor: 4, now: () => now },
     });
     const large = seededBytes(10_000);

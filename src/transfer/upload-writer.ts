@@ -25,11 +25,11 @@ export interface ChunkWriter {
 }
 
 /**
- * One writer's bytes on their way into an upload. Bytes are pushed: `beginChunk`, `write` until all its bytes are
- * taken, `endChunk`. Nothing here waits: `write` takes what it can, and `onReady` says when it takes more.
+ * Cuts one writer's bytes into the parts of an upload. Bytes are pushed: `beginChunk`, `write` until all bytes of the chunk are
+ * taken, `endChunk`. No method waits for memory or S3: `write` takes as many bytes as it can, and `onReady` tells when it takes more.
  *
- * Memory: nothing is taken that no permit of the budget covers. Failure order: no more bytes are taken, parts in
- * flight settle, what is durable is recorded, then `close` resolves.
+ * Memory: no byte is taken that no permit of the budget covers. Failure order: no more bytes are taken, parts in flight
+ * settle, those that S3 has are recorded, then `close` resolves.
  */
 export class UploadWriter implements ChunkWriter {
   readonly upload: Upload;
@@ -47,7 +47,7 @@ export class UploadWriter implements ChunkWriter {
   #takenBytes = 0;
   #chunk: ChunkInFlight | undefined;
   #part: Part | undefined;
-  /** Parts whose bytes are all there, but a chunk with a CRC32 touches them that has not passed whole. */
+  /** Parts all of whose bytes have come, while a chunk with a CRC32 that touches them has not passed whole. */
   #unverified: Part[] = [];
 
   /** `granted.parts` may hold parts outside of the range; they are not this writer's. */
@@ -76,7 +76,7 @@ export class UploadWriter implements ChunkWriter {
     return this.#sender.recorder.durableBytes;
   }
 
-  /** Grows with every byte that is taken, compared ones too: stands still when the caller stalls. */
+  /** All bytes that were taken, those that were only compared as well: it does not grow while the caller stalls. */
   get takenBytes(): number {
     return this.#takenBytes;
   }
@@ -96,7 +96,7 @@ export class UploadWriter implements ChunkWriter {
     return this.#sender.put;
   }
 
-  /** Opens a chunk. A chunk that does not fit is refused before any of its bytes is taken. */
+  /** Begins a chunk. A chunk that does not fit is refused before any of its bytes is taken. */
   beginChunk(header: ChunkHeader): void {
     this.#throwIfFailed();
     const { upload } = this;
@@ -112,13 +112,13 @@ export class UploadWriter implements ChunkWriter {
       fileSizeMaxBytes: Math.min(this.#namespaceMaxBytes, partsMaxBytes),
       isLimitedByParts: partsMaxBytes < this.#namespaceMaxBytes,
     });
-    // A keep-alive binds nobody: what follows may still begin at any part that is durable.
+    // A keep-alive says nothing of the next chunk, which may still begin at any durable part.
     if (header.lengthBytes > 0) this.#nextOffset ??= header.offset;
     const first = partNumberAt(header.offset, upload.partSizeBytes);
     const last = partNumberAt(header.offset + Math.max(0, header.lengthBytes - 1), upload.partSizeBytes);
     const isDurable = this.#sender.recorder.parts.has(first);
-    // Small chunks are summed: to keep account of each, for S3 to check, would take more memory than their bytes. So are
-    // those of parts that are sent only once: once S3 says BadDigest nobody could find the wrong one.
+    // Small chunks are summed here: a list of them, to find the wrong one once S3 has refused the part, would take more memory
+    // than their bytes. So are chunks of one-shot parts, whose bytes are gone by then.
     const isTrusted =
       header.crc32 !== undefined &&
       header.lengthBytes >= PIECE_MEAN_MIN_BYTES &&
@@ -164,8 +164,8 @@ export class UploadWriter implements ChunkWriter {
   }
 
   /**
-   * No more bytes: checks the size, waits until all is durable, and says what was written. `sizeBytes` is the size of the
-   * file that the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
+   * No more bytes come: checks the size, waits until all bytes are durable, and returns what was written. `sizeBytes` is the
+   * size of the file that the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
    */
   async finish(options: { sizeBytes: number | undefined }): Promise<WrittenBytes> {
     this.#throwIfFailed();
@@ -181,7 +181,7 @@ export class UploadWriter implements ChunkWriter {
     return { sizeBytes, crc32: combineParts(parts), parts, put: undefined, sha256 };
   }
 
-  /** Ends the writer, after success or failure. What is in flight settles and is recorded. Never rejects. */
+  /** Ends the writer, after success or failure. Whole parts in flight settle and are recorded. Never rejects. */
   async close(): Promise<void> {
     await this.#sender.close();
   }
@@ -201,7 +201,7 @@ export class UploadWriter implements ChunkWriter {
     return this.#part;
   }
 
-  /** The part's bytes are all there. Its end may have to wait for the chunk's; the next part is asked for at once. */
+  /** All bytes of the part have come. It ends at once or with the chunk, whose CRC32 is to be checked before. The next part is prepared. */
   #leavePart(part: Part, chunk: ChunkInFlight): void {
     this.#part = undefined;
     if (chunk.crc32 === undefined) part.end();
@@ -245,7 +245,7 @@ export class UploadWriter implements ChunkWriter {
     return sizeBytes;
   }
 
-  /** Where the bytes end that this writer sent, and those that earlier ones made durable right behind them. */
+  /** Where the bytes of this writer end, and the durable ones that follow right behind them. */
   #reachedOffset(): number {
     const { partSizeBytes } = this.upload;
     let offset = this.#nextOffset ?? this.#durableOffset;
@@ -257,7 +257,7 @@ export class UploadWriter implements ChunkWriter {
     return offset;
   }
 
-  /** Ends what only `finish` may end: the file that was held, the empty file, a short last part of unknown size. */
+  /** Ends the parts that only `finish` may end: a whole file of unknown size, the empty file, a short last part of unknown size. */
   #endLastPart(sizeBytes: number): void {
     const part = this.#part;
     this.#part = undefined;

@@ -21,7 +21,7 @@ import type { TransferAccess, TransferEvents, WriteProgress } from "./transfer-a
 import type { UploadSessions, UploadSlot, WritingSession } from "./upload-sessions.ts";
 import { type ChunkWriter, UploadWriter } from "./upload-writer.ts";
 
-/** Which upload a stream writes to, and which range of it: all of it without a lane. */
+/** What the caller asks for: which upload its stream writes to, and which range of it. Without a lane it is the whole file. */
 export type WriteRequest = ({ create: CreateUploadRequest } | { namespace: string; uploadId: string }) & {
   lane?: ByteRange | undefined;
 };
@@ -33,7 +33,7 @@ const TICK_MS = 200;
 const PROGRESS_EVERY_MS = 5000;
 const HEARTBEAT_EVERY_MS = 5000;
 
-/** What a stream of WriteUpload works with. */
+/** What streams of WriteUpload work with. */
 export interface WriteAccess extends CreateAccess, TransferAccess {
   sessions: UploadSessions;
 }
@@ -44,7 +44,7 @@ export async function beginWriteUpload(
   request: WriteRequest,
   options: { caller: Caller; events: TransferEvents },
 ): Promise<WriteSession> {
-  // The slot comes first: who is refused for lack of one must not have fenced the writer before.
+  // The slot comes first: a caller that gets none must not have fenced the writer before.
   const slot = await access.sessions.admit(options.caller.principal);
   try {
     const target =
@@ -102,7 +102,7 @@ export class WriteSession implements WritingSession {
   #heartbeat: Promise<void> = Promise.resolve();
   #isFinishing = false;
   #isClosing = false;
-  /** Bytes of the range, once the database knows that S3 has all of them, by whatever rows. */
+  /** Bytes of the range, once the database knows that S3 has all of them. */
   #wholeBytes: number | undefined;
 
   constructor(
@@ -124,7 +124,7 @@ export class WriteSession implements WritingSession {
     return this.#granted.upload.file;
   }
 
-  /** End of the durable bytes from where the stream's range begins: what every error of an upload carries. */
+  /** End of the durable bytes from where the stream's range begins. Every error of an upload carries it. */
   get durableOffset(): number {
     if (this.#wholeBytes !== undefined) return this.#granted.range.start + this.#wholeBytes;
     return this.#writer?.durableOffset ?? this.started.durable.offset;
@@ -145,7 +145,7 @@ export class WriteSession implements WritingSession {
     };
   }
 
-  /** What the database is told of the writer's progress. */
+  /** How many bytes the writer has received, for the database. */
   get received(): ReceivedNote | undefined {
     const writer = this.#writer;
     return writer && { uploadId: writer.upload.uploadId, epoch: writer.epoch, receivedBytes: writer.receivedBytes };
@@ -170,7 +170,7 @@ export class WriteSession implements WritingSession {
     });
   }
 
-  /** All bytes were sent: they are made durable, and committed where that is due. From here on the caller's going away changes nothing. */
+  /** All bytes were sent: makes them durable, and commits where that is due. From here on a caller that goes away changes nothing. */
   async finish(finish: WriteFinish): Promise<WriteOutcome> {
     assertSha256(finish.sha256);
     this.#isFinishing = true;
@@ -181,13 +181,13 @@ export class WriteSession implements WritingSession {
       this.#wholeBytes = written.sizeBytes;
       return outcome;
     } catch (error) {
-      // Assembled, and kept until a commit with another precondition.
+      // The object is assembled, and kept for a commit with another precondition.
       if (error instanceof DomainError && error.reason === "GENERATION_MISMATCH") this.#wholeBytes = written.sizeBytes;
       throw error;
     }
   }
 
-  /** A finish that is refused here has begun no commit: what is durable is saved as without one. */
+  /** A finish that is refused here has begun no commit: `close` saves what is durable, as without a finish. */
   async #finishWriter(writer: UploadWriter, { sizeBytes }: WriteFinish): Promise<WrittenBytes> {
     try {
       return await writer.finish({ sizeBytes });
@@ -202,7 +202,7 @@ export class WriteSession implements WritingSession {
     if (!this.#isFinishing) this.#events.onFailed(error);
   }
 
-  /** Ends the session; what is in flight settles and is recorded. Never rejects. */
+  /** Ends the session; whole parts in flight settle and are recorded. Never rejects. */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#timer);
@@ -242,7 +242,7 @@ export class WriteSession implements WritingSession {
     if (writer === undefined) return;
     this.#heartbeatAt = now;
     this.#heartbeat = this.#saveHeartbeat(writer).catch((error) => {
-      // A database that is away is waited for where a part needs it; being fenced ends the session.
+      // Parts wait for a database that is away, so the heartbeat need not. Any other error, as of a fenced writer, ends the session.
       if (error instanceof DomainError && error.code === "unavailable") return;
       this.fail(error);
     });
@@ -255,7 +255,7 @@ export class WriteSession implements WritingSession {
     });
   }
 
-  /** What a stream without finish leaves: its received bytes, and a one-part file that S3 has acknowledged. */
+  /** Saves what a stream without a finish leaves: how many bytes came, and a one-part file that S3 has acknowledged. */
   async #saveAtClose(writer: UploadWriter): Promise<void> {
     const put = writer.unrecordedPut;
     const { bucket, uploadId } = writer.upload;
@@ -265,7 +265,7 @@ export class WriteSession implements WritingSession {
         this.#wholeBytes = put.sizeBytes;
       } else await this.#saveHeartbeat(writer);
     } catch (error) {
-      // The upload went on without this writer: its object is nobody's, and the sweeper gets what this delete misses.
+      // The upload went on without this writer, and no row names its object. The sweeper deletes it where this delete fails.
       if (put !== undefined && error instanceof DomainError && error.code !== "unavailable") {
         await this.#access.objects.delete(bucket, put.key, { versionId: put.versionId }).catch(() => {});
       }

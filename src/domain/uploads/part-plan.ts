@@ -6,9 +6,9 @@ export interface PartLimits {
   partSizeBytes: number;
   /** Part size for files of unknown size, in bytes. */
   partSizeUnknownBytes: number;
-  /** Largest part whose bytes are kept until S3 has them, in bytes: what the memory budget can carry. */
+  /** Largest part whose bytes are kept until S3 has them, for a replay, in bytes: as much as the memory budget can carry. */
   replayablePartMaxBytes: number;
-  /** Largest part that may be chosen, in bytes; one that is not kept needs a declared size. */
+  /** Largest part that may be chosen, in bytes; a part that is sent only once needs a declared size. */
   partSizeMaxBytes: number;
   /** Most parts of an upload; S3 allows 10,000. */
   partsMax: number;
@@ -61,8 +61,8 @@ export function partLengthOf({ sizeBytes, partSizeBytes }: PlannedUpload, partNu
 }
 
 /**
- * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is declared.
- * So its length is known, and it is neither held to learn that nor ever sent anew with another.
+ * Whether a part is sent only once, because it is too large to be kept. It is one of several, of an upload of declared size: so
+ * its length is known, and the part is neither held to learn it nor sent again with another.
  */
 export function isOneShotPart(
   upload: PlannedUpload,
