@@ -11,8 +11,8 @@ const DATA_TAG = (3 << 3) | 2;
 
 /**
  * Reads the head of a WriteUploadRequest that holds nothing but a chunk whose fields stand in order and whose data ends
- * with the message: what every protobuf library writes. `head` has at least CHUNK_HEADER_MAX_BYTES bytes.
- * Undefined for anything else, which is then left to protobuf.
+ * with the message. Every protobuf library writes it so. `head` has at least CHUNK_HEADER_MAX_BYTES bytes. Undefined for any
+ * other message, which is then left to protobuf.
  */
 export function parseChunkHeader(
   head: Uint8Array,

@@ -33,7 +33,7 @@ export function createConnectWriteUpload(
       signal.removeEventListener("abort", onAbort);
       stream.disconnect();
       await outbox.ended;
-      // The requests' iterator ends with the call; what it throws then was already answered.
+      // The requests' iterator ends with the call; an error that it throws then was answered already.
       reading.catch(() => {});
     }
   };
@@ -75,7 +75,7 @@ async function pushChunk(
 /** Carries answers from the stream's calls to the generator that connect-node pulls. */
 class Outbox {
   hasEnded = false;
-  /** Behind what the call has committed. */
+  /** The commit position behind the file of this call. */
   position: Position | undefined;
   readonly ended: Promise<void>;
   #messages: WriteUploadResponse[] = [];
@@ -91,14 +91,14 @@ class Outbox {
   }
 
   send = (message: WriteUploadResponse): void => {
-    // A caller that does not read its answers gets the newest progress only: the queue stays bounded.
+    // A caller that does not read its answers gets the newest progress only, so that the queue stays bounded.
     const last = this.#messages.at(-1)?.message.case;
     if (message.message.case === "progress" && last === "progress") this.#messages.pop();
     this.#messages.push(message);
     this.#wakeReader?.();
   };
 
-  /** Messages own their bytes; the collector frees them. */
+  /** The collector frees the bytes: messages own them. */
   onReleased = (): void => {};
 
   onReady = (): void => {

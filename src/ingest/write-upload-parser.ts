@@ -76,7 +76,7 @@ export class WriteUploadParser {
 
   /** The next bytes of the stream. False: not all of them were taken; feed no more until `resume` returns true. */
   feed(bytes: Uint8Array): boolean {
-    // After an error nobody knows where the next message begins.
+    // After an error it is not known where the next message begins.
     if (this.#isBroken) return false;
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     return this.#isBlocked ? false : this.#run();
@@ -209,7 +209,7 @@ export class WriteUploadParser {
     if (adjoins) this.#onHeader?.(new Uint8Array(buffer, byteOffset, length + headerBytes));
   }
 
-  /** Puts bytes that were gathered in vain back before the input: by reference when they are still adjoining. */
+  /** Puts bytes that were gathered too early back before the input: by reference where they still adjoin it. */
   #unread(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const { buffer, byteOffset, length } = this.#rest;

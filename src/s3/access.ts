@@ -15,7 +15,7 @@ import type { StorageClock } from "./storage-clock.ts";
  */
 export type ChecksumProof = "stated" | "read-back";
 
-/** Whoever wants to know what storage does, beyond the call that meets it. */
+/** Is told what storage does with writes, beside the call that finds out. */
 export interface StorageWatcher {
   /** A body was proven to be stored; or storage has no room, or lacks what it takes to store one: its error. */
   onWrite: (problem: DomainError | undefined) => void;

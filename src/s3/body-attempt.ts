@@ -29,7 +29,7 @@ export class DroppedAttempt extends Error {
 
 /**
  * One S3 request of a body: its slot, and the timer that ends it when nothing moves. Bytes go into its \`body\` without passing
- * through here. The timer begins once the request has its slot, because nobody is silent who waits for a slot.
+ * through here. The timer begins once the request has its slot: a wait for a slot is not silence of the caller.
  */
 export class BodyAttempt {
   /** Where the bytes go, but for their end. */

@@ -27,7 +27,7 @@ export interface PushedRequest {
   headers: Readonly<Record<string, string>>;
 }
 
-/** For what is no request to S3: the read role's credentials. A client of their own would double what is kept alive. */
+/** Sockets for the read role's credentials, which are not requested from S3: with a client of their own, twice as many sockets would be kept alive. */
 const SPARE_SOCKETS = 2;
 
 /** The kept-alive connections to S3, shared by the SDK's requests and by those whose bodies are pushed. */

@@ -6,8 +6,8 @@ export type RequestsMax = Readonly<Record<OperationClass, number>>;
 
 /**
  * The slots of requests to S3, by class: so many stalled readers or copies as there may be leave the slots of uploads alone,
- * and a probe always finds one. Whoever waits for a slot has sent nothing yet: that wait is no failure of S3, and no breaker
- * hears of it.
+ * and a probe always finds one. A request that waits for a slot has sent nothing yet: the wait is no failure of S3, and no breaker
+ * counts it.
  */
 export type RequestSlots = Readonly<Record<OperationClass, WorkLimiter>>;
 

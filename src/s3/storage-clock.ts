@@ -24,7 +24,7 @@ export class StorageClock {
     return new Date(this.#ours() + this.#offsetMs);
   }
 
-  /** A request goes: returns what is to be told the Date of its answer, when that has come. One that is none is not heard. */
+  /** A request begins. The result is to be called with the Date header of its answer; a value that is no date is ignored. */
   begin(): (date: string | undefined) => void {
     const sentMs = this.#ours();
     return (date) => {

@@ -40,7 +40,7 @@ export class PartRecorder {
   isClaimed(partNumber: number): boolean {
     const isClaimed = partNumber <= this.#claimedTo;
     if (isClaimed && this.#claimedTo - partNumber < this.#access.limits.claimAheadParts / 2) {
-      // A failure shows again where somebody waits for the claim.
+      // An error of this claim comes again where a part waits for it.
       this.claim(this.#claimedTo + 1).catch(() => {});
     }
     return isClaimed;

@@ -57,7 +57,7 @@ export interface Passing {
   permit: Permit;
   destination: Destination;
   body: OneShotBodyInFlight;
-  /** Resolves once there is room in the window; undefined while nobody waits for that. */
+  /** Resolves once there is room in the window; undefined until the writer has waited for that. */
   room: PromiseWithResolvers<void> | undefined;
 }
 

@@ -169,6 +169,20 @@ describe("a part that comes slowly", () => {
     await close(caller);
   });
 
+  it("is given up at once when its writer is closed while it waits for memory that others have", async () => {
+    const caller = await BenchWriter.open(bench, { sizeBytes: 300 });
+    await caller.chunk(0, bytes.subarray(0, 5));
+    const other = want(4 * PART - 10);
+    await other.granted;
+    caller.writer.beginChunk({ offset: 5, lengthBytes: 20, crc32: undefined });
+    expect(caller.writer.write(bytes.subarray(5, 25))).to.equal(5);
+    expect(caller.writer.isWaiting).to.equal(true);
+    await caller.writer.close();
+    expect(bench.budget.usedBytes).to.equal(4 * PART - 10);
+    other.giveBack();
+    await close(caller);
+  });
+
   for (const [when, fault] of Object.entries({ "its bytes go away": "put", "they come back": "read" } as const)) {
     it(`is given up when its writer is closed while ${when}`, async () => {
       const hanging = bench.objects.faults.add(fault, { kind: "hang" });

@@ -13,8 +13,8 @@ export interface SpillTarget {
 
 /**
  * The bytes of a part that were spilled: one object in S3 for each spill, until the part is whole and there is memory for all
- * of it. Spilled bytes are not durable, because only this process knows where they are. Nobody deletes the objects here: the
- * upload's clean-up does, which has to look for what a crash leaves anyway.
+ * of it. Spilled bytes are not durable, because only this process knows where they are. The objects are deleted by the
+ * upload's clean-up, and not here, because the clean-up has to look for objects that a crash leaves anyway.
  */
 export class SpilledBytes {
   readonly #objects: ObjectStore;

@@ -7,11 +7,11 @@ export interface TransferAccess extends UploadAccess {
   budget: MemoryBudget;
 }
 
-/** What a stream tells the transport that brings its bytes. The transport hands these down, and whoever notices calls. */
+/** What a stream tells the transport that brings its bytes. These are handed down as far as the parts, which call them directly. */
 export interface TransferEvents {
-  /** A write that took fewer bytes than it was offered would take more now. */
+  /** Bytes are taken again, after `write` has taken fewer than it was offered. */
   onReady: () => void;
-  /** Nothing here refers to these bytes any more: their memory may be given back. */
+  /** The stream does not refer to these bytes any more: their memory may be given back. */
   onReleased: (bytes: readonly Uint8Array[]) => void;
   /** The stream has failed: stop reading, close it, answer with the error. Only the first call counts. */
   onFailed: (error: Error) => void;
