@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
+import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
@@ -21,7 +22,7 @@ import { watchWrites } from "./postgres/pool/watch-writes.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { validateMigrations } from "./postgres/schema/migrate.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
-import { createUploadRepository } from "./postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
@@ -48,7 +49,7 @@ const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.rand
 
 /** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
 export interface Service {
-  access: WriteAccess;
+  access: UploadAccess & WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
   /** The time by the clock of storage, which judges URLs. */
   storageNow: () => Date;
@@ -83,11 +84,15 @@ export async function connect(
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
-  const access: WriteAccess = {
-    // What every upload writes: the first and each of its parts.
-    uploads: watchWrites(createUploadRepository(pools.commands), ["create", "recordParts"], (problem) =>
-      readiness.degrade("database", problem?.message),
-    ),
+  const uploads = createUploadRepositories(pools.commands);
+  const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
+  const access: Service["access"] = {
+    // Every upload writes by these: its creation, and each of its parts.
+    uploads: {
+      ...uploads,
+      catalogue: watchWrites(uploads.catalogue, ["create"], onWrite),
+      writers: watchWrites(uploads.writers, ["recordParts"], onWrite),
+    },
     ...{ objects, budget: options.budget },
     unfinished: new UnfinishedUploads(createUnfinishedCount(pools.commands), {
       uploadsMax: config.uploads.unfinishedMax,
@@ -118,7 +123,7 @@ export async function connect(
     ...{ files, primaryFiles, follower },
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
-    watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
+    watches: new UploadWatches({ catalogue: uploads.catalogue, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
       client.destroy();

@@ -10,7 +10,7 @@ import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { migrate } from "../../src/postgres/schema/migrate.ts";
-import { createUploadRepository } from "../../src/postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "../../src/postgres/uploads/upload-repositories.ts";
 import { BodyRequests } from "../../src/s3/body-requests.ts";
 import { createBreakers } from "../../src/s3/breaker.ts";
 import { createS3Client } from "../../src/s3/client.ts";
@@ -113,7 +113,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
   client.config.credentials = async () => ({ accessKeyId, secretAccessKey });
   const pools = await createDatabasePools(config.database);
   const access: UploadAccess = {
-    uploads: createUploadRepository(pools.commands),
+    uploads: createUploadRepositories(pools.commands),
     objects: createObjectStore({
       client,
       bodies: new BodyRequests(client, connections),

@@ -1,5 +1,5 @@
 import { DomainError } from "../domain/errors.ts";
-import type { UploadRepository } from "../domain/uploads/upload-repository.ts";
+import type { UploadWriters } from "../domain/uploads/upload-writers.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
 
 /**
@@ -9,12 +9,12 @@ import type { UploadSessions } from "../transfer/upload-sessions.ts";
  */
 export async function noteReceived(deps: {
   sessions: Pick<UploadSessions, "takeReceived">;
-  uploads: Pick<UploadRepository, "noteReceived">;
+  writers: Pick<UploadWriters, "noteReceived">;
 }): Promise<void> {
   const notes = deps.sessions.takeReceived();
   if (notes.length === 0) return;
   try {
-    await deps.uploads.noteReceived(notes);
+    await deps.writers.noteReceived(notes);
   } catch (error) {
     if (!(error instanceof DomainError && error.code === "unavailable")) throw error;
   }

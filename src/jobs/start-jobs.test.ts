@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeJobLeases } from "../testing/fakes/fake-job-leases.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
-import { FakeUploadRepository } from "../testing/fakes/fake-upload-repository.ts";
+import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
 import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { createOpen } from "../testing/rigs/repository-subject.ts";
 import { BENCH_LIMITS } from "../testing/rigs/writer-bench.ts";
@@ -20,7 +20,7 @@ describe("startJobs", () => {
 
   it("sweeps what it serves beside a service that serves another namespace of the same database", async () => {
     const files = new FakeFileRepository();
-    const uploads = new FakeUploadRepository(files, { namespaces: ["default", "other"] });
+    const uploads = createFakeUploads(files, { namespaces: ["default", "other"] });
     const leases = new FakeJobLeases();
     const start = (name: string) => {
       const [namespace] = [...sampleNamespaces({ name }).values()];
@@ -44,7 +44,9 @@ describe("startJobs", () => {
       ["default", "other"].map((namespace) => createOpen({ uploads }, { namespace, expireAfterMs: 0 })),
     );
     await pass(LOOKED_MS);
-    const states = due.map(async ({ namespace, uploadId }) => (await uploads.get(namespace, uploadId)).upload.state);
+    const states = due.map(
+      async ({ namespace, uploadId }) => (await uploads.catalogue.get(namespace, uploadId)).upload.state,
+    );
     expect(await Promise.all(states)).to.deep.equal(["expired", "expired"]);
     for (const service of services) await service.stop();
   });

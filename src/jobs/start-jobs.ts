@@ -1,3 +1,4 @@
+import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import type { Namespace } from "../domain/namespace.ts";
@@ -49,7 +50,7 @@ export interface JobLog {
 
 /** What the jobs work with. */
 export interface JobDeps {
-  access: TransferAccess & { sessions: UploadSessions };
+  access: UploadAccess & TransferAccess & { sessions: UploadSessions };
   files: FileRepository;
   /** Looks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
@@ -81,7 +82,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     },
   };
   const toJobs = (namespace: Namespace) => toNamespaceJobs({ access, files, log }, namespace);
-  const tellReceived = () => noteReceived({ sessions: access.sessions, uploads: access.uploads });
+  const tellReceived = () => noteReceived({ sessions: access.sessions, writers: access.uploads.writers });
   const stopping = new AbortController();
   const runIfDue = async (job: LeasedJob) => {
     await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS, signal: stopping.signal });

@@ -30,7 +30,7 @@ export interface OrphanSweepResult {
 const FOREIGN_KEYS_MAX = 5;
 const ERRORS_MAX = 10;
 
-type Access = Pick<UploadAccess, "uploads" | "objects">;
+type Access = Pick<UploadAccess<"orphans">, "uploads" | "objects">;
 
 /** Where a sweep goes on: the multipart uploads are listed first, then the versions of objects. */
 interface Place extends Pick<Namespace, "bucket" | "keyPrefix"> {
@@ -75,7 +75,7 @@ async function sweepPage(
   const terms = { namespace, olderThanMs: limits.olderThanMs };
   if (kind === "multiparts") {
     const { multiparts, next } = await objects.listMultiparts(bucket, page);
-    const verdicts = await uploads.judgeMultiparts(bucket, multiparts, terms);
+    const verdicts = await uploads.orphans.judgeMultiparts(bucket, multiparts, terms);
     await removeDead(multiparts, verdicts, {
       result,
       remove: async ({ key, multipartId }) => {
@@ -87,7 +87,7 @@ async function sweepPage(
     return next === undefined ? { kind: "versions", bucket, keyPrefix } : { ...place, after: next };
   }
   const { versions, next } = await objects.listVersions(bucket, page);
-  const verdicts = await uploads.judgeKeys(
+  const verdicts = await uploads.orphans.judgeKeys(
     bucket,
     versions.map(({ key }) => key),
     terms,

@@ -49,7 +49,7 @@ export interface SweepResult {
  * is likely away, and the next sweep goes on. Never rejects.
  */
 export async function sweepUploads(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "commits" | "sweep">,
   options: { namespace: string; limits: SweepLimits; cursor: string; signal?: AbortSignal },
 ): Promise<SweepResult> {
   const { namespace, limits } = options;
@@ -63,7 +63,7 @@ export async function sweepUploads(
     }
   };
   await attempt(async () => {
-    result.expired = (await access.uploads.expireDue(namespace, limits.batchMax)).length;
+    result.expired = (await access.uploads.sweep.expireDue(namespace, limits.batchMax)).length;
   });
   /** Takes what is listed one after the other. */
   const walk = (
@@ -80,11 +80,11 @@ export async function sweepUploads(
       }
     });
   await walk("stuck", {
-    list: (paging) => access.uploads.listStuck(namespace, { ...paging, olderThanMs: limits.stuckAfterMs }),
+    list: (paging) => access.uploads.sweep.listStuck(namespace, { ...paging, olderThanMs: limits.stuckAfterMs }),
     step: async ({ uploadId }) => void result[await finishStuck(access, namespace, uploadId)]++,
   });
   await walk("uncleaned", {
-    list: (paging) => access.uploads.listUncleaned(namespace, paging),
+    list: (paging) => access.uploads.sweep.listUncleaned(namespace, paging),
     step: async (upload) => {
       await cleanUpload(access, upload);
       result.cleaned++;
@@ -101,20 +101,24 @@ export async function sweepUploads(
 const REFUSALS: readonly ErrorReason[] = ["CHECKSUM_MISMATCH", "SIZE_MISMATCH", "GENERATION_MISMATCH"];
 
 /** Commits what is assembled as its caller wanted it. What is refused is not tried at every sweep. */
-async function commitAssembled(access: UploadAccess, upload: Upload): Promise<void> {
+async function commitAssembled(access: UploadAccess<"commits">, upload: Upload): Promise<void> {
   try {
     await commitUpload(access, upload, { parts: [], declared: {} });
   } catch (error) {
     if (error instanceof DomainError && error.code !== "data_loss" && REFUSALS.includes(error.reason)) {
-      await access.uploads.noteCommit(upload.uploadId, { isWanted: false });
+      await access.uploads.commits.noteCommit(upload.uploadId, { isWanted: false });
     }
     throw error;
   }
 }
 
 /** Goes on with a commit that was begun. What S3 has not shown for long is given up: nobody else may do that. */
-async function finishStuck(access: UploadAccess, namespace: string, uploadId: string): Promise<"committed" | "lost"> {
-  const { upload, parts } = await access.uploads.get(namespace, uploadId);
+async function finishStuck(
+  access: UploadAccess<"catalogue" | "commits">,
+  namespace: string,
+  uploadId: string,
+): Promise<"committed" | "lost"> {
+  const { upload, parts } = await access.uploads.catalogue.get(namespace, uploadId);
   if (upload.state === "assembled") {
     await commitAssembled(access, upload);
     return "committed";
@@ -129,7 +133,7 @@ async function finishStuck(access: UploadAccess, namespace: string, uploadId: st
     const hasParts =
       (await access.objects.listParts({ bucket, key, multipartId: multipartId as string })) !== undefined;
     if (hasParts || (await access.objects.head(bucket, key)) !== undefined) throw error;
-    if (await access.uploads.noteMissing(uploadId, { lostAfterMs: LOST_AFTER_MS })) return "lost";
+    if (await access.uploads.commits.noteMissing(uploadId, { lostAfterMs: LOST_AFTER_MS })) return "lost";
     throw error;
   }
 }

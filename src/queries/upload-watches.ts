@@ -4,7 +4,7 @@ import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
 import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/uploads/transfer-rate.ts";
 import type { UploadState } from "../domain/uploads/upload.ts";
-import type { UploadRepository, UploadStatus } from "../domain/uploads/upload-repository.ts";
+import type { UploadCatalogue, UploadStatus } from "../domain/uploads/upload-catalogue.ts";
 
 /** How far a watched upload is. Sizes in bytes. */
 export interface WatchReport extends UploadStatus {
@@ -75,7 +75,7 @@ interface WatchedUpload extends Watched {
  */
 export class UploadWatches {
   readonly limits: WatchLimits;
-  readonly #uploads: Pick<UploadRepository, "listStatus">;
+  readonly #catalogue: Pick<UploadCatalogue, "listStatus">;
   readonly #backoff: BackoffPolicy;
   readonly #watched = new Map<string, WatchedUpload>();
   readonly #draining = new AbortController();
@@ -84,8 +84,8 @@ export class UploadWatches {
   #isLooking = false;
   #restUntil = 0;
 
-  constructor(deps: { uploads: Pick<UploadRepository, "listStatus">; backoff: BackoffPolicy; limits: WatchLimits }) {
-    this.#uploads = deps.uploads;
+  constructor(deps: { catalogue: Pick<UploadCatalogue, "listStatus">; backoff: BackoffPolicy; limits: WatchLimits }) {
+    this.#catalogue = deps.catalogue;
     this.#backoff = deps.backoff;
     this.limits = deps.limits;
     this.#limiter = new WorkLimiter("watches", { runningMax: deps.limits.watchersMax, waitingMax: 0 });
@@ -163,7 +163,7 @@ export class UploadWatches {
     const asked = due.slice(0, this.limits.uploadsPerStatementMax);
     try {
       const ids = asked.map(({ uploadId }) => uploadId);
-      const statuses = await withBackoff(this.#backoff, () => this.#uploads.listStatus(ids), {
+      const statuses = await withBackoff(this.#backoff, () => this.#catalogue.listStatus(ids), {
         isRetryable: (error) => error instanceof DomainError && error.code === "unavailable",
         signal: this.#draining.signal,
       });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { UploadRepository, UploadStatus } from "../domain/uploads/upload-repository.ts";
+import type { UploadCatalogue, UploadStatus } from "../domain/uploads/upload-catalogue.ts";
 import { until } from "../testing/rigs/until.ts";
 import {
   catchError,
@@ -24,7 +24,7 @@ function sampleStatus(overrides: Partial<UploadStatus> = {}): UploadStatus {
 }
 
 /** The uploads of a test as the database has them; `failure` is what asking ends with. */
-class ScriptedUploads implements Pick<UploadRepository, "listStatus"> {
+class ScriptedUploads implements Pick<UploadCatalogue, "listStatus"> {
   readonly statuses = new Map([[uploadId, sampleStatus()]]);
   readonly asked: (readonly string[])[] = [];
   failure: Error | undefined;
@@ -49,7 +49,7 @@ describe("watchUpload", () => {
 
   const startWatches = (limits: Partial<WatchLimits> = {}, triesMax = 3) => {
     const backoff = { triesMax, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 };
-    watches = new UploadWatches({ uploads, backoff, limits: { ...LIMITS, ...limits } });
+    watches = new UploadWatches({ catalogue: uploads, backoff, limits: { ...LIMITS, ...limits } });
   };
   const watch = (request: { namespace?: string; uploadId?: string; signal?: AbortSignal; caller?: Caller } = {}) => {
     const { signal, caller = SAMPLE_CALLER, ...named } = request;

@@ -35,7 +35,7 @@ describe("createFileCopier", () => {
       const sha256 = Buffer.alloc(32, 9);
       const object = { key, versionId: "", etag: "e", sizeBytes: lengthBytes, crc32: crc32(bytes), sha256 };
       const options = { fileId: nextUuid(), retentionMs: RETENTION_MS, object };
-      const { file } = (await access.uploads.commit(uploadId, options)).upload;
+      const { file } = (await access.uploads.commits.commit(uploadId, options)).upload;
       return { bytes, file: file as NonNullable<typeof file> };
     };
     const copy = (path: string, request: Partial<CopyFileRequest> = {}) =>

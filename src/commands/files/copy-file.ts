@@ -62,6 +62,9 @@ export interface CopyFileRequest {
   updateMask: readonly string[] | undefined;
 }
 
+/** What copying works with. */
+type CopyAccess = UploadAccess<"catalogue" | "writers" | "commits">;
+
 /** Copies a file, and resolves to the copy. Errors as of `createFileCopier`. */
 export type FileCopier = (request: CopyFileRequest, options: { caller: Caller }) => Promise<File>;
 
@@ -76,14 +79,14 @@ export type FileCopier = (request: CopyFileRequest, options: { caller: Caller })
  * `unavailable` (`CONTENDED`: a newer call still copies; ask again).
  */
 export function createFileCopier(
-  access: UploadAccess & { files: Pick<FileRepository, "get"> },
+  access: CopyAccess & { files: Pick<FileRepository, "get"> },
   limits: CopyLimits,
 ): FileCopier {
   return (request, options) => copyFile(access, request, { ...options, limits });
 }
 
 async function copyFile(
-  access: UploadAccess & { files: Pick<FileRepository, "get"> },
+  access: CopyAccess & { files: Pick<FileRepository, "get"> },
   request: CopyFileRequest,
   options: { caller: Caller; limits: CopyLimits },
 ): Promise<File> {
@@ -104,7 +107,7 @@ async function copyFile(
     content: [namespace.name, path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
   });
   // Before the source is looked at: a repeated call gets its answer whatever has become of that.
-  const earlier = await withDatabase(access, () => access.uploads.findCreated(identity));
+  const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));
   if (earlier !== undefined && earlier.state !== "open") return await finish(access, earlier);
   const source = requireReadable(
     await access.files.get(namespace.name, path, generation === undefined ? {} : { generation }),
@@ -112,7 +115,7 @@ async function copyFile(
   if (earlier !== undefined) return await copyInto(access, earlier, { source, limits });
   assertEtag(source, etag);
   const upload = toNewUpload(namespace, source, { description: describe(source), targetPath, limits, caller });
-  const created = await access.uploads.create(
+  const created = await access.uploads.catalogue.create(
     {
       ...upload,
       ifGenerationMatch: ifTargetGenerationMatch,
@@ -165,7 +168,7 @@ function choosePartSize(sizeBytes: number, { objectMaxBytes, partSizeBytes }: Co
 
 /** Copies what is not there yet into an open upload, and commits it; where a newer call does the same, its copy is the answer. */
 async function copyInto(
-  access: UploadAccess,
+  access: CopyAccess,
   upload: Upload,
   options: { source: File; limits: CopyLimits },
 ): Promise<File> {
@@ -182,9 +185,9 @@ function isTakenOver(error: unknown): boolean {
   return isOvertaken(error) || (error instanceof DomainError && error.reason === "WRITER_FENCED");
 }
 
-async function awaitOther(access: UploadAccess, { namespace, uploadId, path }: Upload, policy: BackoffPolicy) {
+async function awaitOther(access: CopyAccess, { namespace, uploadId, path }: Upload, policy: BackoffPolicy) {
   const look = async () => {
-    const { upload } = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
+    const { upload } = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
     if (upload.state === "open") throw stillCopied(path);
     return await finish(access, upload);
   };
@@ -193,7 +196,7 @@ async function awaitOther(access: UploadAccess, { namespace, uploadId, path }: U
 }
 
 async function copyAsWriter(
-  access: UploadAccess,
+  access: CopyAccess,
   upload: Upload,
   { source, limits }: { source: File; limits: CopyLimits },
 ): Promise<File> {
@@ -201,7 +204,7 @@ async function copyAsWriter(
   if (source.sizeBytes !== sizeBytes || source.crc32 !== expectedCrc32) throw sourceReplaced(source);
   const { instance } = access;
   const begin = { instance, expireAfterMs: access.limits.expireAfterMs };
-  const start = await withDatabase(access, () => access.uploads.beginWriter(namespace, uploadId, begin));
+  const start = await withDatabase(access, () => access.uploads.writers.beginWriter(namespace, uploadId, begin));
   if (start.epoch === 0) return await finish(access, start.upload);
   const written = await copyBytes(access, start, { source, partsInFlightMax: limits.partsInFlightMax });
   const options = { written, declared: {}, commit: true, epoch: start.epoch };
@@ -211,8 +214,8 @@ async function copyAsWriter(
 }
 
 /** Commits a copy whose bytes are there, whoever copied them. */
-async function finish(access: UploadAccess, { namespace, uploadId }: Upload): Promise<File> {
-  const { upload, parts } = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
+async function finish(access: CopyAccess, { namespace, uploadId }: Upload): Promise<File> {
+  const { upload, parts } = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
   const commit = () => commitUpload(access, upload, { parts, declared: {} });
   return await explainTarget(upload, () => takeUp(access, upload, { declared: {}, epoch: undefined, commit }));
 }

@@ -10,7 +10,7 @@ import type { UploadAccess } from "./upload-access.ts";
  * What it stored is freed at once where S3 answers, else by the sweeper.
  */
 export async function abortUpload(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "sweep">,
   request: { requestId: string; namespace: string; uploadId: string },
   options: { caller: Caller },
 ): Promise<Upload> {
@@ -19,8 +19,8 @@ export async function abortUpload(
   requireNamespace(access.namespaces, namespace);
   const uploadId = parseUuid(request.uploadId, "upload_id");
   const identity = toCommandIdentity(options.caller, "AbortUpload", { requestId, content: [namespace, uploadId] });
-  await access.uploads.noteRequest(identity, { namespace, uploadId });
-  const upload = await access.uploads.abort(namespace, uploadId);
+  await access.uploads.catalogue.noteRequest(identity, { namespace, uploadId });
+  const upload = await access.uploads.catalogue.abort(namespace, uploadId);
   // Best effort: the row says "aborted", so that the sweeper repeats what fails here.
   await cleanUpload(access, upload).catch(() => {});
   return upload;
@@ -31,7 +31,10 @@ export async function abortUpload(
  * version goes: where the bucket keeps them a plain deletion would keep the bytes.
  * Safe to repeat; rejects `unavailable` when S3 or the database is.
  */
-export async function cleanUpload(access: Pick<UploadAccess, "objects" | "uploads">, upload: Upload): Promise<void> {
+export async function cleanUpload(
+  access: Pick<UploadAccess<"sweep">, "objects" | "uploads">,
+  upload: Upload,
+): Promise<void> {
   const { bucket, s3Key: key, multipartId } = upload;
   const isDead = upload.state !== "committed";
   if (isDead && multipartId !== undefined) await access.objects.abortMultipart({ bucket, key, multipartId });
@@ -42,5 +45,5 @@ export async function cleanUpload(access: Pick<UploadAccess, "objects" | "upload
     const attemptKey = `${key}.${attempt}`;
     if (isDead || upload.object?.key !== attemptKey) await access.objects.deleteVersions(bucket, attemptKey);
   }
-  await access.uploads.markCleaned(upload.uploadId);
+  await access.uploads.sweep.markCleaned(upload.uploadId);
 }

@@ -2,7 +2,8 @@ import { formatCrc32 } from "../../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import type { StoredPart } from "../../domain/object-store.ts";
 import type { DurablePart, Upload } from "../../domain/uploads/upload.ts";
-import type { PresignedPart, UploadRecord, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { UploadRecord } from "../../domain/uploads/upload-catalogue.ts";
+import type { PresignedPart, WriterStart } from "../../domain/uploads/upload-writers.ts";
 import { explainLost } from "./multipart-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
@@ -17,8 +18,12 @@ export interface ListedPart {
  * Reads an upload; what S3 has of its presigned parts is recorded as durable first. Costs one statement where no such
  * parts are outstanding. Storage that does not answer is no error: the parts then count at a later call.
  */
-export async function readAdopted(access: UploadAccess, namespace: string, uploadId: string): Promise<UploadRecord> {
-  const read = () => access.uploads.get(namespace, uploadId);
+export async function readAdopted(
+  access: UploadAccess<"catalogue" | "writers">,
+  namespace: string,
+  uploadId: string,
+): Promise<UploadRecord> {
+  const read = () => access.uploads.catalogue.get(namespace, uploadId);
   const found = await read();
   try {
     return (await look(access, found)).hasChanged ? await read() : found;
@@ -34,7 +39,7 @@ export async function readAdopted(access: UploadAccess, namespace: string, uploa
  * is listed and not durable; `unavailable` when storage does not answer.
  */
 export async function readForCommit(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "writers">,
   target: { namespace: string; uploadId: string; listed: readonly ListedPart[] | undefined },
 ): Promise<UploadRecord> {
   const { namespace, uploadId, listed = [] } = target;
@@ -44,7 +49,7 @@ export async function readForCommit(
       details: { parts: listed.length, parts_max: partsMax },
     });
   }
-  const read = () => withDatabase(access, () => access.uploads.get(namespace, uploadId));
+  const read = () => withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
   const found = await read();
   const { hasChanged, foreign } = await look(access, found);
   if (foreign !== undefined) throw toForeign(foreign);
@@ -57,14 +62,16 @@ export async function readForCommit(
  * What a writer begins with that has taken the claims of presigned parts over: what S3 has of them is durable, and the rest
  * is the writer's to send.
  */
-export async function adoptAtStart(access: UploadAccess, begin: WriterStart): Promise<WriterStart> {
+export async function adoptAtStart(access: UploadAccess<"writers">, begin: WriterStart): Promise<WriterStart> {
   const { upload, epoch, outstanding } = begin;
   if (outstanding.length === 0) return begin;
   const stored = await listStored(access, upload, { partNumber: (outstanding[0] as PresignedPart).partNumber, epoch });
   if (stored === undefined) return begin;
   const ready = match(outstanding, stored).ready;
   if (ready.length === 0) return begin;
-  const adopted = await withDatabase(access, () => access.uploads.adoptParts(upload.uploadId, ready, { epoch }));
+  const adopted = await withDatabase(access, () =>
+    access.uploads.writers.adoptParts(upload.uploadId, ready, { epoch }),
+  );
   const parts = [...begin.parts, ...adopted].sort((a, b) => a.partNumber - b.partNumber);
   return { ...begin, parts };
 }
@@ -77,7 +84,7 @@ interface ForeignPart {
 
 /** Adopts what S3 has. `hasChanged`: the upload is to be read again. `foreign`: the first part that is not as signed. */
 async function look(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   { upload, outstanding }: UploadRecord,
 ): Promise<{ hasChanged: boolean; foreign: ForeignPart | undefined }> {
   const [first] = outstanding;
@@ -86,7 +93,7 @@ async function look(
     const stored = await listStored(access, upload, first);
     if (stored === undefined) return { hasChanged: false, foreign: undefined };
     const { ready, foreign } = match(outstanding, stored);
-    if (ready.length > 0) await withDatabase(access, () => access.uploads.adoptParts(upload.uploadId, ready));
+    if (ready.length > 0) await withDatabase(access, () => access.uploads.writers.adoptParts(upload.uploadId, ready));
     return { hasChanged: ready.length > 0, foreign: foreign[0] };
   } catch (error) {
     // The upload goes its way without us, or was found to be lost: what it is now says the rest.
@@ -102,7 +109,7 @@ function isFenced(error: unknown): boolean {
 
 /** What S3 has, by number; undefined when no URL was signed yet. Throws why S3 no longer knows the upload; `claim` is a current one. */
 async function listStored(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   { bucket, s3Key: key, multipartId, uploadId }: Upload,
   claim: { partNumber: number; epoch: number },
 ): Promise<Map<number, StoredPart> | undefined> {

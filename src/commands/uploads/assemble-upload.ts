@@ -27,7 +27,7 @@ const REFUSALS: ReadonlySet<string> = new Set(["aborted/CHECKSUM_MISMATCH", "abo
  * `completing`, to be assembled again.
  */
 export async function assembleUpload(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: { parts: readonly DurablePart[]; epoch: number | undefined },
 ): Promise<Upload> {
@@ -35,7 +35,7 @@ export async function assembleUpload(
 }
 
 async function assemble(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: { parts: readonly DurablePart[]; epoch: number | undefined },
 ): Promise<Upload> {
@@ -49,12 +49,12 @@ async function assemble(
     throw isRefused ? await reopenWithout(access, upload, { parts, error }) : error;
   });
   const object = { key, versionId: head.versionId, etag: head.etag, sizeBytes, crc32, sha256: undefined };
-  return await withDatabase(access, () => access.uploads.assemble(uploadId, object, { epoch: options.epoch }));
+  return await withDatabase(access, () => access.uploads.commits.assemble(uploadId, object, { epoch: options.epoch }));
 }
 
 /** completing -> open, without the parts of which S3 has other bytes; returns what the caller is to hear. */
 async function reopenWithout(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   { parts, error }: { parts: readonly DurablePart[]; error: DomainError },
 ): Promise<DomainError> {
@@ -64,7 +64,7 @@ async function reopenWithout(
   const actual = new Map(stored.map((part) => [part.partNumber, part]));
   const kept = parts.filter((part) => isSame(actual.get(part.partNumber), part));
   const lost = parts.filter((part) => !kept.includes(part));
-  await withDatabase(access, () => access.uploads.reopen(uploadId, lost));
+  await withDatabase(access, () => access.uploads.commits.reopen(uploadId, lost));
   const missing = toMissingRanges(upload, kept, upload.sizeBytes as number);
   return error.withDetails({
     ...{ lost_parts: lost.length, durable_offset: totalBytes(durablePrefix(kept)) },

@@ -24,8 +24,8 @@ export interface CreateUploadRequest extends FileDescription {
   ifGenerationMatch?: number | undefined;
 }
 
-/** What creating uploads works with. */
-export interface CreateAccess extends UploadAccess {
+/** What creating uploads works with beside the catalogue. */
+export interface CreateAccess {
   unfinished: UnfinishedUploads;
 }
 
@@ -35,7 +35,7 @@ export interface CreateAccess extends UploadAccess {
  * `resource_exhausted / OVERLOADED` while too many uploads are unfinished.
  */
 export async function createUpload(
-  access: CreateAccess,
+  access: UploadAccess<"catalogue"> & CreateAccess,
   request: CreateUploadRequest,
   options: { caller: Caller },
 ): Promise<{ upload: Upload; created: boolean }> {
@@ -70,11 +70,11 @@ export async function createUpload(
     await access.unfinished.admit(options.caller.principal);
   } catch (error) {
     // A repetition creates nothing, and may be what ends its upload.
-    const earlier = await access.uploads.findCreated(identity);
+    const earlier = await access.uploads.catalogue.findCreated(identity);
     if (earlier === undefined) throw error;
     return { upload: earlier, created: false };
   }
-  return await access.uploads.create(
+  return await access.uploads.catalogue.create(
     {
       uploadId,
       namespace: namespace.name,

@@ -9,7 +9,7 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
  * stand for it. It never rejects.
  */
 export async function beginMultipart(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   upload: Upload,
   { onSpare }: { onSpare?: (aborted: Promise<void>) => void } = {},
 ): Promise<string> {
@@ -17,7 +17,7 @@ export async function beginMultipart(
   const { bucket, s3Key: key, contentType, uploadId } = upload;
   const { objects, uploads } = access;
   const ours = await objects.createMultipart(bucket, key, { contentType });
-  const winner = await withDatabase(access, () => uploads.setMultipartId(uploadId, ours));
+  const winner = await withDatabase(access, () => uploads.writers.setMultipartId(uploadId, ours));
   if (winner === ours) return ours;
   // Best effort: the sweeper aborts what no row owns.
   const aborted = objects.abortMultipart({ bucket, key, multipartId: ours }).catch(() => {});
@@ -31,15 +31,15 @@ export async function beginMultipart(
  * writer that is current, of an upload that is open, has lost it: S3 dropped it, which is noted. Never rejects.
  */
 export async function explainLost(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   part: { uploadId: string; epoch: number; partNumber: number },
   lost: DomainError,
 ): Promise<unknown> {
   const { uploadId, epoch, partNumber } = part;
   const { uploads } = access;
   try {
-    await withDatabase(access, () => uploads.claimParts(uploadId, epoch, { first: partNumber, count: 1 }));
-    await withDatabase(access, () => uploads.markLost(uploadId, epoch));
+    await withDatabase(access, () => uploads.writers.claimParts(uploadId, epoch, { first: partNumber, count: 1 }));
+    await withDatabase(access, () => uploads.writers.markLost(uploadId, epoch));
     return lost;
   } catch (error) {
     return error;

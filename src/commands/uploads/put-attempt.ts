@@ -6,10 +6,10 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
  * deleted with the upload, or after its commit, unless it became the file.
  */
 export async function beginPutAttempt(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   writer: { upload: Upload; epoch: number },
 ): Promise<string> {
   const { upload, epoch } = writer;
-  const step = () => access.uploads.beginPutAttempt(upload.uploadId, epoch);
+  const step = () => access.uploads.writers.beginPutAttempt(upload.uploadId, epoch);
   return `${upload.s3Key}.${await withDatabase(access, step)}`;
 }

@@ -12,7 +12,7 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
  * an object is read and whenever some more of it has been; what it rejects with ends the reading.
  */
 export async function assertSha256OfObject(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   { onReading, ...declared }: { sha256?: Uint8Array | undefined; onReading?: () => Promise<void> },
 ): Promise<void> {
@@ -24,7 +24,7 @@ export async function assertSha256OfObject(
   const read = () => readSha256(access.objects, upload.bucket, object, { onReading });
   const sha256 = await notingFailure(access, upload.uploadId, read);
   // Noted first: when it is another than was declared, no later call needs to read all that again to say so.
-  await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
+  await withDatabase(access, () => access.uploads.commits.setSha256(upload.uploadId, sha256));
   assertSameSha256(sha256, expected);
 }
 

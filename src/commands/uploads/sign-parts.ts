@@ -47,7 +47,7 @@ export interface SignedPart {
  * `aborted / CHECKSUM_MISMATCH` for a part that is durable with other bytes.
  */
 export async function signParts(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   request: SignPartsRequest,
   _options: { caller: Caller },
 ): Promise<{ parts: SignedPart[]; expireTime: Date }> {
@@ -57,7 +57,7 @@ export async function signParts(
   const parts = parseParts(request.parts, access.limits.partsMax);
   const { instance, limits, uploads, objects } = access;
   const { upload, durable, signTime } = await withDatabase(access, () =>
-    uploads.claimPresigned(namespace.name, uploadId, parts, {
+    uploads.writers.claimPresigned(namespace.name, uploadId, parts, {
       ...{ instance, lifetimeMs, expireAfterMs: limits.expireAfterMs },
     }),
   );

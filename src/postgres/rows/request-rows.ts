@@ -22,7 +22,7 @@ export async function findEarlierSubject(
   return row?.subject_id;
 }
 
-/** UploadRepository.noteRequest */
+/** UploadCatalogue.noteRequest */
 export async function noteRequest(
   pool: CommonQueryMethods,
   identity: CommandIdentity,

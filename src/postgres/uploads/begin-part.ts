@@ -2,7 +2,7 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { uploadNotFound, uploadNotOpen } from "../../domain/repository-refusals.ts";
 import { assertUnaryPart } from "../../domain/uploads/part-plan.ts";
-import type { PartStart, WriterOptions } from "../../domain/uploads/upload-repository.ts";
+import type { PartStart, WriterOptions } from "../../domain/uploads/upload-writers.ts";
 import { partRow, readUploadRow, toDurablePart, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 
@@ -14,7 +14,7 @@ interface Target {
   lengthBytes: number;
 }
 
-/** UploadRepository.beginPart, in one statement, as `beginWriter` is and for the same reason locked at a second try. */
+/** UploadWriters.beginPart, in one statement, as `beginWriter` is and for the same reason locked at a second try. */
 export async function beginPart(
   pool: DatabasePool,
   target: Target,

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { uploadNotFound } from "../../domain/repository-refusals.ts";
-import type { WriterOptions, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { WriterOptions, WriterStart } from "../../domain/uploads/upload-writers.ts";
 import { partsWithin, toWriterRange } from "../../domain/uploads/writer-range.ts";
 import {
   loadUpload,
@@ -22,7 +22,7 @@ interface Target {
 }
 
 /**
- * UploadRepository.beginWriter, in one statement when no other writer of the upload begins at this moment.
+ * UploadWriters.beginWriter, in one statement when no other writer of the upload begins at this moment.
  *
  * A statement that waited for another writer's would not see that one's row, and could not fence it. So it does
  * nothing when the epoch has moved since it began; then the row's lock is awaited first, and the statement that is begun

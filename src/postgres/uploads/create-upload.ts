@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { generationMismatch, namespaceNotFound } from "../../domain/repository-refusals.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
-import type { NewUpload } from "../../domain/uploads/upload-repository.ts";
+import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
@@ -28,7 +28,7 @@ export async function createUpload(
   throw generationMismatch(input.path, input.ifGenerationMatch ?? 0, current);
 }
 
-/** UploadRepository.findCreated */
+/** UploadCatalogue.findCreated */
 export async function findCreated(pool: CommonQueryMethods, identity: CommandIdentity): Promise<Upload | undefined> {
   const uploadId = await findEarlierSubject(pool, identity);
   return uploadId === undefined ? undefined : await loadUpload(pool, await readUploadRow(pool, uploadId));

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { uploadNotFound, uploadNotOpen, urlOutlivesUpload } from "../../domain/repository-refusals.ts";
 import { assertSignable } from "../../domain/uploads/part-plan.ts";
 import type { DurablePart, Upload } from "../../domain/uploads/upload.ts";
-import type { PresignedPart, WriterOptions } from "../../domain/uploads/upload-repository.ts";
+import type { PresignedPart, WriterOptions } from "../../domain/uploads/upload-writers.ts";
 import { toInterval } from "../pool/sql-values.ts";
 import {
   assertUpload,
@@ -25,7 +25,7 @@ interface Target {
 
 type Options = Omit<WriterOptions, "lane"> & { lifetimeMs: number };
 
-/** UploadRepository.claimPresigned, in one statement, as `beginWriter` is and for the same reason locked at a second try. */
+/** UploadWriters.claimPresigned, in one statement, as `beginWriter` is and for the same reason locked at a second try. */
 export async function claimPresigned(
   pool: DatabasePool,
   target: Target,
@@ -126,7 +126,7 @@ async function assertObstacle(pool: CommonQueryMethods, target: Target, options:
 
 const lockedRow = z.object({ locked: z.int() });
 
-/** UploadRepository.adoptParts */
+/** UploadWriters.adoptParts */
 export async function adoptParts(
   pool: CommonQueryMethods,
   { uploadId, parts }: { uploadId: string; parts: readonly (PresignedPart & { etag: string })[] },

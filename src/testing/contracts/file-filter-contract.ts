@@ -179,7 +179,7 @@ async function commitVariety(subject: RepositorySubject): Promise<File[]> {
     const sha256 = index % 2 === 0 ? undefined : Buffer.alloc(32, index);
     const object = sampleObject(upload, { sizeBytes: (index * 7) % 5, crc32: index, sha256 });
     const commit = { fileId: nextUuid(), retentionMs: RETENTION_MS, object };
-    const { file } = (await subject.uploads.commit(upload.uploadId, commit)).upload;
+    const { file } = (await subject.uploads.commits.commit(upload.uploadId, commit)).upload;
     if (file === undefined) throw new Error("nothing was committed");
     const change = { identity: nextIdentity(), retentionMs: RETENTION_MS };
     files.push(

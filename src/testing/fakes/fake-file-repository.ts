@@ -271,7 +271,7 @@ export class FakeFileRepository implements FileRepository {
   }
 
   /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
-  add(file: NewFile, options: { retentionMs: number; retainMs?: number }): File {
+  add(file: NewFile, options: { retentionMs: number; retainMs?: number | undefined }): File {
     const now = this.#now();
     const generation = this.#takePath(file.namespace, file.path, { ...options, now });
     const times = { createTime: new Date(now), updateTime: new Date(now) };

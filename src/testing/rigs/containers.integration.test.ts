@@ -1,6 +1,6 @@
 import { fileRepositoryContract } from "../contracts/file-repository-contract.ts";
 import { objectStoreContract } from "../contracts/object-store-contract.ts";
-import { uploadRepositoryContract } from "../contracts/upload-repository-contract.ts";
+import { uploadRepositoriesContract } from "../contracts/upload-repositories-contract.ts";
 import {
   findDockerProblem,
   type PostgresContainer,
@@ -81,7 +81,7 @@ describe("in containers", function () {
     after(() => postgres?.stop());
     const make = () => createPostgresSubject((postgres as PostgresContainer).createDatabase);
 
-    describe("createUploadRepository", () => uploadRepositoryContract(make));
+    describe("createUploadRepositories", () => uploadRepositoriesContract(make));
     describe("createFileRepository", () => fileRepositoryContract(make));
   });
 });
