@@ -5,8 +5,8 @@ import {
   WriteUploadRequestSchema,
   type WriteUploadResponse,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { DomainError } from "../domain/errors.ts";
-import type { Position } from "../domain/position.ts";
 import { beforeFirst } from "../testing/fakes/before-calls.ts";
 import { settle } from "../testing/fakes/settle.ts";
 import { nextUuid } from "../testing/rigs/repository-subject.ts";
@@ -24,7 +24,7 @@ describe("WriteStream", () => {
   ) => {
     const sessions = new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 });
     const sent: WriteUploadResponse[] = [];
-    const behind: { position?: Position | undefined } = {};
+    const behind: { position?: CommitPosition | undefined } = {};
     const ended = Promise.withResolvers<DomainError | undefined>();
     const around = { authenticate: async () => SAMPLE_CALLER, catchUp: options.catchUp ?? (async () => undefined) };
     const stream = new WriteStream(
@@ -100,7 +100,7 @@ describe("WriteStream", () => {
   });
 
   it("says that a file is committed once nothing hides it, and ends with a position behind it", async () => {
-    const caughtUp = Promise.withResolvers<Position>();
+    const caughtUp = Promise.withResolvers<CommitPosition>();
     let asked = 0;
     const { stream, sent, ended, behind } = open(createBench(), {
       catchUp: () => {

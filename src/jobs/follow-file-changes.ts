@@ -1,11 +1,11 @@
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { FileChangeFeed, FileChanges } from "../domain/files/file-changes.ts";
 import type { Siblings } from "../domain/files/siblings.ts";
-import type { Position } from "../domain/position.ts";
 import type { FileCache } from "../queries/file-cache.ts";
 
 /** What a look has found: a position behind it, and a promise that the siblings know of it and of all before. */
 interface Looked {
-  position: Position;
+  position: CommitPosition;
   told: Promise<unknown>;
 }
 
@@ -32,7 +32,7 @@ export class FileChangeFollower {
    * Resolves when all that was committed before the call is forgotten, here and by the siblings, to a position behind it. Calls
    * that come during a look share the next. Rejects with the feed's error; all is forgotten here then.
    */
-  async catchUp(): Promise<Position> {
+  async catchUp(): Promise<CommitPosition> {
     const { position, told } = await this.#lookAfterNow();
     await told;
     return position;

@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { File } from "../domain/files/file.ts";
 import type { ChangedPath } from "../domain/files/file-changes.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
-import type { Position } from "../domain/position.ts";
 
 /** Bounds of the cache of one process. */
 export interface FileCacheLimits {
@@ -21,7 +21,7 @@ const FILE_OVERHEAD_BYTES = 1024;
 /** What is known of a path: `position` is the least that whoever reads it must have seen. */
 interface Entry {
   file: File | undefined;
-  position: Position;
+  position: CommitPosition;
 }
 
 /**
@@ -32,11 +32,11 @@ export class FileCache {
   /** Since the start. */
   readonly counts = { hits: 0, misses: 0, evictions: 0 };
   readonly #entries: LRUCache<string, Entry>;
-  readonly #loads = new Map<string, { file: Promise<File>; position: Position }>();
+  readonly #loads = new Map<string, { file: Promise<File>; position: CommitPosition }>();
   /** The position of the last change that may be any path's. */
-  #position: Position = 0n;
+  #position: CommitPosition = 0n;
   /** The furthest position that is known to be one. */
-  #heard: Position = 0n;
+  #heard: CommitPosition = 0n;
 
   /** `now`, in milliseconds, for tests. */
   constructor(limits: FileCacheLimits = FILE_CACHE_LIMITS, { now = () => performance.now() } = {}) {
@@ -53,8 +53,8 @@ export class FileCache {
   /** The live file at a path, as of `position` or later, from memory or by `load`, which may be another caller's. */
   async get(
     { namespace, path }: ChangedPath,
-    load: (options: { position: Position }) => Promise<File>,
-    { position = 0n }: { position?: Position | undefined } = {},
+    load: (options: { position: CommitPosition }) => Promise<File>,
+    { position = 0n }: { position?: CommitPosition | undefined } = {},
   ): Promise<File> {
     const key = toKey(namespace, path);
     const entry = this.#entries.get(key);
@@ -83,7 +83,7 @@ export class FileCache {
   }
 
   /** Forgets these paths: whoever asks for one from now on sees what was there at `position`, or later. */
-  evict(paths: readonly ChangedPath[], position: Position): void {
+  evict(paths: readonly ChangedPath[], position: CommitPosition): void {
     this.#hear(position);
     for (const { namespace, path } of paths) {
       const key = toKey(namespace, path);
@@ -96,14 +96,14 @@ export class FileCache {
   }
 
   /** Forgets all, where it is unknown what has changed. */
-  clear(position: Position = 0n): void {
+  clear(position: CommitPosition = 0n): void {
     this.#hear(position);
     if (position > this.#position) this.#position = position;
     this.#loads.clear();
     this.#entries.clear();
   }
 
-  #hear(position: Position): void {
+  #hear(position: CommitPosition): void {
     if (position > this.#heard) this.#heard = position;
   }
 }
@@ -117,7 +117,7 @@ export function withFileCache<T extends Pick<FileRepository, "get">>(files: T, c
   return { ...files, get };
 }
 
-function furthest(...positions: Position[]): Position {
+function furthest(...positions: CommitPosition[]): CommitPosition {
   return positions.reduce((one, other) => (one > other ? one : other));
 }
 

@@ -14,7 +14,7 @@ describe("searchFiles", () => {
   const files: Pick<FileRepository, "list"> = {
     list: async (_namespace, query) => {
       asked.push(query);
-      return { files: [sampleFile()], positions: [next], next };
+      return { files: [sampleFile()], cursors: [next], next };
     },
   };
   const deps = { files, namespaces: sampleNamespaces() };

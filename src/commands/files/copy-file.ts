@@ -17,7 +17,7 @@ import { commitUpload, commitWritten, isOvertaken, takeUp } from "../uploads/com
 import { toObjectKey } from "../uploads/create-upload.ts";
 import { type UploadAccess, withDatabase } from "../uploads/upload-access.ts";
 import { copyBytes } from "./copy-bytes.ts";
-import { listGiven, parseFileChanges, RETENTION_FIELDS } from "./file-changes.ts";
+import { listGiven, parseFieldChanges, RETENTION_FIELDS } from "./field-changes.ts";
 
 /** Bounds of copies. */
 export interface CopyLimits {
@@ -133,7 +133,7 @@ function parseDescriptionChanges(
   mask: readonly string[] | undefined,
 ): (source: File) => FileDescription {
   if (mask === undefined && listGiven(values).length === 0) return (source) => source;
-  const changes = parseFileChanges(values, mask);
+  const changes = parseFieldChanges(values, mask);
   const kept = changes.names.find((name) => Object.hasOwn(RETENTION_FIELDS, name));
   if (kept !== undefined) {
     throw invalidArgument("update_mask", `${kept} cannot be given to a copy; set it by UpdateFile once it is there`);

@@ -1,4 +1,4 @@
-import type { Position } from "../position.ts";
+import type { CommitPosition } from "../commit-position.ts";
 
 /** A path whose files have changed. */
 export interface ChangedPath {
@@ -11,7 +11,7 @@ export interface FileChanges {
   /** Undefined where that is unknown: at the first look, and where it is more than a look takes. */
   paths: readonly ChangedPath[] | undefined;
   /** All changes at these paths were committed before. */
-  position: Position;
+  position: CommitPosition;
 }
 
 /** The changes of files, whichever process made them, from the first call on. */

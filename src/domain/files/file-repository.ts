@@ -1,9 +1,9 @@
 import type { CommandIdentity } from "../command-identity.ts";
+import type { CommitPosition } from "../commit-position.ts";
 import type { FileFilter } from "../filter/file-filter.ts";
-import type { Position } from "../position.ts";
 import type { File } from "./file.ts";
 import type { FileDescription } from "./file-description.ts";
-import type { FileOrder, FilePosition } from "./file-order.ts";
+import type { FileCursor, FileOrder } from "./file-order.ts";
 import type { FileRetention } from "./file-retention.ts";
 import type { FolderEntry } from "./folder-entry.ts";
 
@@ -21,20 +21,20 @@ export interface FileQuery {
   /** Most files in the page. */
   limit: number;
   /** `next` of the page before, with nothing else changed. */
-  after?: FilePosition | undefined;
+  after?: FileCursor | undefined;
   /** Deleted files that can be restored as well. */
   showDeleted: boolean;
   /** The page is as of then or later; without it, it may miss what was committed a moment ago. */
-  position?: Position | undefined;
+  position?: CommitPosition | undefined;
 }
 
 /** A page of files, which may be short or empty although others follow: looking on took too long. */
 export interface FilePage {
   files: File[];
   /** Where each of them stands: what `next` would be, did the page end with it. */
-  positions: FilePosition[];
+  cursors: FileCursor[];
   /** To be given as `after` for the next page; undefined on the last. */
-  next: FilePosition | undefined;
+  next: FileCursor | undefined;
 }
 
 /** What lies directly under a prefix, from where on, and how much of it. */
@@ -44,7 +44,7 @@ export type FolderQuery = Pick<FileQuery, "prefix" | "limit" | "after" | "showDe
 export interface FolderPage {
   entries: FolderEntry[];
   /** To be given as `after` for the next page; undefined on the last. */
-  next: FilePosition | undefined;
+  next: FileCursor | undefined;
 }
 
 /** A page of the generations of a path. */
@@ -66,7 +66,7 @@ export interface FileRepository {
   get(
     namespace: string,
     path: string,
-    options?: { generation?: number | undefined; position?: Position | undefined },
+    options?: { generation?: number | undefined; position?: CommitPosition | undefined },
   ): Promise<File>;
 
   /** Live files, and deleted ones if asked for; superseded ones never. */
@@ -91,7 +91,7 @@ export interface FileRepository {
   listGenerations(
     namespace: string,
     path: string,
-    options: { limit: number; before?: number | undefined; position?: Position | undefined },
+    options: { limit: number; before?: number | undefined; position?: CommitPosition | undefined },
   ): Promise<GenerationPage>;
 
   /**

@@ -1,5 +1,5 @@
 import type { File } from "./file.ts";
-import { type FilePosition, toPathPosition } from "./file-order.ts";
+import { type FileCursor, toPathCursor } from "./file-order.ts";
 
 /** What stands between the segments of a path, and ends the path of a folder. */
 export const FOLDER_DELIMITER = "/";
@@ -8,8 +8,8 @@ export const FOLDER_DELIMITER = "/";
 export type FolderEntry = { kind: "file"; file: File } | { kind: "folder"; path: string };
 
 /** Where an entry stands among the paths; after a folder its files are skipped. Generations count from 1. */
-export function toEntryPosition(entry: FolderEntry): FilePosition {
-  return entry.kind === "file" ? toPathPosition(entry.file) : { path: entry.path, generation: 0 };
+export function toEntryCursor(entry: FolderEntry): FileCursor {
+  return entry.kind === "file" ? toPathCursor(entry.file) : { path: entry.path, generation: 0 };
 }
 
 /** The folder that a path under a prefix is in, seen from there; undefined when it lies directly under it. */

@@ -102,7 +102,7 @@ describe("parseFilter", () => {
       .with.length(FILTER_TERMS_MAX);
   });
 
-  for (const [filter, position, expected] of [
+  for (const [filter, column, expected] of [
     ["colour = red", 1, "a field of File"],
     ["size_bytes > 5 AND colour:*", 20, "a field of File"],
     ['"path" = = x', 10, "a value"],
@@ -153,12 +153,12 @@ describe("parseFilter", () => {
     ["a".repeat(2 ** 20), 1, "at most 8192 bytes"],
     [`${"é".repeat(FILTER_MAX_BYTES / 2)}é`, 1, "at most 8192 bytes"],
   ] as const) {
-    it(`refuses ${JSON.stringify(filter.slice(0, 40))} at character ${position}`, () => {
+    it(`refuses ${JSON.stringify(filter.slice(0, 40))} at character ${column}`, () => {
       const error = catchRefusal(() => parseFilter(filter));
       expect(error).to.include({ code: "invalid_argument", reason: "FILTER_INVALID", field: "filter" });
-      expect(error.details.position, error.message).to.equal(position);
+      expect(error.details.position, error.message).to.equal(column);
       expect(error.details.expected).to.contain(expected);
-      expect(error.message).to.contain(`character ${position}`).and.have.length.below(600);
+      expect(error.message).to.contain(`character ${column}`).and.have.length.below(600);
     });
   }
 });

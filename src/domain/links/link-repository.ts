@@ -1,6 +1,6 @@
 import type { CommandIdentity } from "../command-identity.ts";
+import type { CommitPosition } from "../commit-position.ts";
 import type { File } from "../files/file.ts";
-import type { Position } from "../position.ts";
 import type { Link } from "./link.ts";
 
 /**
@@ -61,7 +61,7 @@ export interface LinkRepository {
       showEnded: boolean;
       limit: number;
       after: string | undefined;
-      position?: Position | undefined;
+      position?: CommitPosition | undefined;
     },
   ): Promise<LinkPage>;
 

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
+import { parseCommitPosition } from "../../domain/commit-position.ts";
 import type { ChangedPath, FileChangeFeed } from "../../domain/files/file-changes.ts";
-import { parsePosition } from "../../domain/position.ts";
 import { atBorder } from "../pool/errors.ts";
 import { toInterval } from "../pool/sql-values.ts";
 
@@ -31,7 +31,7 @@ export function createFileChangeFeed(pool: CommonQueryMethods, { changesMax = CH
             WHERE xid >= ${from ?? null}::text::xid8 LIMIT ${changesMax + 1}
           ) c
         ), '[]'::json) AS changes`);
-    const position = parsePosition(row.position);
+    const position = parseCommitPosition(row.position);
     const isKnown = from !== undefined && row.changes.length <= changesMax;
     from = row.horizon;
     const paths: ChangedPath[] = [];

@@ -58,7 +58,7 @@ describe("listSuperseded", function () {
     expect(plans).to.have.length(3);
   });
 
-  it("knows no position of another order", async () => {
+  it("knows no cursor of another order", async () => {
     const after = { value: 1, fileId: "00000000-0000-4000-8000-000000000001" };
     const listing = listSuperseded(subject.pools.queries, "default", { filter: undefined, limit: 1, after });
     expect(await listing.catch((error) => error)).to.be.instanceOf(Error);

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { type CommitPosition, formatCommitPosition } from "../../domain/commit-position.ts";
 import { DomainError } from "../../domain/errors.ts";
-import { formatPosition, type Position } from "../../domain/position.ts";
 import { toDomainError } from "./errors.ts";
 
 /** How long a query waits for its replica, in milliseconds: streaming replication is mostly behind by less. */
@@ -15,7 +15,7 @@ const replayedRow = z.object({ replayed: z.boolean() });
 
 /** Runs a query where its answer has seen `position`. The query may be run twice. */
 export type ReadPool = <T>(
-  position: Position | undefined,
+  position: CommitPosition | undefined,
   query: (pool: CommonQueryMethods) => Promise<T>,
 ) => Promise<T>;
 
@@ -59,7 +59,7 @@ class Replica {
   #pool: Promise<DatabasePool> | undefined;
   #opened: DatabasePool | undefined;
   /** It has replayed all up to here. */
-  #replayed: Position = 0n;
+  #replayed: CommitPosition = 0n;
   #restsUntil = 0;
   /** It was further behind than anybody waits. */
   #isBehindUntil = 0;
@@ -70,7 +70,7 @@ class Replica {
   }
 
   /** Its pool, once it has replayed `position`; undefined when it has not in time, or is not to be had. */
-  async reach(position: Position | undefined): Promise<DatabasePool | undefined> {
+  async reach(position: CommitPosition | undefined): Promise<DatabasePool | undefined> {
     if (performance.now() < this.#restsUntil) return undefined;
     try {
       this.#pool ??= this.#options.openReplica();
@@ -108,13 +108,13 @@ class Replica {
     await this.#pool?.then((pool) => pool.end()).catch(() => {});
   }
 
-  async #awaitReplay(pool: DatabasePool, position: Position): Promise<boolean> {
+  async #awaitReplay(pool: DatabasePool, position: CommitPosition): Promise<boolean> {
     const begun = performance.now();
     const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
     while (this.#replayed < position) {
       // A server that is no replica (any more) has what it has committed: it is past every position.
       const isReplayed = await pool.oneFirst(sql.type(replayedRow)`
-        SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatPosition(position)}::pg_lsn AS replayed`);
+        SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatCommitPosition(position)}::pg_lsn AS replayed`);
       if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;
       if (isReplayed) return true;
       const now = performance.now();

@@ -1,12 +1,12 @@
 import { type CommonQueryMethods, sql } from "slonik";
-import { type FilePosition, PATH_ORDER } from "../../domain/files/file-order.ts";
+import { type FileCursor, PATH_ORDER } from "../../domain/files/file-order.ts";
 import type { FilePage, FileQuery } from "../../domain/files/file-repository.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import type { StatementShapes } from "../pool/statement-shapes.ts";
 import { fileColumns, fileIsLive, fileIsRestorable } from "../rows/file-rows.ts";
 import { countTerms, toConjuncts } from "./compile-filter.ts";
 import { chooseDriver, type FileDriver, findDrivers, findWords } from "./file-drivers.ts";
-import { toPosition, toSqlOrder } from "./file-orders.ts";
+import { toCursor, toSqlOrder } from "./file-orders.ts";
 import { type FileScan, orNull, readRows, toAfter, toCondition, toFilePage } from "./file-scan.ts";
 import { toBounds, toPathRange } from "./filter-bounds.ts";
 import { chooseLabelWay, findLabels, gatherLabel, type LabelWay, walkLabel } from "./label-rows.ts";
@@ -28,7 +28,7 @@ export interface SearchAccess {
 }
 
 /**
- * FileRepository.list. Every way reads an index from a position on, and a bounded number of its rows, whatever the
+ * FileRepository.list. Every way reads an index from a cursor on, and a bounded number of its rows, whatever the
  * statistics of the planner say; they only say which way is the shortest:
  *
  * - gather: where an index leaves few files (it counts them first), all of these are read and put in order;
@@ -75,7 +75,7 @@ async function readPage(pool: CommonQueryMethods, scan: FileScan, statement: Sql
   const { query, order } = scan;
   const rows = await readRows(pool, scan, statement);
   const last = rows.at(-1);
-  const end: FilePosition | undefined = last?.is_end ? toPosition(last, order) : undefined;
+  const end: FileCursor | undefined = last?.is_end ? toCursor(last, order) : undefined;
   return toFilePage(rows, { order, limit: query.limit, end });
 }
 

@@ -2,7 +2,7 @@ import { invalidArgument } from "../../domain/errors.ts";
 import type { FileChange } from "../../domain/files/file-repository.ts";
 
 /** What a caller wants otherwise of a file. */
-export interface FileChanges {
+export interface FieldChanges {
   /** As in the mask, "*" resolved. */
   names: readonly string[];
   /** What comes of what was there; not judged yet. */
@@ -13,7 +13,7 @@ export interface FileChanges {
  * The changes that values and a mask (AIP-161) make: whatever is populated where there is no mask; single labels and entries of
  * metadata by names of their own. `invalid_argument` with update_mask for a name that no caller may change, and for nothing.
  */
-export function parseFileChanges(values: FileChange, mask: readonly string[] | undefined): FileChanges {
+export function parseFieldChanges(values: FileChange, mask: readonly string[] | undefined): FieldChanges {
   const names = listNames(mask ?? listGiven(values));
   const changes = names.map((name) => toChange(values, name));
   return { names, apply: (before) => changes.reduce((changed, change) => change(changed), before) };
