@@ -103,7 +103,7 @@ export async function connect(
     sessions: new UploadSessions(options.slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
   };
   const check = createCheck({ pools, objects, clock }, { config, readiness });
-  // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
+  // Nobody waits for the first check: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
   const files = withFileCache(createFileRepository(pools), cache);
   const { commands } = pools;
@@ -158,7 +158,7 @@ function createStorageAccess(
 }
 
 /**
- * Looks whether the database and the bucket answer, and reports it; never rejects. The bucket's answer tells S3's time, too,
+ * Checks whether the database and the bucket answer, and reports it; never rejects. The bucket's answer tells S3's time, too,
  * at the start and then every few seconds.
  */
 function createCheck(
@@ -170,23 +170,23 @@ function createCheck(
   { config, readiness }: { config: Config; readiness: Readiness },
 ): () => Promise<void> {
   const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
-  const report = (component: string, looked: Promise<unknown>) =>
-    looked.then(
+  const report = (component: string, answered: Promise<unknown>) =>
+    answered.then(
       () => readiness.report(component, undefined),
       (error) => readiness.report(component, problemOf(error)),
     );
   const { bucket } = config.namespace;
   return async () => {
-    const looks = [
+    const checks = [
       report("database", pools.ping()),
       report("storage", objects.checkBucket(bucket, config.namespace.region)),
     ];
-    await Promise.all(looks);
+    await Promise.all(checks);
     readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };
 }
 
-/** Not as a number that changes with each look, or it would be news each time. */
+/** Says no number: it would change with each check, and be news each time. */
 function toClockProblem(offsetMs: number): string | undefined {
   if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
   return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;

@@ -99,8 +99,8 @@ describe("Several sweepers", function () {
       const swept = await Promise.all(sweepers.map((sweeper) => sweeper.sweep()));
       expect(swept.reduce((sum, { expired }) => sum + expired, 0)).to.equal(due.length);
       for (const { errors } of swept) expect(errors).to.deep.equal([]);
-      const looked = await Promise.all([first.sweepOrphans(), second.sweepOrphans(), second.sweep()]);
-      for (const { errors } of looked) expect(errors).to.deep.equal([]);
+      const results = await Promise.all([first.sweepOrphans(), second.sweepOrphans(), second.sweep()]);
+      for (const { errors } of results) expect(errors).to.deep.equal([]);
       await expectCommittedOnce(stuck);
       expect(await countStates()).to.deep.equal({ expired: 6, committed: 6, open: 2 });
       await expectForeignLeft(first);

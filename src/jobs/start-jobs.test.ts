@@ -12,8 +12,8 @@ import { UploadSessions } from "../transfer/upload-sessions.ts";
 import { OwnSlots } from "../transfer/upload-slots.ts";
 import { startJobs } from "./start-jobs.ts";
 
-/** Each replica has looked whether a job is due by then. */
-const LOOKED_MS = 12_000;
+/** Each replica has checked whether a job is due by then. */
+const CHECKED_MS = 12_000;
 
 describe("startJobs", () => {
   const { pass } = useManualClock();
@@ -43,7 +43,7 @@ describe("startJobs", () => {
     const due = await Promise.all(
       ["default", "other"].map((namespace) => createOpen({ uploads }, { namespace, expireAfterMs: 0 })),
     );
-    await pass(LOOKED_MS);
+    await pass(CHECKED_MS);
     const states = due.map(
       async ({ namespace, uploadId }) => (await uploads.catalogue.get(namespace, uploadId)).upload.state,
     );

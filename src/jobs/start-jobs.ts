@@ -20,7 +20,7 @@ const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 
 const FORGET_EVERY_MS = 60_000;
 /** What another process has changed is shown as it was for so long, give or take a fifth, where no position is sent. */
 const FOLLOW_EVERY_MS = 200;
-/** How often each replica looks whether a job is due that one of them runs. */
+/** How often each replica checks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
 /** What a replica that dies keeps the others from doing. */
 const LEASE_MS = 60_000;
@@ -52,7 +52,7 @@ export interface JobLog {
 export interface JobDeps {
   access: UploadAccess & TransferAccess & { sessions: UploadSessions };
   files: FileRepository;
-  /** Looks whether the database and storage answer, and reports it; never rejects. */
+  /** Checks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
@@ -134,7 +134,7 @@ function toNamespaceJobs(
       return cursor;
     },
   };
-  const lookForOrphans: LeasedJob = {
+  const removeOrphans: LeasedJob = {
     ...{ name: `sweep-orphans/${name}`, everyMs: SWEEP_ORPHANS_EVERY_MS, retryAfterMs: SWEEP_ORPHANS_ON_MS },
     run: async (options) => {
       const { errors, cursor, ...found } = await sweepOrphans(access, { namespace, limits: ORPHAN_LIMITS, ...options });
@@ -158,5 +158,5 @@ function toNamespaceJobs(
       return cursor;
     },
   };
-  return [sweep, lookForOrphans, purge];
+  return [sweep, removeOrphans, purge];
 }

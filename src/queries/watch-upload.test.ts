@@ -15,7 +15,7 @@ import { watchUpload } from "./watch-upload.ts";
 
 const { uploadId } = sampleUpload();
 const OTHER_ID = "0190a3b4-5c6d-7e8f-9a0b-0000000000bb";
-const LIMITS = { ...WATCH_LIMITS, lookMinMs: 1, lookMaxMs: 4, messageMinMs: 0, messageMaxMs: 60_000 };
+const LIMITS = { ...WATCH_LIMITS, pollMinMs: 1, pollMaxMs: 4, messageMinMs: 0, messageMaxMs: 60_000 };
 
 function sampleStatus(overrides: Partial<UploadStatus> = {}): UploadStatus {
   const { namespace, path, state } = sampleUpload();
@@ -116,7 +116,7 @@ describe("watchUpload", () => {
     for (let receivedBytes = 1; receivedBytes <= 10; receivedBytes++) {
       uploads.change({ receivedBytes });
       const asked = uploads.asked.length;
-      await until("it was looked at again", () => uploads.asked.length > asked + 1);
+      await until("it was asked for again", () => uploads.asked.length > asked + 1);
     }
     const report = await pending;
     expect(performance.now() - toldAt).to.be.at.least(49);
@@ -136,7 +136,7 @@ describe("watchUpload", () => {
   });
 
   it("looks less often at what stands still, and no more at what has ended", async () => {
-    startWatches({ lookMinMs: 1, lookMaxMs: 1_000_000 });
+    startWatches({ pollMinMs: 1, pollMaxMs: 1_000_000 });
     await next(watch());
     await until("it waits for long", () => uploads.asked.length >= 8);
     uploads.change({ state: "aborted" }, OTHER_ID);

@@ -186,13 +186,13 @@ function isTakenOver(error: unknown): boolean {
 }
 
 async function awaitOther(access: CopyAccess, { namespace, uploadId, path }: Upload, policy: BackoffPolicy) {
-  const look = async () => {
+  const check = async () => {
     const { upload } = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
     if (upload.state === "open") throw stillCopied(path);
     return await finish(access, upload);
   };
   const isRetryable = (error: unknown) => error instanceof DomainError && error.reason === "CONTENDED";
-  return await withBackoff(policy, look, { isRetryable });
+  return await withBackoff(policy, check, { isRetryable });
 }
 
 async function copyAsWriter(

@@ -21,8 +21,8 @@ describe("createLink", () => {
     return { call, links };
   }
   const tokenOf = (url: string) => url.slice(url.lastIndexOf("/") + 1);
-  const look = (links: FakeLinkRepository, token: string) =>
-    links.look(hashLinkToken(token), { namespaces: ["default"] });
+  const peek = (links: FakeLinkRepository, token: string) =>
+    links.peek(hashLinkToken(token), { namespaces: ["default"] });
 
   it("makes a URL with 256 random bits, for a day and any number of uses", async () => {
     const { call, links } = creating();
@@ -36,7 +36,7 @@ describe("createLink", () => {
       expireTime: new Date(NOW.getTime() + DAY_MS),
     });
     expect(JSON.stringify(link)).to.not.include(tokenOf(url));
-    expect(await look(links, tokenOf(url))).to.include({ kind: "file" });
+    expect(await peek(links, tokenOf(url))).to.include({ kind: "file" });
     const { url: other } = await call({ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c" });
     expect(tokenOf(other)).to.not.equal(tokenOf(url));
   });
@@ -50,7 +50,7 @@ describe("createLink", () => {
     expect(Buffer.from(sameBytes, "base64url")).to.deep.equal(Buffer.from(token, "base64url"));
     const swapped = token.replaceAll(/[a-z]/gi, (c) => (c < "a" ? c.toLowerCase() : c.toUpperCase()));
     for (const forged of [sameBytes, swapped, `${token}=`, token.slice(0, -1), ""]) {
-      expect(await look(links, forged), forged).to.deep.equal({ kind: "nothing" });
+      expect(await peek(links, forged), forged).to.deep.equal({ kind: "nothing" });
     }
   });
 
@@ -67,7 +67,7 @@ describe("createLink", () => {
     const { call, links } = creating();
     const [first, second] = [await call(), await call()];
     expect(second.link.linkId).to.equal(first.link.linkId);
-    expect(await look(links, tokenOf(first.url))).to.deep.equal({ kind: "nothing" });
+    expect(await peek(links, tokenOf(first.url))).to.deep.equal({ kind: "nothing" });
     const visitor = { sourceAddress: "", userAgent: "" };
     await links.use(hashLinkToken(tokenOf(second.url)), { namespaces: ["default"], visitor });
     expect(await call()).to.deep.include({ url: "" });

@@ -24,7 +24,7 @@ export type LinkAnswer =
  */
 export async function openLink(
   deps: {
-    links: Pick<LinkRepository, "look" | "use">;
+    links: Pick<LinkRepository, "peek" | "use">;
     objects: Pick<ObjectStore, "presignDownload">;
     namespaces: Namespaces;
   },
@@ -35,7 +35,7 @@ export async function openLink(
   const [tokenSha256, namespaces] = [hashLinkToken(token), [...deps.namespaces.keys()]];
   const opened =
     visitor === undefined
-      ? await deps.links.look(tokenSha256, { namespaces })
+      ? await deps.links.peek(tokenSha256, { namespaces })
       : await deps.links.use(tokenSha256, { namespaces, visitor: toKeptVisitor(visitor) });
   if (opened.kind !== "file") return opened;
   const { file } = opened;

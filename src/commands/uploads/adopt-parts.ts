@@ -26,7 +26,7 @@ export async function readAdopted(
   const read = () => access.uploads.catalogue.get(namespace, uploadId);
   const found = await read();
   try {
-    return (await look(access, found)).hasChanged ? await read() : found;
+    return (await adoptStored(access, found)).hasChanged ? await read() : found;
   } catch (error) {
     if (error instanceof DomainError && error.code === "unavailable") return found;
     throw error;
@@ -51,7 +51,7 @@ export async function readForCommit(
   }
   const read = () => withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
   const found = await read();
-  const { hasChanged, foreign } = await look(access, found);
+  const { hasChanged, foreign } = await adoptStored(access, found);
   if (foreign !== undefined) throw toForeign(foreign);
   const record = hasChanged ? await read() : found;
   assertListed(record, listed);
@@ -83,7 +83,7 @@ interface ForeignPart {
 }
 
 /** Adopts what S3 has. `hasChanged`: the upload is to be read again. `foreign`: the first part that is not as signed. */
-async function look(
+async function adoptStored(
   access: UploadAccess<"writers">,
   { upload, outstanding }: UploadRecord,
 ): Promise<{ hasChanged: boolean; foreign: ForeignPart | undefined }> {

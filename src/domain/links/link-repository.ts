@@ -66,7 +66,7 @@ export interface LinkRepository {
   ): Promise<LinkPage>;
 
   /** What a token would open now, in one of `namespaces`; nothing is counted. */
-  look(tokenSha256: Uint8Array, options: { namespaces: readonly string[] }): Promise<OpenedLink>;
+  peek(tokenSha256: Uint8Array, options: { namespaces: readonly string[] }): Promise<OpenedLink>;
 
   /** Opens a link: counts and records the use in the same step, and forgets what is older than the last LINK_LIMITS.usesKept of the link. Of two that race for the last use, one gets it. */
   use(tokenSha256: Uint8Array, options: { namespaces: readonly string[]; visitor: LinkVisitor }): Promise<OpenedLink>;

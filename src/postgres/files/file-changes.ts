@@ -5,25 +5,25 @@ import type { ChangedPath, FileChangeFeed } from "../../domain/files/file-change
 import { atBorder } from "../pool/errors.ts";
 import { toInterval } from "../pool/sql-values.ts";
 
-/** Changes that one look reads at most; where more wait, all that is cached is forgotten instead. */
+/** Changes that one poll reads at most; where more wait, all that is cached is forgotten instead. */
 export const CHANGES_MAX = 10_000;
 
-const looked = z.object({
+const polledRow = z.object({
   horizon: z.string(),
   position: z.string(),
   changes: z.array(z.object({ xid: z.string(), namespace: z.string(), path: z.string() })),
 });
 
 /**
- * The feed of one follower. Transactions end in another order than they begin: each look reads all changes from the oldest
- * transaction that had not ended at the look before, and leaves out what it told already.
+ * The feed of one follower. Transactions end in another order than they begin: each poll reads all changes from the oldest
+ * transaction that had not ended at the poll before, and leaves out what it told already.
  */
 export function createFileChangeFeed(pool: CommonQueryMethods, { changesMax = CHANGES_MAX } = {}): FileChangeFeed {
   let from: string | undefined;
   let told = new Set<string>();
-  const look: FileChangeFeed["look"] = async () => {
+  const poll: FileChangeFeed["poll"] = async () => {
     // The flushed end of the log, not its end: a replica reaches that without any further write. A commit shows once flushed.
-    const row = await pool.one(sql.type(looked)`
+    const row = await pool.one(sql.type(polledRow)`
       SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, pg_current_wal_flush_lsn()::text AS position,
         coalesce((
           SELECT json_agg(c) FROM (
@@ -41,11 +41,11 @@ export function createFileChangeFeed(pool: CommonQueryMethods, { changesMax = CH
       if (!told.has(key)) paths.push({ namespace, path });
       seen.add(key);
     }
-    // What the next look reads again of these is told; what it reads no more can be forgotten.
+    // What the next poll reads again of these is told; what it reads no more can be forgotten.
     told = seen;
     return { paths: isKnown ? paths : undefined, position };
   };
-  return atBorder<FileChangeFeed>({ look });
+  return atBorder<FileChangeFeed>({ poll });
 }
 
 /** Forgets changes longer ago than `olderThanMs`, at most `limit`, the oldest first. */

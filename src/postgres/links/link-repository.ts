@@ -63,7 +63,7 @@ export function createLinkRepository(
     create: (link, identity) => createLink(pools.commands, link, identity),
     revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
     list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
-    look: (tokenSha256, { namespaces }) => lookAtLink(pools.links, tokenSha256, namespaces),
+    peek: (tokenSha256, { namespaces }) => peekLink(pools.links, tokenSha256, namespaces),
     use: (tokenSha256, options) => useLink(pools.links, tokenSha256, options),
     forget: (options) => forgetLinks(pools.commands, options),
   };
@@ -149,7 +149,7 @@ async function listLinks(
   return { links, next: last?.link_id };
 }
 
-async function lookAtLink(
+async function peekLink(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
   namespaces: readonly string[],

@@ -29,7 +29,7 @@ describe("createReadPool", function () {
   const commit = async () => {
     const path = nextPath();
     await commitFile({ uploads: createUploadRepositories(pools.commands) }, path);
-    const { position } = await createFileChangeFeed(pools.commands).look();
+    const { position } = await createFileChangeFeed(pools.commands).poll();
     return { path, position };
   };
 

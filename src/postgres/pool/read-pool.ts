@@ -7,7 +7,7 @@ import { toDomainError } from "./errors.ts";
 
 /** How long a query waits for its replica, in milliseconds: streaming replication is mostly behind by less. */
 const REPLAY_WAIT_MAX_MS = 250;
-const REPLAY_LOOK_MS = 25;
+const REPLAY_POLL_MS = 25;
 /** A replica that failed is left alone for so long, and one that was waited for in vain is not waited for again. */
 const REPLICA_REST_MS = 1000;
 
@@ -122,7 +122,7 @@ class Replica {
         if (waitMaxMs > 0) this.#isBehindUntil = now + (this.#options.restMs ?? REPLICA_REST_MS);
         return false;
       }
-      await delay(REPLAY_LOOK_MS);
+      await delay(REPLAY_POLL_MS);
     }
     return true;
   }
