@@ -95,7 +95,9 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
     authenticate: logFailures(authenticate, { log, trustedProxies: config.trustedProxies }),
-    ...{ readiness, log, shutdownSignal: stopping.signal },
+    readiness,
+    log,
+    shutdownSignal: stopping.signal,
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,

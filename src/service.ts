@@ -9,6 +9,7 @@ import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
+import type { ObjectStore } from "./domain/object-store.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
@@ -84,24 +85,7 @@ export async function connect(
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
-  const uploads = createUploadRepositories(pools.commands);
-  const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
-  const access: Service["access"] = {
-    // Every upload writes by these: its creation, and each of its parts.
-    uploads: {
-      ...uploads,
-      catalogue: watchWrites(uploads.catalogue, ["create"], onWrite),
-      writers: watchWrites(uploads.writers, ["recordParts"], onWrite),
-    },
-    ...{ objects, budget: options.budget },
-    unfinished: new UnfinishedUploads(createUnfinishedCount(pools.commands), {
-      uploadsMax: config.uploads.unfinishedMax,
-    }),
-    namespaces: new Map([[config.namespace.name, config.namespace]]),
-    ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
-    instance: `${hostname()}/${process.pid}`,
-    sessions: new UploadSessions(options.slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
-  };
+  const access = createAccess(config, { ...options, pools, objects });
   const check = createCheck({ pools, objects, clock }, { config, readiness });
   // Nobody waits for the first check: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
@@ -110,8 +94,13 @@ export async function connect(
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
   const links = createLinkRepository(pools);
   const jobs = startJobs({
-    ...{ access, files: primaryFiles, check, log },
-    ...{ leases: createJobLeases(pools.commands), follower, reportCache: createCacheReport(cache, log) },
+    access,
+    files: primaryFiles,
+    check,
+    log,
+    leases: createJobLeases(pools.commands),
+    follower,
+    reportCache: createCacheReport(cache, log),
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
     forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
@@ -120,10 +109,16 @@ export async function connect(
     access,
     downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
     storageNow: () => clock.now(),
-    ...{ files, primaryFiles, follower },
+    files,
+    primaryFiles,
+    follower,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
-    watches: new UploadWatches({ catalogue: uploads.catalogue, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
+    watches: new UploadWatches({
+      catalogue: access.uploads.catalogue,
+      backoff: config.databaseBackoff,
+      limits: WATCH_LIMITS,
+    }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
       client.destroy();
@@ -132,6 +127,39 @@ export async function connect(
       await checked;
       await pools.end();
     },
+  };
+}
+
+/** What the commands on uploads work with; readiness hears when the database has no room for what they write. */
+function createAccess(
+  config: Config,
+  options: {
+    pools: DatabasePools;
+    objects: ObjectStore;
+    budget: MemoryBudget;
+    slots: SlotPool;
+    readiness: Readiness;
+  },
+): Service["access"] {
+  const { pools, objects, budget, slots, readiness } = options;
+  const { commands } = pools;
+  const uploads = createUploadRepositories(commands);
+  const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
+  return {
+    // Every upload writes by these: its creation, and each of its parts.
+    uploads: {
+      ...uploads,
+      catalogue: watchWrites(uploads.catalogue, ["create"], onWrite),
+      writers: watchWrites(uploads.writers, ["recordParts"], onWrite),
+    },
+    objects,
+    budget,
+    unfinished: new UnfinishedUploads(createUnfinishedCount(commands), { uploadsMax: config.uploads.unfinishedMax }),
+    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    limits: config.uploads,
+    databaseBackoff: config.databaseBackoff,
+    instance: `${hostname()}/${process.pid}`,
+    sessions: new UploadSessions(slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
   };
 }
 

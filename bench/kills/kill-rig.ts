@@ -132,7 +132,9 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
     async sweep() {
       const { namespace } = config;
       const { errors } = await sweepUploads(access, {
-        ...{ namespace: namespace.name, cursor: "", limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 } },
+        namespace: namespace.name,
+        cursor: "",
+        limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 },
       });
       const limits = { olderThanMs: 0, pagesMax: 1000, pageMax: 1000 };
       const orphans = await sweepOrphans(access, { namespace, limits, cursor: "" });

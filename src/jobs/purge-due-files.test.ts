@@ -98,7 +98,8 @@ describe("purgeDueFiles", () => {
     const { path } = await storeDeleted(0);
     const keep = (retention: { legalHold?: boolean; retainUntilTime?: Date }) =>
       files.update("default", path, {
-        ...{ identity: nextIdentity(), generation: 1 },
+        identity: nextIdentity(),
+        generation: 1,
         change: (file) => ({ ...file, ...retention }),
       });
     await keep({ legalHold: true, retainUntilTime: new Date(clock.now + 1000) });

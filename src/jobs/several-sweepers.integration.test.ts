@@ -172,7 +172,9 @@ describe("Several sweepers", function () {
           method: "POST",
           headers: { "content-type": "application/json", authorization: `Bearer ${SERVICE_TOKEN}` },
           body: JSON.stringify({
-            ...{ namespace: "default", uploadId, lifetime: "60s" },
+            namespace: "default",
+            uploadId,
+            lifetime: "60s",
             parts: [{ partNumber, sizeBytes: String(PART_BYTES), crc32: 1 }],
           }),
         });

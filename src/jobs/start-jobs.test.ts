@@ -26,17 +26,24 @@ describe("startJobs", () => {
       const [namespace] = [...sampleNamespaces({ name }).values()];
       return startJobs({
         access: {
-          ...{ uploads, objects: new FakeObjectStore({}), budget: new MemoryBudget(1), limits: BENCH_LIMITS },
-          ...{
-            namespaces: new Map([[name, namespace!]]),
-            instance: `of ${name}`,
-            sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }),
-          },
+          uploads,
+          objects: new FakeObjectStore({}),
+          budget: new MemoryBudget(1),
+          limits: BENCH_LIMITS,
+          namespaces: new Map([[name, namespace!]]),
+          instance: `of ${name}`,
+          sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }),
           databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
         },
-        ...{ files, leases, follower: { catchUp: async () => 0n }, log: { info: () => {}, warn: () => {} } },
-        ...{ check: async () => {}, reportCache: () => {} },
-        ...{ forgetRequests: async () => {}, forgetLinks: async () => {}, forgetFileChanges: async () => {} },
+        files,
+        leases,
+        follower: { catchUp: async () => 0n },
+        log: { info: () => {}, warn: () => {} },
+        check: async () => {},
+        reportCache: () => {},
+        forgetRequests: async () => {},
+        forgetLinks: async () => {},
+        forgetFileChanges: async () => {},
       });
     };
     const services = ["default", "other"].map(start);

@@ -73,7 +73,9 @@ export interface JobDeps {
  */
 export function startJobs({ access, files, check, leases, log, ...deps }: JobDeps): RepeatedJob {
   const forget: LeasedJob = {
-    ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
+    name: "forget-requests",
+    everyMs: FORGET_EVERY_MS,
+    retryAfterMs: FORGET_EVERY_MS,
     run: async () => {
       await deps.forgetRequests(REQUESTS_KEPT);
       await deps.forgetLinks(LINKS_KEPT);
@@ -96,7 +98,8 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random }),
     repeat(async () => void (await deps.follower.catchUp()), {
-      ...{ everyMs: FOLLOW_EVERY_MS, random },
+      everyMs: FOLLOW_EVERY_MS,
+      random,
       ...told("follow-file-changes"),
     }),
     repeat(async () => deps.reportCache(), { everyMs: REPORT_CACHE_EVERY_MS, random }),
@@ -124,10 +127,14 @@ function toNamespaceJobs(
 ): LeasedJob[] {
   const { name } = namespace;
   const sweep: LeasedJob = {
-    ...{ name: `sweep-uploads/${name}`, everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
+    name: `sweep-uploads/${name}`,
+    everyMs: SWEEP_EVERY_MS,
+    retryAfterMs: SWEEP_EVERY_MS,
     run: async (options) => {
       const { errors, cursor, ...counts } = await sweepUploads(access, {
-        ...{ ...options, namespace: name, limits: SWEEP_LIMITS },
+        ...options,
+        namespace: name,
+        limits: SWEEP_LIMITS,
       });
       for (const error of errors) log.warn({ error }, "a step of the sweep failed; a later sweep tries again");
       if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
@@ -135,7 +142,9 @@ function toNamespaceJobs(
     },
   };
   const removeOrphans: LeasedJob = {
-    ...{ name: `sweep-orphans/${name}`, everyMs: SWEEP_ORPHANS_EVERY_MS, retryAfterMs: SWEEP_ORPHANS_ON_MS },
+    name: `sweep-orphans/${name}`,
+    everyMs: SWEEP_ORPHANS_EVERY_MS,
+    retryAfterMs: SWEEP_ORPHANS_ON_MS,
     run: async (options) => {
       const { errors, cursor, ...found } = await sweepOrphans(access, { namespace, limits: ORPHAN_LIMITS, ...options });
       for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
@@ -147,7 +156,9 @@ function toNamespaceJobs(
     },
   };
   const purge: LeasedJob = {
-    ...{ name: `purge-files/${name}`, everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
+    name: `purge-files/${name}`,
+    everyMs: PURGE_EVERY_MS,
+    retryAfterMs: PURGE_EVERY_MS,
     run: async (options) => {
       const { purged, errors, cursor } = await purgeDueFiles(
         { ...access, files },

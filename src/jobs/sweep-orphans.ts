@@ -51,8 +51,13 @@ export async function sweepOrphans(
 ): Promise<OrphanSweepResult> {
   const { namespace, limits, cursor, signal } = options;
   const result: OrphanSweepResult = {
-    ...{ multipartsAborted: 0, versionsDeleted: 0, foreignMultiparts: 0, foreignVersions: 0, foreignKeys: [] },
-    ...{ errors: [], cursor },
+    multipartsAborted: 0,
+    versionsDeleted: 0,
+    foreignMultiparts: 0,
+    foreignVersions: 0,
+    foreignKeys: [],
+    errors: [],
+    cursor,
   };
   let place: Place | undefined = parseCursor(cursor, namespace);
   for (let pages = 0; pages < limits.pagesMax && signal?.aborted !== true; pages++) {

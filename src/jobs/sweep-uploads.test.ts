@@ -30,7 +30,11 @@ describe("sweepUploads", () => {
     const objects = new FakeObjectStore({ now });
     const namespace = requireNamespace(sampleNamespaces({ bucket: "bucket", keyPrefix: "" }), "default");
     const access = {
-      ...{ uploads, objects, budget: new MemoryBudget(1), limits: BENCH_LIMITS, instance: "sweeper" },
+      uploads,
+      objects,
+      budget: new MemoryBudget(1),
+      limits: BENCH_LIMITS,
+      instance: "sweeper",
       namespaces: new Map(["default", "other"].map((name) => [name, { ...namespace, name }])),
       databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
     };
@@ -68,7 +72,12 @@ describe("sweepUploads", () => {
     const world = open();
     await write(world);
     expect(await world.sweep()).to.deep.equal({
-      ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [], cursor: "" },
+      expired: 0,
+      committed: 0,
+      lost: 0,
+      cleaned: 0,
+      errors: [],
+      cursor: "",
     });
   });
 
@@ -121,13 +130,23 @@ describe("sweepUploads", () => {
       };
       const copyFile = createFileCopier({ ...access, files }, limits);
       const values = {
-        ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
+        contentType: "",
+        metadata: {},
+        labels: {},
+        dataSubject: "",
+        legalHold: false,
+        retainUntilTime: undefined,
       };
       const copy = (requestId: string) =>
         copyFile(
           {
-            ...{ requestId, namespace: "default", path: source.path, targetPath: "copy", etag: "" },
-            ...{ values, updateMask: undefined },
+            requestId,
+            namespace: "default",
+            path: source.path,
+            targetPath: "copy",
+            etag: "",
+            values,
+            updateMask: undefined,
           },
           { caller: SAMPLE_CALLER },
         );
@@ -220,7 +239,9 @@ describe("sweepUploads", () => {
         world.clock.now += 25 * HOUR_MS;
         const { committed, expired, errors } = await world.sweep();
         expect({ committed, expired, errors }).to.deep.equal({
-          ...{ committed: Number(isCommitWanted), expired: Number(!isCommitWanted), errors: [] },
+          committed: Number(isCommitWanted),
+          expired: Number(!isCommitWanted),
+          errors: [],
         });
       }
     });

@@ -8,16 +8,14 @@ import { PAGE_BYTES_MAX } from "./file-page.ts";
 import { type ListFilesRequest, listFiles } from "./list-files.ts";
 
 const REQUEST: ListFilesRequest = {
-  ...{
-    namespace: "default",
-    prefix: "",
-    delimiter: "",
-    filter: "",
-    orderBy: "",
-    pageSize: 0,
-    pageToken: "",
-    showDeleted: false,
-  },
+  namespace: "default",
+  prefix: "",
+  delimiter: "",
+  filter: "",
+  orderBy: "",
+  pageSize: 0,
+  pageToken: "",
+  showDeleted: false,
 };
 
 describe("listFiles", () => {

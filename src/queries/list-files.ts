@@ -51,7 +51,9 @@ export async function listFiles(
   const isFolder = parseDelimiter(request.delimiter);
   if (!isFolder) {
     const page = await readFilePage(deps.files, request, {
-      ...{ namespace, query: { ...query, position }, listing: [namespace, query] },
+      namespace,
+      query: { ...query, position },
+      listing: [namespace, query],
     });
     return { ...page, folders: [] };
   }

@@ -27,8 +27,12 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
     httpClient: createUniversalHandlerClient([...handlers]),
     baseUrl: "https://in-memory",
     useBinaryFormat: true,
-    ...{ interceptors: [], acceptCompression: [], sendCompression: null, compressMinBytes: unlimited },
-    ...{ readMaxBytes: unlimited, writeMaxBytes: unlimited },
+    interceptors: [],
+    acceptCompression: [],
+    sendCompression: null,
+    compressMinBytes: unlimited,
+    readMaxBytes: unlimited,
+    writeMaxBytes: unlimited,
   });
   return {
     unary: async (method, message, call) => {

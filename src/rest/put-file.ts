@@ -35,7 +35,9 @@ export function createFilePut(
     const caller = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     const { sizeBytes, ...described } = describe(call);
     const { hadFile, ifGenerationMatch } = await checkConditions(fileQueries, call, {
-      ...{ caller, position: positionOf(request), signal },
+      caller,
+      position: positionOf(request),
+      signal,
     });
     const create = { ...described, sizeBytes, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) };
     const declared = { crc32: described.crc32, sha256: described.sha256 };

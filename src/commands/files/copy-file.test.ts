@@ -18,7 +18,12 @@ const LIMITS = {
   otherCall: { triesMax: 10_000, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 },
 };
 const NOTHING = {
-  ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
+  contentType: "",
+  metadata: {},
+  labels: {},
+  dataSubject: "",
+  legalHold: false,
+  retainUntilTime: undefined,
 };
 
 describe("createFileCopier", () => {
@@ -41,8 +46,14 @@ describe("createFileCopier", () => {
     const copy = (path: string, request: Partial<CopyFileRequest> = {}) =>
       copyFile(
         {
-          ...{ requestId: nextUuid(), namespace: "default", path, targetPath: `${path}.copy`, etag: "" },
-          ...{ values: NOTHING, updateMask: undefined, ...request },
+          requestId: nextUuid(),
+          namespace: "default",
+          path,
+          targetPath: `${path}.copy`,
+          etag: "",
+          values: NOTHING,
+          updateMask: undefined,
+          ...request,
         },
         { caller: SAMPLE_CALLER },
       );

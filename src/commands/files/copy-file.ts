@@ -151,12 +151,22 @@ function toNewUpload(
   const { sizeBytes } = source;
   const uploadId = uuidv7();
   return {
-    ...{ uploadId, namespace: namespace.name, path: targetPath, principal: caller.principal, sizeBytes },
-    ...{ contentType, metadata, labels, dataSubject, expectedCrc32: source.crc32 },
+    uploadId,
+    namespace: namespace.name,
+    path: targetPath,
+    principal: caller.principal,
+    sizeBytes,
+    contentType,
+    metadata,
+    labels,
+    dataSubject,
+    expectedCrc32: source.crc32,
     partSizeBytes: choosePartSize(sizeBytes, limits),
     expectedSha256: undefined,
     computeSha256: false,
-    ...{ bucket: namespace.bucket, region: namespace.region, s3Key: toObjectKey(namespace, uploadId) },
+    bucket: namespace.bucket,
+    region: namespace.region,
+    s3Key: toObjectKey(namespace, uploadId),
   };
 }
 

@@ -44,7 +44,8 @@ export async function purgeFile(
     content: [namespace.name, path, generation ?? null, etag],
   });
   const file = await deps.files.beginPurge(namespace.name, path, {
-    ...{ identity, etag },
+    identity,
+    etag,
     ...(generation !== undefined && { generation }),
   });
   if (file.purgeState === "purged") return file;

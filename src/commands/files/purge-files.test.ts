@@ -25,15 +25,15 @@ describe("purgeFiles", () => {
       purgeFiles(
         deps,
         {
-          ...{
-            requestId: nextUuid(),
-            namespace: "default",
-            filter: 'path = "old/*"',
-            dryRun: false,
-            includeLive: false,
-            includeSuperseded: false,
-          },
-          ...{ pageSize: 0, pageToken: "", ...request },
+          requestId: nextUuid(),
+          namespace: "default",
+          filter: 'path = "old/*"',
+          dryRun: false,
+          includeLive: false,
+          includeSuperseded: false,
+          pageSize: 0,
+          pageToken: "",
+          ...request,
         },
         { caller: SAMPLE_CALLER },
       );
@@ -49,7 +49,8 @@ describe("purgeFiles", () => {
     };
     const hold = (path: string, legalHold: boolean) =>
       files.update("default", path, {
-        ...{ identity: nextIdentity(), generation: 1 },
+        identity: nextIdentity(),
+        generation: 1,
         change: (file) => ({ ...file, legalHold }),
       });
     return { files, objects, filteredReads, purge, store, storeDeleted, hold };

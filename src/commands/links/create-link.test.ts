@@ -7,8 +7,15 @@ import { type CreateLinkRequest, createLink, hashLinkToken } from "./create-link
 const NOW = new Date("2026-01-02T03:04:05.678Z");
 const DAY_MS = 86_400_000;
 const REQUEST: CreateLinkRequest = {
-  ...{ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", namespace: "default", path: "reports/2026/über.pdf" },
-  ...{ lifetimeMs: undefined, expireTime: undefined, maxUses: 0, downloadName: "", inline: false, note: "" },
+  requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+  namespace: "default",
+  path: "reports/2026/über.pdf",
+  lifetimeMs: undefined,
+  expireTime: undefined,
+  maxUses: 0,
+  downloadName: "",
+  inline: false,
+  note: "",
 };
 
 describe("createLink", () => {

@@ -62,16 +62,18 @@ export async function createLink(
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
   const { link, isTokenSet } = await deps.links.create(
     {
-      ...{ linkId: uuidv7(), namespace: namespace.name, path, fileId, generation: pinned },
-      ...{
-        tokenSha256: hashLinkToken(token),
-        principal: options.caller.principal,
-        downloadName,
-        inline,
-        note,
-        maxUses,
-        expiry,
-      },
+      linkId: uuidv7(),
+      namespace: namespace.name,
+      path,
+      fileId,
+      generation: pinned,
+      tokenSha256: hashLinkToken(token),
+      principal: options.caller.principal,
+      downloadName,
+      inline,
+      note,
+      maxUses,
+      expiry,
     },
     identity,
   );

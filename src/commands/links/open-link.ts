@@ -46,7 +46,8 @@ export async function openLink(
   const url = await deps.objects.presignDownload(file.bucket, file.s3Key, {
     ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),
     lifetimeMs: Math.min(URL_LIFETIME_MS, lifetimeMaxMs),
-    ...{ contentType, contentDisposition },
+    contentType,
+    contentDisposition,
   });
   return { kind: "redirect", url };
 }

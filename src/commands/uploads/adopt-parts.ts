@@ -142,13 +142,15 @@ function assertListed({ upload, parts }: UploadRecord, listed: readonly ListedPa
     if (part === undefined) {
       const message = `part ${partNumber} is listed, and not durable: put its bytes to its URL, or sign it again`;
       throw new DomainError("failed_precondition", message, {
-        ...{ reason: "UPLOAD_INCOMPLETE", field: "parts" },
+        reason: "UPLOAD_INCOMPLETE",
+        field: "parts",
         details: { part_number: partNumber },
       });
     }
     if (part.etag === etag.replace(/^"(.*)"$/, "$1")) continue;
     throw new DomainError("aborted", `part ${partNumber} has another ETag than is listed; list what storage answered`, {
-      ...{ reason: "CHECKSUM_MISMATCH", field: "parts" },
+      reason: "CHECKSUM_MISMATCH",
+      field: "parts",
       details: { part_number: partNumber },
     });
   }
@@ -161,8 +163,11 @@ function toForeign({ claim, stored }: ForeignPart): DomainError {
   return new DomainError("aborted", message, {
     reason: "CHECKSUM_MISMATCH",
     details: {
-      ...{ part_number: partNumber, part_bytes: lengthBytes, expected_crc32: formatCrc32(crc32) },
-      ...{ stored_bytes: stored.sizeBytes, ...(stored.crc32 !== undefined && { crc32: formatCrc32(stored.crc32) }) },
+      part_number: partNumber,
+      part_bytes: lengthBytes,
+      expected_crc32: formatCrc32(crc32),
+      stored_bytes: stored.sizeBytes,
+      ...(stored.crc32 !== undefined && { crc32: formatCrc32(stored.crc32) }),
     },
   });
 }

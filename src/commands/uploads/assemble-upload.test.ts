@@ -124,7 +124,8 @@ describe("assembleUpload", () => {
       const error = await expectRefusal(complete(bench.access, caller.uploadId), "CHECKSUM_MISMATCH");
       const told = Array.from({ length: 16 }, (_, index) => `${(2 * index + 1) * PART}-${(2 * index + 2) * PART - 1}`);
       expect(error.details).to.deep.include({
-        ...{ lost_parts: 25, durable_offset: PART },
+        lost_parts: 25,
+        durable_offset: PART,
         missing_ranges: `${told.join(", ")} and 9 more`,
       });
       await caller.writer.close();

@@ -67,7 +67,8 @@ async function reopenWithout(
   await withDatabase(access, () => access.uploads.commits.reopen(uploadId, lost));
   const missing = toMissingRanges(upload, kept, upload.sizeBytes as number);
   return error.withDetails({
-    ...{ lost_parts: lost.length, durable_offset: totalBytes(durablePrefix(kept)) },
+    lost_parts: lost.length,
+    durable_offset: totalBytes(durablePrefix(kept)),
     ...(missing.length > 0 && { missing_ranges: toText(missing) }),
   });
 }

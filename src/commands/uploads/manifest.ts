@@ -43,7 +43,8 @@ export function assertCovered(
   if (reached > endOffset) {
     const message = `the upload has durable bytes up to ${reached}; it cannot end at ${endOffset}`;
     throw new DomainError("invalid_argument", message, {
-      ...{ reason: "SIZE_MISMATCH", field: "size_bytes" },
+      reason: "SIZE_MISMATCH",
+      field: "size_bytes",
       details: { size_bytes: reached, declared_size_bytes: endOffset },
     });
   }
@@ -56,9 +57,6 @@ export function assertCovered(
   const message = `the upload has ${durableBytes} of ${sizeBytes} bytes from byte ${startOffset}; the first that are missing are ${gap}`;
   throw new DomainError("failed_precondition", message, {
     reason: "UPLOAD_INCOMPLETE",
-    details: {
-      ...{ durable_offset: startOffset + durableBytes, size_bytes: endOffset },
-      missing_end_offset: gapEnd,
-    },
+    details: { durable_offset: startOffset + durableBytes, size_bytes: endOffset, missing_end_offset: gapEnd },
   });
 }

@@ -58,7 +58,9 @@ export async function signParts(
   const { instance, limits, uploads, objects } = access;
   const { upload, durable, signTime } = await withDatabase(access, () =>
     uploads.writers.claimPresigned(namespace.name, uploadId, parts, {
-      ...{ instance, lifetimeMs, expireAfterMs: limits.expireAfterMs },
+      instance,
+      lifetimeMs,
+      expireAfterMs: limits.expireAfterMs,
     }),
   );
   const known = new Map(durable.map((part) => [part.partNumber, part]));

@@ -280,8 +280,13 @@ export class Catalog {
 
   #addBucket(name: string, createdAt: number): Bucket {
     const bucket: Bucket = {
-      ...{ name, createdAt, versioning: undefined, objects: new Map(), history: new VersionHistory() },
-      ...{ uploads: new Map(), completions: new Map() },
+      name,
+      createdAt,
+      versioning: undefined,
+      objects: new Map(),
+      history: new VersionHistory(),
+      uploads: new Map(),
+      completions: new Map(),
     };
     this.#buckets.set(name, bucket);
     return bucket;

@@ -50,7 +50,8 @@ describe("listSuperseded", function () {
     };
     for (const filter of ["size_bytes = 1", 'path = "f/00*"', ""]) {
       await listSuperseded(pool as never, "default", {
-        ...{ filter: parseFilter(filter), limit: 10 },
+        filter: parseFilter(filter),
+        limit: 10,
         after: { path: "f/000002", generation: 1 },
       });
     }

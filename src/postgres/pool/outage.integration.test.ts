@@ -49,7 +49,9 @@ describe("a database that is gone", () => {
     const directory = await mkdtemp(join(tmpdir(), "sluice-outage-"));
     const start = (port?: number): Promise<EmbeddedPostgres> =>
       startEmbeddedPostgres({
-        ...{ dataDirectory: join(directory, "data"), password: "p", durable: false },
+        dataDirectory: join(directory, "data"),
+        password: "p",
+        durable: false,
         ...(port !== undefined && { port }),
       });
     let server = await start();

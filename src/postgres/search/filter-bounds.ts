@@ -8,8 +8,11 @@ import { compareTime, toConjuncts } from "./compile-filter.ts";
 export type RangedField = "create_time" | "size_bytes";
 
 const COMPARISONS = {
-  ...{ "=": sql.fragment`=`, "<": sql.fragment`<`, "<=": sql.fragment`<=` },
-  ...{ ">": sql.fragment`>`, ">=": sql.fragment`>=` },
+  "=": sql.fragment`=`,
+  "<": sql.fragment`<`,
+  "<=": sql.fragment`<=`,
+  ">": sql.fragment`>`,
+  ">=": sql.fragment`>=`,
 };
 
 /** The bounds that a query sets to the paths of rows under an alias; none when it sets none. */

@@ -46,7 +46,10 @@ export async function listFiles(
   const order = query.order ?? PATH_ORDER;
   const share = 1 / Math.ceil(Math.max(1, countTerms(query.filter) / WALK_TERMS));
   const scan: FileScan = {
-    ...{ namespace, query, order, shapes },
+    namespace,
+    query,
+    order,
+    shapes,
     state: query.showDeleted ? isListedDeleted : fileIsLive,
     filesMax: Math.ceil(WALK_FILES_MAX * share),
     rowsMax: Math.ceil(WALK_ROWS_MAX * share),

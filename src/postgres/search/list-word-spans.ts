@@ -32,7 +32,7 @@ export async function listWordSpans(
   const { newest, oldest } = await pool.one(sql.prepared("file_time_ends", endsRow)`${selectEnds(scan)}`);
   if (newest === null || oldest === null) return { files: [], cursors: [], next: undefined };
   const { isDescending } = order;
-  const search: SpanSearch = { ...{ words, namespace, isDescending, newest, oldest }, limit: query.limit + 1 };
+  const search: SpanSearch = { words, namespace, isDescending, newest, oldest, limit: query.limit + 1 };
   if (isWalkShorter(statistics, search)) return undefined;
   const plan = planSpans(statistics, search);
   const rows = await readRows(pool, scan, gatherSpans(scan, plan.queries));

@@ -101,7 +101,8 @@ export async function readStatistics(pool: CommonQueryMethods): Promise<TableSta
   const bounds = { create_time: columns.create_time?.bounds ?? [], size_bytes: columns.size_bytes?.bounds ?? [] };
   const rare = { namespace: seldom(namespaces!), word: seldom(words!), value: seldom(values!) };
   return {
-    ...{ files, labels },
+    files,
+    labels,
     namespacePart: (namespace) => namespaces!.get(namespace) ?? rare.namespace,
     wordPart: ({ text, isPrefix }) => (isPrefix ? sumOf(words!, text, rare.word) : (words!.get(text) ?? rare.word)),
     labelPart: (value) => values!.get(value) ?? rare.value,

@@ -138,7 +138,16 @@ function toCommittedFile(
   const { namespace, path, contentType, metadata, labels, dataSubject, bucket, region, object } = upload;
   if (object === undefined) throw new Error(`committed upload ${upload.uploadId} names no object`);
   return {
-    ...{ fileId, namespace, path, generation, contentType, metadata, labels, dataSubject, bucket, region },
+    fileId,
+    namespace,
+    path,
+    generation,
+    contentType,
+    metadata,
+    labels,
+    dataSubject,
+    bucket,
+    region,
     sizeBytes: object.sizeBytes,
     crc32: object.crc32,
     sha256: object.sha256,

@@ -34,7 +34,8 @@ describe("createUploadRepositories", () => {
       const [first, second] = [await createOpen(subject, { path }), await createOpen(subject, { path })];
       const commit = (uploadId: string, s3Key: string) =>
         subject.uploads.commits.commit(uploadId, {
-          ...{ fileId: nextUuid(), retentionMs: RETENTION_MS },
+          fileId: nextUuid(),
+          retentionMs: RETENTION_MS,
           object: sampleObject({ s3Key }),
         });
       const blocker = new Client({ connectionString: subject.url });

@@ -20,7 +20,8 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     subject().files.beginPurge("default", path, { ...identify("PurgeFile"), ...options });
   const keep = (path: string, generation: number, retention: Partial<FileRetention>) =>
     subject().files.update("default", path, {
-      ...{ ...identify("UpdateFile"), generation },
+      ...identify("UpdateFile"),
+      generation,
       change: (file) => ({ ...file, ...retention }),
     });
   const commitDeleted = async (overrides: Partial<NewUpload> = {}) => {

@@ -146,7 +146,8 @@ function listContract(subject: () => RepositorySubject): void {
     const page = await subject().files.list("default", { ...exact, limit: 2 });
     expect(page.next).to.deep.equal({ path: page.files[1]?.path, generation: 1 });
     expect(await subject().files.list("default", { ...exact, prefix: "nothing" })).to.deep.equal({
-      ...{ files: [], cursors: [] },
+      files: [],
+      cursors: [],
       next: undefined,
     });
   });
@@ -257,12 +258,10 @@ function updateContract(subject: () => RepositorySubject): void {
   it("keeps what the change makes of the live file, and nothing else of it", async () => {
     const { path, file } = await commitFile(subject(), nextPath());
     const description = {
-      ...{
-        contentType: "text/css",
-        metadata: { "": "", "a'b": "\u{1f600}" },
-        labels: { "%": "_" },
-        dataSubject: "s-1",
-      },
+      contentType: "text/css",
+      metadata: { "": "", "a'b": "\u{1f600}" },
+      labels: { "%": "_" },
+      dataSubject: "s-1",
     };
     const updated = await update(path, (found) => ({ ...found, ...description, sizeBytes: 7, path: "else" }));
     const { updateTime } = updated;

@@ -169,11 +169,15 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   describe("when its file is moved", () => {
     const move = (path: string, targetPath = nextPath()) =>
       subject.files.move("default", path, {
-        ...{ identity: nextIdentity({ method: "MoveFile" }), targetPath, retentionMs: RETENTION_MS },
+        identity: nextIdentity({ method: "MoveFile" }),
+        targetPath,
+        retentionMs: RETENTION_MS,
       });
     const restore = (path: string, generation: number) =>
       subject.files.restoreGeneration("default", path, {
-        ...{ identity: nextIdentity({ method: "RestoreGeneration" }), generation, retentionMs: RETENTION_MS },
+        identity: nextIdentity({ method: "RestoreGeneration" }),
+        generation,
+        retentionMs: RETENTION_MS,
       });
     const gives = async (tokenSha256: Uint8Array) => {
       const opened = await use(tokenSha256);
@@ -196,7 +200,10 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       const back = await move(target);
       expect(await gives(tokenSha256)).to.equal(back.fileId);
       const { links } = await subject.links.list("default", {
-        ...{ path: back.path, showEnded: false, limit: 9, after: undefined },
+        path: back.path,
+        showEnded: false,
+        limit: 9,
+        after: undefined,
       });
       expect(links.map((link) => link.linkId)).to.deep.equal([linkId]);
     });

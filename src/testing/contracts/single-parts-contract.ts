@@ -108,7 +108,9 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
     const large = await createOpen(subject(), { sizeBytes: 3 * LARGE_PART_BYTES, partSizeBytes: LARGE_PART_BYTES });
     const error = await expectRefusal(begin(large.uploadId, 2, PART_BYTES), "SIZE_LIMIT");
     expect(error.details).to.deep.equal({
-      ...{ part_number: 2, part_bytes: LARGE_PART_BYTES, part_bytes_max: UNARY_PART_MAX_BYTES },
+      part_number: 2,
+      part_bytes: LARGE_PART_BYTES,
+      part_bytes_max: UNARY_PART_MAX_BYTES,
     });
     await subject().uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 });
     const unknown = await createOpen(subject());

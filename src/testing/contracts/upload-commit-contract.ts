@@ -106,7 +106,8 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     const late = sampleObject(upload, { key: `${upload.s3Key}.2`, crc32: 1 });
     expect(await subject().uploads.commits.assemble(upload.uploadId, late)).to.deep.equal(first);
     const outcome = await subject().uploads.commits.commit(upload.uploadId, {
-      ...{ fileId: nextUuid(), retentionMs: RETENTION_MS },
+      fileId: nextUuid(),
+      retentionMs: RETENTION_MS,
       object: late,
     });
     expect(outcome.upload.file).to.deep.include({ s3Key: `${upload.s3Key}.1`, crc32: 0xdead_beef });

@@ -69,7 +69,10 @@ export function uploadWritersContract(subject: () => RepositorySubject): void {
     );
     await expectRefusal(subject().uploads.commits.commit(uploadId, commit), "WRITER_FENCED");
     expect((await subject().uploads.catalogue.get("default", uploadId)).upload).to.deep.include({
-      ...{ state: "open", sizeBytes: undefined, object: undefined, file: undefined },
+      state: "open",
+      sizeBytes: undefined,
+      object: undefined,
+      file: undefined,
     });
     expect((await subject().uploads.catalogue.get("default", uploadId)).parts).to.deep.equal([]);
   });

@@ -25,7 +25,8 @@ export function wantedCommitContract(subject: () => RepositorySubject): void {
   };
   const commit = (uploadId: string, ifGenerationMatch?: number) =>
     subject().uploads.commits.commit(uploadId, {
-      ...{ fileId: nextUuid(), retentionMs: RETENTION_MS },
+      fileId: nextUuid(),
+      retentionMs: RETENTION_MS,
       ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
     });
   /** Assembled by way of `completing`, as a multipart upload is. */

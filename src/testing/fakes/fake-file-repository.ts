@@ -374,7 +374,13 @@ export class FakeFileRepository implements FileRepository {
 
 /** What is forgotten of purged bytes. */
 const EMPTIED = {
-  ...{ crc32: 0, sha256: undefined, s3Etag: "", contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+  crc32: 0,
+  sha256: undefined,
+  s3Etag: "",
+  contentType: "",
+  metadata: {},
+  labels: {},
+  dataSubject: "",
 } as const satisfies Partial<File>;
 
 function isLive({ supersedeTime, deleteTime }: File): boolean {

@@ -9,7 +9,8 @@ objectStoreContract("FakeObjectStore", async () => {
   // Time passes with each reading of the clock: a presigned URL ends without waiting.
   const now = () => (timeMs += 10);
   const store = new FakeObjectStore({
-    ...{ partMinBytes: PART_MIN_BYTES, now },
+    partMinBytes: PART_MIN_BYTES,
+    now,
     buckets: { bucket: "eu-central-1", versioned: "eu-central-1" },
     versionedBuckets: ["versioned"],
   });

@@ -58,7 +58,8 @@ describe("in containers", function () {
         const database = await postgres.createDatabase();
         stops.push(() => database.drop());
         return await UploadRig.start({
-          ...{ s3: storage.endpoint, databaseUrl: database.url },
+          s3: storage.endpoint,
+          databaseUrl: database.url,
           settings: {
             SLUICE_PART_SIZE_BYTES: String(S3_PART_MIN_BYTES),
             SLUICE_MEMORY_BUDGET_BYTES: String(16 * S3_PART_MIN_BYTES),

@@ -24,6 +24,8 @@ export async function createPostgresSubject(
     uploads: createUploadRepositories(pools.commands),
     files: createFileRepository(pools),
     links: createLinkRepository(pools),
-    ...{ pools, url: database.url, close },
+    pools,
+    url: database.url,
+    close,
   };
 }

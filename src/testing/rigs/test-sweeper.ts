@@ -45,12 +45,14 @@ export async function openTestSweeper({
   return {
     sweep: (changed = {}) =>
       sweepUploads(access, {
-        ...{ namespace: namespace.name, cursor: "" },
+        namespace: namespace.name,
+        cursor: "",
         limits: { batchMax: 100, batchesMax: 100, stuckAfterMs: 0, ...changed },
       }),
     sweepOrphans: (changed = {}) =>
       sweepOrphans(access, {
-        ...{ namespace, cursor: "" },
+        namespace,
+        cursor: "",
         limits: { olderThanMs: 0, pagesMax: 100, pageMax: 10, ...changed },
       }),
     close: async () => {

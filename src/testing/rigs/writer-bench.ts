@@ -71,13 +71,19 @@ export function createBench(
   });
   return {
     access: {
-      ...{ uploads, objects, budget, instance: "bench" },
+      uploads,
+      objects,
+      budget,
+      instance: "bench",
       namespaces: sampleNamespaces({ bucket: "bucket", ...options.namespace }),
       limits: { ...BENCH_LIMITS, ...options.limits },
       unfinished: new UnfinishedUploads(async () => ({ all: 0, own: 0 }), { uploadsMax: 1_000_000 }),
       databaseBackoff: { triesMax: 3, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1000, random: () => 0 },
     },
-    ...{ files, objects, budget, calls },
+    files,
+    objects,
+    budget,
+    calls,
     refuse: (method, error, times = 1) => void refusals.push({ method, error, left: times }),
     take: (bytes) => {
       const permit = budget.open();
