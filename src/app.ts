@@ -21,6 +21,7 @@ import { completeUpload } from "./commands/uploads/complete-upload.ts";
 import { createUpload } from "./commands/uploads/create-upload.ts";
 import { signParts } from "./commands/uploads/sign-parts.ts";
 import type { Config } from "./config/config.ts";
+import { type ConnectedService, connectService } from "./connect-service.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
@@ -41,7 +42,6 @@ import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { Readiness } from "./rpc/services/readiness.ts";
 import { createWorkLimiters, limitWork } from "./rpc/work-classes.ts";
-import { connect, type Service } from "./service.ts";
 import { admitPart } from "./transfer/admit-part.ts";
 import { MemoryBudget } from "./transfer/memory-budget.ts";
 import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
@@ -88,13 +88,13 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();
-  let service: Service | undefined;
+  let service: ConnectedService | undefined;
   const budget = new MemoryBudget(config.budgetBytes, {
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    authenticate: logFailures(authenticate, { log, trustedProxies: config.trustedProxies }),
+    authenticate,
     readiness,
     log,
     shutdownSignal: stopping.signal,
@@ -121,7 +121,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     onError: (error) => log.error({ error }, "the port has a problem"),
   });
   const shared = { budget, slots, siblings };
-  const connected = connect(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
+  const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
     const publicUrl = config.publicUrl ?? listener.url;
     serve = createServiceListener(ready, common, { ...linkRoute, publicUrl });
@@ -159,7 +159,7 @@ function createLateGenerator(): ApiOptions["configurations"]["generateConfigurat
 }
 
 function createServiceListener(
-  { access, downloads, storageNow, files, primaryFiles, copyFile, follower, links, watches }: Service,
+  { access, downloads, storageNow, files, primaryFiles, copyFile, follower, links, watches }: ConnectedService,
   common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
   { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
 ): NodeRequestListener {

@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { type AttackTarget, attackerAddress } from "./attack.ts";
+import { type AttackTarget, attackerAddress, keepDoing } from "./attack.ts";
 
 /** An attacker's connections. */
 export interface AttackLines {
@@ -53,6 +53,45 @@ export function openAttackLines({ host, port }: AttackTarget, signal: AbortSigna
       if (stream.rstCode !== 0) throw new Error(`reset with ${stream.rstCode}`);
     },
   };
+}
+
+/** Where a flood comes by, and how wide it is before the target's scale. */
+interface Flood {
+  width: number;
+  connections: number;
+}
+
+/** Keeps so many calls under way at any time, spread over so many connections. */
+export async function keepCalling(
+  target: AttackTarget,
+  signal: AbortSignal,
+  { width, connections, toCall }: Flood & { toCall: () => { headers: OutgoingHttpHeaders; body?: Buffer } },
+): Promise<void> {
+  const lines = openAttackLines(target, signal);
+  await keepDoing(width * target.scale, signal, (index) => {
+    const { headers, body } = toCall();
+    return lines.call(index % connections, headers, body);
+  });
+}
+
+/** Keeps so many streams open at any time, spread over so many connections; one that its peer ends is opened anew. `begin` writes what its body begins with. */
+export async function keepOpen(
+  target: AttackTarget,
+  signal: AbortSignal,
+  {
+    width,
+    connections,
+    headers,
+    begin,
+  }: Flood & { headers: OutgoingHttpHeaders; begin: (stream: ClientHttp2Stream) => void },
+): Promise<void> {
+  const lines = openAttackLines(target, signal);
+  await keepDoing(width * target.scale, signal, async (index) => {
+    const stream = lines.open(index % connections, headers);
+    begin(stream);
+    await untilClosed(stream);
+    throw new Error("refused");
+  });
 }
 
 /** Resolves when the stream has ended, for whatever reason. */

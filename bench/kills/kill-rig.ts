@@ -11,10 +11,7 @@ import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { migrate } from "../../src/postgres/schema/migrate.ts";
 import { createUploadRepositories } from "../../src/postgres/uploads/upload-repositories.ts";
-import { BodyRequests } from "../../src/s3/body-requests.ts";
-import { createBreakers } from "../../src/s3/breaker.ts";
-import { createS3Client } from "../../src/s3/client.ts";
-import { Connections } from "../../src/s3/connections.ts";
+import { createS3Access } from "../../src/s3/create-access.ts";
 import { createObjectStore } from "../../src/s3/object-store.ts";
 import { KILL_BUCKET, S3_BACKENDS } from "./s3-backend.ts";
 
@@ -107,22 +104,14 @@ function serviceEnvironment(options: {
 /** Another replica's sweeper, in this process. */
 async function openSweeper(environment: Readonly<Record<string, string>>) {
   const config = parseConfig({ ...environment, SLUICE_LISTEN: "127.0.0.1:0" });
-  const connections = new Connections(config.s3.limits);
-  const client = createS3Client(config.s3, connections);
   const { accessKeyId, secretAccessKey, bucket } = KILL_BUCKET;
-  client.config.credentials = async () => ({ accessKeyId, secretAccessKey });
+  const credentials = async () => ({ accessKeyId, secretAccessKey });
+  const storage = createS3Access(config, { credentials });
+  const { client } = storage.access;
   const pools = await createDatabasePools(config.database);
   const access: UploadAccess = {
     uploads: createUploadRepositories(pools.commands),
-    objects: createObjectStore({
-      client,
-      bodies: new BodyRequests(client, connections),
-      slots: connections.slots,
-      clock: connections.clock,
-      breakers: createBreakers(config.breaker, () => {}),
-      body: config.body,
-      checksums: config.s3.checksums,
-    }),
+    objects: createObjectStore(storage.access),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
@@ -153,8 +142,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
       return [...unowned, ...Uploads.map(({ Key, UploadId }) => `multipart upload ${UploadId} of ${Key}`)];
     },
     async close() {
-      client.destroy();
-      connections.destroy();
+      storage.close();
       await pools.end();
     },
   };

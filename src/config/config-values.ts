@@ -21,7 +21,7 @@ const APP_ORIGIN = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$
 const FACTORS: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
 /**
- * A whole number within bounds, written in digits. Bytes may also have one of the units that the README speaks in:
+ * A whole number within bounds, written in digits. Bytes may also have one of the units that docs/configuration.md uses:
  * "512MiB", "1.5 GiB". What it refuses, it quotes, with what would be right: "1e3", "60s" and "512MB" say too little.
  */
 export function wholeNumber(unit: Unit, { min, ...bound }: { min: number; max?: number }) {

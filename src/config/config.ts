@@ -238,7 +238,8 @@ function toConfig(env: Environment) {
       streamWindowBytes: env.SLUICE_STREAM_WINDOW_BYTES,
       sessionWindowBytes: env.SLUICE_CONNECTION_WINDOW_BYTES,
       windowsGrownMaxBytes,
-      streamsMax: 1024,
+      // Each that waits for an answer takes some 40 KiB, and a body that nobody reads yet 256 KiB.
+      streamsMax: 256,
       // About a tenth of a second of work that a single connection can bring about at one moment; what waits for storage or the
       // database is no work.
       callsBegunMax: 64,

@@ -64,9 +64,9 @@ describe("Several sweepers", function () {
   };
   /** What a loser of a race left, and what somebody else has under our prefix. */
   const begin = async (Key: string) =>
-    await storage.client.send(new CreateMultipartUploadCommand({ Bucket: rig.service.endpoint.bucket, Key }));
+    await storage.access.client.send(new CreateMultipartUploadCommand({ Bucket: rig.service.endpoint.bucket, Key }));
   const putForeign = async (Key: string) =>
-    await storage.client.send(new PutObjectCommand({ Bucket: rig.service.endpoint.bucket, Key, Body: "x" }));
+    await storage.access.client.send(new PutObjectCommand({ Bucket: rig.service.endpoint.bucket, Key, Body: "x" }));
   const keyOf = async (uploadId: string) => {
     const [row] = await rig.query("SELECT s3_key FROM upload WHERE upload_id = $1", [uploadId]);
     return row?.s3_key as string;

@@ -100,12 +100,16 @@ export class UploadWatches {
    * Watches an upload for a caller; `onChange` is called when there is news, until `leave`. `resource_exhausted / OVERLOADED` above the
    * limits, `unavailable / SHUTTING_DOWN` while draining. An upload that does not exist is a failure later on.
    */
-  join(uploadId: string, caller: string, onChange: () => void): { watched: Watched; leave: () => void } {
+  async join(
+    uploadId: string,
+    caller: string,
+    { onChange, signal }: { onChange: () => void; signal: AbortSignal | undefined },
+  ): Promise<{ watched: Watched; leave: () => void }> {
     this.#draining.signal.throwIfAborted();
-    const leaveAll = this.#limiter.enterNow(caller);
+    const leaveAll = await this.#limiter.enter(caller, { signal });
     try {
       const watched = this.#open(uploadId);
-      const leaveUpload = watched.limiter.enterNow(caller);
+      const leaveUpload = await watched.limiter.enter(caller, { signal });
       watched.watchers.add(onChange);
       this.#schedule();
       const leave = () => {

@@ -24,7 +24,10 @@ export async function* watchUpload(
   const { signal } = options;
   const { messageMinMs, messageMaxMs } = deps.watches.limits;
   const bell = new Bell();
-  const { watched, leave } = deps.watches.join(uploadId, options.caller.principal, () => bell.ring());
+  const { watched, leave } = await deps.watches.join(uploadId, options.caller.principal, {
+    onChange: () => bell.ring(),
+    signal: options.signal,
+  });
   try {
     let told = { changes: 0, at: Number.NEGATIVE_INFINITY };
     for (;;) {

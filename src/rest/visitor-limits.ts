@@ -18,9 +18,6 @@ export const LINK_VISIT_LIMITS: VisitLimits = {
   rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
 };
 
-/** A visitor that goes on coming too often is told so after this time. */
-const REFUSAL_WAIT_MS = 1000;
-
 /** Bounds the work for visitors, whom only their address tells apart: how often each comes, and how much is done at once, in turns. */
 export class VisitorLimits {
   readonly #rate: RateLimiter;
@@ -38,7 +35,7 @@ export class VisitorLimits {
     const visitor = toNetwork(address);
     const retryAfterMs = this.#rate.take(visitor);
     if (retryAfterMs > 0) {
-      await this.#refusals.untilTold(visitor, { retryAfterMs: REFUSAL_WAIT_MS, signal: options.signal });
+      await this.#refusals.untilTold(visitor, options);
       const message = "too many requests come from your address; try again a little later";
       throw new DomainError("resource_exhausted", message, { reason: "OVERLOADED", retryAfterMs });
     }

@@ -20,8 +20,11 @@ export const WORK_LIMITS = {
    * about as many as are answered in a second.
    */
   "filtered reads": { runningMax: 3, waitingMax: 200 },
-  /** Changes of metadata: the ten connections for commands, and some that are prepared or answered meanwhile. */
-  commands: { runningMax: 16, waitingMax: 2000 },
+  /**
+   * Changes of metadata: the ten connections for commands, and some that are prepared or answered meanwhile. Each takes a worker's
+   * core for a millisecond: with seven eighths of them one caller left a third of the core to all others.
+   */
+  commands: { runningMax: 16, waitingMax: 2000, callerShare: 3 / 8 },
   /** Calls that may wait for storage, each for seconds or longer: twice as many as the requests that it makes at once (`requestsMax.control`). */
   "calls to storage": { runningMax: 128, waitingMax: 1000 },
   /**

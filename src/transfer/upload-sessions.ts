@@ -60,7 +60,7 @@ export class UploadSessions implements SlotHolder {
     else {
       const refusal = await this.#pool.take(caller);
       if (refusal !== undefined) {
-        await this.#refusals.untilTold(caller, { retryAfterMs: RETRY_MS });
+        await this.#refusals.untilTold(caller);
         throw toOverloaded(refusal, this.#pool.slotsMax);
       }
       if (this.#isDraining) this.#pool.giveBack(caller);

@@ -10,7 +10,7 @@ export interface AwsService<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** As AWS writes it: "Amazon Athena". */
   readonly title: string;
-  /** What it gets, in one sentence for the README and `config explain`. */
+  /** What it gets, in one sentence for docs/aws.md and `config explain`. */
   readonly gets: string;
   /** By what it is let in. */
   readonly road: readonly ("bucket policy" | "log bucket policy" | "role" | "notification" | "bucket setting")[];

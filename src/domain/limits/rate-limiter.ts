@@ -21,16 +21,26 @@ export class RateLimiter {
     this.#now = now;
   }
 
-  /** Counts one time; 0 when it may be, else it counts not and may be in so many milliseconds. */
+  /** Counts one time if it may be now: 0. Otherwise nothing is counted, and the result says in how many milliseconds it may be. */
   take(caller: string): number {
+    return this.#count(caller, 0);
+  }
+
+  /** Counts one time for the moment when it may be: in so many milliseconds. A time that would have to wait longer than `waitMaxMs` is not counted, and waits so long. */
+  reserve(caller: string, waitMaxMs: number): number {
+    return Math.min(this.#count(caller, waitMaxMs), waitMaxMs);
+  }
+
+  /** How long the time has to wait; it is counted unless that is longer than `waitMaxMs`. */
+  #count(caller: string, waitMaxMs: number): number {
     const { intervalMs, burstMax, callersMax } = this.#limits;
     const now = this.#now();
     const emptyAt = Math.max(now, this.#emptyAt.get(caller) ?? 0) + intervalMs;
-    const waitMs = emptyAt - now - burstMax * intervalMs;
-    if (waitMs > 0) return waitMs;
+    const waitMs = Math.max(0, emptyAt - now - burstMax * intervalMs);
+    if (waitMs > waitMaxMs) return waitMs;
     this.#emptyAt.delete(caller);
     this.#emptyAt.set(caller, emptyAt);
     if (this.#emptyAt.size > callersMax) this.#emptyAt.delete(this.#emptyAt.keys().next().value as string);
-    return 0;
+    return waitMs;
   }
 }

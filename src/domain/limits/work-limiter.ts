@@ -73,13 +73,6 @@ export class WorkLimiter {
     return this.#start(caller, entry);
   }
 
-  /** As `tryEnter`; `resource_exhausted / OVERLOADED` where it would have to wait. */
-  enterNow(caller: string): Leave {
-    const leave = this.tryEnter(caller);
-    if (leave !== undefined) return leave;
-    throw this.#running >= this.limits.runningMax ? this.#overloaded() : this.#overShare();
-  }
-
   /**
    * Starts a piece of work when its turn comes. `resource_exhausted / OVERLOADED` when too much waits already, in all or of
    * this caller, and a little later when the caller is refused all the time; rejects with the signal's reason when that is aborted first.
@@ -107,7 +100,7 @@ export class WorkLimiter {
     const entry = this.#callers.get(caller) ?? { running: 0, waiting: new Set() };
     if (isFull || entry.waiting.size >= this.#waitingPerCallerMax) {
       const refusal = isFull ? this.#overloaded() : this.#overShare();
-      await this.#refusals.untilTold(caller, { retryAfterMs: RETRY_MS, signal });
+      await this.#refusals.untilTold(caller, { signal });
       throw refusal;
     }
     this.#callers.set(caller, entry);

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { DomainError } from "../../domain/errors.ts";
 import type { MessageBudget, MessageRoom } from "../../domain/limits/message-budget.ts";
 import type { NodeRequest } from "../listener/node-messages.ts";
+import { noteWastedCall } from "../listener/wasted-calls.ts";
 import { toConnectError } from "./error-interceptor.ts";
 import { type MessageLimits, PARSED_TIMES } from "./message-limits.ts";
 
@@ -102,6 +103,7 @@ export class MessageArrival {
   refuse(error: Error): void {
     if (this.isWhole || this.#failure !== undefined) return;
     this.#failure = error;
+    if (error instanceof DomainError && error.reason === "MESSAGE_TOO_LARGE") noteWastedCall(this.#request);
     this.#pieces = [];
     this.#stopReading();
     this.release();

@@ -9,16 +9,18 @@ export interface TurnLimits {
 }
 
 /**
- * Calls that begin between two looks at the sockets: of all connections that have calls waiting, and as many of one whose
- * calls need not wait. At about 1 ms a call, a caller that has just come waits this many milliseconds.
+ * Calls that begin in one round of the event loop, of all connections that have calls waiting; those that call at the same time
+ * share them. At about 1 ms a call, a caller that has just come waits this many milliseconds.
  */
 const TURN_CALLS = 16;
+/** A connection counts as one that calls for so long after it last began a call, and at most for twice as long, in milliseconds. */
+const CALLING_FOR_MS = 50;
 
 /**
  * Lets connections take turns. A caller can send thousands of calls in one packet; handled as they come, they would keep the
  * process from looking at any other connection until the last one is done. So a call begins at once only while few of its
- * connection's have begun in this round of the event loop. The others wait; they begin after the process has looked at its
- * sockets, one of each connection in turn. And few calls of one connection may be under way at once, because what completes
+ * connection's have begun in this round of the event loop: fewer, the more connections call. The others wait; they begin after
+ * the process has looked at its sockets, one of each connection in turn. And few calls of one connection may be under way at once, because what completes
  * them, their bodies for instance, may arrive in one packet as well. Answers that take long are no load: a call stands in
  * nobody's way once it has begun to answer, or has waited for so long that it is something else that it waits for.
  */
@@ -28,6 +30,10 @@ export class CallTurns {
   readonly #calls = new WeakMap<object, Call>();
   /** Connections with calls that may begin, the next one first. */
   readonly #ready = new Set<ConnectionCalls>();
+  /** Connections that began a call since `#periodAt`, and in the period before. */
+  #calling = new Set<ConnectionCalls>();
+  #calledBefore = 0;
+  #periodAt = 0;
   #round = 0;
   #isRoundEnding = false;
 
@@ -44,8 +50,8 @@ export class CallTurns {
     if (calls.waiting.size >= this.#limits.callsWaitingMax) return false;
     const call = { calls, begin };
     this.#calls.set(key, call);
-    const hasTurn = calls.round !== this.#round || calls.begunInRound < TURN_CALLS;
-    if (hasTurn && calls.waiting.size === 0 && calls.begun.size < this.#limits.callsBegunMax) this.#begin(call);
+    if (this.#hasTurn(calls) && calls.waiting.size === 0 && calls.begun.size < this.#limits.callsBegunMax)
+      this.#begin(call);
     else {
       calls.waiting.add(call);
       this.#queue(calls);
@@ -67,6 +73,7 @@ export class CallTurns {
     if (calls.round !== this.#round) calls.begunInRound = 0;
     calls.round = this.#round;
     calls.begunInRound++;
+    this.#calling.add(calls);
     calls.begun.add(call);
     this.#endRoundSoon();
     call.begin();
@@ -103,18 +110,37 @@ export class CallTurns {
     });
   }
 
+  /** Whether one more call of the connection may begin in this round. */
+  #hasTurn(calls: ConnectionCalls): boolean {
+    if (calls.round !== this.#round) return true;
+    const sharers = Math.max(1, this.#calling.size, this.#calledBefore);
+    return calls.begunInRound < Math.max(1, Math.floor(TURN_CALLS / sharers));
+  }
+
   #takeTurns(): void {
+    const now = performance.now();
+    if (now - this.#periodAt >= CALLING_FOR_MS) {
+      this.#calledBefore = this.#calling.size;
+      this.#calling = new Set();
+      this.#periodAt = now;
+    }
+    const later: ConnectionCalls[] = [];
     for (let left = TURN_CALLS; left > 0; ) {
       const [calls] = this.#ready;
-      if (calls === undefined) return;
+      if (calls === undefined) break;
       this.#ready.delete(calls);
       const [call] = calls.waiting;
       if (call === undefined) continue;
+      if (!this.#hasTurn(calls)) {
+        later.push(calls);
+        continue;
+      }
       calls.waiting.delete(call);
       left--;
       this.#begin(call);
       this.#queue(calls);
     }
+    for (const calls of later) this.#ready.add(calls);
     if (this.#ready.size > 0) this.#endRoundSoon();
   }
 

@@ -1,4 +1,5 @@
 import { isIPv6, type Socket } from "node:net";
+import type { WastedCalls } from "./wasted-calls.ts";
 
 /** Bounds of the connections that are open at once. */
 export interface ConnectionLimits {
@@ -13,23 +14,27 @@ const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
 /** Groups of 16 bits in an IPv6 address, and in what is one caller's network. */
 const IPV6_GROUPS = { address: 8, network: 4 } as const;
 
-/** Counts the connections that are open, in all and by address, and refuses those beyond their bounds. */
+/** Counts the connections that are open, in all and by address, and refuses those beyond their bounds and those of addresses that are shut out. */
 export class ConnectionCap {
   readonly #limits: ConnectionLimits;
+  readonly #wasted: WastedCalls | undefined;
   readonly #open = new Map<string, number>();
   #count = 0;
 
-  constructor(limits: ConnectionLimits) {
+  /** `wasted` says which addresses are shut out; undefined: none is. */
+  constructor(limits: ConnectionLimits, { wasted }: { wasted?: WastedCalls | undefined } = {}) {
     this.#limits = limits;
+    this.#wasted = wasted;
   }
 
-  /** Counts a connection that has just arrived until it closes. False: it goes beyond a bound, and is reset. */
+  /** Counts a connection that has just arrived until it closes. False: it may not be, and is reset. */
   admit(socket: Socket): boolean {
     const { connectionsMax, connectionsPerAddressMax = Number.POSITIVE_INFINITY } = this.#limits;
     // A connection that its caller has closed by now has no address any more.
     const network = toNetwork(socket.remoteAddress ?? "");
     const openFromThere = this.#open.get(network) ?? 0;
-    if (this.#count >= connectionsMax || openFromThere >= connectionsPerAddressMax) {
+    const isOverBound = this.#count >= connectionsMax || openFromThere >= connectionsPerAddressMax;
+    if (isOverBound || this.#wasted?.isShutOut(network) === true) {
       // A reset leaves nothing behind; a connection that is closed in order would be kept by the system for a minute.
       socket.resetAndDestroy();
       return false;

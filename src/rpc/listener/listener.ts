@@ -14,12 +14,12 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { limitBody } from "./body-time.ts";
 import { CallTurns, type TurnLimits } from "./call-turns.ts";
 import { ConnectionCap, type ConnectionLimits, toNetwork } from "./connection-cap.ts";
-import { GivenUpCalls } from "./given-up-calls.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
 import { refuseTwoHosts } from "./request-host.ts";
 import { SessionLife, type SessionLimits } from "./session-life.ts";
 import { SessionWindows } from "./session-windows.ts";
+import { WastedCalls } from "./wasted-calls.ts";
 
 /** Limits of the listener. All are passed to Node explicitly. More connections than may be open are reset as they come. */
 export interface ListenerLimits extends ConnectionLimits, SessionLimits, Omit<TurnLimits, "callsWaitingMax"> {
@@ -96,22 +96,18 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const sessions = new Set<ServerHttp2Session>();
   const turns = new CallTurns({ ...options.limits, callsWaitingMax: options.limits.streamsMax });
   // An address that may stand for many callers is not judged by what one of them does.
-  const givenUp = options.limits.connectionsPerAddressMax === undefined ? undefined : new GivenUpCalls();
-  const served = { ...options, sessions, turns, givenUp };
+  const wasted = options.limits.connectionsPerAddressMax === undefined ? undefined : new WastedCalls();
+  const served = { ...options, sessions, turns, wasted };
   const server = options.tls === undefined ? createPlaintextServer(served) : createTlsServer(served);
   // Node's only word for it: the head of an answer has gone out.
   const onAnswer = (message: unknown) => turns.leave((message as { stream: ServerHttp2Stream }).stream);
   subscribe(ANSWER_CHANNEL, onAnswer);
-  const cap = new ConnectionCap(options.limits);
+  const cap = new ConnectionCap(options.limits, { wasted });
   const serveConnection = takeConnections(server);
   server.on("connection", (socket: Socket) => {
     // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
     socket.on("error", () => socket.destroy());
     // Never `maxConnections`: a worker that refuses by it makes node:cluster hand the connection on to the next one, for ever.
-    if (givenUp?.isShutOut(toNetwork(socket.remoteAddress ?? "")) === true) {
-      socket.resetAndDestroy();
-      return;
-    }
     if (!cap.admit(socket)) return;
     sockets.add(socket);
     socket.setNoDelay(true);
@@ -143,7 +139,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 interface ServeOptions extends Pick<ListenOptions, "tls" | "onRequest" | "limits"> {
   sessions: Set<ServerHttp2Session>;
   turns: CallTurns;
-  givenUp: GivenUpCalls | undefined;
+  wasted: WastedCalls | undefined;
 }
 
 function createTlsServer(options: ServeOptions): Server {
@@ -191,7 +187,7 @@ function takeConnections(server: Server): (socket: Socket) => void {
 }
 
 function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): void {
-  const { limits, sessions, givenUp } = options;
+  const { limits, sessions, wasted } = options;
   const windowLimits = {
     startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
     streamMaxBytes: limits.streamWindowBytes,
@@ -207,9 +203,11 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): voi
     windows.add(session);
     lives.set(session, new SessionLife(session, limits));
     const network = toNetwork(session.socket.remoteAddress ?? "");
+    const end = () => session.destroy();
+    wasted?.watch(session, { network, end });
     session.on("stream", (stream: ServerHttp2Stream) => {
       const isGivenUp = stream.closed || stream.destroyed;
-      if (isGivenUp && givenUp?.note(network) === false) session.destroy();
+      if (isGivenUp && wasted?.note(network) === false) end();
     });
   });
   onRequests(server, {

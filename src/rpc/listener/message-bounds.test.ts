@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import { connect, type IncomingHttpHeaders } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { text } from "node:stream/consumers";
@@ -62,6 +63,26 @@ describe("messages of callers", () => {
     `${body.code} ${body.details?.[0]?.debug?.reason}`;
   const proto = { "content-type": "application/proto" };
   const grpcWeb = () => createGrpcWebTransport({ baseUrl: server.url, httpVersion: "1.1" });
+
+  it("that are too large again and again have the address shut out that they come from", async () => {
+    await open();
+    const session = openSession();
+    const closeOf = (one: EventEmitter) => new Promise((resolve) => one.once("close", resolve));
+    const closed = closeOf(session);
+    let refused = 0;
+    const send = async () => {
+      while (!session.closed && !session.destroyed) {
+        const call = begin(CHECK, { ...proto, "content-length": "4096" }, session);
+        const over = Promise.race([closeOf(call.stream), closed]);
+        if ((await Promise.race([call.status(), over])) === 429) refused++;
+        call.stream.close();
+        await over;
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, send));
+    expect(refused).to.be.greaterThan(900);
+    await closeOf(openSession());
+  }).timeout(20_000);
 
   describe("of health", () => {
     it("have a kibibyte at most, without a token in any case", async () => {

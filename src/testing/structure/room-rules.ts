@@ -232,10 +232,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   "app.ts": {
-    imports: [...SERVER_ROOMS, "service.ts"],
+    imports: [...SERVER_ROOMS, "connect-service.ts"],
     packages: ["node:*", "pino"],
   },
-  "service.ts": {
+  "connect-service.ts": {
     imports: SERVER_ROOMS,
     packages: ["node:*", "pino"],
   },

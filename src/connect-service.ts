@@ -27,14 +27,10 @@ import { createUploadRepositories } from "./postgres/uploads/upload-repositories
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
-import type { S3Access, StorageWatcher } from "./s3/access.ts";
-import { BodyRequests } from "./s3/body-requests.ts";
-import { createBreakers } from "./s3/breaker.ts";
-import { createS3Client } from "./s3/client.ts";
-import { Connections } from "./s3/connections.ts";
+import type { StorageWatcher } from "./s3/access.ts";
+import { createS3Access } from "./s3/create-access.ts";
 import { toS3Answer } from "./s3/errors.ts";
 import { createObjectStore } from "./s3/object-store.ts";
-import { createReadClient } from "./s3/read-client.ts";
 import type { StorageClock } from "./s3/storage-clock.ts";
 import type { MemoryBudget } from "./transfer/memory-budget.ts";
 import { UploadSessions } from "./transfer/upload-sessions.ts";
@@ -49,7 +45,7 @@ const CLOCK_OFFSET_MAX_MS = 60_000;
 const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
 
 /** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
-export interface Service {
+export interface ConnectedService {
   access: UploadAccess & WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
   /** The time by the clock of storage, which judges URLs. */
@@ -66,7 +62,7 @@ export interface Service {
 }
 
 /** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
-export async function connect(
+export async function connectService(
   config: Config,
   options: {
     log: Logger;
@@ -76,12 +72,15 @@ export async function connect(
     siblings: Siblings | undefined;
     signal: AbortSignal;
   },
-): Promise<Service> {
+): Promise<ConnectedService> {
   const { log, readiness } = options;
-  const connections = new Connections(config.s3.limits);
-  const storage = createStorageAccess(config, { ...options, connections });
-  const { client, clock } = storage;
-  const objects = createObjectStore(storage);
+  const storage = createS3Access(config, {
+    watcher: createStorageWatcher(log, readiness),
+    closing: options.signal,
+    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+  });
+  const { clock } = storage.access;
+  const objects = createObjectStore(storage.access);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
@@ -107,7 +106,7 @@ export async function connect(
   });
   return {
     access,
-    downloads: createObjectStore({ ...storage, client: createReadClient(config.s3, connections) ?? client }),
+    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
     storageNow: () => clock.now(),
     files,
     primaryFiles,
@@ -121,8 +120,7 @@ export async function connect(
     }),
     close: async () => {
       // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
-      client.destroy();
-      connections.destroy();
+      storage.close();
       await jobs.stop();
       await checked;
       await pools.end();
@@ -140,7 +138,7 @@ function createAccess(
     slots: SlotPool;
     readiness: Readiness;
   },
-): Service["access"] {
+): ConnectedService["access"] {
   const { pools, objects, budget, slots, readiness } = options;
   const { commands } = pools;
   const uploads = createUploadRepositories(commands);
@@ -160,28 +158,6 @@ function createAccess(
     databaseBackoff: config.databaseBackoff,
     instance: `${hostname()}/${process.pid}`,
     sessions: new UploadSessions(slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
-  };
-}
-
-/** What the S3 adapter needs, over these connections. */
-function createStorageAccess(
-  config: Config,
-  options: { log: Logger; readiness: Readiness; connections: Connections; signal: AbortSignal },
-): S3Access {
-  const { log, readiness, connections, signal } = options;
-  const client = createS3Client(config.s3, connections);
-  return {
-    client,
-    bodies: new BodyRequests(client, connections),
-    clock: connections.clock,
-    slots: connections.slots,
-    breakers: createBreakers(config.breaker, (name, isOpen) =>
-      log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
-    ),
-    body: config.body,
-    checksums: config.s3.checksums,
-    watcher: createStorageWatcher(log, readiness),
-    closing: signal,
   };
 }
 
