@@ -3,7 +3,10 @@ import { invalidArgument } from "./errors.ts";
 /** A place in the log of the database (its LSN): whoever has seen it sees every change that was committed before. */
 export type CommitPosition = bigint;
 
-/** The header by which a command says where its change stands, and a query what it must have seen. */
+/**
+ * A command says in this header at which commit position its change is, and a query which position its answer must have
+ * seen.
+ */
 export const POSITION_HEADER = "sluice-position";
 
 const FORM = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/;

@@ -3,15 +3,18 @@ import type { FileChangeFeed, FileChanges } from "../domain/files/file-changes.t
 import type { Siblings } from "../domain/files/siblings.ts";
 import type { FileCache } from "../queries/file-cache.ts";
 
-/** What a poll has found: a position behind it, and a promise that the siblings know of it and of all before. */
+/**
+ * The result of a poll: a commit position behind its changes, and a promise that the siblings know of these changes and of
+ * all before.
+ */
 interface Polled {
   position: CommitPosition;
   told: Promise<unknown>;
 }
 
 /**
- * Keeps a cache of files from showing what has changed: by a poll at the feed every so often, and after each command of this
- * process, of which its siblings hear at once. NOTIFY is not used: it makes all commits of a database wait for one another.
+ * Keeps a cache of files from showing old files: it polls the feed at intervals, and after each command of this process,
+ * whose changes it tells the siblings at once. NOTIFY is not used: it makes all commits of a database wait for one another.
  */
 export class FileChangeFollower {
   readonly #feed: FileChangeFeed;
@@ -29,8 +32,9 @@ export class FileChangeFollower {
   }
 
   /**
-   * Resolves when all that was committed before the call is forgotten, here and by the siblings, to a position behind it. Calls
-   * that come during a poll share the next. Rejects with the feed's error; all is forgotten here then.
+   * Resolves when every file that was changed before the call is forgotten, here and by the siblings; the result is a
+   * commit position behind those changes. Calls that come during a poll share the next one. Rejects with the feed's error;
+   * everything is forgotten here then.
    */
   async catchUp(): Promise<CommitPosition> {
     const { position, told } = await this.#pollAfterNow();
@@ -57,7 +61,7 @@ export class FileChangeFollower {
     return running;
   }
 
-  /** The next poll does not wait for the siblings, but whoever waits for it does, also for what polls before it have found. */
+  /** The next poll does not wait for the siblings, but its callers do, also for the changes that earlier polls have found. */
   async #poll(): Promise<Polled> {
     try {
       const changes = await this.#feed.poll();

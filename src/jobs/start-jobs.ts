@@ -18,11 +18,14 @@ const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
 const FORGET_EVERY_MS = 60_000;
-/** What another process has changed is shown as it was for so long, give or take a fifth, where no position is sent. */
+/**
+ * For so long, give or take a fifth, a change of another process may be missing from an answer whose request names no
+ * commit position.
+ */
 const FOLLOW_EVERY_MS = 200;
 /** How often each replica checks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
-/** What a replica that dies keeps the others from doing. */
+/** For so long a replica that dies keeps the others from its job. */
 const LEASE_MS = 60_000;
 /** Progress that is seen on other replicas is as old as this, and a fraction of it. */
 const NOTE_RECEIVED_EVERY_MS = 1000;
@@ -37,7 +40,7 @@ const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
 const SWEEP_LIMITS = { batchMax: 100, batchesMax: 10, stuckAfterMs: 120_000 };
 
 const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
-/** After a run that stopped before it had seen everything, and after one that failed. */
+/** The wait after a run that stopped before it had seen everything, and after one that failed. */
 const SWEEP_ORPHANS_ON_MS = 60_000;
 /** A day: far beyond every request's life and every clock's error. 100 pages are 100,000 objects, or some tens of seconds. */
 const ORPHAN_LIMITS = { olderThanMs: 24 * 3_600_000, pagesMax: 100, pageMax: 1000 };
@@ -48,7 +51,7 @@ export interface JobLog {
   warn(details: object, message: string): void;
 }
 
-/** What the jobs work with. */
+/** The parts of the service that the jobs work with. */
 export interface JobDeps {
   access: UploadAccess & TransferAccess & { sessions: UploadSessions };
   files: FileRepository;
@@ -68,8 +71,8 @@ export interface JobDeps {
 }
 
 /**
- * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
- * logged, once until it is well again, and runs again.
+ * Starts the jobs of the clock: those that each replica runs for itself, and those that one replica runs for all. A job
+ * that fails is logged, once until it is well again, and runs again.
  */
 export function startJobs({ access, files, check, leases, log, ...deps }: JobDeps): RepeatedJob {
   const forget: LeasedJob = {

@@ -4,7 +4,7 @@ import type { OrphanVerdict } from "../domain/uploads/orphan-verdict.ts";
 
 /** Bounds of one sweep. */
 export interface OrphanLimits {
-  /** How long ago what is left must have been begun, or its upload ended, in milliseconds of the database's clock. */
+  /** How long ago an orphan must have been begun, or its upload ended, in milliseconds of the database's clock. */
   olderThanMs: number;
   /** Pages of listings that one sweep reads; the next goes on behind them. */
   pagesMax: number;
@@ -16,12 +16,12 @@ export interface OrphanLimits {
 export interface OrphanSweepResult {
   multipartsAborted: number;
   versionsDeleted: number;
-  /** What no row of ours knows, and was left alone. */
+  /** Multipart uploads and versions that no row of ours knows; the sweep leaves them alone. */
   foreignMultiparts: number;
   foreignVersions: number;
-  /** Keys of some of them. */
+  /** Keys of some foreign ones. */
   foreignKeys: string[];
-  /** What could not be removed, at most `ERRORS_MAX`; a later sweep tries again. */
+  /** The failures, at most `ERRORS_MAX`; a later sweep tries again. */
   errors: unknown[];
   /** Where the next sweep goes on; "" when all was seen. */
   cursor: string;
@@ -108,7 +108,7 @@ async function sweepPage(
   return next === undefined ? undefined : { ...place, after: next };
 }
 
-/** What cannot be removed is passed by until the next round: it must not keep the sweep from all that comes behind it. */
+/** An orphan that cannot be removed is passed over until the next round: it must not keep the sweep from those behind it. */
 async function removeDead<T extends { key: string }>(
   found: readonly T[],
   verdicts: readonly OrphanVerdict[],

@@ -35,7 +35,7 @@ export interface SweepResult {
   /** Commits that were given up: S3 has had neither parts nor object for too long. */
   lost: number;
   cleaned: number;
-  /** What failed; a later sweep tries again. */
+  /** The failures; a later sweep tries again. */
   errors: unknown[];
   /** Where the next sweep goes on; "" for the beginning. */
   cursor: string;
@@ -95,12 +95,12 @@ export async function sweepUploads(
 }
 
 /**
- * What a caller declared and the upload is not: only then has the commit been judged, and is the caller's again, who may ask
- * for something else. Whatever else keeps a commit from being made may end, and the bytes must not expire meanwhile.
+ * The upload is not what its caller declared. Only such a refusal is final: the caller decides what happens next, and may
+ * ask for something else. Every other obstacle may pass, and the bytes must not expire meanwhile.
  */
 const REFUSALS: readonly ErrorReason[] = ["CHECKSUM_MISMATCH", "SIZE_MISMATCH", "GENERATION_MISMATCH"];
 
-/** Commits what is assembled as its caller wanted it. What is refused is not tried at every sweep. */
+/** Commits an assembled upload as its caller wanted. A commit that is refused is not tried again at every sweep. */
 async function commitAssembled(access: UploadAccess<"commits">, upload: Upload): Promise<void> {
   try {
     await commitUpload(access, upload, { parts: [], declared: {} });
@@ -112,7 +112,10 @@ async function commitAssembled(access: UploadAccess<"commits">, upload: Upload):
   }
 }
 
-/** Goes on with a commit that was begun. What S3 has not shown for long is given up: nobody else may do that. */
+/**
+ * Goes on with a commit that was begun. An upload that S3 has not shown for long is given up; nobody but the sweeper may do
+ * that.
+ */
 async function finishStuck(
   access: UploadAccess<"catalogue" | "commits">,
   namespace: string,
@@ -129,7 +132,7 @@ async function finishStuck(
   } catch (error) {
     if (!(error instanceof DomainError) || error.reason !== "STORAGE_UNAVAILABLE") throw error;
     const { bucket, s3Key: key, multipartId } = upload;
-    // S3 must say so itself: that it cannot be reached is no sign of a loss.
+    // S3 itself must say that it has nothing: when it cannot be reached, that is no sign of a loss.
     const hasParts =
       (await access.objects.listParts({ bucket, key, multipartId: multipartId as string })) !== undefined;
     if (hasParts || (await access.objects.head(bucket, key)) !== undefined) throw error;

@@ -18,15 +18,15 @@ export const FILE_CACHE_LIMITS: FileCacheLimits = { filesMax: 10_000, bytesMax: 
 /** What a file takes beside its texts, about. */
 const FILE_OVERHEAD_BYTES = 1024;
 
-/** What is known of a path: `position` is the least that whoever reads it must have seen. */
+/** The entry of a path: an answer to its readers must have seen at least `position`. */
 interface Entry {
   file: File | undefined;
   position: CommitPosition;
 }
 
 /**
- * The live files that were asked for lately. Absence is not kept. A load that is under way when its path changes is given to
- * those who wait for it, who asked before, and not kept.
+ * The live files that were asked for lately. Absence is not kept. When a path changes while its file is being loaded, the
+ * result goes to the callers who wait for it, because they asked before the change, and is not kept.
  */
 export class FileCache {
   /** Since the start. */
@@ -35,7 +35,7 @@ export class FileCache {
   readonly #loads = new Map<string, { file: Promise<File>; position: CommitPosition }>();
   /** The position of the last change that may be any path's. */
   #position: CommitPosition = 0n;
-  /** The furthest position that is known to be one. */
+  /** The furthest commit position that the database has told. */
   #heard: CommitPosition = 0n;
 
   /** `now`, in milliseconds, for tests. */
@@ -68,7 +68,7 @@ export class FileCache {
       return await under.file;
     }
     this.counts.misses++;
-    // What is kept is kept for others, too: a position that a caller has made up must not vouch for it.
+    // Other callers read this entry, too: a position that a caller has made up must not vouch for it.
     const vouched = position > this.#heard ? this.#heard : position;
     const known = furthest(vouched, entry?.position ?? 0n, this.#position);
     const started = { file: load({ position: furthest(position, known) }), position: known };
@@ -88,14 +88,14 @@ export class FileCache {
     for (const { namespace, path } of paths) {
       const key = toKey(namespace, path);
       this.#loads.delete(key);
-      // It may have been known to be newer: siblings tell what they have found when they have.
+      // A newer position may be known already: siblings tell their changes when they have found them.
       const known = this.#entries.peek(key)?.position ?? 0n;
       this.#entries.set(key, { file: undefined, position: furthest(position, known) });
     }
     this.counts.evictions += paths.length;
   }
 
-  /** Forgets all, where it is unknown what has changed. */
+  /** Forgets all files, for the case that nobody knows which have changed. */
   clear(position: CommitPosition = 0n): void {
     this.#hear(position);
     if (position > this.#position) this.#position = position;
@@ -108,7 +108,7 @@ export class FileCache {
   }
 }
 
-/** The same files, live ones from the cache; a generation that is named is looked up. */
+/** The same repository, whose live files come from the cache; a named generation is read. */
 export function withFileCache<T extends Pick<FileRepository, "get">>(files: T, cache: FileCache): T {
   const get: FileRepository["get"] = (namespace, path, options = {}) => {
     if (options.generation !== undefined) return files.get(namespace, path, options);

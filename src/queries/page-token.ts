@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { DomainError } from "../domain/errors.ts";
 import type { FileCursor, FileOrder } from "../domain/files/file-order.ts";
 
-/** Longest token that is looked at: a path of 1,024 bytes, escaped in JSON and in base64, fits. */
+/** Longest token that is read: a path of 1,024 bytes, escaped in JSON and in base64, fits. */
 const TOKEN_MAX_BYTES = 16_384;
 const BINDING_BYTES = 12;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

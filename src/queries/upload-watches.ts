@@ -8,7 +8,7 @@ import type { UploadCatalogue, UploadStatus } from "../domain/uploads/upload-cat
 
 /** How far a watched upload is. Sizes in bytes. */
 export interface WatchReport extends UploadStatus {
-  /** Of bytes received, over the last 10 s; undefined while nothing is known. */
+  /** Rate of received bytes over the last 10 s; undefined while nothing is known. */
   bytesPerSecond: number | undefined;
   /** Until all bytes are received, in milliseconds; undefined while nothing is known, and once it no longer matters. */
   etaMs: number | undefined;
@@ -41,14 +41,14 @@ export const WATCH_LIMITS: WatchLimits = {
   messageMaxMs: 4500,
 };
 
-/** Between two statements it is idle for at least this many times what the last one took: a fifth of one connection. */
+/** After a statement the process waits for at least this many times its duration: watching takes a fifth of one connection. */
 const IDLE_SHARE = 4;
 
 /** What a watcher sees of its upload. */
 export interface Watched {
   /** The newest; undefined before the first poll. */
   readonly report: WatchReport | undefined;
-  /** Grows when `report` tells of more than another rate. */
+  /** Grows when `report` has changed in more than its rate. */
   readonly changes: number;
   /** Why there will be no further report. */
   readonly failure: Error | undefined;

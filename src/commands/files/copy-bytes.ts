@@ -13,10 +13,11 @@ interface CopyWriter {
 }
 
 /**
- * Copies the bytes of a file into an upload that has its size, within storage: whole where the upload has one part, else in
- * parts, `partsInFlightMax` at a time, those that are durable left out. Each part is claimed before it is copied, and recorded
- * before the next; when one fails the others settle first. `aborted / CHECKSUM_MISMATCH` when the parts' CRC32s do not make
- * the file's; `WRITER_FENCED` when a newer call copies the same; otherwise errors as of ObjectStore.
+ * Copies the bytes of a file into an upload of the same size, within storage: whole where the upload has one part,
+ * otherwise in parts, `partsInFlightMax` at a time, without the parts that are durable already. Each part is claimed before
+ * it is copied, and recorded before the next; when one fails the others settle first. `aborted / CHECKSUM_MISMATCH` when
+ * the parts' CRC32s do not make the file's; `WRITER_FENCED` when a newer call copies the same; otherwise errors as of
+ * ObjectStore.
  */
 export async function copyBytes(
   access: UploadAccess<"writers">,
@@ -66,7 +67,7 @@ async function copyParts(
   const numbers = missing.values();
   let failure: { error: unknown } | undefined;
   const work = async () => {
-    // Taken from one iterator by all: each goes on with the next part, until one of them fails.
+    // All workers take part numbers from one iterator, until one of them fails.
     for (const partNumber of numbers) {
       try {
         durable.set(partNumber, await copyPart(access, writer, { source, multipartId, partNumber }));

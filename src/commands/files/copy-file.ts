@@ -106,7 +106,7 @@ async function copyFile(
     requestId: request.requestId,
     content: [namespace.name, path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
   });
-  // Before the source is looked at: a repeated call gets its answer whatever has become of that.
+  // This comes before the source is read: a repeated call gets its answer whatever has become of the source.
   const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));
   if (earlier !== undefined && earlier.state !== "open") return await finish(access, earlier);
   const source = requireReadable(
@@ -127,7 +127,7 @@ async function copyFile(
   return await copyInto(access, created.upload, { source, limits });
 }
 
-/** What the copy says, of what the source says. */
+/** Returns how the copy's description follows from that of the source. */
 function parseDescriptionChanges(
   values: FileChange,
   mask: readonly string[] | undefined,
@@ -170,13 +170,16 @@ function toNewUpload(
   };
 }
 
-/** Of a file that is copied whole: its most, so that it is one part. */
+/** The part size of a file that is copied whole is the largest one, so that the file is one part. */
 function choosePartSize(sizeBytes: number, { objectMaxBytes, partSizeBytes }: CopyLimits): number {
   if (sizeBytes <= objectMaxBytes) return objectMaxBytes;
   return partSizeBytes * PARTS_MAX >= sizeBytes ? partSizeBytes : Math.ceil(sizeBytes / PARTS_MAX / MIB) * MIB;
 }
 
-/** Copies what is not there yet into an open upload, and commits it; where a newer call does the same, its copy is the answer. */
+/**
+ * Copies the missing bytes into an open upload, and commits it. When a newer call does the same, the answer is the copy of
+ * that call.
+ */
 async function copyInto(
   access: CopyAccess,
   upload: Upload,
@@ -190,7 +193,7 @@ async function copyInto(
   }
 }
 
-/** A newer call has begun to write, or has got further already. */
+/** Whether a newer call has begun to write, or has moved the upload on already. */
 function isTakenOver(error: unknown): boolean {
   return isOvertaken(error) || (error instanceof DomainError && error.reason === "WRITER_FENCED");
 }

@@ -55,7 +55,7 @@ export async function purgeFile(
   return tombstone;
 }
 
-/** Removes a file's bytes from storage. Gone already is fine: an earlier try may have worked. */
+/** Removes a file's bytes from storage. It is fine when they are gone: an earlier try may have worked. */
 export async function removeBytes(
   objects: Pick<ObjectStore, "delete" | "deleteVersions">,
   { bucket, s3Key, s3VersionId }: File,

@@ -58,7 +58,7 @@ export async function updateFile(
   });
 }
 
-/** A generation that is not live is what it was when it ended; only how long it is kept is still to be said. */
+/** A generation that is not live stays as it was when it ended; only how long it is kept may still change. */
 function assertChangeable(file: File, { names }: FieldChanges): void {
   const isLive = file.supersedeTime === undefined && file.deleteTime === undefined;
   const fixed = names.find((name) => !Object.hasOwn(RETENTION_FIELDS, name));

@@ -5,7 +5,7 @@ import type { ObjectStore } from "../../domain/object-store.ts";
 import { toContentDisposition } from "../files/create-download-url.ts";
 import { hashLinkToken } from "./create-link.ts";
 
-/** A redirect is followed at once; what is copied out of it is soon worth nothing. */
+/** A redirect is followed at once; a URL that somebody copies out of it is soon worth nothing. */
 const URL_LIFETIME_MS = 60_000;
 /** Tokens have 43 characters; nothing longer is hashed. */
 const TOKEN_MAX_CHARACTERS = 64;

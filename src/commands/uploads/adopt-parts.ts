@@ -15,8 +15,8 @@ export interface ListedPart {
 }
 
 /**
- * Reads an upload; what S3 has of its presigned parts is recorded as durable first. Costs one statement where no such
- * parts are outstanding. Storage that does not answer is no error: the parts then count at a later call.
+ * Reads an upload, after it has recorded as durable the presigned parts that S3 has. This costs one statement when no such
+ * parts are outstanding. It is no error when storage does not answer: the parts then count at a later call.
  */
 export async function readAdopted(
   access: UploadAccess<"catalogue" | "writers">,
@@ -34,9 +34,9 @@ export async function readAdopted(
 }
 
 /**
- * The same before a commit, for which every part counts: `aborted / CHECKSUM_MISMATCH` names a part of which S3 has other
- * bytes than its URL was signed for, or another ETag than `listed` says; `failed_precondition / UPLOAD_INCOMPLETE` one that
- * is listed and not durable; `unavailable` when storage does not answer.
+ * Reads an upload as `readAdopted` does, before a commit, for which every part counts: `aborted / CHECKSUM_MISMATCH` names
+ * a part of which S3 has other bytes than its URL was signed for, or another ETag than `listed` says; `failed_precondition
+ * / UPLOAD_INCOMPLETE` names a part that is listed and not durable; `unavailable` when storage does not answer.
  */
 export async function readForCommit(
   access: UploadAccess<"catalogue" | "writers">,
@@ -59,8 +59,8 @@ export async function readForCommit(
 }
 
 /**
- * What a writer begins with that has taken the claims of presigned parts over: what S3 has of them is durable, and the rest
- * is the writer's to send.
+ * Begins a writer that has taken over the claims of presigned parts: the parts that S3 has are durable then, and the writer
+ * has to send the others.
  */
 export async function adoptAtStart(access: UploadAccess<"writers">, begin: WriterStart): Promise<WriterStart> {
   const { upload, epoch, outstanding } = begin;
@@ -76,13 +76,16 @@ export async function adoptAtStart(access: UploadAccess<"writers">, begin: Write
   return { ...begin, parts };
 }
 
-/** A part of which S3 has other bytes than were signed. */
+/** A part whose bytes in S3 are not those that its URL was signed for. */
 interface ForeignPart {
   claim: PresignedPart;
   stored: StoredPart;
 }
 
-/** Adopts what S3 has. `hasChanged`: the upload is to be read again. `foreign`: the first part that is not as signed. */
+/**
+ * Adopts the parts that S3 has. `hasChanged`: the caller has to read the upload again. `foreign`: the first part whose
+ * bytes are not those that were signed.
+ */
 async function adoptStored(
   access: UploadAccess<"writers">,
   { upload, outstanding }: UploadRecord,
@@ -96,7 +99,7 @@ async function adoptStored(
     if (ready.length > 0) await withDatabase(access, () => access.uploads.writers.adoptParts(upload.uploadId, ready));
     return { hasChanged: ready.length > 0, foreign: foreign[0] };
   } catch (error) {
-    // The upload goes its way without us, or was found to be lost: what it is now says the rest.
+    // Another call has moved the upload on, or the upload was found to be lost: its new state explains the rest.
     const isOver = error instanceof DomainError && ["UPLOAD_NOT_OPEN", "UPLOAD_LOST"].includes(error.reason);
     if (isOver || isFenced(error)) return { hasChanged: true, foreign: undefined };
     throw error;
@@ -107,7 +110,10 @@ function isFenced(error: unknown): boolean {
   return error instanceof DomainError && error.reason === "WRITER_FENCED";
 }
 
-/** What S3 has, by number; undefined when no URL was signed yet. Throws why S3 no longer knows the upload; `claim` is a current one. */
+/**
+ * The parts that S3 has, by number; undefined when no URL was signed yet. When S3 no longer knows the upload it throws the
+ * reason; `claim` is a current claim.
+ */
 async function listStored(
   access: UploadAccess<"writers">,
   { bucket, s3Key: key, multipartId, uploadId }: Upload,

@@ -30,15 +30,16 @@ export interface CompleteUploadRequest extends CommitDeclaration {
   requestId: string;
   namespace: string;
   uploadId: string;
-  /** Compared with what storage has, part by part; only to be sure. */
+  /** Parts as the caller knows them; each is compared with the part that storage has, only to be sure. */
   parts?: readonly ListedPart[];
 }
 
 /**
- * Commits an upload, from wherever it stands: what an earlier call, or a process that died, has begun is taken up.
- * Completing twice returns the same file. Errors: `invalid_argument / REQUEST_ID_REUSED`, `failed_precondition / UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and
- * `GENERATION_MISMATCH` (the upload stays assembled: call again with another precondition), `aborted /
- * CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays completing; call again).
+ * Commits an upload, whatever its state: it goes on with a commit that an earlier call, or a process that died, has begun.
+ * Completing twice returns the same file. Errors: `invalid_argument / REQUEST_ID_REUSED`, `failed_precondition /
+ * UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and `GENERATION_MISMATCH` (the upload stays assembled: call again with another
+ * precondition), `aborted / CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays
+ * completing; call again).
  */
 export async function completeUpload(
   access: UploadAccess<"catalogue" | "writers" | "commits">,
@@ -64,7 +65,7 @@ export async function completeUpload(
 /** Commits of one upload that another call may overtake, before this one gives up. */
 const OVERTAKEN_MAX = 3;
 
-/** Takes a step of a commit; where another call has got further with the same upload meanwhile, commits from there. */
+/** Runs a step of a commit. When another call has moved the same upload on meanwhile, it commits from the new state. */
 export async function takeUp<T>(
   access: UploadAccess<"catalogue" | "commits">,
   upload: Upload,
@@ -83,15 +84,16 @@ export async function takeUp<T>(
   }
 }
 
-/** Whether a step of a commit was refused because another call has got further with the same upload. */
+/** Whether a step of a commit was refused because another call has moved the same upload on. */
 export function isOvertaken(error: unknown): boolean {
   if (!(error instanceof DomainError) || error.reason !== "UPLOAD_NOT_OPEN") return false;
   return ["completing", "assembled", "committed"].includes(String(error.details.state));
 }
 
 /**
- * Drives an upload from its state to `committed`, one compare-and-set after the other; each step can be repeated, so
- * any replica can go on where another stopped. `epoch` is given where a writer finishes: refused once a newer one has begun.
+ * Drives an upload from its state to `committed`, one compare-and-set after the other; each step can be repeated, so any
+ * replica can go on where another stopped. `epoch` is given when a writer finishes: the commit is refused once a newer
+ * writer has begun.
  */
 export async function commitUpload(
   access: UploadAccess<"commits">,
@@ -100,7 +102,7 @@ export async function commitUpload(
 ): Promise<File> {
   const { declared, parts, epoch } = options;
   if (upload.failure !== undefined && upload.state !== "aborted") {
-    // Tried again, and not to be aborted meanwhile; should this process die, the sweeper goes on.
+    // The commit is tried again, and the upload must not be aborted meanwhile; if this process dies, the sweeper goes on.
     await noteWanted(access, upload, declared);
     return await commitUpload(access, { ...upload, failure: undefined }, options);
   }
@@ -144,14 +146,14 @@ interface Finish {
   written: WrittenBytes;
   declared: CommitDeclaration;
   commit: boolean;
-  /** The writer's. */
+  /** Number of the writer. */
   epoch: number;
 }
 
 /**
- * Commits what a writer has just finished: the usual way, without reading back what the writer knows. Undefined when
- * `commit` is false: the size is sealed, or the one-part object noted, for CompleteUpload. `aborted / WRITER_FENCED`,
- * with nothing of this writer committed, once a newer writer than `epoch` has begun.
+ * Commits an upload that a writer has just finished: the usual way, without reading anything back that the writer knows.
+ * Resolves to undefined when `commit` is false: the size is sealed, or the one-part object noted, for CompleteUpload.
+ * `aborted / WRITER_FENCED`, with nothing of this writer committed, once a newer writer than `epoch` has begun.
  */
 export async function commitWritten(
   access: UploadAccess<"catalogue" | "commits">,
@@ -163,7 +165,7 @@ export async function commitWritten(
   if (put !== undefined) {
     const commit = () => commitPut(access, upload, { ...options, put });
     const file = await takeUp(access, upload, { declared, epoch, commit });
-    // It may have been committed before, or by another call meanwhile: it must hold these bytes.
+    // Another call may have committed the file, before or meanwhile: the file must hold these bytes.
     if (file !== undefined) assertDeclared(file, put);
     return file;
   }
@@ -183,7 +185,7 @@ export async function commitWritten(
   return await takeUp(access, upload, { declared, epoch, commit });
 }
 
-/** The same for a one-part file. An object that no commit takes is the sweeper's: the row counts the attempts. */
+/** Commits a one-part file. The sweeper removes an object that no commit takes: the row counts the attempts. */
 async function commitPut(
   access: UploadAccess<"commits">,
   upload: Upload,
@@ -205,8 +207,8 @@ async function commitPut(
 }
 
 /**
- * Compares what a finish without a commit declares with an upload whose bytes are all durable, `completing` or
- * `assembled`: nobody would remember it. Errors as of `completeUpload`.
+ * Compares the declaration of a finish without a commit with an upload whose bytes are all durable, `completing` or
+ * `assembled`: no row would keep the declaration for later. Errors are those of `completeUpload`.
  */
 export async function compareDeclared(
   access: UploadAccess<"commits">,
@@ -237,7 +239,7 @@ async function commitAssembled(
   return await commit(access, upload, { declared, epoch });
 }
 
-/** Compares the SHA-256 for a commit; should this process die while it reads, the sweeper goes on with the same wish. */
+/** Compares the SHA-256 for a commit; if this process dies while it reads, the sweeper goes on with the same declaration. */
 async function assertSha256Wanted(
   access: UploadAccess<"commits">,
   upload: Upload,
@@ -256,7 +258,7 @@ async function noteWanted(
   await withDatabase(access, () => access.uploads.commits.noteCommit(uploadId, wish));
 }
 
-/** open -> completing: the size and the manifest stand. */
+/** open -> completing: from here on the size and the manifest are fixed. */
 async function freeze(
   access: UploadAccess<"commits">,
   upload: Upload,

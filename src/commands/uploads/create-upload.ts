@@ -11,7 +11,7 @@ import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UnfinishedUploads } from "./unfinished-uploads.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
-/** What a caller says of a file to be; sizes in bytes. */
+/** The caller's description of a file to be; sizes in bytes. */
 export interface CreateUploadRequest extends FileDescription {
   requestId: string;
   namespace: string;
@@ -69,7 +69,7 @@ export async function createUpload(
   try {
     await access.unfinished.admit(options.caller.principal);
   } catch (error) {
-    // A repetition creates nothing, and may be what ends its upload.
+    // A repeated request creates nothing, and its caller may need the answer to end the upload.
     const earlier = await access.uploads.catalogue.findCreated(identity);
     if (earlier === undefined) throw error;
     return { upload: earlier, created: false };

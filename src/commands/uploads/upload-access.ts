@@ -10,7 +10,7 @@ import type { UploadRepositories } from "../../domain/uploads/upload-repositorie
 export interface UploadLimits extends PartLimits {
   /** Largest data of one chunk, in bytes. */
   chunkSizeMaxBytes: number;
-  /** Bytes of a part that is not kept which may wait for S3 to take them. */
+  /** Bytes of a one-shot part that may wait for S3 to take them. */
   unkeptWindowBytes: number;
   /** Parts of one upload that may be on their way to S3 at once. */
   partsInFlightMax: number;

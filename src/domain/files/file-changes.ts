@@ -6,9 +6,9 @@ export interface ChangedPath {
   path: string;
 }
 
-/** What has changed since the last poll. */
+/** The files that have changed since the last poll. */
 export interface FileChanges {
-  /** Undefined where that is unknown: at the first poll, and where it is more than a poll takes. */
+  /** Undefined where the paths are unknown: at the first poll, and when more have changed than one poll reads. */
   paths: readonly ChangedPath[] | undefined;
   /** All changes at these paths were committed before. */
   position: CommitPosition;
@@ -16,6 +16,6 @@ export interface FileChanges {
 
 /** The changes of files, whichever process made them, from the first call on. */
 export interface FileChangeFeed {
-  /** Every change is told once by the first poll that begins after its commit, however slow its transaction was. */
+  /** Returns each change once: the first poll that begins after a change's commit has it, however slow its transaction was. */
   poll(): Promise<FileChanges>;
 }

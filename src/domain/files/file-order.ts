@@ -16,15 +16,15 @@ export const PATH_ORDER: FileOrder = { field: "path", isDescending: false };
 /** The order of a search for words when none is named. */
 export const NEWEST_FIRST: FileOrder = { field: "create_time", isDescending: true };
 
-/** A place in a list: that of a file in the order of paths, or in another; `value` is a size, or microseconds since 1970. */
+/** A place in a list, in the order of paths or in another order; `value` is a size, or microseconds since 1970. */
 export type FileCursor = { path: string; generation: number } | { value: number; fileId: string };
 
-/** Where a file stands in the order of paths. */
+/** The cursor of a file in the order of paths. */
 export function toPathCursor({ path, generation }: Pick<File, "path" | "generation">): FileCursor {
   return { path, generation };
 }
 
-/** Longest order_by that is looked at. */
+/** Longest order_by that is parsed. */
 const ORDER_MAX_CHARACTERS = 1000;
 
 /**

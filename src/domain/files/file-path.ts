@@ -10,8 +10,8 @@ export const PATH_MAX_BYTES = 1024;
 export const TEXT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * Parses a path that a file is to get: what `parseFilePath` takes, without TEXT_DIRECTION. A path that is only looked up may
- * hold that, so that older files can be read, moved and deleted.
+ * Parses a path that a file is to get, as `parseFilePath` does, and refuses TEXT_DIRECTION in it. A path that is only
+ * looked up may hold those characters, so that older files can be read, moved and deleted.
  */
 export function parseNewFilePath(path: string, field = "path"): string {
   const at = path.search(TEXT_DIRECTION);
