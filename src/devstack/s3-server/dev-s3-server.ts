@@ -41,7 +41,7 @@ export interface DevS3ServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
-  /** Told of what only a mistake of this server or a broken disk can cause; the default prints it. */
+  /** Hears of errors that only a mistake of this server or a broken disk can cause; the default prints them. */
   readonly onInternalError?: (error: unknown) => void;
 }
 
@@ -53,7 +53,7 @@ export interface DevS3Server {
   readonly faults: FaultPlan;
   /** How many authorised requests there were of an operation, faulted ones included. */
   requestCount(operation: Operation): number;
-  /** Ends all connections and settles when nothing of it is left running; what is stored stays. */
+  /** Ends all connections and settles when nothing of the server runs any more; everything stored stays. */
   close(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import type { ChangedPath, FileChangeFeed } from "../../domain/files/file-change
 import { atBorder } from "../pool/errors.ts";
 import { toInterval } from "../pool/sql-values.ts";
 
-/** Changes that one poll reads at most; where more wait, all that is cached is forgotten instead. */
+/** Changes that one poll reads at most; when more wait, everything that is cached is forgotten instead. */
 export const CHANGES_MAX = 10_000;
 
 const polledRow = z.object({
@@ -16,13 +16,14 @@ const polledRow = z.object({
 
 /**
  * The feed of one follower. Transactions end in another order than they begin: each poll reads all changes from the oldest
- * transaction that had not ended at the poll before, and leaves out what it told already.
+ * transaction that had not ended at the poll before, and leaves out those that it has returned already.
  */
 export function createFileChangeFeed(pool: CommonQueryMethods, { changesMax = CHANGES_MAX } = {}): FileChangeFeed {
   let from: string | undefined;
   let told = new Set<string>();
   const poll: FileChangeFeed["poll"] = async () => {
-    // The flushed end of the log, not its end: a replica reaches that without any further write. A commit shows once flushed.
+    // The position is the flushed end of the log, not its end: a replica reaches the flushed end without any further write,
+    // and a commit is visible once it is flushed.
     const row = await pool.one(sql.type(polledRow)`
       SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, pg_current_wal_flush_lsn()::text AS position,
         coalesce((
@@ -41,7 +42,7 @@ export function createFileChangeFeed(pool: CommonQueryMethods, { changesMax = CH
       if (!told.has(key)) paths.push({ namespace, path });
       seen.add(key);
     }
-    // What the next poll reads again of these is told; what it reads no more can be forgotten.
+    // The next poll leaves out the changes of these that it reads again; the others can be forgotten.
     told = seen;
     return { paths: isKnown ? paths : undefined, position };
   };

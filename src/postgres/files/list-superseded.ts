@@ -10,8 +10,8 @@ import { WALK_FILES_MAX, WALK_TERMS } from "../search/list-files.ts";
 const listedRow = fileRow.extend({ step: z.int(), matches: z.boolean() });
 
 /**
- * FileRepository.listSuperseded: a walk over the index of superseded generations, which looks at as many files a page as
- * that over a list; a page may be short, or empty, although others follow.
+ * FileRepository.listSuperseded: a walk over the index of superseded generations, which reads as many files a page as the
+ * walk over a list; a page may be short, or empty, although others follow.
  */
 export async function listSuperseded(
   pool: CommonQueryMethods,

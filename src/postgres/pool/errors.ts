@@ -13,7 +13,7 @@ import { BorderCall } from "./border-call.ts";
 /** When a caller may try again after the database was gone, in milliseconds: about a failover's shortest gap. */
 const RETRY_AFTER_MS = 1_000;
 
-/** What slonik throws when the connection, not the statement, is at fault; UnexpectedStateError is an ended pool. */
+/** The errors of slonik when the connection, not the statement, is at fault; UnexpectedStateError is an ended pool. */
 const UNAVAILABLE_CLASSES = [
   ConnectionError,
   BackendTerminatedError,
@@ -58,7 +58,7 @@ function databaseFull(cause: unknown): DomainError {
   });
 }
 
-/** What an error of slonik, pg or the network means to us; one that means nothing here is returned as it is. */
+/** Our error for an error of slonik, pg or the network; an error that means nothing here is returned as it is. */
 export function toDomainError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
   if (REFUSED_STATES.test(codeOf(error))) return loginRefused(error);
@@ -68,7 +68,7 @@ export function toDomainError(error: unknown): unknown {
   return UNAVAILABLE_STATES.test(code) || UNAVAILABLE_SYSTEM.test(code) ? databaseUnavailable(error) : error;
 }
 
-/** The error's own code, or that of what slonik wrapped. */
+/** The error's own code, or that of the error that slonik has wrapped. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "";
   return "code" in error ? String(error.code) : codeOf(error.cause);

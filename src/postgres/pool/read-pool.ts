@@ -5,7 +5,7 @@ import { type CommitPosition, formatCommitPosition } from "../../domain/commit-p
 import { DomainError } from "../../domain/errors.ts";
 import { toDomainError } from "./errors.ts";
 
-/** How long a query waits for its replica, in milliseconds: streaming replication is mostly behind by less. */
+/** How long a query waits for its replica, in milliseconds: streaming replication is mostly less far behind. */
 const REPLAY_WAIT_MAX_MS = 250;
 const REPLAY_POLL_MS = 25;
 /** A replica that failed is left alone for so long, and one that was waited for in vain is not waited for again. */
@@ -19,7 +19,7 @@ export type ReadPool = <T>(
   query: (pool: CommonQueryMethods) => Promise<T>,
 ) => Promise<T>;
 
-/** Where queries go, and what a test may change. */
+/** The servers that queries go to, and the limits that a test may change. */
 export interface ReadPoolOptions {
   /** Queries' own connections to the primary. */
   primary: DatabasePool;
@@ -32,8 +32,9 @@ export interface ReadPoolOptions {
 }
 
 /**
- * Queries to a replica, as long as it answers and has replayed what the caller has seen, within 250 ms; else to the primary, and
- * for the next second without waiting. Whoever sends no position may see what was a moment ago.
+ * Sends queries to a replica, as long as it answers and has replayed the caller's commit position within 250 ms; otherwise
+ * to the primary, and for the next second without waiting. A caller who sends no position may miss a commit of a moment
+ * ago.
  */
 export function createReadPool(options: ReadPoolOptions): { read: ReadPool; end(): Promise<void> } {
   const { primary, openReplica } = options;
@@ -61,7 +62,7 @@ class Replica {
   /** It has replayed all up to here. */
   #replayed: CommitPosition = 0n;
   #restsUntil = 0;
-  /** It was further behind than anybody waits. */
+  /** Until then it counts as further behind than any caller waits. */
   #isBehindUntil = 0;
   #isUsable = true;
 
@@ -69,7 +70,10 @@ class Replica {
     this.#options = options;
   }
 
-  /** Its pool, once it has replayed `position`; undefined when it has not in time, or is not to be had. */
+  /**
+   * The replica's pool, once the replica has replayed `position`; undefined when it has not done so in time, or does not
+   * answer.
+   */
   async reach(position: CommitPosition | undefined): Promise<DatabasePool | undefined> {
     if (performance.now() < this.#restsUntil) return undefined;
     try {
@@ -89,11 +93,11 @@ class Replica {
     }
   }
 
-  /** Leaves it alone for a while; unless it was opened anew since `failed`. */
+  /** Leaves the replica alone for a while, unless it was opened again since `failed`. */
   rest(error: unknown, failed = this.#opened): void {
     if (failed !== this.#opened) return;
     this.#restsUntil = performance.now() + (this.#options.restMs ?? REPLICA_REST_MS);
-    // Another server may be behind the name when it comes back, and have replayed less.
+    // When it comes back, another server may have its name, which has replayed less.
     this.#replayed = 0n;
     const closing = this.#pool;
     this.#pool = undefined;
@@ -112,7 +116,7 @@ class Replica {
     const begun = performance.now();
     const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
     while (this.#replayed < position) {
-      // A server that is no replica (any more) has what it has committed: it is past every position.
+      // A server that is no replica (any more) has everything that it has committed: it is past every position.
       const isReplayed = await pool.oneFirst(sql.type(replayedRow)`
         SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatCommitPosition(position)}::pg_lsn AS replayed`);
       if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;

@@ -4,17 +4,17 @@ import { type SqlFragment, toTimestamp } from "../pool/sql-values.ts";
 
 /** An order of `file f` in SQL; each has an index of its own. */
 export interface SqlOrder {
-  /** After ORDER BY. */
+  /** The text after ORDER BY. */
   by: SqlFragment;
-  /** That a file comes after a cursor. */
+  /** The condition that a file comes after a cursor. */
   after(cursor: FileCursor): SqlFragment;
   /** A column that `toCursor` needs, NULL in the order of paths. */
   value: SqlFragment;
 }
 
 /**
- * What an order is in SQL. Where only live files are listed a path has one, and without the generation the order is that
- * of the index of live files, which holds no deleted ones to step over.
+ * An order in SQL. Where only live files are listed, a path has one file. The order then leaves the generation out, because
+ * it is that of the index of live files, which holds no deleted files to step over.
  */
 export function toSqlOrder(order: FileOrder, { isLive }: { isLive: boolean }): SqlOrder {
   const direction = order.isDescending ? sql.fragment`DESC` : sql.fragment`ASC`;
@@ -42,7 +42,7 @@ export function toSqlOrder(order: FileOrder, { isLive }: { isLive: boolean }): S
   };
 }
 
-/** That a row with a file's id, under that alias, comes after a cursor in an order other than that of paths. */
+/** The condition that a row with a file's id, under that alias, comes after a cursor in an order other than that of paths. */
 export function isValueAfter(alias: SqlFragment, cursor: FileCursor, { field, isDescending }: FileOrder): SqlFragment {
   if (!("value" in cursor)) throw new Error("a cursor in the order of paths was given for another order");
   const value = field === "size_bytes" ? sql.fragment`${cursor.value}::bigint` : toTimestamp(cursor.value);
@@ -51,7 +51,7 @@ export function isValueAfter(alias: SqlFragment, cursor: FileCursor, { field, is
   return sql.fragment`${row} ${beyond} (${value}, ${cursor.fileId}::uuid)`;
 }
 
-/** That a row with path and generation, under that alias, comes after a cursor in the order of paths. */
+/** The condition that a row with path and generation, under that alias, comes after a cursor in the order of paths. */
 export function isPathAfter(alias: SqlFragment, cursor: FileCursor, { isDescending }: FileOrder): SqlFragment {
   const { path, generation } = toPath(cursor);
   const row = sql.fragment`(${alias}.path, ${alias}.generation)`;

@@ -15,11 +15,11 @@ export interface FileLabel {
   value: string;
 }
 
-/** That many labels of a filter are considered. */
+/** So many labels of a filter are considered. */
 const LABELS_MAX = 4;
-/** Part of the rows that a condition is taken to leave, of which nothing is known. */
+/** Part of the rows that a condition is taken to leave when nothing is known of it. */
 const OTHER_PART = 1 / 3;
-/** A file is looked at for the price of so many rows of an index. */
+/** Reading a file costs as much as reading so many rows of an index. */
 const FILE_ROWS = 5;
 
 /**
@@ -74,7 +74,7 @@ export function chooseLabelWay(
 
 const RANGED = ["create_time", "size_bytes"] as const;
 
-/** Of a condition that is no range. */
+/** The part of the rows that a condition leaves which is no range. */
 function estimatePart(statistics: TableStatistics, part: FileFilter): number {
   if (part.kind === "words") return part.words.reduce((product, word) => product * statistics.wordPart(word), 1);
   const [label] = findLabels([part]);

@@ -13,14 +13,14 @@ import { chooseLabelWay, findLabels, gatherLabel, type LabelWay, walkLabel } fro
 import { listWordSpans } from "./list-word-spans.ts";
 import type { StatisticsCache } from "./table-statistics.ts";
 
-/** Rows of an index that one page looks at, where the index holds all that is asked for. */
+/** Rows of an index that one page reads, where the index holds everything that is asked for. */
 export const WALK_ROWS_MAX = 5_000;
-/** Files that one page looks at: each is a row of the table, somewhere. */
+/** Files that one page reads: each is a row of the table, at any place. */
 export const WALK_FILES_MAX = 5_000;
-/** Both are for filters of so many terms; a page of a filter with ten times as many looks at a tenth of that. */
+/** Both limits are for filters of so many terms; a page of a filter with ten times as many terms reads a tenth of them. */
 export const WALK_TERMS = 5;
 
-/** Where files are listed, and what is kept from one list to the next. */
+/** The pool that lists are read from, and the statistics that are kept from one list to the next. */
 export interface SearchAccess {
   pool: CommonQueryMethods;
   statistics: Pick<StatisticsCache, "get">;
@@ -70,10 +70,10 @@ export async function listFiles(
   return bySpans ?? (await readPage(pool, scan, walkOrder(scan)));
 }
 
-/** Live, or deleted and still restorable. */
+/** The condition that a file is live, or deleted and still restorable. */
 const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR ${fileIsRestorable})`;
 
-/** The page of a walk; where it had to stop, the next one goes on. */
+/** The page of a walk; the next page goes on where this one had to stop. */
 async function readPage(pool: CommonQueryMethods, scan: FileScan, statement: SqlFragment): Promise<FilePage> {
   const { query, order } = scan;
   const rows = await readRows(pool, scan, statement);
@@ -82,7 +82,7 @@ async function readPage(pool: CommonQueryMethods, scan: FileScan, statement: Sql
   return toFilePage(rows, { order, limit: query.limit, end });
 }
 
-/** The page of what was gathered; undefined when that was too much, and is not whole. */
+/** The page of the gathered files; undefined when there were too many, so that some are missing. */
 async function readGathered(
   pool: CommonQueryMethods,
   scan: FileScan,
@@ -106,8 +106,8 @@ async function readLabel(pool: CommonQueryMethods, scan: FileScan, way: LabelWay
 function gather(scan: FileScan, driver: FileDriver): SqlFragment {
   const { namespace, query, filesMax } = scan;
   const order = toSqlOrder(scan.order, { isLive: !query.showDeleted });
-  // By the index that has counted them, whatever the planner expects; that of words has no order. OFFSET 0 keeps the limit
-  // and the order of the answer away from the choice of the index.
+  // The files come by the index that has counted them, whatever the planner expects; the index of words has no order.
+  // OFFSET 0 keeps the limit and the order of the answer away from the choice of the index.
   const all =
     driver.order === undefined ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY ${driver.order} LIMIT ${filesMax + 1}`;
   const condition = sql.and([toCondition(scan), ...toPathRange(query, sql.fragment`f`), ...toAfter(scan)]);

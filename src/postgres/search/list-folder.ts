@@ -7,7 +7,7 @@ import { type SqlFragment, toPrefixEnd } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsRestorable, fileRow, toFile } from "../rows/file-rows.ts";
 
 const entryRow = z.object({ folder: z.string().nullable(), entry_path: z.string(), entry_generation: z.int() });
-/** Of a folder, or of a deleted file past its purge time, there is no file. */
+/** A folder has no file, and neither has a deleted file past its purge time. */
 const stepRow = z.union([entryRow.extend(fileRow.shape), entryRow.extend({ file_id: z.null() })]);
 type StepRow = z.infer<typeof stepRow>;
 

@@ -12,7 +12,7 @@ import { toPathRange, toValueRange } from "./filter-bounds.ts";
 import type { TableStatistics } from "./table-statistics.ts";
 import { estimateSpanFiles, planSpans, type SpanSearch, toSpanWords } from "./word-spans.ts";
 
-/** Before and after all ids: with a time, a cursor between that time and the one beside it. */
+/** Ids before and after all others: with a time they make a cursor between that time and the one beside it. */
 const FILE_ID_FIRST = "00000000-0000-0000-0000-000000000000";
 const FILE_ID_LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
@@ -20,7 +20,8 @@ const endsRow = z.object({ newest: z.int().nullable(), oldest: z.int().nullable(
 
 /**
  * A page of files that hold words, in the order of the times of creation, by the index of words in spans of time. Undefined
- * where there are no whole words, in another order, and where the words are so common that files in their order are the shorter way.
+ * where there are no whole words, in another order, and where the words are so common that it takes less to read files in
+ * their order.
  */
 export async function listWordSpans(
   pool: CommonQueryMethods,
@@ -40,7 +41,7 @@ export async function listWordSpans(
   return toFilePage(rows, { order, limit: query.limit, end });
 }
 
-/** The newest and the oldest file that are still to come: nothing is searched beyond them. */
+/** The times of the newest and the oldest file that are still to come: nothing is searched beyond them. */
 function selectEnds({ namespace, query }: FileScan): SqlFragment {
   const { from, to } = toValueRange(toConjuncts(query.filter), "create_time") ?? {};
   const cursor = query.after !== undefined && "value" in query.after ? query.after.value : undefined;
@@ -83,7 +84,7 @@ function gatherSpans(scan: FileScan, queries: readonly string[]): SqlFragment {
     ORDER BY span.number, ${order.by} LIMIT ${query.limit + 1}`;
 }
 
-/** The cursor before which, in the order of the page, all is that is not older, or not younger, than a time. */
+/** A cursor at a time: in the order of the page, every file before it is not older (or not younger) than that time. */
 function toEnd(microseconds: number, isDescending: boolean): FileCursor {
   return isDescending
     ? { value: microseconds, fileId: FILE_ID_FIRST }

@@ -14,10 +14,10 @@ const ATTEMPTS_MAX = 5;
 /**
  * UploadCommits.commit, in one statement when nobody else commits to the path at this moment.
  *
- * A statement sees the database as it was when it began. Were it to wait for a commit to the same path, it would not
- * see that commit's file and could not supersede it. So it only *tries* the path's advisory lock, and does nothing
- * without it; then the lock is awaited first and the statement, begun after that, sees everything. The lock saves
- * work, nothing else: the unique index on live paths is what forbids two live files.
+ * A statement sees the database as it was when it began. If it waited for a commit to the same path, it would not see that
+ * commit's file and could not supersede it. So it only *tries* the path's advisory lock, and does nothing without it; then
+ * the lock is awaited first and the statement, begun after that, sees everything. The lock only saves work: the unique
+ * index on live paths forbids two live files.
  */
 export async function commitUpload(
   pool: DatabasePool,

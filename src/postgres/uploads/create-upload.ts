@@ -11,9 +11,9 @@ import { findEarlierSubject } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
 /**
- * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits
- * at the request's primary key and then finds it. Nothing comes back when the request is known or the precondition
- * fails; the request decides first, so that a repetition gets its first answer whatever happened to the file since.
+ * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits at the
+ * request's primary key and then finds it. No row comes back when the request is known or the precondition fails. The
+ * request is checked first, so that a repeated request gets its first answer, whatever happened to the file since.
  */
 export async function createUpload(
   pool: CommonQueryMethods,

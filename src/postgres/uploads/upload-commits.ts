@@ -92,7 +92,7 @@ async function reopen(
       WHERE p.upload_id = u.upload_id AND p.part_number = g.part_number AND p.etag = g.etag
     )
     SELECT * FROM u`);
-  // Already open, or sent again: another replica heard of the same loss first.
+  // The upload is open already, or its parts were sent again: another replica heard of the same loss first.
   if (row === null) await assertUpload(pool, uploadId, { states: ["completing", "open"] });
 }
 

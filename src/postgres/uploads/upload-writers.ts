@@ -27,7 +27,7 @@ export function createUploadWriters(pool: DatabasePool): UploadWriters {
   };
 }
 
-/** What a statement says that locks the upload's row, or fails to. */
+/** The answer of a statement that locks the upload's row: 1, or 0 when it could not. */
 const lockedRow = z.object({ locked: z.int() });
 
 const recordedRow = lockedRow.extend({ recorded: z.int() });
@@ -94,8 +94,8 @@ async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch
 }
 
 /**
- * The upload's row under a lock that lets other parts be recorded but no writer begin, no size be sealed and no state change.
- * None is locked where the part lies beyond the sealed size.
+ * The upload's row under a lock that lets other parts be recorded but no writer begin, no size be sealed and no state
+ * change. No row is locked when the part lies beyond the sealed size.
  */
 function lockUpload(uploadId: string, epoch: number, partNumber: number) {
   return sql.fragment`
@@ -105,7 +105,7 @@ function lockUpload(uploadId: string, epoch: number, partNumber: number) {
     FOR SHARE OF u`;
 }
 
-/** Why `lockUpload` locked nothing. Returns when none of it is true any more. */
+/** Throws the reason why `lockUpload` locked nothing; returns when no reason is left. */
 async function assertLockable(
   pool: CommonQueryMethods,
   { uploadId, epoch }: { uploadId: string; epoch: number },
@@ -163,7 +163,7 @@ async function recordParts(
     )
     SELECT (SELECT count(*)::int FROM locked) AS locked, (SELECT count(*)::int FROM recorded) AS recorded`);
   if (locked === 0) {
-    // The answer to the same call may have been lost, which forgot the writer.
+    // The answer to an equal call may have been lost; that call has then forgotten the writer.
     if (options.isLast === true && (await areRecorded(pool, uploadId, parts))) return;
     await assertLockable(pool, writer, last);
     return await recordParts(pool, writer, parts, options);
@@ -180,7 +180,7 @@ async function areRecorded(
   return parts.every(({ partNumber, etag }) => durable.get(partNumber) === etag);
 }
 
-/** Parts that were not recorded now must have been before, by the same statement: its answer was lost. */
+/** Parts that this statement has not recorded must be recorded already, by an equal statement whose answer was lost. */
 async function assertRecorded(
   pool: CommonQueryMethods,
   uploadId: string,
