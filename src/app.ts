@@ -94,7 +94,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    ...{ authenticate, readiness, log, shutdownSignal: stopping.signal },
+    authenticate,
+    readiness,
+    log,
+    shutdownSignal: stopping.signal,
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,

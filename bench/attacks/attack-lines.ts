@@ -103,7 +103,10 @@ export async function untilClosed(stream: ClientHttp2Stream | Socket): Promise<v
 /** Headers of a gRPC call. */
 export function grpcHeaders(path: string, token?: string): OutgoingHttpHeaders {
   return {
-    ...{ ":method": "POST", ":path": path, te: "trailers", "content-type": "application/grpc+proto" },
+    ":method": "POST",
+    ":path": path,
+    te: "trailers",
+    "content-type": "application/grpc+proto",
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
   };
 }

@@ -23,7 +23,10 @@ export function openTrickle(
 ): Trickle {
   const { payload, sizeBytes } = options;
   const stream = session.request({
-    ...{ ":method": "POST", ":path": WRITE_UPLOAD_PATH, te: "trailers", "content-type": "application/grpc+proto" },
+    ":method": "POST",
+    ":path": WRITE_UPLOAD_PATH,
+    te: "trailers",
+    "content-type": "application/grpc+proto",
     ...options.headers,
   });
   const body: Buffer[] = [];

@@ -26,7 +26,9 @@ export interface Lane {
 export function startFrame(sizeBytes?: number, lane?: Lane): Buffer {
   const requestId = lane?.requestId ?? randomUUID();
   const create = {
-    ...{ requestId, namespace: "default", path: `bench/${requestId}` },
+    requestId,
+    namespace: "default",
+    path: `bench/${requestId}`,
     ...(sizeBytes !== undefined && { sizeBytes: BigInt(sizeBytes) }),
   };
   const range = lane && { offset: BigInt(lane.offset), sizeBytes: BigInt(lane.sizeBytes) };

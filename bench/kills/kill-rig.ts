@@ -10,7 +10,7 @@ import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { migrate } from "../../src/postgres/schema/migrate.ts";
-import { createUploadRepository } from "../../src/postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "../../src/postgres/uploads/upload-repositories.ts";
 import { createS3Access } from "../../src/s3/create-access.ts";
 import { createObjectStore } from "../../src/s3/object-store.ts";
 import { KILL_BUCKET, S3_BACKENDS } from "./s3-backend.ts";
@@ -110,7 +110,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
   const { client } = storage.access;
   const pools = await createDatabasePools(config.database);
   const access: UploadAccess = {
-    uploads: createUploadRepository(pools.commands),
+    uploads: createUploadRepositories(pools.commands),
     objects: createObjectStore(storage.access),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     limits: config.uploads,
@@ -121,7 +121,9 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
     async sweep() {
       const { namespace } = config;
       const { errors } = await sweepUploads(access, {
-        ...{ namespace: namespace.name, cursor: "", limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 } },
+        namespace: namespace.name,
+        cursor: "",
+        limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 },
       });
       const limits = { olderThanMs: 0, pagesMax: 1000, pageMax: 1000 };
       const orphans = await sweepOrphans(access, { namespace, limits, cursor: "" });

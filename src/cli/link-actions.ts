@@ -25,7 +25,9 @@ export async function runCreateLink(
   const { namespace, json, lifetime, maxUses, generation, name, inline, note } = options;
   await withClient(terminal, options, async (client) => {
     const { link, url } = await client.createLink(path, {
-      ...{ namespace, inline, signal: terminal.signal },
+      namespace,
+      inline,
+      signal: terminal.signal,
       ...(lifetime !== undefined && { lifetimeMs: lifetime }),
       ...(maxUses !== undefined && { maxUses }),
       ...(generation !== undefined && { generation: BigInt(generation) }),
@@ -77,9 +79,17 @@ function toLinkJson(link: Link): Record<string, unknown> {
   const { linkId, namespace, path, principal, downloadName, inline, note, maxUses } = link;
   const { createTime, expireTime, lastUseTime, revokeTime } = link;
   return {
-    ...{ linkId, namespace, path, state: STATES[link.state] ?? "unknown", uses: Number(link.uses), maxUses },
+    linkId,
+    namespace,
+    path,
+    state: STATES[link.state] ?? "unknown",
+    uses: Number(link.uses),
+    maxUses,
     ...(link.generation !== undefined && { generation: Number(link.generation) }),
-    ...{ principal, downloadName, inline, note },
+    principal,
+    downloadName,
+    inline,
+    note,
     ...(createTime && { createTime: timestampDate(createTime).toISOString() }),
     ...(expireTime && { expireTime: timestampDate(expireTime).toISOString() }),
     ...(lastUseTime && { lastUseTime: timestampDate(lastUseTime).toISOString() }),

@@ -23,7 +23,8 @@ describe("upload by lanes, against a service of two workers", function () {
   const bytes = seededBytes(32 * MIB + 5, 11);
   // So little memory that parts become durable a few at a time.
   const settings = {
-    ...{ SLUICE_WORKERS: "2", SLUICE_PART_SIZE_BYTES: String(MIB) },
+    SLUICE_WORKERS: "2",
+    SLUICE_PART_SIZE_BYTES: String(MIB),
     SLUICE_MEMORY_BUDGET_BYTES: String(16 * MIB),
   };
   const start = async (port?: number) => {
@@ -119,7 +120,8 @@ describe("upload by lanes, against a service of two workers", function () {
     const controller = new AbortController();
     const cut = await client
       .upload(source, path, {
-        ...{ lanes: 4, signal: controller.signal },
+        lanes: 4,
+        signal: controller.signal,
         onUploadId: (id) => {
           uploadId = id;
         },

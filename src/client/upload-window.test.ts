@@ -32,7 +32,9 @@ describe("upload of an iterable whose window is full", () => {
           sessionOf: () => manager,
           headers: { authorization: "Bearer secret" },
         }),
-      ...{ connectLane: noLanes, createUpload: noLanes, getUpload: noLanes },
+      connectLane: noLanes,
+      createUpload: noLanes,
+      getUpload: noLanes,
     };
   });
 

@@ -150,9 +150,15 @@ class UploadRun {
     // Of an upload in another state, or of another size, the stream that follows tells the outcome.
     if (upload.state !== UploadState.OPEN || upload.sizeBytes !== BigInt(sizeBytes)) return;
     const crc = await writeLanes(this.#source, {
-      ...{ namespace: this.#namespace, upload, isResumed, lanesMax: this.#lanesMax },
-      ...{ connect: (lane) => this.#ports.connectLane(lane), progress: this.#progress, signal: this.#signal },
-      ...{ limits: this.#limits, random: this.#ports.random },
+      namespace: this.#namespace,
+      upload,
+      isResumed,
+      lanesMax: this.#lanesMax,
+      connect: (lane) => this.#ports.connectLane(lane),
+      progress: this.#progress,
+      signal: this.#signal,
+      limits: this.#limits,
+      random: this.#ports.random,
     });
     if (crc === undefined) return;
     this.#sender.learn(sizeBytes, crc);

@@ -1,6 +1,6 @@
+import { formatCommitPosition, parseCommitPosition } from "../domain/commit-position.ts";
 import type { FileChanges } from "../domain/files/file-changes.ts";
 import type { Siblings } from "../domain/files/siblings.ts";
-import { formatPosition, parsePosition } from "../domain/position.ts";
 
 /** How long a worker waits for the others to have heard of its changes, in milliseconds: by then their own look tells them. */
 const HEARD_WAIT_MAX_MS = 200;
@@ -43,7 +43,7 @@ export function joinSiblings(channel: SupervisorChannel): Siblings {
   channel.onMessage((message) => {
     if (isChanged(message)) {
       const { number, from, position, paths } = message as Relayed;
-      forget({ paths, position: parsePosition(position) });
+      forget({ paths, position: parseCommitPosition(position) });
       channel.send({ kind: "sluice-heard", number, from } satisfies Heard);
     } else if (isHeard(message)) waiting.get(message.number)?.();
   });
@@ -59,7 +59,7 @@ export function joinSiblings(channel: SupervisorChannel): Siblings {
         const timer = setTimeout(end, HEARD_WAIT_MAX_MS);
         waiting.set(number, end);
         const isAll = paths === undefined || paths.length > PATHS_MAX;
-        const told = { position: formatPosition(position), ...(!isAll && { paths }) };
+        const told = { position: formatCommitPosition(position), ...(!isAll && { paths }) };
         channel.send({ kind: "sluice-changed", number, ...told } satisfies Changed);
       }),
     listen: (listener) => {

@@ -33,7 +33,8 @@ export function startWatchdog(limits: WatchdogLimits = WATCHDOG_LIMITS): void {
     eval: true,
     workerData: { ...limits, turns, parent: process.ppid },
     resourceLimits: THREAD_LIMITS,
-    ...{ env: {}, execArgv: [] },
+    env: {},
+    execArgv: [],
   });
   thread.unref();
 }

@@ -66,7 +66,9 @@ export function createFileMedia(
 async function redirect(calls: MethodCalls, call: RestCall, query: MediaQuery): Promise<void> {
   const { inline, downloadName, generation } = query;
   const message = create(CreateDownloadUrlRequestSchema, {
-    ...{ ...nameOf(call), inline, downloadName },
+    ...nameOf(call),
+    inline,
+    downloadName,
     ...(generation !== undefined && { generation: BigInt(generation) }),
   });
   const { method } = FileCommandService;

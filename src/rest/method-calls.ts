@@ -2,7 +2,7 @@ import type { DescMethodStreaming, DescMethodUnary, Message } from "@bufbuild/pr
 import type { Transport } from "@connectrpc/connect";
 import { createUniversalHandlerClient, type UniversalHandler } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
-import { POSITION_HEADER } from "../domain/position.ts";
+import { POSITION_HEADER } from "../domain/commit-position.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 
 /** Calls the methods of the API in this process, as the caller of a request and with its signal. */
@@ -27,8 +27,12 @@ export function createMethodCalls(handlers: readonly UniversalHandler[]): Method
     httpClient: createUniversalHandlerClient([...handlers]),
     baseUrl: "https://in-memory",
     useBinaryFormat: true,
-    ...{ interceptors: [], acceptCompression: [], sendCompression: null, compressMinBytes: unlimited },
-    ...{ readMaxBytes: unlimited, writeMaxBytes: unlimited },
+    interceptors: [],
+    acceptCompression: [],
+    sendCompression: null,
+    compressMinBytes: unlimited,
+    readMaxBytes: unlimited,
+    writeMaxBytes: unlimited,
   });
   return {
     unary: async (method, message, call) => {

@@ -46,7 +46,10 @@ export function toProblem(error: unknown): { problem: Problem; headers: Record<s
   const reason = info?.reason ?? other?.reason ?? "INTERNAL";
   const status = STATUS_OF_REASON[reason] ?? other?.status ?? STATUS_OF_CODE.get(shown.code) ?? 500;
   const problem = createProblem({
-    ...{ status, reason, detail: shown.rawMessage, details: info?.metadata ?? {} },
+    status,
+    reason,
+    detail: shown.rawMessage,
+    details: info?.metadata ?? {},
     field: bad?.fieldViolations[0]?.field,
   });
   const headers: Record<string, string> = {};

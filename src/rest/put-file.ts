@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { CompleteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { CreateUploadRequest } from "../commands/uploads/create-upload.ts";
+import { formatCommitPosition, POSITION_HEADER } from "../domain/commit-position.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type File, toFileEtag } from "../domain/files/file.ts";
-import { formatPosition, POSITION_HEADER } from "../domain/position.ts";
 import type { CallOptions } from "../rpc/calls/caller-context.ts";
 import { toFileMessage, toReceiptMessage } from "../rpc/messages/file-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
@@ -35,13 +35,15 @@ export function createFilePut(
     const caller = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     const { sizeBytes, ...described } = describe(call);
     const { hadFile, ifGenerationMatch } = await checkConditions(fileQueries, call, {
-      ...{ caller, position: positionOf(request), signal },
+      caller,
+      position: positionOf(request),
+      signal,
     });
     const create = { ...described, sizeBytes, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) };
     const declared = { crc32: described.crc32, sha256: described.sha256 };
     const file = await receiveFile(uploads.beginWrite, { create }, { call, caller, declared });
     const position = await catchUp();
-    if (position !== undefined) call.response.setHeader(POSITION_HEADER, formatPosition(position));
+    if (position !== undefined) call.response.setHeader(POSITION_HEADER, formatCommitPosition(position));
     answerFile(call, file, { status: hadFile ? 200 : 201 });
   };
 }

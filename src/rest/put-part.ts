@@ -36,18 +36,16 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
       const part = {
         namespace: variables.get("namespace") ?? "",
         uploadId: variables.get("upload_id") ?? "",
-        ...{ partNumber, crc32: declared.crc32 ?? crc32(bytes), bytes },
+        partNumber,
+        crc32: declared.crc32 ?? crc32(bytes),
+        bytes,
       };
       const {
         range,
         crc32: written,
         wasDurable,
-      } = await uploads.writePart(part, {
-        ...{ caller, position: positionOf(request), signal },
-      });
-      const message = create(WritePartResponseSchema, {
-        ...{ range: toByteRangeMessage(range), crc32: written, wasDurable },
-      });
+      } = await uploads.writePart(part, { caller, position: positionOf(request), signal });
+      const message = create(WritePartResponseSchema, { range: toByteRangeMessage(range), crc32: written, wasDurable });
       answerMessage(call, { message, json: toMessageJson(WritePartResponseSchema, message) });
     } finally {
       release();

@@ -1,4 +1,4 @@
-import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
+import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../domain/commit-position.ts";
 import type { MessageArrival } from "../rpc/calls/message-arrival.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
 import type { PathVariables } from "./path-template.ts";
@@ -23,7 +23,7 @@ export function headerOf(request: NodeRequest, name: string): string | undefined
 }
 
 /** What the answer must have seen, as the caller says by `sluice-position`. */
-export function positionOf(request: NodeRequest): Position | undefined {
+export function positionOf(request: NodeRequest): CommitPosition | undefined {
   const header = headerOf(request, POSITION_HEADER);
-  return header === undefined ? undefined : parsePosition(header);
+  return header === undefined ? undefined : parseCommitPosition(header);
 }

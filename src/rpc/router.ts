@@ -9,9 +9,9 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { MessageBudget } from "../domain/limits/message-budget.ts";
 import { WorkLimiter } from "../domain/limits/work-limiter.ts";
-import type { Position } from "../domain/position.ts";
 import { callerOf, createAuthenticationGate } from "./calls/caller-context.ts";
 import { countedGzip } from "./calls/counted-gzip.ts";
 import { createErrorInterceptor, type ErrorLog } from "./calls/error-interceptor.ts";
@@ -41,7 +41,7 @@ export interface ApiOptions {
    * Resolves once nothing cached here hides what was committed before the call, to a position behind it, or to undefined where the
    * database does not say it: what was committed stands all the same. Never rejects.
    */
-  catchUp: () => Promise<Position | undefined>;
+  catchUp: () => Promise<CommitPosition | undefined>;
   authenticate: Authenticator;
   readiness: Readiness;
   log: ErrorLog;

@@ -24,7 +24,7 @@ export class PartRecorder {
   durableBytes: number;
   /** End of the durable bytes from the range's start, without a gap. Kept as parts come: it is told several times a second. */
   durableOffset: number;
-  readonly #access: UploadAccess;
+  readonly #access: UploadAccess<"writers">;
   readonly #upload: Upload;
   readonly #epoch: number;
   /** Where the writer's range ends, once that is known. */
@@ -34,7 +34,7 @@ export class PartRecorder {
   #claimedTo = 0;
   #claiming: Promise<void> | undefined;
 
-  constructor(access: UploadAccess, writer: WriterBegin) {
+  constructor(access: UploadAccess<"writers">, writer: WriterBegin) {
     this.#access = access;
     this.#upload = writer.upload;
     this.#endOffset = writer.range.end ?? writer.upload.sizeBytes;
@@ -78,7 +78,9 @@ export class PartRecorder {
         : Math.max(1, Math.ceil(this.#endOffset / this.#upload.partSizeBytes));
     const count = Math.min(limits.claimAheadParts, last - first + 1);
     if (count <= 0) return;
-    await withDatabase(this.#access, () => uploads.claimParts(this.#upload.uploadId, this.#epoch, { first, count }));
+    await withDatabase(this.#access, () =>
+      uploads.writers.claimParts(this.#upload.uploadId, this.#epoch, { first, count }),
+    );
     this.#claimedTo = first + count - 1;
   }
 
@@ -88,7 +90,7 @@ export class PartRecorder {
         const batch = this.#queue;
         this.#queue = [];
         const { uploadId } = this.#upload;
-        await withDatabase(this.#access, () => this.#access.uploads.recordParts(uploadId, this.#epoch, batch));
+        await withDatabase(this.#access, () => this.#access.uploads.writers.recordParts(uploadId, this.#epoch, batch));
         for (const part of batch) this.parts.set(part.partNumber, part);
         this.durableBytes += totalBytes(batch);
         this.#advance();

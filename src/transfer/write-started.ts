@@ -1,7 +1,7 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import { type DurableState, toDurableState } from "../domain/uploads/durable-state.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
-import type { WriterStart } from "../domain/uploads/upload-repository.ts";
+import type { WriterStart } from "../domain/uploads/upload-writers.ts";
 
 /** Where a writer begins. */
 export interface WriteStarted {
@@ -17,7 +17,7 @@ export interface WriteStarted {
 
 /** What a writer is told first, from the upload as the database has it. */
 export function toStarted(
-  access: UploadAccess,
+  access: Pick<UploadAccess, "limits">,
   { upload, parts, range }: WriterStart,
   fileSizeMaxBytes: number,
 ): WriteStarted {

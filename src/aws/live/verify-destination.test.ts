@@ -9,7 +9,9 @@ import { verifyConfiguration } from "./verify-configuration.ts";
 
 const CONFIGURATION = generateConfiguration(
   parseSettings({
-    ...{ bucket: "my-files", region: "eu-central-1", account: "111122223333" },
+    bucket: "my-files",
+    region: "eu-central-1",
+    account: "111122223333",
     residency: ["eu-central-1", "eu-west-1"],
     services: { replication: { bucket: "far-files", region: "eu-west-1" } },
   }),

@@ -46,7 +46,12 @@ export function createExplanation(configuration: Configuration): Explanation {
     logBucket: site.logBucket,
     anchorBucket: settings.anchors === false ? undefined : site.anchorBucket,
     services: connections.map(({ service: { name, title, gets, road, source }, connection: { notes = [] } }) => ({
-      ...{ name, title, gets, road, source, notes },
+      name,
+      title,
+      gets,
+      road,
+      source,
+      notes,
     })),
     access: rows.filter(({ effect }) => effect === "Allow"),
     guards: rows.filter(({ effect }) => effect === "Deny"),

@@ -69,7 +69,9 @@ describe("printPolicies", () => {
       why: "planted",
       source: "",
       properties: {
-        ...{ FunctionName: "f", Action: "lambda:InvokeFunction", Principal: "s3.amazonaws.com" },
+        FunctionName: "f",
+        Action: "lambda:InvokeFunction",
+        Principal: "s3.amazonaws.com",
         ...(SourceArn !== undefined && { SourceArn }),
       },
     });

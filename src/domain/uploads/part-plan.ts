@@ -51,18 +51,22 @@ export function choosePartSize(
   return partSizeBytes;
 }
 
-/** What parts are planned by. */
+/** The fields of an upload that decide its parts. */
 type PlannedUpload = { sizeBytes: number | undefined; partSizeBytes: number };
 
-/** Bytes of a part: all of them where no size says that it is the last. None or fewer: it lies beyond the file. */
+/**
+ * Length of a part in bytes: a whole part where no size says that it is the last one. Zero or less: the part lies beyond
+ * the file.
+ */
 export function partLengthOf({ sizeBytes, partSizeBytes }: PlannedUpload, partNumber: number): number {
   if (sizeBytes === undefined) return partSizeBytes;
   return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
 }
 
 /**
- * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is declared.
- * So its length is known, and it is neither held to learn that nor ever sent anew with another.
+ * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is
+ * declared. So its length is known: the part is neither held back until the length is known, nor ever sent again with
+ * another length.
  */
 export function isUnkeptPart(
   upload: PlannedUpload,

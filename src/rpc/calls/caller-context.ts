@@ -1,7 +1,7 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import type { Caller } from "../../domain/caller.ts";
-import { POSITION_HEADER, type Position, parsePosition } from "../../domain/position.ts";
+import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
 import { currentArrival } from "./message-arrival.ts";
 
@@ -10,7 +10,7 @@ const CALLER = createContextKey<Caller | undefined>(undefined, { description: "w
 /** What a command or query gets beside its request: who calls, what they have seen, and when to stop because nobody waits any more. */
 export interface CallOptions {
   caller: Caller;
-  position: Position | undefined;
+  position: CommitPosition | undefined;
   signal: AbortSignal;
 }
 
@@ -46,7 +46,7 @@ export function toCallOptions(context: HandlerContext): CallOptions {
   const position = context.requestHeader.get(POSITION_HEADER);
   return {
     caller,
-    position: position === null ? undefined : parsePosition(position),
+    position: position === null ? undefined : parseCommitPosition(position),
     signal: context.signal,
   };
 }

@@ -44,7 +44,10 @@ describe("listen, to callers that send many calls at once", () => {
 
   async function open(onRequest: NodeRequestListener, limits: Partial<ListenerLimits> = {}) {
     listener = await listen({
-      ...{ host: "127.0.0.1", port: 0, tls: undefined, onRequest },
+      host: "127.0.0.1",
+      port: 0,
+      tls: undefined,
+      onRequest,
       onError: (error) => {
         throw error;
       },

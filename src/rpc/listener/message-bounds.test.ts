@@ -124,7 +124,9 @@ describe("messages of callers", () => {
     await open({}, { uploads: { writeUpload } });
     const envelope = Buffer.concat([Buffer.of(0, 0, 0, 0, 2), UNKNOWN_FIELD]);
     const stream = openSession().request({
-      ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WriteUpload", ...AUTHORIZED },
+      ":method": "POST",
+      ":path": "/sluice.v1.UploadService/WriteUpload",
+      ...AUTHORIZED,
       "content-type": "application/connect+proto",
     });
     stream.end(envelope);
@@ -150,7 +152,9 @@ describe("messages of callers", () => {
 
     it("are given up in gRPC", async () => {
       const stream = openSession().request({
-        ...{ ":method": "POST", ":path": GET_FILE, ...AUTHORIZED },
+        ":method": "POST",
+        ":path": GET_FILE,
+        ...AUTHORIZED,
         "content-type": "application/grpc",
       });
       stream.write(Buffer.of(0, 0, 0, 0, 9, 10));

@@ -31,7 +31,10 @@ for (const form of ["plaintext", "TLS"] as const) {
 
     async function open(limits: Partial<ListenerLimits>, onRequest: NodeRequestListener = answerVersion) {
       listener = await listen({
-        ...{ host: "127.0.0.1", port: 0, tls: certificate, onRequest },
+        host: "127.0.0.1",
+        port: 0,
+        tls: certificate,
+        onRequest,
         onError: (error) => {
           throw error;
         },

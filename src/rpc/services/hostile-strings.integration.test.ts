@@ -126,8 +126,13 @@ type Values = Message & Record<string, unknown>;
 function toRequest(input: DescMessage, path: string): Values {
   const name = { namespace: "default", path };
   const values: Record<string, unknown> = {
-    ...{ ...name, requestId: randomUUID(), targetPath: `${path}/target`, file: name },
-    ...{ filter: 'path = "none"', uploadId: randomUUID(), linkId: randomUUID() },
+    ...name,
+    requestId: randomUUID(),
+    targetPath: `${path}/target`,
+    file: name,
+    filter: 'path = "none"',
+    uploadId: randomUUID(),
+    linkId: randomUUID(),
   };
   const known = input.fields.filter(({ localName }) => localName in values).map(({ localName }) => localName);
   return create(input, Object.fromEntries(known.map((one) => [one, values[one]]))) as Values;

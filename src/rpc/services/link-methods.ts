@@ -27,7 +27,12 @@ export function createLinkMethods(
     createLink: async (request, context) => {
       const { requestId, expiration, maxUses, downloadName, inline, note } = request;
       const values = {
-        ...{ requestId, ...fromFileName(request), maxUses, downloadName, inline, note },
+        requestId,
+        ...fromFileName(request),
+        maxUses,
+        downloadName,
+        inline,
+        note,
         lifetimeMs: expiration.case === "lifetime" ? fromDuration(expiration.value, "lifetime") : undefined,
         expireTime: expiration.case === "expireTime" ? timestampDate(expiration.value) : undefined,
       };

@@ -250,7 +250,9 @@ describe("WritePart", () => {
       await until("the budget is taken", () => rig.service.app.load.partBytes > rig.service.config.budgetBytes / 2);
       const session = connect(rig.service.url, { settings: { initialWindowSize: 1 } });
       const stream = session.request({
-        ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WritePart", ...HEADERS },
+        ":method": "POST",
+        ":path": "/sluice.v1.UploadService/WritePart",
+        ...HEADERS,
         "content-type": "application/proto",
       });
       stream.on("error", () => {});
@@ -271,7 +273,9 @@ describe("WritePart", () => {
         try {
           const { uploadId } = await own.client.createUpload("a", { sizeBytes: BigInt(bytes.length) });
           const stream = session.request({
-            ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WritePart", ...HEADERS },
+            ":method": "POST",
+            ":path": "/sluice.v1.UploadService/WritePart",
+            ...HEADERS,
             "content-type": "application/json",
           });
           stream.write(" ".repeat(1000));
@@ -307,7 +311,9 @@ describe("WritePart", () => {
     it("gives back what a broken message took", async () => {
       const session = connect(rig.service.url);
       const stream = session.request({
-        ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WritePart", ...HEADERS },
+        ":method": "POST",
+        ":path": "/sluice.v1.UploadService/WritePart",
+        ...HEADERS,
         "content-type": "application/proto",
       });
       stream.end(Buffer.from("garbage"));

@@ -15,7 +15,8 @@ export function fileEtagsContract(subject: () => RepositorySubject): void {
   const identify = (method: string) => ({ identity: nextIdentity({ method }) });
   const remove = (path: string, etag?: string) =>
     subject().files.delete("default", path, {
-      ...{ ...identify("DeleteFile"), retentionMs: RETENTION_MS },
+      ...identify("DeleteFile"),
+      retentionMs: RETENTION_MS,
       ...(etag !== undefined && { etag }),
     });
   const restore = (path: string, options: { etag: string; generation?: number }) =>

@@ -21,7 +21,8 @@ export function fileMoveContract(subject: () => RepositorySubject): void {
   };
   const remove = (path: string) =>
     subject().files.delete("default", path, {
-      ...{ identity: nextIdentity({ method: "DeleteFile" }), retentionMs: RETENTION_MS },
+      identity: nextIdentity({ method: "DeleteFile" }),
+      retentionMs: RETENTION_MS,
     });
   const get = (path: string, generation?: number) =>
     subject().files.get("default", path, generation === undefined ? {} : { generation });

@@ -16,7 +16,8 @@ const LIMIT = 7;
 export function filePagesContract(subject: () => RepositorySubject): void {
   const remove = (path: string) =>
     subject().files.delete("default", path, {
-      ...{ identity: nextIdentity({ method: "DeleteFile" }), retentionMs: RETENTION_MS },
+      identity: nextIdentity({ method: "DeleteFile" }),
+      retentionMs: RETENTION_MS,
     });
   /** Paths of files that stay, in two namespaces; odd ones in folders of their own. */
   const commitAll = async () => {

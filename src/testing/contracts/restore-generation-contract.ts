@@ -18,7 +18,9 @@ export function restoreGenerationContract(subject: () => RepositorySubject): voi
   ) => {
     const identity = nextIdentity({ method: "RestoreGeneration" });
     return subject().files.restoreGeneration("default", path, {
-      ...{ identity, generation, retentionMs: RETENTION_MS },
+      identity,
+      generation,
+      retentionMs: RETENTION_MS,
       ...options,
     });
   };

@@ -11,7 +11,7 @@ export function supersededFilesContract(subject: () => RepositorySubject): void 
     let after: FilePage["next"];
     do {
       const page = await subject().files.listSuperseded(namespace, { filter: parseFilter(filter), limit, after });
-      expect(page.files.length).to.equal(page.positions.length).and.to.be.at.most(limit);
+      expect(page.files.length).to.equal(page.cursors.length).and.to.be.at.most(limit);
       found.push(...page.files.map(({ path, generation }) => `${path}#${generation}`));
       after = page.next;
     } while (after !== undefined);

@@ -93,7 +93,8 @@ export class FakeBody implements UnkeptBodyInFlight {
     const bytes = Buffer.concat(this.#kept);
     if (unkept !== undefined && (fault?.kind === "retry" || crc32(bytes) !== crc)) {
       throw new DomainError("unavailable", `${what}: storage does not have it; send the part again`, {
-        ...{ reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 },
+        reason: "STORAGE_UNAVAILABLE",
+        retryAfterMs: 1000,
       });
     }
     if (crc32(bytes) !== crc) {

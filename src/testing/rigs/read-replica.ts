@@ -41,7 +41,8 @@ export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
     await client.query(statement).finally(() => client.end());
   };
   return {
-    ...{ url: primary.url, readUrl },
+    url: primary.url,
+    readUrl,
     pauseReplay: () => execute("SELECT pg_wal_replay_pause()"),
     resumeReplay: () => execute("SELECT pg_wal_replay_resume()"),
     stopReplica: () => replica.stop(),

@@ -89,7 +89,11 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     };
     const app = await startReplica();
     return {
-      ...{ url: app.url, app, endpoint: storage.endpoint, databaseUrl: config.database.url, config },
+      url: app.url,
+      app,
+      endpoint: storage.endpoint,
+      databaseUrl: config.database.url,
+      config,
       errorsLogged,
       warningsLogged,
       startReplica,

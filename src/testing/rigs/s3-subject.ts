@@ -71,7 +71,10 @@ export function createTestAccess(
   const { region, url, accessKeyId, secretAccessKey } = endpoint;
   const settings = {
     s3: {
-      ...{ region, endpoint: url, forcePathStyle: true, checksums: options.checksums ?? ("stated" as const) },
+      region,
+      endpoint: url,
+      forcePathStyle: true,
+      checksums: options.checksums ?? ("stated" as const),
       limits: { ...CONNECTION_LIMITS, ...options.limits },
     },
     breaker: { ...CLOSED_BREAKER, ...options.breaker },

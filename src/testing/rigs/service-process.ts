@@ -58,7 +58,10 @@ export async function startServiceProcess(
     return await isReady(url);
   });
   return {
-    ...{ url, pid: child.pid ?? 0, readyAfterMs: performance.now() - startedAt, log },
+    url,
+    pid: child.pid ?? 0,
+    readyAfterMs: performance.now() - startedAt,
+    log,
     kill: async () => void (await end(child, "SIGKILL")),
     stop: () => end(child, "SIGTERM"),
   };

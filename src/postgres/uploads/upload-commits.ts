@@ -1,27 +1,59 @@
-import { type CommonQueryMethods, sql } from "slonik";
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
-import { sizeMismatch, uploadNotFound, uploadNotOpen } from "../../domain/repository-refusals.ts";
-import type { AssembleOptions, CommitWish } from "../../domain/uploads/commit-options.ts";
+import { sizeMismatch } from "../../domain/repository-refusals.ts";
 import type { AssembledObject, DurablePart, Upload, UploadFailure } from "../../domain/uploads/upload.ts";
+import type { AssembleOptions, CommitWish, FinishOptions, UploadCommits } from "../../domain/uploads/upload-commits.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
-import {
-  assertUpload,
-  holdsRange,
-  isUnfenced,
-  loadUpload,
-  readUploadRow,
-  toUpload,
-  uploadColumns,
-  uploadRow,
-} from "../rows/upload-rows.ts";
+import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
+import { commitUpload } from "./commit-upload.ts";
+
+/** The commits of uploads in PostgreSQL, by one statement each. */
+export function createUploadCommits(pool: DatabasePool): UploadCommits {
+  return {
+    seal: (uploadId, sizeBytes, options) => seal(pool, { uploadId, sizeBytes }, options),
+    beginCompletion: (uploadId, options) => beginCompletion(pool, uploadId, options),
+    reopen: (uploadId, lost) => reopen(pool, uploadId, lost),
+    noteMissing: (uploadId, options) => noteMissing(pool, uploadId, options),
+    assemble: (uploadId, object, options) => assemble(pool, { uploadId, object }, options),
+    noteCommit: (uploadId, wish) => noteCommit(pool, uploadId, wish),
+    setSha256: (uploadId, sha256) => setSha256(pool, uploadId, sha256),
+    commit: (uploadId, options) => commitUpload(pool, uploadId, options),
+    noteFailure: (uploadId, failure) => noteFailure(pool, uploadId, failure),
+  };
+}
+
+const lockedRow = z.object({ locked: z.int() });
+
+async function seal(
+  pool: CommonQueryMethods,
+  { uploadId, sizeBytes }: { uploadId: string; sizeBytes: number },
+  options: FinishOptions = {},
+): Promise<void> {
+  const { locked } = await pool.one(sql.type(lockedRow)`
+    WITH sealed AS (
+      UPDATE upload u SET size_bytes = ${sizeBytes},
+        expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
+      WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
+        AND (u.size_bytes IS NULL OR u.size_bytes = ${sizeBytes})
+      RETURNING u.upload_id, u.part_size_bytes
+    ), dropped AS (
+      DELETE FROM part p USING sealed s
+      WHERE p.upload_id = s.upload_id AND (p.part_number - 1)::bigint * s.part_size_bytes >= ${sizeBytes}
+    )
+    SELECT count(*)::int AS locked FROM sealed`);
+  if (locked > 0) return;
+  const row = await assertUpload(pool, uploadId, { states: ["open"], epoch: options.epoch });
+  if (row.size_bytes !== null && row.size_bytes !== sizeBytes) throw sizeMismatch(uploadId, sizeBytes, row.size_bytes);
+  await seal(pool, { uploadId, sizeBytes }, options);
+}
 
 const noFailure = sql.fragment`failure_reason = NULL, failure_message = NULL`;
 
-/** UploadRepository.beginCompletion: open -> completing. */
-export async function beginCompletion(
+/** open -> completing. */
+async function beginCompletion(
   pool: CommonQueryMethods,
   uploadId: string,
-  options: { crc32: number; ifGenerationMatch?: number; expectedSha256?: Uint8Array; epoch?: number | undefined },
+  options: FinishOptions & { crc32: number; ifGenerationMatch?: number | undefined },
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     UPDATE upload u SET state = 'completing', state_time = now(), commit_wanted_time = now(), crc32 = ${options.crc32},
@@ -35,8 +67,8 @@ export async function beginCompletion(
   return found.state === "open" ? await beginCompletion(pool, uploadId, options) : toUpload(found, undefined);
 }
 
-/** UploadRepository.reopen: completing -> open, without the lost parts. */
-export async function reopen(
+/** completing -> open, without the lost parts. */
+async function reopen(
   pool: CommonQueryMethods,
   uploadId: string,
   lost: readonly Pick<DurablePart, "partNumber" | "etag">[],
@@ -60,24 +92,14 @@ export async function reopen(
       WHERE p.upload_id = u.upload_id AND p.part_number = g.part_number AND p.etag = g.etag
     )
     SELECT * FROM u`);
-  // Already open, or sent again: another replica heard of the same loss first.
+  // The upload is open already, or its parts were sent again: another replica heard of the same loss first.
   if (row === null) await assertUpload(pool, uploadId, { states: ["completing", "open"] });
-}
-
-/** UploadRepository.markLost: open -> aborted. */
-export async function markLost(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<void> {
-  const { rowCount } = await pool.query(sql.unsafe`
-    UPDATE upload u SET state = 'aborted', state_time = now()
-    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)}`);
-  if (rowCount > 0) return;
-  const { state } = await assertUpload(pool, uploadId, { states: ["open", "aborted"], epoch });
-  if (state === "open") await markLost(pool, uploadId, epoch);
 }
 
 const stateRow = z.object({ state: z.string() });
 
-/** UploadRepository.noteMissing: completing -> aborted, once it is certain. */
-export async function noteMissing(
+/** completing -> aborted, once it is certain. */
+async function noteMissing(
   pool: CommonQueryMethods,
   uploadId: string,
   options: { lostAfterMs: number },
@@ -92,8 +114,8 @@ export async function noteMissing(
   return state === "aborted";
 }
 
-/** UploadRepository.assemble: completing | open -> assembled. */
-export async function assemble(
+/** completing | open -> assembled. */
+async function assemble(
   pool: CommonQueryMethods,
   { uploadId, object }: { uploadId: string; object: AssembledObject },
   options: AssembleOptions = {},
@@ -119,8 +141,7 @@ export async function assemble(
   return await assemble(pool, { uploadId, object }, options);
 }
 
-/** UploadRepository.noteCommit */
-export async function noteCommit(pool: CommonQueryMethods, uploadId: string, wish: CommitWish): Promise<void> {
+async function noteCommit(pool: CommonQueryMethods, uploadId: string, wish: CommitWish): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
     UPDATE upload SET commit_wanted_time = CASE WHEN ${wish.isWanted}::boolean OR state = 'completing' THEN now() END,
       ${noFailure},
@@ -130,8 +151,7 @@ export async function noteCommit(pool: CommonQueryMethods, uploadId: string, wis
   if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled", "completing", "committed"] });
 }
 
-/** UploadRepository.noteFailure */
-export async function noteFailure(
+async function noteFailure(
   pool: CommonQueryMethods,
   uploadId: string,
   { reason, message }: UploadFailure,
@@ -141,23 +161,8 @@ export async function noteFailure(
     WHERE upload_id = ${uploadId} AND state IN ('completing', 'assembled')`);
 }
 
-/** UploadRepository.setSha256 */
-export async function setSha256(pool: CommonQueryMethods, uploadId: string, sha256: Uint8Array): Promise<void> {
+async function setSha256(pool: CommonQueryMethods, uploadId: string, sha256: Uint8Array): Promise<void> {
   const { rowCount } = await pool.query(sql.unsafe`
     UPDATE upload SET sha256 = ${toBytea(sha256)} WHERE upload_id = ${uploadId} AND state = 'assembled'`);
   if (rowCount === 0) await assertUpload(pool, uploadId, { states: ["assembled", "committed"] });
-}
-
-/** UploadRepository.abort: open | failed -> aborted. */
-export async function abort(pool: CommonQueryMethods, namespace: string, uploadId: string): Promise<Upload> {
-  const row = await pool.maybeOne(sql.type(uploadRow)`
-    UPDATE upload u SET state = 'aborted', state_time = now()
-    WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}
-      AND (u.state = 'open' OR (u.state IN ('completing', 'assembled') AND u.failure_reason IS NOT NULL))
-    RETURNING ${uploadColumns}`);
-  if (row !== null) return toUpload(row, undefined);
-  const found = await readUploadRow(pool, uploadId);
-  if (found.namespace !== namespace) throw uploadNotFound(uploadId);
-  if (found.state !== "aborted") throw uploadNotOpen(uploadId, found.state);
-  return toUpload(found, undefined);
 }

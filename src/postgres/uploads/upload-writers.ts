@@ -1,13 +1,33 @@
-import { type CommonQueryMethods, sql } from "slonik";
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
-import { partAlreadyDurable, partBeyondSize, sizeMismatch } from "../../domain/repository-refusals.ts";
-import type { FinishOptions } from "../../domain/uploads/commit-options.ts";
+import { partAlreadyDurable, partBeyondSize } from "../../domain/repository-refusals.ts";
 import type { DurablePart } from "../../domain/uploads/upload.ts";
-import { toBytea } from "../pool/sql-values.ts";
-import { assertUpload, holdsRange, isUnfenced, readDurableParts, type UploadRow } from "../rows/upload-rows.ts";
+import type { ReceivedNote, UploadWriters } from "../../domain/uploads/upload-writers.ts";
+import { assertUpload, holdsRange, readDurableParts, type UploadRow } from "../rows/upload-rows.ts";
+import { beginPart } from "./begin-part.ts";
+import { beginWriter } from "./begin-writer.ts";
+import { adoptParts, claimPresigned } from "./presigned-parts.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 
-/** What a statement says that locks the upload's row, or fails to. */
+/** The writers of uploads in PostgreSQL, by one statement for each step. */
+export function createUploadWriters(pool: DatabasePool): UploadWriters {
+  return {
+    beginWriter: (namespace, uploadId, options) => beginWriter(pool, { namespace, uploadId }, options),
+    beginPart: (namespace, uploadId, part, options) => beginPart(pool, { namespace, uploadId, ...part }, options),
+    claimPresigned: (namespace, uploadId, parts, options) =>
+      claimPresigned(pool, { namespace, uploadId, parts }, options),
+    adoptParts: (uploadId, parts, options) => adoptParts(pool, { uploadId, parts }, options),
+    heartbeat: (uploadId, epoch, options) => heartbeat(pool, { uploadId, epoch }, options),
+    noteReceived: (notes) => noteReceived(pool, notes),
+    setMultipartId: (uploadId, multipartId) => setMultipartId(pool, uploadId, multipartId),
+    beginPutAttempt: (uploadId, epoch) => beginPutAttempt(pool, uploadId, epoch),
+    claimParts: (uploadId, epoch, partNumbers) => claimParts(pool, { uploadId, epoch }, partNumbers),
+    recordParts: (uploadId, epoch, parts, options) => recordParts(pool, { uploadId, epoch }, parts, options),
+    markLost: (uploadId, epoch) => markLost(pool, uploadId, epoch),
+  };
+}
+
+/** The answer of a statement that locks the upload's row: 1, or 0 when it could not. */
 const lockedRow = z.object({ locked: z.int() });
 
 const recordedRow = lockedRow.extend({ recorded: z.int() });
@@ -15,8 +35,8 @@ const heldRow = z.object({ held: z.int() });
 const multipartRow = z.object({ multipart_id: z.string() });
 const attemptRow = z.object({ put_attempt: z.int() });
 
-/** UploadRepository.heartbeat. Takes no lock unless the expiry moves: a beat that races a new writer harms nobody. */
-export async function heartbeat(
+/** Takes no lock unless the expiry moves: a beat that races a new writer harms nobody. */
+async function heartbeat(
   pool: CommonQueryMethods,
   writer: { uploadId: string; epoch: number },
   options: { receivedBytes: number; expireAfterMs: number },
@@ -42,8 +62,20 @@ export async function heartbeat(
   if (held === 0) await assertUpload(pool, writer.uploadId, { states, epoch: writer.epoch });
 }
 
-/** UploadRepository.setMultipartId */
-export async function setMultipartId(pool: CommonQueryMethods, uploadId: string, multipartId: string): Promise<string> {
+const noRow = z.object({});
+
+async function noteReceived(pool: CommonQueryMethods, notes: readonly ReceivedNote[]): Promise<void> {
+  if (notes.length === 0) return;
+  await pool.query(sql.prepared("note_received", noRow)`
+    UPDATE writer w SET received_bytes = n.received_bytes, heartbeat_time = now()
+    FROM ${sql.unnest(
+      notes.map((note) => [note.uploadId, note.epoch, note.receivedBytes]),
+      ["uuid", "int8", "int8"],
+    )} AS n (upload_id, epoch, received_bytes)
+    WHERE w.upload_id = n.upload_id AND w.epoch = n.epoch AND w.received_bytes < n.received_bytes`);
+}
+
+async function setMultipartId(pool: CommonQueryMethods, uploadId: string, multipartId: string): Promise<string> {
   const kept = await pool.maybeOneFirst(sql.type(multipartRow)`
     UPDATE upload SET multipart_id = coalesce(multipart_id, ${multipartId})
     WHERE upload_id = ${uploadId} AND state = 'open' RETURNING multipart_id`);
@@ -52,8 +84,7 @@ export async function setMultipartId(pool: CommonQueryMethods, uploadId: string,
   return await setMultipartId(pool, uploadId, multipartId);
 }
 
-/** UploadRepository.beginPutAttempt */
-export async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<number> {
+async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<number> {
   const attempt = await pool.maybeOneFirst(sql.prepared("begin_put_attempt", attemptRow)`
     UPDATE upload u SET put_attempt = u.put_attempt + 1
     WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)} RETURNING u.put_attempt`);
@@ -63,8 +94,8 @@ export async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string
 }
 
 /**
- * The upload's row under a lock that lets other parts be recorded but no writer begin, no size be sealed and no state change.
- * None is locked where the part lies beyond the sealed size.
+ * The upload's row under a lock that lets other parts be recorded but no writer begin, no size be sealed and no state
+ * change. No row is locked when the part lies beyond the sealed size.
  */
 function lockUpload(uploadId: string, epoch: number, partNumber: number) {
   return sql.fragment`
@@ -74,7 +105,7 @@ function lockUpload(uploadId: string, epoch: number, partNumber: number) {
     FOR SHARE OF u`;
 }
 
-/** Why `lockUpload` locked nothing. Returns when none of it is true any more. */
+/** Throws the reason why `lockUpload` locked nothing; returns when no reason is left. */
 async function assertLockable(
   pool: CommonQueryMethods,
   { uploadId, epoch }: { uploadId: string; epoch: number },
@@ -86,8 +117,7 @@ async function assertLockable(
   }
 }
 
-/** UploadRepository.claimParts */
-export async function claimParts(
+async function claimParts(
   pool: CommonQueryMethods,
   writer: { uploadId: string; epoch: number },
   partNumbers: { first: number; count: number },
@@ -109,8 +139,7 @@ export async function claimParts(
   await claimParts(pool, writer, partNumbers);
 }
 
-/** UploadRepository.recordParts */
-export async function recordParts(
+async function recordParts(
   pool: CommonQueryMethods,
   writer: { uploadId: string; epoch: number },
   parts: readonly DurablePart[],
@@ -134,7 +163,7 @@ export async function recordParts(
     )
     SELECT (SELECT count(*)::int FROM locked) AS locked, (SELECT count(*)::int FROM recorded) AS recorded`);
   if (locked === 0) {
-    // The answer to the same call may have been lost, which forgot the writer.
+    // The answer to an equal call may have been lost; that call has then forgotten the writer.
     if (options.isLast === true && (await areRecorded(pool, uploadId, parts))) return;
     await assertLockable(pool, writer, last);
     return await recordParts(pool, writer, parts, options);
@@ -151,7 +180,7 @@ async function areRecorded(
   return parts.every(({ partNumber, etag }) => durable.get(partNumber) === etag);
 }
 
-/** Parts that were not recorded now must have been before, by the same statement: its answer was lost. */
+/** Parts that this statement has not recorded must be recorded already, by an equal statement whose answer was lost. */
 async function assertRecorded(
   pool: CommonQueryMethods,
   uploadId: string,
@@ -167,26 +196,12 @@ async function assertRecorded(
   }
 }
 
-/** UploadRepository.seal */
-export async function seal(
-  pool: CommonQueryMethods,
-  { uploadId, sizeBytes }: { uploadId: string; sizeBytes: number },
-  options: FinishOptions = {},
-): Promise<void> {
-  const { locked } = await pool.one(sql.type(lockedRow)`
-    WITH sealed AS (
-      UPDATE upload u SET size_bytes = ${sizeBytes},
-        expected_sha256 = coalesce(${toBytea(options.expectedSha256)}, u.expected_sha256)
-      WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${isUnfenced(uploadId, options)}
-        AND (u.size_bytes IS NULL OR u.size_bytes = ${sizeBytes})
-      RETURNING u.upload_id, u.part_size_bytes
-    ), dropped AS (
-      DELETE FROM part p USING sealed s
-      WHERE p.upload_id = s.upload_id AND (p.part_number - 1)::bigint * s.part_size_bytes >= ${sizeBytes}
-    )
-    SELECT count(*)::int AS locked FROM sealed`);
-  if (locked > 0) return;
-  const row = await assertUpload(pool, uploadId, { states: ["open"], epoch: options.epoch });
-  if (row.size_bytes !== null && row.size_bytes !== sizeBytes) throw sizeMismatch(uploadId, sizeBytes, row.size_bytes);
-  await seal(pool, { uploadId, sizeBytes }, options);
+/** open -> aborted. */
+async function markLost(pool: CommonQueryMethods, uploadId: string, epoch: number): Promise<void> {
+  const { rowCount } = await pool.query(sql.unsafe`
+    UPDATE upload u SET state = 'aborted', state_time = now()
+    WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)}`);
+  if (rowCount > 0) return;
+  const { state } = await assertUpload(pool, uploadId, { states: ["open", "aborted"], epoch });
+  if (state === "open") await markLost(pool, uploadId, epoch);
 }

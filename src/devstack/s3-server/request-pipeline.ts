@@ -12,15 +12,15 @@ import { S3Error } from "./s3-error.ts";
 import { sendAnswer } from "./send-answer.ts";
 import { type SigningAuthority, verifySignature } from "./sigv4.ts";
 
-/** Whom the desk lets in, and whom it tells of failures. */
-export interface FrontDeskOptions {
+/** Who may send requests, and who hears of failures. */
+export interface RequestPipelineOptions {
   readonly authority: SigningAuthority;
   readonly corsOrigins: readonly string[];
   readonly onInternalError: (error: unknown) => void;
 }
 
-/** Takes requests, authorises them, has them answered, and turns failures into answers. */
-export class FrontDesk {
+/** The way of a request: it is authorised, a fault is chosen for it, its operation answers it, and a failure becomes an answer. */
+export class RequestPipeline {
   readonly faults = new FaultPlan();
   readonly #state: S3State;
   readonly #authority: SigningAuthority;
@@ -29,7 +29,7 @@ export class FrontDesk {
   readonly #active = new Set<Promise<void>>();
   readonly #counts = new Map<Operation, number>();
 
-  constructor(state: S3State, { authority, corsOrigins, onInternalError }: FrontDeskOptions) {
+  constructor(state: S3State, { authority, corsOrigins, onInternalError }: RequestPipelineOptions) {
     this.#state = state;
     this.#authority = authority;
     this.#corsOrigins = corsOrigins;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
-import { uploadRepositoryContract } from "../../testing/contracts/upload-repository-contract.ts";
+import { uploadRepositoriesContract } from "../../testing/contracts/upload-repositories-contract.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import {
   beginNext,
@@ -19,8 +19,8 @@ import {
 } from "../../testing/rigs/repository-subject.ts";
 import { forgetRequests } from "../rows/request-rows.ts";
 
-describe("createUploadRepository", () => {
-  uploadRepositoryContract(createPostgresSubject);
+describe("createUploadRepositories", () => {
+  uploadRepositoriesContract(createPostgresSubject);
 
   describe("on PostgreSQL", () => {
     let subject: Awaited<ReturnType<typeof createPostgresSubject>>;
@@ -33,8 +33,9 @@ describe("createUploadRepository", () => {
       const path = nextPath();
       const [first, second] = [await createOpen(subject, { path }), await createOpen(subject, { path })];
       const commit = (uploadId: string, s3Key: string) =>
-        subject.uploads.commit(uploadId, {
-          ...{ fileId: nextUuid(), retentionMs: RETENTION_MS },
+        subject.uploads.commits.commit(uploadId, {
+          fileId: nextUuid(),
+          retentionMs: RETENTION_MS,
           object: sampleObject({ s3Key }),
         });
       const blocker = new Client({ connectionString: subject.url });
@@ -59,7 +60,7 @@ describe("createUploadRepository", () => {
       ];
       const commit = ({ uploadId, s3Key }: { uploadId: string; s3Key: string }, options: object = {}) => {
         const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, object: sampleObject({ s3Key }) };
-        return subject.uploads.commit(uploadId, { ...committing, ...options });
+        return subject.uploads.commits.commit(uploadId, { ...committing, ...options });
       };
       const blocker = new Client({ connectionString: subject.url });
       await blocker.connect();
@@ -87,14 +88,14 @@ describe("createUploadRepository", () => {
       const object = sampleObject(upload);
       const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch };
       const finishes = [
-        () => subject.uploads.commit(uploadId, { ...committing, object }),
-        () => subject.uploads.assemble(uploadId, object, { epoch }),
-        () => subject.uploads.beginCompletion(uploadId, { crc32: 1, epoch }),
-        () => subject.uploads.seal(uploadId, 10, { epoch }),
-        () => subject.uploads.beginPutAttempt(uploadId, epoch),
-        () => subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 1 }),
-        () => subject.uploads.recordParts(uploadId, epoch, [samplePart(1)]),
-        () => subject.uploads.markLost(uploadId, epoch),
+        () => subject.uploads.commits.commit(uploadId, { ...committing, object }),
+        () => subject.uploads.commits.assemble(uploadId, object, { epoch }),
+        () => subject.uploads.commits.beginCompletion(uploadId, { crc32: 1, epoch }),
+        () => subject.uploads.commits.seal(uploadId, 10, { epoch }),
+        () => subject.uploads.writers.beginPutAttempt(uploadId, epoch),
+        () => subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 }),
+        () => subject.uploads.writers.recordParts(uploadId, epoch, [samplePart(1)]),
+        () => subject.uploads.writers.markLost(uploadId, epoch),
       ];
       const newer = new Client({ connectionString: subject.url });
       await newer.connect();
@@ -109,22 +110,25 @@ describe("createUploadRepository", () => {
       } finally {
         await newer.end();
       }
-      const found = await subject.uploads.get("default", uploadId);
+      const found = await subject.uploads.catalogue.get("default", uploadId);
       expect(found.upload).to.deep.include({ state: "open", sizeBytes: undefined, object: undefined });
     });
 
     it("records no part that waits for its row while the upload is sealed below it", async () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
-      await subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 4 });
+      await subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 4 });
       const sealing = new Client({ connectionString: subject.url });
       await sealing.connect();
       try {
         await sealing.query("BEGIN");
         const sizeBytes = 3 * samplePart(1).lengthBytes;
         await sealing.query("UPDATE upload SET size_bytes = $2 WHERE upload_id = $1", [uploadId, sizeBytes]);
-        const late = expectRefusal(subject.uploads.recordParts(uploadId, epoch, [samplePart(4)]), "SIZE_MISMATCH");
-        const claiming = subject.uploads.claimParts(uploadId, epoch, { first: 5, count: 1 });
+        const late = expectRefusal(
+          subject.uploads.writers.recordParts(uploadId, epoch, [samplePart(4)]),
+          "SIZE_MISMATCH",
+        );
+        const claiming = subject.uploads.writers.claimParts(uploadId, epoch, { first: 5, count: 1 });
         const claimed = expectRefusal(claiming, "SIZE_MISMATCH");
         await untilRowsAwaited(subject, 2);
         await sealing.query("COMMIT");
@@ -132,16 +136,21 @@ describe("createUploadRepository", () => {
       } finally {
         await sealing.end();
       }
-      expect((await subject.uploads.get("default", uploadId)).parts).to.deep.equal([]);
+      expect((await subject.uploads.catalogue.get("default", uploadId)).parts).to.deep.equal([]);
     });
 
     it("adopts no presigned part whose claim is fenced while it waits, and claims again what waited", async () => {
       const { uploadId } = await createOpen(subject, { sizeBytes: 10 });
       const options = { instance: "test", expireAfterMs: 1000, lifetimeMs: 1000 };
       const claim = () =>
-        subject.uploads.claimPresigned("default", uploadId, [{ partNumber: 1, lengthBytes: 10, crc32: 1 }], options);
+        subject.uploads.writers.claimPresigned(
+          "default",
+          uploadId,
+          [{ partNumber: 1, lengthBytes: 10, crc32: 1 }],
+          options,
+        );
       await claim();
-      const { outstanding } = await subject.uploads.get("default", uploadId);
+      const { outstanding } = await subject.uploads.catalogue.get("default", uploadId);
       const newer = new Client({ connectionString: subject.url });
       await newer.connect();
       try {
@@ -149,7 +158,7 @@ describe("createUploadRepository", () => {
         await newer.query("UPDATE upload SET epoch = epoch + 1 WHERE upload_id = $1", [uploadId]);
         await newer.query("DELETE FROM writer WHERE upload_id = $1", [uploadId]);
         const ready = outstanding.map((part) => ({ ...part, etag: "e" }));
-        const adopting = subject.uploads.adoptParts(uploadId, ready);
+        const adopting = subject.uploads.writers.adoptParts(uploadId, ready);
         await untilRowsAwaited(subject, 1);
         await newer.query("COMMIT");
         expect(await adopting).to.deep.equal([]);
@@ -162,19 +171,21 @@ describe("createUploadRepository", () => {
       } finally {
         await newer.end();
       }
-      expect((await subject.uploads.get("default", uploadId)).outstanding.map(({ epoch }) => epoch)).to.deep.equal([4]);
+      expect(
+        (await subject.uploads.catalogue.get("default", uploadId)).outstanding.map(({ epoch }) => epoch),
+      ).to.deep.equal([4]);
     });
 
     it("takes a step again that waits for its row while a writer of another lane begins", async () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
       const steps = [
-        () => subject.uploads.beginPutAttempt(uploadId, epoch),
-        () => subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 1 }),
-        () => subject.uploads.seal(uploadId, 10, { epoch }),
-        () => subject.uploads.beginCompletion(uploadId, { crc32: 1, epoch }),
-        () => subject.uploads.assemble(uploadId, sampleObject(upload), { epoch }),
-        () => subject.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch }),
+        () => subject.uploads.writers.beginPutAttempt(uploadId, epoch),
+        () => subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 }),
+        () => subject.uploads.commits.seal(uploadId, 10, { epoch }),
+        () => subject.uploads.commits.beginCompletion(uploadId, { crc32: 1, epoch }),
+        () => subject.uploads.commits.assemble(uploadId, sampleObject(upload), { epoch }),
+        () => subject.uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch }),
       ];
       for (const step of steps) {
         const other = new Client({ connectionString: subject.url });
@@ -190,7 +201,7 @@ describe("createUploadRepository", () => {
           await other.end();
         }
       }
-      expect((await subject.uploads.get("default", uploadId)).upload.state).to.equal("committed");
+      expect((await subject.uploads.catalogue.get("default", uploadId)).upload.state).to.equal("committed");
     });
 
     it("fences a writer that was beginning at the same moment", async () => {
@@ -208,7 +219,7 @@ describe("createUploadRepository", () => {
     it("returns a part that is recorded while the same part waits to be begun", async () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId } = upload;
-      await subject.uploads.claimParts(uploadId, epoch, { first: 1, count: 1 });
+      await subject.uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 });
       const recording = new Client({ connectionString: subject.url });
       await recording.connect();
       try {
@@ -219,7 +230,10 @@ describe("createUploadRepository", () => {
           [uploadId, samplePart(1).lengthBytes, samplePart(1).crc32, samplePart(1).etag],
         );
         const part = { partNumber: 1, lengthBytes: samplePart(1).lengthBytes };
-        const beginning = subject.uploads.beginPart("default", uploadId, part, { instance: "i", expireAfterMs: 1000 });
+        const beginning = subject.uploads.writers.beginPart("default", uploadId, part, {
+          instance: "i",
+          expireAfterMs: 1000,
+        });
         await untilRowsAwaited(subject, 1);
         await recording.query("COMMIT");
         expect(await beginning).to.deep.include({ kind: "durable", part: samplePart(1) });
@@ -231,11 +245,11 @@ describe("createUploadRepository", () => {
     it("lists a committed multipart upload whose one-part attempt lost, once that cannot land any more", async () => {
       const { upload, epoch } = await createWritten(subject);
       const { uploadId, s3Key } = upload;
-      await subject.uploads.beginPutAttempt(uploadId, epoch);
+      await subject.uploads.writers.beginPutAttempt(uploadId, epoch);
       const object = sampleObject(upload, { key: s3Key });
-      await subject.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
+      await subject.uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
       const isListed = async () => {
-        const { uploads } = await subject.uploads.listUncleaned("default", { after: "", limit: 1_000_000 });
+        const { uploads } = await subject.uploads.sweep.listUncleaned("default", { after: "", limit: 1_000_000 });
         return uploads.some((one) => one.uploadId === uploadId);
       };
       expect(await isListed()).to.equal(false);
@@ -253,7 +267,7 @@ describe("createUploadRepository", () => {
         const upload = await createOpen(subject, { path });
         const object = sampleObject(upload);
         const [outcome] = await Promise.all([
-          subject.uploads.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object }),
+          subject.uploads.commits.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object }),
           subject.files
             .undelete("default", path, { identity: nextIdentity({ method: "UndeleteFile" }) })
             .catch((error: unknown) => expect(error).to.have.property("reason", "FILE_EXISTS")),
@@ -265,12 +279,12 @@ describe("createUploadRepository", () => {
 
     it("forgets the answers to old requests", async () => {
       const [input, identity] = [newUpload(), nextIdentity()];
-      await subject.uploads.create(input, identity);
+      await subject.uploads.catalogue.create(input, identity);
       const { commands } = subject.pools;
       expect(await forgetRequests(commands, { olderThanMs: 60_000, limit: 1_000 })).to.equal(0);
       expect(await forgetRequests(commands, { olderThanMs: 0, limit: 1 })).to.equal(1);
       while ((await forgetRequests(commands, { olderThanMs: 0, limit: 1_000 })) > 0);
-      const again = await subject.uploads.create(newUpload(), identity);
+      const again = await subject.uploads.catalogue.create(newUpload(), identity);
       expect(again.created).to.equal(true);
     });
 

@@ -2,7 +2,7 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { type File, NEW_FILE } from "../../domain/files/file.ts";
 import { sizeMismatch } from "../../domain/repository-refusals.ts";
-import type { CommitOptions, CommitOutcome } from "../../domain/uploads/commit-options.ts";
+import type { CommitOptions, CommitOutcome } from "../../domain/uploads/upload-commits.ts";
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
@@ -12,12 +12,12 @@ import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRo
 const ATTEMPTS_MAX = 5;
 
 /**
- * UploadRepository.commit, in one statement when nobody else commits to the path at this moment.
+ * UploadCommits.commit, in one statement when nobody else commits to the path at this moment.
  *
- * A statement sees the database as it was when it began. Were it to wait for a commit to the same path, it would not
- * see that commit's file and could not supersede it. So it only *tries* the path's advisory lock, and does nothing
- * without it; then the lock is awaited first and the statement, begun after that, sees everything. The lock saves
- * work, nothing else: the unique index on live paths is what forbids two live files.
+ * A statement sees the database as it was when it began. If it waited for a commit to the same path, it would not see that
+ * commit's file and could not supersede it. So it only *tries* the path's advisory lock, and does nothing without it; then
+ * the lock is awaited first and the statement, begun after that, sees everything. The lock only saves work: the unique
+ * index on live paths forbids two live files.
  */
 export async function commitUpload(
   pool: DatabasePool,
@@ -138,7 +138,16 @@ function toCommittedFile(
   const { namespace, path, contentType, metadata, labels, dataSubject, bucket, region, object } = upload;
   if (object === undefined) throw new Error(`committed upload ${upload.uploadId} names no object`);
   return {
-    ...{ fileId, namespace, path, generation, contentType, metadata, labels, dataSubject, bucket, region },
+    fileId,
+    namespace,
+    path,
+    generation,
+    contentType,
+    metadata,
+    labels,
+    dataSubject,
+    bucket,
+    region,
     sizeBytes: object.sizeBytes,
     crc32: object.crc32,
     sha256: object.sha256,

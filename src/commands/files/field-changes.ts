@@ -1,25 +1,26 @@
 import { invalidArgument } from "../../domain/errors.ts";
 import type { FileChange } from "../../domain/files/file-repository.ts";
 
-/** What a caller wants otherwise of a file. */
-export interface FileChanges {
-  /** As in the mask, "*" resolved. */
+/** The fields of a file that a caller wants to change. */
+export interface FieldChanges {
+  /** The names as in the mask, with "*" resolved. */
   names: readonly string[];
-  /** What comes of what was there; not judged yet. */
+  /** Returns the changed fields from those before; nothing is checked yet. */
   apply: (before: FileChange) => FileChange;
 }
 
 /**
- * The changes that values and a mask (AIP-161) make: whatever is populated where there is no mask; single labels and entries of
- * metadata by names of their own. `invalid_argument` with update_mask for a name that no caller may change, and for nothing.
+ * The changes that values and a mask (AIP-161) make. Without a mask every populated field changes. A single label or entry
+ * of metadata has a name of its own in the mask. `invalid_argument` with update_mask for a name that no caller may change,
+ * and for an empty change.
  */
-export function parseFileChanges(values: FileChange, mask: readonly string[] | undefined): FileChanges {
+export function parseFieldChanges(values: FileChange, mask: readonly string[] | undefined): FieldChanges {
   const names = listNames(mask ?? listGiven(values));
   const changes = names.map((name) => toChange(values, name));
   return { names, apply: (before) => changes.reduce((changed, change) => change(changed), before) };
 }
 
-/** One step of a change: what comes of what was there. */
+/** One step of a change. */
 type Change = (before: FileChange) => FileChange;
 
 /** Names in a mask; each label and entry of metadata may have one of its own. */
@@ -32,7 +33,10 @@ const DESCRIPTION_FIELDS = {
   data_subject: "dataSubject",
 } as const satisfies Record<string, keyof FileChange>;
 
-/** What keeps a file, by the names of a mask. To be named: "*" of a caller who does not know of them must not lift a hold. */
+/**
+ * What keeps a file, by the names of a mask. A mask has to name them: "*" from a caller who does not know of them must not
+ * lift a hold.
+ */
 export const RETENTION_FIELDS = {
   legal_hold: "legalHold",
   retain_until_time: "retainUntilTime",
@@ -40,7 +44,7 @@ export const RETENTION_FIELDS = {
 
 const FIELDS = { ...DESCRIPTION_FIELDS, ...RETENTION_FIELDS };
 
-/** What a request without a mask changes (AIP-134): whatever is populated. */
+/** The fields that a request without a mask changes (AIP-134): every populated one. */
 export function listGiven(values: FileChange): string[] {
   return Object.entries(FIELDS)
     .filter(([, key]) => isPopulated(values[key]))

@@ -1,12 +1,19 @@
-import { type CommonQueryMethods, sql } from "slonik";
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
-import type { OrphanTerms, OrphanVerdict } from "../../domain/uploads/orphan-verdict.ts";
+import type { OrphanJudge, OrphanTerms, OrphanVerdict } from "../../domain/uploads/orphan-verdict.ts";
 import { toInterval } from "../pool/sql-values.ts";
+
+/** The judge of orphans in PostgreSQL. */
+export function createOrphanJudge(pool: DatabasePool): OrphanJudge {
+  return {
+    judgeMultiparts: (bucket, multiparts, terms) => judgeMultiparts(pool, { bucket, multiparts }, terms),
+    judgeKeys: (bucket, keys, terms) => judgeKeys(pool, { bucket, keys }, terms),
+  };
+}
 
 const verdictRow = z.object({ verdict: z.enum(["dead", "kept", "foreign"]) });
 
-/** UploadRepository.judgeMultiparts */
-export async function judgeMultiparts(
+async function judgeMultiparts(
   pool: CommonQueryMethods,
   target: { bucket: string; multiparts: readonly { key: string; multipartId: string; initiated: Date }[] },
   { namespace, olderThanMs }: OrphanTerms,
@@ -30,8 +37,8 @@ export async function judgeMultiparts(
   return rows.map(({ verdict }) => verdict);
 }
 
-/** UploadRepository.judgeKeys. A key is that of an upload's multipart object, or of one of its PutObject attempts. */
-export async function judgeKeys(
+/** A key is that of an upload's multipart object, or of one of its PutObject attempts. */
+async function judgeKeys(
   pool: CommonQueryMethods,
   target: { bucket: string; keys: readonly string[] },
   { namespace, olderThanMs }: OrphanTerms,
