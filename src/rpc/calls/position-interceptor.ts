@@ -3,10 +3,13 @@ import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { formatPosition, POSITION_HEADER, type Position } from "../../domain/position.ts";
 
-/** Calls that change no file, or not by themselves. */
+/** Calls that change no file, or do not change one by themselves. */
 const UNCHANGING: ReadonlySet<unknown> = new Set([FileCommandService.method.createDownloadUrl]);
 
-/** Has commands on files answer the position behind their change, as a header. `catchUp` as of `ApiOptions`. */
+/**
+ * Sends the commit position after the change as a header with the answer of every command on files. `catchUp` is the one of
+ * `ApiOptions`.
+ */
 export function createPositionInterceptor(catchUp: () => Promise<Position | undefined>): Interceptor {
   return (next) => async (request) => {
     const response = await next(request);

@@ -1,7 +1,7 @@
 import type { CreateUploadRequest } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { fromOptionalInt64 } from "./int64.ts";
 
-/** CreateUploadRequest in plain values; what it may say is decided by the command. Sizes in bytes. */
+/** CreateUploadRequest in plain values; the command decides which are allowed. Sizes in bytes. */
 export interface CreateUploadValues {
   requestId: string;
   namespace: string;

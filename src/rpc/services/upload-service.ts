@@ -46,7 +46,7 @@ export interface WritePartValues {
   bytes: Uint8Array;
 }
 
-/** What UploadService calls: the commands and the query, with their dependencies bound. */
+/** The functions that UploadService calls: the commands and the query, with their dependencies bound. */
 export interface UploadFunctions {
   createUpload(request: CreateUploadValues, options: CallOptions): Promise<{ upload: Upload; created: boolean }>;
   completeUpload(request: CompleteUploadValues, options: CallOptions): Promise<File>;
@@ -62,7 +62,7 @@ export interface UploadFunctions {
   admitPart: AdmitPart;
   /** The data plane brings its own handler: bytes do not pass through here. */
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
-  /** Begins to write an upload from a face that carries its bytes itself. */
+  /** Begins to write an upload for a face that carries its bytes itself. */
   beginWrite(
     start: WriteStart,
     options: { caller: CallOptions["caller"]; events: SessionEvents },
