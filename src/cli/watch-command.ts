@@ -5,8 +5,8 @@ import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 /**
- * `sluice watch <upload-id>`: shows how far an upload is that somebody, somewhere, writes, and prints its outcome. Resolves
- * to whether it was committed.
+ * `sluice watch <upload-id>`: shows the progress of an upload, whoever writes it, and prints its outcome. Resolves to whether
+ * it was committed.
  */
 export async function runWatch(
   terminal: Terminal,
@@ -44,7 +44,7 @@ function toEvent({ file: _file, receipt: _receipt, ...event }: WatchedUpload) {
   return event;
 }
 
-/** A bar for an upload of which nothing was told yet. */
+/** The bar of an upload whose progress is not known yet. */
 function unknownOf(label: string) {
   return { label, receivedBytes: 0, bytesPerSecond: 0 };
 }
