@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { type AttackTarget, attackerAddress } from "./attack.ts";
+import { type AttackTarget, attackerAddress, keepDoing } from "./attack.ts";
 
 /** The connections of one attacker. */
 export interface AttackLines {
@@ -53,6 +53,48 @@ export function openAttackLines({ host, port }: AttackTarget, signal: AbortSigna
       if (stream.rstCode !== 0) throw new Error(`reset with ${stream.rstCode}`);
     },
   };
+}
+
+/** The path and headers of a flood, and its width before the target's scale. */
+interface Flood {
+  width: number;
+  connections: number;
+}
+
+/** Keeps this many calls under way at any time, spread over this many connections. */
+export async function keepCalling(
+  target: AttackTarget,
+  signal: AbortSignal,
+  { width, connections, toCall }: Flood & { toCall: () => { headers: OutgoingHttpHeaders; body?: Buffer } },
+): Promise<void> {
+  const lines = openAttackLines(target, signal);
+  await keepDoing(width * target.scale, signal, (index) => {
+    const { headers, body } = toCall();
+    return lines.call(index % connections, headers, body);
+  });
+}
+
+/**
+ * Keeps this many streams open at any time, spread over this many connections. A stream that its peer ends is opened again.
+ * `begin` writes the first bytes of its body.
+ */
+export async function keepOpen(
+  target: AttackTarget,
+  signal: AbortSignal,
+  {
+    width,
+    connections,
+    headers,
+    begin,
+  }: Flood & { headers: OutgoingHttpHeaders; begin: (stream: ClientHttp2Stream) => void },
+): Promise<void> {
+  const lines = openAttackLines(target, signal);
+  await keepDoing(width * target.scale, signal, async (index) => {
+    const stream = lines.open(index % connections, headers);
+    begin(stream);
+    await untilClosed(stream);
+    throw new Error("refused");
+  });
 }
 
 /** Resolves when the stream has ended, for whatever reason. */

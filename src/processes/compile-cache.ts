@@ -17,9 +17,9 @@ export interface CompileCachePlace {
 const toPath = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
 const OWN_PLACE: CompileCachePlace = {
-  directory: toPath("../node_modules/.cache/sluice"),
-  sources: [toPath("./"), toPath("../gen")],
-  modules: ["./cluster-main.ts", "./serve.ts", "./app.ts"].map((file) => new URL(file, import.meta.url).href),
+  directory: toPath("../../node_modules/.cache/sluice"),
+  sources: [toPath("../"), toPath("../../gen")],
+  modules: ["./cluster-main.ts", "./serve.ts", "../app.ts"].map((file) => new URL(file, import.meta.url).href),
 };
 const FILL_TIMEOUT_MS = 30_000;
 

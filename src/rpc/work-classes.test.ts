@@ -1,5 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "chai";
+import { shareOf, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import { createWorkLimiters, limitWork, WORK_LIMITS, type WorkClass } from "./work-classes.ts";
@@ -61,8 +62,8 @@ describe("limitWork", () => {
   for (const [workClass, names] of CLASSES) {
     it(`bounds ${workClass}, and keeps places for other callers`, async () => {
       const { begun, end, call, limiters } = createCalls();
-      const { runningMax, waitingMax } = WORK_LIMITS[workClass];
-      const [runningOwn, waitingOwn] = [runningMax, waitingMax].map((max) => max - Math.floor(max / 8));
+      const { runningMax, waitingMax, callerShare }: WorkLimits = WORK_LIMITS[workClass];
+      const [runningOwn, waitingOwn] = [runningMax, waitingMax].map((max) => shareOf(max, callerShare));
       const own = Array.from({ length: (runningOwn ?? 0) + (waitingOwn ?? 0) }, (_, index) =>
         call("a", names[index % names.length] as string),
       );

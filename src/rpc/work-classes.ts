@@ -6,7 +6,8 @@ import type { UploadFunctions } from "./services/upload-service.ts";
 
 /**
  * How much of each class of work a process does at once, and how much waits. A class is work of similar cost that waits for
- * the same resource, so that slow work does not hold up quick work. One caller has at most seven eighths of both.
+ * the same resource, so that slow work does not hold up quick work. One caller has at most seven eighths of both,
+ * unless the class states another share.
  */
 export const WORK_LIMITS = {
   /** One file by its path. Two statements get a hundred files each; meanwhile a third batch gathers. */
@@ -23,8 +24,11 @@ export const WORK_LIMITS = {
    * as are answered in a second.
    */
   "filtered reads": { runningMax: 3, waitingMax: 200 },
-  /** Changes of metadata: the ten connections for commands, and some more that are being prepared or answered meanwhile. */
-  commands: { runningMax: 16, waitingMax: 2000 },
+  /**
+   * Changes of metadata: the ten connections for commands, and some more that are being prepared or answered meanwhile. Each
+   * takes a worker's core for a millisecond: with seven eighths of them, one caller left a third of the core to all others.
+   */
+  commands: { runningMax: 16, waitingMax: 2000, callerShare: 3 / 8 },
   /**
    * Calls that may wait for storage, each for seconds or longer: twice as many as the requests that storage gets at once
    * (`requestsMax.control`).

@@ -74,6 +74,14 @@ describe("CallTurns", () => {
     for (const name of ["y", "z"]) expect(Math.abs(countOf("x") - countOf(name))).to.be.at.most(1);
   });
 
+  it("divides a round among the connections that call at the same time", async () => {
+    for (const name of ["p", "q", "r"]) enterShort(name);
+    for (let i = 0; i < 100; i++) enterShort("flood");
+    expect(countOf("flood"), "of the 16 of a round, beside three others").to.equal(4);
+    for (let round = 0; round < 100; round++) await settle();
+    expect(countOf("flood")).to.equal(100);
+  });
+
   it("holds back the calls of a connection that has too many under way, until one is over", async () => {
     const keys = Array.from({ length: 60 }, () => enter("slow"));
     for (let round = 0; round < 20; round++) await settle();

@@ -12,18 +12,24 @@ export interface TurnLimits {
 }
 
 /**
- * Most calls that begin between two polls of the sockets: over all connections that have calls waiting, and also the calls of
- * one connection that need not wait. At about 1 ms a call, a caller that has just come waits this many milliseconds.
+ * Calls that may begin in one round of the event loop, on all connections together: connections that call at the same time
+ * share them. At about 1 ms a call, a caller that has just come waits this many milliseconds.
  */
 const TURN_CALLS = 16;
+/**
+ * A connection counts as calling for at least this long after it last began a call, and for at most twice as long, in
+ * milliseconds.
+ */
+const CALLING_FOR_MS = 50;
 
 /**
  * Lets connections take turns. A caller can send thousands of calls in one packet. If they were handled as they come, the
  * process would poll no other connection until the last one is done. So a call begins at once only while few calls of its
- * connection have begun in this round of the event loop. The others wait and begin after the process has polled its sockets,
- * one of each connection in turn. Few calls of one connection may be under way at once, because the data that completes them,
- * such as their bodies, may arrive in one packet as well. Long answers are no load: a call holds back nobody once it has
- * begun to answer, or once it has waited so long that it must be waiting for something else.
+ * connection have begun in this round of the event loop: the more connections call, the fewer. The others wait and begin after
+ * the process has polled its sockets, one of each connection in turn. Few calls of one connection may be under way at once,
+ * because the data that completes them, such as their bodies, may arrive in one packet as well. Long answers are no load: a
+ * call holds back nobody once it has begun to answer, or once it has waited so long that it must be waiting for something
+ * else.
  */
 export class CallTurns {
   readonly #limits: TurnLimits;
@@ -31,6 +37,10 @@ export class CallTurns {
   readonly #calls = new WeakMap<object, Call>();
   /** Connections with calls that may begin; the next one comes first. */
   readonly #ready = new Set<ConnectionCalls>();
+  /** Connections that began a call since `#periodAt`, and the number of those that did in the period before. */
+  #calling = new Set<ConnectionCalls>();
+  #calledBefore = 0;
+  #periodAt = 0;
   #round = 0;
   #isRoundEnding = false;
 
@@ -47,8 +57,8 @@ export class CallTurns {
     if (calls.waiting.size >= this.#limits.callsWaitingMax) return false;
     const call = { calls, begin };
     this.#calls.set(key, call);
-    const hasTurn = calls.round !== this.#round || calls.begunInRound < TURN_CALLS;
-    if (hasTurn && calls.waiting.size === 0 && calls.begun.size < this.#limits.callsBegunMax) this.#begin(call);
+    if (this.#hasTurn(calls) && calls.waiting.size === 0 && calls.begun.size < this.#limits.callsBegunMax)
+      this.#begin(call);
     else {
       calls.waiting.add(call);
       this.#queue(calls);
@@ -73,6 +83,7 @@ export class CallTurns {
     if (calls.round !== this.#round) calls.begunInRound = 0;
     calls.round = this.#round;
     calls.begunInRound++;
+    this.#calling.add(calls);
     calls.begun.add(call);
     this.#endRoundSoon();
     call.begin();
@@ -109,18 +120,37 @@ export class CallTurns {
     });
   }
 
+  /** Whether one more call of the connection may begin in this round. */
+  #hasTurn(calls: ConnectionCalls): boolean {
+    if (calls.round !== this.#round) return true;
+    const sharers = Math.max(1, this.#calling.size, this.#calledBefore);
+    return calls.begunInRound < Math.max(1, Math.floor(TURN_CALLS / sharers));
+  }
+
   #takeTurns(): void {
+    const now = performance.now();
+    if (now - this.#periodAt >= CALLING_FOR_MS) {
+      this.#calledBefore = this.#calling.size;
+      this.#calling = new Set();
+      this.#periodAt = now;
+    }
+    const later: ConnectionCalls[] = [];
     for (let left = TURN_CALLS; left > 0; ) {
       const [calls] = this.#ready;
-      if (calls === undefined) return;
+      if (calls === undefined) break;
       this.#ready.delete(calls);
       const [call] = calls.waiting;
       if (call === undefined) continue;
+      if (!this.#hasTurn(calls)) {
+        later.push(calls);
+        continue;
+      }
       calls.waiting.delete(call);
       left--;
       this.#begin(call);
       this.#queue(calls);
     }
+    for (const calls of later) this.#ready.add(calls);
     if (this.#ready.size > 0) this.#endRoundSoon();
   }
 
