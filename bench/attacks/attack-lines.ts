@@ -55,7 +55,7 @@ export function openAttackLines({ host, port }: AttackTarget, signal: AbortSigna
   };
 }
 
-/** The path and headers of a flood, and its width before the target's scale. */
+/** The size of a flood: calls or streams at any time before the target's scale, and connections. */
 interface Flood {
   width: number;
   connections: number;
