@@ -32,7 +32,7 @@ export function findMissingRole({ name, why }: ExpectedRole): Finding {
   });
 }
 
-/** What the facet's reading shows. */
+/** Compares a reading of the facet. */
 export function checkRoleFacet(
   site: Site,
   role: ExpectedRole,
@@ -48,7 +48,7 @@ export function checkRoleFacet(
   }
 }
 
-/** Who may assume the role, and its other settings. */
+/** Checks who may assume the role, and its other settings. */
 function checkRecord(site: Site, { name, trust, record }: ExpectedRole, reading: PlainMap): Finding[] {
   const resource = `role ${name}`;
   const { AssumeRolePolicyDocument, Tags, Description, ...live } = reading;
@@ -56,7 +56,7 @@ function checkRecord(site: Site, { name, trust, record }: ExpectedRole, reading:
   const actual: PlainMap = {
     ...live,
     ...(tags !== undefined && { Tags: tags }),
-    // Somebody's note on a role that the template says nothing of changes nothing.
+    // A description that somebody added is harmless when the template has none.
     ...(Description !== undefined && record.Description !== undefined && { Description }),
   };
   const keys = Object.keys(CHECKS).filter((key) => record[key] !== undefined || actual[key] !== undefined);

@@ -2,13 +2,13 @@ import type { Difference } from "./differences.ts";
 import type { BucketFacet } from "./live-facets.ts";
 import type { Plain } from "./plain.ts";
 
-/** What a drift of one facet means. */
+/** The consequences of a drift of one facet. */
 interface FacetMeaning {
-  /** What is looked at, in a word or two. */
+  /** The subject of the check, in a word or two. */
   readonly check: string;
-  /** What follows when something of it is gone. */
+  /** The consequence when a part of it is gone. */
   readonly lost: string;
-  /** What follows when there is something that the template does not have. */
+  /** The consequence when there is something that the template does not have. */
   readonly more: string;
 }
 
@@ -109,7 +109,7 @@ export function toCheckName(facet: BucketFacet): string {
   return FACETS[facet].check;
 }
 
-/** What it means for whoever uses the files that the facet differs so. */
+/** The consequence of this difference for users of the files. */
 export function toFacetMeaning(facet: BucketFacet, differences: readonly Difference[]): string {
   if (facet === "PublicAccessBlockConfiguration") {
     const open = Object.keys(PUBLIC_ACCESS).filter((name) => differences.some(({ path }) => path === name));
@@ -123,14 +123,14 @@ export function toFacetMeaning(facet: BucketFacet, differences: readonly Differe
   return [...new Set(sentences)].join("; ");
 }
 
-/** Where data lies and where it may. */
+/** The regions where the data is and where it may be. */
 export function toRegionMeaning(actual: string, residency: readonly string[]): string {
   return residency.includes(actual)
     ? `files lie in ${actual}: allowed, but the policies and services of the configuration are made for another region`
     : `files lie in ${actual}, outside of the residency (${residency.join(", ")})`;
 }
 
-/** A statement of what is missing altogether. */
+/** The consequences when the bucket is missing altogether. */
 export function toMissingBucketMeaning(facets: Readonly<Partial<Record<BucketFacet, Plain>>>): string {
   const isLogged = facets.LoggingConfiguration !== undefined;
   return isLogged

@@ -1,7 +1,7 @@
 import { createFinding, type Finding } from "./finding.ts";
 import type { LiveAwsProblem } from "./live-facets.ts";
 
-/** What is said where there is no answer; `unknown` is what that leaves open, as a clause: `whether it has drifted`. */
+/** The finding when there is no answer. `unknown` is the question that stays open, as a clause: `whether it has drifted`. */
 export function createUnreadFinding(
   about: Pick<Finding, "check" | "resource">,
   { kind, message }: LiveAwsProblem,

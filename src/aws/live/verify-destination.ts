@@ -8,8 +8,8 @@ import type { Read } from "./readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 
 /**
- * What the template takes on trust of a bucket that it does not make: that it is there, lies in the region that was said,
- * and keeps versions. Never throws for what cannot be read; that is a finding.
+ * Checks the assumptions of the template about a bucket that it does not make: that the bucket exists, is in the stated
+ * region, and keeps versions. A reading that fails does not throw; it gives a finding.
  */
 export async function verifyDestination(
   { residency }: Site,

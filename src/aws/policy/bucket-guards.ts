@@ -7,8 +7,8 @@ import { createTransportGuards } from "./transport-guards.ts";
 const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html";
 
 /**
- * What nobody may do to the bucket of files, whoever allows it. Denials name everyone and say whom they mean by
- * conditions: a role that is deleted and made again is still meant.
+ * Actions that nobody may do to the bucket of files, whoever allows them. The denials name everyone and restrict that by
+ * conditions: so they still apply to a role that is deleted and made again.
  */
 export function createBucketGuards(site: Site, settings: Settings): PolicyStatement[] {
   return [

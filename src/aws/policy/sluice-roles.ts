@@ -8,7 +8,7 @@ import { createRole, type Trust, trustService } from "./role.ts";
 /** Purposes of the roles that Sluice itself runs under. */
 export const SLUICE_ROLES = ["write", "read"] as const;
 
-/** What `verify` looks at beside the template's own: resources of services, and buckets that they copy into. */
+/** Resources that `verify` reads beside the template's own: resources of services, and buckets that they copy into. */
 interface Verified {
   readonly services: readonly Resource[];
   readonly destinations: readonly Destination[];
@@ -17,8 +17,8 @@ interface Verified {
 const S3_ACTIONS = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html";
 
 /**
- * Sluice's own roles: `write` for commands (uploads, deletion), `read` for queries and presigned downloads, `verify`
- * for whoever runs `sluice config verify`, which looks at the buckets and roles of services and at their `destinations` as well.
+ * Sluice's own roles: `write` for commands (uploads, deletion), `read` for queries and presigned downloads, and `verify` for
+ * the person who runs `sluice config verify`, which also reads the buckets and roles of services and their `destinations`.
  */
 export function createSluiceRoles(site: Site, settings: Settings, verified: Verified): Record<string, Resource> {
   const trusts = createComputeTrusts(site, settings);
@@ -95,7 +95,7 @@ function createWriteStatements(site: Site): Statement[] {
   ];
 }
 
-/** The service reads for callers under the read role, so that what binds readers binds what it gives out. */
+/** The service reads for callers under the read role, so that everything that binds readers also binds the service. */
 function createReaderStatement(site: Site): Statement {
   return {
     sid: "BecomeReader",
@@ -107,7 +107,7 @@ function createReaderStatement(site: Site): Statement {
   };
 }
 
-/** A condition instead of the role as principal: it holds for a role that is deleted and made again. */
+/** This is a condition instead of the role as principal: it also holds for a role that is deleted and made again. */
 function createReaderTrust(site: Site): Trust {
   return {
     sid: "AssumedByWriteRole",
@@ -118,7 +118,7 @@ function createReaderTrust(site: Site): Trust {
   };
 }
 
-/** Heads of the audit chain may be added to the anchor bucket; its lock keeps them. */
+/** Allows adding heads of the audit chain to the anchor bucket; its lock keeps them. */
 function createAnchorStatements(site: Site, { anchors }: Settings): Statement[] {
   if (anchors === false) return [];
   return [
@@ -211,7 +211,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
   ];
 }
 
-/** Who runs Sluice: ECS tasks, EKS pods by Pod Identity, or by a service account's token (IRSA). */
+/** The principals that run Sluice: ECS tasks, and EKS pods by Pod Identity or by a service account's token (IRSA). */
 function createComputeTrusts(site: Site, { compute }: Settings): Trust[] {
   const { ecs, podIdentity, irsa } = compute;
   const trusts: Trust[] = [];
@@ -246,7 +246,7 @@ function createComputeTrusts(site: Site, { compute }: Settings): Trust[] {
       conditions: {
         StringEquals: {
           [`${irsa.provider}:sub`]: `system:serviceaccount:${irsa.namespace}:${irsa.serviceAccount}`,
-          // The audience that EKS puts into tokens, in China too, where STS's host name is another.
+          // EKS puts this audience into tokens, even in China, where STS has another host name.
           [`${irsa.provider}:aud`]: "sts.amazonaws.com",
         },
       },

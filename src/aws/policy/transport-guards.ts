@@ -2,7 +2,7 @@ import type { PolicyStatement } from "../services/aws-service.ts";
 
 const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html";
 
-/** No plaintext and nothing below TLS 1.2, for everyone: for every bucket of the template. */
+/** Denies plaintext and all below TLS 1.2 to everyone. Every bucket of the template has these guards. */
 export function createTransportGuards(bucketArn: string): PolicyStatement[] {
   return [
     {

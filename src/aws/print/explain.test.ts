@@ -17,7 +17,7 @@ const everything = generate({
   services: Object.fromEntries(SERVICES.map(({ name }) => [name, true])),
 });
 
-/** Its words without the breaks of lines. */
+/** The words of the explanation, without line breaks. */
 function wordsOf(configuration: Configuration): string {
   return explainConfiguration(configuration).replace(/\s+/g, " ");
 }

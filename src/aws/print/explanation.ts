@@ -3,10 +3,13 @@ import { type AccessRow, createAccessMatrix, listPassedRoles, type PassedRole } 
 import { type ControlTowerExemption, findExemptions } from "../template/control-tower-exemptions.ts";
 import { printCloudFormation } from "./print-cloudformation.ts";
 
-/** Bytes that CloudFormation takes without an S3 bucket in between. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+/**
+ * Bytes that CloudFormation takes without an S3 bucket in between.
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+ */
 const TEMPLATE_BODY_BYTES_MAX = 51_200;
 
-/** What there is to know about a configuration: `sluice config explain --json`. */
+/** All facts about a configuration: `sluice config explain --json`. */
 export interface Explanation {
   readonly bucket: string;
   readonly region: string;
@@ -23,18 +26,18 @@ export interface Explanation {
     readonly source: string;
     readonly notes: readonly string[];
   }[];
-  /** Who can do what: one row for each statement that allows. */
+  /** One row for each statement that allows something. */
   readonly access: readonly AccessRow[];
-  /** What is refused whatever else allows it. */
+  /** One row for each statement that refuses something, whatever else allows it. */
   readonly guards: readonly AccessRow[];
   readonly passedRoles: readonly PassedRole[];
-  /** Rules of AWS Control Tower that the template does not meet, and why. */
+  /** Rules of AWS Control Tower that the template does not meet, and the reasons. */
   readonly exemptions: readonly ControlTowerExemption[];
-  /** What holds for the whole, in sentences. */
+  /** Sentences about the whole configuration. */
   readonly notes: readonly string[];
 }
 
-/** The explanation of a configuration: the same configuration, the same explanation. */
+/** The explanation of a configuration. The same configuration gives the same explanation. */
 export function createExplanation(configuration: Configuration): Explanation {
   const { settings, site, connections } = configuration;
   const rows = createAccessMatrix(configuration);
@@ -56,7 +59,7 @@ export function createExplanation(configuration: Configuration): Explanation {
   };
 }
 
-/** What becomes of files beside what Sluice does with them. */
+/** Notes about what happens to files apart from Sluice. */
 function createDataNotes({ settings, site, connections }: Configuration): string[] {
   const { lifecycle, presign, tls } = settings;
   const isOn = (...names: string[]) => connections.some(({ service }) => names.includes(service.name));
@@ -81,7 +84,7 @@ function createDataNotes({ settings, site, connections }: Configuration): string
   ];
 }
 
-/** What to know before the template is deployed. */
+/** Notes to read before the template is deployed. */
 function createDeployNotes({ settings, template }: Configuration): string[] {
   const bytes = Buffer.byteLength(printCloudFormation(template));
   const size = `The template has ${Math.ceil(bytes / 1024)} KiB`;

@@ -9,7 +9,7 @@ export const FORMATS = ["cloudformation", "terraform-json", "plain-policies"] as
 /** One of FORMATS. */
 export type Format = (typeof FORMATS)[number];
 
-/** The configuration as text of that format; the same configuration gives the same bytes. */
+/** The configuration as text of that format. The same configuration gives the same bytes. */
 export function printConfiguration(configuration: Configuration, format: Format): string {
   switch (format) {
     case "cloudformation":

@@ -11,7 +11,7 @@ const WORKGROUP = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-setti
 const WORKGROUP_POLICIES = "https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html";
 const CATALOG_ACCESS = "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html";
 
-/** A workgroup whose results stay in the bucket under SSE-S3, and the role of those who query. */
+/** A workgroup whose results stay in the bucket under SSE-S3, and the role of the people who query. */
 export const ATHENA = defineService({
   name: "athena",
   title: "Amazon Athena",
@@ -21,7 +21,7 @@ export const ATHENA = defineService({
   options: z.strictObject({
     /** Days until query results are removed. */
     resultDays: z.int().min(1).max(36_500).default(30),
-    /** Bytes that one query may scan before it is cancelled; without a bound when left out. Athena's least is 10 MB. */
+    /** Bytes that one query may scan before it is cancelled; unbounded when left out. Athena's minimum is 10 MB. */
     queryBytesMax: z.int().min(10_000_000).optional(),
   }),
   connect(site, { resultDays, queryBytesMax }) {
@@ -86,7 +86,7 @@ export const ATHENA = defineService({
   },
 });
 
-/** Asking, and knowing the tables. */
+/** Statements for queries and for the tables' metadata. */
 function createQueryStatements(site: Site, workgroup: string, database: GlueDatabase): Statement[] {
   return [
     {
@@ -123,7 +123,7 @@ function createQueryStatements(site: Site, workgroup: string, database: GlueData
   ];
 }
 
-/** Data in, results out. */
+/** Statements for reading data and writing results. */
 function createObjectStatements(site: Site, prefix: string): Statement[] {
   return [
     readObjects(site, site.externalPrefix, {

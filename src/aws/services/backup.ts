@@ -12,7 +12,7 @@ const BACKUP_POLICY =
   "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Backup.html";
 const RESTORE_POLICY =
   "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Restore.html";
-/** Days that a continuous backup of S3 is kept at most. */
+/** Most days that a continuous backup of S3 is kept. */
 const CONTINUOUS_DAYS_MAX = 35;
 
 /** A plan that backs the bucket up, and the roles for it. */
@@ -23,21 +23,21 @@ export const BACKUP = defineService({
   road: ["role"],
   source: S3_BACKUPS,
   options: z.strictObject({
-    /** Name of a vault that exists already in this account and region; one is made when left out. */
+    /** Name of an existing vault in this account and region; when left out, a vault is made. */
     vaultName: z
       .string()
       .regex(/^[A-Za-z0-9_-]{2,50}$/, "a vault's name has 2 to 50 letters, digits, hyphens and underscores")
       .optional(),
-    /** When backups are made, in UTC. */
+    /** The times of backups, in UTC. */
     schedule: z
       .string()
       .regex(/^cron\([^)]+\)$/, 'a schedule is a cron expression of AWS: "cron(0 3 * * ? *)"')
       .default("cron(0 3 * * ? *)"),
     /** Days that a backup is kept. */
     keepDays: z.int().min(1).max(36_500).default(35),
-    /** Back up continuously, to restore to any second. */
+    /** Whether to back up continuously, so that any second can be restored. */
     continuous: z.boolean().default(false),
-    /** Makes the role that restores into the bucket. */
+    /** Whether to make the role that restores into the bucket. */
     restore: z.boolean().default(false),
   }),
   connect(site, { vaultName, schedule, keepDays, continuous, restore }) {

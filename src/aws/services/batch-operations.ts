@@ -17,7 +17,7 @@ export const BATCH_OPERATIONS = defineService({
   road: ["role"],
   source: BATCH,
   options: z.strictObject({
-    /** What jobs may do: set tags, restore archived files, copy files below the external prefix. */
+    /** Actions that jobs may do: set tags, restore archived files, copy files below the external prefix. */
     operations: z
       .array(z.enum(["tag", "restore", "copy"]))
       .min(1)
@@ -66,7 +66,7 @@ export const BATCH_OPERATIONS = defineService({
   },
 });
 
-/** What every job needs, whatever it does. */
+/** Statements that every job needs, whatever it does. */
 function createJobStatements(site: Site): Statement[] {
   return [
     {
@@ -113,7 +113,7 @@ function createRestoreStatement(site: Site): Statement {
   };
 }
 
-/** Copies lie outside of Sluice's own keys, which Sluice alone writes. */
+/** Copies are outside of Sluice's own keys, which only Sluice writes. */
 function createCopyStatements(site: Site): Statement[] {
   return [
     {

@@ -21,7 +21,7 @@ export const BEDROCK = defineService({
       .string()
       .regex(/^[a-z0-9-]+\.[a-z0-9.:-]+$/, 'a model\'s id is written like "amazon.titan-embed-text-v2:0"')
       .default("amazon.titan-embed-text-v2:0"),
-    /** Id of an OpenSearch Serverless collection that keeps the vectors; grant another store yourself. */
+    /** Id of an OpenSearch Serverless collection that keeps the vectors. For another store, grant access yourself. */
     collection: z
       .string()
       .regex(/^[a-z0-9]{3,40}$/, "a collection's id has small letters and digits")

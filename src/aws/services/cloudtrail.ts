@@ -22,9 +22,9 @@ export const CLOUDTRAIL = defineService({
   road: ["log bucket policy", "role"],
   source: DATA_EVENTS,
   options: z.strictObject({
-    /** `write`: leave reads out, which are the most. */
+    /** `write` leaves out reads, which are most of the events. */
     events: z.enum(["all", "write"]).default("all"),
-    /** Also into a CloudWatch Logs group, where events can be searched and alarms set. */
+    /** Whether events also go into a CloudWatch Logs group, where they can be searched and alarms can be set. */
     logGroup: z.boolean().default(true),
   }),
   connect(site, { events, logGroup }) {
@@ -45,7 +45,7 @@ export const CLOUDTRAIL = defineService({
             IncludeGlobalServiceEvents: false,
             EnableLogFileValidation: true,
             S3BucketName: site.logBucket,
-            // CloudTrail puts the slash itself.
+            // CloudTrail adds the slash itself.
             S3KeyPrefix: PREFIX.slice(0, -1),
             AdvancedEventSelectors: [
               {

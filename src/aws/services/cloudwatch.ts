@@ -11,7 +11,7 @@ import { allowDelivery, allowDeliveryCheck } from "./log-delivery.ts";
 
 const ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html";
 const VENDED = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-S3.html";
-/** Id of the request metrics of Sluice's own keys. */
+/** Id of the request metrics for Sluice's own keys. */
 const FILTER_ID = "Files";
 
 /** Request metrics of the files, alarms on them, a log group, and delivery of logs to the log bucket. */
@@ -22,7 +22,7 @@ export const CLOUDWATCH = defineService({
   road: ["bucket setting", "log bucket policy"],
   source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudwatch-monitoring.html",
   options: z.strictObject({
-    /** ARN of a topic that alarms are sent to; one is made when left out. */
+    /** ARN of a topic that alarms are sent to; when left out, a topic is made. */
     alarmTopicArn: z
       .string()
       .regex(
@@ -159,7 +159,7 @@ function createAlarm(
   };
 }
 
-/** Logs that AWS services deliver through CloudWatch Logs. */
+/** Allows delivery of logs that AWS services send through CloudWatch Logs. */
 function createDeliveryStatements(site: Site): PolicyStatement[] {
   const delivery = { source: VENDED, service: "delivery.logs", sourceArn: site.arn("logs", "*") };
   return [
@@ -178,7 +178,7 @@ function createDeliveryStatements(site: Site): PolicyStatement[] {
   ];
 }
 
-/** A share as people say it, without the digits that binary fractions leave. */
+/** A share in percent, without the digits that binary fractions leave. */
 function toPercent(share: number): number {
   return Number((share * 100).toPrecision(6));
 }

@@ -18,9 +18,9 @@ export const CONFIG = defineService({
   road: ["log bucket policy", "role"],
   source: BUCKET_POLICY,
   options: z.strictObject({
-    /** An account has one recorder a region. `create`: make it here, with its delivery channel. */
+    /** An account has one recorder in each region. `create` makes it here, with its delivery channel. */
     recorder: z.enum(["existing", "create"]).default("existing"),
-    /** What a recorder that is made here records. */
+    /** Types of resources that a recorder from here records. */
     resourceTypes: z
       .array(z.string().regex(/^AWS::[A-Za-z0-9]+::[A-Za-z0-9]+$/, 'a resource type is written like "AWS::S3::Bucket"'))
       .min(1)
@@ -56,7 +56,7 @@ export const CONFIG = defineService({
   },
 });
 
-/** Recorder and channel bear no dependency on each other: CloudFormation makes both at once, and each waits for the other. */
+/** Recorder and channel must not depend on each other: CloudFormation makes both at once, and each waits for the other. */
 function createRecorder(site: Site, resourceTypes: readonly string[]): Record<string, Resource> {
   return {
     ConfigRole: createRole(site, {

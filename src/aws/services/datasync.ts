@@ -14,7 +14,7 @@ export const DATASYNC = defineService({
   road: ["role"],
   source: S3_LOCATION,
   options: z.strictObject({
-    /** `from`: files are copied out of the bucket; `to`: data comes in below the external prefix. */
+    /** `from`: files are copied out of the bucket. `to`: data comes in below the external prefix. */
     direction: z.enum(["from", "to", "both"]).default("both"),
   }),
   connect(site, { direction }) {

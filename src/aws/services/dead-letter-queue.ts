@@ -8,10 +8,10 @@ import { FreeForm } from "../template/value.ts";
 const RULE_DLQ = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html";
 const QUEUE_DLQ =
   "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html";
-/** Seconds: the longest that SQS keeps a message, 14 days. */
+/** Seconds that SQS keeps a message: its maximum, 14 days. */
 const RETENTION_SECONDS = 1_209_600;
 
-/** A queue for what could not be delivered. */
+/** The plan of a queue for messages that could not be delivered. */
 export interface DeadLetterPlan {
   /** Logical id of the queue; its policy gets `Policy` after it. */
   readonly logicalId: string;

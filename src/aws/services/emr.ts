@@ -17,9 +17,9 @@ export const EMR = defineService({
   road: ["role"],
   source: EC2_ROLE,
   options: z.strictObject({
-    /** An instance profile for clusters on EC2. */
+    /** Whether to make an instance profile for clusters on EC2. */
     ec2: z.boolean().default(true),
-    /** A runtime role for jobs of EMR Serverless. */
+    /** Whether to make a runtime role for jobs of EMR Serverless. */
     serverless: z.boolean().default(true),
   }),
   connect(site, { ec2, serverless }) {
@@ -86,7 +86,7 @@ function createServerlessResources(site: Site): Record<string, Resource> {
   };
 }
 
-/** The same for both: where a job runs says nothing about what it may reach. */
+/** The statements are the same for both: where a job runs does not change what it may reach. */
 function createDataStatements(site: Site, source: string): Statement[] {
   return [
     readObjects(site, site.externalPrefix, {

@@ -9,7 +9,7 @@ const ACCESS = "https://docs.aws.amazon.com/firehose/latest/dev/controlling-acce
 const ERROR_LOGS = "https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html";
 const LOG_STREAM = "S3Delivery";
 
-/** A role for Firehose streams that deliver into the bucket, and the log of what could not be delivered. */
+/** A role for Firehose streams that deliver into the bucket, and the log of failed deliveries. */
 export const FIREHOSE = defineService({
   name: "firehose",
   title: "Amazon Data Firehose",
@@ -17,9 +17,9 @@ export const FIREHOSE = defineService({
   road: ["role"],
   source: ACCESS,
   options: z.strictObject({
-    /** A log group for delivery errors, and the right to write into it. */
+    /** Whether to make a log group for delivery errors, and allow writing into it. */
     errorLogging: z.boolean().default(true),
-    /** Days that delivery errors are kept: one of the numbers that CloudWatch Logs knows. */
+    /** Days that delivery errors are kept: one of the numbers that CloudWatch Logs accepts. */
     logDays: z.literal([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653]).default(365),
   }),
   connect(site, { errorLogging, logDays }) {

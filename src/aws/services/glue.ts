@@ -11,7 +11,7 @@ const CRAWLER = "https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html
 const CATALOG_ACCESS = "https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html";
 const LOG_GROUP = "log-group:/aws-glue/crawlers";
 
-/** A database and a crawler that describes what other writers put under the external prefix. */
+/** A database, and a crawler that describes the data that other writers put under the external prefix. */
 export const GLUE = defineService({
   name: "glue",
   title: "AWS Glue",
@@ -19,12 +19,12 @@ export const GLUE = defineService({
   road: ["role"],
   source: CRAWLER,
   options: z.strictObject({
-    /** When the crawler runs, in UTC: "cron(0 3 * * ? *)". On demand when left out. */
+    /** The times at which the crawler runs, in UTC: "cron(0 3 * * ? *)". When left out, it runs on demand. */
     schedule: z
       .string()
       .regex(/^cron\(\S+( \S+){5}\)$/, 'a schedule has six fields: "cron(0 3 * * ? *)"')
       .optional(),
-    /** Glob patterns, relative to the external prefix, that are not made tables of; Athena's results never are. */
+    /** Glob patterns, relative to the external prefix, for data that does not become tables; Athena's results never do. */
     exclude: z.array(z.string().min(1).max(1024)).max(99).default([]),
   }),
   connect(site, { schedule, exclude }) {

@@ -14,7 +14,7 @@ const SCAN_TAG = "GuardDutyMalwareScanStatus";
 const READS = ["s3:GetObject", "s3:GetObjectVersion"];
 const SERVICE = "malware-protection-plan.guardduty";
 
-/** Malware Protection for S3: every new file is scanned and tagged, and read by nobody before it is found clean. */
+/** Malware Protection for S3: every new file is scanned and tagged, and nobody can read it before it is found clean. */
 export const GUARDDUTY = defineService({
   name: "guardduty",
   title: "Amazon GuardDuty Malware Protection for S3",
@@ -24,7 +24,7 @@ export const GUARDDUTY = defineService({
   options: z.strictObject({
     /** Prefixes to scan; Sluice's own when left out. */
     prefixes: z.array(z.string().min(1).max(1024)).min(1).max(PREFIXES_MAX).optional(),
-    /** Refuse reads of what has not been found clean. `false`: scan and tag alone. */
+    /** Whether to refuse reads of files that have not been found clean. `false` only scans and tags. */
     gate: z.boolean().default(true),
   }),
   connect(site, { prefixes = [site.keyPrefix], gate }) {
@@ -150,7 +150,7 @@ function createScanStatements(site: Site, prefixes: readonly string[]): Statemen
   ];
 }
 
-/** Conditions on aws:PrincipalArn where AWS's example has NotPrincipal: they hold for a role's every session. */
+/** The conditions use aws:PrincipalArn, while AWS's example has NotPrincipal: they hold for every session of a role. */
 function createGate(site: Site, prefixes: readonly string[]): PolicyStatement[] {
   const scanner = site.roleArn("guardduty");
   const objects = prefixes.map((prefix) => site.objects(prefix));

@@ -11,7 +11,10 @@ import { createFileFilter, createFileRule, fileRuleArn } from "./event-rule.ts";
 const WITH_S3 = "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html";
 const EXECUTION_ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html";
 const PERMISSIONS = "https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html";
-/** Characters of a function's name that say whose it is; Lambda has 64 in all, and the rest is for what it does. */
+/**
+ * Characters of a function's name that identify the bucket; Lambda allows 64 in all, and the rest is for the function's
+ * purpose.
+ */
 const NAME_STEM_LENGTH_MAX = 48;
 
 /** A role for functions that read files, and the notification of one function. */
@@ -114,8 +117,8 @@ function createPermission(site: Site, functionArn: string, isDirect: boolean): R
       Action: "lambda:InvokeFunction",
       FunctionName: functionArn,
       Principal: site.principal(isDirect ? "s3" : "events"),
-      // A bucket's ARN names no account. A rule's does, and EventBridge calls no function whose permission says another
-      // time: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+      // A bucket's ARN names no account. A rule's ARN does, and EventBridge calls no function whose permission names the
+      // account a second time: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
       ...(isDirect && { SourceAccount: site.account }),
       SourceArn: isDirect ? site.bucketArn : fileRuleArn(site, "lambda"),
     },

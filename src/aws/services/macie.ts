@@ -6,7 +6,7 @@ const ACCESS = "https://docs.aws.amazon.com/macie/latest/user/monitoring-restric
 const RESULTS = "https://docs.aws.amazon.com/macie/latest/user/discovery-results-repository-s3.html";
 const PREFIX = "macie/";
 
-/** Amazon Macie, which looks for personal and secret data in the files. */
+/** Amazon Macie, which searches the files for personal and secret data. */
 export const MACIE = defineService({
   name: "macie",
   title: "Amazon Macie",
@@ -15,7 +15,7 @@ export const MACIE = defineService({
   source: ACCESS,
   partitions: ["aws"],
   options: z.strictObject({
-    /** An account has one Macie session a region. `create`: enable Macie here. */
+    /** An account has one Macie session in each region. `create` enables Macie here. */
     session: z.enum(["existing", "create"]).default("existing"),
   }),
   connect(site, { session }) {

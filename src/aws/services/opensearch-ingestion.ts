@@ -13,10 +13,10 @@ const S3_SOURCE = "https://docs.aws.amazon.com/opensearch-service/latest/develop
 const ROLE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/pipeline-security-overview.html";
 const DOMAIN = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/pipeline-domain-access.html";
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
-/** Receipts after which a message is put aside: a file that no pipeline can read must not come up for ever. */
+/** Receipts after which a message is put aside: a file that no pipeline can read must not come back for ever. */
 const RECEIPTS_MAX = 5;
 
-/** A role for pipelines of OpenSearch Ingestion, and the queue by which they hear of new files. */
+/** A role for pipelines of OpenSearch Ingestion, and the queue that tells them of new files. */
 export const OPENSEARCH_INGESTION = defineService({
   name: "opensearch-ingestion",
   title: "Amazon OpenSearch Ingestion",
@@ -25,9 +25,9 @@ export const OPENSEARCH_INGESTION = defineService({
   source: S3_SOURCE,
   partitions: ["aws", "aws-us-gov"],
   options: z.strictObject({
-    /** How a pipeline finds files: told of each new one by a queue, or by listing on a schedule. */
+    /** How a pipeline finds files: a queue tells it of each new one, or it lists them on a schedule. */
     source: z.enum(["sqs", "scan"]).default("sqs"),
-    /** Name of the OpenSearch Service domain that pipelines write to; grant another sink yourself. */
+    /** Name of the OpenSearch Service domain that pipelines write to. For another sink, grant access yourself. */
     domain: z
       .string()
       .regex(/^[a-z][a-z0-9-]{2,27}$/, "a domain's name has 3 to 28 small letters, digits and hyphens")

@@ -19,7 +19,7 @@ export const REDSHIFT = defineService({
       .string()
       .regex(/^[a-z][a-z0-9-]{0,62}$/, "a cluster's identifier has small letters, digits and hyphens")
       .optional(),
-    /** Workgroup of Redshift Serverless that may use the role; every one when left out. An id, not the name. */
+    /** Workgroup of Redshift Serverless that may use the role; every one when left out. This is its id, not its name. */
     workgroup: z
       .string()
       .regex(/^[a-z0-9-]{3,64}$/, "a workgroup's id has small letters, digits and hyphens")

@@ -22,16 +22,18 @@ const OPTIONS = z.strictObject({
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region is written like "eu-central-1"')
     .optional(),
-  /** Bucket of this account that exists and keeps versions. When left out, `{bucket}-replica` is made in the bucket's region. */
+  /**
+   * Existing bucket of this account that keeps versions. When left out, `{bucket}-replica` is made in the bucket's region.
+   */
   bucket: z
     .string()
     .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name has 3 to 63 small letters, digits, dots and hyphens")
     .optional(),
-  /** Replicas are hidden where the file is: a delete marker follows the file, deletion of a version never does. */
+  /** Whether replicas are hidden when their file is: a delete marker is replicated; the deletion of a version never is. */
   deleteMarkers: z.boolean().default(true),
-  /** S3 Replication Time Control: most replicas within 15 minutes, with metrics; AWS charges for it. */
+  /** S3 Replication Time Control: most replicas exist within 15 minutes, with metrics; AWS charges for it. */
   replicationTime: z.boolean().default(false),
-  /** Of the replicas. */
+  /** Storage class of the replicas. */
   storageClass: z.enum(["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]).default("STANDARD"),
 });
 
@@ -82,7 +84,7 @@ export const REPLICATION = defineService({
   },
 });
 
-/** Throws `SettingsProblem` for a destination that may not or cannot be one. */
+/** Throws `SettingsProblem` for a destination that is not allowed or not possible. */
 function assertAllowed(site: Site, { region = site.region, bucket }: z.output<typeof OPTIONS>, replica: string): void {
   if (!site.residency.includes(region)) {
     throw new SettingsProblem(
@@ -109,7 +111,7 @@ function bucketArn(site: Site, name: string): string {
   return site.arn("s3", name, { region: "", account: "" });
 }
 
-/** `ReplicationConfiguration` of the bucket of files: Sluice's own keys and nothing that others write. */
+/** `ReplicationConfiguration` of the bucket of files: it covers Sluice's own keys and nothing that others write. */
 function createRule(site: Site, options: z.output<typeof OPTIONS>, replica: string): Properties {
   const { deleteMarkers, replicationTime, storageClass } = options;
   const within = { Status: "Enabled", Time: { Minutes: REPLICATION_TIME_MINUTES } };

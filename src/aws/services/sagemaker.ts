@@ -10,7 +10,7 @@ import { defineService } from "./aws-service.ts";
 const ROLES = "https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html";
 const OUTPUT_ENCRYPTION = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html";
 
-/** An execution role that reads files and writes below the external prefix, or into a bucket that takes KMS. */
+/** An execution role that reads files and writes below the external prefix, or into a bucket that accepts KMS. */
 export const SAGEMAKER = defineService({
   name: "sagemaker",
   title: "Amazon SageMaker AI",
@@ -18,12 +18,17 @@ export const SAGEMAKER = defineService({
   road: ["role"],
   source: ROLES,
   options: z.strictObject({
-    /** Another bucket of this account for outputs: training and transform jobs encrypt theirs by KMS, which the bucket of files refuses. */
+    /**
+     * Another bucket of this account for outputs: training and transform jobs encrypt theirs by KMS, which the bucket of
+     * files refuses.
+     */
     outputBucket: z
       .string()
       .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the output bucket is the name of a bucket")
       .optional(),
-    /** ARN of the KMS key of outputs; needs `outputBucket`. S3's own KMS key, which needs no grant, when left out. */
+    /**
+     * ARN of the KMS key of outputs; it needs `outputBucket`. When left out, S3's own KMS key is used, which needs no grant.
+     */
     outputKey: z
       .string()
       .regex(
@@ -102,7 +107,7 @@ function createDataStatements(site: Site, prefix: string): Statement[] {
   ];
 }
 
-/** The bucket that takes KMS. It is of this account: `createRole` asks for that. */
+/** Statements for the bucket that accepts KMS. The bucket belongs to this account: `createRole` requires that. */
 function createOutputStatements(site: Site, bucket: string, key: string | undefined): Statement[] {
   const bucketArn = site.arn("s3", bucket, { region: "", account: "" });
   return [
@@ -138,7 +143,7 @@ function createOutputStatements(site: Site, bucket: string, key: string | undefi
   ];
 }
 
-/** What a job needs beside data: its image, its logs, its metrics, and to start the next step. */
+/** Statements for everything that a job needs beside data: its image, logs and metrics, and the start of the next step. */
 function createRunStatements(site: Site): Statement[] {
   const logs = "log-group:/aws/sagemaker/*";
   return [

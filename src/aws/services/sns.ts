@@ -14,7 +14,7 @@ const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-
 const KEYS = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html";
 const PUBLISH_ACTIONS = ["kms:GenerateDataKey", "kms:Decrypt"];
 
-/** A topic that hears of new files. */
+/** A topic that is told of new files. */
 export const SNS = defineService({
   name: "sns",
   title: "Amazon SNS",
@@ -22,7 +22,7 @@ export const SNS = defineService({
   road: ["notification"],
   source: NOTIFY,
   options: z.strictObject({
-    /** `direct`: S3 tells the topic itself; exclusive with direct delivery to another service. */
+    /** `direct`: S3 notifies the topic itself; exclusive with direct delivery to another service. */
     delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
     /** `create` a KMS key for the topic, `none`, or the ARN of a key whose policy lets the sender in. */
     key: z
@@ -167,7 +167,7 @@ function createRule(site: Site, topicArn: string, keyArn: string | undefined): R
   };
 }
 
-/** The key's policy names the sender, so that neither the role nor S3 needs more than it says. */
+/** The key's policy names the sender, so that neither the role nor S3 needs more than the policy states. */
 function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
   // In a key's policy "*" is that key.
   const resources = ["*"];

@@ -13,7 +13,7 @@ const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-dest
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
 const UNDELIVERED = "files-undelivered";
 
-/** A queue that hears of new files. */
+/** A queue that is told of new files. */
 export const SQS = defineService({
   name: "sqs",
   title: "Amazon SQS",
@@ -21,7 +21,7 @@ export const SQS = defineService({
   road: ["notification"],
   source: NOTIFY,
   options: z.strictObject({
-    /** `direct`: S3 tells the queue itself; exclusive with direct delivery to another service. */
+    /** `direct`: S3 notifies the queue itself; exclusive with direct delivery to another service. */
     delivery: z.enum(["eventbridge", "direct"]).default("eventbridge"),
     /** How often a message is received before it goes to the dead-letter queue. */
     receiptsMax: z.int().min(1).max(1000).default(5),
@@ -44,7 +44,7 @@ export const SQS = defineService({
           source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html",
           properties: {
             QueueName: name,
-            // SQS's own keys: a KMS key of AWS cannot be opened to the senders.
+            // The queue uses SQS's own keys: a KMS key of AWS cannot be opened to the senders.
             SqsManagedSseEnabled: true,
             MessageRetentionPeriod: 1_209_600,
             RedrivePolicy: new FreeForm("json", {

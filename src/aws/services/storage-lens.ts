@@ -18,7 +18,7 @@ export const STORAGE_LENS = defineService({
   options: z.strictObject({
     /** Activity, cost and status metrics, which AWS charges for. */
     advanced: z.boolean().default(false),
-    /** Of the daily export. */
+    /** Format of the daily export. */
     format: z.enum(["CSV", "Parquet"]).default("CSV"),
   }),
   connect(site, { advanced, format }) {
@@ -50,7 +50,7 @@ export const STORAGE_LENS = defineService({
                   Arn: site.logBucketArn,
                   Format: format,
                   OutputSchemaVersion: "V_1",
-                  // S3 puts the slash itself.
+                  // S3 adds the slash itself.
                   Prefix: PREFIX.slice(0, -1),
                   Encryption: { SSES3: new FreeForm("json", {}) },
                 },

@@ -16,7 +16,7 @@ export const TRANSFER = defineService({
   road: ["role"],
   source: USER_ROLE,
   options: z.strictObject({
-    /** May users delete what lies there? Versions stay until the lifecycle removes them. */
+    /** Whether users may delete their files. Versions stay until the lifecycle removes them. */
     delete: z.boolean().default(true),
   }),
   connect(site, options) {

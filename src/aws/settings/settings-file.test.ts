@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { configure } from "../configure.ts";
 import { readSettingsFile, SETTINGS_BYTES_MAX } from "./settings-file.ts";
 
-/** What is wrong with a text, a line each. */
+/** The problems of a text, a line each. */
 function problemsOf(text: string): string[] {
   try {
     readSettingsFile(text, "settings");

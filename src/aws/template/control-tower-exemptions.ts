@@ -1,7 +1,7 @@
 import type { Template } from "./template.ts";
 import type { Properties } from "./value.ts";
 
-/** A proactive control of AWS Control Tower that resources of the template do not meet, and why they cannot. */
+/** A proactive control of AWS Control Tower that resources of the template do not meet, and the reason. */
 export interface ControlTowerExemption {
   /** https://docs.aws.amazon.com/controltower/latest/controlreference/proactive-controls.html: "CT.S3.PR.10". */
   readonly control: string;
@@ -11,12 +11,12 @@ export interface ControlTowerExemption {
   readonly reason: string;
 }
 
-/** An exemption, and of what resources: `isNeeded` looks at the properties; all when left out. */
+/** An exemption and the resources that it is for: `isNeeded` decides by the properties; all resources when left out. */
 type Exemption = ControlTowerExemption & { readonly isNeeded?: (properties: Properties) => boolean };
 
 /**
- * Every failure of Control Tower's rules that a generated template may have, with any services and options; told by
- * `config explain`. A test fails on any other failure, and on an exemption that is not needed.
+ * Every failure of Control Tower's rules that a generated template may have, with any services and options; `config explain`
+ * prints them. A test fails on any other failure, and on an exemption that is not needed.
  */
 export const CONTROL_TOWER_EXEMPTIONS: readonly Exemption[] = [
   {

@@ -9,7 +9,7 @@ import type { Resource } from "./template.ts";
 import type { Properties } from "./value.ts";
 
 /**
- * The bucket of files and its policy. `added` is what the services that are switched on need of it; the policy's own
+ * The bucket of files and its policy. `added` holds the additions of the services that are switched on; the policy's own
  * guards come first.
  */
 export function createDataBucket(
@@ -50,7 +50,7 @@ export function createDataBucket(
 function toLifecycleRules(site: Site, { lifecycle }: Settings): Properties[] {
   return [
     {
-      // Sluice gives up an upload after six days at most, so that this never takes a live one.
+      // Sluice gives up an upload after six days at most, so this rule never removes a live one.
       Id: "AbortIncompleteMultipartUploads",
       Status: "Enabled",
       AbortIncompleteMultipartUpload: { DaysAfterInitiation: lifecycle.abortMultipartDays },
@@ -65,7 +65,8 @@ function toLifecycleRules(site: Site, { lifecycle }: Settings): Properties[] {
       ? []
       : [
           {
-            // Intelligent-Tiering without its archive tiers: an archived object answers a presigned URL with an error.
+            // Intelligent-Tiering is used without its archive tiers: an archived object answers a presigned URL with an
+            // error.
             Id: "TierFiles",
             Status: "Enabled",
             Prefix: site.keyPrefix,

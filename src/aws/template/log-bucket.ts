@@ -8,8 +8,8 @@ import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
 
 /**
- * The bucket that logs, trails, inventories and reports are delivered to, and its policy: what services write about
- * the files never lands among them. `statements` come from the services that are switched on.
+ * The bucket that logs, trails, inventories and reports are delivered to, and its policy. It keeps these writings apart from
+ * the files. `statements` come from the services that are switched on.
  */
 export function createLogBucket(
   site: Site,
