@@ -27,10 +27,9 @@ interface ConnectLimits {
 }
 
 /**
- * Serves the routes of a Connect router on Node's requests. It differs from `connectNodeAdapter` in three ways. It writes
- * nothing to the console when a response breaks off: the caller is gone, which is not news, and defects are logged. Errors
- * that Connect itself raises while reading a request carry a reason, as all other errors do. And it reads requests of one
- * message itself.
+ * Serves the routes of a Connect router on Node's requests. It differs from `connectNodeAdapter` in three ways. It writes nothing
+ * to the console when a response breaks off: the caller is gone, which is not news, and defects are logged. Errors that Connect
+ * itself raises while reading a request carry a reason, as all other errors do. And it reads requests of one message itself.
  */
 export function createConnectListener(
   router: ConnectRouter,
@@ -94,8 +93,7 @@ async function serve(handler: UniversalHandler, exchange: Exchange): Promise<voi
   }
   const arrival = new MessageArrival(request);
   const body = arrival.read(messageLimitsOf(method, limits.messageLimits));
-  // The declared type is for bodies that a framework has parsed. Connect passes this body on as well, and opens no second
-  // reader.
+  // The declared type is for bodies that a framework has parsed. Connect passes this body on as well, and opens no second reader.
   const universal = universalRequestFromNodeRequest(request, response, body as never, undefined);
   // Connect would allocate memory for the announced length.
   if (arrival.declaredBytes !== undefined) universal.header.delete("content-length");

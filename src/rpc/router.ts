@@ -38,9 +38,8 @@ export interface ApiOptions {
   fileCommands: FileCommandFunctions;
   configurations: ConfigurationFunctions;
   /**
-   * Resolves once nothing cached here hides a change that was committed before the call. The result is a commit position
-   * after such changes, or undefined when the database does not tell one: the changes are committed all the same. Never
-   * rejects.
+   * Resolves once nothing cached here hides a change that was committed before the call. The result is a commit position after
+   * such changes, or undefined when the database does not tell one: the changes are committed all the same. Never rejects.
    */
   catchUp: () => Promise<Position | undefined>;
   authenticate: Authenticator;

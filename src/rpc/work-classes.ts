@@ -12,10 +12,7 @@ import type { UploadFunctions } from "./services/upload-service.ts";
 export const WORK_LIMITS = {
   /** One file by its path. Two statements get a hundred files each; meanwhile a third batch gathers. */
   lookups: { runningMax: 256, waitingMax: 2000 },
-  /**
-   * Pages without a filter: four of the ten connections for queries (POOL_LIMITS_DEFAULT), because each page reads up to a
-   * thousand rows.
-   */
+  /** Pages without a filter: four of the ten connections for queries (POOL_LIMITS_DEFAULT), for up to a thousand rows each. */
   pages: { runningMax: 4, waitingMax: 500 },
   /**
    * Reads by a filter or by words: three of the ten connections for queries, so that a file is still found by its path at
@@ -29,10 +26,7 @@ export const WORK_LIMITS = {
    * takes a worker's core for a millisecond: with seven eighths of them, one caller left a third of the core to all others.
    */
   commands: { runningMax: 16, waitingMax: 2000, callerShare: 3 / 8 },
-  /**
-   * Calls that may wait for storage, each for seconds or longer: twice as many as the requests that storage gets at once
-   * (`requestsMax.control`).
-   */
+  /** Calls that may wait for storage: twice as many as the requests that storage gets at once (`requestsMax.control`). */
   "calls to storage": { runningMax: 128, waitingMax: 1000 },
   /**
    * Files whose bytes pass through the service. Each keeps a connection to storage for as long as its caller reads, so there
@@ -50,10 +44,7 @@ export type WorkClass = keyof typeof WORK_LIMITS;
 /** One limiter for each class of work in a process. */
 export type WorkLimiters = Readonly<Record<WorkClass, WorkLimiter>>;
 
-/**
- * The class of each method that answers once, or a function that takes it from the request. It is undefined when something
- * else bounds the method.
- */
+/** The class of each method that answers once, or how it follows from the request; undefined when other limits hold. */
 type WorkClasses<F> = {
   [K in keyof F as F[K] extends (request: never, options: CallOptions) => Promise<unknown> ? K : never]: F[K] extends (
     request: infer R,

@@ -50,10 +50,7 @@ export class MessageArrival {
     this.#request = request;
   }
 
-  /**
-   * Name of the message's connection, unique in this process. Everything on one connection belongs to one caller or one
-   * proxy.
-   */
+  /** Name of the message's connection, unique in this process. One caller or one proxy has the whole connection. */
   get connection(): string {
     return nameConnection(this.#request);
   }
@@ -84,10 +81,7 @@ export class MessageArrival {
     return CURRENT.run(this, call);
   }
 
-  /**
-   * Counts the message against the budget for this caller, until `release`. Only the first call counts: a REST request calls
-   * several methods.
-   */
+  /** Counts the message for this caller until `release`. Only the first call counts: a REST request calls several methods. */
   holdFor(caller: string, budget: MessageBudget): void {
     this.#held ??= { budget, room: budget.open(caller, (error) => this.refuse(error)) };
   }
@@ -117,10 +111,7 @@ export class MessageArrival {
     this.#wake();
   }
 
-  /**
-   * Refuses the message when no byte of it comes for `timeoutMs`. This must be called before the message is read: until then
-   * no caller is slow.
-   */
+  /** Refuses the message when no byte of it comes for `timeoutMs`. Call it before the message is read. */
   expectBytesWithin(timeoutMs: number, toError: () => Error): void {
     this.#silence = { timeoutMs, toError };
   }

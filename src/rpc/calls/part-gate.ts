@@ -14,9 +14,7 @@ export interface MessageToAdmit {
   readonly isWhole: boolean;
   /** Ends the message's call with this error, in the middle of the message. */
   refuse(error: Error): void;
-  /**
-   * Ends the call with the error of `toError` when no byte of the message comes for `timeoutMs`, once the message is read.
-   */
+  /** Ends the call with the error of `toError` when no byte of the message comes for `timeoutMs`, once the message is read. */
   expectBytesWithin(timeoutMs: number, toError: () => Error): void;
 }
 
@@ -58,10 +56,7 @@ export function createPartGate(
   };
 }
 
-/**
- * Takes over the room that the gate took for this call. The result must be called when nobody needs the message's bytes any
- * more.
- */
+/** Takes over the room that the gate took. Call the result when nobody needs the message's bytes any more. */
 export function takeAdmission(context: HandlerContext): () => void {
   const admission = context.values.get(ADMISSION);
   if (admission === undefined) throw new Error(`${context.method.name} is served without its gate`);

@@ -6,10 +6,7 @@ import { formatPosition, POSITION_HEADER, type Position } from "../../domain/pos
 /** Calls that change no file, or do not change one by themselves. */
 const UNCHANGING: ReadonlySet<unknown> = new Set([FileCommandService.method.createDownloadUrl]);
 
-/**
- * Sends the commit position after the change as a header with the answer of every command on files. `catchUp` is the one of
- * `ApiOptions`.
- */
+/** Adds a header with the commit position after the change to answers of commands on files; `catchUp` is `ApiOptions`'s. */
 export function createPositionInterceptor(catchUp: () => Promise<Position | undefined>): Interceptor {
   return (next) => async (request) => {
     const response = await next(request);

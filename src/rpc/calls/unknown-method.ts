@@ -17,10 +17,9 @@ import { toConnectError } from "./error-interceptor.ts";
 const METHOD_PATH = /^\/(\w+(?:\.\w+)+)\/(\w+)$/;
 
 /**
- * Answers a call of a method that does not exist, in the caller's protocol, with `unimplemented / METHOD_UNKNOWN`. gRPC
- * clients would also make UNIMPLEMENTED of a plain 404, but without a word about what is wrong. This needs no token: the
- * protos are no secret, and any client that is newer than the service must learn it. Returns false when the request is no
- * call.
+ * Answers a call of a method that does not exist, in the caller's protocol, with `unimplemented / METHOD_UNKNOWN`. gRPC clients
+ * would also make UNIMPLEMENTED of a plain 404, but without a word about what is wrong. This needs no token: the protos are no
+ * secret, and any client that is newer than the service must learn it. Returns false when the request is no call.
  */
 export function answerUnknownMethod(request: NodeRequest, response: NodeResponse): boolean {
   const answer = request.method === "POST" ? toAnswer(request) : undefined;

@@ -16,20 +16,16 @@ export interface TurnLimits {
  * share them. At about 1 ms a call, a caller that has just come waits this many milliseconds.
  */
 const TURN_CALLS = 16;
-/**
- * A connection counts as calling for at least this long after it last began a call, and for at most twice as long, in
- * milliseconds.
- */
+/** A connection counts as calling for this long after it last began a call, at most for twice as long, in milliseconds. */
 const CALLING_FOR_MS = 50;
 
 /**
- * Lets connections take turns. A caller can send thousands of calls in one packet. If they were handled as they come, the
- * process would poll no other connection until the last one is done. So a call begins at once only while few calls of its
- * connection have begun in this round of the event loop: the more connections call, the fewer. The others wait and begin after
- * the process has polled its sockets, one of each connection in turn. Few calls of one connection may be under way at once,
- * because the data that completes them, such as their bodies, may arrive in one packet as well. Long answers are no load: a
- * call holds back nobody once it has begun to answer, or once it has waited so long that it must be waiting for something
- * else.
+ * Lets connections take turns. A caller can send thousands of calls in one packet. If they were handled as they come, the process
+ * would poll no other connection until the last one is done. So a call begins at once only while few calls of its connection have
+ * begun in this round of the event loop: the more connections call, the fewer. The others wait and begin after the process has
+ * polled its sockets, one of each connection in turn. Few calls of one connection may be under way at once, because the data that
+ * completes them, such as their bodies, may arrive in one packet as well. Long answers are no load: a call holds back nobody once
+ * it has begun to answer, or once it has waited so long that it must be waiting for something else.
  */
 export class CallTurns {
   readonly #limits: TurnLimits;
@@ -66,10 +62,7 @@ export class CallTurns {
     return true;
   }
 
-  /**
-   * Tells that the call is answered or over. A call that still waits then never begins. A second call of `leave` does
-   * nothing.
-   */
+  /** Tells that the call is answered or over. A call that still waits never begins. It may be called again. */
   leave(key: object): void {
     const call = this.#calls.get(key);
     if (call === undefined) return;

@@ -14,10 +14,7 @@ const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
 /** Groups of 16 bits in an IPv6 address, and in the network that counts as one caller's. */
 const IPV6_GROUPS = { address: 8, network: 4 } as const;
 
-/**
- * Counts the open connections, in all and by address. It refuses those beyond their bounds, and those of addresses that are
- * shut out.
- */
+/** Counts open connections, in all and by address. Refuses those over a bound and those of addresses that are shut out. */
 export class ConnectionCap {
   readonly #limits: ConnectionLimits;
   readonly #wasted: WastedCalls | undefined;
@@ -30,10 +27,7 @@ export class ConnectionCap {
     this.#wasted = wasted;
   }
 
-  /**
-   * Counts a connection that has just arrived, until it closes. Returns false when the connection is over a bound; it is then
-   * reset.
-   */
+  /** Counts a new connection until it closes. Returns false when the connection is over a bound and has been reset. */
   admit(socket: Socket): boolean {
     const { connectionsMax, connectionsPerAddressMax = Number.POSITIVE_INFINITY } = this.#limits;
     // A connection that its caller has already closed has no address any more.

@@ -21,10 +21,7 @@ import { SessionLife, type SessionLimits } from "./session-life.ts";
 import { SessionWindows } from "./session-windows.ts";
 import { WastedCalls } from "./wasted-calls.ts";
 
-/**
- * Limits of the listener. All are passed to Node explicitly. Connections beyond the most that may be open are reset as they
- * arrive.
- */
+/** Limits of the listener. All are passed to Node explicitly. Connections over the bound are reset as they arrive. */
 export interface ListenerLimits extends ConnectionLimits, SessionLimits, Omit<TurnLimits, "callsWaitingMax"> {
   /**
    * Time for a plaintext connection to show its protocol, for a TLS connection to shake hands, and for an HTTP/2 connection
@@ -62,9 +59,7 @@ export interface ListenOptions {
   /** PEM certificate chain and key: TLS 1.3 only, with HTTP/2 and 1.1 by ALPN. Plaintext when undefined. */
   tls: { cert: string | Buffer; key: string | Buffer } | undefined;
   onRequest: NodeRequestListener;
-  /**
-   * Called with errors of the port itself, for instance too many open files. Errors of single connections are not among them.
-   */
+  /** Called with errors of the port itself, for instance too many open files. Errors of single connections are not among them. */
   onError: (error: Error) => void;
   limits: ListenerLimits;
 }

@@ -41,9 +41,7 @@ describe("SessionWindows", () => {
   const ends: (() => void)[] = [];
   const received = new Map<http2.ServerHttp2Stream, number>();
 
-  /**
-   * Starts a server that reads everything, behind a relay that takes 15 ms each way. `connect` connects through the relay.
-   */
+  /** Starts a server that reads everything, behind a relay that takes 15 ms each way. `connect` connects through the relay. */
   async function serve(
     limits: Partial<WindowLimits> = {},
   ): Promise<{ windows: SessionWindows; connect: () => Promise<http2.ClientHttp2Session> }> {

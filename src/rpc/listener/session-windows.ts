@@ -8,10 +8,7 @@ export interface WindowLimits {
   streamMaxBytes: number;
   /** Most that the windows of a connection's open streams may grow to together. */
   sessionMaxBytes: number;
-  /**
-   * Most that all connections together may grow beyond their start: paused streams can fill it with bytes that nobody reads
-   * yet.
-   */
+  /** Growth of all connections together: paused streams can fill it with bytes that nobody reads yet. */
   grownMaxBytes: number;
   /** A connection that brings no byte for this long counts as idle, in milliseconds. */
   idleMs: number;
@@ -26,10 +23,7 @@ const QUICK_BELOW_BYTES = 4 * 2 ** 20;
  * connection that is held back meanwhile must not lose its share.
  */
 const BUSY_FOR_MS = 1000;
-/**
- * A larger window must have brought this many times the rate. Otherwise the line is full, and more bytes would only wait in
- * it.
- */
+/** A larger window must have brought this many times the rate. Otherwise the line is full, and bytes only wait in it. */
 const GAIN_MIN = 1.25;
 
 /**
@@ -73,10 +67,7 @@ export class SessionWindows {
     session.once("close", () => this.#forget(session));
   }
 
-  /**
-   * Tells that a stream of the connection has opened; `streamClosed` must follow. The number of streams divides the
-   * connection's share.
-   */
+  /** Tells that a stream has opened; `streamClosed` must follow. The streams divide the connection's share. */
   streamOpened(session: Http2Session): void {
     const state = this.#sessions.get(session);
     if (state === undefined) return;
@@ -132,8 +123,7 @@ export class SessionWindows {
   #fit(session: Http2Session, state: SessionState): void {
     const { startBytes, idleMs } = this.#limits;
     const isIdle = state.idleMs >= idleMs;
-    // Every stream that is open now has the window. If the growth for all of them does not fit, they return to the start
-    // window.
+    // Every stream that is open now has the window. If the growth for all of them does not fit, they return to the start window.
     const isCovered = this.#charge(state, state.windowBytes);
     const mostBytes = isIdle || !isCovered ? startBytes : this.#mostOf(state);
     if (isIdle) state.bestRate = 0;

@@ -1,9 +1,7 @@
 import { constants } from "node:http2";
 import type { NodeResponse } from "./node-messages.ts";
 
-/**
- * Ends an answer in the middle so that its caller notices: over HTTP/2 by CANCEL, over HTTP/1.1 by the end of the connection.
- */
+/** Ends an answer in the middle so that its caller notices: over HTTP/2 by CANCEL, over HTTP/1.1 by the end of the connection. */
 export function cutAnswer(response: NodeResponse): void {
   if ("stream" in response && response.stream !== undefined) response.stream.close(constants.NGHTTP2_CANCEL);
   else response.destroy();

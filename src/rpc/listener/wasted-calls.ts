@@ -13,10 +13,9 @@ const SHUT_OUT_MS = 10_000;
 const connections = new WeakMap<object, () => void>();
 
 /**
- * Counts calls that were never meant to be served: calls that were reset in the same moment that brought them (the rapid
- * reset of CVE-2023-44487), and calls with a message that is too large. nghttp2 bounds resets by connection alone, and an
- * attacker opens the next connection at once. So they are counted by address too, and an address with too many is shut out
- * for a while.
+ * Counts calls that were never meant to be served: calls that were reset in the same moment that brought them (the rapid reset of
+ * CVE-2023-44487), and calls with a message that is too large. nghttp2 bounds resets by connection alone, and an attacker opens
+ * the next connection at once. So they are counted by address too, and an address with too many is shut out for a while.
  */
 export class WastedCalls {
   readonly #limiter: RateLimiter;

@@ -6,10 +6,7 @@ import type { FileChange } from "../../domain/files/file-repository.ts";
 import type { GetFileRequest } from "../../queries/get-file.ts";
 import { fromOptionalInt64 } from "./int64.ts";
 
-/**
- * A file as the API shows it. The message is built as an object literal: `create` took nearly all of the time, and a page has
- * a hundred files.
- */
+/** A file as the API shows it, built as a literal: `create` took nearly all of the time, and a page has a hundred files. */
 export function toFileMessage(file: File): WireFile {
   const message: WireFile = {
     $typeName: "sluice.v1.File",

@@ -51,9 +51,7 @@ export class Readiness {
     this.#set(component, problem);
   }
 
-  /**
-   * Reports a problem of a component that leaves the replica ready: a sentence that names it, or undefined when it is over.
-   */
+  /** Reports a problem of a component that leaves the replica ready: a sentence that names it, or undefined when it is over. */
   degrade(component: string, problem: string | undefined): void {
     if (problem === undefined) this.#degradations.delete(component);
     else this.#degradations.set(component, problem);
