@@ -57,9 +57,7 @@ export function answerMessage(
   answer(response, { status, headers: all, text: request.method === "HEAD" ? "" : text });
 }
 
-/**
- * A message as JSON, including fields that have their default: the CRC32 of no bytes is 0, and an empty page has no files.
- */
+/** A message as JSON, including fields that have their default: the CRC32 of no bytes is 0, and an empty page has no files. */
 export function toMessageJson(schema: DescMessage, message: Message): JsonObject {
   return toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject;
 }

@@ -15,10 +15,7 @@ export type EtagCondition = "*" | readonly { etag: string; isWeak: boolean }[];
 
 const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
 
-/**
- * Reads a list of entity tags (RFC 9110, 8.8.3). An entry that is no entity tag matches nothing. Undefined when the header
- * was not sent.
- */
+/** Reads a list of entity tags (RFC 9110, 8.8.3). Invalid entries match nothing. Undefined without the header. */
 export function parseEtagCondition(
   request: NodeRequest,
   name: "if-match" | "if-none-match" | "if-range",

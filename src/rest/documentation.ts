@@ -14,9 +14,7 @@ interface Document {
 
 const ALLOW = "GET, HEAD, OPTIONS";
 
-/**
- * The page uses no CDN and no inline script, and cannot be framed: a token that is typed into it goes to this service alone.
- */
+/** The page uses no CDN and no inline script, and cannot be framed: a token that is typed into it goes to this service alone. */
 const SECURITY_POLICY = [
   ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
   ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],

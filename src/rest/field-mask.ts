@@ -8,10 +8,9 @@ export function isFieldMask(field: DescField): boolean {
 }
 
 /**
- * The paths of a FieldMask in JSON, such as "contentType,labels.cost-center", with field names as the proto has them.
- * Protobuf's JSON would refuse "_" and rewrite capitals everywhere. But the key of a map entry (a label, which may hold "_",
- * "-" and capitals) must stay as it is. Names that no field has also stay: the code that applies the mask refuses them by
- * name.
+ * The paths of a FieldMask in JSON, such as "contentType,labels.cost-center", with field names as the proto has them. Protobuf's
+ * JSON would refuse "_" and rewrite capitals everywhere. But the key of a map entry (a label, which may hold "_", "-" and
+ * capitals) must stay as it is. Names that no field has also stay: the code that applies the mask refuses them by name.
  */
 export function parseFieldMask(text: string, resource: DescMessage | undefined): string[] {
   return text

@@ -22,9 +22,7 @@ export interface Problem {
   details?: Record<string, string>;
 }
 
-/**
- * HTTP statuses of the codes that only Connect uses: for a caller that left, a deadline, and a method that does not exist.
- */
+/** HTTP statuses of the codes that only Connect uses: for a caller that left, a deadline, and a method that does not exist. */
 const OTHER_STATUS: Partial<Record<Code, { status: number; reason: string }>> = {
   [Code.Canceled]: { status: 499, reason: "CALLER_GONE" },
   [Code.DeadlineExceeded]: { status: 504, reason: "DEADLINE_EXCEEDED" },
@@ -34,10 +32,7 @@ const STATUS_OF_CODE = new Map<number, number>(Object.values(ERROR_STATUS).map((
 /** Reasons that have a more precise HTTP status than their code has. */
 const STATUS_OF_REASON: Readonly<Record<string, number>> = { MESSAGE_TOO_LARGE: 413, SIZE_LIMIT: 413 };
 
-/**
- * The problem for a thrown error, with the headers that belong to it. An unknown error is a defect, and its problem tells
- * nothing of it.
- */
+/** The problem for a thrown error, with its headers. The problem of an unknown error tells nothing of it. */
 export function toProblem(error: unknown): { problem: Problem; headers: Record<string, string> } {
   if (error instanceof RestRefusal) {
     const { status, reason, message, details, headers } = error;

@@ -62,10 +62,7 @@ export async function receiveFile(
   }
 }
 
-/**
- * The body of one request on its way into a session. Its bytes are pushed, and it is paused whenever the session takes no
- * more.
- */
+/** The body of one request on its way into a session. It is paused whenever the session takes no more. */
 class Body {
   /** Resolves when all bytes were taken; rejects when no more will be taken. */
   readonly ended: Promise<void>;

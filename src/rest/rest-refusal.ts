@@ -1,6 +1,4 @@
-/**
- * Reasons for refusing a request as HTTP, before it becomes a call of a method. They are part of the API, as ErrorReason is.
- */
+/** Reasons for refusing a request as HTTP, before it becomes a call of a method. They are part of the API, as ErrorReason is. */
 export type RestReason =
   | "ROUTE_NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
@@ -21,10 +19,7 @@ const STATUS = {
   RANGE_INVALID: 416,
 } as const satisfies Record<RestReason, number>;
 
-/**
- * A request that HTTP itself refuses, for its route, form or precondition. When a method refuses a request, it throws a
- * DomainError.
- */
+/** A request that HTTP itself refuses, for its route, form or precondition. Methods refuse by a DomainError. */
 export class RestRefusal extends Error {
   override readonly name = "RestRefusal";
   readonly reason: RestReason;

@@ -10,9 +10,8 @@ export interface Route<Serve> {
 }
 
 /**
- * Finds the route of a request. A verb of any template is recognised on the raw path, whatever the HTTP method, before
- * templates without a verb: a path that means a colon writes "%3A". Of routes with the same method and template the last
- * counts.
+ * Finds the route of a request. A verb of any template is recognised on the raw path, whatever the HTTP method, before templates
+ * without a verb: a path that means a colon writes "%3A". Of routes with the same method and template the last counts.
  */
 export class RouteTable<Serve> {
   readonly #entries: (Route<Serve> & { compiled: PathTemplate })[] = [];

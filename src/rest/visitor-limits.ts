@@ -19,10 +19,7 @@ export const LINK_VISIT_LIMITS: VisitLimits = {
   rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
 };
 
-/**
- * Bounds the work for visitors, who are told apart by address alone: how often each comes, and how much work runs at once, in
- * turns.
- */
+/** Bounds the work for visitors, told apart by address alone: how often each comes, and how much runs at once, in turns. */
 export class VisitorLimits {
   readonly #rate: RateLimiter;
   readonly #work: WorkLimiter;

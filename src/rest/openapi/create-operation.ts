@@ -68,10 +68,7 @@ function findField(message: DescMessage, [name, ...rest]: readonly string[]): De
   return rest.length > 0 && field.message !== undefined ? findField(field.message, rest) : field;
 }
 
-/**
- * The fields that are query parameters: all fields that are neither in the path nor in the body. Messages are listed by their
- * fields.
- */
+/** The fields that are query parameters: those neither in the path nor in the body. Messages are listed by their fields. */
 function listQuery(message: DescMessage, without: readonly string[]): { name: string; field: DescField }[] {
   return message.fields.flatMap((field) => {
     if (without.includes(field.name)) return [];

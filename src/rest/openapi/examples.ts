@@ -14,9 +14,8 @@ export const EXAMPLE_TEXT = "Hello, Sluice.";
 const PROVEN = { crc32: 4_002_716_750 } as const;
 
 /**
- * An example for each operation, by its id. Each succeeds once PutFile's example has been sent, or CreateUpload's for
- * operations on an upload. A file is deleted before it is restored or purged. Values that are generated from a schema alone
- * rarely succeed.
+ * An example for each operation, by its id. Each succeeds once PutFile's example has been sent, or CreateUpload's for operations
+ * on an upload. A file is deleted before it is restored or purged. Values that are generated from a schema alone rarely succeed.
  */
 export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   PutFile: { parameters: FILE },
@@ -56,10 +55,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   },
 };
 
-/**
- * The sources of the ids in other operations' paths: parameters of operations, by the operation that answers them (OpenAPI
- * links).
- */
+/** Sources of the ids in other operations' paths: parameters, by the operation that answers them (OpenAPI links). */
 const LINKS: Readonly<Record<string, { parameter: string; value: string; operations: readonly string[] }>> = {
   CreateUpload: {
     parameter: "upload_id",

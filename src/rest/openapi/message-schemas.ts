@@ -98,9 +98,7 @@ export class MessageSchemas {
   }
 }
 
-/**
- * Whether a comment says that callers must send the field. Over HTTP a request id may also come in a header, or not at all.
- */
+/** Whether a comment says that callers must send the field. Over HTTP a request id may also come in a header, or not at all. */
 export function isRequired(field: DescField): boolean {
   return field.name !== "request_id" && /\bRequired[.;]/.test(describe(field));
 }
