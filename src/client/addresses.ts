@@ -21,9 +21,7 @@ export class Addresses<T> {
     this.#all = all;
   }
 
-  /**
-   * A route that begins at the address that serves now, or at the `offset`-th after it, to spread work over all addresses.
-   */
+  /** A route that begins at the address that serves now, or at the `offset`-th after it, to spread work over all addresses. */
   route(offset = 0): Route<T> {
     const { length } = this.#all;
     let at = (this.#preferred + offset) % length;

@@ -12,10 +12,7 @@ const READ_SIZE_BYTES = 2 ** 20;
 export interface DownloadSink {
   offset: number;
   crc32: number;
-  /**
-   * Whether `offset` was above 0 when the sink was opened: these bytes are from an earlier process, and perhaps of another
-   * file.
-   */
+  /** Whether `offset` was above 0 when the sink was opened: those bytes may be of another file. */
   continued: boolean;
   write(pieces: readonly Uint8Array[]): Promise<void>;
   /** Forgets all bytes and resolves with true; resolves with false when that is impossible. */
@@ -25,10 +22,7 @@ export interface DownloadSink {
   close(): Promise<void>;
 }
 
-/**
- * Writes to `<path>.part`, and with `resume` continues after the bytes that are already there. The file is renamed to `path`
- * when it is complete.
- */
+/** Writes to `<path>.part`, after the bytes already there with `resume`. Renames it to `path` when it is complete. */
 export async function openFileSink(
   path: string,
   { sizeMaxBytes, resume }: { sizeMaxBytes: number; resume: boolean },

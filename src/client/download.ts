@@ -8,9 +8,7 @@ import { createRetries, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-p
 import { fromNetworkError, SluiceError } from "./sluice-error.ts";
 import { createRateMeter } from "./upload-progress.ts";
 
-/**
- * When a connection to storage brings nothing for this long, in milliseconds, it is given up and the rest is requested again.
- */
+/** When a connection to storage brings nothing for this long, in milliseconds, it is given up and the rest is requested again. */
 const IDLE_MAX_MS = 30_000;
 
 /** Bytes that are gathered before a write to disk: 1 MiB takes one system call instead of sixteen. */
@@ -159,8 +157,7 @@ async function request(url: string, offset: number, signal: AbortSignal): Promis
   if (response.statusCode === 200 && offset === 0) return response;
   response.destroy();
   const { statusCode } = response;
-  // 403 means that the URL has expired; a new one may work. The body is S3's XML and stays unread: it can quote the signed
-  // URL.
+  // 403 means that the URL has expired; a new one may work. The body is S3's XML and stays unread: it can quote the signed URL.
   if (statusCode === 403 || (statusCode ?? 0) >= 500) throw lost(`it answered with HTTP status ${statusCode}`);
   throw new SluiceError("internal", `storage refuses the presigned URL with HTTP status ${statusCode}`, {
     reason: `HTTP_${statusCode}`,

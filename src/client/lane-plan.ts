@@ -1,10 +1,7 @@
 import type { ByteRange, Upload } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { SluiceError } from "./sluice-error.ts";
 
-/**
- * From this size on, a file is sent by several lanes when the caller gives no number, in bytes: smaller uploads end before
- * lanes pay off.
- */
+/** Size of a file from which "auto" uses several lanes, in bytes: smaller uploads end before lanes pay off. */
 export const LANES_FROM_BYTES = 256 * 2 ** 20;
 
 /** Lanes that are chosen for such a file: enough for a few workers, and few enough to leave upload slots to others. */
@@ -41,10 +38,9 @@ export function chooseLanes(
 }
 
 /**
- * Divides the missing bytes of an upload among `lanesMax` lanes: whole parts, as equal as parts allow. The ranges cover the
- * file in order, without gap or overlap. A durable range belongs to the lane that begins with it: it is compared with the
- * source and not sent. So there may be more ranges than lanes, to be written one after another. The plan is empty when
- * nothing is missing.
+ * Divides the missing bytes of an upload among `lanesMax` lanes: whole parts, as equal as parts allow. The ranges cover the file
+ * in order, without gap or overlap. A durable range belongs to the lane that begins with it: it is compared with the source and
+ * not sent. So there may be more ranges than lanes, to be written one after another. The plan is empty when nothing is missing.
  */
 export function planLanes(
   upload: Pick<Upload, "sizeBytes" | "partSizeBytes" | "durableRanges">,

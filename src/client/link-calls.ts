@@ -24,10 +24,7 @@ export interface LinkCalls {
    */
   createLink(path: string, options?: CallOptions & LinkOptions): Promise<CreateLinkResponse & { link: Link }>;
   revokeLink(linkId: string, options?: CallOptions): Promise<Link>;
-  /**
-   * All links, or those to one path, fetched page by page, the newest first. Only links that work are listed unless
-   * `showEnded`.
-   */
+  /** All links, or those to one path, the newest first, page by page. Only links that work, unless `showEnded`. */
   allLinks(options?: CallOptions & { path?: string; showEnded?: boolean }): AsyncGenerator<Link, void, undefined>;
 }
 

@@ -4,9 +4,8 @@ import { SluiceError } from "./sluice-error.ts";
 export const ADDRESSES_MAX = 10;
 
 /**
- * Parses the addresses of one service, from a list or from a text that separates them by commas; each is returned once.
- * Throws `invalid_argument / ADDRESS_INVALID` for no address, for more than `ADDRESSES_MAX`, and for one that is no http or
- * https URL.
+ * Parses the addresses of one service, from a list or from a text that separates them by commas; each is returned once. Throws
+ * `invalid_argument / ADDRESS_INVALID` for no address, for more than `ADDRESSES_MAX`, and for one that is no http or https URL.
  */
 export function parseAddresses(addresses: string | readonly string[]): URL[] {
   const listed = typeof addresses === "string" ? addresses.split(",") : addresses;

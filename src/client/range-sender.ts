@@ -18,9 +18,7 @@ export class RangeSender {
   readonly #source: UploadSource;
   readonly #start: number;
   readonly #end: number;
-  /**
-   * CRC32 from the start to each part boundary that was passed. It verifies a durable offset without reading the bytes again.
-   */
+  /** CRC32 from the start to each part boundary that was passed. It verifies a durable offset without reading the bytes again. */
   readonly #crcAtBoundary: Map<number, number>;
   #durableOffset = 0;
   #onMoreDurable: () => void = () => {};
@@ -101,10 +99,7 @@ export class RangeSender {
     return { endOffset: offset, crc32: crc };
   }
 
-  /**
-   * Lets the source discard the durable bytes. Waits for more of them when further reading would exceed what the source may
-   * keep.
-   */
+  /** Lets the source discard the durable bytes. Waits for more of them when the source must not keep any more. */
   async #awaitRoom(offset: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       // After a cut, durable bytes may still have to be sent for comparison: these are read once more.

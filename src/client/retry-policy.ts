@@ -9,16 +9,11 @@ import { SluiceError } from "./sluice-error.ts";
 export interface RetryLimits {
   /** Failures in a row: with 4, the fourth is final. */
   triesMax: number;
-  /**
-   * No try begins later than this after the first failure, in milliseconds. A try that has begun ends by its own timeouts.
-   */
+  /** No try begins later than this after the first failure, in milliseconds. A try that has begun ends by its own timeouts. */
   timeMaxMs: number;
   /** Upper bound of the random wait before the first retry, in milliseconds. It doubles with each failure. */
   delayBaseMs: number;
-  /**
-   * Largest upper bound of a random wait, in milliseconds. The service may ask for a longer wait; `timeMaxMs` bounds that
-   * too.
-   */
+  /** Largest upper bound of a random wait, in milliseconds. The service may ask for more; `timeMaxMs` bounds that too. */
   delayMaxMs: number;
 }
 
@@ -39,17 +34,13 @@ export const RETRY_LIMITS_DEFAULT: RetryLimits = {
  */
 export const FIRST_TRIES_MAX = 4;
 
-/**
- * Reasons after which a retry of the same bytes may succeed, although their codes are otherwise final: cut, stalled, or
- * damaged on the way.
- */
+/** Reasons after which a retry may succeed although their codes are otherwise final: cut, stalled, or damaged. */
 const TRANSIENT_REASONS = new Set(["CONNECTION_LOST", "STALLED", "SHUTTING_DOWN"]);
 
 /**
  * Whether trying again may help. `WRITER_FENCED` is final: a later writer has the upload, and if each took it back from the
- * other, two writers of one file would do so for ever. An error with `lost_parts` is not final: storage did not have the
- * recorded parts, the upload is open again, and the source still has the bytes. When no part is lost, there is nothing to
- * send again.
+ * other, two writers of one file would do so for ever. An error with `lost_parts` is not final: storage did not have the recorded
+ * parts, the upload is open again, and the source still has the bytes. When no part is lost, there is nothing to send again.
  */
 export function isRetryable(error: unknown): error is SluiceError {
   if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return false;
@@ -72,9 +63,7 @@ const REAL_CLOCK: RetryClock = {
 export interface Retries {
   /** Notes progress: the next failure counts as the first. */
   reset(): void;
-  /**
-   * Notes that others made progress on the same work: the limits count from the start again, but the waits keep their length.
-   */
+  /** Notes that others made progress on the same work: the limits count from the start again, but the waits keep their length. */
   extend(): void;
   /** Waits before the next try. Throws `error` when it is final, and an error made from it when the limits are reached. */
   waitAfter(error: unknown, options: { signal: AbortSignal }): Promise<void>;

@@ -83,9 +83,7 @@ export function fromGrpcTrailers(trailers: Readonly<Record<string, unknown>>): S
   return assemble(toErrorCode(number), message, { details: known });
 }
 
-/**
- * Turns an error of connect-node into an error of this client. An aborted `signal`'s reason wins: it is returned as it is.
- */
+/** Turns an error of connect-node into an error of this client. An aborted `signal`'s reason wins: it is returned as it is. */
 export function fromConnectError(error: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof SluiceError) return error;
@@ -99,9 +97,7 @@ export function fromConnectError(error: unknown, signal?: AbortSignal): unknown 
   return assemble(toErrorCode(connectError.code), connectError.rawMessage, { details: infos, cause: connectError });
 }
 
-/**
- * Turns an error of Node's network layers into an error of this client: `unavailable / CONNECTION_LOST`, or a TLS refusal.
- */
+/** Turns an error of Node's network layers into an error of this client: `unavailable / CONNECTION_LOST`, or a TLS refusal. */
 export function fromNetworkError(error: unknown): SluiceError {
   if (error instanceof SluiceError) return error;
   const code = findNodeCode(error);

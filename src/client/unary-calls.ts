@@ -16,10 +16,7 @@ import type { Addresses } from "./addresses.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 
-/**
- * Timeout of a copy in milliseconds. Copying takes its time, and a repeated call would take the copy over from one that is
- * still at work.
- */
+/** Timeout of a copy in milliseconds: a repeated call would take the copy over from one that is still at work. */
 const COPY_TIMEOUT_MS = 3_600_000;
 
 /**
@@ -44,10 +41,7 @@ export interface UnaryCalls extends LinkCalls {
     path: string,
     options?: CallOptions & { generation?: bigint; lifetimeMs?: number; downloadName?: string; inline?: boolean },
   ): Promise<CreateDownloadUrlResponse & { file: File }>;
-  /**
-   * Sets the fields that `updateMask` names to their values in `values`. With `etag`, only a file that still has this etag is
-   * changed.
-   */
+  /** Sets the fields in `updateMask` to their `values`. With `etag`, only a file that still has it is changed. */
   updateFile(
     path: string,
     values: Pick<
@@ -58,19 +52,13 @@ export interface UnaryCalls extends LinkCalls {
   ): Promise<File>;
   deleteFile(path: string, options?: CallOptions & { ifGenerationMatch?: bigint; etag?: string }): Promise<File>;
   undeleteFile(path: string, options?: CallOptions & { generation?: bigint; etag?: string }): Promise<File>;
-  /**
-   * Makes a superseded or deleted generation the current one again, under a new generation number. `ifGenerationMatch` is
-   * that of the live file.
-   */
+  /** Makes a superseded or deleted generation the current one again. `ifGenerationMatch` is that of the live file. */
   restoreGeneration(
     path: string,
     generation: bigint,
     options?: CallOptions & { ifGenerationMatch?: bigint },
   ): Promise<File>;
-  /**
-   * Removes the bytes of a deleted or superseded generation for good. Without `generation` it is the one that was deleted
-   * last.
-   */
+  /** Removes the bytes of a deleted or superseded generation for good; of the one deleted last when unset. */
   purgeFile(path: string, options?: CallOptions & { generation?: bigint; etag?: string }): Promise<File>;
   moveFile(
     path: string,

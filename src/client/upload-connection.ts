@@ -38,10 +38,7 @@ export function shareConnection<T extends UploadAddress>(
   };
 }
 
-/**
- * Opens streams along a route, over a session of their own. When the address changes, a new session is made and the earlier
- * one is ended.
- */
+/** Opens streams along a route, over a session of their own, which is replaced when the address changes. */
 export function ownConnection<T extends UploadAddress>(
   route: Route<T>,
   { openSession, ...commons }: StreamCommons & { openSession: (url: URL) => Http2SessionManager },

@@ -20,10 +20,7 @@ export interface UploadSource {
   readonly isSeekable: boolean;
   /** At most `sizeMaxBytes` bytes from `offset`; no bytes only at the end. Rejects with the signal's reason on abort. */
   read(offset: number, sizeMaxBytes: number, options: { signal: AbortSignal }): Promise<Lease>;
-  /**
-   * Whether a read at `offset` would exceed the bound of the bytes that are kept for sending again. `discardBefore` makes
-   * room.
-   */
+  /** Whether a read at `offset` would exceed the bound of the kept bytes. `discardBefore` makes room. */
   isFull(offset: number): boolean;
   /** Fewer kept bytes than this must not count as full, or no part could ever become durable. */
   keepAtLeast(sizeBytes: number): void;

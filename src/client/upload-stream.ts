@@ -22,10 +22,7 @@ const CHUNKS_PENDING_MAX = 4;
 /** Time without a chunk after which an empty chunk is sent, in milliseconds: load balancers cut idle streams after 60 s. */
 const KEEPALIVE_INTERVAL_MS = 15_000;
 
-/**
- * The service answers at least every 5 s. A stream that is silent for this long, in milliseconds, is given up and continued
- * by another one.
- */
+/** The service answers at least every 5 s. A stream that is silent for this long, in milliseconds, is replaced. */
 const SILENCE_MAX_MS = 60_000;
 
 /** Options of a stream. */

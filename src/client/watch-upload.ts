@@ -91,9 +91,7 @@ export function createUploadWatch(
   };
 }
 
-/**
- * The messages of one stream, which is cancelled when nobody reads on. Time that the reader takes does not count as silence.
- */
+/** The messages of one stream, which is cancelled when nobody reads on. Time that the reader takes does not count as silence. */
 async function* readStream(
   open: (stop: AbortSignal) => AsyncIterable<WatchUploadResponse>,
   { signal, silenceMaxMs }: { signal: AbortSignal; silenceMaxMs: number },
