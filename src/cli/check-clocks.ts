@@ -4,9 +4,8 @@ import { StorageClock } from "../s3/storage-clock.ts";
 import { type Finding, problem, well } from "./finding.ts";
 
 /**
- * How far this host's clock may be from those of storage and the database, in milliseconds. The service signs by storage's
- * clock and uses the database's for expiry, so it also works beyond this. But times in logs and in tokens are then wrong by
- * as much.
+ * How far this host's clock may be from those of storage and the database, in milliseconds. The service signs by storage's clock
+ * and uses the database's for expiry, so it also works beyond this. But times in logs and in tokens are then wrong by as much.
  */
 const OFFSET_MAX_MS = 5000;
 const ANSWER_TIMEOUT_MS = 5000;

@@ -8,10 +8,7 @@ import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
 type Pool = Awaited<ReturnType<typeof createDatabasePool>>;
 
-/**
- * Checks the database and its replica: the connection, the account, the schema, the namespace and its uploads. Changes
- * nothing.
- */
+/** Checks the database and its replica: connection, account, schema, the namespace and its uploads. Changes nothing. */
 export async function checkDatabase({ database, namespace }: Config): Promise<Finding[]> {
   const findings = [await checkOne("database", database.url)];
   if (findings[0]?.isOk) findings.push(...(await checkRows(database.url, namespace)));

@@ -51,10 +51,7 @@ async function tryToListen(listen: Config["listen"]): Promise<string | undefined
   return await promise;
 }
 
-/**
- * Whether a running Sluice has the port: its readiness probe answers 200, or 503 with reasons. Any other answer is from
- * another program.
- */
+/** Whether a running Sluice has the port: only its readiness probe answers 200, or 503 with reasons. */
 async function servesSluice({ host, port }: Config["listen"], scheme: string): Promise<boolean> {
   const reachable =
     host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;

@@ -41,10 +41,7 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
   }
 }
 
-/**
- * Checks whether the bucket answers. `isFinal` means that no further check can succeed, because more than one kind of request
- * is refused.
- */
+/** Checks whether the bucket answers. `isFinal` means that no further check can succeed. */
 async function checkBucket(
   objects: ReturnType<typeof createObjectStore>,
   config: Config,

@@ -15,10 +15,7 @@ export interface ConnectionOptions {
   namespace: string;
 }
 
-/**
- * Reads the addresses and token of the service: `--url` or SLUICE_URL, and SLUICE_TOKEN. Throws a `UsageError` that says what
- * to set.
- */
+/** Reads `--url` or SLUICE_URL, and SLUICE_TOKEN. Throws a `UsageError` that says what to set. */
 export function readClientEnvironment(
   env: Terminal["env"],
   options: Pick<ConnectionOptions, "url"> = {},

@@ -65,10 +65,7 @@ export const CONFIG_COMMANDS: ConfigCommands = {
   },
 };
 
-/**
- * Reads the configuration from the settings file and the flags. Throws a UsageError with one sentence a line for each
- * problem.
- */
+/** Reads the configuration from the settings file and the flags. Throws a UsageError with a line for each problem. */
 async function readConfiguration(options: SettingsOptions): Promise<Configuration> {
   const { config, bucket, region, account, residency, services, all } = options;
   const values = Object.fromEntries(

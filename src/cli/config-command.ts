@@ -29,9 +29,7 @@ export interface VerifyOptions extends SettingsOptions {
   json: boolean;
 }
 
-/**
- * The actions of the `sluice config` commands. They are loaded when one is called, so that `sluice ls` does not load them.
- */
+/** The actions of the `sluice config` commands. They are loaded when one is called, so that `sluice ls` does not load them. */
 export interface ConfigCommands {
   init(terminal: Terminal, options: { output?: string; force: boolean }): Promise<void>;
   generate(terminal: Terminal, options: GenerateOptions): Promise<void>;

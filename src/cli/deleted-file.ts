@@ -24,10 +24,7 @@ export async function onLiveFile<T>(
   }
 }
 
-/**
- * The time until which the newest generation can be restored, in words; undefined when it is not deleted, or when it is
- * purged.
- */
+/** The time until which the newest generation can be restored, in words; undefined when it cannot be. */
 async function findDeleted(
   client: Pick<SluiceClient, "allGenerations">,
   path: string,

@@ -67,10 +67,7 @@ export async function runDownload(
   });
 }
 
-/**
- * The destination. When unset, it is the file's name in the current directory; when it is a directory, the file's name in
- * that.
- */
+/** The destination: the file's name in the current directory when unset, or in the directory that was named. */
 async function toDestinationPath(path: string, destination: string | undefined): Promise<string> {
   if (destination === undefined) return basename(path);
   const found = await stat(destination).catch(() => undefined);

@@ -45,9 +45,7 @@ export function toSentence(error: unknown): string {
   return advice === undefined ? message : `${message} (${advice})`;
 }
 
-/**
- * The service's sentence, with the names of this command line in place of those of the API. Quoted text of the user stays.
- */
+/** The service's sentence, with the names of this command line in place of those of the API. Quoted text of the user stays. */
 function toOwnWords(message: string): string {
   const pieces = message.split(/("(?:[^"\\]|\\.)*"?)/s);
   const toOwn = (piece: string) => piece.replaceAll(/\w+/g, (word) => OWN_WORDS.get(word) ?? word);

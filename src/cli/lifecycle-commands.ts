@@ -8,10 +8,7 @@ import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 type Options = ConnectionOptions & { json: boolean; generation?: number };
 
-/**
- * `sluice mv <path> <target>`: moves a file. A live file at the target becomes an older generation, unless `clobber` is
- * false.
- */
+/** `sluice mv <path> <target>`: moves a file. Unless `clobber` is false, a live file there becomes an older generation. */
 export async function runMove(
   terminal: Terminal,
   [path, target]: [path: string, target: string],

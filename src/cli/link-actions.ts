@@ -9,10 +9,7 @@ const STATES = ["unknown", "active", "revoked", "expired", "used up"];
 
 type LinkCommandOptions = ConnectionOptions & { json: boolean };
 
-/**
- * `sluice link create <path>`: prints the URL alone on standard output, for scripts, and a description of the link on
- * standard error.
- */
+/** `sluice link create <path>`: prints the URL alone on standard output, and a description on standard error. */
 export async function runCreateLink(
   terminal: Terminal,
   path: string,

@@ -8,10 +8,7 @@ import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
 const PROBE = Buffer.from("This object was written by `sluice doctor`, which deletes it at once.\n");
 
-/**
- * The parts of the adapter that the probe uses: the way of the service, the way of downloads, and S3's answer about an
- * object's encryption.
- */
+/** The parts of the adapter that the probe uses: writing, reading as callers do, and asking for an object's encryption. */
 export interface ProbedStorage {
   objects: ReturnType<typeof createObjectStore>;
   downloads: ReturnType<typeof createObjectStore>;

@@ -7,10 +7,7 @@ const JSON_INTERVAL_MS = 500;
 
 /** Shows the progress of a transfer: as a bar on a terminal, as JSON lines, or not at all. */
 export interface ProgressDisplay {
-  /**
-   * Takes the newest state; `event` is its JSON form. It is drawn when the interval has passed, and always if it is
-   * `important`.
-   */
+  /** Takes the newest state; `event` is its JSON form. It is drawn at intervals, and always if it is `important`. */
   update(state: BarState, event: Readonly<Record<string, unknown>>, important?: boolean): void;
   /** Prints a line above the bar for somebody who watches it. Prints nothing when there is no bar. */
   note(line: string): void;

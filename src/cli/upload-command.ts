@@ -120,10 +120,7 @@ async function findTracker(
   });
 }
 
-/**
- * Prints why an upload waits, each reason once: retries take up to minutes, and the bar may not be seen. With --json the
- * events hold it.
- */
+/** Prints why an upload waits, each reason once, beside a bar that may not be seen. With --json the events hold it. */
 function createFailureNotes(terminal: Terminal, { isJson, clear }: { isJson: boolean; clear: () => void }) {
   const said = new Set<string>();
   return (failure: string | undefined) => {

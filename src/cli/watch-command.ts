@@ -4,10 +4,7 @@ import { toReceiptJson, toStoredWords } from "./file-json.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, type Terminal } from "./terminal.ts";
 
-/**
- * `sluice watch <upload-id>`: shows the progress of an upload, whoever writes it, and prints its outcome. Resolves to whether
- * it was committed.
- */
+/** `sluice watch <upload-id>`: shows an upload's progress and outcome. Resolves to whether it was committed. */
 export async function runWatch(
   terminal: Terminal,
   uploadId: string,
