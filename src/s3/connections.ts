@@ -51,10 +51,7 @@ export class Connections {
     this.httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2" });
   }
 
-  /**
-   * Sends a request whose body is pushed while it arrives. Rejects with the network's error, with the signal's reason, or
-   * with S3EarlySuccessError.
-   */
+  /** Sends a request whose body is pushed. Rejects with the network's error, the signal's reason or S3EarlySuccessError. */
   push(request: PushedRequest, body: StreamedBody, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {

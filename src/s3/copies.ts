@@ -12,10 +12,7 @@ import { headObject, unquote } from "./head-object.ts";
 import { findStored } from "./stored-checksum.ts";
 import { fromBase64Crc32 } from "./streamed-body.ts";
 
-/**
- * Implements ObjectStore.copyObject. Each try has a key of its own: the object of a try whose answer was lost must not be the
- * next try's.
- */
+/** Implements ObjectStore.copyObject. Each try has a key of its own: a try whose answer was lost may have left an object. */
 export async function copyObject(
   access: S3Access,
   source: CopySource,
@@ -86,8 +83,7 @@ export async function copyPart(
 }
 
 /**
- * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html: the key is percent-encoded, and the version follows
- * it.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html: the key is percent-encoded, and the version follows it.
  */
 function toCopySource({ bucket, key, versionId }: CopySource): string {
   const path = [bucket, ...key.split("/")].map(encodeURIComponent).join("/");

@@ -24,10 +24,7 @@ export interface OwnS3Access {
   close(): void;
 }
 
-/**
- * Opens the adapter's access to S3. Nothing is sent yet. When no credentials are given, those of the SDK's default chain are
- * used.
- */
+/** Opens the adapter's access to S3; nothing is sent yet. Credentials are by default those of the SDK's default chain. */
 export function createS3Access(
   { s3, breaker, body }: S3Settings,
   options: Pick<S3Access, "watcher" | "closing"> & {

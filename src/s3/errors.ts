@@ -87,10 +87,7 @@ export class S3TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
 
-/**
- * A success that came before all bytes had gone: it proves nothing about them. Something between this process and S3 is at
- * fault; retryable.
- */
+/** A success that came before all bytes had gone: it proves nothing about them. The way to S3 is at fault; retryable. */
 export class S3EarlySuccessError extends Error {
   override readonly name = "EarlySuccess";
 
@@ -99,10 +96,7 @@ export class S3EarlySuccessError extends Error {
   }
 }
 
-/**
- * Storage acknowledged bytes, but has others than those that were sent: this is no acknowledgement. It is treated as
- * BadDigest.
- */
+/** Storage acknowledged bytes but has other ones than were sent. This is no acknowledgement; it counts as BadDigest. */
 export class S3OtherBytesError extends Error {
   override readonly name = "BadDigest";
 }

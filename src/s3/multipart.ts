@@ -10,10 +10,7 @@ import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 
 type Target = Omit<PartTarget, "partNumber">;
 
-/**
- * Time after which a caller should ask again whether S3 has assembled, in milliseconds. S3 takes seconds to minutes for large
- * objects.
- */
+/** When a caller should ask again whether S3 has assembled, in milliseconds. Large objects take seconds to minutes. */
 const ASSEMBLING_RETRY_MS = 5000;
 
 /** Complete was answered NoSuchUpload and there is no object: S3 may still be assembling, so it is asked again. */
@@ -83,8 +80,7 @@ async function completeOnce(
   try {
     const send = () => access.client.send(command, { ...(signal !== undefined && { abortSignal: signal }) });
     const answer = await sendOnce(access, "control", send, { signal });
-    // S3 states the checksum of the object that it made. Another server may answer with the object that it finds under the
-    // key.
+    // S3 states the checksum of the object that it made. Another server may answer with the object that it finds under the key.
     if (fromBase64Crc32(answer.ChecksumCRC32) !== manifest.crc32)
       return await lookForOurs(access, target, { manifest, signal });
     return {

@@ -14,10 +14,7 @@ export type RequestSlots = Readonly<Record<OperationClass, WorkLimiter>>;
 /** Waiting requests of one class. Parts in flight are the most numerous: 1,000 uploads may have 16 parts each. */
 const WAITING_MAX = 16_384;
 
-/**
- * Creates the slots. Slots of bodies are divided among the principals of their uploads; the other classes are bounded before
- * they come here.
- */
+/** Creates the slots. Principals of uploads divide those of bodies; the other classes are bounded before they come here. */
 export function createRequestSlots(requestsMax: RequestsMax): RequestSlots {
   const create = (operation: OperationClass, callerShare?: number) =>
     new WorkLimiter("requests to storage", {

@@ -14,10 +14,7 @@ export class StorageClock {
     this.#ours = ours;
   }
 
-  /**
-   * How far S3's clock is ahead of this host's, in milliseconds; negative when it is behind. Zero until an answer contradicts
-   * that.
-   */
+  /** How far S3's clock is ahead of this host's, in milliseconds; negative when behind. Zero until an answer contradicts. */
   get offsetMs(): number {
     return this.#offsetMs;
   }

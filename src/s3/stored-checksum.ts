@@ -21,10 +21,9 @@ interface Proof {
 }
 
 /**
- * Resolves when storage has stated that it has the bytes of a part. This costs a comparison when its answer states their
- * CRC32, otherwise a ListParts. Rejects with S3OtherBytesError, with `unimplemented / STORAGE_UNABLE` when storage states
- * none, and as `ObjectStore.listParts`. With "read-back" a part of the right size counts, because the object that it becomes
- * part of is read.
+ * Resolves when storage has stated that it has the bytes of a part. This costs a comparison when its answer states their CRC32,
+ * otherwise a ListParts. Rejects with S3OtherBytesError, with `unimplemented / STORAGE_UNABLE` when storage states none, and as
+ * `ObjectStore.listParts`. With "read-back" a part of the right size counts, because the object that it becomes part of is read.
  */
 export async function provePart(access: S3Access, target: PartTarget, { answer, sent, signal }: Proof): Promise<void> {
   if (answer.crc32 === sent.crc32) return;
@@ -65,10 +64,7 @@ export async function findStored(
   return { ...head, crc32: await readCrc32(access, object, { sizeBytes, signal }) };
 }
 
-/**
- * When a server's object has another size than was sent, the server has stored the frame of the body along with it, and
- * always will.
- */
+/** When an object has another size than was sent, its server stored the frame of the body along with it, and always will. */
 function assertSame(
   { body: { layout } }: S3Access,
   stored: { sizeBytes: number; crc32: number | undefined } | undefined,
