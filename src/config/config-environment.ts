@@ -8,10 +8,7 @@ export const PARTS_MAX = 10_000;
 const S3_PART_MIN_BYTES = 5 * MIB;
 /** Largest part that S3 takes, in bytes; the source is the same page. */
 export const S3_PART_MAX_BYTES = 5 * 2 ** 30;
-/**
- * Largest part whose bytes are kept until S3 has them, in bytes. More memory does not raise it, because many uploads share
- * the memory.
- */
+/** Largest part that is kept until S3 has it, in bytes. More memory does not raise it: many uploads share the memory. */
 export const KEPT_PART_MAX_BYTES = 64 * MIB;
 
 const PORT_MAX = 65_535;
@@ -35,9 +32,7 @@ export const ENVIRONMENT = {
   /** PEM files of the certificate chain and key: TLS 1.3 only. Either both are set or none. */
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
-  /**
-   * Worker processes that share the port. When unset, there is one for each core, but no more than the memory budget allows.
-   */
+  /** Worker processes that share the port. When unset, there is one for each core, but no more than the memory budget allows. */
   SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
   /** postgres://user:password@host:port/database */
   SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
@@ -85,10 +80,7 @@ export const ENVIRONMENT = {
   SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),
   /** Bytes of memory for parts in flight, for all workers together. */
   SLUICE_MEMORY_BUDGET_BYTES: wholeNumber("bytes", { min: 1024 }).default(512 * MIB),
-  /**
-   * Streams that write at once, for all workers together; one caller gets seven eighths of them. Further streams are refused
-   * with OVERLOADED.
-   */
+  /** Streams that write at once, all workers together; one caller gets seven eighths. More get OVERLOADED. */
   SLUICE_UPLOADS_MAX: wholeNumber("streams", { min: 1 }).default(1000),
   /**
    * Uploads that have been created and not ended, for all replicas together; one caller gets seven eighths of them. Each is a
@@ -101,19 +93,13 @@ export const ENVIRONMENT = {
   SLUICE_DRAIN_TIMEOUT_MS: wholeNumber("milliseconds", { min: 0 }).default(25_000),
   /** How long deleted and replaced files can be restored. */
   SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: 36_500 }).default(30),
-  /**
-   * How long every new generation is retained after its commit: until then it can be neither deleted nor purged. 0 retains
-   * none.
-   */
+  /** How long every new generation can be neither deleted nor purged after its commit. 0 retains none. */
   SLUICE_RETAIN_DAYS: wholeNumber("days", { min: 0, max: 36_500 }).default(0),
   /** Longest life of a presigned download URL; S3 allows 7 days. */
   SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
   /** Longest life of a link, in seconds. */
   SLUICE_LINK_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 31_536_000 }).default(604_800),
-  /**
-   * The URL at which people reach this service; links begin with it. When unset, it is the address that the service listens
-   * on.
-   */
+  /** The URL at which people reach this service, for links; when unset, the address that the service listens on. */
   SLUICE_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })
     .refine((url) => !/[?#@]/.test(url), "must have no user, query or fragment")

@@ -14,9 +14,8 @@ const OF_KUBERNETES = /_(?:SERVICE_HOST|SERVICE_PORT|PORT_\d{1,5}_(?:TCP|UDP|SCT
 const ADDRESS_OF_KUBERNETES = /^(?:tcp|udp|sctp):\/\//;
 
 /**
- * Finds variables that look like the service's but that nothing reads. Each gets one sentence, with the name that was most
- * likely meant. They are no error: an older version must be able to start with the environment of a newer one. Values are not
- * quoted.
+ * Finds variables that look like the service's but that nothing reads. Each gets one sentence, with the name that was most likely
+ * meant. They are no error: an older version must be able to start with the environment of a newer one. Values are not quoted.
  */
 export function findUnknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   return Object.entries(environment).flatMap(([name, value]) => {

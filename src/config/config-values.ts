@@ -45,10 +45,7 @@ export function databaseUrl(missing?: string) {
     .refine((url) => URL.canParse(url), "must be a URL: write special characters of user and password percent-encoded");
 }
 
-/**
- * Origins as browsers send them, separated by commas; "*" for all. The error quotes the refused text and tells what would be
- * right.
- */
+/** Origins as browsers send them, separated by commas; "*" for all. The error quotes the text and says what is right. */
 export function origins() {
   return z.string().transform((text, context): string[] => {
     const said = text.split(",").map((origin) => origin.trim());

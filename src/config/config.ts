@@ -195,9 +195,7 @@ function toConfig(env: Environment) {
       downloadUrlLifetimeMaxMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000,
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },
-    /**
-     * Memory for the bytes of files, for all workers together: for parts, for windows, and for bytes that are not freed yet.
-     */
+    /** Memory for the bytes of files, for all workers together: for parts, for windows, and for bytes that are not freed yet. */
     memoryBytes: env.SLUICE_MEMORY_BUDGET_BYTES,
     /** Memory of a worker for the bytes of parts. */
     budgetBytes,
@@ -258,8 +256,7 @@ function toConfig(env: Environment) {
     api: {
       messageMaxBytes: 4 * MIB,
       answerStallMs: env.SLUICE_STALL_TIMEOUT_MS,
-      // The longest request is CompleteUpload with a list of 10,000 parts in JSON. It has 750 KB; 35 KB/s bring 1 MiB in
-      // time.
+      // The longest request is CompleteUpload with a list of 10,000 parts in JSON. It has 750 KB; 35 KB/s bring 1 MiB in time.
       messageLimits: { maxBytes: MIB, timeoutMs: 30_000 },
       deadlineMaxMs: 24 * 3_600_000,
       corsOrigins: env.SLUICE_CORS_ORIGINS,
