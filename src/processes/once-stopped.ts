@@ -10,10 +10,7 @@ export function findLeader(environment: Readonly<Record<string, string | undefin
   return environment.npm_lifecycle_event === undefined ? undefined : process.ppid;
 }
 
-/**
- * Resolves within half a second after this process has another parent than `leader`; never resolves when `leader` is
- * undefined.
- */
+/** Resolves within half a second after this process has another parent than `leader`; never without a `leader`. */
 export function onceOrphaned(leader: number | undefined): Promise<void> {
   return new Promise((resolve) => {
     if (leader === undefined) return;

@@ -28,9 +28,7 @@ export class RestartPace {
     this.#listeningSince = this.#now();
   }
 
-  /**
-   * Tells that the worker of this place has ended. Returns how long the place must stay empty, in milliseconds, at most 15 s.
-   */
+  /** Tells that the worker of this place has ended. Returns how long the place must stay empty, in milliseconds, at most 15 s. */
   ended(): number {
     const wasSteady = this.#listeningSince !== undefined && this.#now() - this.#listeningSince >= STEADY_MS;
     this.#listeningSince = undefined;

@@ -279,8 +279,7 @@ describe("The service as a process", () => {
     await until("both workers listen", () => listening() === 2);
     const calls: RawWriteCall[] = [];
     /**
-     * Opens a call, and opens it again while the worker still waits for its database. Resolves to its status if it was
-     * refused.
+     * Opens a call, and opens it again while the worker still waits for its database. Resolves to its status if it was refused.
      */
     const open = async (connection = rig.connect(service.url)) => {
       let status: RawStatus | undefined;

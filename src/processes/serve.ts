@@ -65,10 +65,7 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
   }
 }
 
-/**
- * Tries the resources that this host must give: the port, and TLS files that fit together. Throws ConfigError with all that
- * are missing.
- */
+/** Tries the port and the TLS files that this host must give. Throws ConfigError with all that are missing. */
 async function assertStartable({ listen, tls }: Config): Promise<void> {
   const problems = [await findListenProblem(listen), tls && (await findTlsProblem(tls))];
   const found = problems.filter((problem) => problem !== undefined);

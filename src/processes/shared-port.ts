@@ -10,10 +10,9 @@ import type { Worker } from "node:cluster";
  */
 
 /**
- * Closes the connection that is on its way to a worker when the worker ends. node:cluster hands a worker one connection at a
- * time and forgets a connection that was never taken. Its caller would wait for ever, and each worker that stands still and
- * is killed would leave a socket open in this process. Nothing from the caller has been read, so the caller may connect
- * again.
+ * Closes the connection that is on its way to a worker when the worker ends. node:cluster hands a worker one connection at a time
+ * and forgets a connection that was never taken. Its caller would wait for ever, and each worker that stands still and is killed
+ * would leave a socket open in this process. Nothing from the caller has been read, so the caller may connect again.
  */
 export function closeUntakenConnection({ process: child }: Pick<Worker, "process">): void {
   let handed: { close(): void } | undefined;

@@ -2,14 +2,9 @@ import type { FileChanges } from "../domain/files/file-changes.ts";
 import type { Siblings } from "../domain/files/siblings.ts";
 import { formatPosition, parsePosition } from "../domain/position.ts";
 
-/**
- * How long a worker waits until the others have received its changes, in milliseconds: by then their own poll of the feed
- * shows the changes.
- */
+/** How long a worker waits until the others have its changes, in milliseconds: by then their own poll shows these. */
 const HEARD_WAIT_MAX_MS = 200;
-/**
- * When a message would have more paths than this, it says "all": forgetting everything is cheaper than carrying the paths.
- */
+/** When a message would have more paths than this, it says "all": forgetting everything is cheaper than carrying the paths. */
 const PATHS_MAX = 1000;
 /** Messages on their way to one worker. Further messages are not sent, and nobody waits for them. */
 const UNHEARD_MAX = 1000;
@@ -26,10 +21,7 @@ interface Changed {
 /** The same message on its way to another worker, which answers with `Heard`. */
 type Relayed = Changed & { from: number };
 
-/**
- * The worker has forgotten the files. The supervisor sends this, without `from`, to the worker that changed them once all
- * have forgotten.
- */
+/** The worker has forgotten the files. Without `from`, all have: the supervisor tells the worker that changed them. */
 interface Heard {
   kind: "sluice-heard";
   number: number;

@@ -22,10 +22,7 @@ export interface Supervision {
 
 /** Workers in a row that may end before they listen; then the service gives up. */
 const START_FAILURES_MAX = 5;
-/**
- * Time that a worker has to close its connections after its calls have ended or the drain is over, in milliseconds; then it
- * is killed.
- */
+/** Time that a worker has to close its connections once its calls have ended, in milliseconds; then it is killed. */
 const CLOSE_GRACE_MS = 5000;
 
 /**

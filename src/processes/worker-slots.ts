@@ -14,10 +14,7 @@ type SupervisorMessage =
   | { slots: "list-silent"; id: number }
   | { slots: "end-silent"; id: number; caller: string };
 
-/**
- * When a worker has not named its silent streams within this time, in milliseconds, it counts as having none, because others
- * wait for a slot.
- */
+/** A worker that has not named its silent streams by then, in milliseconds, counts as having none. */
 const ANSWER_WAIT_MS = 500;
 
 /** Answers, by the number of their question. */
@@ -127,10 +124,7 @@ export class WorkerSlots implements SlotPool {
   }
 }
 
-/**
- * The channel of this process to its supervisor. Messages into a closed channel are dropped: the worker ends with the
- * channel.
- */
+/** The channel of this process to its supervisor. Messages into a closed channel are dropped: the worker ends with it. */
 export function channelOf(worker: Pick<NodeJS.Process, "send" | "on" | "connected">): SupervisorChannel {
   return {
     send: (message) => {
