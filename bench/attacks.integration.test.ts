@@ -6,9 +6,8 @@ import { type AttackResult, runAttacks } from "./attacks/run-attacks.ts";
 import { setStage } from "./stage.ts";
 
 /**
- * A short run: all attacks together take less than a minute. Each attack takes one second, and one more on a listener that
- * does nothing. Only a fifth of the connections and calls are made, because the full number costs the attacker a minute by
- * itself.
+ * A short run: all attacks together take less than a minute. Each attack takes one second, and one more on a listener that does
+ * nothing. Only a fifth of the connections and calls are made, because the full number costs the attacker a minute by itself.
  */
 const run = { seconds: 1, settleSeconds: 0, quietSeconds: 0, scale: 0.2, files: 2000 };
 /**

@@ -37,9 +37,7 @@ export function parseCount(option: string, text: string, [min, max]: [number, nu
   throw new Error(`--${option} is "${text}"; a whole number from ${min} to ${max} is needed`);
 }
 
-/**
- * Parses an option's list of names, which are separated by commas; undefined when there is none. Throws for an unknown name.
- */
+/** Parses an option's list of names, which are separated by commas; undefined when there is none. Throws for an unknown name. */
 export function parseNames(option: string, text: string | undefined, names: readonly string[]): string[] | undefined {
   const chosen = text?.split(",");
   const unknown = chosen?.find((name) => !names.includes(name));

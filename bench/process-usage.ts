@@ -2,9 +2,7 @@ import { readFileSync } from "node:fs";
 
 /** The CPU time and memory that a process and all its living descendants have used, from Linux's procfs. */
 export interface ProcessUsage {
-  /**
-   * User plus system time of every thread since the process began, in seconds; it includes dead children that were reaped.
-   */
+  /** User plus system time of every thread since the process began, in seconds; it includes dead children that were reaped. */
   readonly cpuSeconds: number;
   /** The sum of each process's own peak resident set (`VmHWM`), in bytes: an upper bound for a tree of several. */
   readonly peakRssBytes: number;

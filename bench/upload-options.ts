@@ -33,8 +33,7 @@ export const usage = `usage: npm run bench:upload -- [options]
 `;
 
 /**
- * Parses `args`, where `ids` are the contenders' ids. Throws an Error whose message says what is wrong and what would be
- * right.
+ * Parses `args`, where `ids` are the contenders' ids. Throws an Error whose message says what is wrong and what would be right.
  */
 export function parseOptions(args: string[], ids: readonly string[]): BenchOptions | "help" {
   const { values } = parseArgs({

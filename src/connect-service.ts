@@ -59,10 +59,7 @@ export interface ConnectedService {
   close(): Promise<void>;
 }
 
-/**
- * Connects to the database, waiting for it as long as it takes, and to storage. Then it starts the jobs that run by the
- * clock.
- */
+/** Connects to the database, however long that takes, and to storage. Then it starts the jobs that run by the clock. */
 export async function connectService(
   config: Config,
   options: {

@@ -34,8 +34,7 @@ export interface Comparison {
 /** A ratio may be above 1 by this many spreads: code that costs the same exceeds that in one comparison of a hundred. */
 const SPREADS = 2;
 /**
- * The ratio never may be above this, however large the spread: a machine on which the same code differs by more tells
- * nothing.
+ * The ratio never may be above this, however large the spread: a machine on which the same code differs by more tells nothing.
  */
 const MUST_MAX = 1.05;
 

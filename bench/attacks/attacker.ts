@@ -1,5 +1,4 @@
-// The process of one attacker. It begins an attack when the harness tells it to, runs under `nice`, and ends with the
-// harness.
+// The process of one attacker. It begins an attack when the harness tells it to, runs under `nice`, and ends with the harness.
 import { setPriority } from "node:os";
 import type { AttackTarget } from "./attack.ts";
 import { attacksWithToken } from "./attacks-with-token.ts";

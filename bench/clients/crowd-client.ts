@@ -80,9 +80,7 @@ async function rush({ uploads, sizeBytes }: { uploads: number; sizeBytes: number
   return { seconds, failures };
 }
 
-/**
- * Sends one file in equal lanes, each over a connection of its own. Answers the seconds until one lane was told "committed".
- */
+/** Sends one file in equal lanes, each over a connection of its own. Answers the seconds until one lane was told "committed". */
 async function sendLanes({ lanes, sizeBytes }: { lanes: number; sizeBytes: number }) {
   const sessions = await Promise.all(Array.from({ length: lanes }, () => connectHttp2(url)));
   const begun = performance.now();

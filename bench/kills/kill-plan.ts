@@ -24,9 +24,7 @@ export interface PlannedUpload {
   readonly contentAt: number;
 }
 
-/**
- * The processes that are killed when the service has several workers: all of them, or the one worker at `pick` (from 0 to 1).
- */
+/** The processes that are killed when the service has several workers: all of them, or the one worker at `pick` (from 0 to 1). */
 export interface KillTarget {
   readonly kind: "tree" | "worker";
   readonly pick: number;

@@ -20,8 +20,7 @@ const TRANSPORTS = {
 const PARTS_IN_FLIGHT_MAX = 16;
 
 /**
- * The result as tables for people, and one sentence for everything that is wrong. There are no sentences when every kill
- * passed.
+ * The result as tables for people, and one sentence for everything that is wrong. There are no sentences when every kill passed.
  */
 export function reportKills({ trials, orphans, partSizeBytes }: KillResult): { text: string; problems: string[] } {
   const uploads = trials.flatMap((trial) => trial.uploads);

@@ -36,8 +36,7 @@ let content: Buffer | undefined;
 
 /**
  * Runs one plan on a service that is up. The uploads begin together, the service is killed at the planned moment and started
- * again, and the clients resume by themselves. Then every file is compared with its source. The service is up again at the
- * end.
+ * again, and the clients resume by themselves. Then every file is compared with its source. The service is up again at the end.
  */
 export async function runTrial(
   plan: KillPlan,

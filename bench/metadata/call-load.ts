@@ -17,8 +17,7 @@ export interface CallRun {
   readonly path: string;
   readonly frames: readonly string[];
   /**
-   * Calls begin at this rate, whether earlier calls have been answered or not. Without a rate, `inFlight` calls run at a
-   * time.
+   * Calls begin at this rate, whether earlier calls have been answered or not. Without a rate, `inFlight` calls run at a time.
    */
   readonly ratePerSecond?: number | undefined;
   readonly inFlight: number;

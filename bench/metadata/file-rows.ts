@@ -1,8 +1,7 @@
 /**
- * The files of the benchmark, as SQL. Each column is a function of the row's number `i` alone (hashes of it). So the paths
- * are known without a query, and every run has the same ones. Names are drawn so that some are common and most are rare;
- * sizes are log-normal; times are spread over two years; every 25th row is superseded by the row after it, and every 31st is
- * deleted.
+ * The files of the benchmark, as SQL. Each column is a function of the row's number `i` alone (hashes of it). So the paths are
+ * known without a query, and every run has the same ones. Names are drawn so that some are common and most are rare; sizes are
+ * log-normal; times are spread over two years; every 25th row is superseded by the row after it, and every 31st is deleted.
  */
 export const fileRows = {
   /** Selects `columns` of the rows from number $1 to below $2, as `f`. */

@@ -4,8 +4,7 @@ import { migrate } from "../../src/postgres/schema/migrate.ts";
 import { fillFiles } from "./fill-files.ts";
 
 /**
- * Settings that any server gets for a database of this size: caches, and checkpoints that are minutes apart. They need a
- * restart.
+ * Settings that any server gets for a database of this size: caches, and checkpoints that are minutes apart. They need a restart.
  */
 const SETTINGS = {
   shared_buffers: "'8GB'",

@@ -56,8 +56,7 @@ export async function measureSaturation(
 }
 
 /**
- * Makes all calls, as many at once as `run` does. Resolves to the calls per second, and the CPU time of process `pid` per
- * call.
+ * Makes all calls, as many at once as `run` does. Resolves to the calls per second, and the CPU time of process `pid` per call.
  */
 export async function saturate(pid: number, count: number, run: () => Promise<CallTimes>) {
   const before = readProcessUsage(pid).cpuSeconds;

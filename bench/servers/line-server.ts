@@ -12,8 +12,7 @@ export interface LineArguments {
 const { targetUrl, roundTripMs, bytesPerSecond } = JSON.parse(process.argv[2]!) as LineArguments;
 const { hostname, port } = new URL(targetUrl);
 /**
- * Bytes that the line itself holds, and as many again in front of it. When they are full, the sender's socket is no longer
- * read.
+ * Bytes that the line itself holds, and as many again in front of it. When they are full, the sender's socket is no longer read.
  */
 const heldMaxBytes = 2 * bytesPerSecond * (roundTripMs / 2000) + 2 * 2 ** 20;
 

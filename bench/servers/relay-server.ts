@@ -11,9 +11,7 @@ import {
 import * as https from "node:https";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
-/**
- * Window of a stream in bytes, as large as Sluice's: with Node's 64 KiB the round trips of the loopback would set the pace.
- */
+/** Window of a stream in bytes, as large as Sluice's: with Node's 64 KiB the round trips of the loopback would set the pace. */
 const streamWindowBytes = 8 * 1024 * 1024;
 const sessionWindowBytes = 16 * 1024 * 1024;
 

@@ -4,9 +4,7 @@ const sampleMs = 50;
 
 /** Follows the memory of a service while something happens. */
 export interface MemoryWatch {
-  /**
-   * Ends the watch. Resolves to the largest sum, in bytes, of the resident sets that the service's processes had at one time.
-   */
+  /** Ends the watch. Resolves to the largest sum, in bytes, of the resident sets that the service's processes had at one time. */
   stop(): number;
 }
 

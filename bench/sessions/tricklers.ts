@@ -15,9 +15,7 @@ const rushTimeoutMs = 120_000;
 /** How long the slow uploads are open before the fast ones begin: longer than S3 requests may idle. */
 const settleMs = 15_000;
 
-/**
- * A thousand uploads trickle at 1 KiB/s beside ten fast ones: the fast ones must stay fast, and the slow ones must finish.
- */
+/** A thousand uploads trickle at 1 KiB/s beside ten fast ones: the fast ones must stay fast, and the slow ones must finish. */
 export const tricklers: Scenario = {
   id: "trickle",
   async measure({ stage, scale }) {
@@ -65,9 +63,7 @@ export const tricklers: Scenario = {
   },
 };
 
-/**
- * Makes several rushes, one after the other. Resolves to the median of the seconds until the last upload of each had ended.
- */
+/** Makes several rushes, one after the other. Resolves to the median of the seconds until the last upload of each had ended. */
 async function rushes(fast: Crowd, sizeBytes: number): Promise<{ seconds: number; failures: readonly string[] }> {
   const done: Rush[] = [];
   for (let round = 0; round < rounds; round++) {
