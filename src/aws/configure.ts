@@ -48,19 +48,14 @@ export function configure({ file, values = {}, services = [], all = false }: Set
   }
 }
 
-/**
- * The problems of the settings in a thrown error, one or several. Any other error is a defect of ours and is thrown again.
- */
+/** The problems of the settings in a thrown error, one or several. Any other error is a defect of ours and is thrown again. */
 function toProblems(error: unknown): SettingsProblem[] {
   if (error instanceof SettingsProblem) return [error];
   if (error instanceof AggregateError) return error.errors;
   throw error;
 }
 
-/**
- * The switches with the named services switched on. When the file gives options or `false` for a service, these win over
- * `all`.
- */
+/** The switches with the named services switched on. Options or `false` for a service in the file win over `all`. */
 function switchOn(said: Readonly<Record<string, unknown>>, names: readonly string[], all: boolean): unknown {
   const before = (said.services ?? {}) as Record<string, unknown>;
   if (typeof before !== "object") return before;

@@ -57,7 +57,7 @@ export function generateConfiguration(settings: Settings): Configuration {
   const outputs = createOutputs(site, settings);
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
-    description: `Bucket ${site.bucket} of Sluice, and what lets AWS services use it`,
+    description: `Bucket ${site.bucket} of Sluice, and the access of AWS services to it`,
     rules: createRules(site),
     resources,
     outputs,
@@ -91,14 +91,12 @@ function assertOneDirectNotification(connections: Configuration["connections"]):
   if (direct.length <= 1) return;
   const names = direct.map(({ service }) => service.name);
   throw new SettingsProblem(
-    `S3 tells one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge tell the others`,
+    `S3 notifies one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge notify the others`,
     ["services", names[1] as string, "delivery"],
   );
 }
 
-/**
- * Every ARN in the template is literal, so the template belongs to one account and region and can be deployed nowhere else.
- */
+/** Every ARN in the template is literal, so the template belongs to one account and region and can be deployed nowhere else. */
 function createRules(site: Site): Template["rules"] {
   return {
     Residency: {

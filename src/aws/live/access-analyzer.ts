@@ -11,10 +11,7 @@ import { toLiveAwsProblem } from "./live-problem.ts";
 import type { PlainMap } from "./plain.ts";
 import { ANALYZER_PERMISSION, type PolicyAnalyzer, type PolicyKind, type PolicyRemark } from "./policy-analyzer.ts";
 
-/**
- * Most pages of remarks on one policy; usually there is one. A policy with more is reported as a failure and not read in
- * part.
- */
+/** Most pages of remarks on one policy; usually there is one. A policy with more is reported as a failure. */
 const PAGES_MAX = 10;
 
 /** The place to ask. */

@@ -38,7 +38,7 @@ export function findMissingBucket({ name, facets }: ExpectedBucket): Finding {
   return createFinding({ check: "existence", resource: `bucket ${name}` }, "drift", {
     expected: name,
     meaning: `the bucket does not exist: ${toMissingBucketMeaning(facets)}`,
-    mend: `deploy the template (sluice config generate); where the stack is deployed already: ${REVERT_DRIFT}`,
+    mend: `deploy the template (sluice config generate); if the stack is deployed already:  ${REVERT_DRIFT}`,
   });
 }
 
@@ -71,10 +71,7 @@ export function checkFacet(
   ];
 }
 
-/**
- * Splits a list into the members that the template has, and the others: metrics that somebody else has set up do not affect
- * the files.
- */
+/** Splits a list into the members that the template has, and the others: others' metrics do not affect the files. */
 function splitById(expected: Plain | undefined, actual: Plain | undefined): [Plain | undefined, readonly Plain[]] {
   const ids = toList(expected).map((one) => (one as PlainMap).Id);
   const isOurs = (one: Plain) => ids.includes((one as PlainMap).Id as Plain);
@@ -82,21 +79,18 @@ function splitById(expected: Plain | undefined, actual: Plain | undefined): [Pla
   return [ours.length === 0 ? undefined : ours, toList(actual).filter((one) => !isOurs(one))];
 }
 
-/**
- * A finding about an inventory beside the template's, when a service makes inventories of its own: no document of AWS tells
- * their names.
- */
+/** A finding about an inventory beside the template's, when a service makes its own: AWS documents no name for these. */
 function toAdded(about: Pick<Finding, "check" | "resource">, inventory: Plain, by: string | undefined): Finding {
   return createFinding(about, "flagged", {
     actual: inventory,
     meaning: `an inventory that the template does not have; ${by}, which is switched on, adds one of its own, and any other gives a list of all files to somebody`,
-    mend: `see that its destination is not somebody else's: ${JSON.stringify((inventory as PlainMap).Destination ?? null)}`,
+    mend: `check that its destination does not belong to somebody else: ${JSON.stringify((inventory as PlainMap).Destination ?? null)}`,
   });
 }
 
 function toRegionMend({ region }: Site, bucket: string, actual: string): string {
   return (
-    `a bucket cannot be moved: write "region: ${actual}" in sluice.aws.yaml if it is to lie there (and add it to the ` +
+    `a bucket cannot be moved: write "region: ${actual}" in sluice.aws.yaml if it should be there (and add it to the ` +
     `residency), or name another bucket, deploy it in ${region} and copy the files from ${bucket}`
   );
 }

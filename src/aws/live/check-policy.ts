@@ -93,7 +93,7 @@ function checkStatement(
   return createFinding(about, "drift", {
     expected: pickSide(differences, "expected"),
     actual: pickSide(differences, "actual"),
-    meaning: `${isGuard ? `${toLoss(site, { sid, why, json })}, as far as it no longer says it` : "the rights differ from those meant"}; now ${toStatementWords(site, actual)}`,
+    meaning: `${isGuard ? `${toLoss(site, { sid, why, json })}, as far as it no longer says it` : "the rights differ from the intended ones"}; now ${toStatementWords(site, actual)}`,
     mend,
   });
 }
@@ -108,7 +108,7 @@ function findExtra(
   return createFinding({ check: `${policy} statement ${name}`, resource }, "drift", {
     actual: statement,
     meaning: `${words}: nothing in the configuration asks for it`,
-    mend: `take the statement out, or switch on in sluice.aws.yaml what needs it; ${mend}`,
+    mend: `take the statement out, or switch on the service that needs it in sluice.aws.yaml; ${mend}`,
   });
 }
 
@@ -117,7 +117,7 @@ function toLoss(site: Site, { sid, why, json }: ExpectedStatement): string {
   const guarded = GUARD_MEANINGS[sid];
   if (json.Effect === "Deny" && guarded !== undefined) return guarded;
   const words = toStatementWords(site, json);
-  return json.Effect === "Deny" ? `no longer kept away: ${words} (${why})` : `no longer allowed: ${words} (${why})`;
+  return json.Effect === "Deny" ? `no longer prevented: ${words} (${why})` : `no longer allowed: ${words} (${why})`;
 }
 
 function toWho(principal: Plain): string {

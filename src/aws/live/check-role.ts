@@ -12,7 +12,7 @@ const RECORD_MEANINGS: Readonly<Record<string, string>> = {
   Tags: "rights and costs that go by tags could take the role in or leave it out",
   MaxSessionDuration: "sessions of the role could last longer than meant, or too short",
   Path: "rights that go by the role's path could take it in or leave it out",
-  Description: "the role is described otherwise",
+  Description: "the role has another description",
 };
 
 const CHECKS: Readonly<Record<string, string>> = {
@@ -27,8 +27,8 @@ const CHECKS: Readonly<Record<string, string>> = {
 export function findMissingRole({ name, why }: ExpectedRole): Finding {
   return createFinding({ check: "existence", resource: `role ${name}` }, "drift", {
     expected: name,
-    meaning: `the role does not exist, and what it is for does not work: ${why}`,
-    mend: `deploy the template (sluice config generate); where the stack is deployed already: ${REVERT_DRIFT}`,
+    meaning: `the role does not exist, so its purpose is not served: ${why}`,
+    mend: `deploy the template (sluice config generate); if the stack is deployed already:  ${REVERT_DRIFT}`,
   });
 }
 
@@ -97,7 +97,7 @@ function checkInlinePolicies(site: Site, { name, why, policies }: ExpectedRole, 
     }
     return createFinding({ check: `inline ${policy}`, resource }, "drift", {
       expected: policyName,
-      meaning: `the role may do nothing of what it is for: ${why}`,
+      meaning: `the role has no rights, so its purpose is not served: ${why}`,
       mend: REVERT_DRIFT,
     });
   });

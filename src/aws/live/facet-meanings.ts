@@ -37,12 +37,12 @@ const FACETS = {
   LifecycleConfiguration: {
     check: "lifecycle",
     lost: "unfinished uploads, old versions or logs could be kept and paid for without end, or files stay in a dearer storage class",
-    more: "files could be deleted, or moved to a class from which a presigned URL cannot fetch them, sooner than meant",
+    more: "files could be deleted, or moved to a class from which a presigned URL cannot fetch them, sooner than intended",
   },
   CorsConfiguration: {
     check: "CORS",
     lost: "browsers could no longer send parts or read downloads directly",
-    more: "pages of other origins may use presigned URLs that they come by, and read the answers",
+    more: "pages of other origins may use presigned URLs that they find, and read the answers",
   },
   LoggingConfiguration: {
     check: "access logs",
@@ -51,7 +51,7 @@ const FACETS = {
   },
   NotificationConfiguration: {
     check: "notifications",
-    lost: "services that wait for new files could hear of none",
+    lost: "services that wait for new files would not be told of them",
     more: "somebody else may be told the name of every new file",
   },
   InventoryConfigurations: {
@@ -62,11 +62,11 @@ const FACETS = {
   MetricsConfigurations: {
     check: "request metrics",
     lost: "alarms on requests and errors of the bucket could stay silent",
-    more: "requests are counted otherwise than meant",
+    more: "requests are not counted as intended",
   },
   IntelligentTieringConfigurations: {
     check: "archive tiers",
-    lost: "files are tiered otherwise than meant",
+    lost: "files are not tiered as intended",
     more: "files could be archived, and a presigned URL of an archived file answers an error",
   },
   ReplicationConfiguration: {
@@ -76,8 +76,8 @@ const FACETS = {
   },
   ObjectLockConfiguration: {
     check: "object lock",
-    lost: "whoever may write to the bucket could rewrite or delete what is to be kept",
-    more: "what is written could not be purged or erased before the lock ends",
+    lost: "whoever may write to the bucket could rewrite or delete objects that must be kept",
+    more: "objects could not be purged or erased before the lock ends",
   },
   AccelerateConfiguration: {
     check: "acceleration",
@@ -134,6 +134,6 @@ export function toRegionMeaning(actual: string, residency: readonly string[]): s
 export function toMissingBucketMeaning(facets: Readonly<Partial<Record<BucketFacet, Plain>>>): string {
   const isLogged = facets.LoggingConfiguration !== undefined;
   return isLogged
-    ? "nothing can be kept in it, and nothing else of it can be looked at"
-    : "nothing can be delivered to it, and nothing else of it can be looked at";
+    ? "nothing can be kept in it, and nothing else of it can be checked"
+    : "nothing can be delivered to it, and nothing else of it can be checked";
 }

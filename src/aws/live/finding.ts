@@ -29,7 +29,7 @@ export interface Finding {
 /** The command that brings a drifted resource back to the template. Deploying an unchanged template does not do that. */
 export const REVERT_DRIFT =
   "aws cloudformation create-change-set --stack-name STACK --change-set-name revert-drift --deployment-mode REVERT_DRIFT " +
-  "--use-previous-template --capabilities CAPABILITY_NAMED_IAM, look at it, then aws cloudformation execute-change-set " +
+  "--use-previous-template --capabilities CAPABILITY_NAMED_IAM, review it, then aws cloudformation execute-change-set " +
   "--stack-name STACK --change-set-name revert-drift";
 
 /** Creates a finding. Undefined sides are left out. */

@@ -42,7 +42,7 @@ export function toLiveAwsProblem(error: unknown, what: string, needed: string): 
     return new LiveAwsProblem("denied", `these credentials may not read it; it takes ${needed}`, cause);
   }
   const why = status === undefined ? findCode(error) : `${name}, status ${status}`;
-  return new LiveAwsProblem("failed", `no answer of use (${why})${message === "" ? "" : `: ${message}`}`, cause);
+  return new LiveAwsProblem("failed", `no useful answer (${why})${message === "" ? "" : `: ${message}`}`, cause);
 }
 
 function toCredentialSentence(name: string): string {

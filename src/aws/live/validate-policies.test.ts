@@ -129,7 +129,7 @@ describe("validatePolicies", () => {
     expect(notOk(findings).map(({ resource, status }) => [resource, status])).to.deep.equal([
       [OF_BUCKET, "unreadable"],
     ]);
-    expect(notOk(findings)[0]?.meaning).to.contain("whether AWS finds fault with it is not known");
+    expect(notOk(findings)[0]?.meaning).to.contain("whether AWS objects to it is not known");
     expect(findings).to.have.length(listPolicyDocuments(SMALLEST).length);
   });
 

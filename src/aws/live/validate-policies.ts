@@ -7,7 +7,7 @@ import { type Read, type Reading, runReadings } from "./readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 
 const CHECK = "validation";
-const UNKNOWN = { unknown: "whether AWS finds fault with it" };
+const UNKNOWN = { unknown: "whether AWS objects to it" };
 
 /** Type of remarks on style: they are reported, and nothing fails because of them. */
 const SUGGESTION = "SUGGESTION";
@@ -54,7 +54,7 @@ function toFinding(document: PolicyDocument, { type, code, text, link, places }:
   const about = { check: `${CHECK} ${code}`, resource: document.name };
   return createFinding(about, type === SUGGESTION ? "ok" : "flagged", {
     meaning: `${type}${where.length === 0 ? "" : ` in ${where.join("; ")}`}: ${text}`,
-    mend: `change the setting of sluice.aws.yaml that it comes from, or report it where there is none; ${link} explains the rule`,
+    mend: `change the setting in sluice.aws.yaml from which it follows, or report it if there is none; ${link} explains the rule`,
   });
 }
 

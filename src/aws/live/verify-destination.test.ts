@@ -17,8 +17,7 @@ const CONFIGURATION = generateConfiguration(
 const SITE = toLiveSite(CONFIGURATION);
 
 /**
- * The findings about the named replica bucket with these facets instead of its own; undefined means that there is no such
- * bucket.
+ * The findings about the named replica bucket with these facets instead of its own; undefined means that there is no such bucket.
  */
 async function verify(
   facets: PlainMap | undefined,

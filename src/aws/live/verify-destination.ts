@@ -42,7 +42,7 @@ export async function verifyDestination(
         meaning: isAllowed
           ? `copies lie in ${actual}: allowed, but the settings say otherwise`
           : `copies lie in ${actual ?? "a region that S3 does not name"}, outside of the residency (${residency.join(", ")})`,
-        mend: `name the bucket's region in sluice.aws.yaml if copies are to lie there, or another bucket, which lies in ${region}`,
+        mend: `name the bucket's region in sluice.aws.yaml if copies should be there, or name another bucket, in ${region}`,
       }),
     ];
   }

@@ -42,10 +42,7 @@ export interface PassedRole {
 
 type Plain = Omit<AccessRow, "words" | "whoInWords" | "service">;
 
-/**
- * Every statement of every policy in the template, read from the template itself and in its order: nothing is allowed that is
- * not here.
- */
+/** Every statement of every policy, read from the template and in its order: nothing is allowed that is not here. */
 export function createAccessMatrix(configuration: Configuration): AccessRow[] {
   const { site, template, connections } = configuration;
   const added = new Map<unknown, string>();

@@ -23,7 +23,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   "sts:AssumeRole": "become the role",
   "sts:AssumeRoleWithWebIdentity": "become the role by a token",
   "sts:TagSession": "tag its session",
-  "access-analyzer:ValidatePolicy": "have policies checked for mistakes",
+  "access-analyzer:ValidatePolicy": "let AWS check policies for mistakes",
 };
 
 const OPERATORS: Readonly<Record<string, string>> = {

@@ -15,7 +15,7 @@ export function createBucketGuards(site: Site, settings: Settings): PolicyStatem
     ...createTransportGuards(site.bucketArn),
     {
       sid: "DenyOwnRolesBelowTls13",
-      why: "Sluice itself speaks TLS 1.3 to S3. Not asked of presigned URLs, which carry the signer's identity but are opened by anybody's browser, nor of AWS services.",
+      why: "Sluice itself speaks TLS 1.3 to S3. The rule excepts presigned URLs, which carry the signer's identity but are opened by anybody's browser, and AWS services.",
       source: CONDITION_KEYS,
       effect: "Deny" as const,
       principal: "everyone" as const,
@@ -29,7 +29,7 @@ export function createBucketGuards(site: Site, settings: Settings): PolicyStatem
     },
     {
       sid: "DenyOtherEncryption",
-      why: "Files are encrypted by SSE-S3 and nothing else. A request that says nothing gets it by the bucket's default; a writer whose own default is KMS must be told AES256.",
+      why: "Files are encrypted by SSE-S3 and nothing else. A request that names no encryption gets it by the bucket's default; a writer whose own default is KMS must be told AES256.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingServerSideEncryption.html",
       effect: "Deny",
       principal: "everyone",

@@ -21,10 +21,7 @@ export interface RolePlan {
   readonly why: string;
   readonly source: string;
   readonly trusts: readonly Trust[];
-  /**
-   * The statements of the role's policy. They have no principal; `aws:ResourceAccount` is added to every statement that
-   * allows S3 actions.
-   */
+  /** The role's policy, without principals; `aws:ResourceAccount` is added to every statement that allows S3 actions. */
   readonly statements: readonly Statement[];
   readonly managedPolicyArns?: readonly string[];
 }
@@ -143,9 +140,7 @@ function toTrustStatement({ sid, why, source, principal, actions, conditions }: 
   };
 }
 
-/**
- * S3 names have no account: without the condition, a bucket that was lost could belong to somebody else under the same name.
- */
+/** S3 names have no account: without the condition, a bucket that was lost could belong to somebody else under the same name. */
 function withinAccount(site: Site, statement: Statement): Statement {
   const isS3 = statement.effect === "Allow" && statement.actions.every((action) => action.startsWith("s3:"));
   if (!isS3) return statement;

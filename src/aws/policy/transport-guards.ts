@@ -17,7 +17,7 @@ export function createTransportGuards(bucketArn: string): PolicyStatement[] {
     },
     {
       sid: "DenyBelowTls12",
-      why: "No TLS below 1.2. Not 1.3 for everyone: interface endpoints, Multi-Region Access Points and some services have no more.",
+      why: "TLS below 1.2 is refused. TLS 1.3 is not required of everyone: interface endpoints, Multi-Region Access Points and some services only have 1.2.",
       source: CONDITION_KEYS,
       effect: "Deny",
       principal: "everyone",

@@ -10,12 +10,12 @@ export function explainConfiguration(configuration: Configuration): string {
   const sections = [
     toHeader(explanation),
     toSection("Who can do what", explainAccess(explanation)),
-    toSection("What is refused, whatever allows it", explanation.guards.flatMap(explainRow)),
-    toSection("What to know of each service", explainServices(explanation)),
+    toSection("Refusals, whatever else allows it", explanation.guards.flatMap(explainRow)),
+    toSection("Notes on each service", explainServices(explanation)),
     toSection("Roles that are handed to services", explainPassedRoles(explanation)),
     toSection("Rules of AWS Control Tower that are not met", explainExemptions(explanation)),
     toSection(
-      "What to know of the whole",
+      "Notes on the whole",
       explanation.notes.flatMap((note) => wrap(note, "- ", "  ")),
     ),
   ];

@@ -66,16 +66,16 @@ function createDataNotes({ settings, site, connections }: Configuration): string
   const copies = connections.filter(({ service }) => ["replication", "backup", "datasync"].includes(service.name));
   return [
     `Purge needs s3:DeleteObjectVersion, which ${site.roleName("write")} has: in a versioned bucket a plain deletion leaves the bytes as an old version, for ${lifecycle.noncurrentDays} days here.`,
-    `Replicas and backups keep what was erased: a deleted version is never replicated, and a recovery point outlives the file.${copies.length === 0 ? "" : ` Switched on here: ${copies.map(({ service }) => service.title).join(", ")}; erase there as well.`}`,
+    `Replicas and backups keep erased files: a deleted version is never replicated, and a recovery point outlives the file.${copies.length === 0 ? "" : ` Switched on here: ${copies.map(({ service }) => service.title).join(", ")}; erase there as well.`}`,
     `Archive tiers break presigned downloads: an object in Glacier or in an archive tier of Intelligent-Tiering answers 403 until it is restored.${lifecycle.tieringDays === null ? "" : " The tiering of this template moves nothing there."}`,
     `Presigned URLs are refused ${presign.ageSecondsMax} s after they were signed, whatever lifetime was signed into them.`,
-    "Every write is encrypted by SSE-S3. A writer that asks for KMS is refused: set it to SSE-S3 (AES256), or to say nothing.",
+    "Every write is encrypted by SSE-S3. A writer that asks for KMS is refused: set it to SSE-S3 (AES256), or to name no encryption.",
     ...(tls.own === "1.3"
       ? [
-          `Sluice's own roles must speak TLS 1.3 to S3. Behind an interface endpoint, which has 1.2 alone, set tls.own to "1.2".`,
+          `Sluice's own roles must speak TLS 1.3 to S3. Behind an interface endpoint, which only has 1.2, set tls.own to "1.2".`,
         ]
       : []),
-    `AWS services write below ${site.externalPrefix} and into ${site.logBucket} alone; Sluice neither lists nor sweeps either.`,
+    `AWS services write only below ${site.externalPrefix} and into ${site.logBucket}; Sluice neither lists nor sweeps either.`,
     ...(isOn("athena", "glue", "emr", "redshift")
       ? [
           "Where Lake Formation governs the Data Catalog, IAM alone is not enough: grant the roles of Athena, Glue, EMR and Redshift their permissions there, or leave the database to IAM (IAMAllowedPrincipals).",
@@ -95,7 +95,7 @@ function createDeployNotes({ settings, template }: Configuration): string[] {
     "The roles have names, so the deployment needs --capabilities CAPABILITY_NAMED_IAM.",
     settings.permissionsBoundary === undefined
       ? 'No permissions boundary bounds the roles; "permissionsBoundary" sets one on all of them.'
-      : `Every role is bounded by ${settings.permissionsBoundary}: what that policy does not allow is refused, whatever is written here.`,
+      : `Every role is bounded by ${settings.permissionsBoundary}: every action that this policy does not allow is refused, whatever the template says.`,
     "Buckets and their policies stay when the stack is deleted; remove them by hand once they are empty.",
   ];
 }

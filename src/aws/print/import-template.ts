@@ -5,10 +5,7 @@ import type { Properties } from "../template/value.ts";
 
 const IMPORT = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html";
 
-/**
- * Resources that may exist before the stack: the bucket alone, the bucket with a policy, or all that an earlier stack left
- * behind.
- */
+/** Resources that may exist before the stack: the bucket, the bucket with a policy, or all that an earlier stack left. */
 export const IMPORTS = ["bucket", "policy", "retained"] as const;
 
 /** One of IMPORTS. */
@@ -35,20 +32,18 @@ export function createImport({ template, site }: Configuration, what: Import) {
     retained: Object.keys(template.resources).filter((name) => template.resources[name]?.isRetained),
   }[what];
   const resources = Object.fromEntries(names.map((name) => [name, toImported(template.resources[name] as Resource)]));
-  const description = `Takes what exists already of bucket ${site.bucket} into the stack`;
+  const description = `Imports the existing resources of bucket ${site.bucket} into the stack`;
   const imported: Template = { ...template, description, resources, outputs: {} };
   return { template: imported, list: names.map((name) => toEntry(name, resources[name] as Resource)) };
 }
 
-/**
- * The resource with its name and its required properties. All other properties are set when the whole template is deployed.
- */
+/** The resource with its name and its required properties. All other properties are set when the whole template is deployed. */
 function toImported({ type, properties }: Resource): Resource {
   const identifier = identifierOf(type);
   const { PolicyDocument } = properties;
   return {
     type,
-    why: "Exists already. Import changes none of its settings; deploying the whole template afterwards does.",
+    why: "The resource exists already. Import changes none of its settings; deploying the whole template afterwards does.",
     source: IMPORT,
     properties: {
       [identifier]: properties[identifier] as string,

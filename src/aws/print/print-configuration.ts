@@ -27,7 +27,7 @@ function toHeader({ site, connections }: Configuration): string[] {
     "Made by `sluice config generate`: change sluice.aws.yaml and generate again instead of editing this file.",
     `Bucket ${site.bucket}, region ${site.region}, account ${site.account}.`,
     ...wrapNames(names.length === 0 ? ["none"] : names),
-    "`sluice config explain` says who can do what; `sluice config verify` compares it with what is deployed.",
+    "`sluice config explain` says who can do what; `sluice config verify` compares it with the deployed resources.",
   ];
 }
 

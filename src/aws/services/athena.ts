@@ -15,7 +15,7 @@ const CATALOG_ACCESS = "https://docs.aws.amazon.com/athena/latest/ug/fine-graine
 export const ATHENA = defineService({
   name: "athena",
   title: "Amazon Athena",
-  gets: "a workgroup with enforced settings, a database, and a role for those who query what lies under the external prefix",
+  gets: "a workgroup with enforced settings, a database, and a role for queries of data under the external prefix",
   road: ["role", "bucket setting"],
   source: S3_ACCESS,
   options: z.strictObject({
@@ -33,11 +33,11 @@ export const ATHENA = defineService({
         ...database.connection.resources,
         AthenaWorkgroup: {
           type: "AWS::Athena::WorkGroup",
-          why: `Sends every result to ${prefix} under SSE-S3. Enforced: what a client sets instead, KMS among it, is overridden.`,
+          why: `Sends every result to ${prefix} under SSE-S3. The settings are enforced: they override a client's own settings, such as KMS.`,
           source: WORKGROUP,
           properties: {
             Name: workgroup,
-            Description: `Queries of what lies under ${site.externalPrefix} of ${site.bucket}`,
+            Description: `Queries of data under ${site.externalPrefix} of ${site.bucket}`,
             State: "ENABLED",
             WorkGroupConfiguration: {
               EnforceWorkGroupConfiguration: true,
@@ -54,12 +54,12 @@ export const ATHENA = defineService({
         },
         AthenaRole: createRole(site, {
           purpose: "athena",
-          why: "Athena has no role of its own: it reads and writes as whoever asks. This is the role to ask with, for analysts and jobs.",
+          why: "Athena has no role of its own: it reads and writes as its caller. This is the role for analysts and jobs that query.",
           source: S3_ACCESS,
           trusts: [
             {
               sid: "AssumedInTheAccount",
-              why: "Principals of this account whose own policies allow it. No service assumes it, so that there is no deputy to confuse.",
+              why: "Principals of this account assume the role if their own policies allow it. No service assumes it, so there is no deputy to confuse.",
               source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
               principal: { roles: [site.arn("iam", "root", { region: "" })] },
             },
@@ -75,7 +75,7 @@ export const ATHENA = defineService({
       outputs: {
         ...database.connection.outputs,
         AthenaWorkgroupName: { description: "workgroup to query in", value: workgroup },
-        AthenaRoleArn: { description: "role of those who query", value: getAtt("AthenaRole", "Arn") },
+        AthenaRoleArn: { description: "role for queries", value: getAtt("AthenaRole", "Arn") },
       },
       notes: [
         "Athena acts as its caller: whoever queries assumes the role athena, or needs the same rights of their own.",
@@ -103,7 +103,7 @@ function createQueryStatements(site: Site, workgroup: string, database: GlueData
     },
     {
       sid: "ReadTheCatalog",
-      why: "Tables and partitions of the template's database, and no other's. Nothing is created or changed.",
+      why: "Queries read tables and partitions of the template's database, and no other's. They create and change nothing.",
       source: CATALOG_ACCESS,
       effect: "Allow",
       actions: [
@@ -114,7 +114,7 @@ function createQueryStatements(site: Site, workgroup: string, database: GlueData
     },
     {
       sid: "SeeTheDefaultDatabase",
-      why: "Athena looks the database default up whatever is queried. Its tables stay closed.",
+      why: "Athena reads the entry of the database default for every query. Its tables stay closed.",
       source: CATALOG_ACCESS,
       effect: "Allow",
       actions: ["glue:GetDatabase"],
@@ -128,7 +128,7 @@ function createObjectStatements(site: Site, prefix: string): Statement[] {
   return [
     readObjects(site, site.externalPrefix, {
       sid: "ReadData",
-      why: "The data of the tables, and the results of earlier queries.",
+      why: "Queries read the data of the tables, and the results of earlier queries.",
       source: S3_ACCESS,
     }),
     listObjects(site, site.externalPrefix, {

@@ -65,7 +65,7 @@ function createKeyGroup(site: Site, publicKey: string): ViewerGuard {
     resources: {
       [id]: {
         type: "AWS::CloudFront::PublicKey",
-        why: "Signatures of URLs are checked against it.",
+        why: "CloudFront checks signatures of URLs with this key.",
         source: SIGNERS,
         properties: {
           PublicKeyConfig: {
@@ -77,7 +77,7 @@ function createKeyGroup(site: Site, publicKey: string): ViewerGuard {
       },
       CloudfrontKeyGroup: {
         type: "AWS::CloudFront::KeyGroup",
-        why: "The keys that the distribution trusts: this one.",
+        why: "The distribution trusts the keys of this group: only this one.",
         source: SIGNERS,
         properties: { KeyGroupConfig: { Name: site.nameOf("keys"), Items: [ref(id)] } },
       },

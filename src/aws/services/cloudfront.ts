@@ -135,7 +135,7 @@ function createHeaders(site: Site): Resource {
 function createDistribution(site: Site, { certificateArn, aliases, cache }: Options, guard: ViewerGuard): Resource {
   return {
     type: "AWS::CloudFront::Distribution",
-    why: "Serves files near the reader. The default root object is a key that no file has: a request for nothing gets nothing.",
+    why: "Serves files near the reader. The default root object is a key that no file has: a request without a path gets no file.",
     source: OAC,
     properties: {
       DistributionConfig: {
@@ -197,13 +197,13 @@ function createLogDelivery(site: Site): Record<string, Resource> {
   return {
     CloudfrontLogSource: {
       type: "AWS::Logs::DeliverySource",
-      why: "The distribution as a source of access logs.",
+      why: "Makes the distribution a source of access logs.",
       source: LOGGING,
       properties: { Name: name, LogType: "ACCESS_LOGS", ResourceArn: distributionArn(site), ...tagsOf(site) },
     },
     CloudfrontLogDestination: {
       type: "AWS::Logs::DeliveryDestination",
-      why: "The log bucket as their destination.",
+      why: "Makes the log bucket the destination of access logs.",
       source: LOGGING,
       properties: {
         Name: name,
@@ -215,7 +215,7 @@ function createLogDelivery(site: Site): Record<string, Resource> {
     },
     CloudfrontLogDelivery: {
       type: "AWS::Logs::Delivery",
-      why: "Access logs go from the one to the other.",
+      why: "Connects the source of access logs with their destination.",
       source: LOGGING,
       properties: {
         DeliverySourceName: name,

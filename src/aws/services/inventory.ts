@@ -7,9 +7,7 @@ const CONFIGURE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/configu
 /** Prefix of the lists in the log bucket: `inventory/{bucket}/{id}/…`. */
 export const INVENTORY_PREFIX = "inventory/";
 
-/**
- * Fields of a line beside bucket, key, version and its state. `ChecksumAlgorithm` names the algorithm of the file's checksum.
- */
+/** Fields of a line beside bucket, key, version and its state. `ChecksumAlgorithm` names the algorithm of the file's checksum. */
 const FIELDS = [
   ...["Size", "LastModifiedDate", "ETag", "ChecksumAlgorithm", "StorageClass", "IsMultipartUploaded"],
   ...["EncryptionStatus", "ReplicationStatus", "IntelligentTieringAccessTier"],
@@ -19,7 +17,7 @@ const FIELDS = [
 export const INVENTORY = defineService({
   name: "inventory",
   title: "Amazon S3 Inventory",
-  gets: "leave to deliver a list of all files and versions to the log bucket",
+  gets: "permission to deliver a list of all files and versions to the log bucket",
   road: ["bucket setting", "log bucket policy"],
   source: CONFIGURE,
   options: z.strictObject({

@@ -12,7 +12,7 @@ const PREFIX = "storage-lens/";
 export const STORAGE_LENS = defineService({
   name: "storage-lens",
   title: "Amazon S3 Storage Lens",
-  gets: "a dashboard of this bucket alone, and leave to export its metrics to the log bucket",
+  gets: "a dashboard of this bucket alone, and permission to export its metrics to the log bucket",
   road: ["log bucket policy"],
   source: LENS,
   options: z.strictObject({
@@ -36,7 +36,7 @@ export const STORAGE_LENS = defineService({
       resources: {
         StorageLens: {
           type: "AWS::S3::StorageLens",
-          why: "Usage of this bucket, and of no other of the account, exported once a day.",
+          why: "Exports the usage of this bucket, and of no other of the account, once a day.",
           source: LENS,
           properties: {
             StorageLensConfiguration: {

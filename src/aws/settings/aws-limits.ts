@@ -42,10 +42,7 @@ function assertPoliciesFit(logicalId: string, { type, properties }: Resource): v
   }
 }
 
-/**
- * Length as JSON without white space. `Fn::Sub` and the like count in their written form, which is never shorter than the
- * result.
- */
+/** Length as JSON without white space. `Fn::Sub` and the like count as written, which is never shorter. */
 function sizeOf(document: Value | undefined): number {
   return document instanceof Leaf ? Buffer.byteLength(JSON.stringify(document.toJson())) : 0;
 }

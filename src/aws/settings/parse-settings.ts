@@ -4,10 +4,7 @@ import { toSettingsProblems } from "./schema-problems.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 
-/**
- * Checks settings and fills in defaults. Throws an AggregateError of `SettingsProblem`s, one for each problem, so that all
- * can be mended at once.
- */
+/** Checks settings and fills in defaults. Throws an AggregateError with a `SettingsProblem` for each problem. */
 export function parseSettings(input: unknown): Settings {
   const parsed = SETTINGS_SCHEMA.safeParse(input, { reportInput: true });
   if (!parsed.success) throw toProblems(toSettingsProblems(SETTINGS_SCHEMA, parsed.error.issues));

@@ -4,10 +4,7 @@ import { SettingsProblem } from "./settings-problem.ts";
 
 const SHOWN_LENGTH_MAX = 100;
 
-/**
- * The problems that a schema found in settings, as sentences. For an unknown key, the sentence names the nearest key that is
- * known at its place.
- */
+/** The problems that a schema found, as sentences. For an unknown key, the sentence names the nearest known key. */
 export function toSettingsProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): SettingsProblem[] {
   return issues.flatMap((issue) => toProblems(schema, issue));
 }

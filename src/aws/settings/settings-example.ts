@@ -13,7 +13,7 @@ const REQUIRED: Readonly<Record<string, string>> = {
  * switched off with a description of its access. It passes the schema as it is.
  */
 export function printSettingsExample(): string {
-  const lines = ["# Settings of `sluice config`. What is commented out shows the default.", ""];
+  const lines = ["# Settings of `sluice config`. Lines that are commented out show the default.", ""];
   for (const [name, field] of Object.entries(SETTINGS_SCHEMA.shape)) {
     if (name === "services") continue;
     lines.push(`# ${field.description}`, toLine(name, field.safeParse(undefined)), "");

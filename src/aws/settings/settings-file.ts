@@ -17,7 +17,7 @@ export const SETTINGS_BYTES_MAX = 64 * 1024;
 const ALIASES_MAX = 100;
 /** Sentences in place of the library's messages, which speak of its own workings. */
 const MESSAGES: ReadonlyMap<ErrorCode, string> = new Map([
-  ["RESOURCE_EXHAUSTION", "Maps and lists lie too deep in one another"],
+  ["RESOURCE_EXHAUSTION", "Maps and lists are nested too deeply"],
 ]);
 
 /** `sluice.aws.yaml` after reading: its value, and the place of each key in the text. */

@@ -89,7 +89,7 @@ export const SETTINGS_SCHEMA = z.strictObject({
     .describe("regions that data may be in; the bucket's own when left out"),
   keyPrefix: prefix
     .default("files/")
-    .describe("prefix of Sluice's own keys; what the service has as SLUICE_S3_KEY_PREFIX"),
+    .describe("prefix of Sluice's own keys; the same as the service's SLUICE_S3_KEY_PREFIX"),
   externalPrefix: prefix
     .default("external/")
     .describe("prefix below which AWS services write; Sluice never lists or sweeps it"),

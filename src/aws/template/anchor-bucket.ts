@@ -40,7 +40,7 @@ export function createAnchorBucket(site: Site, { anchors }: Settings): Record<st
     },
     AnchorBucketPolicy: {
       type: "AWS::S3::BucketPolicy",
-      why: "Guards alone: the write role is let in by its own policy.",
+      why: "The policy has guards alone: the write role's own policy lets it in.",
       source,
       properties: {
         Bucket: site.anchorBucket,

@@ -30,7 +30,7 @@ export function createLogBucket(
   return {
     LogBucket: {
       type: "AWS::S3::Bucket",
-      why: "Receives access logs and whatever the services report. No Object Lock: S3 delivers no access logs into a locked bucket.",
+      why: "Receives access logs and the reports of services. It has no Object Lock: S3 delivers no access logs into a locked bucket.",
       source,
       properties: {
         ...secureBucket(site, site.logBucket),

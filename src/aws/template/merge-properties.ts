@@ -1,9 +1,6 @@
 import { Leaf, type Properties, type Value } from "./value.ts";
 
-/**
- * Merges two sets of properties: objects by key, and lists joined. Throws when they have different simple values at the same
- * place.
- */
+/** Merges two sets of properties: objects by key, and lists joined. Throws when simple values differ. */
 export function mergeProperties(a: Properties, b: Properties): Properties {
   const merged: Record<string, Value> = { ...a };
   for (const [key, value] of Object.entries(b)) {

@@ -39,10 +39,7 @@ export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket"> {
   /** Name of a role: `{bucket}-{purpose}`. When it exceeds IAM's 64 characters, it is cut and ends in a hash. */
   roleName(purpose: string): string;
   roleArn(purpose: string): string;
-  /**
-   * Name of a thing beside the bucket (a queue, a workgroup). It is made like a role's, for services that allow `lengthMax`
-   * characters.
-   */
+  /** Name of a thing beside the bucket (a queue, a workgroup), made like a role's for at most `lengthMax` characters. */
   nameOf(purpose: string, lengthMax?: number): string;
   /** Ending of AWS's host names in this partition. */
   readonly dnsSuffix: "amazonaws.com" | "amazonaws.com.cn";
@@ -50,9 +47,7 @@ export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket"> {
   principal(service: string): string;
 }
 
-/**
- * Services whose principal ends in `.amazonaws.com.cn` in the China regions; the others end in `.amazonaws.com` there too.
- */
+/** Services whose principal ends in `.amazonaws.com.cn` in the China regions; the others end in `.amazonaws.com` there too. */
 const CHINESE_PRINCIPALS: ReadonlySet<string> = new Set(["ec2", "elasticmapreduce"]);
 
 /** The site of checked settings. It never throws. */
