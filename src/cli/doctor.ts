@@ -37,7 +37,7 @@ async function examine(env: Terminal["env"]): Promise<Finding[]> {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const wrong = error.problems.map((sentence) =>
-      problem("configuration", sentence, "correct the environment; the README lists its variables"),
+      problem("configuration", sentence, "correct the environment; docs/configuration.md lists its variables"),
     );
     return [...wrong, ...unknown];
   }

@@ -19,8 +19,8 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"
 const optional = z.string().optional();
 
 /**
- * The environment that the service reads, with defaults and bounds. A table of the documentation says the same in prose, and
- * a test compares the names.
+ * The environment that the service reads, with defaults and bounds. The table in docs/configuration.md says the same in prose,
+ * and a test compares names and defaults.
  */
 export const ENVIRONMENT = {
   /** Host and port to listen on; port 0 takes a free one. */

@@ -23,7 +23,8 @@ export function findUnknownVariables(environment: Readonly<Record<string, string
     if (!name.startsWith(PREFIX) || KNOWN.includes(own)) return [];
     if (OF_KUBERNETES.test(name) || ADDRESS_OF_KUBERNETES.test(value ?? "")) return [];
     const nearest = findNearest(own, KNOWN);
-    const advice = nearest === undefined ? "the README lists those that are" : `did you mean ${PREFIX}${nearest}?`;
+    const advice =
+      nearest === undefined ? "docs/configuration.md lists those that are" : `did you mean ${PREFIX}${nearest}?`;
     return [`${name} is no variable of Sluice and changes nothing; ${advice}`];
   });
 }

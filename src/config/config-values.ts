@@ -21,8 +21,8 @@ const APP_ORIGIN = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$
 const FACTORS: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
 /**
- * A whole number within bounds, written in digits. A number of bytes may have a unit that the documentation uses: "512MiB",
- * "1.5 GiB". The error quotes the refused text and tells what would be right: "1e3", "60s" and "512MB" are not clear enough.
+ * A whole number within bounds, written in digits. Bytes may have a unit that docs/configuration.md uses: "512MiB", "1.5 GiB".
+ * The error quotes the refused text and tells what would be right: "1e3", "60s" and "512MB" are not clear enough.
  */
 export function wholeNumber(unit: Unit, { min, ...bound }: { min: number; max?: number }) {
   const max = bound.max ?? (unit === "milliseconds" ? TIMER_MAX_MS : Number.MAX_SAFE_INTEGER);

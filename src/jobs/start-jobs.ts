@@ -28,7 +28,7 @@ const NOTE_RECEIVED_EVERY_MS = 1000;
 const REPORT_CACHE_EVERY_MS = 60_000;
 /** Request ids are remembered for a day: that is what the API promises. */
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
-/** What the README promises of links and what is recorded of their uses. */
+/** How long docs/life-of-a-file.md#links promises that links and their recorded uses are kept after the links have expired. */
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
 /** Followers read each change within a second; minutes leave room for slow transactions, and cost little. */
 const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };

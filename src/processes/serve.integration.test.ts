@@ -102,7 +102,7 @@ describe("The service as a process", () => {
     for (const pid of workers) expect(() => process.kill(pid, 0), "the worker is gone").to.throw("ESRCH");
   });
 
-  for (const entry of ["./main.ts", "./cli/launch.js"]) {
+  for (const entry of ["../main.ts", "../cli/launch.js"]) {
     it(`started by ${entry}, becomes a small supervisor, whose workers have its flags of Node`, async () => {
       const flags = ["--no-warnings"];
       const args = [...flags, fileURLToPath(new URL(entry, import.meta.url)), "serve"];

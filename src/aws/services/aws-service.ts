@@ -10,7 +10,7 @@ export interface AwsService<Schema extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** The name as AWS writes it: "Amazon Athena". */
   readonly title: string;
-  /** The access that the service gets, in one sentence for the documentation and `config explain`. */
+  /** The access that the service gets, in one sentence for docs/aws.md and `config explain`. */
   readonly gets: string;
   /** The mechanisms that let the service in. */
   readonly road: readonly ("bucket policy" | "log bucket policy" | "role" | "notification" | "bucket setting")[];

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.ts";
@@ -15,7 +15,14 @@ import { ENVIRONMENT } from "../../config/config-environment.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
 import { captureText } from "../rigs/capture-text.ts";
 import { collectErrorReasons } from "./error-reasons.ts";
-import { codesIn, README, rowsOf, sectionOf } from "./readme.ts";
+import {
+  findBrokenLinks,
+  findFormBreaches,
+  findUnknownPages,
+  findUnlistedPages,
+  findUntestedBlocks,
+} from "./page-rules.ts";
+import { codesIn, PAGES, pageOf, rowsOf, sectionOf, testedBlock } from "./pages.ts";
 import { ROOMS } from "./room-rules.ts";
 import { readSourceFiles } from "./source-file.ts";
 
@@ -32,55 +39,90 @@ const SMALLEST = {
   SLUICE_WORKERS: "1",
 };
 
-/** A table of the README by the code in its first column. */
-function tableOf(heading: string): Map<string, string[]> {
-  return new Map(rowsOf(sectionOf(heading)).map(([first = "", ...rest]) => [codesIn(first)[0] ?? first, rest]));
+/** A table of a page by the code in its first column. */
+function tableOf(page: string, heading: string): Map<string, string[]> {
+  return new Map(rowsOf(sectionOf(page, heading)).map(([first = "", ...rest]) => [codesIn(first)[0] ?? first, rest]));
 }
+
+/** What every page says, one after the other. */
+const ALL = [...PAGES.values()].map(({ text }) => text).join("\n");
 
 const SERVICES = [
   ...[UploadService, FileQueryService, FileCommandService, ConfigurationService],
   ...[Health, ServerReflection],
 ];
 
-describe("the README", () => {
-  it("begins with the two commands", () => {
-    const [, first] = /```sh\n(.*?)```/s.exec(README) ?? [];
-    expect(README.indexOf("```sh")).to.be.lessThan(30);
-    expect(first).to.match(/^npm ci && npm run demo\b.*\nnpm cit\b.*\n$/);
+describe("the README and the pages of docs/", () => {
+  const files = readSourceFiles(root, ["src", "bench"]);
+  const exists = (path: string) => existsSync(new URL(path, root));
+
+  it("begin with the two commands", () => {
+    const { text } = pageOf("README");
+    expect(text.indexOf("```sh")).to.be.lessThan(30);
+    expect(testedBlock("README", "Sluice", "sh")).to.match(/^npm ci && npm run demo\b.*\nnpm cit\b.*\n$/);
   });
 
-  it("names npm scripts that exist, and every one for users", () => {
-    const named = [...README.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name as string);
+  it("have no block that no test runs or checks", () => {
+    expect(findUntestedBlocks(PAGES, files)).to.deep.equal([]);
+  });
+
+  it("link to files, pages and headings that exist", () => {
+    expect(findBrokenLinks(PAGES, exists)).to.deep.equal([]);
+  });
+
+  it("are all in the README's table of pages", () => {
+    expect(PAGES.size).to.be.above(10);
+    expect(findUnlistedPages(PAGES)).to.deep.equal([]);
+  });
+
+  it("begin each with what the page answers, and the README is short", () => {
+    expect(findFormBreaches(PAGES)).to.deep.equal([]);
+  });
+
+  it("are what code, comments and messages name them", () => {
+    const others = [".ci/run", ...listProtos()].map((path) => ({
+      path,
+      text: readFileSync(new URL(path, root), "utf8"),
+    }));
+    const own = files.filter(({ path }) => !path.endsWith("/page-rules.test.ts"));
+    expect(findUnknownPages(PAGES, [...own, ...others])).to.deep.equal([]);
+  });
+
+  it("name npm scripts that exist, and every one for users", () => {
+    const named = [...ALL.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name as string);
     const own = new Set(["ci", "cit", "brings"]);
     expect(named.filter((name) => !own.has(name) && scripts[name] === undefined)).to.deep.equal([]);
     expect(named).to.include.members(["start", "demo", "check", "test", "generate", "format", "bench:upload"]);
   });
 
-  it("has TypeScript run by the Node that npm has brought: a Node 20 of the machine cannot read it", () => {
-    const commands = [...README.matchAll(/(?:npx )?\bnode [\w./-]+\.ts\b/g)].map(([command]) => command);
+  it("have TypeScript run by the Node that npm has brought: a Node 20 of the machine cannot read it", () => {
+    const commands = [...ALL.matchAll(/(?:npx )?\bnode [\w./-]+\.ts\b/g)].map(([command]) => command);
     expect(commands).to.include("npx node upload.ts");
     expect(commands.filter((command) => !command.startsWith("npx "))).to.deep.equal([]);
   });
 
-  it("links to files that exist", () => {
-    const links = [...README.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path as string);
-    expect(links).to.not.be.empty;
-    expect(links.filter((path) => !existsSync(new URL(path, root)))).to.deep.equal([]);
+  it("name source files that exist", () => {
+    const paths = codesIn(ALL).filter((code) => /^[\w-]+\/[\w./-]+\.ts$/.test(code));
+    expect(paths).to.not.be.empty;
+    expect(paths.filter((path) => !exists(path.replace(/^(src\/)?/, "src/")))).to.deep.equal([]);
   });
 
-  it("names source files that exist", () => {
-    const paths = codesIn(README).filter((code) => /^[\w-]+\/[\w./-]+\.ts$/.test(code));
-    const missing = paths.filter((path) => !existsSync(new URL(path.replace(/^(src\/)?/, "src/"), root)));
-    expect(missing).to.deep.equal([]);
-  });
-
-  it("has the rooms of the structure test", () => {
-    const named = rowsOf(sectionOf("The rooms of `src/`")).flatMap(([room = ""]) => codesIn(room));
+  it("have the rooms of the structure test", () => {
+    const named = rowsOf(sectionOf("architecture", "The rooms of `src/`")).flatMap(([room = ""]) => codesIn(room));
     expect(named.map((room) => room.replace(/\/$/, ""))).to.have.members(Object.keys(ROOMS));
   });
 
-  describe("its configuration", () => {
-    const table = tableOf("Configuration");
+  it("show in the README six figures that the page of benchmarks has, as it has them", () => {
+    const shown = rowsOf(sectionOf("README", "Six figures"));
+    const measured = ["One upload", "Many uploads", "Metadata"].flatMap((heading) =>
+      rowsOf(sectionOf("benchmarks", heading)),
+    );
+    expect(shown).to.have.length(6);
+    expect(measured).to.deep.include.members(shown);
+  });
+
+  describe("the configuration", () => {
+    const table = tableOf("configuration", "Variables");
 
     it("names every variable that the service reads, and no other", () => {
       expect([...table.keys()]).to.have.members(Object.keys(ENVIRONMENT));
@@ -107,8 +149,8 @@ describe("the README", () => {
     });
   });
 
-  describe("its API", () => {
-    const table = tableOf("The API");
+  describe("the API", () => {
+    const table = tableOf("README", "The services");
 
     for (const service of SERVICES) {
       it(`has the methods of ${service.typeName}`, () => {
@@ -123,11 +165,13 @@ describe("the README", () => {
     });
 
     it("has every reason with its codes", () => {
-      const isService = (path: string) => !/^src\/(client|cli|devstack|testing)\/|\.test\.ts$/.test(path);
-      const reasons = collectErrorReasons(readSourceFiles(root, ["src"]).filter(({ path }) => isService(path)));
+      const isService = (path: string) => !/^(bench|src\/(client|cli|devstack|testing))\/|\.test\.ts$/.test(path);
+      const reasons = collectErrorReasons(files.filter(({ path }) => isService(path)));
       // This one's reason is a parameter of the function that refuses.
       reasons.set("REQUEST_ID_INVALID", new Set(["invalid_argument"]));
-      const listed = [...tableOf("Errors")].map(([reason, [codes = ""]]) => `${reason}: ${codesIn(codes).sort()}`);
+      const listed = [...tableOf("errors", "Reasons")].map(
+        ([reason, [codes = ""]]) => `${reason}: ${codesIn(codes).sort()}`,
+      );
       const found = [...reasons].map(
         ([reason, codes]) => `${reason}: ${[...codes].map((code) => code.toUpperCase()).sort()}`,
       );
@@ -135,8 +179,8 @@ describe("the README", () => {
     });
   });
 
-  describe("its filters", () => {
-    const terms = rowsOf(sectionOf("Finding files")).map(([term = ""]) => codesIn(term)[0] ?? "");
+  describe("the filters", () => {
+    const terms = rowsOf(sectionOf("finding-files", "Filters")).map(([term = ""]) => codesIn(term)[0] ?? "");
 
     it("can be read", () => {
       expect(terms).to.have.length.above(8);
@@ -145,19 +189,19 @@ describe("the README", () => {
     });
   });
 
-  it("has the reasons that REST adds, with their statuses", () => {
+  it("have the reasons that REST adds, with their statuses", () => {
     const source = readFileSync(new URL("src/rest/rest-refusal.ts", root), "utf8");
     const added = [...source.matchAll(/^ {2}([A-Z_]+): (\d{3}),$/gm)].map(
       ([, reason, status]) => `${reason}: ${status}`,
     );
-    const shared = new Set(tableOf("Errors").keys());
+    const shared = new Set(tableOf("errors", "Reasons").keys());
     const own = added.filter((one) => one.startsWith("RANGE_INVALID") || !shared.has(one.split(":")[0] as string));
-    const listed = [...tableOf("REST")].map(([reason, [status = ""]]) => `${reason}: ${status}`);
+    const listed = [...tableOf("rest", "Errors")].map(([reason, [status = ""]]) => `${reason}: ${status}`);
     expect(own).to.have.length(6);
     expect(listed).to.have.members(own);
   });
 
-  describe("its command line", () => {
+  describe("the command line", () => {
     it("has the commands of sluice", async () => {
       const stdout = captureText();
       const terminal = { stdout, stderr: new PassThrough(), stdin: new PassThrough(), env: {} };
@@ -165,17 +209,21 @@ describe("the README", () => {
       const server = { config, serve: async () => {}, migrate: async () => {}, doctor: async () => true };
       await runCli(["--help"], { ...terminal, signal: new AbortController().signal }, server);
       const commands = [...stdout.text().matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
-      const named = rowsOf(sectionOf("The command line")).flatMap(
+      const named = rowsOf(sectionOf("command-line", "The command line")).flatMap(
         ([first = ""]) => /^`sluice ([a-z]+)/.exec(first)?.[1] ?? [],
       );
       expect([...named, "help"]).to.have.members(commands);
     });
 
     it("has the exit codes", () => {
-      const codes = rowsOf(sectionOf("The command line")).flatMap(([first = ""]) =>
+      const codes = rowsOf(sectionOf("command-line", "Exit codes")).flatMap(([first = ""]) =>
         /^\d+$/.test(first) ? Number(first) : [],
       );
       expect(codes).to.have.members(Object.values(EXIT));
     });
   });
 });
+
+function listProtos(): string[] {
+  return readdirSync(new URL("proto/sluice/v1/", root)).map((name) => `proto/sluice/v1/${name}`);
+}

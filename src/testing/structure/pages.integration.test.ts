@@ -15,17 +15,19 @@ import { createStackSecrets } from "../../devstack/stack-secrets.ts";
 import { findProgram } from "../rigs/find-program.ts";
 import { PLAIN_ENVIRONMENT } from "../rigs/plain-environment.ts";
 import { seededBytes } from "../rigs/upload-rig.ts";
-import { testedBlock } from "./readme.ts";
+import { testedBlock } from "./pages.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+/** Where programs are looked for: first those that npm has brought. */
+const PROGRAMS = [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter);
 
-describe("the README's examples", function () {
+describe("the examples of the pages", function () {
   this.timeout(240_000);
   let directory: string;
   let stack: Stack;
 
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "sluice-readme-"));
+    directory = await mkdtemp(join(tmpdir(), "sluice-pages-"));
     const settings = { SLUICE_WORKERS: "1", SLUICE_LOG_LEVEL: "warn" };
     stack = await startStack({
       directory,
@@ -41,16 +43,21 @@ describe("the README's examples", function () {
   });
 
   /** Starts a program as a user who has just cloned the repository, with the two variables exported. */
-  function start(program: string, args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  function start(
+    program: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): ChildProcessByStdio<null, Readable, Readable> {
     return spawn(program, args, {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
         ...process.env,
-        PATH: [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter),
+        PATH: PROGRAMS,
         XDG_STATE_HOME: join(directory, "state"),
         SLUICE_URL: stack.url,
         SLUICE_TOKEN: stack.token,
+        ...environment,
       },
     });
   }
@@ -69,14 +76,14 @@ describe("the README's examples", function () {
   }
 
   it("let sluice upload, list, download, delete and restore", async () => {
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("Quick start", "sh")]);
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("README", "Quick start", "sh")]);
     expect(stdout).to.contain("uploaded docs/README.md").and.to.contain("restored docs/README.md");
     expect(stdout).to.contain("uploaded lists/src.txt");
   });
 
   it("let curl write, read, change, delete and restore a file over REST", async function () {
     if ((await findProgram("curl")) === undefined) this.skip();
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("REST", "sh")]);
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("rest", "A first tour", "sh")]);
     // The range has no line break at its end: the answer after it begins in the middle of a line.
     const teams = [...stdout.matchAll(/\{"files?":.*$/gm)].flatMap(([line]) => {
       const { file, files } = JSON.parse(line);
@@ -88,32 +95,62 @@ describe("the README's examples", function () {
 
   it("let curl see its own changes", async function () {
     if ((await findProgram("curl")) === undefined) this.skip();
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("Seeing your own changes", "sh")]);
+    const stdout = await run("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      testedBlock("seeing-your-changes", "Seeing your own changes", "sh"),
+    ]);
     const lists = stdout.trim().split("\n");
     const paths = lists.map((line) => JSON.parse(line).files.map((file: { path: string }) => file.path));
     expect(paths).to.deep.equal([["seen/LICENSE"], []]);
   });
 
   it("let sluice label, search, and list folders and generations", async () => {
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("Finding files", "sh")]);
+    const stdout = await run("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      testedBlock("finding-files", "Listing and searching", "sh"),
+    ]);
     expect(stdout).to.contain("labels of guides/en/readme.md: reviewed=yes, team=docs");
     expect(stdout.match(/ 1 {2}guides\/en\/readme\.md\n/g), "found twice, and as a generation").to.have.length(3);
     expect(stdout).to.match(/^ {30,}guides\/en\/\n/m);
   });
 
   it("let sluice copy, move, restore, hold and purge", async () => {
-    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("The life of a file", "sh")]);
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("life-of-a-file", "Generations", "sh")]);
     expect(stdout).to.contain("restored life/final.md, generation 3,");
     expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold\n");
     expect(stdout).to.contain("purged life/final.md, generation 3: its bytes are gone\n");
     expect(stdout).to.match(/ 3 {2}life\/final\.md {2}\(purged\)\n.* 2 {2}life\/final\.md {2}\(superseded\)\n$/);
   });
 
+  it("let sluice check the configuration, migrate, and serve until SIGTERM", async () => {
+    const block = testedBlock("README", "Running it", "sh");
+    const environment = { ...stack.serviceEnvironment, SLUICE_LISTEN: "127.0.0.1:0", SLUICE_LOG_LEVEL: "info" };
+    const child = start("bash", ["-euo", "pipefail", "-c", block], { ...environment, PATH: PROGRAMS });
+    const [closed, stderr] = [once(child, "close"), text(child.stderr)];
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line);
+      // `instance` is "host/process id".
+      if (line.includes('"msg":"listening"'))
+        process.kill(Number(JSON.parse(line).instance.split("/").at(-1)), "SIGTERM");
+    }
+    const [code] = await closed;
+    expect(code, [await stderr, ...lines].join("\n")).to.equal(0);
+    expect(lines.join("\n"))
+      .to.match(/^OK +configuration: complete and consistent$/m)
+      .and.to.contain("the schema is up to date\n")
+      .and.to.match(/"msg":"stopped"\}$/);
+  });
+
   describe("in code", () => {
     const bytes = seededBytes(20 * 2 ** 20 + 7);
-    const resume = testedBlock("Resume: the TypeScript client", "ts");
-    const writePart = testedBlock("WritePart: whole parts, in any order", "ts");
-    const signParts = testedBlock("SignParts: bytes straight to S3", "ts");
+    const resume = testedBlock("README", "An upload from code", "ts");
+    const writePart = testedBlock("uploading", "WritePart: whole parts, in any order", "ts");
+    const signParts = testedBlock("uploading", "SignParts: bytes straight to S3", "ts");
     let file: string;
 
     before(async () => {
@@ -126,10 +163,14 @@ describe("the README's examples", function () {
       // Lanes that end together may all hear that the file is committed.
       [
         "lanes",
-        testedBlock("Lanes: one file over several connections", "ts"),
+        testedBlock("uploading", "Lanes: one file over several connections", "ts"),
         /^(lane from \d+ is durable|generation.*)$/m,
       ],
-      ["WriteUpload", testedBlock("WriteUpload: one stream of any gRPC client", "js"), /^\d+ bytes are durable$/m],
+      [
+        "WriteUpload",
+        testedBlock("uploading", "WriteUpload: one stream of any gRPC client", "js"),
+        /^\d+ bytes are durable$/m,
+      ],
       ["WritePart", writePart, /^generation/],
       ["SignParts", writePart.replace(/async function sendParts.*/s, () => signParts), /^generation/],
     ] as const) {
