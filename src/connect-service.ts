@@ -38,21 +38,21 @@ import type { SlotPool } from "./transfer/upload-slots.ts";
 import type { WriteAccess } from "./transfer/write-upload.ts";
 
 /**
- * How far this host's clock may be from storage's before readiness says so, in milliseconds: what depends on it (times in
- * logs, the ends of callers' tokens) is then off by so much. URLs and links do not depend on it.
+ * How far this host's clock may be from storage's before readiness reports it, in milliseconds. Times in logs and the ends of
+ * callers' tokens are then wrong by as much; URLs and links do not depend on this host's clock.
  */
 const CLOCK_OFFSET_MAX_MS = 60_000;
 const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
 
-/** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
+/** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
 export interface ConnectedService {
   access: UploadAccess & WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
-  /** The time by the clock of storage, which judges URLs. */
+  /** The time by the clock of storage, which decides when URLs end. */
   storageNow: () => Date;
-  /** As queries see them: from memory or a replica, no older than what the caller has seen. */
+  /** Files as queries see them: from memory or a replica, no older than the state that the caller has seen. */
   files: FileRepository;
-  /** As commands see them: as they are. */
+  /** Files as commands see them, from the primary. */
   primaryFiles: FileRepository;
   copyFile: FileCopier;
   follower: FileChangeFollower;
@@ -61,7 +61,7 @@ export interface ConnectedService {
   close(): Promise<void>;
 }
 
-/** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
+/** Connects to the database, however long that takes, and to storage. Then it starts the jobs that run by the clock. */
 export async function connectService(
   config: Config,
   options: {
@@ -119,7 +119,7 @@ export async function connectService(
       limits: WATCH_LIMITS,
     }),
     close: async () => {
-      // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
+      // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
       storage.close();
       await jobs.stop();
       await checked;
@@ -162,7 +162,7 @@ function createAccess(
 }
 
 /**
- * Checks whether the database and the bucket answer, and reports it; never rejects. The bucket's answer tells S3's time, too,
+ * Checks whether the database and the bucket answer, and reports it. Never rejects. The bucket's answer also tells S3's time,
  * at the start and then every few seconds.
  */
 function createCheck(
@@ -190,13 +190,13 @@ function createCheck(
   };
 }
 
-/** Says no number: it would change with each check, and be news each time. */
+/** The text holds no number that changes with each check, because every change would be reported as news. */
 function toClockProblem(offsetMs: number): string | undefined {
   if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
   return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;
 }
 
-/** Logs what storage's own codes say, and has readiness say what keeps every write from working. */
+/** Logs the error codes of storage, and reports to readiness when a problem keeps all writes from working. */
 function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher {
   let told: string | undefined;
   return {
@@ -243,7 +243,7 @@ async function connectDatabase(
     } catch (error) {
       const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
       options.readiness.report("database", problem);
-      // Once, and again when it is another: a second a line would bury everything else.
+      // The error is logged once, and again when it changes: one line a second would bury everything else.
       if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
       told = String(error);
       await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });

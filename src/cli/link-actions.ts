@@ -4,12 +4,12 @@ import { type ConnectionOptions, withClient } from "./client-environment.ts";
 import { formatTime } from "./human-units.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 
-/** The states by their numbers in link.proto; generated code is not loaded here. */
+/** The states by their numbers in link.proto. This module does not load generated code. */
 const STATES = ["unknown", "active", "revoked", "expired", "used up"];
 
 type LinkCommandOptions = ConnectionOptions & { json: boolean };
 
-/** `sluice link create <path>`: the URL alone on standard output, for scripts; what it is on standard error. */
+/** `sluice link create <path>`: prints the URL alone on standard output, and a description on standard error. */
 export async function runCreateLink(
   terminal: Terminal,
   path: string,
@@ -41,7 +41,7 @@ export async function runCreateLink(
   });
 }
 
-/** `sluice link ls [path]`: a line, or with `json` an object, for each link, the newest first. */
+/** `sluice link ls [path]`: prints each link as a line, or with `json` as an object, the newest first. */
 export async function runListLinks(
   terminal: Terminal,
   path: string,
@@ -56,7 +56,7 @@ export async function runListLinks(
   });
 }
 
-/** `sluice link revoke <link-id>`. */
+/** `sluice link revoke <link-id>`: ends a link. */
 export async function runRevokeLink(terminal: Terminal, linkId: string, options: LinkCommandOptions): Promise<void> {
   await withClient(terminal, options, async (client) => {
     const link = await client.revokeLink(linkId, { namespace: options.namespace, signal: terminal.signal });

@@ -14,14 +14,14 @@ const MIB = 2 ** 20;
 
 describe("upload by lanes, against a service of two workers", function () {
   this.timeout(240_000);
-  /** Lends its database and storage. */
+  /** The rig that lends its database and storage. */
   let rig: UploadRig;
   let service: ServiceProcess;
   let client: SluiceClient;
   let directory: string;
   let source: string;
   const bytes = seededBytes(32 * MIB + 5, 11);
-  // So little memory that parts become durable a few at a time.
+  // The memory is so small that parts become durable a few at a time.
   const settings = {
     SLUICE_WORKERS: "2",
     SLUICE_PART_SIZE_BYTES: String(MIB),
@@ -59,7 +59,7 @@ describe("upload by lanes, against a service of two workers", function () {
     const text = await readFile(`/proc/${service.pid}/task/${service.pid}/children`, "utf8");
     return text.trim().split(" ").map(Number);
   };
-  /** Slow enough for a kill to strike between parts. */
+  /** Parts are slow enough for a kill to come between them. */
   const slowParts = () =>
     rig.service.s3.faults.add({ operation: "UploadPart", times: 33, fault: { kind: "latency", ms: 100 } });
   const expectOneFile = async (path: string) => {

@@ -195,7 +195,7 @@ describe("upload by lanes", () => {
   it("refuses to go on when a lane's durable bytes are not the source's", async () => {
     const lane = begins[1] as number;
     server.scripts.push({ lane, act: "reset", afterBytes: PART_BYTES });
-    // Whichever of the two the part lies in by then.
+    // Damages the part in whichever of the two lists it is by then.
     const damage = () => {
       const upload = server.uploads[0];
       (upload?.beyond.get(lane) ?? upload?.durable[lane / PART_BYTES])?.fill(0);

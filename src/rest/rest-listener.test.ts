@@ -196,7 +196,7 @@ describe("the REST face", () => {
         [{ metageneration: 1.5 }, "metageneration"],
         [[], "file is no JSON object"],
         ["text", "file is no JSON object"],
-        [{ path: "b" }, "said twice"],
+        [{ path: "b" }, "given twice"],
         [{ "<script>\r\nx: y": 1 }, "is unknown"],
       ] as const) {
         const answer = await patch(json);

@@ -7,7 +7,7 @@ import { type ConnectionLimits, Connections } from "./connections.ts";
 import type { KeptBodyPolicy } from "./kept-body.ts";
 import { createReadClient, type ReadRole } from "./read-client.ts";
 
-/** Where S3 is, and how the adapter deals with it. */
+/** The place of S3, and the settings of the adapter. */
 export interface S3Settings {
   s3: S3Location & { readRole?: ReadRole | undefined; limits: ConnectionLimits; checksums: ChecksumProof };
   breaker: BreakerLimits;
@@ -18,13 +18,13 @@ export interface S3Settings {
 export interface OwnS3Access {
   access: S3Access;
   connections: Connections;
-  /** The client that reads for callers: under the read role, where there is one. */
+  /** The client that reads for callers; it uses the read role when there is one. */
   readClient: S3Client;
   /** Ends the connections, and with them every request that is under way. */
   close(): void;
 }
 
-/** Opens the adapter's access to S3. Nothing is sent yet. Credentials are those of the SDK's default chain, where none are given. */
+/** Opens the adapter's access to S3; nothing is sent yet. Credentials are by default those of the SDK's default chain. */
 export function createS3Access(
   { s3, breaker, body }: S3Settings,
   options: Pick<S3Access, "watcher" | "closing"> & {

@@ -18,7 +18,9 @@ const CONFIGURATION = generateConfiguration(
 );
 const SITE = toLiveSite(CONFIGURATION);
 
-/** What there is to say of the named replica bucket, with these facets instead of its own; undefined: there is none. */
+/**
+ * The findings about the named replica bucket with these facets instead of its own; undefined means that there is no such bucket.
+ */
 async function verify(
   facets: PlainMap | undefined,
   prepare: (live: FakeLiveAws) => void = () => {},

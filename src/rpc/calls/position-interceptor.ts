@@ -3,10 +3,10 @@ import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { type CommitPosition, formatCommitPosition, POSITION_HEADER } from "../../domain/commit-position.ts";
 
-/** Calls that change no file, or not by themselves. */
+/** Calls that change no file, or do not change one by themselves. */
 const UNCHANGING: ReadonlySet<unknown> = new Set([FileCommandService.method.createDownloadUrl]);
 
-/** Has commands on files answer the position behind their change, as a header. `catchUp` as of `ApiOptions`. */
+/** Adds a header with the commit position after the change to answers of commands on files; `catchUp` is `ApiOptions`'s. */
 export function createPositionInterceptor(catchUp: () => Promise<CommitPosition | undefined>): Interceptor {
   return (next) => async (request) => {
     const response = await next(request);

@@ -19,7 +19,7 @@ import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import { fromFileName, fromFileValues, toFileMessage } from "../messages/file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "../messages/int64.ts";
 
-/** The commands that decide where a file is, and whether it still is. */
+/** The commands that decide where a file is, and whether it still exists. */
 export interface FileLifecycleFunctions {
   purgeFile(request: PurgeFileRequest, options: CallOptions): Promise<File>;
   purgeFiles(request: PurgeFilesRequest, options: CallOptions): Promise<PurgeFilesResult>;
@@ -28,7 +28,7 @@ export interface FileLifecycleFunctions {
   restoreGeneration(request: RestoreGenerationRequest, options: CallOptions): Promise<File>;
 }
 
-/** Their methods of FileCommandService. */
+/** The methods of FileCommandService for these commands. */
 export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
   return {
     purgeFile: async (request, context) => {

@@ -26,7 +26,7 @@ import { fromOptionalInt64 } from "../messages/int64.ts";
 import { fromSignPartsRequest, toSignPartsResponse } from "../messages/sign-parts-message.ts";
 import { toByteRangeMessage, toUploadMessage, toWatchUploadResponse } from "../messages/upload-message.ts";
 
-/** What UploadService calls: the commands and the query, with their dependencies bound. */
+/** The functions that UploadService calls: the commands and the query, with their dependencies bound. */
 export interface UploadFunctions {
   createUpload(request: CreateUploadRequest, options: CallOptions): Promise<{ upload: Upload; created: boolean }>;
   completeUpload(request: CompleteUploadRequest, options: CallOptions): Promise<File>;
@@ -42,7 +42,7 @@ export interface UploadFunctions {
   admitPart: AdmitPart;
   /** The data plane brings its own handler: bytes do not pass through here. */
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
-  /** Begins to write an upload from a face that carries its bytes itself. */
+  /** Begins to write an upload for a face that carries its bytes itself. */
   beginWrite(
     start: WriteStart,
     options: { caller: CallOptions["caller"]; events: SessionEvents },
