@@ -18,10 +18,7 @@ export function printSettingsExample(): string {
     if (name === "services") continue;
     lines.push(`# ${field.description}`, toLine(name, field.safeParse(undefined)), "");
   }
-  lines.push(
-    "# AWS services to connect: true, or an object of options. docs/aws.md says what each service gets.",
-    "services:",
-  );
+  lines.push("# AWS services to connect: true, or its options. docs/aws.md says what each service gets.", "services:");
   for (const { name, title, gets } of SERVICES) lines.push(`  # ${title}: ${gets}.`, `  ${name}: false`);
   return `${lines.join("\n")}\n`;
 }
