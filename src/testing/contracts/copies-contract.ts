@@ -13,7 +13,7 @@ import {
   sampleBytes,
 } from "../rigs/object-store-subject.ts";
 
-/** What every ObjectStore does to copy bytes that it has. */
+/** The contract of every ObjectStore about copies of bytes that it has. */
 export function copiesContract(given: () => ObjectStoreSubject): void {
   const store = () => given().store;
   const sourceOf = (key: string, versionId = ""): CopySource => ({ bucket: given().bucket, key, versionId });

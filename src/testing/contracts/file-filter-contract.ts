@@ -16,7 +16,7 @@ import { createRandomFilters } from "../samples/random-filters.ts";
 
 const RANDOM_FILTERS = 300;
 
-/** What every FileRepository finds by filters and in which orders; `make` is called once. */
+/** The contract of every FileRepository about filters and orders; `make` is called once. */
 export function fileFilterContract(make: () => Promise<RepositorySubject>): void {
   let subject: RepositorySubject;
   let all: File[];
@@ -189,7 +189,7 @@ async function commitVariety(subject: RepositorySubject): Promise<File[]> {
   return files;
 }
 
-/** Every other file as it was; the rest under a hold, a retention, or both. */
+/** Leaves every other file as it was; the rest get a hold, a retention, or both. */
 async function keep(subject: RepositorySubject, file: File, index: number): Promise<File> {
   if (index % 2 === 0) return file;
   const retainUntilTime = index % 3 === 0 ? undefined : new Date(Date.UTC(2120 + index, 0, 1, 0, 0, 0, index));

@@ -11,7 +11,7 @@ import {
   type RepositorySubject,
 } from "../rigs/repository-subject.ts";
 
-/** What every FileRepository does with files whose bytes are to go for good. */
+/** The contract of every FileRepository about files whose bytes are removed for good. */
 export function filePurgeContract(subject: () => RepositorySubject): void {
   const identify = (method: string) => ({ identity: nextIdentity({ method }) });
   const remove = (path: string, retentionMs = RETENTION_MS) =>

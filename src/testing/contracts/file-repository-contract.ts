@@ -19,7 +19,7 @@ import { fileRetentionContract } from "./file-retention-contract.ts";
 import { restoreGenerationContract } from "./restore-generation-contract.ts";
 import { supersededFilesContract } from "./superseded-files-contract.ts";
 
-/** What every FileRepository does. `make` is called once; files are made by committing uploads. */
+/** The contract of every FileRepository. `make` is called once; files are made by committing uploads. */
 export function fileRepositoryContract(make: () => Promise<RepositorySubject>): void {
   let subject: RepositorySubject;
   before(async () => {

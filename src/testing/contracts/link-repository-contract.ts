@@ -17,7 +17,7 @@ const NAMESPACES = ["default"];
 
 type LinkSubject = RepositorySubject & { links: LinkRepository };
 
-/** What every LinkRepository does. `make` is called once. */
+/** The contract of every LinkRepository. `make` is called once. */
 export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   let subject: LinkSubject;
   before(async () => {
@@ -27,7 +27,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
 
   let tokens = 0;
   const nextToken = () => createHash("sha256").update(`token ${++tokens}`).digest();
-  /** To a file, where none is named a fresh one. */
+  /** A link to a file; to a fresh one where none is named. */
   const newLink = async (overrides: Partial<NewLink> = {}): Promise<NewLink> => ({
     ...(await toTarget(overrides)),
     linkId: nextUuid(),

@@ -14,7 +14,7 @@ const PART_BYTES = samplePart(1).lengthBytes;
 const SIZE_BYTES = 3 * PART_BYTES + 10;
 const OPTIONS = { instance: "test", expireAfterMs: EXPIRE_AFTER_MS, lifetimeMs: 900_000 };
 
-/** What `UploadWriters` does for parts that are put to presigned URLs. */
+/** The contract of UploadWriters about parts that are put to presigned URLs. */
 export function presignedPartsContract(subject: () => RepositorySubject): void {
   const open = async () => (await createOpen(subject(), { sizeBytes: SIZE_BYTES })).uploadId;
   const toClaim = (partNumber: number, lengthBytes = partNumber === 4 ? 10 : PART_BYTES) => {

@@ -14,10 +14,10 @@ import {
 
 const PART_BYTES = samplePart(1).lengthBytes;
 const SIZE_BYTES = 2 * PART_BYTES + 10;
-/** More than one message carries. */
+/** A part size that no single message carries. */
 const LARGE_PART_BYTES = UNARY_PART_MAX_BYTES + 1;
 
-/** What `UploadWriters` does for writers of one part each. */
+/** The contract of UploadWriters about writers of one part each. */
 export function singlePartsContract(subject: () => RepositorySubject): void {
   const begin = async (uploadId: string, partNumber: number, lengthBytes = PART_BYTES): Promise<PartStart> => {
     const options = { instance: "test", expireAfterMs: EXPIRE_AFTER_MS };

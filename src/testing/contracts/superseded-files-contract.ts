@@ -3,7 +3,7 @@ import type { FilePage } from "../../domain/files/file-repository.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
 import { commitFile, nextIdentity, nextPath, type RepositorySubject } from "../rigs/repository-subject.ts";
 
-/** What every FileRepository finds of generations that a later one has superseded. */
+/** The contract of every FileRepository about superseded generations. */
 export function supersededFilesContract(subject: () => RepositorySubject): void {
   /** By path and generation, in pages of `limit`. */
   const find = async (filter: string, { limit = 100, namespace = "default" } = {}) => {

@@ -20,7 +20,7 @@ function laneOf(first: number, last: number): ByteRange {
   return { offset, sizeBytes: Math.min(last * PART_BYTES, SIZE_BYTES) - offset };
 }
 
-/** What `UploadWriters` does for several writers of one upload. */
+/** The contract of UploadWriters about several writers of one upload. */
 export function uploadLanesContract(subject: () => RepositorySubject): void {
   const create = () => createOpen(subject(), { sizeBytes: SIZE_BYTES });
   const claim = (uploadId: string, epoch: number, part: number) =>

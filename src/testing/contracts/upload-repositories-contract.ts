@@ -12,7 +12,7 @@ import { uploadSweepContract } from "./upload-sweep-contract.ts";
 import { uploadWritersContract } from "./upload-writers-contract.ts";
 import { wantedCommitContract } from "./wanted-commit-contract.ts";
 
-/** What all UploadRepositories do. `make` is called once. */
+/** The contract of all UploadRepositories. `make` is called once. */
 export function uploadRepositoriesContract(make: () => Promise<RepositorySubject>): void {
   let subject: RepositorySubject;
   before(async () => {

@@ -4,14 +4,14 @@ import { createOpen, type RepositorySubject, sampleObject } from "../rigs/reposi
 
 const ALL = 1_000_000;
 
-/** What `UploadSweep` finds and ends. */
+/** The contract of UploadSweep: which uploads it finds and ends. */
 export function uploadSweepContract(subject: () => RepositorySubject): void {
   const createDue = () => createOpen(subject(), { expireAfterMs: 0 });
   const listUncleaned = async (namespace = "default") =>
     (await subject().uploads.sweep.listUncleaned(namespace, { after: "", limit: ALL })).uploads;
   const listStuck = async (olderThanMs: number, namespace = "default") =>
     (await subject().uploads.sweep.listStuck(namespace, { olderThanMs, after: "", limit: ALL })).uploads;
-  /** The same of a list that is read by pages. */
+  /** Ids of the uploads in a list that is read by pages. */
   const readPages = async (list: (paging: UploadPaging) => Promise<UploadPage>, limit: number) => {
     const pages: string[][] = [];
     let after = "";
@@ -25,7 +25,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
   const idsOf = (uploads: { uploadId: string }[]) => uploads.map(({ uploadId }) => uploadId);
 
   before(async () => {
-    // What other tests left behind.
+    // Other tests left these behind.
     for (const { uploadId } of [
       ...(await subject().uploads.sweep.expireDue("default", ALL)),
       ...(await listUncleaned()),

@@ -13,7 +13,7 @@ import {
 
 const ALL = 1_000_000;
 
-/** What `UploadCommits` remembers of a commit that was asked for: the sweeper finishes the commits that a crash has left. */
+/** The contract of UploadCommits about a commit that was asked for: the sweeper finishes the commits that a crash has left. */
 export function wantedCommitContract(subject: () => RepositorySubject): void {
   const isStuck = async (uploadId: string, olderThanMs = 0) => {
     const { uploads } = await subject().uploads.sweep.listStuck("default", { olderThanMs, after: "", limit: ALL });

@@ -24,13 +24,13 @@ import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
 import { takePage } from "./timed-page.ts";
 
-/** What fakes take from a test. */
+/** Options of the fakes. */
 export interface FakeRepositoryOptions {
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
-/** Where a file was and is. */
+/** The places of a file before and after a move. */
 export interface FileStep {
   namespace: string;
   from: Pick<File, "path" | "generation">;
@@ -260,7 +260,7 @@ export class FakeFileRepository implements FileRepository {
     return files.map(toFile);
   }
 
-  /** Has `follower` called in the step that moves a file, or gives it another number. */
+  /** Calls `follower` in the step that moves a file, or gives it another number. */
   follow(follower: (step: FileStep) => void): void {
     this.#followers.push(follower);
   }
@@ -372,7 +372,7 @@ export class FakeFileRepository implements FileRepository {
   }
 }
 
-/** What is forgotten of purged bytes. */
+/** The fields that are emptied when the bytes are purged. */
 const EMPTIED = {
   crc32: 0,
   sha256: undefined,

@@ -70,7 +70,7 @@ export class FakeLinkRepository implements LinkRepository {
     if (this.#toLink(row).state !== "active") return { kind: "ended" };
     const link = this.#toLink(row);
     const file = await this.#findFile(link);
-    // It may have been moved while the file was looked for.
+    // Another call may have moved the link while the file was read.
     if (row.path !== link.path || row.generation !== link.generation)
       return await this.peek(tokenSha256, { namespaces });
     return file === undefined ? { kind: "nothing" } : { kind: "file", link, file };
@@ -83,7 +83,7 @@ export class FakeLinkRepository implements LinkRepository {
     const opened = await this.peek(tokenSha256, { namespaces });
     const row = this.#find(tokenSha256, namespaces);
     if (opened.kind !== "file" || row === undefined) return opened;
-    // Somebody else may have been faster while the file was looked for.
+    // Another call may have been faster while the file was read.
     if (this.#toLink(row).state !== "active") return { kind: "ended" };
     row.uses++;
     row.lastUseTime = new Date(this.#now());

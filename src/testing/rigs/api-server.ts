@@ -19,7 +19,7 @@ export interface ApiServer {
   readiness: Readiness;
   /** Defects that were logged. */
   defects: { error: unknown; method: string }[];
-  /** What messages are counted against. */
+  /** The budget that messages are counted against. */
   messages: MessageBudget;
   close: Listener["close"];
 }

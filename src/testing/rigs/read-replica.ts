@@ -11,7 +11,7 @@ import { migrate } from "../../postgres/schema/migrate.ts";
 export interface ReplicatedPostgres {
   url: string;
   readUrl: string;
-  /** Stops the replay: from then on the replica shows what was. */
+  /** Stops the replay: from then on the replica shows the state of that moment. */
   pauseReplay(): Promise<void>;
   resumeReplay(): Promise<void>;
   stopReplica(): Promise<void>;

@@ -14,7 +14,7 @@ export interface ServiceProcess {
   pid: number;
   /** Milliseconds from its start until it was ready. */
   readyAfterMs: number;
-  /** What it logged so far, parsed. */
+  /** Lines that it has logged so far, parsed. */
   log: Record<string, unknown>[];
   /** kill -9. */
   kill(): Promise<void>;

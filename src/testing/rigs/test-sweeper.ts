@@ -8,7 +8,7 @@ import { createUploadRepositories } from "../../postgres/uploads/upload-reposito
 import { createObjectStore } from "../../s3/object-store.ts";
 import { createTestAccess, type S3Endpoint } from "./s3-subject.ts";
 
-/** What a sweeper works on. */
+/** The database and the storage that a sweeper works on. */
 export interface SweeperOptions {
   databaseUrl: string;
   endpoint: S3Endpoint;

@@ -37,7 +37,7 @@ export const BENCH_LIMITS: UploadLimits = {
   expireCapMs: 6 * 86_400_000,
 };
 
-/** What the writers of a test work with, all in memory. */
+/** The parts that the writers of a test work with, all in memory. */
 export interface Bench {
   access: UploadAccess & CreateAccess & TransferAccess;
   files: FakeFileRepository;
@@ -46,7 +46,7 @@ export interface Bench {
   /** Names of the repository's methods as they were called; `refuse` makes the next call of one fail. */
   calls: string[];
   refuse(method: string, error: Error, times?: number): void;
-  /** Takes bytes of the budget for somebody else, which the result gives back. */
+  /** Takes bytes of the budget for somebody else; calling the result gives them back. */
   take(bytes: number): () => void;
 }
 
