@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
+import type { ClientHttp2Stream } from "node:http2";
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { GenerateConfigurationRequestSchema } from "../../gen/sluice/v1/configuration_service_pb.ts";
 import { ListFilesRequestSchema } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { CreateUploadRequestSchema, WatchUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { frameBefore } from "../clients/grpc-frame.ts";
 import { startFrame, WRITE_UPLOAD_PATH } from "../clients/write-upload-frames.ts";
-import { type Attack, everySecond, keepDoing } from "./attack.ts";
-import { grpcHeaders, openAttackLines, untilClosed } from "./attack-lines.ts";
+import { type Attack, everySecond } from "./attack.ts";
+import { grpcHeaders, keepCalling, keepOpen, openAttackLines } from "./attack-lines.ts";
 
 const namespace = "default";
 
@@ -14,7 +15,7 @@ function frameOf<I extends DescMessage>(schema: I, request: MessageInitShape<I>)
   return frameBefore(toBinary(schema, create(schema, request)), Buffer.alloc(0));
 }
 
-/** What a caller can do who may do what all may. */
+/** Attacks by a caller that has a token and the permissions that everybody has. */
 export const attacksWithToken: readonly Attack[] = [
   {
     id: "range",
@@ -31,67 +32,52 @@ export const attacksWithToken: readonly Attack[] = [
     id: "stalled-readers",
     title: "400 readers on two connections that do not read",
     async run(target, signal) {
-      const lines = openAttackLines(target, signal);
       const path = `/v1/namespaces/default/files/${target.bigPath}?alt=media`;
       const headers = { ":method": "GET", ":path": path, authorization: `Bearer ${target.token}` };
-      await keepDoing(400 * target.scale, signal, async (index) => {
-        const stream = lines.open(index % 2, headers);
-        stream.end();
-        await untilClosed(stream);
-        throw new Error("refused");
-      });
+      await keepOpen(target, signal, { width: 400, connections: 2, headers, begin: (stream) => stream.end() });
     },
   },
   {
     id: "silent-uploads",
     title: "1,000 uploads that begin and send nothing",
-    async run(target, signal) {
-      const lines = openAttackLines(target, signal);
-      await keepDoing(1000 * target.scale, signal, async (index) => {
-        const stream = lines.open(index % 10, grpcHeaders(WRITE_UPLOAD_PATH, target.token));
-        stream.resume();
-        stream.write(startFrame());
-        await untilClosed(stream);
-        throw new Error("refused");
-      });
-    },
+    run: (target, signal) =>
+      keepOpen(target, signal, {
+        width: 1000,
+        connections: 10,
+        headers: grpcHeaders(WRITE_UPLOAD_PATH, target.token),
+        begin: (stream) => stream.resume().write(startFrame()),
+      }),
   },
   {
     id: "watches",
     title: "4,000 watches of one upload",
     async run(target, signal) {
-      const lines = openAttackLines(target, signal);
       const frame = frameOf(WatchUploadRequestSchema, { namespace, uploadId: target.uploadId });
-      await keepDoing(4000 * target.scale, signal, async (index) => {
-        const stream = lines.open(index % 40, grpcHeaders("/sluice.v1.UploadService/WatchUpload", target.token));
-        stream.resume();
-        stream.end(frame);
-        await untilClosed(stream);
-        throw new Error("refused");
-      });
+      const headers = grpcHeaders("/sluice.v1.UploadService/WatchUpload", target.token);
+      const begin = (stream: ClientHttp2Stream) => stream.resume().end(frame);
+      await keepOpen(target, signal, { width: 4000, connections: 40, headers, begin });
     },
   },
   {
     id: "create-uploads",
     title: "CreateUpload, 256 in flight at any time",
     async run(target, signal) {
-      const lines = openAttackLines(target, signal);
-      await keepDoing(256 * target.scale, signal, (index) => {
+      const headers = grpcHeaders("/sluice.v1.UploadService/CreateUpload", target.token);
+      const toCall = () => {
         const requestId = randomUUID();
-        const frame = frameOf(CreateUploadRequestSchema, { requestId, namespace, path: `attack/${requestId}` });
-        return lines.call(index % 4, grpcHeaders("/sluice.v1.UploadService/CreateUpload", target.token), frame);
-      });
+        const body = frameOf(CreateUploadRequestSchema, { requestId, namespace, path: `attack/${requestId}` });
+        return { headers, body };
+      };
+      await keepCalling(target, signal, { width: 256, connections: 4, toCall });
     },
   },
   {
     id: "filtered-lists",
     title: "ListFiles with a filter that finds nothing, 64 in flight at any time",
     async run(target, signal) {
-      const lines = openAttackLines(target, signal);
-      const frame = frameOf(ListFilesRequestSchema, { namespace, filter: 'metadata.nothing = "such"' });
-      await keepDoing(64 * target.scale, signal, (index) =>
-        lines.call(index % 4, grpcHeaders("/sluice.v1.FileQueryService/ListFiles", target.token), frame),
-      );
+      const body = frameOf(ListFilesRequestSchema, { namespace, filter: 'metadata.nothing = "such"' });
+      const headers = grpcHeaders("/sluice.v1.FileQueryService/ListFiles", target.token);
+      await keepCalling(target, signal, { width: 64, connections: 4, toCall: () => ({ headers, body }) });
     },
   },
   {

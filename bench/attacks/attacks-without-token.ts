@@ -1,20 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:http2";
+import { type ClientHttp2Stream, constants } from "node:http2";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { frameBefore } from "../clients/grpc-frame.ts";
 import { type Attack, everySecond, keepDoing } from "./attack.ts";
-import { grpcHeaders, openAttackLines, untilClosed } from "./attack-lines.ts";
+import { grpcHeaders, keepCalling, keepOpen, openAttackLines, untilClosed } from "./attack-lines.ts";
 
 const healthCheck = "/grpc.health.v1.Health/Check";
 const emptyFrame = frameBefore(Buffer.alloc(0), Buffer.alloc(0));
 const messageMaxBytes = 4 * 2 ** 20;
-/** https://www.rfc-editor.org/rfc/rfc9113#section-3.4, and an empty SETTINGS frame. */
+/** The connection preface (https://www.rfc-editor.org/rfc/rfc9113#section-3.4) and an empty SETTINGS frame. */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
 
-/** A gRPC message of 4 KB that inflates to 4 MB of fields that nobody knows. */
+/** A gRPC message of 4 KB that inflates to 4 MB of unknown fields. */
 function inflatingFrame(): Buffer {
-  // Field 15, a varint of 0, two bytes each.
+  // Field 15 with a varint of 0: two bytes each.
   const packed = gzipSync(Buffer.alloc(messageMaxBytes - 1024, Buffer.from([0x78, 0x00])));
   const head = Buffer.alloc(5);
   head[0] = 1;
@@ -22,7 +22,7 @@ function inflatingFrame(): Buffer {
   return Buffer.concat([head, packed]);
 }
 
-/** What anybody can do who reaches the port. */
+/** Attacks that anybody can make who reaches the port. */
 export const attacksWithoutToken: readonly Attack[] = [
   {
     id: "health-inflate",
@@ -38,35 +38,29 @@ export const attacksWithoutToken: readonly Attack[] = [
     id: "health-bodies",
     title: "300 health checks on one connection, 4 MiB each but for the last byte",
     async run(target, signal) {
-      const lines = openAttackLines(target, signal);
       const head = emptyFrame.subarray(0, 1);
       const length = Buffer.alloc(4);
       length.writeUInt32BE(messageMaxBytes);
       const piece = Buffer.alloc(256 * 1024);
-      await keepDoing(300 * target.scale, signal, async () => {
-        const stream = lines.open(0, grpcHeaders(healthCheck));
+      const begin = (stream: ClientHttp2Stream) => {
         stream.resume();
         stream.write(Buffer.concat([head, length]));
         for (let sent = piece.length; sent < messageMaxBytes; sent += piece.length) stream.write(piece);
         stream.write(piece.subarray(1));
-        await untilClosed(stream);
-        throw new Error("refused");
-      });
+      };
+      await keepOpen(target, signal, { width: 300, connections: 1, headers: grpcHeaders(healthCheck), begin });
     },
   },
   {
     id: "health-watch",
     title: "5,000 watches of the health on ten connections",
-    async run(target, signal) {
-      const lines = openAttackLines(target, signal);
-      await keepDoing(5000 * target.scale, signal, async (index) => {
-        const stream = lines.open(index % 10, grpcHeaders("/grpc.health.v1.Health/Watch"));
-        stream.resume();
-        stream.end(emptyFrame);
-        await untilClosed(stream);
-        throw new Error("refused");
-      });
-    },
+    run: (target, signal) =>
+      keepOpen(target, signal, {
+        width: 5000,
+        connections: 10,
+        headers: grpcHeaders("/grpc.health.v1.Health/Watch"),
+        begin: (stream) => stream.resume().end(emptyFrame),
+      }),
   },
   {
     id: "idle",
@@ -78,7 +72,7 @@ export const attacksWithoutToken: readonly Attack[] = [
         socket.resume();
         socket.write(preface);
         await untilClosed(socket);
-        // As often as a scanner would come back.
+        // A scanner comes back about this often.
         await delay(1000);
       });
     },
@@ -86,12 +80,12 @@ export const attacksWithoutToken: readonly Attack[] = [
   {
     id: "links",
     title: "5,000 links that are not there, in flight at any time",
-    async run(target, signal) {
-      const lines = openAttackLines(target, signal);
-      await keepDoing(5000 * target.scale, signal, (index) =>
-        lines.call(index % 50, { ":method": "GET", ":path": `/l/${randomBytes(32).toString("base64url")}` }),
-      );
-    },
+    run: (target, signal) =>
+      keepCalling(target, signal, {
+        width: 5000,
+        connections: 50,
+        toCall: () => ({ headers: { ":method": "GET", ":path": `/l/${randomBytes(32).toString("base64url")}` } }),
+      }),
   },
   {
     id: "health-burst",

@@ -154,7 +154,7 @@ describe("generateConfiguration with services", () => {
 
 const FUNCTION_ARN = "arn:aws:lambda:eu-central-1:111122223333:function:my-files-hear";
 
-/** Options with which a service is told by S3 itself; undefined for services that cannot be. */
+/** Options with which S3 itself notifies a service; undefined for services that cannot have them. */
 function directOptionsOf({ shape }: z.ZodObject): Record<string, unknown> | undefined {
   const { delivery, functionArn } = shape;
   if (delivery === undefined || !z.safeParse(delivery as z.ZodType, "direct").success) return undefined;
@@ -176,7 +176,7 @@ describe("two services that S3 is to tell directly", () => {
       it(`are refused: ${one.name} and ${other.name}`, () => {
         expect(() => generate({ services: { [one.name]: one.said, [other.name]: other.said } })).to.throw(
           SettingsProblem,
-          `S3 tells one service directly of a new file, not ${one.name} and ${other.name}; leave "delivery: direct" with one`,
+          `S3 notifies one service directly of a new file, not ${one.name} and ${other.name}; leave "delivery: direct" with one`,
         );
         expect(() => generate({ services: { [one.name]: one.said, [other.name]: true } })).to.not.throw();
       });

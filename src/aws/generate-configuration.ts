@@ -12,18 +12,18 @@ import { createSite, type Site } from "./template/site.ts";
 import type { Output, Resource, Template } from "./template/template.ts";
 import type { Properties } from "./template/value.ts";
 
-/** What was generated, before it is printed in one format or another. */
+/** A generated configuration, before it is printed in one of the formats. */
 export interface Configuration {
   readonly settings: Settings;
   readonly site: Site;
   readonly template: Template;
-  /** The services that are switched on, with what each added. */
+  /** The services that are switched on, each with its additions. */
   readonly connections: readonly { readonly service: AwsService; readonly connection: Connection }[];
 }
 
 /**
- * The configuration of checked settings: the same settings give the same configuration. Needs no network.
- * Throws `SettingsProblem` for switches that contradict each other, and for what would not fit AWS's limits.
+ * Generates the configuration of checked settings. The same settings give the same configuration; no network is needed.
+ * Throws `SettingsProblem` for switches that contradict each other, and for a template that would not fit AWS's limits.
  */
 export function generateConfiguration(settings: Settings): Configuration {
   const site = createSite(settings);
@@ -57,7 +57,7 @@ export function generateConfiguration(settings: Settings): Configuration {
   const outputs = createOutputs(site, settings);
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
-    description: `Bucket ${site.bucket} of Sluice, and what lets AWS services use it`,
+    description: `Bucket ${site.bucket} of Sluice, and the access of AWS services to it`,
     rules: createRules(site),
     resources,
     outputs,
@@ -67,8 +67,8 @@ export function generateConfiguration(settings: Settings): Configuration {
 }
 
 /**
- * What two services share (the Glue database) each brings, letter for letter the same, and it is made once. Two that
- * would make something else under one name are a mistake of ours.
+ * Adds resources. Two services may share one (the Glue database): each brings it, letter for letter the same, and it is made
+ * once. Two different resources under one name are a defect of ours.
  */
 function addOnce<T>(all: Record<string, T>, more: Readonly<Record<string, T>>): void {
   for (const [name, one] of Object.entries(more)) {
@@ -80,7 +80,7 @@ function addOnce<T>(all: Record<string, T>, more: Readonly<Record<string, T>>): 
   }
 }
 
-/** S3 refuses two kinds of direct notification for one event with overlapping filters, though the template lints. */
+/** S3 refuses two kinds of direct notification for one event with overlapping filters, though linters accept the template. */
 function assertOneDirectNotification(connections: Configuration["connections"]): void {
   const direct = connections.filter(({ connection }) => {
     const told = (connection.bucketProperties?.NotificationConfiguration ?? {}) as Properties;
@@ -91,12 +91,12 @@ function assertOneDirectNotification(connections: Configuration["connections"]):
   if (direct.length <= 1) return;
   const names = direct.map(({ service }) => service.name);
   throw new SettingsProblem(
-    `S3 tells one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge tell the others`,
+    `S3 notifies one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge notify the others`,
     ["services", names[1] as string, "delivery"],
   );
 }
 
-/** Every ARN in the template is literal, so the template belongs to one account and region: nowhere else it deploys. */
+/** Every ARN in the template is literal, so the template belongs to one account and region and can be deployed nowhere else. */
 function createRules(site: Site): Template["rules"] {
   return {
     Residency: {
@@ -110,7 +110,7 @@ function createRules(site: Site): Template["rules"] {
   };
 }
 
-/** What the environment of the service and of its deployment reads. */
+/** The outputs that the environment of the service and of its deployment reads. */
 function createOutputs(site: Site, { anchors }: Settings): Record<string, Output> {
   return {
     Bucket: { description: "SLUICE_S3_BUCKET", value: site.bucket },

@@ -1,13 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
-import { BodyRequests } from "../s3/body-requests.ts";
-import { createBreakers } from "../s3/breaker.ts";
-import { createS3Client } from "../s3/client.ts";
-import { Connections } from "../s3/connections.ts";
+import { createS3Access } from "../s3/create-access.ts";
 import { createObjectStore } from "../s3/object-store.ts";
 import { type ProbedAbility, probeAbilities } from "../s3/probe-abilities.ts";
-import { createReadClient } from "../s3/read-client.ts";
 import { readEncryption } from "../s3/read-encryption.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 import { probeStorage } from "./probe-storage.ts";
@@ -16,24 +12,16 @@ import { probeStorage } from "./probe-storage.ts";
 const PUT_TIMEOUT_MS = 10_000;
 
 /**
- * What can be wrong with storage: the way there, credentials and rights, the bucket and its region, and what uploads and files
- * need of it beyond. Writes probe objects, and deletes them.
+ * Checks storage: the connection, credentials and rights, the bucket and its region, and the other abilities that uploads and
+ * files need. Writes probe objects, and deletes them.
  */
 export async function checkStorage(config: Config): Promise<Finding[]> {
   const { bucket, keyPrefix } = config.namespace;
-  const connections = new Connections(config.s3.limits);
-  const client = createS3Client(config.s3, connections);
-  const access = {
-    client,
-    bodies: new BodyRequests(client, connections),
-    slots: connections.slots,
-    clock: connections.clock,
-    breakers: createBreakers(config.breaker, () => {}),
-    body: { ...config.body, retry: { ...config.body.retry, triesMax: 1 } },
-    checksums: config.s3.checksums,
-  };
+  const body = { ...config.body, retry: { ...config.body.retry, triesMax: 1 } };
+  const { access, readClient, close } = createS3Access({ ...config, body });
+  const { client } = access;
   const objects = createObjectStore(access);
-  const downloads = createObjectStore({ ...access, client: createReadClient(config.s3, connections) ?? client });
+  const downloads = createObjectStore({ ...access, client: readClient });
   try {
     const createKey = () => `${keyPrefix}doctor/${randomUUID()}`;
     const { finding, isFinal } = await checkBucket(objects, config);
@@ -49,19 +37,18 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
       ),
     ];
   } finally {
-    client.destroy();
-    connections.destroy();
+    close();
   }
 }
 
-/** Whether the bucket answers. `isFinal`: nothing else can be well, as more than one kind of request is refused. */
+/** Checks whether the bucket answers. `isFinal` means that no further check can succeed. */
 async function checkBucket(
   objects: ReturnType<typeof createObjectStore>,
   config: Config,
 ): Promise<{ finding: Finding; isFinal: boolean }> {
   const { bucket, region, keyPrefix } = config.namespace;
   try {
-    // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
+    // This comes before the plain check of the bucket, whose answer to HEAD has no body that says why it refuses.
     await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
     await objects.checkBucket(bucket, region);
     const finding = well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);

@@ -9,7 +9,7 @@ describe("findUnknownVariables", () => {
     ).to.deep.equal([
       "SLUICE_CORS_ORIGIN is no variable of Sluice and changes nothing; did you mean SLUICE_CORS_ORIGINS?",
       "SLUICE_S3_BUKET is no variable of Sluice and changes nothing; did you mean SLUICE_S3_BUCKET?",
-      "SLUICE_X is no variable of Sluice and changes nothing; the README lists those that are",
+      "SLUICE_X is no variable of Sluice and changes nothing; docs/configuration.md lists those that are",
     ]);
     const [port] = findUnknownVariables({ SLUICE_PORT: "8080" });
     expect(port).to.match(/^SLUICE_PORT is no variable/);

@@ -10,7 +10,7 @@ export interface ObjectHead {
   crc32: number | undefined;
 }
 
-/** Where a part goes. */
+/** The multipart upload and the number that a part is sent to. */
 export interface PartTarget {
   bucket: string;
   key: string;

@@ -1,6 +1,6 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { UploadService, WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { formatPosition, POSITION_HEADER, type Position } from "../domain/position.ts";
+import { type CommitPosition, formatCommitPosition, POSITION_HEADER } from "../domain/commit-position.ts";
 import { toCallOptions } from "../rpc/calls/caller-context.ts";
 import type { WriteAccess } from "../transfer/write-upload.ts";
 import { toChunkHeader } from "./write-messages.ts";
@@ -28,7 +28,7 @@ export function createConnectWriteUpload(
     try {
       yield* outbox.messages();
       const { position } = outbox;
-      if (position !== undefined) context.responseTrailer.set(POSITION_HEADER, formatPosition(position));
+      if (position !== undefined) context.responseTrailer.set(POSITION_HEADER, formatCommitPosition(position));
     } finally {
       signal.removeEventListener("abort", onAbort);
       stream.disconnect();
@@ -76,7 +76,7 @@ async function pushChunk(
 class Outbox {
   hasEnded = false;
   /** The commit position behind the file of this call. */
-  position: Position | undefined;
+  position: CommitPosition | undefined;
   readonly ended: Promise<void>;
   #messages: WriteUploadResponse[] = [];
   #error: unknown;
@@ -105,7 +105,7 @@ class Outbox {
     this.#wakeWriter?.();
   };
 
-  end = (error?: unknown, position?: Position): void => {
+  end = (error?: unknown, position?: CommitPosition): void => {
     this.hasEnded = true;
     this.position = position;
     this.#error = error;

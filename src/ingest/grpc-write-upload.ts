@@ -3,7 +3,12 @@ import { constants } from "node:http2";
 import { toBinary } from "@bufbuild/protobuf";
 import { type WriteUploadResponse, WriteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { formatPosition, POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
+import {
+  type CommitPosition,
+  formatCommitPosition,
+  POSITION_HEADER,
+  parseCommitPosition,
+} from "../domain/commit-position.ts";
 import { type ErrorLog, logDefect } from "../rpc/calls/error-interceptor.ts";
 import { toGrpcStatus } from "../rpc/calls/errors.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
@@ -18,7 +23,7 @@ export interface IngestOptions {
   access: WriteAccess;
   authenticate: Authenticator;
   /** As of `ApiOptions`. */
-  catchUp: () => Promise<Position | undefined>;
+  catchUp: () => Promise<CommitPosition | undefined>;
   log: ErrorLog;
 }
 
@@ -109,7 +114,7 @@ class GrpcWriteUpload {
   #obeyHeaders({ headers }: Http2ServerRequest): void {
     try {
       const position = header(headers[POSITION_HEADER]);
-      if (position !== undefined) parsePosition(position);
+      if (position !== undefined) parseCommitPosition(position);
       const timeoutMs = parseGrpcTimeout(header(headers["grpc-timeout"]));
       if (timeoutMs !== undefined) this.#deadline = setTimeout(() => this.#write.expire(), timeoutMs);
     } catch (error) {
@@ -150,7 +155,7 @@ class GrpcWriteUpload {
   }
 
   /** Ends the call with its status. Bytes that the caller still sends are thrown away until it stops. */
-  #answer(error: unknown, position: Position | undefined): void {
+  #answer(error: unknown, position: CommitPosition | undefined): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     clearTimeout(this.#deadline);
@@ -162,7 +167,7 @@ class GrpcWriteUpload {
       ...(status.detailsBin !== undefined && {
         "grpc-status-details-bin": Buffer.from(status.detailsBin).toString("base64"),
       }),
-      ...(position !== undefined && { [POSITION_HEADER]: formatPosition(position) }),
+      ...(position !== undefined && { [POSITION_HEADER]: formatCommitPosition(position) }),
     };
     this.#stream.removeAllListeners("data");
     this.#stream.resume();

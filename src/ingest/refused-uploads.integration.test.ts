@@ -30,8 +30,8 @@ describe("WriteUpload refuses", () => {
       create({ path: value }, { code: INVALID_ARGUMENT, reason: "PATH_INVALID", says });
     it("an empty path", path("", "it is empty"));
     it("a path of more than 1,024 bytes", path("ü".repeat(513), "path has 1026 bytes of UTF-8; the limit is 1024"));
-    it("NUL in the path", path("a\0b", "control character U+0000 at position 1"));
-    it("another control character in the path", path("a\u0085", "control character U+0085 at position 1"));
+    it("NUL in the path", path("a\0b", "control character U+0000 at offset 1"));
+    it("another control character in the path", path("a\u0085", "control character U+0085 at offset 1"));
     it('".." in the path', path("a/../b", 'the segment ".."'));
     it("a lone surrogate in the path, which no protobuf library sends", async () => {
       // Three bytes that UTF-8 would be for U+D800, were it a character.

@@ -5,8 +5,9 @@ import {
   WriteUploadRequestSchema,
   type WriteUploadResponse,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { DomainError } from "../domain/errors.ts";
-import type { Position } from "../domain/position.ts";
+import { beforeFirst } from "../testing/fakes/before-calls.ts";
 import { settle } from "../testing/fakes/settle.ts";
 import { nextUuid } from "../testing/rigs/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
@@ -19,25 +20,26 @@ import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 describe("WriteStream", () => {
   const open = (
     bench: Bench,
-    options: { uploads?: Partial<Bench["access"]["uploads"]>; catchUp?: WriteStreamOptions["catchUp"] } = {},
+    options: { uploads?: Bench["access"]["uploads"]; catchUp?: WriteStreamOptions["catchUp"] } = {},
   ) => {
     const sessions = new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 });
-    const uploads = new Proxy(bench.access.uploads, {
-      get: (target, name) => Reflect.get(options.uploads ?? {}, name) ?? Reflect.get(target, name),
-    });
     const sent: WriteUploadResponse[] = [];
-    const behind: { position?: Position | undefined } = {};
+    const behind: { position?: CommitPosition | undefined } = {};
     const ended = Promise.withResolvers<DomainError | undefined>();
     const around = { authenticate: async () => SAMPLE_CALLER, catchUp: options.catchUp ?? (async () => undefined) };
-    const stream = new WriteStream({ ...bench.access, uploads, sessions }, around, {
-      onReady: () => {},
-      onReleased: () => {},
-      send: (message) => sent.push(message),
-      end: (error, position) => {
-        behind.position = position;
-        ended.resolve(error as DomainError | undefined);
+    const stream = new WriteStream(
+      { ...bench.access, uploads: options.uploads ?? bench.access.uploads, sessions },
+      around,
+      {
+        onReady: () => {},
+        onReleased: () => {},
+        send: (message) => sent.push(message),
+        end: (error, position) => {
+          behind.position = position;
+          ended.resolve(error as DomainError | undefined);
+        },
       },
-    });
+    );
     return { stream, sessions, sent, behind, ended: ended.promise };
   };
   const start = (path = "a/b"): WriteUploadRequest =>
@@ -53,12 +55,7 @@ describe("WriteStream", () => {
     const bench = createBench();
     const { promise: created, resolve } = Promise.withResolvers<void>();
     const { stream, sessions, sent, ended } = open(bench, {
-      uploads: {
-        beginWriter: async (...parameters) => {
-          await created;
-          return await bench.access.uploads.beginWriter(...parameters);
-        },
-      },
+      uploads: beforeFirst(bench.access.uploads, "beginWriter", () => created),
     });
     expect(stream.onMessage(start())).to.equal(false);
     expect(stream.isWaiting).to.equal(true);
@@ -91,9 +88,7 @@ describe("WriteStream", () => {
     const bench = createBench();
     const defect = new TypeError("x is not a function");
     const { stream, ended } = open(bench, {
-      uploads: {
-        commit: () => Promise.reject(defect),
-      },
+      uploads: beforeFirst(bench.access.uploads, "commit", () => Promise.reject(defect)),
     });
     stream.onMessage(start());
     await until("it writes", () => !stream.isWaiting);
@@ -105,7 +100,7 @@ describe("WriteStream", () => {
   });
 
   it("says that a file is committed once nothing hides it, and ends with a position behind it", async () => {
-    const caughtUp = Promise.withResolvers<Position>();
+    const caughtUp = Promise.withResolvers<CommitPosition>();
     let asked = 0;
     const { stream, sent, ended, behind } = open(createBench(), {
       catchUp: () => {

@@ -1,8 +1,8 @@
 import type { WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Caller } from "../domain/caller.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
-import type { Position } from "../domain/position.ts";
 import type { ChunkHeader } from "../transfer/chunk-rules.ts";
 import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
@@ -22,14 +22,14 @@ import {
 export interface Transport extends Pick<TransferEvents, "onReady" | "onReleased"> {
   send: (message: WriteUploadResponse) => void;
   /** Ends the call, with an error or well; behind a commit with its position. Called once, after everything has settled. */
-  end: (error?: unknown, position?: Position) => void;
+  end: (error?: unknown, position?: CommitPosition) => void;
 }
 
 /** What a call needs of the service around it. */
 export interface WriteStreamOptions {
   authenticate: () => Promise<Caller>;
   /** As of `ApiOptions`. */
-  catchUp: () => Promise<Position | undefined>;
+  catchUp: () => Promise<CommitPosition | undefined>;
 }
 
 /**
@@ -170,7 +170,7 @@ export class WriteStream {
   }
 
   /** Lets the session settle, then answers. */
-  async #end(error: unknown, position?: Position): Promise<void> {
+  async #end(error: unknown, position?: CommitPosition): Promise<void> {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     clearTimeout(this.#startTimer);

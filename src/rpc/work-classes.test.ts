@@ -1,10 +1,14 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "chai";
+import { shareOf, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import { createWorkLimiters, limitWork, WORK_LIMITS, type WorkClass } from "./work-classes.ts";
 
-/** Functions of the API that end when the test says so, and what of them has begun: "a getFile" is of caller a. */
+/**
+ * Functions of the API that end when the test says so, and a list of the calls that have begun: "a getFile" is a call of
+ * caller a.
+ */
 function createCalls(limits = WORK_LIMITS) {
   const begun: string[] = [];
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -16,7 +20,7 @@ function createCalls(limits = WORK_LIMITS) {
         await ended;
       },
   });
-  // limitWork copies the functions that it is given: those that it has classes for must be there.
+  // limitWork copies the functions that it is given, so those that it has classes for must be there.
   const named = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, functions[name]]));
   const limiters = createWorkLimiters(limits);
   const limited = limitWork(
@@ -41,7 +45,7 @@ function createCalls(limits = WORK_LIMITS) {
 }
 
 describe("limitWork", () => {
-  /** Reads are a stream, which enters its class by itself. */
+  /** Reads of files are streams, which enter their class by themselves. */
   type CalledClass = Exclude<WorkClass, "reads of files">;
   const CLASSES = Object.entries({
     lookups: ["getFile", "createDownloadUrl"],
@@ -58,8 +62,8 @@ describe("limitWork", () => {
   for (const [workClass, names] of CLASSES) {
     it(`bounds ${workClass}, and keeps places for other callers`, async () => {
       const { begun, end, call, limiters } = createCalls();
-      const { runningMax, waitingMax } = WORK_LIMITS[workClass];
-      const [runningOwn, waitingOwn] = [runningMax, waitingMax].map((max) => max - Math.floor(max / 8));
+      const { runningMax, waitingMax, callerShare }: WorkLimits = WORK_LIMITS[workClass];
+      const [runningOwn, waitingOwn] = [runningMax, waitingMax].map((max) => shareOf(max, callerShare));
       const own = Array.from({ length: (runningOwn ?? 0) + (waitingOwn ?? 0) }, (_, index) =>
         call("a", names[index % names.length] as string),
       );

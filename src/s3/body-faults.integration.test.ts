@@ -47,7 +47,7 @@ describe("a body in flight to S3", () => {
     const before = s3.server.requestCount("UploadPart");
     return () => s3.server.requestCount("UploadPart") - before;
   };
-  /** Completes the upload of one part, and compares what came of it. */
+  /** Completes the upload of one part, and compares the stored object with it. */
   const expectStored = async (
     store: ReturnType<typeof open>["store"],
     target: PartTarget,
@@ -332,12 +332,12 @@ describe("a body in flight to S3", () => {
   });
 });
 
-/** Waits for what another task brings about; mocha's time-out bounds it. */
+/** Waits for the work of another task; mocha's time-out bounds the wait. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The collector of a process that was not started with --expose-gc. */
+/** The garbage collector of a process that was not started with --expose-gc. */
 async function exposeGc(): Promise<() => void> {
   const { setFlagsFromString } = await import("node:v8");
   const { runInNewContext } = await import("node:vm");

@@ -24,7 +24,7 @@ function helloBody(): StreamedBody {
   return body;
 }
 
-/** Requests that go nowhere: each gets the scripted answer. */
+/** Requests that no server receives: each gets the scripted answer. */
 function record(location: { endpoint?: string }, answers: { status: number; headers?: object; text?: string }[]) {
   const requests: PushedRequest[] = [];
   const connections = new Connections(LIMITS);
@@ -75,7 +75,7 @@ describe("BodyRequests", () => {
     const connections = new Connections(LIMITS);
     const requests: PushedRequest[] = [];
     const dev = { url: "http://127.0.0.1:9", accessKeyId: "a", secretAccessKey: "b", region: "eu-central-1" };
-    const { access, client } = createTestAccess(dev);
+    const { access } = createTestAccess(dev);
     connections.push = async (request) => {
       requests.push(request);
       return Object.assign(Readable.from([]), {
@@ -83,7 +83,7 @@ describe("BodyRequests", () => {
         headers: { etag: '"e"', "x-amz-checksum-crc32": "AAAAAA==" },
       }) as unknown as IncomingMessage;
     };
-    const store = createObjectStore({ ...access, bodies: new BodyRequests(client, connections) });
+    const store = createObjectStore({ ...access, bodies: new BodyRequests(access.client, connections) });
     const put = store.beginPut({ bucket: "bucket", contentType: "text/csv", beginAttempt: async () => "k" }, 0);
     const part = store.beginPart({ bucket: "bucket", key: "k", multipartId: "m", partNumber: 7 }, 0);
     for (const body of [put, part]) {

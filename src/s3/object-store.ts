@@ -145,7 +145,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ChecksumCRC32: headers["x-amz-checksum-crc32"],
       });
       const expiresIn = toExpiresIn(lifetimeMs);
-      // As headers, so that S3 compares what is sent with what was signed: in the query it would not be looked at.
+      // These stay headers, so that S3 compares them with the signed values: it would not check them in the query.
       const unhoistableHeaders = new Set(Object.keys(headers));
       const signing = { expiresIn, signingDate: clock.now(), unhoistableHeaders };
       return { url: await getSignedUrl(client, command, signing), headers };
@@ -190,7 +190,7 @@ function toExpiresIn(lifetimeMs: number): number {
   return seconds;
 }
 
-/** What the operator must mend: waiting does not. */
+/** An error that only the operator can mend: waiting does not help. */
 function unavailableBucket(message: string, cause?: unknown): DomainError {
   return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 60_000, cause });
 }

@@ -11,7 +11,7 @@ import type { WrittenBytes } from "../commands/uploads/written-bytes.ts";
 import type { File } from "../domain/files/file.ts";
 import { toDurableState } from "../domain/uploads/durable-state.ts";
 import { type ByteRange, combineParts } from "../domain/uploads/upload.ts";
-import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 
 /** What the finish of a stream says. All that it declares is of the whole file, but for `laneCrc32`. */
 export interface WriteFinish extends CommitDeclaration {
@@ -35,7 +35,7 @@ export type WriteOutcome =
  * Errors as of `completeUpload`, and `aborted / WRITER_FENCED`.
  */
 export async function finishWritten(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "commits">,
   granted: GrantedWriter,
   { written, finish }: { written: WrittenBytes; finish: WriteFinish },
 ): Promise<WriteOutcome> {
@@ -51,13 +51,13 @@ export async function finishWritten(
 }
 
 async function finishLane(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "commits">,
   { upload, epoch, range }: GrantedWriter,
   { written, finish }: { written: WrittenBytes; finish: WriteFinish },
 ): Promise<WriteOutcome> {
   const { uploadId, namespace } = upload;
   const sizeBytes = upload.sizeBytes as number;
-  const now = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
+  const now = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
   const durable = toDurableState(now.upload, now.parts);
   const isCovered = now.upload.state !== "open" || durable.offset === sizeBytes;
   if (isCovered && !finish.commit) assertDeclared({ sizeBytes, crc32: combineParts(now.parts) }, finish);
@@ -68,7 +68,7 @@ async function finishLane(
     // The lane that commits compares the SHA-256.
     const { sha256: expectedSha256 } = finish;
     if (expectedSha256 !== undefined) {
-      await withDatabase(access, () => access.uploads.seal(uploadId, sizeBytes, { epoch, expectedSha256 }));
+      await withDatabase(access, () => access.uploads.commits.seal(uploadId, sizeBytes, { epoch, expectedSha256 }));
     }
     return undefined;
   };
@@ -80,7 +80,7 @@ async function finishLane(
 
 /** Ends a stream of an upload that was no longer `open` when it began: its bytes were all durable already. */
 export async function finishUnwritten(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "commits">,
   { upload, parts, range }: GrantedWriter,
   finish: WriteFinish,
 ): Promise<WriteOutcome> {

@@ -24,7 +24,7 @@ describe("a part that is too large to be kept", () => {
     });
   };
   const durableParts = async ({ uploadId }: BenchWriter) => {
-    const { parts } = await bench.access.uploads.get("default", uploadId);
+    const { parts } = await bench.access.uploads.catalogue.get("default", uploadId);
     return parts.map(({ partNumber, lengthBytes }) => [partNumber, lengthBytes]);
   };
 

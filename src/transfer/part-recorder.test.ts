@@ -16,7 +16,7 @@ const partOf = (partNumber: number, lengthBytes = PART_BYTES): DurablePart => ({
 describe("PartRecorder", () => {
   const upload = sampleUpload({ partSizeBytes: PART_BYTES, sizeBytes: 550 });
   const access = {
-    uploads: { recordParts: async () => {} },
+    uploads: { writers: { recordParts: async () => {} } },
     databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1000, random: Math.random },
   } as unknown as UploadAccess;
 

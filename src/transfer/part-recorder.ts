@@ -1,7 +1,7 @@
 import { type UploadAccess, withDatabase } from "../commands/uploads/upload-access.ts";
 import { partNumberAt } from "../domain/uploads/part-plan.ts";
 import { type DurablePart, totalBytes, type Upload } from "../domain/uploads/upload.ts";
-import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 
 /**
  * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledged parts
@@ -15,7 +15,7 @@ export class PartRecorder {
   durableBytes: number;
   /** End of the durable bytes from the range's start, without a gap. It is counted as parts come, because it is asked for often. */
   durableOffset: number;
-  readonly #access: UploadAccess;
+  readonly #access: UploadAccess<"writers">;
   readonly #upload: Upload;
   readonly #epoch: number;
   /** Where the writer's range ends, once that is known. */
@@ -25,7 +25,7 @@ export class PartRecorder {
   #claimedTo = 0;
   #claiming: Promise<void> | undefined;
 
-  constructor(access: UploadAccess, writer: Omit<GrantedWriter, "outstanding">) {
+  constructor(access: UploadAccess<"writers">, writer: Omit<GrantedWriter, "outstanding">) {
     this.#access = access;
     this.#upload = writer.upload;
     this.#endOffset = writer.range.end ?? writer.upload.sizeBytes;
@@ -69,7 +69,9 @@ export class PartRecorder {
         : Math.max(1, Math.ceil(this.#endOffset / this.#upload.partSizeBytes));
     const count = Math.min(limits.claimAheadParts, last - first + 1);
     if (count <= 0) return;
-    await withDatabase(this.#access, () => uploads.claimParts(this.#upload.uploadId, this.#epoch, { first, count }));
+    await withDatabase(this.#access, () =>
+      uploads.writers.claimParts(this.#upload.uploadId, this.#epoch, { first, count }),
+    );
     this.#claimedTo = first + count - 1;
   }
 
@@ -79,7 +81,7 @@ export class PartRecorder {
         const batch = this.#queue;
         this.#queue = [];
         const { uploadId } = this.#upload;
-        await withDatabase(this.#access, () => this.#access.uploads.recordParts(uploadId, this.#epoch, batch));
+        await withDatabase(this.#access, () => this.#access.uploads.writers.recordParts(uploadId, this.#epoch, batch));
         for (const part of batch) this.parts.set(part.partNumber, part);
         this.durableBytes += totalBytes(batch);
         this.#advance();

@@ -4,7 +4,7 @@ import type { PutAck } from "../commands/uploads/written-bytes.ts";
 import type { BodyAck } from "../domain/object-store.ts";
 import { isOneShotPart, partLengthOf } from "../domain/uploads/part-plan.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
-import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 import type { Permit } from "./memory-budget.ts";
 import { Part, type PartOwner } from "./part.ts";
 import { PartRecorder } from "./part-recorder.ts";

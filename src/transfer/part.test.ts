@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import type { WrittenBytes } from "../commands/uploads/written-bytes.ts";
 import type { DomainError } from "../domain/errors.ts";
-import type { NewUpload } from "../domain/uploads/upload-repository.ts";
+import type { NewUpload } from "../domain/uploads/upload-catalogue.ts";
 import { expectRefusal } from "../testing/rigs/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
 import { seededBytes } from "../testing/rigs/upload-rig.ts";

@@ -1,7 +1,7 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import { type DurableState, toDurableState } from "../domain/uploads/durable-state.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
-import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 
 /** What a caller is told first: where its writer begins, and its limits. */
 export interface StartedReply {
@@ -17,7 +17,7 @@ export interface StartedReply {
 
 /** Makes the reply of what the database has granted. */
 export function toStartedReply(
-  access: UploadAccess,
+  access: Pick<UploadAccess, "limits">,
   { upload, parts, range }: GrantedWriter,
   fileSizeMaxBytes: number,
 ): StartedReply {

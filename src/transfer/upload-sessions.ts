@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import { RefusalPace } from "../domain/limits/refusal-pace.ts";
 import { shareOf } from "../domain/limits/work-limiter.ts";
-import type { ReceivedNote } from "../domain/uploads/upload-repository.ts";
+import type { ReceivedNote } from "../domain/uploads/upload-writers.ts";
 import type { SilentStream, SlotHolder, SlotPool, SlotRefusal } from "./upload-slots.ts";
 
 const RETRY_MS = 1000;
@@ -60,7 +60,7 @@ export class UploadSessions implements SlotHolder {
     else {
       const refusal = await this.#pool.take(caller);
       if (refusal !== undefined) {
-        await this.#refusals.untilTold(caller, { retryAfterMs: RETRY_MS });
+        await this.#refusals.untilTold(caller);
         throw toOverloaded(refusal, this.#pool.slotsMax);
       }
       if (this.#isDraining) this.#pool.giveBack(caller);

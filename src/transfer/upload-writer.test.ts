@@ -150,7 +150,7 @@ describe("UploadWriter", () => {
       const error = await expectRefusal(wrong, "CHECKSUM_MISMATCH");
       expect(error.details).to.include({ chunk_offset: 80, chunk_bytes: 40, expected_crc32: "00000001" });
       await close(bench, caller);
-      const { parts } = await bench.access.uploads.get("default", caller.uploadId);
+      const { parts } = await bench.access.uploads.catalogue.get("default", caller.uploadId);
       expect(parts).to.deep.equal([]);
     });
 
@@ -158,7 +158,7 @@ describe("UploadWriter", () => {
       const bench = createBench();
       const one = await BenchWriter.open(bench);
       const rival = await bench.objects.createMultipart("bucket", "key", { contentType: "" });
-      await bench.access.uploads.setMultipartId(one.uploadId, rival);
+      await bench.access.uploads.writers.setMultipartId(one.uploadId, rival);
       bench.objects.faults.add("part", { kind: "fail" }, { times: 10 });
       await one.send(seededBytes(250)).catch(() => {});
       await close(bench, one);
@@ -170,7 +170,7 @@ describe("UploadWriter", () => {
       const caller = await BenchWriter.open(bench);
       const { s3Key } = caller.begin.upload;
       const rival = await bench.objects.createMultipart("bucket", s3Key, { contentType: "" });
-      await bench.access.uploads.setMultipartId(caller.uploadId, rival);
+      await bench.access.uploads.writers.setMultipartId(caller.uploadId, rival);
       bench.objects.faults.add("abortMultipart", { kind: "fail" });
       await caller.send(seededBytes(250));
       expect((await caller.writer.finish({ sizeBytes: undefined })).parts).to.have.length(3);
@@ -183,7 +183,7 @@ describe("UploadWriter", () => {
     const caller = await BenchWriter.open(bench, { sizeBytes: 250 });
     const { s3Key } = caller.begin.upload;
     const rival = await bench.objects.createMultipart("bucket", s3Key, { contentType: "" });
-    await bench.access.uploads.setMultipartId(caller.uploadId, rival);
+    await bench.access.uploads.writers.setMultipartId(caller.uploadId, rival);
     const hanging = bench.objects.faults.add("abortMultipart", { kind: "hang" });
     await caller.send(seededBytes(250));
     await until("its parts are durable", () => caller.writer.durableBytes === 250);
@@ -254,7 +254,7 @@ describe("UploadWriter", () => {
       hanging.release();
       await closing;
       await close(bench, caller);
-      const { parts } = await bench.access.uploads.get("default", caller.uploadId);
+      const { parts } = await bench.access.uploads.catalogue.get("default", caller.uploadId);
       expect(
         parts.map(({ partNumber }) => partNumber),
         "what has landed is recorded",
@@ -326,11 +326,11 @@ describe("UploadWriter", () => {
         await caller.send(seededBytes(10), { offset: 90 });
         const error = (await caller.failed) as DomainError;
         await close(bench, caller);
-        const { upload } = await bench.access.uploads.get("default", caller.uploadId);
+        const { upload } = await bench.access.uploads.catalogue.get("default", caller.uploadId);
         return [error.reason, upload.state];
       };
       expect(await lose(async () => {})).to.deep.equal(["UPLOAD_LOST", "aborted"]);
-      expect(await lose((bench, id) => bench.access.uploads.abort("default", id))).to.deep.equal([
+      expect(await lose((bench, id) => bench.access.uploads.catalogue.abort("default", id))).to.deep.equal([
         "UPLOAD_NOT_OPEN",
         "aborted",
       ]);
@@ -351,7 +351,7 @@ describe("UploadWriter", () => {
   it("takes an empty file whose upload S3 has begun already", async () => {
     const bench = createBench();
     const caller = await BenchWriter.open(bench);
-    await bench.access.uploads.setMultipartId(caller.uploadId, "m");
+    await bench.access.uploads.writers.setMultipartId(caller.uploadId, "m");
     const again = await BenchWriter.resume(bench, caller.uploadId);
     expect((await again.writer.finish({ sizeBytes: 0 })).put).to.deep.include({ sizeBytes: 0 });
     await close(bench, caller, again);

@@ -4,7 +4,7 @@ import type { PutAck, WrittenBytes } from "../commands/uploads/written-bytes.ts"
 import { DomainError } from "../domain/errors.ts";
 import { partNumberAt } from "../domain/uploads/part-plan.ts";
 import { combineParts, type DurablePart, type Upload } from "../domain/uploads/upload.ts";
-import type { GrantedWriter } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 import { partsWithin } from "../domain/uploads/writer-range.ts";
 import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
 import type { Part } from "./part.ts";

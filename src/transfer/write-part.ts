@@ -48,7 +48,7 @@ export async function writePart(
   const { instance, limits, uploads } = access;
   const { length: lengthBytes } = bytes;
   const granted = await withDatabase(access, () =>
-    uploads.beginPart(
+    uploads.writers.beginPart(
       namespace.name,
       uploadId,
       { partNumber, lengthBytes },
@@ -64,7 +64,7 @@ export async function writePart(
   const { upload, epoch } = granted;
   const etag = await sendPart(access, { upload, epoch, partNumber, crc32, bytes });
   const part = { partNumber, lengthBytes, crc32, etag };
-  await withDatabase(access, () => uploads.recordParts(uploadId, epoch, [part], { isLast: true }));
+  await withDatabase(access, () => uploads.writers.recordParts(uploadId, epoch, [part], { isLast: true }));
   return { range, crc32, wasDurable: false };
 }
 

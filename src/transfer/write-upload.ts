@@ -13,7 +13,7 @@ import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
-import type { GrantedWriter, ReceivedNote } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter, ReceivedNote } from "../domain/uploads/upload-writers.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
 import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
 import { type StartedReply, toStartedReply } from "./started-reply.ts";
@@ -53,7 +53,7 @@ export async function beginWriteUpload(
         : { namespace: request.namespace, uploadId: parseUuid(request.uploadId, "start.upload.upload_id") };
     const namespace = requireNamespace(access.namespaces, target.namespace);
     const begun = await withDatabase(access, () =>
-      access.uploads.beginWriter(target.namespace, target.uploadId, {
+      access.uploads.writers.beginWriter(target.namespace, target.uploadId, {
         instance: access.instance,
         expireAfterMs: access.limits.expireAfterMs,
         lane: request.lane,
@@ -249,7 +249,7 @@ export class WriteSession implements WritingSession {
   }
 
   async #saveHeartbeat(writer: UploadWriter): Promise<void> {
-    await this.#access.uploads.heartbeat(writer.upload.uploadId, writer.epoch, {
+    await this.#access.uploads.writers.heartbeat(writer.upload.uploadId, writer.epoch, {
       receivedBytes: writer.receivedBytes,
       expireAfterMs: this.#access.limits.expireAfterMs,
     });
@@ -261,7 +261,7 @@ export class WriteSession implements WritingSession {
     const { bucket, uploadId } = writer.upload;
     try {
       if (put !== undefined && writer.upload.sizeBytes !== undefined) {
-        await this.#access.uploads.assemble(uploadId, { ...put, sha256: undefined }, { epoch: writer.epoch });
+        await this.#access.uploads.commits.assemble(uploadId, { ...put, sha256: undefined }, { epoch: writer.epoch });
         this.#wholeBytes = put.sizeBytes;
       } else await this.#saveHeartbeat(writer);
     } catch (error) {

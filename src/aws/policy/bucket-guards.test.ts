@@ -11,8 +11,8 @@ const PRESIGNED = { "s3:authType": "REST-QUERY-STRING", "s3:signatureAge": "1000
 const SCAN_TAG = "s3:ExistingObjectTag/GuardDutyMalwareScanStatus";
 
 /**
- * Asks of a template: who (a role's purpose, an ARN or a service), what, on which `key` ("" is the bucket), with what
- * else AWS says, and `without` which condition key.
+ * Makes requests against a template: who (a role's purpose, an ARN or a service), which action, on which `key` ("" is the
+ * bucket), with which other facts from AWS, and `without` which condition key.
  */
 function createAsker(said: Record<string, unknown> = {}) {
   const configuration = generateConfiguration(parseSettings({ ...PLACE, ...said }));

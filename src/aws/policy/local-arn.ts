@@ -2,7 +2,7 @@ import { SettingsProblem } from "../settings/settings-problem.ts";
 import type { Site } from "../template/site.ts";
 
 /**
- * Checks that what a setting names lies in the bucket's account and region: EventBridge rules and S3 notifications
+ * Checks that the resource that a setting names is in the bucket's account and region: EventBridge rules and S3 notifications
  * reach no further. `regions` widens that to a choice of regions. Throws `SettingsProblem` with the setting's path.
  */
 export function assertLocalArn(

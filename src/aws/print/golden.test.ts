@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { createGoldenFiles, GOLDEN_DIRECTORY } from "../../testing/aws/golden-files.ts";
 
 describe("golden configurations", () => {
-  const directory = join(import.meta.dirname, "../..", GOLDEN_DIRECTORY);
+  const directory = join(import.meta.dirname, "../../..", GOLDEN_DIRECTORY);
   const files = createGoldenFiles();
 
   it("are kept, each of them and no other", async () => {

@@ -12,28 +12,31 @@ const OAC =
   "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html";
 const HEADERS = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-response-headers.html";
 const LOGGING = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging.html";
-/** AWS's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html */
+/**
+ * AWS's managed policies:
+ * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
+ */
 const CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6";
 const CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
-/** Where CloudFront's logs are set up, wherever they are delivered. */
+/** The region in which CloudFront's logs are set up, wherever they are delivered. */
 const LOG_REGION = "us-east-1";
 const LOG_PREFIX = "cloudfront/";
 const DELIVERY_NAME_LENGTH_MAX = 60; // CloudWatch Logs
 
 const OPTIONS = z.strictObject({
-  /** PEM of the public key whose private half signs URLs: RSA of 2048 bits or ECDSA on P-256. Without it nobody reads. */
+  /** PEM of the public key whose private half signs URLs: RSA of 2048 bits or ECDSA on P-256. Without it nobody can read. */
   publicKey: z
     .string()
     .refine(isSigningKey, "a public key is the PEM of an RSA key of 2048 bits or of a P-256 key")
     .optional(),
-  /** ARN of your certificate, in us-east-1: with it no viewer speaks less than TLS 1.2. Goes with `aliases`. */
+  /** ARN of your certificate, in us-east-1. With it, viewers must speak at least TLS 1.2. It needs `aliases`. */
   certificateArn: z
     .string()
     .regex(/^arn:aws:acm:us-east-1:\d{12}:certificate\/[0-9a-f-]+$/, "CloudFront takes ACM certificates of us-east-1")
     .optional(),
   /** Host names that the certificate is for. */
   aliases: z.array(z.hostname()).max(100).default([]),
-  /** Keep copies at edge locations for up to a day: they lie wherever readers are, and outlive deletion. */
+  /** Whether to keep copies at edge locations for up to a day. The copies are wherever readers are, and outlive deletion. */
   cache: z.boolean().default(false),
 });
 type Options = z.output<typeof OPTIONS>;
@@ -110,7 +113,7 @@ function createOriginAccess(site: Site): Resource {
   };
 }
 
-/** Uploaded files are strangers' files: none may run as a page of the distribution's host. */
+/** Strangers upload files, so none may run as a page of the distribution's host. */
 function createHeaders(site: Site): Resource {
   return {
     type: "AWS::CloudFront::ResponseHeadersPolicy",
@@ -132,7 +135,7 @@ function createHeaders(site: Site): Resource {
 function createDistribution(site: Site, { certificateArn, aliases, cache }: Options, guard: ViewerGuard): Resource {
   return {
     type: "AWS::CloudFront::Distribution",
-    why: "Serves files near the reader. The default root object is a key that no file has: a request for nothing gets nothing.",
+    why: "Serves files near the reader. The default root object is a key that no file has: a request without a path gets no file.",
     source: OAC,
     properties: {
       DistributionConfig: {
@@ -178,7 +181,8 @@ function createReadStatement(site: Site): PolicyStatement {
     principal: { services: [site.principal("cloudfront")] },
     actions: ["s3:GetObject"],
     resources: [site.objects(site.keyPrefix)],
-    // As in AWS's example, without aws:SourceAccount, which CloudFront does not document to say: the ARN has the account.
+    // AWS's example has no aws:SourceAccount either, because CloudFront does not document that it sends one: the ARN has the
+    // account.
     conditions: { StringEquals: { "aws:SourceArn": distributionArn(site) } },
   };
 }
@@ -187,19 +191,19 @@ function distributionArn(site: Site): Value {
   return sub(`arn:${site.partition}:cloudfront::${site.account}:distribution/\${CloudfrontDistribution}`);
 }
 
-/** Access logs by CloudWatch's delivery; CloudFront's older way needs ACLs, which the log bucket does not have. */
+/** Access logs are delivered by CloudWatch: CloudFront's older way needs ACLs, which the log bucket does not have. */
 function createLogDelivery(site: Site): Record<string, Resource> {
   const name = deliveryName(site);
   return {
     CloudfrontLogSource: {
       type: "AWS::Logs::DeliverySource",
-      why: "The distribution as a source of access logs.",
+      why: "Makes the distribution a source of access logs.",
       source: LOGGING,
       properties: { Name: name, LogType: "ACCESS_LOGS", ResourceArn: distributionArn(site), ...tagsOf(site) },
     },
     CloudfrontLogDestination: {
       type: "AWS::Logs::DeliveryDestination",
-      why: "The log bucket as their destination.",
+      why: "Makes the log bucket the destination of access logs.",
       source: LOGGING,
       properties: {
         Name: name,
@@ -211,7 +215,7 @@ function createLogDelivery(site: Site): Record<string, Resource> {
     },
     CloudfrontLogDelivery: {
       type: "AWS::Logs::Delivery",
-      why: "Access logs go from the one to the other.",
+      why: "Connects the source of access logs with their destination.",
       source: LOGGING,
       properties: {
         DeliverySourceName: name,

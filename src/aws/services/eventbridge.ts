@@ -19,7 +19,7 @@ const ARCHIVE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-arc
 export const EVENTBRIDGE = defineService({
   name: "eventbridge",
   title: "Amazon EventBridge",
-  gets: "a rule that records new files in a log group, and where asked passes them to another event bus or archives them for replay",
+  gets: "a rule that records new files in a log group, and, if asked for, passes them to another event bus or archives them for replay",
   road: ["notification", "role"],
   source: S3_EVENTS,
   options: z.strictObject({
@@ -45,7 +45,7 @@ export const EVENTBRIDGE = defineService({
     const path = ["services", "eventbridge"];
     if (!logs && targetBusArn === undefined && archiveDays === undefined) {
       throw new SettingsProblem(
-        "nothing would be told of new files: leave logs on, or say targetBusArn or archiveDays",
+        "nothing would be told of new files: leave logs on, or set targetBusArn or archiveDays",
         [...path, "logs"],
       );
     }
@@ -67,7 +67,7 @@ export const EVENTBRIDGE = defineService({
       },
       notes: [
         "The bucket sends all its events to EventBridge whether or not this is switched on: rules of your own need no change to the bucket.",
-        "An event names the S3 key, which is opaque; its path and metadata are asked of Sluice.",
+        "An event names the S3 key, which is opaque; ask Sluice for its path and metadata.",
         ...(kmsKeyArn === undefined
           ? []
           : [`The policy of ${kmsKeyArn} must let logs.${site.region}.${site.dnsSuffix} use it for the log group.`]),
@@ -108,7 +108,7 @@ function createLogs(site: Site, kmsKeyArn: string | undefined): Record<string, R
         PolicyDocument: new Policy([
           {
             sid: "AllowLogStreams",
-            why: "EventBridge makes a stream in this group. It does not name the rule then, so that only another account, where one is named, can be refused.",
+            why: "EventBridge makes a stream in this group. It does not name the rule then, so only another account can be refused, and only if one is named.",
             source: TO_LOGS,
             effect: "Allow",
             principal,
@@ -153,7 +153,7 @@ function createForwarding(site: Site, busArn: string): Record<string, Resource> 
       source: BUS_TO_BUS,
       trusts: [
         trustService(site, "events", {
-          why: "EventBridge, for the rule of this template.",
+          why: "EventBridge assumes the role for the rule of this template.",
           source:
             "https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html",
           sourceArn: ruleArn,
@@ -162,7 +162,7 @@ function createForwarding(site: Site, busArn: string): Record<string, Resource> 
       statements: [
         {
           sid: "PassEvents",
-          why: "One event for each new file.",
+          why: "EventBridge passes one event for each new file.",
           source: BUS_TO_BUS,
           effect: "Allow",
           actions: ["events:PutEvents"],
@@ -186,7 +186,7 @@ function createForwarding(site: Site, busArn: string): Record<string, Resource> 
 function createArchive(site: Site, archiveDays: number): Resource {
   return {
     type: "AWS::Events::Archive",
-    why: "Keeps the bucket's events, so that a rule made later, or mended, can be given them again.",
+    why: "Keeps the bucket's events, so that a rule that is made or mended later can get them again.",
     source: ARCHIVE,
     properties: {
       ArchiveName: site.nameOf("events", 48),

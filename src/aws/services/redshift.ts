@@ -19,7 +19,7 @@ export const REDSHIFT = defineService({
       .string()
       .regex(/^[a-z][a-z0-9-]{0,62}$/, "a cluster's identifier has small letters, digits and hyphens")
       .optional(),
-    /** Workgroup of Redshift Serverless that may use the role; every one when left out. An id, not the name. */
+    /** Workgroup of Redshift Serverless that may use the role; every one when left out. This is its id, not its name. */
     workgroup: z
       .string()
       .regex(/^[a-z0-9-]{3,64}$/, "a workgroup's id has small letters, digits and hyphens")
@@ -36,13 +36,13 @@ export const REDSHIFT = defineService({
           trusts: [
             trustService(site, "redshift", {
               sid: "AssumedByClusters",
-              why: "Clusters of this account that the role is attached to.",
+              why: "Clusters of this account assume the role when it is attached to them.",
               source: DEPUTY,
               sourceArn: site.arn("redshift", `cluster:${cluster}`),
             }),
             trustService(site, "redshift-serverless", {
               sid: "AssumedByServerless",
-              why: "Workgroups of Redshift Serverless of this account whose namespace the role is attached to.",
+              why: "Workgroups of Redshift Serverless of this account assume the role when it is attached to their namespace.",
               source: DEPUTY,
               sourceArn: site.arn("redshift-serverless", `workgroup/${workgroup}`),
             }),
@@ -50,17 +50,17 @@ export const REDSHIFT = defineService({
           statements: [
             readObjects(site, site.externalPrefix, {
               sid: "ReadData",
-              why: "COPY reads what other writers left, and manifests; UNLOAD reads back what it wrote.",
+              why: "COPY reads the data of other writers, and manifests; UNLOAD reads back its own data.",
               source: ACCESS,
             }),
             listObjects(site, site.externalPrefix, {
               sid: "ListData",
-              why: "COPY takes a prefix and lists it; UNLOAD looks whether its place is empty.",
+              why: "COPY takes a prefix and lists it; UNLOAD checks whether its target is empty.",
               source: ACCESS,
             }),
             {
               sid: "SeeTheBucket",
-              why: "Redshift looks up the bucket's region.",
+              why: "Redshift asks for the bucket's region.",
               source: ACCESS,
               effect: "Allow",
               actions: ["s3:GetBucketLocation"],
@@ -68,7 +68,7 @@ export const REDSHIFT = defineService({
             },
             {
               sid: "Unload",
-              why: "UNLOAD writes in parts and gives up what fails. No deletion: UNLOAD with CLEANUPPATH is refused.",
+              why: "UNLOAD writes in parts and aborts those that fail. It may not delete: UNLOAD with CLEANUPPATH is refused.",
               source: "https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html",
               effect: "Allow",
               actions: ["s3:PutObject", "s3:AbortMultipartUpload"],

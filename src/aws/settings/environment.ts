@@ -1,12 +1,12 @@
 import type { Configuration } from "../generate-configuration.ts";
 
-/** What the service takes when it is told nothing (`config.ts`). */
+/** The service's own default (`config.ts`). */
 const URL_SECONDS_DEFAULT = 900;
 
 /**
- * What the service's own environment is to say for this bucket, by variable (see `config.ts`), as far as the bucket
- * decides it. Credentials are not among them: the service has its roles. URLs are to live no longer than the bucket takes
- * them, and not longer than the service's own default either.
+ * The service's environment for this bucket, by variable (see `config.ts`): the variables that the bucket decides.
+ * Credentials are not among them, because the service has its roles. URLs must not live longer than the bucket accepts them,
+ * and not longer than the service's own default either.
  */
 export function toEnvironment({ site, settings }: Configuration): Readonly<Record<string, string>> {
   return {

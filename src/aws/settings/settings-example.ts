@@ -1,7 +1,7 @@
 import { SERVICES } from "../services/services.ts";
 import { SETTINGS_SCHEMA } from "./settings.ts";
 
-/** What is not a default but must be said. */
+/** Settings that have no default and must be given. */
 const REQUIRED: Readonly<Record<string, string>> = {
   bucket: "my-files",
   region: "eu-central-1",
@@ -9,16 +9,16 @@ const REQUIRED: Readonly<Record<string, string>> = {
 };
 
 /**
- * A `sluice.aws.yaml` to begin with: every setting with what it means, defaults commented out, every service switched
- * off with what it would get. It passes the schema as it is.
+ * A `sluice.aws.yaml` to begin with. It has every setting with its meaning, defaults commented out, and every service
+ * switched off with a description of its access. It passes the schema as it is.
  */
 export function printSettingsExample(): string {
-  const lines = ["# Settings of `sluice config`. What is commented out shows the default.", ""];
+  const lines = ["# Settings of `sluice config`. Lines that are commented out show the default.", ""];
   for (const [name, field] of Object.entries(SETTINGS_SCHEMA.shape)) {
     if (name === "services") continue;
     lines.push(`# ${field.description}`, toLine(name, field.safeParse(undefined)), "");
   }
-  lines.push("# AWS services to connect: true, or the options of the README's table.", "services:");
+  lines.push("# AWS services to connect: true, or its options. docs/aws.md says what each service gets.", "services:");
   for (const { name, title, gets } of SERVICES) lines.push(`  # ${title}: ${gets}.`, `  ${name}: false`);
   return `${lines.join("\n")}\n`;
 }
@@ -26,7 +26,7 @@ export function printSettingsExample(): string {
 function toLine(name: string, parsed: { success: boolean; data?: unknown }): string {
   const required = REQUIRED[name];
   if (required !== undefined) return `${name}: ${required}`;
-  // JSON is YAML: a default stands in one line.
+  // JSON is YAML: a default takes one line.
   const value = parsed.data === undefined ? "" : ` ${JSON.stringify(parsed.data)}`;
   return `# ${name}:${value}`;
 }

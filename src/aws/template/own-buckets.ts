@@ -2,7 +2,7 @@ import { SettingsProblem } from "../settings/settings-problem.ts";
 import type { Site } from "./site.ts";
 
 /**
- * Checks that a bucket that a setting names is none of the template's: logs, anchors, files and replicas each have one to
+ * Checks that the bucket in a setting is none of the template's: logs, anchors, files and replicas each have a bucket to
  * themselves. Throws `SettingsProblem` with the setting's path; `what` begins its sentence: "outputs".
  */
 export function assertBucketOfOthers(

@@ -2,9 +2,9 @@
 export interface RateLimits {
   /** For how long, in milliseconds, each time counts. */
   intervalMs: number;
-  /** How many may come at once after a pause. */
+  /** How many times may come at once after a pause. */
   burstMax: number;
-  /** Callers that are remembered; of more, those that came longest ago begin anew. */
+  /** Callers that are remembered; beyond that, the callers that came longest ago are forgotten and begin anew. */
   callersMax: number;
 }
 
@@ -12,7 +12,7 @@ export interface RateLimits {
 export class RateLimiter {
   readonly #limits: RateLimits;
   readonly #now: () => number;
-  /** When the bucket of each will be empty; whoever came longest ago first. */
+  /** When the bucket of each caller will be empty; the caller that came longest ago is first. */
   readonly #emptyAt = new Map<string, number>();
 
   /** `now` in milliseconds, for tests. */
@@ -21,16 +21,32 @@ export class RateLimiter {
     this.#now = now;
   }
 
-  /** Counts one time; 0 when it may be, else it counts not and may be in so many milliseconds. */
+  /**
+   * Counts one time and returns 0 when it may be now. Otherwise counts nothing, and returns in how many milliseconds it may
+   * be.
+   */
   take(caller: string): number {
+    return this.#count(caller, 0);
+  }
+
+  /**
+   * Counts one time for the moment when it may be, and returns in how many milliseconds that is. A time that would have to
+   * wait longer than `waitMaxMs` is not counted; the result is then `waitMaxMs`.
+   */
+  reserve(caller: string, waitMaxMs: number): number {
+    return Math.min(this.#count(caller, waitMaxMs), waitMaxMs);
+  }
+
+  /** Returns how long the time has to wait, and counts it unless the wait is longer than `waitMaxMs`. */
+  #count(caller: string, waitMaxMs: number): number {
     const { intervalMs, burstMax, callersMax } = this.#limits;
     const now = this.#now();
     const emptyAt = Math.max(now, this.#emptyAt.get(caller) ?? 0) + intervalMs;
-    const waitMs = emptyAt - now - burstMax * intervalMs;
-    if (waitMs > 0) return waitMs;
+    const waitMs = Math.max(0, emptyAt - now - burstMax * intervalMs);
+    if (waitMs > waitMaxMs) return waitMs;
     this.#emptyAt.delete(caller);
     this.#emptyAt.set(caller, emptyAt);
     if (this.#emptyAt.size > callersMax) this.#emptyAt.delete(this.#emptyAt.keys().next().value as string);
-    return 0;
+    return waitMs;
   }
 }

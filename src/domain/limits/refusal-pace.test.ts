@@ -15,16 +15,26 @@ describe("RefusalPace", () => {
   /** How many of so many refusals of one caller are told by now. */
   const refuse = (caller: string, count: number) => {
     const told = { count: 0 };
-    for (let i = 0; i < count; i++) void pace.untilTold(caller, { retryAfterMs: 1000 }).then(() => told.count++);
+    for (let i = 0; i < count; i++) void pace.untilTold(caller).then(() => told.count++);
     return told;
   };
 
-  it("tells a caller's first refusals at once, and those beyond after the time that it should have waited", async () => {
-    const told = refuse("a", 1000);
-    await pass(999);
+  it("tells a caller's first refusals at once, and then so many a second", async () => {
+    const told = refuse("a", 400);
+    await pass(0);
     expect(told.count).to.equal(200);
+    await pass(1000);
+    expect(told.count).to.equal(250);
+    await pass(3000);
+    expect(told.count).to.equal(400);
+  });
+
+  it("lets none wait longer than callers wait for an answer", async () => {
+    const told = refuse("a", 5000);
+    await pass(9999);
+    expect(told.count).to.be.lessThan(701);
     await pass(1);
-    expect(told.count).to.equal(1000);
+    expect(told.count).to.equal(5000);
   });
 
   it("tells another caller's at once all the same, and the first one's again after a pause", async () => {
@@ -32,8 +42,8 @@ describe("RefusalPace", () => {
     const others = refuse("b", 200);
     await pass(0);
     expect(others.count).to.equal(200);
-    await pass(1000);
-    now = 4000;
+    await pass(10_000);
+    now = 24_000;
     const later = refuse("a", 200);
     await pass(0);
     expect(later.count).to.equal(200);
@@ -42,7 +52,7 @@ describe("RefusalPace", () => {
   it("waits no longer than the caller is there", async () => {
     refuse("a", 200);
     const hangUp = new AbortController();
-    const refused = catchError(() => pace.untilTold("a", { retryAfterMs: 1000, signal: hangUp.signal }));
+    const refused = catchError(() => pace.untilTold("a", { signal: hangUp.signal }));
     hangUp.abort(new Error("gone"));
     expect(await refused).to.have.property("message", "gone");
   });

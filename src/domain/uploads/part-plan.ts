@@ -6,9 +6,9 @@ export interface PartLimits {
   partSizeBytes: number;
   /** Part size for files of unknown size, in bytes. */
   partSizeUnknownBytes: number;
-  /** Largest part whose bytes are kept until S3 has them, for a replay, in bytes: as much as the memory budget can carry. */
+  /** Largest part whose bytes are kept until S3 has them, in bytes: what the memory budget can carry. */
   replayablePartMaxBytes: number;
-  /** Largest part that may be chosen, in bytes; a part that is sent only once needs a declared size. */
+  /** Largest part that may be chosen, in bytes; one that is not kept needs a declared size. */
   partSizeMaxBytes: number;
   /** Most parts of an upload; S3 allows 10,000. */
   partsMax: number;
@@ -51,18 +51,22 @@ export function choosePartSize(
   return partSizeBytes;
 }
 
-/** What parts are planned by. */
+/** The fields of an upload that decide its parts. */
 type PlannedUpload = { sizeBytes: number | undefined; partSizeBytes: number };
 
-/** Bytes of a part: all of them where no size says that it is the last. None or fewer: it lies beyond the file. */
+/**
+ * Length of a part in bytes: a whole part where no size says that it is the last one. Zero or less: the part lies beyond
+ * the file.
+ */
 export function partLengthOf({ sizeBytes, partSizeBytes }: PlannedUpload, partNumber: number): number {
   if (sizeBytes === undefined) return partSizeBytes;
   return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
 }
 
 /**
- * Whether a part is sent only once, because it is too large to be kept. It is one of several, of an upload of declared size: so
- * its length is known, and the part is neither held to learn it nor sent again with another.
+ * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is
+ * declared. So its length is known: the part is neither held back until the length is known, nor ever sent again with
+ * another length.
  */
 export function isOneShotPart(
   upload: PlannedUpload,

@@ -28,7 +28,7 @@ describe("CallTurns", () => {
     const connection = connections.get(name) ?? {};
     connections.set(name, connection);
     const key = {};
-    // What an earlier test has left waiting is its own.
+    // Calls that an earlier test has left waiting write to lists of their own.
     const own = { turns, begun };
     return own.turns.enter(connection, key, () => {
       own.begun.push(name);
@@ -72,6 +72,14 @@ describe("CallTurns", () => {
     for (let round = 0; round < 10; round++) await settle();
     expect(countOf("x")).to.be.greaterThan(10);
     for (const name of ["y", "z"]) expect(Math.abs(countOf("x") - countOf(name))).to.be.at.most(1);
+  });
+
+  it("divides a round among the connections that call at the same time", async () => {
+    for (const name of ["p", "q", "r"]) enterShort(name);
+    for (let i = 0; i < 100; i++) enterShort("flood");
+    expect(countOf("flood"), "of the 16 of a round, beside three others").to.equal(4);
+    for (let round = 0; round < 100; round++) await settle();
+    expect(countOf("flood")).to.equal(100);
   });
 
   it("holds back the calls of a connection that has too many under way, until one is over", async () => {

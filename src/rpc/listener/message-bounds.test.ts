@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import { connect, type IncomingHttpHeaders } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { text } from "node:stream/consumers";
@@ -17,7 +18,7 @@ import { HEALTH_WATCH_LIMITS } from "../services/health-service.ts";
 const AUTHORIZED = { authorization: `Bearer ${API_TOKEN}` };
 const GET_FILE = "/sluice.v1.FileQueryService/GetFile";
 const CHECK = "/grpc.health.v1.Health/Check";
-/** A field that no message of ours has, and its value: two bytes that would become an object. */
+/** A field that none of our messages has, and its value: two bytes that would become an object. */
 const UNKNOWN_FIELD = Buffer.of(0x78, 1);
 
 describe("messages of callers", () => {
@@ -44,7 +45,7 @@ describe("messages of callers", () => {
     sessions.push(session);
     return session;
   };
-  /** Begins a call in Connect's unary form; its body is the caller's to write. */
+  /** Begins a call in Connect's unary form; the test writes its body. */
   const begin = (path: string, headers: Record<string, string>, session = openSession()) => {
     const stream = session.request({ ":method": "POST", ":path": path, ...headers });
     stream.on("error", () => {});
@@ -62,6 +63,26 @@ describe("messages of callers", () => {
     `${body.code} ${body.details?.[0]?.debug?.reason}`;
   const proto = { "content-type": "application/proto" };
   const grpcWeb = () => createGrpcWebTransport({ baseUrl: server.url, httpVersion: "1.1" });
+
+  it("that are too large again and again have the address shut out that they come from", async () => {
+    await open();
+    const session = openSession();
+    const closeOf = (one: EventEmitter) => new Promise((resolve) => one.once("close", resolve));
+    const closed = closeOf(session);
+    let refused = 0;
+    const send = async () => {
+      while (!session.closed && !session.destroyed) {
+        const call = begin(CHECK, { ...proto, "content-length": "4096" }, session);
+        const over = Promise.race([closeOf(call.stream), closed]);
+        if ((await Promise.race([call.status(), over])) === 429) refused++;
+        call.stream.close();
+        await over;
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, send));
+    expect(refused).to.be.greaterThan(900);
+    await closeOf(openSession());
+  }).timeout(20_000);
 
   describe("of health", () => {
     it("have a kibibyte at most, without a token in any case", async () => {
@@ -103,7 +124,9 @@ describe("messages of callers", () => {
     await open({}, { uploads: { writeUpload } });
     const envelope = Buffer.concat([Buffer.of(0, 0, 0, 0, 2), UNKNOWN_FIELD]);
     const stream = openSession().request({
-      ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WriteUpload", ...AUTHORIZED },
+      ":method": "POST",
+      ":path": "/sluice.v1.UploadService/WriteUpload",
+      ...AUTHORIZED,
       "content-type": "application/connect+proto",
     });
     stream.end(envelope);
@@ -129,7 +152,9 @@ describe("messages of callers", () => {
 
     it("are given up in gRPC", async () => {
       const stream = openSession().request({
-        ...{ ":method": "POST", ":path": GET_FILE, ...AUTHORIZED },
+        ":method": "POST",
+        ":path": GET_FILE,
+        ...AUTHORIZED,
         "content-type": "application/grpc",
       });
       stream.write(Buffer.of(0, 0, 0, 0, 9, 10));
@@ -238,7 +263,7 @@ describe("messages of callers", () => {
   describe("that watch health", () => {
     it("are few of one address, and others when some have left", async () => {
       await open();
-      // A server of tests takes a hundred streams of a connection.
+      // A server in tests allows a hundred streams on a connection.
       const clients = Array.from({ length: 4 }, () =>
         createClient(Health, createGrpcTransport({ baseUrl: server.url })),
       );

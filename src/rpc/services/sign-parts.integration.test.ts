@@ -12,7 +12,7 @@ import { putPresigned } from "../../testing/rigs/s3-subject.ts";
 import { seededBytes, UploadRig } from "../../testing/rigs/upload-rig.ts";
 
 const HEADERS = { headers: { authorization: `Bearer ${SERVICE_TOKEN}` } };
-/** What a test changes of a request. */
+/** The fields of a request that a test changes. */
 interface ChangedRequest {
   parts?: MessageInitShape<typeof PartToSignSchema>[];
   lifetime?: Duration;

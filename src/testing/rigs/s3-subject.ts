@@ -1,9 +1,8 @@
-import { PutBucketVersioningCommand, type S3Client } from "@aws-sdk/client-s3";
-import type { ChecksumProof, S3Access } from "../../s3/access.ts";
-import { BodyRequests } from "../../s3/body-requests.ts";
-import { type BreakerLimits, createBreakers } from "../../s3/breaker.ts";
-import { createS3Client } from "../../s3/client.ts";
-import { type ConnectionLimits, Connections } from "../../s3/connections.ts";
+import { PutBucketVersioningCommand } from "@aws-sdk/client-s3";
+import type { ChecksumProof } from "../../s3/access.ts";
+import type { BreakerLimits } from "../../s3/breaker.ts";
+import type { ConnectionLimits } from "../../s3/connections.ts";
+import { createS3Access, type OwnS3Access } from "../../s3/create-access.ts";
 import { createObjectStore } from "../../s3/object-store.ts";
 import type { ReplayableBodyPolicy } from "../../s3/replayable-body.ts";
 import type { Download, ObjectStoreSubject } from "./object-store-subject.ts";
@@ -68,33 +67,28 @@ export function createTestAccess(
     breaker?: Partial<BreakerLimits>;
     checksums?: ChecksumProof;
   } = {},
-): { access: S3Access; client: S3Client; connections: Connections; close(): void } {
+): OwnS3Access {
   const { region, url, accessKeyId, secretAccessKey } = endpoint;
-  const connections = new Connections({ ...CONNECTION_LIMITS, ...options.limits });
-  const client = createS3Client({ region, endpoint: url, forcePathStyle: true }, connections);
-  client.config.credentials = async () => ({ accessKeyId, secretAccessKey });
-  const access: S3Access = {
-    client,
-    bodies: new BodyRequests(client, connections),
-    slots: connections.slots,
-    clock: connections.clock,
-    breakers: createBreakers({ ...CLOSED_BREAKER, ...options.breaker }, () => {}),
+  const settings = {
+    s3: {
+      region,
+      endpoint: url,
+      forcePathStyle: true,
+      checksums: options.checksums ?? ("stated" as const),
+      limits: { ...CONNECTION_LIMITS, ...options.limits },
+    },
+    breaker: { ...CLOSED_BREAKER, ...options.breaker },
     body: { ...TEST_BODY_POLICY, ...options.body },
-    checksums: options.checksums ?? "stated",
   };
-  const close = () => {
-    client.destroy();
-    connections.destroy();
-  };
-  return { access, client, connections, close };
+  return createS3Access(settings, { credentials: async () => ({ accessKeyId, secretAccessKey }) });
 }
 
 /** Has a bucket keep versions from now on. */
 export async function keepVersions(endpoint: Omit<S3Endpoint, "bucket">, bucket: string): Promise<void> {
-  const { client, close } = createTestAccess(endpoint);
+  const { access, close } = createTestAccess(endpoint);
   try {
     const VersioningConfiguration = { Status: "Enabled" } as const;
-    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+    await access.client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
   } finally {
     close();
   }

@@ -142,13 +142,13 @@ export class UploadRig {
   /** Aborts a multipart upload behind the service's back, as a lifecycle rule would. */
   async abortInStorage(key: string, multipartId: string): Promise<void> {
     const target = { Bucket: this.service.endpoint.bucket, Key: key, UploadId: multipartId };
-    await this.#storage.client.send(new AbortMultipartUploadCommand(target));
+    await this.#storage.access.client.send(new AbortMultipartUploadCommand(target));
   }
 
   /** Whether storage has an object of this key. */
   async hasObject(key: string): Promise<boolean> {
     const target = { Bucket: this.service.endpoint.bucket, Prefix: key };
-    const { Contents = [] } = await this.#storage.client.send(new ListObjectsV2Command(target));
+    const { Contents = [] } = await this.#storage.access.client.send(new ListObjectsV2Command(target));
     return Contents.some((object) => object.Key === key);
   }
 
@@ -184,7 +184,7 @@ export class UploadRig {
   }
 
   async #findUnowned(): Promise<string[]> {
-    const { client } = this.#storage;
+    const { client } = this.#storage.access;
     const target = { Bucket: this.service.endpoint.bucket };
     const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand(target));
     const { Contents = [] } = await client.send(new ListObjectsV2Command(target));

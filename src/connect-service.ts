@@ -1,0 +1,252 @@
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
+import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
+import type { UploadAccess } from "./commands/uploads/upload-access.ts";
+import type { Config } from "./config/config.ts";
+import { DomainError } from "./domain/errors.ts";
+import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { Siblings } from "./domain/files/siblings.ts";
+import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
+import type { ObjectStore } from "./domain/object-store.ts";
+import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
+import { createCacheReport } from "./jobs/report-cache.ts";
+import { startJobs } from "./jobs/start-jobs.ts";
+import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-changes.ts";
+import { createFileRepository } from "./postgres/files/file-repository.ts";
+import { createJobLeases } from "./postgres/job-leases.ts";
+import { createLinkRepository } from "./postgres/links/link-repository.ts";
+import { ensureNamespace } from "./postgres/namespace.ts";
+import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
+import { watchWrites } from "./postgres/pool/watch-writes.ts";
+import { forgetRequests } from "./postgres/rows/request-rows.ts";
+import { validateMigrations } from "./postgres/schema/migrate.ts";
+import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
+import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
+import { FileCache, withFileCache } from "./queries/file-cache.ts";
+import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
+import type { Readiness } from "./rpc/services/readiness.ts";
+import type { StorageWatcher } from "./s3/access.ts";
+import { createS3Access } from "./s3/create-access.ts";
+import { toS3Answer } from "./s3/errors.ts";
+import { createObjectStore } from "./s3/object-store.ts";
+import type { StorageClock } from "./s3/storage-clock.ts";
+import type { MemoryBudget } from "./transfer/memory-budget.ts";
+import { UploadSessions } from "./transfer/upload-sessions.ts";
+import type { SlotPool } from "./transfer/upload-slots.ts";
+import type { WriteAccess } from "./transfer/write-upload.ts";
+
+/**
+ * How far this host's clock may be from storage's before readiness reports it, in milliseconds. Times in logs and the ends of
+ * callers' tokens are then wrong by as much; URLs and links do not depend on this host's clock.
+ */
+const CLOCK_OFFSET_MAX_MS = 60_000;
+const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
+
+/** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
+export interface ConnectedService {
+  access: UploadAccess & WriteAccess;
+  downloads: ReturnType<typeof createObjectStore>;
+  /** The time by the clock of storage, which decides when URLs end. */
+  storageNow: () => Date;
+  /** Files as queries see them: from memory or a replica, no older than the state that the caller has seen. */
+  files: FileRepository;
+  /** Files as commands see them, from the primary. */
+  primaryFiles: FileRepository;
+  copyFile: FileCopier;
+  follower: FileChangeFollower;
+  links: ReturnType<typeof createLinkRepository>;
+  watches: UploadWatches;
+  close(): Promise<void>;
+}
+
+/** Connects to the database, however long that takes, and to storage. Then it starts the jobs that run by the clock. */
+export async function connectService(
+  config: Config,
+  options: {
+    log: Logger;
+    readiness: Readiness;
+    budget: MemoryBudget;
+    slots: SlotPool;
+    siblings: Siblings | undefined;
+    signal: AbortSignal;
+  },
+): Promise<ConnectedService> {
+  const { log, readiness } = options;
+  const storage = createS3Access(config, {
+    watcher: createStorageWatcher(log, readiness),
+    closing: options.signal,
+    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+  });
+  const { clock } = storage.access;
+  const objects = createObjectStore(storage.access);
+  const pools = await connectDatabase(config, options);
+  const cache = new FileCache();
+  const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
+  const access = createAccess(config, { ...options, pools, objects });
+  const check = createCheck({ pools, objects, clock }, { config, readiness });
+  // Nobody waits for the first check: a bucket that does not answer is reported, and must not keep the API from answering.
+  const checked = check();
+  const files = withFileCache(createFileRepository(pools), cache);
+  const { commands } = pools;
+  const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
+  const links = createLinkRepository(pools);
+  const jobs = startJobs({
+    access,
+    files: primaryFiles,
+    check,
+    log,
+    leases: createJobLeases(pools.commands),
+    follower,
+    reportCache: createCacheReport(cache, log),
+    forgetRequests: (options) => forgetRequests(pools.commands, options),
+    forgetLinks: (options) => links.forget(options),
+    forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
+  });
+  return {
+    access,
+    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
+    storageNow: () => clock.now(),
+    files,
+    primaryFiles,
+    follower,
+    copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
+    links,
+    watches: new UploadWatches({
+      catalogue: access.uploads.catalogue,
+      backoff: config.databaseBackoff,
+      limits: WATCH_LIMITS,
+    }),
+    close: async () => {
+      // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
+      storage.close();
+      await jobs.stop();
+      await checked;
+      await pools.end();
+    },
+  };
+}
+
+/** What the commands on uploads work with; readiness hears when the database has no room for what they write. */
+function createAccess(
+  config: Config,
+  options: {
+    pools: DatabasePools;
+    objects: ObjectStore;
+    budget: MemoryBudget;
+    slots: SlotPool;
+    readiness: Readiness;
+  },
+): ConnectedService["access"] {
+  const { pools, objects, budget, slots, readiness } = options;
+  const { commands } = pools;
+  const uploads = createUploadRepositories(commands);
+  const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
+  return {
+    // Every upload writes by these: its creation, and each of its parts.
+    uploads: {
+      ...uploads,
+      catalogue: watchWrites(uploads.catalogue, ["create"], onWrite),
+      writers: watchWrites(uploads.writers, ["recordParts"], onWrite),
+    },
+    objects,
+    budget,
+    unfinished: new UnfinishedUploads(createUnfinishedCount(commands), { uploadsMax: config.uploads.unfinishedMax }),
+    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    limits: config.uploads,
+    databaseBackoff: config.databaseBackoff,
+    instance: `${hostname()}/${process.pid}`,
+    sessions: new UploadSessions(slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
+  };
+}
+
+/**
+ * Checks whether the database and the bucket answer, and reports it. Never rejects. The bucket's answer also tells S3's time,
+ * at the start and then every few seconds.
+ */
+function createCheck(
+  {
+    pools,
+    objects,
+    clock,
+  }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore>; clock: StorageClock },
+  { config, readiness }: { config: Config; readiness: Readiness },
+): () => Promise<void> {
+  const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
+  const report = (component: string, answered: Promise<unknown>) =>
+    answered.then(
+      () => readiness.report(component, undefined),
+      (error) => readiness.report(component, problemOf(error)),
+    );
+  const { bucket } = config.namespace;
+  return async () => {
+    const checks = [
+      report("database", pools.ping()),
+      report("storage", objects.checkBucket(bucket, config.namespace.region)),
+    ];
+    await Promise.all(checks);
+    readiness.degrade("clock", toClockProblem(clock.offsetMs));
+  };
+}
+
+/** The text holds no number that changes with each check, because every change would be reported as news. */
+function toClockProblem(offsetMs: number): string | undefined {
+  if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
+  return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;
+}
+
+/** Logs the error codes of storage, and reports to readiness when a problem keeps all writes from working. */
+function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher {
+  let told: string | undefined;
+  return {
+    onWrite: (problem) => {
+      if (problem?.message === told) return;
+      told = problem?.message;
+      readiness.degrade("storage", told);
+      if (problem === undefined) log.info("storage takes writes again");
+      else log.warn({ answer: toS3Answer(problem) }, told);
+    },
+    onRefusedComplete: (answer) => log.warn(answer, "storage refused to assemble a file"),
+  };
+}
+
+function logReplica(log: Logger) {
+  return (isUsable: boolean, error?: unknown) => {
+    if (isUsable) log.info("the read replica answers again");
+    else log.warn({ error }, "the read replica does not answer; queries go to the primary");
+  };
+}
+
+async function connectDatabase(
+  config: Config,
+  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
+): Promise<DatabasePools> {
+  let told: string | undefined;
+  for (let failures = 1; ; failures++) {
+    try {
+      const { pending } = await validateMigrations({ url: config.database.url });
+      if (pending.length > 0) {
+        throw new DomainError("unavailable", `the schema lacks ${pending.join(", ")}; run "sluice migrate"`, {
+          reason: "DATABASE_UNAVAILABLE",
+        });
+      }
+      const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
+      try {
+        await ensureNamespace(pools.commands, config.namespace);
+        if (told !== undefined) options.log.info("the database is usable");
+        return pools;
+      } catch (error) {
+        await pools.end();
+        throw error;
+      }
+    } catch (error) {
+      const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
+      options.readiness.report("database", problem);
+      // The error is logged once, and again when it changes: one line a second would bury everything else.
+      if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
+      told = String(error);
+      await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { crc32 } from "node:zlib";
+import { expect } from "chai";
+import { createSluiceClient } from "../../client/client.ts";
+import { type Stack, startStack } from "../../devstack/stack.ts";
+import { createStackSecrets } from "../../devstack/stack-secrets.ts";
+import { findProgram } from "../rigs/find-program.ts";
+import { PLAIN_ENVIRONMENT } from "../rigs/plain-environment.ts";
+import { seededBytes } from "../rigs/upload-rig.ts";
+import { testedBlock } from "./pages.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+/** Where programs are looked for: first those that npm has brought. */
+const PROGRAMS = [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter);
+
+describe("the examples of the pages", function () {
+  this.timeout(240_000);
+  let directory: string;
+  let stack: Stack;
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "sluice-pages-"));
+    const settings = { SLUICE_WORKERS: "1", SLUICE_LOG_LEVEL: "warn" };
+    stack = await startStack({
+      directory,
+      ...createStackSecrets(),
+      durable: false,
+      settings,
+      environment: PLAIN_ENVIRONMENT,
+    });
+  });
+  after(async () => {
+    await stack?.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  /** Starts a program as a user who has just cloned the repository, with the two variables exported. */
+  function start(
+    program: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): ChildProcessByStdio<null, Readable, Readable> {
+    return spawn(program, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        PATH: PROGRAMS,
+        XDG_STATE_HOME: join(directory, "state"),
+        SLUICE_URL: stack.url,
+        SLUICE_TOKEN: stack.token,
+        ...environment,
+      },
+    });
+  }
+
+  /** Runs a program to its good end; resolves to what it printed. */
+  async function run(...program: Parameters<typeof start>): Promise<string> {
+    const child = start(...program);
+    const [[code], stdout, stderr] = await Promise.all([once(child, "close"), text(child.stdout), text(child.stderr)]);
+    expect(code, stderr).to.equal(0);
+    return stdout;
+  }
+
+  /** Command line of a program that uploads. Evaluated and not run as a file, so that its imports are looked for from the top. */
+  function programOf(code: string, file: string, path: string): Parameters<typeof start> {
+    return [process.execPath, ["--input-type=module-typescript", "--eval", code, "--", "upload.ts", file, path]];
+  }
+
+  it("let sluice upload, list, download, delete and restore", async () => {
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("README", "Quick start", "sh")]);
+    expect(stdout).to.contain("uploaded docs/README.md").and.to.contain("restored docs/README.md");
+    expect(stdout).to.contain("uploaded lists/src.txt");
+  });
+
+  it("let curl write, read, change, delete and restore a file over REST", async function () {
+    if ((await findProgram("curl")) === undefined) this.skip();
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("rest", "A first tour", "sh")]);
+    // The range has no line break at its end: the answer after it begins in the middle of a line.
+    const teams = [...stdout.matchAll(/\{"files?":.*$/gm)].flatMap(([line]) => {
+      const { file, files } = JSON.parse(line);
+      return (files ?? [file]).map((one: { labels: { team: string } }) => one.labels.team);
+    });
+    expect(teams).to.deep.equal(["docs", "docs", "docs", "web", "web", "web"]);
+    expect(stdout).to.contain("# Sluice");
+  });
+
+  it("let curl see its own changes", async function () {
+    if ((await findProgram("curl")) === undefined) this.skip();
+    const stdout = await run("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      testedBlock("seeing-your-changes", "Seeing your own changes", "sh"),
+    ]);
+    const lists = stdout.trim().split("\n");
+    const paths = lists.map((line) => JSON.parse(line).files.map((file: { path: string }) => file.path));
+    expect(paths).to.deep.equal([["seen/LICENSE"], []]);
+  });
+
+  it("let sluice label, search, and list folders and generations", async () => {
+    const stdout = await run("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      testedBlock("finding-files", "Listing and searching", "sh"),
+    ]);
+    expect(stdout).to.contain("labels of guides/en/readme.md: reviewed=yes, team=docs");
+    expect(stdout.match(/ 1 {2}guides\/en\/readme\.md\n/g), "found twice, and as a generation").to.have.length(3);
+    expect(stdout).to.match(/^ {30,}guides\/en\/\n/m);
+  });
+
+  it("let sluice copy, move, restore, hold and purge", async () => {
+    const stdout = await run("bash", ["-euo", "pipefail", "-c", testedBlock("life-of-a-file", "Generations", "sh")]);
+    expect(stdout).to.contain("restored life/final.md, generation 3,");
+    expect(stdout).to.contain("life/final.md, generation 3, is under a legal hold\n");
+    expect(stdout).to.contain("purged life/final.md, generation 3: its bytes are gone\n");
+    expect(stdout).to.match(/ 3 {2}life\/final\.md {2}\(purged\)\n.* 2 {2}life\/final\.md {2}\(superseded\)\n$/);
+  });
+
+  it("let sluice check the configuration, migrate, and serve until SIGTERM", async () => {
+    const block = testedBlock("README", "Running it", "sh");
+    const environment = { ...stack.serviceEnvironment, SLUICE_LISTEN: "127.0.0.1:0", SLUICE_LOG_LEVEL: "info" };
+    const child = start("bash", ["-euo", "pipefail", "-c", block], { ...environment, PATH: PROGRAMS });
+    const [closed, stderr] = [once(child, "close"), text(child.stderr)];
+    const lines: string[] = [];
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line);
+      // `instance` is "host/process id".
+      if (line.includes('"msg":"listening"'))
+        process.kill(Number(JSON.parse(line).instance.split("/").at(-1)), "SIGTERM");
+    }
+    const [code] = await closed;
+    expect(code, [await stderr, ...lines].join("\n")).to.equal(0);
+    expect(lines.join("\n"))
+      .to.match(/^OK +configuration: complete and consistent$/m)
+      .and.to.contain("the schema is up to date\n")
+      .and.to.match(/"msg":"stopped"\}$/);
+  });
+
+  describe("in code", () => {
+    const bytes = seededBytes(20 * 2 ** 20 + 7);
+    const resume = testedBlock("README", "An upload from code", "ts");
+    const writePart = testedBlock("uploading", "WritePart: whole parts, in any order", "ts");
+    const signParts = testedBlock("uploading", "SignParts: bytes straight to S3", "ts");
+    let file: string;
+
+    before(async () => {
+      file = join(directory, "upload.bin");
+      await writeFile(file, bytes);
+    });
+
+    for (const [name, code, says] of [
+      ["the client", resume, /^sending: \d+ bytes are durable$/m],
+      // Lanes that end together may all hear that the file is committed.
+      [
+        "lanes",
+        testedBlock("uploading", "Lanes: one file over several connections", "ts"),
+        /^(lane from \d+ is durable|generation.*)$/m,
+      ],
+      [
+        "WriteUpload",
+        testedBlock("uploading", "WriteUpload: one stream of any gRPC client", "js"),
+        /^\d+ bytes are durable$/m,
+      ],
+      ["WritePart", writePart, /^generation/],
+      ["SignParts", writePart.replace(/async function sendParts.*/s, () => signParts), /^generation/],
+    ] as const) {
+      it(`let ${name} upload`, async () => {
+        const path = `examples/${name}.bin`;
+        const stdout = await run(...programOf(code, file, path));
+        expect(stdout).to.match(says);
+        expect(stdout).to.contain(`generation 1, ${bytes.length} bytes`);
+        const client = createSluiceClient({ url: stack.url, token: stack.token });
+        const found = await client.getFile(path).finally(() => client.close());
+        expect([found.sizeBytes, found.crc32]).to.deep.equal([BigInt(bytes.length), crc32(bytes)]);
+      });
+    }
+
+    it("let the client send what is missing after a kill", async () => {
+      const large = join(directory, "large.bin");
+      await writeFile(large, bytes);
+      await truncate(large, 200 * 2 ** 20);
+      const program = programOf(resume, large, "examples/killed.bin");
+      const child = start(...program);
+      const exited = once(child, "exit");
+      for await (const line of createInterface({ input: child.stdout })) {
+        if (/^sending: [1-9]/.test(line)) child.kill("SIGKILL");
+      }
+      expect(await exited, "it was killed before its end").to.deep.equal([null, "SIGKILL"]);
+      const stdout = await run(...program);
+      expect(stdout, "what it says before it sends").to.match(/^verifying: [1-9]\d* bytes are durable$/m);
+      expect(stdout).to.contain(`generation 1, ${200 * 2 ** 20} bytes`);
+    });
+  });
+});
