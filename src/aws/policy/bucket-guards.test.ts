@@ -162,9 +162,7 @@ describe("the gate of GuardDuty", () => {
   it("binds AWS Backup, whose notes say so", async () => {
     const settings = parseSettings({ ...PLACE, services: { guardduty: true, backup: true } });
     const { connections } = generateConfiguration(settings);
-    expect(JSON.stringify(connections[0]?.connection.notes)).to.include(
-      "it backs up what was found clean and nothing else",
-    );
+    expect(JSON.stringify(connections[0]?.connection.notes)).to.include("it backs up only files that were found clean");
     const both = createAsker({ services: { guardduty: true, backup: true } });
     expect(await both("backup", "s3:GetObjectVersion", { without: SCAN_TAG })).to.equal("ExplicitlyDenied");
     expect(await both("backup", "s3:GetObjectVersion", { [SCAN_TAG]: "NO_THREATS_FOUND" })).to.equal("Allowed");

@@ -118,7 +118,7 @@ describe("createExplanation", () => {
   it("tells what holds for every configuration", () => {
     const notes = notesOf({});
     expect(notes).to.include("Purge needs s3:DeleteObjectVersion, which my-files-write has");
-    expect(notes).to.include("Replicas and backups keep what was erased");
+    expect(notes).to.include("Replicas and backups keep erased files");
     expect(notes).to.include("Archive tiers break presigned downloads");
     expect(notes).to.include("refused 3600 s after they were signed");
     expect(notes).to.include("A writer that asks for KMS is refused");
