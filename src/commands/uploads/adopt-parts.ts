@@ -154,7 +154,8 @@ function assertListed({ upload, parts }: UploadRecord, listed: readonly ListedPa
       });
     }
     if (part.etag === etag.replace(/^"(.*)"$/, "$1")) continue;
-    throw new DomainError("aborted", `part ${partNumber} has another ETag than is listed; list what storage answered`, {
+    const message = `part ${partNumber} has another ETag than the listed one; list the ETag that storage answered`;
+    throw new DomainError("aborted", message, {
       reason: "CHECKSUM_MISMATCH",
       field: "parts",
       details: { part_number: partNumber },

@@ -23,7 +23,7 @@ export function toFrozenManifest(upload: Upload, parts: readonly DurablePart[]):
   const manifest = toManifest(upload, parts);
   const isWhole = totalBytes(durablePrefix(manifest)) === upload.sizeBytes;
   if (isWhole && combineParts(manifest) === upload.crc32) return manifest;
-  const message = `the parts of upload ${upload.uploadId} are not those any more that its commit was begun with; begin a new upload`;
+  const message = `the parts of upload ${upload.uploadId} have changed since its commit began; begin a new upload`;
   throw new DomainError("data_loss", message, {
     reason: "CHECKSUM_MISMATCH",
     details: { size_bytes: totalBytes(manifest), expected_size_bytes: upload.sizeBytes ?? 0 },

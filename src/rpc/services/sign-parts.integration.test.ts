@@ -166,7 +166,7 @@ describe("SignParts", () => {
     );
     for (const part of parts) await put(part);
     expect(await refusal(complete(uploadId, [{ partNumber: 2, etag: "foreign" }]))).to.equal(
-      "Aborted CHECKSUM_MISMATCH: part 2 has another ETag than is listed; list what storage answered",
+      "Aborted CHECKSUM_MISMATCH: part 2 has another ETag than the listed one; list the ETag that storage answered",
     );
     const listed = [{ partNumber: 2, etag: `"${await etagOf(uploadId, 2)}"` }];
     expect((await complete(uploadId, listed)).receipt?.crc32).to.equal(crc32(bytes));
