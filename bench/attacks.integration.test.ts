@@ -6,13 +6,14 @@ import { type AttackResult, runAttacks } from "./attacks/run-attacks.ts";
 import { setStage } from "./stage.ts";
 
 /**
- * All attacks together take less than a minute: a second each, and as long on a listener that does nothing, with a fifth of the
- * connections and calls, which cost the attacker a minute of its own.
+ * A short run: all attacks together take less than a minute. Each attack takes one second, and one more on a listener that does
+ * nothing. Only a fifth of the connections and calls are made, because the full number costs the attacker a minute by itself.
  */
 const run = { seconds: 1, settleSeconds: 0, quietSeconds: 0, scale: 0.2, files: 2000 };
 /**
- * How much others still get, and how soon, is measured by `npm run bench:attacks` on a machine that does nothing else: beside other
- * tests both say more of the machine than of the service. Here nobody may be locked out, and memory is bounded.
+ * `npm run bench:attacks` measures how much the others still get, and how soon, on a machine that does nothing else. Beside
+ * other tests, both figures would tell more about the machine than about the service. So this test checks only that nobody is
+ * locked out and that memory is bounded.
  */
 const PEAK_MIB_AT_MOST = 150;
 

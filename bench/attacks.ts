@@ -1,4 +1,4 @@
-// `npm run bench:attacks`: what somebody without a token, or one caller, can take from all others. See --help.
+// `npm run bench:attacks` measures how much somebody without a token, or one caller, can take from all others. See --help.
 import { parseArgs } from "node:util";
 import { findNewHandles, showAttacks, toFigures } from "./attacks/attack-figures.ts";
 import { attacksWithToken } from "./attacks/attacks-with-token.ts";
@@ -14,8 +14,8 @@ const ids = attacks.map(({ id }) => id);
 const usage = `usage: npm run bench:attacks -- [options]
 
   --only a,b     make these attacks alone: ${ids.join(", ")}
-  --seconds N    of each attack, and of the same one on a listener that does nothing (default 30)
-  --settle N     seconds after an attack until memory is looked at again (default 60)
+  --seconds N    seconds of each attack, and of the same attack on a listener that does nothing (default 30)
+  --settle N     seconds after an attack until memory is measured again (default 60)
   --quiet N      seconds without a caller until handles are counted; 0 leaves that out (default 600)
   --scale X      multiply the attacks' connections and calls by this, from 0.01 to 1 (default 1)
   --files N      files in the table (default 100000)

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** Paths of a throwaway key and its self-signed certificate for `localhost` and 127.0.0.1, both PEM. */
+/** Paths of a throwaway key and its self-signed certificate for `localhost` and 127.0.0.1, both in PEM. */
 export interface Certificate {
   readonly certPath: string;
   readonly keyPath: string;

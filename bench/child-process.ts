@@ -3,12 +3,12 @@ import { once } from "node:events";
 
 const readyTimeoutMs = 30_000;
 const stopTimeoutMs = 5_000;
-/** How much of what a program says is kept for the day it fails. */
+/** The last characters of a program's output that are kept, to be shown when the program fails. */
 const lastWordsMax = 4_000;
 const children = new Set<ChildProcess>();
 let closing = false;
 
-/** A process the benchmark started and must end. */
+/** A process that the benchmark started and must end. */
 export interface BenchProcess {
   readonly pid: number;
   /** Sends one message to a process begun with `forkProcess` and resolves with the next one it sends back. */
@@ -45,7 +45,7 @@ export async function forkProcess(
   return { ...handle(child, () => ""), ready };
 }
 
-/** Runs any program. What it says is kept back, and shown only by the error that reports its failure. */
+/** Runs any program. Its output is kept back; only the error that reports its failure shows it. */
 export function startProcess(command: string, { args = [], env = {} }: ProcessStart = {}): BenchProcess {
   const child = begin(command, { args, env }, ["ignore", "pipe", "pipe"]);
   let lastWords = "";
@@ -57,11 +57,14 @@ export function startProcess(command: string, { args = [], env = {} }: ProcessSt
   return handle(child, () => lastWords);
 }
 
-/** Ends every process begun here that is still alive, and lets none begin meanwhile: end of run, error, Ctrl-C. */
+/**
+ * Ends every process begun here that is still alive, and lets none begin meanwhile. It is called at the end of a run, after
+ * an error and on Ctrl-C.
+ */
 export async function stopAllProcesses(): Promise<void> {
   closing = true;
   await Promise.all([...children].map(stop));
-  // In a run of tests others follow.
+  // In a test run, other benchmarks follow in the same process.
   closing = false;
 }
 

@@ -2,12 +2,12 @@
 const EX_USAGE = 64;
 
 /**
- * Runs a benchmark's program: parses the arguments, explains how to call it where they ask for that or are wrong (status 64), and
- * leaves the status that `run` resolves with.
+ * Runs a benchmark's program: parses the arguments and sets the exit status that `run` resolves with. It prints the usage
+ * when the arguments ask for help, and also when they are wrong; the status is then 64.
  */
 export async function runCommand<Options extends object>(command: {
   usage: string;
-  /** `Error` with a sentence for the caller when an argument is wrong. */
+  /** Throws an `Error` with a sentence for the caller when an argument is wrong. */
   parse: (args: string[]) => Options | "help";
   run: (options: Options) => Promise<number>;
 }): Promise<void> {
@@ -23,21 +23,21 @@ export async function runCommand<Options extends object>(command: {
   else process.exitCode = await command.run(options);
 }
 
-/** The number that an option says; throws, naming both bounds, for any other text. */
+/** Parses an option's number. Throws for any other text; the error names both bounds. */
 export function parseNumber(option: string, text: string, [min, max]: [number, number]): number {
   const value = Number(text);
   if (text !== "" && value >= min && value <= max) return value;
   throw new Error(`--${option} is "${text}"; a number from ${min} to ${max} is needed`);
 }
 
-/** The whole number that an option says; throws, naming both bounds, for any other text. */
+/** Parses an option's whole number. Throws for any other text; the error names both bounds. */
 export function parseCount(option: string, text: string, [min, max]: [number, number]): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new Error(`--${option} is "${text}"; a whole number from ${min} to ${max} is needed`);
 }
 
-/** The names that an option lists, separated by commas, or undefined; throws for one that is not there. */
+/** Parses an option's list of names, which are separated by commas; undefined when there is none. Throws for an unknown name. */
 export function parseNames(option: string, text: string | undefined, names: readonly string[]): string[] | undefined {
   const chosen = text?.split(",");
   const unknown = chosen?.find((name) => !names.includes(name));

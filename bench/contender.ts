@@ -3,39 +3,39 @@ import { type BenchProcess, forkProcess } from "./child-process.ts";
 import type { ClientArguments } from "./clients/client-process.ts";
 import type { ServerArguments } from "./servers/server-process.ts";
 
-/** What all contenders of a run have in common. */
+/** The servers, files and sizes that all contenders of a run share. */
 export interface Stage {
-  /** A directory for this run alone, removed at its end. */
+  /** A directory for this run alone; it is removed at the end. */
   readonly directory: string;
-  /** The checkout of the project whose service is started: this benchmark's own, but where two are compared. */
+  /** Folder of the checkout whose service is started: this benchmark's own, unless two checkouts are compared. */
   readonly checkout: string;
-  /** The discarding S3 server, and the same under TLS 1.3 (absent without a certificate). */
+  /** URL of the S3 server that discards everything, and of the same server under TLS 1.3 (absent without a certificate). */
   readonly sinkUrl: string;
   readonly sinkTlsUrl: string | undefined;
-  /** What TLS contenders serve and trust; absent where `openssl` is. */
+  /** The certificate that TLS contenders serve and trust; absent when the machine has no `openssl`. */
   readonly certificate: Certificate | undefined;
-  /** Content the sinks have taken in complete requests so far, in bytes. */
+  /** Bytes of content that the sinks have taken in complete requests so far. */
   readonly receivedBytes: () => Promise<number>;
   /** Starts an empty PostgreSQL at the first call and resolves with its URL. */
   readonly databaseUrl: () => Promise<string>;
-  /** Bytes of an S3 part wherever the contender lets itself be told. */
+  /** Bytes of an S3 part, for every contender whose part size can be set. */
   readonly partSizeBytes: number;
   /** Bytes in one message or write of a client. */
   readonly chunkBytes: number;
 }
 
-/** One way of bringing a file into S3, measured by the process that would be the operator's to pay for. */
+/** One way of bringing a file into S3. The measured process is the one that an operator would have to pay for. */
 export interface Contender {
   readonly id: ContenderId;
   readonly title: string;
   readonly tls: boolean;
-  /** What a reader of the table must know to compare fairly. */
+  /** A remark that a reader of the table needs in order to compare fairly. */
   readonly note?: string;
-  /** Starts it for one round, or resolves with the sentence that says why this machine cannot. */
+  /** Starts the contender for one round, or resolves with the sentence that says why this machine cannot. */
   start(stage: Stage): Promise<RunningContender | string>;
 }
 
-/** Every contender there is, in the order of the table. */
+/** The ids of all contenders, in the order of the table. */
 export type ContenderId =
   | "floor"
   | "floor-tls"
@@ -50,15 +50,15 @@ export type ContenderId =
 
 /** A contender ready for uploads. */
 export interface RunningContender {
-  /** Whose CPU and memory are counted. */
+  /** The process whose CPU time and memory are counted. */
   readonly measured: BenchProcess;
-  /** Who is told to upload. */
+  /** The process that is told to upload. */
   readonly client: BenchProcess;
-  /** Seconds from the start of the serving process until it was ready, where that is a figure of its own. */
+  /** Seconds from the start of the serving process until it was ready, if that is a figure of this contender. */
   readonly readySeconds?: number;
 }
 
-/** Where this contender's parts go: under TLS only when it is asked to speak TLS itself. */
+/** URL of the sink for this contender's parts. They go under TLS only if the contender itself serves TLS. */
 export function sinkOf(stage: Stage, tls: boolean): string {
   return tls ? stage.sinkTlsUrl! : stage.sinkUrl;
 }
@@ -78,7 +78,7 @@ export async function startServer(
   return { process, url: String(process.ready.url) };
 }
 
-/** Starts one of the client programs (`clients/`), pointed at `url`. */
+/** Starts one of the client programs (`clients/`), which sends to `url`. */
 export async function startClient(
   entry: URL,
   url: string,

@@ -1,6 +1,6 @@
 import { cpus, release, totalmem } from "node:os";
 
-/** Date, processors, memory and software: without them no number means anything. */
+/** Date, processors, memory and software: without them no figure means anything. */
 export function describeMachine(): string {
   const [cpu] = cpus();
   const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`;

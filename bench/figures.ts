@@ -1,7 +1,7 @@
 import type { ContenderId } from "./contender.ts";
 import { type Measurement, spreadOf } from "./measure.ts";
 
-/** A target, what was measured of it, and whether that is good enough. */
+/** A target, what was measured for it, and whether that is good enough. */
 export interface Figure {
   readonly name: string;
   readonly unit: "ratio" | "MiB" | "s";
@@ -14,7 +14,10 @@ export interface Figure {
 /** Sluice's default memory budget (`SLUICE_MEMORY_BUDGET_BYTES`), in MiB. */
 const budgetMib = 512;
 
-/** The figures Sluice is held to, in the order they are printed. A figure whose contenders did not run is not measured. */
+/**
+ * Checks the measurements against the figures that Sluice must reach, in the order in which they are printed. A figure whose
+ * contenders did not run is not measured.
+ */
 export function checkFigures(rounds: readonly (readonly Measurement[])[], rss?: Measurement): Figure[] {
   const ratio = (name: string, [of, to]: [ContenderId, ContenderId], { must, aim }: { must: number; aim: number }) =>
     judge({ name, unit: "ratio", must, aim, measured: cpuRatio(rounds, of, to)?.median });
@@ -51,8 +54,8 @@ export function checkFigures(rounds: readonly (readonly Measurement[])[], rss?: 
 }
 
 /**
- * CPU per GiB of one contender as a multiple of another's. Each round gives one ratio, so that a machine whose speed
- * drifts during the run drifts in both.
+ * CPU per GiB of one contender as a multiple of another's. Each round gives one ratio, so a drift of the machine's speed
+ * during the run affects both sides of it.
  */
 export function cpuRatio(rounds: readonly (readonly Measurement[])[], of: ContenderId, to: ContenderId) {
   const ratios = rounds.flatMap((round) => {

@@ -1,5 +1,5 @@
-// `npm run bench:ghz`: the calls of bench/ghz/*.json, made by ghz (https://ghz.sh), which is not ours, as a check of
-// `npm run bench:metadata` and of any gRPC client but our own. Skipped, and said so, where ghz is not installed.
+// `npm run bench:ghz` makes the calls of bench/ghz/*.json with ghz (https://ghz.sh), a client that is not ours. It checks the
+// figures of `npm run bench:metadata`. Where ghz is not installed, the program says so and skips the calls.
 import { spawnSync } from "node:child_process";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const usage = `usage: npm run bench:ghz -- [options]
 `;
 const root = new URL("../", import.meta.url);
 const configurations = new URL("ghz/", import.meta.url);
-/** Requests of a call's data, which ghz takes in turn. */
+/** How many requests are prepared for a call; ghz takes them in turn. */
 const REQUESTS = 2000;
 
 await runCommand({ usage, parse, run });
@@ -94,7 +94,7 @@ async function drawRequests(database: FilledDatabase, rows: number): Promise<Rec
     "get-file.json": paths.map((path) => ({ namespace, path })),
     "list-files.json": paths.map((path) => ({ namespace, prefix: path.slice(0, path.lastIndexOf("/") + 1) })),
     "search-files.json": paths.map(() => ({ namespace, filter: drawFilter(sample) })),
-    // ghz fills the id in with each call.
+    // ghz fills in the id with each call.
     "update-file.json": paths.map((path, index) => ({
       request_id: "{{newUUID}}",
       file: { namespace, path, labels: { stage: `stage-${index % 4}` } },

@@ -1,5 +1,5 @@
-// `npm run bench:kills`: kills the service at seeded random moments of uploads, lets the clients resume, and compares what
-// is there with what was sent. Exits with 1 when anything is wrong. See --help.
+// `npm run bench:kills` kills the service at seeded random moments of uploads and lets the clients resume. Then it compares
+// the stored files with what was sent. It exits with 1 when anything is wrong. See --help.
 import { parseArgs } from "node:util";
 import { stopAllProcesses } from "./child-process.ts";
 import { clearOnSignal } from "./clear-on-signal.ts";

@@ -1,4 +1,4 @@
-/** A Markdown table, so that docs/benchmarks.md can hold it as it is: first column left, all others right. */
+/** Makes a Markdown table that docs/benchmarks.md can hold as it is: the first column is aligned left, all others right. */
 export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>

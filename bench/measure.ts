@@ -3,7 +3,7 @@ import { readProcessUsage } from "./process-usage.ts";
 
 const gib = 1024 ** 3;
 
-/** What one contender needed for one upload. */
+/** The cost of one upload through one contender. */
 export interface Measurement {
   readonly id: ContenderId;
   readonly mibPerSecond: number;
@@ -20,8 +20,8 @@ export interface Absence {
 }
 
 /**
- * Starts a contender afresh, uploads `warmUpBytes` that do not count (a service runs for days, so its compiled code is
- * what is compared, not its start), then measures one upload of `sizeBytes`, and stops it. Never rejects: one contender
+ * Starts a contender and uploads `warmUpBytes` that do not count: a service runs for days, so its compiled code is compared
+ * and not its start. Then it measures one upload of `sizeBytes`, and stops the contender. It never rejects: one contender
  * that fails must not cost the results of the others.
  */
 export async function measureUpload(
@@ -66,14 +66,14 @@ async function measureRunning(
   }
 }
 
-/** The middle and the ends of some numbers. */
+/** The minimum, the median and the maximum of some numbers. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** Undefined for no numbers; the median of an even count is the mean of the middle two. */
+/** Undefined for no numbers. The median of an even count is the mean of the two in the middle. */
 export function spreadOf(numbers: readonly number[]): Spread | undefined {
   if (numbers.length === 0) return undefined;
   const sorted = [...numbers].sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-// `npm run bench:metadata`: how long metadata calls take on a table of ten million files. See --help.
+// `npm run bench:metadata` measures how long metadata calls take on a table of ten million files. See --help.
 import { mkdir } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { join } from "node:path";
@@ -18,11 +18,11 @@ const usage = `usage: npm run bench:metadata -- [options]
   --rows N         files in the table, 1000 to 100000000 (default 10000000; that takes some 30 minutes and 20 GB to fill;
                    with --against 100000)
   --keep DIR       keep the database in this folder and use it again, instead of filling one anew
-  --rate N         reading calls a second (default 300); changing ones come at a third of it
+  --rate N         reading calls a second (default 300); changing calls come at a third of it
   --workers N      worker processes of the service (default 2)
   --connections N  connections that the calls are spread over (default 100)
   --seconds N      how long each figure is measured (default 20)
-  --seed N         which files are asked for follows from it (default 1)
+  --seed N         the files that are asked for follow from it (default 1)
   --against DIR    compare another checkout of the project with this one: CPU time of calls by one worker, and nothing else
   --rounds N       pairs of runs of that comparison (default 5)
   --json           print one JSON document instead of the table

@@ -1,9 +1,9 @@
-/** Bytes after which the content repeats: more than any cache holds, less than anyone minds in memory. */
+/** Bytes after which the content repeats: more than any cache holds, but little enough to keep in memory. */
 const repeatBytes = 64 * 1024 * 1024;
 
 /**
- * The content every contender uploads: seeded noise (xorshift32), incompressible, the same on every run and machine.
- * Returns the repeating unit; an upload of any size is this buffer over and over.
+ * The content that every contender uploads: seeded noise (xorshift32), which is incompressible and the same on every run and
+ * machine. Returns the unit that repeats; an upload of any size sends this buffer over and over.
  */
 export function createPayload(seed = 0x51d1ce): Buffer {
   const words = new Uint32Array(repeatBytes / 4);

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
-/** What a process and all its living descendants have used, as Linux's procfs tells it. */
+/** The CPU time and memory that a process and all its living descendants have used, from Linux's procfs. */
 export interface ProcessUsage {
-  /** User plus system time of every thread since the process began, in seconds; dead, reaped children included. */
+  /** User plus system time of every thread since the process began, in seconds; it includes dead children that were reaped. */
   readonly cpuSeconds: number;
   /** The sum of each process's own peak resident set (`VmHWM`), in bytes: an upper bound for a tree of several. */
   readonly peakRssBytes: number;
@@ -28,7 +28,8 @@ export function readProcessUsage(pid: number): ProcessUsage {
 
 function readOne(pid: number): ProcessUsage {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  // The second field is the command in parentheses and may hold spaces: count from the last one (proc(5)).
+  // The second field is the command in parentheses and may hold spaces, so the fields are counted from the last parenthesis
+  // (proc(5)).
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
   const status = readFileSync(`/proc/${pid}/status`, "utf8");

@@ -5,7 +5,7 @@ import { markdownTable } from "./markdown-table.ts";
 import { type Absence, type Measurement, type Spread, spreadOf } from "./measure.ts";
 import type { BenchOptions } from "./upload-options.ts";
 
-/** All that a run found out. */
+/** The results of a run. */
 export interface BenchResult {
   readonly options: BenchOptions;
   readonly contenders: readonly Contender[];

@@ -1,5 +1,5 @@
-// `npm run bench:sessions`: what many uploads at once, slow callers, distance and crashes do to the service, as ratios
-// within one run on one machine. See --help.
+// `npm run bench:sessions` measures how many uploads at once, slow callers, distance and crashes affect the service, as
+// ratios within one run on one machine. See --help.
 import { parseArgs } from "node:util";
 import { divideStage, findCheckouts } from "./against/checkout.ts";
 import { compareCheckouts, printComparisons } from "./against/compare-checkouts.ts";
@@ -22,7 +22,7 @@ const ids = scenarios.map(({ id }) => id);
 const usage = `usage: npm run bench:sessions -- [options]
 
   --only a,b     run these alone: ${ids.join(", ")}
-  --scale X      multiply sizes and counts by this, from 0.02 to 1 (default 1), for a quick look
+  --scale X      multiply sizes and counts by this, from 0.02 to 1 (default 1), for a short run
   --against DIR  compare another checkout of the project with this one: CPU time of many uploads, and nothing else
   --rounds N     pairs of runs of that comparison (default 5)
   --json         print one JSON document instead of the table

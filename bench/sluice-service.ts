@@ -22,7 +22,10 @@ export interface SluiceService {
 const readyTimeoutMs = 30_000;
 const answersInARow = 6;
 
-/** Starts the checkout's `sluice serve` at its defaults but for `settings`, on the stage's database and sink, and waits until it is ready. */
+/**
+ * Starts the checkout's `sluice serve` on the stage's database and sink, and waits until it is ready. The service has its
+ * defaults but for `settings`.
+ */
 export async function startSluice(
   stage: Stage,
   { tls = false, settings = {} }: { tls?: boolean; settings?: Readonly<Record<string, string>> } = {},
@@ -50,7 +53,7 @@ export async function migrateDatabase(stage: Stage): Promise<void> {
   await startCommand(stage, "migrate", await serviceEnvironment(stage, { tls: false, listen: "127.0.0.1:0" })).ended();
 }
 
-/** Environment of a service on the stage: its defaults, but for where things are and that it has one worker. */
+/** Environment of a service on the stage. It has the defaults, but one worker and the stage's addresses. */
 export async function serviceEnvironment(stage: Stage, { tls, listen }: { tls: boolean; listen: string }) {
   const { certPath = "", keyPath = "" } = stage.certificate ?? {};
   return {
@@ -69,8 +72,8 @@ export async function serviceEnvironment(stage: Stage, { tls, listen }: { tls: b
 }
 
 /**
- * Asks every 10 ms, by a new connection each time, and wants several good answers in a row: workers take turns, and become
- * ready one by one. Rejects with the service's last words when it ends, or after 30 s.
+ * Asks every 10 ms over a new connection, and waits for several good answers in a row: workers take turns, and become ready
+ * one by one. Rejects with the service's last output when it ends, or after 30 s.
  */
 async function untilReady(url: string, service: BenchProcess, stage: Stage): Promise<void> {
   const ca = stage.certificate === undefined ? undefined : await readFile(stage.certificate.certPath);

@@ -8,7 +8,7 @@ import { forkProcess, stopAllProcesses } from "./child-process.ts";
 import type { Stage } from "./contender.ts";
 import type { ServerArguments } from "./servers/server-process.ts";
 
-/** Sluice's default, told to every contender that lets itself be told. */
+/** Sluice's default part size; every contender whose part size can be set gets it, too. */
 const partSizeBytes = 8 * 1024 * 1024;
 
 /** A stage, and the way to clear it. */
@@ -19,15 +19,15 @@ export interface OwnedStage {
 }
 
 /**
- * Makes a directory for the run and in it a certificate, and starts the sink, once in plaintext and once under TLS: what
- * all contenders share. The database starts with the first contender that asks for it.
+ * Sets up what all contenders share: a directory for the run, a certificate in it, and the sink, once in plaintext and once
+ * under TLS. The database starts with the first contender that asks for it.
  */
 export async function setStage(chunkBytes: number): Promise<OwnedStage> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-bench-"));
   let database: Promise<EmbeddedPostgres> | undefined;
   const clear = async () => {
     await stopAllProcesses();
-    // One that failed to start has reported that to whoever asked for it.
+    // A database that failed to start has reported that to whoever asked for it.
     await database?.then(
       (started) => started.stop(),
       () => undefined,

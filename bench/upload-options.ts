@@ -1,25 +1,25 @@
 import { parseArgs } from "node:util";
 import { parseNames, parseNumber } from "./command-line.ts";
 
-/** What the command line of `npm run bench:upload` asks for. */
+/** The options of `npm run bench:upload`. */
 export interface BenchOptions {
-  /** Content of one measured upload, in bytes. */
+  /** Bytes of content in one measured upload. */
   readonly sizeBytes: number;
-  /** Content sent before it that does not count, in bytes. */
+  /** Bytes of content that are sent before it and do not count. */
   readonly warmUpBytes: number;
   readonly rounds: number;
-  /** Bytes of a client's message or write, where the contender has no custom of its own. */
+  /** Bytes of a client's message or write, for contenders that have no size of their own. */
   readonly chunkBytes: number;
   /** Contenders to run, or undefined for all. */
   readonly only: readonly string[] | undefined;
   readonly json: boolean;
   /** Whether to add the 5 GiB upload whose peak memory is a figure to reach. */
   readonly rss: boolean;
-  /** Folder of another checkout that this one is compared with, instead of with other contenders. */
+  /** Folder of another checkout. This checkout is then compared with it instead of with other contenders. */
   readonly against: string | undefined;
 }
 
-/** Shown for `--help` and after a bad argument. */
+/** The usage, which is shown for `--help` and after a wrong argument. */
 export const usage = `usage: npm run bench:upload -- [options]
 
   --gib N         size of one measured upload in GiB (default 1; fractions allowed)
@@ -32,7 +32,9 @@ export const usage = `usage: npm run bench:upload -- [options]
   --json          print one JSON document instead of the table; progress goes to the standard error stream
 `;
 
-/** Parses `args`, where `ids` are those of the contenders; throws an Error whose message says what is wrong and what would be right. */
+/**
+ * Parses `args`, where `ids` are the contenders' ids. Throws an Error whose message says what is wrong and what would be right.
+ */
 export function parseOptions(args: string[], ids: readonly string[]): BenchOptions | "help" {
   const { values } = parseArgs({
     args,

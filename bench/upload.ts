@@ -1,5 +1,5 @@
-// `npm run bench:upload`: what an upload costs through Sluice, through a bare relay and through what one would otherwise
-// use, all on the same bytes into the same discarding S3 server, in one run. See --help.
+// `npm run bench:upload` measures the cost of an upload through Sluice, through a bare relay and through the usual
+// alternatives. All send the same bytes into the same discarding S3 server, in one run. See --help.
 import { divideStage, findCheckouts } from "./against/checkout.ts";
 import { compareCheckouts, printComparisons } from "./against/compare-checkouts.ts";
 import { createUploadTrials } from "./against/upload-trials.ts";
@@ -55,7 +55,7 @@ async function run(options: BenchOptions): Promise<number> {
   }
 }
 
-/** What the other checkout and this one take for an upload through Sluice. */
+/** Compares the cost of an upload through Sluice between the other checkout and this one. */
 async function compare(options: BenchOptions, against: string, stage: Stage): Promise<number> {
   const own = [sluice, sluiceCrc, sluiceCrcTls];
   const chosen = own.filter(({ id }) => options.only === undefined || options.only.includes(id));
@@ -69,7 +69,7 @@ async function compare(options: BenchOptions, against: string, stage: Stage): Pr
   return printComparisons(comparisons, { ...checkouts, json: options.json });
 }
 
-/** Interleaves: every round runs all contenders once, so that a slow minute of the machine hits them alike. */
+/** Every round runs all contenders once, so that a slow minute of the machine hits them alike. */
 async function measureAll(options: BenchOptions, stage: Stage): Promise<BenchResult> {
   const chosen = contenders.filter(({ id }) => options.only === undefined || options.only.includes(id));
   const absent = new Map<string, Absence>();

@@ -53,32 +53,32 @@ export interface App {
   url: string;
   port: number;
   readiness: Readiness;
-  /** What is under way at this moment: streams that write, and bytes of parts in flight. */
+  /** The present load: streams that write, and bytes of parts in flight. */
   readonly load: { sessions: number; partBytes: number };
-  /** Drains and stops: tells streams where to resume, lets calls end within the drain timeout, closes everything. */
+  /** Drains and stops: tells streams where to resume, lets calls end within the drain timeout, and closes everything. */
   stop(): Promise<void>;
 }
 
-/** What a worker has in common with the others that share its port. */
+/** The resources that a worker shares with the other workers on its port. */
 export interface SharedWithWorkers {
-  /** Of the streams that write; its own when left out. */
+  /** Slots of the streams that write. When left out, the worker has slots of its own. */
   slots?: SlotPool | undefined;
-  /** Left out where there are none. */
+  /** The other workers; left out when there are none. */
   siblings?: Siblings | undefined;
 }
 
-/** What the service is given beside its configuration. */
+/** The options of the service beside its configuration. */
 export interface AppOptions extends SharedWithWorkers {
-  /** Finds out who calls; the one static token of the configuration when left out. */
+  /** Finds out who calls. When left out, only the static token of the configuration is accepted. */
   authenticate?: Authenticator | undefined;
 }
 
 const CONNECT_RETRY_MS = 1000;
 
 /**
- * Builds the service from its configuration and opens its port. The port answers at once; readiness follows when the
- * database and the bucket do; what keeps it from that is logged, and said at `/readyz`. Rejects when the port cannot be
- * had or TLS files cannot be read.
+ * Builds the service from its configuration and opens its port. The port answers at once; the service is ready when the
+ * database and the bucket answer. Until then the obstacles are logged and shown at `/readyz`. Rejects when it cannot have the
+ * port or cannot read the TLS files.
  */
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
   const { siblings } = options;
@@ -94,7 +94,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
-    ...{ authenticate, readiness, log, shutdownSignal: stopping.signal },
+    authenticate,
+    readiness,
+    log,
+    shutdownSignal: stopping.signal,
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,
@@ -133,7 +136,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       return { sessions: service?.access.sessions.size ?? 0, partBytes: budget.usedBytes };
     },
     stop: async () => {
-      // In this order: not ready, streams told, calls ended, jobs stopped, connections closed.
+      // The order matters: not ready, streams told, calls ended, jobs stopped, connections closed.
       readiness.drain();
       service?.access.sessions.drain();
       service?.watches.drain();
@@ -144,7 +147,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   };
 }
 
-/** Loaded with the first call: most services never generate a configuration. */
+/** The generator is loaded with the first call: most services never generate a configuration. */
 function createLateGenerator(): ApiOptions["configurations"]["generateConfiguration"] {
   let loaded: Promise<Generate> | undefined;
   return async (request, { caller, signal }) => {
@@ -168,7 +171,7 @@ function createServiceListener(
   const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
-  // What was committed stands, also where the feed fails: all that is cached is forgotten then.
+  // A committed change stands even when the feed fails: the whole cache is forgotten then.
   const catchUp = () => follower.catchUp().catch(() => undefined);
   const functions = {
     uploads: {
@@ -215,7 +218,7 @@ function createServiceListener(
   });
 }
 
-/** The API while the database has not answered yet: every call is refused, to be tried again. */
+/** The API until the database has answered for the first time: every call is refused and may be tried again. */
 function createUnconnectedFunctions() {
   const refuse = (): never => {
     throw new DomainError("unavailable", "the service is starting and waits for its database; try again", {

@@ -3,11 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
+import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
+import type { ObjectStore } from "./domain/object-store.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
@@ -21,7 +23,7 @@ import { watchWrites } from "./postgres/pool/watch-writes.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { validateMigrations } from "./postgres/schema/migrate.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
-import { createUploadRepository } from "./postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
@@ -36,21 +38,21 @@ import type { SlotPool } from "./transfer/upload-slots.ts";
 import type { WriteAccess } from "./transfer/write-upload.ts";
 
 /**
- * How far this host's clock may be from storage's before readiness says so, in milliseconds: what depends on it (times in
- * logs, the ends of callers' tokens) is then off by so much. URLs and links do not depend on it.
+ * How far this host's clock may be from storage's before readiness reports it, in milliseconds. Times in logs and the ends of
+ * callers' tokens are then wrong by as much; URLs and links do not depend on this host's clock.
  */
 const CLOCK_OFFSET_MAX_MS = 60_000;
 const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
 
-/** What the service works with once the database has answered. `downloads` are the objects as callers may read them. */
+/** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
 export interface ConnectedService {
-  access: WriteAccess;
+  access: UploadAccess & WriteAccess;
   downloads: ReturnType<typeof createObjectStore>;
-  /** The time by the clock of storage, which judges URLs. */
+  /** The time by the clock of storage, which decides when URLs end. */
   storageNow: () => Date;
-  /** As queries see them: from memory or a replica, no older than what the caller has seen. */
+  /** Files as queries see them: from memory or a replica, no older than the state that the caller has seen. */
   files: FileRepository;
-  /** As commands see them: as they are. */
+  /** Files as commands see them, from the primary. */
   primaryFiles: FileRepository;
   copyFile: FileCopier;
   follower: FileChangeFollower;
@@ -59,7 +61,7 @@ export interface ConnectedService {
   close(): Promise<void>;
 }
 
-/** Connects to the database, waiting for it as long as it takes, and to storage, and starts what runs by the clock. */
+/** Connects to the database, however long that takes, and to storage. Then it starts the jobs that run by the clock. */
 export async function connectService(
   config: Config,
   options: {
@@ -82,30 +84,22 @@ export async function connectService(
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
-  const access: WriteAccess = {
-    // What every upload writes: the first and each of its parts.
-    uploads: watchWrites(createUploadRepository(pools.commands), ["create", "recordParts"], (problem) =>
-      readiness.degrade("database", problem?.message),
-    ),
-    ...{ objects, budget: options.budget },
-    unfinished: new UnfinishedUploads(createUnfinishedCount(pools.commands), {
-      uploadsMax: config.uploads.unfinishedMax,
-    }),
-    namespaces: new Map([[config.namespace.name, config.namespace]]),
-    ...{ limits: config.uploads, databaseBackoff: config.databaseBackoff },
-    instance: `${hostname()}/${process.pid}`,
-    sessions: new UploadSessions(options.slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
-  };
+  const access = createAccess(config, { ...options, pools, objects });
   const check = createCheck({ pools, objects, clock }, { config, readiness });
-  // Nobody waits for the first look: a bucket that does not answer is reported, and must not keep the API from answering.
+  // Nobody waits for the first check: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
   const files = withFileCache(createFileRepository(pools), cache);
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
   const links = createLinkRepository(pools);
   const jobs = startJobs({
-    ...{ access, files: primaryFiles, check, log },
-    ...{ leases: createJobLeases(pools.commands), follower, reportCache: createCacheReport(cache, log) },
+    access,
+    files: primaryFiles,
+    check,
+    log,
+    leases: createJobLeases(pools.commands),
+    follower,
+    reportCache: createCacheReport(cache, log),
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
     forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
@@ -114,12 +108,18 @@ export async function connectService(
     access,
     downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
     storageNow: () => clock.now(),
-    ...{ files, primaryFiles, follower },
+    files,
+    primaryFiles,
+    follower,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
-    watches: new UploadWatches({ uploads: access.uploads, backoff: config.databaseBackoff, limits: WATCH_LIMITS }),
+    watches: new UploadWatches({
+      catalogue: access.uploads.catalogue,
+      backoff: config.databaseBackoff,
+      limits: WATCH_LIMITS,
+    }),
     close: async () => {
-      // What a job has under way with S3 ends with its connections; another replica, or the next start, takes it up.
+      // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
       storage.close();
       await jobs.stop();
       await checked;
@@ -128,8 +128,41 @@ export async function connectService(
   };
 }
 
+/** What the commands on uploads work with; readiness hears when the database has no room for what they write. */
+function createAccess(
+  config: Config,
+  options: {
+    pools: DatabasePools;
+    objects: ObjectStore;
+    budget: MemoryBudget;
+    slots: SlotPool;
+    readiness: Readiness;
+  },
+): ConnectedService["access"] {
+  const { pools, objects, budget, slots, readiness } = options;
+  const { commands } = pools;
+  const uploads = createUploadRepositories(commands);
+  const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
+  return {
+    // Every upload writes by these: its creation, and each of its parts.
+    uploads: {
+      ...uploads,
+      catalogue: watchWrites(uploads.catalogue, ["create"], onWrite),
+      writers: watchWrites(uploads.writers, ["recordParts"], onWrite),
+    },
+    objects,
+    budget,
+    unfinished: new UnfinishedUploads(createUnfinishedCount(commands), { uploadsMax: config.uploads.unfinishedMax }),
+    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    limits: config.uploads,
+    databaseBackoff: config.databaseBackoff,
+    instance: `${hostname()}/${process.pid}`,
+    sessions: new UploadSessions(slots, { silenceMaxMs: config.uploads.slotSilenceMaxMs }),
+  };
+}
+
 /**
- * Looks whether the database and the bucket answer, and reports it; never rejects. The bucket's answer tells S3's time, too,
+ * Checks whether the database and the bucket answer, and reports it. Never rejects. The bucket's answer also tells S3's time,
  * at the start and then every few seconds.
  */
 function createCheck(
@@ -141,29 +174,29 @@ function createCheck(
   { config, readiness }: { config: Config; readiness: Readiness },
 ): () => Promise<void> {
   const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
-  const report = (component: string, looked: Promise<unknown>) =>
-    looked.then(
+  const report = (component: string, answered: Promise<unknown>) =>
+    answered.then(
       () => readiness.report(component, undefined),
       (error) => readiness.report(component, problemOf(error)),
     );
   const { bucket } = config.namespace;
   return async () => {
-    const looks = [
+    const checks = [
       report("database", pools.ping()),
       report("storage", objects.checkBucket(bucket, config.namespace.region)),
     ];
-    await Promise.all(looks);
+    await Promise.all(checks);
     readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };
 }
 
-/** Not as a number that changes with each look, or it would be news each time. */
+/** The text holds no number that changes with each check, because every change would be reported as news. */
 function toClockProblem(offsetMs: number): string | undefined {
   if (Math.abs(offsetMs) <= CLOCK_OFFSET_MAX_MS) return undefined;
   return `this host's clock is more than ${CLOCK_OFFSET_MAX_MS / 1000} s ${offsetMs < 0 ? "ahead of" : "behind"} that of storage`;
 }
 
-/** Logs what storage's own codes say, and has readiness say what keeps every write from working. */
+/** Logs the error codes of storage, and reports to readiness when a problem keeps all writes from working. */
 function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher {
   let told: string | undefined;
   return {
@@ -210,7 +243,7 @@ async function connectDatabase(
     } catch (error) {
       const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
       options.readiness.report("database", problem);
-      // Once, and again when it is another: a second a line would bury everything else.
+      // The error is logged once, and again when it changes: one line a second would bury everything else.
       if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
       told = String(error);
       await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });

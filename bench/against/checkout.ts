@@ -5,17 +5,20 @@ import { fileURLToPath } from "node:url";
 import { Client } from "pg";
 import type { Stage } from "../contender.ts";
 
-/** A checkout of the project, whose service is measured. */
+/** A checkout of the project whose service is measured. */
 export interface Checkout {
   readonly directory: string;
-  /** Its folder and commit, for people. */
+  /** The checkout's folder and commit, for people. */
   readonly label: string;
 }
 
 /** The checkout that this benchmark belongs to. */
 export const ownDirectory = fileURLToPath(new URL("../../", import.meta.url));
 
-/** What `--against DIR` and this benchmark compare; throws, naming what is missing, for a folder whose service cannot start. */
+/**
+ * Finds the two checkouts that `--against DIR` compares. Throws for a folder whose service cannot start; the error names what
+ * is missing.
+ */
 export function findCheckouts(against: string): { before: Checkout; after: Checkout } {
   const directory = resolve(against);
   for (const needed of ["src/cli/main.ts", "node_modules"]) {
@@ -30,7 +33,7 @@ function toCheckout(directory: string): Checkout {
   return { directory, label: `${directory} at ${git.status === 0 ? git.stdout.trim() : "an unknown commit"}` };
 }
 
-/** The same stage for services of each checkout: they share all but a database, since their schemas may differ. */
+/** Divides a stage between checkouts: their services share everything but the database, because their schemas may differ. */
 export function divideStage(stage: Stage): (checkout: Checkout) => Stage {
   const urls = new Map<string, Promise<string>>();
   return ({ directory }) => ({

@@ -5,7 +5,7 @@ import { type Cost, compareCheckouts, showComparisons } from "./compare-checkout
 const before: Checkout = { directory: "/before", label: "before" };
 const after: Checkout = { directory: "/after", label: "after" };
 
-/** A trial whose costs come from a list, run after run, and what it was run on. */
+/** A trial whose costs come from a list, run after run, and the checkouts that it was run on. */
 function scripted(values: readonly number[]) {
   const runs: string[] = [];
   const trial = async ({ label }: Checkout): Promise<Cost[]> => [
@@ -25,7 +25,8 @@ describe("compareCheckouts", () => {
   });
 
   it("allows twice the spread of the same code", async () => {
-    // Of the same code 1.01, 0.99 and 1.03: the median distance from 1 is 0.01. Then 1.02, 1.02 and 1.5, in changed places.
+    // The same code gives 1.01, 0.99 and 1.03, so the median distance from 1 is 0.01. The pairs give 1.02, 1.02 and 1.5, in
+    // changed places.
     const same = [1, 1.01, 0.99, 1, 1, 1.03];
     const [met] = await compare(scripted([...same, 1, 1.02, 1.02, 1, 1, 1.5]).trial, 3);
     expect(met?.spread).to.be.closeTo(0.01, 1e-9);

@@ -3,40 +3,45 @@ import { markdownTable } from "../markdown-table.ts";
 import { type Spread, spreadOf } from "../measure.ts";
 import type { Checkout } from "./checkout.ts";
 
-/** What one run of a checkout's service costs. */
+/** The cost of one run of a checkout's service. */
 export interface Cost {
-  /** The figure and its unit: `CPU s per GiB, one stream`. */
+  /** The figure and its unit, such as `CPU s per GiB, one stream`. */
   readonly name: string;
-  /** Above 0; less is better. */
+  /** The cost is above 0; less is better. */
   readonly value: number;
 }
 
-/** Starts a checkout's service, measures what something costs in it, and ends it again: nothing is carried to the next run. */
+/**
+ * Starts a checkout's service, measures what something costs in it, and ends the service again. Nothing is carried to the
+ * next run.
+ */
 export type Trial = (checkout: Checkout) => Promise<readonly Cost[]>;
 
-/** One figure of both checkouts. */
+/** One figure, compared between two checkouts. */
 export interface Comparison {
   readonly name: string;
-  /** Of the checkout before against itself, a ratio each round. */
+  /** The ratios of the first checkout against itself, one for each round. */
   readonly self: Spread;
-  /** After ÷ before, a ratio each round. */
+  /** The ratios after ÷ before, one for each round. */
   readonly ratio: Spread;
   /** How far a ratio of two runs of the same code is from 1: the median over the rounds. */
   readonly spread: number;
-  /** What the median ratio must not exceed. */
+  /** The median ratio must not exceed this. */
   readonly must: number;
   readonly verdict: "met" | "missed";
 }
 
-/** How often the spread a ratio may be above 1: code that costs the same exceeds it in one comparison of a hundred. */
+/** A ratio may be above 1 by this many spreads: code that costs the same exceeds that in one comparison of a hundred. */
 const SPREADS = 2;
-/** What no spread excuses: a machine on which the same code differs by more tells nothing. */
+/**
+ * The ratio never may be above this, however large the spread: a machine on which the same code differs by more tells nothing.
+ */
 const MUST_MAX = 1.05;
 
 /**
- * Runs the trials `rounds` times over the checkout before and itself, so that the spread is known, then as often over both
- * checkouts. The two runs of a pair follow one another, so that a slow minute of the machine hits both, and change places
- * from round to round.
+ * Runs the trials `rounds` times over the first checkout and itself, so that the spread is known, and then `rounds` times
+ * over both checkouts. The two runs of a pair follow one another, so that a slow minute of the machine hits both. They change
+ * places from round to round.
  */
 export async function compareCheckouts(
   trials: readonly Trial[],
@@ -78,7 +83,10 @@ function judge(name: string, self: readonly number[], ratios: readonly number[])
   return { name, self: spreadOf(self)!, ratio, spread, must, verdict: ratio.median <= must ? "met" : "missed" };
 }
 
-/** The comparisons as a document for programs or a table for people, and 1 for the exit status where one was missed. */
+/**
+ * Prints the comparisons as a document for programs or as a table for people. Returns the exit status: 1 when a figure was
+ * missed, else 0.
+ */
 export function printComparisons(
   comparisons: readonly Comparison[],
   { before, after, json }: { before: Checkout; after: Checkout; json: boolean },
@@ -92,7 +100,7 @@ export function printComparisons(
   return comparisons.every(({ verdict }) => verdict === "met") ? 0 : 1;
 }
 
-/** The table alone. */
+/** The comparisons as a table. */
 export function showComparisons(comparisons: readonly Comparison[]): string {
   const cells = comparisons.map(({ name, self, ratio, spread, must, verdict }) => [
     name,

@@ -3,7 +3,10 @@ import { measureUpload } from "../measure.ts";
 import type { Checkout } from "./checkout.ts";
 import type { Trial } from "./compare-checkouts.ts";
 
-/** CPU time for a GiB through each of the contenders, which are Sluice's own; one that this machine cannot run has no figure. */
+/**
+ * CPU time per GiB through each of the contenders, which are all Sluice's own. A contender that this machine cannot run has
+ * no figure.
+ */
 export function createUploadTrials(
   contenders: readonly Contender[],
   stageOf: (checkout: Checkout) => Stage,

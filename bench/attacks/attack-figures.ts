@@ -2,17 +2,17 @@ import { markdownTable } from "../markdown-table.ts";
 import { quantile } from "../metadata/call-load.ts";
 import type { AttackOutcome, AttackResult, Handles } from "./run-attacks.ts";
 
-/** What every attack must leave to the others and to the service. */
+/** The bounds that every attack must keep, for the others and for the service. */
 export const attackMusts = {
-  /** Calls of the others under the attack ÷ beside one on an inert listener. */
+  /** Calls of the others under the attack, divided by their calls beside the same attack on an inert listener. */
   othersAtLeast: 0.5,
   livezP99MsAtMost: 1000,
-  /** Memory of a worker over what it had before. */
+  /** Memory of a worker beyond what it had before the attack. */
   peakMibAtMost: 150,
   keptMibAtMost: 50,
 } as const;
 
-/** An attack's figures, and what of them is not as it must be, a word each. */
+/** The figures of an attack, and one word for each figure that misses its bound. */
 export interface AttackFigures {
   readonly id: string;
   readonly others: number;
@@ -22,7 +22,10 @@ export interface AttackFigures {
   readonly missed: readonly ("others" | "livez" | "peak" | "kept")[];
 }
 
-/** Figures of one attack. Others whose calls never came back have none, and `/livez` without an answer took for ever. */
+/**
+ * Computes the figures of one attack. Calls of the others that never came back have no time; a `/livez` without an answer
+ * counts as endless.
+ */
 export function toFigures(outcome: AttackOutcome): AttackFigures {
   const mib = 2 ** 20;
   const others = outcome.callsBeside === 0 ? 0 : outcome.calls / outcome.callsBeside;
@@ -37,7 +40,7 @@ export function toFigures(outcome: AttackOutcome): AttackFigures {
   return { id: outcome.attack.id, others, livezP99Ms, peakMib, keptMib, missed };
 }
 
-/** Handles that are open after the quiet time and were not after the start: `2 TCPSocketWrap`. */
+/** Finds the handles that are open after the quiet time and were not open after the start: `2 TCPSocketWrap`. */
 export function findNewHandles({ before, after }: { before: Handles; after: Handles }): string[] {
   return Object.entries(after).flatMap(([kind, count]) => {
     const more = count - (before[kind] ?? 0);

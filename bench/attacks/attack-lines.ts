@@ -2,23 +2,23 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Outgoing
 import { connect as connectTcp, type Socket } from "node:net";
 import { type AttackTarget, attackerAddress, keepDoing } from "./attack.ts";
 
-/** An attacker's connections. */
+/** The connections of one attacker. */
 export interface AttackLines {
-  /** A TCP connection from the attackers' address. */
+  /** Opens a TCP connection from the attackers' address. */
   openSocket(): Socket;
-  /** The HTTP/2 connection of this number, opened anew where it has ended. */
+  /** The HTTP/2 connection of this number. It is opened again after it has ended. */
   session(index: number): ClientHttp2Session;
-  /** A call on a connection, whose body is not ended; it ends by its peer's word, by the signal or by `close`. */
+  /** Begins a call on a connection without ending its body. The call ends when the peer, the signal or `close` ends it. */
   open(index: number, headers: OutgoingHttpHeaders): ClientHttp2Stream;
-  /** A whole call, whose answer is thrown away; rejects where there is none. */
+  /** Makes a whole call and throws the answer away. Rejects when no answer comes. */
   call(index: number, headers: OutgoingHttpHeaders, body?: Buffer): Promise<void>;
 }
 
-/** Lines to a target, which all end with the signal. */
+/** Opens connections to a target. All of them end with the signal. */
 export function openAttackLines({ host, port }: AttackTarget, signal: AbortSignal): AttackLines {
   const sessions = new Map<number, ClientHttp2Session>();
   const sockets = new Set<Socket>();
-  // One listener for all: of thousands on a signal each is looked for among all others.
+  // One listener serves all sockets: removing one of thousands of listeners from a signal searches through all the others.
   signal.addEventListener("abort", () => sockets.forEach((socket) => void socket.destroy()), { once: true });
   const openSocket = () => {
     const socket = connectTcp({ host, port, localAddress: attackerAddress });
@@ -55,13 +55,13 @@ export function openAttackLines({ host, port }: AttackTarget, signal: AbortSigna
   };
 }
 
-/** Where a flood comes by, and how wide it is before the target's scale. */
+/** The size of a flood: calls or streams at any time before the target's scale, and connections. */
 interface Flood {
   width: number;
   connections: number;
 }
 
-/** Keeps so many calls under way at any time, spread over so many connections. */
+/** Keeps this many calls under way at any time, spread over this many connections. */
 export async function keepCalling(
   target: AttackTarget,
   signal: AbortSignal,
@@ -74,7 +74,10 @@ export async function keepCalling(
   });
 }
 
-/** Keeps so many streams open at any time, spread over so many connections; one that its peer ends is opened anew. `begin` writes what its body begins with. */
+/**
+ * Keeps this many streams open at any time, spread over this many connections. A stream that its peer ends is opened again.
+ * `begin` writes the first bytes of its body.
+ */
 export async function keepOpen(
   target: AttackTarget,
   signal: AbortSignal,
@@ -103,7 +106,10 @@ export async function untilClosed(stream: ClientHttp2Stream | Socket): Promise<v
 /** Headers of a gRPC call. */
 export function grpcHeaders(path: string, token?: string): OutgoingHttpHeaders {
   return {
-    ...{ ":method": "POST", ":path": path, te: "trailers", "content-type": "application/grpc+proto" },
+    ":method": "POST",
+    ":path": path,
+    te: "trailers",
+    "content-type": "application/grpc+proto",
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
   };
 }

@@ -1,25 +1,25 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** What an attacker's process is told. */
+/** The message that tells an attacker's process whom to attack. */
 export interface AttackTarget {
   readonly host: string;
   readonly port: number;
-  /** The attacker's own, which is not that of the others. */
+  /** The attacker's own token; the others have another one. */
   readonly token: string;
-  /** A file of `bigFileBytes` that the others have written. */
+  /** Path of a file of `bigFileBytes` that the others have written. */
   readonly bigPath: string;
-  /** An upload that stays open. */
+  /** Id of an upload that stays open. */
   readonly uploadId: string;
-  /** How many connections and calls, of the numbers that an attack names: 1 for the figures, less for a short run. */
+  /** The connections and calls that an attack names are multiplied by this: 1 for the figures, less for a short run. */
   readonly scale: number;
 }
 
-/** One way to take the service from everybody else. */
+/** One way to take the service away from everybody else. */
 export interface Attack {
   readonly id: string;
-  /** What it does, for the table. */
+  /** What the attack does, for the table. */
   readonly title: string;
-  /** Goes on until the signal; a refusal is no failure, and is tried again after `retryMs`. */
+  /** Attacks until the signal. A refusal is no failure; the attack tries again after `retryMs`. */
   run(target: AttackTarget, signal: AbortSignal): Promise<void>;
 }
 
@@ -27,10 +27,10 @@ export interface Attack {
 export const bigFileBytes = 64 * 2 ** 20;
 /** The address that attackers come from; the others come from 127.0.0.1. */
 export const attackerAddress = "127.0.0.2";
-/** How soon what was refused or ended is tried again: refusals must cost the attacker something as well. */
+/** Pause before an attack repeats a call that was refused or ended: refusals must cost the attacker something as well. */
 const retryMs = 20;
 
-/** Does the same thing so many times side by side, each anew when it ends, until the signal. */
+/** Does the same thing `count` times side by side until the signal. Each one begins again when it ends. */
 export async function keepDoing(
   count: number,
   signal: AbortSignal,
@@ -48,7 +48,7 @@ export async function keepDoing(
   await Promise.all(Array.from({ length: Math.max(1, Math.round(count)) }, (_, index) => work(index)));
 }
 
-/** Begins something once a second, whether that before has ended or not, until the signal. */
+/** Begins something once a second until the signal, whether the previous one has ended or not. */
 export async function everySecond(signal: AbortSignal, act: () => Promise<unknown>): Promise<void> {
   while (!signal.aborted) {
     act().catch(() => undefined);

@@ -1,11 +1,11 @@
-// The service under attack: one worker, in a process of the benchmark's own, because it knows a token for each caller.
+// The service under attack: one worker, in a process of the benchmark's own, because it knows one token for each caller.
 import { pino } from "pino";
 import { startApp } from "../../src/app.ts";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { createDevAuthenticator } from "../../src/auth/dev-authenticator.ts";
 import { parseConfig } from "../../src/config/config.ts";
 
-/** Either of two callers, by the token that is its name. */
+/** Accepts either of two callers; the token of each is its name. */
 const isOthers = createDevAuthenticator("others");
 const authenticate: Authenticator = async (header) =>
   header("authorization") === "Bearer attacker" ? { principal: "attacker" } : await isOthers(header);

@@ -1,13 +1,13 @@
-// The process of one attacker: begins an attack when it is told, under `nice`, and ends with its harness.
+// The process of one attacker. It begins an attack when the harness tells it to, runs under `nice`, and ends with the harness.
 import { setPriority } from "node:os";
 import type { AttackTarget } from "./attack.ts";
 import { attacksWithToken } from "./attacks-with-token.ts";
 import { attacksWithoutToken } from "./attacks-without-token.ts";
 
-/** What this program is asked to do. */
+/** The messages that this program takes. */
 export type AttackerRequest = { readonly begin: string; readonly target: AttackTarget } | { readonly end: true };
 
-/** The processor belongs to the others where both want it: the service is what is attacked, not the machine. */
+/** When both want the processor, the others get it: the service is under attack, not the machine. */
 const niceness = 10;
 setPriority(niceness);
 let ending = new AbortController();
@@ -26,6 +26,6 @@ process.on("message", async (request: AttackerRequest) => {
   }
   process.send!({ done: true });
 });
-// An attack's own calls end however they like.
+// The calls of an attack may end in any way.
 process.on("unhandledRejection", () => undefined);
 process.send!({ ready: true });

@@ -15,7 +15,7 @@ function frameOf<I extends DescMessage>(schema: I, request: MessageInitShape<I>)
   return frameBefore(toBinary(schema, create(schema, request)), Buffer.alloc(0));
 }
 
-/** What a caller can do who may do what all may. */
+/** Attacks by a caller that has a token and the permissions that everybody has. */
 export const attacksWithToken: readonly Attack[] = [
   {
     id: "range",

@@ -9,12 +9,12 @@ import { grpcHeaders, keepCalling, keepOpen, openAttackLines, untilClosed } from
 const healthCheck = "/grpc.health.v1.Health/Check";
 const emptyFrame = frameBefore(Buffer.alloc(0), Buffer.alloc(0));
 const messageMaxBytes = 4 * 2 ** 20;
-/** https://www.rfc-editor.org/rfc/rfc9113#section-3.4, and an empty SETTINGS frame. */
+/** The connection preface (https://www.rfc-editor.org/rfc/rfc9113#section-3.4) and an empty SETTINGS frame. */
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
 
-/** A gRPC message of 4 KB that inflates to 4 MB of fields that nobody knows. */
+/** A gRPC message of 4 KB that inflates to 4 MB of unknown fields. */
 function inflatingFrame(): Buffer {
-  // Field 15, a varint of 0, two bytes each.
+  // Field 15 with a varint of 0: two bytes each.
   const packed = gzipSync(Buffer.alloc(messageMaxBytes - 1024, Buffer.from([0x78, 0x00])));
   const head = Buffer.alloc(5);
   head[0] = 1;
@@ -22,7 +22,7 @@ function inflatingFrame(): Buffer {
   return Buffer.concat([head, packed]);
 }
 
-/** What anybody can do who reaches the port. */
+/** Attacks that anybody can make who reaches the port. */
 export const attacksWithoutToken: readonly Attack[] = [
   {
     id: "health-inflate",
@@ -72,7 +72,7 @@ export const attacksWithoutToken: readonly Attack[] = [
         socket.resume();
         socket.write(preface);
         await untilClosed(socket);
-        // As often as a scanner would come back.
+        // A scanner comes back about this often.
         await delay(1000);
       });
     },

@@ -1,4 +1,4 @@
-// What an attacker meets where there is no service: takes every connection, reads all, answers nothing.
+// The listener that an attacker meets in place of a service: it takes every connection, reads everything and answers nothing.
 import { createServer } from "node:net";
 import { announceServer } from "../servers/server-process.ts";
 

@@ -1,22 +1,25 @@
-// Everybody else: callers from 127.0.0.1 that put and look up files, one call after the other each, and a balancer that asks
-// whether the service lives. Tells what became of their calls between two messages.
+// The others: callers from 127.0.0.1, and a load balancer that asks whether the service lives. Each caller puts a file and
+// gets its metadata, one call after the other. The program tells what became of the calls since the last message.
 import { Agent, request as requestHttp } from "node:http";
 import { bigFileBytes } from "./attack.ts";
 
-/** What this program is told. */
+/** The arguments of this program. */
 export interface OtherCallersArguments {
   readonly url: string;
   readonly token: string;
   readonly bigPath: string;
 }
 
-/** What became of the calls of a window. */
+/** What became of the calls in one window of time. */
 export interface OthersWindow {
-  /** Files written and looked up. */
+  /** Calls that succeeded: each wrote a file or got its metadata. */
   readonly calls: number;
-  /** Refused, or ended without an answer. */
+  /** Calls that were refused or ended without an answer. */
   readonly failures: number;
-  /** Of `/livez`, each by a connection of its own; one that is still under way counts with the time it has taken so far. */
+  /**
+   * Times of `/livez`, each over a connection of its own. A call that is still under way counts with the time that it has
+   * taken so far.
+   */
   readonly livezMs: readonly number[];
 }
 
@@ -58,12 +61,12 @@ async function loop(call: () => Promise<void>): Promise<never> {
       () => calls++,
       () => failures++,
     );
-    // A refusal comes at once, and must not become a loop without end.
+    // A refusal comes at once; this pause keeps the loop from starving everything else.
     await new Promise(setImmediate);
   }
 }
 
-/** Resolves at an answer that says 2xx. */
+/** Resolves when the answer says 2xx. */
 async function send(to: string, options: { method: string; body?: Buffer; agent?: Agent }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const sent = requestHttp(to, { method: options.method, headers, agent: options.agent ?? false });

@@ -12,52 +12,52 @@ import type { OtherCallersArguments, OthersWindow } from "./other-callers.ts";
 
 /** How long and how hard the service is attacked. */
 export interface AttackRun {
-  /** Of one attack, and of the same attack on a listener that does nothing. */
+  /** Seconds of one attack, and of the same attack on a listener that does nothing. */
   readonly seconds: number;
-  /** After an attack, until memory is looked at again. */
+  /** Seconds after an attack until memory is measured again. */
   readonly settleSeconds: number;
-  /** After the attacks, without any caller, until handles are counted; 0 leaves that out. */
+  /** Seconds without any caller, after the attacks, until handles are counted. With 0 they are not counted. */
   readonly quietSeconds: number;
-  /** Of the attacks' connections and calls. */
+  /** The attacks' connections and calls are multiplied by this. */
   readonly scale: number;
   /** Files in the table. */
   readonly files: number;
 }
 
-/** What one attack did. */
+/** The outcome of one attack. */
 export interface AttackOutcome {
   readonly attack: Attack;
-  /** Calls of the others and times of `/livez`, under the attack and beside one on an inert listener. */
+  /** Calls of the others and times of `/livez`, under the attack and beside the same attack on an inert listener. */
   readonly calls: number;
   readonly callsBeside: number;
   readonly failures: number;
   readonly livezMs: readonly number[];
   readonly livezBesideMs: readonly number[];
-  /** Most of the service's memory, and what it still has after the time to settle, over what it had before, in bytes. */
+  /** The service's peak memory, and its memory after the time to settle, both in bytes beyond what it had before. */
   readonly peakBytes: number;
   readonly keptBytes: number;
 }
 
-/** All that a run found out. */
+/** The results of a run. */
 export interface AttackResult {
   readonly outcomes: readonly AttackOutcome[];
-  /** The service's handles after the start, and after its last caller left and the quiet time passed. */
+  /** The service's handles after the start, and after its last caller has left and the quiet time has passed. */
   readonly handles: { readonly before: Handles; readonly after: Handles } | undefined;
 }
 
-/** How many of each kind the process keeps open: `{ TCPSocketWrap: 3 }`. */
+/** How many handles of each kind the process keeps open: `{ TCPSocketWrap: 3 }`. */
 export type Handles = Readonly<Record<string, number>>;
 
 const attackerToken = "attacker";
 const othersToken = "others";
 const bigPath = "others/big";
 const readyTimeoutMs = 30_000;
-/** Compiled code is what is attacked. */
+/** The attacks must meet compiled code. */
 const warmUpMs = 1000;
 
 /**
- * Attacks a service of its own on the stage's storage, one attack after the other. The processes that are left when it rejects
- * end with the stage.
+ * Attacks one service on the stage's storage, one attack after the other. When this rejects, the processes that are left end
+ * with the stage.
  */
 export async function runAttacks(
   attacks: readonly Attack[],
@@ -95,7 +95,7 @@ export async function runAttacks(
   return { outcomes, handles };
 }
 
-/** Each attack on a service that none has attacked before; handles are counted of the last one. */
+/** Makes each attack on a fresh service. Handles are counted for the last service. */
 export async function runAttacksApart(
   attacks: readonly Attack[],
   options: { stage: Stage; run: AttackRun; report: (what: string) => void },
@@ -145,7 +145,7 @@ async function startOthers(url: string): Promise<BenchProcess> {
   return await forkProcess(new URL("other-callers.ts", import.meta.url), { args: [JSON.stringify(args)] });
 }
 
-/** An upload of the attacker that stays open. */
+/** Creates an upload of the attacker that stays open. */
 async function createUpload(url: string): Promise<string> {
   const answer = await fetch(`${url}/v1/namespaces/default/uploads`, {
     method: "POST",

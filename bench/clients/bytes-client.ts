@@ -8,7 +8,7 @@ import { frameBefore } from "./grpc-frame.ts";
 import { callGrpc } from "./grpc-upload.ts";
 import { connectHttp2 } from "./http2-upload.ts";
 
-// The client of the obvious build: a stream of BytesValue.
+// The client of the obvious service: it sends a stream of BytesValue.
 const { url, ca, chunkBytes } = parseClientArguments();
 const payload = createPayload();
 const session = await connectHttp2(url, ca);

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 
-/** What every client program of the benchmark is told on its command line, as one JSON argument. */
+/** The arguments of every client program of the benchmark: one JSON argument on its command line. */
 export interface ClientArguments {
-  /** Where to send the content: the serving process, or for a client without one, the S3 sink. */
+  /** The URL that the content goes to: the serving process, or the S3 sink when the client needs no service. */
   readonly url: string;
   /** The certificate to trust under https. */
   readonly certPath?: string | undefined;
   /** Bytes per message or write. */
   readonly chunkBytes: number;
-  /** Whatever one contender's client needs besides. */
+  /** Further arguments of a single contender's client. */
   readonly extra?: Readonly<Record<string, string>>;
 }
 
@@ -19,8 +19,8 @@ export function parseClientArguments(): ClientArguments & { readonly ca?: Buffer
 }
 
 /**
- * Serves the harness until its channel closes: `upload` sends so many bytes and resolves when the other side said that
- * it has them all; the answer to the harness is the seconds that took, or the error's message.
+ * Serves the harness until its channel closes. `upload` sends that many bytes and resolves when the other side has confirmed
+ * all of them. The answer to the harness is the number of seconds that this took, or the error's message.
  */
 export function serveUploads(upload: (sizeBytes: number) => Promise<void>): void {
   process.on("disconnect", () => process.exit());

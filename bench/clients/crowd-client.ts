@@ -1,4 +1,5 @@
-// Many uploads at once from one process: a rush of them as fast as they go, or a trickle that stays open until it is ended.
+// Many uploads at once from one process: a rush, whose uploads go as fast as they can, or trickles, which stay open until
+// they are ended.
 import { randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { createPayload, sliceContent } from "../payload.ts";
@@ -16,7 +17,7 @@ import {
   WRITE_UPLOAD_PATH,
 } from "./write-upload-frames.ts";
 
-/** What this program is asked to do; see `crowd.ts`. */
+/** The messages that this program takes; see `crowd.ts`. */
 export type CrowdRequest =
   | { readonly act: "rush"; readonly uploads: number; readonly sizeBytes: number }
   | { readonly act: "lanes"; readonly lanes: number; readonly sizeBytes: number }
@@ -54,7 +55,10 @@ async function act(request: CrowdRequest): Promise<object> {
   }
 }
 
-/** All at once, each over a connection of its own; answers the seconds of each, and the words of those that failed. */
+/**
+ * Begins all uploads at once, each over a connection of its own. Answers the seconds of each, and the messages of those that
+ * failed.
+ */
 async function rush({ uploads, sizeBytes }: { uploads: number; sizeBytes: number }) {
   const sessions = await Promise.all(Array.from({ length: uploads }, () => connectHttp2(url)));
   const begun = performance.now();
@@ -76,7 +80,7 @@ async function rush({ uploads, sizeBytes }: { uploads: number; sizeBytes: number
   return { seconds, failures };
 }
 
-/** One file in equal lanes, each over a connection of its own; answers the seconds until one of them said "committed". */
+/** Sends one file in equal lanes, each over a connection of its own. Answers the seconds until one lane was told "committed". */
 async function sendLanes({ lanes, sizeBytes }: { lanes: number; sizeBytes: number }) {
   const sessions = await Promise.all(Array.from({ length: lanes }, () => connectHttp2(url)));
   const begun = performance.now();
@@ -104,7 +108,7 @@ function* writes(sizeBytes: number, lane?: Lane): Generator<Buffer[]> {
   yield [finishFrame(sizeBytes)];
 }
 
-/** Opens them, a KiB a second each from then on; every tenth declares its size, the others say nothing of it. */
+/** Opens the uploads; each then sends one KiB a second. Every tenth declares its size, the others declare none. */
 async function beginTrickle({ uploads, declaredBytes }: { uploads: number; declaredBytes: number }) {
   const opened = Array.from({ length: uploads }, async (_, index) =>
     openTrickle(await connectHttp2(url), { headers, payload, sizeBytes: index % 10 === 0 ? declaredBytes : undefined }),
@@ -117,7 +121,7 @@ async function beginTrickle({ uploads, declaredBytes }: { uploads: number; decla
   return { open: trickles.length };
 }
 
-/** All finish: those that declared a size send the rest first. */
+/** Finishes all uploads. An upload that declared a size sends the rest first. */
 async function endTrickle() {
   const ending = trickles;
   trickles = [];

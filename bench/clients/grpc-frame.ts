@@ -2,8 +2,8 @@
 const prefixBytes = 5;
 
 /**
- * Makes the bytes that go before `data` on the wire when `data` is the last field of an uncompressed message: the gRPC
- * prefix and the encoded `head` of the message. So the data itself need not be copied into a message.
+ * Makes the bytes that go before `data` on the wire when `data` is the last field of an uncompressed message: the gRPC prefix
+ * and the encoded `head` of the message. So the data itself is not copied into a message.
  */
 export function frameBefore(head: Uint8Array, data: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(prefixBytes + head.length);
@@ -13,7 +13,7 @@ export function frameBefore(head: Uint8Array, data: Uint8Array): Buffer {
   return frame;
 }
 
-/** The messages of a gRPC answer's body. */
+/** The messages in the body of a gRPC answer. */
 export function* messagesOf(body: Buffer): Generator<Buffer> {
   for (let at = 0; at < body.length; ) {
     const end = at + prefixBytes + body.readUInt32BE(at + 1);

@@ -3,8 +3,8 @@ import { messagesOf } from "./grpc-frame.ts";
 import { uploadOverHttp2 } from "./http2-upload.ts";
 
 /**
- * Sends one client-streaming (or bidirectional) gRPC call whose messages are already framed, and resolves with the
- * answer's encoded messages. Rejects with the server's own words when the status is not OK.
+ * Sends one client-streaming (or bidirectional) gRPC call whose messages are already framed, and resolves with the answer's
+ * encoded messages. Rejects with the server's own message when the status is not OK.
  */
 export async function callGrpc(
   session: ClientHttp2Session,

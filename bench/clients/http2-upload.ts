@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 
-/** One request's answer: its headers, its trailers (empty without any) and its whole body. */
+/** The answer to one request: its headers, its trailers (empty when there are none) and its whole body. */
 export interface Http2Answer {
   readonly headers: IncomingHttpHeaders;
   readonly trailers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
-/** Opens the session that all requests of one client share; `ca` is the certificate to trust under https. */
+/** Opens the session that all requests of one client share. `ca` is the certificate to trust under https. */
 export async function connectHttp2(url: string, ca?: Buffer): Promise<ClientHttp2Session> {
   const session = connect(url, ca === undefined ? {} : { ca, minVersion: "TLSv1.3" });
   await once(session, "connect");

@@ -5,7 +5,7 @@ import { createPayload, sliceContent } from "../payload.ts";
 import { sinkBucket, sinkClientOptions } from "../sink-client.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
-// No service at all: the program that has the file uploads it itself, with lib-storage's defaults.
+// This client needs no service: the program that has the file uploads it by itself, with lib-storage's defaults.
 const { url, chunkBytes } = parseClientArguments();
 const payload = createPayload();
 const client = new S3Client(sinkClientOptions(url));

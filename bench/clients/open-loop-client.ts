@@ -1,4 +1,4 @@
-// Makes calls at moments fixed beforehand, or as many as it can, and tells how long each took.
+// Makes calls at moments that are fixed beforehand, or as many calls as it can, and tells how long each took.
 import { connect } from "node:http2";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CallRun, CallTimes } from "../metadata/call-load.ts";
@@ -41,7 +41,10 @@ async function runCalls({ path, frames, ratePerSecond, inFlight, wantsAnswers }:
   return { latenciesMs, failures, answers, seconds: (performance.now() - begun) / 1000 };
 }
 
-/** A call that has to wait is late from the moment at which it was meant to begin: no slow answer hides those after it. */
+/**
+ * The time of a call counts from the moment at which it was meant to begin, even if it had to wait. So one slow answer cannot
+ * hide that the calls after it were late.
+ */
 async function openLoop(
   count: number,
   begun: number,

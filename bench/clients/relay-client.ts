@@ -2,7 +2,7 @@ import { createPayload, sliceContent } from "../payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 import { connectHttp2, uploadOverHttp2 } from "./http2-upload.ts";
 
-// The floor's client: the bare content as HTTP/2 DATA, no gRPC.
+// The floor's client: it sends the bare content as HTTP/2 DATA, without gRPC.
 const { url, ca, chunkBytes } = parseClientArguments();
 const payload = createPayload();
 const session = await connectHttp2(url, ca);

@@ -5,7 +5,7 @@ import { callGrpc } from "./grpc-upload.ts";
 import { connectHttp2 } from "./http2-upload.ts";
 import { assertCommitted, chunkFrame, finishFrame, startFrame, WRITE_UPLOAD_PATH } from "./write-upload-frames.ts";
 
-// WriteUpload, written out by hand and from views of one buffer: it must be able to outrun the service.
+// The client writes WriteUpload by hand, from views of one buffer: it must be able to outrun the service.
 const { url, ca, chunkBytes, extra } = parseClientArguments();
 const payload = createPayload();
 const sendsCrc = extra?.chunkCrc === "yes";

@@ -3,27 +3,33 @@ import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 import { messagesOf } from "./grpc-frame.ts";
 import { assertCommitted, chunkFrame, finishFrame, startFrame, WRITE_UPLOAD_PATH } from "./write-upload-frames.ts";
 
-/** Bytes of one drip. */
+/** Bytes that one drip sends. */
 const dripBytes = 1024;
-/** Bytes of a chunk of the rest. */
+/** Bytes of a chunk when the rest is sent. */
 const restChunkBytes = 256 * 1024;
 
 /** An upload that stays open and sends little. */
 export interface Trickle {
-  /** Sends a KiB, if the last one has left. */
+  /** Sends a KiB, unless the previous one is still waiting to leave. */
   drip(): void;
-  /** Sends the rest of a declared size, ends, and resolves once the file is committed; rejects with the server's words. */
+  /**
+   * Sends the rest of a declared size, ends the stream, and resolves once the file is committed. Rejects with the server's
+   * message.
+   */
   finish(): Promise<void>;
 }
 
-/** Begins an upload over a session of its own. Without a size the service is told none, and keeps room for whole parts. */
+/** Begins an upload over a session of its own. When the service is told no size, it keeps room for whole parts. */
 export function openTrickle(
   session: ClientHttp2Session,
   options: { headers: Record<string, string>; payload: Buffer; sizeBytes: number | undefined },
 ): Trickle {
   const { payload, sizeBytes } = options;
   const stream = session.request({
-    ...{ ":method": "POST", ":path": WRITE_UPLOAD_PATH, te: "trailers", "content-type": "application/grpc+proto" },
+    ":method": "POST",
+    ":path": WRITE_UPLOAD_PATH,
+    te: "trailers",
+    "content-type": "application/grpc+proto",
     ...options.headers,
   });
   const body: Buffer[] = [];

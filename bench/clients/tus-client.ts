@@ -3,7 +3,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from "node:h
 import { createPayload, sliceContent } from "../payload.ts";
 import { parseClientArguments, serveUploads } from "./client-process.ts";
 
-// tus 1.0.0: one POST that creates the upload, one PATCH that carries it whole, over HTTP/1.1.
+// tus 1.0.0 over HTTP/1.1: one POST creates the upload, and one PATCH carries all of its content.
 const { url, chunkBytes } = parseClientArguments();
 const payload = createPayload();
 const agent = new Agent({ keepAlive: true });

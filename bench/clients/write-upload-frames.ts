@@ -8,25 +8,30 @@ import {
 } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { frameBefore } from "./grpc-frame.ts";
 
-/** Path of the method. */
+/** Path of the WriteUpload method. */
 export const WRITE_UPLOAD_PATH = "/sluice.v1.UploadService/WriteUpload";
 
 const requestField = WriteUploadRequestSchema.field;
 const chunkField = WriteUploadChunkSchema.field;
 
-/** The bytes of a file that one of several streams sends. */
+/** The range of a file that one of several streams sends. */
 export interface Lane {
-  /** The same for all lanes of a file, a UUID. */
+  /** A UUID, which all lanes of one file share. */
   readonly requestId: string;
   readonly offset: number;
   readonly sizeBytes: number;
 }
 
-/** The frame that begins an upload to a path of its own, or a lane of one; without a size, the service is not told it. */
+/**
+ * The frame that begins an upload to a path of its own, or one lane of an upload. Without `sizeBytes` the service is not told
+ * the size.
+ */
 export function startFrame(sizeBytes?: number, lane?: Lane): Buffer {
   const requestId = lane?.requestId ?? randomUUID();
   const create = {
-    ...{ requestId, namespace: "default", path: `bench/${requestId}` },
+    requestId,
+    namespace: "default",
+    path: `bench/${requestId}`,
     ...(sizeBytes !== undefined && { sizeBytes: BigInt(sizeBytes) }),
   };
   const range = lane && { offset: BigInt(lane.offset), sizeBytes: BigInt(lane.sizeBytes) };
@@ -34,7 +39,7 @@ export function startFrame(sizeBytes?: number, lane?: Lane): Buffer {
   return encode({ message: { case: "start", value: { target, ...(range && { lane: range }) } } });
 }
 
-/** Everything of a chunk's frame that precedes the bytes of `data`, which are to follow as they are. */
+/** Everything in a chunk's frame that precedes the bytes of `data`. The bytes follow as they are. */
 export function chunkFrame(chunk: { offset: number; crc32?: number | undefined }, data: Buffer): Buffer {
   const inner = new BinaryWriter().tag(chunkField.offset.number, WireType.Varint).int64(chunk.offset);
   if (chunk.crc32 !== undefined) inner.tag(chunkField.crc32.number, WireType.Bit32).fixed32(chunk.crc32);
@@ -49,7 +54,7 @@ export function finishFrame(sizeBytes: number): Buffer {
   return encode({ message: { case: "finish", value: { sizeBytes: BigInt(sizeBytes) } } });
 }
 
-/** Throws unless the answer's last message is the commit of so many bytes. */
+/** Throws unless the answer's last message says that this many bytes were committed. */
 export function assertCommitted(lastAnswer: Buffer | undefined, sizeBytes: number): void {
   if (committedBytes(lastAnswer) !== sizeBytes) {
     throw new Error(`the last message of an upload of ${sizeBytes} bytes is not their commit`);

@@ -1,9 +1,9 @@
 import { type Contender, startClient, startServer } from "../contender.ts";
 
-/** The bare relay that every other contender is a multiple of. */
+/** The bare relay. The figures of all other contenders are multiples of its figures. */
 export const floor: Contender = { id: "floor", title: "floor (bare relay)", ...relay(false) };
 
-/** The same with TLS 1.3 on both sides. */
+/** The bare relay with TLS 1.3 on both sides. */
 export const floorTls: Contender = { id: "floor-tls", title: "floor, TLS in and out", ...relay(true) };
 
 function relay(tls: boolean): Pick<Contender, "tls" | "start"> {

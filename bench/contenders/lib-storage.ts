@@ -1,9 +1,9 @@
 import { type Contender, startClient } from "../contender.ts";
 
-/** As `fs.createReadStream` would hand a file over. */
+/** Bytes of a piece, as `fs.createReadStream` would deliver it. */
 const readBytes = 64 * 1024;
 
-/** lib-storage called by the program that has the file. */
+/** lib-storage, called by the program that has the file. */
 export const libStorage: Contender = {
   id: "lib-storage",
   title: "lib-storage, no service between",

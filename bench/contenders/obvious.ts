@@ -1,6 +1,6 @@
 import { type Contender, startClient, startServer } from "../contender.ts";
 
-/** connect-node's defaults in, lib-storage's defaults out. */
+/** connect-node with its defaults receives, and lib-storage with its defaults sends. */
 export const obvious: Contender = {
   id: "obvious",
   title: "connect-node + lib-storage, defaults",

@@ -4,14 +4,14 @@ import { serviceToken, startSluice } from "../sluice-service.ts";
 /** One WriteUpload stream into one worker; the service computes every CRC32. */
 export const sluice: Contender = { id: "sluice", title: "Sluice, CRC32 by the service", ...service({ tls: false }) };
 
-/** The same with a CRC32 in every chunk, as Sluice's own clients send it. */
+/** One WriteUpload stream with a CRC32 in every chunk, as Sluice's own clients send it. */
 export const sluiceCrc: Contender = {
   id: "sluice-crc",
   title: "Sluice, CRC32 per chunk",
   ...service({ tls: false, chunkCrc: "yes" }),
 };
 
-/** That under TLS 1.3 on both sides. */
+/** One WriteUpload stream with a CRC32 in every chunk, under TLS 1.3 on both sides. */
 export const sluiceCrcTls: Contender = {
   id: "sluice-crc-tls",
   title: "Sluice, CRC32 per chunk, TLS in and out",

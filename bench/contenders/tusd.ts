@@ -7,10 +7,10 @@ import { type Contender, startClient } from "../contender.ts";
 import { freePort } from "../free-port.ts";
 import { sinkBucket, sinkCredentials, sinkRegion } from "../sink-client.ts";
 
-/** tusd 2, the tus project's Go server, as it comes. */
+/** tusd 2, the tus project's Go server, with its defaults. */
 export const tusd: Contender = { id: "tusd", title: "tusd (Go)", ...server([]) };
 
-/** The same told to compute no MD5 and SHA-256 of what it sends: its fastest. */
+/** tusd without the MD5 and SHA-256 of what it sends: this is its fastest setting. */
 export const tusdUnhashed: Contender = {
   id: "tusd-unhashed",
   title: "tusd, content hashes off",
@@ -24,7 +24,7 @@ function server(options: readonly string[]): Pick<Contender, "tls" | "note" | "s
     async start(stage) {
       const program = await findTusd();
       if (program === undefined) return "tusd is not installed (go install github.com/tus/tusd/v2/cmd/tusd@latest)";
-      // tusd does not tell which port it was given for 0, so one is picked for it.
+      // tusd does not tell which port it got for port 0, so a free port is picked for it.
       const port = await freePort();
       const bytes = String(stage.partSizeBytes);
       const args = ["-host", "127.0.0.1", "-port", String(port), "-verbose=false", "-s3-part-size", bytes];

@@ -1,22 +1,22 @@
-/** What the service asks of S3, as far as a kill can be aimed at it. */
+/** The steps of the service at S3 that a kill can be aimed at. */
 export type S3Step = "create" | "part" | "complete" | "put";
 
-/** When the service is killed, counted by what becomes of one of the uploads under way: the victim. */
+/** The moment of the kill. It is counted by the progress of one of the uploads under way, the victim. */
 export type KillMoment =
-  /** Once this fraction of the victim's bytes has reached S3. */
+  /** The kill comes once this fraction of the victim's bytes has reached S3. */
   | { readonly kind: "bytes"; readonly fraction: number; readonly delayMs: number }
-  /** When the service asks S3 for this step, which S3 then never hears of. */
+  /** The kill comes when the service asks S3 for this step. S3 never receives that request. */
   | { readonly kind: "request"; readonly step: S3Step; readonly delayMs: 0 }
-  /** When S3 has done this step; without a delay the service never hears so. */
+  /** The kill comes when S3 has done this step. Without a delay the service never receives the answer. */
   | { readonly kind: "answer"; readonly step: S3Step; readonly delayMs: number }
-  /** So long after the victim began, whatever it does then. */
+  /** The kill comes this long after the victim began, whatever the victim does then. */
   | { readonly kind: "time"; readonly delayMs: number };
 
 /** One upload that a kill hits. */
 export interface PlannedUpload {
   readonly sizeBytes: number;
   readonly sizeClass: "under one part" | "few parts" | "many parts";
-  /** How its bytes go: by WriteUpload, by WritePart, or by presigned URLs. The latter need a declared size. */
+  /** The way of the upload's bytes: by WriteUpload, by WritePart, or by presigned URLs. The last two need a declared size. */
   readonly transport: "stream" | "parts" | "urls";
   /** Whether the service is told the size beforehand. */
   readonly isSizeDeclared: boolean;
@@ -24,13 +24,13 @@ export interface PlannedUpload {
   readonly contentAt: number;
 }
 
-/** Who is killed, where the service has several workers: all of its processes, or the one worker at `pick` (from 0 to 1). */
+/** The processes that are killed when the service has several workers: all of them, or the one worker at `pick` (from 0 to 1). */
 export interface KillTarget {
   readonly kind: "tree" | "worker";
   readonly pick: number;
 }
 
-/** One kill: when, whom, and what is under way. The victim is the first upload. */
+/** One kill: its moment, its target, and the uploads under way. The victim is the first upload. */
 export interface KillPlan {
   readonly moment: KillMoment;
   readonly target: KillTarget;
@@ -40,15 +40,15 @@ export interface KillPlan {
 /** Bounds of the sizes of a plan. */
 export interface PlanLimits {
   readonly partSizeBytes: number;
-  /** Parts of the largest upload. */
+  /** Most parts that an upload may have. */
   readonly partsMax: number;
-  /** Uploads that one kill hits. */
+  /** Uploads that are under way at one kill. */
   readonly uploadsPerKill: number;
 }
 
 const FEW_PARTS_MAX = 6;
 
-/** The plan of kill number `index` under `seed`: the same on every machine, whatever the other kills are. */
+/** The plan of kill number `index` under `seed`. It is the same on every machine and does not depend on the other kills. */
 export function planKill(seed: number, index: number, limits: PlanLimits): KillPlan {
   const random = createRandom(Math.imul(seed, 0x9e3779b1) + index);
   const victim = planUpload(random, limits);
@@ -88,7 +88,10 @@ function planUpload(random: () => number, { partSizeBytes, partsMax }: PlanLimit
   return { sizeClass, sizeBytes, isSizeDeclared, contentAt, transport };
 }
 
-/** Mostly anywhere between the bytes; a third at the few milliseconds of a commit, which chance would seldom hit. */
+/**
+ * Two thirds of the moments are anywhere between the bytes. One third is in the few milliseconds of a commit, which chance
+ * would seldom hit.
+ */
 function planMoment(random: () => number, victim: PlannedUpload, { partSizeBytes }: PlanLimits): KillMoment {
   const kind = random();
   const place = random();

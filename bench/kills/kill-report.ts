@@ -2,10 +2,10 @@ import { markdownTable } from "../markdown-table.ts";
 import type { KillMoment } from "./kill-plan.ts";
 import type { TrialOutcome, UploadOutcome } from "./kill-trial.ts";
 
-/** All that a run of kills found out. */
+/** The results of a run of kills. */
 export interface KillResult {
   readonly trials: readonly TrialOutcome[];
-  /** What was left in the bucket that no file owns, after the sweep. */
+  /** What was left in the bucket after the sweep although no file owns it. */
   readonly orphans: readonly string[];
   readonly partSizeBytes: number;
 }
@@ -16,10 +16,12 @@ const TRANSPORTS = {
   urls: "uploads by presigned URL",
 };
 
-/** Parts of one upload in flight at once, at most: the service's own limit. */
+/** Most parts of one upload in flight at once: the service's own limit. */
 const PARTS_IN_FLIGHT_MAX = 16;
 
-/** The result as tables for people, and all that is wrong, a sentence each: none when every kill passed. */
+/**
+ * The result as tables for people, and one sentence for everything that is wrong. There are no sentences when every kill passed.
+ */
 export function reportKills({ trials, orphans, partSizeBytes }: KillResult): { text: string; problems: string[] } {
   const uploads = trials.flatMap((trial) => trial.uploads);
   const hit = uploads.filter(({ wasHit }) => wasHit);
@@ -67,7 +69,7 @@ function counts(uploads: readonly UploadOutcome[], partSizeBytes: number, inTime
 
 function toProblems(moment: KillMoment, outcome: UploadOutcome, partSizeBytes: number): string[] {
   const { upload, path, resentBytes } = outcome;
-  // Parts are twice as large where the size is unknown, and the last, short one goes a second time with its true length.
+  // Parts are twice as large when the size is unknown. The last, short part then goes a second time with its true length.
   const maxParts = upload.isSizeDeclared ? PARTS_IN_FLIGHT_MAX + 1 : 2 * (PARTS_IN_FLIGHT_MAX + 2);
   const resent =
     resentBytes <= maxParts * partSizeBytes

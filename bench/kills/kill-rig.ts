@@ -10,7 +10,7 @@ import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
 import { migrate } from "../../src/postgres/schema/migrate.ts";
-import { createUploadRepository } from "../../src/postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "../../src/postgres/uploads/upload-repositories.ts";
 import { createS3Access } from "../../src/s3/create-access.ts";
 import { createObjectStore } from "../../src/s3/object-store.ts";
 import { KILL_BUCKET, S3_BACKENDS } from "./s3-backend.ts";
@@ -18,7 +18,7 @@ import { KILL_BUCKET, S3_BACKENDS } from "./s3-backend.ts";
 /** Token of the callers. */
 export const KILL_TOKEN = "kill-bench-token";
 
-/** What stays up while services die: the database and the S3 server, and looks at what is in them. */
+/** The servers that stay up while services die, the database and the S3 server, and ways to inspect their contents. */
 export interface KillRig {
   readonly s3Url: string;
   readonly partSizeBytes: number;
@@ -27,8 +27,8 @@ export interface KillRig {
   /** Runs SQL on the service's database. */
   query(statement: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   /**
-   * Makes all uploads a day older, sweeps as the service does by its clock, and resolves to what the bucket then still has
-   * that no file owns: keys and multipart uploads, a line each.
+   * Makes all uploads a day older and sweeps as the service does by its clock. Resolves to what the bucket then still has
+   * although no file owns it: keys and multipart uploads, one line each.
    */
   findOrphans(): Promise<string[]>;
   stop(): Promise<void>;
@@ -101,7 +101,7 @@ function serviceEnvironment(options: {
   };
 }
 
-/** Another replica's sweeper, in this process. */
+/** The sweeper of another replica, in this process. */
 async function openSweeper(environment: Readonly<Record<string, string>>) {
   const config = parseConfig({ ...environment, SLUICE_LISTEN: "127.0.0.1:0" });
   const { accessKeyId, secretAccessKey, bucket } = KILL_BUCKET;
@@ -110,7 +110,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
   const { client } = storage.access;
   const pools = await createDatabasePools(config.database);
   const access: UploadAccess = {
-    uploads: createUploadRepository(pools.commands),
+    uploads: createUploadRepositories(pools.commands),
     objects: createObjectStore(storage.access),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     limits: config.uploads,
@@ -121,7 +121,9 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
     async sweep() {
       const { namespace } = config;
       const { errors } = await sweepUploads(access, {
-        ...{ namespace: namespace.name, cursor: "", limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 } },
+        namespace: namespace.name,
+        cursor: "",
+        limits: { batchMax: 10_000, batchesMax: 1, stuckAfterMs: 0 },
       });
       const limits = { olderThanMs: 0, pagesMax: 1000, pageMax: 1000 };
       const orphans = await sweepOrphans(access, { namespace, limits, cursor: "" });

@@ -8,35 +8,35 @@ import { KILL_TOKEN, type KillRig } from "./kill-rig.ts";
 import type { MortalService } from "./mortal-service.ts";
 import { uploadInParts } from "./part-upload.ts";
 
-/** What became of one upload that a kill hit. */
+/** The outcome of one upload that was under way at a kill. */
 export interface UploadOutcome {
   readonly upload: PlannedUpload;
   readonly path: string;
   /** Content that reached S3 beyond the file's own size, in bytes. */
   readonly resentBytes: number;
-  /** Whether it was under way when the service died. */
+  /** Whether the upload was under way when the service died. */
   readonly wasHit: boolean;
-  /** What is wrong, a sentence each; none when all is well. */
+  /** One sentence for everything that is wrong; none when all is well. */
   readonly problems: readonly string[];
 }
 
-/** What became of one kill. */
+/** The outcome of one kill. */
 export interface TrialOutcome {
   readonly moment: KillMoment;
   readonly target: KillTarget;
-  /** False when the victim had ended before its moment came; the kill then came at the end. */
+  /** False when the victim ended before the planned moment. The kill then came at the end. */
   readonly wasAimed: boolean;
   readonly uploads: readonly UploadOutcome[];
 }
 
-/** A client that tries again soon, as the outage here is short. */
+/** The client tries again soon, because the outage is short. */
 const RETRY = { triesMax: 200, timeMaxMs: 60_000, delayBaseMs: 30, delayMaxMs: 300 };
 /** Every file is a stretch of these bytes. */
 let content: Buffer | undefined;
 
 /**
- * Runs one plan on a service that is up: the uploads begin together, the service is killed at the moment, started again,
- * and the clients go on by themselves. Then every file is compared with its source. The service is up again at the end.
+ * Runs one plan on a service that is up. The uploads begin together, the service is killed at the planned moment and started
+ * again, and the clients resume by themselves. Then every file is compared with its source. The service is up again at the end.
  */
 export async function runTrial(
   plan: KillPlan,
@@ -66,7 +66,7 @@ export async function runTrial(
   return { moment: plan.moment, target: plan.target, wasAimed, uploads };
 }
 
-/** Turns what the relay sees into the counts of the uploads, and into the kill at its moment. */
+/** Counts what the relay sees for each upload, and kills the service at the planned moment. */
 function observe(moment: KillMoment, trial: { runs: readonly UploadRun[]; victim: UploadRun; kill: () => void }) {
   const { runs, victim, kill } = trial;
   const due = () => {
@@ -97,7 +97,7 @@ function observe(moment: KillMoment, trial: { runs: readonly UploadRun[]; victim
   };
 }
 
-/** One upload by the TypeScript client, or in parts, and what is known of it. */
+/** One upload by the TypeScript client or in parts, and what is known about it. */
 class UploadRun {
   readonly upload: PlannedUpload;
   readonly path: string;
@@ -120,14 +120,14 @@ class UploadRun {
     this.#bytes = content.subarray(start, start + upload.sizeBytes);
   }
 
-  /** Resolves once the file is committed, or has failed for good: that is then among the problems. */
+  /** Resolves once the file is committed or the upload has failed for good. The failure is then among the problems. */
   async send(): Promise<void> {
     for (;;) {
       try {
         await this.#sendBy(this.upload.transport);
         break;
       } catch (error) {
-        // A client that never had an answer gives up soon, and its caller asks again.
+        // A client that never had an answer gives up soon; its caller then asks again.
         if (this.id === undefined && error instanceof SluiceError && error.code === "unavailable") continue;
         this.#problems.push(`the upload failed: ${(error as Error).message}`);
         break;
@@ -153,7 +153,7 @@ class UploadRun {
     this.#wasHit = !this.#isDone;
   }
 
-  /** Compares what is there with what was sent. */
+  /** Compares the stored file with what was sent. */
   async verify(rig: KillRig): Promise<UploadOutcome> {
     const { upload, path } = this;
     const expected = createHash("sha256").update(this.#bytes).digest("hex");

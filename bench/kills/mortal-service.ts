@@ -14,9 +14,12 @@ const READY_POLL_MS = 10;
 export interface MortalService {
   readonly url: string;
   readonly relay: S3Relay;
-  /** kill -9 of all its processes, or of one worker; resolves when they are gone. The signals are sent before this returns. */
+  /**
+   * Kills all of the service's processes, or one worker, with SIGKILL. Resolves when they are gone. The signals are sent
+   * before this returns.
+   */
   kill(target: KillTarget): Promise<void>;
-  /** Starts it again, where its primary is gone; resolves when it is ready, with all its workers. */
+  /** Starts the service again if its primary is gone. Resolves when the service is ready with all its workers. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -70,7 +73,7 @@ export async function startMortalService(rig: KillRig, workers: number): Promise
   return { url, relay, restart, stop, kill };
 }
 
-/** Process ids of the children, by /proc: this needs Linux, as the benchmark does. */
+/** Process ids of the children, read from /proc: this needs Linux, as the whole benchmark does. */
 function listChildren(pid: number): number[] {
   const path = `/proc/${pid}/task/${pid}/children`;
   const text = existsSync(path) ? readFileSync(path, "utf8").trim() : "";

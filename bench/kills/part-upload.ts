@@ -5,13 +5,13 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { type SignedPart, UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 
-/** What is uploaded, and whither. */
+/** The content that is uploaded and the place that it goes to. */
 export interface PartUploadOptions {
   readonly url: string;
   readonly token: string;
   readonly bytes: Buffer;
   readonly path: string;
-  /** By WritePart, or by presigned URLs of SignParts. */
+  /** The parts go by WritePart, or to presigned URLs from SignParts. */
   readonly transport: "parts" | "urls";
   readonly onUploadId: (uploadId: string) => void;
 }
@@ -19,17 +19,20 @@ export interface PartUploadOptions {
 const PARTS_IN_FLIGHT = 4;
 const TIME_MAX_MS = 60_000;
 const RETRY_AFTER_MS = 50;
-/** What Node may hold for the connection, in MB: while more waits to be sent than this, it resets what is answered. */
+/**
+ * Memory that Node may use for the connection, in MB. When more than this waits to be sent, Node resets streams that are
+ * being answered.
+ */
 const SESSION_MEMORY_MAX_MB = 256;
-/** What trying again does not mend. */
+/** Codes of failures that another try does not mend. */
 const FINAL = new Set([
   ...[Code.InvalidArgument, Code.NotFound, Code.FailedPrecondition, Code.AlreadyExists, Code.DataLoss],
   ...[Code.PermissionDenied, Code.Unauthenticated, Code.Unimplemented],
 ]);
 
 /**
- * Uploads whole parts, four at a time, as a browser does that cannot stream: each call is repeated while the service is away,
- * and nothing is kept of a call that failed. Rejects with what is final, or after a minute of trying.
+ * Uploads whole parts, four at a time, as a browser does that cannot stream. Each call is repeated while the service is away,
+ * and nothing of a failed call is kept. Rejects with a final failure, or after a minute of trying.
  */
 export async function uploadInParts(options: PartUploadOptions): Promise<void> {
   const { bytes, path, transport } = options;
@@ -64,7 +67,7 @@ export async function uploadInParts(options: PartUploadOptions): Promise<void> {
   await persist(() => service.completeUpload(complete, { headers }));
 }
 
-/** Puts a part to its URL; one without a URL is durable already. */
+/** Puts a part to its URL. A part without a URL is durable already. */
 async function put({ url, headers }: SignedPart, data: Buffer): Promise<void> {
   if (url === "") return;
   const { "content-length": _, ...others } = headers;

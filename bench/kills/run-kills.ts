@@ -5,24 +5,24 @@ import { runTrial, type TrialOutcome } from "./kill-trial.ts";
 import { startMortalService } from "./mortal-service.ts";
 import type { S3_BACKENDS } from "./s3-backend.ts";
 
-/** What a run of kills does. */
+/** The settings of a run of kills. */
 export interface KillOptions {
   readonly seed: number;
   readonly kills: number;
   readonly s3: keyof typeof S3_BACKENDS;
-  /** Services that are killed side by side, each with uploads of its own; they share the database and the bucket. */
+  /** Services that are killed side by side. Each has uploads of its own; all share the database and the bucket. */
   readonly services: number;
-  /** Worker processes of each service. With several every plan says whether one of them is killed, or all. */
+  /** Worker processes of each service. With several, each plan says whether one worker or all of them are killed. */
   readonly workers: number;
   readonly uploadsPerKill: number;
-  /** Told after each kill. */
+  /** Called after each kill. */
   readonly onTrial?: (index: number, outcome: TrialOutcome) => void;
 }
 
-/** Parts of the largest file: many small ones, or a few where S3 insists on 5 MiB each. */
+/** Parts of the largest file: many small ones, or a few when the S3 server insists on 5 MiB each. */
 const PARTS_MAX = { dev: 150, versitygw: 10 };
 
-/** Kills services under seeded plans, each plan once, then sweeps and looks at what is left. */
+/** Kills services under seeded plans, each plan once. Then it sweeps and finds what is left. */
 export async function runKills(options: KillOptions): Promise<KillResult> {
   const { seed, kills, s3, workers, uploadsPerKill } = options;
   const rig = await startKillRig({ s3 });

@@ -6,15 +6,15 @@ import { startChild } from "../../src/devstack/child-process.ts";
 import { startProcess } from "../child-process.ts";
 import { freePort } from "../free-port.ts";
 
-/** An S3 server that keeps what it is given. */
+/** An S3 server that keeps the objects that it is given. */
 export interface S3Backend {
   readonly url: string;
-  /** The smallest part it takes, in bytes. */
+  /** The smallest part that the server takes, in bytes. */
   readonly partMinBytes: number;
   stop(): Promise<void>;
 }
 
-/** Bucket, region and key pair of every backend; throwaway, for the loopback only. */
+/** Bucket, region and key pair of every backend. They are throwaway values for the loopback only. */
 export const KILL_BUCKET = {
   bucket: "kills",
   region: "us-east-1",
@@ -25,7 +25,7 @@ export const KILL_BUCKET = {
 const MIB = 2 ** 20;
 const READY_TIMEOUT_MS = 15_000;
 
-/** Which S3 servers there are to choose from: the development one, and versitygw from the PATH, an independent referee. */
+/** The S3 servers to choose from: the development server, and versitygw from the PATH as an independent check. */
 export const S3_BACKENDS = { dev: startDevS3, versitygw: startVersitygw } satisfies Record<
   string,
   (directory: string) => Promise<S3Backend>

@@ -3,20 +3,23 @@ import { createServer, type IncomingMessage, request as requestHttp, type Server
 import type { AddressInfo } from "node:net";
 import type { S3Step } from "./kill-plan.ts";
 
-/** What the relay tells of a request of the service to S3. */
+/** Is told by the relay about the service's requests to S3. */
 export interface RelayObserver {
-  /** A step begins. True drops it: S3 never hears of it. */
+  /** A step begins. When this returns true, the relay drops the request and S3 never receives it. */
   onRequest(step: S3Step, uploadId: string): boolean;
-  /** Bytes of content passed on, framing not counted. */
+  /** This many bytes of content were passed on, without framing. */
   onBytes(uploadId: string, lengthBytes: number): void;
-  /** S3 has answered well, and the service has not heard it yet. True drops the answer. */
+  /**
+   * S3 has answered with success, and the service has not received the answer yet. When this returns true, the relay drops
+   * the answer.
+   */
   onAnswer(step: S3Step, uploadId: string): boolean;
 }
 
-/** A relay that runs. */
+/** A running relay. */
 export interface S3Relay {
   readonly url: string;
-  /** Who is told; nobody at first. */
+  /** The observer that is told; there is none at first. */
   observer: RelayObserver | undefined;
   close(): Promise<void>;
 }
@@ -24,9 +27,9 @@ export interface S3Relay {
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /**
- * Stands between the service and an S3 server and passes everything on as it is, so that a signature made for the relay's
- * address stays true: both sides see the same Host header. Counts what passes by the id of the upload in the key, and says
- * when the service is in the middle of a step.
+ * Starts a relay between the service and an S3 server. It passes everything on as it is, so that a signature for the relay's
+ * address stays valid: both sides see the same Host header. It counts the content by the id of the upload in the key, and
+ * tells when the service is in the middle of a step.
  */
 export async function startS3Relay(targetUrl: string): Promise<S3Relay> {
   const server = createServer({ requestTimeout: 0 });
@@ -62,7 +65,7 @@ function pass(targetUrl: string, { request, response, observer }: Exchange): voi
   const { hostname, port } = new URL(targetUrl);
   const onward = requestHttp({ hostname, port, method: request.method, path: request.url!, headers: request.headers });
   onward.on("error", drop);
-  // A caller that was killed takes its request with it, as a cut connection would.
+  // The request of a caller that was killed ends with it, as with a connection that was cut.
   response.on("close", () => {
     if (!response.writableEnded) onward.destroy();
   });
@@ -82,7 +85,7 @@ function pass(targetUrl: string, { request, response, observer }: Exchange): voi
   request.pipe(onward);
 }
 
-/** Counts the content of a body, up to its declared length: what is beyond is aws-chunked's framing. */
+/** Counts the content of a body, up to its declared length: everything beyond is the framing of aws-chunked. */
 function count(request: IncomingMessage, uploadId: string, observer: RelayObserver | undefined): void {
   const { "x-amz-decoded-content-length": decoded, "content-length": plain } = request.headers;
   let restBytes = Number(decoded ?? plain);

@@ -12,35 +12,40 @@ import type { ClientArguments } from "../clients/client-process.ts";
 import { frameBefore } from "../clients/grpc-frame.ts";
 import { serviceToken } from "../sluice-service.ts";
 
-/** What the client process is told to do: one gRPC method, and the frame of each request in base64. */
+/** The message that tells the client process what to call: one gRPC method, and the frame of each request in base64. */
 export interface CallRun {
   readonly path: string;
   readonly frames: readonly string[];
-  /** Calls begin so often, whether those before have been answered or not; without it so many as `inFlight` at a time. */
+  /**
+   * Calls begin at this rate, whether earlier calls have been answered or not. Without a rate, `inFlight` calls run at a time.
+   */
   readonly ratePerSecond?: number | undefined;
   readonly inFlight: number;
   readonly wantsAnswers: boolean;
 }
 
-/** How the calls went. */
+/** The times and outcomes of the calls. */
 export interface CallTimes {
-  /** From the moment at which each was meant to begin until its answer was whole; of those that succeeded. */
+  /**
+   * Times of the calls that succeeded: each counts from the moment at which the call was meant to begin until its answer was
+   * complete.
+   */
   readonly latenciesMs: readonly number[];
   readonly failures: readonly string[];
-  /** In base64, in the order of the requests, where they were wanted. */
+  /** The answers in base64, in the order of the requests, if they were wanted. */
   readonly answers: readonly string[];
   readonly seconds: number;
 }
 
-/** A process of its own that makes calls over so many HTTP/2 connections. */
+/** A separate process that makes calls over several HTTP/2 connections. */
 export interface CallLoad {
-  /** Calls at a rate, or as many as `inFlight` at once. */
+  /** Makes the calls at a rate, or `inFlight` of them at once. */
   run<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     requests: readonly MessageInitShape<I>[],
     pace: { ratePerSecond: number } | { inFlight: number },
   ): Promise<CallTimes>;
-  /** One call, and its answer. */
+  /** Makes one call and resolves with its answer. */
   ask<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
@@ -49,7 +54,7 @@ export interface CallLoad {
   stop(): Promise<void>;
 }
 
-/** Starts the process, with its connections to `url`. */
+/** Starts the process with its connections to `url`. */
 export async function startCallLoad(url: string, connections: number): Promise<CallLoad> {
   const args: ClientArguments = {
     url,
@@ -85,7 +90,7 @@ function toFrame<I extends DescMessage>(schema: I, request: MessageInitShape<I>)
   return frameBefore(message, Buffer.alloc(0)).toString("base64");
 }
 
-/** The latency that so large a part of the calls kept within; undefined for no calls. */
+/** The latency within which this fraction of the calls was answered; undefined for no calls. */
 export function quantile(latenciesMs: readonly number[], part: number): number | undefined {
   const sorted = [...latenciesMs].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)];

@@ -7,7 +7,7 @@ import { startLargePostgres } from "./filled-database.ts";
 import type { MetadataLoad } from "./measure-latencies.ts";
 import { createMetadataTrial, type MetadataTrial } from "./metadata-trial.ts";
 
-/** Fills a database for each checkout, compares what calls cost, and ends everything again. */
+/** Fills a database for each checkout, compares the costs of calls, and ends everything again. */
 export async function compareMetadata(
   checkouts: ReturnType<typeof findCheckouts>,
   run: MetadataLoad & { rounds: number },

@@ -1,13 +1,12 @@
 /**
- * The files of the benchmark, as SQL: each column is a function of the row's number `i` alone (hashes of it), so that
- * which paths there are is known without asking the table, and every run has the same. Names are drawn so that some are
- * common and most are rare; sizes are log-normal; times are spread over two years; every 25th row is superseded by the
- * row after it, and every 31st is deleted.
+ * The files of the benchmark, as SQL. Each column is a function of the row's number `i` alone (hashes of it). So the paths are
+ * known without a query, and every run has the same ones. Names are drawn so that some are common and most are rare; sizes are
+ * log-normal; times are spread over two years; every 25th row is superseded by the row after it, and every 31st is deleted.
  */
 export const fileRows = {
-  /** Rows of the numbers from $1 to below $2 that `column`s are taken of, as `f`. */
+  /** Selects `columns` of the rows from number $1 to below $2, as `f`. */
   select: (columns: string) => `SELECT ${columns} FROM generate_series($1::bigint, $2::bigint - 1) i, ${drawn}`,
-  /** Rows of random numbers: of $1 to below $2, so many as $3 says. The draw follows from setseed. */
+  /** Selects $3 rows of random numbers from $1 to below $2. The draw follows from setseed. */
   selectRandom: (columns: string) =>
     `SELECT ${columns} FROM (
       SELECT $1::bigint + floor(random() * ($2::bigint - $1::bigint))::bigint AS i FROM generate_series(1, $3::integer)
@@ -15,11 +14,11 @@ export const fileRows = {
   isLive: "i % 25 <> 0 AND i % 31 <> 5",
 } as const;
 
-/** Label values of `team`, and how many customers there are. */
+/** The number of values of the label `team`, and the number of customers. */
 export const TEAMS = 100;
 const CUSTOMERS = 10_000;
 
-/** Words of names and titles; the first ones are drawn most often. */
+/** The words of names and titles; the first ones are drawn most often. */
 export const WORDS = (
   "report invoice photo scan contract draft backup export meeting notes budget plan design summary review letter " +
   "ticket payroll survey manual schedule roadmap minutes statement receipt policy audit proposal agenda catalog " +
@@ -41,10 +40,10 @@ const unit = (seed: number, of = "i") => `((hashint8extended(${of}, ${seed}) & 1
 const below = (count: number, seed: number, of = "i") => `floor(${count} * ${unit(seed, of)})::integer`;
 const pick = (words: readonly string[], seed: number, of = "i") =>
   `(${list(words)})[1 + floor(${words.length} * ${unit(seed, of)} ^ 2)::integer]`;
-/** The file whose path the row is at: a superseded generation is at that of the next row. */
+/** The number of the file whose path the row has: a superseded generation has the path of the next row. */
 const own = "(i + (i % 25 = 0)::integer)";
 
-/** Columns that others are made of; a subquery with OFFSET 0, so that each is computed once. */
+/** Columns that other columns are made of. They are in a subquery with OFFSET 0, so that each is computed once. */
 const drawn = `LATERAL (SELECT
     concat_ws('/',
       CASE WHEN ${unit(1, own)} < 0.98 THEN ${pick(TOPS, 2, own)} END,
@@ -59,7 +58,7 @@ const drawn = `LATERAL (SELECT
     timestamptz '2024-11-01 00:00Z' + ${unit(13)} * interval '730 days' AS create_time
   OFFSET 0) f`;
 
-/** The columns of `file` that are filled, and what with. */
+/** The columns of `file` that are filled, each with the SQL of its value. */
 export const fileColumnValues: Readonly<Record<string, string>> = {
   file_id: "md5(i::text)::uuid",
   namespace: "'default'",
@@ -82,6 +81,6 @@ export const fileColumnValues: Readonly<Record<string, string>> = {
   update_time: `f.create_time + ${unit(28)} * interval '30 days'`,
   supersede_time: "CASE WHEN i % 25 = 0 THEN f.create_time + interval '31 days' END",
   delete_time: "CASE WHEN i % 25 <> 0 AND i % 31 = 5 THEN f.create_time + interval '31 days' END",
-  // Far off, so that no job of the service takes them away while it is measured.
+  // This time is far off, so that no job of the service purges the rows while they are measured.
   purge_time: "CASE WHEN i % 25 = 0 OR i % 31 = 5 THEN timestamptz '2199-01-01 00:00Z' END",
 };

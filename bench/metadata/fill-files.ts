@@ -1,14 +1,14 @@
 import { Client } from "pg";
 import { fileColumnValues, fileRows } from "./file-rows.ts";
 
-/** Rows of one INSERT: seconds of work, so that there is something to report. */
+/** Rows of one INSERT: it takes seconds, so that the progress can be reported. */
 const BATCH_ROWS = 250_000;
 const SESSIONS = 2;
 
 /**
- * Fills the tables of files, which must be empty, with so many rows. Indexes are taken away and built anew from what the
- * migrations made of them, which is much faster than to keep them; the rows of labels are made by one statement instead
- * of a trigger a row. Afterwards the tables are vacuumed and analyzed, as autovacuum would leave them.
+ * Fills the tables of files, which must be empty, with `rows` rows. Indexes are dropped and built again with the definitions
+ * from the migrations, because that is much faster than to maintain them. One statement makes the rows of labels instead of a
+ * trigger for each row. Afterwards the tables are vacuumed and analyzed, as autovacuum would leave them.
  */
 export async function fillFiles(url: string, rows: number, report: (what: string) => void): Promise<void> {
   const client = await connect(url);
@@ -26,7 +26,7 @@ export async function fillFiles(url: string, rows: number, report: (what: string
       FROM file f, jsonb_each_text(f.labels) e WHERE f.supersede_time IS NULL`,
     );
     report("labels are filled");
-    // Half at a time: there are two processors' worth of sessions for the insertion as well.
+    // Half of the sessions go to the insertion: there are two processors for both.
     await inParallel(url, rebuild, report);
     for (const table of ["file", "file_label"]) await client.query(`VACUUM (ANALYZE, PARALLEL 0) ${table}`);
     report("vacuumed and analyzed");
@@ -72,7 +72,7 @@ async function insertFiles(url: string, rows: number, report: (what: string) => 
 }
 
 async function inParallel(url: string, statements: readonly string[], report: (what: string) => void): Promise<void> {
-  // The slowest ones, those of words and trigrams, first.
+  // The slowest indexes come first: those of words and trigrams.
   const waiting = [...statements].sort((a, b) => Number(b.includes("USING gin")) - Number(a.includes("USING gin")));
   const work = async () => {
     const client = await connect(url);

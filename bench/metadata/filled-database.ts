@@ -3,12 +3,14 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/devstack
 import { migrate } from "../../src/postgres/schema/migrate.ts";
 import { fillFiles } from "./fill-files.ts";
 
-/** What a database of this size is given anywhere: caches, and checkpoints that are minutes apart. Needs a restart. */
+/**
+ * Settings that any server gets for a database of this size: caches, and checkpoints that are minutes apart. They need a restart.
+ */
 const SETTINGS = {
   shared_buffers: "'8GB'",
   max_wal_size: "'16GB'",
   checkpoint_timeout: "'15min'",
-  // No replica is fed, so that indexes are built without being logged as well.
+  // There is no replica, so indexes can be built without being logged as well.
   wal_level: "minimal",
   max_wal_senders: "0",
   shared_preload_libraries: "'pg_stat_statements'",
@@ -22,8 +24,8 @@ export interface FilledDatabase {
 }
 
 /**
- * Starts PostgreSQL in a directory, brings its schema up to date and fills it with so many rows, if that has not been done.
- * Rejects when it was filled with another number.
+ * Starts PostgreSQL in a directory and brings its schema up to date. Fills it with `rows` rows if that has not been done.
+ * Rejects when it was filled with another number of rows.
  */
 export async function startFilledDatabase(
   dataDirectory: string,
@@ -52,7 +54,7 @@ export async function startLargePostgres(dataDirectory: string): Promise<Embedde
   return await startEmbeddedPostgres(options);
 }
 
-/** Fills a migrated database, if that has not been done, and reads all of it once; resolves to a connection to it. */
+/** Fills a migrated database if that has not been done, and reads all of it once. Resolves to a connection to it. */
 export async function fillDatabase(url: string, rows: number, report: (what: string) => void): Promise<Client> {
   const client = await connect(url);
   try {
@@ -62,7 +64,7 @@ export async function fillDatabase(url: string, rows: number, report: (what: str
     await warm(client);
     return client;
   } catch (error) {
-    // A connection that its server ends fails the process.
+    // If the server ends a connection that has no error listener, the process fails.
     await client.end().catch(() => undefined);
     throw error;
   }
@@ -85,8 +87,8 @@ async function fillOnce(
 }
 
 /**
- * Reads what there is: indexes, which every query uses, into PostgreSQL's own cache, and tables into the system's. These come
- * last: the indexes go through that cache, too, and would push them out.
+ * Reads everything once: indexes, which every query uses, into PostgreSQL's own cache, and tables into the system's cache.
+ * The indexes are read last, because the tables go through PostgreSQL's cache as well and would push them out.
  */
 async function warm(client: Client): Promise<void> {
   await client.query("CREATE EXTENSION IF NOT EXISTS pg_prewarm");
@@ -95,7 +97,7 @@ async function warm(client: Client): Promise<void> {
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i') ORDER BY relkind, relpages DESC`);
 }
 
-/** With a checkpoint before, which takes longer than a shutdown is waited for. */
+/** A checkpoint comes first, because it takes longer than a shutdown is waited for. */
 async function stop(postgres: EmbeddedPostgres, client: Client): Promise<void> {
   await client.query("CHECKPOINT").catch(() => undefined);
   await client.end();

@@ -9,33 +9,36 @@ import { type CallLoad, quantile, startCallLoad } from "./call-load.ts";
 import type { FilledDatabase } from "./filled-database.ts";
 import { createSample, drawFilter, drawWords, type Sample } from "./sample.ts";
 
-/** How the calls are made. */
+/** The settings by which the calls are made. */
 export interface MetadataLoad {
   readonly rows: number;
   readonly seed: number;
-  /** Of reading calls; changing ones come at a third of it. */
+  /** Reading calls a second; changing calls come at a third of this rate. */
   readonly ratePerSecond: number;
   readonly connections: number;
-  /** Of one figure, after a warm-up that does not count. */
+  /** Seconds for each figure, after a warm-up that does not count. */
   readonly seconds: number;
 }
 
-/** Page that is asked for far into a list, of the default size. */
+/** Number of the page that is asked for far into a list of pages of the default size. */
 const FAR_PAGE = 10_000;
 const PAGE_FILES = 100;
 const SEARCH_PAGE_FILES = 50;
 const PAGE_FILES_MAX = 1000;
-/** First pages of searches that are looked at for how full they are. */
-const PAGES_LOOKED_AT = 100;
-/** Calls of a warm-up, at most; as many as are measured, else. Fewer, and what is measured is code that is being compiled. */
+/** The first pages of this many searches are checked for how full they are. */
+const PAGES_CHECKED = 100;
+/**
+ * Most calls of a warm-up, which otherwise has as many calls as are measured. With fewer, the measurement would include code
+ * that is still being compiled.
+ */
 const WARM_UP_MAX = 3000;
-/** Of them under way at a time: those of code that is not compiled yet must not pile up. */
+/** Calls of a warm-up that are under way at a time: calls of code that is not compiled yet must not pile up. */
 const WARM_UP_IN_FLIGHT = 8;
 const namespace = "default";
 const { getFile, listFiles, searchFiles } = FileQueryService.method;
 const { updateFile, deleteFile, undeleteFile } = FileCommandService.method;
 
-/** Measures how long calls take, one method after the other, of a service on a filled database. */
+/** Measures how long the calls to a service on a filled database take, one method after the other. */
 export async function measureLatencies(
   service: SluiceService,
   database: FilledDatabase,
@@ -88,7 +91,7 @@ async function measureLists(place: Place): Promise<FigureRow[]> {
   ];
 }
 
-/** Walks there, by the largest pages: the token of a position says nothing of the size of pages. */
+/** Goes to the far page by the largest pages: a page token holds no page size. */
 async function findFarToken(place: Place): Promise<string> {
   let pageToken = "";
   for (let files = 0; files < (farPage(place) - 1) * PAGE_FILES; files += PAGE_FILES_MAX) {
@@ -98,7 +101,7 @@ async function findFarToken(place: Place): Promise<string> {
   return pageToken;
 }
 
-/** Of a table that has not so many pages, one in its middle. */
+/** The number of the far page; for a table with fewer pages, the page in its middle. */
 function farPage({ load }: Place): number {
   return Math.min(FAR_PAGE, Math.ceil(load.rows / PAGE_FILES / 2));
 }
@@ -118,13 +121,13 @@ async function measureSearches(place: Place): Promise<FigureRow[]> {
   return rows;
 }
 
-/** How full the pages are: a search may answer fewer files than asked for, although others follow. */
+/** Describes how full the pages are: a search may answer fewer files than asked for although others follow. */
 async function describePages(
   { calls }: Place,
   requests: readonly MessageInitShape<typeof searchFiles.input>[],
 ): Promise<string> {
   let [files, whole] = [0, 0];
-  const asked = requests.slice(0, PAGES_LOOKED_AT);
+  const asked = requests.slice(0, PAGES_CHECKED);
   for (const request of asked) {
     const page = await calls.ask(searchFiles, request);
     files += page.files.length;
@@ -144,7 +147,7 @@ async function measureUpdates(place: Place): Promise<FigureRow[]> {
   return [await measure(place, { name: "UpdateFile", method: updateFile, requests, aimMs: 20, ratePerSecond })];
 }
 
-/** The files are restored afterwards, so that a directory that is kept stays as it is. */
+/** The files are restored afterwards, so that a database directory that is kept stays as it is. */
 async function measureDeletes(place: Place): Promise<FigureRow[]> {
   const ratePerSecond = place.load.ratePerSecond / 3;
   const paths = await place.sample.paths(countOf(place, ratePerSecond));
@@ -186,7 +189,7 @@ async function measure<I extends DescMessage, O extends DescMessage>(
   return { name: `${name}, p99`, unit: "ms", measured, must: { atMost: 100 }, aim: { atMost: aimMs }, note };
 }
 
-/** Statements whose callers have given up go on for a while, and would slow what is measured next. */
+/** Statements of callers that have given up continue for a while, and would slow the next measurement. */
 async function untilIdle({ client }: FilledDatabase): Promise<void> {
   for (;;) {
     const { rowCount } = await client.query(`SELECT FROM pg_stat_activity
@@ -196,7 +199,7 @@ async function untilIdle({ client }: FilledDatabase): Promise<void> {
   }
 }
 
-/** What PostgreSQL took for the calls, without what waited for a processor outside of it. */
+/** The time that PostgreSQL took for the calls, without the time that they waited for a processor outside of it. */
 async function describeStatements({ client }: FilledDatabase, calls: number): Promise<string> {
   const { rows } = await client.query<{ total: number | null; longest: number | null }>(`
     SELECT sum(total_exec_time + total_plan_time) AS total, max(max_exec_time) AS longest

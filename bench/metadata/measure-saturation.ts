@@ -14,7 +14,10 @@ import { createSample } from "./sample.ts";
 const SATURATED_IN_FLIGHT = 64;
 const ROUNDS = 3;
 
-/** As many calls as one worker answers, beside as many as connect-node answers that do nothing, turn by turn. */
+/**
+ * Measures how many calls a second one worker answers, beside how many connect-node answers by itself with a method that does
+ * nothing. The two take turns.
+ */
 export async function measureSaturation(
   service: SluiceService,
   database: FilledDatabase,
@@ -52,7 +55,9 @@ export async function measureSaturation(
   }
 }
 
-/** Makes all calls, as many at once as `run` does; resolves to how many a second, and the CPU time of process `pid` for one. */
+/**
+ * Makes all calls, as many at once as `run` does. Resolves to the calls per second, and the CPU time of process `pid` per call.
+ */
 export async function saturate(pid: number, count: number, run: () => Promise<CallTimes>) {
   const before = readProcessUsage(pid).cpuSeconds;
   const { seconds, failures } = await run();

@@ -13,7 +13,7 @@ import { createSample, drawFilter, type Sample } from "./sample.ts";
 
 /** Calls that wait for an answer at any time. */
 const IN_FLIGHT = 8;
-/** Calls of a method before those that count, of which compiled code is measured, as a part of them. */
+/** The calls of a warm-up, as a fraction of those that are measured: the measured code must be compiled. */
 const WARM_UP_PART = 0.5;
 const namespace = "default";
 const { getFile, listFiles, searchFiles } = FileQueryService.method;
@@ -26,7 +26,7 @@ export interface MetadataTrial {
   close(): Promise<void>;
 }
 
-/** CPU time of the service for calls of metadata, in milliseconds a call, by one worker that a few callers keep busy. */
+/** CPU time of the service for metadata calls, in milliseconds per call. A few callers keep one worker busy. */
 export async function createMetadataTrial(
   stageOf: (checkout: Checkout) => Stage,
   load: MetadataLoad,

@@ -7,11 +7,14 @@ import { type FilledDatabase, startFilledDatabase } from "./filled-database.ts";
 import { type MetadataLoad, measureLatencies } from "./measure-latencies.ts";
 import { measureSaturation } from "./measure-saturation.ts";
 
-/** A run of the benchmark: its load, and where its database is. */
+/** The settings of a run of the benchmark: its load, and the place of its database. */
 export interface MetadataRun extends MetadataLoad {
-  /** Worker processes of the service whose latencies are measured; the saturated one has one. */
+  /** Worker processes of the service whose latencies are measured. The saturated service has one. */
   readonly workers: number;
-  /** Kept, and filled only where it is empty; one of the run's own, removed at its end, when absent. */
+  /**
+   * A directory that is kept, and filled only when it is empty. When absent, the run has a directory of its own and removes
+   * it at the end.
+   */
   readonly dataDirectory?: string | undefined;
 }
 

@@ -1,22 +1,22 @@
 import type { Client } from "pg";
 import { fileRows, TEAMS, WORDS } from "./file-rows.ts";
 
-/** What calls are made of: paths of live files, and numbers of one seed. */
+/** The values that calls are made of: paths of live files, and random numbers. Both follow from one seed. */
 export interface Sample {
-  /** Paths of live files, drawn at random; the same ones for one seed. */
+  /** Paths of live files, drawn at random; one seed gives the same paths. */
   paths(count: number): Promise<string[]>;
-  /** From 0 to below 1. */
+  /** A number from 0 to below 1. */
   random(): number;
 }
 
-/** A sample that follows from the seed. */
+/** Creates a sample that follows from the seed. */
 export function createSample(client: Client, { rows, seed }: { rows: number; seed: number }): Sample {
   const random = mulberry32(seed);
   return {
     random,
     async paths(count) {
       await client.query("SELECT setseed($1)", [random()]);
-      // A few more than wanted, because some are not live and some are drawn twice.
+      // The draw asks for a few rows more than wanted, because some are not live and some are drawn twice.
       const text = `${fileRows.selectRandom("DISTINCT f.path")} WHERE ${fileRows.isLive} LIMIT ${count}`;
       const found = await client.query<{ path: string }>(text, [0, rows, Math.ceil(count * 1.3) + 20]);
       return found.rows.map(({ path }) => path);
@@ -24,7 +24,7 @@ export function createSample(client: Client, { rows, seed }: { rows: number; see
   };
 }
 
-/** A filter by label, size and time: from half of a team's files to a handful. */
+/** A filter by label, size and time. It matches from half of a team's files down to a handful. */
 export function drawFilter({ random }: Sample): string {
   const team = Math.floor(random() * TEAMS);
   const sizeBytes = Math.round(10 ** (3 + 5 * random()));
@@ -32,7 +32,7 @@ export function drawFilter({ random }: Sample): string {
   return `labels.team = "team-${String(team).padStart(2, "0")}" AND size_bytes > ${sizeBytes} AND create_time > "${day}"`;
 }
 
-/** One to three words, as common as they are in names. */
+/** One to three words, which are as common as they are in names. */
 export function drawWords({ random }: Sample): string {
   const words = Array.from(
     { length: 1 + Math.floor(random() * 3) },

@@ -7,12 +7,13 @@ import {
 } from "@bufbuild/protobuf/wkt";
 
 /**
- * The method somebody in a hurry would write: `rpc Put(stream google.protobuf.BytesValue) returns (google.protobuf.UInt64Value)`,
- * the answer being the size in bytes. Described in code, so that the benchmark adds no proto of its own to the API's.
+ * The method that somebody in a hurry would write: `rpc Put(stream google.protobuf.BytesValue) returns
+ * (google.protobuf.UInt64Value)`. It answers the size in bytes. It is described in code, so that the benchmark adds no proto
+ * of its own to the API's.
  */
 export const putMethod = describePut();
 
-/** Its path in HTTP/2. */
+/** Path of the method in HTTP/2. */
 export const putPath = "/sluice.bench.BytesUploadService/Put";
 
 function describePut(): DescMethodClientStreaming<typeof BytesValueSchema, typeof UInt64ValueSchema> {

@@ -1,4 +1,4 @@
-// What a unary method costs that does nothing: connect-node with its defaults.
+// connect-node with its defaults and a unary method that does nothing: the cost of a call itself.
 import { createServer } from "node:http2";
 import { create } from "@bufbuild/protobuf";
 import { EmptySchema } from "@bufbuild/protobuf/wkt";

@@ -1,7 +1,7 @@
 import { create, createFileRegistry, type DescMethodUnary } from "@bufbuild/protobuf";
 import { type EmptySchema, FileDescriptorProtoSchema, file_google_protobuf_empty } from "@bufbuild/protobuf/wkt";
 
-/** `rpc Do(google.protobuf.Empty) returns (google.protobuf.Empty)`, described in code as bytes-upload-service.ts's is. */
+/** `rpc Do(google.protobuf.Empty) returns (google.protobuf.Empty)`, described in code as in bytes-upload-service.ts. */
 export const emptyMethod = describeEmpty();
 
 function describeEmpty(): DescMethodUnary<typeof EmptySchema, typeof EmptySchema> {

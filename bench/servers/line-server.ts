@@ -1,8 +1,8 @@
-// A long line: a TCP relay that delays and paces what passes, as distance and bandwidth do. Both directions share nothing.
+// A long line: a TCP relay that delays and paces the bytes, as distance and bandwidth do. The two directions share nothing.
 import { connect, createServer, type Socket } from "node:net";
 import { announceServer } from "./server-process.ts";
 
-/** What this program is told on its command line, as one JSON argument. */
+/** The arguments of this program: one JSON argument on its command line. */
 export interface LineArguments {
   readonly targetUrl: string;
   readonly roundTripMs: number;
@@ -11,7 +11,9 @@ export interface LineArguments {
 
 const { targetUrl, roundTripMs, bytesPerSecond } = JSON.parse(process.argv[2]!) as LineArguments;
 const { hostname, port } = new URL(targetUrl);
-/** What the line itself holds, and as much again in front of it; then the sender's socket is no longer read. */
+/**
+ * Bytes that the line itself holds, and as many again in front of it. When they are full, the sender's socket is no longer read.
+ */
 const heldMaxBytes = 2 * bytesPerSecond * (roundTripMs / 2000) + 2 * 2 ** 20;
 
 announceServer(
@@ -23,7 +25,7 @@ announceServer(
   "http",
 );
 
-/** One direction. The bits of a piece take their time one after the other, and then half a round trip to arrive. */
+/** Carries one direction. The bits of a piece take their time one after the other, and then half a round trip to arrive. */
 function carry(from: Socket, to: Socket): void {
   const held: { bytes: Buffer; arrivesAt: number }[] = [];
   let heldBytes = 0;

@@ -1,4 +1,4 @@
-// The service one writes first: a connect-node handler with its defaults, feeding lib-storage with its defaults.
+// The service that one writes first: a connect-node handler with its defaults, which feeds lib-storage with its defaults.
 import { createSecureServer, createServer } from "node:http2";
 import { Readable } from "node:stream";
 import { S3Client } from "@aws-sdk/client-s3";

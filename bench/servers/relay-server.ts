@@ -1,5 +1,5 @@
-// The floor: what moving the bytes costs when nothing else is done. Every buffer that HTTP/2 hands over is written once
-// into a plain PUT of one part. No checksum, no gRPC, no retry, no record.
+// The floor: the cost of moving the bytes when nothing else is done. Every buffer from HTTP/2 is written once into a plain
+// PUT of one part. There is no checksum, no gRPC, no retry and no record.
 import * as http from "node:http";
 import {
   createSecureServer,
@@ -11,7 +11,7 @@ import {
 import * as https from "node:https";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
-/** As Sluice raises its own (in bytes): with Node's 64 KiB the loopback's round trips would set the pace. */
+/** Window of a stream in bytes, as large as Sluice's: with Node's 64 KiB the round trips of the loopback would set the pace. */
 const streamWindowBytes = 8 * 1024 * 1024;
 const sessionWindowBytes = 16 * 1024 * 1024;
 
@@ -31,8 +31,8 @@ server.on("stream", relay);
 announceServer(server, tls === undefined ? "http" : "https");
 
 /**
- * Pipes one request's content into parts of `partSizeBytes` (the last may be shorter) and answers with its size once
- * the sink has them all.
+ * Pipes the content of one request into parts of `partSizeBytes` (the last may be shorter), and answers with its size once
+ * the sink has all of them.
  */
 function relay(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const key = `relay-${uploads++}`;

@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
 import type { AddressInfo, Server } from "node:net";
 
-/** What every serving program of the benchmark is told on its command line, as one JSON argument. */
+/** The arguments of every serving program of the benchmark: one JSON argument on its command line. */
 export interface ServerArguments {
-  /** The discarding S3 server. */
+  /** URL of the S3 server that discards everything. */
   readonly sinkUrl: string;
-  /** With these the program serves TLS 1.3 and trusts the same certificate towards the sink. */
+  /** With these, the program serves TLS 1.3 and trusts the same certificate at the sink. */
   readonly certPath?: string | undefined;
   readonly keyPath?: string | undefined;
   readonly partSizeBytes: number;
 }
 
-/** A program's parsed arguments, its certificate read. */
+/** A program's parsed arguments and the certificate that they name. */
 export interface ServerSettings {
   readonly sinkUrl: string;
   readonly partSizeBytes: number;
@@ -28,7 +28,7 @@ export function parseServerArguments(): ServerSettings {
   return { sinkUrl, partSizeBytes, tls };
 }
 
-/** Listens on a free port of the loopback, tells the harness the URL, and ends with the harness. */
+/** Listens on a free port of the loopback, tells the harness the URL, and ends when the harness ends. */
 export function announceServer(server: Server, scheme: "http" | "https"): void {
   process.on("disconnect", () => process.exit());
   server.listen(0, "127.0.0.1", () => {

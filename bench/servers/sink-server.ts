@@ -1,19 +1,20 @@
-// The S3 server every contender uploads into: answers like S3, keeps small objects, throws all other bytes away unread.
+// The S3 server that every contender uploads into: it answers like S3, keeps small objects, and throws all other bytes away
+// unread.
 import * as http from "node:http";
 import * as https from "node:https";
 import { Readable } from "node:stream";
 import { sinkBucket, sinkRegion } from "../sink-client.ts";
 import { announceServer, parseServerArguments } from "./server-process.ts";
 
-/** Objects up to this size are kept: tus keeps its state in one beside the upload. */
+/** Objects up to this size are kept: tus keeps its state in an object beside the upload. */
 const keptBytesMax = 1024 * 1024;
-/** Bytes at the end of a body that hold its trailers: Sluice and the SDKs send one or two. */
+/** Bytes at the end of a body that hold its trailers: Sluice and the SDKs send one or two trailers. */
 const trailerBytesMax = 256;
 
 interface KeptObject {
   readonly body: Buffer;
   readonly sizeBytes: number;
-  /** As it was stated, in base64; undefined where it was not. */
+  /** The CRC32 that the writer stated, in base64; undefined when it stated none. */
   readonly crc32: string | undefined;
   readonly metadata: readonly [string, string][];
 }
@@ -33,7 +34,7 @@ announceServer(server, tls === undefined ? "http" : "https");
 
 function serve(req: http.IncomingMessage, res: http.ServerResponse): void {
   const url = new URL(req.url!, "http://sink");
-  // Asked for by every careful writer, and looked for in the answer.
+  // Careful writers ask for this encryption and check the answer for it.
   res.setHeader("x-amz-server-side-encryption", "AES256");
   const uploadId = url.searchParams.get("uploadId");
   switch (req.method) {
@@ -72,8 +73,8 @@ function putPart(
 }
 
 /**
- * The CRC32 that the request states of its body, once that has ended. It is taken at its word: who measures an upload does not
- * pay for the other side's arithmetic.
+ * The CRC32 that the request states for its body; it is known once the body has ended. The sink trusts it: the measurement of
+ * an upload must not include the arithmetic of the other side.
  */
 function listenForCrc32(req: http.IncomingMessage): () => string | undefined {
   let tail: Buffer = Buffer.alloc(0);
@@ -130,7 +131,7 @@ function getObject(req: http.IncomingMessage, res: http.ServerResponse, path: st
   else Readable.from(zeros(object.sizeBytes)).pipe(res);
 }
 
-/** So many bytes: who asks for what was thrown away gets as many others. */
+/** Zeros in place of content that was thrown away: as many bytes as the reader asked for. */
 function* zeros(sizeBytes: number): Generator<Buffer> {
   for (let rest = sizeBytes; rest > 0; rest -= zeroBlock.length) yield zeroBlock.subarray(0, rest);
 }
@@ -149,7 +150,7 @@ function completeUpload(
   { url, uploadId }: { url: URL; uploadId: string },
 ): void {
   const sizes = uploads.get(uploadId);
-  // Two lanes that end at once may both complete; the second must not replace the object by an empty one.
+  // Two lanes that end at once may both complete; the second must not replace the object with an empty one.
   if (sizes === undefined) {
     answerXml(res, "<Error><Code>NoSuchUpload</Code></Error>", 404);
     return;

@@ -2,28 +2,28 @@ import { type BenchProcess, forkProcess } from "../child-process.ts";
 import type { ClientArguments } from "../clients/client-process.ts";
 import { serviceToken } from "../sluice-service.ts";
 
-/** What became of uploads that ran at once. */
+/** The outcome of uploads that ran at once. */
 export interface Rush {
-  /** Seconds from the common start until each was committed; those that failed have none. */
+  /** Seconds from the common start until each upload was committed; a failed upload has none. */
   readonly seconds: readonly number[];
-  /** The words of each that failed. */
+  /** The message of each failure. */
   readonly failures: readonly string[];
 }
 
-/** Many uploads from a process of their own, each over a connection of its own. */
+/** A process that makes many uploads, each over a connection of its own. */
 export interface Crowd {
-  /** Sends all at once, as fast as they go, and resolves when the last has ended. */
+  /** Sends all uploads at once, as fast as they go, and resolves when the last has ended. */
   rush(uploads: number, sizeBytes: number): Promise<Rush>;
-  /** Sends one file in so many lanes, each of which must end between two parts; resolves to the seconds it took. */
+  /** Sends one file in this many lanes, each of which must end between two parts. Resolves to the seconds that it took. */
   lanes(lanes: number, sizeBytes: number): Promise<number>;
-  /** Opens uploads that send 1 KiB a second each; every tenth declares `declaredBytes`. */
+  /** Opens uploads that send 1 KiB a second each. Every tenth declares `declaredBytes`. */
   trickle(uploads: number, declaredBytes: number): Promise<void>;
-  /** Lets them finish. */
+  /** Lets the open uploads finish. */
   endTrickle(): Promise<{ committed: number; failures: readonly string[] }>;
   stop(): Promise<void>;
 }
 
-/** Bytes of a message of a crowd's uploads: those of many share the client's memory. */
+/** Bytes of a message of a crowd's uploads. It is small because many uploads share the client's memory. */
 const chunkBytes = 256 * 1024;
 
 /** Starts a process that uploads to `url`. */
@@ -41,12 +41,12 @@ export async function startCrowd(url: string): Promise<Crowd> {
   };
 }
 
-/** A rush of a warm-up's size that does not count: compiled code is what is compared. */
+/** Makes a rush that does not count, so that the comparison is between compiled code. */
 export async function warmUp(crowd: Crowd, sizeBytes: number): Promise<void> {
   await crowd.rush(4, sizeBytes);
 }
 
-/** The distinct words of failures, with how often they were said. */
+/** The distinct messages of failures, with the number of times that each came. */
 export function countFailures(failures: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const words of failures) counts.set(words, (counts.get(words) ?? 0) + 1);

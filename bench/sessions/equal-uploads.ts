@@ -2,7 +2,7 @@ import { startSluice } from "../sluice-service.ts";
 import { countFailures, startCrowd, warmUp } from "./crowd.ts";
 import { mib, type Scenario, scaledBytes } from "./scenario.ts";
 
-/** Fifty equal uploads that begin together into two workers: the slowest is not left behind. */
+/** Fifty equal uploads begin together into two workers: the slowest must not be left behind. */
 export const equalUploads: Scenario = {
   id: "equal",
   async measure({ stage, scale }) {

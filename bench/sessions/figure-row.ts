@@ -1,22 +1,22 @@
 import { markdownTable } from "../markdown-table.ts";
 
-/** A figure to reach and what was measured of it. */
+/** A figure to reach and the measured value. */
 export interface FigureRow {
   readonly name: string;
-  /** Undefined where it was not measured. */
+  /** Undefined when it was not measured. */
   readonly measured: number | undefined;
-  /** The bound, and the better one that is aimed at. */
+  /** The bound, and the better value that is aimed at. */
   readonly must: Bound;
   readonly aim?: Bound;
   readonly unit: "ratio" | "MiB" | "count" | "ms";
-  /** What stands behind the number, in a few words. */
+  /** The facts behind the number, in a few words. */
   readonly note?: string;
 }
 
-/** At most, or at least, this much. */
+/** The value must be at most, or at least, this number. */
 export type Bound = { readonly atMost: number } | { readonly atLeast: number };
 
-/** Whether the figure's bound is kept. */
+/** Whether the figure keeps its bound. */
 export function judge({ measured, must }: FigureRow): "met" | "missed" | "not measured" {
   if (measured === undefined) return "not measured";
   return ("atMost" in must ? measured <= must.atMost : measured >= must.atLeast) ? "met" : "missed";

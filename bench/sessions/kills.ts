@@ -2,7 +2,7 @@ import { reportKills } from "../kills/kill-report.ts";
 import { runKills } from "../kills/run-kills.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** What `npm run bench:kills` does, as figures. */
+/** The results of `npm run bench:kills` as figures. */
 export const kills: Scenario = {
   id: "kills",
   async measure({ scale }) {

@@ -5,18 +5,24 @@ import { type SluiceService, startSluice } from "../sluice-service.ts";
 import { type Crowd, startCrowd } from "./crowd.ts";
 import { type Scenario, scaledBytes } from "./scenario.ts";
 
-/** Pairs of services: which connections a worker gets, and how its code is compiled, is the same for as long as it lives. */
+/**
+ * Pairs of services: the connections that a worker gets, and the way that its code is compiled, stay the same for as long as
+ * it lives.
+ */
 const pairs = 3;
-/** Rounds of each pair: one takes a second, in which the machine's pace moves by a third. */
+/** Rounds of each pair: a round takes a second, and the machine's speed changes by a third within that time. */
 const rounds = 5;
-/** Files before the first round, for each worker: compiled code is what is compared, and the first six cost a quarter more. */
+/**
+ * Files before the first round, for each worker, so that the comparison is between compiled code: the first six files cost a
+ * quarter more.
+ */
 const warmUps = 6;
 
-/** One file in four lanes over two workers costs what it costs in one lane and one worker, and goes faster. */
+/** One file in four lanes over two workers costs as much as in one lane and one worker, and goes faster. */
 export const lanes: Scenario = {
   id: "lanes",
   async measure({ stage, scale }) {
-    // Whole parts for every lane, whatever the scale.
+    // Every lane gets whole parts, whatever the scale.
     const sizeBytes = 32 * scaledBytes(32, scale);
     const compared: Comparison[] = [];
     for (let pair = 0; pair < pairs; pair++) compared.push(...(await comparePair(stage, sizeBytes)));

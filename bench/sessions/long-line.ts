@@ -37,7 +37,7 @@ export const longLine: Scenario = {
   },
 };
 
-/** MiB/s of one upload over a line of its own; the connection is new, so that its windows begin small. */
+/** MiB/s of one upload over a line of its own. The connection is new, so its windows begin small. */
 async function rateOver(roundTripMs: number, targetUrl: string, { scale }: ScenarioPlace): Promise<number> {
   const args: LineArguments = { targetUrl, roundTripMs, bytesPerSecond };
   const entry = new URL("../servers/line-server.ts", import.meta.url);

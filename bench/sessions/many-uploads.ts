@@ -7,10 +7,10 @@ import { countFailures, startCrowd, warmUp } from "./crowd.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { memoryMustMib, mib, type Scenario, type ScenarioPlace, scaledBytes } from "./scenario.ts";
 
-/** Bytes of each. */
+/** MiB of each upload. */
 const sizeMib = 64;
 
-/** CPU time for a GiB of a hundred uploads at once, of one checkout's service. */
+/** CPU time per GiB for a hundred uploads at once, for the service of one checkout. */
 export function createManyTrial(stageOf: (checkout: Checkout) => Stage, scale: number): Trial {
   return async (checkout) => {
     const { cpuSeconds, uploads, failures } = await rushMany({ stage: stageOf(checkout), scale });

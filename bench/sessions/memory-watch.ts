@@ -4,13 +4,13 @@ const sampleMs = 50;
 
 /** Follows the memory of a service while something happens. */
 export interface MemoryWatch {
-  /** Ends it; resolves to the largest sum, in bytes, that the resident sets of the service's processes had at one time. */
+  /** Ends the watch. Resolves to the largest sum, in bytes, of the resident sets that the service's processes had at one time. */
   stop(): number;
 }
 
 /**
- * Samples the resident sets of `pid` and its children, twenty times a second: workers peak at different times, so that the
- * sum of their own peaks would be more than there ever was. The supervising process counts as well.
+ * Samples the resident sets of `pid` and its children twenty times a second. Workers peak at different times, so the sum of
+ * their own peaks would be more than there ever was. The supervising process counts as well.
  */
 export function watchMemory(pid: number): MemoryWatch {
   let peakBytes = 0;

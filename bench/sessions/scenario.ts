@@ -1,10 +1,10 @@
 import type { Stage } from "../contender.ts";
 import type { FigureRow } from "./figure-row.ts";
 
-/** What a scenario works with. */
+/** The place in which a scenario runs. */
 export interface ScenarioPlace {
   readonly stage: Stage;
-  /** Sizes and counts are multiplied by it: 1 for the figures, less for a quick look. */
+  /** Sizes and counts are multiplied by this: 1 for the figures, less for a short run. */
   readonly scale: number;
 }
 
@@ -14,7 +14,7 @@ export interface Scenario {
   measure(place: ScenarioPlace): Promise<FigureRow[]>;
 }
 
-/** So many MiB at this scale, in bytes; whole MiB, and at least one. */
+/** This many MiB at this scale, in bytes. The result is a whole number of MiB, and at least one. */
 export function scaledBytes(sizeMib: number, scale: number): number {
   return Math.max(1, Math.round(sizeMib * scale)) * mib;
 }
@@ -22,5 +22,8 @@ export function scaledBytes(sizeMib: number, scale: number): number {
 /** Bytes of a MiB. */
 export const mib = 2 ** 20;
 
-/** Memory that the service may have, all its processes together: its default budget and what the issue of it allows beyond. */
+/**
+ * Memory that all of the service's processes together may have, in MiB: the default memory budget, and 200 MiB for everything
+ * else.
+ */
 export const memoryMustMib = 512 + 200;

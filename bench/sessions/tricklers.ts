@@ -6,17 +6,20 @@ import { watchMemory } from "./memory-watch.ts";
 import { memoryMustMib, mib, type Scenario, scaledBytes } from "./scenario.ts";
 
 const fastUploads = 10;
-/** Rushes of them, alone and beside the slow ones: one takes less than 3 s, in which the machine's pace moves by a third. */
+/**
+ * Rushes of the fast uploads, alone and beside the slow ones. A rush takes less than 3 s, and the machine's speed changes by
+ * a third within that time.
+ */
 const rounds = 3;
 const rushTimeoutMs = 120_000;
-/** How long the slow ones are open before the fast ones begin: longer than S3 requests may idle. */
+/** How long the slow uploads are open before the fast ones begin: longer than S3 requests may idle. */
 const settleMs = 15_000;
 
-/** A thousand uploads that trickle at 1 KiB/s beside ten fast ones: the fast ones stay fast, and the slow ones finish. */
+/** A thousand uploads trickle at 1 KiB/s beside ten fast ones: the fast ones must stay fast, and the slow ones must finish. */
 export const tricklers: Scenario = {
   id: "trickle",
   async measure({ stage, scale }) {
-    // The slow ones alone would fill the default: nobody is to be refused here.
+    // The slow uploads alone would fill the default limit, and nobody is to be refused here.
     const settings = { SLUICE_WORKERS: "2", SLUICE_UPLOADS_MAX: "1500" };
     const service = await startSluice(stage, { settings });
     const [fast, slow] = [await startCrowd(service.url), await startCrowd(service.url)];
@@ -60,7 +63,7 @@ export const tricklers: Scenario = {
   },
 };
 
-/** Several rushes, one after the other: the median of the seconds until the last upload of each had ended. */
+/** Makes several rushes, one after the other. Resolves to the median of the seconds until the last upload of each had ended. */
 async function rushes(fast: Crowd, sizeBytes: number): Promise<{ seconds: number; failures: readonly string[] }> {
   const done: Rush[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -71,7 +74,7 @@ async function rushes(fast: Crowd, sizeBytes: number): Promise<{ seconds: number
     );
     const rush = await Promise.race([fast.rush(fastUploads, sizeBytes), late]);
     done.push(rush);
-    // One that is still under way would answer for the next.
+    // Uploads that are still under way would disturb the next rush.
     if (rush.seconds.length === 0) break;
   }
   const seconds = spreadOf(done.map((rush) => Math.max(...rush.seconds)))!.median;

@@ -5,13 +5,13 @@ import type { Authenticator } from "./authenticator.ts";
 
 const SCHEME = /^bearer +(\S+) *$/i;
 
-/** Who holds the development token. */
+/** The caller that holds the development token. */
 const DEVELOPER: Caller = Object.freeze({ principal: "dev:local" });
 
 /**
- * Accepts one static token, sent as `authorization: Bearer <token>`: for the embedded stack, never for production.
- * The comparison takes the same time wherever the tokens differ; digests are compared, so that neither does the
- * length show. `token` must not be empty.
+ * Accepts one static token, sent as `authorization: Bearer <token>`: for the embedded stack, never for production. The
+ * comparison takes equally long wherever the tokens differ. It compares digests, so that its time does not show the length
+ * either. `token` must not be empty.
  */
 export function createDevAuthenticator(token: string): Authenticator {
   if (token === "") throw new Error("the development token is empty; every caller would know it");

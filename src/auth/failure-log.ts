@@ -10,13 +10,16 @@ export interface FailureLog {
 const LINES_MAX = 10;
 /** How long a window lasts, in milliseconds. */
 const WINDOW_MS = 60_000;
-/** Of the addresses that proxies add, the last ones, in characters: those further left anybody may have written. */
+/**
+ * Characters of the proxies' addresses that are logged, counted from the end: anybody may have written the addresses
+ * before.
+ */
 const FORWARDED_MAX_CHARACTERS = 200;
 
 /**
- * Has failed authentications leave a trace: a line that says why and from where, never what was sent. Of a flood, the first ten
- * within a minute get theirs, and the others one line together when the minute is over. `trustedProxies` as the environment
- * says it: with none, nothing that a caller can write stands in the log.
+ * Logs failed authentications: a line says why and from where, never what was sent. In a flood the first ten within a
+ * minute get a line each, and all others share one line when the minute is over. `trustedProxies` is the number from the
+ * environment: with 0, nothing that a caller can write comes into the log.
  */
 export function logFailures(
   authenticate: Authenticator,

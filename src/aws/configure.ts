@@ -6,25 +6,25 @@ import { toPartition } from "./settings/settings.ts";
 import { readSettingsFile, type SettingsFile } from "./settings/settings-file.ts";
 import { SettingsProblem } from "./settings/settings-problem.ts";
 
-/** Where settings come from: a text, values that go before it, or both. */
+/** The source of settings: a text, values that replace parts of it, or both. */
 export interface SettingsSource {
-  /** `sluice.aws.yaml` as text, and the name to put before positions in it. */
+  /** `sluice.aws.yaml` as text, and the name that stands before line and column in messages. */
   readonly file?: { readonly text: string; readonly name: string } | undefined;
   /** Top-level settings that replace the file's. */
   readonly values?: Readonly<Record<string, unknown>>;
   /** Names of services to switch on beside the file's; none together with `all`. */
   readonly services?: readonly string[];
-  /** Switch on every service that the partition has and that the file does not switch off. */
+  /** Whether to switch on every service that the partition has and that the file does not switch off. */
   readonly all?: boolean;
 }
 
-/** Most sentences about what is wrong: each is looked up in the text, and nobody mends more at once. */
+/** Most problems that are reported: each is looked up in the text, and nobody mends more at once. */
 const PROBLEMS_SHOWN_MAX = 100;
 
 /**
- * The configuration that the source asks for: the one function behind the command line and the API. Throws
- * `invalid_argument / CONFIGURATION_INVALID` with one sentence a line for what is wrong, the first 100, with line and
- * column where it stands in the text.
+ * Generates the configuration that the source asks for. The command line and the API both call this function. Throws
+ * `invalid_argument / CONFIGURATION_INVALID` with one sentence a line for each problem, the first 100, with its line and
+ * column in the text.
  */
 export function configure({ file, values = {}, services = [], all = false }: SettingsSource): Configuration {
   let read: SettingsFile | undefined;
@@ -64,7 +64,7 @@ function toProblems(error: unknown): SettingsProblem[] {
   throw error;
 }
 
-/** Switches with the named ones on; what the file says of a service, options or `false`, holds against `all`. */
+/** The switches with the named services switched on. Options or `false` for a service in the file win over `all`. */
 function switchOn(said: Readonly<Record<string, unknown>>, names: readonly string[], all: boolean): unknown {
   const before = (said.services ?? {}) as Record<string, unknown>;
   if (typeof before !== "object") return before;

@@ -153,7 +153,7 @@ describe("generateConfiguration with services", () => {
 
 const FUNCTION_ARN = "arn:aws:lambda:eu-central-1:111122223333:function:my-files-hear";
 
-/** Options with which a service is told by S3 itself; undefined for services that cannot be. */
+/** Options with which S3 itself notifies a service; undefined for services that cannot have them. */
 function directOptionsOf({ shape }: z.ZodObject): Record<string, unknown> | undefined {
   const { delivery, functionArn } = shape;
   if (delivery === undefined || !z.safeParse(delivery as z.ZodType, "direct").success) return undefined;

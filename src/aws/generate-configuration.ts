@@ -12,12 +12,12 @@ import type { Site } from "./template/site.ts";
 import type { Output, Resource, Template } from "./template/template.ts";
 import type { Properties } from "./template/value.ts";
 
-/** What was generated, before it is printed in one format or another. */
+/** A generated configuration, before it is printed in one of the formats. */
 export interface Configuration {
   readonly settings: Settings;
   readonly site: Site;
   readonly template: Template;
-  /** The services that are switched on, with what each added. */
+  /** The services that are switched on, each with its additions. */
   readonly connections: readonly { readonly service: AwsService; readonly connection: Connection }[];
 }
 
@@ -56,7 +56,7 @@ export function generateConfiguration(settings: Settings): Configuration {
   const outputs = createOutputs(site, settings);
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
-    description: `Bucket ${site.bucket} of Sluice, and what lets AWS services use it`,
+    description: `Bucket ${site.bucket} of Sluice, and the access of AWS services to it`,
     rules: createRules(site),
     resources,
     outputs,
@@ -66,8 +66,8 @@ export function generateConfiguration(settings: Settings): Configuration {
 }
 
 /**
- * What two services share (the Glue database) each brings, letter for letter the same, and it is made once. Two that
- * would make something else under one name are a mistake of ours.
+ * Adds resources. Two services may share one (the Glue database): each brings it, letter for letter the same, and it is made
+ * once. Two different resources under one name are a defect of ours.
  */
 function addOnce<T>(all: Record<string, T>, more: Readonly<Record<string, T>>): void {
   for (const [name, one] of Object.entries(more)) {
@@ -93,7 +93,7 @@ function createRules(site: Site): Template["rules"] {
   };
 }
 
-/** What the environment of the service and of its deployment reads. */
+/** The outputs that the environment of the service and of its deployment reads. */
 function createOutputs(site: Site, { anchors }: Settings): Record<string, Output> {
   return {
     Bucket: { description: "SLUICE_S3_BUCKET", value: site.bucket },

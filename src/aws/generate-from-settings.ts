@@ -3,7 +3,7 @@ import { explainConfiguration } from "./print/explain.ts";
 import { type Format, printConfiguration } from "./print/print-configuration.ts";
 import { toEnvironment } from "./settings/environment.ts";
 
-/** Settings as a caller of the API sends them. */
+/** Settings in the form in which a caller of the API sends them. */
 export interface GenerateRequest {
   /** `sluice.aws.yaml` as text. */
   readonly settings: string;
@@ -12,14 +12,14 @@ export interface GenerateRequest {
   readonly format: Format;
 }
 
-/** A configuration, what it means, and what the service's environment is to say. */
+/** A configuration, its explanation, and the service's environment for it. */
 export interface GeneratedConfiguration {
   readonly content: string;
   readonly explanation: string;
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Generates a configuration. Throws as `configure` does. */
+/** Generates a configuration. Throws the errors of `configure`. */
 export function generateFromSettings(request: GenerateRequest): GeneratedConfiguration {
   const { settings, services, allServices, format } = request;
   const file = { text: settings, name: "settings" };

@@ -8,7 +8,7 @@ const SETTINGS = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333
 const PLAIN: GenerateRequest = { settings: SETTINGS, services: [], allServices: false, format: "cloudformation" };
 const FOR_EVER: GenerateRequest = { ...PLAIN, settings: "for ever" };
 
-/** A thread that never ends by itself, unless the settings ask for something else. */
+/** A thread that never ends by itself, unless the settings ask for that. */
 const SCRIPTED = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort, workerData } from "node:worker_threads";
@@ -26,7 +26,7 @@ describe("createGenerator", () => {
   const never = new AbortController().signal;
   const options = { caller: "a", signal: never };
 
-  /** Whether the thread that serves callers gets its turns. */
+  /** Lets the thread that serves callers have a turn. */
   const turn = () => new Promise((resolve) => setImmediate(resolve));
 
   it("answers what the settings give", async () => {

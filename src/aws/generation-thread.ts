@@ -5,18 +5,18 @@ import { type GenerateRequest, generateFromSettings } from "./generate-from-sett
 import type { GenerationOutcome } from "./generate-on-thread.ts";
 
 /*
- * Entry of the thread that generates one configuration: it answers `workerData`, a GenerateRequest, by one message, a
- * GenerationOutcome, and ends.
+ * Entry of the thread that generates one configuration. It answers `workerData`, a GenerateRequest, by one message, a
+ * GenerationOutcome, and then ends.
  */
 
-/** Nice value of the thread: where cores are short it gets a tenth of what the thread that serves callers gets. */
+/** Nice value of the thread: when cores are short, it gets a tenth of the time of the thread that serves callers. */
 const NICENESS = 10;
 
-// Linux has a nice value for each thread; elsewhere this would slow down the whole process.
+// Linux has a nice value for each thread. On other systems this would slow down the whole process.
 if (process.platform === "linux") setPriority(NICENESS);
 parentPort?.postMessage(generate(workerData as GenerateRequest));
 
-/** Errors are told as values: a clone of an Error has lost its class and its fields. */
+/** Errors are sent as values: a clone of an Error loses its class and its fields. */
 function generate(request: GenerateRequest): GenerationOutcome {
   try {
     return { kind: "generated", configuration: generateFromSettings(request) };

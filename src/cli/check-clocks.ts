@@ -4,13 +4,13 @@ import { StorageClock } from "../s3/storage-clock.ts";
 import { type Finding, problem, well } from "./finding.ts";
 
 /**
- * How far this host's clock may be from those that judge, in milliseconds. The service signs by storage's clock and lets the
- * database count, so that it works beyond this too; but times in logs and those of tokens are then wrong by as much.
+ * How far this host's clock may be from those of storage and the database, in milliseconds. The service signs by storage's clock
+ * and uses the database's for expiry, so it also works beyond this. But times in logs and in tokens are then wrong by as much.
  */
 const OFFSET_MAX_MS = 5000;
 const ANSWER_TIMEOUT_MS = 5000;
 
-/** Compares this host's clock with those of storage and the database; says nothing of one that does not answer. */
+/** Compares this host's clock with those of storage and the database. A clock that does not answer is left out. */
 export async function checkClocks(config: Config): Promise<Finding[]> {
   const offsets = await Promise.all([readStorageOffset(config), readDatabaseOffset(config)]);
   const owners = ["storage", "the database"];
@@ -27,7 +27,7 @@ function toFinding(offsetMs: number, owner: string): Finding {
   return problem("clock", message, "set the clock of this host, for instance by NTP");
 }
 
-/** What storage's clock is ahead of ours, by the Date of whatever answer it gives. */
+/** How far storage's clock is ahead of ours in milliseconds, by the Date header of any answer. */
 async function readStorageOffset({ s3 }: Config): Promise<number | undefined> {
   const clock = new StorageClock();
   const tell = clock.begin();
@@ -40,7 +40,7 @@ async function readStorageOffset({ s3 }: Config): Promise<number | undefined> {
     tell(date);
     return clock.offsetMs;
   } catch {
-    return undefined; // the check of the bucket says what is wrong with the way there
+    return undefined; // the check of the bucket reports why storage cannot be reached
   }
 }
 
@@ -55,7 +55,7 @@ async function readDatabaseOffset({ database }: Config): Promise<number | undefi
     const time = await readDatabaseClock(pool);
     return time.getTime() - (askedMs + Date.now()) / 2;
   } catch {
-    return undefined; // the check of the database says what is wrong with it
+    return undefined; // the check of the database reports its problem
   } finally {
     await pool.end();
   }

@@ -8,7 +8,7 @@ import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
 type Pool = Awaited<ReturnType<typeof createDatabasePool>>;
 
-/** What can be wrong with the database and its replica: the way there, the account, the schema, the namespace, its uploads. Changes nothing. */
+/** Checks the database and its replica: connection, account, schema, the namespace and its uploads. Changes nothing. */
 export async function checkDatabase({ database, namespace }: Config): Promise<Finding[]> {
   const findings = [await checkOne("database", database.url)];
   if (findings[0]?.isOk) findings.push(...(await checkRows(database.url, namespace)));
@@ -16,7 +16,7 @@ export async function checkDatabase({ database, namespace }: Config): Promise<Fi
   return findings;
 }
 
-/** What the rows of the namespace say. */
+/** Checks the rows of the namespace. */
 async function checkRows(url: string, namespace: Config["namespace"]): Promise<Finding[]> {
   const pool = await createDatabasePool("doctor", { url, limits: { connectionsMax: 1 } });
   try {
@@ -26,10 +26,10 @@ async function checkRows(url: string, namespace: Config["namespace"]): Promise<F
   }
 }
 
-/** Failed uploads that are named; of more it is said that there are. */
+/** Most failed uploads that are named; the message says when there are more. */
 const FAILED_TOLD_MAX = 10;
 
-/** Uploads that nobody but their callers can end. */
+/** Checks for uploads that only their callers can end. */
 async function checkUploads(pool: Pool, namespace: string): Promise<Finding> {
   const mend = "call CompleteUpload to try again, or AbortUpload to give the bytes up; they are kept until then";
   try {
@@ -45,7 +45,7 @@ async function checkUploads(pool: Pool, namespace: string): Promise<Finding> {
   }
 }
 
-/** The bucket, region and prefix that files of the namespace have been written to until now. */
+/** Checks the bucket, region and prefix that files of the namespace have been written to until now. */
 async function checkNamespace(pool: Pool, namespace: Config["namespace"]): Promise<Finding> {
   const { name, bucket, region, keyPrefix } = namespace;
   const prefix = keyPrefix === "" ? "" : `, below ${keyPrefix}`;

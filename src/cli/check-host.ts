@@ -6,13 +6,13 @@ import type { Config } from "../config/config.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 import { formatBytes } from "./human-units.ts";
 
-/** What a worker needs beside its share of the memory, in bytes: code, heap and buffers of sockets. */
+/** Memory that a worker needs beside its share of the budget, in bytes: code, heap and buffers of sockets. */
 const WORKER_OVERHEAD_BYTES = 150 * 2 ** 20;
 
-/** A certificate that ends sooner than this is worth a word, in milliseconds. */
+/** A certificate that ends within this time is mentioned, in milliseconds. */
 const EXPIRY_NOTICE_MS = 14 * 24 * 3_600_000;
 
-/** What can be wrong on this host: the port, the TLS files, the memory. */
+/** Checks this host: the port, the TLS files, the memory. */
 export async function checkHost(config: Config): Promise<Finding[]> {
   return [
     await checkPort(config),
@@ -51,7 +51,7 @@ async function tryToListen(listen: Config["listen"]): Promise<string | undefined
   return await promise;
 }
 
-/** Our readiness probe answers 200, or 503 with reasons; anything else is another program. */
+/** Whether a running Sluice has the port: only its readiness probe answers 200, or 503 with reasons. */
 async function servesSluice({ host, port }: Config["listen"], scheme: string): Promise<boolean> {
   const reachable =
     host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
@@ -60,7 +60,7 @@ async function servesSluice({ host, port }: Config["listen"], scheme: string): P
     await answer.arrayBuffer();
     return answer.status === 200 || answer.status === 503;
   } catch (error) {
-    // A self-signed certificate is an answer of a TLS server, and the port is ours by configuration.
+    // A self-signed certificate is the answer of a TLS server, and by the configuration the port is ours.
     return scheme === "https" && findErrorCode(error).includes("CERT");
   }
 }

@@ -13,8 +13,8 @@ import { probeStorage } from "./probe-storage.ts";
 const PUT_TIMEOUT_MS = 10_000;
 
 /**
- * What can be wrong with storage: the way there, credentials and rights, the bucket and its region, and what uploads and files
- * need of it beyond. Writes probe objects, and deletes them.
+ * Checks storage: the connection, credentials and rights, the bucket and its region, and the other abilities that uploads and
+ * files need. Writes probe objects, and deletes them.
  */
 export async function checkStorage(config: Config): Promise<Finding[]> {
   const { bucket, keyPrefix } = config.namespace;
@@ -48,14 +48,14 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
   }
 }
 
-/** Whether the bucket answers. `isFinal`: nothing else can be well, as more than one kind of request is refused. */
+/** Checks whether the bucket answers. `isFinal` means that no further check can succeed. */
 async function checkBucket(
   objects: ReturnType<typeof createObjectStore>,
   config: Config,
 ): Promise<{ finding: Finding; isFinal: boolean }> {
   const { bucket, region, keyPrefix } = config.namespace;
   try {
-    // Before the plain check of the bucket, whose answer to HEAD has no body to say why it refuses.
+    // This comes before the plain check of the bucket, whose answer to HEAD has no body that says why it refuses.
     await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
     await objects.checkBucket(bucket, region);
     const finding = well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);

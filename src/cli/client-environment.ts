@@ -5,17 +5,17 @@ import { parseClientEnvironment } from "../config/config.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Where `npm start` serves. */
+/** The address at which `npm start` serves. */
 const URL_DEFAULT = "http://127.0.0.1:8080";
 
-/** Options that every command which calls the service has. */
+/** Options of every command that calls the service. */
 export interface ConnectionOptions {
   url?: string;
   ca?: string;
   namespace: string;
 }
 
-/** Addresses and token of the service: `--url` or SLUICE_URL, and SLUICE_TOKEN. `UsageError` says what to set. */
+/** Reads `--url` or SLUICE_URL, and SLUICE_TOKEN. Throws a `UsageError` that says what to set. */
 export function readClientEnvironment(
   env: Terminal["env"],
   options: Pick<ConnectionOptions, "url"> = {},
@@ -38,7 +38,7 @@ function parseUrls(text: string): string[] {
   }
 }
 
-/** Runs `work` with a client for the service that options and environment name, and closes it. */
+/** Runs `work` with a client for the service that options and environment name, and then closes the client. */
 export async function withClient<T>(
   terminal: Terminal,
   options: ConnectionOptions,

@@ -13,7 +13,7 @@ import { CONFIG_COMMANDS } from "./config-actions.ts";
 import { AWS_STEPS, runCli } from "./program.ts";
 
 const PLACE = ["--bucket", "my-files", "--region", "eu-central-1", "--account", "111122223333"];
-/** What the service needs beside the bucket's own variables. */
+/** Variables that the service needs beside the bucket's own. */
 const SERVICE = {
   SLUICE_DATABASE_URL: "postgres://user:secret@127.0.0.1:5432/sluice",
   SLUICE_AUTH: "dev",

@@ -24,7 +24,7 @@ import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 
 const SETTINGS_FILE = "sluice.aws.yaml";
 
-/** `sluice config …`. Nothing but `verify` needs a network. */
+/** The actions of `sluice config …`. Only `verify` needs a network. */
 export const CONFIG_COMMANDS: ConfigCommands = {
   init: async (terminal, options) => write(terminal, printSettingsExample(), options),
   generate: async (terminal, options) => {
@@ -70,7 +70,7 @@ export const CONFIG_COMMANDS: ConfigCommands = {
       ];
       if (options.json) for (const finding of findings) printJson(terminal, { type: "finding", ...finding });
       else terminal.stdout.write(printVerification(findings));
-      // What is flagged is deployed as it was generated: a remark to read, which would otherwise fail every run.
+      // A flagged finding is deployed as it was generated: it is a remark to read, which would otherwise make every run fail.
       return !findings.some(({ status }) => status === "drift" || status === "unreadable");
     } finally {
       liveAws.close();
@@ -79,7 +79,7 @@ export const CONFIG_COMMANDS: ConfigCommands = {
   },
 };
 
-/** The configuration of the settings file and the flags. Throws UsageError with one sentence a line for what is wrong. */
+/** Reads the configuration from the settings file and the flags. Throws a UsageError with a line for each problem. */
 async function readConfiguration(options: SettingsOptions): Promise<Configuration> {
   const { config, bucket, region, account, residency, services, all } = options;
   const values = Object.fromEntries(
@@ -105,7 +105,7 @@ function refuseAsUsage<T>(make: () => T): T {
   }
 }
 
-/** The settings file that was named, or the usual one when it is there. */
+/** Reads the settings file that was named, or the usual one when it exists. */
 async function readSettings(named: string | undefined): Promise<{ text: string; name: string } | undefined> {
   const name = named ?? SETTINGS_FILE;
   try {
@@ -117,7 +117,7 @@ async function readSettings(named: string | undefined): Promise<{ text: string; 
   }
 }
 
-/** To standard output, or to a file that is not there yet. */
+/** Writes to standard output, or to a file that does not exist yet. */
 async function write(
   terminal: Terminal,
   text: string,

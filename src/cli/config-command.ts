@@ -35,18 +35,18 @@ export interface VerifyOptions extends SettingsOptions {
   json: boolean;
 }
 
-/** What the `sluice config` commands do; loaded when one is called, so that `sluice ls` does not load them. */
+/** The actions of the `sluice config` commands. They are loaded when one is called, so that `sluice ls` does not load them. */
 export interface ConfigCommands {
   init(terminal: Terminal, options: { output?: string; force: boolean }): Promise<void>;
   generate(terminal: Terminal, options: GenerateOptions): Promise<void>;
   /** `service`: the name of one whose options are asked for, whatever the settings. */
   explain(terminal: Terminal, service: string | undefined, options: ExplainOptions): Promise<void>;
   env(terminal: Terminal, options: SettingsOptions): Promise<void>;
-  /** Resolves to whether what is deployed is what was generated. */
+  /** Resolves to whether the deployed configuration equals the generated one. */
   verify(terminal: Terminal, options: VerifyOptions): Promise<boolean>;
 }
 
-/** Adds `sluice config`. `onVerified` hears whether all was well. */
+/** Adds `sluice config`. `onVerified` is told whether all was well. */
 export function addConfig(
   program: Command,
   terminal: Terminal,
@@ -68,12 +68,16 @@ export function addConfig(
     .addOption(
       new Option(
         "--import [what]",
-        "the small template that takes what exists into a stack, to be deployed first: the bucket, the bucket and its policy, or all that a deleted stack left",
+        "print the small template that imports existing resources into a stack, to be deployed first: the bucket, the bucket and its policy, or everything that a deleted stack left",
       )
         .choices(["bucket", "policy", "retained"])
         .preset("bucket"),
     )
-    .option("--resources-to-import", "with --import: the list of it that a change set takes, as JSON", false)
+    .option(
+      "--resources-to-import",
+      "with --import: print the list of resources that a change set takes, as JSON",
+      false,
+    )
     .action(async (options) => (await commands()).generate(terminal, options));
   withSettings(config.command("explain"))
     .description("say who can do what on which ARN, in words")
@@ -88,7 +92,10 @@ export function addConfig(
     .description(
       "compare the live buckets and roles with the configuration and let AWS validate its policies; exits with 1 unless all is well",
     )
-    .option("--endpoint <url>", "another S3 server than AWS; what it lacks is said and left out")
+    .option(
+      "--endpoint <url>",
+      "another S3 server than AWS; the command names the features that it lacks and does not check them",
+    )
     .option("--iam-endpoint <url>", "another IAM server than AWS; without it, --endpoint leaves roles out")
     .option(
       "--access-analyzer-endpoint <url>",
@@ -101,7 +108,7 @@ export function addConfig(
 function withSettings(command: Command): Command {
   const toList = (text: string) => text.split(",").flatMap((one) => (one.trim() === "" ? [] : [one.trim()]));
   return command
-    .option("--config <file>", "settings; sluice.aws.yaml when it is there")
+    .option("--config <file>", "settings file; sluice.aws.yaml by default, if it exists")
     .option("--bucket <name>", "bucket that keeps the files")
     .option("--region <region>", "region of the bucket")
     .option("--account <id>", "AWS account, 12 digits")

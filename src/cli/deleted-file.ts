@@ -4,8 +4,8 @@ import { SluiceError } from "../client/sluice-error.ts";
 import { formatTime } from "./human-units.ts";
 
 /**
- * Runs `work` on the live file at a path. Where there is none because it was deleted and can be restored, the error says
- * until when and how; other errors stay as they are.
+ * Runs `work` on the live file at a path. When there is none because it was deleted and can be restored, the error says until
+ * when and how. Other errors stay as they are.
  */
 export async function onLiveFile<T>(
   client: Pick<SluiceClient, "allGenerations">,
@@ -24,7 +24,7 @@ export async function onLiveFile<T>(
   }
 }
 
-/** Until when the newest generation can be restored, in words; undefined where it is not deleted, or purged. */
+/** The time until which the newest generation can be restored, in words; undefined when it cannot be. */
 async function findDeleted(
   client: Pick<SluiceClient, "allGenerations">,
   path: string,

@@ -8,7 +8,7 @@ import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { expect } from "chai";
 import { parseConfig } from "../config/config.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
-import { createUploadRepository } from "../postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "../postgres/uploads/upload-repositories.ts";
 import { createS3Client } from "../s3/client.ts";
 import { Connections } from "../s3/connections.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
@@ -95,15 +95,18 @@ describe("sluice doctor", function () {
 
   it("names the uploads whose commit has failed", async () => {
     const pool = await createDatabasePool("test", { url: service.databaseUrl });
-    const uploads = createUploadRepository(pool);
+    const uploads = createUploadRepositories(pool);
     const upload = await createOpen({ uploads }, { path: "lost/report.pdf" });
-    await uploads.beginCompletion(upload.uploadId, { crc32: 1 });
-    await uploads.noteFailure(upload.uploadId, { reason: "CHECKSUM_MISMATCH", message: "storage has other bytes" });
+    await uploads.commits.beginCompletion(upload.uploadId, { crc32: 1 });
+    await uploads.commits.noteFailure(upload.uploadId, {
+      reason: "CHECKSUM_MISMATCH",
+      message: "storage has other bytes",
+    });
     const { isWell, text } = await examine({});
     expect(isWell).to.equal(false);
     const told = `${upload.uploadId} of "lost/report.pdf": storage has other bytes`;
     expect(text).to.contain(`PROBLEM  uploads: these cannot be committed: ${told}`).and.to.contain("AbortUpload");
-    await uploads.abort("default", upload.uploadId);
+    await uploads.catalogue.abort("default", upload.uploadId);
     await pool.end();
     expect((await examine({})).text).to.contain("OK       uploads: none has a commit that failed");
   });

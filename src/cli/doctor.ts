@@ -8,8 +8,9 @@ import { type Finding, problem, well } from "./finding.ts";
 import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 /**
- * `sluice doctor`: looks at everything that the service needs and prints a line a check with what would mend each problem.
- * Changes nothing, but for probe objects that it writes and deletes. Resolves to whether all is well. A configuration that cannot be read is all there is to say about it.
+ * `sluice doctor`: checks everything that the service needs. It prints one line for each check, and for each problem a mend.
+ * It changes nothing, except for probe objects that it writes and deletes. Resolves to whether all is well. When the
+ * configuration cannot be read, that is the only finding.
  */
 export async function runDoctor(terminal: Terminal, options: { json: boolean }): Promise<boolean> {
   const findings = await examine(terminal.env);

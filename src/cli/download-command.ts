@@ -15,7 +15,7 @@ export interface DownloadCommandOptions extends ConnectionOptions {
   generation?: number;
 }
 
-/** `sluice download <path> [dest|-]`: fetches a file through its presigned URL and verifies it. */
+/** `sluice download <path> [dest|-]`: downloads a file through its presigned URL and verifies it. */
 export async function runDownload(
   terminal: Terminal,
   [path, destination]: [path: string, destination: string | undefined],
@@ -59,7 +59,7 @@ export async function runDownload(
       if (kept !== undefined) {
         printNote(
           terminal,
-          `${formatBytes(kept.size)} are kept in ${target}.part: the same command continues this download`,
+          `${formatBytes(kept.size)} are kept in ${target}.part; run the same command to continue this download`,
         );
       }
       throw error;
@@ -67,7 +67,7 @@ export async function runDownload(
   });
 }
 
-/** The file's name here when unset; below it when it is a directory. */
+/** The destination: the file's name in the current directory when unset, or in the directory that was named. */
 async function toDestinationPath(path: string, destination: string | undefined): Promise<string> {
   if (destination === undefined) return basename(path);
   const found = await stat(destination).catch(() => undefined);

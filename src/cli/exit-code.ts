@@ -1,18 +1,18 @@
 import { SluiceError } from "../client/sluice-error.ts";
 import { DomainError } from "../domain/errors.ts";
 
-/** What a command ends with. 75 is `EX_TEMPFAIL` of BSD's sysexits: the same command may succeed later. */
+/** Exit codes of commands. 75 is `EX_TEMPFAIL` of BSD's sysexits: the same command may succeed later. */
 export const EXIT = { done: 0, failed: 1, usage: 2, tryLater: 75 } as const;
 
-/** The command line asks for something that makes no sense. The message says what would. */
+/** The command line makes no sense. The message says which would. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** Exit code for what a command threw. */
+/** Exit code for the error of a command. */
 export function toExitCode(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
-  // `serve` and `migrate` work in this process and throw the service's own errors.
+  // `serve` and `migrate` run in this process and throw the service's own errors.
   if (error instanceof DomainError) return error.code === "unavailable" ? EXIT.tryLater : EXIT.failed;
   if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return EXIT.failed;
   return error.code === "unavailable" || error.code === "resource_exhausted" ? EXIT.tryLater : EXIT.failed;
@@ -37,7 +37,7 @@ export function toErrorJson(error: unknown): Record<string, unknown> {
   };
 }
 
-/** An error in one line, with what the user can do where that is known. */
+/** An error in one line, with a hint for the user when there is one. */
 export function toSentence(error: unknown): string {
   if (!(error instanceof SluiceError)) return error instanceof Error ? error.message : String(error);
   const message = toOwnWords(error.message);
@@ -45,7 +45,7 @@ export function toSentence(error: unknown): string {
   return advice === undefined ? message : `${message} (${advice})`;
 }
 
-/** The service's sentence with the names of this command line for those of the API. What it quotes is the user's own. */
+/** The service's sentence, with the names of this command line in place of those of the API. Quoted text of the user stays. */
 function toOwnWords(message: string): string {
   const pieces = message.split(/("(?:[^"\\]|\\.)*"?)/s);
   const toOwn = (piece: string) => piece.replaceAll(/\w+/g, (word) => OWN_WORDS.get(word) ?? word);

@@ -7,7 +7,7 @@ import { toFileJson } from "./file-json.ts";
 import { formatBytes, formatTime } from "./human-units.ts";
 import { printJson, printLine, type Terminal } from "./terminal.ts";
 
-/** Which files to show, and in which order; what is empty is left out. */
+/** The files to show, and their order. Empty options are left out. */
 export interface ShowOptions extends ConnectionOptions {
   json: boolean;
   deleted: boolean;
@@ -15,7 +15,9 @@ export interface ShowOptions extends ConnectionOptions {
   order: string;
 }
 
-/** `sluice ls [prefix]`: size, time of commit, generation and path of each file; a JSON object a line with `json`. */
+/**
+ * `sluice ls [prefix]`: prints size, time of commit, generation and path of each file; with `json`, one JSON object a line.
+ */
 export async function runList(
   terminal: Terminal,
   prefix: string,
@@ -34,7 +36,7 @@ export async function runList(
   });
 }
 
-/** `sluice search [words]`: the files that match, as `ls` prints them. */
+/** `sluice search [words]`: prints the files that match, as `ls` does. */
 export async function runSearch(
   terminal: Terminal,
   words: readonly string[],
@@ -49,7 +51,7 @@ export async function runSearch(
   });
 }
 
-/** `sluice generations <path>`: all that are kept, the newest first, and what became of each. */
+/** `sluice generations <path>`: prints all generations that are kept, the newest first, and the state of each. */
 export async function runGenerations(
   terminal: Terminal,
   path: string,
@@ -61,7 +63,7 @@ export async function runGenerations(
   });
 }
 
-/** `sluice label <path> <name=value | name->`: sets and removes labels; the others stay. */
+/** `sluice label <path> <name=value | name->`: sets and removes labels; all others stay. */
 export async function runLabel(
   terminal: Terminal,
   [path, changes]: [path: string, changes: readonly string[]],
@@ -101,7 +103,7 @@ async function printFiles(
   }
 }
 
-/** Files and folders in one order, that of the bytes of their paths. */
+/** Prints files and folders in one order, that of the bytes of their paths. */
 function printFolder(
   terminal: Terminal,
   { files, folders }: { files: File[]; folders: string[] },
@@ -115,7 +117,7 @@ function printFolder(
   }
 }
 
-/** `sluice rm <path>`: deletes a file, softly, and says until when it can be restored. */
+/** `sluice rm <path>`: deletes a file so that it can be restored, and prints until when. */
 export async function runRemove(
   terminal: Terminal,
   path: string,

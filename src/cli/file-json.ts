@@ -41,7 +41,7 @@ export function toReceiptJson(receipt: Receipt): Record<string, unknown> {
   };
 }
 
-/** What a commit stored, in words: the size, the generation, and the checksum for as long as there are bytes. */
+/** The result of a commit in words: the size, the generation, and, unless the bytes are purged, the checksum. */
 export function toStoredWords({
   sizeBytes,
   generation,

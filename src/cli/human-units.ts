@@ -1,10 +1,10 @@
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
-/** Bytes as people read them, to three figures: "0 B", "999 B", "1.5 KiB", "12.3 MiB", "5 GiB". */
+/** Bytes in a form for people, with three figures: "0 B", "999 B", "1.5 KiB", "12.3 MiB", "5 GiB". */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  // 1023.95 would be shown as 1024.0: it belongs to the next unit.
+  // 1023.95 would be shown as 1024.0, so it belongs to the next unit.
   while (value >= 1023.95 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;
@@ -18,7 +18,7 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(Math.round(bytesPerSecond))}/s`;
 }
 
-/** How fast a run was that went on from what an earlier one had brought: that counts for nothing. */
+/** The speed of a run that continued an earlier one. Bytes of the earlier run do not count. */
 export function formatRun(
   { sizeBytes, resumedBytes = 0 }: { sizeBytes: number; resumedBytes?: number | undefined },
   elapsedMs: number,
@@ -27,7 +27,7 @@ export function formatRun(
   return resumedBytes === 0 ? rate : `${rate} after ${formatBytes(resumedBytes)} that were there before`;
 }
 
-/** Milliseconds as a clock that grows with need: "0:07", "12:34", "1:02:03". */
+/** Milliseconds as a clock that gets longer when needed: "0:07", "12:34", "1:02:03". */
 export function formatDuration(ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];

@@ -10,7 +10,7 @@ import { until } from "../testing/rigs/until.ts";
 
 const run = promisify(execFile);
 const LAUNCH = fileURLToPath(new URL("./launch.js", import.meta.url));
-/** Has Node believe that it is an old one, which cannot become another program. */
+/** Makes Node believe that it is an old version, which cannot become another program. */
 const OLD = `--import=data:text/javascript,${encodeURIComponent(
   `if (process.argv[1] === ${JSON.stringify(LAUNCH)}) {
     Object.defineProperty(process.versions, "node", { value: "20.0.0" });
@@ -46,7 +46,7 @@ describe("the launcher of sluice", function () {
   });
 
   it("passes SIGTERM on from an older Node, and ends as the program does", async () => {
-    // Its standard input says nothing.
+    // Nothing comes from its standard input.
     const args = [OLD, LAUNCH, "upload", "-", "waits", "--url", "http://127.0.0.1:9"];
     const child = spawn(process.execPath, args, { stdio: ["pipe", "ignore", "ignore"] });
     const exited = once(child, "exit");
@@ -58,7 +58,7 @@ describe("the launcher of sluice", function () {
   });
 });
 
-/** The first Node on the PATH that is of another, older major version than this one, and at least 20. */
+/** The first Node on the PATH whose major version is older than this one's and at least 20. */
 async function findOlderNode(): Promise<string | undefined> {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     const path = join(folder, "node");

@@ -4,8 +4,9 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 /*
- * What npm links as `sluice`. It is JavaScript, which any Node from 20 on reads, and hands over to the program by the Node that npm has
- * brought: whoever installed the package globally may have an older one, which cannot read TypeScript.
+ * The program that npm links as `sluice`. It is JavaScript, which any Node from 20 on can read. It starts the real program
+ * with the Node that npm has installed beside it: somebody who installed the package globally may have an older Node, which
+ * cannot read TypeScript.
  */
 const require = createRequire(import.meta.url);
 const { optionalDependencies } = require("../../package.json");
@@ -24,10 +25,10 @@ function runByBroughtNode() {
     process.exit(1);
   }
   const args = [...process.execArgv, fileURLToPath(new URL("./main.ts", import.meta.url)), ...process.argv.slice(2)];
-  // Where this Node can, it becomes the other one: same process, signals and parent.
+  // If this Node can, it becomes the other one: process, signals and parent stay the same.
   if (process.execve !== undefined && process.platform !== "win32") process.execve(node, [node, ...args], process.env);
   const child = spawn(node, args, { stdio: "inherit" });
-  // A terminal sends Ctrl-C to both, and a second one would cut the child's own end short.
+  // A terminal sends Ctrl-C to both processes. A second one from here would cut the child's own end short.
   const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   process.on("SIGINT", () => onTerminal || child.kill("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
@@ -38,7 +39,7 @@ function runByBroughtNode() {
   });
 }
 
-/** The one of the packages that fits this machine, which is the one that npm has installed. */
+/** The package that fits this machine: npm has installed only that one. */
 function findBroughtNode() {
   for (const [name] of versions) {
     for (const file of ["node", "node.exe"]) {

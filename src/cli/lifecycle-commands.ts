@@ -8,7 +8,7 @@ import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 type Options = ConnectionOptions & { json: boolean; generation?: number };
 
-/** `sluice mv <path> <target>`: moves a file; a live one that is there becomes an older generation, unless `clobber` is false. */
+/** `sluice mv <path> <target>`: moves a file. Unless `clobber` is false, a live file there becomes an older generation. */
 export async function runMove(
   terminal: Terminal,
   [path, target]: [path: string, target: string],
@@ -22,7 +22,7 @@ export async function runMove(
   });
 }
 
-/** `sluice cp <path> <target>`: copies a file within storage; the rest as `mv`. */
+/** `sluice cp <path> <target>`: copies a file within storage; it treats the target as `mv` does. */
 export async function runCopy(
   terminal: Terminal,
   [path, target]: [path: string, target: string],
@@ -60,7 +60,7 @@ export async function runPurge(terminal: Terminal, path: string, options: Option
   });
 }
 
-/** `sluice hold <path>`: keeps a file from being deleted and purged, until that is lifted or until a time. */
+/** `sluice hold <path>`: keeps a file from being deleted and purged, until the hold is lifted or until a time. */
 export async function runHold(
   terminal: Terminal,
   path: string,
@@ -83,7 +83,7 @@ function toKeepers({ legalHold, retainUntilTime }: File): string {
   return keepers.length === 0 ? "kept by nothing" : keepers.join(", and ");
 }
 
-/** As ISO 8601 has them: a day, or a time with or without its zone. */
+/** Parses a time in ISO 8601: a day, or a time with or without its zone. */
 function parseTime(text: string): Date {
   const time = new Date(text);
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time.getTime())) return time;

@@ -4,12 +4,12 @@ import { type ConnectionOptions, withClient } from "./client-environment.ts";
 import { formatTime } from "./human-units.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 
-/** The states by their numbers in link.proto; generated code is not loaded here. */
+/** The states by their numbers in link.proto. This module does not load generated code. */
 const STATES = ["unknown", "active", "revoked", "expired", "used up"];
 
 type LinkCommandOptions = ConnectionOptions & { json: boolean };
 
-/** `sluice link create <path>`: the URL alone on standard output, for scripts; what it is on standard error. */
+/** `sluice link create <path>`: prints the URL alone on standard output, and a description on standard error. */
 export async function runCreateLink(
   terminal: Terminal,
   path: string,
@@ -25,7 +25,9 @@ export async function runCreateLink(
   const { namespace, json, lifetime, maxUses, generation, name, inline, note } = options;
   await withClient(terminal, options, async (client) => {
     const { link, url } = await client.createLink(path, {
-      ...{ namespace, inline, signal: terminal.signal },
+      namespace,
+      inline,
+      signal: terminal.signal,
       ...(lifetime !== undefined && { lifetimeMs: lifetime }),
       ...(maxUses !== undefined && { maxUses }),
       ...(generation !== undefined && { generation: BigInt(generation) }),
@@ -39,7 +41,7 @@ export async function runCreateLink(
   });
 }
 
-/** `sluice link ls [path]`: a line, or with `json` an object, for each link, the newest first. */
+/** `sluice link ls [path]`: prints each link as a line, or with `json` as an object, the newest first. */
 export async function runListLinks(
   terminal: Terminal,
   path: string,
@@ -54,7 +56,7 @@ export async function runListLinks(
   });
 }
 
-/** `sluice link revoke <link-id>`. */
+/** `sluice link revoke <link-id>`: ends a link. */
 export async function runRevokeLink(terminal: Terminal, linkId: string, options: LinkCommandOptions): Promise<void> {
   await withClient(terminal, options, async (client) => {
     const link = await client.revokeLink(linkId, { namespace: options.namespace, signal: terminal.signal });
@@ -77,9 +79,17 @@ function toLinkJson(link: Link): Record<string, unknown> {
   const { linkId, namespace, path, principal, downloadName, inline, note, maxUses } = link;
   const { createTime, expireTime, lastUseTime, revokeTime } = link;
   return {
-    ...{ linkId, namespace, path, state: STATES[link.state] ?? "unknown", uses: Number(link.uses), maxUses },
+    linkId,
+    namespace,
+    path,
+    state: STATES[link.state] ?? "unknown",
+    uses: Number(link.uses),
+    maxUses,
     ...(link.generation !== undefined && { generation: Number(link.generation) }),
-    ...{ principal, downloadName, inline, note },
+    principal,
+    downloadName,
+    inline,
+    note,
     ...(createTime && { createTime: timestampDate(createTime).toISOString() }),
     ...(expireTime && { expireTime: timestampDate(expireTime).toISOString() }),
     ...(lastUseTime && { lastUseTime: timestampDate(lastUseTime).toISOString() }),

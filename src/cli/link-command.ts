@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Terminal } from "./terminal.ts";
 
-// Loaded when one is called, like all that call the service.
+// The actions are loaded when one is called, like those of all commands that call the service.
 const loadActions = () => import("./link-actions.ts");
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Adds `sluice link`; what other commands have too is passed in. */
+/** Adds `sluice link`. Functions that other commands use as well are passed in. */
 export function addLink(
   program: Command,
   terminal: Terminal,
@@ -17,12 +17,12 @@ export function addLink(
   withConnection(link.command("create"))
     .description("make a link to a file and print its URL, which is shown only now")
     .argument("<path>", "path of the file")
-    .option("--lifetime <time>", "how long it works: 90s, 30m, 12h, 7d; a day when left out", parseLifetime)
-    .option("--max-uses <n>", "how often it may be used; any number when left out", parseCount)
-    .option("--generation <n>", "which generation it gives; whichever is live when left out", parseCount)
+    .option("--lifetime <time>", "lifetime of the link: 90s, 30m, 12h, 7d; a day when left out", parseLifetime)
+    .option("--max-uses <n>", "number of times that it may be used; any number when left out", parseCount)
+    .option("--generation <n>", "generation that it gives; when left out, the one that is live at each use", parseCount)
     .option("--name <name>", "name that a browser saves the file under")
     .option("--inline", "let a browser show the file instead of saving it", false)
-    .option("--note <text>", "what the link is for; shown by ls only")
+    .option("--note <text>", "purpose of the link; only ls shows it")
     .action(async (path, options) => (await loadActions()).runCreateLink(terminal, path, options));
   withConnection(link.command("ls"))
     .description("list links: id, state, uses, end, path")

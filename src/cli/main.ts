@@ -1,7 +1,7 @@
 import { handleOutputErrors } from "./output-errors.ts";
 import { runCli } from "./program.ts";
 
-/* The process entry of `sluice`: hands the process over to the commands, and ends as they or a signal say. */
+/* The process entry of `sluice`: it runs the commands, and ends with their exit code or with a signal. */
 
 const interruption = new AbortController();
 let interruptedBy: NodeJS.Signals | undefined;
@@ -14,8 +14,8 @@ if (transfers.has(process.argv[2] ?? "")) process.once("SIGINT", onSignal).once(
 
 handleOutputErrors(process, process.argv.slice(2), (code) => process.exit(code));
 
-// Connect stops listening to a session when it is closed, which may tell after that how it died, for instance of a server that
-// speaks HTTP/1.1 alone. The call on it has failed by then and was told.
+// Connect stops listening to a session when the session is closed. The session may report its error after that, for instance
+// when the server speaks HTTP/1.1 alone. By then the call has failed and its error was printed.
 process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
   if (error.code?.startsWith("ERR_HTTP2_") === true) return;
   console.error(error);
@@ -31,5 +31,5 @@ process.exitCode = await runCli(process.argv.slice(2), terminal, {
   doctor: async (own, options) => (await import("./doctor.ts")).runDoctor(own, options),
 });
 stdin.destroy();
-// Ending by the signal itself tells a shell's loop that the user wants out, as no exit code would.
+// The process ends by the signal itself: it tells a shell's loop that the user wants to stop, which no exit code does.
 if (interruptedBy !== undefined) process.kill(process.pid, interruptedBy);

@@ -4,7 +4,7 @@ import { captureText } from "../testing/rigs/capture-text.ts";
 import { handleOutputErrors } from "./output-errors.ts";
 
 describe("handleOutputErrors", () => {
-  /** Exit codes that a command was ended with when standard output failed so, and what it said. */
+  /** The exit codes of a command whose standard output fails with `code`, and what it printed. */
   function fail(args: string[], code: string) {
     const exits: number[] = [];
     const stdout = new Writable();

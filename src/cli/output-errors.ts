@@ -1,13 +1,13 @@
 import type { Writable } from "node:stream";
 import { EXIT } from "./exit-code.ts";
 
-/** Code for a command of which nothing remains once nobody reads it; what it was to say stands in its output alone. */
+/** Exit codes of commands that have nothing left to do once nobody reads their output. */
 const UNREAD_EXIT_CODES: Readonly<Record<string, number>> = { ls: EXIT.done, watch: EXIT.failed };
 
 /**
- * What becomes of a command whose output cannot be written. A reader that has seen enough (`sluice ls | head`) ends
- * commands that are there for their output, quietly; those that do something go on, and their exit code says the
- * outcome. Any other failure of standard output, a full disk for instance, is said and ends with 1. `exit` ends the process.
+ * Handles output that cannot be written. A reader that has seen enough (`sluice ls | head`) ends commands that exist for
+ * their output, quietly. Commands that change something continue, and their exit code tells the outcome. Any other failure of
+ * standard output, a full disk for instance, is printed, and the command ends with 1. `exit` ends the process.
  */
 export function handleOutputErrors(
   { stdout, stderr }: { stdout: Writable; stderr: Writable },
@@ -25,6 +25,6 @@ export function handleOutputErrors(
     stderr.write(`sluice: standard output cannot be written: ${error.code ?? error.message}\n`);
     exit(EXIT.failed);
   });
-  // Where notes and bars cannot be shown, there is nowhere to say so.
+  // When notes and bars cannot be shown, no other place is left to say so.
   stderr.on("error", () => {});
 }

@@ -6,7 +6,7 @@ import { probeStorage } from "./probe-storage.ts";
 
 const namespace = [...sampleNamespaces({ bucket: "bucket" }).values()][0]!;
 
-/** As S3 refuses, seen through the adapter. */
+/** A refusal by S3, as the adapter reports it. */
 function refusal(name: string): DomainError {
   const cause = Object.assign(new Error("refused"), { name });
   return new DomainError("unavailable", "storage refuses", { reason: "STORAGE_UNAVAILABLE", cause });

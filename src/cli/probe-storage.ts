@@ -8,7 +8,7 @@ import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
 const PROBE = Buffer.from("This object was written by `sluice doctor`, which deletes it at once.\n");
 
-/** What the probe works with: the service's road, that of downloads, and what S3 says of an object's encryption. */
+/** The parts of the adapter that the probe uses: writing, reading as callers do, and asking for an object's encryption. */
 export interface ProbedStorage {
   objects: ReturnType<typeof createObjectStore>;
   downloads: ReturnType<typeof createObjectStore>;
@@ -17,7 +17,7 @@ export interface ProbedStorage {
 
 /**
  * Writes a small object as uploads are written, asks how it is encrypted, reads it back as callers do, and deletes it. Its
- * key, `doctor/<uuid>` below the prefix, is none that a file can have.
+ * key is `doctor/<uuid>` below the prefix, which no file can have.
  */
 export async function probeStorage(
   { objects, downloads, readEncryption }: ProbedStorage,
@@ -41,7 +41,7 @@ export async function probeStorage(
     written = undefined;
     return judge({ encryption, isSame: bytes.equals(PROBE) }, bucket);
   } catch (error) {
-    if (step === "read") await remove().catch(() => {}); // what kept it from being read is the finding
+    if (step === "read") await remove().catch(() => {}); // the finding is the error of reading
     return toFinding(error, step, bucket);
   }
 }

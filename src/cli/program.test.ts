@@ -19,8 +19,14 @@ import { runCli, type ServerCommands } from "./program.ts";
 const bytes = Buffer.from("the bytes of the file");
 const when = timestampFromDate(new Date(2026, 10, 24, 9, 5));
 const file = (path: string, more: MessageInitShape<typeof FileSchema> = {}): MessageInitShape<typeof FileSchema> => ({
-  ...{ path, namespace: "default", fileId: "f", generation: 3n, sizeBytes: BigInt(bytes.length), crc32: crc32(bytes) },
-  ...{ createTime: when, updateTime: when },
+  path,
+  namespace: "default",
+  fileId: "f",
+  generation: 3n,
+  sizeBytes: BigInt(bytes.length),
+  crc32: crc32(bytes),
+  createTime: when,
+  updateTime: when,
   ...more,
 });
 
@@ -324,7 +330,10 @@ describe("sluice", () => {
       const { out } = await run("search", "annual", "report", ...options);
       expect(out).to.equal(`${row("s/1")}${row("s/2  (superseded)")}${row("s/3")}`);
       expect(asked[0]).to.deep.include({
-        ...{ query: "annual report", filter: 'labels.team = "legal"', orderBy: "size_bytes desc", showDeleted: true },
+        query: "annual report",
+        filter: 'labels.team = "legal"',
+        orderBy: "size_bytes desc",
+        showDeleted: true,
       });
     });
 

@@ -6,7 +6,7 @@ import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-co
 import { addLink } from "./link-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 
-// Loaded by the commands that call the service: one that serves does without the memory of the client.
+// Commands that call the service load this: a process that serves does not need the memory of the client.
 const loadUpload = () => import("./upload-command.ts");
 const loadDownload = () => import("./download-command.ts");
 const loadFiles = () => import("./file-commands.ts");
@@ -32,7 +32,7 @@ export interface ServerCommands {
   config(): Promise<ConfigCommands>;
 }
 
-/** Runs one command line (without node and script). Resolves to the exit code; everything that fails is told on the terminal. */
+/** Runs one command line (without node and script). Resolves to the exit code; every failure is printed on the terminal. */
 export async function runCli(args: readonly string[], terminal: Terminal, server: ServerCommands): Promise<number> {
   let exitCode: number = EXIT.done;
   const program = createProgram(terminal, server, (code) => {
@@ -69,7 +69,9 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addUpload(program, terminal);
   addDownload(program, terminal);
   withConnection(program.command("watch"))
-    .description("show how far an upload is, whoever writes it, until its outcome; 1 unless it was committed")
+    .description(
+      "show the progress of an upload, whoever writes it, until its outcome; exits with 1 unless it was committed",
+    )
     .argument("<upload-id>", "id of the upload")
     .action(async (uploadId, options) =>
       setExitCode((await (await loadWatch()).runWatch(terminal, uploadId, options)) ? EXIT.done : EXIT.failed),
@@ -80,7 +82,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
 
   program
     .command("serve")
-    .description("run the service; configured by SLUICE_* variables")
+    .description("run the service, which SLUICE_* variables configure")
     .action(() => server.serve(terminal));
   program
     .command("migrate")
@@ -88,7 +90,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
     .action(() => server.migrate(terminal));
   program
     .command("doctor")
-    .description("say what is wrong with the service's configuration")
+    .description("check the service's configuration and surroundings, and print how to mend each problem")
     .option("--json", "print JSON", false)
     .action(async (options) => setExitCode((await server.doctor(terminal, options)) ? EXIT.done : EXIT.failed));
   addConfig(program, terminal, {
@@ -102,8 +104,11 @@ function addUpload(program: Command, terminal: Terminal): void {
   withConnection(program.command("upload"))
     .description("upload a file, or standard input (-); continues an upload of the same file that was cut")
     .argument("<file>", 'file to read, "-" for standard input')
-    .argument("[path]", 'path to upload to; the name of the file when left out, below it when it ends in "/"')
-    .option("--content-type <type>", "media type; guessed by the extension when left out")
+    .argument(
+      "[path]",
+      "path to upload to; when left out, the file's name; when it ends in \"/\", the file's name below it",
+    )
+    .option("--content-type <type>", "media type; when left out, it is guessed by the extension")
     .option(
       "--meta <name=value>",
       "metadata to keep with the file; repeatable",
@@ -122,7 +127,7 @@ function addUpload(program: Command, terminal: Terminal): void {
       parseCount,
     )
     .option("--size-hint <bytes>", "likely size of standard input; chooses the part size", parseCount)
-    .option("--sha256", "have the SHA-256 computed and kept", false)
+    .option("--sha256", "let the service compute and keep the SHA-256", false)
     .option(
       "--lanes <n>",
       `connections to send a file by at once; "auto": ${LANES_AUTO} from ${LANES_FROM_BYTES / 2 ** 20} MiB on, otherwise 1`,
@@ -137,8 +142,8 @@ function addDownload(program: Command, terminal: Terminal): void {
   withConnection(program.command("download"))
     .description("download a file through its presigned URL and verify it; continues a download that was cut")
     .argument("<path>", "path of the file")
-    .argument("[dest]", 'file or directory to write to, "-" for standard output; the name of the file when left out')
-    .option("--generation <n>", "which generation; the current one when left out", parseCount)
+    .argument("[dest]", 'file or directory to write to, "-" for standard output; when left out, the file\'s name')
+    .option("--generation <n>", "generation to download; the current one when left out", parseCount)
     .option("--no-resume", "begin anew, even if an earlier download could be continued")
     .action(async (path, destination, options) =>
       (await loadDownload()).runDownload(terminal, [path, destination], options),
@@ -149,12 +154,12 @@ function addFileCommands(program: Command, terminal: Terminal): void {
   withSelection(program.command("ls"))
     .description("list files: size, time, generation, path")
     .argument("[prefix]", "only paths that begin with this", "")
-    .option("--folders", "only what lies directly under the prefix: files, and folders", false)
+    .option("--folders", "only the files and folders directly under the prefix", false)
     .action(async (prefix, options) => (await loadFiles()).runList(terminal, prefix, options));
   withSelection(program.command("search"))
     .description("find files by words of their paths and metadata, by a filter, or both")
-    .argument("[words...]", "words, all of which are to be there")
-    .option("--limit <n>", "at most so many files; all when left out", parseCount)
+    .argument("[words...]", "words; all of them must be there")
+    .option("--limit <n>", "most files to print; all when left out", parseCount)
     .action(async (words, options) => (await loadFiles()).runSearch(terminal, words, options));
   withConnection(program.command("generations"))
     .description("list all generations of a path that are kept, the newest first")
@@ -178,7 +183,7 @@ function addLifecycleCommands(program: Command, terminal: Terminal): void {
     .argument("<path>", "path of the file")
     .option(
       "--generation <n>",
-      "which generation, deleted or superseded; the one deleted last when left out",
+      "generation to restore, deleted or superseded; the one deleted last when left out",
       parseCount,
     )
     .action(async (path, options) => (await loadLifecycle()).runRestore(terminal, path, options));
@@ -187,30 +192,30 @@ function addLifecycleCommands(program: Command, terminal: Terminal): void {
     .action(async (path, target, options) => (await loadLifecycle()).runMove(terminal, [path, target], options));
   withTarget(program.command("cp"))
     .description("copy a file within storage, with its labels and metadata")
-    .option("--generation <n>", "which generation; the current one when left out", parseCount)
+    .option("--generation <n>", "generation to copy; the current one when left out", parseCount)
     .action(async (path, target, options) => (await loadLifecycle()).runCopy(terminal, [path, target], options));
   withConnection(program.command("hold"))
-    .description("keep a file from being deleted and purged, until that is lifted or until a time")
+    .description("keep a file from being deleted and purged, until the hold is lifted or until a time")
     .argument("<path>", "path of the file")
     .option("--until <time>", "keep it until then, for instance 2030-12-31; it can be extended, never shortened")
     .option("--lift", "lift the hold", false)
-    .option("--generation <n>", "which generation, live or not; the current one when left out", parseCount)
+    .option("--generation <n>", "generation to keep, live or not; the current one when left out", parseCount)
     .action(async (path, options) => (await loadLifecycle()).runHold(terminal, path, options));
   withConnection(program.command("purge"))
     .description("remove the bytes of a deleted file, or of an older generation, for good")
     .argument("<path>", "path of the file")
-    .option("--generation <n>", "which generation; the one deleted last when left out", parseCount)
+    .option("--generation <n>", "generation to purge; the one deleted last when left out", parseCount)
     .action(async (path, options) => (await loadLifecycle()).runPurge(terminal, path, options));
 }
 
 function withTarget(command: Command): Command {
   return withConnection(command)
     .argument("<path>", "path of the file")
-    .argument("<target>", "path that it is to have; a file that is there becomes an older generation")
+    .argument("<target>", "new path of the file; a file that is already there becomes an older generation")
     .option("--no-clobber", "only if no file is there");
 }
 
-/** Which files a command shows, and in which order. */
+/** Options for the files that a command shows, and for their order. */
 function withSelection(command: Command): Command {
   return withConnection(command)
     .option("--filter <filter>", 'only files that match, for instance: labels.team = "legal" AND size_bytes > 1000', "")
@@ -245,7 +250,7 @@ function parseLanes(text: string): Lanes {
   return lanes;
 }
 
-/** Gathers what a repeatable option names. */
+/** Collects the values of a repeatable option. */
 function collectEntries(what: string, example: string) {
   return (text: string, earlier: Record<string, string>): Record<string, string> => {
     const at = text.indexOf("=");

@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration, formatRate } from "./human-units.ts";
 
-/** What a bar shows. A download has no durable bytes. */
+/** The state that a bar shows. A download has no durable bytes. */
 export interface BarState {
   label: string;
   receivedBytes: number;
@@ -8,7 +8,7 @@ export interface BarState {
   totalBytes?: number | undefined;
   bytesPerSecond: number;
   etaMs?: number | undefined;
-  /** Said instead of rate and rest, for instance "verifying". */
+  /** Shown instead of the rate and the remaining time, for instance "verifying". */
   note?: string | undefined;
 }
 
@@ -16,8 +16,9 @@ const BAR_CELLS_MAX = 30;
 const BAR_CELLS_MIN = 5;
 
 /**
- * One line for a progress bar of two heights: full cells are durable, half ones received. Bars of the registry (cli-progress and its
- * like) show one value; this needs two, and is short. Cut to `columns` cells; the bar goes first when it is narrow.
+ * One line for a progress bar of two heights: full cells are durable, half ones received. Libraries (cli-progress and others)
+ * show one value; this bar needs two, and is short. The line is cut to `columns` cells; when it is narrow, the bar is left
+ * out first.
  */
 export function renderBar(state: BarState, columns: number): string {
   const { label, receivedBytes, durableBytes, totalBytes } = state;

@@ -5,17 +5,17 @@ import { printJson, type Terminal } from "./terminal.ts";
 const DRAW_INTERVAL_MS = 100;
 const JSON_INTERVAL_MS = 500;
 
-/** Shows how far a transfer is: as a bar on a terminal, as JSON lines, or not at all. */
+/** Shows the progress of a transfer: as a bar on a terminal, as JSON lines, or not at all. */
 export interface ProgressDisplay {
-  /** Takes the newest state; `event` is the JSON form of it. Drawn when it is time, and always if `important`. */
+  /** Takes the newest state; `event` is its JSON form. It is drawn at intervals, and always if it is `important`. */
   update(state: BarState, event: Readonly<Record<string, unknown>>, important?: boolean): void;
-  /** Says, above the bar, what somebody who watches it may need; nothing where there is no bar. */
+  /** Prints a line above the bar for somebody who watches it. Prints nothing when there is no bar. */
   note(line: string): void;
-  /** Removes the bar, so that what follows begins on a clean line. */
+  /** Removes the bar, so that the next output begins on a clean line. */
   clear(): void;
 }
 
-/** A display for this terminal. `now` in milliseconds, never falling. */
+/** A display for this terminal. `now` is in milliseconds and never decreases. */
 export function createProgressDisplay(
   terminal: Terminal,
   options: { json: boolean; stdoutIsData?: boolean },
@@ -50,7 +50,8 @@ function createBarDisplay(output: Terminal["stderr"], now: () => number): Progre
     clear,
     update(state, _event, important = false) {
       const { columns = 0 } = output;
-      // Pseudo-terminals of CI and containers have no width: what is drawn there over and over becomes a flood of lines in a log.
+      // Pseudo-terminals of CI and containers have no width: a bar that is drawn again and again would become a flood of
+      // lines in a log.
       if (columns === 0 || (!important && now() - shownAt < DRAW_INTERVAL_MS)) return;
       shownAt = now();
       shown = true;

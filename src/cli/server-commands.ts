@@ -8,7 +8,7 @@ export async function serve(terminal: Terminal): Promise<void> {
   await serveUntilStopped(terminal.env);
 }
 
-/** `sluice migrate`: brings the schema up to date and names the scripts that were applied. Needs SLUICE_DATABASE_URL alone. */
+/** `sluice migrate`: brings the schema up to date and prints the scripts. It needs SLUICE_DATABASE_URL alone. */
 export async function migrate(terminal: Terminal): Promise<void> {
   const { applied } = await migrateDatabase({ url: parseDatabaseUrl(terminal.env) });
   if (applied.length === 0) printLine(terminal, "the schema is up to date");

@@ -19,9 +19,8 @@ const MIB = 2 ** 20;
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
 /**
- * Once, a part of each number is never answered for: the third of a file of six parts, then the seventh of one of eight, then the
- * ninth of one of ten, then the eleventh of one of twelve.
- * Their uploads stay unfinished for as long as a test likes.
+ * Parts that are never answered, each once: the third of a file of six parts, then the seventh of one of eight, then the
+ * ninth of one of ten, then the eleventh of one of twelve. Their uploads stay unfinished for as long as a test needs.
  */
 const HANGS = [3, 7, 9, 11].map((partNumber) => ({
   operation: "UploadPart",
@@ -90,7 +89,7 @@ describe("sluice, as a process", function () {
     return createHash("sha256").update(out).digest("hex");
   };
 
-  /** The one upload that is remembered, once bytes before the part that hangs are durable. */
+  /** Id of the one upload that is remembered, once the bytes before the part that hangs are durable. */
   async function untilStuckAfter(durableParts: bigint): Promise<string> {
     const records = join(directory, "state/sluice/uploads");
     const uploadId = await until("the upload is remembered", async () => {
@@ -164,7 +163,7 @@ describe("sluice, as a process", function () {
     expect(code, err).to.equal(0);
     const lines = out.toString().trim().split("\n");
     const { resumedBytes } = JSON.parse(lines.at(-1) ?? "");
-    // Parts 11 and 12 were in flight: nothing before them goes again.
+    // Parts 11 and 12 were in flight: nothing before them is sent again.
     expect(resumedBytes).to.be.within(80 * MIB, sizeBytes);
     expect((await client.getUpload(uploadId)).state).to.equal(UploadState.COMMITTED);
     expect(await storedSha256("both-killed.bin")).to.equal(expected);

@@ -1,10 +1,10 @@
 import type { Readable, Writable } from "node:stream";
 
-/** What a command sees of the process it runs in. */
+/** The parts of its process that a command uses. */
 export interface Terminal {
-  /** Results and, with --json, everything. */
+  /** Takes results and, with --json, everything. */
   stdout: Writable & { isTTY?: boolean; columns?: number };
-  /** Progress bars, notes and errors. */
+  /** Takes progress bars, notes and errors. */
   stderr: Writable & { isTTY?: boolean; columns?: number };
   stdin: Readable;
   env: Readonly<Record<string, string | undefined>>;
@@ -22,7 +22,7 @@ export function printLine(terminal: Terminal, line: string): void {
   terminal.stdout.write(`${line}\n`);
 }
 
-/** One line on standard error: what is worth knowing but is no result. */
+/** Prints one line on standard error: a note that is no result. */
 export function printNote(terminal: Terminal, line: string): void {
   terminal.stderr.write(`${line}\n`);
 }

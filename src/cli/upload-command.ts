@@ -92,7 +92,7 @@ function toUploadOptions(terminal: Terminal, options: UploadCommandOptions): Upl
   };
 }
 
-/** Path of the file to be: the file's name when unset, below it when it ends in "/". */
+/** Path of the uploaded file: the local file's name when unset, or that name below the path when it ends in "/". */
 function toTargetPath(file: string, path: string | undefined): string {
   if (file === "-") {
     if (path === undefined || path.endsWith("/")) {
@@ -104,7 +104,7 @@ function toTargetPath(file: string, path: string | undefined): string {
   return path.endsWith("/") ? path + basename(file) : path;
 }
 
-/** Only plain files are the same again in another process. */
+/** Only plain files have the same bytes in another process. */
 async function findTracker(
   terminal: Terminal,
   file: string,
@@ -120,7 +120,7 @@ async function findTracker(
   });
 }
 
-/** Says why an upload waits, each reason once: retries take up to minutes, and a bar may not be seen. JSON has it in its events. */
+/** Prints why an upload waits, each reason once, beside a bar that may not be seen. With --json the events hold it. */
 function createFailureNotes(terminal: Terminal, { isJson, clear }: { isJson: boolean; clear: () => void }) {
   const said = new Set<string>();
   return (failure: string | undefined) => {

@@ -7,19 +7,19 @@ import type { Terminal } from "./terminal.ts";
 /** No upload outlives this, in milliseconds: its sliding expiry is capped at 6 days. Older records are removed. */
 const RECORD_AGE_MAX_MS = 7 * 24 * 3600 * 1000;
 
-/** What makes an upload the same as one that was begun before: a changed file is another. */
+/** The facts that identify an upload: a changed file is another upload. */
 export interface TrackerKey {
   /** Addresses of the service, in any order. */
   urls: readonly string[];
   namespace: string;
   path: string;
-  /** Absolute. */
+  /** The absolute path of the file. */
   file: string;
   sizeBytes: number;
   mtimeMs: number;
 }
 
-/** Remembers, across processes, which upload sends which file. */
+/** Remembers across processes which upload sends which file. */
 export interface UploadTracker {
   /** Id of the upload that was begun for this key; undefined when there is none. */
   find(): Promise<string | undefined>;
@@ -28,8 +28,9 @@ export interface UploadTracker {
 }
 
 /**
- * A record a file in `$XDG_STATE_HOME/sluice/uploads` (or `~/.local/state/…`), named by a hash of the key. Losing one costs
- * sending again, so a record that cannot be read or written is no error: the upload goes on without.
+ * Creates a tracker that keeps each record as a file in `$XDG_STATE_HOME/sluice/uploads` (or `~/.local/state/…`), named by a
+ * hash of the key. Losing a record only costs sending again, so a record that cannot be read or written is no error: the
+ * upload continues without it.
  */
 export function createUploadTracker(env: Terminal["env"], key: TrackerKey): UploadTracker {
   const state = env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local", "state");
@@ -54,7 +55,7 @@ export function createUploadTracker(env: Terminal["env"], key: TrackerKey): Uplo
         await writeFile(fresh, `${JSON.stringify({ uploadId, ...key })}\n`, { mode: 0o600 });
         await rename(fresh, record);
       } catch {
-        // Without a record a cut upload begins anew: slower, never wrong.
+        // Without a record, an upload that was cut begins anew: that is slower, but never wrong.
       }
     },
     forget: () => rm(record, { force: true }).catch(() => {}),

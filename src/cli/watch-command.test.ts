@@ -111,7 +111,12 @@ describe("sluice watch", () => {
     reports = [sampleReport(), sampleReport({ state: "committed", file: sampleFile() })];
     const committed = (await run([uploadId, "--json"])).out.trim().split("\n");
     expect(JSON.parse(committed[0] ?? "")).to.deep.equal({
-      ...{ type: "progress", path, state: "open", receivedBytes: 700, durableBytes: 500, committed: false },
+      type: "progress",
+      path,
+      state: "open",
+      receivedBytes: 700,
+      durableBytes: 500,
+      committed: false,
       totalBytes: 1000,
     });
     const facts = { path, state: "committed", generation: 3, sizeBytes: 43, fileId: sampleFile().fileId };

@@ -4,10 +4,7 @@ import { toReceiptJson, toStoredWords } from "./file-json.ts";
 import { createProgressDisplay } from "./progress-display.ts";
 import { printJson, printLine, type Terminal } from "./terminal.ts";
 
-/**
- * `sluice watch <upload-id>`: shows how far an upload is that somebody, somewhere, writes, and prints its outcome. Resolves
- * to whether it was committed.
- */
+/** `sluice watch <upload-id>`: shows an upload's progress and outcome. Resolves to whether it was committed. */
 export async function runWatch(
   terminal: Terminal,
   uploadId: string,
@@ -44,7 +41,7 @@ function toEvent({ file: _file, receipt: _receipt, ...event }: WatchedUpload) {
   return event;
 }
 
-/** A bar for an upload of which nothing was told yet. */
+/** The bar of an upload whose progress is not known yet. */
 function unknownOf(label: string) {
   return { label, receivedBytes: 0, bytesPerSecond: 0 };
 }

@@ -1,27 +1,27 @@
-/** The way of one piece of work through the addresses of a service: retries move it on. */
+/** The way of one piece of work through the addresses of a service: each retry moves it on. */
 export interface Route<T> {
-  /** Where to go now. */
+  /** The address to use now. */
   readonly current: T;
-  /** How many addresses there are. */
+  /** Number of addresses. */
   readonly length: number;
-  /** Goes on to the next address, from the last to the first. */
+  /** Moves to the next address; the first follows the last. */
   next(): void;
 }
 
 /**
- * The addresses of one service, of which any will do. Each piece of work has a route of its own, so that many that fail at once at
- * one address move on once each; what begins later begins where they went.
+ * The addresses of one service, of which any will do. Each piece of work has a route of its own: when several fail at once at
+ * one address, each moves on once. Work that begins later begins at the address that they moved to.
  */
 export class Addresses<T> {
   readonly #all: readonly T[];
   #preferred = 0;
 
-  /** At least one. */
+  /** `all` has at least one address. */
   constructor(all: readonly T[]) {
     this.#all = all;
   }
 
-  /** A route that begins at the address that serves now, or at the `offset`-th behind it, to spread work over all. */
+  /** A route that begins at the address that serves now, or at the `offset`-th after it, to spread work over all addresses. */
   route(offset = 0): Route<T> {
     const { length } = this.#all;
     let at = (this.#preferred + offset) % length;

@@ -4,12 +4,12 @@ import type { Addresses } from "./addresses.ts";
 import { createRetries, type RetryLimits } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
 
-/** Answers are short: a call that has none within this many milliseconds counts as lost. */
+/** Answers are short: a call without an answer within this many milliseconds counts as lost. */
 const CALL_TIMEOUT_MS = 30_000;
 
 const CALL_RETRY_LIMITS: RetryLimits = { triesMax: 4, timeMaxMs: 30_000, delayBaseMs: 200, delayMaxMs: 5_000 };
 
-/** What every call takes. */
+/** Options that every call takes. */
 export interface CallOptions {
   /** "default" when unset. */
   namespace?: string;
@@ -22,7 +22,7 @@ export interface CallAddress {
   transport: Transport;
 }
 
-/** Calls one method of a service, until it has an answer or an error that is final. */
+/** Calls one method of a service, until it has an answer or a final error. */
 export type Call = <S extends DescService, T>(
   service: S,
   signal: AbortSignal | undefined,
@@ -40,7 +40,8 @@ export function createCall(addresses: Addresses<CallAddress>): Call {
         return await once(createClient(service, route.current.transport), { signal, timeoutMs: CALL_TIMEOUT_MS });
       } catch (error) {
         const failure = toLost(fromConnectError(error, signal));
-        // The same call cannot bring bytes that storage lost: whoever has them is to hear which.
+        // The same call cannot bring back bytes that storage has lost: the caller, who has the bytes, must learn which parts
+        // are lost.
         if (failure instanceof SluiceError && failure.details.lost_parts !== undefined) throw failure;
         await retries.waitAfter(failure, { signal });
       }
@@ -48,20 +49,20 @@ export function createCall(addresses: Addresses<CallAddress>): Call {
   };
 }
 
-/** The only deadline is this client's own: the answer is lost, and another address may give it. */
+/** No deadline exists but this client's own: the answer is lost, and another address may give it. */
 function toLost(error: unknown): unknown {
   if (!(error instanceof SluiceError) || error.code !== "deadline_exceeded") return error;
   const message = `the service did not answer within ${CALL_TIMEOUT_MS / 1000} s`;
   return new SluiceError("unavailable", message, { reason: "CONNECTION_LOST", cause: error });
 }
 
-/** What an answer must hold. */
+/** Returns a field that the answer must have; throws when the field is missing. */
 export function present<T>(value: T | undefined, name: string): T {
   if (value !== undefined) return value;
   throw new SluiceError("internal", `the service's answer lacks the ${name}`, { reason: "PROTOCOL_VIOLATED" });
 }
 
-/** What all pages of a list hold, fetched one after the other. */
+/** The entries of all pages of a list; the pages are fetched one after the other. */
 export async function* allPages<Page extends { nextPageToken: string }, Entry>(
   read: (pageToken: string) => Promise<Page>,
   entriesOf: (page: Page) => readonly Entry[],

@@ -20,21 +20,24 @@ import { createUploadWatch, type WatchedUpload, type WatchOptions } from "./watc
 /** Longest answer to a unary call, in bytes: a page of 1,000 files with full metadata fits. */
 const ANSWER_MAX_BYTES = 32 * 2 ** 20;
 
-/** How to reach a service. */
+/** Options for reaching a service. */
 export type SluiceClientOptions = SessionOptions & {
-  /** Sent as `authorization: Bearer …` with each call. */
+  /** Token that is sent as `authorization: Bearer …` with each call. */
   token: string;
   /** TLS settings beyond Node's own, for instance `{ ca }` with a private authority's certificate. */
   tls?: SessionOptions["tls"];
 } & (
     | {
-        /** For instance "http://127.0.0.1:8080" (HTTP/2 without TLS) or "https://files.example.org"; several by commas. */
+        /**
+         * The service's URL, for instance "http://127.0.0.1:8080" (HTTP/2 without TLS) or "https://files.example.org". Commas
+         * separate several.
+         */
         url: string;
       }
     | {
         /**
-         * Addresses of replicas of one service, at most 10. The first that works is used; whatever fails there is tried again at
-         * the next, and lanes are spread over all.
+         * Addresses of replicas of one service, at most 10. The first one that works is used. A call that fails is tried
+         * again at the next address, and lanes are spread over all addresses.
          */
         urls: readonly string[];
       }
@@ -43,9 +46,10 @@ export type SluiceClientOptions = SessionOptions & {
 /** The Node client: the unary calls, and the bytes. */
 export interface SluiceClient extends UnaryCalls {
   /**
-   * Uploads a file (by its path), bytes, or an async iterable, for instance standard input, to `path`. Files and bytes are continued
-   * from any byte after a cut, at the same or another address; an iterable from what is kept of it (256 MiB). From 256 MiB on, files
-   * and bytes are sent over four connections (`lanes`), spread over the addresses. Resolves once the file is committed.
+   * Uploads a file (by its path), bytes, or an async iterable, for instance standard input, to `path`. After a cut, files and
+   * bytes continue from any byte, at the same or another address; an iterable continues from the bytes of it that are kept
+   * (256 MiB). From 256 MiB on, files and bytes are sent over four connections (`lanes`), spread over the addresses. Resolves
+   * once the file is committed.
    */
   upload(
     source: string | Uint8Array | AsyncIterable<Uint8Array | string>,
@@ -53,13 +57,14 @@ export interface SluiceClient extends UnaryCalls {
     options?: UploadOptions,
   ): Promise<WriteUploadCommitted>;
   /**
-   * Downloads the file at `path` through its presigned URL, to a file (by its path; written as `<path>.part`, renamed when whole and
-   * verified) or a stream. Continues an earlier `.part`. Resolves to the file once its CRC32 was found equal.
+   * Downloads the file at `path` through its presigned URL, to a file (by its path) or to a stream. A file is written as
+   * `<path>.part`, and renamed when it is complete and verified; an earlier `.part` is continued. Resolves to the file once
+   * its CRC32 was found equal.
    */
   download(path: string, destination: string | Writable, options?: CallOptions & DownloadOptions): Promise<File>;
   /**
-   * How far an upload is, whoever writes it: a report at once, at each change and every 5 s, over cuts and restarts of the
-   * service, at whichever address answers; the outcome (committed, aborted, expired) is the last.
+   * Reports the progress of an upload, whoever writes it: at once, at each change and every 5 s, over cuts and restarts of
+   * the service, at whichever address answers. The last report is the outcome (committed, aborted, expired).
    */
   watchUpload(uploadId: string, options?: WatchOptions): AsyncGenerator<WatchedUpload, void, undefined>;
   /** Ends the connections and every call on them, with `cancelled / CLIENT_CLOSED`. */
@@ -67,8 +72,8 @@ export interface SluiceClient extends UnaryCalls {
 }
 
 /**
- * A client for one service. Connects at the first call; one HTTP/2 connection an address carries all calls but the lanes of uploads.
- * Throws `invalid_argument / ADDRESS_INVALID` for addresses that are none.
+ * Creates a client for one service. It connects at the first call. One HTTP/2 connection to an address carries all calls but
+ * the lanes of uploads. Throws `invalid_argument / ADDRESS_INVALID` for invalid addresses.
  */
 export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
   const headers = { authorization: `Bearer ${options.token}` };

@@ -5,24 +5,24 @@ import type { Writable } from "node:stream";
 import { crc32 } from "../domain/crc32.ts";
 import { SluiceError } from "./sluice-error.ts";
 
-/** Size in which an earlier part file is read, in bytes. */
+/** Size of the pieces in which an earlier part file is read, in bytes. */
 const READ_SIZE_BYTES = 2 ** 20;
 
-/** Where bytes go, and what of them is there already. */
+/** The place that bytes go to, and the bytes that it already has. */
 export interface DownloadSink {
   offset: number;
   crc32: number;
-  /** Whether `offset` was above 0 when the sink was opened: bytes of an earlier process, perhaps of another file. */
+  /** Whether `offset` was above 0 when the sink was opened: those bytes may be of another file. */
   continued: boolean;
   write(pieces: readonly Uint8Array[]): Promise<void>;
-  /** Forgets all bytes, if that is possible; false otherwise. */
+  /** Forgets all bytes and resolves with true; resolves with false when that is impossible. */
   restart(): Promise<boolean>;
-  /** The bytes are whole and verified. */
+  /** Called when the bytes are complete and verified. */
   complete(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Writes to `<path>.part`, going on behind what is there already if `resume`; renamed to `path` when complete. */
+/** Writes to `<path>.part`, after the bytes already there with `resume`. Renames it to `path` when it is complete. */
 export async function openFileSink(
   path: string,
   { sizeMaxBytes, resume }: { sizeMaxBytes: number; resume: boolean },
@@ -34,7 +34,7 @@ export async function openFileSink(
   try {
     handle = await open(partPath, resume ? "a+" : "w+").then(async (touched) => {
       await touched.close();
-      return await open(partPath, "r+"); // "a+" made it if it was not there; positions need "r+"
+      return await open(partPath, "r+"); // "a+" has created the file if needed; writing at offsets needs "r+"
     });
     offset = Number((await handle.stat()).size);
     if (offset > sizeMaxBytes) {
@@ -52,7 +52,7 @@ export async function openFileSink(
     continued: offset > 0,
     async write(pieces) {
       let at = sink.offset;
-      // writev may write less than it was given when the disk is nearly full: then the rest, piece by piece.
+      // When the disk is nearly full, writev may write less than it was given; the rest is then written piece by piece.
       const { bytesWritten } = await handle.writev(pieces, at).catch((error) => {
         throw unwritable(partPath, error);
       });
@@ -85,7 +85,7 @@ export async function openFileSink(
   return sink;
 }
 
-/** Writes to a stream, which cannot take bytes back: a mismatch is known only after they are written. */
+/** Writes to a stream, which cannot take bytes back: a mismatch is noticed only after they are written. */
 export function createStreamSink(stream: Writable, signal: AbortSignal): DownloadSink {
   return {
     offset: 0,

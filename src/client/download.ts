@@ -8,13 +8,13 @@ import { createRetries, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-p
 import { fromNetworkError, SluiceError } from "./sluice-error.ts";
 import { createRateMeter } from "./upload-progress.ts";
 
-/** A storage connection that brings nothing for this long, in milliseconds, is given up and asked again. */
+/** When a connection to storage brings nothing for this long, in milliseconds, it is given up and the rest is requested again. */
 const IDLE_MAX_MS = 30_000;
 
-/** Bytes gathered before a write to disk: one system call for 1 MiB instead of sixteen. */
+/** Bytes that are gathered before a write to disk: 1 MiB takes one system call instead of sixteen. */
 const WRITE_SIZE_BYTES = 2 ** 20;
 
-/** How far a download is. */
+/** The progress of a download. */
 export interface DownloadProgress {
   receivedBytes: number;
   totalBytes: number;
@@ -24,24 +24,24 @@ export interface DownloadProgress {
   etaMs: number | undefined;
 }
 
-/** What the caller may say about a download. */
+/** Options of a download. */
 export interface DownloadOptions {
-  /** Which generation; the current one when unset. */
+  /** The generation to download; the current one when unset. */
   generation?: bigint;
   /** Called at the start and at each write, some thousand times for a GiB. */
   onProgress?: (progress: DownloadProgress) => void;
-  /** Continues an earlier `.part` file; on unless false. */
+  /** Whether to continue an earlier `.part` file; true when unset. */
   resume?: boolean;
   retry?: Partial<RetryLimits>;
   signal?: AbortSignal;
 }
 
-/** Signs a URL for the file anew: URLs expire, downloads may take longer. */
+/** Signs a new URL for the file: URLs expire, and a download may take longer. */
 type SignUrl = (signal: AbortSignal) => Promise<{ url: string; file: File }>;
 
 /**
- * Downloads through a presigned URL, continuing by Range after cuts, and compares the CRC32 of all bytes with the file's.
- * Rejects with `DOWNLOAD_CORRUPT` when they differ, `DESTINATION_UNWRITABLE`, or as signing does.
+ * Downloads through a presigned URL, continues by Range after cuts, and compares the CRC32 of all bytes with the file's.
+ * Rejects with `DOWNLOAD_CORRUPT` when they differ, with `DESTINATION_UNWRITABLE`, or with the errors of `sign`.
  */
 export async function download(sign: SignUrl, destination: string | Writable, options: DownloadOptions): Promise<File> {
   const signal = options.signal ?? new AbortController().signal;
@@ -157,7 +157,7 @@ async function request(url: string, offset: number, signal: AbortSignal): Promis
   if (response.statusCode === 200 && offset === 0) return response;
   response.destroy();
   const { statusCode } = response;
-  // 403: the URL has expired, a new one may serve. The body is S3's XML and stays unread: it can quote the signed URL.
+  // 403 means that the URL has expired; a new one may work. The body is S3's XML and stays unread: it can quote the signed URL.
   if (statusCode === 403 || (statusCode ?? 0) >= 500) throw lost(`it answered with HTTP status ${statusCode}`);
   throw new SluiceError("internal", `storage refuses the presigned URL with HTTP status ${statusCode}`, {
     reason: `HTTP_${statusCode}`,

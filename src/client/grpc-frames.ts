@@ -1,7 +1,7 @@
 /** Length of gRPC's prefix: one byte of flags, four of length, big-endian. */
 const PREFIX_BYTES = 5;
 
-/** Largest answer that is taken, in bytes: `started` with 10,000 ranges is far smaller. */
+/** Largest answer that is accepted, in bytes: `started` with 10,000 ranges is far smaller. */
 const ANSWER_MAX_BYTES = 4 * 2 ** 20;
 
 /** A protobuf message in its gRPC frame. */
@@ -14,9 +14,9 @@ export function encodeFrame(message: Uint8Array): Buffer {
 }
 
 /**
- * Everything of a `WriteUploadRequest { chunk }` frame that comes before its data, so that the data itself is written as
- * the buffer it lies in, without a copy: gRPC prefix, then the fields `chunk` (2), `offset` (1), `crc32` (2) and the head of
- * `data` (3), as proto/sluice/v1/upload_service.proto numbers them. `offset` up to 2^53 - 1.
+ * Everything in a `WriteUploadRequest { chunk }` frame that comes before its data, so that the data is written from its own
+ * buffer, without a copy: the gRPC prefix, then the fields `chunk` (2), `offset` (1), `crc32` (2) and the head of `data` (3),
+ * as proto/sluice/v1/upload_service.proto numbers them. `offset` is at most 2^53 - 1.
  */
 export function encodeChunkHead(chunk: { offset: number; crc32: number; sizeBytes: number }): Buffer {
   const offsetBytes = varintSize(chunk.offset);
@@ -38,7 +38,7 @@ export function encodeChunkHead(chunk: { offset: number; crc32: number; sizeByte
 }
 
 /**
- * Reads gRPC frames out of the buffers of an answer and hands each message to `onMessage`. Throws a sentence for what no
+ * Reads gRPC frames out of the buffers of an answer and hands each message to `onMessage`. Throws an error for data that no
  * gRPC server sends: a compressed message that was not asked for, or one of more than 4 MiB.
  */
 export function createFrameReader(onMessage: (message: Uint8Array) => void): (bytes: Uint8Array) => void {
@@ -66,7 +66,7 @@ function varintSize(value: number): number {
   return size;
 }
 
-/** Values pass 32 bits, so the groups are taken by division; returns where the next byte goes. */
+/** Values exceed 32 bits, so the groups are computed by division. Returns the index of the next byte. */
 function writeVarint(target: Buffer, value: number, at: number): number {
   let rest = value;
   while (rest >= 0x80) {

@@ -1,28 +1,28 @@
 import type { ByteRange, Upload } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { SluiceError } from "./sluice-error.ts";
 
-/** Files from this size on are sent by several lanes when nobody says how many, in bytes: smaller ones end before it pays. */
+/** Size of a file from which "auto" uses several lanes, in bytes: smaller uploads end before lanes pay off. */
 export const LANES_FROM_BYTES = 256 * 2 ** 20;
 
-/** Lanes that are chosen for such a file: enough for a few workers, few enough to leave slots to others. */
+/** Lanes that are chosen for such a file: enough for a few workers, and few enough to leave upload slots to others. */
 export const LANES_AUTO = 4;
 
 /** Most lanes of one upload; each holds a connection, and up to 5 MiB of the source. */
 export const LANES_MAX = 16;
 
-/** How many lanes to send by, 1 to 16; "auto": 4 for a source of 256 MiB or more, otherwise 1. */
+/** Number of lanes to send by, 1 to 16. "auto" means 4 for a source of 256 MiB or more, otherwise 1. */
 export type Lanes = "auto" | number;
 
-/** A range of the file, from `start` up to but without `end`, that one stream writes. */
+/** A range of the file that one stream writes, from `start` up to but without `end`. */
 export interface LaneRange {
   start: number;
   end: number;
 }
 
 /**
- * How many lanes to use. One where lanes cannot be: the size or any byte of the source is not at hand. "auto" also takes one where the
- * SHA-256 is to be computed: of several lanes the service computes it by reading the whole file back.
- * `invalid_argument / LANES_INVALID` for no whole number of 1 to 16.
+ * Chooses the number of lanes. It is one when lanes are impossible: the size is unknown, or not every byte of the source can
+ * be read at any time. "auto" also gives one when the SHA-256 is to be computed: with several lanes the service must read the
+ * whole file back for it. Throws `invalid_argument / LANES_INVALID` for anything but "auto" and a whole number of 1 to 16.
  */
 export function chooseLanes(
   lanes: Lanes,
@@ -38,9 +38,9 @@ export function chooseLanes(
 }
 
 /**
- * Divides what is missing of an upload among `lanesMax` lanes: whole parts, as equal as parts allow. The ranges cover the file
- * without gap or overlap, in order. A durable range belongs to the lane that begins with it, so that it is compared with the
- * source and not sent; so there may be more ranges than lanes, to be written one after another. Empty when nothing is missing.
+ * Divides the missing bytes of an upload among `lanesMax` lanes: whole parts, as equal as parts allow. The ranges cover the file
+ * in order, without gap or overlap. A durable range belongs to the lane that begins with it: it is compared with the source and
+ * not sent. So there may be more ranges than lanes, to be written one after another. The plan is empty when nothing is missing.
  */
 export function planLanes(
   upload: Pick<Upload, "sizeBytes" | "partSizeBytes" | "durableRanges">,
@@ -64,7 +64,7 @@ export function planLanes(
   return lanes;
 }
 
-/** Bytes of the ranges that lie in the lane. */
+/** Bytes of the ranges that are within the lane. */
 export function countBytesIn(lane: LaneRange, ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { offset, sizeBytes }) => {
     const [start, end] = [Number(offset), Number(offset + sizeBytes)];

@@ -4,28 +4,31 @@ import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { Link } from "../../gen/sluice/v1/link_pb.ts";
 import { allPages, type Call, type CallOptions, present } from "./call.ts";
 
-/** How a link works. */
+/** The properties of a link. */
 export interface LinkOptions {
   generation?: bigint;
   lifetimeMs?: number;
   expireTime?: Date;
-  /** 0 for any number. */
+  /** Most uses of the link; 0 for any number. */
   maxUses?: number;
   downloadName?: string;
   inline?: boolean;
   note?: string;
 }
 
-/** The methods on links; they reject as all unary calls do. */
+/** The methods for links; they reject as all unary calls do. */
 export interface LinkCalls {
-  /** `url` is shown now and never again; `lifetimeMs` in whole seconds, at least 1,000; a day when neither it nor `expireTime` is set. */
+  /**
+   * Creates a link. Its `url` is shown now and never again. `lifetimeMs` is in whole seconds, at least 1,000. The link lasts
+   * a day when neither `lifetimeMs` nor `expireTime` is set.
+   */
   createLink(path: string, options?: CallOptions & LinkOptions): Promise<CreateLinkResponse & { link: Link }>;
   revokeLink(linkId: string, options?: CallOptions): Promise<Link>;
-  /** All links, or those to one path, fetched page by page, the newest first; only those that work unless `showEnded`. */
+  /** All links, or those to one path, the newest first, page by page. Only links that work, unless `showEnded`. */
   allLinks(options?: CallOptions & { path?: string; showEnded?: boolean }): AsyncGenerator<Link, void, undefined>;
 }
 
-/** The methods on links, over the calls of a client. */
+/** The methods for links, over the calls of a client. */
 export function createLinkCalls(call: Call): LinkCalls {
   return {
     async createLink(path, { signal, namespace = "default", lifetimeMs, expireTime, ...rest } = {}) {

@@ -17,7 +17,7 @@ describe("openFileSource", () => {
     const opening = catchError(() => openFileSource(path, { signal: gone.signal }));
     gone.abort(new Error("interrupted by SIGTERM"));
     expect(await opening).to.have.property("message", "interrupted by SIGTERM");
-    // The call of the system still waits for a writer: here is one, so that nothing is left of it.
+    // The system call still waits for a writer; this one lets it end, so that nothing is left of it.
     const writer = await open(path, "w");
     await writer.close();
     await rm(directory, { recursive: true });

@@ -3,16 +3,16 @@ import { type FileHandle, open } from "node:fs/promises";
 import { SluiceError } from "./sluice-error.ts";
 import { createIterableSource, orAborted, type UploadSource } from "./upload-source.ts";
 
-/** Size of the buffers that a file is read into, in bytes; also the largest chunk that the client sends. */
+/** Size of the buffers that a file is read into, in bytes; it is also the largest chunk that the client sends. */
 export const READ_SIZE_BYTES = 2 ** 20;
 
-/** Buffers kept for use again: some 5 a lane. How many are lent at once is bounded by who sends them. */
+/** Buffers that are kept for reuse: about 5 per lane. The senders bound how many are lent at once. */
 const POOL_BUFFERS_MAX = 24;
 
 /**
- * A file by its path: read at any offset into a small pool of 1 MiB buffers, so the memory used does not grow with the
- * file. Pipes and devices have no offsets and become an iterable source. `SOURCE_UNREADABLE` when it cannot be opened. Rejects
- * with the signal's reason when that is aborted first: a named pipe is open only when somebody writes to it.
+ * A file by its path: it is read at any offset into a small pool of 1 MiB buffers, so the memory does not grow with the file.
+ * Pipes and devices have no offsets and become an iterable source. Rejects with `SOURCE_UNREADABLE` when the file cannot be
+ * opened, and with the signal's reason when that is aborted first: a named pipe opens only when somebody writes to it.
  */
 export async function openFileSource(path: string, { signal }: { signal: AbortSignal }): Promise<UploadSource> {
   const handle = await openToRead(path, signal);
@@ -64,7 +64,7 @@ async function openToRead(path: string, signal: AbortSignal): Promise<FileHandle
     return await orAborted(opening, signal);
   } catch (error) {
     if (!signal.aborted) throw unreadable(path, error as NodeJS.ErrnoException);
-    // Nothing ends the call of the system that waits for a writer: should one come, nobody wants the file any more.
+    // Nothing ends the system call that waits for a writer. If one comes, nobody wants the file any more.
     opening.then((late) => late.close()).catch(() => {});
     throw signal.reason;
   }

@@ -1,11 +1,11 @@
 import { SluiceError } from "./sluice-error.ts";
 
-/** Most addresses of one service: as many as a call is tried, so that each gets a try. */
+/** Most addresses of one service: a call has as many tries, so that each address gets one. */
 export const ADDRESSES_MAX = 10;
 
 /**
- * The addresses of one service, each once: a list, or a text that separates them by commas. Rejects, with
- * `invalid_argument / ADDRESS_INVALID`, none, more than `ADDRESSES_MAX`, and what is no http or https URL.
+ * Parses the addresses of one service, from a list or from a text that separates them by commas; each is returned once. Throws
+ * `invalid_argument / ADDRESS_INVALID` for no address, for more than `ADDRESSES_MAX`, and for one that is no http or https URL.
  */
 export function parseAddresses(addresses: string | readonly string[]): URL[] {
   const listed = typeof addresses === "string" ? addresses.split(",") : addresses;

@@ -16,7 +16,7 @@ describe("createPositionMemory", () => {
       await call({ header: new Headers() } as never);
     }
     expect(sent).to.deep.equal([null, null, "0/FFFFFFFF", "1/A", "1/A", "1/A"]);
-    // What streams end with.
+    // Values that streams end with.
     for (const position of ["1/9", "2/0", "nonsense", undefined, ["3/0"]]) memory.note(position);
     await call({ header: new Headers() } as never);
     expect(sent.at(-1)).to.equal("2/0");

@@ -1,17 +1,17 @@
 import type { Interceptor } from "@connectrpc/connect";
 
-/** The header, and behind a stream the trailer, that carries a position. */
+/** Name of the header, and of the trailer after a stream, that carries a commit position. */
 export const POSITION_HEADER = "sluice-position";
 
-/** What one client has seen of the changes that it made. */
+/** The commit position of the latest change that one client has made and seen. */
 export interface PositionMemory {
-  /** Notes what commands answer, and sends what is remembered with each call that begins after. */
+  /** Notes the positions that commands answer, and sends the remembered one with each call that begins afterwards. */
   interceptor: Interceptor;
-  /** Notes what a stream ended with; what is no position changes nothing. */
+  /** Notes the position that a stream ended with. An invalid value changes nothing. */
   note(position: unknown): void;
 }
 
-/** Has a client see its own changes at every replica: remembers the furthest position that it was answered. */
+/** Lets a client see its own changes at every replica: it remembers the latest commit position that it was answered. */
 export function createPositionMemory(): PositionMemory {
   let seen: string | undefined;
   const note = (position: unknown) => {
@@ -26,7 +26,7 @@ export function createPositionMemory(): PositionMemory {
   return { interceptor, note };
 }
 
-/** Of the form "16/B374D848"; less than all others where it is none. */
+/** The number of a position like "16/B374D848"; invalid text gives a number below all others. */
 function toNumber(position: string): bigint {
   const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/.exec(position) ?? [];
   return high === undefined || low === undefined ? -1n : (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);

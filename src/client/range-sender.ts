@@ -7,7 +7,7 @@ import type { UploadStream } from "./upload-stream.ts";
 /** Largest chunk that is sent, in bytes: large writes cost least, and 2 MiB is the service's limit. */
 const CHUNK_SIZE_BYTES = 2 ** 20;
 
-/** Which bytes to send: from `start`, up to but without `end`; to the end of the source when unset. */
+/** The bytes to send: from `start`, up to but without `end`; to the end of the source when `end` is unset. */
 export interface SentRange {
   start: number;
   end?: number;
@@ -18,7 +18,7 @@ export class RangeSender {
   readonly #source: UploadSource;
   readonly #start: number;
   readonly #end: number;
-  /** CRC32 from the start to each part boundary that was passed: verifies a durable offset without reading again. */
+  /** CRC32 from the start to each part boundary that was passed. It verifies a durable offset without reading the bytes again. */
   readonly #crcAtBoundary: Map<number, number>;
   #durableOffset = 0;
   #onMoreDurable: () => void = () => {};
@@ -30,7 +30,7 @@ export class RangeSender {
     this.#crcAtBoundary = new Map([[start, 0]]);
   }
 
-  /** Takes it as known that the range's bytes up to `offset`, a part's boundary or the end, have this CRC32. */
+  /** Notes that the range's bytes up to `offset` (a part's boundary or the end) have this CRC32. */
   learn(offset: number, rangeCrc32: number): void {
     this.#crcAtBoundary.set(offset, rangeCrc32);
   }
@@ -41,8 +41,8 @@ export class RangeSender {
   }
 
   /**
-   * The durable bytes must be those of the source, or the file would be two halves of two files. Otherwise throws `SOURCE_CHANGED`, or,
-   * of an upload that an earlier process began, `not_found / UPLOAD_DIFFERS`.
+   * Throws unless the durable bytes are those of the source: otherwise the file would be two halves of two files. The error
+   * is `SOURCE_CHANGED` or, for an upload that an earlier process began, `not_found / UPLOAD_DIFFERS`.
    */
   async assertSame(
     started: WriteUploadStarted,
@@ -60,14 +60,14 @@ export class RangeSender {
     });
   }
 
-  /** Takes it from the service that the bytes before `offset` are durable: the source need not keep them. */
+  /** Notes that the service has made the bytes before `offset` durable: the source need not keep them. */
   takeDurable(offset: number): void {
     if (offset <= this.#durableOffset) return;
     this.#durableOffset = offset;
     this.#onMoreDurable();
   }
 
-  /** Sends what is not durable yet. Resolves to where the range ends, and its CRC32. */
+  /** Sends the bytes that are not durable yet. Resolves to the end of the range and its CRC32. */
   async send(
     started: WriteUploadStarted,
     stream: Pick<UploadStream, "send" | "ended">,
@@ -99,10 +99,10 @@ export class RangeSender {
     return { endOffset: offset, crc32: crc };
   }
 
-  /** Lets go of what is durable, and waits for more of it while reading on would pass what the source may keep. */
+  /** Lets the source discard the durable bytes. Waits for more of them when the source must not keep any more. */
   async #awaitRoom(offset: number, signal: AbortSignal): Promise<void> {
     for (;;) {
-      // After a cut, bytes may be durable that are still to be sent for comparison: they are read once more.
+      // After a cut, durable bytes may still have to be sent for comparison: these are read once more.
       this.#source.discardBefore(Math.min(offset, this.#durableOffset));
       if (!this.#source.isFull(offset)) return;
       signal.throwIfAborted();

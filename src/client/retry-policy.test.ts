@@ -54,7 +54,7 @@ describe("createRetries", () => {
         },
       };
       const retries = createRetries(RETRY_LIMITS_DEFAULT, { random, clock });
-      // Each try fails at once, as where nothing listens.
+      // Each try fails at once, as if nothing listened.
       while ((await caught(retries.waitAfter(failure("unavailable", "A"), { signal }))) === undefined);
       expect(time, `seed ${seed}`).to.be.within(120_000, 180_000);
     }

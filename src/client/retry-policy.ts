@@ -3,23 +3,23 @@ import type { Route } from "./addresses.ts";
 import { SluiceError } from "./sluice-error.ts";
 
 /**
- * How often and for how long to try again. Both bounds count from the first failure after the last thing that was
- * achieved (a byte durable or downloaded, a report seen, an answer); whichever is reached first makes the error final.
+ * How often and for how long to try again. Both bounds count from the first failure after the last success (a byte durable or
+ * downloaded, a report seen, an answer). When either is reached, the error is final.
  */
 export interface RetryLimits {
   /** Failures in a row: with 4, the fourth is final. */
   triesMax: number;
-  /** No try begins later than this after the first failure, in milliseconds. One that has begun is ended by its own timeouts. */
+  /** No try begins later than this after the first failure, in milliseconds. A try that has begun ends by its own timeouts. */
   timeMaxMs: number;
-  /** Longest wait that is drawn before the first try again, in milliseconds; doubles with each failure. */
+  /** Upper bound of the random wait before the first retry, in milliseconds. It doubles with each failure. */
   delayBaseMs: number;
-  /** Longest wait that is drawn, in milliseconds. The service may ask for a longer one; `timeMaxMs` bounds that too. */
+  /** Largest upper bound of a random wait, in milliseconds. The service may ask for more; `timeMaxMs` bounds that too. */
   delayMaxMs: number;
 }
 
 /**
- * An outage of two minutes passes unseen, a restart of the service or a failover of its database: the waits of 30 tries
- * outlast it even where each try fails at once. After three minutes the error is final.
+ * The limits let an outage of two minutes pass, such as a restart of the service or a failover of its database: the waits of
+ * 30 tries outlast it even when each try fails at once. After three minutes the error is final.
  */
 export const RETRY_LIMITS_DEFAULT: RetryLimits = {
   triesMax: 30,
@@ -28,16 +28,19 @@ export const RETRY_LIMITS_DEFAULT: RetryLimits = {
   delayMaxMs: 20_000,
 };
 
-/** Tries before the service has answered once (at least one an address): what never worked is more likely a wrong URL than an outage. */
+/**
+ * Tries before the service has answered once (but at least one for each address): if nothing ever worked, a wrong URL is more
+ * likely than an outage.
+ */
 export const FIRST_TRIES_MAX = 4;
 
-/** Reasons under codes that are otherwise final, after which the same bytes may pass: cut, stalled, or damaged on the way. */
+/** Reasons after which a retry may succeed although their codes are otherwise final: cut, stalled, or damaged. */
 const TRANSIENT_REASONS = new Set(["CONNECTION_LOST", "STALLED", "SHUTTING_DOWN"]);
 
 /**
- * Whether trying again may help. `WRITER_FENCED` is final: a fence says that a later writer has the upload; taking it back
- * would make two writers of one file chase one another for ever. An error that tells `lost_parts` is not: storage did not have what
- * was recorded, the upload is open again, and the source still has the bytes. With none lost there is nothing to send again.
+ * Whether trying again may help. `WRITER_FENCED` is final: a later writer has the upload, and if each took it back from the
+ * other, two writers of one file would do so for ever. An error with `lost_parts` is not final: storage did not have the recorded
+ * parts, the upload is open again, and the source still has the bytes. When no part is lost, there is nothing to send again.
  */
 export function isRetryable(error: unknown): error is SluiceError {
   if (!(error instanceof SluiceError) || error.reason === "TLS_UNTRUSTED") return false;
@@ -45,7 +48,7 @@ export function isRetryable(error: unknown): error is SluiceError {
   return error.retryAfterMs !== undefined || Number(error.details.lost_parts ?? 0) > 0;
 }
 
-/** Time, in milliseconds, as retries see it. `sleep` rejects with the signal's reason. */
+/** The time, in milliseconds, that retries go by. `sleep` rejects with the signal's reason. */
 export interface RetryClock {
   now(): number;
   sleep(ms: number, options: { signal: AbortSignal }): Promise<void>;
@@ -58,27 +61,27 @@ const REAL_CLOCK: RetryClock = {
 
 /** Counts the failures of one piece of work and waits between them. */
 export interface Retries {
-  /** Something was achieved: the next failure counts as the first. */
+  /** Notes progress: the next failure counts as the first. */
   reset(): void;
-  /** Others achieved something for the same end: the limits count anew, the waits stay as long as they had become. */
+  /** Notes that others made progress on the same work: the limits count from the start again, but the waits keep their length. */
   extend(): void;
-  /** Waits before the next try; throws `error` when it is final, and what it became when the limits are reached. */
+  /** Waits before the next try. Throws `error` when it is final, and an error made from it when the limits are reached. */
   waitAfter(error: unknown, options: { signal: AbortSignal }): Promise<void>;
 }
 
-/** What retries may be told beside their limits. */
+/** Options of retries beside their limits. */
 export interface RetryOptions {
-  /** 0 to 1. */
+  /** Gives numbers from 0 to 1. */
   random?: (() => number) | undefined;
-  /** Each try goes to the next address of it. */
+  /** Each retry moves this route to its next address. */
   route?: Route<{ name: string }> | undefined;
   clock?: RetryClock;
 }
 
 /**
- * Exponential backoff with full jitter (a wait drawn evenly from 0 to the bound, which spreads callers best after an
- * outage), never shorter than what the service asked for. When the limits are reached, the last error is thrown with a message that
- * says so and names the addresses that were tried since something was achieved.
+ * Exponential backoff with full jitter: each wait is drawn evenly from 0 to the bound, which spreads callers best after an
+ * outage. It is never shorter than the service asked for. When the limits are reached, the last error is thrown. Its message
+ * then says so, and names the addresses that were tried since the last progress.
  */
 export function createRetries(
   limits: RetryLimits,

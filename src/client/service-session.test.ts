@@ -6,7 +6,7 @@ import { until } from "../testing/rigs/until.ts";
 import { createSluiceClient } from "./client.ts";
 
 describe("ServiceSession", () => {
-  /** Takes connections and says nothing, as a machine that hangs: TLS never comes about. */
+  /** This server takes connections and sends nothing, as a machine that hangs: TLS is never established. */
   let silent: Server;
   const sockets = new Set<Socket>();
   let url: string;
@@ -48,7 +48,7 @@ describe("ServiceSession", () => {
     const server = await startScriptedServer({ partSizeBytes: 2 ** 20 });
     const client = createSluiceClient({ url: server.url, token: "secret" });
     const controller = new AbortController();
-    // Each has four chunks of 1 MiB on their way, of which the server's windows take 64 KiB.
+    // Each upload has four chunks of 1 MiB on their way, of which the server's windows take 64 KiB.
     for (let i = 0; i < 6; i++) server.scripts.push({ act: "silence", afterBytes: 1 });
     const stuck = server.scripts.map((_, i) =>
       client.upload(Buffer.alloc(8 * 2 ** 20), `stuck-${i}`, { signal: controller.signal }).catch(() => {}),

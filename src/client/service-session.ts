@@ -2,20 +2,23 @@ import type { SecureClientSessionOptions } from "node:http2";
 import { Http2SessionManager } from "@connectrpc/connect-node";
 import { SluiceError } from "./sluice-error.ts";
 
-/** A silent connection is asked for a sign of life after this many milliseconds, and given up after as many more. */
+/** A silent connection gets a PING after this many milliseconds, and is given up when no answer comes in as many more. */
 const PING_INTERVAL_MS = 20_000;
 const PING_TIMEOUT_MS = 20_000;
 
-/** Longest time to connect, TLS included, in milliseconds; TCP alone would wait two minutes for a machine that is gone. */
+/** Longest time to connect, including TLS, in milliseconds. TCP alone would wait two minutes for a machine that is gone. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** HTTP/2 window of each stream for answers, in bytes; Node's 64 KiB would make each of them wait for round trips. */
+/** HTTP/2 window of each stream for answers, in bytes. With Node's 64 KiB each answer would wait for round trips. */
 const WINDOW_BYTES = 4 * 2 ** 20;
 
-/** What Node may hold for one connection, in MB; at its default of 10, three uploads that wait for the service would have calls beside them reset. */
+/**
+ * Memory that Node may use for one connection, in MB. With its default of 10, three uploads that wait for the service would
+ * make it reset other calls on the connection.
+ */
 const SESSION_MEMORY_MAX_MB = 1024;
 
-/** How connections to a service are made and watched. */
+/** Options for making and watching connections. */
 export interface SessionOptions {
   tls?: Pick<SecureClientSessionOptions, "ca" | "cert" | "key" | "servername"> | undefined;
   pingIntervalMs?: number | undefined;
@@ -24,8 +27,8 @@ export interface SessionOptions {
 }
 
 /**
- * One HTTP/2 connection to an address, made at the first request and again after a cut. A request that finds no connection in time
- * is rejected with `unavailable / CONNECTION_LOST`, as are those that wait beside it.
+ * One HTTP/2 connection to an address. It is made at the first request and again after a cut. When no connection comes about
+ * in time, the requests that wait for it are rejected with `unavailable / CONNECTION_LOST`.
  */
 export class ServiceSession extends Http2SessionManager {
   readonly #connectTimeoutMs: number;

@@ -13,7 +13,7 @@ const MIB = 2 ** 20;
 
 describe("a client of two replicas", function () {
   this.timeout(240_000);
-  /** Lends its database and storage. */
+  /** The rig that lends its database and storage. */
   let rig: UploadRig;
   let replicas: [ServiceProcess, ServiceProcess];
   let client: SluiceClient;
@@ -38,7 +38,7 @@ describe("a client of two replicas", function () {
       await startServiceProcess(endpoint, { databaseUrl, port: await findFreePort(), settings });
     replicas = [await start(), await start()];
     client = createSluiceClient({ urls: replicas.map(({ url }) => url), token: SERVICE_TOKEN });
-    // Slow enough for an end to strike between parts.
+    // Parts are slow enough for the end of a service to come between them.
     rig.service.s3.faults.add({ operation: "UploadPart", times: 17, fault: { kind: "latency", ms: 100 } });
   });
   afterEach(async () => {
@@ -70,7 +70,7 @@ describe("a client of two replicas", function () {
           },
         });
         expect(ending, "the first replica was ended").not.to.equal(undefined);
-        // One that stops lets a stream end that can end in time.
+        // A service that stops in order lets a stream end that can end in time.
         if (how === "killed") expect(failures, "the upload was cut").to.be.at.least(1);
         await ending;
         await expectOneFile(path);
@@ -94,7 +94,7 @@ describe("a client of two replicas", function () {
     let uploading: Promise<unknown> | undefined;
     for await (const { state } of client.watchUpload(uploadId)) {
       states.push(state);
-      // Written at the second replica, watched at the first, which is killed at the first report.
+      // The upload is written at the second replica and watched at the first, which is killed at the first report.
       uploading ??= replicas[0].kill().then(async () => {
         const writer = createSluiceClient({ url: replicas[1].url, token: SERVICE_TOKEN });
         await writer.upload(source, "replicas/watched", { resumeUploadId: uploadId }).finally(() => writer.close());

@@ -32,9 +32,9 @@ const CODES = [
 /** Kind of failure: the name of a gRPC status code. */
 export type SluiceErrorCode = (typeof CODES)[number];
 
-/** What an error may say beside its message. */
+/** Further facts of an error beside its message. */
 export interface SluiceErrorContext {
-  /** Why exactly, for programs: the service's reason, or one of the client's own (see `SluiceError`). */
+  /** The exact reason, for programs: the service's reason, or one of the client's own (see `SluiceError`). */
   reason: string;
   details?: Readonly<Record<string, string>>;
   retryAfterMs?: number | undefined;
@@ -42,9 +42,10 @@ export interface SluiceErrorContext {
 }
 
 /**
- * The one error that the client throws, apart from the reason of an aborted `signal`. `reason` is what the service gave
- * (`google.rpc.ErrorInfo`), or the client's own: `CONNECTION_LOST` (no answer, or cut), `TLS_UNTRUSTED`, `NOT_SLUICE` (something else
- * answers there), `CLIENT_CLOSED`, `ADDRESS_INVALID`, `LANES_INVALID`, `PROTOCOL_VIOLATED`, `SOURCE_CHANGED`, `SOURCE_TOO_SHORT`, `SOURCE_NOT_REWINDABLE`, `SOURCE_UNREADABLE`, `DOWNLOAD_CORRUPT`, `DESTINATION_UNWRITABLE`.
+ * The one error that the client throws, apart from the reason of an aborted `signal`. `reason` is the one that the service
+ * gave (`google.rpc.ErrorInfo`), or the client's own: `CONNECTION_LOST` (no answer, or cut), `TLS_UNTRUSTED`, `NOT_SLUICE`
+ * (another program answers), `CLIENT_CLOSED`, `ADDRESS_INVALID`, `LANES_INVALID`, `PROTOCOL_VIOLATED`, `SOURCE_CHANGED`,
+ * `SOURCE_TOO_SHORT`, `SOURCE_NOT_REWINDABLE`, `SOURCE_UNREADABLE`, `DOWNLOAD_CORRUPT`, `DESTINATION_UNWRITABLE`.
  */
 export class SluiceError extends Error {
   override readonly name = "SluiceError";
@@ -52,7 +53,7 @@ export class SluiceError extends Error {
   readonly reason: string;
   /** Offending values and their bounds by name, as the service sent them. */
   readonly details: Readonly<Record<string, string>>;
-  /** When trying again may work, in milliseconds from now; undefined when the service did not say. */
+  /** Milliseconds from now until another try may work; undefined when the service did not say. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: SluiceErrorCode, message: string, context: SluiceErrorContext) {
@@ -69,7 +70,7 @@ export function toErrorCode(number: number): SluiceErrorCode {
   return CODES[number - 1] ?? "unknown";
 }
 
-/** The trailers of a failed gRPC call as an error; undefined when they say OK. Needs `grpc-status`. */
+/** Makes an error from the trailers of a failed gRPC call; undefined when they say OK. They must have `grpc-status`. */
 export function fromGrpcTrailers(trailers: Readonly<Record<string, unknown>>): SluiceError | undefined {
   const number = Number(trailers["grpc-status"]);
   if (number === 0) return undefined;
@@ -82,7 +83,7 @@ export function fromGrpcTrailers(trailers: Readonly<Record<string, unknown>>): S
   return assemble(toErrorCode(number), message, { details: known });
 }
 
-/** What connect-node throws, as an error of this client. An aborted `signal`'s reason wins: it is thrown as it is. */
+/** Turns an error of connect-node into an error of this client. An aborted `signal`'s reason wins: it is returned as it is. */
 export function fromConnectError(error: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof SluiceError) return error;
@@ -90,13 +91,13 @@ export function fromConnectError(error: unknown, signal?: AbortSignal): unknown 
   const infos = [...connectError.findDetails(ErrorInfoSchema), ...connectError.findDetails(RetryInfoSchema)];
   if (infos.length === 0) {
     if (connectError.cause !== undefined) return fromNetworkError(connectError.cause);
-    // Node cancels the streams of a connection that ends: nobody here wanted that, or the signal would have said so.
+    // Node cancels the streams of a connection that ends. Nobody here wanted that, or the signal would have said so.
     if (connectError.code === Code.Canceled) return fromNetworkError(connectError);
   }
   return assemble(toErrorCode(connectError.code), connectError.rawMessage, { details: infos, cause: connectError });
 }
 
-/** What Node's network layers throw, as an error of this client: `unavailable / CONNECTION_LOST`, or a TLS refusal. */
+/** Turns an error of Node's network layers into an error of this client: `unavailable / CONNECTION_LOST`, or a TLS refusal. */
 export function fromNetworkError(error: unknown): SluiceError {
   if (error instanceof SluiceError) return error;
   const code = findNodeCode(error);
@@ -107,9 +108,9 @@ export function fromNetworkError(error: unknown): SluiceError {
     });
   }
   const said = error instanceof Error ? error.message : String(error);
-  // So too where something else than a gRPC service answers, which speaks HTTP/1.1 alone.
+  // This code also comes when the other side is no gRPC service and speaks HTTP/1.1 alone.
   const isForeign = code === "ERR_HTTP2_ERROR";
-  const why = isForeign ? `what answers there does not speak HTTP/2 (${said}); check the URL` : code || said;
+  const why = isForeign ? `the server there does not speak HTTP/2 (${said}); check the URL` : code || said;
   return new SluiceError("unavailable", `no connection to the server: ${why}`, {
     reason: "CONNECTION_LOST",
     cause: error,
@@ -133,7 +134,7 @@ function assemble(
   return new SluiceError(code, message, context);
 }
 
-/** `grpc-message` is percent-encoded UTF-8; one that is not is shown as it came. */
+/** `grpc-message` is percent-encoded UTF-8. Any other text is shown as it came. */
 function decodeMessage(encoded: string): string {
   try {
     return decodeURIComponent(encoded);
@@ -142,7 +143,7 @@ function decodeMessage(encoded: string): string {
   }
 }
 
-/** Details are an extra: a status that cannot be read must not hide the code and message that were. */
+/** Details are optional: an unreadable status must not hide the code and message, which could be read. */
 function decodeStatus(base64: unknown): Status | undefined {
   if (typeof base64 !== "string") return undefined;
   try {

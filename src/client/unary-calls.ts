@@ -16,32 +16,32 @@ import type { Addresses } from "./addresses.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 
-/** Of a copy, whose bytes take their time: a repeated call would take it over from one that is still at it. */
+/** Timeout of a copy in milliseconds: a repeated call would take the copy over from one that is still at work. */
 const COPY_TIMEOUT_MS = 3_600_000;
 
 /**
  * The methods that answer once, for Node and browsers. Sizes, offsets and generations are bigint, as on the wire. Commands
- * make their request id, so every call is safely repeated while the service is unavailable: four tries, the last begun within 30 s
- * of the first failure. All reject with `SluiceError`, or with the signal's reason.
+ * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
+ * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
 export interface UnaryCalls extends LinkCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
-  /** One page, in the byte order of the paths unless told otherwise; `pageSize` 1 to 1,000. */
+  /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
   /** All files under a prefix, fetched page by page. */
   allFiles(options?: CallOptions & Omit<ListOptions, "pageToken" | "delimiter">): AsyncGenerator<File, void, undefined>;
-  /** One page of the files that match a filter, a text or both; it may be empty although others follow. */
+  /** One page of the files that match a filter, a text or both. It may be empty although others follow. */
   searchFiles(options: CallOptions & SearchOptions): Promise<SearchFilesResponse>;
   /** All files that match, fetched page by page. */
   allMatches(options: CallOptions & Omit<SearchOptions, "pageToken">): AsyncGenerator<File, void, undefined>;
   /** All generations of a path, the newest first, fetched page by page. */
   allGenerations(path: string, options?: CallOptions): AsyncGenerator<File, void, undefined>;
-  /** `lifetimeMs` in whole seconds, at least 1,000; the namespace's limit when unset. */
+  /** Creates a presigned URL. `lifetimeMs` is in whole seconds, at least 1,000; when unset, it is the namespace's limit. */
   createDownloadUrl(
     path: string,
     options?: CallOptions & { generation?: bigint; lifetimeMs?: number; downloadName?: string; inline?: boolean },
   ): Promise<CreateDownloadUrlResponse & { file: File }>;
-  /** Changes what `updateMask` names to what it is in `values`; with `etag` only a file that still has that one. */
+  /** Sets the fields in `updateMask` to their `values`. With `etag`, only a file that still has it is changed. */
   updateFile(
     path: string,
     values: Pick<
@@ -52,20 +52,20 @@ export interface UnaryCalls extends LinkCalls {
   ): Promise<File>;
   deleteFile(path: string, options?: CallOptions & { ifGenerationMatch?: bigint; etag?: string }): Promise<File>;
   undeleteFile(path: string, options?: CallOptions & { generation?: bigint; etag?: string }): Promise<File>;
-  /** Makes a superseded or deleted generation the current one again, as the next one. `ifGenerationMatch` is of the live one. */
+  /** Makes a superseded or deleted generation the current one again. `ifGenerationMatch` is that of the live file. */
   restoreGeneration(
     path: string,
     generation: bigint,
     options?: CallOptions & { ifGenerationMatch?: bigint },
   ): Promise<File>;
-  /** Removes the bytes of a deleted or superseded generation for good: the one deleted last when unset. */
+  /** Removes the bytes of a deleted or superseded generation for good; of the one deleted last when unset. */
   purgeFile(path: string, options?: CallOptions & { generation?: bigint; etag?: string }): Promise<File>;
   moveFile(
     path: string,
     targetPath: string,
     options?: CallOptions & { ifGenerationMatch?: bigint; etag?: string; ifTargetGenerationMatch?: bigint },
   ): Promise<File>;
-  /** Copies a file within storage; takes as long as that does, up to an hour. */
+  /** Copies a file within storage. The call takes as long as the copy does, up to an hour. */
   copyFile(
     path: string,
     targetPath: string,
@@ -84,24 +84,24 @@ export interface UnaryCalls extends LinkCalls {
   abortUpload(uploadId: string, options?: CallOptions): Promise<Upload>;
 }
 
-/** What to list. */
+/** The files to list, and their order. */
 export interface ListOptions {
   prefix?: string;
   pageSize?: number;
   pageToken?: string;
   showDeleted?: boolean;
-  /** AIP-160. */
+  /** A filter as in AIP-160. */
   filter?: string;
-  /** path, create_time, update_time or size_bytes, then maybe " desc". */
+  /** path, create_time, update_time or size_bytes, optionally followed by " desc". */
   orderBy?: string;
-  /** "/" gives what lies directly under the prefix: its files, and its folders. */
+  /** "/" lists only the files and folders directly under the prefix. */
   delimiter?: string;
 }
 
-/** What to search for. */
+/** The files to search for. */
 export interface SearchOptions
   extends Pick<ListOptions, "pageSize" | "pageToken" | "showDeleted" | "filter" | "orderBy"> {
-  /** Words, all of which are in the path or the metadata. */
+  /** Words; all of them must be in the path or the metadata. */
   query?: string;
 }
 

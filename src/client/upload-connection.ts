@@ -9,19 +9,19 @@ export interface UploadAddress {
   url: URL;
 }
 
-/** What carries the streams of an upload, or of one of its lanes; one HTTP/2 connection at a time. */
+/** The connection that carries the streams of an upload or of one of its lanes; it is one HTTP/2 connection at a time. */
 export interface UploadConnection {
-  /** Streams go to the address that is current when they are opened. */
+  /** A stream goes to the address that is current when it is opened. */
   readonly route: Route<{ name: string }>;
   openStream(options: Pick<UploadStreamOptions, "start" | "onProgress" | "signal">): Promise<UploadStream>;
   /** Ends every stream, if the connection carries nothing else. */
   close(): void;
 }
 
-/** What all streams have in common. */
+/** The options that all streams share. */
 type StreamCommons = Pick<UploadStreamOptions, "headers" | "onPosition">;
 
-/** Streams along a route, over the sessions that all calls share. */
+/** Opens streams along a route, over the sessions that all calls share. */
 export function shareConnection<T extends UploadAddress>(
   route: Route<T>,
   { sessionOf, ...commons }: StreamCommons & { sessionOf: (address: T) => Http2SessionManager },
@@ -38,7 +38,7 @@ export function shareConnection<T extends UploadAddress>(
   };
 }
 
-/** Streams along a route, over a session of their own: made anew, and the earlier one ended, where the address is another. */
+/** Opens streams along a route, over a session of their own, which is replaced when the address changes. */
 export function ownConnection<T extends UploadAddress>(
   route: Route<T>,
   { openSession, ...commons }: StreamCommons & { openSession: (url: URL) => Http2SessionManager },

@@ -14,16 +14,17 @@ const MIB = 2 ** 20;
 
 describe("upload by lanes, against a service of two workers", function () {
   this.timeout(240_000);
-  /** Lends its database and storage. */
+  /** The rig that lends its database and storage. */
   let rig: UploadRig;
   let service: ServiceProcess;
   let client: SluiceClient;
   let directory: string;
   let source: string;
   const bytes = seededBytes(32 * MIB + 5, 11);
-  // So little memory that parts become durable a few at a time.
+  // The memory is so small that parts become durable a few at a time.
   const settings = {
-    ...{ SLUICE_WORKERS: "2", SLUICE_PART_SIZE_BYTES: String(MIB) },
+    SLUICE_WORKERS: "2",
+    SLUICE_PART_SIZE_BYTES: String(MIB),
     SLUICE_MEMORY_BUDGET_BYTES: String(16 * MIB),
   };
   const start = async (port?: number) => {
@@ -58,7 +59,7 @@ describe("upload by lanes, against a service of two workers", function () {
     const text = await readFile(`/proc/${service.pid}/task/${service.pid}/children`, "utf8");
     return text.trim().split(" ").map(Number);
   };
-  /** Slow enough for a kill to strike between parts. */
+  /** Parts are slow enough for a kill to come between them. */
   const slowParts = () =>
     rig.service.s3.faults.add({ operation: "UploadPart", times: 33, fault: { kind: "latency", ms: 100 } });
   const expectOneFile = async (path: string) => {
@@ -119,7 +120,8 @@ describe("upload by lanes, against a service of two workers", function () {
     const controller = new AbortController();
     const cut = await client
       .upload(source, path, {
-        ...{ lanes: 4, signal: controller.signal },
+        lanes: 4,
+        signal: controller.signal,
         onUploadId: (id) => {
           uploadId = id;
         },

@@ -131,7 +131,8 @@ describe("upload by lanes", () => {
     server.scripts.push(...Array(9).fill({ lane: 0, act: "reset" }));
     const failures: number[] = [];
     const uploading = client.upload(content, "a/b", {
-      ...{ lanes: 4, retry },
+      lanes: 4,
+      retry,
       onProgress: (progress) => failures.push(progress.failures),
     });
     const error = await rejection(uploading);
@@ -167,7 +168,8 @@ describe("upload by lanes", () => {
     for (const lane of begins) server.scripts.push({ lane, act: "silence", afterBytes: PART_BYTES });
     const controller = new AbortController();
     const uploading = client.upload(content, "a/b", {
-      ...{ lanes: 4, signal: controller.signal },
+      lanes: 4,
+      signal: controller.signal,
       onProgress: ({ durableBytes }) => durableBytes > 0 && controller.abort(new Error("enough")),
     });
     expect((await rejection(uploading)).message).to.equal("enough");
@@ -176,7 +178,8 @@ describe("upload by lanes", () => {
   it("ends with its client", async () => {
     for (const lane of begins) server.scripts.push({ lane, act: "silence", afterBytes: PART_BYTES });
     const uploading = client.upload(content, "a/b", {
-      ...{ lanes: 4, retry: { triesMax: 1 } },
+      lanes: 4,
+      retry: { triesMax: 1 },
       onProgress: ({ durableBytes }) => durableBytes > 0 && client.close(),
     });
     expect(await rejection(uploading)).to.include({ reason: "CONNECTION_LOST" });
@@ -192,13 +195,14 @@ describe("upload by lanes", () => {
   it("refuses to go on when a lane's durable bytes are not the source's", async () => {
     const lane = begins[1] as number;
     server.scripts.push({ lane, act: "reset", afterBytes: PART_BYTES });
-    // Whichever of the two the part lies in by then.
+    // Damages the part in whichever of the two lists it is by then.
     const damage = () => {
       const upload = server.uploads[0];
       (upload?.beyond.get(lane) ?? upload?.durable[lane / PART_BYTES])?.fill(0);
     };
     const uploading = client.upload(content, "a/b", {
-      ...{ lanes: 4, retry },
+      lanes: 4,
+      retry,
       onProgress: ({ failures }) => failures > 0 && damage(),
     });
     expect(await rejection(uploading)).to.include({ reason: "SOURCE_CHANGED" });
@@ -212,7 +216,8 @@ describe("upload by lanes", () => {
       const controller = new AbortController();
       const uploadIds: string[] = [];
       const uploading = client.upload(bytes, "a/b", {
-        ...{ lanes: 4, signal: controller.signal },
+        lanes: 4,
+        signal: controller.signal,
         onUploadId: (uploadId) => void uploadIds.push(uploadId),
         onProgress: ({ durableBytes }) => durableBytes === 7 * PART_BYTES && controller.abort(new Error("cut")),
       });
@@ -226,7 +231,8 @@ describe("upload by lanes", () => {
       const resumeUploadId = await cutOff(content);
       const phases = new Set<string>();
       await client.upload(await writeContent(), "a/b", {
-        ...{ resumeUploadId, lanes: 2 },
+        resumeUploadId,
+        lanes: 2,
         onProgress: ({ phase }) => phases.add(phase),
       });
       expect(stored().equals(content)).to.equal(true);
@@ -260,7 +266,8 @@ describe("upload by lanes", () => {
     it("returns the file when somebody else commits it meanwhile", async () => {
       const resumeUploadId = await cutOff(content);
       const uploading = client.upload(content, "a/b", {
-        ...{ resumeUploadId, lanes: 4 },
+        resumeUploadId,
+        lanes: 4,
         onUploadId: () => {
           throw new Error("the id is known");
         },

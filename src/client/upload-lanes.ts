@@ -8,15 +8,15 @@ import type { ProgressReporter } from "./upload-progress.ts";
 import type { UploadSource } from "./upload-source.ts";
 import type { UploadStream } from "./upload-stream.ts";
 
-/** What the lanes of one upload work with. */
+/** The options and connections of one upload's lanes. */
 export interface LanesOptions {
   namespace: string;
-  /** As it stands: its durable ranges are not sent again. */
+  /** The upload's present state: its durable ranges are not sent again. */
   upload: Upload;
   lanesMax: number;
-  /** Whether an earlier process began it, perhaps with other bytes. */
+  /** Whether an earlier process began the upload, perhaps with other bytes. */
   isResumed: boolean;
-  /** The connection of one of the writers, numbered from 0, so that another worker or replica can take it. */
+  /** Connects one of the writers, which are numbered from 0, so that another worker or replica can take it. */
   connect: (writer: number) => UploadConnection;
   progress: ProgressReporter;
   limits: RetryLimits;
@@ -24,21 +24,21 @@ export interface LanesOptions {
   signal: AbortSignal;
 }
 
-/** One range of the plan, and how far it is. Bytes. */
+/** One range of the plan, and its progress in bytes. */
 interface Lane extends LaneRange {
   receivedBytes: number;
   durableBytes: number;
   isSending: boolean;
-  /** Of all its bytes, once they are durable. */
+  /** CRC32 of all bytes of the lane, once they are durable. */
   crc32?: number;
 }
 
 /**
- * Makes the whole source durable by several streams at once, each over its own connection and with its own retries; the
- * source must be seekable. Nothing is committed. Resolves to the CRC32 of the source, combined from those of the lanes;
- * to undefined where one lane would do as well, or somebody else committed the upload meanwhile. The first lane that fails for good
- * ends the others, and its error is thrown once all have ended. Errors: those of streams, and of
- * `RangeSender.assertSame`.
+ * Makes the whole source durable by several streams at once, each over its own connection and with its own retries. The
+ * source must be seekable. Nothing is committed. Resolves to the CRC32 of the source, which is combined from those of the
+ * lanes. Resolves to undefined when one lane would do as well, or when somebody else committed the upload meanwhile. The
+ * first lane that fails for good ends the others, and its error is thrown once all have ended. Rejects with the errors of
+ * streams and of `RangeSender.assertSame`.
  */
 export async function writeLanes(source: UploadSource, options: LanesOptions): Promise<number | undefined> {
   const plan = planLanes(options.upload, options.lanesMax);
@@ -104,7 +104,7 @@ class LanesRun {
         return;
       } catch (error) {
         lane.isSending = false;
-        // A final one is the upload's outcome, and said there.
+        // A final error is the upload's outcome, and is reported as that.
         if (isRetryable(error)) this.#options.progress.fail(error, { isSending: this.#isSending() });
         await retries.waitAfter(error, { signal: this.#signal });
       }
@@ -135,7 +135,7 @@ class LanesRun {
       lane.isSending = true;
       this.#options.progress.change({ phase: "sending" });
       const { crc32 } = await sender.send(started, stream);
-      // The CRC32 of the whole is known once all lanes are: whoever has it commits.
+      // The CRC32 of the whole file is known once all lanes are done: the stream that has it commits.
       stream.finish({ laneCrc32: crc32, commit: false });
       const outcome = await stream.outcome;
       lane.isSending = false;
@@ -155,11 +155,11 @@ class LanesRun {
     const hasGrown = now.durableBytes > lane.durableBytes;
     Object.assign(lane, now);
     if (hasGrown) retries.reset();
-    // A lane that is refused while others use the slots there are is not given up: one of them will end.
+    // A lane that is refused while other lanes use the upload slots is not given up: one of them will end.
     if (this.#report()) for (const others of this.#retries) others.extend();
   }
 
-  /** Tells the sum over all lanes; returns whether more of the file is durable than ever before. */
+  /** Reports the sum over all lanes. Returns whether more of the file is durable than ever before. */
   #report(): boolean {
     let [receivedBytes, durableBytes] = [0, 0];
     for (const lane of this.#lanes) {
@@ -169,7 +169,7 @@ class LanesRun {
     return this.#options.progress.take({ receivedBytes, durableBytes });
   }
 
-  /** The upload goes on while any lane does. */
+  /** The upload continues while any lane does. */
   #isSending(): boolean {
     return this.#lanes.some(({ isSending }) => isSending);
   }

@@ -1,32 +1,32 @@
-/** How far an upload is, for people and programs. Bytes count from the start of the file, not of the connection. */
+/** The progress of an upload, for people and programs. Bytes count from the start of the file, not of the connection. */
 export interface UploadProgress {
-  /** "verifying" reads what is durable already and compares; "committing" waits for the file to exist. */
+  /** "verifying" reads the durable bytes and compares them; "committing" waits until the file exists. */
   phase: "connecting" | "verifying" | "sending" | "committing" | "done";
   uploadId: string | undefined;
   /** Bytes that the service has taken. */
   receivedBytes: number;
   /** Bytes that S3 acknowledged and the database recorded. */
   durableBytes: number;
-  /** Of those, the ones that an earlier run had made durable before this one began; undefined until the service says it. */
+  /** Durable bytes from an earlier run, before this one began; undefined until the service tells. */
   resumedBytes: number | undefined;
   /** Whether the file exists: only then is the upload done. */
   committed: boolean;
   /** Size of the source; undefined until it is known. */
   totalBytes: number | undefined;
-  /** Bytes a second that the service took of late; 0 while nothing is known. */
+  /** Bytes a second that the service took recently; 0 while nothing is known. */
   bytesPerSecond: number;
   /** Milliseconds until all bytes are taken, at this rate; undefined while nothing is known. */
   etaMs: number | undefined;
   /** Failures in a row so far; 0 while all is well. */
   failures: number;
-  /** What the last of them was, as a sentence; undefined while all is well. */
+  /** The last of these failures, as a sentence; undefined while all is well. */
   failure: string | undefined;
 }
 
-/** Rates are taken over this much of the past, in milliseconds: steady enough to read, quick enough to believe. */
+/** Rates are measured over this much of the past, in milliseconds: steady enough to read, and quick enough to be believed. */
 const RATE_WINDOW_MS = 5_000;
 
-/** Measures bytes a second over the last five seconds. `now` in milliseconds, never falling. */
+/** Measures bytes a second over the last five seconds. `now` is in milliseconds and never decreases. */
 export function createRateMeter(): { add(totalBytes: number, now: number): number; reset(): void } {
   let samples: { at: number; totalBytes: number }[] = [];
   return {
@@ -43,18 +43,18 @@ export function createRateMeter(): { add(totalBytes: number, now: number): numbe
   };
 }
 
-/** Keeps the progress of one upload and tells it at each change, as a copy. */
+/** Keeps the progress of one upload, and reports a copy of it at each change. */
 export interface ProgressReporter {
   readonly current: Readonly<UploadProgress>;
-  /** Takes over what changed; a change of nothing is told too. */
+  /** Takes over a change. It is reported even when nothing differs. */
   change(change: Partial<UploadProgress>): void;
-  /** Takes an answer of the service; returns whether more became durable than was ever known to be. */
+  /** Takes over an answer of the service. Returns whether more bytes are durable than was ever known before. */
   take(answer: { receivedBytes: number; durableBytes: number }): boolean;
-  /** One more failure; where nothing goes on beside it, rates begin anew. */
+  /** Counts one more failure. When nothing else is sending, the rate is measured anew. */
   fail(error: unknown, options?: { isSending: boolean }): void;
 }
 
-/** Reports to `listener`. `now` in milliseconds, never falling. */
+/** Reports to `listener`. `now` is in milliseconds and never decreases. */
 export function createProgressReporter(
   start: Pick<UploadProgress, "uploadId" | "totalBytes">,
   listener: (progress: UploadProgress) => void,

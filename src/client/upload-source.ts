@@ -1,38 +1,39 @@
 import { SluiceError } from "./sluice-error.ts";
 
-/** Bytes lent by a source until they are released. */
+/** Bytes that a source lends until they are released. */
 export interface Lease {
-  /** Must not be changed, nor read after `release`. */
+  /** The bytes must not be changed, nor read after `release`. */
   bytes: Uint8Array;
-  /** The bytes were sent (or never will be): their buffer may be filled anew. Called once. */
+  /** Tells that the bytes were sent, or never will be: their buffer may be filled anew. Called once. */
   release(): void;
 }
 
 /**
- * Where the bytes of an upload come from: a file (node-file-source.ts), memory, or an iterable. Offsets count from the
- * first byte. One read at a time, unless it is seekable. Errors: `SOURCE_NOT_REWINDABLE`, `SOURCE_TOO_SHORT`, `SOURCE_CHANGED`, `SOURCE_UNREADABLE`.
+ * The source of an upload's bytes: a file (node-file-source.ts), memory, or an iterable. Offsets count from the first byte.
+ * There is one read at a time, unless the source is seekable. Errors are `SOURCE_NOT_REWINDABLE`, `SOURCE_TOO_SHORT`,
+ * `SOURCE_CHANGED` and `SOURCE_UNREADABLE`.
  */
 export interface UploadSource {
   /** Exact size in bytes; undefined until it is known. */
   readonly sizeBytes: number | undefined;
   /** Whether any byte can be read at any time, by several readers at once. Such a source is never full. */
   readonly isSeekable: boolean;
-  /** At most `sizeMaxBytes` bytes from `offset`; none only at the end. Rejects with the signal's reason on abort. */
+  /** At most `sizeMaxBytes` bytes from `offset`; no bytes only at the end. Rejects with the signal's reason on abort. */
   read(offset: number, sizeMaxBytes: number, options: { signal: AbortSignal }): Promise<Lease>;
-  /** Whether reading at `offset` would pass the bound of what is kept for sending again: `discardBefore` frees some. */
+  /** Whether a read at `offset` would exceed the bound of the kept bytes. `discardBefore` makes room. */
   isFull(offset: number): boolean;
-  /** Fewer kept bytes than these must not count as full, or no part could ever become durable. */
+  /** Fewer kept bytes than this must not count as full, or no part could ever become durable. */
   keepAtLeast(sizeBytes: number): void;
-  /** Bytes before `offset` are durable: they will not be read again. */
+  /** Tells that the bytes before `offset` are durable: they will not be read again. */
   discardBefore(offset: number): void;
-  /** Rejects with `SOURCE_CHANGED` if what was read may no longer be what the source holds. */
+  /** Rejects with `SOURCE_CHANGED` if the source may have changed since it was read. */
   assertUnchanged(): Promise<void>;
   close(): Promise<void>;
 }
 
 const nothing = () => {};
 
-/** Bytes in memory. The caller must not change them before the upload ends. */
+/** A source of bytes in memory. The caller must not change them before the upload ends. */
 export function createBytesSource(bytes: Uint8Array): UploadSource {
   return {
     sizeBytes: bytes.length,
@@ -46,16 +47,16 @@ export function createBytesSource(bytes: Uint8Array): UploadSource {
   };
 }
 
-/** Pieces smaller than this are joined by copying, so that a source of lines does not become a message a line. */
+/** Pieces smaller than this are joined by copying, so that a source of lines does not send one message per line. */
 const PIECE_MIN_BYTES = 256 * 1024;
 
-/** How much an iterable's source keeps for sending again, in bytes. */
+/** Bytes that an iterable's source keeps for sending again. */
 export const WINDOW_DEFAULT_BYTES = 256 * 2 ** 20;
 
 /**
- * Bytes that come once and in order: standard input, a socket, a generator. What is not yet durable is kept, up to
- * `windowBytes`, so that a cut stream can be continued; when the window is full, reading waits. Memory: at most the
- * window (or two parts, where these are larger) and one piece of the iterable.
+ * A source of bytes that come once and in order: standard input, a socket, a generator. Bytes that are not yet durable are
+ * kept, up to `windowBytes`, so that a cut stream can be continued. When the window is full, reading waits. Memory: at most
+ * the window (or two parts, when these are larger) and one piece of the iterable.
  */
 export function createIterableSource(
   iterable: AsyncIterable<Uint8Array | string>,
@@ -66,7 +67,7 @@ export function createIterableSource(
   let keepBytes = windowBytes;
   let endOffset = 0;
   let ended = false;
-  // Outlives an aborted read: the piece that it brings belongs to the next one.
+  // This promise outlives an aborted read: the piece that it brings belongs to the next read.
   let next: Promise<IteratorResult<Uint8Array | string>> | undefined;
 
   async function pull(signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -77,7 +78,7 @@ export function createIterableSource(
     return typeof result.value === "string" ? Buffer.from(result.value) : result.value;
   }
 
-  /** Appends to what is kept: pieces as they come, small ones joined. On abort nothing that came is lost. */
+  /** Appends to the kept bytes: large pieces as they come, small ones joined. On abort no piece that came is lost. */
   const gathered: Uint8Array[] = [];
   let gatheredBytes = 0;
   async function fill(signal: AbortSignal): Promise<void> {
@@ -125,13 +126,14 @@ export function createIterableSource(
       for (let first = kept[0]; first !== undefined && first.offset < offset; first = kept[0]) {
         const end = first.offset + first.bytes.length;
         kept.shift();
-        // A large piece goes bit by bit: whole, it would count as kept until a part that is not yet full were durable.
+        // A large piece is discarded bit by bit: as a whole it would count as kept until a part that is not yet full became
+        // durable.
         if (end > offset) kept.unshift({ offset, bytes: first.bytes.subarray(offset - first.offset) });
       }
     },
     assertUnchanged: async () => {},
     async close() {
-      // An iterator that waits for its own `next` would never answer `return`: it is told, not waited for.
+      // An iterator that waits for its own `next` would never answer `return`, so nobody waits for that answer.
       next?.catch(nothing);
       iterator.return?.()?.catch(nothing);
     },

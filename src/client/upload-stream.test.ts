@@ -82,7 +82,7 @@ describe("UploadStream", () => {
       const lease = () => ({ bytes: Buffer.alloc(2 ** 20), release: () => released++ });
       const sending = (async () => {
         for (;;) {
-          // The fourth chunk does not fit through the window of a silent service: its send waits.
+          // The fourth chunk does not fit through the window of a silent service, so its send waits.
           if (sent === 3) setImmediate(() => stream.cancel(new Error("enough")));
           await stream.send({ offset: sent++ * 2 ** 20, crc32: 0 }, lease());
         }

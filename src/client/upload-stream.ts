@@ -16,23 +16,23 @@ import { POSITION_HEADER } from "./position-memory.ts";
 import { fromGrpcTrailers, fromNetworkError, SluiceError, type SluiceErrorCode } from "./sluice-error.ts";
 import type { Lease } from "./upload-source.ts";
 
-/** Chunks handed to the http2 stream and not yet taken by the socket: one on its way, the others ready behind it. */
+/** Chunks that the http2 stream has and the socket has not taken yet: one on its way, and the others ready behind it. */
 const CHUNKS_PENDING_MAX = 4;
 
-/** How long to be silent before an empty chunk is sent, in milliseconds: load balancers cut idle streams after 60 s. */
+/** Time without a chunk after which an empty chunk is sent, in milliseconds: load balancers cut idle streams after 60 s. */
 const KEEPALIVE_INTERVAL_MS = 15_000;
 
-/** The service answers at least every 5 s; a stream silent for this long, in milliseconds, is given up and continued anew. */
+/** The service answers at least every 5 s. A stream that is silent for this long, in milliseconds, is replaced. */
 const SILENCE_MAX_MS = 60_000;
 
-/** What a stream needs to begin. */
+/** Options of a stream. */
 export interface UploadStreamOptions {
   /** Path of the method, for instance "/sluice.v1.UploadService/WriteUpload". */
   methodPath: string;
   headers: Readonly<Record<string, string>>;
   start: MessageInitShape<typeof WriteUploadStartSchema>;
   onProgress: (progress: WriteUploadProgress) => void;
-  /** Hears the position behind what the stream has committed, before `outcome` resolves. */
+  /** Called with the commit position after the stream's commit, before `outcome` resolves. */
   onPosition?: ((position: unknown) => void) | undefined;
   signal: AbortSignal;
   silenceMaxMs?: number | undefined;
@@ -40,16 +40,16 @@ export interface UploadStreamOptions {
 }
 
 /**
- * One WriteUpload call, written by hand on its http2 stream, because that is where the speed is: the data of a chunk goes
- * to the socket from the buffer it was read into. It ends once: with an `outcome`, or with the error that `ended` is
- * aborted with; every promise then rejects with that error and every lease is released.
+ * One WriteUpload call, written by hand on its http2 stream for speed: the data of a chunk goes to the socket from the buffer
+ * it was read into. The call ends once: with an `outcome`, or with an error. The error aborts `ended`; every promise then
+ * rejects with it, and every lease is released.
  */
 export class UploadStream {
-  /** The first answer: where to begin, or the file when the upload was committed before. */
+  /** The first answer: the offset to begin at, or the file when the upload was committed before. */
   readonly started: Promise<WriteUploadStarted | WriteUploadCommitted>;
-  /** The last answer: the file, or that the lane is durable and the file not committed. */
+  /** The last answer: the file, or that the lane is durable and the file is not committed. */
   readonly outcome: Promise<WriteUploadCommitted | WriteUploadLaneDone>;
-  /** Aborted with the error as soon as the stream ends in one, so that whoever waits for a source wakes. */
+  /** Aborted with the error as soon as the stream ends in one, so that code that waits for a source wakes up. */
   readonly ended: AbortSignal;
 
   readonly #stream: ClientHttp2Stream;
@@ -123,8 +123,8 @@ export class UploadStream {
   }
 
   /**
-   * Sends the next bytes; resolves when there is room for more. Every chunk carries its CRC32. The lease is released when
-   * the socket has taken the bytes. Rejects once the stream has ended in an error.
+   * Sends the next bytes. Resolves when there is room for more. Every chunk carries its CRC32. The lease is released when the
+   * socket has taken the bytes. Rejects once the stream has ended in an error.
    */
   async send(chunk: { offset: number; crc32: number }, lease: Lease): Promise<void> {
     if (this.#settled) {
@@ -138,7 +138,7 @@ export class UploadStream {
     }
   }
 
-  /** Says that nothing follows, what the bytes are to be compared with, and whether to commit. */
+  /** Says that no more bytes follow, which checksum they must have, and whether to commit. */
   finish(finish: MessageInitShape<typeof WriteUploadFinishSchema>): void {
     if (this.#settled) return;
     this.#nextOffset = undefined;
@@ -146,7 +146,7 @@ export class UploadStream {
     this.#stream.end(encodeRequest({ message: { case: "finish", value } }));
   }
 
-  /** Ends the call with an error, if it has not ended. What is durable stays so. */
+  /** Ends the call with an error, if it has not ended. Durable bytes stay durable. */
   cancel(reason: unknown): void {
     if (this.#settled) return;
     this.#settle(0x8); // CANCEL: writes that are queued are dropped, and their leases released
@@ -171,7 +171,7 @@ export class UploadStream {
     lease.release();
     this.#pending--;
     if (this.#settled) return;
-    // The socket takes bytes: the connection is alive, and a ping would only wait behind them.
+    // The socket takes bytes, so the connection is alive, and a PING would only wait behind them.
     this.#manager.notifyResponseByteRead(this.#stream);
     this.#idleSince = Date.now();
     this.#room?.resolve();
@@ -205,11 +205,11 @@ export class UploadStream {
       case "laneDone":
         this.#result = answer.value;
         return;
-      default: // a message of a newer service: nothing that this client waits for
+      default: // a message of a newer service; this client does not wait for it
     }
   }
 
-  /** An error is taken at once, also while chunks are still being written; OK only counts at the end of the answer. */
+  /** An error counts at once, even while chunks are still being written. OK counts only at the end of the answer. */
   #takeTrailers(trailers: Readonly<Record<string, unknown>>): void {
     this.#trailed = trailers["grpc-status"] !== undefined;
     this.#options.onPosition?.(trailers[POSITION_HEADER]);
@@ -247,7 +247,7 @@ function encodeRequest(request: MessageInitShape<typeof WriteUploadRequestSchema
   return encodeFrame(toBinary(WriteUploadRequestSchema, create(WriteUploadRequestSchema, request)));
 }
 
-/** HTTP statuses come from what stands between client and service; the mapping is gRPC's (http-grpc-status-mapping.md). */
+/** HTTP statuses come from servers between client and service. The mapping is gRPC's (http-grpc-status-mapping.md). */
 function fromHttpStatus(status: number): SluiceError {
   const codes: Readonly<Record<number, SluiceErrorCode>> = {
     401: "unauthenticated",

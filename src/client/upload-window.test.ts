@@ -32,7 +32,9 @@ describe("upload of an iterable whose window is full", () => {
           sessionOf: () => manager,
           headers: { authorization: "Bearer secret" },
         }),
-      ...{ connectLane: noLanes, createUpload: noLanes, getUpload: noLanes },
+      connectLane: noLanes,
+      createUpload: noLanes,
+      getUpload: noLanes,
     };
   });
 
@@ -76,7 +78,7 @@ describe("upload of an iterable whose window is full", () => {
       options: {
         retry: { delayBaseMs: 1 },
         onProgress: ({ failures }) => {
-          // What it had called durable is gone.
+          // The bytes that the service had called durable are gone.
           if (failures > 0) server.uploads[0]?.durable.splice(0);
         },
       },

@@ -23,46 +23,46 @@ import { createProgressReporter, type ProgressReporter, type UploadProgress } fr
 import type { UploadSource } from "./upload-source.ts";
 import type { UploadStream, UploadStreamOptions } from "./upload-stream.ts";
 
-/** Reasons for which an upload begun by an earlier process cannot be continued: it is begun anew. */
+/** Reasons for which an upload of an earlier process cannot be continued and is begun anew. */
 const BEGIN_ANEW_REASONS = new Set(["UPLOAD_NOT_FOUND", "UPLOAD_NOT_OPEN", "UPLOAD_LOST", "NAMESPACE_NOT_FOUND"]);
 
 const WHOLE_FILE = { start: 0, end: Number.POSITIVE_INFINITY };
 
-/** What the caller may say about an upload. */
+/** Options of an upload. */
 export interface UploadOptions {
   namespace?: string;
-  /** Media type; the client guesses it by the extension of the path, or else of the file, when unset. */
+  /** Media type. When unset, the client guesses it by the extension of the path, or else of the file. */
   contentType?: string;
   metadata?: Readonly<Record<string, string>>;
-  /** To find the file by. */
+  /** Labels to find the file by. */
   labels?: Readonly<Record<string, string>>;
-  /** Likely size in bytes of a source that does not know its own: lets the service choose parts large enough. */
+  /** Likely size in bytes of a source that does not know its own: it lets the service choose parts that are large enough. */
   sizeHintBytes?: number;
   computeSha256?: boolean;
-  /** How many connections to send by at once; "auto" when unset. Iterables are always sent by one. */
+  /** Number of connections to send by at once; "auto" when unset. Iterables are always sent by one. */
   lanes?: Lanes;
   /** Commits only if the path's current generation is this one; 0 means that no file may exist there. */
   ifGenerationMatch?: number;
-  /** An upload begun before, to be continued; begun anew if it is gone or holds other bytes than the source. */
+  /** An earlier upload to continue. When it is gone, or holds other bytes than the source, a new upload begins. */
   resumeUploadId?: string | undefined;
-  /** Told as soon as the upload has an id, and again if it is begun anew: what to keep for `resumeUploadId`. */
+  /** Called as soon as the upload has an id, and again if it is begun anew. Keep the id for `resumeUploadId`. */
   onUploadId?: (uploadId: string) => void | Promise<void>;
   /** Called at each answer of the service, at most every 100 ms, and at each change of phase. */
   onProgress?: (progress: UploadProgress) => void;
   retry?: Partial<RetryLimits>;
-  /** Ends the upload with the signal's reason; what is durable stays until the upload expires. */
+  /** Ends the upload with the signal's reason. Durable bytes stay until the upload expires. */
   signal?: AbortSignal;
 }
 
-/** What an upload needs from the client that makes it. */
+/** The functions of the client that an upload needs. */
 export interface UploadPorts {
-  /** What carries all of an upload but its lanes. */
+  /** The connection that carries all of an upload but its lanes. */
   connect(): UploadConnection;
-  /** A connection of a lane's own; lanes of other numbers begin at other addresses, as far as there are several. */
+  /** A connection for one lane. Lanes of different numbers begin at different addresses, as far as there are several. */
   connectLane(number: number): UploadConnection;
-  /** Asked for lanes: what is durable of an upload that is continued. */
+  /** Called for lanes: tells the durable ranges of an upload that is continued. */
   getUpload(uploadId: string, options: { namespace: string; signal: AbortSignal }): Promise<Upload>;
-  /** Asked for lanes: they are planned by the part size that the service chooses. */
+  /** Called for lanes, because they are planned by the part size that the service chooses. */
   createUpload(
     request: MessageInitShape<typeof CreateUploadRequestSchema>,
     options: { signal: AbortSignal },
@@ -138,7 +138,7 @@ class UploadRun {
     }
   }
 
-  /** Makes all bytes durable by several streams; what they leave, the commit at least, is done by the one that follows. */
+  /** Makes all bytes durable by several streams. The stream that follows does what is left, at least the commit. */
   async #writeLanes(): Promise<void> {
     const isResumed = this.#resuming;
     const upload = await this.#findUpload();
@@ -147,12 +147,18 @@ class UploadRun {
     if (uploadId !== this.#progress.current.uploadId) await this.#options.onUploadId?.(uploadId);
     this.#progress.change({ uploadId });
     const sizeBytes = this.#source.sizeBytes as number;
-    // Of an upload in another state, or of another size, the stream that follows tells the outcome.
+    // When the upload has another state or size, the stream that follows reports the outcome.
     if (upload.state !== UploadState.OPEN || upload.sizeBytes !== BigInt(sizeBytes)) return;
     const crc = await writeLanes(this.#source, {
-      ...{ namespace: this.#namespace, upload, isResumed, lanesMax: this.#lanesMax },
-      ...{ connect: (lane) => this.#ports.connectLane(lane), progress: this.#progress, signal: this.#signal },
-      ...{ limits: this.#limits, random: this.#ports.random },
+      namespace: this.#namespace,
+      upload,
+      isResumed,
+      lanesMax: this.#lanesMax,
+      connect: (lane) => this.#ports.connectLane(lane),
+      progress: this.#progress,
+      signal: this.#signal,
+      limits: this.#limits,
+      random: this.#ports.random,
     });
     if (crc === undefined) return;
     this.#sender.learn(sizeBytes, crc);
@@ -166,14 +172,14 @@ class UploadRun {
     return await this.#ports.getUpload(uploadId, { namespace: this.#namespace, signal });
   }
 
-  /** Sends what is missing by one stream after another, and commits. */
+  /** Sends the missing bytes by one stream after another, and commits. */
   async #writeRest(): Promise<WriteUploadCommitted> {
     for (;;) {
       try {
         return await this.#tryOnce();
       } catch (error) {
         if (this.#isToBeginAnew(error)) throw error;
-        // A final one is the upload's outcome, and said there.
+        // A final error is the upload's outcome, and is reported as that.
         if (isRetryable(error)) this.#progress.fail(error);
         await this.#retries.waitAfter(error, { signal: this.#signal });
       }
@@ -222,7 +228,7 @@ class UploadRun {
 
   #createRequest(): MessageInitShape<typeof CreateUploadRequestSchema> {
     const { contentType, metadata, labels, sizeHintBytes, computeSha256, ifGenerationMatch } = this.#options;
-    // The size as it was at the start: a request that is repeated must not differ.
+    // This is the size at the start: a repeated request must not differ.
     const sizeBytes = this.#progress.current.totalBytes;
     return {
       requestId: this.#requestId,
@@ -260,7 +266,7 @@ class UploadRun {
     this.#progress.change({ uploadId: undefined, resumedBytes: undefined });
   }
 
-  /** The receipt must be of the bytes that were read, whoever computed what in between. */
+  /** The receipt must be for the bytes that were read, whichever service computed it. */
   #assertWhole(committed: WriteUploadCommitted): void {
     const crc = committed.receipt?.crc32;
     if (this.#wholeCrc32 === undefined || crc === undefined || crc === this.#wholeCrc32) return;

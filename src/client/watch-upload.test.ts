@@ -17,7 +17,7 @@ function sampleReport(overrides: Partial<WatchReport> = {}): WatchReport {
   return { uploadId, namespace, path, state: "open", receivedBytes: 7, durableBytes: 5, ...NOTHING, ...overrides };
 }
 
-/** One stream: what it tells, and then how it ends; it is silent where nothing is said. */
+/** One stream: its reports, and then how it ends. Without an end it stays silent. */
 type Script = (WatchReport | Error | "end" | "silence")[];
 
 describe("watchUpload of the client", () => {

@@ -7,12 +7,12 @@ import type { CallAddress, CallOptions } from "./call.ts";
 import { createRetries, FIRST_TRIES_MAX, isRetryable, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
 
-/** The service gives a sign of life every 5 s; a stream that is silent for this long, in milliseconds, counts as cut. */
+/** The service sends something every 5 s. A stream that is silent for this long, in milliseconds, counts as cut. */
 const SILENCE_MAX_MS = 20_000;
 
 type WatchedState = "unspecified" | "open" | "completing" | "assembled" | "committed" | "aborted" | "expired";
 
-/** A later service may know more states: they are open ends, and unspecified. */
+/** A later service may know more states: they count as unspecified, and the watch goes on. */
 const STATES: Readonly<Record<number, WatchedState>> = {
   [UploadState.OPEN]: "open",
   [UploadState.COMPLETING]: "completing",
@@ -22,10 +22,10 @@ const STATES: Readonly<Record<number, WatchedState>> = {
   [UploadState.EXPIRED]: "expired",
 };
 
-/** How far an upload is that somebody, somewhere, writes. Bytes count from the start of the file. */
+/** The progress of an upload, whoever writes it. Bytes count from the start of the file. */
 export interface WatchedUpload {
   path: string;
-  /** "committed", "aborted" and "expired" are outcomes: the last report has one. */
+  /** "committed", "aborted" and "expired" are outcomes: the last report has one of them. */
   state: WatchedState;
   /** Bytes that the service has taken. */
   receivedBytes: number;
@@ -39,22 +39,23 @@ export interface WatchedUpload {
   bytesPerSecond: number | undefined;
   /** Milliseconds until all bytes are received, at this rate; undefined while nothing is known, and after the end. */
   etaMs: number | undefined;
-  /** The file and the proof of what is stored; present once committed. */
+  /** The file and the proof of its stored bytes; present once committed. */
   file: File | undefined;
   receipt: Receipt | undefined;
 }
 
-/** What the caller may say about watching. */
+/** Options of a watch. */
 export interface WatchOptions extends CallOptions {
   retry?: Partial<RetryLimits>;
   silenceMaxMs?: number;
-  /** Told each failure after which the stream is opened again. */
+  /** Called at each failure after which the stream is opened again. */
   onFailure?: (failure: SluiceError) => void;
 }
 
 /**
- * Watching over Connect transports, for Node and browsers: a report at once, at each change, and every 5 s; the outcome is the
- * last. A stream that is cut, or silent, is opened again, at the next address. Rejects with `SluiceError`, or with the signal's reason.
+ * Watches uploads over Connect transports, for Node and browsers: there is a report at once, at each change, and every 5 s.
+ * The outcome is the last report. When a stream is cut or silent, it is opened again at the next address. Rejects with
+ * `SluiceError`, or with the signal's reason.
  */
 export function createUploadWatch(
   addresses: Addresses<CallAddress>,
@@ -74,7 +75,7 @@ export function createUploadWatch(
         for await (const message of readStream(open, { signal, silenceMaxMs })) {
           if (!hasAnswered) retries = createRetries(limits, { route });
           hasAnswered = true;
-          // One that is cut after its first answer each time has achieved nothing.
+          // The first report of a stream is no progress: a stream may be cut after its first report every time.
           if (++reports > 1) retries.reset();
           const report = toReport(message);
           yield report;
@@ -90,7 +91,7 @@ export function createUploadWatch(
   };
 }
 
-/** The messages of one stream, cancelled when nobody reads on. Time that the reader takes is no silence. */
+/** The messages of one stream, which is cancelled when nobody reads on. Time that the reader takes does not count as silence. */
 async function* readStream(
   open: (stop: AbortSignal) => AsyncIterable<WatchUploadResponse>,
   { signal, silenceMaxMs }: { signal: AbortSignal; silenceMaxMs: number },

@@ -4,23 +4,23 @@ import { databaseUrl, origins, wholeNumber } from "./config-values.ts";
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 export const PARTS_MAX = 10_000;
-/** Least part but the last that S3 takes, in bytes: same place. */
+/** Smallest part that S3 takes before the last, in bytes; the source is the same page. */
 const S3_PART_MIN_BYTES = 5 * MIB;
-/** Largest part of S3's, in bytes: same place. */
+/** Largest part that S3 takes, in bytes; the source is the same page. */
 export const S3_PART_MAX_BYTES = 5 * 2 ** 30;
-/** Largest part whose bytes are kept until S3 has them, in bytes, however much memory there is: many uploads share it. */
-export const KEPT_PART_MAX_BYTES = 64 * MIB;
+/** Largest part that is kept until S3 has it, in bytes. More memory does not raise it: many uploads share the memory. */
+export const REPLAYABLE_PART_MAX_BYTES = 64 * MIB;
 
 const PORT_MAX = 65_535;
-/** Of one stream and of a connection: RFC 9113, 6.9.1. */
+/** Bounds of the windows of a stream and of a connection: RFC 9113, 6.9.1. */
 const WINDOW = { min: 65_535, max: 2 ** 31 - 1 };
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 const optional = z.string().optional();
 
 /**
- * The environment that the service reads, with defaults and bounds. The table in docs/configuration.md
- * says the same in prose, and a test compares names and defaults.
+ * The environment that the service reads, with defaults and bounds. The table in docs/configuration.md says the same in prose,
+ * and a test compares names and defaults.
  */
 export const ENVIRONMENT = {
   /** Host and port to listen on; port 0 takes a free one. */
@@ -29,10 +29,10 @@ export const ENVIRONMENT = {
     .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$/, 'must be host:port, for instance "0.0.0.0:8080"')
     .refine((address) => !(Number(address.split(":").at(-1)) > PORT_MAX), `must have a port of at most ${PORT_MAX}`)
     .default("127.0.0.1:8080"),
-  /** PEM files of the certificate chain and key: TLS 1.3 only. Both or none. */
+  /** PEM files of the certificate chain and key: TLS 1.3 only. Either both are set or none. */
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
-  /** Worker processes that share the port; one a core when unset, or as many as the memory budget feeds. */
+  /** Worker processes that share the port. When unset, there is one for each core, but no more than the memory budget allows. */
   SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
   /** postgres://user:password@host:port/database */
   SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
@@ -46,40 +46,46 @@ export const ENVIRONMENT = {
   SLUICE_S3_REGION: optional,
   /** URL of an S3 server other than AWS. */
   SLUICE_S3_ENDPOINT: z.url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" }).optional(),
-  /** Put before every key; ends in "/" or is empty. */
+  /** A text before every key; it ends in "/" or is empty. */
   SLUICE_S3_KEY_PREFIX: z
     .string()
     .regex(/^([\w.-]+\/)*$/, 'must be empty or end in "/"')
     .default(""),
-  /** Role that downloads and their URLs are signed with, assumed with the service's own credentials. */
+  /** Role that signs downloads and their URLs; the service assumes it with its own credentials. */
   SLUICE_S3_READ_ROLE_ARN: z
     .string()
     .regex(/^arn:aws(-cn|-us-gov)?:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/, "must be the ARN of a role")
     .optional(),
-  /** "off" for S3 servers without checksum trailers: parts are then gathered before they go. */
+  /** "off" for S3 servers without checksum trailers: all bytes of a part are then gathered before it is sent. */
   SLUICE_S3_TRAILERS: z.enum(["on", "off"], { error: 'must be "on" or "off"' }).default("on"),
-  /** What proves that storage has what was sent; "read-back" for S3 servers that state no CRC32: files are read again before their commit. */
+  /**
+   * How the service proves that storage has the bytes that were sent. "read-back" is for S3 servers that state no CRC32: each
+   * file is then read again before its commit.
+   */
   SLUICE_S3_CHECKSUMS: z.enum(["stated", "read-back"], { error: 'must be "stated" or "read-back"' }).default("stated"),
-  /** Least part but the last that storage takes; other than S3's in tests alone. */
+  /** Smallest part that storage takes before the last. Only tests set another value than S3's. */
   SLUICE_S3_PART_MIN_BYTES: wholeNumber("bytes", { min: 1, max: S3_PART_MAX_BYTES }).default(S3_PART_MIN_BYTES),
-  /** Bytes of one aws-chunk of a part's body; 0 sends a part as one chunk, which costs least. */
+  /** Bytes of one aws-chunk of a part's body. 0 sends a part as one chunk, which costs least. */
   SLUICE_S3_CHUNK_BYTES: wholeNumber("bytes", { min: 0 }).default(0),
   /** The namespace that this service serves. */
   SLUICE_NAMESPACE: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z, 0-9, '-'")
     .default("default"),
-  /** Largest file, in bytes; S3 takes no larger one than its parts can hold. */
+  /** Largest file, in bytes. S3 itself limits a file to what its parts can hold. */
   SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1, max: PARTS_MAX * S3_PART_MAX_BYTES }).default(
-    PARTS_MAX * KEPT_PART_MAX_BYTES,
+    PARTS_MAX * REPLAYABLE_PART_MAX_BYTES,
   ),
   /** Part size for files of ordinary, declared size; at least SLUICE_S3_PART_MIN_BYTES. */
   SLUICE_PART_SIZE_BYTES: wholeNumber("bytes", { min: 1024 }).default(8 * MIB),
-  /** Bytes of parts in flight, all workers together. */
+  /** Bytes of memory for parts in flight, for all workers together. */
   SLUICE_MEMORY_BUDGET_BYTES: wholeNumber("bytes", { min: 1024 }).default(512 * MIB),
-  /** Streams that write at once, all workers together, seven eighths of them for one caller; more are refused with OVERLOADED. */
+  /** Streams that write at once, all workers together; one caller gets seven eighths. More get OVERLOADED. */
   SLUICE_UPLOADS_MAX: wholeNumber("streams", { min: 1 }).default(1000),
-  /** Uploads that have been created and not ended, of all replicas together, seven eighths of them for one caller: each is a row, with up to 8 KiB of metadata. */
+  /**
+   * Uploads that have been created and not ended, for all replicas together; one caller gets seven eighths of them. Each is a
+   * row, with up to 8 KiB of metadata.
+   */
   SLUICE_UNFINISHED_UPLOADS_MAX: wholeNumber("uploads", { min: 1 }).default(100_000),
   /** A stream that makes no progress for this long is ended. */
   SLUICE_STALL_TIMEOUT_MS: wholeNumber("milliseconds", { min: 100 }).default(60_000),
@@ -87,7 +93,7 @@ export const ENVIRONMENT = {
   SLUICE_DRAIN_TIMEOUT_MS: wholeNumber("milliseconds", { min: 0 }).default(25_000),
   /** How long deleted and replaced files can be restored. */
   SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: 36_500 }).default(30),
-  /** How long every new generation is retained from its commit on: neither deleted nor purged before; 0 for not at all. */
+  /** How long every new generation can be neither deleted nor purged after its commit. 0 retains none. */
   SLUICE_RETAIN_DAYS: wholeNumber("days", { min: 0, max: 36_500 }).default(0),
   /** Longest life of a presigned download URL; S3 allows 7 days. */
   SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
@@ -95,22 +101,22 @@ export const ENVIRONMENT = {
   SLUICE_PART_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 3600 }).default(3600),
   /** Longest life of a link, in seconds. */
   SLUICE_LINK_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 31_536_000 }).default(604_800),
-  /** Where people reach this service: links begin with it. The address that it listens on when unset. */
+  /** The URL at which people reach this service, for links; when unset, the address that the service listens on. */
   SLUICE_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })
     .refine((url) => !/[?#@]/.test(url), "must have no user, query or fragment")
     .optional(),
-  /** Proxies in front that add to X-Forwarded-For; 0 believes nobody and takes the address of the connection. */
+  /** Proxies in front that add to X-Forwarded-For. With 0 the header is ignored, and the address of the connection counts. */
   SLUICE_TRUSTED_PROXIES: wholeNumber("proxies", { min: 0, max: 10 }).default(0),
-  /** Connections of one address that are open at once, all workers together; without effect behind trusted proxies. */
+  /** Connections of one address that are open at once, for all workers together. It has no effect behind trusted proxies. */
   SLUICE_ADDRESS_CONNECTIONS_MAX: wholeNumber("connections", { min: 1 }).default(1024),
-  /** What a caller may send ahead on one stream, where its distance needs it; 24 MiB carry 400 MiB/s at 60 ms. */
+  /** Bytes that a caller may send ahead on one stream when its distance needs it; 24 MiB carry 400 MiB/s at 60 ms. */
   SLUICE_STREAM_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(24 * MIB),
-  /** The same for all streams of one connection together. */
+  /** Bytes that a caller may send ahead on all streams of one connection together. */
   SLUICE_CONNECTION_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(32 * MIB),
   /** Origins whose scripts may call from a browser, separated by commas; "*" for all. */
   SLUICE_CORS_ORIGINS: origins().default([]),
-  /** How callers prove who they are. "dev": one static token, refused when NODE_ENV is production. */
+  /** How callers prove who they are. "dev" means one static token; it is refused when NODE_ENV is production. */
   SLUICE_AUTH: z.enum(["dev"], { error: 'must be "dev"' }),
   /** The static token, at least 8 characters. */
   SLUICE_DEV_TOKEN: z.string().min(8, "must have at least 8 characters").optional(),
@@ -119,5 +125,5 @@ export const ENVIRONMENT = {
   NODE_ENV: optional,
 } as const;
 
-/** The environment's values, each right by itself. */
+/** The environment's values; each is valid by itself. */
 export type Environment = z.infer<z.ZodObject<typeof ENVIRONMENT>>;

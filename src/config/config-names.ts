@@ -1,21 +1,21 @@
 import { findNearest } from "../domain/nearest-name.ts";
 import { ENVIRONMENT } from "./config-environment.ts";
 
-/** What the command-line client reads. */
+/** Variables that the command-line client reads. */
 const CLIENT_NAMES = ["SLUICE_URL", "SLUICE_TOKEN"];
 const PREFIX = "SLUICE_";
-/** Without the prefix, which would make every two names alike. */
+/** The names without their prefix, which would make any two names similar. */
 const KNOWN = [...Object.keys(ENVIRONMENT), ...CLIENT_NAMES]
   .filter((name) => name.startsWith(PREFIX))
   .map((name) => name.slice(PREFIX.length));
 
-/** What Kubernetes sets in every pod beside a Service named "sluice", or "sluice-…". */
+/** Variables that Kubernetes sets in every pod beside a Service named "sluice", or "sluice-…". */
 const OF_KUBERNETES = /_(?:SERVICE_HOST|SERVICE_PORT|PORT_\d{1,5}_(?:TCP|UDP|SCTP))(?:_|$)/;
 const ADDRESS_OF_KUBERNETES = /^(?:tcp|udp|sctp):\/\//;
 
 /**
- * Variables that look like the service's and that nothing reads, a sentence each, with the name that was most likely meant.
- * They are no error: an older version must start again with what a newer one was told. Values are not quoted.
+ * Finds variables that look like the service's but that nothing reads. Each gets one sentence, with the name that was most likely
+ * meant. They are no error: an older version must be able to start with the environment of a newer one. Values are not quoted.
  */
 export function findUnknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   return Object.entries(environment).flatMap(([name, value]) => {

@@ -3,7 +3,7 @@ import { z } from "zod";
 /** Longest wait of Node's timers, some 24 days: they take a longer one for 1 ms. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** What the numbers of the environment count. */
+/** The things that numbers of the environment count. */
 type Unit =
   | "bytes"
   | "milliseconds"
@@ -15,14 +15,14 @@ type Unit =
   | "connections"
   | "proxies";
 
-/** Of pages that an app carries with itself: "capacitor://localhost". */
+/** An origin of pages that an app carries with itself: "capacitor://localhost". */
 const APP_ORIGIN = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d{1,5})?$/;
 
 const FACTORS: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
 /**
- * A whole number within bounds, written in digits. Bytes may also have one of the units that docs/configuration.md uses:
- * "512MiB", "1.5 GiB". What it refuses, it quotes, with what would be right: "1e3", "60s" and "512MB" say too little.
+ * A whole number within bounds, written in digits. Bytes may have a unit that docs/configuration.md uses: "512MiB", "1.5 GiB".
+ * The error quotes the refused text and tells what would be right: "1e3", "60s" and "512MB" are not clear enough.
  */
 export function wholeNumber(unit: Unit, { min, ...bound }: { min: number; max?: number }) {
   const max = bound.max ?? (unit === "milliseconds" ? TIMER_MAX_MS : Number.MAX_SAFE_INTEGER);
@@ -37,7 +37,7 @@ export function wholeNumber(unit: Unit, { min, ...bound }: { min: number; max?: 
   });
 }
 
-/** The URL of a PostgreSQL database. What it refuses it does not quote: there is a password in it. */
+/** The URL of a PostgreSQL database. The error does not quote the refused text, because a password is in it. */
 export function databaseUrl(missing?: string) {
   return z
     .string(missing)
@@ -45,7 +45,7 @@ export function databaseUrl(missing?: string) {
     .refine((url) => URL.canParse(url), "must be a URL: write special characters of user and password percent-encoded");
 }
 
-/** Origins as browsers send them, separated by commas; "*" for all. What it refuses, it quotes, with what would be right. */
+/** Origins as browsers send them, separated by commas; "*" for all. The error quotes the text and says what is right. */
 export function origins() {
   return z.string().transform((text, context): string[] => {
     const said = text.split(",").map((origin) => origin.trim());
@@ -61,7 +61,7 @@ export function origins() {
   });
 }
 
-/** The origin that a browser would send for what was meant; undefined where nothing of that kind was. */
+/** The origin that a browser would send for the intended URL; undefined when the text is no URL of that kind. */
 function toOrigin(text: string): string | undefined {
   if (text === "*" || APP_ORIGIN.test(text)) return text;
   const url = /^https?:\/\//i.test(text) ? URL.parse(text) : null;
@@ -69,8 +69,8 @@ function toOrigin(text: string): string | undefined {
 }
 
 /**
- * A variable as it was meant: without spaces around it, or the quotes that `docker run --env-file` and systemd do not take off.
- * Undefined where nothing is left, as deployment templates leave variables that are unset.
+ * The value of a variable as it was meant: without spaces around it, and without the quotes that `docker run --env-file` and
+ * systemd leave on it. Undefined when nothing is left: deployment templates leave unset variables empty.
  */
 export function toSetValue(value: string | undefined): string | undefined {
   const text = value?.trim() ?? "";

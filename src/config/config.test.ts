@@ -79,17 +79,13 @@ describe("parseConfig", () => {
   it("takes values with spaces or quotes around them, as env files leave them, and sizes with a unit", () => {
     const config = parseConfig({
       ...LEAST,
-      ...{
-        SLUICE_S3_BUCKET: "'bucket' ",
-        SLUICE_LISTEN: '"0.0.0.0:8080"',
-        SLUICE_WORKERS: " '2'",
-        SLUICE_TLS_KEY: ' "" ',
-      },
-      ...{
-        SLUICE_MEMORY_BUDGET_BYTES: '"512MiB"',
-        SLUICE_PART_SIZE_BYTES: "5 MiB",
-        SLUICE_FILE_SIZE_MAX_BYTES: "1.5GiB",
-      },
+      SLUICE_S3_BUCKET: "'bucket' ",
+      SLUICE_LISTEN: '"0.0.0.0:8080"',
+      SLUICE_WORKERS: " '2'",
+      SLUICE_TLS_KEY: ' "" ',
+      SLUICE_MEMORY_BUDGET_BYTES: '"512MiB"',
+      SLUICE_PART_SIZE_BYTES: "5 MiB",
+      SLUICE_FILE_SIZE_MAX_BYTES: "1.5GiB",
     });
     expect(config.listen).to.deep.equal({ host: "0.0.0.0", port: 8080 });
     expect(config.tls).to.equal(undefined);
@@ -155,27 +151,25 @@ describe("parseConfig", () => {
   it("divides the budget among the workers, three eighths of it for parts and one for windows", () => {
     const config = parseConfig({ ...LEAST, SLUICE_WORKERS: "2" });
     expect([config.budgetBytes, config.listener.windowsGrownMaxBytes]).to.deep.equal([96 * MIB, 32 * MIB]);
-    expect(config.uploads.keptPartMaxBytes).to.equal(48 * MIB);
+    expect(config.uploads.replayablePartMaxBytes).to.equal(48 * MIB);
     const problems = problemsOf({ ...LEAST, SLUICE_WORKERS: "9" });
     expect(problems[0]).to.match(/each of 9 workers 59652323 bytes; .* at least 67108864: raise it/);
   });
 
   it("keeps parts that two of fit a worker's memory for parts, of at most 64 MiB, and sends larger ones if they may end in a trailer", () => {
     const partsOf = (environment: Record<string, string>) => {
-      const { keptPartMaxBytes, partSizeMaxBytes, unkeptWindowBytes } = parseConfig({
-        ...{ ...LEAST, SLUICE_WORKERS: "1" },
+      const { replayablePartMaxBytes, partSizeMaxBytes, oneShotWindowBytes } = parseConfig({
+        ...LEAST,
+        SLUICE_WORKERS: "1",
         ...environment,
       }).uploads;
-      return [keptPartMaxBytes, partSizeMaxBytes, unkeptWindowBytes].map((bytes) => bytes / MIB);
+      return [replayablePartMaxBytes, partSizeMaxBytes, oneShotWindowBytes].map((bytes) => bytes / MIB);
     };
     expect(partsOf({})).to.deep.equal([64, 5120, 4]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "4GiB" })).to.deep.equal([64, 5120, 4]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "80MiB" })).to.deep.equal([16, 5120, 4]);
     expect(
-      partsOf({
-        ...{ SLUICE_MEMORY_BUDGET_BYTES: "8MiB", SLUICE_PART_SIZE_BYTES: "1MiB" },
-        SLUICE_S3_PART_MIN_BYTES: "1MiB",
-      }),
+      partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "8MiB", SLUICE_PART_SIZE_BYTES: "1MiB", SLUICE_S3_PART_MIN_BYTES: "1MiB" }),
     ).to.deep.equal([2, 5120, 1]);
     expect(partsOf({ SLUICE_MEMORY_BUDGET_BYTES: "2GiB", SLUICE_PART_SIZE_BYTES: "40MiB" })[0]).to.equal(80);
     expect(partsOf({ SLUICE_S3_TRAILERS: "off" })).to.deep.equal([64, 64, 4]);
@@ -217,9 +211,13 @@ describe("parseConfig", () => {
   it("takes the region from AWS_REGION, paths for S3 servers other than AWS, TLS files and origins", () => {
     const config = parseConfig({
       ...LEAST,
-      ...{ SLUICE_S3_REGION: undefined, AWS_REGION: "us-east-1", SLUICE_S3_ENDPOINT: "http://127.0.0.1:9000" },
-      ...{ SLUICE_TLS_CERT: "c.pem", SLUICE_TLS_KEY: "k.pem", SLUICE_CORS_ORIGINS: "https://a,, https://b" },
-      ...{ SLUICE_S3_TRAILERS: "off" },
+      SLUICE_S3_REGION: undefined,
+      AWS_REGION: "us-east-1",
+      SLUICE_S3_ENDPOINT: "http://127.0.0.1:9000",
+      SLUICE_TLS_CERT: "c.pem",
+      SLUICE_TLS_KEY: "k.pem",
+      SLUICE_CORS_ORIGINS: "https://a,, https://b",
+      SLUICE_S3_TRAILERS: "off",
     });
     expect(config.s3).to.deep.include({ region: "us-east-1", forcePathStyle: true });
     expect(config.tls).to.deep.equal({ certFile: "c.pem", keyFile: "k.pem" });

@@ -3,26 +3,29 @@ import { z } from "zod";
 import {
   ENVIRONMENT,
   type Environment,
-  KEPT_PART_MAX_BYTES,
   PARTS_MAX,
+  REPLAYABLE_PART_MAX_BYTES,
   S3_PART_MAX_BYTES,
 } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
 
 const MIB = 2 ** 20;
-/** What may wait for S3's socket of a part that is not kept, in bytes: enough for the socket never to wait for more. */
-const UNKEPT_WINDOW_BYTES = 4 * MIB;
-/** Of a worker's memory, what is for parts in flight; two of the larger size always fit. */
+/** Bytes of a one-shot part that may wait for S3's socket: enough that the socket never waits for more. */
+const ONE_SHOT_WINDOW_BYTES = 4 * MIB;
+/** The share of a worker's memory for parts in flight. Two parts of the larger size always fit. */
 const PARTS_SHARE = 3 / 8;
-/** What a stream that writes takes beside its parts and its window, in bytes: its objects, those of its connection, and what the collector lets stand (measured). */
+/**
+ * Memory that a stream that writes takes beside its parts and its window, in bytes: its objects, those of its connection, and
+ * memory that the garbage collector has not freed yet (measured).
+ */
 const STREAM_BYTES = 160 * 1024;
-/** A session of the read role lasts an hour at most, and is renewed early enough for one more URL. */
+/** A session of the read role lasts an hour at most. It is renewed early enough for one more URL. */
 const READ_ROLE_URL_MAX_SECONDS = 3000;
 
 /** Everything that is configured, in the service's own units. */
 export type Config = ReturnType<typeof toConfig>;
 
-/** All that is wrong with the environment, one sentence each. */
+/** All problems of the environment, one sentence each. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -37,14 +40,14 @@ export class ConfigError extends Error {
 export function parseConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const set = toSet(environment);
   const result = z.object(ENVIRONMENT).safeParse(set);
-  // What is wrong by itself hides nothing of what does not fit together: the rest is compared all the same.
+  // A variable that is wrong by itself must not hide variables that do not fit together: the rest is compared all the same.
   const sound = result.success ? result.data : keepSound(set);
   const problems = [...(result.error?.issues.map(toSentence) ?? []), ...findContradictions(sound)];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(toConfig(result.data));
 }
 
-/** The URL of the database: all that bringing its schema up to date needs. Throws ConfigError. */
+/** The URL of the database, which is all that a schema migration needs. Throws ConfigError. */
 export function parseDatabaseUrl(environment: Readonly<Record<string, string | undefined>>): string {
   const { SLUICE_DATABASE_URL } = ENVIRONMENT;
   const result = z.object({ SLUICE_DATABASE_URL }).safeParse(toSet(environment));
@@ -56,7 +59,7 @@ function toSet(environment: Readonly<Record<string, string | undefined>>): Recor
   return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, toSetValue(value)]));
 }
 
-/** The variables that are right by themselves; the others, `undefined` in spite of their type, are not compared. */
+/** The variables that are valid by themselves. The others are `undefined` in spite of their type, and are not compared. */
 function keepSound(set: Readonly<Record<string, string | undefined>>): Partial<Environment> {
   const sound: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(ENVIRONMENT)) sound[name] = schema.safeParse(set[name]).data;
@@ -102,7 +105,7 @@ function findContradictions(env: Partial<Environment>): string[] {
   return [...problems, ...findShareProblem(env)];
 }
 
-/** Least memory of a worker, in bytes: twice what two parts of the larger size take, that of files whose own size is unknown. */
+/** Least memory of a worker, in bytes: twice the size of two large parts, such as a file of unknown size has. */
 function toWorkerMinBytes(partSizeBytes: number): number {
   return 4 * 2 * partSizeBytes;
 }
@@ -120,7 +123,7 @@ function findShareProblem(env: Partial<Environment>): string[] {
   ];
 }
 
-/** One worker a core, but no more than the budget can feed: defaults must work on any machine. */
+/** One worker for each core, but no more than the budget allows: defaults must work on any machine. */
 function chooseWorkers(env: Environment): number {
   const fed = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / toWorkerMinBytes(env.SLUICE_PART_SIZE_BYTES));
   return env.SLUICE_WORKERS ?? Math.min(availableParallelism(), fed);
@@ -130,14 +133,14 @@ function toConfig(env: Environment) {
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(env.SLUICE_LISTEN) ?? [];
   const workers = chooseWorkers(env);
   const workerBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
-  // The rest is for bytes that are gone, but that the collector and the allocator have not given back yet.
+  // The rest is for bytes that are no longer used, but that the collector and the allocator have not given back yet.
   const budgetBytes = Math.max(Math.floor(workerBytes * PARTS_SHARE), 4 * env.SLUICE_PART_SIZE_BYTES);
-  // Apart from that: while windows took what parts left, the first had all of it, and others stayed small.
+  // Windows have a share of their own. When they took the memory that parts left free, the first window got all of it.
   const windowsGrownMaxBytes = Math.floor(workerBytes / 8);
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
   // A worker must be able to keep at least two of the largest parts at once, or one upload would starve all others.
-  const keptByBudgetBytes = Math.min(KEPT_PART_MAX_BYTES, Math.floor(budgetBytes / 2 / MIB) * MIB);
-  const keptPartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, keptByBudgetBytes);
+  const replayableMaxBytes = Math.min(REPLAYABLE_PART_MAX_BYTES, Math.floor(budgetBytes / 2 / MIB) * MIB);
+  const replayablePartMaxBytes = Math.max(2 * env.SLUICE_PART_SIZE_BYTES, replayableMaxBytes);
   const region = env.SLUICE_S3_REGION ?? (env.AWS_REGION as string);
   return {
     listen: { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) },
@@ -150,7 +153,7 @@ function toConfig(env: Environment) {
     s3: {
       region,
       endpoint: env.SLUICE_S3_ENDPOINT,
-      // S3 servers other than AWS have no host name a bucket.
+      // S3 servers other than AWS have no host name for each bucket.
       forcePathStyle: env.SLUICE_S3_ENDPOINT !== undefined,
       readRole:
         env.SLUICE_S3_READ_ROLE_ARN === undefined
@@ -159,8 +162,9 @@ function toConfig(env: Environment) {
       checksums: env.SLUICE_S3_CHECKSUMS,
       partMinBytes: env.SLUICE_S3_PART_MIN_BYTES,
       limits: {
-        // A connection for each. At 100 ms an acknowledgement, 256 parts of 8 MiB are far more than one process can send; readers
-        // may be slow, and some of theirs are kept for what the service itself reads back (WORK_LIMITS, "reads of files").
+        // Each request has a connection of its own. At 100 ms an acknowledgement, 256 parts of 8 MiB are far more than one
+        // process can send. Readers may be slow, so some of their connections are kept for the service's own reads
+        // (WORK_LIMITS, "reads of files").
         requestsMax: { body: 256, control: 64, read: 160, copy: 64, probe: 4 },
         connectTimeoutMs: 3000,
         socketTimeoutMs: 30_000,
@@ -170,8 +174,8 @@ function toConfig(env: Environment) {
       layout: {
         form: env.SLUICE_S3_TRAILERS === "on" ? ("trailer" as const) : ("header" as const),
         chunkBytes: env.SLUICE_S3_CHUNK_BYTES,
-        // Measured: in plaintext larger writes cost less; under TLS Node first copies a write into one piece, which
-        // is cheap only while it is small enough to stay in the cache.
+        // Measured: in plaintext, larger writes cost less. Under TLS, Node first copies a write into one piece, which is
+        // cheap only while the piece is small enough to stay in the cache.
         corkBytes: env.SLUICE_S3_ENDPOINT?.startsWith("http:") === true ? 128 * 1024 : 64 * 1024,
       },
       retry: { triesMax: 6, baseDelayMs: 100, delayMaxMs: 5000, timeMaxMs: 60_000, random: Math.random },
@@ -192,56 +196,57 @@ function toConfig(env: Environment) {
       partUrlLifetimeMaxMs: env.SLUICE_PART_URL_MAX_SECONDS * 1000,
       linkLifetimeMaxMs: env.SLUICE_LINK_MAX_SECONDS * 1000,
     },
-    /** For the bytes of files, all workers together: of parts, of windows, and what is left of them for a while. */
+    /** Memory for the bytes of files, for all workers together: for parts, for windows, and for bytes that are not freed yet. */
     memoryBytes: env.SLUICE_MEMORY_BUDGET_BYTES,
-    /** Of a worker, for the bytes of parts. */
+    /** Memory of a worker for the bytes of parts. */
     budgetBytes,
-    /** Streams that may write at once, all workers together. */
+    /** Streams that may write at once, for all workers together. */
     uploadsMax,
-    // The steps of all uploads together, should one worker have them, are at most a quarter: whole parts find room in the rest.
+    // Even when one worker has all uploads, their steps together take at most a quarter: whole parts find room in the rest.
     budget: {
       stepBytes: Math.max(2 ** 14, Math.min(2 ** 18, Math.floor(budgetBytes / 4 / uploadsMax))),
       streamBytes: STREAM_BYTES,
     },
     uploads: {
       partSizeBytes: env.SLUICE_PART_SIZE_BYTES,
-      // A file of unknown size may be large: twice the part leaves room for 156 GiB.
+      // A file of unknown size may be large: parts of twice the size leave room for 156 GiB.
       partSizeUnknownBytes: 2 * env.SLUICE_PART_SIZE_BYTES,
-      keptPartMaxBytes,
-      // Without a trailer the checksum goes before the bytes, so that all of them have to be there.
-      partSizeMaxBytes: env.SLUICE_S3_TRAILERS === "on" ? S3_PART_MAX_BYTES : keptPartMaxBytes,
-      unkeptWindowBytes: Math.min(UNKEPT_WINDOW_BYTES, Math.floor(budgetBytes / 4)),
+      replayablePartMaxBytes,
+      // Without a trailer the checksum is sent before the bytes, so all bytes must be there.
+      partSizeMaxBytes: env.SLUICE_S3_TRAILERS === "on" ? S3_PART_MAX_BYTES : replayablePartMaxBytes,
+      oneShotWindowBytes: Math.min(ONE_SHOT_WINDOW_BYTES, Math.floor(budgetBytes / 4)),
       partsMax: PARTS_MAX,
       chunkSizeMaxBytes: 2 * MIB,
       // At 100 ms an acknowledgement, 16 parts of 8 MiB carry over 1 GiB/s.
       partsInFlightMax: 16,
       claimAheadParts: 16,
       stallTimeoutMs: env.SLUICE_STALL_TIMEOUT_MS,
-      // Longer than what a network that works holds bytes back; short enough that who waits for a slot is not kept for long.
+      // A working network holds bytes back for less than this, and a caller that waits for a slot does not wait for long.
       slotSilenceMaxMs: 5000,
       unfinishedMax: env.SLUICE_UNFINISHED_UPLOADS_MAX,
       expireAfterMs: 24 * 3_600_000,
-      // Below the bucket's lifecycle abort of 7 days, so that an upload never loses its parts before it says so.
+      // This is below the 7 days after which the bucket's lifecycle aborts uploads, so an upload never loses its parts before
+      // it expires.
       expireCapMs: 6 * 24 * 3_600_000,
     },
     /** How long bytes and commits wait for a database that restarts. */
     databaseBackoff: { triesMax: 30, baseDelayMs: 100, delayMaxMs: 2000, timeMaxMs: 30_000, random: Math.random },
     listener: {
       connectionsMax: 4096,
-      // Of a proxy's address come the connections of all its callers.
+      // All callers of a proxy have connections from the proxy's address.
       connectionsPerAddressMax:
         env.SLUICE_TRUSTED_PROXIES > 0 ? undefined : Math.ceil(env.SLUICE_ADDRESS_CONNECTIONS_MAX / workers),
       handshakeTimeoutMs: 10_000,
-      // Above the 60 s after which load balancers close an idle connection themselves: theirs must be the first to end.
+      // Load balancers close an idle connection after 60 s: they must be the first to end it.
       idleTimeoutMs: 120_000,
       // Windows begin so small that a thousand of them fit into memory, and grow with the distance.
       windowStartBytes: 256 * 1024,
       streamWindowBytes: env.SLUICE_STREAM_WINDOW_BYTES,
       sessionWindowBytes: env.SLUICE_CONNECTION_WINDOW_BYTES,
       windowsGrownMaxBytes,
-      // Each that waits for an answer takes some 40 KiB, and a body that nobody reads yet 256 KiB.
+      // A call that waits for its answer takes some 40 KiB, and a body that nobody reads yet takes 256 KiB.
       streamsMax: 256,
-      // About a tenth of a second of work that a single connection can bring about at one moment; what waits for storage or the
+      // A single connection can cause about a tenth of a second of work at one moment. A call that waits for storage or the
       // database is no work.
       callsBegunMax: 64,
       callHoldMs: 1000,
@@ -252,14 +257,14 @@ function toConfig(env: Environment) {
     api: {
       messageMaxBytes: 4 * MIB,
       answerStallMs: env.SLUICE_STALL_TIMEOUT_MS,
-      // The longest request, CompleteUpload with a list of 10,000 parts in JSON, has 750 KB; 35 KB/s bring 1 MiB in time.
+      // The longest request is CompleteUpload with a list of 10,000 parts in JSON. It has 750 KB; 35 KB/s bring 1 MiB in time.
       messageLimits: { maxBytes: MIB, timeoutMs: 30_000 },
       deadlineMaxMs: 24 * 3_600_000,
       corsOrigins: env.SLUICE_CORS_ORIGINS,
     },
-    /** Of a worker, for what the messages of callers may become in memory; two of the largest always find room. */
+    /** Memory of a worker for parsed messages of callers; two of the largest always find room. */
     messageBudgetBytes: 128 * MIB,
-    /** Without a slash at its end; undefined: where it listens. */
+    /** The URL has no slash at its end. When undefined, the address that the service listens on is used. */
     publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
@@ -268,7 +273,7 @@ function toConfig(env: Environment) {
   };
 }
 
-/** What the command-line client reads. */
+/** Reads the variables of the command-line client. */
 export function parseClientEnvironment(environment: Readonly<Record<string, string | undefined>>): {
   url: string | undefined;
   token: string | undefined;

@@ -1,15 +1,15 @@
 import { parseArgs } from "node:util";
 
-/** What a script of `npm` takes. */
+/** The options of a script of `npm`. */
 export interface CommandLine<Name extends string> {
-  /** How it is called, and what it does. */
+  /** How the script is called, and what it does. */
   usage: string;
   options: Readonly<Record<Name, { default: string; help: string }>>;
 }
 
 /**
- * The options of this process, each a string. `--help` prints them and ends the process well; what is no option ends it with
- * 2 and a sentence. Two options need no library of commands.
+ * The options of this process, each a string. `--help` prints them and ends the process well; an argument that is no option
+ * ends it with 2 and a sentence. Two options need no library of commands.
  */
 export function parseCommandLine<Name extends string>({ usage, options }: CommandLine<Name>): Record<Name, string> {
   const named = Object.entries(options) as [Name, { default: string; help: string }][];

@@ -12,9 +12,9 @@ import { findFreePort } from "./tcp-port.ts";
 export interface EmbeddedPostgresOptions {
   /** Made on the first start, used again afterwards; its parent folders need not be open to other users. */
   dataDirectory: string;
-  /** Of the superuser `sluice`, set when the directory is made. */
+  /** Password of the superuser `sluice`, set when the directory is made. */
   password: string;
-  /** On 127.0.0.1; a free one when absent. */
+  /** Port on 127.0.0.1; a free one when absent. */
   port?: number;
   /** False skips every fsync: a crash of the machine may lose or corrupt the data, tests run faster. */
   durable?: boolean;
@@ -39,7 +39,10 @@ const START_ATTEMPTS_MAX = 10;
 const START_RETRY_MS = 200;
 /** How long a server that is going down may keep the data directory, and how long `stop` waits before it insists. */
 const SHUTDOWN_TIMEOUT_MS = 10_000;
-/** What the next attempt may overcome: a port taken in the meantime, a killed server's sessions that still end. */
+/**
+ * Tries to start: the next try may succeed after a port was taken in the meantime, or while a killed server's sessions
+ * still end.
+ */
 const TRANSIENT = /Address already in use|pre-existing shared memory block/;
 
 /**

@@ -1,4 +1,4 @@
-/** What the stack decides by itself: it starts what these name. */
+/** Settings that the stack decides by itself: it starts the servers that they name. */
 const DECIDED = new Map([
   ["SLUICE_LISTEN", "npm start -- --port <port> names another port"],
   ["SLUICE_DATABASE_URL", "the database is the stack's own"],
@@ -9,7 +9,7 @@ const DECIDED = new Map([
   ["SLUICE_DEV_TOKEN", "callers send the token that the stack prints"],
 ]);
 
-/** What `sluice` reads as a caller; whoever follows the quick start has it in the environment. */
+/** Settings that `sluice` reads as a caller; the environment of everybody who follows the quick start has them. */
 const OF_CALLERS = new Set(["SLUICE_URL", "SLUICE_TOKEN"]);
 
 /**

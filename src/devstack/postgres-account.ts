@@ -8,7 +8,7 @@ export interface Account {
 
 /** Users that exist nearly everywhere and own little, best first. */
 const CANDIDATES = ["postgres", "nobody"];
-/** What `nobody` is where no user database says otherwise. */
+/** The number of `nobody` where no user database says otherwise. */
 const NOBODY: Account = { uid: 65_534, gid: 65_534 };
 
 /**

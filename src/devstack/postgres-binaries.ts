@@ -76,7 +76,7 @@ async function isReachable(file: string): Promise<boolean> {
   }
 }
 
-/** Copies what the server needs (the static libraries are left out), readable by everybody. */
+/** Copies the files that the server needs (without the static libraries), readable by everybody. */
 async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true });
   await chmod(to, 0o755);

@@ -24,7 +24,10 @@ export async function isInitialized(dataDirectory: string): Promise<boolean> {
   return true;
 }
 
-/** Makes the data directory under another name and renames it when it is whole, so that a killed start leaves no half one. */
+/**
+ * Makes the data directory under another name and renames it when it is whole, so that a killed start leaves no half
+ * directory.
+ */
 export async function initialize(
   cluster: Cluster,
   options: { dataDirectory: string; user: string; password: string },

@@ -7,7 +7,7 @@ import type { PostgresBinaries } from "./postgres-binaries.ts";
 
 const LOG_LINES_KEPT = 40;
 
-/** What every start of a PostgreSQL program needs. */
+/** Options of every start of a PostgreSQL program. */
 export interface Cluster {
   account: Account | undefined;
   binaries: PostgresBinaries;

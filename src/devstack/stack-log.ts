@@ -1,14 +1,14 @@
 import { createWriteStream } from "node:fs";
 
-/** The file that keeps what the processes of the stack say. */
+/** The file that keeps the output of the processes of the stack. */
 export interface StackLog {
   write(line: string): void;
   end(): void;
 }
 
 /**
- * Appends lines to a file. What cannot be written, for instance on a full disk, ends nothing: `onProblem` hears of it once, and
- * the lines from there on are dropped.
+ * Appends lines to a file. When a line cannot be written, for instance on a full disk, nothing ends: `onProblem` hears of
+ * it once, and all further lines are dropped.
  */
 export function openStackLog(path: string, onProblem: (sentence: string) => void): StackLog {
   const file = createWriteStream(path, { flags: "a", mode: 0o600 });

@@ -9,7 +9,7 @@ const Secrets = z.object({
   s3SecretKey: z.string().min(1),
 });
 
-/** What the processes of a stack know of one another, and the token of its callers. */
+/** The secrets that the processes of a stack share, and the token of its callers. */
 export type StackSecrets = z.infer<typeof Secrets>;
 
 /** New secrets: never the same on two machines, so that no web page or neighbour can guess them. */

@@ -33,7 +33,7 @@ export interface StackOptions {
   settings?: Readonly<Record<string, string>>;
   /** More arguments of the development S3 server, for instance faults. */
   s3Args?: readonly string[];
-  /** Gets what the processes say, line by line. */
+  /** Gets the output of the processes, line by line. */
   onLine?: (process: "database" | "s3" | "service", line: string) => void;
 }
 
@@ -102,7 +102,7 @@ async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<
   return [await first, await second];
 }
 
-/** A server of the stack that is there. */
+/** A running server of the stack. */
 interface Started {
   url: string;
   ended: Promise<string>;
@@ -155,7 +155,7 @@ function toServiceEnvironment(
   };
 }
 
-/** What a process needs of where it runs: none of it changes what the service does. */
+/** Environment names that a process needs of its host: none of them changes what the service does. */
 const INHERITED = ["PATH", "HOME", "TMPDIR", "LANG", "NODE_V8_COVERAGE"];
 
 function inherited({ environment = {} }: StackOptions): Record<string, string> {

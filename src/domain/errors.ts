@@ -1,4 +1,4 @@
-/** What kind of failure it is; each has one gRPC code and one HTTP status (rpc/errors.ts). */
+/** The kind of a failure; each has one gRPC code and one HTTP status (rpc/errors.ts). */
 export type ErrorCode =
   | "invalid_argument"
   | "unauthenticated"
@@ -14,7 +14,7 @@ export type ErrorCode =
   | "unimplemented"
   | "internal";
 
-/** Why exactly, for programs. Part of the API: never renamed. */
+/** The exact reason, for programs. Reasons are part of the API and are never renamed. */
 export type ErrorReason =
   | "ARGUMENT_INVALID"
   | "PATH_INVALID"

@@ -1,8 +1,8 @@
 /**
- * Who runs a job of the clock, of any number of replicas: one at a time, and none before it is due. Every step is a
- * compare-and-set on the database's clock, so a replica's own clock does not matter, and a holder that dies holds nothing
- * for longer than its lease. A lease saves work and proves nothing: what a job does must be safe beside another run of it.
- * All reject `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached.
+ * Decides which of any number of replicas runs a job of the clock: one replica at a time, and none before the job is due.
+ * Every step is a compare-and-set on the database's clock, so a replica's own clock does not matter, and a holder that dies
+ * holds nothing for longer than its lease. A lease saves work and proves nothing: what a job does must be safe beside
+ * another run of it. All reject `unavailable / DATABASE_UNAVAILABLE` when the database cannot be reached.
  */
 export interface JobLeases {
   /** Takes a job that is due and that nobody runs, for `leaseMs`; undefined otherwise. `cursor`: where the last run stopped. */

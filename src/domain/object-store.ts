@@ -10,7 +10,7 @@ export interface ObjectHead {
   crc32: number | undefined;
 }
 
-/** Where a part goes. */
+/** The multipart upload and the number that a part is sent to. */
 export interface PartTarget {
   bucket: string;
   key: string;
@@ -86,9 +86,9 @@ export interface BodyAck {
 }
 
 /**
- * The body of one S3 request while its bytes arrive. Bytes are sent on at once and kept, by reference, until S3
- * acknowledges them, so that a failed request is sent again unseen. Not a stream: nothing is ever refused, the caller
- * bounds what it pushes by the memory budget.
+ * The body of one S3 request while its bytes arrive. It is replayable, where nothing else is said: bytes are sent on at once
+ * and kept, by reference, until S3 acknowledges them, so that a failed request is sent again without its caller noticing. A
+ * body is no stream: it never refuses bytes, and the caller bounds what it pushes by the memory budget.
  */
 export interface BodyInFlight {
   /** The next bytes, kept by reference: the caller must not change them. Throws (a bug) past the length. */
@@ -106,7 +106,7 @@ export interface BodyInFlight {
    */
   readonly done: Promise<BodyAck>;
   /**
-   * The bytes kept so far, in order. After `done` resolved: those that nobody but the owner refers to any more, so that
+   * The bytes kept so far, in order. Once `done` has resolved: bytes that nobody but the owner refers to any more, so that
    * their memory may be given back at once; empty where that is not certain.
    */
   readonly kept: readonly Uint8Array[];
@@ -114,23 +114,23 @@ export interface BodyInFlight {
 
 /**
  * The body of a part that is too large to be kept: bytes are sent on as they come, and not referred to once they have left.
- * So it is never sent again here: `done` rejects with the first failure, and a caller has to send the part once more. Beside
- * the reasons of BodyInFlight that is `aborted / STALLED`, when bytes stay out for longer than S3 waits. `kept` is empty.
+ * So it is sent only once: `done` rejects with the first failure, and the caller has to send the part again. Beside the
+ * reasons of BodyInFlight that is `aborted / STALLED`, when bytes stay out for longer than S3 waits. `kept` is empty until
+ * `done` has resolved; then it has the bytes that OnLeft has not released.
  */
-export interface UnkeptBodyInFlight extends BodyInFlight {
+export interface OneShotBodyInFlight extends BodyInFlight {
   /** All bytes of the announced length are written. Throws (a bug) when they are not. */
   end(crc32: number): void;
   /** Sends on what is gathered for the sake of fewer writes, so that all that was written leaves in the end. */
   flush(): void;
 }
 
-/** How the writer of an unkept body hears of its bytes; not called any more once `done` has settled. */
-export interface UnkeptBodyEvents {
-  /** So many bytes have left in all. Who writes no more than a window beyond them bounds the body's memory by it. */
-  onLeft: (leftBytes: number) => void;
-  /** These left and nobody but the writer refers to them any more: whole network buffers, in the order of their bytes. */
-  onReleased: (bytes: readonly Uint8Array[]) => void;
-}
+/**
+ * Tells the writer of a one-shot body how many of its bytes have left in all; not called any more once `done` has settled. A
+ * writer that writes no more than a window beyond them bounds the body's memory by it. `released` are bytes that have left
+ * and that nobody but the writer refers to any more: whole network buffers, in the order of their bytes.
+ */
+export type OnLeft = (leftBytes: number, released: readonly Uint8Array[]) => void;
 
 /** What the service needs from S3. SSE-S3 is requested on every write. Errors as in BodyInFlight unless said otherwise. */
 export interface ObjectStore {
@@ -140,8 +140,8 @@ export interface ObjectStore {
   /** Begins to send a part of `lengthBytes`. */
   beginPart(target: PartTarget, lengthBytes: number): BodyInFlight;
 
-  /** Begins to send a part of `lengthBytes` that is not kept meanwhile. */
-  beginUnkeptPart(target: PartTarget, lengthBytes: number, events: UnkeptBodyEvents): UnkeptBodyInFlight;
+  /** Begins to send a part of `lengthBytes`, once and without keeping it. */
+  beginOneShotPart(target: PartTarget, lengthBytes: number, onLeft: OnLeft): OneShotBodyInFlight;
 
   /** Begins to send a one-part file of `lengthBytes` (0 or more). */
   beginPut(target: PutTarget, lengthBytes: number): BodyInFlight;

@@ -21,7 +21,7 @@ export function uploadNotOpen(uploadId: string, state: UploadState, needed: Uplo
   });
 }
 
-/** `aborted / WRITER_FENCED`; `currentEpoch` is the newest writer's, of whatever range. */
+/** `aborted / WRITER_FENCED`; `currentEpoch` is that of the newest writer of any range. */
 export function writerFenced(uploadId: string, epoch: number, currentEpoch: number): DomainError {
   const message = `writer ${epoch} of upload ${uploadId} was replaced by a newer one; start again to take over`;
   return new DomainError("aborted", message, {
@@ -140,7 +140,7 @@ export function linkNotFound(linkId: string): DomainError {
   });
 }
 
-/** After so long those that were there at the same time have gone on. */
+/** By then the calls that were under way at the same time have ended. */
 const CONTENDED_RETRY_MS = 1000;
 
 /** `aborted / CONTENDED`: each time the change was about to be made, somebody else had changed the file or its path. */

@@ -11,39 +11,39 @@ const DATA_TAG = (3 << 3) | 2;
 
 /**
  * Reads the head of a WriteUploadRequest that holds nothing but a chunk whose fields stand in order and whose data ends
- * with the message: what every protobuf library writes. `head` has at least CHUNK_HEADER_MAX_BYTES bytes.
- * Undefined for anything else, which is then left to protobuf.
+ * with the message. Every protobuf library writes it so. `head` has at least CHUNK_HEADER_MAX_BYTES bytes. Undefined for any
+ * other message, which is then left to protobuf.
  */
 export function parseChunkHeader(
   head: Uint8Array,
   messageBytes: number,
 ): (ChunkHeader & { headerBytes: number }) | undefined {
-  const cursor = { position: 0 };
-  if (head[cursor.position++] !== CHUNK_TAG) return undefined;
-  if (readVarint(head, cursor) !== messageBytes - cursor.position) return undefined;
+  const cursor = { at: 0 };
+  if (head[cursor.at++] !== CHUNK_TAG) return undefined;
+  if (readVarint(head, cursor) !== messageBytes - cursor.at) return undefined;
   let offset = 0;
-  if (head[cursor.position] === OFFSET_TAG) {
-    cursor.position++;
+  if (head[cursor.at] === OFFSET_TAG) {
+    cursor.at++;
     const value = readVarint(head, cursor);
     if (value === undefined) return undefined;
     offset = value;
   }
   let crc32: number | undefined;
-  if (head[cursor.position] === CRC32_TAG) {
-    crc32 = new DataView(head.buffer, head.byteOffset).getUint32(cursor.position + 1, true);
-    cursor.position += 5;
+  if (head[cursor.at] === CRC32_TAG) {
+    crc32 = new DataView(head.buffer, head.byteOffset).getUint32(cursor.at + 1, true);
+    cursor.at += 5;
   }
-  if (head[cursor.position++] !== DATA_TAG) return undefined;
+  if (head[cursor.at++] !== DATA_TAG) return undefined;
   const lengthBytes = readVarint(head, cursor);
-  if (lengthBytes === undefined || lengthBytes !== messageBytes - cursor.position) return undefined;
-  return { offset, crc32, lengthBytes, headerBytes: cursor.position };
+  if (lengthBytes === undefined || lengthBytes !== messageBytes - cursor.at) return undefined;
+  return { offset, crc32, lengthBytes, headerBytes: cursor.at };
 }
 
 /** A protobuf varint below 2^53; undefined for a longer one. */
-function readVarint(bytes: Uint8Array, cursor: { position: number }): number | undefined {
+function readVarint(bytes: Uint8Array, cursor: { at: number }): number | undefined {
   let value = 0;
   for (let scale = 1; scale < 2 ** 53; scale *= 128) {
-    const byte = bytes[cursor.position++];
+    const byte = bytes[cursor.at++];
     if (byte === undefined) return undefined;
     value += (byte & 0x7f) * scale;
     if (byte < 0x80) return value <= Number.MAX_SAFE_INTEGER ? value : undefined;

@@ -1,6 +1,6 @@
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { UploadService, WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
-import { formatPosition, POSITION_HEADER, type Position } from "../domain/position.ts";
+import { type CommitPosition, formatCommitPosition, POSITION_HEADER } from "../domain/commit-position.ts";
 import { toCallOptions } from "../rpc/calls/caller-context.ts";
 import type { WriteAccess } from "../transfer/write-upload.ts";
 import { toChunkHeader } from "./write-messages.ts";
@@ -28,12 +28,12 @@ export function createConnectWriteUpload(
     try {
       yield* outbox.messages();
       const { position } = outbox;
-      if (position !== undefined) context.responseTrailer.set(POSITION_HEADER, formatPosition(position));
+      if (position !== undefined) context.responseTrailer.set(POSITION_HEADER, formatCommitPosition(position));
     } finally {
       signal.removeEventListener("abort", onAbort);
       stream.disconnect();
       await outbox.ended;
-      // The requests' iterator ends with the call; what it throws then was already answered.
+      // The requests' iterator ends with the call; an error that it throws then was answered already.
       reading.catch(() => {});
     }
   };
@@ -62,21 +62,21 @@ async function pushChunk(
   stream: WriteStream,
   outbox: Outbox,
 ): Promise<void> {
-  stream.onChunkBegin(toChunkHeader(chunk));
+  const writer = stream.onChunk(toChunkHeader(chunk));
   let rest = chunk.data;
   while (rest.length > 0) {
-    rest = rest.subarray(stream.onChunkBytes(rest));
+    rest = rest.subarray(writer.write(rest));
     if (rest.length > 0) await outbox.ready(() => !stream.isWaiting);
     if (outbox.hasEnded) return;
   }
-  stream.onChunkEnd();
+  writer.endChunk();
 }
 
 /** Carries answers from the stream's calls to the generator that connect-node pulls. */
 class Outbox {
   hasEnded = false;
-  /** Behind what the call has committed. */
-  position: Position | undefined;
+  /** The commit position behind the file of this call. */
+  position: CommitPosition | undefined;
   readonly ended: Promise<void>;
   #messages: WriteUploadResponse[] = [];
   #error: unknown;
@@ -91,21 +91,21 @@ class Outbox {
   }
 
   send = (message: WriteUploadResponse): void => {
-    // A caller that does not read its answers gets the newest progress only: the queue stays bounded.
+    // A caller that does not read its answers gets the newest progress only, so that the queue stays bounded.
     const last = this.#messages.at(-1)?.message.case;
     if (message.message.case === "progress" && last === "progress") this.#messages.pop();
     this.#messages.push(message);
     this.#wakeReader?.();
   };
 
-  /** Messages own their bytes; the collector frees them. */
+  /** The collector frees the bytes: messages own them. */
   onReleased = (): void => {};
 
   onReady = (): void => {
     this.#wakeWriter?.();
   };
 
-  end = (error?: unknown, position?: Position): void => {
+  end = (error?: unknown, position?: CommitPosition): void => {
     this.hasEnded = true;
     this.position = position;
     this.#error = error;

@@ -57,7 +57,8 @@ describe("An upload that has ended, or is about to", () => {
       })) {
         const error = await catchError(call());
         expect({ code: error.code, reason: error.reason }, name).to.deep.equal({
-          ...{ code: "failed_precondition", reason: "UPLOAD_NOT_OPEN" },
+          code: "failed_precondition",
+          reason: "UPLOAD_NOT_OPEN",
         });
         expect(error.message, name).to.match(new RegExp(`upload .*(is|was) ${state}; begin a new one`));
         expect(error.details.state, name).to.equal(state);

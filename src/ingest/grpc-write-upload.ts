@@ -3,7 +3,12 @@ import { constants } from "node:http2";
 import { toBinary } from "@bufbuild/protobuf";
 import { type WriteUploadResponse, WriteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { formatPosition, POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
+import {
+  type CommitPosition,
+  formatCommitPosition,
+  POSITION_HEADER,
+  parseCommitPosition,
+} from "../domain/commit-position.ts";
 import { type ErrorLog, logDefect } from "../rpc/calls/error-interceptor.ts";
 import { toGrpcStatus } from "../rpc/calls/errors.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
@@ -18,7 +23,7 @@ export interface IngestOptions {
   access: WriteAccess;
   authenticate: Authenticator;
   /** As of `ApiOptions`. */
-  catchUp: () => Promise<Position | undefined>;
+  catchUp: () => Promise<CommitPosition | undefined>;
   log: ErrorLog;
 }
 
@@ -26,13 +31,13 @@ const PATH = "/sluice.v1.UploadService/WriteUpload";
 /** Room for everything of a message that is not a chunk's data, in bytes: a start with its metadata is the largest. */
 const MESSAGE_OVERHEAD_MAX_BYTES = 65_536;
 
-/** Answers that a caller has not read; beyond, progress is left out. */
+/** Bytes of answers that a caller has not read; beyond them no progress is sent. */
 const UNREAD_MAX_BYTES = 16_384;
 
 /**
- * Serves the gRPC form of WriteUpload on the bare HTTP/2 stream: its buffers go from the socket to S3 untouched by any
- * iterator. Returns false for every other request, which is then connect-node's: also for compressed streams, which
- * gain nothing on this road.
+ * Serves the gRPC form of WriteUpload on the bare HTTP/2 stream: its buffers go from the socket to S3 without passing through an
+ * iterator. Returns false for every other request, which connect-node then serves: for compressed streams, too, which would
+ * gain nothing here.
  */
 export function serveGrpcWriteUpload(options: IngestOptions, request: NodeRequest, response: NodeResponse): boolean {
   if (!isHttp2(request) || request.method !== "POST" || request.url !== PATH) return false;
@@ -85,7 +90,7 @@ class GrpcWriteUpload {
       this.#received.note(bytes);
       this.#read(bytes);
     });
-    // Comes though the stream is paused, while what was received may still wait in the parser.
+    // This event comes though the stream is paused, while received bytes may still wait in the parser.
     this.#stream.on("end", () => {
       this.#isHalfClosed = true;
       if (!this.#parser.isBlocked) this.#halfClose();
@@ -94,7 +99,7 @@ class GrpcWriteUpload {
       clearTimeout(this.#deadline);
       this.#write.disconnect();
     });
-    // What goes wrong on the stream ends in "close"; the error itself is the network's or the caller's.
+    // After an error of the stream, "close" comes. The error itself is of the network or the caller, and tells us nothing.
     this.#stream.on("error", () => {});
     // The compat layer repeats the stream's errors on both objects.
     request.on("error", () => {});
@@ -102,11 +107,14 @@ class GrpcWriteUpload {
     this.#obeyHeaders(request);
   }
 
-  /** A call ends at its deadline, as the other forms of it do by connect-node; what it must have seen, it has: it asks the primary. */
+  /**
+   * Ends the call at its deadline, as connect-node does with the other forms of it. A commit position that the caller has seen
+   * is only checked for its form: the call reads the primary, which has seen it.
+   */
   #obeyHeaders({ headers }: Http2ServerRequest): void {
     try {
       const position = header(headers[POSITION_HEADER]);
-      if (position !== undefined) parsePosition(position);
+      if (position !== undefined) parseCommitPosition(position);
       const timeoutMs = parseGrpcTimeout(header(headers["grpc-timeout"]));
       if (timeoutMs !== undefined) this.#deadline = setTimeout(() => this.#write.expire(), timeoutMs);
     } catch (error) {
@@ -115,8 +123,8 @@ class GrpcWriteUpload {
   }
 
   /**
-   * Lets the parser read these bytes, or go on with what it has; stops the flow while something is waited for. What it
-   * throws is the caller's mistake.
+   * Lets the parser read these bytes, or go on with those that it has; pauses the stream while they are not taken. An error
+   * that the parser throws is a mistake of the caller.
    */
   #read(bytes: Buffer | undefined): void {
     if (this.#isAnswered) return;
@@ -136,7 +144,7 @@ class GrpcWriteUpload {
 
   #send(message: WriteUploadResponse): void {
     if (this.#isAnswered || this.#stream.destroyed) return;
-    // A caller that does not read its answers misses progress, rather than have it pile up here.
+    // To a caller that does not read its answers no progress is sent: it would pile up here.
     if (message.message.case === "progress" && this.#stream.writableLength > UNREAD_MAX_BYTES) return;
     const bytes = toBinary(WriteUploadResponseSchema, message);
     const frame = Buffer.allocUnsafe(5 + bytes.length);
@@ -146,8 +154,8 @@ class GrpcWriteUpload {
     this.#response.write(frame);
   }
 
-  /** Ends the call with its status. What the caller still sends is thrown away until it stops. */
-  #answer(error: unknown, position: Position | undefined): void {
+  /** Ends the call with its status. Bytes that the caller still sends are thrown away until it stops. */
+  #answer(error: unknown, position: CommitPosition | undefined): void {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     clearTimeout(this.#deadline);
@@ -159,7 +167,7 @@ class GrpcWriteUpload {
       ...(status.detailsBin !== undefined && {
         "grpc-status-details-bin": Buffer.from(status.detailsBin).toString("base64"),
       }),
-      ...(position !== undefined && { [POSITION_HEADER]: formatPosition(position) }),
+      ...(position !== undefined && { [POSITION_HEADER]: formatCommitPosition(position) }),
     };
     this.#stream.removeAllListeners("data");
     this.#stream.resume();
@@ -182,7 +190,7 @@ function header(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Percent-encodes what HTTP trailers cannot carry, as gRPC wants it. */
+/** Percent-encodes the characters that HTTP trailers cannot carry, as gRPC wants it. */
 function encodeGrpcMessage(message: string): string {
   return Array.from(Buffer.from(message), (byte) =>
     byte >= 0x20 && byte <= 0x7e && byte !== 0x25

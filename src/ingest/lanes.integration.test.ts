@@ -152,7 +152,9 @@ describe("Lanes of one upload", () => {
     await other.started();
     other.sendBytes(seededBytes(PART_BYTES, 9), { offset: second.start });
     await expectRefused(other, {
-      ...{ code: ABORTED, reason: "CHECKSUM_MISMATCH", says: "differ from those that are durable" },
+      code: ABORTED,
+      reason: "CHECKSUM_MISMATCH",
+      says: "differ from those that are durable",
       metadata: { durable_offset: String(size), offset: String(second.start) },
     });
     const again = open(uploadId, second);
@@ -302,16 +304,20 @@ describe("Lanes of one upload", () => {
       });
     const piece = bytes.subarray(0, 100);
     inLane("a chunk before the lane", (call) => call.sendBytes(piece), {
-      ...{ reason: "OFFSET_MISMATCH", says: "lies before the lane" },
+      reason: "OFFSET_MISMATCH",
+      says: "lies before the lane",
     });
     inLane("a chunk that leaves a gap", (call) => call.sendBytes(piece, { offset: second.start + 1 }), {
-      ...{ reason: "OFFSET_MISMATCH", says: `begin at ${second.start}` },
+      reason: "OFFSET_MISMATCH",
+      says: `begin at ${second.start}`,
     });
     inLane("a finish before the lane's last byte", (call) => call.send({ finish: {} }), {
-      ...{ reason: "SIZE_MISMATCH", says: `the lane ends at byte ${size}` },
+      reason: "SIZE_MISMATCH",
+      says: `the lane ends at byte ${size}`,
     });
     inLane("another size of the file", (call) => call.send({ finish: { sizeBytes: 5n } }), {
-      ...{ reason: "SIZE_MISMATCH", says: "finish says 5 bytes" },
+      reason: "SIZE_MISMATCH",
+      says: "finish says 5 bytes",
     });
     inLane("a half-close without finish", (call) => call.end(), { reason: "SEQUENCE_INVALID", says: "without finish" });
 
@@ -331,7 +337,9 @@ describe("Lanes of one upload", () => {
       await send(call, second);
       finish(call, second, { laneCrc32: 7 });
       await expectRefused(call, {
-        ...{ code: ABORTED, reason: "CHECKSUM_MISMATCH", says: "00000007 was declared" },
+        code: ABORTED,
+        reason: "CHECKSUM_MISMATCH",
+        says: "00000007 was declared",
         metadata: { durable_offset: String(size) },
       });
       await rig.complete(uploadId, bytes);

@@ -19,7 +19,7 @@ describe("An upload of parts too large to be kept", () => {
   before(async () => {
     rig = await UploadRig.start({
       settings: { SLUICE_MEMORY_BUDGET_BYTES: String(16 * MIB) },
-      uploads: { keptPartMaxBytes: KEPT_MAX, unkeptWindowBytes: WINDOW, partsMax: 4 },
+      uploads: { replayablePartMaxBytes: KEPT_MAX, oneShotWindowBytes: WINDOW, partsMax: 4 },
       body: { idleTimeoutMs: 2000, answerTimeoutMs: 3000 },
     });
   });
@@ -122,7 +122,9 @@ describe("An upload of parts too large to be kept", () => {
     const { call, uploadId } = await create();
     call.sendBytes(bytes, { crc32 });
     const status = await expectRefused(call, {
-      ...{ code: UNAVAILABLE, reason: "STORAGE_UNAVAILABLE", says: "part 2: storage does not answer" },
+      code: UNAVAILABLE,
+      reason: "STORAGE_UNAVAILABLE",
+      says: "part 2: storage does not answer",
       metadata: { upload_id: uploadId, durable_offset: String(PART) },
     });
     expect(status.retryAfterMs).to.be.greaterThan(0);
@@ -133,11 +135,9 @@ describe("An upload of parts too large to be kept", () => {
     const { call, uploadId } = await create();
     call.sendBytes(bytes.subarray(0, PART + MIB), { crc32 });
     await expectRefused(call, {
-      ...{
-        code: ABORTED,
-        reason: "STALLED",
-        says: "part 2 is too large to be kept and nothing of it came for 2000 ms",
-      },
+      code: ABORTED,
+      reason: "STALLED",
+      says: "part 2 is too large to be kept and nothing of it came for 2000 ms",
       metadata: { upload_id: uploadId, durable_offset: String(PART), idle_timeout_ms: "2000" },
     });
     const committed = await rig.client.upload(bytes, rig.nextPath(), { resumeUploadId: uploadId, lanes: 1 });
@@ -168,7 +168,9 @@ describe("An upload of parts too large to be kept", () => {
     const data = Uint8Array.from(bytes.subarray(offset, offset + 600_000));
     call.send(encodeRequest({ chunk: { offset: BigInt(offset), data, crc32: 1 } }));
     await expectRefused(call, {
-      ...{ code: ABORTED, reason: "CHECKSUM_MISMATCH", says: `the chunk at offset ${offset} (600000 bytes)` },
+      code: ABORTED,
+      reason: "CHECKSUM_MISMATCH",
+      says: `the chunk at offset ${offset} (600000 bytes)`,
       metadata: { chunk_offset: String(offset), durable_offset: String(PART), upload_id: uploadId },
     });
     const { durableBytes } = await rig.client.getUpload(uploadId);

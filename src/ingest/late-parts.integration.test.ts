@@ -22,7 +22,8 @@ describe("A part of a fenced writer that lands late", () => {
     older.sendBytes(bytes.subarray(0, PART_BYTES));
     await older.durable(PART_BYTES);
     rig.service.s3.faults.add({
-      ...{ operation: "UploadPart", match: { partNumber: 2 } },
+      operation: "UploadPart",
+      match: { partNumber: 2 },
       fault: { kind: "hold", released },
     });
     older.sendBytes(stale, { offset: PART_BYTES });

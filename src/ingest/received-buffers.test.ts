@@ -123,11 +123,14 @@ describe("ReceivedBuffers", () => {
       /** Data that was handed on and not released. */
       let held: { bytes: Uint8Array; copy: Buffer }[] = [];
       const events = {
-        ...{ onMessage: () => true, onChunkBegin: () => {}, onChunkEnd: () => {} },
-        onChunkBytes: (bytes: Uint8Array) => {
-          held.push({ bytes, copy: Buffer.from(bytes) });
-          return bytes.length;
-        },
+        onMessage: () => true,
+        onChunk: () => ({
+          write: (bytes: Uint8Array) => {
+            held.push({ bytes, copy: Buffer.from(bytes) });
+            return bytes.length;
+          },
+          endChunk: () => {},
+        }),
       };
       const onHeader = (header: Uint8Array) => received.noteHeader(header);
       const parser = new WriteUploadParser(events, { messageMaxBytes: 10_000, onHeader });

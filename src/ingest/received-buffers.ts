@@ -7,18 +7,19 @@ const FRAME_HEADER_BYTES = 9;
  * (measured), and memory that is reused at once is still in the cache.
  *
  * node:http2 reads the socket into an ArrayBuffer and hands each DATA frame's bytes out as a view of it. Such a buffer
- * may hold frames of other streams, whose readers must not lose them. It is therefore given back only when what is
- * released together is all that this stream got of it, and leaves no room for a foreign byte: all that it does not cover
- * is one frame header for each run of adjoining bytes. A foreign view is at least one byte and, unless it continues a
- * frame of the buffer before, a header of its own; and the first view of a buffer is the only one that can go without a
- * header. So a buffer with anything foreign in it never passes. Nor does one with a frame that a part's boundary cuts:
- * its rest, which the next part still needs, may be so short that it would pass for a header. Message headers are our
- * own bytes, too: once they are read nobody needs them, and what they part counts as adjoining.
+ * may hold frames of other streams, whose readers must not lose them. So a buffer is given back only when the views that
+ * are released together are all that this stream got of it, and leave no room for a foreign byte: beside them, the buffer
+ * has room for one frame header for each run of adjoining bytes, and for no more. A foreign view takes at least one byte
+ * and, unless it continues a frame of the buffer before, a header of its own; and the first view of a buffer is the only
+ * one that can come without a header. So a buffer with a foreign byte is never given back. Nor is one with a frame that the
+ * end of a part cuts: the rest of the frame, which the next part still needs, may be so short that it would be taken for a
+ * header. Headers of messages are this stream's bytes, too: they are not needed once they are read, and views on both
+ * sides of one count as adjoining.
  */
 export class ReceivedBuffers {
   /**
-   * Bytes that came of each; NaN once some were released. Weak, because many a buffer never comes back: bytes that were only compared, or sent in
-   * several attempts.
+   * Bytes that this stream got of each buffer; NaN once some of them were released. The map is weak, because many a buffer is
+   * never released: where its bytes were only compared, or sent in several attempts.
    */
   readonly #receivedBytes = new WeakMap<ArrayBufferLike, number>();
   /** Message headers that were read, in their order. */
@@ -29,10 +30,10 @@ export class ReceivedBuffers {
     this.#receivedBytes.set(bytes.buffer, (this.#receivedBytes.get(bytes.buffer) ?? 0) + bytes.length);
   }
 
-  /** The header of a message, which was read and is not needed any more. */
+  /** The header of a message that has been read: it is not needed any more. */
   noteHeader(header: Uint8Array): void {
     const receivedBytes = this.#receivedBytes.get(header.buffer);
-    // It was put together from pieces of several buffers.
+    // The header was put together from pieces of several buffers.
     if (receivedBytes === undefined) return;
     this.#receivedBytes.set(header.buffer, receivedBytes - header.length);
     const headers = this.#headers.get(header.buffer);
@@ -40,7 +41,7 @@ export class ReceivedBuffers {
     else headers.push(header);
   }
 
-  /** Views, in the order they came, that nobody refers to any more. */
+  /** Gives back the buffers of these views, where that is safe. The views stand in the order they came, and are not used any more. */
   release(views: readonly Uint8Array[]): void {
     for (let first = 0; first < views.length; ) {
       const { buffer } = views[first] as Uint8Array;
@@ -61,7 +62,7 @@ export class ReceivedBuffers {
         this.#receivedBytes.delete(buffer);
         (buffer as ArrayBuffer).transfer(0);
       } else {
-        // What was released in part stays: no later sum is that of all its bytes.
+        // A buffer that was released in part is left to the collector: no later release covers all its bytes.
         this.#receivedBytes.set(buffer, Number.NaN);
       }
       first = end;

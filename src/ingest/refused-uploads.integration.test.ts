@@ -30,8 +30,8 @@ describe("WriteUpload refuses", () => {
       create({ path: value }, { code: INVALID_ARGUMENT, reason: "PATH_INVALID", says });
     it("an empty path", path("", "it is empty"));
     it("a path of more than 1,024 bytes", path("ü".repeat(513), "path has 1026 bytes of UTF-8; the limit is 1024"));
-    it("NUL in the path", path("a\0b", "control character U+0000 at position 1"));
-    it("another control character in the path", path("a\u0085", "control character U+0085 at position 1"));
+    it("NUL in the path", path("a\0b", "control character U+0000 at offset 1"));
+    it("another control character in the path", path("a\u0085", "control character U+0085 at offset 1"));
     it('".." in the path', path("a/../b", 'the segment ".."'));
     it("a lone surrogate in the path, which no protobuf library sends", async () => {
       // Three bytes that UTF-8 would be for U+D800, were it a character.
@@ -50,8 +50,11 @@ describe("WriteUpload refuses", () => {
       create(
         { sizeBytes: -1n },
         {
-          ...{ code: INVALID_ARGUMENT, reason: "SIZE_INVALID", says: "size_bytes is -1; give 0 or more" },
-          ...{ field: "size_bytes", metadata: { size_bytes: "-1", size_bytes_min: "0" } },
+          code: INVALID_ARGUMENT,
+          reason: "SIZE_INVALID",
+          says: "size_bytes is -1; give 0 or more",
+          field: "size_bytes",
+          metadata: { size_bytes: "-1", size_bytes_min: "0" },
         },
       ),
     );
@@ -63,7 +66,8 @@ describe("WriteUpload refuses", () => {
           code: INVALID_ARGUMENT,
           reason: "SIZE_LIMIT",
           says: `the limit of namespace default is ${limit} bytes`,
-          ...{ field: "size_bytes", metadata: { size_bytes: String(50 * MIB + 1), size_bytes_max: limit } },
+          field: "size_bytes",
+          metadata: { size_bytes: String(50 * MIB + 1), size_bytes_max: limit },
         },
       )();
     });
@@ -154,7 +158,11 @@ describe("WriteUpload refuses", () => {
 
   describe("sizes:", () => {
     const mismatch = (says: string, metadata: Record<string, string>, field = "finish.size_bytes"): Refusal => ({
-      ...{ code: INVALID_ARGUMENT, reason: "SIZE_MISMATCH", says, metadata, field },
+      code: INVALID_ARGUMENT,
+      reason: "SIZE_MISMATCH",
+      says,
+      metadata,
+      field,
     });
     it("9 bytes where 10 were declared, and takes the tenth later", async () => {
       const call = rig.create({ sizeBytes: 10n }).sendBytes(seededBytes(9));
@@ -289,7 +297,10 @@ describe("WriteUpload refuses", () => {
 
   describe("checksums:", () => {
     const mismatch = (says: string | RegExp, metadata: Record<string, string> = {}): Refusal => ({
-      ...{ code: ABORTED, reason: "CHECKSUM_MISMATCH", says, metadata },
+      code: ABORTED,
+      reason: "CHECKSUM_MISMATCH",
+      says,
+      metadata,
     });
     const bytes = seededBytes(4 * PART_BYTES);
     const chunk = (at: number, size: number, wrong = 0) => {

@@ -33,8 +33,11 @@ describe("Uploads are continued, repeated and committed", () => {
       const call = rig.resume(uploadId);
       const started = await call.started();
       expect(started).to.deep.include({
-        ...{ uploadId, durableOffset: BigInt(durableBytes), partSizeBytes: BigInt(PART_BYTES) },
-        ...{ durableCrc32: crc32(bytes.subarray(0, durableBytes)), chunkSizeMaxBytes: 2 * 2 ** 20 },
+        uploadId,
+        durableOffset: BigInt(durableBytes),
+        partSizeBytes: BigInt(PART_BYTES),
+        durableCrc32: crc32(bytes.subarray(0, durableBytes)),
+        chunkSizeMaxBytes: 2 * 2 ** 20,
       });
       expect(started.durableRanges).to.have.length(1);
       expect(started.stallTimeout?.seconds).to.equal(5n);
@@ -162,7 +165,8 @@ describe("Uploads are continued, repeated and committed", () => {
         call.sendBytes(content);
         const generation = await commit(path, bytes.subarray(0, 20));
         const metadata = {
-          ...{ current_generation: String(generation), if_generation_match: "0" },
+          current_generation: String(generation),
+          if_generation_match: "0",
           durable_offset: String(content.length),
         };
         await expectRefused(call.send({ finish: {} }), { ...mismatch, metadata });

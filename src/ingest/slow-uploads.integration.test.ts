@@ -36,7 +36,7 @@ describe("many slow uploads", () => {
     return slow;
   };
 
-  it("give way to fast ones, and end all the same", async () => {
+  it("leave memory to fast ones, and end all the same", async () => {
     const firstBytes = 96_000;
     const slow = await open([undefined, undefined, undefined, undefined, 130_000n], firstBytes);
     const bytes = seededBytes(40 * PART_BYTES);

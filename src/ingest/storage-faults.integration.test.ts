@@ -66,7 +66,9 @@ describe("An upload while storage fails", () => {
 
   it("keeps the durable parts when a part fails for good, and tells a caller that is silent", async () => {
     rig.service.s3.faults.add({
-      ...{ operation: "UploadPart", match: { partNumber: 3 }, times: 100 },
+      operation: "UploadPart",
+      match: { partNumber: 3 },
+      times: 100,
       fault: { kind: "status", status: 503, code: "SlowDown" },
     });
     const call = rig.create({ sizeBytes: BigInt(bytes.length) });
@@ -141,7 +143,10 @@ describe("An upload while storage fails", () => {
     const { call, uploadId } = await send(bytes);
     const missing = `${2 * PART_BYTES}-${3 * PART_BYTES - 1}`;
     const metadata = {
-      ...{ lost_parts: "1", missing_ranges: missing, durable_offset: String(2 * PART_BYTES), upload_id: uploadId },
+      lost_parts: "1",
+      missing_ranges: missing,
+      durable_offset: String(2 * PART_BYTES),
+      upload_id: uploadId,
     };
     await expectRefused(call, { code: 10, reason: "CHECKSUM_MISMATCH", says: "send the gaps again", metadata });
     const { durableRanges } = await rig.client.getUpload(uploadId);

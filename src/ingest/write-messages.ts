@@ -21,16 +21,17 @@ import { fromInt64, fromOptionalInt64 } from "../rpc/messages/int64.ts";
 import { toByteRangeMessage } from "../rpc/messages/upload-message.ts";
 import type { ChunkHeader } from "../transfer/chunk-rules.ts";
 import type { WriteFinish, WriteOutcome } from "../transfer/finish-write.ts";
-import type { WriteStarted } from "../transfer/write-started.ts";
-import type { WriteProgress, WriteStart } from "../transfer/write-upload.ts";
+import type { StartedReply } from "../transfer/started-reply.ts";
+import type { WriteProgress } from "../transfer/transfer-access.ts";
+import type { WriteRequest } from "../transfer/write-upload.ts";
 
-/** What a chunk says of itself. */
+/** Reads the head of a chunk. */
 export function toChunkHeader(chunk: WriteUploadChunk): ChunkHeader {
   return { offset: fromInt64(chunk.offset, "chunk.offset"), lengthBytes: chunk.data.length, crc32: chunk.crc32 };
 }
 
-/** Which upload a start names, and which lane. */
-export function fromStart({ target, lane: range }: WriteUploadStart): WriteStart {
+/** Reads a start: which upload it names, and which lane. */
+export function fromStart({ target, lane: range }: WriteUploadStart): WriteRequest {
   const lane = range === undefined ? undefined : fromLane(range);
   switch (target.case) {
     case "create":
@@ -46,7 +47,7 @@ function fromLane({ offset, sizeBytes }: WireByteRange): ByteRange {
   return { offset: fromInt64(offset, "start.lane.offset"), sizeBytes: fromInt64(sizeBytes, "start.lane.size_bytes") };
 }
 
-/** What a finish declares; an unset `commit` means yes. */
+/** Reads a finish; an unset `commit` means yes. */
 export function fromFinish(finish: WriteUploadFinish): WriteFinish {
   return {
     sizeBytes: fromOptionalInt64(finish.sizeBytes, "finish.size_bytes"),
@@ -58,7 +59,7 @@ export function fromFinish(finish: WriteUploadFinish): WriteFinish {
 }
 
 /** The first answer of a stream. */
-export function toStartedMessage(started: WriteStarted): WriteUploadResponse {
+export function toStartedMessage(started: StartedReply): WriteUploadResponse {
   const value = create(WriteUploadStartedSchema, {
     uploadId: started.upload.uploadId,
     durableRanges: started.durable.ranges.map(toByteRangeMessage),
@@ -73,7 +74,7 @@ export function toStartedMessage(started: WriteStarted): WriteUploadResponse {
   return create(WriteUploadResponseSchema, { message: { case: "started", value } });
 }
 
-/** How far the stream is. */
+/** The answer that tells how far the stream is. */
 export function toProgressMessage(progress: WriteProgress): WriteUploadResponse {
   const value = create(WriteUploadProgressSchema, {
     receivedBytes: BigInt(progress.receivedBytes),
@@ -84,7 +85,7 @@ export function toProgressMessage(progress: WriteProgress): WriteUploadResponse 
   return create(WriteUploadResponseSchema, { message: { case: "progress", value } });
 }
 
-/** The last answer of a stream that has finished; undefined where its last progress says all. */
+/** The last answer of a stream that has finished; undefined where its last progress is the last answer. */
 export function toOutcomeMessage(outcome: WriteOutcome): WriteUploadResponse | undefined {
   switch (outcome.kind) {
     case "committed":
@@ -92,7 +93,9 @@ export function toOutcomeMessage(outcome: WriteOutcome): WriteUploadResponse | u
     case "lane-done": {
       const { lane, crc32, ranges } = outcome;
       const value = create(WriteUploadLaneDoneSchema, {
-        ...{ lane: toByteRangeMessage(lane), crc32, durableRanges: ranges.map(toByteRangeMessage) },
+        lane: toByteRangeMessage(lane),
+        crc32,
+        durableRanges: ranges.map(toByteRangeMessage),
       });
       return create(WriteUploadResponseSchema, { message: { case: "laneDone", value } });
     }

@@ -5,8 +5,9 @@ import {
   WriteUploadRequestSchema,
   type WriteUploadResponse,
 } from "../../gen/sluice/v1/upload_service_pb.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { DomainError } from "../domain/errors.ts";
-import type { Position } from "../domain/position.ts";
+import { beforeFirst } from "../testing/fakes/before-calls.ts";
 import { settle } from "../testing/fakes/settle.ts";
 import { nextUuid } from "../testing/rigs/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
@@ -19,25 +20,26 @@ import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 describe("WriteStream", () => {
   const open = (
     bench: Bench,
-    options: { uploads?: Partial<Bench["access"]["uploads"]>; catchUp?: WriteStreamOptions["catchUp"] } = {},
+    options: { uploads?: Bench["access"]["uploads"]; catchUp?: WriteStreamOptions["catchUp"] } = {},
   ) => {
     const sessions = new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 });
-    const uploads = new Proxy(bench.access.uploads, {
-      get: (target, name) => Reflect.get(options.uploads ?? {}, name) ?? Reflect.get(target, name),
-    });
     const sent: WriteUploadResponse[] = [];
-    const behind: { position?: Position | undefined } = {};
+    const behind: { position?: CommitPosition | undefined } = {};
     const ended = Promise.withResolvers<DomainError | undefined>();
     const around = { authenticate: async () => SAMPLE_CALLER, catchUp: options.catchUp ?? (async () => undefined) };
-    const stream = new WriteStream({ ...bench.access, uploads, sessions }, around, {
-      onReady: () => {},
-      onReleased: () => {},
-      send: (message) => sent.push(message),
-      end: (error, position) => {
-        behind.position = position;
-        ended.resolve(error as DomainError | undefined);
+    const stream = new WriteStream(
+      { ...bench.access, uploads: options.uploads ?? bench.access.uploads, sessions },
+      around,
+      {
+        onReady: () => {},
+        onReleased: () => {},
+        send: (message) => sent.push(message),
+        end: (error, position) => {
+          behind.position = position;
+          ended.resolve(error as DomainError | undefined);
+        },
       },
-    });
+    );
     return { stream, sessions, sent, behind, ended: ended.promise };
   };
   const start = (path = "a/b"): WriteUploadRequest =>
@@ -53,12 +55,7 @@ describe("WriteStream", () => {
     const bench = createBench();
     const { promise: created, resolve } = Promise.withResolvers<void>();
     const { stream, sessions, sent, ended } = open(bench, {
-      uploads: {
-        beginWriter: async (...parameters) => {
-          await created;
-          return await bench.access.uploads.beginWriter(...parameters);
-        },
-      },
+      uploads: beforeFirst(bench.access.uploads, "beginWriter", () => created),
     });
     expect(stream.onMessage(start())).to.equal(false);
     expect(stream.isWaiting).to.equal(true);
@@ -74,13 +71,13 @@ describe("WriteStream", () => {
     const { stream, ended, sessions } = open(createBench());
     stream.onMessage(start());
     await until("it writes", () => !stream.isWaiting);
-    stream.onChunkBegin({ offset: 0, lengthBytes: 50, crc32: undefined });
-    expect(stream.onChunkBytes(new Uint8Array(0))).to.equal(0);
+    const chunk = stream.onChunk({ offset: 0, lengthBytes: 50, crc32: undefined });
+    expect(chunk.write(new Uint8Array(0))).to.equal(0);
     stream.halfClose({ isMidMessage: true });
     stream.halfClose({ isMidMessage: false });
     stream.disconnect();
-    expect(stream.onChunkBytes(new Uint8Array(50))).to.equal(0);
-    stream.onChunkEnd();
+    expect(chunk.write(new Uint8Array(50))).to.equal(0);
+    chunk.endChunk();
     const error = await ended;
     expect(error?.reason).to.equal("SEQUENCE_INVALID");
     expect(error?.details).to.include({ durable_offset: 0 });
@@ -91,9 +88,7 @@ describe("WriteStream", () => {
     const bench = createBench();
     const defect = new TypeError("x is not a function");
     const { stream, ended } = open(bench, {
-      uploads: {
-        commit: () => Promise.reject(defect),
-      },
+      uploads: beforeFirst(bench.access.uploads, "commit", () => Promise.reject(defect)),
     });
     stream.onMessage(start());
     await until("it writes", () => !stream.isWaiting);
@@ -105,7 +100,7 @@ describe("WriteStream", () => {
   });
 
   it("says that a file is committed once nothing hides it, and ends with a position behind it", async () => {
-    const caughtUp = Promise.withResolvers<Position>();
+    const caughtUp = Promise.withResolvers<CommitPosition>();
     let asked = 0;
     const { stream, sent, ended, behind } = open(createBench(), {
       catchUp: () => {
@@ -151,34 +146,34 @@ describe("WriteStream", () => {
   it("keeps what it reads back on the budget until that is on its way no more", async () => {
     let now = 0;
     const policy = { stepBytes: 10, slowAfterMs: 1000, slowFactor: 4, now: () => now };
-    const bench = createBench({ budgetParts: 1, policy });
+    const bench = createBench({ budgetParts: 2, policy });
     const { budget, objects } = bench;
     const { stream, ended } = open(bench);
     stream.onMessage(start("a/d"));
     await until("it writes", () => !stream.isWaiting);
     const send = async (offset: number, lengthBytes: number) => {
-      stream.onChunkBegin({ offset, lengthBytes, crc32: undefined });
+      const chunk = stream.onChunk({ offset, lengthBytes, crc32: undefined });
       for (let taken = 0; taken < lengthBytes; ) {
-        const some = stream.onChunkBytes(new Uint8Array(lengthBytes - taken));
+        const some = chunk.write(new Uint8Array(lengthBytes - taken));
         expect(some > 0 || stream.isWaiting, "it takes bytes, or waits").to.equal(true);
         taken += some;
         await until("it takes bytes", () => !stream.isWaiting);
       }
-      stream.onChunkEnd();
+      chunk.endChunk();
     };
     await send(0, 30);
     now = 5000;
-    budget.look();
+    budget.rebalance();
     const other = budget.open();
     const turn = { namespace: "default", uploadId: "another" };
-    const granted = budget.grow(other, BENCH_PART_BYTES - 10, { turn, signal: new AbortController().signal });
-    budget.look();
+    const granted = budget.grow(other, 2 * BENCH_PART_BYTES - 10, { turn, signal: new AbortController().signal });
+    budget.rebalance();
     await granted;
     budget.release(other);
     const reading = objects.faults.add("read", { kind: "hang" });
     await send(30, BENCH_PART_BYTES - 30);
     await send(BENCH_PART_BYTES, 1);
-    await until("what was staged is read back", () => objects.faults.pending === 0);
+    await until("what was spilled is read back", () => objects.faults.pending === 0);
     const heldBytes = budget.usedBytes;
     expect(heldBytes).to.be.at.least(BENCH_PART_BYTES);
     stream.disconnect();

@@ -1,11 +1,14 @@
 import type { WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Caller } from "../domain/caller.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
-import type { Position } from "../domain/position.ts";
 import type { ChunkHeader } from "../transfer/chunk-rules.ts";
+import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
-import { beginWriteUpload, type WriteAccess, type WriteSession } from "../transfer/write-upload.ts";
+import type { TransferEvents } from "../transfer/transfer-access.ts";
+import type { ChunkWriter } from "../transfer/upload-writer.ts";
+import { beginWriteUpload, type WriteAccess, type WriteRequest, type WriteSession } from "../transfer/write-upload.ts";
 import {
   fromFinish,
   fromStart,
@@ -15,28 +18,24 @@ import {
   toStartedMessage,
 } from "./write-messages.ts";
 
-/** What a transport does for its stream. */
-export interface Transport {
-  /** The stream takes bytes and messages again. */
-  onReady: () => void;
-  /** Bytes that were handed to `onChunkBytes` are needed no longer. */
-  onReleased: (bytes: readonly Uint8Array[]) => void;
+/** What a transport does for its stream. `onReady`: messages are taken again, too. */
+export interface Transport extends Pick<TransferEvents, "onReady" | "onReleased"> {
   send: (message: WriteUploadResponse) => void;
   /** Ends the call, with an error or well; behind a commit with its position. Called once, after everything has settled. */
-  end: (error?: unknown, position?: Position) => void;
+  end: (error?: unknown, position?: CommitPosition) => void;
 }
 
-/** What a call asks of the service around it. */
+/** What a call needs of the service around it. */
 export interface WriteStreamOptions {
   authenticate: () => Promise<Caller>;
   /** As of `ApiOptions`. */
-  catchUp: () => Promise<Position | undefined>;
+  catchUp: () => Promise<CommitPosition | undefined>;
 }
 
 /**
- * The order of one WriteUpload call, whatever carries it: authenticate, start, chunks, finish, answer. Anything out of
- * order, and anything that fails, ends the call once: the session settles and records first, and the error then says
- * the upload's id and durable offset, to go on from.
+ * The order of one WriteUpload call, whatever carries it: authenticate, start, chunks, finish, answer. A message out of order
+ * and any error end the call, once: the session settles and records first, and the error then tells the upload's id and the
+ * durable offset, from which the caller can go on.
  */
 export class WriteStream {
   readonly #access: WriteAccess;
@@ -65,15 +64,15 @@ export class WriteStream {
         if (this.#phase !== "expecting-start") throw toSequenceError("a second start came; a stream has one");
         this.#phase = "starting";
         clearTimeout(this.#startTimer);
-        const start = fromStart(message.message.value);
-        this.#start(start).catch((error) => this.fail(error));
+        const request = fromStart(message.message.value);
+        this.#start(request).catch((error) => this.fail(error));
         return false;
       }
       case "finish": {
         const session = this.#require("finish");
         const finish = fromFinish(message.message.value);
         this.#phase = "finishing";
-        // What came together with the finish is read first: bytes after it are refused before anything is committed.
+        // The parser first reads what came together with the finish, so that bytes after it are refused before a commit.
         setImmediate(() => this.#finish(session, finish));
         return true;
       }
@@ -82,33 +81,22 @@ export class WriteStream {
     }
   };
 
-  onChunkBegin = (header: ChunkHeader): void => {
-    this.#require("a chunk").beginChunk(header);
-  };
-
-  onChunkBytes = (bytes: Uint8Array): number => {
-    // A call that has failed takes no more: its caller is held back until it is answered.
-    if (this.#phase !== "writing") return 0;
-    return (this.#session as WriteSession).write(bytes);
-  };
-
-  onChunkEnd = (): void => {
-    if (this.#phase === "writing") (this.#session as WriteSession).endChunk();
-  };
+  /** A chunk begins. Its writer takes no bytes once the call has failed: the caller is held back until it is answered. */
+  onChunk = (header: ChunkHeader): ChunkWriter => this.#require("a chunk").beginChunk(header);
 
   /** Whether the writer holds the caller back. */
   get isWaiting(): boolean {
     return this.#phase === "starting" || (this.#session?.isWaiting ?? false);
   }
 
-  /** The caller has ended its side. Without a finish that commits nothing, and loses nothing durable. */
+  /** The caller has ended its side. Without a finish, nothing is committed and no durable byte is lost. */
   halfClose(options: { isMidMessage: boolean }): void {
     if (this.#phase === "finishing" || this.#phase === "ended") return;
     const what = options.isMidMessage ? "in the middle of a message" : "without finish";
     this.fail(toSequenceError(`the stream ended ${what}: nothing is committed; go on from the durable offset`));
   }
 
-  /** The connection is gone: nobody hears an answer, but what is durable is recorded. A finish under way goes on. */
+  /** The connection is gone: no answer reaches the caller, but durable bytes are recorded. A finish under way goes on. */
   disconnect(): void {
     if (this.#phase === "finishing" || this.#phase === "ended") return;
     this.fail(
@@ -116,7 +104,7 @@ export class WriteStream {
     );
   }
 
-  /** The caller's deadline has passed: it is not waiting any more. A finish under way goes on. */
+  /** The caller's deadline has passed: the caller does not wait any more. A finish under way goes on. */
   expire(): void {
     if (this.#phase === "finishing" || this.#phase === "ended") return;
     const message = "the call's deadline has passed; go on from the durable offset, and allow more time";
@@ -131,13 +119,13 @@ export class WriteStream {
     if (this.#phase !== "finishing") this.#end(error);
   }
 
-  async #start(start: ReturnType<typeof fromStart>): Promise<void> {
+  async #start(request: WriteRequest): Promise<void> {
     const caller = await this.#caller;
-    const session = await beginWriteUpload(this.#access, start, {
+    const session = await beginWriteUpload(this.#access, request, {
       caller,
       events: {
-        onReady: () => this.#transport.onReady(),
-        onReleased: (bytes) => this.#transport.onReleased(bytes),
+        onReady: this.#transport.onReady,
+        onReleased: this.#transport.onReleased,
         onProgress: (progress) => this.#transport.send(toProgressMessage(progress)),
         onFailed: (error) => this.fail(error),
       },
@@ -165,12 +153,12 @@ export class WriteStream {
     }
   }
 
-  async #finish(session: WriteSession, finish: ReturnType<typeof fromFinish>): Promise<void> {
+  async #finish(session: WriteSession, finish: WriteFinish): Promise<void> {
     try {
       if (this.#failure !== undefined) throw this.#failure;
       const outcome = await session.finish(finish);
       const isCommitted = outcome.kind === "committed";
-      // Nobody hears of the file while something cached here hides it.
+      // The caller is told of the file only once no cache of this process hides it.
       const position = isCommitted ? await this.#catchUp() : undefined;
       this.#transport.send(toProgressMessage({ ...session.progress, isCommitted }));
       const last = toOutcomeMessage(outcome);
@@ -181,8 +169,8 @@ export class WriteStream {
     }
   }
 
-  /** Settles, then answers. */
-  async #end(error: unknown, position?: Position): Promise<void> {
+  /** Lets the session settle, then answers. */
+  async #end(error: unknown, position?: CommitPosition): Promise<void> {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     clearTimeout(this.#startTimer);

@@ -16,8 +16,6 @@ type Seen = (string | { offset: number; crc32: number | undefined; lengthBytes: 
 class Notes implements ParserEvents {
   readonly seen: Seen = [];
   readonly pieces: Uint8Array[] = [];
-  #open: Buffer[] = [];
-  #header: { offset: number; crc32: number | undefined; lengthBytes: number } | undefined;
   readonly #take: (bytes: Uint8Array) => number;
   readonly #goesOn: () => boolean;
 
@@ -31,21 +29,17 @@ class Notes implements ParserEvents {
     return this.#goesOn();
   };
 
-  onChunkBegin: ParserEvents["onChunkBegin"] = ({ offset, crc32, lengthBytes }) => {
-    this.#header = { offset, crc32, lengthBytes };
-    this.#open = [];
-  };
-
-  onChunkBytes: ParserEvents["onChunkBytes"] = (bytes) => {
-    const taken = this.#take(bytes);
-    this.pieces.push(bytes);
-    this.#open.push(Buffer.from(bytes.subarray(0, taken)));
-    return taken;
-  };
-
-  onChunkEnd: ParserEvents["onChunkEnd"] = () => {
-    const { offset = -1, crc32, lengthBytes = -1 } = this.#header ?? {};
-    this.seen.push({ offset, crc32, lengthBytes, data: Buffer.concat(this.#open).toString("hex") });
+  onChunk: ParserEvents["onChunk"] = ({ offset, crc32, lengthBytes }) => {
+    const taken: Buffer[] = [];
+    return {
+      write: (bytes) => {
+        const takenBytes = this.#take(bytes);
+        this.pieces.push(bytes);
+        taken.push(Buffer.from(bytes.subarray(0, takenBytes)));
+        return takenBytes;
+      },
+      endChunk: () => this.seen.push({ offset, crc32, lengthBytes, data: Buffer.concat(taken).toString("hex") }),
+    };
   };
 }
 

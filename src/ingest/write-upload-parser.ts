@@ -10,17 +10,16 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type WriteUploadRequest, WriteUploadRequestSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { ChunkHeader } from "../transfer/chunk-rules.ts";
+import type { ChunkWriter } from "../transfer/upload-writer.ts";
 import { CHUNK_HEADER_MAX_BYTES, parseChunkHeader } from "./chunk-header.ts";
 import { toChunkHeader } from "./write-messages.ts";
 
-/** What the parser tells of the stream. What these throw, `feed` throws. */
+/** What the parser tells of the stream. What these throw, and what a chunk's writer throws, `feed` throws. */
 export interface ParserEvents {
   /** A start or finish. False: nothing more is read until `resume`. */
   onMessage: (message: WriteUploadRequest) => boolean;
-  onChunkBegin: (header: ChunkHeader) => void;
-  /** Bytes of the open chunk, by reference. Returns how many were taken; fewer than all: the rest waits for `resume`. */
-  onChunkBytes: (bytes: Uint8Array) => number;
-  onChunkEnd: () => void;
+  /** The result takes the chunk's bytes. Where it takes fewer than it is offered, the rest waits for `resume`. */
+  onChunk: (header: ChunkHeader) => ChunkWriter;
 }
 
 const PREFIX_BYTES = 5;
@@ -34,16 +33,17 @@ export class WriteUploadParser {
   readonly #events: ParserEvents;
   readonly #messageMaxBytes: number;
   readonly #onHeader: ((header: Uint8Array) => void) | undefined;
-  /** Input not looked at yet, while something is waited for. */
+  /** Input that has not been read, while a message or bytes have not been taken. */
   #rest: Uint8Array = EMPTY;
-  /** Pieces of a prefix, a chunk's header or a collected message that is not there whole. */
+  /** Pieces of a prefix, of a chunk's header or of a collected message, some of which are still to come. */
   #partial: Uint8Array[] = [];
   #partialBytes = 0;
-  /** Of the message being read. */
+  /** Prefix of the message that is being read. */
   #prefix: Uint8Array = EMPTY;
-  /** Length of the message being read; undefined between messages. */
+  /** Length of the message that is being read; undefined between messages. */
   #messageBytes: number | undefined;
   #isCollecting = false;
+  #chunk: ChunkWriter | undefined;
   /** Bytes of the open chunk's data still to come from the wire. */
   #chunkRestBytes: number | undefined;
   /** Data of a chunk that was collected whole, still to be taken. */
@@ -52,8 +52,8 @@ export class WriteUploadParser {
   #isBroken = false;
 
   /**
-   * `messageMaxBytes`: largest message, without its prefix. `onHeader` is told what stood before the data of a chunk, where
-   * that came in one buffer: it has been read, and nothing refers to it any more.
+   * `messageMaxBytes`: largest message, without its prefix. `onHeader` gets the bytes that stood before the data of a chunk, where
+   * they came in one buffer: they have been read, and nothing refers to them any more.
    */
   constructor(
     events: ParserEvents,
@@ -74,9 +74,9 @@ export class WriteUploadParser {
     return this.#isBlocked;
   }
 
-  /** The next bytes of the stream. False: something is waited for; feed nothing more until `resume` returns true. */
+  /** The next bytes of the stream. False: not all of them were taken; feed no more until `resume` returns true. */
   feed(bytes: Uint8Array): boolean {
-    // After an error nobody knows where the next message begins.
+    // After an error it is not known where the next message begins.
     if (this.#isBroken) return false;
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     return this.#isBlocked ? false : this.#run();
@@ -111,8 +111,9 @@ export class WriteUploadParser {
 
   /** Hands data of the open chunk on. False: more input or a resume is needed. */
   #readChunkData(): boolean {
+    const chunk = this.#chunk as ChunkWriter;
     if (this.#collected.length > 0) {
-      this.#collected = this.#collected.subarray(this.#events.onChunkBytes(this.#collected));
+      this.#collected = this.#collected.subarray(chunk.write(this.#collected));
       this.#isBlocked = this.#collected.length > 0;
       if (this.#isBlocked) return false;
     }
@@ -120,7 +121,7 @@ export class WriteUploadParser {
     if (wanted > 0) {
       if (this.#rest.length === 0) return false;
       const bytes = this.#rest.length <= wanted ? this.#rest : this.#rest.subarray(0, wanted);
-      const taken = this.#events.onChunkBytes(bytes);
+      const taken = chunk.write(bytes);
       this.#rest = taken === this.#rest.length ? EMPTY : this.#rest.subarray(taken);
       this.#chunkRestBytes = wanted - taken;
       this.#isBlocked = taken < bytes.length;
@@ -128,7 +129,7 @@ export class WriteUploadParser {
     }
     this.#chunkRestBytes = undefined;
     this.#messageBytes = undefined;
-    this.#events.onChunkEnd();
+    chunk.endChunk();
     return true;
   }
 
@@ -162,7 +163,7 @@ export class WriteUploadParser {
       if (chunk !== undefined) {
         this.#tellHeader(head, chunk.headerBytes);
         this.#chunkRestBytes = chunk.lengthBytes;
-        this.#events.onChunkBegin(chunk);
+        this.#chunk = this.#events.onChunk(chunk);
         return true;
       }
       this.#isCollecting = true;
@@ -179,7 +180,7 @@ export class WriteUploadParser {
       const chunk = message.message.value;
       this.#collected = chunk.data;
       this.#chunkRestBytes = 0;
-      this.#events.onChunkBegin(toChunkHeader(chunk));
+      this.#chunk = this.#events.onChunk(toChunkHeader(chunk));
       return;
     }
     this.#messageBytes = undefined;
@@ -208,7 +209,7 @@ export class WriteUploadParser {
     if (adjoins) this.#onHeader?.(new Uint8Array(buffer, byteOffset, length + headerBytes));
   }
 
-  /** Puts bytes that were gathered in vain back before the input: by reference when they are still adjoining. */
+  /** Puts bytes that were gathered too early back before the input: by reference where they still adjoin it. */
   #unread(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const { buffer, byteOffset, length } = this.#rest;
@@ -223,7 +224,7 @@ function decode(bytes: Uint8Array): WriteUploadRequest {
   try {
     return fromBinary(WriteUploadRequestSchema, bytes, { readUnknownFields: false });
   } catch {
-    // Why is the caller's to find out: nothing that the operator could mend.
+    // The reason is of use to the caller alone, who has it in the client: the operator can mend nothing.
     throw toMalformed("a message is not a WriteUploadRequest; generate the client from the proto");
   }
 }

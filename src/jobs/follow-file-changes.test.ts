@@ -4,11 +4,11 @@ import { FileChangeFollower } from "./follow-file-changes.ts";
 
 describe("FileChangeFollower", () => {
   const createFollower = () => {
-    const looks: PromiseWithResolvers<FileChanges>[] = [];
+    const polls: PromiseWithResolvers<FileChanges>[] = [];
     const told: unknown[] = [];
-    const look = () => {
-      looks.push(Promise.withResolvers());
-      return (looks.at(-1) as PromiseWithResolvers<FileChanges>).promise;
+    const poll = () => {
+      polls.push(Promise.withResolvers());
+      return (polls.at(-1) as PromiseWithResolvers<FileChanges>).promise;
     };
     const cache = {
       evict: (paths: unknown, position: bigint) => told.push({ paths, position }),
@@ -16,7 +16,7 @@ describe("FileChangeFollower", () => {
     };
     const heard = Promise.withResolvers<void>();
     const siblings = { told: [] as FileChanges[], heard, forget: (_: FileChanges) => {} };
-    const follower = new FileChangeFollower({ look }, cache as never, {
+    const follower = new FileChangeFollower({ poll }, cache as never, {
       tell: (changes) => {
         siblings.told.push(changes);
         return heard.promise;
@@ -25,22 +25,22 @@ describe("FileChangeFollower", () => {
         siblings.forget = forget;
       },
     });
-    return { looks, told, follower, siblings };
+    return { polls, told, follower, siblings };
   };
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const paths = [{ namespace: "default", path: "a" }];
 
-  it("has those who call during a look share the next one, which begins after their call", async () => {
-    const { looks, told, follower, siblings } = createFollower();
+  it("has those who call during a poll share the next one, which begins after their call", async () => {
+    const { polls, told, follower, siblings } = createFollower();
     siblings.heard.resolve();
     const first = follower.catchUp();
     const later = [follower.catchUp(), follower.catchUp()];
-    expect(looks).to.have.length(1);
-    looks[0]?.resolve({ paths, position: 1n });
+    expect(polls).to.have.length(1);
+    polls[0]?.resolve({ paths, position: 1n });
     expect(await first).to.equal(1n);
     await turn();
-    expect(looks).to.have.length(2);
-    looks[1]?.resolve({ paths: [], position: 2n });
+    expect(polls).to.have.length(2);
+    polls[1]?.resolve({ paths: [], position: 2n });
     expect(await Promise.all(later)).to.deep.equal([2n, 2n]);
     expect(told).to.deep.equal([
       { paths, position: 1n },
@@ -49,15 +49,15 @@ describe("FileChangeFollower", () => {
   });
 
   it("tells its siblings, waits until they know, and forgets what they tell", async () => {
-    const { looks, told, follower, siblings } = createFollower();
+    const { polls, told, follower, siblings } = createFollower();
     const first = follower.catchUp();
-    looks[0]?.resolve({ paths, position: 1n });
+    polls[0]?.resolve({ paths, position: 1n });
     await turn();
     expect(siblings.told).to.deep.equal([{ paths, position: 1n }]);
-    // The next look does not wait, but what it answers stands behind the first one, too.
+    // The next poll does not wait, but what it answers stands behind the first one, too.
     const second = follower.catchUp();
-    expect(looks).to.have.length(2);
-    looks[1]?.resolve({ paths: [], position: 2n });
+    expect(polls).to.have.length(2);
+    polls[1]?.resolve({ paths: [], position: 2n });
     let isAnswered = false;
     for (const call of [first, second]) {
       void call.then(() => {
@@ -68,24 +68,24 @@ describe("FileChangeFollower", () => {
     expect(isAnswered).to.equal(false);
     siblings.heard.resolve();
     expect(await Promise.all([first, second])).to.deep.equal([1n, 2n]);
-    expect(siblings.told, "nothing of a look that found nothing").to.have.length(1);
+    expect(siblings.told, "nothing of a poll that found nothing").to.have.length(1);
     siblings.forget({ paths, position: 9n });
     expect(told.at(-1)).to.deep.equal({ paths, position: 9n });
   });
 
   it("forgets all where the changes are unknown or the feed fails, and goes on", async () => {
-    const { looks, told, follower, siblings } = createFollower();
+    const { polls, told, follower, siblings } = createFollower();
     siblings.heard.resolve();
     const unknown = follower.catchUp();
     const failing = follower.catchUp().catch((error: Error) => error.message);
-    looks[0]?.resolve({ paths: undefined, position: 5n });
+    polls[0]?.resolve({ paths: undefined, position: 5n });
     await unknown;
     await turn();
-    looks[1]?.reject(new Error("away"));
+    polls[1]?.reject(new Error("away"));
     expect(await failing).to.equal("away");
     expect(told).to.deep.equal([{ all: 5n }, { all: undefined }]);
     const again = follower.catchUp();
-    looks[2]?.resolve({ paths, position: 6n });
+    polls[2]?.resolve({ paths, position: 6n });
     expect(await again).to.equal(6n);
   });
 });

@@ -1,24 +1,27 @@
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { FileChangeFeed, FileChanges } from "../domain/files/file-changes.ts";
 import type { Siblings } from "../domain/files/siblings.ts";
-import type { Position } from "../domain/position.ts";
 import type { FileCache } from "../queries/file-cache.ts";
 
-/** What a look has found: a position behind it, and a promise that the siblings know of it and of all before. */
-interface Looked {
-  position: Position;
+/**
+ * The result of a poll: a commit position behind its changes, and a promise that the siblings know of these changes and of
+ * all before.
+ */
+interface Polled {
+  position: CommitPosition;
   told: Promise<unknown>;
 }
 
 /**
- * Keeps a cache of files from showing what has changed: by a look at the feed every so often, and after each command of this
- * process, of which its siblings hear at once. NOTIFY is not used: it makes all commits of a database wait for one another.
+ * Keeps a cache of files from showing old files: it polls the feed at intervals, and after each command of this process,
+ * whose changes it tells the siblings at once. NOTIFY is not used: it makes all commits of a database wait for one another.
  */
 export class FileChangeFollower {
   readonly #feed: FileChangeFeed;
   readonly #cache: Pick<FileCache, "evict" | "clear">;
   readonly #siblings: Siblings | undefined;
-  #running: Promise<Looked> | undefined;
-  #next: Promise<Looked> | undefined;
+  #running: Promise<Polled> | undefined;
+  #next: Promise<Polled> | undefined;
   #told: Promise<unknown> = Promise.resolve();
 
   constructor(feed: FileChangeFeed, cache: Pick<FileCache, "evict" | "clear">, siblings?: Siblings) {
@@ -29,16 +32,17 @@ export class FileChangeFollower {
   }
 
   /**
-   * Resolves when all that was committed before the call is forgotten, here and by the siblings, to a position behind it. Calls
-   * that come during a look share the next. Rejects with the feed's error; all is forgotten here then.
+   * Resolves when every file that was changed before the call is forgotten, here and by the siblings; the result is a
+   * commit position behind those changes. Calls that come during a poll share the next one. Rejects with the feed's error;
+   * everything is forgotten here then.
    */
-  async catchUp(): Promise<Position> {
-    const { position, told } = await this.#lookAfterNow();
+  async catchUp(): Promise<CommitPosition> {
+    const { position, told } = await this.#pollAfterNow();
     await told;
     return position;
   }
 
-  #lookAfterNow(): Promise<Looked> {
+  #pollAfterNow(): Promise<Polled> {
     if (this.#next === undefined && this.#running === undefined) return this.#start();
     this.#next ??= Promise.resolve(this.#running)
       .catch(() => {})
@@ -49,18 +53,18 @@ export class FileChangeFollower {
     return this.#next;
   }
 
-  #start(): Promise<Looked> {
-    const running = this.#look().finally(() => {
+  #start(): Promise<Polled> {
+    const running = this.#poll().finally(() => {
       if (this.#running === running) this.#running = undefined;
     });
     this.#running = running;
     return running;
   }
 
-  /** The next look does not wait for the siblings, but whoever waits for it does, also for what looks before it have found. */
-  async #look(): Promise<Looked> {
+  /** The next poll does not wait for the siblings, but its callers do, also for the changes that earlier polls have found. */
+  async #poll(): Promise<Polled> {
     try {
-      const changes = await this.#feed.look();
+      const changes = await this.#feed.poll();
       this.#forget(changes);
       const isChange = changes.paths === undefined || changes.paths.length > 0;
       if (isChange) this.#told = Promise.all([this.#told, this.#siblings?.tell(changes)]);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import type { ReceivedNote, UploadRepository } from "../domain/uploads/upload-repository.ts";
+import type { ReceivedNote, UploadWriters } from "../domain/uploads/upload-writers.ts";
 import { catchError } from "../testing/samples/sample-records.ts";
 import { UploadSessions } from "../transfer/upload-sessions.ts";
 import { OwnSlots } from "../transfer/upload-slots.ts";
@@ -10,7 +10,7 @@ describe("noteReceived", () => {
   let told: (readonly ReceivedNote[])[];
   let failure: Error | undefined;
   let sessions: UploadSessions;
-  const uploads: Pick<UploadRepository, "noteReceived"> = {
+  const writers: Pick<UploadWriters, "noteReceived"> = {
     noteReceived: async (notes) => {
       if (failure !== undefined) throw failure;
       told.push(notes);
@@ -39,12 +39,12 @@ describe("noteReceived", () => {
     await sessions.admit("a");
     first.note.receivedBytes = 5;
     second.note.receivedBytes = 7;
-    for (let run = 0; run < 2; run++) await noteReceived({ sessions, uploads });
+    for (let run = 0; run < 2; run++) await noteReceived({ sessions, writers });
     second.note.receivedBytes = 9;
-    await noteReceived({ sessions, uploads });
+    await noteReceived({ sessions, writers });
     sessions.release(second.slot);
     second.note.receivedBytes = 11;
-    await noteReceived({ sessions, uploads });
+    await noteReceived({ sessions, writers });
     expect(told).to.deep.equal([
       [
         { uploadId: "a", epoch: 1, receivedBytes: 5 },
@@ -58,13 +58,13 @@ describe("noteReceived", () => {
     const { note } = await write("a");
     note.receivedBytes = 5;
     failure = new DomainError("unavailable", "it is away", { reason: "DATABASE_UNAVAILABLE" });
-    await noteReceived({ sessions, uploads });
+    await noteReceived({ sessions, writers });
     note.receivedBytes = 6;
     failure = new Error("a defect");
-    expect(await catchError(() => noteReceived({ sessions, uploads }))).to.equal(failure);
+    expect(await catchError(() => noteReceived({ sessions, writers }))).to.equal(failure);
     note.receivedBytes = 7;
     failure = undefined;
-    await noteReceived({ sessions, uploads });
+    await noteReceived({ sessions, writers });
     expect(told).to.deep.equal([[{ uploadId: "a", epoch: 1, receivedBytes: 7 }]]);
   });
 });

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
-import { FakeUploadRepository } from "../testing/fakes/fake-upload-repository.ts";
+import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
 import { createOpen, nextIdentity, nextUuid, sampleObject } from "../testing/rigs/repository-subject.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 
@@ -11,14 +11,14 @@ describe("purgeDueFiles", () => {
     const clock = { now: 1_700_000_000_000 };
     const now = () => clock.now;
     const files = new FakeFileRepository({ now });
-    const uploads = new FakeUploadRepository(files, { now });
+    const uploads = createFakeUploads(files, { now });
     const objects = new FakeObjectStore({ now });
     /** A file that is due `afterMs` from now, its bytes in storage. */
     const storeDeleted = async (afterMs: number) => {
       const upload = await createOpen({ uploads });
       const { path, uploadId } = upload;
       const object = sampleObject(upload, { versionId: "" });
-      await uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object });
+      await uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object });
       objects.overwrite("bucket", object.key, Buffer.from("bytes"));
       return await files.delete("default", path, { identity: nextIdentity(), retentionMs: afterMs });
     };
@@ -98,7 +98,8 @@ describe("purgeDueFiles", () => {
     const { path } = await storeDeleted(0);
     const keep = (retention: { legalHold?: boolean; retainUntilTime?: Date }) =>
       files.update("default", path, {
-        ...{ identity: nextIdentity(), generation: 1 },
+        identity: nextIdentity(),
+        generation: 1,
         change: (file) => ({ ...file, ...retention }),
       });
     await keep({ legalHold: true, retainUntilTime: new Date(clock.now + 1000) });

@@ -14,7 +14,7 @@ export interface PurgeLimits {
 /** What a run did, in files, and where the next one goes on. */
 export interface PurgeResult {
   purged: number;
-  /** What failed; it stays marked, and a later run tries again. */
+  /** The failures; their files stay marked, and a later run tries again. */
   errors: unknown[];
   cursor: string;
 }

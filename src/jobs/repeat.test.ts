@@ -58,7 +58,8 @@ describe("repeat", () => {
           if (outcome !== "") throw new Error(outcome);
         },
         {
-          ...{ everyMs: 1, random: () => 0.5 },
+          everyMs: 1,
+          random: () => 0.5,
           onFailure: (error) => heard.push((error as Error).message),
           onRecovery: (failures) => heard.push(`well after ${failures}`),
         },

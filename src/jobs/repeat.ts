@@ -22,8 +22,8 @@ const FAILING_EVERY_MAX_MS = 60_000;
 
 /**
  * Runs `job` every `everyMs`, give or take a fifth, so that replicas spread out; never twice at once. While it rejects it
- * runs ever more seldom, at full jitter up to a minute or its own interval, so that replicas do not come back all at
- * once upon a database that has just returned; what is wrong is told when it begins, changes and ends, not at each run.
+ * runs ever more seldom, at full jitter up to a minute or its own interval, so that replicas do not come back all at once
+ * upon a database that has just returned; a failure is told when it begins, changes and ends, not at each run.
  */
 export function repeat(job: () => Promise<void>, options: RepeatOptions): RepeatedJob {
   const { everyMs, random } = options;

@@ -2,9 +2,9 @@ import type { FileCache } from "../queries/file-cache.ts";
 import type { JobLog } from "./start-jobs.ts";
 
 /**
- * Logs how many of the files that were asked for came from memory: `hits`, `misses` and paths that were forgotten because they
- * changed (`evictions`), all since the start, and `hitRatio`, the hits' part of what was asked for since the last time. Says
- * nothing where nothing was asked for since.
+ * Logs how many of the files that were asked for came from memory: `hits`, `misses` and paths that were forgotten because
+ * they changed (`evictions`), all since the start, and `hitRatio`, the share of hits since the last report. Logs nothing
+ * when no file was asked for since then.
  */
 export function createCacheReport({ counts }: Pick<FileCache, "counts">, log: Pick<JobLog, "info">): () => void {
   let told = { hits: 0, misses: 0 };

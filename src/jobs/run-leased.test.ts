@@ -9,7 +9,9 @@ describe("runLeased", () => {
     const leases = new FakeJobLeases(() => clock.now);
     const cursors: string[] = [];
     const job: LeasedJob = {
-      ...{ name: "sweep", everyMs: 1000, retryAfterMs: 100 },
+      name: "sweep",
+      everyMs: 1000,
+      retryAfterMs: 100,
       run: async ({ cursor }) => {
         cursors.push(cursor);
         return `${cursor}+`;

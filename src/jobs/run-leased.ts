@@ -5,7 +5,7 @@ export interface LeasedJob {
   name: string;
   /** From the end of a run until the job is due again. */
   everyMs: number;
-  /** The same after a run that failed, or that stopped in the middle. */
+  /** From the end of a run that failed, or that stopped in the middle, until the job is due again. */
   retryAfterMs: number;
   /**
    * One run, from `cursor`; resolves to where the next goes on, "" for the beginning. `signal` is aborted when somebody else
@@ -39,7 +39,7 @@ export async function runLeased(
     await leases.end(name, { holder, dueAfterMs: cursor === "" ? job.everyMs : job.retryAfterMs, cursor });
     return true;
   } catch (error) {
-    // Best effort: else the lease passes by itself.
+    // Best effort: otherwise the lease ends by itself.
     await leases.end(name, { holder, dueAfterMs: job.retryAfterMs, cursor: lease.cursor }).catch(() => {});
     throw error;
   } finally {

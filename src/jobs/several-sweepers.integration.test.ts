@@ -4,7 +4,7 @@ import { CreateMultipartUploadCommand, PutObjectCommand } from "@aws-sdk/client-
 import { expect } from "chai";
 import { findFreePort } from "../devstack/tcp-port.ts";
 import { createDatabasePools, type DatabasePools } from "../postgres/pool/pool.ts";
-import { createUploadRepository } from "../postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "../postgres/uploads/upload-repositories.ts";
 import { PART_BYTES, SERVICE_TOKEN } from "../testing/rigs/running-service.ts";
 import { createTestAccess } from "../testing/rigs/s3-subject.ts";
 import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
@@ -58,8 +58,8 @@ describe("Several sweepers", function () {
   /** The same, with its commit begun by a process that died. */
   const writeStuck = async (count: number) => {
     const uploads = await writeMany(count);
-    const repository = createUploadRepository(pools.commands);
-    for (const { uploadId } of uploads) await repository.beginCompletion(uploadId, { crc32: crc32(bytes) });
+    const { commits } = createUploadRepositories(pools.commands);
+    for (const { uploadId } of uploads) await commits.beginCompletion(uploadId, { crc32: crc32(bytes) });
     return uploads;
   };
   /** What a loser of a race left, and what somebody else has under our prefix. */
@@ -99,8 +99,8 @@ describe("Several sweepers", function () {
       const swept = await Promise.all(sweepers.map((sweeper) => sweeper.sweep()));
       expect(swept.reduce((sum, { expired }) => sum + expired, 0)).to.equal(due.length);
       for (const { errors } of swept) expect(errors).to.deep.equal([]);
-      const looked = await Promise.all([first.sweepOrphans(), second.sweepOrphans(), second.sweep()]);
-      for (const { errors } of looked) expect(errors).to.deep.equal([]);
+      const results = await Promise.all([first.sweepOrphans(), second.sweepOrphans(), second.sweep()]);
+      for (const { errors } of results) expect(errors).to.deep.equal([]);
       await expectCommittedOnce(stuck);
       expect(await countStates()).to.deep.equal({ expired: 6, committed: 6, open: 2 });
       await expectForeignLeft(first);
@@ -172,7 +172,9 @@ describe("Several sweepers", function () {
           method: "POST",
           headers: { "content-type": "application/json", authorization: `Bearer ${SERVICE_TOKEN}` },
           body: JSON.stringify({
-            ...{ namespace: "default", uploadId, lifetime: "60s" },
+            namespace: "default",
+            uploadId,
+            lifetime: "60s",
             parts: [{ partNumber, sizeBytes: String(PART_BYTES), crc32: 1 }],
           }),
         });

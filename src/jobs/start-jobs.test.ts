@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeJobLeases } from "../testing/fakes/fake-job-leases.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
-import { FakeUploadRepository } from "../testing/fakes/fake-upload-repository.ts";
+import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
 import { useManualClock } from "../testing/fakes/use-manual-clock.ts";
 import { createOpen } from "../testing/rigs/repository-subject.ts";
 import { BENCH_LIMITS } from "../testing/rigs/writer-bench.ts";
@@ -12,39 +12,48 @@ import { UploadSessions } from "../transfer/upload-sessions.ts";
 import { OwnSlots } from "../transfer/upload-slots.ts";
 import { startJobs } from "./start-jobs.ts";
 
-/** Each replica has looked whether a job is due by then. */
-const LOOKED_MS = 12_000;
+/** Each replica has checked whether a job is due by then. */
+const CHECKED_MS = 12_000;
 
 describe("startJobs", () => {
   const { pass } = useManualClock();
 
   it("sweeps what it serves beside a service that serves another namespace of the same database", async () => {
     const files = new FakeFileRepository();
-    const uploads = new FakeUploadRepository(files, { namespaces: ["default", "other"] });
+    const uploads = createFakeUploads(files, { namespaces: ["default", "other"] });
     const leases = new FakeJobLeases();
     const start = (name: string) => {
       const [namespace] = [...sampleNamespaces({ name }).values()];
       return startJobs({
         access: {
-          ...{ uploads, objects: new FakeObjectStore({}), budget: new MemoryBudget(1), limits: BENCH_LIMITS },
-          ...{
-            namespaces: new Map([[name, namespace!]]),
-            instance: `of ${name}`,
-            sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }),
-          },
+          uploads,
+          objects: new FakeObjectStore({}),
+          budget: new MemoryBudget(1),
+          limits: BENCH_LIMITS,
+          namespaces: new Map([[name, namespace!]]),
+          instance: `of ${name}`,
+          sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }),
           databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
         },
-        ...{ files, leases, follower: { catchUp: async () => 0n }, log: { info: () => {}, warn: () => {} } },
-        ...{ check: async () => {}, reportCache: () => {} },
-        ...{ forgetRequests: async () => {}, forgetLinks: async () => {}, forgetFileChanges: async () => {} },
+        files,
+        leases,
+        follower: { catchUp: async () => 0n },
+        log: { info: () => {}, warn: () => {} },
+        check: async () => {},
+        reportCache: () => {},
+        forgetRequests: async () => {},
+        forgetLinks: async () => {},
+        forgetFileChanges: async () => {},
       });
     };
     const services = ["default", "other"].map(start);
     const due = await Promise.all(
       ["default", "other"].map((namespace) => createOpen({ uploads }, { namespace, expireAfterMs: 0 })),
     );
-    await pass(LOOKED_MS);
-    const states = due.map(async ({ namespace, uploadId }) => (await uploads.get(namespace, uploadId)).upload.state);
+    await pass(CHECKED_MS);
+    const states = due.map(
+      async ({ namespace, uploadId }) => (await uploads.catalogue.get(namespace, uploadId)).upload.state,
+    );
     expect(await Promise.all(states)).to.deep.equal(["expired", "expired"]);
     for (const service of services) await service.stop();
   });

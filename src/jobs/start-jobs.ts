@@ -1,7 +1,8 @@
+import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
 import type { Namespace } from "../domain/namespace.ts";
-import { LOOK_EVERY_MS } from "../transfer/memory-budget.ts";
+import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
 import type { FileChangeFollower } from "./follow-file-changes.ts";
@@ -17,11 +18,14 @@ const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
 const FORGET_EVERY_MS = 60_000;
-/** What another process has changed is shown as it was for so long, give or take a fifth, where no position is sent. */
+/**
+ * For so long, give or take a fifth, a change of another process may be missing from an answer whose request names no
+ * commit position.
+ */
 const FOLLOW_EVERY_MS = 200;
-/** How often each replica looks whether a job is due that one of them runs. */
+/** How often each replica checks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
-/** What a replica that dies keeps the others from doing. */
+/** For so long a replica that dies keeps the others from its job. */
 const LEASE_MS = 60_000;
 /** Progress that is seen on other replicas is as old as this, and a fraction of it. */
 const NOTE_RECEIVED_EVERY_MS = 1000;
@@ -36,7 +40,7 @@ const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
 const SWEEP_LIMITS = { batchMax: 100, batchesMax: 10, stuckAfterMs: 120_000 };
 
 const SWEEP_ORPHANS_EVERY_MS = 6 * 3_600_000;
-/** After a run that stopped before it had seen everything, and after one that failed. */
+/** The wait after a run that stopped before it had seen everything, and after one that failed. */
 const SWEEP_ORPHANS_ON_MS = 60_000;
 /** A day: far beyond every request's life and every clock's error. 100 pages are 100,000 objects, or some tens of seconds. */
 const ORPHAN_LIMITS = { olderThanMs: 24 * 3_600_000, pagesMax: 100, pageMax: 1000 };
@@ -47,11 +51,11 @@ export interface JobLog {
   warn(details: object, message: string): void;
 }
 
-/** What the jobs work with. */
+/** The parts of the service that the jobs work with. */
 export interface JobDeps {
-  access: TransferAccess & { sessions: UploadSessions };
+  access: UploadAccess & TransferAccess & { sessions: UploadSessions };
   files: FileRepository;
-  /** Looks whether the database and storage answer, and reports it; never rejects. */
+  /** Checks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
@@ -67,12 +71,14 @@ export interface JobDeps {
 }
 
 /**
- * Starts what runs by the clock: what each replica does for itself, and what one of them does for all. A job that fails is
- * logged, once until it is well again, and runs again.
+ * Starts the jobs of the clock: those that each replica runs for itself, and those that one replica runs for all. A job
+ * that fails is logged, once until it is well again, and runs again.
  */
 export function startJobs({ access, files, check, leases, log, ...deps }: JobDeps): RepeatedJob {
   const forget: LeasedJob = {
-    ...{ name: "forget-requests", everyMs: FORGET_EVERY_MS, retryAfterMs: FORGET_EVERY_MS },
+    name: "forget-requests",
+    everyMs: FORGET_EVERY_MS,
+    retryAfterMs: FORGET_EVERY_MS,
     run: async () => {
       await deps.forgetRequests(REQUESTS_KEPT);
       await deps.forgetLinks(LINKS_KEPT);
@@ -81,7 +87,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     },
   };
   const toJobs = (namespace: Namespace) => toNamespaceJobs({ access, files, log }, namespace);
-  const tellReceived = () => noteReceived({ sessions: access.sessions, uploads: access.uploads });
+  const tellReceived = () => noteReceived({ sessions: access.sessions, writers: access.uploads.writers });
   const stopping = new AbortController();
   const runIfDue = async (job: LeasedJob) => {
     await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS, signal: stopping.signal });
@@ -93,9 +99,10 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
   const random = Math.random;
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
-    repeat(async () => access.budget.look(), { everyMs: LOOK_EVERY_MS, random }),
+    repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
     repeat(async () => void (await deps.follower.catchUp()), {
-      ...{ everyMs: FOLLOW_EVERY_MS, random },
+      everyMs: FOLLOW_EVERY_MS,
+      random,
       ...told("follow-file-changes"),
     }),
     repeat(async () => deps.reportCache(), { everyMs: REPORT_CACHE_EVERY_MS, random }),
@@ -123,18 +130,24 @@ function toNamespaceJobs(
 ): LeasedJob[] {
   const { name } = namespace;
   const sweep: LeasedJob = {
-    ...{ name: `sweep-uploads/${name}`, everyMs: SWEEP_EVERY_MS, retryAfterMs: SWEEP_EVERY_MS },
+    name: `sweep-uploads/${name}`,
+    everyMs: SWEEP_EVERY_MS,
+    retryAfterMs: SWEEP_EVERY_MS,
     run: async (options) => {
       const { errors, cursor, ...counts } = await sweepUploads(access, {
-        ...{ ...options, namespace: name, limits: SWEEP_LIMITS },
+        ...options,
+        namespace: name,
+        limits: SWEEP_LIMITS,
       });
       for (const error of errors) log.warn({ error }, "a step of the sweep failed; a later sweep tries again");
       if (Object.values(counts).some((count) => count > 0)) log.info(counts, "swept uploads");
       return cursor;
     },
   };
-  const lookForOrphans: LeasedJob = {
-    ...{ name: `sweep-orphans/${name}`, everyMs: SWEEP_ORPHANS_EVERY_MS, retryAfterMs: SWEEP_ORPHANS_ON_MS },
+  const removeOrphans: LeasedJob = {
+    name: `sweep-orphans/${name}`,
+    everyMs: SWEEP_ORPHANS_EVERY_MS,
+    retryAfterMs: SWEEP_ORPHANS_ON_MS,
     run: async (options) => {
       const { errors, cursor, ...found } = await sweepOrphans(access, { namespace, limits: ORPHAN_LIMITS, ...options });
       for (const error of errors) log.warn({ error }, "an orphan could not be removed; a later sweep tries again");
@@ -146,7 +159,9 @@ function toNamespaceJobs(
     },
   };
   const purge: LeasedJob = {
-    ...{ name: `purge-files/${name}`, everyMs: PURGE_EVERY_MS, retryAfterMs: PURGE_EVERY_MS },
+    name: `purge-files/${name}`,
+    everyMs: PURGE_EVERY_MS,
+    retryAfterMs: PURGE_EVERY_MS,
     run: async (options) => {
       const { purged, errors, cursor } = await purgeDueFiles(
         { ...access, files },
@@ -157,5 +172,5 @@ function toNamespaceJobs(
       return cursor;
     },
   };
-  return [sweep, lookForOrphans, purge];
+  return [sweep, removeOrphans, purge];
 }

@@ -4,7 +4,7 @@ import type { OrphanVerdict } from "../domain/uploads/orphan-verdict.ts";
 
 /** Bounds of one sweep. */
 export interface OrphanLimits {
-  /** How long ago what is left must have been begun, or its upload ended, in milliseconds of the database's clock. */
+  /** How long ago an orphan must have been begun, or its upload ended, in milliseconds of the database's clock. */
   olderThanMs: number;
   /** Pages of listings that one sweep reads; the next goes on behind them. */
   pagesMax: number;
@@ -16,12 +16,12 @@ export interface OrphanLimits {
 export interface OrphanSweepResult {
   multipartsAborted: number;
   versionsDeleted: number;
-  /** What no row of ours knows, and was left alone. */
+  /** Multipart uploads and versions that no row of ours knows; the sweep leaves them alone. */
   foreignMultiparts: number;
   foreignVersions: number;
-  /** Keys of some of them. */
+  /** Keys of some foreign ones. */
   foreignKeys: string[];
-  /** What could not be removed, at most `ERRORS_MAX`; a later sweep tries again. */
+  /** The failures, at most `ERRORS_MAX`; a later sweep tries again. */
   errors: unknown[];
   /** Where the next sweep goes on; "" when all was seen. */
   cursor: string;
@@ -30,7 +30,7 @@ export interface OrphanSweepResult {
 const FOREIGN_KEYS_MAX = 5;
 const ERRORS_MAX = 10;
 
-type Access = Pick<UploadAccess, "uploads" | "objects">;
+type Access = Pick<UploadAccess<"orphans">, "uploads" | "objects">;
 
 /** Where a sweep goes on: the multipart uploads are listed first, then the versions of objects. */
 interface Place extends Pick<Namespace, "bucket" | "keyPrefix"> {
@@ -51,8 +51,13 @@ export async function sweepOrphans(
 ): Promise<OrphanSweepResult> {
   const { namespace, limits, cursor, signal } = options;
   const result: OrphanSweepResult = {
-    ...{ multipartsAborted: 0, versionsDeleted: 0, foreignMultiparts: 0, foreignVersions: 0, foreignKeys: [] },
-    ...{ errors: [], cursor },
+    multipartsAborted: 0,
+    versionsDeleted: 0,
+    foreignMultiparts: 0,
+    foreignVersions: 0,
+    foreignKeys: [],
+    errors: [],
+    cursor,
   };
   let place: Place | undefined = parseCursor(cursor, namespace);
   for (let pages = 0; pages < limits.pagesMax && signal?.aborted !== true; pages++) {
@@ -75,7 +80,7 @@ async function sweepPage(
   const terms = { namespace, olderThanMs: limits.olderThanMs };
   if (kind === "multiparts") {
     const { multiparts, next } = await objects.listMultiparts(bucket, page);
-    const verdicts = await uploads.judgeMultiparts(bucket, multiparts, terms);
+    const verdicts = await uploads.orphans.judgeMultiparts(bucket, multiparts, terms);
     await removeDead(multiparts, verdicts, {
       result,
       remove: async ({ key, multipartId }) => {
@@ -87,7 +92,7 @@ async function sweepPage(
     return next === undefined ? { kind: "versions", bucket, keyPrefix } : { ...place, after: next };
   }
   const { versions, next } = await objects.listVersions(bucket, page);
-  const verdicts = await uploads.judgeKeys(
+  const verdicts = await uploads.orphans.judgeKeys(
     bucket,
     versions.map(({ key }) => key),
     terms,
@@ -103,7 +108,7 @@ async function sweepPage(
   return next === undefined ? undefined : { ...place, after: next };
 }
 
-/** What cannot be removed is passed by until the next round: it must not keep the sweep from all that comes behind it. */
+/** An orphan that cannot be removed is passed over until the next round: it must not keep the sweep from those behind it. */
 async function removeDead<T extends { key: string }>(
   found: readonly T[],
   verdicts: readonly OrphanVerdict[],

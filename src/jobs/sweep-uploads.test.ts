@@ -8,7 +8,7 @@ import { DomainError } from "../domain/errors.ts";
 import { requireNamespace } from "../domain/namespace.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
-import { FakeUploadRepository } from "../testing/fakes/fake-upload-repository.ts";
+import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
 import { send } from "../testing/rigs/object-store-subject.ts";
 import { beginNext, createOpen, nextUuid, sampleObject } from "../testing/rigs/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
@@ -26,11 +26,15 @@ describe("sweepUploads", () => {
     const clock = { now: 1_700_000_000_000 };
     const now = () => clock.now;
     const files = new FakeFileRepository({ now });
-    const uploads = new FakeUploadRepository(files, { now, namespaces: ["default", "other"] });
+    const uploads = createFakeUploads(files, { now, namespaces: ["default", "other"] });
     const objects = new FakeObjectStore({ now });
     const namespace = requireNamespace(sampleNamespaces({ bucket: "bucket", keyPrefix: "" }), "default");
     const access = {
-      ...{ uploads, objects, budget: new MemoryBudget(1), limits: BENCH_LIMITS, instance: "sweeper" },
+      uploads,
+      objects,
+      budget: new MemoryBudget(1),
+      limits: BENCH_LIMITS,
+      instance: "sweeper",
       namespaces: new Map(["default", "other"].map((name) => [name, { ...namespace, name }])),
       databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
     };
@@ -47,18 +51,20 @@ describe("sweepUploads", () => {
     const upload = await createOpen({ uploads });
     const { uploadId, s3Key: key } = upload;
     const multipartId = await objects.createMultipart("bucket", key, { contentType: "" });
-    await uploads.setMultipartId(uploadId, multipartId);
+    await uploads.writers.setMultipartId(uploadId, multipartId);
     const { epoch } = await beginNext({ uploads }, upload);
     const { etag } = await send(objects.beginPart({ bucket: "bucket", key, multipartId, partNumber: 1 }, 100), bytes);
-    await uploads.claimParts(uploadId, epoch, { first: 1, count: 1 });
-    await uploads.recordParts(uploadId, epoch, [{ partNumber: 1, lengthBytes: 100, crc32: crc32(bytes), etag }]);
+    await uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 });
+    await uploads.writers.recordParts(uploadId, epoch, [
+      { partNumber: 1, lengthBytes: 100, crc32: crc32(bytes), etag },
+    ]);
     return upload;
   };
   /** The same, and its commit begun by a process that died. */
   const writeStuck = async (world: World) => {
     const upload = await write(world);
-    await world.uploads.seal(upload.uploadId, 100);
-    await world.uploads.beginCompletion(upload.uploadId, { crc32: crc32(bytes) });
+    await world.uploads.commits.seal(upload.uploadId, 100);
+    await world.uploads.commits.beginCompletion(upload.uploadId, { crc32: crc32(bytes) });
     return upload;
   };
 
@@ -66,7 +72,12 @@ describe("sweepUploads", () => {
     const world = open();
     await write(world);
     expect(await world.sweep()).to.deep.equal({
-      ...{ expired: 0, committed: 0, lost: 0, cleaned: 0, errors: [], cursor: "" },
+      expired: 0,
+      committed: 0,
+      lost: 0,
+      cleaned: 0,
+      errors: [],
+      cursor: "",
     });
   });
 
@@ -79,9 +90,9 @@ describe("sweepUploads", () => {
       objects.faults.add("abortMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
     for (const { s3Key } of stuck)
       objects.faults.add("completeMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
-    for (const { uploadId } of failing) await uploads.abort("default", uploadId);
+    for (const { uploadId } of failing) await uploads.catalogue.abort("default", uploadId);
     const later = await write(world);
-    await uploads.abort("default", later.uploadId);
+    await uploads.catalogue.abort("default", later.uploadId);
     await writeStuck(world);
     world.clock.now += 2000;
     const first = await world.sweep("default", { batchMax: 2 });
@@ -109,7 +120,7 @@ describe("sweepUploads", () => {
       objects.overwrite("bucket", source.s3Key, stored);
       const content = { sizeBytes: lengthBytes, crc32: crc32(stored) };
       const object = sampleObject(source, { ...content, key: source.s3Key, versionId: "" });
-      await uploads.commit(source.uploadId, { fileId: nextUuid(), retentionMs: HOUR_MS, object });
+      await uploads.commits.commit(source.uploadId, { fileId: nextUuid(), retentionMs: HOUR_MS, object });
       const limits = {
         objectMaxBytes: 100,
         partSizeBytes: 40,
@@ -119,13 +130,23 @@ describe("sweepUploads", () => {
       };
       const copyFile = createFileCopier({ ...access, files }, limits);
       const values = {
-        ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
+        contentType: "",
+        metadata: {},
+        labels: {},
+        dataSubject: "",
+        legalHold: false,
+        retainUntilTime: undefined,
       };
       const copy = (requestId: string) =>
         copyFile(
           {
-            ...{ requestId, namespace: "default", path: source.path, targetPath: "copy", etag: "" },
-            ...{ values, updateMask: undefined },
+            requestId,
+            namespace: "default",
+            path: source.path,
+            targetPath: "copy",
+            etag: "",
+            values,
+            updateMask: undefined,
           },
           { caller: SAMPLE_CALLER },
         );
@@ -148,19 +169,19 @@ describe("sweepUploads", () => {
     const world = open();
     const { clock, objects, uploads } = world;
     const [due, aborted, wanted] = [1, 2, 3].map(() => createOpen(world, { namespace: "other" }));
-    await uploads.abort("other", (await aborted!).uploadId);
+    await uploads.catalogue.abort("other", (await aborted!).uploadId);
     const assembled = await wanted!;
     const { uploadId, s3Key: key } = assembled;
     objects.overwrite("bucket", key, bytes);
     const object = sampleObject(assembled, { key, versionId: "", sizeBytes: 100, crc32: crc32(bytes) });
-    await uploads.assemble(uploadId, object, { isCommitWanted: true });
+    await uploads.commits.assemble(uploadId, object, { isCommitWanted: true });
     clock.now += 25 * HOUR_MS;
     for (const _ of [1, 2]) {
       expect(await world.sweep()).to.deep.include({ expired: 0, committed: 0, cleaned: 0, errors: [] });
     }
-    expect((await uploads.get("other", (await due!).uploadId)).upload.state).to.equal("open");
+    expect((await uploads.catalogue.get("other", (await due!).uploadId)).upload.state).to.equal("open");
     expect(await world.sweep("other")).to.deep.include({ expired: 1, committed: 1, cleaned: 2, errors: [] });
-    expect((await uploads.get("other", uploadId)).upload.file?.crc32).to.equal(crc32(bytes));
+    expect((await uploads.catalogue.get("other", uploadId)).upload.file?.crc32).to.equal(crc32(bytes));
   });
 
   it("expires uploads whose time is over, and frees what they stored", async () => {
@@ -169,7 +190,7 @@ describe("sweepUploads", () => {
     world.clock.now += 25 * HOUR_MS;
     expect(await world.sweep()).to.deep.include({ expired: 1, cleaned: 1, errors: [] });
     expect(world.objects.pendingMultiparts).to.deep.equal([]);
-    expect((await world.uploads.get("default", upload.uploadId)).upload.state).to.equal("expired");
+    expect((await world.uploads.catalogue.get("default", upload.uploadId)).upload.state).to.equal("expired");
     expect(await world.sweep()).to.deep.include({ expired: 0, cleaned: 0 });
   });
 
@@ -179,7 +200,7 @@ describe("sweepUploads", () => {
     expect((await world.sweep()).committed).to.equal(0);
     world.clock.now += 2000;
     expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
-    const { upload: after } = await world.uploads.get("default", upload.uploadId);
+    const { upload: after } = await world.uploads.catalogue.get("default", upload.uploadId);
     expect(after.file?.crc32).to.equal(crc32(bytes));
     expect(world.objects.bytesOf("bucket", upload.s3Key)).to.deep.equal(bytes);
   });
@@ -194,9 +215,9 @@ describe("sweepUploads", () => {
       const { uploadId, s3Key: key } = upload;
       world.objects.overwrite("bucket", key, bytes);
       const object = sampleObject(upload, { key, versionId: "", sizeBytes: 100, crc32: crc32(bytes) });
-      await world.uploads.assemble(uploadId, object, { isCommitWanted: true, ...wish });
+      await world.uploads.commits.assemble(uploadId, object, { isCommitWanted: true, ...wish });
       world.clock.now += 2000;
-      const find = async () => (await world.uploads.get("default", uploadId)).upload;
+      const find = async () => (await world.uploads.catalogue.get("default", uploadId)).upload;
       return { ...world, upload, find };
     };
     const sha256 = createHash("sha256").update(bytes).digest();
@@ -218,7 +239,9 @@ describe("sweepUploads", () => {
         world.clock.now += 25 * HOUR_MS;
         const { committed, expired, errors } = await world.sweep();
         expect({ committed, expired, errors }).to.deep.equal({
-          ...{ committed: Number(isCommitWanted), expired: Number(!isCommitWanted), errors: [] },
+          committed: Number(isCommitWanted),
+          expired: Number(!isCommitWanted),
+          errors: [],
         });
       }
     });
@@ -274,7 +297,7 @@ describe("sweepUploads", () => {
       const world = open();
       const upload = await writeStuck(world);
       for (const multipartId of world.objects.pendingMultiparts) world.objects.forgetMultipart(multipartId);
-      const stateOf = async () => (await world.uploads.get("default", upload.uploadId)).upload.state;
+      const stateOf = async () => (await world.uploads.catalogue.get("default", upload.uploadId)).upload.state;
       world.clock.now += 2000;
       return { ...world, upload, stateOf };
     };
@@ -329,7 +352,7 @@ describe("sweepUploads", () => {
         world.objects.faults.add("completeMultipart", { kind: "fail" });
         expect(await world.sweep()).to.deep.include({ lost: 0, committed: 0 });
       }
-      expect((await world.uploads.get("default", upload.uploadId)).upload.state).to.equal("completing");
+      expect((await world.uploads.catalogue.get("default", upload.uploadId)).upload.state).to.equal("completing");
     });
   });
 
@@ -342,7 +365,7 @@ describe("sweepUploads", () => {
       world.clock.now += 2000;
       const { errors } = await world.sweep();
       expect(errors.map((error) => (error as DomainError).code)).to.deep.equal(["data_loss"]);
-      const find = async () => (await world.uploads.get("default", upload.uploadId)).upload;
+      const find = async () => (await world.uploads.catalogue.get("default", upload.uploadId)).upload;
       const request = () => ({ requestId: nextUuid(), namespace: "default", uploadId: upload.uploadId });
       return { ...world, upload, find, request };
     };
@@ -393,19 +416,21 @@ describe("sweepUploads", () => {
       expect((await world.sweep()).errors).to.deep.equal([error]);
       world.clock.now += HOUR_MS;
       expect(await world.sweep()).to.deep.include({ committed: 0, errors: [] });
-      expect((await world.uploads.get("default", upload.uploadId)).upload.failure?.reason).to.equal("STORAGE_UNABLE");
+      expect((await world.uploads.catalogue.get("default", upload.uploadId)).upload.failure?.reason).to.equal(
+        "STORAGE_UNABLE",
+      );
     });
 
     it("fails likewise where the object is gone that was assembled", async () => {
       const world = open();
       const upload = await createOpen(world, { computeSha256: true });
       const object = sampleObject(upload, { sizeBytes: 100, crc32: crc32(bytes) });
-      await world.uploads.assemble(upload.uploadId, object, { isCommitWanted: true });
+      await world.uploads.commits.assemble(upload.uploadId, object, { isCommitWanted: true });
       world.clock.now += 2000;
       expect((await world.sweep()).errors).to.have.length(1);
       world.clock.now += 1000 * HOUR_MS;
       expect(await world.sweep()).to.deep.include({ committed: 0, expired: 0, errors: [] });
-      const { upload: found } = await world.uploads.get("default", upload.uploadId);
+      const { upload: found } = await world.uploads.catalogue.get("default", upload.uploadId);
       expect([found.state, found.failure?.reason]).to.deep.equal(["assembled", "FILE_NOT_FOUND"]);
     });
   });
@@ -417,11 +442,11 @@ describe("sweepUploads", () => {
     const { epoch } = await beginNext(world, upload);
     const keys = [`${s3Key}.1`, `${s3Key}.2`];
     for (const key of keys) {
-      await world.uploads.beginPutAttempt(uploadId, epoch);
+      await world.uploads.writers.beginPutAttempt(uploadId, epoch);
       const put = world.objects.beginPut({ bucket: "bucket", contentType: "", beginAttempt: async () => key }, 100);
       await send(put, bytes);
     }
-    await world.uploads.assemble(uploadId, sampleObject(upload, { key: keys[1] as string, sizeBytes: 100 }));
+    await world.uploads.commits.assemble(uploadId, sampleObject(upload, { key: keys[1] as string, sizeBytes: 100 }));
     world.clock.now += 25 * HOUR_MS;
     await world.sweep();
     world.clock.now += HOUR_MS;
@@ -435,10 +460,11 @@ describe("sweepUploads", () => {
     const { uploadId, s3Key } = upload;
     for (const attempt of [1, 2]) {
       const { epoch } = await beginNext(world, upload);
-      const beginAttempt = async () => `${s3Key}.${await world.uploads.beginPutAttempt(uploadId, epoch)}`;
+      const beginAttempt = async () => `${s3Key}.${await world.uploads.writers.beginPutAttempt(uploadId, epoch)}`;
       await send(world.objects.beginPut({ bucket: "bucket", contentType: "", beginAttempt }, 100), bytes);
       const object = sampleObject(upload, { key: `${s3Key}.${attempt}`, sizeBytes: 100 });
-      if (attempt === 2) await world.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object, epoch });
+      if (attempt === 2)
+        await world.uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object, epoch });
     }
     expect(await world.sweep()).to.deep.include({ cleaned: 0, errors: [] });
     world.clock.now += HOUR_MS;
@@ -452,10 +478,10 @@ describe("sweepUploads", () => {
     const upload = await createOpen(world);
     const { uploadId, s3Key } = upload;
     const { epoch } = await beginNext(world, upload);
-    const beginAttempt = async () => `${s3Key}.${await world.uploads.beginPutAttempt(uploadId, epoch)}`;
+    const beginAttempt = async () => `${s3Key}.${await world.uploads.writers.beginPutAttempt(uploadId, epoch)}`;
     await send(world.objects.beginPut({ bucket: "bucket", contentType: "", beginAttempt }, 100), bytes);
     const object = sampleObject(upload, { key: s3Key, sizeBytes: 100 });
-    await world.uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object });
+    await world.uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: 0, object });
     world.clock.now += HOUR_MS;
     expect(await world.sweep()).to.deep.include({ cleaned: 1, errors: [] });
     expect(world.objects.keys).to.deep.equal([]);
@@ -467,10 +493,10 @@ describe("sweepUploads", () => {
     const { uploadId, s3Key: key } = upload;
     const part = { partNumber: 1, lengthBytes: 100, crc32: crc32(bytes) };
     const options = { instance: "test", expireAfterMs: 1, lifetimeMs: HOUR_MS };
-    await world.uploads.claimPresigned("default", uploadId, [part], options);
+    await world.uploads.writers.claimPresigned("default", uploadId, [part], options);
     const multipartId = await world.objects.createMultipart("bucket", key, { contentType: "" });
-    await world.uploads.setMultipartId(uploadId, multipartId);
-    await cleanUpload(world.access, await world.uploads.abort("default", uploadId));
+    await world.uploads.writers.setMultipartId(uploadId, multipartId);
+    await cleanUpload(world.access, await world.uploads.catalogue.abort("default", uploadId));
     expect(world.objects.pendingMultiparts).to.deep.equal([]);
     world.clock.now += HOUR_MS;
     expect(await world.sweep()).to.deep.include({ cleaned: 0, errors: [] });

@@ -35,7 +35,7 @@ export interface SweepResult {
   /** Commits that were given up: S3 has had neither parts nor object for too long. */
   lost: number;
   cleaned: number;
-  /** What failed; a later sweep tries again. */
+  /** The failures; a later sweep tries again. */
   errors: unknown[];
   /** Where the next sweep goes on; "" for the beginning. */
   cursor: string;
@@ -49,7 +49,7 @@ export interface SweepResult {
  * is likely away, and the next sweep goes on. Never rejects.
  */
 export async function sweepUploads(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "commits" | "sweep">,
   options: { namespace: string; limits: SweepLimits; cursor: string; signal?: AbortSignal },
 ): Promise<SweepResult> {
   const { namespace, limits } = options;
@@ -63,7 +63,7 @@ export async function sweepUploads(
     }
   };
   await attempt(async () => {
-    result.expired = (await access.uploads.expireDue(namespace, limits.batchMax)).length;
+    result.expired = (await access.uploads.sweep.expireDue(namespace, limits.batchMax)).length;
   });
   /** Takes what is listed one after the other. */
   const walk = (
@@ -80,11 +80,11 @@ export async function sweepUploads(
       }
     });
   await walk("stuck", {
-    list: (paging) => access.uploads.listStuck(namespace, { ...paging, olderThanMs: limits.stuckAfterMs }),
+    list: (paging) => access.uploads.sweep.listStuck(namespace, { ...paging, olderThanMs: limits.stuckAfterMs }),
     step: async ({ uploadId }) => void result[await finishStuck(access, namespace, uploadId)]++,
   });
   await walk("uncleaned", {
-    list: (paging) => access.uploads.listUncleaned(namespace, paging),
+    list: (paging) => access.uploads.sweep.listUncleaned(namespace, paging),
     step: async (upload) => {
       await cleanUpload(access, upload);
       result.cleaned++;
@@ -95,26 +95,33 @@ export async function sweepUploads(
 }
 
 /**
- * What a caller declared and the upload is not: only then has the commit been judged, and is the caller's again, who may ask
- * for something else. Whatever else keeps a commit from being made may end, and the bytes must not expire meanwhile.
+ * The upload is not what its caller declared. Only such a refusal is final: the caller decides what happens next, and may
+ * ask for something else. Every other obstacle may pass, and the bytes must not expire meanwhile.
  */
 const REFUSALS: readonly ErrorReason[] = ["CHECKSUM_MISMATCH", "SIZE_MISMATCH", "GENERATION_MISMATCH"];
 
-/** Commits what is assembled as its caller wanted it. What is refused is not tried at every sweep. */
-async function commitAssembled(access: UploadAccess, upload: Upload): Promise<void> {
+/** Commits an assembled upload as its caller wanted. A commit that is refused is not tried again at every sweep. */
+async function commitAssembled(access: UploadAccess<"commits">, upload: Upload): Promise<void> {
   try {
     await commitUpload(access, upload, { parts: [], declared: {} });
   } catch (error) {
     if (error instanceof DomainError && error.code !== "data_loss" && REFUSALS.includes(error.reason)) {
-      await access.uploads.noteCommit(upload.uploadId, { isWanted: false });
+      await access.uploads.commits.noteCommit(upload.uploadId, { isWanted: false });
     }
     throw error;
   }
 }
 
-/** Goes on with a commit that was begun. What S3 has not shown for long is given up: nobody else may do that. */
-async function finishStuck(access: UploadAccess, namespace: string, uploadId: string): Promise<"committed" | "lost"> {
-  const { upload, parts } = await access.uploads.get(namespace, uploadId);
+/**
+ * Goes on with a commit that was begun. An upload that S3 has not shown for long is given up; nobody but the sweeper may do
+ * that.
+ */
+async function finishStuck(
+  access: UploadAccess<"catalogue" | "commits">,
+  namespace: string,
+  uploadId: string,
+): Promise<"committed" | "lost"> {
+  const { upload, parts } = await access.uploads.catalogue.get(namespace, uploadId);
   if (upload.state === "assembled") {
     await commitAssembled(access, upload);
     return "committed";
@@ -125,11 +132,11 @@ async function finishStuck(access: UploadAccess, namespace: string, uploadId: st
   } catch (error) {
     if (!(error instanceof DomainError) || error.reason !== "STORAGE_UNAVAILABLE") throw error;
     const { bucket, s3Key: key, multipartId } = upload;
-    // S3 must say so itself: that it cannot be reached is no sign of a loss.
+    // S3 itself must say that it has nothing: when it cannot be reached, that is no sign of a loss.
     const hasParts =
       (await access.objects.listParts({ bucket, key, multipartId: multipartId as string })) !== undefined;
     if (hasParts || (await access.objects.head(bucket, key)) !== undefined) throw error;
-    if (await access.uploads.noteMissing(uploadId, { lostAfterMs: LOST_AFTER_MS })) return "lost";
+    if (await access.uploads.commits.noteMissing(uploadId, { lostAfterMs: LOST_AFTER_MS })) return "lost";
     throw error;
   }
 }

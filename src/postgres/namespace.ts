@@ -16,7 +16,7 @@ export async function ensureNamespace(pool: DatabasePool, namespace: NamespaceBi
   assertSame(recorded, namespace);
 }
 
-/** Whether the namespace is recorded already; rejects as `ensureNamespace` where that would, and records nothing. */
+/** Whether the namespace is recorded already. Records nothing; errors are those of `ensureNamespace`. */
 export async function isNamespaceRecorded(pool: DatabasePool, namespace: NamespaceBinding): Promise<boolean> {
   const recorded = await atBorder({ find: (name: string) => find(pool, name) }).find(namespace.name);
   if (recorded !== undefined) assertSame(recorded, namespace);

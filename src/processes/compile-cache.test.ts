@@ -27,7 +27,7 @@ describe("prepareCompileCache", () => {
     const entries = await readdir(place.directory, { recursive: true, withFileTypes: true });
     return entries.filter((entry) => entry.isFile() && entry.name !== "stamp").map(({ name }) => name);
   };
-  /** What is left of the cache after it was emptied and asked for again: nothing, unless it was filled anew. */
+  /** The files of the cache after it was emptied and asked for again: none, unless it was filled anew. */
   const listFilledAnew = async () => {
     for (const name of await readdir(place.directory)) {
       if (name !== "stamp") await rm(join(place.directory, name), { recursive: true });

@@ -4,13 +4,13 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Where the cache lies and what fills it. */
+/** The place of the cache and its contents. */
 export interface CompileCachePlace {
-  /** Beside the packages: whoever may write there may change the code itself, so what is found there is trusted as it is. */
+  /** A folder beside the packages. Whoever may write there may change the code itself, so the files in it are trusted. */
   directory: string;
   /** Folders whose files make the cache old when they change. */
   sources: readonly string[];
-  /** URLs of modules that are loaded to fill it, with all that they import. */
+  /** URLs of modules that are loaded to fill the cache, with everything that they import. */
   modules: readonly string[];
 }
 
@@ -24,13 +24,13 @@ const OWN_PLACE: CompileCachePlace = {
 const FILL_TIMEOUT_MS = 30_000;
 
 /**
- * Finds or fills Node's compile cache for the processes of the service, and resolves to its directory, for
- * NODE_COMPILE_CACHE; to undefined when there is to be none: where it cannot be written, where the environment says so, and
- * where coverage is measured, which it would blur.
+ * Finds or fills Node's compile cache for the processes of the service. Resolves to its directory, for NODE_COMPILE_CACHE.
+ * Resolves to undefined when there is no cache: when it cannot be written, when the environment forbids it, and when coverage
+ * is measured, because the cache would distort that.
  *
- * A process that compiles everything itself also loads what strips types off TypeScript: that and the compiler's own
- * leavings are 25 MiB, which every worker would keep for life. A short process of its own does it for all of them, once
- * for each state of the code, in about the time that the workers would have taken.
+ * A process that compiles everything itself also loads the code that strips types off TypeScript. That code and the
+ * compiler's own remains take 25 MiB, which every worker would keep for life. So one short process compiles for all of them,
+ * once for each state of the code, in about the time that the workers would have taken.
  */
 export async function prepareCompileCache(
   environment: Readonly<Record<string, string | undefined>>,
@@ -47,12 +47,12 @@ export async function prepareCompileCache(
     await writeFile(stampFile, stamp);
     return directory;
   } catch {
-    // The service works without, and only takes more memory.
+    // The service also works without the cache, and only takes more memory.
     return undefined;
   }
 }
 
-/** Loads the modules in a process that ends then: Node writes the cache as it ends. */
+/** Loads the modules in a process that then ends: Node writes the cache when it ends. */
 async function fill(directory: string, modules: readonly string[]): Promise<void> {
   const imports = modules.flatMap((url) => ["--import", url]);
   const child = spawn(process.execPath, [...imports, "--eval", ""], {
@@ -64,7 +64,7 @@ async function fill(directory: string, modules: readonly string[]): Promise<void
   if (code !== 0) throw new Error(`the process that fills the compile cache ended with ${code ?? signal}`);
 }
 
-/** When a file of the folders was changed last, in milliseconds since 1970. */
+/** Time of the last change of a file in the folders, in milliseconds since 1970. */
 async function findNewest(folders: readonly string[]): Promise<number> {
   const entries = await Promise.all(folders.map((one) => readdir(one, { recursive: true, withFileTypes: true })));
   const files = entries.flat().filter((entry) => entry.isFile());

@@ -8,7 +8,7 @@ describe("RestartPace", () => {
     now = 0;
     pace = new RestartPace({ now: () => now });
   });
-  /** A worker that listens, lives for so long and ends; the wait for the next one. */
+  /** Lets a worker listen, live for this long and end. Returns the wait for the next one. */
   const live = (lifeMs: number) => {
     pace.listening();
     now += lifeMs;

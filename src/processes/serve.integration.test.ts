@@ -25,7 +25,7 @@ import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
 const MIB = 2 ** 20;
 
 describe("The service as a process", () => {
-  /** Lends its database and storage. */
+  /** The rig that lends its database and storage. */
   let rig: UploadRig;
   let running: ServiceProcess | undefined;
   before(async () => {
@@ -61,7 +61,7 @@ describe("The service as a process", () => {
       const path = `killed/${workers}`;
       let killing: Promise<ServiceProcess> | undefined;
       const phases: string[] = [];
-      // Slow enough for the kill to strike between parts.
+      // Parts are slow enough for the kill to come between them.
       rig.service.s3.faults.add({ operation: "UploadPart", times: 20, fault: { kind: "latency", ms: 100 } });
       await client.upload(bytes, path, {
         onProgress: ({ durableBytes, phase }) => {
@@ -84,9 +84,10 @@ describe("The service as a process", () => {
     const service = await start({ SLUICE_WORKERS: "2" });
     const listening = () => service.log.filter(({ msg }) => msg === "listening");
     await until("both workers listen", () => listening().length === 2);
-    // More often in a row, and sooner, than workers may fail to start.
+    // This is more often in a row, and sooner, than workers may fail to start.
     for (let kills = 1; kills <= 6; kills++) {
-      // The oldest one: of each place in turn, as one place alone would wait ever longer for the next worker.
+      // The victim is the oldest worker, so that each place has its turn: one place alone would wait ever longer for its next
+      // worker.
       const [victim] = await childrenOf(service.pid);
       process.kill(victim as number, "SIGKILL");
       await until("another worker listens", () => listening().length === 2 + kills);
@@ -145,7 +146,10 @@ describe("The service as a process", () => {
   });
 
   describe("whose parent has ended", () => {
-    /** Starts the service below a process that, as npm's shell, passes no signal on; resolves once that has ended by SIGTERM. */
+    /**
+     * Starts the service below a process that passes no signal on, like npm's shell. Resolves once SIGTERM has ended that
+     * process.
+     */
     const endParent = async (settings: Record<string, string>) => {
       const main = fileURLToPath(new URL("../main.ts", import.meta.url));
       const shell = `require("node:child_process").spawn(process.execPath, [${JSON.stringify(main)}], { stdio: "inherit" })`;
@@ -237,7 +241,8 @@ describe("The service as a process", () => {
     const askedFor = reports.reduce((sum, { hits, misses }) => sum + Number(hits) + Number(misses), 0);
     expect(askedFor, "counted, by both workers").to.be.at.least(2 * 10 * transports.length);
     expect(new Set(reports.map(({ instance }) => instance)).size).to.equal(2);
-    // A worker that gets no processor for a fifth of a second is not waited for; without a word between them it would be a third.
+    // A worker that gets no processor for a fifth of a second is not waited for. Without messages between the workers, a
+    // third would be stale.
     expect(stale).to.be.lessThan(12);
   });
 
@@ -250,7 +255,7 @@ describe("The service as a process", () => {
       return socket;
     };
     const held: net.Socket[] = [];
-    // Workers take turns, so that two of these find both full; what was not refused is answered.
+    // Workers take turns, so two of these calls find both workers full. Every call that is not refused is answered.
     await until("both workers hold one", async () => {
       const socket = connect("127.0.0.1");
       const isServed = await new Promise<boolean>((resolve) => {
@@ -273,7 +278,9 @@ describe("The service as a process", () => {
     const listening = () => service.log.filter(({ msg }) => msg === "listening").length;
     await until("both workers listen", () => listening() === 2);
     const calls: RawWriteCall[] = [];
-    /** Opens a call, again while the worker that listens waits for its database; its status if it was refused. */
+    /**
+     * Opens a call, and opens it again while the worker still waits for its database. Resolves to its status if it was refused.
+     */
     const open = async (connection = rig.connect(service.url)) => {
       let status: RawStatus | undefined;
       await until("the worker has its database", async () => {
@@ -285,10 +292,10 @@ describe("The service as a process", () => {
       });
       return status;
     };
-    // One connection is with one worker, which gets all there are.
+    // One connection belongs to one worker, which gets all slots.
     const connection = rig.connect(service.url);
     for (let admitted = 0; admitted < 3; admitted++) expect(await open(connection)).to.equal(undefined);
-    // A connection each goes to whatever worker takes it.
+    // Each call has a connection of its own, which any worker may take.
     for (let more = 0; more < 6; more++) {
       const { reason, retryAfterMs, code } = (await open()) ?? {};
       expect({ reason, retryAfterMs, code }).to.deep.equal({ reason: "OVERLOADED", retryAfterMs: 1000, code: 8 });
@@ -332,7 +339,10 @@ describe("The service as a process", () => {
 
     for (const SLUICE_WORKERS of ["1", "3"]) {
       describe(`with ${SLUICE_WORKERS} worker(s)`, () => {
-        /** Ends by itself with 1, a headline and one sentence; no worker was started, so that none could be replaced. */
+        /**
+         * Expects that the service ends by itself with 1, a headline and one sentence. No worker was started, so none could
+         * be replaced.
+         */
         const expectSentence = async (settings: Record<string, string>, sentence: RegExp) => {
           const { code, stdout, stderr } = await run(environment({ ...settings, SLUICE_WORKERS }));
           expect(code, stderr).to.equal(1);
@@ -414,7 +424,7 @@ async function childrenOf(pid: number): Promise<number[]> {
   return text.trim().split(" ").map(Number);
 }
 
-/** Whether a process is there and has not ended: one that nobody has waited for is a zombie. */
+/** Whether a process exists and has not ended: a process that ended and that nobody has waited for is a zombie. */
 function isAlive(pid: number): boolean {
   try {
     return !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));

@@ -15,15 +15,15 @@ import { startWatchdog } from "./watchdog.ts";
 import { channelOf, WorkerSlots } from "./worker-slots.ts";
 
 /**
- * Serves until SIGTERM or SIGINT, or the end of the npm that started it, then drains; resolves when everything has ended. Several workers share the port
- * through node:cluster; one that dies, or whose event loop stands still for 10 s, is replaced. Rejects with ConfigError, which says too when the port cannot be had or the TLS
- * files cannot be used.
+ * Serves until SIGTERM or SIGINT, or until the npm that started it ends; then it drains, and resolves when everything has
+ * ended. Several workers share the port through node:cluster. A worker that dies, or whose event loop stands still for 10 s,
+ * is replaced. Rejects with ConfigError, also when the port cannot be had or the TLS files cannot be used.
  */
 export async function serve(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
   const config = parseConfig(environment);
-  // A worker ends with its supervisor as it is.
+  // A worker ends when its supervisor ends, without a leader.
   const leader = cluster.isPrimary ? findLeader(environment) : undefined;
-  // Before any worker: what would end all of them is said once, by this process.
+  // This comes before any worker: a problem that would end all of them is reported once, by this process.
   if (cluster.isPrimary) await assertStartable(config);
   const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
   const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}` });
@@ -32,7 +32,8 @@ export async function serve(environment: Readonly<Record<string, string | undefi
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
       { workers, uploadsMax, drainTimeoutMs, logLevel, leader },
-      // Of several arenas of glibc's allocator each keeps what its threads have given back; one thread does the work here.
+      // glibc's allocator has several arenas, and each keeps the memory that its threads have given back. One thread does the
+      // work here, so one arena is enough.
       { MALLOC_ARENA_MAX: "1", ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
     );
     return;
@@ -43,7 +44,7 @@ export async function serve(environment: Readonly<Record<string, string | undefi
 async function serveAlone(config: Config, log: Logger, leader: number | undefined): Promise<void> {
   try {
     const stopRequested = onceStopped(leader);
-    // Late: a configuration that is wrong is told sooner.
+    // The service is loaded late, so that a wrong configuration is reported sooner.
     const { startApp } = await import("../app.ts");
     const { uploadsMax: slotsMax, workers } = config;
     const channel = channelOf(process);
@@ -51,7 +52,7 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
       ? { slots: new WorkerSlots(channel, { slotsMax, workers }), siblings: joinSiblings(channel) }
       : {};
     const app = await startApp(config, log, shared);
-    // A process alone is not watched: nobody here would start another, and whoever runs it has /livez to ask.
+    // A single process is not watched: nobody here would start another, and its operator can ask /livez.
     if (cluster.isWorker) startWatchdog();
     log.info({ address: app.url, workers: config.workers }, "listening");
     const reason = await stopRequested;
@@ -64,7 +65,7 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
   }
 }
 
-/** Tries what this host must give: the port, and TLS files that fit together. Throws ConfigError with all that it does not. */
+/** Tries the port and the TLS files that this host must give. Throws ConfigError with all that are missing. */
 async function assertStartable({ listen, tls }: Config): Promise<void> {
   const problems = [await findListenProblem(listen), tls && (await findTlsProblem(tls))];
   const found = problems.filter((problem) => problem !== undefined);
@@ -93,7 +94,7 @@ async function findTlsProblem({ certFile, keyFile }: NonNullable<Config["tls"]>)
   return `SLUICE_TLS_KEY is ${keyFile}, which is not the key of the certificate ${certFile}; name the key that it was made with`;
 }
 
-/** What the file holds, or the sentence that says why not. */
+/** The parsed content of the file, or the sentence that says why there is none. */
 async function readPem<T>(variable: string, file: string, parse: (pem: Buffer) => T): Promise<T | string> {
   try {
     return parse(await readFile(file));

@@ -15,7 +15,7 @@ describe("A port that workers share", () => {
   let port: number;
   let workers: Worker[];
   const sockets: Socket[] = [];
-  /** Starts two workers, which together take `connectionsMax` connections twice. */
+  /** Starts two workers, which take `connectionsMax` connections each. */
   const start = async (connectionsMax: number) => {
     port = await findFreePort();
     cluster.setupPrimary({ exec: MAIN, args: [String(port), String(connectionsMax)], execArgv: ["--no-warnings"] });
@@ -23,7 +23,7 @@ describe("A port that workers share", () => {
     for (const worker of workers) closeUntakenConnection(worker);
     await Promise.all(workers.map((worker) => once(worker, "listening")));
   };
-  /** Connects and asks; resolves to whether there was an answer before the connection was closed. */
+  /** Connects and asks. Resolves to whether there was an answer before the connection was closed. */
   const ask = async (): Promise<boolean> => {
     const socket = connect(port, "127.0.0.1");
     sockets.push(socket);
@@ -44,7 +44,7 @@ describe("A port that workers share", () => {
     await start(2);
     for (let taken = 0; taken < 4; taken++) expect(await ask(), `connection ${taken}`).to.equal(true);
     const before = countSockets();
-    // Whoever is refused hears it, and does not wait.
+    // A refused caller is told so, and does not wait.
     for (let more = 0; more < 10; more++) expect(await ask(), `connection ${4 + more}`).to.equal(false);
     await until("no socket is left", () => countSockets() <= before);
     sockets[0]?.destroy();
@@ -56,7 +56,7 @@ describe("A port that workers share", () => {
     const [stopped] = workers as [Worker, Worker];
     stopped.process.kill("SIGSTOP");
     await until("it stands still", () => stateOf(stopped) === "T");
-    // One of the two is given to the worker that stands still, and waits.
+    // One of the two connections is given to the worker that stands still, and waits.
     const fates = [ask(), ask()];
     expect(await Promise.race(fates)).to.equal(true);
     stopped.process.kill("SIGKILL");
@@ -64,12 +64,12 @@ describe("A port that workers share", () => {
   });
 });
 
-/** Sockets that this process has open, listening ones and both ends of those in it. */
+/** Number of sockets that this process has open: listening ones, and both ends of connections within it. */
 function countSockets(): number {
   return process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP")).length;
 }
 
-/** The state of a worker's process, as /proc has it. */
+/** The state of a worker's process, from /proc. */
 function stateOf(worker: Worker): string | undefined {
   const { pid } = worker.process;
   const task = readdirSync(`/proc/${pid}/task`)[0];

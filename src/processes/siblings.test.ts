@@ -24,7 +24,7 @@ class Member implements RelayedWorker {
   readonly heard: FileChanges[] = [];
   readonly got: object[] = [];
   isAway = false;
-  /** Messages wait, as for a process that does not run. */
+  /** While this is true, messages wait, as for a process that does not run. */
   isStopped = false;
   #waiting: string[] = [];
   #listener: (message: unknown) => void = () => {};

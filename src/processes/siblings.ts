@@ -1,27 +1,27 @@
+import { formatCommitPosition, parseCommitPosition } from "../domain/commit-position.ts";
 import type { FileChanges } from "../domain/files/file-changes.ts";
 import type { Siblings } from "../domain/files/siblings.ts";
-import { formatPosition, parsePosition } from "../domain/position.ts";
 
-/** How long a worker waits for the others to have heard of its changes, in milliseconds: by then their own look tells them. */
+/** How long a worker waits until the others have its changes, in milliseconds: by then their own poll shows these. */
 const HEARD_WAIT_MAX_MS = 200;
-/** More paths in one message are told as "all": to forget them is cheaper than to carry them. */
+/** When a message would have more paths than this, it says "all": forgetting everything is cheaper than carrying the paths. */
 const PATHS_MAX = 1000;
-/** Messages on their way to one worker; more wait for nobody and are not sent. */
+/** Messages on their way to one worker. Further messages are not sent, and nobody waits for them. */
 const UNHEARD_MAX = 1000;
 
-/** A worker has changed files, as it tells the supervisor. */
+/** A worker tells the supervisor that it has changed files. */
 interface Changed {
   kind: "sluice-changed";
   number: number;
   position: string;
-  /** Left out where it may be all. */
+  /** Left out when all files may have changed. */
   paths?: FileChanges["paths"];
 }
 
-/** The same on its way to another, which answers `Heard`. */
+/** The same message on its way to another worker, which answers with `Heard`. */
 type Relayed = Changed & { from: number };
 
-/** The worker has forgotten; the supervisor says it to whoever told, without `from`, once all have. */
+/** The worker has forgotten the files. Without `from`, all have: the supervisor tells the worker that changed them. */
 interface Heard {
   kind: "sluice-heard";
   number: number;
@@ -30,12 +30,12 @@ interface Heard {
 
 /** A worker's channel to its supervisor. */
 export interface SupervisorChannel {
-  /** Dropped where the channel has closed: the worker ends with it. */
+  /** Sends a message. When the channel has closed, the message is dropped: the worker ends with the channel. */
   send(message: object): void;
   onMessage(listener: (message: unknown) => void): void;
 }
 
-/** Joins a worker to its siblings, by way of the process that supervises all. */
+/** Joins a worker to its siblings through the process that supervises all of them. */
 export function joinSiblings(channel: SupervisorChannel): Siblings {
   const waiting = new Map<number, () => void>();
   let last = 0;
@@ -43,7 +43,7 @@ export function joinSiblings(channel: SupervisorChannel): Siblings {
   channel.onMessage((message) => {
     if (isChanged(message)) {
       const { number, from, position, paths } = message as Relayed;
-      forget({ paths, position: parsePosition(position) });
+      forget({ paths, position: parseCommitPosition(position) });
       channel.send({ kind: "sluice-heard", number, from } satisfies Heard);
     } else if (isHeard(message)) waiting.get(message.number)?.();
   });
@@ -59,7 +59,7 @@ export function joinSiblings(channel: SupervisorChannel): Siblings {
         const timer = setTimeout(end, HEARD_WAIT_MAX_MS);
         waiting.set(number, end);
         const isAll = paths === undefined || paths.length > PATHS_MAX;
-        const told = { position: formatPosition(position), ...(!isAll && { paths }) };
+        const told = { position: formatCommitPosition(position), ...(!isAll && { paths }) };
         channel.send({ kind: "sluice-changed", number, ...told } satisfies Changed);
       }),
     listen: (listener) => {
@@ -68,7 +68,7 @@ export function joinSiblings(channel: SupervisorChannel): Siblings {
   };
 }
 
-/** One worker, as its supervisor has it. */
+/** A worker in the form that its supervisor knows. */
 export interface RelayedWorker {
   id: number;
   isConnected(): boolean;
@@ -76,16 +76,17 @@ export interface RelayedWorker {
 }
 
 /**
- * The supervisor's side: carries what each worker tells to the others, and tells it when they have heard. One that has not
- * answered for as long as anybody waits is passed over until it does; what it has missed its own look at the feed tells it.
+ * The supervisor's side: it carries the messages of each worker to the others, and tells the worker when they have received
+ * them. A worker that has not answered within the time that others wait gets no more messages until it answers; its own poll
+ * of the feed shows it the changes that it missed.
  */
 export class SiblingRelay {
   readonly #workers: () => Iterable<RelayedWorker>;
   readonly #now: () => number;
-  /** Of each worker, what it has not heard yet, the oldest first, and since when. */
+  /** The messages that each worker has not answered yet, the oldest first, with the time of each. */
   readonly #unheard = new Map<number, Map<string, number>>();
 
-  /** `now`, in milliseconds, for tests. */
+  /** `now` gives milliseconds; tests inject it. */
   constructor(workers: () => Iterable<RelayedWorker>, { now = () => performance.now() } = {}) {
     this.#workers = workers;
     this.#now = now;
@@ -107,7 +108,7 @@ export class SiblingRelay {
     }
   }
 
-  /** Nobody waits for a worker that has ended. */
+  /** Removes a worker that has ended: nobody waits for it any more. */
   remove({ id }: Pick<RelayedWorker, "id">): void {
     const keys = [...(this.#unheard.get(id)?.keys() ?? [])];
     this.#unheard.delete(id);

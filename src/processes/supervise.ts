@@ -9,31 +9,31 @@ import { closeUntakenConnection } from "./shared-port.ts";
 import { SiblingRelay } from "./siblings.ts";
 import { lendSlots } from "./worker-slots.ts";
 
-/** What the process that supervises workers has to know. */
+/** Settings of the process that supervises workers. */
 export interface Supervision {
   workers: number;
-  /** Streams that may write at once, all workers together. */
+  /** Streams that may write at once, for all workers together. */
   uploadsMax: number;
   drainTimeoutMs: number;
   logLevel: string;
-  /** The process whose end asks to stop, as a signal does. */
+  /** The process whose end stops this one, as a signal does. */
   leader?: number | undefined;
 }
 
 /** Workers in a row that may end before they listen; then the service gives up. */
 const START_FAILURES_MAX = 5;
-/** What a worker may take, after its calls have ended or the drain is over, to close its connections; then it is killed. */
+/** Time that a worker has to close its connections once its calls have ended, in milliseconds; then it is killed. */
 const CLOSE_GRACE_MS = 5000;
 
 /**
- * Keeps the number of workers alive, which do all the work and share the port, until it is asked to stop; resolves when they
- * have drained and ended. Rejects when workers end as soon as they start.
+ * Keeps the number of workers alive until it is asked to stop. The workers do all the work and share the port. Resolves when
+ * they have drained and ended. Rejects when workers end as soon as they start.
  */
 export async function superviseWorkers(supervision: Supervision): Promise<void> {
   const { workers: count, uploadsMax, drainTimeoutMs } = supervision;
   const log = createLateLog(supervision.logLevel);
   const exec = fileURLToPath(new URL("./cluster-main.ts", import.meta.url));
-  // A worker a core: helping threads for its short collections would only take the time of the others.
+  // Each core has a worker, so helper threads for its short collections would only take time from the other workers.
   cluster.setupPrimary({ exec, args: [], execArgv: [...process.execArgv, "--no-parallel-scavenge"] });
   const relay = new SiblingRelay(currentWorkers);
   cluster.on("message", (worker, message) => relay.take(worker, message));
@@ -46,10 +46,10 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
     const worker = cluster.fork();
     lendSlots(slots, worker);
     closeUntakenConnection(worker);
-    // What is sent to one that has just been killed fails here; nobody else's end hangs on it.
-    worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a worker could not be told something"));
+    // A message to a worker that has just been killed fails here, which affects nobody else.
+    worker.on("error", (error) => log("warn", { worker: worker.id, error }, "a message did not reach a worker"));
     let isStarted = false;
-    // A worker that listened was well: however soon it is killed, the service does not give up.
+    // A worker that listened was healthy: the service does not give up, however soon the worker is killed.
     worker.once("listening", () => {
       isStarted = true;
       pace.listening();
@@ -85,7 +85,7 @@ function currentWorkers(): Worker[] {
 
 type Log = (level: "info" | "warn" | "error", fields: object, message: string) => void;
 
-/** Writes to the service's log, which is loaded with the first line: most of the time this process has nothing to say. */
+/** Writes to the service's log, which is loaded with the first line: most of the time this process has nothing to log. */
 function createLateLog(level: string): Log {
   const load = async () =>
     (await import("../telemetry/logger.ts")).createLogger({ level, instance: `${hostname()}/${process.pid}` });
@@ -96,7 +96,7 @@ function createLateLog(level: string): Log {
   };
 }
 
-/** Lets a worker drain, and kills one that has not ended by then: whoever stops the primary waits for it. */
+/** Lets a worker drain, and kills it when it has not ended in time: whoever stops the primary waits for it. */
 async function stopWorker(worker: Worker, { timeoutMs, log }: { timeoutMs: number; log: Log }): Promise<void> {
   if (worker.isDead()) return;
   const exited = once(worker, "exit");

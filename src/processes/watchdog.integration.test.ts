@@ -8,8 +8,8 @@ import { until } from "../testing/rigs/until.ts";
 import { WATCHDOG_LIMITS } from "./watchdog.ts";
 
 const MAIN = fileURLToPath(new URL("../testing/rigs/watched-main.ts", import.meta.url));
-/** A twentieth of the service's: what a test waits for. */
-const LIMITS = { lookEveryMs: 50, looksMax: 10, askMaxMs: 5000 };
+/** A twentieth of the service's limits, so that a test waits less. */
+const LIMITS = { checkEveryMs: 50, missedChecksMax: 10, askMaxMs: 5000 };
 
 describe("startWatchdog", () => {
   const running: ChildProcessWithoutNullStreams[] = [];
@@ -25,7 +25,7 @@ describe("startWatchdog", () => {
   });
 
   it("ends a process after ten seconds", () => {
-    expect(WATCHDOG_LIMITS.lookEveryMs * WATCHDOG_LIMITS.looksMax).to.equal(10_000);
+    expect(WATCHDOG_LIMITS.checkEveryMs * WATCHDOG_LIMITS.missedChecksMax).to.equal(10_000);
   });
 
   for (const [letter, how, where] of [
@@ -46,11 +46,11 @@ describe("startWatchdog", () => {
     const other = await start();
     stopped.child.kill("SIGSTOP");
     await until("it is stopped", () => stateOf(stopped.child.pid) === "T");
-    // Its time is up when another one, which stands still, has been ended.
+    // The time is over when another process, which stands still, has been ended.
     other.child.stdin.write("s");
     await other.exited;
     stopped.child.kill("SIGCONT");
-    // It is alive for as long as would end one that stands still, once more.
+    // The process stays alive for another period that would end a process that stands still.
     const third = await start();
     third.child.stdin.write("s");
     await third.exited;
@@ -62,7 +62,7 @@ describe("startWatchdog", () => {
   });
 });
 
-/** The state of a process, as /proc has it. */
+/** The state of a process, from /proc. */
 function stateOf(pid: number | undefined): string | undefined {
   return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
 }

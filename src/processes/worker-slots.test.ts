@@ -4,7 +4,7 @@ import { ManualClock } from "../testing/fakes/manual-clock.ts";
 import { type SilentStream, UploadSlots } from "../transfer/upload-slots.ts";
 import { channelOf, lendSlots, WorkerSlots } from "./worker-slots.ts";
 
-/** Both ends of a worker, joined without a process: what one sends the other hears at once. */
+/** Both ends of a worker, joined without a process: each receives the other's messages at once. */
 function createWorker(lent: UploadSlots, { workers = 2 } = {}) {
   const inside = Object.assign(new EventEmitter(), {
     connected: true,

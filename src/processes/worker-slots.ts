@@ -2,22 +2,22 @@ import type { Worker } from "node:cluster";
 import type { SilentStream, SlotHolder, SlotPool, SlotRefusal, UploadSlots } from "../transfer/upload-slots.ts";
 import type { SupervisorChannel } from "./siblings.ts";
 
-/** What a worker says to the process that supervises it. */
+/** A message from a worker to the process that supervises it. */
 type WorkerMessage =
   | { slots: "take"; id: number; caller: string }
   | { slots: "give-back"; caller: string }
   | { slots: "answer"; id: number; answer: readonly SilentStream[] };
 
-/** What that says to a worker. */
+/** A message from the supervisor to a worker. */
 type SupervisorMessage =
   | { slots: "answer"; id: number; answer: SlotRefusal | undefined }
   | { slots: "list-silent"; id: number }
   | { slots: "end-silent"; id: number; caller: string };
 
-/** A worker that has not named its silent streams by then, in milliseconds, has none to give: whoever wants a slot waits. */
+/** A worker that has not named its silent streams by then, in milliseconds, counts as having none. */
 const ANSWER_WAIT_MS = 500;
 
-/** Answers by the number of their question. */
+/** Answers, by the number of their question. */
 class Questions<T> {
   readonly #open = new Map<number, (answer: T | undefined) => void>();
   #id = 0;
@@ -49,7 +49,7 @@ class Questions<T> {
 export function lendSlots(slots: UploadSlots, worker: Pick<Worker, "on" | "once" | "send" | "isConnected">): void {
   const questions = new Questions<readonly SilentStream[]>();
   const send = (message: SupervisorMessage) => {
-    // A worker that is gone by now has ended, or will: then its slots come back.
+    // A worker that is not connected has ended or will soon end: then its slots come back.
     if (worker.isConnected()) worker.send(message);
   };
   const account = slots.open({
@@ -75,10 +75,10 @@ export function lendSlots(slots: UploadSlots, worker: Pick<Worker, "on" | "once"
 
 /** Most free slots that a worker keeps. */
 const SPARE_MAX = 8;
-/** What all workers together may keep, as a part of all slots: of the share of a caller that has many, little is lost. */
+/** The share of all slots that all workers together may keep free: a caller that has many slots loses little of its share. */
 const SPARE_SHARE = 1 / 16;
 
-/** The slots as a worker has them: it asks the process that supervises it. */
+/** The slots in the form that a worker has: it asks its supervisor for them. */
 export class WorkerSlots implements SlotPool {
   readonly slotsMax: number;
   readonly spareMax: number;
@@ -124,7 +124,7 @@ export class WorkerSlots implements SlotPool {
   }
 }
 
-/** The channel of this process to the one that supervises it. Messages into a channel that is closed are dropped: the worker ends with it. */
+/** The channel of this process to its supervisor. Messages into a closed channel are dropped: the worker ends with it. */
 export function channelOf(worker: Pick<NodeJS.Process, "send" | "on" | "connected">): SupervisorChannel {
   return {
     send: (message) => {

@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { File } from "../domain/files/file.ts";
 import type { ChangedPath } from "../domain/files/file-changes.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
-import type { Position } from "../domain/position.ts";
 
 /** Bounds of the cache of one process. */
 export interface FileCacheLimits {
@@ -18,25 +18,25 @@ export const FILE_CACHE_LIMITS: FileCacheLimits = { filesMax: 10_000, bytesMax: 
 /** What a file takes beside its texts, about. */
 const FILE_OVERHEAD_BYTES = 1024;
 
-/** What is known of a path: `position` is the least that whoever reads it must have seen. */
+/** The entry of a path: an answer to its readers must have seen at least `position`. */
 interface Entry {
   file: File | undefined;
-  position: Position;
+  position: CommitPosition;
 }
 
 /**
- * The live files that were asked for lately. Absence is not kept. A load that is under way when its path changes is given to
- * those who wait for it, who asked before, and not kept.
+ * The live files that were asked for lately. Absence is not kept. When a path changes while its file is being loaded, the
+ * result goes to the callers who wait for it, because they asked before the change, and is not kept.
  */
 export class FileCache {
   /** Since the start. */
   readonly counts = { hits: 0, misses: 0, evictions: 0 };
   readonly #entries: LRUCache<string, Entry>;
-  readonly #loads = new Map<string, { file: Promise<File>; position: Position }>();
+  readonly #loads = new Map<string, { file: Promise<File>; position: CommitPosition }>();
   /** The position of the last change that may be any path's. */
-  #position: Position = 0n;
-  /** The furthest position that is known to be one. */
-  #heard: Position = 0n;
+  #position: CommitPosition = 0n;
+  /** The furthest commit position that the database has told. */
+  #heard: CommitPosition = 0n;
 
   /** `now`, in milliseconds, for tests. */
   constructor(limits: FileCacheLimits = FILE_CACHE_LIMITS, { now = () => performance.now() } = {}) {
@@ -53,8 +53,8 @@ export class FileCache {
   /** The live file at a path, as of `position` or later, from memory or by `load`, which may be another caller's. */
   async get(
     { namespace, path }: ChangedPath,
-    load: (options: { position: Position }) => Promise<File>,
-    { position = 0n }: { position?: Position | undefined } = {},
+    load: (options: { position: CommitPosition }) => Promise<File>,
+    { position = 0n }: { position?: CommitPosition | undefined } = {},
   ): Promise<File> {
     const key = toKey(namespace, path);
     const entry = this.#entries.get(key);
@@ -68,7 +68,7 @@ export class FileCache {
       return await under.file;
     }
     this.counts.misses++;
-    // What is kept is kept for others, too: a position that a caller has made up must not vouch for it.
+    // Other callers read this entry, too: a position that a caller has made up must not vouch for it.
     const vouched = position > this.#heard ? this.#heard : position;
     const known = furthest(vouched, entry?.position ?? 0n, this.#position);
     const started = { file: load({ position: furthest(position, known) }), position: known };
@@ -83,32 +83,32 @@ export class FileCache {
   }
 
   /** Forgets these paths: whoever asks for one from now on sees what was there at `position`, or later. */
-  evict(paths: readonly ChangedPath[], position: Position): void {
+  evict(paths: readonly ChangedPath[], position: CommitPosition): void {
     this.#hear(position);
     for (const { namespace, path } of paths) {
       const key = toKey(namespace, path);
       this.#loads.delete(key);
-      // It may have been known to be newer: siblings tell what they have found when they have.
+      // A newer position may be known already: siblings tell their changes when they have found them.
       const known = this.#entries.peek(key)?.position ?? 0n;
       this.#entries.set(key, { file: undefined, position: furthest(position, known) });
     }
     this.counts.evictions += paths.length;
   }
 
-  /** Forgets all, where it is unknown what has changed. */
-  clear(position: Position = 0n): void {
+  /** Forgets all files, for the case that nobody knows which have changed. */
+  clear(position: CommitPosition = 0n): void {
     this.#hear(position);
     if (position > this.#position) this.#position = position;
     this.#loads.clear();
     this.#entries.clear();
   }
 
-  #hear(position: Position): void {
+  #hear(position: CommitPosition): void {
     if (position > this.#heard) this.#heard = position;
   }
 }
 
-/** The same files, live ones from the cache; a generation that is named is looked up. */
+/** The same repository, whose live files come from the cache; a named generation is read. */
 export function withFileCache<T extends Pick<FileRepository, "get">>(files: T, cache: FileCache): T {
   const get: FileRepository["get"] = (namespace, path, options = {}) => {
     if (options.generation !== undefined) return files.get(namespace, path, options);
@@ -117,7 +117,7 @@ export function withFileCache<T extends Pick<FileRepository, "get">>(files: T, c
   return { ...files, get };
 }
 
-function furthest(...positions: Position[]): Position {
+function furthest(...positions: CommitPosition[]): CommitPosition {
   return positions.reduce((one, other) => (one > other ? one : other));
 }
 

@@ -42,7 +42,7 @@ export async function readFilePage(
   const after = pageToken === "" ? undefined : fromPageToken(pageToken, listing, query.order);
   const page = await files.list(namespace, { ...query, limit, after });
   const count = countWhileSmall(page.files, (file) => file);
-  const next = count < page.files.length ? page.positions[count - 1] : page.next;
+  const next = count < page.files.length ? page.cursors[count - 1] : page.next;
   return { files: page.files.slice(0, count), nextPageToken: next === undefined ? "" : toPageToken(next, listing) };
 }
 

@@ -8,7 +8,7 @@ export interface UploadProgress {
   upload: Upload;
   /** Durable parts, ascending by number. */
   parts: DurablePart[];
-  /** Bytes that the newest writer had taken when it last said so. */
+  /** Bytes that the writers had received when they last noted it. */
   receivedBytes: number;
 }
 

@@ -1,23 +1,21 @@
 import { expect } from "chai";
 import type { File } from "../domain/files/file.ts";
-import { toPathPosition } from "../domain/files/file-order.ts";
+import { toPathCursor } from "../domain/files/file-order.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
-import { type FolderEntry, toEntryPosition } from "../domain/files/folder-entry.ts";
+import { type FolderEntry, toEntryCursor } from "../domain/files/folder-entry.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { PAGE_BYTES_MAX } from "./file-page.ts";
 import { type ListFilesRequest, listFiles } from "./list-files.ts";
 
 const REQUEST: ListFilesRequest = {
-  ...{
-    namespace: "default",
-    prefix: "",
-    delimiter: "",
-    filter: "",
-    orderBy: "",
-    pageSize: 0,
-    pageToken: "",
-    showDeleted: false,
-  },
+  namespace: "default",
+  prefix: "",
+  delimiter: "",
+  filter: "",
+  orderBy: "",
+  pageSize: 0,
+  pageToken: "",
+  showDeleted: false,
 };
 
 describe("listFiles", () => {
@@ -35,15 +33,15 @@ describe("listFiles", () => {
         const rest = entries.filter((entry) => (entry.kind === "file" ? entry.file.path : entry.path) > from);
         const page = rest.slice(0, limit);
         const last = page.at(-1);
-        return { entries: page, next: rest.length > limit && last ? toEntryPosition(last) : undefined };
+        return { entries: page, next: rest.length > limit && last ? toEntryCursor(last) : undefined };
       },
       list: async (_namespace, { prefix, limit, after }) => {
         limits.push(limit);
         const from = after !== undefined && "path" in after ? after.path : "";
         const rest = files.filter((file) => file.path.startsWith(prefix) && file.path > from);
         const page = rest.slice(0, limit);
-        const positions = page.map(toPathPosition);
-        return { files: page, positions, next: rest.length > limit ? positions.at(-1) : undefined };
+        const cursors = page.map(toPathCursor);
+        return { files: page, cursors, next: rest.length > limit ? cursors.at(-1) : undefined };
       },
     };
     return { deps: { files: repository, namespaces: sampleNamespaces() }, limits };
@@ -149,7 +147,7 @@ describe("listFiles", () => {
       ["other deleted files", { showDeleted: true }],
       ["another filter", { filter: "size_bytes > 1" }],
       ["another order", { orderBy: "path desc" }],
-      ["an order that has other positions", { orderBy: "size_bytes" }],
+      ["an order that has other cursors", { orderBy: "size_bytes" }],
     ] as const) {
       it(`is refused with ${what}`, async () => {
         const error = await catchError(() => listFiles(deps, { ...REQUEST, ...change, pageToken }, options));

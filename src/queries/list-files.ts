@@ -3,7 +3,7 @@ import type { File } from "../domain/files/file.ts";
 import { PATH_ORDER, parseFileOrder } from "../domain/files/file-order.ts";
 import { PATH_MAX_BYTES } from "../domain/files/file-path.ts";
 import type { FileRepository, FolderQuery } from "../domain/files/file-repository.ts";
-import { FOLDER_DELIMITER, toEntryPosition } from "../domain/files/folder-entry.ts";
+import { FOLDER_DELIMITER, toEntryCursor } from "../domain/files/folder-entry.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
 import { countWhileSmall, type PageRequest, parsePageSize, readFilePage } from "./file-page.ts";
@@ -51,7 +51,9 @@ export async function listFiles(
   const isFolder = parseDelimiter(request.delimiter);
   if (!isFolder) {
     const page = await readFilePage(deps.files, request, {
-      ...{ namespace, query: { ...query, position }, listing: [namespace, query] },
+      namespace,
+      query: { ...query, position },
+      listing: [namespace, query],
     });
     return { ...page, folders: [] };
   }
@@ -76,7 +78,7 @@ async function readFolderPage(
   const count = countWhileSmall(page.entries, (entry) => (entry.kind === "file" ? entry.file : undefined));
   const entries = page.entries.slice(0, count);
   const last = entries.at(-1);
-  const next = count < page.entries.length && last !== undefined ? toEntryPosition(last) : page.next;
+  const next = count < page.entries.length && last !== undefined ? toEntryCursor(last) : page.next;
   return {
     files: entries.flatMap((entry) => (entry.kind === "file" ? entry.file : [])),
     folders: entries.flatMap((entry) => (entry.kind === "folder" ? entry.path : [])),

@@ -44,7 +44,8 @@ describe("listGenerations", () => {
     const { nextPageToken } = await listGenerations(generations(2), { ...REQUEST, pageSize: 1 }, options);
     const other = { ...REQUEST, path: "b", pageToken: nextPageToken };
     expect(await catchError(() => listGenerations(generations(2), other, options))).to.include({
-      ...{ reason: "PAGE_TOKEN_INVALID", field: "page_token" },
+      reason: "PAGE_TOKEN_INVALID",
+      field: "page_token",
     });
   });
 

@@ -1,5 +1,5 @@
 import type { File } from "../domain/files/file.ts";
-import { PATH_ORDER, toPathPosition } from "../domain/files/file-order.ts";
+import { PATH_ORDER, toPathCursor } from "../domain/files/file-order.ts";
 import { parseFilePath } from "../domain/files/file-path.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
@@ -38,5 +38,5 @@ export async function listGenerations(
   );
   const last = files.at(-1);
   const hasMore = page.hasMore || files.length < page.files.length;
-  return { files, nextPageToken: hasMore && last !== undefined ? toPageToken(toPathPosition(last), listing) : "" };
+  return { files, nextPageToken: hasMore && last !== undefined ? toPageToken(toPathCursor(last), listing) : "" };
 }

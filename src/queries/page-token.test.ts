@@ -6,13 +6,13 @@ const SIZE_ORDER: FileOrder = { field: "size_bytes", isDescending: true };
 const FILE_ID = "0190a3b4-5c6d-7e8f-9a0b-000000000001";
 
 describe("a page token", () => {
-  for (const [order, position] of [
+  for (const [order, cursor] of [
     [PATH_ORDER, { path: "\u{1f600}/\u05e9", generation: 3 }],
     [PATH_ORDER, { path: "a folder/", generation: 0 }],
     [SIZE_ORDER, { value: Number.MAX_SAFE_INTEGER, fileId: FILE_ID }],
   ] as const) {
-    it(`carries ${JSON.stringify(position)}`, () => {
-      expect(fromPageToken(toPageToken(position, ["x"]), ["x"], order)).to.deep.equal(position);
+    it(`carries ${JSON.stringify(cursor)}`, () => {
+      expect(fromPageToken(toPageToken(cursor, ["x"]), ["x"], order)).to.deep.equal(cursor);
     });
   }
 
@@ -23,8 +23,8 @@ describe("a page token", () => {
   };
 
   for (const [what, order, token] of [
-    ["a position of another order", SIZE_ORDER, forge("a", 1)],
-    ["a position of no order of paths", PATH_ORDER, forge(1, FILE_ID)],
+    ["a cursor of another order", SIZE_ORDER, forge("a", 1)],
+    ["a cursor of no order of paths", PATH_ORDER, forge(1, FILE_ID)],
     ["an id that is none", SIZE_ORDER, forge(1, "'; DROP TABLE file; --")],
     ["a value that is no number", SIZE_ORDER, forge("1", FILE_ID)],
     ["a value beyond 2^53", SIZE_ORDER, forge(2 ** 53, FILE_ID)],

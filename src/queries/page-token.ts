@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { DomainError } from "../domain/errors.ts";
-import type { FileOrder, FilePosition } from "../domain/files/file-order.ts";
+import type { FileCursor, FileOrder } from "../domain/files/file-order.ts";
 
-/** Longest token that is looked at: a path of 1,024 bytes, escaped in JSON and in base64, fits. */
+/** Longest token that is read: a path of 1,024 bytes, escaped in JSON and in base64, fits. */
 const TOKEN_MAX_BYTES = 16_384;
 const BINDING_BYTES = 12;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -12,22 +12,22 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * parameters is noticed instead of skipping files. Not a secret and not signed: it says where to go on in a listing
  * that its holder may read anyway.
  */
-export function toPageToken(position: FilePosition, listing: readonly unknown[]): string {
-  const fields = "path" in position ? [position.path, position.generation] : [position.value, position.fileId];
+export function toPageToken(cursor: FileCursor, listing: readonly unknown[]): string {
+  const fields = "path" in cursor ? [cursor.path, cursor.generation] : [cursor.value, cursor.fileId];
   return Buffer.from(JSON.stringify([bind(listing), ...fields])).toString("base64url");
 }
 
 /** Reads a page token; `invalid_argument / PAGE_TOKEN_INVALID` when it is not one or belongs to another listing. */
-export function fromPageToken(token: string, listing: readonly unknown[], order: FileOrder): FilePosition {
+export function fromPageToken(token: string, listing: readonly unknown[], order: FileOrder): FileCursor {
   const [binding, first, second] = decode(token);
-  const position = toPosition(first, second);
-  if (position === undefined || "path" in position !== (order.field === "path")) throw refuse("it is not one of ours");
+  const cursor = toCursor(first, second);
+  if (cursor === undefined || "path" in cursor !== (order.field === "path")) throw refuse("it is not one of ours");
   if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
-  return position;
+  return cursor;
 }
 
 /** Forged ones may hold anything, and what they hold becomes values of a statement. */
-function toPosition(first: unknown, second: unknown): FilePosition | undefined {
+function toCursor(first: unknown, second: unknown): FileCursor | undefined {
   if (typeof first === "string" && first.isWellFormed() && !first.includes("\u0000") && Number.isSafeInteger(second))
     return { path: first, generation: second as number };
   if (Number.isSafeInteger(first) && typeof second === "string" && UUID.test(second))

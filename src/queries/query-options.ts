@@ -1,10 +1,10 @@
 import type { Caller } from "../domain/caller.ts";
-import type { Position } from "../domain/position.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 
-/** What a query gets beside its request. */
+/** Options of a query beside its request. */
 export interface QueryOptions {
   caller: Caller;
-  /** What the answer must have seen, for a caller that has made changes; undefined for one that has not. */
-  position?: Position | undefined;
+  /** The answer must have seen this commit position, for a caller that has made changes; undefined for one that has not. */
+  position?: CommitPosition | undefined;
   signal?: AbortSignal;
 }

@@ -4,7 +4,13 @@ import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../test
 import { QUERY_MAX_BYTES, QUERY_WORDS_MAX, type SearchFilesRequest, searchFiles } from "./search-files.ts";
 
 const REQUEST: SearchFilesRequest = {
-  ...{ namespace: "default", filter: "", query: "", orderBy: "", pageSize: 0, pageToken: "", showDeleted: false },
+  namespace: "default",
+  filter: "",
+  query: "",
+  orderBy: "",
+  pageSize: 0,
+  pageToken: "",
+  showDeleted: false,
 };
 
 describe("searchFiles", () => {
@@ -14,7 +20,7 @@ describe("searchFiles", () => {
   const files: Pick<FileRepository, "list"> = {
     list: async (_namespace, query) => {
       asked.push(query);
-      return { files: [sampleFile()], positions: [next], next };
+      return { files: [sampleFile()], cursors: [next], next };
     },
   };
   const deps = { files, namespaces: sampleNamespaces() };
@@ -37,7 +43,10 @@ describe("searchFiles", () => {
         prefix: "",
         filter: { kind: "and", of: [size, { kind: "words", words }] },
         order: { field: "size_bytes", isDescending: true },
-        ...{ position: undefined, showDeleted: false, limit: 7, after: undefined },
+        position: undefined,
+        showDeleted: false,
+        limit: 7,
+        after: undefined,
       },
     ]);
     await searchFiles(deps, { ...request, pageToken: page.nextPageToken }, options);

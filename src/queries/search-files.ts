@@ -49,7 +49,7 @@ export async function searchFiles(
     throw invalidArgument("filter", "filter and query are empty; send one of them, or list the files by ListFiles");
   }
   const filter: FileFilter = { kind: "and", of: filters };
-  // Whoever searches for words looks for something, and then mostly for something recent.
+  // Callers who search for words mostly want something recent.
   const isByWords = words !== undefined && request.orderBy.trim() === "";
   const order = isByWords ? NEWEST_FIRST : parseFileOrder(request.orderBy);
   const query = { prefix: "", filter, order, showDeleted: request.showDeleted };

@@ -4,11 +4,11 @@ import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
 import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/uploads/transfer-rate.ts";
 import type { UploadState } from "../domain/uploads/upload.ts";
-import type { UploadRepository, UploadStatus } from "../domain/uploads/upload-repository.ts";
+import type { UploadCatalogue, UploadStatus } from "../domain/uploads/upload-catalogue.ts";
 
 /** How far a watched upload is. Sizes in bytes. */
 export interface WatchReport extends UploadStatus {
-  /** Of bytes received, over the last 10 s; undefined while nothing is known. */
+  /** Rate of received bytes over the last 10 s; undefined while nothing is known. */
   bytesPerSecond: number | undefined;
   /** Until all bytes are received, in milliseconds; undefined while nothing is known, and once it no longer matters. */
   etaMs: number | undefined;
@@ -19,9 +19,9 @@ export interface WatchLimits {
   /** Watchers at once, in all and of one upload; one caller has at most seven eighths of both. */
   watchersMax: number;
   uploadWatchersMax: number;
-  /** How soon an upload that changes is looked at again, and how soon one that stands still, in milliseconds. */
-  lookMinMs: number;
-  lookMaxMs: number;
+  /** How soon an upload that changes is asked for again, and how soon one that stands still, in milliseconds. */
+  pollMinMs: number;
+  pollMaxMs: number;
   /** Uploads that one statement asks for. */
   uploadsPerStatementMax: number;
   /** Least and longest time between two messages to a watcher, in milliseconds. */
@@ -33,22 +33,22 @@ export interface WatchLimits {
 export const WATCH_LIMITS: WatchLimits = {
   watchersMax: 2000,
   uploadWatchersMax: 200,
-  lookMinMs: 250,
-  lookMaxMs: 2000,
+  pollMinMs: 250,
+  pollMaxMs: 2000,
   uploadsPerStatementMax: 250,
   messageMinMs: 100,
   // The API promises 5 s: some of it is for the way.
   messageMaxMs: 4500,
 };
 
-/** Between two statements it is idle for at least this many times what the last one took: a fifth of one connection. */
+/** After a statement the process waits for at least this many times its duration: watching takes a fifth of one connection. */
 const IDLE_SHARE = 4;
 
 /** What a watcher sees of its upload. */
 export interface Watched {
-  /** The newest; undefined before the first look. */
+  /** The newest; undefined before the first poll. */
   readonly report: WatchReport | undefined;
-  /** Grows when `report` tells of more than another rate. */
+  /** Grows when `report` has changed in more than its rate. */
   readonly changes: number;
   /** Why there will be no further report. */
   readonly failure: Error | undefined;
@@ -62,7 +62,7 @@ interface WatchedUpload extends Watched {
   limiter: WorkLimiter;
   samples: RateSample[];
   dueAt: number;
-  lookMs: number;
+  pollMs: number;
   /** Called at each change, and at a failure. */
   watchers: Set<() => void>;
 }
@@ -70,22 +70,22 @@ interface WatchedUpload extends Watched {
 /**
  * The uploads that somebody watches from this process. Their state is in the database, and whoever writes may be on
  * another replica, so it is asked for: one statement at a time for all uploads that are due, however many watch them.
- * An upload that stands still is looked at less and less often. While the database is away it is asked within the limits of
+ * An upload that stands still is asked for less and less often. While the database is away it is asked within the limits of
  * `backoff`; then every watch fails with `unavailable / DATABASE_UNAVAILABLE`.
  */
 export class UploadWatches {
   readonly limits: WatchLimits;
-  readonly #uploads: Pick<UploadRepository, "listStatus">;
+  readonly #catalogue: Pick<UploadCatalogue, "listStatus">;
   readonly #backoff: BackoffPolicy;
   readonly #watched = new Map<string, WatchedUpload>();
   readonly #draining = new AbortController();
   readonly #limiter: WorkLimiter;
   #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
+  #isPolling = false;
   #restUntil = 0;
 
-  constructor(deps: { uploads: Pick<UploadRepository, "listStatus">; backoff: BackoffPolicy; limits: WatchLimits }) {
-    this.#uploads = deps.uploads;
+  constructor(deps: { catalogue: Pick<UploadCatalogue, "listStatus">; backoff: BackoffPolicy; limits: WatchLimits }) {
+    this.#catalogue = deps.catalogue;
     this.#backoff = deps.backoff;
     this.limits = deps.limits;
     this.#limiter = new WorkLimiter("watches", { runningMax: deps.limits.watchersMax, waitingMax: 0 });
@@ -135,9 +135,9 @@ export class UploadWatches {
     const known = this.#watched.get(uploadId);
     if (known !== undefined && known.failure === undefined) return known;
     const fresh = { report: undefined, changes: 0, failure: undefined, samples: [], dueAt: 0 };
-    const { lookMinMs: lookMs, uploadWatchersMax: runningMax } = this.limits;
+    const { pollMinMs: pollMs, uploadWatchersMax: runningMax } = this.limits;
     const limiter = new WorkLimiter("watches of one upload", { runningMax, waitingMax: 0 });
-    const watched: WatchedUpload = { uploadId, ...fresh, limiter, lookMs, watchers: new Set() };
+    const watched: WatchedUpload = { uploadId, ...fresh, limiter, pollMs, watchers: new Set() };
     this.#watched.set(uploadId, watched);
     return watched;
   }
@@ -151,23 +151,23 @@ export class UploadWatches {
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    if (this.#isLooking || this.#draining.signal.aborted) return;
+    if (this.#isPolling || this.#draining.signal.aborted) return;
     let dueAt = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched.values()) dueAt = Math.min(dueAt, watched.dueAt);
     if (dueAt === Number.POSITIVE_INFINITY) return;
     const waitMs = Math.max(dueAt, this.#restUntil) - performance.now();
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, waitMs));
+    this.#timer = setTimeout(() => void this.#poll(), Math.max(0, waitMs));
   }
 
   /** Asks for the uploads that are due, the longest due first. Never rejects. */
-  async #look(): Promise<void> {
-    this.#isLooking = true;
+  async #poll(): Promise<void> {
+    this.#isPolling = true;
     const beganAt = performance.now();
     const due = [...this.#watched.values()].filter(({ dueAt }) => dueAt <= beganAt).sort((a, b) => a.dueAt - b.dueAt);
     const asked = due.slice(0, this.limits.uploadsPerStatementMax);
     try {
       const ids = asked.map(({ uploadId }) => uploadId);
-      const statuses = await withBackoff(this.#backoff, () => this.#uploads.listStatus(ids), {
+      const statuses = await withBackoff(this.#backoff, () => this.#catalogue.listStatus(ids), {
         isRetryable: (error) => error instanceof DomainError && error.code === "unavailable",
         signal: this.#draining.signal,
       });
@@ -177,8 +177,8 @@ export class UploadWatches {
       this.#failAll(error instanceof Error ? error : new Error("the uploads could not be read", { cause: error }));
     }
     const endedAt = performance.now();
-    this.#restUntil = endedAt + Math.min(this.limits.lookMaxMs, IDLE_SHARE * (endedAt - beganAt));
-    this.#isLooking = false;
+    this.#restUntil = endedAt + Math.min(this.limits.pollMaxMs, IDLE_SHARE * (endedAt - beganAt));
+    this.#isPolling = false;
     this.#schedule();
   }
 
@@ -189,9 +189,9 @@ export class UploadWatches {
     }
     const now = performance.now();
     const hasChanged = watched.report === undefined || isNews(watched.report, status);
-    const { lookMinMs, lookMaxMs } = this.limits;
-    watched.lookMs = hasChanged ? lookMinMs : Math.min(lookMaxMs, watched.lookMs * 2);
-    watched.dueAt = isFinal(status.state) ? Number.POSITIVE_INFINITY : now + watched.lookMs;
+    const { pollMinMs, pollMaxMs } = this.limits;
+    watched.pollMs = hasChanged ? pollMinMs : Math.min(pollMaxMs, watched.pollMs * 2);
+    watched.dueAt = isFinal(status.state) ? Number.POSITIVE_INFINITY : now + watched.pollMs;
     watched.samples = addRateSample(watched.samples, { atMs: now, receivedBytes: status.receivedBytes });
     watched.report = toReport(status, watched.samples);
     if (!hasChanged) return;

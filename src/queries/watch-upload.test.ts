@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Caller } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { UploadRepository, UploadStatus } from "../domain/uploads/upload-repository.ts";
+import type { UploadCatalogue, UploadStatus } from "../domain/uploads/upload-catalogue.ts";
 import { until } from "../testing/rigs/until.ts";
 import {
   catchError,
@@ -15,7 +15,7 @@ import { watchUpload } from "./watch-upload.ts";
 
 const { uploadId } = sampleUpload();
 const OTHER_ID = "0190a3b4-5c6d-7e8f-9a0b-0000000000bb";
-const LIMITS = { ...WATCH_LIMITS, lookMinMs: 1, lookMaxMs: 4, messageMinMs: 0, messageMaxMs: 60_000 };
+const LIMITS = { ...WATCH_LIMITS, pollMinMs: 1, pollMaxMs: 4, messageMinMs: 0, messageMaxMs: 60_000 };
 
 function sampleStatus(overrides: Partial<UploadStatus> = {}): UploadStatus {
   const { namespace, path, state } = sampleUpload();
@@ -24,7 +24,7 @@ function sampleStatus(overrides: Partial<UploadStatus> = {}): UploadStatus {
 }
 
 /** The uploads of a test as the database has them; `failure` is what asking ends with. */
-class ScriptedUploads implements Pick<UploadRepository, "listStatus"> {
+class ScriptedUploads implements Pick<UploadCatalogue, "listStatus"> {
   readonly statuses = new Map([[uploadId, sampleStatus()]]);
   readonly asked: (readonly string[])[] = [];
   failure: Error | undefined;
@@ -49,7 +49,7 @@ describe("watchUpload", () => {
 
   const startWatches = (limits: Partial<WatchLimits> = {}, triesMax = 3) => {
     const backoff = { triesMax, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 };
-    watches = new UploadWatches({ uploads, backoff, limits: { ...LIMITS, ...limits } });
+    watches = new UploadWatches({ catalogue: uploads, backoff, limits: { ...LIMITS, ...limits } });
   };
   const watch = (request: { namespace?: string; uploadId?: string; signal?: AbortSignal; caller?: Caller } = {}) => {
     const { signal, caller = SAMPLE_CALLER, ...named } = request;
@@ -116,7 +116,7 @@ describe("watchUpload", () => {
     for (let receivedBytes = 1; receivedBytes <= 10; receivedBytes++) {
       uploads.change({ receivedBytes });
       const asked = uploads.asked.length;
-      await until("it was looked at again", () => uploads.asked.length > asked + 1);
+      await until("it was asked for again", () => uploads.asked.length > asked + 1);
     }
     const report = await pending;
     expect(performance.now() - toldAt).to.be.at.least(49);
@@ -136,7 +136,7 @@ describe("watchUpload", () => {
   });
 
   it("looks less often at what stands still, and no more at what has ended", async () => {
-    startWatches({ lookMinMs: 1, lookMaxMs: 1_000_000 });
+    startWatches({ pollMinMs: 1, pollMaxMs: 1_000_000 });
     await next(watch());
     await until("it waits for long", () => uploads.asked.length >= 8);
     uploads.change({ state: "aborted" }, OTHER_ID);

@@ -5,10 +5,11 @@ import { uploadNotFound } from "../domain/repository-refusals.ts";
 import { isFinal, type UploadWatches, type WatchReport } from "./upload-watches.ts";
 
 /**
- * How far an upload is, whoever writes it and on whatever replica: a report at once, one at each change, though never
- * two within 100 ms, and at least one every 5 s. The outcome (committed, aborted, expired) is the last one, and the only
- * one for who comes after it. A slow consumer misses reports in between, never the last. What is durable is less than half
- * a second old while an upload moves and at most 2 s when it begins to; what is received, a second more.
+ * Yields how far an upload is, whoever writes it and on whatever replica: a report at once, one at each change, though
+ * never two within 100 ms, and at least one every 5 s. The outcome (committed, aborted, expired) is the last one, and the
+ * only one for a caller who comes after it. A slow consumer misses reports in between, never the last. The number of
+ * durable bytes is less than half a second old while an upload moves, and at most 2 s old when it begins to move; the
+ * number of received bytes may be a second older.
  *
  * Ends with `not_found / UPLOAD_NOT_FOUND` or `NAMESPACE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID`,
  * `resource_exhausted / OVERLOADED`, `unavailable / SHUTTING_DOWN`, `unavailable / DATABASE_UNAVAILABLE` once the database

@@ -5,7 +5,7 @@ import { isNotModified } from "./conditional-request.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
-/** Refuses, with 406, a caller whose Accept has no room for this media type. */
+/** Refuses, with 406, a caller whose Accept does not allow this media type. */
 export function assertAcceptable(request: NodeRequest, mediaType: string): void {
   const accept = headerOf(request, "accept") ?? "*/*";
   const [type = ""] = mediaType.split("/");
@@ -15,13 +15,13 @@ export function assertAcceptable(request: NodeRequest, mediaType: string): void 
     return isWanted && [mediaType, `${type}/*`, "*/*"].includes(range);
   });
   if (isRoom) return;
-  const message = `accept is ${JSON.stringify(accept.slice(0, 100))}; what is served here is ${mediaType}`;
+  const message = `accept is ${JSON.stringify(accept.slice(0, 100))}; this path serves ${mediaType}`;
   throw new RestRefusal("NOT_ACCEPTABLE", message);
 }
 
 /**
- * Answers with a message as JSON. Where it is or holds a file, that file's ETag comes with it, and a GET's preconditions
- * are evaluated: the answer may be 304 without a body, and If-Match may refuse it with 412.
+ * Answers with a message as JSON. When the message is or holds a file, that file's ETag comes with it. A GET's preconditions
+ * are then evaluated: the answer may be 304 without a body, and If-Match may refuse it with 412.
  */
 export function answerMessage(
   call: RestCall,
@@ -42,7 +42,7 @@ export function answerMessage(
   const isRead = request.method === "GET" || request.method === "HEAD";
   const isTagged = etag !== undefined && etag !== "";
   const all: Record<string, string> = {
-    // To be kept, but asked for again each time: the tag makes that cheap.
+    // A cache may keep the answer, but must ask for it again each time: the tag makes that cheap.
     "cache-control": isTagged && isRead ? "private, no-cache" : "no-store",
     ...(isTagged && { etag: `"${etag}"` }),
     ...headers,
@@ -57,7 +57,7 @@ export function answerMessage(
   answer(response, { status, headers: all, text: request.method === "HEAD" ? "" : text });
 }
 
-/** A message as JSON, with the fields that have their default: the CRC32 of no bytes is 0, and an empty page has no files. */
+/** A message as JSON, including fields that have their default: the CRC32 of no bytes is 0, and an empty page has no files. */
 export function toMessageJson(schema: DescMessage, message: Message): JsonObject {
   return toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject;
 }

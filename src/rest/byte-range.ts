@@ -1,12 +1,12 @@
-/** Which bytes of a representation an answer holds. */
+/** The bytes of a representation that an answer holds. */
 export type RangeChoice =
   | { kind: "whole" }
   | { kind: "part"; offset: number; sizeBytes: number }
   | { kind: "unsatisfiable" };
 
 /**
- * What a Range header asks of `sizeBytes` bytes (RFC 9110, 14.1.2): one range of bytes. Other units, several ranges and what
- * is no range are passed over, as the RFC allows: the answer is the whole.
+ * The part of `sizeBytes` bytes that a Range header asks for (RFC 9110, 14.1.2): one range of bytes. The RFC allows to ignore
+ * other units, several ranges and headers that are no range: the answer is then the whole.
  */
 export function chooseRange(header: string | undefined, sizeBytes: number): RangeChoice {
   const [, first = "", last = ""] = /^\s*bytes\s*=\s*(?:(\d+)\s*)?-\s*(?:(\d+)\s*)?$/i.exec(header ?? "") ?? [];

@@ -2,11 +2,11 @@ import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
-/** What a precondition compares. */
+/** The properties that a precondition compares. */
 export interface Validators {
-  /** Without quotes. */
+  /** The entity tag, without quotes. */
   etag: string;
-  /** Where the answer has a Last-Modified. */
+  /** The value of Last-Modified, when the answer has one. */
   lastModified?: Date;
 }
 
@@ -15,7 +15,7 @@ export type EtagCondition = "*" | readonly { etag: string; isWeak: boolean }[];
 
 const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
 
-/** Reads a list of entity tags (RFC 9110, 8.8.3); what is none in it matches nothing. Undefined when it was not sent. */
+/** Reads a list of entity tags (RFC 9110, 8.8.3). Invalid entries match nothing. Undefined without the header. */
 export function parseEtagCondition(
   request: NodeRequest,
   name: "if-match" | "if-none-match" | "if-range",
@@ -29,14 +29,14 @@ export function parseEtagCondition(
   });
 }
 
-/** Strong comparison, as If-Match and If-Range want it (RFC 9110, 13.1.1). */
+/** Compares strongly, as If-Match and If-Range require (RFC 9110, 13.1.1). */
 export function matchesStrongly(condition: EtagCondition, etag: string): boolean {
   return condition === "*" || condition.some((one) => !one.isWeak && one.etag === etag);
 }
 
 /**
- * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, 13.2.2: true means 304. Throws 412
- * ETAG_MISMATCH where If-Match or If-Unmodified-Since fails.
+ * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, 13.2.2. Returns true for 304. Throws 412
+ * ETAG_MISMATCH when If-Match or If-Unmodified-Since fails.
  */
 export function isNotModified(request: NodeRequest, validators: Validators): boolean {
   const { etag, lastModified } = validators;
@@ -54,7 +54,7 @@ export function isNotModified(request: NodeRequest, validators: Validators): boo
   return modifiedAt !== undefined && limit !== undefined && modifiedAt <= limit;
 }
 
-/** The 412 of a file whose entity tag is another. */
+/** The 412 for a file that has another entity tag. */
 export function toEtagMismatch(currentEtag: string | undefined): RestRefusal {
   const now = currentEtag === undefined ? "there is no file" : `its etag is "${currentEtag}" now`;
   return new RestRefusal("ETAG_MISMATCH", `the precondition failed: ${now}; read it again and repeat the change`, {
@@ -62,7 +62,7 @@ export function toEtagMismatch(currentEtag: string | undefined): RestRefusal {
   });
 }
 
-/** A date of HTTP in whole seconds; undefined for what is none, which RFC 9110 has recipients ignore. */
+/** A date of HTTP in whole seconds; undefined for any other text, which RFC 9110 has recipients ignore. */
 export function toSeconds(date: string | undefined): number | undefined {
   const time = date === undefined ? Number.NaN : Date.parse(date);
   return Number.isNaN(time) ? undefined : Math.floor(time / 1000);

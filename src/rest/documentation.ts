@@ -8,19 +8,19 @@ import { RestRefusal } from "./rest-refusal.ts";
 /** One document at a path of its own. */
 interface Document {
   contentType: string;
-  /** The file that it is, or its text. */
+  /** The file that holds the document, or the document's text. */
   source: URL | string;
 }
 
 const ALLOW = "GET, HEAD, OPTIONS";
 
-/** No CDN, no inline script, no other page around it: the token that is typed into it goes to this service alone. */
+/** The page uses no CDN and no inline script, and cannot be framed: a token that is typed into it goes to this service alone. */
 const SECURITY_POLICY = [
   ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
   ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
 ].join("; ");
 
-// Relative, so that it works under a prefix of a proxy, too. The empty icon keeps browsers from asking for one.
+// URLs are relative, so that the page also works under a proxy's prefix. The empty icon keeps browsers from asking for one.
 const PAGE = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -34,7 +34,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-// Without validatorUrl nothing is sent to swagger.io; the token is kept in memory alone, and gone with the page.
+// Without validatorUrl nothing is sent to swagger.io. The token is kept in memory alone, and is gone with the page.
 const START = `"use strict";
 SwaggerUIBundle({
   url: "openapi.json",
@@ -55,8 +55,9 @@ const DOCUMENTS = new Map<string, Document>([
 ]);
 
 /**
- * Finds what serves `/openapi.json` and the page `/docs` that shows it; undefined for any other path. Open without a token,
- * for all of it is public in the repository. Each file is read when it is first asked for, and sent from that one copy.
+ * Finds the handler of `/openapi.json` and of the page `/docs` that shows it; undefined for any other path. Both are open
+ * without a token, because all of it is public in the repository. Each file is read when it is first asked for, and sent from
+ * that one copy.
  */
 export function createDocumentation(): (
   request: NodeRequest,
@@ -73,7 +74,7 @@ export function createDocumentation(): (
       assertRead(request);
       const reading = read.get(document) ?? readDocument(document);
       read.set(document, reading);
-      // What cannot be read now is looked for again.
+      // A file that cannot be read now is read again at the next request.
       reading.catch(() => read.delete(document));
       sendDocument(request, response, { ...(await reading), contentType: document.contentType });
     };
@@ -86,7 +87,7 @@ function packaged(file: string): URL {
 
 function assertRead({ method }: NodeRequest): void {
   if (method === "GET" || method === "HEAD") return;
-  const message = `${method} is not served here; what is: ${ALLOW}`;
+  const message = `${method} is not served here; use ${ALLOW}`;
   throw new RestRefusal("METHOD_NOT_ALLOWED", message, { headers: { allow: ALLOW } });
 }
 
@@ -101,7 +102,7 @@ function sendDocument(
   { bytes, etag, contentType }: { bytes: Buffer; etag: string; contentType: string },
 ): void {
   const headers: Record<string, string> = {
-    // To be kept, and asked for again each time: the next version of the service has another.
+    // A cache may keep the document, but must ask for it again each time: the next version of the service has another.
     "cache-control": "public, no-cache",
     etag: `"${etag}"`,
     "content-security-policy": SECURITY_POLICY,
@@ -115,7 +116,7 @@ function sendDocument(
   headers["content-type"] = contentType;
   headers["content-length"] = String(bytes.length);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  // A union of two overloaded methods cannot be called; both take bytes.
+  // TypeScript cannot call a union of two overloaded methods; both take bytes.
   const out = response as ServerResponse;
   if (request.method === "HEAD") out.end();
   else out.end(bytes);

@@ -1,15 +1,15 @@
 import { constants } from "node:http2";
 import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
 
-/** How long a caller who was answered before its body was read may go on sending it, in milliseconds. */
+/** How long a caller that was answered before its body was read may continue to send it, in milliseconds. */
 const LINGER_MS = { http1: 5000, http2: 1000 } as const;
 
 /**
- * Sees a request off that was answered before its body was read. The caller gets time to read the answer and to stop by
- * itself, for what ends its sending can take an answer along that it has not read yet. Over HTTP/1.1 what still comes is
- * thrown away meanwhile and then the connection ends (RFC 9112, 9.6); over HTTP/2 the caller waits for its window, and is
- * then asked to stop by NO_ERROR (RFC 9113, 8.1). A body that was only not needed, the answer being a success, is thrown
- * away to its end: the time counts from when it last came.
+ * Ends a request that was answered before its body was read. The caller gets time to read the answer and to stop by itself:
+ * cutting it off could destroy an answer that it has not read yet. Over HTTP/1.1 the bytes that still come are thrown away
+ * during that time, and then the connection ends (RFC 9112, 9.6). Over HTTP/2 the caller waits for its window, and is then
+ * asked to stop by NO_ERROR (RFC 9113, 8.1). After a success, a body that was not needed is thrown away to its end: the time
+ * then counts from the last bytes.
  */
 export function endRequest(request: NodeRequest, response: NodeResponse): void {
   const isHttp2 = "stream" in request && request.httpVersionMajor === 2;
@@ -21,6 +21,6 @@ export function endRequest(request: NodeRequest, response: NodeResponse): void {
   const isSuccess = response.statusCode < 400;
   if (isSuccess) source.on("data", () => timer.refresh());
   if (isSuccess || !isHttp2) source.resume();
-  // Said in so many words: Node resets a stream at once that was answered and that nobody has begun or refused to read.
+  // The pause is explicit: Node at once resets a stream that is answered and that nobody has begun or refused to read.
   else source.pause();
 }

@@ -2,15 +2,15 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 
 const FIELD_MASK = "google.protobuf.FieldMask";
 
-/** Whether a field is a FieldMask, which this face reads itself. */
+/** Whether a field is a FieldMask. The REST face reads these itself. */
 export function isFieldMask(field: DescField): boolean {
   return field.fieldKind === "message" && field.message.typeName === FIELD_MASK;
 }
 
 /**
- * The paths of a FieldMask in JSON, "contentType,labels.cost-center", with field names as the proto has them. Protobuf JSON
- * would refuse "_" and rewrite capitals everywhere; what names an entry of a map (a label, which may hold "_", "-" and
- * capitals) must stay as it is. Names that no field has stay too: whoever applies the mask refuses them by name.
+ * The paths of a FieldMask in JSON, such as "contentType,labels.cost-center", with field names as the proto has them. Protobuf's
+ * JSON would refuse "_" and rewrite capitals everywhere. But the key of a map entry (a label, which may hold "_", "-" and
+ * capitals) must stay as it is. Names that no field has also stay: the code that applies the mask refuses them by name.
  */
 export function parseFieldMask(text: string, resource: DescMessage | undefined): string[] {
   return text

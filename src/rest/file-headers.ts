@@ -3,13 +3,13 @@ import type { FileDescription } from "../domain/files/file-description.ts";
 import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
 
-/** What the headers of a PUT say of the file to be. */
+/** The description of a file in the headers of the PUT that writes it. */
 export interface FileHeaders extends FileDescription {
   /** From X-Sluice-Crc32: eight hexadecimal digits. */
   crc32: number | undefined;
-  /** From Content-Digest or Repr-Digest (RFC 9530), which are the same for a body that is not encoded. */
+  /** From Content-Digest or Repr-Digest (RFC 9530); both are equal for a body that is not encoded. */
   sha256: Uint8Array | undefined;
-  /** Want-Repr-Digest asks for sha-256. */
+  /** Whether Want-Repr-Digest asks for sha-256. */
   computeSha256: boolean;
 }
 
@@ -17,9 +17,9 @@ const META = "x-sluice-meta-";
 const LABEL = "x-sluice-label-";
 
 /**
- * Reads the headers that describe a file: Content-Type, X-Sluice-Meta-NAME, X-Sluice-Label-NAME, X-Sluice-Data-Subject.
- * Names are lower case, as HTTP/2 has them; values are UTF-8. `invalid_argument` for values that are not what they are to
- * be; the description's own bounds are checked where it is used.
+ * Reads the headers that describe a file: Content-Type, X-Sluice-Meta-NAME, X-Sluice-Label-NAME, X-Sluice-Data-Subject. Names
+ * are in lower case, as HTTP/2 has them; values are UTF-8. Throws `invalid_argument` for values of the wrong form. The bounds
+ * of the description are checked where it is used.
  */
 export function parseFileHeaders(request: NodeRequest): FileHeaders {
   if (headerOf(request, "content-range") !== undefined) {
@@ -37,7 +37,7 @@ export function parseFileHeaders(request: NodeRequest): FileHeaders {
   };
 }
 
-/** The CRC32 that X-Sluice-Crc32 declares of the body; undefined when it was not sent. */
+/** The CRC32 that X-Sluice-Crc32 declares for the body; undefined when the header was not sent. */
 export function parseCrc32(request: NodeRequest): number | undefined {
   const text = headerOf(request, "x-sluice-crc32");
   if (text === undefined) return undefined;
@@ -60,7 +60,7 @@ function decode(name: string, value: string): string {
   }
 }
 
-/** A digest by SHA-256, from a dictionary that may hold others; those are left to who can compare them. */
+/** A SHA-256 digest from a dictionary that may hold other digests. Those are ignored: this service cannot compare them. */
 function parseDigest(request: NodeRequest, name: "content-digest" | "repr-digest"): Uint8Array | undefined {
   const text = headerOf(request, name);
   const [, value] = /(?:^|,)\s*sha-256\s*=\s*([^,;]*)/.exec(text ?? "") ?? [];

@@ -60,7 +60,12 @@ describe("the bytes of a file over REST", () => {
     expect(headers.get("cache-control")).to.equal("no-store");
     expect(headers.get("referrer-policy")).to.equal("no-referrer");
     expect(asked[0]).to.deep.equal({
-      ...{ namespace: "default", path: "a/b", generation: 7, contentType: "", inline: true, downloadName: "x y.pdf" },
+      namespace: "default",
+      path: "a/b",
+      generation: 7,
+      contentType: "",
+      inline: true,
+      downloadName: "x y.pdf",
     });
   });
 

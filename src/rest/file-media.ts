@@ -18,23 +18,23 @@ import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 import { sendBytes } from "./send-bytes.ts";
 
-/** What the query of `?alt=media` says. */
+/** The query of `?alt=media`. */
 interface MediaQuery {
-  /** Send the caller to S3 instead of the bytes. */
+  /** Whether to send the caller to S3 instead of sending the bytes. */
   redirect: boolean;
   generation: number | undefined;
   inline: boolean;
-  /** Empty takes the last segment of the path. */
+  /** When empty, the last segment of the path is used. */
   downloadName: string;
 }
 
 /**
  * Serves `GET …/files/{path}?alt=media`: a redirect to a fresh presigned URL, so that the bytes do not pass through the
- * service; with `redirect=false` the bytes themselves, or one range of them. HEAD describes the bytes either way. Without
- * `alt=media` it is `serveMetadata`'s.
+ * service. With `redirect=false` it sends the bytes themselves, or one range of them. HEAD describes the bytes either way.
+ * Requests without `alt=media` go to `serveMetadata`.
  *
- * The ETag of the bytes is strong and stays when only metadata changes. What the file is called or made of cannot leave
- * its header, and browsers are told neither to guess its type nor to run it.
+ * The ETag of the bytes is strong and stays when only metadata changes. A file's name and content type cannot break out of
+ * their headers, and browsers are told neither to guess the type nor to run the file.
  */
 export function createFileMedia(
   { authenticate, fileQueries, answerStallMs }: Pick<ApiOptions, "authenticate" | "fileQueries" | "answerStallMs">,
@@ -47,7 +47,7 @@ export function createFileMedia(
       return await serveMetadata({ ...call, query: call.query.filter(([name]) => name !== "alt") });
     }
     const query = parseMediaQuery(call.query);
-    // The URL is signed for GET, so whoever follows a redirect with HEAD is refused there: it is described here.
+    // The URL is signed for GET, so S3 would refuse a HEAD that follows the redirect: HEAD is answered here.
     if (query.redirect && call.request.method !== "HEAD") return await redirect(calls, call, query);
     const caller = await authenticate((name) => headerOf(call.request, name), call.request.socket.remoteAddress);
     const options = { caller, position: positionOf(call.request), signal: call.signal };
@@ -57,7 +57,7 @@ export function createFileMedia(
     const file = requireReadable(await fileQueries.getFile(asked, options));
     const range = answerHeaders(call, file, query);
     if (range === undefined) return;
-    // By generation, so that the bytes are those of the headers whatever is committed meanwhile.
+    // The file is read by its generation, so that the bytes match the headers whatever is committed meanwhile.
     const wanted = { ...asked, generation: file.generation, offset: range.offset, limitBytes: range.sizeBytes };
     await sendBytes(call, fileQueries.readFile(wanted, options), { answerStallMs });
   };
@@ -66,12 +66,14 @@ export function createFileMedia(
 async function redirect(calls: MethodCalls, call: RestCall, query: MediaQuery): Promise<void> {
   const { inline, downloadName, generation } = query;
   const message = create(CreateDownloadUrlRequestSchema, {
-    ...{ ...nameOf(call), inline, downloadName },
+    ...nameOf(call),
+    inline,
+    downloadName,
     ...(generation !== undefined && { generation: BigInt(generation) }),
   });
   const { method } = FileCommandService;
   const { url } = (await calls.unary(method.createDownloadUrl, message, call)) as CreateDownloadUrlResponse;
-  // The URL is a secret that works for a while: nobody on the way is to keep it.
+  // The URL is a secret that works for a while, so no cache on the way may keep it.
   const headers = {
     location: url,
     "cache-control": "no-store",
@@ -81,7 +83,7 @@ async function redirect(calls: MethodCalls, call: RestCall, query: MediaQuery): 
   answer(call.response, { status: 302, headers });
 }
 
-/** Sets status and headers, and answers where no bytes follow; otherwise returns the bytes that do. */
+/** Sets status and headers. Answers when no bytes follow; otherwise returns the bytes to send. */
 function answerHeaders(
   { request, response }: RestCall,
   file: File,
@@ -111,7 +113,7 @@ function answerHeaders(
   return { offset, sizeBytes };
 }
 
-/** The range that is asked for, unless If-Range says that it was meant of other bytes (RFC 9110, 13.1.5). */
+/** The range that is asked for, unless If-Range says that it belongs to other bytes (RFC 9110, 13.1.5). */
 function chooseBytes(request: RestCall["request"], file: File): RangeChoice {
   const ifRange = headerOf(request, "if-range");
   const range = chooseRange(headerOf(request, "range"), file.sizeBytes);
@@ -141,7 +143,7 @@ function parseMediaQuery(query: RestCall["query"]): MediaQuery {
   const found: MediaQuery = { redirect: true, generation: undefined, inline: false, downloadName: "" };
   const seen = new Set<string>();
   for (const [name, value] of query) {
-    if (seen.has(name)) throw invalidArgument(name, `${name} is said twice; say it once`);
+    if (seen.has(name)) throw invalidArgument(name, `${name} is given twice; give it once`);
     seen.add(name);
     if (name === "redirect" || name === "inline") found[name] = parseBoolean(name, value);
     else if (name === "generation") found.generation = parseNumber(name, value);

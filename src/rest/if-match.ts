@@ -11,7 +11,7 @@ import type { MethodCalls } from "./method-calls.ts";
 import type { RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
-/** What names a file in a request, or in the resource in it. */
+/** The message that names a file: the request, or the resource in it. */
 interface EtagHolder {
   namespace?: string;
   path?: string;
@@ -20,10 +20,10 @@ interface EtagHolder {
 }
 
 /**
- * Turns If-Match of a request that changes something into what its method compares in the step that changes it: the `etag`
- * of the message or of the resource in it, or else the generation of the file that has this etag now. Of several tags it is
- * the one that the file has. 412 ETAG_MISMATCH where no tag can match; `invalid_argument` for a method without such a field,
- * and for If-None-Match, because a precondition must not be passed over (RFC 9110, 13.2.1).
+ * Turns If-Match of a changing request into a value that its method compares in the same step as the change: the `etag` of
+ * the message or of the resource in it, or else the generation of the file that has this etag now. When If-Match has several
+ * tags, the file's own one is taken. Throws 412 ETAG_MISMATCH when no tag can match. Throws `invalid_argument` for a method
+ * without such a field, and for If-None-Match, because a precondition must not be ignored (RFC 9110, 13.2.1).
  */
 export async function applyIfMatch(
   method: DescMethod,
@@ -33,7 +33,7 @@ export async function applyIfMatch(
   const { request } = call;
   if (request.method === "GET" || request.method === "HEAD") return;
   if (parseEtagCondition(request, "if-none-match") !== undefined) {
-    const message = `${method.name} knows no If-None-Match; say by If-Match which etag the file is to have, or leave it out`;
+    const message = `${method.name} knows no If-None-Match; give the etag that the file must have as If-Match, or leave the header out`;
     throw invalidArgument("if-none-match", message);
   }
   const condition = parseEtagCondition(request, "if-match");
@@ -48,7 +48,7 @@ export async function applyIfMatch(
 
 type Tags = Exclude<EtagCondition, "*">;
 
-/** The message, or the resource in it, that says which etag it expects. */
+/** The message, or the resource in it, that has a field for the expected etag. */
 function findEtagHolder(method: DescMethod, values: Record<string, unknown>): EtagHolder | undefined {
   if (hasFields(method, ["etag"])) return values;
   for (const field of method.input.fields) {
@@ -64,7 +64,7 @@ async function chooseEtag(
   holder: EtagHolder,
   { calls, call }: { calls: MethodCalls; call: RestCall },
 ): Promise<string> {
-  // An etag without a character would be none to the method, and any file right.
+  // The method would take an empty etag for none, and then any file would match.
   const strong = condition.filter(({ etag, isWeak }) => !isWeak && etag !== "");
   const [one] = strong;
   if (one === undefined) throw toNothingMatches();
@@ -75,7 +75,7 @@ async function chooseEtag(
   return (await readMatching(strong, holder, { calls, call })).etag;
 }
 
-/** The file that is named, if it has one of the tags. */
+/** The file that the request names, if it has one of the tags. */
 async function readMatching(
   condition: Tags,
   { namespace = "", path = "", generation = 0n }: EtagHolder,

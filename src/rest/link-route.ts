@@ -13,13 +13,13 @@ import {
 
 import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 
-/** Opens a link for a visitor; describes it where there is none. */
+/** Opens a link for a visitor. Without a visitor it only describes the link. */
 export type OpenLink = (token: string, visitor: LinkVisitor | undefined) => Promise<LinkAnswer>;
 
 const ROUTE = "/l/";
-/** Failures that pass. */
+/** Failures that pass by themselves. */
 const TEMPORARY: Partial<Record<ErrorCode, number>> = { unavailable: 503, resource_exhausted: 429 };
-/** On every answer: a URL with a token in it is kept by no cache and told to no other site. */
+/** Headers of every answer: no cache keeps a URL with a token in it, and no other site is told of it. */
 const PRIVATE_HEADERS = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
@@ -28,8 +28,9 @@ const PRIVATE_HEADERS = {
 };
 
 /**
- * Serves `/l/<token>`, which needs no other token: GET uses the link and redirects to its file, HEAD describes it. Every other
- * path goes to `serveOther`. Anybody may come here, so that both are bounded, in all and by address. Tokens are never logged, nor said in an answer but for the redirect itself.
+ * Serves `/l/<token>`, which needs no other token: GET uses the link and redirects to its file, HEAD describes it. Every
+ * other path goes to `serveOther`. Anybody may call both, so both are bounded, in all and by address. Tokens are never
+ * logged, and no answer holds one but the redirect itself.
  */
 export function createLinkRoute(
   open: OpenLink,
@@ -58,7 +59,7 @@ export function createLinkRoute(
   };
 }
 
-/** Aborted when the visitor has gone: whoever waits for a turn then gives it up. */
+/** A signal that aborts when the visitor has gone: a visitor that waits for its turn then gives it up. */
 function watchCaller(response: NodeResponse): AbortSignal {
   const gone = new AbortController();
   response.once("close", () => gone.abort(new Error("the caller went away")));
@@ -106,8 +107,9 @@ function answerPage(
 }
 
 /**
- * Where a request comes from: the address of the connection or, behind `trustedProxies` that each add the one they see to
- * X-Forwarded-For, the one that the outermost of them saw. What stands further left anybody may have written.
+ * The address that a request comes from. It is the address of the connection, or behind `trustedProxies` the address that the
+ * outermost of them saw: each of these proxies adds the address that it sees to X-Forwarded-For. Anybody may have written the
+ * entries further left.
  */
 export function toSourceAddress(request: NodeRequest, trustedProxies: number): string {
   const connected = request.socket.remoteAddress ?? "";

@@ -21,21 +21,21 @@ import { headerOf, type RestCall } from "./rest-call.ts";
 import type { Route } from "./route-table.ts";
 import { streamLines } from "./stream-lines.ts";
 
-/** Serves one request; errors are thrown before anything is answered. */
+/** Serves one request. Errors are thrown before any part of an answer is sent. */
 export type Serve = (call: RestCall) => Promise<void>;
 
-/** What the routes of methods work with. */
+/** The options of the methods' routes. */
 export interface MethodRoutesOptions {
   calls: MethodCalls;
   authenticate: Authenticator;
-  /** Of a body. */
+  /** The limits of a body. */
   messageLimits: MessageLimits;
-  /** What bodies are counted against. */
+  /** The budget that bodies are counted against. */
   messages: MessageBudget;
 }
 
 /**
- * A route for each `google.api.http` binding of the methods that the handlers serve: a method gets its HTTP form by its
+ * A route for each `google.api.http` binding of the methods that the handlers serve: a method gets its HTTP form from its
  * annotation alone. Methods whose caller streams have none.
  */
 export function createMethodRoutes(
@@ -73,7 +73,7 @@ function toRoute(method: DescMethod, rule: HttpRule, options: MethodRoutesOption
   return [{ httpMethod, template, serve }];
 }
 
-/** A body is read only for callers who may call: the others are told so first. */
+/** A body is read only for callers who may call: the others are refused first. */
 async function readMessage(
   method: DescMethod,
   rule: HttpRule,

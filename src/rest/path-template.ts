@@ -3,19 +3,19 @@ export type PathVariables = ReadonlyMap<string, string>;
 
 /** The path of a route as `google.api.http` writes it (google/api/http.proto). */
 export interface PathTemplate {
-  /** What stands behind the last colon, for instance "undelete". */
+  /** The text after the last colon, for instance "undelete". */
   readonly verb: string | undefined;
   /** Field paths of the variables. */
   readonly fields: readonly string[];
-  /** The raw segments of each variable when a path without its verb is of this template; undefined when it is not. */
+  /** The raw segments of each variable when a path without its verb matches this template; otherwise undefined. */
   match(segments: readonly string[]): ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 type Segment = { kind: "literal"; text: string } | { kind: "one"; field: string } | { kind: "rest"; field: string };
 
 /**
- * Compiles a template of literals, `{field}` (one segment) and, as the last segment, `{field=**}` (all that are left, at
- * least one). Throws on the forms that no route of the service has: it is our own annotation that is wrong then.
+ * Compiles a template of literals, `{field}` (one segment) and, as the last segment, `{field=**}` (all segments that are
+ * left, at least one). Throws for forms that no route of the service has: our own annotation is then wrong.
  */
 export function compilePathTemplate(template: string): PathTemplate {
   const [, path = "", verb] = /^\/(.*?)(?::([a-zA-Z]+))?$/.exec(template) ?? [];

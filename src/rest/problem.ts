@@ -7,14 +7,14 @@ import { RestRefusal } from "./rest-refusal.ts";
 
 /** An error as RFC 9457 writes it, with the members that all errors of the service have. */
 export interface Problem {
-  /** A URN of the reason: programs compare, nobody resolves it. */
+  /** A URN of the reason: programs compare it, and nobody resolves it. */
   type: string;
   /** HTTP's phrase for the status. */
   title: string;
   status: number;
   /** A sentence for people. */
   detail: string;
-  /** For programs, the same as over gRPC; those of HTTP itself are in `RestReason`. */
+  /** The reason for programs, which is the same as over gRPC. Reasons of HTTP itself are in `RestReason`. */
   reason: string;
   /** The field of the request that is wrong. */
   field?: string;
@@ -22,17 +22,17 @@ export interface Problem {
   details?: Record<string, string>;
 }
 
-/** HTTP statuses of the codes that Connect alone uses: a caller that left, a deadline, a method that is none. */
+/** HTTP statuses of the codes that only Connect uses: for a caller that left, a deadline, and a method that does not exist. */
 const OTHER_STATUS: Partial<Record<Code, { status: number; reason: string }>> = {
   [Code.Canceled]: { status: 499, reason: "CALLER_GONE" },
   [Code.DeadlineExceeded]: { status: 504, reason: "DEADLINE_EXCEEDED" },
   [Code.Unimplemented]: { status: 501, reason: "UNIMPLEMENTED" },
 };
 const STATUS_OF_CODE = new Map<number, number>(Object.values(ERROR_STATUS).map(({ grpc, http }) => [grpc, http]));
-/** Reasons for which HTTP has a status that says more than their code's. */
+/** Reasons that have a more precise HTTP status than their code has. */
 const STATUS_OF_REASON: Readonly<Record<string, number>> = { MESSAGE_TOO_LARGE: 413, SIZE_LIMIT: 413 };
 
-/** What was thrown as a problem, with the headers that belong to it. What is unknown is a defect: it says nothing. */
+/** The problem for a thrown error, with its headers. The problem of an unknown error tells nothing of it. */
 export function toProblem(error: unknown): { problem: Problem; headers: Record<string, string> } {
   if (error instanceof RestRefusal) {
     const { status, reason, message, details, headers } = error;
@@ -46,13 +46,16 @@ export function toProblem(error: unknown): { problem: Problem; headers: Record<s
   const reason = info?.reason ?? other?.reason ?? "INTERNAL";
   const status = STATUS_OF_REASON[reason] ?? other?.status ?? STATUS_OF_CODE.get(shown.code) ?? 500;
   const problem = createProblem({
-    ...{ status, reason, detail: shown.rawMessage, details: info?.metadata ?? {} },
+    status,
+    reason,
+    detail: shown.rawMessage,
+    details: info?.metadata ?? {},
     field: bad?.fieldViolations[0]?.field,
   });
   const headers: Record<string, string> = {};
   if (status === 401) headers["www-authenticate"] = toChallenge(reason);
   const { seconds = 0n, nanos = 0 } = retry?.retryDelay ?? {};
-  // Whole seconds are all that the header knows (RFC 9110, 10.2.3).
+  // The header allows whole seconds only (RFC 9110, 10.2.3).
   if (retry !== undefined) headers["retry-after"] = String(Number(seconds) + (nanos > 0 ? 1 : 0));
   return { problem, headers };
 }
@@ -77,7 +80,7 @@ function createProblem(error: {
   };
 }
 
-/** RFC 6750, 3: why is said only to those who sent a token. */
+/** RFC 6750, 3: only a caller that sent a token is told why it was not accepted. */
 function toChallenge(reason: string): string {
   return `Bearer realm="sluice"${reason === "TOKEN_INVALID" ? ', error="invalid_token"' : ""}`;
 }

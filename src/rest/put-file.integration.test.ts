@@ -35,7 +35,7 @@ describe("PUT of a file", function () {
   const put = (path: string, body: Uint8Array | AsyncIterable<Uint8Array>, headers: Record<string, string> = {}) =>
     call(`${FILES}/${path}`, { method: "PUT", body: body as never, headers });
 
-  /** The same over HTTP/2, its length declared or not. */
+  /** Puts a file over HTTP/2, with or without a declared length. */
   async function putHttp2(path: string, bytes: Uint8Array, headers: Record<string, string> = {}): Promise<RestAnswer> {
     const stream = session.request({ ":method": "PUT", ":path": `${FILES}/${path}`, ...AUTHORIZED, ...headers });
     const [answer] = await Promise.all([once(stream, "response"), stream.end(bytes)]);
@@ -119,7 +119,7 @@ describe("PUT of a file", function () {
 
   it("lets one of two that must be the first win", async () => {
     const path = rig.nextPath();
-    // Neither ends before both have begun, or the later one would be refused at once.
+    // Neither upload ends before both have begun; otherwise the later one would be refused at once.
     const bothBegun = until("both have an upload", async () => {
       return (await rig.query("SELECT FROM upload WHERE path = $1", [path])).length === 2;
     });
@@ -203,7 +203,7 @@ describe("PUT of a file", function () {
         .request({ ":method": "PUT", ":path": `${FILES}/${path}`, ...AUTHORIZED, ...headers })
         .on("error", () => {});
 
-    /** Sends some bytes, waits until two parts are durable, and leaves. */
+    /** Ways to leave: each sends some bytes, waits until two parts are durable, and then leaves. */
     const leaves: [string, (path: string, headers: Record<string, string>) => Promise<() => void>][] = [
       [
         "by closing an HTTP/1.1 connection",
@@ -217,7 +217,7 @@ describe("PUT of a file", function () {
           return () => request.destroy();
         },
       ],
-      // Node's own reset says the end first, which a declared length belies.
+      // Node's own reset first signals the end, which contradicts the declared length.
       ...([http2.constants.NGHTTP2_NO_ERROR, http2.constants.NGHTTP2_CANCEL] as const).map(
         (code): (typeof leaves)[number] => [
           `by resetting an HTTP/2 stream of declared length with code ${code}`,
@@ -299,14 +299,14 @@ describe("PUT of a file", function () {
       rig.service.s3.faults.add({ operation: "UploadPart", times: 1000, fault: { kind: "latency", ms: 30 } });
       const large = seededBytes(200 * PART_BYTES, 9);
       let mostBytes = 0;
-      const look = setInterval(() => {
+      const poll = setInterval(() => {
         mostBytes = Math.max(mostBytes, rig.service.app.load.partBytes);
       }, 1);
       const path = rig.nextPath();
       try {
         await expectFile(path, await put(path, large), large);
       } finally {
-        clearInterval(look);
+        clearInterval(poll);
       }
       expect(mostBytes)
         .to.be.greaterThan(0)

@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { CompleteUploadResponseSchema } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { CreateUploadRequest } from "../commands/uploads/create-upload.ts";
+import { formatCommitPosition, POSITION_HEADER } from "../domain/commit-position.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type File, toFileEtag } from "../domain/files/file.ts";
-import { formatPosition, POSITION_HEADER } from "../domain/position.ts";
 import type { CallOptions } from "../rpc/calls/caller-context.ts";
 import { toFileMessage, toReceiptMessage } from "../rpc/messages/file-message.ts";
 import type { ApiOptions } from "../rpc/router.ts";
@@ -17,9 +17,9 @@ import { requestIdOf } from "./request-id.ts";
 import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
 
 /**
- * Serves `PUT …/files/{path}`: the body becomes the file, with 201 where there was none and 200 where it was replaced. It
- * may have a Content-Length or not. If-None-Match and If-Match are kept by the generation: looked at before the body is
- * read, and compared again by the commit.
+ * Serves `PUT …/files/{path}`: the body becomes the file. The status is 201 when there was no file and 200 when it was
+ * replaced. The body may come without a Content-Length. If-None-Match and If-Match are kept by the generation: it is checked
+ * before the body is read, and the commit compares it again.
  */
 export function createFilePut(
   options: Pick<ApiOptions, "authenticate" | "fileQueries" | "uploads" | "catchUp">,
@@ -35,13 +35,15 @@ export function createFilePut(
     const caller = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
     const { sizeBytes, ...described } = describe(call);
     const { hadFile, ifGenerationMatch } = await checkConditions(fileQueries, call, {
-      ...{ caller, position: positionOf(request), signal },
+      caller,
+      position: positionOf(request),
+      signal,
     });
     const create = { ...described, sizeBytes, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) };
     const declared = { crc32: described.crc32, sha256: described.sha256 };
     const file = await receiveFile(uploads.beginWrite, { create }, { call, caller, declared });
     const position = await catchUp();
-    if (position !== undefined) call.response.setHeader(POSITION_HEADER, formatPosition(position));
+    if (position !== undefined) call.response.setHeader(POSITION_HEADER, formatCommitPosition(position));
     answerFile(call, file, { status: hadFile ? 200 : 201 });
   };
 }
@@ -56,7 +58,7 @@ function describe({ request, variables, arrival }: RestCall): CreateUploadReques
   };
 }
 
-/** 412 where a precondition fails now; otherwise the generation that must still be the path's when the file is committed. */
+/** Throws 412 when a precondition fails now. Otherwise returns the generation that must still be the path's at the commit. */
 async function checkConditions(
   fileQueries: Pick<ApiOptions["fileQueries"], "getFile">,
   { request, variables }: RestCall,
@@ -67,7 +69,7 @@ async function checkConditions(
   if (ifMatch === undefined && ifNoneMatch === "*") return { hadFile: false, ifGenerationMatch: 0 };
   const name = { namespace: variables.get("namespace") ?? "", path: variables.get("path") ?? "" };
   const file = await fileQueries.getFile(name, options).catch(toNothing);
-  // The tag of the metadata, or that of the bytes: what a PUT replaces is both.
+  // Either the tag of the metadata or that of the bytes may be given: a PUT replaces both.
   const tags = file === undefined ? [] : [toFileEtag(file), file.fileId];
   const { generation = 0 } = file ?? {};
   const hadFile = file !== undefined;
@@ -85,7 +87,7 @@ function toNothing(error: unknown): undefined {
   throw error;
 }
 
-/** The answer of CompleteUpload, and where the file is. */
+/** Answers as CompleteUpload does, and adds the URL of the file. */
 function answerFile(call: RestCall, file: File, { status }: { status: 200 | 201 }): void {
   const message = create(CompleteUploadResponseSchema, { file: toFileMessage(file), receipt: toReceiptMessage(file) });
   const path = file.path.split("/").map(encodeURIComponent).join("/");

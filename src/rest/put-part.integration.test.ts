@@ -23,7 +23,7 @@ describe("PUT of a part", () => {
   const partOf = (number: number) => bytes.subarray((number - 1) * PART_BYTES, number * PART_BYTES);
   const toHex = (value: number) => value.toString(16).padStart(8, "0");
 
-  /** Opens an upload of the bytes, and returns the URL of it. */
+  /** Opens an upload of the bytes, and returns its URL. */
   async function open(path = rig.nextPath()): Promise<{ url: string; path: string }> {
     const json = { path, sizeBytes: String(bytes.length) };
     const { status, body } = await call(UPLOADS, { method: "POST", json });

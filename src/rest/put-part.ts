@@ -16,8 +16,8 @@ import { headerOf, positionOf } from "./rest-call.ts";
 
 /**
  * Serves `PUT …/uploads/{upload_id}/parts/{part_number}`: WritePart with the part as the body, of at most 16 MiB. The body is
- * asked for, and read, once there is room for it. X-Sluice-Crc32 and Content-Digest are compared with what came; without
- * them only the way from here to S3 is proven.
+ * asked for and read once there is room for it. X-Sluice-Crc32 and Content-Digest are compared with the bytes that came;
+ * without them, only the way from the service to S3 is proven.
  */
 export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authenticate" | "uploads">): Serve {
   return async (call) => {
@@ -36,18 +36,16 @@ export function createPartPut({ authenticate, uploads }: Pick<ApiOptions, "authe
       const part = {
         namespace: variables.get("namespace") ?? "",
         uploadId: variables.get("upload_id") ?? "",
-        ...{ partNumber, crc32: declared.crc32 ?? crc32(bytes), bytes },
+        partNumber,
+        crc32: declared.crc32 ?? crc32(bytes),
+        bytes,
       };
       const {
         range,
         crc32: written,
         wasDurable,
-      } = await uploads.writePart(part, {
-        ...{ caller, position: positionOf(request), signal },
-      });
-      const message = create(WritePartResponseSchema, {
-        ...{ range: toByteRangeMessage(range), crc32: written, wasDurable },
-      });
+      } = await uploads.writePart(part, { caller, position: positionOf(request), signal });
+      const message = create(WritePartResponseSchema, { range: toByteRangeMessage(range), crc32: written, wasDurable });
       answerMessage(call, { message, json: toMessageJson(WritePartResponseSchema, message) });
     } finally {
       release();

@@ -1,17 +1,18 @@
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
-/** Bounds of what a URL may say. */
+/** Bounds of a URL. */
 export const URL_LIMITS = {
-  /** Of the URL as it was sent, path and query, in characters; paths and filters fit, percent-encoded. */
+  /** Characters of the URL as it was sent, path and query together. Percent-encoded paths and filters fit. */
   urlMaxChars: 24_576,
   /** Query parameters of a request. */
   parametersMax: 100,
 } as const;
 
 /**
- * Splits a URL as it was sent into its raw path and the names and values behind the "?", decoded as forms are (UTF-8, "+"
- * is a space). 414 URL_TOO_LONG; `invalid_argument` for too many parameters and for what is not percent-encoded UTF-8.
+ * Splits a URL as it was sent into its raw path and the names and values after the "?". They are decoded as forms are (UTF-8,
+ * "+" is a space). Throws 414 URL_TOO_LONG, and `invalid_argument` for too many parameters and for text that is not
+ * percent-encoded UTF-8.
  */
 export function splitUrl(url: string): { path: string; query: (readonly [name: string, value: string])[] } {
   const { urlMaxChars, parametersMax } = URL_LIMITS;

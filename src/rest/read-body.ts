@@ -6,8 +6,8 @@ import { headerOf, type RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
 /**
- * Reads a body of JSON; undefined when it is empty. 415 for another media type or an encoding, 400 for what is no JSON; else
- * errors as of `MessageArrival.read`.
+ * Reads a body of JSON; undefined when it is empty. Throws 415 for another media type or an encoding, 400 for a body that is
+ * no JSON, and the errors of `MessageArrival.read`.
  */
 export async function readJsonBody(
   { request, arrival }: Pick<RestCall, "request" | "arrival">,
@@ -28,7 +28,7 @@ export async function readJsonBody(
   }
 }
 
-/** Refuses a body that is compressed or otherwise encoded: it would be taken for what it is not. */
+/** Refuses a body that is compressed or otherwise encoded: the encoded bytes would be taken for the content. */
 export function assertNotEncoded(request: NodeRequest): void {
   const encoding = headerOf(request, "content-encoding") ?? "identity";
   if (encoding === "identity") return;

@@ -7,22 +7,23 @@ import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import type { UploadFunctions } from "../rpc/services/upload-service.ts";
 import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
-import type { WriteSession, WriteStart } from "../transfer/write-upload.ts";
+import type { ChunkWriter } from "../transfer/upload-writer.ts";
+import type { WriteRequest, WriteSession } from "../transfer/write-upload.ts";
 import { continueRequest } from "./continue-request.ts";
 import type { RestCall } from "./rest-call.ts";
 
 /**
- * Writes the body of a request into an upload and commits it. Buffers go from the socket into the S3 requests of their
- * parts as they are, as those of WriteUpload do; a caller that is faster than S3 is held back by its connection.
+ * Writes the body of a request into an upload and commits it. Buffers go from the socket into the S3 requests of their parts
+ * as they are, like those of WriteUpload. When a caller is faster than S3, its connection holds it back.
  *
- * The body is asked for once the upload has begun: what refuses it, refuses it unsent. A caller that leaves before the
- * last byte commits nothing: the upload keeps what is durable, and the same request again, under the same request id,
- * goes on with it, its bytes from the first one being compared with what is there. After the last byte, leaving changes
- * nothing. Every error of the upload has its id and durable offset.
+ * The body is asked for once the upload has begun: a refusal comes before any byte is sent. A caller that leaves before the
+ * last byte commits nothing: the upload keeps its durable bytes. When the same request is sent again under the same request
+ * id, it resumes that upload, and its bytes are compared with the stored ones from the first byte on. Leaving after the last
+ * byte changes nothing. Every error of the upload has its id and durable offset.
  */
 export async function receiveFile(
   beginWrite: UploadFunctions["beginWrite"],
-  start: WriteStart,
+  start: WriteRequest,
   { call, caller, declared }: { call: RestCall; caller: Caller; declared: Pick<WriteFinish, "crc32" | "sha256"> },
 ): Promise<File> {
   const received = new ReceivedBuffers();
@@ -33,7 +34,7 @@ export async function receiveFile(
     events: {
       onReady: () => body?.resume(),
       onReleased: (bytes) => received.release(bytes),
-      // HTTP has no answer before the answer.
+      // An HTTP response cannot report progress before the answer itself.
       onProgress: () => {},
       onFailed: (error) => {
         failure = error;
@@ -43,7 +44,7 @@ export async function receiveFile(
   });
   try {
     if (session.committed !== undefined) return session.committed;
-    // Of an upload that is no longer open all bytes are there: the commit alone is left.
+    // All bytes of an upload that is no longer open are there; only the commit is left.
     if (session.started.upload.state === "open") {
       continueRequest(call);
       body = new Body(call.request, session, received);
@@ -62,9 +63,9 @@ export async function receiveFile(
   }
 }
 
-/** The body of one request on its way into a session: pushed, and paused whenever the session takes no more. */
+/** The body of one request on its way into a session. It is paused whenever the session takes no more. */
 class Body {
-  /** Resolves when all bytes were taken; rejects when no more will be. */
+  /** Resolves when all bytes were taken; rejects when no more will be taken. */
   readonly ended: Promise<void>;
   /** Bytes taken. */
   sizeBytes = 0;
@@ -72,7 +73,9 @@ class Body {
   readonly #source: Readable;
   readonly #session: WriteSession;
   readonly #received: ReceivedBuffers;
-  /** What the session has not taken yet of the last buffer. */
+  /** Takes the bytes of the last buffer. */
+  #chunk: ChunkWriter | undefined;
+  /** The bytes of the last buffer that the session has not taken yet. */
   #rest: Uint8Array | undefined;
   #hasEnded = false;
   #resolve: () => void = () => {};
@@ -80,7 +83,7 @@ class Body {
 
   constructor(request: NodeRequest, session: WriteSession, received: ReceivedBuffers) {
     this.#request = request;
-    // The stream itself: what the compatible API puts around it would copy nothing, but queue everything once more.
+    // This is the stream itself: the compatible API around it would copy nothing, but would queue everything once more.
     this.#source = isHttp2(request) ? request.stream : request;
     this.#session = session;
     this.#received = received;
@@ -88,18 +91,18 @@ class Body {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // It may fail before anybody awaits it.
+    // The promise may reject before anybody awaits it.
     this.ended.catch(() => {});
     this.#source.on("data", this.#onData).on("end", this.#onEnd).on("close", this.#onClose);
     // HTTP/2 ends a stream without a body before anybody listens.
     if (this.#source.readableEnded) this.#onEnd();
   }
 
-  /** The session takes bytes again. */
+  /** Must be called when the session takes bytes again. */
   resume(): void {
     const rest = this.#rest;
     if (rest === undefined) return;
-    // Taken away first: the session may say so again while it takes bytes.
+    // The rest is taken away first: the session may call `resume` again while it takes bytes.
     this.#rest = undefined;
     this.#push(rest);
     if (this.#rest !== undefined) return;
@@ -107,7 +110,7 @@ class Body {
     else this.#source.resume();
   }
 
-  /** Stops reading. Only the first counts. */
+  /** Stops reading. Only the first call counts. */
   fail(error: unknown): void {
     this.#rest = undefined;
     this.#source.pause();
@@ -115,10 +118,10 @@ class Body {
   }
 
   #onData = (bytes: Buffer): void => {
-    // HTTP/1.1 bodies are copies of their own; where one is not, its memory is the collector's.
+    // Memory that an HTTP/1.1 buffer shares with others is left to the garbage collector.
     if (isHttp2(this.#request) || bytes.length === bytes.buffer.byteLength) this.#received.note(bytes);
     try {
-      this.#session.beginChunk({ offset: this.sizeBytes, lengthBytes: bytes.length, crc32: undefined });
+      this.#chunk = this.#session.beginChunk({ offset: this.sizeBytes, lengthBytes: bytes.length, crc32: undefined });
       this.#push(bytes);
     } catch (error) {
       this.fail(error);
@@ -126,8 +129,9 @@ class Body {
   };
 
   #push(bytes: Uint8Array): void {
+    const chunk = this.#chunk as ChunkWriter;
     try {
-      const taken = this.#session.write(bytes);
+      const taken = chunk.write(bytes);
       this.sizeBytes += taken;
       if (taken < bytes.length) {
         this.#rest = bytes.subarray(taken);
@@ -135,15 +139,16 @@ class Body {
         return;
       }
       this.#rest = undefined;
-      this.#session.endChunk();
+      chunk.endChunk();
     } catch (error) {
       this.fail(error);
     }
   }
 
   /**
-   * Comes though the last bytes wait for the session; and, over HTTP/2, for a stream that its caller has reset. Some clients
-   * (Node's) even end a stream in the very moment they reset it: what came together with the end is seen first.
+   * Called when the body ends. The last bytes may still wait for the session. Over HTTP/2 it is also called for a stream that
+   * its caller has reset. Some clients (Node's) even end a stream in the very moment in which they reset it, so the end waits
+   * until the reset, if there is one, is seen.
    */
   #onEnd = (): void => {
     if (isHttp2(this.#request)) setImmediate(this.#endUnlessReset, this.#request.stream);

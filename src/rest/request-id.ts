@@ -4,8 +4,8 @@ import type { NodeRequest } from "../rpc/listener/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
 
 /**
- * The request id that headers say: Idempotency-Key (a string of structured fields, in quotes, or without them as most
- * clients send it) or X-Sluice-Request-Id. Without either a fresh one: such a request cannot be repeated as the same.
+ * The request id from the headers: Idempotency-Key (a string of structured fields in quotes, or without quotes as most clients
+ * send it) or X-Sluice-Request-Id. Without either it is a fresh id: such a request cannot be repeated as the same request.
  */
 export function requestIdOf(request: NodeRequest): string {
   const key = headerOf(request, "idempotency-key") ?? headerOf(request, "x-sluice-request-id");

@@ -14,22 +14,23 @@ import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { isFieldMask, parseFieldMask } from "./field-mask.ts";
 import type { PathVariables } from "./path-template.ts";
 
-/** Where the parts of a request message stand in an HTTP request. */
+/** The parts of a request message in an HTTP request. */
 export interface RequestParts {
   variables: PathVariables;
   query: readonly (readonly [name: string, value: string])[];
-  /** As HttpRule has it: "*" for the whole message, a field's name, "" for none. */
+  /** The body as HttpRule names it: "*" for the whole message, a field's name, "" for none. */
   bodyField: string;
   /** The parsed body; undefined when none was sent. */
   body: JsonValue | undefined;
 }
 
-/** Longest piece of an error of the JSON reader that is passed on, in characters: it quotes what was sent. */
+/** Longest piece of the JSON reader's error that is passed on, in characters: it quotes the request. */
 const QUOTED_MAX_CHARS = 300;
 
 /**
- * The message that path, query and body make together, read as protobuf JSON. `invalid_argument` with the field for what
- * no field takes, what is said twice and differs, and values of another type; nothing unknown is passed over.
+ * The message that path, query and body make together, read as protobuf JSON. Throws `invalid_argument` with the field for a
+ * name that no field has, for a field that is given twice with different values, and for values of another type. Nothing
+ * unknown is ignored.
  */
 export function toRequestMessage(method: DescMethod, parts: RequestParts): Message {
   const { input } = method;
@@ -64,7 +65,7 @@ function addParameter(
   setField(json, path, value);
 }
 
-/** The fields that a dotted name leads through, each by its JSON or its proto name; undefined when it leads nowhere. */
+/** The fields that a dotted name leads through, each named by its JSON or its proto name; undefined when it leads nowhere. */
 function findParameter(input: DescMessage, name: string): DescField[] | undefined {
   const path: DescField[] = [];
   let message: DescMessage | undefined = input;
@@ -106,10 +107,10 @@ function setField(json: JsonObject, path: readonly DescField[], text: string): v
   } else if (before === undefined || before === null || before === value) {
     delete json[field.name];
     json[field.jsonName] = value;
-  } else throw invalidArgument(field.name, `${field.jsonName} is said twice, with different values; say it once`);
+  } else throw invalidArgument(field.name, `${field.jsonName} is given twice, with different values; give it once`);
 }
 
-/** The JSON of a value that stands as text in a URL. Messages are those that JSON writes as text: times and the like. */
+/** The JSON of a value that is text in a URL. Messages are allowed only if JSON writes them as text: times and the like. */
 function toJsonValue(field: DescField, text: string): JsonValue {
   const scalar = field.fieldKind === "scalar" || field.fieldKind === "list" ? field.scalar : undefined;
   if (scalar === ScalarType.BOOL) {
@@ -121,7 +122,7 @@ function toJsonValue(field: DescField, text: string): JsonValue {
   return isEnum && /^-?\d{1,10}$/.test(text) ? Number(text) : text;
 }
 
-/** Takes the masks out of the JSON: their paths are read by other rules than protobuf JSON has. */
+/** Takes the masks out of the JSON: their paths follow other rules than protobuf's JSON. */
 function takeMasks(input: DescMessage, json: JsonObject): [DescField, FieldMask][] {
   const resource = input.fields.find(
     (field) => field.fieldKind === "message" && !field.message.typeName.startsWith("google."),

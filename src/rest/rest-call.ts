@@ -1,4 +1,4 @@
-import { POSITION_HEADER, type Position, parsePosition } from "../domain/position.ts";
+import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../domain/commit-position.ts";
 import type { MessageArrival } from "../rpc/calls/message-arrival.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
 import type { PathVariables } from "./path-template.ts";
@@ -7,23 +7,23 @@ import type { PathVariables } from "./path-template.ts";
 export interface RestCall {
   request: NodeRequest;
   response: NodeResponse;
-  /** The body, none of which has been read. */
+  /** The body; none of it has been read. */
   arrival: MessageArrival;
   variables: PathVariables;
-  /** Names and values behind the "?", decoded, in their order. */
+  /** Names and values after the "?", decoded, in their order. */
   query: readonly (readonly [name: string, value: string])[];
-  /** Aborted when the caller is gone before its answer is complete. */
+  /** Aborts when the caller is gone before its answer is complete. */
   signal: AbortSignal;
 }
 
-/** A header by its lower-case name; the first where HTTP lets it come several times. */
+/** A header by its lower-case name. When HTTP lets the header come several times, the first one counts. */
 export function headerOf(request: NodeRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** What the answer must have seen, as the caller says by `sluice-position`. */
-export function positionOf(request: NodeRequest): Position | undefined {
+/** The commit position that the answer must have seen, from the caller's `sluice-position` header. */
+export function positionOf(request: NodeRequest): CommitPosition | undefined {
   const header = headerOf(request, POSITION_HEADER);
-  return header === undefined ? undefined : parsePosition(header);
+  return header === undefined ? undefined : parseCommitPosition(header);
 }

@@ -116,8 +116,14 @@ describe("the REST face", () => {
       await call(`${FILES}?prefix=a%2Fb+c&pageSize=7&page_token=x&showDeleted=true`);
       expect(seen).to.deep.equal([
         {
-          ...{ namespace: "default", prefix: "a/b c", pageSize: 7, pageToken: "x", showDeleted: true },
-          ...{ delimiter: "", filter: "", orderBy: "" },
+          namespace: "default",
+          prefix: "a/b c",
+          pageSize: 7,
+          pageToken: "x",
+          showDeleted: true,
+          delimiter: "",
+          filter: "",
+          orderBy: "",
         },
       ]);
       await call(`${FILES}/a?generation=3`);
@@ -190,7 +196,7 @@ describe("the REST face", () => {
         [{ metageneration: 1.5 }, "metageneration"],
         [[], "file is no JSON object"],
         ["text", "file is no JSON object"],
-        [{ path: "b" }, "said twice"],
+        [{ path: "b" }, "given twice"],
         [{ "<script>\r\nx: y": 1 }, "is unknown"],
       ] as const) {
         const answer = await patch(json);

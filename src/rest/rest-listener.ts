@@ -16,12 +16,12 @@ import type { RestCall } from "./rest-call.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 import { type Route, RouteTable } from "./route-table.ts";
 
-/** What the paths of this face begin with. */
+/** The beginning of every path of the REST face. */
 const PREFIX = "/v1/";
 
 /**
  * The HTTP face of the API: everything under `/v1/`, by the annotations of the methods and the byte routes beside them.
- * Errors are RFC 9457 problems. The OpenAPI document of it all is here, too. Any other path is left to the other faces.
+ * Errors are RFC 9457 problems. It also serves the OpenAPI document of all this. Any other path is left to the other faces.
  */
 export const createRestFace: OtherFace = (handlers, options) => {
   const routes = new RouteTable(createRoutes(handlers, options));
@@ -42,7 +42,7 @@ export const createRestFace: OtherFace = (handlers, options) => {
 const FILE_TEMPLATE = "/v1/namespaces/{namespace}/files/{path=**}";
 const PART_TEMPLATE = "/v1/namespaces/{namespace}/uploads/{upload_id}/parts/{part_number}";
 
-/** The methods' own routes, and over them those that carry the bytes of files. */
+/** The routes of the methods, and over them the routes that carry the bytes of files. */
 function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): Route<Serve>[] {
   const calls = createMethodCalls(handlers);
   const methods = createMethodRoutes(handlers, { calls, ...options });
@@ -57,10 +57,10 @@ function createRoutes(handlers: Parameters<OtherFace>[0], options: ApiOptions): 
   ];
 }
 
-/** Aborted when the caller is gone before its answer is complete. */
+/** A signal that aborts when the caller is gone before its answer is complete. */
 function watchCaller(request: NodeRequest, response: NodeResponse): AbortSignal {
   const gone = new AbortController();
-  // What goes wrong with a request or response ends in "close"; the error itself is the network's or the caller's.
+  // Every error of a request or response ends in "close"; the network or the caller caused it.
   request.on("error", () => {});
   response.on("error", () => {});
   response.once("close", () => {
@@ -88,7 +88,7 @@ async function serve(
   endRequest(request, response);
 }
 
-/** Answers with what was thrown. A defect is logged; what methods threw has been logged by them. */
+/** Answers with the thrown error. Defects are logged here; errors of methods have been logged by the methods. */
 function answerProblem(
   error: unknown,
   { request, response, signal, log }: Pick<RestCall, "request" | "response" | "signal"> & { log: ErrorLog },
@@ -97,12 +97,12 @@ function answerProblem(
   const shown = isRefusal ? error : translateError(error, { log, signal, method: `${request.method} ${PREFIX}` });
   const { problem, headers } = toProblem(shown);
   if (response.headersSent || response.destroyed) {
-    // Half an answer cannot become another: a cut is all that is left to say it.
+    // Half an answer cannot become another one, so the connection is cut to show the failure.
     response.destroy();
     return;
   }
   for (const name of response.getHeaderNames()) {
-    // What was meant for another answer; CORS holds for this one, too.
+    // These headers were meant for another answer. CORS headers hold for this one, too.
     if (name !== "vary" && !name.startsWith("access-control-")) response.removeHeader(name);
   }
   const text = toJsonText({ ...problem });

@@ -1,4 +1,4 @@
-/** Why a request was refused as HTTP, before it was a call of any method. Part of the API, as ErrorReason is. */
+/** Reasons for refusing a request as HTTP, before it becomes a call of a method. They are part of the API, as ErrorReason is. */
 export type RestReason =
   | "ROUTE_NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
@@ -8,7 +8,7 @@ export type RestReason =
   | "MEDIA_TYPE_UNSUPPORTED"
   | "RANGE_INVALID";
 
-/** HTTP's own statuses for them, which no kind of DomainError has. */
+/** HTTP's own statuses for these reasons; no kind of DomainError has them. */
 const STATUS = {
   ROUTE_NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
@@ -19,7 +19,7 @@ const STATUS = {
   RANGE_INVALID: 416,
 } as const satisfies Record<RestReason, number>;
 
-/** A request that HTTP itself refuses: its route, form or precondition. What a method refuses is a DomainError. */
+/** A request that HTTP itself refuses, for its route, form or precondition. Methods refuse by a DomainError. */
 export class RestRefusal extends Error {
   override readonly name = "RestRefusal";
   readonly reason: RestReason;

@@ -15,7 +15,7 @@ import { seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
 const FILES = "/v1/namespaces/default/files";
 const AUTHORIZED = { authorization: `Bearer ${SERVICE_TOKEN}` };
 
-/** Text that would do harm where it were taken for SQL, for a header, a pattern or HTML. */
+/** Texts that would do harm if they were taken for SQL, for a header, a pattern or HTML. */
 const HOSTILE = [
   "'; DROP TABLE file; --",
   'a" OR 1=1 --',
@@ -155,7 +155,7 @@ describe("REST over the whole service", function () {
         const sent = await run(protocol, ...wait, ...said, "-T", file, url);
         expect(sent, await readFile(join(directory, "answer"), "utf8")).to.equal(`201 ${bytes.length}`);
         const refused = await run(protocol, ...wait, ...said, "-H", "if-none-match: *", "-T", file, url);
-        // Over HTTP/2 curl sends its body at once, whatever it said.
+        // Over HTTP/2 curl sends its body at once, whatever it announced.
         expect(refused, "a body that is refused is not sent").to.match(protocol === "--http1.1" ? /^412 0$/ : /^412 /);
         await run("-L", "-o", join(directory, "got"), `${url}?alt=media`);
         expect((await readFile(join(directory, "got"))).equals(bytes)).to.equal(true);

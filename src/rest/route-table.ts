@@ -2,7 +2,7 @@ import { invalidArgument } from "../domain/errors.ts";
 import { compilePathTemplate, type PathTemplate, type PathVariables } from "./path-template.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
-/** What serves a route. */
+/** A route and its handler. */
 export interface Route<Serve> {
   httpMethod: string;
   template: string;
@@ -10,9 +10,8 @@ export interface Route<Serve> {
 }
 
 /**
- * Finds the route of a request. A verb that some template has is recognised on the raw path, whatever the HTTP method,
- * before any template without one: a path that means a colon writes "%3A". Of routes with the same method and template
- * the last counts.
+ * Finds the route of a request. A verb of any template is recognised on the raw path, whatever the HTTP method, before templates
+ * without a verb: a path that means a colon writes "%3A". Of routes with the same method and template the last counts.
  */
 export class RouteTable<Serve> {
   readonly #entries: (Route<Serve> & { compiled: PathTemplate })[] = [];
@@ -28,8 +27,8 @@ export class RouteTable<Serve> {
   }
 
   /**
-   * The route of a request, HEAD being served as GET. Throws 404 ROUTE_NOT_FOUND, 405 METHOD_NOT_ALLOWED with what is
-   * allowed, and `invalid_argument` for a path that is not percent-encoded UTF-8.
+   * The route of a request; HEAD is served as GET. Throws 404 ROUTE_NOT_FOUND, 405 METHOD_NOT_ALLOWED with the allowed
+   * methods, and `invalid_argument` for a path that is not percent-encoded UTF-8.
    */
   find(httpMethod: string, rawPath: string): { serve: Serve; variables: PathVariables } {
     const found = this.#match(rawPath);
@@ -41,12 +40,12 @@ export class RouteTable<Serve> {
     const hit = found.find(({ entry }) => entry.httpMethod === wanted);
     if (hit !== undefined) return { serve: hit.entry.serve, variables: decodeVariables(hit.variables) };
     const allow = listAllowed(found.map(({ entry }) => entry.httpMethod));
-    throw new RestRefusal("METHOD_NOT_ALLOWED", `${httpMethod} is not served here; what is: ${allow}`, {
+    throw new RestRefusal("METHOD_NOT_ALLOWED", `${httpMethod} is not served here; use ${allow}`, {
       headers: { allow },
     });
   }
 
-  /** What the Allow header of a path says; undefined where nothing is served. */
+  /** The Allow header of a path; undefined when nothing is served there. */
   allowed(rawPath: string): string | undefined {
     const found = this.#match(rawPath);
     return found.length === 0 ? undefined : listAllowed(found.map(({ entry }) => entry.httpMethod));

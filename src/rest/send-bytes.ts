@@ -5,16 +5,16 @@ import { cutAnswer, whileTaken } from "../rpc/listener/taken-answer.ts";
 import type { RestCall } from "./rest-call.ts";
 
 /**
- * Sends the bytes of a file as a body of known length, at the pace that the caller reads: at most one chunk waits here. The
- * last one is held back until the reading has ended well, so that bytes whose checksum turns out to be wrong never look
- * complete: the answer is then cut short. Headers are set before; an error before the first byte is thrown with none sent.
+ * Sends the bytes of a file as a body of known length, at the caller's pace: at most one chunk waits here. The last chunk is
+ * held back until the reading has ended well. So bytes whose checksum is wrong never look complete: the answer is then cut
+ * short. Headers are set before this. An error before the first byte is thrown before any header is sent.
  */
 export async function sendBytes(
   { response, signal }: RestCall,
   events: AsyncIterable<ReadFileEvent>,
   { answerStallMs }: { answerStallMs: number },
 ): Promise<void> {
-  // A union of two overloaded methods cannot be called; both take bytes.
+  // TypeScript cannot call a union of two overloaded methods; both take bytes.
   const out = response as ServerResponse;
   let held: Uint8Array | undefined;
   const onStall = () => cutAnswer(response);

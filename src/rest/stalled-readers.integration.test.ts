@@ -45,10 +45,10 @@ describe("Readers who stop reading", () => {
     session.on("error", () => {});
     const stream = session.request({ ":path": MEDIA_PATH, ...HEADERS });
     stream.on("error", () => {});
-    // Neither reads on.
+    // Neither client reads any further.
     await once(stream.pause(), "close");
     expect(stream.rstCode, "the caller is told").to.equal(constants.NGHTTP2_CANCEL);
-    // Whoever does not read hears of the end by writing.
+    // A client that does not read notices the end only when it writes.
     await until("the connection is gone", async () => {
       answer.socket.write("GET / HTTP/1.1\r\n");
       return answer.socket.destroyed;

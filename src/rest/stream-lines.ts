@@ -5,9 +5,9 @@ import { toProblem } from "./problem.ts";
 import type { RestCall } from "./rest-call.ts";
 
 /**
- * Answers with a stream of messages, each a line of JSON (application/x-ndjson), at the pace that the caller reads. An error
- * before the first is thrown, and answered as a problem; a later one is the last line, `{"error": <problem>}`, because the
- * status has gone out by then.
+ * Answers with a stream of messages, each a line of JSON (application/x-ndjson), at the caller's pace. An error before the
+ * first message is thrown, and answered as a problem. A later error is the last line, `{"error": <problem>}`, because the
+ * status has already gone out.
  */
 export async function streamLines<T>(
   { request, response, signal }: RestCall,
@@ -34,6 +34,6 @@ export async function streamLines<T>(
 }
 
 function writeText(response: NodeResponse, text: string): boolean {
-  // A union of two overloaded methods cannot be called; both take a string.
+  // TypeScript cannot call a union of two overloaded methods; both take a string.
   return (response as { write(text: string): boolean }).write(text);
 }

@@ -11,7 +11,9 @@ describe("VisitorLimits", () => {
     const { burstMax, intervalMs } = LINK_VISIT_LIMITS.rate;
     for (let times = 0; times < burstMax; times++) await limits.run("203.0.113.9", visit);
     expect(await catchError(() => limits.run("203.0.113.9", visit))).to.include({
-      ...{ code: "resource_exhausted", reason: "OVERLOADED", retryAfterMs: intervalMs },
+      code: "resource_exhausted",
+      reason: "OVERLOADED",
+      retryAfterMs: intervalMs,
     });
     expect(await limits.run("203.0.113.10", visit)).to.equal("a page");
   });

@@ -4,33 +4,37 @@ import { RefusalPace } from "../domain/limits/refusal-pace.ts";
 import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import { toNetwork } from "../rpc/listener/connection-cap.ts";
 
-/** What those who need no token may ask for: a process, all together and from one address. */
+/** Limits of the requests of visitors, who need no token: for a process, all together and from one address. */
 export interface VisitLimits {
   work: WorkLimits;
   rate: RateLimits;
 }
 
-/** Those of links. */
+/** The limits of links. */
 export const LINK_VISIT_LIMITS: VisitLimits = {
-  // As many as there are connections to the database for them (LINK_CONNECTIONS_MAX); those that wait are answered in a second.
+  // As much work runs as there are connections to the database for it (LINK_CONNECTIONS_MAX). The visitors that may wait are
+  // answered within a second.
   work: { runningMax: 2, waitingMax: 500 },
-  // A page with two hundred images that are links loads at once; nobody goes on at 50 in a second by hand.
+  // A page with two hundred images that are links loads at once; nobody continues at 50 a second by hand.
   rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
 };
 
-/** Bounds the work for visitors, whom only their address tells apart: how often each comes, and how much is done at once, in turns. */
+/** Bounds the work for visitors, told apart by address alone: how often each comes, and how much runs at once, in turns. */
 export class VisitorLimits {
   readonly #rate: RateLimiter;
   readonly #work: WorkLimiter;
   readonly #refusals = new RefusalPace();
 
-  /** `now` in milliseconds, for tests. */
+  /** `now` gives milliseconds; tests inject it. */
   constructor({ work, rate }: VisitLimits, options: { now?: () => number } = {}) {
     this.#rate = new RateLimiter(rate, options);
     this.#work = new WorkLimiter("uses of links", work);
   }
 
-  /** Does the work for a visitor when its turn comes; `resource_exhausted / OVERLOADED` when too many come, or this one too often; a little later when it is refused all the time. */
+  /**
+   * Does the work for a visitor when its turn comes. Throws `resource_exhausted / OVERLOADED` when too many visitors come, or
+   * when this one comes too often. A visitor that is refused again and again is told so a little later.
+   */
   async run<T>(address: string, work: () => Promise<T>, options: { signal?: AbortSignal } = {}): Promise<T> {
     const visitor = toNetwork(address);
     const retryAfterMs = this.#rate.take(visitor);

@@ -18,19 +18,18 @@ import {
 import { cutAnswer, whileTaken } from "./listener/taken-answer.ts";
 import { answerNotFound } from "./services/probes.ts";
 
-/** What callers may take of time and memory. */
+/** Limits of the time and memory that callers may take. */
 interface ConnectLimits {
-  /** Of messages, but for those of methods that have their own. */
+  /** Limits of messages, for methods that have none of their own. */
   messageLimits: MessageLimits;
-  /** An answer that streams is ended when its caller takes nothing of it for so long, in milliseconds. */
+  /** A streaming answer ends when its caller takes nothing of it for this long, in milliseconds. */
   answerStallMs: number;
 }
 
 /**
- * Serves the routes of a Connect router on Node's requests. Does what `connectNodeAdapter` does, except that it writes
- * nothing to the console when a response breaks off (its caller is gone, which is not news; defects are logged) and that errors which
- * Connect itself raises while reading a request carry a reason like all others, and that requests of one message are read
- * here.
+ * Serves the routes of a Connect router on Node's requests. It differs from `connectNodeAdapter` in three ways. It writes nothing
+ * to the console when a response breaks off: the caller is gone, which is not news, and defects are logged. Errors that Connect
+ * itself raises while reading a request carry a reason, as all other errors do. And it reads requests of one message itself.
  */
 export function createConnectListener(
   router: ConnectRouter,
@@ -53,8 +52,8 @@ export function createConnectListener(
 }
 
 /**
- * A caller that is answered before its request is whole is asked to stop (RFC 9113, 8.1: NO_ERROR); a stream that it
- * never ends would else stay open as long as its connection.
+ * A caller that is answered before its request is complete is asked to stop (RFC 9113, 8.1: NO_ERROR). Without that, a stream
+ * that the caller never ends would stay open as long as its connection.
  */
 function stopAfterAnswer(stream: ServerHttp2Stream): void {
   stream.once("wantTrailers", () => {
@@ -64,7 +63,7 @@ function stopAfterAnswer(stream: ServerHttp2Stream): void {
   });
 }
 
-/** Connect makes a URL of the request's host, and takes one that is none for a defect of its own. */
+/** Connect makes a URL of the request's host; for an invalid host it would report a defect of its own. */
 function namesHost(request: NodeRequest): boolean {
   const host = "authority" in request ? request.authority : request.headers.host;
   return URL.canParse(`http://${host ?? ""}`);
@@ -85,7 +84,7 @@ interface Exchange {
 async function serve(handler: UniversalHandler, exchange: Exchange): Promise<void> {
   const { request, response, limits } = exchange;
   const { method } = handler;
-  // Streams of callers have limits of their own for each message.
+  // Methods that take a stream have limits of their own for each message.
   if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") {
     const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
     const arrival = new MessageArrival(request);
@@ -94,16 +93,19 @@ async function serve(handler: UniversalHandler, exchange: Exchange): Promise<voi
   }
   const arrival = new MessageArrival(request);
   const body = arrival.read(messageLimitsOf(method, limits.messageLimits));
-  // Its type knows of bodies that a framework has parsed; it hands this one on as well, and makes none that nobody reads.
+  // The declared type is for bodies that a framework has parsed. Connect passes this body on as well, and opens no second reader.
   const universal = universalRequestFromNodeRequest(request, response, body as never, undefined);
-  // Connect would take memory for as much as is announced.
+  // Connect would allocate memory for the announced length.
   if (arrival.declaredBytes !== undefined) universal.header.delete("content-length");
   const answered = arrival.run(() => handler(universal));
   endArrival(arrival, { answered, request, response });
   await answer(await answered, handler, exchange);
 }
 
-/** A handler may have its message for a while when the caller has left; and Connect never says that an answer has gone out. */
+/**
+ * The message is released when both the handler is done and the answer is closed: a handler may use its message for a while
+ * after the caller has left, and Connect never says that an answer has gone out.
+ */
 function endArrival(
   arrival: MessageArrival,
   { answered, request, response }: { answered: Promise<unknown> } & Pick<Exchange, "request" | "response">,
@@ -115,7 +117,7 @@ function endArrival(
   };
   response.once("close", () => {
     onDone();
-    // HTTP/1.1 has no word that asks a caller to stop.
+    // HTTP/1.1 cannot ask a caller to stop.
     if (arrival.isBrokenOff && !("stream" in request)) request.destroy();
   });
   answered.then(onDone, onDone);
@@ -130,7 +132,7 @@ async function answer(
   const explained = explainProtocolErrors(universal);
   const { body } = explained;
   const onStall = () => cutAnswer(response);
-  // A message of a call that answers once is small, and written whole.
+  // The answer of a unary call is small and is written whole.
   const isStream = handler.method.methodKind !== "unary" && body !== undefined && !(body instanceof Uint8Array);
   const taken = isStream
     ? { ...explained, body: whileTaken(body, { stallTimeoutMs: limits.answerStallMs, onStall }) }

@@ -9,9 +9,9 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { CommitPosition } from "../domain/commit-position.ts";
 import type { MessageBudget } from "../domain/limits/message-budget.ts";
 import { WorkLimiter } from "../domain/limits/work-limiter.ts";
-import type { Position } from "../domain/position.ts";
 import { callerOf, createAuthenticationGate } from "./calls/caller-context.ts";
 import { countedGzip } from "./calls/counted-gzip.ts";
 import { createErrorInterceptor, type ErrorLog } from "./calls/error-interceptor.ts";
@@ -31,37 +31,37 @@ import type { Readiness } from "./services/readiness.ts";
 import { createReflectionService } from "./services/reflection-service.ts";
 import { createUploadService, type UploadFunctions } from "./services/upload-service.ts";
 
-/** What the API is made of. */
+/** Everything that the API is made of. */
 export interface ApiOptions {
   uploads: UploadFunctions;
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   configurations: ConfigurationFunctions;
   /**
-   * Resolves once nothing cached here hides what was committed before the call, to a position behind it, or to undefined where the
-   * database does not say it: what was committed stands all the same. Never rejects.
+   * Resolves once nothing cached here hides a change that was committed before the call. The result is a commit position after
+   * such changes, or undefined when the database does not tell one: the changes are committed all the same. Never rejects.
    */
-  catchUp: () => Promise<Position | undefined>;
+  catchUp: () => Promise<CommitPosition | undefined>;
   authenticate: Authenticator;
   readiness: Readiness;
   log: ErrorLog;
   /** Largest message of an answer, and of a stream that writes, in bytes; gRPC clients take 4 MiB by default. */
   messageMaxBytes: number;
-  /** An answer that streams is ended when its caller takes nothing of it for so long, in milliseconds. */
+  /** A streaming answer ends when its caller takes nothing of it for this long, in milliseconds. */
   answerStallMs: number;
-  /** Of messages of callers, but for those of methods that have their own. */
+  /** Limits of callers' messages, for methods that have none of their own. */
   messageLimits: MessageLimits;
-  /** What all messages of callers are counted against, but for parts, which have the budget of parts. */
+  /** The budget that all messages of callers are counted against, except parts: these have their own budget. */
   messages: MessageBudget;
-  /** Origins whose scripts may call from a browser; empty allows none. */
+  /** Origins whose scripts may call from a browser; an empty list allows none. */
   corsOrigins: readonly string[];
-  /** Aborted when open calls must end now; the reason, a DomainError or ConnectError, is what callers hear. */
+  /** Aborted when open calls must end now. Callers receive the reason, a DomainError or ConnectError. */
   shutdownSignal?: AbortSignal;
-  /** Another form of the same methods on the same port. */
+  /** Serves the same methods in another form on the same port. */
   otherFace?: OtherFace;
 }
 
-/** Builds another form of the methods from their handlers; what it returns is false for requests that are not its own. */
+/** Builds another form of the methods from their handlers. The result returns false for requests that are not its own. */
 export type OtherFace = (
   handlers: readonly UniversalHandler[],
   options: ApiOptions,
@@ -70,15 +70,15 @@ export type OtherFace = (
 /** Longest deadline that a caller may set, in milliseconds, 24 days: Node's timers take a longer one for 1 ms. */
 const DEADLINE_MAX_MS = 2 ** 31 - 1;
 
-/** The services of the API proper; all of them need a token, and have one health. */
+/** The services of the API proper. All of them need a token, and they share one health. */
 const SERVICES = [UploadService, FileQueryService, FileCommandService, ConfigurationService];
 const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
 
 /**
- * One listener for everything but the gRPC form of WriteUpload: the API over gRPC, gRPC-web and Connect, health,
- * reflection, `/livez` and `/readyz`. Health and probes are open, because load balancers carry no tokens; reflection
- * needs one like any other call, since it tells the whole surface of the service. Calls of unknown methods are
- * `unimplemented`; any other path is the other face's, or 404.
+ * One listener for everything but the gRPC form of WriteUpload: the API over gRPC, gRPC-web and Connect, health, reflection,
+ * `/livez` and `/readyz`. Health and probes are open, because load balancers carry no tokens. Reflection needs a token like
+ * any other call, because it tells the whole surface of the service. Calls of unknown methods are `unimplemented`. Any other
+ * path goes to the other face, or is answered 404.
  */
 export function createApiListener(options: ApiOptions): NodeRequestListener {
   const answerCors = createCors(options.corsOrigins);
@@ -98,7 +98,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     writeMaxBytes: options.messageMaxBytes,
     maxTimeoutMs: DEADLINE_MAX_MS,
     requireConnectProtocolHeader: false,
-    // Nobody reads them, and each would become an object of its own.
+    // Nobody reads unknown fields, and each would become an object of its own.
     binaryOptions: { readUnknownFields: false },
     interceptors: [createErrorInterceptor(options.log), createPositionInterceptor(options.catchUp)],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
@@ -123,7 +123,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .service(Health, createHealthService(options.readiness, { serviceNames, watches }), gates.health);
 }
 
-/** What calls pass before any of their message is read, and the limits that belong to it, by kind of method. */
+/** The gates that calls pass before any of their message is read, and the limits that belong to them, by kind of method. */
 function createGates(options: ApiOptions) {
   const { log, messages } = options;
   const authenticate = createAuthenticationGate(options.authenticate, log);
@@ -132,7 +132,7 @@ function createGates(options: ApiOptions) {
     currentArrival().holdFor(callerOf(context).principal, messages);
   };
   const admit: AdmitPart = (message, call) => options.uploads.admitPart(message, call);
-  // File bytes seldom compress: no CPU for trying, in either direction.
+  // File bytes seldom compress, so no CPU is spent on trying, in either direction.
   const uncompressed = { acceptCompression: [] };
   return {
     call: { requestGate },
@@ -143,7 +143,7 @@ function createGates(options: ApiOptions) {
       ...uncompressed,
     },
     stream: { requestGate: authenticate, readMaxBytes: options.messageMaxBytes, ...uncompressed },
-    // A question is the name of a file or a symbol; one follows the other on a stream that may last.
+    // A question names one file or symbol. Questions follow one another on a stream that may last.
     questions: { requestGate: authenticate, readMaxBytes: QUESTION_MAX_BYTES, ...uncompressed },
     health: {
       requestGate: async () => {

@@ -5,7 +5,10 @@ import { catchError } from "../testing/samples/sample-records.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import { createWorkLimiters, limitWork, WORK_LIMITS, type WorkClass } from "./work-classes.ts";
 
-/** Functions of the API that end when the test says so, and what of them has begun: "a getFile" is of caller a. */
+/**
+ * Functions of the API that end when the test says so, and a list of the calls that have begun: "a getFile" is a call of
+ * caller a.
+ */
 function createCalls(limits = WORK_LIMITS) {
   const begun: string[] = [];
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
@@ -17,7 +20,7 @@ function createCalls(limits = WORK_LIMITS) {
         await ended;
       },
   });
-  // limitWork copies the functions that it is given: those that it has classes for must be there.
+  // limitWork copies the functions that it is given, so those that it has classes for must be there.
   const named = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, functions[name]]));
   const limiters = createWorkLimiters(limits);
   const limited = limitWork(
@@ -42,7 +45,7 @@ function createCalls(limits = WORK_LIMITS) {
 }
 
 describe("limitWork", () => {
-  /** Reads are a stream, which enters its class by itself. */
+  /** Reads of files are streams, which enter their class by themselves. */
   type CalledClass = Exclude<WorkClass, "reads of files">;
   const CLASSES = Object.entries({
     lookups: ["getFile", "createDownloadUrl"],

@@ -5,45 +5,46 @@ import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /**
- * How much of each class of work a process does at once, and how much waits. A class is work of like cost that waits for the
- * same thing, so that what is slow keeps nobody waiting for what is quick. One caller has at most seven eighths of both.
+ * How much of each class of work a process does at once, and how much waits. A class is work of similar cost that waits for
+ * the same resource, so that slow work does not hold up quick work. One caller has at most seven eighths of both,
+ * unless the class states another share.
  */
 export const WORK_LIMITS = {
-  /** One file by its path. Two statements look up a hundred of them each; a third gathers meanwhile. */
+  /** One file by its path. Two statements get a hundred files each; meanwhile a third batch gathers. */
   lookups: { runningMax: 256, waitingMax: 2000 },
-  /** Pages without a filter: four of the ten connections for queries (POOL_LIMITS_DEFAULT), as each reads up to a thousand rows. */
+  /** Pages without a filter: four of the ten connections for queries (POOL_LIMITS_DEFAULT), for up to a thousand rows each. */
   pages: { runningMax: 4, waitingMax: 500 },
   /**
-   * Whatever reads by a filter or by words: three of the ten connections for queries, so that however many are asked for, a
-   * file is still found by its path at once. A worker has one core: more of them at once only take turns at it, and all of
-   * them end later (measured at 300/s by two workers: p99 59 ms with three, 73 with four, 95 with six). Those that wait are
-   * about as many as are answered in a second.
+   * Reads by a filter or by words: three of the ten connections for queries, so that a file is still found by its path at
+   * once, however many filtered reads there are. A worker has one core: more of them at once only take turns at it, and all
+   * of them end later (measured at 300/s by two workers: p99 59 ms with three, 73 with four, 95 with six). About as many wait
+   * as are answered in a second.
    */
   "filtered reads": { runningMax: 3, waitingMax: 200 },
   /**
-   * Changes of metadata: the ten connections for commands, and some that are prepared or answered meanwhile. Each takes a worker's
-   * core for a millisecond: with seven eighths of them one caller left a third of the core to all others.
+   * Changes of metadata: the ten connections for commands, and some more that are being prepared or answered meanwhile. Each
+   * takes a worker's core for a millisecond: with seven eighths of them, one caller left a third of the core to all others.
    */
   commands: { runningMax: 16, waitingMax: 2000, callerShare: 3 / 8 },
-  /** Calls that may wait for storage, each for seconds or longer: twice as many as the requests that it makes at once (`requestsMax.control`). */
+  /** Calls that may wait for storage: twice as many as the requests that storage gets at once (`requestsMax.control`). */
   "calls to storage": { runningMax: 128, waitingMax: 1000 },
   /**
-   * Files whose bytes pass through here. Each keeps a connection to storage for as long as its caller reads, so they are fewer than
-   * the requests that read (`requestsMax.read`): what the service reads back by itself never waits for slow callers. None waits:
-   * whoever is refused is better off with a presigned URL than in a line.
+   * Files whose bytes pass through the service. Each keeps a connection to storage for as long as its caller reads, so there
+   * are fewer than the requests that read (`requestsMax.read`): the service's own reads never wait for slow callers. No read
+   * waits: a presigned URL serves a refused caller better than a queue.
    */
   "reads of files": { runningMax: 128, waitingMax: 0 },
-  /** Copies within storage; their parts wait for one another's slots there (`requestsMax.copy`), which are for all of them together. */
+  /** Copies within storage. Their parts wait for one another's slots there (`requestsMax.copy`), which all copies share. */
   copies: { runningMax: 32, waitingMax: 0 },
 } satisfies Record<string, WorkLimits>;
 
 /** The name of a class of work. */
 export type WorkClass = keyof typeof WORK_LIMITS;
 
-/** One limiter for each class of work; of a process. */
+/** One limiter for each class of work in a process. */
 export type WorkLimiters = Readonly<Record<WorkClass, WorkLimiter>>;
 
-/** The class of each method that answers once, or how it follows from the request; undefined: bounded by something else. */
+/** The class of each method that answers once, or how it follows from the request; undefined when other limits hold. */
 type WorkClasses<F> = {
   [K in keyof F as F[K] extends (request: never, options: CallOptions) => Promise<unknown> ? K : never]: F[K] extends (
     request: infer R,
@@ -53,7 +54,7 @@ type WorkClasses<F> = {
     : never;
 };
 
-/** Methods that answer with a stream are not here: what they hold bounds them. */
+/** Methods that answer with a stream are not here: the resources that they hold bound them. */
 const QUERY_CLASSES: WorkClasses<FileQueryFunctions> = {
   getFile: "lookups",
   listFiles: ({ filter }) => (filter.trim() === "" ? "pages" : "filtered reads"),
@@ -62,7 +63,7 @@ const QUERY_CLASSES: WorkClasses<FileQueryFunctions> = {
   listLinks: "pages",
 };
 
-/** Of PurgeFiles the selection is a filtered read besides. */
+/** The selection of PurgeFiles is a filtered read as well. */
 const COMMAND_CLASSES: WorkClasses<FileCommandFunctions> = {
   createDownloadUrl: "lookups",
   updateFile: "commands",
@@ -77,7 +78,7 @@ const COMMAND_CLASSES: WorkClasses<FileCommandFunctions> = {
   purgeFiles: "calls to storage",
 };
 
-/** Parts, as streams, need an upload slot each. */
+/** Parts need an upload slot each, as streams do. */
 const UPLOAD_CLASSES: WorkClasses<UploadFunctions> = {
   createUpload: "commands",
   completeUpload: "calls to storage",
@@ -94,7 +95,7 @@ export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits
   return Object.fromEntries(entries) as WorkLimiters;
 }
 
-/** The functions of the API that do work for one caller each. */
+/** The functions of the API; each call does work for one caller. */
 interface ApiFunctions {
   uploads: UploadFunctions;
   fileQueries: FileQueryFunctions;
@@ -102,8 +103,8 @@ interface ApiFunctions {
 }
 
 /**
- * The same functions, each of which begins when its class has a place for its caller: all faces of the API meet here. A call
- * that finds too many before it ends with `resource_exhausted / OVERLOADED`.
+ * The same functions with limits: a call begins when its class has a slot for its caller. All faces of the API meet here. A
+ * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork({ uploads, fileQueries, fileCommands }: ApiFunctions, limiters: WorkLimiters): ApiFunctions {
   return {

@@ -13,7 +13,7 @@ describe("request", () => {
     return { body: { retry: RETRY }, slots, breakers, closing } as Partial<S3Access> as S3Access;
   };
   const slowDown = new S3ResponseError("SlowDown", 503);
-  /** How a request ends that always fails so; `begun` follows its first try. */
+  /** The outcome of a request that always fails with this error; `begun` follows its first try. */
   const fail = (access: S3Access, error: unknown, signal?: AbortSignal) => {
     const begun = Promise.withResolvers<void>();
     const send = async () => {

@@ -4,35 +4,38 @@ import { withBackoff } from "../domain/limits/backoff.ts";
 import type { BodyRequests } from "./body-requests.ts";
 import type { Breakers, OperationClass } from "./breaker.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
-import type { KeptBodyPolicy } from "./kept-body.ts";
+import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
 import type { StorageClock } from "./storage-clock.ts";
 
 /**
- * What proves that storage has the bytes that were sent to it. "stated": the CRC32 that it states of them, in its answer
- * or when it is asked for it afterwards. "read-back": the same, and where it states none, the whole object is read back
- * before it is taken for stored.
+ * How the service proves that storage has the bytes that were sent to it. "stated" compares the CRC32 that storage states, in
+ * its answer or in the answer to a later question. "read-back" does the same, but when storage states none, the whole object
+ * is read back before it counts as stored.
  */
 export type ChecksumProof = "stated" | "read-back";
 
-/** Whoever wants to know what storage does, beyond the call that meets it. */
+/** An observer of storage's behaviour beyond the single call. */
 export interface StorageWatcher {
-  /** A body was proven to be stored; or storage has no room, or lacks what it takes to store one: its error. */
+  /**
+   * Called without a problem when a body was proven to be stored. Called with the error when storage is full or lacks an
+   * ability that storing needs.
+   */
   onWrite: (problem: DomainError | undefined) => void;
-  /** S3 refused to assemble a file, by a code of its own. */
+  /** S3 refused to assemble a file, with a code of its own. */
   onRefusedComplete: (answer: { code: string; status: number; requestId?: string; key: string }) => void;
 }
 
-/** What the adapter needs. */
+/** The resources of the adapter. */
 export interface S3Access {
   client: S3Client;
   bodies: BodyRequests;
   slots: RequestSlots;
-  /** URLs are signed by it. */
+  /** The clock by which URLs are signed. */
   clock: StorageClock;
   breakers: Breakers;
-  body: KeptBodyPolicy;
-  /** What proves that storage has what was sent. */
+  body: ReplayableBodyPolicy;
+  /** How the adapter proves that storage has the bytes that were sent. */
   checksums: ChecksumProof;
   watcher?: StorageWatcher;
   /** Aborted when the process stops: nothing is tried again from then on. */
@@ -50,8 +53,8 @@ export async function sendOnce<T>(
 }
 
 /**
- * One request, retried by policy; what fails for good is a DomainError beginning with `what`. Each try takes a slot of the
- * operation's class; where none is named, `send` sees to that.
+ * One request, with retries by the policy. A final failure is a DomainError whose message begins with `what`. Each try takes
+ * a slot of the operation's class; when no class is named, `send` takes the slot itself.
  */
 export async function request<T>(
   access: S3Access,
@@ -67,7 +70,7 @@ export async function request<T>(
   }
 }
 
-/** The process stops before a request could be tried again: another one can. */
+/** The process stops before a request could be tried again. Another process can repeat it. */
 class Stopping extends Error {
   override readonly name = "AbortError";
 
@@ -76,7 +79,7 @@ class Stopping extends Error {
   }
 }
 
-/** Repeats what failed for a reason that may pass. */
+/** Repeats a request that failed for a reason that may pass. */
 export async function retryS3<T>(
   access: S3Access,
   send: () => Promise<T>,

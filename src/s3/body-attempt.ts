@@ -12,23 +12,28 @@ export interface AttemptPolicy {
   answerTimeoutMs: number;
 }
 
-/** Sends one body; the store's part of an attempt. */
-export type SendBody = (body: StreamedBody, signal: AbortSignal) => Promise<BodyAck>;
+/** How an attempt delivers a body to S3: by one request, once that has a slot. */
+export interface BodyDelivery {
+  /** What is sent, for messages. */
+  what: string;
+  /** Waits for the slot; rejects with the signal's reason when that is aborted first. */
+  enter?: (signal: AbortSignal) => Promise<Leave>;
+  /** Sends one body; settles when the request has. Resolves once storage has proven that it has the bytes. */
+  send: (body: StreamedBody, signal: AbortSignal) => Promise<BodyAck>;
+}
 
-/** Waits for the slot of a body's request; rejects with the signal's reason when that is aborted first. */
-export type EnterSlot = (signal: AbortSignal) => Promise<Leave>;
-
-/** An attempt given up here, for a reason that says nothing about S3: its breaker does not count it. */
+/** An attempt that is given up here, for a reason that says nothing about S3: the breaker does not count it. */
 export class DroppedAttempt extends Error {
   override readonly name = "AbortError";
 }
 
 /**
- * One S3 request of a body: bytes pushed into it while they arrive, and the timer that ends it when nothing moves. The timer
- * runs from when the request has its slot: waiting for that is nobody's silence.
+ * One S3 request of a body: its slot, and the timer that ends it when nothing moves. Bytes go into its \`body\` without passing
+ * through here. The timer begins once the request has its slot: a wait for a slot is not silence of the caller.
  */
 export class BodyAttempt {
-  readonly #body: StreamedBody;
+  /** Where the bytes go, but for their end. */
+  readonly body: StreamedBody;
   readonly #policy: AttemptPolicy;
   readonly #onIdle: () => void;
   readonly #controller = new AbortController();
@@ -37,8 +42,8 @@ export class BodyAttempt {
   #isEnded = false;
 
   /**
-   * `crc32` is that of the bytes, where it is known already. `onIdle` is called when neither bytes came nor any left for
-   * the policy's idle time, while the body is not whole; `onLeft`, how many of its bytes have left the socket's queue.
+   * `crc32` is that of the bytes, where it is known already. `onIdle` is called when no byte has come and none has left for
+   * the policy's idle time, while the body is not whole. `onLeft` is told how many bytes have left the socket's queue.
    */
   constructor(
     lengthBytes: number,
@@ -53,17 +58,7 @@ export class BodyAttempt {
     this.#policy = policy;
     this.#onIdle = options.onIdle;
     const onActivity = () => void this.#timer?.refresh();
-    this.#body = new StreamedBody(lengthBytes, { layout: policy.layout, crc32, onActivity, onLeft });
-  }
-
-  /** The next bytes, by reference. */
-  write(bytes: Uint8Array): void {
-    this.#body.write(bytes);
-  }
-
-  /** Sends on what is gathered for fewer writes. False when there is nothing that could go. */
-  flush(): boolean {
-    return this.#body.flush();
+    this.body = new StreamedBody(lengthBytes, { layout: policy.layout, crc32, onActivity, onLeft });
   }
 
   /** Waits for bytes as long as at the beginning, after `onIdle`. */
@@ -73,36 +68,36 @@ export class BodyAttempt {
 
   /** All bytes are written: from now on S3's answer is waited for. */
   end(crc32: number): void {
-    this.#body.end(crc32);
+    this.body.end(crc32);
     this.#isEnded = true;
     if (this.#isSending) this.#watch();
   }
 
-  /** Ends the request; `send` then rejects with this reason. */
+  /** Ends the request: `send` rejects with this reason once the request has settled. */
   abort(reason: Error): void {
     this.#controller.abort(reason);
   }
 
   /** Sends the body, once and when there is a slot for it; settles when the request has. */
-  async send(send: SendBody, enter?: EnterSlot): Promise<BodyAck> {
+  async send({ enter, send }: BodyDelivery): Promise<BodyAck> {
     const { signal } = this.#controller;
     let leave: Leave | undefined;
     try {
       if (enter !== undefined) leave = await enter(signal);
       this.#isSending = true;
       this.#watch();
-      return await send(this.#body, signal);
+      return await send(this.body, signal);
     } catch (error) {
-      // The SDK turns the signal's reason into an error of its own: what was meant is the reason.
+      // The SDK makes an error of its own of an abort; the signal has the reason.
       throw signal.aborted ? signal.reason : error;
     } finally {
       clearTimeout(this.#timer);
-      this.#body.detach();
+      this.body.detach();
       leave?.();
     }
   }
 
-  /** Watches for bytes, or once all are written for S3's answer. */
+  /** Watches for bytes; for S3's answer, once all bytes are written. */
   #watch(): void {
     clearTimeout(this.#timer);
     const { idleTimeoutMs, answerTimeoutMs } = this.#policy;

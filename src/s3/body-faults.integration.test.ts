@@ -7,8 +7,8 @@ import { expectRefusal, toManifest } from "../testing/contracts/object-store-con
 import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
 import { beginUpload, nextKey, readObject, sampleBytes, send, sendPart } from "../testing/rigs/object-store-subject.ts";
 import { createTestAccess, TEST_BODY_POLICY } from "../testing/rigs/s3-subject.ts";
-import type { KeptBodyPolicy } from "./kept-body.ts";
 import { createObjectStore } from "./object-store.ts";
+import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 
 const BYTES = sampleBytes(300_000);
 const bucket = "bucket";
@@ -32,13 +32,13 @@ describe("a body in flight to S3", () => {
     }
   });
 
-  const open = (body: Partial<KeptBodyPolicy> = {}) => {
+  const open = (body: Partial<ReplayableBodyPolicy> = {}) => {
     const one = createTestAccess(s3.endpoint, { body });
     opened.push(one);
     return { store: createObjectStore(one.access), bucket };
   };
   const script = (fault: Fault, times = 1) => s3.server.faults.add({ operation: "UploadPart", times, fault });
-  const begin = async (body: Partial<KeptBodyPolicy> = {}) => {
+  const begin = async (body: Partial<ReplayableBodyPolicy> = {}) => {
     const { store } = open(body);
     const target = { ...(await beginUpload({ store, bucket })), partNumber: 1 };
     return { store, target, requests: countRequests() };
@@ -47,7 +47,7 @@ describe("a body in flight to S3", () => {
     const before = s3.server.requestCount("UploadPart");
     return () => s3.server.requestCount("UploadPart") - before;
   };
-  /** Completes the upload of one part, and compares what came of it. */
+  /** Completes the upload of one part, and compares the stored object with it. */
   const expectStored = async (
     store: ReturnType<typeof open>["store"],
     target: PartTarget,
@@ -271,11 +271,16 @@ describe("a body in flight to S3", () => {
       it(`fails after ${name}, without another try, and can be sent again`, async () => {
         const { store, target, requests } = await begin({ answerTimeoutMs: 100 });
         script(fault);
-        const events = { onLeft: () => {}, onReleased: () => {} };
-        const sending = send(store.beginUnkeptPart(target, BYTES.length, events), BYTES);
+        const sending = send(
+          store.beginOneShotPart(target, BYTES.length, () => {}),
+          BYTES,
+        );
         await expectRefusal(sending, ["unavailable", "STORAGE_UNAVAILABLE"]);
         expect(requests()).to.equal(1);
-        const { etag } = await send(store.beginUnkeptPart(target, BYTES.length, events), BYTES);
+        const { etag } = await send(
+          store.beginOneShotPart(target, BYTES.length, () => {}),
+          BYTES,
+        );
         await expectStored(store, target, etag);
       });
     }
@@ -288,7 +293,7 @@ describe("a body in flight to S3", () => {
       const onLeft = (bytes: number) => {
         leftBytes = bytes;
       };
-      const body = store.beginUnkeptPart(target, 2_000_001, { onLeft, onReleased: () => {} });
+      const body = store.beginOneShotPart(target, 2_000_001, onLeft);
       const writeOne = () => {
         const bytes = new Uint8Array(1_000_000).fill(7);
         seen.push(new WeakRef(bytes.buffer));
@@ -327,12 +332,12 @@ describe("a body in flight to S3", () => {
   });
 });
 
-/** Waits for what another task brings about; mocha's time-out bounds it. */
+/** Waits for the work of another task; mocha's time-out bounds the wait. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The collector of a process that was not started with --expose-gc. */
+/** The garbage collector of a process that was not started with --expose-gc. */
 async function exposeGc(): Promise<() => void> {
   const { setFlagsFromString } = await import("node:v8");
   const { runInNewContext } = await import("node:vm");

@@ -24,7 +24,7 @@ function helloBody(): StreamedBody {
   return body;
 }
 
-/** Requests that go nowhere: each gets the scripted answer. */
+/** Requests that no server receives: each gets the scripted answer. */
 function record(location: { endpoint?: string }, answers: { status: number; headers?: object; text?: string }[]) {
   const requests: PushedRequest[] = [];
   const connections = new Connections(LIMITS);

@@ -4,21 +4,21 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import type { Connections } from "./connections.ts";
 import { fromBase64Crc32, type StreamedBody } from "./streamed-body.ts";
 
-/** Where a bucket answers: what the SDK's endpoint rules make of it. */
+/** The address of a bucket, from the SDK's endpoint rules. */
 interface BucketAddress {
   protocol: string;
   hostname: string;
   port: number | undefined;
-  /** Before the key; "/" or "/bucket/". */
+  /** The path before the key: "/" or "/bucket/". */
   pathPrefix: string;
 }
 
-/** What S3 answered to a body that it took. */
+/** S3's answer to a body that it took. */
 export interface PutAnswer {
   etag: string;
-  /** Empty where the bucket keeps no versions. */
+  /** Empty when the bucket keeps no versions. */
   versionId: string;
-  /** The CRC32 that S3 states of the bytes it has; undefined where it states none. */
+  /** The CRC32 that S3 states for the bytes that it has; undefined when it states none. */
   crc32: number | undefined;
 }
 
@@ -38,8 +38,8 @@ const ERROR_BODY_MAX_BYTES = 65_536;
 
 /**
  * PUT requests whose bodies are pushed. They are signed here, with the SDK's signer, credentials and endpoint rules but
- * without its middleware: that costs half a millisecond of CPU a request, a tenth of what a part of 8 MiB costs in all
- * (measured), and would do nothing for a body it cannot see.
+ * without its middleware: it costs half a millisecond of CPU a request, a tenth of the whole cost of a part of 8 MiB
+ * (measured), and would do nothing for a body that it cannot see.
  */
 export class BodyRequests {
   readonly #client: S3Client;
@@ -126,7 +126,7 @@ export class BodyRequests {
     return address;
   }
 
-  /** Lets the SDK prepare a request to the bucket, and takes its address instead of sending it. */
+  /** Lets the SDK prepare a request to the bucket, and takes the request's address instead of sending it. */
   async #resolve(bucket: string): Promise<BucketAddress> {
     let found: BucketAddress | undefined;
     const command = new HeadBucketCommand({ Bucket: bucket });
@@ -154,7 +154,7 @@ async function readText(response: IncomingMessage): Promise<string> {
   return Buffer.concat(pieces).toString("utf8");
 }
 
-/** RFC 3986 escaping, as the signature counts it. */
+/** Escapes as RFC 3986 says, which the signature expects. */
 function escapeUri(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

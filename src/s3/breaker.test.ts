@@ -52,7 +52,7 @@ describe("createBreakers", () => {
 
   describe("while it probes", () => {
     const given = () => Promise.reject(Object.assign(new Error("given up"), { name: "AbortError" }));
-    /** Repeats until the request is sent instead of refused; what became of it. */
+    /** Repeats the request until it is sent instead of refused, and returns its outcome. */
     const probe = async <T>(breakers: ReturnType<typeof createBreakers>, request: () => Promise<T>) => {
       for (let isSent = false; ; ) {
         const send = () => {

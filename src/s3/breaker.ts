@@ -19,13 +19,13 @@ export interface BreakerLimits {
 /** Runs one S3 request behind the breaker of its class; rejects with code EOPENBREAKER while that is open. */
 export type Breakers = <T>(operationClass: OperationClass, request: () => Promise<T>) => Promise<T>;
 
-/** What opossum refuses with; errors.ts goes by the code. */
+/** The code of opossum's refusals; errors.ts compares it. */
 const OPEN_CODE = "EOPENBREAKER";
 
 /**
- * One opossum breaker a class, around each single request. No timeout of opossum's: a streamed body may rightly take
- * long, and silence is watched where the bytes go. What says nothing about S3's health does not count: refusals of
- * this one request, wrong checksums, and requests that were given up here.
+ * One opossum breaker for each class, around each single request. opossum's timeout is not used: a streamed body may rightly
+ * take long, and the code that sends the bytes watches for silence. Outcomes that say nothing about S3's health do not count:
+ * refusals of this one request, wrong checksums, and requests that this process gave up.
  */
 export function createBreakers(
   limits: BreakerLimits,
@@ -58,8 +58,8 @@ export function createBreakers(
 }
 
 /**
- * Sends a request through opossum, which hears no end of one that was given up: it takes every end but a failure for a
- * success, and a success closes it when it probes by then.
+ * Sends a request through opossum without telling it the end of a request that was given up: it would take every end but a
+ * failure for a success, and a success of a probe would close the breaker.
  */
 function fire<T>(breaker: CircuitBreaker, request: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -77,10 +77,10 @@ function fire<T>(breaker: CircuitBreaker, request: () => Promise<T>): Promise<T>
 }
 
 /**
- * The requests that find out whether S3 is well again, one every `everyMs`. Not opossum's own probe: that one's abort
- * would count as a success, and while it lasts (a body lasts as long as its caller likes) everything else is refused.
- * What S3 answers closes the breaker, a refusal too; a failure opens it again; a probe that was given up proves nothing,
- * and the next request takes its place.
+ * The requests that find out whether S3 works again, one every `everyMs`. They replace opossum's own probe: its abort would
+ * count as a success, and while it lasts (a body lasts as long as its caller likes) everything else is refused. Any answer of
+ * S3 closes the breaker, even a refusal. A failure opens it again. A probe that was given up proves nothing, and the next
+ * request takes its place.
  */
 class Probes {
   readonly #breaker: CircuitBreaker;
@@ -121,7 +121,7 @@ class Probes {
     }
   }
 
-  /** A verdict that comes when another probe has already decided is too late. */
+  /** A verdict is too late when another probe has already decided. */
   #settle(decide: () => void): void {
     if (this.#breaker.halfOpen) decide();
   }

@@ -3,16 +3,16 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import type { Connections } from "./connections.ts";
 import type { StorageClock } from "./storage-clock.ts";
 
-/** Where S3 is. */
+/** The place of S3. */
 export interface S3Location {
   region: string;
   /** URL of an S3 server other than AWS; undefined for AWS itself. */
   endpoint: string | undefined;
-  /** Buckets in the path instead of the host name: what S3 servers other than AWS need. */
+  /** Whether the bucket is in the path instead of the host name, as S3 servers other than AWS need it. */
   forcePathStyle: boolean;
 }
 
-/** What requests are signed with. The SDK asks for new ones five minutes before `expiration`. */
+/** Credentials that requests are signed with. The SDK asks for new ones five minutes before `expiration`. */
 export interface S3Credentials {
   accessKeyId: string;
   secretAccessKey: string;
@@ -21,9 +21,9 @@ export interface S3Credentials {
 }
 
 /**
- * The SDK's client: endpoints, credentials (default chain, where none are given), signing and parsing of everything but bodies in flight. Its
- * retries are off: every request goes through our breaker and backoff. Its checksums are off where S3 does not demand
- * them, for the byte path has its own.
+ * The SDK's client. It does endpoints, credentials (the default chain when none are given), signing and parsing for
+ * everything but bodies in flight. Its retries are off: every request goes through our breaker and backoff. Its checksums are
+ * off unless S3 demands them, because the byte path has its own.
  */
 export function createS3Client(
   location: S3Location,
@@ -52,7 +52,7 @@ export function createS3Client(
   return client;
 }
 
-/** Signs by S3's clock, and learns it from every answer, refusals too. */
+/** Signs by S3's clock, and learns that clock from every answer, refusals included. */
 function signByClock(client: S3Client, clock: StorageClock): void {
   client.middlewareStack.add(
     (next) => async (args) => {
@@ -68,7 +68,7 @@ function signByClock(client: S3Client, clock: StorageClock): void {
       tell((answered.response as { headers?: Record<string, string> } | undefined)?.headers?.date);
       return answered;
     },
-    // Next to the network: the steps outside of it throw for refusals.
+    // This step is next to the network: the steps outside of it throw for refusals.
     { step: "deserialize", priority: "low", name: "sluiceDate" },
   );
 }

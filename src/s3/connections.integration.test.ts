@@ -7,7 +7,7 @@ import { type ConnectionLimits, Connections, type PushedRequest } from "./connec
 import { toS3Failure } from "./errors.ts";
 import { StreamedBody } from "./streamed-body.ts";
 
-/** Two connections: the spare ones. */
+/** The limits allow two connections, which are the spare ones. */
 const LIMITS: ConnectionLimits = {
   requestsMax: { body: 0, control: 0, read: 0, copy: 0, probe: 0 },
   connectTimeoutMs: 5000,
@@ -19,7 +19,7 @@ describe("Connections", () => {
   let sockets: Socket[];
   let connections: Connections;
   let port: number;
-  /** What the server does with a connection; by default it answers each request once its head and "end" are there. */
+  /** How the server treats a connection. By default it answers each request once its head and "end" are there. */
   let serve: (socket: Socket) => void;
 
   beforeEach(async () => {
@@ -53,7 +53,11 @@ describe("Connections", () => {
     const layout = { form: "header", chunkBytes: 0, corkBytes: 0 } as const;
     const body = new StreamedBody(lengthBytes, { layout, crc32: 0, onActivity: () => {} });
     const request: PushedRequest = {
-      ...{ protocol: "http:", hostname: "127.0.0.1", port, method: "PUT", path: "/b/k?x=1" },
+      protocol: "http:",
+      hostname: "127.0.0.1",
+      port,
+      method: "PUT",
+      path: "/b/k?x=1",
       headers: { "content-length": String(lengthBytes) },
       ...options.request,
     };
@@ -85,7 +89,7 @@ describe("Connections", () => {
     connections = new Connections(LIMITS);
     serve = (socket) => {
       socket.once("data", () => {
-        // It reads no further, as if it had no room: what is left of the body must not be waited for.
+        // The server reads no further, as if it had no room: the client must not wait for the rest of the body.
         socket.pause();
         socket.write("HTTP/1.1 503 Slow Down\r\nContent-Length: 4\r\n\r\nbusy");
       });
@@ -150,7 +154,7 @@ describe("Connections", () => {
 
   it("gives up a connection that does not come about", async () => {
     connections = new Connections({ ...LIMITS, connectTimeoutMs: 50 });
-    // It takes the connection but no part in the TLS handshake.
+    // The server takes the connection but no part in the TLS handshake.
     serve = (socket) => socket.resume();
     const error = await send({ request: { protocol: "https:" } }).catch((caught) => caught);
     expect(error.message).to.contain("no connection within 50 ms");

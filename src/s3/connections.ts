@@ -7,7 +7,7 @@ import type { StreamedBody } from "./streamed-body.ts";
 
 /** Limits of the connections to S3. */
 export interface ConnectionLimits {
-  /** Requests under way at once, a process; there is a connection for each, so none waits for one. */
+  /** Requests under way at once in a process. Each has a connection of its own, so none waits for one. */
   requestsMax: RequestsMax;
   /** Longest wait for a connection, in milliseconds. */
   connectTimeoutMs: number;
@@ -27,16 +27,19 @@ export interface PushedRequest {
   headers: Readonly<Record<string, string>>;
 }
 
-/** For what is no request to S3: the read role's credentials. A client of their own would double what is kept alive. */
+/**
+ * Sockets for requests that do not go to S3: those for the read role's credentials. A client of their own would double the
+ * connections that are kept alive.
+ */
 const SPARE_SOCKETS = 2;
 
-/** The kept-alive connections to S3, shared by the SDK's requests and by those whose bodies are pushed. */
+/** The kept-alive connections to S3. The SDK's requests share them with requests whose bodies are pushed. */
 export class Connections {
   readonly limits: ConnectionLimits;
   readonly slots: RequestSlots;
   readonly httpAgent: HttpAgent;
   readonly httpsAgent: HttpsAgent;
-  /** That of the S3 server which these lead to. */
+  /** The clock of the S3 server that these connections lead to. */
   readonly clock = new StorageClock();
 
   constructor(limits: ConnectionLimits) {
@@ -48,10 +51,7 @@ export class Connections {
     this.httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2" });
   }
 
-  /**
-   * Sends a request whose body is pushed while it arrives. Rejects with the network's error or the signal's reason, and
-   * with S3EarlySuccessError.
-   */
+  /** Sends a request whose body is pushed. Rejects with the network's error, the signal's reason or S3EarlySuccessError. */
   push(request: PushedRequest, body: StreamedBody, signal: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {

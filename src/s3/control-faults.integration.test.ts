@@ -12,7 +12,7 @@ import { createObjectStore } from "./object-store.ts";
 
 const bucket = "bucket";
 const BYTES = sampleBytes(1000);
-/** Silence that ends a request; a fault is slower by far, a healthy answer quicker. */
+/** Silence that ends a request. A fault is far slower, and a healthy answer is quicker. */
 const SOCKET_TIMEOUT_MS = 400;
 /** Tries of TEST_BODY_POLICY. */
 const TRIES_MAX = 4;
@@ -44,7 +44,7 @@ describe("S3 requests without a body in flight", () => {
     return target;
   };
 
-  /** What the store does with the operation, and what must then be so. `prepare` is not struck. */
+  /** How the store uses each operation, and what must be true afterwards. `prepare` meets no fault. */
   const requests: Partial<
     Record<Operation, () => Promise<{ run: () => Promise<unknown>; check: () => Promise<void> }>>
   > = {

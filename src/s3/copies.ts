@@ -12,7 +12,7 @@ import { headObject, unquote } from "./head-object.ts";
 import { findStored } from "./stored-checksum.ts";
 import { fromBase64Crc32 } from "./streamed-body.ts";
 
-/** ObjectStore.copyObject. Each try has a key of its own: one whose answer was lost must not stay behind the next. */
+/** Implements ObjectStore.copyObject. Each try has a key of its own: a try whose answer was lost may have left an object. */
 export async function copyObject(
   access: S3Access,
   source: CopySource,
@@ -30,7 +30,7 @@ export async function copyObject(
         Key: key,
         CopySource: toCopySource(source),
         MetadataDirective: "REPLACE",
-        // Tags are what services say of an object, such as that it was scanned: a copy has to earn its own.
+        // Tags are statements of services about an object, such as that it was scanned: a copy has to earn its own.
         TaggingDirective: "REPLACE",
         ContentType: contentType,
         ChecksumAlgorithm: "CRC32",
@@ -40,7 +40,7 @@ export async function copyObject(
     },
   });
   const { CopyObjectResult: result, VersionId: versionId = "" }: CopyObjectCommandOutput = answer;
-  // What CopyObject answers does not say the size, and some servers' no checksum.
+  // CopyObject's answer does not state the size, and on some servers not the checksum either.
   const stated = fromBase64Crc32(result?.ChecksumCRC32);
   const object = { bucket, key, versionId };
   const head = await (stated === undefined ? findStored(access, object, { sizeBytes }) : headObject(access, object));
@@ -53,7 +53,7 @@ export async function copyObject(
   });
 }
 
-/** ObjectStore.copyPart */
+/** Implements ObjectStore.copyPart. */
 export async function copyPart(
   access: S3Access,
   source: CopySource,
@@ -82,7 +82,9 @@ export async function copyPart(
   );
 }
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html: percent-encoded, and the version behind it. */
+/**
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html: the key is percent-encoded, and the version follows it.
+ */
 function toCopySource({ bucket, key, versionId }: CopySource): string {
   const path = [bucket, ...key.split("/")].map(encodeURIComponent).join("/");
   return versionId === "" ? path : `${path}?versionId=${encodeURIComponent(versionId)}`;

@@ -4,27 +4,27 @@ import { BodyRequests } from "./body-requests.ts";
 import { type BreakerLimits, createBreakers } from "./breaker.ts";
 import { createS3Client, type S3Credentials, type S3Location } from "./client.ts";
 import { type ConnectionLimits, Connections } from "./connections.ts";
-import type { KeptBodyPolicy } from "./kept-body.ts";
 import { createReadClient, type ReadRole } from "./read-client.ts";
+import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 
-/** Where S3 is, and how the adapter deals with it. */
+/** The place of S3, and the settings of the adapter. */
 export interface S3Settings {
   s3: S3Location & { readRole?: ReadRole | undefined; limits: ConnectionLimits; checksums: ChecksumProof };
   breaker: BreakerLimits;
-  body: KeptBodyPolicy;
+  body: ReplayableBodyPolicy;
 }
 
 /** The adapter's access over connections of its own. */
 export interface OwnS3Access {
   access: S3Access;
   connections: Connections;
-  /** The client that reads for callers: under the read role, where there is one. */
+  /** The client that reads for callers; it uses the read role when there is one. */
   readClient: S3Client;
   /** Ends the connections, and with them every request that is under way. */
   close(): void;
 }
 
-/** Opens the adapter's access to S3. Nothing is sent yet. Credentials are those of the SDK's default chain, where none are given. */
+/** Opens the adapter's access to S3; nothing is sent yet. Credentials are by default those of the SDK's default chain. */
 export function createS3Access(
   { s3, breaker, body }: S3Settings,
   options: Pick<S3Access, "watcher" | "closing"> & {

@@ -38,7 +38,7 @@ describe("toS3Failure", () => {
     ],
     unknown: [
       new TypeError("a bug"),
-      // What the SDK's retries leave on every error says nothing of an answer.
+      // The SDK's retries leave this on every error; it does not prove that there was an answer.
       Object.assign(new TypeError("a bug"), { $metadata: { attempts: 1 } }),
       Object.assign(new RangeError("a bug"), { code: "ERR_OUT_OF_RANGE" }),
       Object.assign(new Error("x"), { code: 7 }),

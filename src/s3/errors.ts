@@ -1,6 +1,6 @@
 import { DomainError } from "../domain/errors.ts";
 
-/** What a failed S3 request means for what happens next. */
+/** The meaning of a failed S3 request for the next step. */
 export type S3Failure =
   /** Trying again may work: 5xx, throttling, timeouts, broken connections, an open breaker. */
   | "retryable"
@@ -8,20 +8,20 @@ export type S3Failure =
   | "bad-digest"
   /** The multipart upload does not exist (any more). */
   | "no-such-upload"
-  /** A part that Complete names is not what S3 has. */
+  /** A part that Complete names differs from the part that S3 has. */
   | "invalid-part"
   /** A part before the last is smaller than S3 takes. */
   | "part-too-small"
   | "not-found"
-  /** No room is left for what is written. */
+  /** Storage has no room left for the bytes. */
   | "full"
-  /** This server does not do that, and never will. */
+  /** This server does not support the request, and never will. */
   | "unable"
-  /** S3 refuses, and will refuse again: permissions, no such bucket, a request it cannot take. */
+  /** S3 refuses, and will refuse again: permissions, no such bucket, a request that it cannot take. */
   | "refused"
   /** The caller's own signal or reason ended it. */
   | "aborted"
-  /** Nothing that S3 or the way to it can cause: a defect of ours. */
+  /** Neither S3 nor the way to it can cause this: it is a defect of ours. */
   | "unknown";
 
 const RETRYABLE_NAMES = new Set([
@@ -40,7 +40,7 @@ const RETRYABLE_NAMES = new Set([
   "CredentialsProviderError",
   "EarlySuccess",
 ]);
-/** S3 itself is never full: names of MinIO, Ceph and versitygw, beside HTTP's 507 (RFC 4918, 11.5). */
+/** S3 itself is never full. These names are those of MinIO, Ceph and versitygw, beside HTTP's 507 (RFC 4918, 11.5). */
 const FULL_NAMES = new Set([
   "InsufficientStorage",
   "XMinioStorageFull",
@@ -60,7 +60,7 @@ const NETWORK_CODES = new Set([
   "ENETUNREACH",
   "ENETDOWN",
   "ENETRESET",
-  // Sockets, ports or buffers of this machine have run out: they come back as other requests end.
+  // This machine has run out of sockets, ports or buffers: they become free as other requests end.
   "EADDRNOTAVAIL",
   "EMFILE",
   "ENFILE",
@@ -70,7 +70,7 @@ const NETWORK_CODES = new Set([
   "EOPENBREAKER",
 ]);
 
-/** TLS that the operator must mend: OpenSSL's verification errors (`man x509`), as node names them in `code`. */
+/** TLS problems that the operator must mend: OpenSSL's verification errors (`man x509`), as node names them in `code`. */
 const TLS_CODES = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -87,7 +87,7 @@ export class S3TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
 
-/** A success that came before all bytes had gone: it vouches for none of them. Whatever stands between is at fault; retryable. */
+/** A success that came before all bytes had gone: it proves nothing about them. The way to S3 is at fault; retryable. */
 export class S3EarlySuccessError extends Error {
   override readonly name = "EarlySuccess";
 
@@ -96,20 +96,20 @@ export class S3EarlySuccessError extends Error {
   }
 }
 
-/** Storage acknowledged bytes, and has others than those that were sent: no acknowledgement. As BadDigest, for what follows. */
+/** Storage acknowledged bytes but has other ones than were sent. This is no acknowledgement; it counts as BadDigest. */
 export class S3OtherBytesError extends Error {
   override readonly name = "BadDigest";
 }
 
 /**
- * `unimplemented / STORAGE_UNABLE`: this S3 server does not do something that the service needs. `message` says what, and
- * what the operator can do about it; trying again is no use.
+ * `unimplemented / STORAGE_UNABLE`: this S3 server lacks an ability that the service needs. `message` names it, and tells
+ * what the operator can do about it; trying again does not help.
  */
 export function storageUnable(message: string, cause?: unknown): DomainError {
   return new DomainError("unimplemented", message, { reason: "STORAGE_UNABLE", cause });
 }
 
-/** Sorts what the SDK or node:http threw, by class name, code and status: never by message. */
+/** Sorts an error of the SDK or of node:http by class name, code and status, never by message. */
 export function toS3Failure(error: unknown): S3Failure {
   if (!(error instanceof Error)) return "unknown";
   const { name, code, $metadata } = error as Error & { code?: unknown; $metadata?: { httpStatusCode?: number } };
@@ -124,11 +124,11 @@ export function toS3Failure(error: unknown): S3Failure {
   if (name === "NotImplemented" || status === 501) return "unable";
   if (name === "NoSuchKey" || name === "NotFound" || (status === 404 && name !== "NoSuchBucket")) return "not-found";
   if (status !== undefined && (status >= 500 || status === 429 || status === 408)) return "retryable";
-  // EndpointError: the SDK finds no address for the bucket as it is configured.
+  // EndpointError means that the SDK finds no address for the bucket as it is configured.
   return status !== undefined || name === "EndpointError" || isTlsCode(code) ? "refused" : "unknown";
 }
 
-/** How S3 itself names a failure and its request, for the log; undefined where it has not answered. */
+/** S3's own code for a failure and the id of its request, for the log; undefined when S3 has not answered. */
 export function toS3Answer(error: unknown): { code: string; status: number; requestId?: string } | undefined {
   if (error instanceof DomainError) return toS3Answer(error.cause);
   if (!(error instanceof Error)) return undefined;
@@ -141,14 +141,14 @@ function isTlsCode(code: unknown): boolean {
   return typeof code === "string" && (TLS_CODES.has(code) || TLS_CODE_PREFIX.test(code));
 }
 
-/** HPE_…: node's HTTP parser met the end of an answer, or rubbish, in the middle of it. */
+/** HPE_… means that node's HTTP parser met the end of an answer, or garbage, in the middle of it. */
 function isNetworkCode(code: unknown): boolean {
   return typeof code === "string" && (NETWORK_CODES.has(code) || code.startsWith("HPE_"));
 }
 
 /**
- * The caller's error for a request that failed for good. The vendor's own words stay in `cause`. What S3 has not caused is
- * returned as it is: `internal` for the caller, a stack for us.
+ * The caller's error for a request that failed for good. The vendor's own message stays in `cause`. An error that S3 has not
+ * caused is returned as it is: it becomes `internal` for the caller, and a stack in the log.
  */
 export function toDomainError(error: unknown, what: string): unknown {
   if (error instanceof DomainError) return error;

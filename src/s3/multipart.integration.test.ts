@@ -106,7 +106,7 @@ describe("completing a multipart upload", () => {
 
     it("aborts again while parts remain that were in flight", async () => {
       const { target } = await begin();
-      // Nothing is aborted: what ListParts then shows is what a part that landed late would.
+      // Nothing is aborted: ListParts then shows the parts as if one had landed late.
       script("AbortMultipartUpload", { kind: "status", status: 204, code: "None" });
       await store.abortMultipart(target);
       expect(await store.listParts(target)).to.equal(undefined);

@@ -10,18 +10,18 @@ import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 
 type Target = Omit<PartTarget, "partNumber">;
 
-/** When a caller is to ask again whether S3 has assembled, in milliseconds. Large objects take it seconds to minutes. */
+/** When a caller should ask again whether S3 has assembled, in milliseconds. Large objects take seconds to minutes. */
 const ASSEMBLING_RETRY_MS = 5000;
 
-/** Complete was answered NoSuchUpload and no object is there: S3 may still be assembling, so it is asked again. */
+/** Complete was answered NoSuchUpload and there is no object: S3 may still be assembling, so it is asked again. */
 class NotAssembledYet extends Error {
   override readonly name = "OperationAborted";
 }
 
 /**
- * Completes a multipart upload until the outcome is certain: 200 with a good body (the SDK turns a 200 that carries an
- * error into that error), or NoSuchUpload and then a HEAD that shows these bytes, for an earlier try may have worked
- * and its answer been lost. A HEAD that shows nothing proves nothing, so the outcome then stays open: unavailable.
+ * Completes a multipart upload until the outcome is certain. Certain is a 200 with a good body (the SDK turns a 200 that
+ * carries an error into that error). NoSuchUpload is certain, too, when a HEAD then shows these bytes: an earlier try may
+ * have worked although its answer was lost. When the HEAD shows nothing, the outcome stays open: unavailable.
  */
 export async function completeMultipart(
   access: S3Access,
@@ -80,7 +80,7 @@ async function completeOnce(
   try {
     const send = () => access.client.send(command, { ...(signal !== undefined && { abortSignal: signal }) });
     const answer = await sendOnce(access, "control", send, { signal });
-    // S3 states the checksum of what it made. A server that answers by the object it finds under the key does not.
+    // S3 states the checksum of the object that it made. Another server may answer with the object that it finds under the key.
     if (fromBase64Crc32(answer.ChecksumCRC32) !== manifest.crc32)
       return await lookForOurs(access, target, { manifest, signal });
     return {
@@ -95,7 +95,7 @@ async function completeOnce(
   }
 }
 
-/** The object under the upload's key, if it has the size and checksum of what was sent. */
+/** The object under the upload's key, if its size and checksum are those of the bytes that were sent. */
 async function lookForOurs(
   access: S3Access,
   target: Target,
@@ -116,7 +116,7 @@ async function lookForOurs(
   });
 }
 
-/** Parts of the upload are still there after an abort: one that was in flight has landed. Retryable. */
+/** Parts of the upload are still there after an abort, because a part in flight has landed. Retryable. */
 class PartsRemain extends Error {
   override readonly name = "OperationAborted";
 }

@@ -96,7 +96,7 @@ describe("createObjectStore", () => {
     ];
     for (const [status, code] of failing) {
       s3.server.faults.add({ operation: "DeleteObject", times: 1000, fault: { kind: "status", status, code } });
-      // As often as would open the breaker, were they failures.
+      // This is often enough to open the breaker, if these answers were failures.
       for (let times = 0; times < 10; times++) await store.delete("bucket", nextKey(), { versionId: "null" });
       const kept = await other.store.delete("bucket", key, { versionId: "null" }).catch((caught) => caught);
       expect(kept).to.include({ code: "unavailable", reason: "STORAGE_UNAVAILABLE" });

@@ -12,14 +12,14 @@ import { DomainError } from "../domain/errors.ts";
 import { toLifetimeSeconds } from "../domain/files/download-lifetime.ts";
 import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
 import { request, type S3Access } from "./access.ts";
+import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
 import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
-import { KeptBody } from "./kept-body.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
+import { OneShotBody } from "./one-shot-body.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
-import { enterBodySlot, sendPart, sendPut } from "./send-body.ts";
+import { ReplayableBody } from "./replayable-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
-import { UnkeptBody } from "./unkept-body.ts";
 import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 
 /** The S3 adapter. The port's contract is in domain/object-store.ts. */
@@ -45,30 +45,12 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return multipartId;
     },
 
-    beginPart: (target, lengthBytes) =>
-      new KeptBody(lengthBytes, {
-        what: `part ${target.partNumber}`,
-        send: sendPart(access, target),
-        enter: enterBodySlot(access, target),
-        policy,
-      }),
+    beginPart: (target, lengthBytes) => new ReplayableBody(lengthBytes, { ...toPartDelivery(access, target), policy }),
 
-    beginUnkeptPart: (target, lengthBytes, events) =>
-      new UnkeptBody(lengthBytes, {
-        what: `part ${target.partNumber}`,
-        send: sendPart(access, target),
-        enter: enterBodySlot(access, target),
-        policy,
-        events,
-      }),
+    beginOneShotPart: (target, lengthBytes, onLeft) =>
+      new OneShotBody(lengthBytes, { ...toPartDelivery(access, target), policy, onLeft }),
 
-    beginPut: (target, lengthBytes) =>
-      new KeptBody(lengthBytes, {
-        what: "the file's bytes",
-        send: sendPut(access, target),
-        enter: enterBodySlot(access, target),
-        policy,
-      }),
+    beginPut: (target, lengthBytes) => new ReplayableBody(lengthBytes, { ...toPutDelivery(access, target), policy }),
 
     completeMultipart: (target, manifest, options = {}) => completeMultipart(access, target, manifest, options),
 
@@ -163,7 +145,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ChecksumCRC32: headers["x-amz-checksum-crc32"],
       });
       const expiresIn = toExpiresIn(lifetimeMs);
-      // As headers, so that S3 compares what is sent with what was signed: in the query it would not be looked at.
+      // These stay headers, so that S3 compares them with the signed values: it would not check them in the query.
       const unhoistableHeaders = new Set(Object.keys(headers));
       const signing = { expiresIn, signingDate: clock.now(), unhoistableHeaders };
       return { url: await getSignedUrl(client, command, signing), headers };
@@ -208,7 +190,7 @@ function toExpiresIn(lifetimeMs: number): number {
   return seconds;
 }
 
-/** What the operator must mend: waiting does not. */
+/** An error that only the operator can mend: waiting does not help. */
 function unavailableBucket(message: string, cause?: unknown): DomainError {
   return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 60_000, cause });
 }

@@ -12,7 +12,10 @@ describe("probeAbilities", () => {
   });
   const probe = async (changes: Partial<AbilityProbe> = {}) =>
     await probeAbilities({
-      ...{ objects, bucket: "bucket", createKey: () => `doctor/${++keys}`, partMinBytes: 5000 },
+      objects,
+      bucket: "bucket",
+      createKey: () => `doctor/${++keys}`,
+      partMinBytes: 5000,
       put: async (url, headers, bytes) => objects.upload(url, headers, Buffer.from(bytes)),
       ...changes,
     });

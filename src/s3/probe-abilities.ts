@@ -3,28 +3,28 @@ import type { ObjectStore, PartTarget } from "../domain/object-store.ts";
 import type { DurablePart } from "../domain/uploads/upload.ts";
 import { storageUnable } from "./errors.ts";
 
-/** Bytes of the part that is put to a presigned URL, the last of its upload. */
+/** Bytes of the part that is put to a presigned URL, the last part of its upload. */
 const LAST_PART_BYTES = 1000;
 
-/** Where and with what abilities are tried. */
+/** Where abilities are tried, and with which functions. */
 export interface AbilityProbe {
   objects: ObjectStore;
   bucket: string;
-  /** A fresh key below the service's prefix, which no file can have. */
+  /** Makes a fresh key below the service's prefix, which no file can have. */
   createKey: () => string;
-  /** Least part but the last that storage takes, in bytes. */
+  /** Smallest part that storage takes before the last, in bytes. */
   partMinBytes: number;
   /** PUTs bytes to a presigned URL; resolves to the status. */
   put: (url: string, headers: Readonly<Record<string, string>>, bytes: Uint8Array) => Promise<number>;
 }
 
-/** What became of one ability: a sentence that says what was done, or the error that it failed with. */
+/** The outcome for one ability: a sentence that says what was done, or the error that it failed with. */
 export type ProbedAbility = { ability: string } & ({ done: string } | { error: unknown });
 
 /**
- * Tries on a probe object what uploads and files need beyond one write: a multipart upload with checksums, a presigned part,
- * copies whole and by range, and the deletion of what is not there (any more). Each is tried, whatever became of the
- * others; nothing is left behind that may be deleted. Never rejects.
+ * Tries on a probe object the abilities that uploads and files need beyond one write: a multipart upload with checksums, a
+ * presigned part, copies as a whole and by range, and the deletion of objects that do not exist (any more). Each ability is
+ * tried, whatever the outcome of the others. Everything that may be deleted is deleted again. Never rejects.
  */
 export async function probeAbilities(probe: AbilityProbe): Promise<ProbedAbility[]> {
   const { objects, bucket, createKey } = probe;
@@ -60,7 +60,7 @@ interface Whole {
   versionId: string;
 }
 
-/** An object of two parts, the second put to a presigned URL, or sent as usual where that fails. */
+/** Makes an object of two parts. The second is put to a presigned URL, or sent as usual when that fails. */
 async function assemble(
   { objects, bucket, partMinBytes, put }: AbilityProbe,
   key: string,
@@ -82,7 +82,7 @@ async function assemble(
     const { versionId } = await objects.completeMultipart(target, { parts: [first, second], crc32: sum, sizeBytes });
     return { sizeBytes, crc32: sum, versionId };
   } catch (error) {
-    await objects.abortMultipart(target).catch(() => {}); // what kept it from being assembled is the finding
+    await objects.abortMultipart(target).catch(() => {}); // the finding is the error of assembling
     throw error;
   }
 }
@@ -121,7 +121,7 @@ async function copy(
   try {
     await objects.copyObject(source, target, whole);
   } finally {
-    await objects.deleteVersions(bucket, key).catch(() => {}); // the check of deletions says what is wrong with them
+    await objects.deleteVersions(bucket, key).catch(() => {}); // the check of deletions reports their problem
   }
   const multipartId = await objects.createMultipart(bucket, key, { contentType: "text/plain" });
   const part = { bucket, key, multipartId, partNumber: 1 };
@@ -131,6 +131,6 @@ async function copy(
     if (stated === crc32(Buffer.alloc(partMinBytes, "sluice doctor\n"))) return;
     throw storageUnable("storage states another CRC32 than its bytes have for a part that is a range of an object");
   } finally {
-    await objects.abortMultipart(part).catch(() => {}); // what kept the copy from being made is the finding
+    await objects.abortMultipart(part).catch(() => {}); // the finding is the error of copying
   }
 }

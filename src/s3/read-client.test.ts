@@ -77,7 +77,7 @@ describe("createReadClient", () => {
     answer = { lastsSeconds: 1000 };
     const sign = create();
     await sign();
-    // 1000 s are enough for a URL of 900 s, but not for the five minutes by which the SDK renews.
+    // 1000 s are enough for a URL of 900 s, but not for the five minutes that the SDK needs for renewal.
     expect(await sign()).to.not.equal("ROLE1");
   });
 

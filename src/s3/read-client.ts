@@ -16,18 +16,18 @@ const TRIES_MAX = 3;
 export interface ReadRole {
   readonly roleArn: string;
   /**
-   * Least time that credentials are still good for when they are used, in milliseconds: a URL ends with the session that
-   * signed it. 50 min at most, as a session lasts an hour and the SDK renews five minutes early.
+   * Time for which credentials must still be valid when they are used, in milliseconds: a URL ends with the session that
+   * signed it. It is 50 min at most, because a session lasts an hour and the SDK renews it five minutes early.
    */
   readonly lifetimeMinMs: number;
-  /** URL of an STS server; AWS's of the region when left out. */
+  /** URL of an STS server; when left out, AWS's server in the region. */
   readonly stsEndpoint?: string;
 }
 
 /**
- * A client whose requests and URLs are signed with a role that the service assumes with its own credentials (default
- * chain); undefined where there is no such role. Requests reject with `unavailable / STORAGE_UNAVAILABLE` where STS
- * refuses or does not answer. Its connections are the ones that are given, and end with them.
+ * A client whose requests and URLs are signed with a role that the service assumes with its own credentials (default chain);
+ * undefined when there is no such role. Requests reject with `unavailable / STORAGE_UNAVAILABLE` when STS refuses or does not
+ * answer. It uses the given connections, and ends with them.
  */
 export function createReadClient(
   location: S3Location & { readRole?: ReadRole | undefined },
@@ -57,7 +57,7 @@ export function createReadClient(
       throw new Error("AssumeRole answered without credentials");
     }
     const endsAtMs = session?.Expiration?.getTime() ?? Date.now() + SESSION_SECONDS * 1000;
-    // Said to end earlier than they do, so that they are renewed while they last for one more URL.
+    // The expiration is stated earlier than it is, so that credentials are renewed while they last for one more URL.
     return { accessKeyId, secretAccessKey, sessionToken, expiration: new Date(endsAtMs - lifetimeMinMs) };
   });
 }

@@ -1,7 +1,7 @@
 import { HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { toDomainError } from "./errors.ts";
 
-/** How S3 says that an object is encrypted, "AES256" for SSE-S3; undefined where it says nothing. Rejects as `ObjectStore.head`. */
+/** How S3 says that an object is encrypted, "AES256" for SSE-S3; undefined when it does not. Rejects as `ObjectStore.head`. */
 export async function readEncryption(
   client: S3Client,
   { bucket, key, versionId }: { bucket: string; key: string; versionId: string },

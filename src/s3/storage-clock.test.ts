@@ -9,7 +9,7 @@ describe("StorageClock", () => {
     oursMs = START;
     return new StorageClock(() => oursMs);
   };
-  /** An answer that took so long and was written halfway, by a clock that is so far ahead. */
+  /** An answer that took this long and was written halfway, by a clock that is this far ahead. */
   const answer = (clock: StorageClock, aheadMs: number, tookMs = 100) => {
     const tell = clock.begin();
     oursMs += tookMs / 2;

@@ -1,9 +1,9 @@
 /**
- * S3's clock, as its answers tell it: S3 judges signatures and the ends of URLs by it, whatever the clock of this host says.
+ * S3's clock, from S3's answers. S3 judges signatures and the ends of URLs by it, whatever the clock of this host says.
  *
- * An answer's Date is in whole seconds, and was written at some moment between the request and the answer. So it bounds what
- * S3's clock can be ahead of ours, from below and above. The offset moves only when an answer contradicts it, and then to the
- * middle of its bounds: with clocks that agree it stays zero, and it does not tremble with every answer.
+ * An answer's Date is in whole seconds, and was written at some moment between the request and the answer. So it bounds how
+ * far S3's clock can be ahead of ours, from below and above. The offset moves only when an answer contradicts it, and then to
+ * the middle of its bounds. With clocks that agree it stays zero, and it does not change a little with every answer.
  */
 export class StorageClock {
   readonly #ours: () => number;
@@ -14,7 +14,7 @@ export class StorageClock {
     this.#ours = ours;
   }
 
-  /** What S3's clock is ahead of this host's, in milliseconds; negative when it is behind. Zero until an answer says otherwise. */
+  /** How far S3's clock is ahead of this host's, in milliseconds; negative when behind. Zero until an answer contradicts. */
   get offsetMs(): number {
     return this.#offsetMs;
   }
@@ -24,7 +24,7 @@ export class StorageClock {
     return new Date(this.#ours() + this.#offsetMs);
   }
 
-  /** A request goes: returns what is to be told the Date of its answer, when that has come. One that is none is not heard. */
+  /** Must be called when a request begins. Call the result with the Date of its answer; an invalid Date is ignored. */
   begin(): (date: string | undefined) => void {
     const sentMs = this.#ours();
     return (date) => {

@@ -140,7 +140,7 @@ describe("the proof that storage has what was sent", () => {
       const { target, manifest } = await sendWhole(store);
       script("no-checksum", ["CompleteMultipartUpload", "HeadObject"]);
       await expectUnable(store.completeMultipart(target, manifest));
-      // Once the operator accepts to read, the same upload is completed.
+      // Once the operator allows reading back, the same upload is completed.
       const head = await open("read-back").completeMultipart(target, manifest);
       expect(head).to.include({ sizeBytes: BYTES.length, crc32: crc32(BYTES) });
       expect((await readObject({ store, bucket }, target.key)).equals(BYTES)).to.equal(true);

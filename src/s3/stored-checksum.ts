@@ -8,7 +8,7 @@ import { S3OtherBytesError, storageUnable, toDomainError } from "./errors.ts";
 import { headObject } from "./head-object.ts";
 import { fromBase64Crc32 } from "./streamed-body.ts";
 
-/** What was sent of a part or an object. */
+/** The bytes that were sent as a part or an object. */
 export interface SentBytes {
   sizeBytes: number;
   crc32: number;
@@ -21,9 +21,9 @@ interface Proof {
 }
 
 /**
- * Resolves when storage has said that it has the bytes of a part. Costs a comparison where its answer states their CRC32,
- * else a ListParts. Rejects with S3OtherBytesError, with `unimplemented / STORAGE_UNABLE` where storage states none, and as
- * `ObjectStore.listParts`. With "read-back" a part of the right size counts: the object that it becomes part of is read.
+ * Resolves when storage has stated that it has the bytes of a part. This costs a comparison when its answer states their CRC32,
+ * otherwise a ListParts. Rejects with S3OtherBytesError, with `unimplemented / STORAGE_UNABLE` when storage states none, and as
+ * `ObjectStore.listParts`. With "read-back" a part of the right size counts, because the object that it becomes part of is read.
  */
 export async function provePart(access: S3Access, target: PartTarget, { answer, sent, signal }: Proof): Promise<void> {
   if (answer.crc32 === sent.crc32) return;
@@ -33,7 +33,7 @@ export async function provePart(access: S3Access, target: PartTarget, { answer, 
   if (!isUnstated) assertSame(access, stored, sent);
 }
 
-/** The same of a whole object that was put. Where the answer states no CRC32 this costs a HEAD, and with "read-back" a GET. */
+/** Proves a whole object that was put. When the answer states no CRC32, this costs a HEAD, and with "read-back" a GET. */
 export async function provePut(
   access: S3Access,
   object: { bucket: string; key: string },
@@ -49,9 +49,9 @@ export async function provePut(
 }
 
 /**
- * An object with its CRC32, which is read from the bytes where storage states none and "read-back" allows it; undefined when
- * there is no such object. One of another size than `sizeBytes` is not read. Rejects with `unimplemented / STORAGE_UNABLE`
- * where storage states none, and as `ObjectStore.head`.
+ * An object with its CRC32; undefined when there is no such object. The CRC32 is computed from the bytes when storage states
+ * none and "read-back" allows it. An object of another size than `sizeBytes` is not read. Rejects with `unimplemented /
+ * STORAGE_UNABLE` when storage states none, and as `ObjectStore.head`.
  */
 export async function findStored(
   access: S3Access,
@@ -64,7 +64,7 @@ export async function findStored(
   return { ...head, crc32: await readCrc32(access, object, { sizeBytes, signal }) };
 }
 
-/** A server whose objects have another size than was sent stored the frame of the body along with it, and always will. */
+/** When an object has another size than was sent, its server stored the frame of the body along with it, and always will. */
 function assertSame(
   { body: { layout } }: S3Access,
   stored: { sizeBytes: number; crc32: number | undefined } | undefined,
@@ -104,7 +104,7 @@ async function listPart(access: S3Access, target: PartTarget, abortSignal: Abort
   return part && { sizeBytes: part.Size ?? 0, crc32: fromBase64Crc32(part.ChecksumCRC32) };
 }
 
-/** Reads an object's bytes; a stream that breaks off is opened again where it did, as often as any request is tried. */
+/** Reads an object's bytes. A stream that breaks off is opened again at the same offset, as often as any request is tried. */
 async function readCrc32(
   access: S3Access,
   { bucket, key, versionId }: { bucket: string; key: string; versionId?: string },

@@ -44,7 +44,7 @@ export class StreamedBody {
 
   /**
    * `crc32` is that of the bytes, where it is known already: the `header` form needs it.
-   * `onActivity` is called whenever bytes go to the socket's queue, and when they leave it; it must be cheap. `onLeft` hears
+   * `onActivity` is called whenever bytes go to the socket's queue, and when they leave it; it must be cheap. `onLeft` is told
    * how many of the file's bytes have left that queue in all, unless the request has died.
    */
   constructor(
@@ -76,8 +76,8 @@ export class StreamedBody {
   }
 
   /**
-   * Says how the body is laid out, before the request is signed. The payload itself is not signed: its CRC32 is checked
-   * by S3, and TLS guards the way.
+   * Headers that tell the layout of the body, for the request to be signed. The payload itself is not signed: S3 checks its
+   * CRC32, and TLS protects it on its way.
    */
   toHeaders(): Record<string, string> {
     const length = { "content-length": String(this.encodedLengthBytes) };
@@ -94,7 +94,7 @@ export class StreamedBody {
     };
   }
 
-  /** Joins the HTTP request; called once by the sender. What was written before goes now. */
+  /** Joins the HTTP request; called once by the sender. Bytes that were written before are sent now. */
   attach(request: ClientRequest): void {
     this.#request = request;
     this.flush();
@@ -130,7 +130,7 @@ export class StreamedBody {
     this.#request?.end();
   }
 
-  /** Hands on what is gathered, by one writev. False when there was nothing, or no request yet. */
+  /** Hands on the gathered bytes, by one writev. False when there are none, or no request yet. */
   flush(): boolean {
     const request = this.#request;
     if (request === undefined || this.#isDetached || this.#pending.length === 0) return false;

@@ -4,7 +4,7 @@ import { request, type S3Access } from "./access.ts";
 import { toS3Answer, toS3Failure } from "./errors.ts";
 import { type PageMarkers, parseMarkers, toNextPage } from "./page-markers.ts";
 
-/** ObjectStore.listVersions */
+/** Implements ObjectStore.listVersions. */
 export async function listVersions(
   access: S3Access,
   bucket: string,
@@ -34,8 +34,9 @@ export async function listVersions(
 }
 
 /**
- * ObjectStore.delete. "null" is the version that was stored while the bucket kept none. A server that fails on, or
- * refuses, a version that is not there is asked whether it is: what is gone is deleted, and no sign of a server in trouble.
+ * Implements ObjectStore.delete. "null" is the version that was stored while the bucket kept none. Some servers fail on a
+ * version that does not exist, or refuse to delete it: they are asked whether it exists. If it does not, it is deleted, and
+ * the server is not in trouble.
  */
 export async function deleteObject(
   access: S3Access,
@@ -59,12 +60,12 @@ export async function deleteObject(
   await request(access, { operation: "control", what: "deleting bytes", send });
 }
 
-/** ObjectStore.deleteVersions */
+/** Implements ObjectStore.deleteVersions. */
 export async function deleteVersions(access: S3Access, bucket: string, key: string): Promise<void> {
   let after: string | undefined;
   do {
     const page = await listVersions(access, bucket, { keyPrefix: key, after, pageMax: 1000 });
-    // A key comes before all that begin like it.
+    // A key comes before all keys that begin with it.
     const versions = page.versions.filter((version) => version.key === key);
     for (const version of versions) await deleteObject(access, bucket, version);
     after = versions.length === page.versions.length ? page.next : undefined;

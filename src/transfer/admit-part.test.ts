@@ -80,9 +80,9 @@ describe("admitPart", () => {
     const release = await admitPart(access, { ...message, connection: "1" }, { caller: SAMPLE_CALLER, signal });
     expect(expectations).to.deep.equal(["60000 STALLED"]);
     const pass = () => {
-      for (let look = 0; look < 40; look++) {
+      for (let round = 0; round < 40; round++) {
         now += 250;
-        access.budget.look();
+        access.budget.rebalance();
       }
     };
     pass();

@@ -4,28 +4,28 @@ import { PART_MESSAGE_MAX_BYTES } from "../domain/uploads/part-plan.ts";
 import type { TransferAccess } from "./transfer-access.ts";
 import type { UploadSessions, WritingSession } from "./upload-sessions.ts";
 
-/** The message of one part, none of which has been read. */
+/** The message of one part, before any byte of it is read. */
 export interface PartMessage {
-  /** Undefined where its caller does not say: the largest is expected. */
+  /** Undefined where its caller does not declare it: the largest message is expected then. */
   readonly declaredBytes?: number | undefined;
-  /** Which upload the part is of stands in the message: turns go around among the connections. */
+  /** Turns go around among the connections: the upload is not known before the message is read. */
   readonly connection: string;
   readonly receivedBytes: number;
   readonly isWhole: boolean;
   /** Ends its call with this error. */
   refuse(error: Error): void;
-  /** Has that done when none of it comes for so long. */
+  /** Ends its call with the error of `toError`, when no byte of it comes for so long. */
   expectBytesWithin(timeoutMs: number, toError: () => Error): void;
 }
 
 /**
  * Makes room for the message of one part before any of it is read: an upload slot, and a permit of the
- * memory budget for the message twice, because it is held in pieces and then in one while it is put together. The caller
- * gives it back when S3 has the part.
+ * memory budget for twice the message, because its pieces are copied into one while all of them are held. The caller calls the
+ * result, which gives both back, when S3 has the part.
  *
  * Rejects with the signal's reason, as `UploadSessions.admit` does, and with `resource_exhausted / OVERLOADED` when no
- * permit is free within the stall timeout. A message that stops coming for that long is refused as `aborted / STALLED`;
- * one that comes slowly, while others wait for memory, as OVERLOADED: nothing of it could be kept elsewhere.
+ * permit is free within the stall timeout. A message that stops coming for that long is refused as `aborted / STALLED`. One
+ * that comes slowly while others wait for memory is refused as OVERLOADED, because it cannot be spilled.
  */
 export async function admitPart(
   access: Pick<TransferAccess, "budget" | "limits"> & { sessions: UploadSessions },
@@ -47,13 +47,13 @@ export async function admitPart(
     const permit = budget.open();
     const signal = AbortSignal.any([options.signal, refused.signal]);
     await budget.grow(permit, bytes, { turn: { namespace: "", uploadId: connection }, signal });
-    budget.hold(permit, {
+    budget.watch(permit, {
       heldBytes: bytes,
       get restBytes() {
         return message.isWhole ? 0 : Math.max(1, expectedBytes - message.receivedBytes);
       },
       onTrimmed: () => {},
-      giveWay: () => {
+      spill: () => {
         message.refuse(toOverloaded("memory is short, and the part comes slowly; send it again"));
         return bytes;
       },
@@ -86,7 +86,7 @@ class PartSession implements WritingSession {
     this.#refused = refused;
   }
 
-  /** From here on bytes are expected. */
+  /** From here on the caller is to send bytes. */
   beginMessage(): void {
     this.#seenAt = performance.now();
   }
@@ -101,7 +101,7 @@ class PartSession implements WritingSession {
     this.#refused.abort(error);
   }
 
-  /** Bytes are noticed when this is asked: what has come since then makes the silence begin now. */
+  /** Bytes are noticed when this is read: where some have come since the last time, the silence begins now. */
   get silentMs(): number {
     if (this.#seenAt === undefined || this.#message.isWhole) return 0;
     const now = performance.now();

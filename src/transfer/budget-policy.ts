@@ -1,20 +1,23 @@
 /** How a memory budget deals with parts that come slowly. Times in milliseconds. */
 export interface BudgetPolicy {
-  /** What a part of a caller whose pace is not known, or slow, takes at a time, in bytes. */
+  /** How many bytes a part asks for at a time, while the pace of its caller is slow or not known. */
   stepBytes: number;
-  /** A part is slow that would take longer than this to become whole, and `slowFactor` times as long as parts take of late. */
+  /** A part is slow when it would take longer than this to become whole, and `slowFactor` times as long as the newest parts took. */
   slowAfterMs: number;
   slowFactor: number;
-  /** What a stream that writes takes of the budget, whatever it brings, in bytes; parts are left a quarter of it at least. */
+  /** How many bytes of the budget each stream that writes takes, whatever it brings. A quarter of the budget is left to parts in any case. */
   streamBytes: number;
   /** How many such streams there are at this moment. */
   streams: () => number;
   now: () => number;
 }
 
-/** What is not said otherwise. A part of 8 MiB in 30 s is 2 Mbit/s; where all take long, four times as long is slow. */
+/** The defaults. A part of 8 MiB in 30 s comes at 2 Mbit/s; where all parts take long, one that takes four times as long is slow. */
 export const BUDGET_POLICY: BudgetPolicy = {
-  ...{ stepBytes: Number.POSITIVE_INFINITY, slowAfterMs: 30_000, slowFactor: 4, streamBytes: 0 },
+  stepBytes: Number.POSITIVE_INFINITY,
+  slowAfterMs: 30_000,
+  slowFactor: 4,
+  streamBytes: 0,
   streams: () => 0,
   now: () => performance.now(),
 };

@@ -6,16 +6,14 @@ import { assertChunkFits, type ChunkBounds } from "./chunk-rules.ts";
 describe("assertChunkFits", () => {
   const check = (offset: number, lengthBytes: number, bounds: Partial<ChunkBounds> = {}) => {
     const all: ChunkBounds = {
-      ...{
-        upload: sampleUpload(),
-        position: undefined,
-        startOffset: 0,
-        laneEndOffset: undefined,
-        durableOffset: 0,
-        chunkSizeMaxBytes: 50,
-        fileSizeMaxBytes: 1000,
-        isLimitedByParts: false,
-      },
+      upload: sampleUpload(),
+      nextOffset: undefined,
+      startOffset: 0,
+      laneEndOffset: undefined,
+      durableOffset: 0,
+      chunkSizeMaxBytes: 50,
+      fileSizeMaxBytes: 1000,
+      isLimitedByParts: false,
       ...bounds,
     };
     try {
@@ -39,11 +37,11 @@ describe("assertChunkFits", () => {
   });
 
   it("lets it go on only where it stopped", () => {
-    expect(check(30, 50, { position: 30 })).to.equal("fits");
-    expect(check(0, 1, { position: 30 })).to.equal(
+    expect(check(30, 50, { nextOffset: 30 })).to.equal("fits");
+    expect(check(0, 1, { nextOffset: 30 })).to.equal(
       "OFFSET_MISMATCH: chunk at offset 0 overlaps bytes already sent; go on at 30",
     );
-    expect(check(31, 1, { position: 30 })).to.equal("OFFSET_MISMATCH: chunk at offset 31 leaves a gap; go on at 30");
+    expect(check(31, 1, { nextOffset: 30 })).to.equal("OFFSET_MISMATCH: chunk at offset 31 leaves a gap; go on at 30");
   });
 
   it("bounds the chunk, the declared size and the file", () => {
@@ -51,12 +49,12 @@ describe("assertChunkFits", () => {
     const upload = sampleUpload({ sizeBytes: 40 });
     expect(check(0, 40, { upload })).to.equal("fits");
     expect(check(0, 41, { upload })).to.include("SIZE_MISMATCH");
-    expect(check(980, 20, { position: 980 })).to.equal("fits");
-    expect(check(980, 21, { position: 980 })).to.equal(
+    expect(check(980, 20, { nextOffset: 980 })).to.equal("fits");
+    expect(check(980, 21, { nextOffset: 980 })).to.equal(
       "SIZE_LIMIT: chunk ends at byte 1001; this upload takes at most 1000 bytes",
     );
     expect(
-      check(1000, 1, { position: 1000, isLimitedByParts: true, upload: sampleUpload({ sizeBytes: undefined }) }),
+      check(1000, 1, { nextOffset: 1000, isLimitedByParts: true, upload: sampleUpload({ sizeBytes: undefined }) }),
     ).to.equal(
       "SIZE_LIMIT: chunk ends at byte 1001; this upload takes at most 1000 bytes; for more, declare size_bytes, or size_hint_bytes, at its creation",
     );
@@ -68,7 +66,7 @@ describe("assertChunkFits", () => {
     expect(check(100, 1, lane)).to.equal(
       "OFFSET_MISMATCH: chunk at offset 100 lies before the lane; begin at 300 or at an earlier multiple of 100 from 200",
     );
-    expect(check(399, 2, { ...lane, position: 399 })).to.equal(
+    expect(check(399, 2, { ...lane, nextOffset: 399 })).to.equal(
       "SIZE_MISMATCH: chunk ends at byte 401; the lane ends at 400",
     );
   });

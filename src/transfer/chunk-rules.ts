@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
 
-/** What a chunk says of itself before its bytes. */
+/** The head of a chunk, which comes before its bytes. */
 export interface ChunkHeader {
   offset: number;
   lengthBytes: number;
@@ -9,11 +9,11 @@ export interface ChunkHeader {
   crc32: number | undefined;
 }
 
-/** What a chunk is measured against. */
+/** The limits that a chunk has to keep. */
 export interface ChunkBounds {
   upload: Upload;
   /** Where the last chunk ended; undefined before the first. */
-  position: number | undefined;
+  nextOffset: number | undefined;
   /** Where the writer's range begins. */
   startOffset: number;
   /** Where its lane ends; undefined without one. */
@@ -22,7 +22,7 @@ export interface ChunkBounds {
   durableOffset: number;
   chunkSizeMaxBytes: number;
   fileSizeMaxBytes: number;
-  /** Whether that is what the most parts hold, and not the namespace's limit. */
+  /** Whether `fileSizeMaxBytes` follows from the most parts, and not from the namespace's limit. */
   isLimitedByParts: boolean;
 }
 
@@ -70,19 +70,19 @@ export function assertChunkFits(chunk: ChunkHeader, bounds: ChunkBounds): void {
   }
 }
 
-/** The first chunk begins at the durable offset or at an earlier part's start; every other where the last one ended. */
+/** The first chunk begins at the durable offset or where an earlier part begins; every other begins where the last one ended. */
 function isOffsetAllowed(
   { offset }: ChunkHeader,
-  { position, startOffset, durableOffset, upload }: ChunkBounds,
+  { nextOffset, startOffset, durableOffset, upload }: ChunkBounds,
 ): boolean {
-  if (position !== undefined) return offset === position;
+  if (nextOffset !== undefined) return offset === nextOffset;
   if (offset === durableOffset) return true;
   return offset >= startOffset && offset < durableOffset && offset % upload.partSizeBytes === 0;
 }
 
 function toOffsetError({ offset }: ChunkHeader, bounds: ChunkBounds): DomainError {
-  const { position, startOffset, durableOffset, upload } = bounds;
-  const expected = position ?? durableOffset;
+  const { nextOffset, startOffset, durableOffset, upload } = bounds;
+  const expected = nextOffset ?? durableOffset;
   const what =
     offset > expected
       ? "leaves a gap"
@@ -93,7 +93,7 @@ function toOffsetError({ offset }: ChunkHeader, bounds: ChunkBounds): DomainErro
           : "overlaps bytes already sent";
   const earlier = ` or at an earlier multiple of ${upload.partSizeBytes}${startOffset > 0 ? ` from ${startOffset}` : ""}`;
   const wanted =
-    position === undefined ? `begin at ${expected}${expected > startOffset ? earlier : ""}` : `go on at ${expected}`;
+    nextOffset === undefined ? `begin at ${expected}${expected > startOffset ? earlier : ""}` : `go on at ${expected}`;
   return new DomainError("invalid_argument", `chunk at offset ${offset} ${what}; ${wanted}`, {
     reason: "OFFSET_MISMATCH",
     field: "chunk.offset",

@@ -1,11 +1,11 @@
-/** On whose behalf somebody waits. */
+/** The upload that an item waits for. */
 export interface Turn {
   namespace: string;
-  /** Shared by all that must not get more turns than one: the lanes and parts of an upload. */
+  /** The same for all items that share a turn: the lanes and parts of an upload. */
   uploadId: string;
 }
 
-/** All that waits for one upload, in the order it came: a Set, because those that give up leave from anywhere. */
+/** All items of one upload, in the order they came: a Set, because an item that is given up may be anywhere in it. */
 interface Line<T> extends Turn {
   items: Set<T>;
 }
@@ -14,17 +14,18 @@ interface Line<T> extends Turn {
 type Round<T> = Map<string, Set<Line<T>>>;
 
 /**
- * Who is next. In each round every upload has one turn, however much of it waits; an upload that comes back within a round
- * waits for the next one. Within a round turns alternate among the namespaces, so that one with a hundred uploads does not
- * stand a hundred places before another's single one. Within an upload: first come, first served.
+ * A queue whose items take turns by upload. In each round every upload has one turn, however many items of it wait; an upload
+ * that comes back within a round waits for the next round. Within a round turns alternate among the namespaces, so that a
+ * namespace with a hundred uploads does not stand a hundred places before the single upload of another. Items of one upload
+ * are served in the order they came.
  */
 export class FairQueue<T> {
   readonly #lines = new Map<string, Line<T>>();
   /** Lines whose turn of this round is still to come. */
   #due: Round<T> = new Map();
-  /** Lines that wait for the next round. */
+  /** Lines whose turn comes in the next round. */
   #later: Round<T> = new Map();
-  /** Uploads that have had their turn of this round: who is among them comes later. */
+  /** Uploads that have had their turn of this round. */
   #served = new Set<string>();
 
   /** Whether nothing waits. */
@@ -44,19 +45,19 @@ export class FairQueue<T> {
     join(this.#served.has(uploadId) ? this.#later : this.#due, opened);
   }
 
-  /** What `shift` would take. */
+  /** The item that `shift` would take. */
   peek(): T | undefined {
     return this.#next()?.items.values().next().value;
   }
 
-  /** Takes what is next, which ends its upload's turn. */
+  /** Takes the next item, which ends the turn of its upload. */
   shift(): T | undefined {
     const line = this.#next();
     if (line === undefined) return undefined;
     const item = line.items.values().next().value as T;
     line.items.delete(item);
     leave(this.#due, line);
-    // The namespace stands at the end of the round now.
+    // The namespace goes to the end of the round.
     const rest = this.#due.get(line.namespace);
     if (rest !== undefined) {
       this.#due.delete(line.namespace);
@@ -68,7 +69,7 @@ export class FairQueue<T> {
     return item;
   }
 
-  /** Takes something out that does not wait any more; it costs its upload no turn. */
+  /** Removes an item that does not wait any more. Its upload keeps its turn. */
   remove({ uploadId }: Turn, item: T): void {
     const line = this.#lines.get(uploadId);
     if (line === undefined || !line.items.delete(item) || line.items.size > 0) return;
@@ -89,7 +90,7 @@ export class FairQueue<T> {
 
   #close(line: Line<T>): void {
     this.#lines.delete(line.uploadId);
-    // Where nobody waits there are no turns to keep account of.
+    // While nothing waits, no turns are counted.
     if (this.#lines.size === 0) this.#served.clear();
   }
 }

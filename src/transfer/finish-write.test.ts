@@ -3,7 +3,8 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { assembleUpload } from "../commands/uploads/assemble-upload.ts";
 import { completeUpload } from "../commands/uploads/complete-upload.ts";
-import type { UploadRepository } from "../domain/uploads/upload-repository.ts";
+import type { UploadCommits } from "../domain/uploads/upload-commits.ts";
+import { beforeFirst } from "../testing/fakes/before-calls.ts";
 import { beginNext, expectRefusal, newUpload, nextIdentity, nextUuid } from "../testing/rigs/repository-subject.ts";
 import { seededBytes } from "../testing/rigs/upload-rig.ts";
 import { type Bench, BenchWriter, createBench, BENCH_PART_BYTES as PART } from "../testing/rigs/writer-bench.ts";
@@ -20,7 +21,7 @@ describe("finishWritten", () => {
   ] as const;
   const create = async (bench: Bench) => {
     const input = newUpload({ partSizeBytes: PART, sizeBytes: bytes.length, computeSha256: true });
-    return (await bench.access.uploads.create(input, nextIdentity())).upload.uploadId;
+    return (await bench.access.uploads.catalogue.create(input, nextIdentity())).upload.uploadId;
   };
   /** Writes a lane; the result finishes it. */
   const write = async (bench: Bench, uploadId: string, lane: (typeof lanes)[number]) => {
@@ -37,7 +38,9 @@ describe("finishWritten", () => {
     const uploadId = await create(bench);
     const outcome = await (await write(bench, uploadId, lanes[1]))();
     expect(outcome).to.deep.equal({
-      ...{ kind: "lane-done", lane: lanes[1], crc32: crc32(bytes.subarray(2 * PART)) },
+      kind: "lane-done",
+      lane: lanes[1],
+      crc32: crc32(bytes.subarray(2 * PART)),
       ranges: [lanes[1]],
     });
     const last = await (await write(bench, uploadId, lanes[0]))();
@@ -57,17 +60,10 @@ describe("finishWritten", () => {
     const bench = createBench();
     const uploadId = await create(bench);
     const finish = await write(bench, uploadId, lanes[0]);
-    const uploads = new Proxy(bench.access.uploads, {
-      get:
-        (target, name) =>
-        async (...parameters: unknown[]) => {
-          if (name === "seal") {
-            await write(bench, uploadId, lanes[1]);
-            const request = { requestId: nextUuid(), namespace: "default", uploadId };
-            await completeUpload(bench.access, request, { caller: SAMPLE_CALLER });
-          }
-          return await Reflect.apply(Reflect.get(target, name), target, parameters);
-        },
+    const uploads = beforeFirst(bench.access.uploads, "seal", async () => {
+      await write(bench, uploadId, lanes[1]);
+      const request = { requestId: nextUuid(), namespace: "default", uploadId };
+      await completeUpload(bench.access, request, { caller: SAMPLE_CALLER });
     });
     expect((await finish({ sha256 }, { ...bench.access, uploads })).kind).to.equal("committed");
   });
@@ -77,21 +73,10 @@ describe("a finish while another call commits the upload", () => {
   const complete = (bench: Bench, uploadId: string) =>
     completeUpload(bench.access, { requestId: nextUuid(), namespace: "default", uploadId }, { caller: SAMPLE_CALLER });
   /** Another call that commits right before this method of ours is called. */
-  const overtakeAt = (bench: Bench, method: keyof UploadRepository, uploadId: string) => {
-    let isOvertaken = false;
-    const uploads = new Proxy(bench.access.uploads, {
-      get:
-        (target, name) =>
-        async (...parameters: unknown[]) => {
-          if (name === method && !isOvertaken) {
-            isOvertaken = true;
-            await complete(bench, uploadId);
-          }
-          return await Reflect.apply(Reflect.get(target, name), target, parameters);
-        },
-    });
-    return { ...bench.access, uploads };
-  };
+  const overtakeAt = (bench: Bench, method: keyof UploadCommits, uploadId: string) => ({
+    ...bench.access,
+    uploads: beforeFirst(bench.access.uploads, method, () => complete(bench, uploadId)),
+  });
   /** An upload whose bytes are all durable. */
   const writeAll = async (bench: Bench) => {
     const caller = await BenchWriter.open(bench, { sizeBytes: bytes.length });
@@ -102,8 +87,8 @@ describe("a finish while another call commits the upload", () => {
   };
   /** The same, assembled; resolves to how a stream begins then. */
   const assembleAll = async (bench: Bench, uploadId: string) => {
-    await bench.access.uploads.beginCompletion(uploadId, { crc32: crc32(bytes) });
-    const { upload, parts } = await bench.access.uploads.get("default", uploadId);
+    await bench.access.uploads.commits.beginCompletion(uploadId, { crc32: crc32(bytes) });
+    const { upload, parts } = await bench.access.uploads.catalogue.get("default", uploadId);
     await assembleUpload(bench.access, upload, { parts, epoch: undefined });
     return await beginNext(bench.access, { uploadId });
   };

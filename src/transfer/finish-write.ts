@@ -11,9 +11,9 @@ import type { WrittenBytes } from "../commands/uploads/written-bytes.ts";
 import type { File } from "../domain/files/file.ts";
 import { toDurableState } from "../domain/uploads/durable-state.ts";
 import { type ByteRange, combineParts } from "../domain/uploads/upload.ts";
-import type { WriterStart } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 
-/** What the finish of a stream says. What it declares is of the whole file, but for `laneCrc32`. */
+/** What the finish of a stream says. All that it declares is of the whole file, but for `laneCrc32`. */
 export interface WriteFinish extends CommitDeclaration {
   /** CRC32 of the lane's bytes; of the file's, where the stream has no lane. */
   laneCrc32?: number | undefined;
@@ -24,24 +24,25 @@ export interface WriteFinish extends CommitDeclaration {
 /** How a finish ended. */
 export type WriteOutcome =
   | { kind: "committed"; file: File }
-  /** No commit was wanted: the size is sealed, for CompleteUpload. */
+  /** The finish wanted no commit: the size is sealed, for CompleteUpload. */
   | { kind: "sealed" }
-  /** The lane is durable, and no commit was wanted or other bytes of the file are missing. `ranges`: all that is durable. */
+  /** The lane is durable, and the finish wanted no commit, or other bytes of the file are missing. `ranges`: all durable bytes. */
   | { kind: "lane-done"; lane: ByteRange; crc32: number; ranges: ByteRange[] };
 
 /**
- * Ends a stream whose bytes are all durable. Of several lanes the one that finds the whole file durable commits it: each
- * looks after it has recorded its own parts, so the last does, and where two do they commit the same file once.
+ * Ends a stream whose bytes are all durable. Of several lanes, the one that finds the whole file durable commits it. Each lane
+ * looks for that after it has recorded its own parts, so the last one finds it; where two find it, one file is committed.
  * Errors as of `completeUpload`, and `aborted / WRITER_FENCED`.
  */
 export async function finishWritten(
-  access: UploadAccess,
-  begin: WriterStart,
+  access: UploadAccess<"catalogue" | "commits">,
+  granted: GrantedWriter,
   { written, finish }: { written: WrittenBytes; finish: WriteFinish },
 ): Promise<WriteOutcome> {
-  const { upload, epoch, range } = begin;
+  const { upload, epoch, range } = granted;
   assertDeclared(written, { crc32: finish.laneCrc32 });
-  if (range.end !== undefined && written.put === undefined) return await finishLane(access, begin, { written, finish });
+  if (range.end !== undefined && written.put === undefined)
+    return await finishLane(access, granted, { written, finish });
   const file = await commitWritten(access, upload, { written, declared: finish, commit: finish.commit, epoch });
   if (file !== undefined) return { kind: "committed", file };
   if (range.end === undefined) return { kind: "sealed" };
@@ -50,13 +51,13 @@ export async function finishWritten(
 }
 
 async function finishLane(
-  access: UploadAccess,
-  { upload, epoch, range }: WriterStart,
+  access: UploadAccess<"catalogue" | "commits">,
+  { upload, epoch, range }: GrantedWriter,
   { written, finish }: { written: WrittenBytes; finish: WriteFinish },
 ): Promise<WriteOutcome> {
   const { uploadId, namespace } = upload;
   const sizeBytes = upload.sizeBytes as number;
-  const now = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
+  const now = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
   const durable = toDurableState(now.upload, now.parts);
   const isCovered = now.upload.state !== "open" || durable.offset === sizeBytes;
   if (isCovered && !finish.commit) assertDeclared({ sizeBytes, crc32: combineParts(now.parts) }, finish);
@@ -64,10 +65,10 @@ async function finishLane(
     if (isCovered && finish.commit) {
       return await commitUpload(access, now.upload, { parts: now.parts, declared: finish, epoch });
     }
-    // Whoever commits compares it.
+    // The lane that commits compares the SHA-256.
     const { sha256: expectedSha256 } = finish;
     if (expectedSha256 !== undefined) {
-      await withDatabase(access, () => access.uploads.seal(uploadId, sizeBytes, { epoch, expectedSha256 }));
+      await withDatabase(access, () => access.uploads.commits.seal(uploadId, sizeBytes, { epoch, expectedSha256 }));
     }
     return undefined;
   };
@@ -79,8 +80,8 @@ async function finishLane(
 
 /** Ends a stream of an upload that was no longer `open` when it began: its bytes were all durable already. */
 export async function finishUnwritten(
-  access: UploadAccess,
-  { upload, parts, range }: WriterStart,
+  access: UploadAccess<"catalogue" | "commits">,
+  { upload, parts, range }: GrantedWriter,
   finish: WriteFinish,
 ): Promise<WriteOutcome> {
   const durable = toDurableState(upload, parts, range);

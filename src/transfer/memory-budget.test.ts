@@ -165,14 +165,14 @@ describe("MemoryBudget", () => {
     budget.shrink(first, 15);
     await settle();
     expect(second.isGranted).to.equal(true);
-    budget.look();
+    budget.rebalance();
     streams = 0;
     budget.release(first);
     const third = wait(60);
     await settle();
     expect(third.isGranted, "streams that have ended count for a while").to.equal(false);
-    for (let look = 0; look < 200 && !third.isGranted; look++) {
-      budget.look();
+    for (let round = 0; round < 200 && !third.isGranted; round++) {
+      budget.rebalance();
       await settle();
     }
     expect(third.isGranted).to.equal(true);
@@ -185,7 +185,7 @@ describe("MemoryBudget", () => {
     const done: string[] = [];
     const caller = new AbortController();
     const complete = (name: string, permit: Permit, waitSignal = signal) =>
-      budget.complete(permit, 10, waitSignal).then(
+      budget.restore(permit, 10, waitSignal).then(
         () => void done.push(name),
         (error: Error) => void done.push(error.message),
       );
@@ -219,14 +219,14 @@ describe("MemoryBudget", () => {
     expect(budget.wish(100, 0.1), "fast").to.equal(100);
   });
 
-  /** A part of `lengthBytes` whose permit grows as its bytes come; staging takes until `staged`. */
+  /** A part of `lengthBytes` whose permit grows as its bytes come; a spill takes until `stored`. */
   class Part implements Holder {
     readonly permit = budget.open();
     readonly uploadId: string;
     readonly lengthBytes: number;
     passedBytes = 0;
     stagedBytes = 0;
-    stagingBytes = 0;
+    spillingBytes = 0;
     trims = 0;
     growth: ReturnType<typeof wait> | undefined;
     completion: Promise<void> | undefined;
@@ -235,7 +235,7 @@ describe("MemoryBudget", () => {
       this.uploadId = uploadId;
       this.lengthBytes = lengthBytes;
       expect(budget.tryGrow(this.permit, permitBytes)).to.equal(true);
-      budget.hold(this.permit, this);
+      budget.watch(this.permit, this);
     }
 
     get heldBytes(): number {
@@ -250,17 +250,17 @@ describe("MemoryBudget", () => {
       this.trims++;
     }
 
-    giveWay(): number {
-      if (this.stagingBytes > 0 || this.heldBytes < budget.stepBytes) return 0;
-      this.stagingBytes = this.heldBytes;
-      return this.stagingBytes;
+    spill(): number {
+      if (this.spillingBytes > 0 || this.heldBytes < budget.stepBytes) return 0;
+      this.spillingBytes = this.heldBytes;
+      return this.spillingBytes;
     }
 
     /** What it was putting elsewhere is there. */
-    staged(): void {
-      this.stagedBytes += this.stagingBytes;
-      budget.shrink(this.permit, this.permit.bytes - this.stagingBytes);
-      this.stagingBytes = 0;
+    stored(): void {
+      this.stagedBytes += this.spillingBytes;
+      budget.shrink(this.permit, this.permit.bytes - this.spillingBytes);
+      this.spillingBytes = 0;
     }
 
     /** Takes what its caller sends, as far as the permit goes; asks for more where that ends. */
@@ -276,12 +276,12 @@ describe("MemoryBudget", () => {
     }
   }
 
-  /** Lets time pass in looks of 250 ms. */
+  /** Lets time pass, with a rebalance each 250 ms. */
   const pass = (ms: number, each: () => void = () => {}) => {
     for (const end = now + ms; now < end; ) {
       now += 250;
       each();
-      budget.look();
+      budget.rebalance();
     }
   };
 
@@ -299,15 +299,15 @@ describe("MemoryBudget", () => {
       expect(waiting.isGranted).to.equal(true);
     });
 
-    it("has slow parts give way, the largest first and no more than is needed", async () => {
+    it("has slow parts spill, the largest first and no more than is needed", async () => {
       const parts = [30, 50, 20].map((bytes, index) => new Part(String(index), 60, bytes));
       for (const part of parts) part.passedBytes = part.permit.bytes;
       pass(5000);
       const waiting = wait(45, { uploadId: "other" });
       pass(500);
-      expect(parts.map(({ stagingBytes }) => stagingBytes)).to.deep.equal([0, 50, 0]);
+      expect(parts.map(({ spillingBytes }) => spillingBytes)).to.deep.equal([0, 50, 0]);
       expect(budget.usedBytes, "until they are elsewhere the bytes are here").to.equal(100);
-      parts[1]?.staged();
+      parts[1]?.stored();
       await settle();
       expect([waiting.isGranted, budget.usedBytes]).to.deep.equal([true, 95]);
     });
@@ -316,21 +316,21 @@ describe("MemoryBudget", () => {
       const part = new Part("slow", 60, 60);
       part.passedBytes = 20;
       pass(10_000);
-      expect([part.permit.bytes, part.stagingBytes]).to.deep.equal([60, 0]);
+      expect([part.permit.bytes, part.spillingBytes]).to.deep.equal([60, 0]);
     });
 
-    it("calls slow what is much slower than the others: a slow machine makes nobody give way", async () => {
+    it("calls slow what is much slower than the others: on a slow machine no part spills", async () => {
       for (let round = 0; round < 50; round++) {
         const part = new Part("one", 50, 50);
         pass(3000, () => part.arrive(5));
-        budget.letGo(part.permit);
+        budget.unwatch(part.permit);
         budget.release(part.permit);
       }
       const part = new Part("late", 60, 60);
       pass(3000, () => part.arrive(2));
       wait(100, { uploadId: "other" });
       pass(1000, () => part.arrive(2));
-      expect([part.trims, part.stagingBytes]).to.deep.equal([0, 0]);
+      expect([part.trims, part.spillingBytes]).to.deep.equal([0, 0]);
     });
 
     it("does not hold it against a part that it had to wait itself", async () => {
@@ -340,19 +340,19 @@ describe("MemoryBudget", () => {
       part.arrive(10);
       expect(part.growth?.isGranted).to.equal(false);
       pass(60_000);
-      expect([part.stagingBytes, part.trims]).to.deep.equal([0, 0]);
+      expect([part.spillingBytes, part.trims]).to.deep.equal([0, 0]);
       budget.release(other);
       await settle();
       expect(part.permit.bytes, "it is fast, and gets the rest").to.equal(60);
     });
 
-    it("has parts that wait give way when nothing else is left", async () => {
+    it("has parts that wait spill when nothing else is left", async () => {
       const parts = [0, 1, 2, 3, 4].map((index) => new Part(String(index), 60, 20));
       now = 10;
       for (const part of parts) part.arrive(20);
       pass(250);
-      expect(parts.filter(({ stagingBytes }) => stagingBytes > 0)).to.have.length(2);
-      for (const part of parts) if (part.stagingBytes > 0) part.staged();
+      expect(parts.filter(({ spillingBytes }) => spillingBytes > 0)).to.have.length(2);
+      for (const part of parts) if (part.spillingBytes > 0) part.stored();
       await settle();
       expect(parts.filter(({ growth }) => growth?.isGranted === true)).to.have.length(1);
     });
@@ -369,7 +369,7 @@ describe("MemoryBudget", () => {
     budget = new MemoryBudget(360, { ...POLICY, stepBytes });
     const uploads = Array.from({ length: 30 }, (_, index) => ({
       uploadId: String(index),
-      // One in three brings a byte a look, the others much more.
+      // One in three brings a byte a rebalance, the others much more.
       bytesPerLook: index % 3 === 0 ? 1 : 20 + random(80),
       part: undefined as Part | undefined,
       whole: 0,
@@ -385,21 +385,21 @@ describe("MemoryBudget", () => {
           upload.part = new Part(upload.uploadId, 90, stepBytes);
           continue;
         }
-        if (part.stagingBytes > 0 && random(2) === 0) part.staged();
+        if (part.spillingBytes > 0 && random(2) === 0) part.stored();
         part.arrive(upload.bytesPerLook);
-        if (part.passedBytes < part.lengthBytes || part.stagingBytes > 0) continue;
+        if (part.passedBytes < part.lengthBytes || part.spillingBytes > 0) continue;
         // Whole: sent once it is put together.
         if (part.completion === undefined) {
-          budget.letGo(part.permit);
+          budget.unwatch(part.permit);
           budget.shrink(part.permit, part.heldBytes);
-          part.completion = budget.complete(part.permit, part.lengthBytes - part.permit.bytes, signal);
+          part.completion = budget.restore(part.permit, part.lengthBytes - part.permit.bytes, signal);
         }
         if (part.permit.bytes < part.lengthBytes) continue;
         budget.release(part.permit);
         upload.part = undefined;
         upload.whole++;
       }
-      budget.look();
+      budget.rebalance();
       await Promise.resolve();
       expect(budget.usedBytes, "one part at a time may go beyond").to.be.within(0, 360 + 90);
     }

@@ -9,32 +9,35 @@ export interface Permit {
   readonly bytes: number;
 }
 
-/** Whoever holds the bytes of a part that is not whole yet, and may have to give way. */
+/** Holds the bytes of a part that is not whole yet, and may be asked to spill them. */
 export interface Holder {
   /** Bytes that are kept in memory. */
   readonly heldBytes: number;
   /** Bytes that are still to come; at least 1, as long as anything is. */
   readonly restBytes: number;
-  /** The permit was cut to little more than what is held: no more may be taken than that before it has grown again. */
+  /** The permit was cut: no more bytes may be taken than it covers now, until it has grown again. */
   onTrimmed(): void;
   /**
-   * Begins to put held bytes elsewhere, and returns how many; `shrink` or `release` follows when they are gone. 0: it cannot
-   * now, or it would not be worth it.
+   * Begins to move the held bytes out of memory, and returns how many; the holder calls `shrink` or `release` once they are
+   * gone. Returns 0 when the holder cannot spill now, or when that would not be worth it.
    */
-  giveWay(): number;
+  spill(): number;
 }
 
-/** How often `look` is to be called, in milliseconds: so long somebody may wait before slow parts are asked to give way. */
-export const LOOK_EVERY_MS = 250;
-/** A slow part takes what comes within this time, if that is more than a step. */
+/** How often `rebalance` is to be called, in milliseconds: a part may wait so long before slow parts are asked to spill. */
+export const REBALANCE_EVERY_MS = 250;
+/** A slow part asks for the bytes that come within this time, if these are more than a step. */
 const STEP_MS = 2000;
-/** Nobody is called slow before so much of the time has passed that a part may take. */
+/** No part counts as slow before this share of the time has passed that a part may take. */
 const GRACE_SHARE = 0.25;
-/** What parts may have together at least, however many streams there are. */
+/** Share of the budget that parts may have together at least, however many streams there are. */
 const PARTS_SHARE_MIN = 0.25;
-/** What is still counted, a look later, of streams that have ended: the collector takes seconds to give back what they had. */
+/**
+ * Share of the bytes of streams that is still counted at the next `rebalance`, after the streams have ended: the collector takes
+ * seconds to give their memory back.
+ */
 const ENDED_SHARE = 0.97;
-/** How much the newest part that became whole counts for how long parts take. */
+/** Weight of the newest whole part in the mean of how long parts take. */
 const NEWEST_SHARE = 0.1;
 
 interface Holding {
@@ -47,34 +50,34 @@ class BudgetPermit implements Permit {
   bytes = 0;
   holding: Holding | undefined;
   isWaiting = false;
-  /** Bytes that the holder is putting elsewhere. */
-  yieldingBytes = 0;
+  /** Bytes that the holder is spilling. */
+  spillingBytes = 0;
 }
 
 /**
  * The process's bytes for parts in flight: no byte is taken from a caller that no permit covers, so the sum of permits
  * bounds the memory of all uploads.
  *
- * A permit grows as bytes come: by small steps for a slow caller, by all that is missing for a fast one. Who waits is
- * served in turns (FairQueue), and large wishes are not overtaken by small ones that would fit: else they would starve.
+ * A permit grows as bytes come: by small steps for a slow caller, by all that is missing for a fast one. Parts that wait are
+ * served in turns (FairQueue). A small wish that would fit does not overtake a large one, which would starve otherwise.
  *
- * While somebody waits, slow parts give way at each `look`: first what they do not use is taken back, then what they hold
- * goes elsewhere, the largest first. That nothing stands still for good follows: a whole part is on its way to S3, which
- * ends, or has its turn to be put together again; a fast one becomes whole, or slow; a slow one gives way; and where all
- * that is left waits for each other, that gives way too.
+ * While a part waits, each `rebalance` takes memory from slow parts: first the bytes of their permits that they do not use,
+ * then they spill what they hold, the largest first. So nothing stands still for good. A whole part is on its way to S3, which
+ * ends, or has its turn to be read back. A fast part becomes whole, or slow. A slow part spills. Where all parts that are left
+ * wait for each other, these spill as well.
  */
 export class MemoryBudget {
   readonly totalBytes: number;
   readonly #policy: BudgetPolicy;
   #usedBytes = 0;
-  #yieldingBytes = 0;
+  #spillingBytes = 0;
   readonly #waiting = new FairQueue<{ permit: Permit; bytes: number; grant: () => void }>();
-  readonly #held = new Set<BudgetPermit>();
-  /** Whole parts that are put together again beyond the budget. */
-  readonly #completing = new SingleFile<Permit>();
-  /** How long parts take to become whole, of late. */
+  readonly #watched = new Set<BudgetPermit>();
+  /** Whole parts whose spilled bytes are read back beyond the budget. */
+  readonly #restoring = new SingleFile<Permit>();
+  /** How long parts take to become whole, as a mean of the newest ones. */
   #typicalMs = 0;
-  /** Of streams, among them those that ended of late. */
+  /** Bytes of streams, some of them of streams that have ended. */
   #streamsBytes = 0;
 
   constructor(totalBytes: number, policy: Partial<BudgetPolicy> = {}) {
@@ -87,7 +90,7 @@ export class MemoryBudget {
     return this.#usedBytes;
   }
 
-  /** Least bytes that are worth giving way. */
+  /** Fewest bytes that are worth a spill. */
   get stepBytes(): number {
     return this.#policy.stepBytes;
   }
@@ -97,7 +100,7 @@ export class MemoryBudget {
     return new BudgetPermit();
   }
 
-  /** Lets the permit grow, if that is free and nobody waits before. */
+  /** Lets the permit grow, if so many bytes are free and no part waits for its turn. */
   tryGrow(permit: Permit, bytes: number): boolean {
     if (!this.#waiting.isEmpty || this.#lackFor(permit, bytes) > 0) return false;
     this.overdraw(permit, bytes);
@@ -139,8 +142,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Lets the permit grow at once, beyond the budget if need be: for bytes without which earlier permits could never come
-   * back. Its holder keeps no more than those bytes beyond the budget; everybody else waits until it is repaid.
+   * Lets the permit grow at once, beyond the budget if need be. It is for bytes without which earlier permits could never be
+   * given back. All others wait until the bytes beyond the budget are given back.
    */
   overdraw(permit: Permit, bytes: number): void {
     (permit as BudgetPermit).bytes += bytes;
@@ -148,22 +151,22 @@ export class MemoryBudget {
   }
 
   /**
-   * Lets the permit of a whole part grow, of which some bytes went elsewhere: at once where they are free, else beyond the
-   * budget, one such part at a time until its permit is released. It must not wait for bytes that others hold, which may wait
-   * for its own. Rejects with the signal's reason when that aborts first.
+   * Lets the permit of a whole part grow for the bytes that were spilled: at once where so many are free, else beyond the
+   * budget, one such part at a time until its permit is released. The part must not wait for bytes that others hold, because
+   * these may wait for its own. Rejects with the signal's reason when that aborts first.
    */
-  async complete(permit: Permit, bytes: number, signal: AbortSignal): Promise<void> {
+  async restore(permit: Permit, bytes: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (bytes === 0 || this.tryGrow(permit, bytes)) return;
-    await this.#completing.enter(permit, signal);
+    await this.#restoring.enter(permit, signal);
     this.overdraw(permit, bytes);
   }
 
-  /** Gives back what is above `toBytes`. Ends a giving way. */
+  /** Gives back what is above `toBytes`. Ends a spill, if one is under way. */
   shrink(permit: Permit, toBytes: number): void {
     const budgetPermit = permit as BudgetPermit;
-    this.#yieldingBytes -= budgetPermit.yieldingBytes;
-    budgetPermit.yieldingBytes = 0;
+    this.#spillingBytes -= budgetPermit.spillingBytes;
+    budgetPermit.spillingBytes = 0;
     if (permit.bytes <= toBytes) return;
     this.#usedBytes -= permit.bytes - toBytes;
     budgetPermit.bytes = toBytes;
@@ -172,32 +175,35 @@ export class MemoryBudget {
 
   /** Gives the permit back; further calls do nothing. */
   release(permit: Permit): void {
-    this.#held.delete(permit as BudgetPermit);
+    this.#watched.delete(permit as BudgetPermit);
     this.shrink(permit, 0);
-    this.#completing.leave(permit);
+    this.#restoring.leave(permit);
   }
 
-  /** From here on the part counts as coming, fast or slowly; `bytesPerMs` is how fast earlier ones of the caller came. */
-  hold(permit: Permit, holder: Holder, bytesPerMs?: number): void {
+  /**
+   * From here on the part of the permit counts as fast or slow, and may be asked to spill. `bytesPerMs` is how fast earlier parts
+   * of the caller came.
+   */
+  watch(permit: Permit, holder: Holder, bytesPerMs?: number): void {
     const now = this.#policy.now();
     const pace = new PartPace({ restBytes: holder.restBytes, now, bytesPerMs });
     const budgetPermit = permit as BudgetPermit;
     budgetPermit.holding = { holder, pace, since: now };
-    this.#held.add(budgetPermit);
+    this.#watched.add(budgetPermit);
   }
 
-  /** The part is whole, and on its way: it need not give way any more. Returns how fast it came, in bytes a millisecond. */
-  letGo(permit: Permit): number | undefined {
+  /** The part is whole: it is not asked to spill any more. Returns how fast it came, in bytes a millisecond. */
+  unwatch(permit: Permit): number | undefined {
     const { holding } = permit as BudgetPermit;
-    if (!this.#held.delete(permit as BudgetPermit) || holding === undefined) return undefined;
+    if (!this.#watched.delete(permit as BudgetPermit) || holding === undefined) return undefined;
     const now = this.#policy.now();
-    // One that took for ever says nothing of how long the others take.
+    // A part that took very long says nothing of how long the others take.
     const tookMs = Math.min(now - holding.since, this.#slowMs());
     this.#typicalMs += (tookMs - this.#typicalMs) * NEWEST_SHARE;
     return holding.pace.at(0, now);
   }
 
-  /** What a part should ask for next: all that is missing when it comes fast, what comes within a short time otherwise. */
+  /** How many bytes a part should ask for next: all that are missing when it comes fast, else those that come within a short time. */
   wish(restBytes: number, bytesPerMs: number | undefined): number {
     const { stepBytes } = this.#policy;
     if (restBytes <= stepBytes) return restBytes;
@@ -212,34 +218,34 @@ export class MemoryBudget {
     if (holding === undefined) return undefined;
     const { holder, pace } = holding;
     const now = this.#policy.now();
-    // In time for what it wishes next: one that hardly got any bytes between waits must not count as slow for that.
-    pace.look(holder.restBytes, now);
+    // A sample just before its next wish: a part that got hardly any bytes between two waits must not count as slow for that.
+    pace.sample(holder.restBytes, now);
     return pace.at(holder.restBytes, now);
   }
 
-  /** Looks how parts come along, and has slow ones give way while somebody waits: to be called by the clock, a few times a second. */
-  look(): void {
+  /** Samples how fast parts come, and takes memory from slow ones while others wait. To be called by the clock, a few times a second. */
+  rebalance(): void {
     const now = this.#policy.now();
-    for (const { holding } of this.#held) holding?.pace.look(holding.holder.restBytes, now);
+    for (const { holding } of this.#watched) holding?.pace.sample(holding.holder.restBytes, now);
     this.#streamsBytes *= ENDED_SHARE;
     this.#serve();
     if (this.#lackBytes() <= 0) return;
-    const slow = [...this.#held].filter((permit) => this.#isSlow(permit, now));
+    const slow = [...this.#watched].filter((permit) => this.#isSlow(permit, now));
     for (const permit of slow) {
       if (this.#lackBytes() <= 0) return;
       this.#trim(permit);
     }
-    this.#haveGiveWay(slow);
-    if (this.#lackBytes() > 0 && this.#isStuck(now)) this.#haveGiveWay([...this.#held]);
+    this.#spillLargest(slow);
+    if (this.#lackBytes() > 0 && this.#isStuck(now)) this.#spillLargest([...this.#watched]);
   }
 
-  /** What the one whose turn it is lacks, beside what is about to come back. */
+  /** How many bytes the part lacks whose turn it is, beside those that are being spilled. */
   #lackBytes(): number {
     const next = this.#waiting.peek();
-    return next === undefined ? 0 : this.#lackFor(next.permit, next.bytes) - this.#yieldingBytes;
+    return next === undefined ? 0 : this.#lackFor(next.permit, next.bytes) - this.#spillingBytes;
   }
 
-  /** How many bytes are too few for the permit to grow, if positive. One that is alone may have the whole budget. */
+  /** How many bytes are missing for the permit to grow, if positive. A permit that is alone may have the whole budget. */
   #lackFor(permit: Permit, bytes: number): number {
     this.#streamsBytes = Math.max(this.#streamsBytes, this.#policy.streams() * this.#policy.streamBytes);
     const sharedBytes = Math.max(this.totalBytes * PARTS_SHARE_MIN, this.totalBytes - this.#streamsBytes);
@@ -259,32 +265,32 @@ export class MemoryBudget {
     return Math.max(this.#policy.slowAfterMs, this.#policy.slowFactor * this.#typicalMs);
   }
 
-  /** Whether nothing moves by itself: every permit's bytes are of parts that are slow or wait. */
+  /** Whether no memory comes back by itself: all permits are of parts that are slow or wait. */
   #isStuck(now: number): boolean {
     let heldBytes = 0;
-    for (const permit of this.#held) {
+    for (const permit of this.#watched) {
       if (!permit.isWaiting && !this.#isSlow(permit, now)) return false;
       heldBytes += permit.bytes;
     }
     return heldBytes === this.#usedBytes;
   }
 
-  /** Takes back what the part does not use; a step is left to it, or every drop of it would have to ask. */
+  /** Takes back what the part does not use, but for a step: without one, it would have to ask for memory with each few bytes. */
   #trim(permit: BudgetPermit): void {
     const holder = permit.holding?.holder;
     const toBytes = (holder?.heldBytes ?? 0) + this.#policy.stepBytes;
-    if (holder === undefined || permit.yieldingBytes > 0 || permit.bytes <= toBytes) return;
+    if (holder === undefined || permit.spillingBytes > 0 || permit.bytes <= toBytes) return;
     this.shrink(permit, toBytes);
     holder.onTrimmed();
   }
 
-  #haveGiveWay(permits: readonly BudgetPermit[]): void {
+  #spillLargest(permits: readonly BudgetPermit[]): void {
     const heldBytes = ({ holding }: BudgetPermit) => holding?.holder.heldBytes ?? 0;
     for (const permit of permits.toSorted((a, b) => heldBytes(b) - heldBytes(a))) {
       if (this.#lackBytes() <= 0) return;
-      if (permit.yieldingBytes > 0) continue;
-      permit.yieldingBytes = permit.holding?.holder.giveWay() ?? 0;
-      this.#yieldingBytes += permit.yieldingBytes;
+      if (permit.spillingBytes > 0) continue;
+      permit.spillingBytes = permit.holding?.holder.spill() ?? 0;
+      this.#spillingBytes += permit.spillingBytes;
     }
   }
 

@@ -1,16 +1,17 @@
-/** Weight of the newest look: what came some two seconds ago counts a tenth of what comes now, at four looks a second. */
+/** Weight of the newest sample: at four samples a second, the pace of two seconds ago counts a tenth of the present one. */
 const NEWEST_SHARE = 0.25;
-/** Looks closer together than this say more of the network's bursts than of the caller. */
-const LOOK_MIN_MS = 50;
+/** Samples closer together than this would tell the bursts of the network rather than the pace of the caller. */
+const SAMPLE_MIN_MS = 50;
 
 /**
- * How fast the bytes of a part come, from looks at how many are missing, while nothing holds the caller back. Times in
- * milliseconds of any one clock.
+ * How fast the bytes of a part come, by samples of how many are missing. Time in which the caller is held back does not count.
+ * Times in milliseconds of any one clock.
  */
 export class PartPace {
   #restBytes: number;
-  /** How long bytes could come since `#restBytes` were missing, and since when it has to be counted on; undefined: they cannot. */
+  /** How long bytes could come since the last sample, up to `#openSince`. */
   #openMs = 0;
+  /** Since when bytes can come; undefined while the caller is held back. */
   #openSince: number | undefined;
   #bytesPerMs: number | undefined;
 
@@ -21,7 +22,7 @@ export class PartPace {
     this.#bytesPerMs = options.bytesPerMs;
   }
 
-  /** From now on nothing can come, which is not the caller's doing. */
+  /** From now on the caller is held back. */
   holdBack(now: number): void {
     this.#openMs = this.#countOpenMs(now);
     this.#openSince = undefined;
@@ -32,10 +33,10 @@ export class PartPace {
     this.#openSince ??= now;
   }
 
-  /** A look; one too soon after the last counts for nothing. */
-  look(restBytes: number, now: number): void {
+  /** Takes a sample, unless the last one was too short ago. */
+  sample(restBytes: number, now: number): void {
     const openMs = this.#countOpenMs(now);
-    if (openMs < LOOK_MIN_MS) return;
+    if (openMs < SAMPLE_MIN_MS) return;
     const newest = (this.#restBytes - restBytes) / openMs;
     this.#bytesPerMs =
       this.#bytesPerMs === undefined ? newest : this.#bytesPerMs + (newest - this.#bytesPerMs) * NEWEST_SHARE;
@@ -44,7 +45,7 @@ export class PartPace {
     if (this.#openSince !== undefined) this.#openSince = now;
   }
 
-  /** Bytes a millisecond; until the first look, of what has come since the beginning. Undefined at the beginning itself. */
+  /** Bytes a millisecond; until the first sample, a mean since the beginning. Undefined while no byte has come. */
   at(restBytes: number, now: number): number | undefined {
     if (this.#bytesPerMs !== undefined) return this.#bytesPerMs;
     const cameBytes = this.#restBytes - restBytes;

@@ -7,13 +7,16 @@ import { PartRecorder } from "./part-recorder.ts";
 
 const PART_BYTES = 100;
 const partOf = (partNumber: number, lengthBytes = PART_BYTES): DurablePart => ({
-  ...{ partNumber, lengthBytes, crc32: 0, etag: `e${partNumber}` },
+  partNumber,
+  lengthBytes,
+  crc32: 0,
+  etag: `e${partNumber}`,
 });
 
 describe("PartRecorder", () => {
   const upload = sampleUpload({ partSizeBytes: PART_BYTES, sizeBytes: 550 });
   const access = {
-    uploads: { recordParts: async () => {} },
+    uploads: { writers: { recordParts: async () => {} } },
     databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1000, random: Math.random },
   } as unknown as UploadAccess;
 

@@ -1,30 +1,21 @@
 import { type UploadAccess, withDatabase } from "../commands/uploads/upload-access.ts";
 import { partNumberAt } from "../domain/uploads/part-plan.ts";
 import { type DurablePart, totalBytes, type Upload } from "../domain/uploads/upload.ts";
-import type { WriterRange } from "../domain/uploads/writer-range.ts";
-
-/** What a writer begins with: the upload as the database has it, and the writer's number and range. */
-export interface WriterBegin {
-  upload: Upload;
-  epoch: number;
-  range: WriterRange;
-  /** Durable parts of the range, ascending. */
-  parts: readonly DurablePart[];
-}
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 
 /**
- * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledgements
- * gather. Part rows are claimed ahead of the bytes in the same way, a window at a time. Both cost a few statements a
- * second at any speed.
+ * Writes acknowledged parts into the database, many by one statement: while a statement runs, the next acknowledged parts
+ * gather. Part rows are claimed ahead of their bytes, many by one statement, too. Both cost a few statements a second at any
+ * speed.
  */
 export class PartRecorder {
   /** Every durable part of the writer's range, by number; those of earlier writers included. */
   readonly parts = new Map<number, DurablePart>();
   /** Sum of their lengths. */
   durableBytes: number;
-  /** End of the durable bytes from the range's start, without a gap. Kept as parts come: it is told several times a second. */
+  /** End of the durable bytes from the range's start, without a gap. It is counted as parts come, because it is asked for often. */
   durableOffset: number;
-  readonly #access: UploadAccess;
+  readonly #access: UploadAccess<"writers">;
   readonly #upload: Upload;
   readonly #epoch: number;
   /** Where the writer's range ends, once that is known. */
@@ -34,7 +25,7 @@ export class PartRecorder {
   #claimedTo = 0;
   #claiming: Promise<void> | undefined;
 
-  constructor(access: UploadAccess, writer: WriterBegin) {
+  constructor(access: UploadAccess<"writers">, writer: Omit<GrantedWriter, "outstanding">) {
     this.#access = access;
     this.#upload = writer.upload;
     this.#endOffset = writer.range.end ?? writer.upload.sizeBytes;
@@ -45,17 +36,17 @@ export class PartRecorder {
     this.#advance();
   }
 
-  /** Whether the part's row is claimed; fetches the next window in the background when it runs out. */
+  /** Whether the part's row is claimed. Claims the next rows in the background when few claimed ones are left. */
   isClaimed(partNumber: number): boolean {
     const isClaimed = partNumber <= this.#claimedTo;
     if (isClaimed && this.#claimedTo - partNumber < this.#access.limits.claimAheadParts / 2) {
-      // A failure shows again where somebody waits for the claim.
+      // An error of this claim comes again where a part waits for it.
       this.claim(this.#claimedTo + 1).catch(() => {});
     }
     return isClaimed;
   }
 
-  /** Claims the window that begins at `partNumber`, if none is being claimed. */
+  /** Claims rows from `partNumber` on, if none are being claimed. */
   async claim(partNumber: number): Promise<void> {
     this.#claiming ??= this.#claimWindow(partNumber).finally(() => {
       this.#claiming = undefined;
@@ -78,7 +69,9 @@ export class PartRecorder {
         : Math.max(1, Math.ceil(this.#endOffset / this.#upload.partSizeBytes));
     const count = Math.min(limits.claimAheadParts, last - first + 1);
     if (count <= 0) return;
-    await withDatabase(this.#access, () => uploads.claimParts(this.#upload.uploadId, this.#epoch, { first, count }));
+    await withDatabase(this.#access, () =>
+      uploads.writers.claimParts(this.#upload.uploadId, this.#epoch, { first, count }),
+    );
     this.#claimedTo = first + count - 1;
   }
 
@@ -88,7 +81,7 @@ export class PartRecorder {
         const batch = this.#queue;
         this.#queue = [];
         const { uploadId } = this.#upload;
-        await withDatabase(this.#access, () => this.#access.uploads.recordParts(uploadId, this.#epoch, batch));
+        await withDatabase(this.#access, () => this.#access.uploads.writers.recordParts(uploadId, this.#epoch, batch));
         for (const part of batch) this.parts.set(part.partNumber, part);
         this.durableBytes += totalBytes(batch);
         this.#advance();

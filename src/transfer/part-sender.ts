@@ -1,72 +1,63 @@
 import { beginMultipart, explainLost, isLost } from "../commands/uploads/multipart-upload.ts";
 import { beginPutAttempt } from "../commands/uploads/put-attempt.ts";
 import type { PutAck } from "../commands/uploads/written-bytes.ts";
-import { DomainError } from "../domain/errors.ts";
-import type { BodyAck, BodyInFlight } from "../domain/object-store.ts";
-import { partLengthOf } from "../domain/uploads/part-plan.ts";
+import type { BodyAck } from "../domain/object-store.ts";
+import { isOneShotPart, partLengthOf } from "../domain/uploads/part-plan.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
-import { PartAdmission } from "./part-admission.ts";
-import type { PartHolding } from "./part-holding.ts";
-import { PartInFlight } from "./part-in-flight.ts";
-import { PartRecorder, type WriterBegin } from "./part-recorder.ts";
-import { PartWindow } from "./part-window.ts";
-import type { TransferAccess } from "./transfer-access.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
+import type { Permit } from "./memory-budget.ts";
+import { Part, type PartOwner } from "./part.ts";
+import { PartRecorder } from "./part-recorder.ts";
+import type { Destination } from "./part-state.ts";
+import type { TransferAccess, TransferEvents } from "./transfer-access.ts";
 
-/** How the owner hears of what happens beside its own calls. */
-export interface WriterEvents {
-  /** What `write` waited for is there: it takes bytes again. */
-  onReady: () => void;
-  /** The writer has failed: stop reading, then `close`. Called once. */
-  onFailed: (error: Error) => void;
-  /** S3 has acknowledged these bytes and nothing here refers to them any more. */
-  onReleased: (bytes: readonly Uint8Array[]) => void;
-}
+/** What stands between the writer and its next byte. */
+type Readiness =
+  /** Nothing: the open part takes bytes, or the next one is to be prepared. */
+  | { kind: "idle" }
+  /** A row, a multipart upload, or memory. */
+  | { kind: "waiting"; until: Promise<void> }
+  /** A place among the parts in flight. */
+  | { kind: "crowded"; partNumber: number }
+  /** The next part may be opened; without a permit where it is durable already. */
+  | { kind: "prepared"; permit: Permit | undefined };
 
-/** How a part goes to S3, once that is known. */
-interface Launch {
-  begin: (lengthBytes: number) => BodyInFlight;
-  keep: (ack: BodyAck) => void | Promise<void>;
-}
+const IDLE: Readiness = { kind: "idle" };
 
 /**
- * Opens an upload's parts one after the other, each once it has a permit of the memory budget, a claimed row and a
- * place among the parts in flight, and sees to it that what S3 acknowledges is recorded.
+ * Opens an upload's parts one after the other, each once it has a claimed row, a place among the parts in flight and a
+ * permit of the memory budget, and sees to it that what S3 acknowledges is recorded.
  *
  * An upload of a declared size of at most one part becomes one PutObject. One of unknown size holds its first part
  * until a second begins (multipart) or it ends (PutObject).
  */
-export class PartSender {
+export class PartSender implements PartOwner {
+  readonly access: TransferAccess;
+  readonly upload: Upload;
+  readonly events: TransferEvents;
   readonly recorder: PartRecorder;
-  readonly #access: TransferAccess;
-  readonly #upload: Upload;
   readonly #epoch: number;
-  readonly #events: WriterEvents;
   readonly #closed = new AbortController();
+  /** Parts that were opened and that S3 has not acknowledged. */
+  readonly #parts = new Set<Part>();
   readonly #unsettled = new Set<Promise<void>>();
+  #readiness: Readiness = IDLE;
+  #requests = 0;
   #multipartId: string | undefined;
-  #readyFor = 0;
-  #waiting: Promise<void> | undefined;
-  readonly #admission: PartAdmission;
-  readonly #holdings = new Map<PartInFlight, PartHolding | PartWindow>();
-  readonly #launches = new Map<PartInFlight, Launch>();
-  #partsInFlight = 0;
-  #slotFreed: (() => void) | undefined;
-  #held: PartInFlight | undefined;
+  /** The first part of an upload of unknown size, until it is known whether it is the whole file. */
+  #undecided: Part | undefined;
   #put: PutAck | undefined;
+  /** How fast the last whole part came. */
+  #bytesPerMs: number | undefined;
   #failure: Error | undefined;
 
-  constructor(access: TransferAccess, begin: WriterBegin, events: WriterEvents) {
-    this.#access = access;
-    this.#upload = begin.upload;
-    this.#epoch = begin.epoch;
-    this.#events = events;
-    this.#multipartId = begin.upload.multipartId;
-    this.recorder = new PartRecorder(access, begin);
-    this.#admission = new PartAdmission(access, begin.upload, {
-      beginAttempt: () => beginPutAttempt(access, begin),
-      onFailed: (error: unknown) => this.fail(error),
-      signal: this.#closed.signal,
-    });
+  constructor(access: TransferAccess, writer: GrantedWriter, events: TransferEvents) {
+    this.access = access;
+    this.upload = writer.upload;
+    this.events = events;
+    this.recorder = new PartRecorder(access, writer);
+    this.#epoch = writer.epoch;
+    this.#multipartId = writer.upload.multipartId;
   }
 
   /** The error that ended the sender, if one did. */
@@ -79,73 +70,79 @@ export class PartSender {
     return this.#put;
   }
 
-  /** Whether a part is waited for. */
+  /** Whether no more bytes are taken, because the sender has failed or was closed. */
+  get isOver(): boolean {
+    return this.#failure !== undefined || this.signal.aborted;
+  }
+
+  /** Whether the writer is held back: `onReady` follows. */
   get isWaiting(): boolean {
-    return this.#waiting !== undefined;
-  }
-
-  /**
-   * Gets the next part ready to open. False: not yet, `onReady` follows. Repeating is free.
-   * `isOwed`: earlier parts cannot end before this one has taken bytes (a chunk with a CRC32 reaches into it), so that
-   * waiting for their permit or place would be waiting for ourselves: it is opened beyond the limits.
-   */
-  prepare(partNumber: number, options: { isOwed: boolean } = { isOwed: false }): boolean {
-    if (this.#readyFor === partNumber) return true;
-    if (this.#waiting !== undefined || this.#failure !== undefined || this.#closed.signal.aborted) return false;
-    const obstacle = this.recorder.parts.has(partNumber) ? undefined : this.#findObstacle(partNumber, options);
-    if (obstacle === undefined) {
-      this.#readyFor = partNumber;
-      return true;
-    }
-    return this.#waitFor(obstacle, () => this.prepare(partNumber, options));
-  }
-
-  /** Opens a part that `prepare` said is ready. */
-  open(partNumber: number): PartInFlight {
-    const startOffset = (partNumber - 1) * this.#upload.partSizeBytes;
-    const durable = this.recorder.parts.get(partNumber);
-    const lengthBytes = durable?.lengthBytes ?? partLengthOf(this.#upload, partNumber);
-    const windowBytes = this.#admission.windowOf(partNumber);
-    const part = new PartInFlight({ partNumber, startOffset, lengthBytes, durable, windowBytes });
-    this.#readyFor = 0;
-    if (durable !== undefined) return part;
-    this.#holdings.set(part, this.#admission.admit(part));
-    if (this.#multipartId !== undefined) this.#sendPart(part);
-    else if (this.#upload.sizeBytes !== undefined) this.#sendPut(part);
-    else this.#held = part;
-    return part;
-  }
-
-  /** Whether the bytes of a part are not kept: what is wrong with them has to be found while they pass. */
-  isUnkept(partNumber: number): boolean {
-    return this.#admission.windowOf(partNumber) !== undefined;
-  }
-
-  /** Gets room for more bytes of an open part. False: not yet, `onReady` follows. */
-  admit(part: PartInFlight): boolean {
-    if (this.#waiting !== undefined || this.#failure !== undefined || this.#closed.signal.aborted) return false;
-    const growing = this.#holdings.get(part)?.grow();
-    return growing === undefined || this.#waitFor(growing, () => true);
-  }
-
-  /** All bytes of the part have passed, and every chunk that touches it is verified. */
-  end(part: PartInFlight): void {
-    part.assertSameAsDurable();
-    part.end();
-    this.#advance(part);
-  }
-
-  /** Sends what an upload of unknown size held, or the nothing of an empty file, as one object. */
-  endAsPut(): void {
-    const part = this.#held ?? new PartInFlight({ partNumber: 1, startOffset: 0, lengthBytes: 0 });
-    this.#held = undefined;
-    this.end(part);
-    this.#sendPut(part);
+    return this.#readiness.kind === "waiting" || this.#readiness.kind === "crowded";
   }
 
   /** Whether the only part is still held: the upload is to become a PutObject. */
-  get isHolding(): boolean {
-    return this.#held !== undefined;
+  get isUndecided(): boolean {
+    return this.#undecided !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /** What a part that is sent only once may have in memory, in bytes; undefined of one that is kept. */
+  windowOf(partNumber: number): number | undefined {
+    const { limits } = this.access;
+    return isOneShotPart(this.upload, partNumber, limits) ? limits.oneShotWindowBytes : undefined;
+  }
+
+  /**
+   * Gets the next part ready to be opened. False: it is not yet, and `onReady` follows. Repeating is free.
+   * `isOwed`: earlier parts cannot end before this one has taken bytes (a chunk with a CRC32 reaches into it), so that
+   * waiting for their memory or place would be waiting for ourselves: it is opened beyond the limits.
+   */
+  prepare(partNumber: number, { isOwed }: { isOwed: boolean } = { isOwed: false }): boolean {
+    if (this.#readiness.kind === "prepared") return true;
+    if (this.#readiness.kind !== "idle" || this.isOver) return false;
+    if (this.recorder.parts.has(partNumber)) return this.#setPrepared(undefined);
+    const obstacle = this.#isMultipart(partNumber) ? this.#prepareMultipart(partNumber) : undefined;
+    if (obstacle !== undefined) return this.#waitFor(obstacle, () => this.prepare(partNumber, { isOwed }));
+    if (this.#requests >= this.access.limits.partsInFlightMax && !isOwed) {
+      this.#readiness = { kind: "crowded", partNumber };
+      return false;
+    }
+    return this.#takePermit(partNumber, { isOwed });
+  }
+
+  /** Opens a part that `prepare` said is ready. */
+  open(partNumber: number): Part {
+    const permit = this.#readiness.kind === "prepared" ? this.#readiness.permit : undefined;
+    this.#readiness = IDLE;
+    const durable = this.recorder.parts.get(partNumber);
+    if (durable !== undefined) {
+      return new Part(this, { partNumber, lengthBytes: durable.lengthBytes, begin: { durable } });
+    }
+    const { budget } = this.access;
+    const part = this.#create(partNumber, permit as Permit);
+    budget.watch(permit as Permit, part, this.#bytesPerMs);
+    if (this.#multipartId !== undefined) this.#sendPart(part, this.#multipartId);
+    else if (this.upload.sizeBytes !== undefined) this.#sendPut(part);
+    else this.#undecided = part;
+    return part;
+  }
+
+  /** Gets room for more bytes of an open part. False: there is none yet, and `onReady` follows. */
+  admit(part: Part): boolean {
+    if (this.#readiness.kind !== "idle" || this.isOver) return false;
+    const growing = part.grow();
+    return growing === undefined || this.#waitFor(growing, () => true);
+  }
+
+  /** Sends the only part of an upload of unknown size, or the nothing of an empty file, as one object. */
+  endAsPut(): void {
+    const part = this.#undecided ?? this.#create(1, this.access.budget.open());
+    this.#undecided = undefined;
+    part.end();
+    this.#sendPut(part);
   }
 
   /** Resolves when nothing is in flight: acknowledged and recorded, or failed. Never rejects. */
@@ -155,146 +152,140 @@ export class PartSender {
 
   /** Notes the first failure and wakes the owner, who may be waiting for bytes of a silent caller. */
   fail(error: unknown): void {
-    if (this.#failure !== undefined || this.#closed.signal.aborted) return;
+    if (this.isOver) return;
     this.#failure = error instanceof Error ? error : new Error(String(error));
-    this.#events.onFailed(this.#failure);
+    this.events.onFailed(this.#failure);
   }
 
-  /** Gives the open parts up, lets all others settle, what is read back too, and then gives every permit back. Never rejects. */
-  async close(open: readonly PartInFlight[]): Promise<void> {
+  /** Gives up the parts whose bytes have not all come, lets all others settle, and then gives every permit back. Never rejects. */
+  async close(): Promise<void> {
     const reason = this.#failure ?? new Error("the writer was closed");
     this.#closed.abort(reason);
-    for (const part of open) part.body?.abort(reason);
-    const closing = [...this.#holdings].map(([part, holding]) => part.body === undefined && holding.close(reason));
-    await Promise.all([this.settle(), ...closing]);
-    await this.#waiting?.catch(() => {});
-    for (const holding of this.#holdings.values()) holding.release();
-    this.#admission.close();
-    this.#held = undefined;
+    for (const part of this.#parts) part.abort(reason);
+    await this.settle();
+    if (this.#readiness.kind === "waiting") await this.#readiness.until;
+    if (this.#readiness.kind === "prepared" && this.#readiness.permit !== undefined) {
+      this.access.budget.release(this.#readiness.permit);
+    }
+    this.#readiness = IDLE;
+    for (const part of this.#parts) part.release();
+    this.#parts.clear();
   }
 
-  /** False, and `onReady` once that has come for which `isReady` is the last condition. */
+  beginAttempt = (): Promise<string> => beginPutAttempt(this.access, { upload: this.upload, epoch: this.#epoch });
+
+  track(step: Promise<void>): void {
+    const settled = step.catch((error) => this.fail(error)).finally(() => this.#unsettled.delete(settled));
+    this.#unsettled.add(settled);
+  }
+
+  trackRequest(step: Promise<void>): void {
+    this.#requests++;
+    // A place is free once the part is recorded, not once it is acknowledged: while the database is slow, parts that are
+    // stored but not recorded would pile up, and a kill would lose them all.
+    this.track(step.catch((error) => this.fail(error)).finally(() => this.#leaveRequest()));
+  }
+
+  notePace(bytesPerMs: number | undefined): void {
+    this.#bytesPerMs = bytesPerMs ?? this.#bytesPerMs;
+  }
+
+  async keep(part: Part, destination: Destination, ack: BodyAck): Promise<void> {
+    this.#parts.delete(part);
+    const { partNumber, passedBytes: lengthBytes } = part;
+    const { crc32 } = part.checksum;
+    if (destination.kind === "put") this.#put = { ...ack, sizeBytes: lengthBytes, crc32 };
+    else await this.recorder.record({ partNumber, lengthBytes, crc32, etag: ack.etag });
+  }
+
+  /** After NoSuchUpload it is found out who has ended the upload. */
+  async explain({ partNumber }: Part, error: unknown): Promise<unknown> {
+    if (!isLost(error)) return error;
+    return await explainLost(this.access, { uploadId: this.upload.uploadId, epoch: this.#epoch, partNumber }, error);
+  }
+
+  #create(partNumber: number, permit: Permit): Part {
+    const lengthBytes = partLengthOf(this.upload, partNumber);
+    const part = new Part(this, { partNumber, lengthBytes, begin: { permit }, windowBytes: this.windowOf(partNumber) });
+    this.#parts.add(part);
+    return part;
+  }
+
+  #sendPart(part: Part, multipartId: string): void {
+    const { bucket, s3Key: key, principal } = this.upload;
+    const { partNumber } = part;
+    part.send({ kind: "part", target: { bucket, key, multipartId, partNumber, principal } });
+  }
+
+  #sendPut(part: Part): void {
+    const { bucket, contentType, principal } = this.upload;
+    part.send({ kind: "put", target: { bucket, contentType, principal, beginAttempt: this.beginAttempt } });
+  }
+
+  /** Waits, and calls `onReady` where `isReady` then says that bytes are taken again. */
   #waitFor(obstacle: Promise<unknown>, isReady: () => boolean): false {
-    this.#waiting = obstacle.then(
+    const until = obstacle.then(
       () => {
-        this.#waiting = undefined;
-        if (isReady()) this.#events.onReady();
+        this.#readiness = IDLE;
+        if (isReady() && !this.isOver) this.events.onReady();
       },
       (error) => {
-        this.#waiting = undefined;
+        this.#readiness = IDLE;
         this.fail(error);
       },
     );
+    this.#readiness = { kind: "waiting", until };
     return false;
-  }
-
-  /** What must be awaited before the part can open; undefined when nothing. One thing at a time. */
-  #findObstacle(partNumber: number, { isOwed }: { isOwed: boolean }): Promise<unknown> | undefined {
-    if (this.#isMultipart(partNumber)) {
-      if (!this.recorder.isClaimed(partNumber)) return this.recorder.claim(this.#held === undefined ? partNumber : 1);
-      if (this.#multipartId === undefined) return this.#beginMultipart();
-      // The held first part turns out to be the first of several.
-      if (this.#held !== undefined) this.#sendPart(this.#held);
-      this.#held = undefined;
-    }
-    if (this.#partsInFlight >= this.#access.limits.partsInFlightMax && !isOwed) {
-      return new Promise<void>((resolve) => {
-        this.#slotFreed = resolve;
-      });
-    }
-    return this.#admission.prepare(partNumber, { isOwed });
   }
 
   /** False for a file of at most one part, and for a first part that may turn out to be the whole file. */
   #isMultipart(partNumber: number): boolean {
     if (this.#multipartId !== undefined || partNumber > 1) return true;
-    const { partSizeBytes, sizeBytes } = this.#upload;
+    const { partSizeBytes, sizeBytes } = this.upload;
     return sizeBytes !== undefined && sizeBytes > partSizeBytes;
   }
 
+  /** What has to be awaited before a part of several can be opened, one thing at a time; undefined when nothing has to. */
+  #prepareMultipart(partNumber: number): Promise<void> | undefined {
+    if (!this.recorder.isClaimed(partNumber)) return this.recorder.claim(this.isUndecided ? 1 : partNumber);
+    if (this.#multipartId === undefined) return this.#beginMultipart();
+    if (this.#undecided !== undefined) this.#sendPart(this.#undecided, this.#multipartId);
+    this.#undecided = undefined;
+    return undefined;
+  }
+
   async #beginMultipart(): Promise<void> {
-    this.#multipartId = await beginMultipart(this.#access, this.#upload, { onSpare: (spare) => this.#track(spare) });
+    this.#multipartId = await beginMultipart(this.access, this.upload, { onSpare: (spare) => this.track(spare) });
   }
 
-  #sendPart(part: PartInFlight): void {
-    const { bucket, s3Key: key, principal } = this.#upload;
-    const target = { bucket, key, multipartId: this.#multipartId as string, partNumber: part.partNumber, principal };
-    const begin = (lengthBytes: number) => {
-      const { objects } = this.#access;
-      const holding = this.#holdings.get(part);
-      if (!(holding instanceof PartWindow)) return objects.beginPart(target, lengthBytes);
-      return holding.begin((events) => objects.beginUnkeptPart(target, lengthBytes, events), this.#events.onReleased);
+  /** Takes a permit for as much as the caller's pace warrants: for all that the part may hold where it is owed, beyond the budget if need be. */
+  #takePermit(partNumber: number, { isOwed }: { isOwed: boolean }): boolean {
+    const { budget } = this.access;
+    const permit = budget.open();
+    const partBytes = partLengthOf(this.upload, partNumber);
+    const heldMaxBytes = Math.min(partBytes, this.windowOf(partNumber) ?? partBytes);
+    const prepared = () => {
+      // Nothing is held under the permit until the part is opened: a caller who pauses here does not keep it from others.
+      const unopened = { heldBytes: 0, restBytes: heldMaxBytes, onTrimmed: () => {}, spill: () => 0 };
+      budget.watch(permit, unopened, this.#bytesPerMs);
+      return this.#setPrepared(permit);
     };
-    const keep = ({ etag }: BodyAck) => {
-      const { partNumber, passedBytes: lengthBytes, crc32 } = part;
-      return this.recorder.record({ partNumber, lengthBytes, crc32, etag });
-    };
-    this.#launches.set(part, { begin, keep });
-    this.#advance(part);
+    const bytes = budget.wish(heldMaxBytes, this.#bytesPerMs);
+    if (isOwed) budget.overdraw(permit, heldMaxBytes);
+    if (isOwed || budget.tryGrow(permit, bytes)) return prepared();
+    return this.#waitFor(budget.grow(permit, bytes, { turn: this.upload, signal: this.signal }), prepared);
   }
 
-  #sendPut(part: PartInFlight): void {
-    const { bucket, contentType, principal } = this.#upload;
-    const beginAttempt = () => beginPutAttempt(this.#access, { upload: this.#upload, epoch: this.#epoch });
-    const target = { bucket, contentType, beginAttempt, principal };
-    const begin = (lengthBytes: number) => this.#access.objects.beginPut(target, lengthBytes);
-    const keep = (ack: BodyAck) => {
-      this.#put = { ...ack, sizeBytes: part.passedBytes, crc32: part.crc32 };
-    };
-    this.#launches.set(part, { begin, keep });
-    this.#advance(part);
+  #setPrepared(permit: Permit | undefined): true {
+    this.#readiness = { kind: "prepared", permit };
+    return true;
   }
 
-  /** Starts what can be: the part's request, as soon as it is known; once more, when it has given way and is whole. */
-  #advance(part: PartInFlight): void {
-    const launch = this.#launches.get(part);
-    if (launch === undefined) return;
-    const holding = this.#holdings.get(part);
-    const begin = () => launch.begin(part.isEnded ? part.passedBytes : part.lengthBytes);
-    if (holding?.hasGivenWay !== true) {
-      if (part.body === undefined) this.#send(part, begin());
-      if (part.isEnded && holding !== undefined) this.#admission.notePace(holding.letGo());
-    } else if (part.isEnded) this.#track(holding.gather(begin).then((body) => this.#send(part, body)));
-  }
-
-  #send(part: PartInFlight, body: BodyInFlight): void {
-    this.#partsInFlight++;
-    part.start(body);
-    const settling = this.#conclude(part, body).finally(() => {
-      // Not at the acknowledgement: while the database is slow, parts that are stored but not recorded would pile up,
-      // and a kill would lose them all.
-      this.#partsInFlight--;
-      this.#slotFreed?.();
-    });
-    this.#track(settling);
-  }
-
-  async #conclude(part: PartInFlight, body: BodyInFlight): Promise<void> {
-    try {
-      const ack = await body.done;
-      this.#holdings.get(part)?.release();
-      this.#holdings.delete(part);
-      this.#events.onReleased(body.kept);
-      await this.#launches.get(part)?.keep(ack);
-      this.#launches.delete(part);
-    } catch (error) {
-      // A body that was withdrawn fails as it was told to; the part goes on without it.
-      if (part.body === body) throw await this.#explain(part, error);
-    }
-  }
-
-  /** Keeps `settle` waiting for it, and fails when it does. */
-  #track(step: Promise<void>): void {
-    const settled = step.catch((error) => this.fail(error)).finally(() => this.#unsettled.delete(settled));
-    this.#unsettled.add(settled);
-  }
-
-  /** After BadDigest the wrong chunk is looked for; after NoSuchUpload, who has ended the upload. */
-  async #explain(part: PartInFlight, error: unknown): Promise<unknown> {
-    if (!(error instanceof DomainError)) return error;
-    if (error.reason === "CHECKSUM_MISMATCH") return part.findWrongChunk() ?? error;
-    if (!isLost(error)) return error;
-    const { uploadId } = this.#upload;
-    return await explainLost(this.#access, { uploadId, epoch: this.#epoch, partNumber: part.partNumber }, error);
+  #leaveRequest(): void {
+    this.#requests--;
+    if (this.#readiness.kind !== "crowded") return;
+    const { partNumber } = this.#readiness;
+    this.#readiness = IDLE;
+    if (this.prepare(partNumber)) this.events.onReady();
   }
 }

@@ -2,6 +2,15 @@ import { expect } from "chai";
 import { seededBytes } from "../testing/rigs/upload-rig.ts";
 import { BLOCK_BYTES, PIECE_MEAN_MIN_BYTES, PINNED_BYTES_PER_BYTE, PieceGatherer } from "./piece-gatherer.ts";
 
+/** A gatherer, with what it keeps by reference joining the copies. */
+const createGatherer = (...[lengthBytes, keep, options]: ConstructorParameters<typeof PieceGatherer>) => {
+  const gatherer = new PieceGatherer(lengthBytes, keep, options);
+  const write = (bytes: Uint8Array) => {
+    if (gatherer.refers(bytes)) keep(bytes);
+  };
+  return { write, flush: () => gatherer.flush() };
+};
+
 /** About what a view costs in V8, in bytes. */
 const VIEW_BYTES = 200;
 const PART_BYTES = 2 ** 20;
@@ -11,7 +20,7 @@ describe("PieceGatherer", () => {
   /** Cuts the content by turns into these sizes, each piece a view of a network buffer of its own or a shared one. */
   const gather = (sizes: readonly number[], options: { viewsABuffer: number }) => {
     const kept: Uint8Array[] = [];
-    const gatherer = new PieceGatherer(PART_BYTES, (bytes) => kept.push(bytes));
+    const { write, flush } = createGatherer(PART_BYTES, (bytes) => kept.push(bytes));
     let buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
     for (let [at, piece] = [0, 0]; at < PART_BYTES; piece++) {
       const size = Math.min(sizes[piece % sizes.length] as number, PART_BYTES - at);
@@ -19,10 +28,10 @@ describe("PieceGatherer", () => {
       if (view === 0) buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
       const bytes = buffer.subarray(view * size, (view + 1) * size);
       content.copy(bytes, 0, at, at + size);
-      gatherer.write(bytes);
+      write(bytes);
       at += size;
     }
-    gatherer.flush();
+    flush();
     expect(Buffer.concat(kept).equals(content), "the same bytes in the same order").to.equal(true);
     const buffers = new Set(kept.map((bytes) => bytes.buffer));
     const heldBytes = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -52,12 +61,12 @@ describe("PieceGatherer", () => {
       keptBytes += length;
       pieces++;
     };
-    const gatherer = new PieceGatherer(PART_BYTES, keep, { spanBytes, waitMaxBytes: PIECE_MEAN_MIN_BYTES });
-    for (let at = 0; at < PART_BYTES / 2; at += BLOCK_BYTES) gatherer.write(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    const { write } = createGatherer(PART_BYTES, keep, { spanBytes, waitMaxBytes: PIECE_MEAN_MIN_BYTES });
+    for (let at = 0; at < PART_BYTES / 2; at += BLOCK_BYTES) write(Buffer.allocUnsafeSlow(BLOCK_BYTES));
     const wholePieces = pieces;
     const buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
     for (let at = PART_BYTES / 2; at < PART_BYTES; at++) {
-      gatherer.write(buffer.subarray(at % BLOCK_BYTES, (at % BLOCK_BYTES) + 1));
+      write(buffer.subarray(at % BLOCK_BYTES, (at % BLOCK_BYTES) + 1));
       expect(at + 1 - keptBytes).to.be.below(PIECE_MEAN_MIN_BYTES);
     }
     // Of each span one block's worth may come as tiny pieces.
@@ -81,14 +90,14 @@ describe("PieceGatherer", () => {
     for (let skippedBytes = 0; skippedBytes < BLOCK_BYTES; skippedBytes += 61) {
       const written: Uint8Array[] = [];
       const kept: Uint8Array[] = [];
-      const gatherer = new PieceGatherer(PART_BYTES, (bytes) => kept.push(bytes));
+      const { write } = createGatherer(PART_BYTES, (bytes) => kept.push(bytes));
       for (let at = skippedBytes, buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES); written.length < 40; ) {
         const intoFrame = at % (frameBytes + headerBytes);
         const length = Math.min(frameBytes + headerBytes - intoFrame, BLOCK_BYTES - (at % BLOCK_BYTES));
         const bytes = buffer.subarray(at % BLOCK_BYTES, (at % BLOCK_BYTES) + length);
         const piece = bytes.subarray(Math.max(0, headerBytes - intoFrame));
         if (piece.length > 0) written.push(piece);
-        if (piece.length > 0) gatherer.write(piece);
+        if (piece.length > 0) write(piece);
         at += length;
         if (at % BLOCK_BYTES === 0) buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
       }
@@ -99,14 +108,14 @@ describe("PieceGatherer", () => {
 
   it("takes no larger block than the part", () => {
     const kept: Uint8Array[] = [];
-    const gatherer = new PieceGatherer(10, (bytes) => kept.push(bytes));
+    const { write, flush } = createGatherer(10, (bytes) => kept.push(bytes));
     const buffer = Buffer.allocUnsafeSlow(4 * BLOCK_BYTES);
     buffer.set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    for (const at of [0, 1, 2]) gatherer.write(buffer.subarray(at, at + 1));
+    for (const at of [0, 1, 2]) write(buffer.subarray(at, at + 1));
     expect(kept).to.deep.equal([]);
-    gatherer.flush();
-    gatherer.flush();
-    gatherer.write(buffer.subarray(3, 10));
+    flush();
+    flush();
+    write(buffer.subarray(3, 10));
     expect(kept.map((bytes) => [...bytes])).to.deep.equal([
       [1, 2, 3],
       [4, 5, 6, 7, 8, 9, 10],

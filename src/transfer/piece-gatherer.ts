@@ -1,12 +1,12 @@
 /**
- * Least mean size of the pieces that are kept by reference, in bytes; of chunks, the smallest that is kept account of.
- * Below, the objects that describe them would weigh more than they do.
+ * Smallest mean size of the pieces that are kept by reference, in bytes, and smallest chunk whose CRC32 is left to S3. The
+ * objects that describe smaller ones would take more memory than their bytes.
  */
 export const PIECE_MEAN_MIN_BYTES = 1024;
 
 /**
- * What kept pieces may hold on to for each of their bytes, beyond two network buffers: the one that a part begins in may
- * hold little of it, and of the next the first frame comes alone.
+ * How many bytes of network buffers kept pieces may keep from being freed, for each of their own, beyond two network buffers:
+ * the buffer that a part begins in may hold little of it, and of the next buffer the first frame comes alone.
  */
 export const PINNED_BYTES_PER_BYTE = 2;
 
@@ -17,11 +17,11 @@ export const BLOCK_BYTES = 65_536;
  * Decides how the bytes of a part are kept: by reference, or copied.
  *
  * A reference keeps the whole network buffer that it is a view of. That costs nothing as long as the buffer holds little
- * but file bytes, which is the rule; but a caller may send its file as chunks of one byte, or as one piece in each
- * buffer full of something else, and the memory budget counts file bytes. So what would make the kept pieces too many
- * for their bytes, or have them hold on to more than PINNED_BYTES_PER_BYTE, is copied, one behind the other, into
- * blocks. Both are bounds of the part, not of each piece: where a network buffer ends in the midst of a frame, a few
- * bytes come alone, and a copy of them would keep their buffer from being given back (see ReceivedBuffers).
+ * but file bytes, which is the rule. But a caller may send its file as chunks of one byte, or as one piece in each buffer
+ * full of something else, and the memory budget counts file bytes. So pieces are copied, one behind the other into blocks,
+ * where the kept pieces would be too many for their bytes, or pin more than PINNED_BYTES_PER_BYTE. Both bounds are of the
+ * part, and not of each piece: where a network buffer ends in the midst of a frame, a few bytes come alone, and a copy of
+ * them would keep their buffer from being given back (see ReceivedBuffers).
  * Memory of a part: at most that factor of its size, and three buffers more.
  */
 export class PieceGatherer {
@@ -29,19 +29,19 @@ export class PieceGatherer {
   readonly #blockBytes: number;
   readonly #waitMaxBytes: number;
   readonly #spanBytes: number;
-  /** Of what is kept by reference. */
+  /** Counts of the pieces that are kept by reference. */
   #pieces = 0;
   #keptBytes = 0;
   #pinnedBytes = 0;
   #newest: ArrayBufferLike | undefined;
   #block: Buffer | undefined;
-  /** Of the block: where the bytes begin that are not kept yet, and where they end. */
+  /** Where the bytes of the block begin that were not handed to `keep`, and where they end. */
   #start = 0;
   #end = 0;
 
   /**
-   * `lengthBytes` is the most that will come. `keep` gets the pieces to keep, in their order. Where they are not kept until
-   * all have come, the bounds hold of each `spanBytes`, and copies wait here until there are `waitMaxBytes` of them.
+   * `lengthBytes` is the most that will come. `keep` gets the copies, in their order. Where bytes are not kept until all have
+   * come, the bounds hold of each `spanBytes`, and copies wait here until there are `waitMaxBytes` of them.
    */
   constructor(
     lengthBytes: number,
@@ -54,23 +54,26 @@ export class PieceGatherer {
     this.#keep = keep;
   }
 
-  /** The next bytes. They may wait here until others come, or `flush`. */
-  write(bytes: Uint8Array): void {
-    if (!this.#mayKeep(bytes)) {
+  /**
+   * Decides about the next bytes. True: they may be kept by reference, behind what was kept before. False: they were copied, and
+   * wait here until others come, or `flush`.
+   */
+  refers(bytes: Uint8Array): boolean {
+    if (!this.#mayRefer(bytes)) {
       this.#copy(bytes);
-      return;
+      return false;
     }
     this.flush();
-    this.#keep(bytes);
+    return true;
   }
 
-  /** Keeps what waits. */
+  /** Hands the copies that wait to `keep`. */
   flush(): void {
     if (this.#block !== undefined && this.#end > this.#start) this.#keep(this.#block.subarray(this.#start, this.#end));
     this.#start = this.#end;
   }
 
-  #mayKeep({ buffer, length }: Uint8Array): boolean {
+  #mayRefer({ buffer, length }: Uint8Array): boolean {
     if (this.#keptBytes >= this.#spanBytes) {
       this.#pieces = 0;
       this.#keptBytes = 0;

@@ -1,7 +1,7 @@
 import { DomainError } from "../domain/errors.ts";
 import type { WriteSession } from "./write-upload.ts";
 
-/** The error of an upload with its id and durable offset, a defect too. What the error itself says of them counts more. */
+/** Adds the upload's id and durable offset to its error, also where the error is a defect. An offset that the error has already is left as it is. */
 export function withResumePoint(error: unknown, session: Pick<WriteSession, "durableOffset" | "started">): DomainError {
   const shown =
     error instanceof DomainError

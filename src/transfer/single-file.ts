@@ -1,4 +1,4 @@
-/** Lets those who come go one at a time, in their order: the next when the one before says that it is done. */
+/** Gives turns one at a time, in the order in which they were asked for: the next turn begins when the one before has ended. */
 export class SingleFile<T> {
   readonly #line: { who: T; begin: () => void }[] = [];
 

@@ -77,7 +77,9 @@ describe("UploadSessions", () => {
       const [taken, givenBack]: string[][] = [[], []];
       const answers: ((refusal: SlotRefusal | undefined) => void)[] = [];
       const pool: SlotPool = {
-        ...{ slotsMax: 100, spareMax, serve: () => {} },
+        slotsMax: 100,
+        spareMax,
+        serve: () => {},
         take: (caller) => {
           taken?.push(caller);
           return new Promise((resolve) => answers.push(resolve));

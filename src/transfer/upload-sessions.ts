@@ -1,27 +1,27 @@
 import { DomainError } from "../domain/errors.ts";
 import { RefusalPace } from "../domain/limits/refusal-pace.ts";
 import { shareOf } from "../domain/limits/work-limiter.ts";
-import type { ReceivedNote } from "../domain/uploads/upload-repository.ts";
+import type { ReceivedNote } from "../domain/uploads/upload-writers.ts";
 import type { SilentStream, SlotHolder, SlotPool, SlotRefusal } from "./upload-slots.ts";
 
 const RETRY_MS = 1000;
 
-/** What holds an upload slot. */
+/** A stream, or a message of one part, that holds an upload slot. */
 export interface WritingSession {
   /** Ends the session with this error, as if it had failed by itself. */
   fail(error: Error): void;
-  /** Says that the process drains; as `fail` when left out. */
+  /** Tells the session that the process drains; where this is left out, `fail` is called. */
   drain?(error: Error): void;
-  /** What its writer has received, if it has one. */
+  /** How many bytes its writer has received, if it has one. */
   readonly received: ReceivedNote | undefined;
   /** For how long its caller has sent no byte, in milliseconds; 0 while the caller is not to send any. */
   readonly silentMs: number;
 }
 
-/** A place among the sessions; held until released. */
+/** The slot of one session; held until released. */
 export interface UploadSlot {
   readonly caller: string;
-  /** Set once there is one. */
+  /** Undefined until the session has begun. */
   session: WritingSession | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface UploadSlot {
 export class UploadSessions implements SlotHolder {
   readonly #pool: SlotPool;
   readonly #silenceMaxMs: number;
-  /** With what was taken of each last. */
+  /** With the received bytes of each when they were taken last. */
   readonly #slots = new Map<UploadSlot, number>();
   /** Callers of slots that are kept free, the longest kept first. */
   readonly #spares: string[] = [];
@@ -71,7 +71,7 @@ export class UploadSessions implements SlotHolder {
     return slot;
   }
 
-  /** `unavailable / SHUTTING_DOWN` while draining: for who was admitted before, but has not begun. */
+  /** `unavailable / SHUTTING_DOWN` while draining: for a session that was admitted before, and has not begun. */
   assertAdmitting(): void {
     if (this.#isDraining) throw toShuttingDown();
   }
@@ -83,7 +83,7 @@ export class UploadSessions implements SlotHolder {
     if (this.#spares.length > this.#pool.spareMax) this.#pool.giveBack(this.#spares.shift() as string);
   }
 
-  /** What the writers have received, of those that have received more since this was asked last. */
+  /** How many bytes the writers have received: of those writers that have received more since this was called last. */
   takeReceived(): ReceivedNote[] {
     const notes: ReceivedNote[] = [];
     for (const [slot, takenBytes] of this.#slots) {
@@ -105,13 +105,13 @@ export class UploadSessions implements SlotHolder {
       .filter(({ slot }) => slot.caller === caller)
       .reduce<Silence | undefined>((a, b) => (a === undefined || b.silentMs > a.silentMs ? b : a), undefined);
     if (longest === undefined) return;
-    // The slot is another's from here on, though the stream may still have parts to settle: what is silent has few.
+    // Another caller has the slot from here on, though the stream may still have parts to settle: a silent one has few.
     this.#slots.delete(longest.slot);
     this.#pool.giveBack(caller);
     longest.slot.session?.fail(toSilent(longest.silentMs, this.#pool.slotsMax));
   }
 
-  /** Admits nobody any more and ends whom it has; they settle and tell their callers the durable offset. */
+  /** Admits no session any more and ends all that there are; they settle and tell their callers the durable offset. */
   drain(): void {
     this.#isDraining = true;
     for (const { session } of this.#slots.keys()) {

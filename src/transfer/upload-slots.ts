@@ -8,25 +8,25 @@ export interface SilentStream {
 
 /** A process with streams that write. Neither method rejects. */
 export interface SlotHolder {
-  /** Its silent streams. What it has taken and does not use is given back before this resolves. */
+  /** Its silent streams. Before this resolves, the process gives back the slots that it has taken and does not use. */
   listSilent(): Promise<readonly SilentStream[]>;
   /** Ends the longest silent stream of a caller, if there still is one; its slot is given back before this resolves. */
   endSilent(caller: string): Promise<void>;
 }
 
-/** Why a caller gets no slot: all are taken, or its share is. */
+/** Why a caller gets no slot: all slots are taken, or all of its share. */
 export type SlotRefusal = "all" | "share";
 
-/** What a process takes its slots from: each stream that writes needs one. */
+/** The pool that a process takes its slots from: each stream that writes needs one. */
 export interface SlotPool {
-  /** Most that there are, all processes together. */
+  /** How many slots there are, all processes together. */
   readonly slotsMax: number;
-  /** How many the process may keep for callers whose streams have ended, so as not to ask for each. */
+  /** How many slots the process may keep for callers whose streams have ended, so that it need not ask for each slot. */
   readonly spareMax: number;
-  /** Takes a slot for a caller; resolves with why there is none. Never rejects. */
+  /** Takes a slot for a caller; resolves with the reason when there is none. Never rejects. */
   take(caller: string): Promise<SlotRefusal | undefined>;
   giveBack(caller: string): void;
-  /** Says who is asked for silent streams when all slots are taken. Called once, before the others. */
+  /** Names the process that is asked for silent streams when all slots are taken. Called once, before the other methods. */
   serve(holder: SlotHolder): void;
 }
 
@@ -35,11 +35,11 @@ export interface SlotAccount {
   /** As those of SlotPool. */
   take: SlotPool["take"];
   giveBack: SlotPool["giveBack"];
-  /** Gives all back; what is taken later as well. */
+  /** Gives all slots back, and those that are taken later as well. */
   close(): void;
 }
 
-/** After a search for silent streams that has found too few, none is made for so long: all of them may soon be asked again. */
+/** After a search for silent streams has found too few, there is no other search for so long, in milliseconds: each asks all processes. */
 const SEARCH_PAUSE_MS = 1000;
 
 interface Holding {
@@ -58,7 +58,7 @@ export class UploadSlots {
   readonly #taken: WorkLimiter;
   readonly #now: () => number;
   readonly #holdings = new Set<Holding>();
-  /** Those who wait for a silent stream to be ended, and are not yet searched for. */
+  /** How many callers wait for the slot of a silent stream, and no search is under way for them. */
   #wanted = 0;
   #searching: Promise<void> | undefined;
   #pausesUntil = Number.NEGATIVE_INFINITY;

@@ -150,7 +150,7 @@ describe("UploadWriter", () => {
       const error = await expectRefusal(wrong, "CHECKSUM_MISMATCH");
       expect(error.details).to.include({ chunk_offset: 80, chunk_bytes: 40, expected_crc32: "00000001" });
       await close(bench, caller);
-      const { parts } = await bench.access.uploads.get("default", caller.uploadId);
+      const { parts } = await bench.access.uploads.catalogue.get("default", caller.uploadId);
       expect(parts).to.deep.equal([]);
     });
 
@@ -158,7 +158,7 @@ describe("UploadWriter", () => {
       const bench = createBench();
       const one = await BenchWriter.open(bench);
       const rival = await bench.objects.createMultipart("bucket", "key", { contentType: "" });
-      await bench.access.uploads.setMultipartId(one.uploadId, rival);
+      await bench.access.uploads.writers.setMultipartId(one.uploadId, rival);
       bench.objects.faults.add("part", { kind: "fail" }, { times: 10 });
       await one.send(seededBytes(250)).catch(() => {});
       await close(bench, one);
@@ -170,7 +170,7 @@ describe("UploadWriter", () => {
       const caller = await BenchWriter.open(bench);
       const { s3Key } = caller.begin.upload;
       const rival = await bench.objects.createMultipart("bucket", s3Key, { contentType: "" });
-      await bench.access.uploads.setMultipartId(caller.uploadId, rival);
+      await bench.access.uploads.writers.setMultipartId(caller.uploadId, rival);
       bench.objects.faults.add("abortMultipart", { kind: "fail" });
       await caller.send(seededBytes(250));
       expect((await caller.writer.finish({ sizeBytes: undefined })).parts).to.have.length(3);
@@ -183,7 +183,7 @@ describe("UploadWriter", () => {
     const caller = await BenchWriter.open(bench, { sizeBytes: 250 });
     const { s3Key } = caller.begin.upload;
     const rival = await bench.objects.createMultipart("bucket", s3Key, { contentType: "" });
-    await bench.access.uploads.setMultipartId(caller.uploadId, rival);
+    await bench.access.uploads.writers.setMultipartId(caller.uploadId, rival);
     const hanging = bench.objects.faults.add("abortMultipart", { kind: "hang" });
     await caller.send(seededBytes(250));
     await until("its parts are durable", () => caller.writer.durableBytes === 250);
@@ -246,7 +246,7 @@ describe("UploadWriter", () => {
       bench.objects.faults.add("part", { kind: "fail" }, { partNumber: 2 });
       const hanging = bench.objects.faults.add("part", { kind: "hang" }, { partNumber: 3 });
       const caller = await BenchWriter.open(bench, { sizeBytes: 500 });
-      await caller.send(seededBytes(320));
+      await caller.send(seededBytes(320), { chunkBytes: 320 });
       expect(await caller.failed).to.have.property("reason", "STORAGE_UNAVAILABLE");
       expect(() => caller.writer.beginChunk({ offset: 320, lengthBytes: 1, crc32: undefined })).to.throw(DomainError);
       expect(() => caller.writer.endChunk()).to.throw(DomainError);
@@ -254,7 +254,7 @@ describe("UploadWriter", () => {
       hanging.release();
       await closing;
       await close(bench, caller);
-      const { parts } = await bench.access.uploads.get("default", caller.uploadId);
+      const { parts } = await bench.access.uploads.catalogue.get("default", caller.uploadId);
       expect(
         parts.map(({ partNumber }) => partNumber),
         "what has landed is recorded",
@@ -285,7 +285,10 @@ describe("UploadWriter", () => {
     });
 
     it("names the chunk that S3 found wrong, or S3's own words when all chunks are right", async () => {
-      const bench = createBench({ budgetParts: 1000, limits: { chunkSizeMaxBytes: 10_000, keptPartMaxBytes: 10_000 } });
+      const bench = createBench({
+        budgetParts: 1000,
+        limits: { chunkSizeMaxBytes: 10_000, replayablePartMaxBytes: 10_000 },
+      });
       const large = { sizeBytes: 50_000, partSizeBytes: 10_000 };
       const caller = await BenchWriter.open(bench, large);
       await caller.chunk(0, seededBytes(4000), { crc32: true });
@@ -323,11 +326,11 @@ describe("UploadWriter", () => {
         await caller.send(seededBytes(10), { offset: 90 });
         const error = (await caller.failed) as DomainError;
         await close(bench, caller);
-        const { upload } = await bench.access.uploads.get("default", caller.uploadId);
+        const { upload } = await bench.access.uploads.catalogue.get("default", caller.uploadId);
         return [error.reason, upload.state];
       };
       expect(await lose(async () => {})).to.deep.equal(["UPLOAD_LOST", "aborted"]);
-      expect(await lose((bench, id) => bench.access.uploads.abort("default", id))).to.deep.equal([
+      expect(await lose((bench, id) => bench.access.uploads.catalogue.abort("default", id))).to.deep.equal([
         "UPLOAD_NOT_OPEN",
         "aborted",
       ]);
@@ -348,7 +351,7 @@ describe("UploadWriter", () => {
   it("takes an empty file whose upload S3 has begun already", async () => {
     const bench = createBench();
     const caller = await BenchWriter.open(bench);
-    await bench.access.uploads.setMultipartId(caller.uploadId, "m");
+    await bench.access.uploads.writers.setMultipartId(caller.uploadId, "m");
     const again = await BenchWriter.resume(bench, caller.uploadId);
     expect((await again.writer.finish({ sizeBytes: 0 })).put).to.deep.include({ sizeBytes: 0 });
     await close(bench, caller, again);

@@ -4,22 +4,34 @@ import type { PutAck, WrittenBytes } from "../commands/uploads/written-bytes.ts"
 import { DomainError } from "../domain/errors.ts";
 import { partNumberAt } from "../domain/uploads/part-plan.ts";
 import { combineParts, type DurablePart, type Upload } from "../domain/uploads/upload.ts";
+import type { GrantedWriter } from "../domain/uploads/upload-writers.ts";
 import { partsWithin } from "../domain/uploads/writer-range.ts";
 import { assertChunkFits, type ChunkHeader } from "./chunk-rules.ts";
-import { type ChunkInFlight, type PartInFlight, toChunkMismatch } from "./part-in-flight.ts";
-import type { WriterBegin } from "./part-recorder.ts";
-import { PartSender, type WriterEvents } from "./part-sender.ts";
+import type { Part } from "./part.ts";
+import { type ChunkInFlight, toChunkMismatch } from "./part-checksum.ts";
+import { PartSender } from "./part-sender.ts";
 import { PIECE_MEAN_MIN_BYTES } from "./piece-gatherer.ts";
-import type { TransferAccess } from "./transfer-access.ts";
+import type { TransferAccess, TransferEvents } from "./transfer-access.ts";
+
+/** What takes the bytes of a chunk that was begun. */
+export interface ChunkWriter {
+  /**
+   * Takes bytes of the open chunk, by reference, and returns how many: none once the writer was closed. The rest is to be offered
+   * again on `onReady`.
+   */
+  write(bytes: Uint8Array): number;
+  /** All bytes of the chunk were taken: its CRC32 is checked, or handed on for S3 to check. */
+  endChunk(): void;
+}
 
 /**
- * One writer's bytes on their way into an upload. Bytes are pushed: `beginChunk`, `write` until all its bytes are
- * taken, `endChunk`. Nothing here waits: `write` takes what it can, and `onReady` says when it takes more.
+ * Cuts one writer's bytes into the parts of an upload. Bytes are pushed: `beginChunk`, `write` until all bytes of the chunk are
+ * taken, `endChunk`. No method waits for memory or S3: `write` takes as many bytes as it can, and `onReady` tells when it takes more.
  *
- * Memory: nothing is taken that no permit of the budget covers. Failure order: no more bytes are taken, parts in
- * flight settle, what is durable is recorded, then `close` resolves.
+ * Memory: no byte is taken that no permit of the budget covers. Failure order: no more bytes are taken, parts in flight
+ * settle, those that S3 has are recorded, then `close` resolves.
  */
-export class UploadWriter {
+export class UploadWriter implements ChunkWriter {
   readonly upload: Upload;
   readonly epoch: number;
   readonly #access: TransferAccess;
@@ -30,32 +42,33 @@ export class UploadWriter {
   readonly #start: number;
   readonly #laneEnd: number | undefined;
   readonly #durableOffset: number;
-  #position: number | undefined;
+  /** Where the next byte goes; undefined before the first. */
+  #nextOffset: number | undefined;
   #takenBytes = 0;
   #chunk: ChunkInFlight | undefined;
-  #part: PartInFlight | undefined;
-  /** Parts whose bytes are all there, but a chunk with a CRC32 touches them that has not passed whole. */
-  #unverified: PartInFlight[] = [];
+  #part: Part | undefined;
+  /** Parts all of whose bytes have come, while a chunk with a CRC32 that touches them has not passed whole. */
+  #unverified: Part[] = [];
 
-  /** `begin.parts` may hold parts outside of the range; they are not this writer's. */
-  constructor(access: TransferAccess, begin: WriterBegin, events: WriterEvents) {
-    this.upload = begin.upload;
-    this.epoch = begin.epoch;
-    this.#start = begin.range.start;
-    this.#laneEnd = begin.range.end;
+  /** `granted.parts` may hold parts outside of the range; they are not this writer's. */
+  constructor(access: TransferAccess, granted: GrantedWriter, events: TransferEvents) {
+    this.upload = granted.upload;
+    this.epoch = granted.epoch;
+    this.#start = granted.range.start;
+    this.#laneEnd = granted.range.end;
     this.#access = access;
-    const parts = partsWithin(begin.parts, begin.range, begin.upload.partSizeBytes);
-    this.#sender = new PartSender(access, { ...begin, parts }, events);
-    const namespace = access.namespaces.get(begin.upload.namespace);
+    const parts = partsWithin(granted.parts, granted.range, granted.upload.partSizeBytes);
+    this.#sender = new PartSender(access, { ...granted, parts }, events);
+    const namespace = access.namespaces.get(granted.upload.namespace);
     this.#namespaceMaxBytes = namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY;
     this.#durableOffset = this.durableOffset;
-    const seesAllBytes = begin.parts.length === 0 && isWhole(begin);
-    this.#hash = begin.upload.computeSha256 && seesAllBytes ? createHash("sha256") : undefined;
+    const seesAllBytes = granted.parts.length === 0 && isWhole(granted);
+    this.#hash = granted.upload.computeSha256 && seesAllBytes ? createHash("sha256") : undefined;
   }
 
   /** Bytes of the range taken from callers, earlier durable ones included. */
   get receivedBytes(): number {
-    return Math.max((this.#position ?? this.#start) - this.#start, this.#sender.recorder.durableBytes);
+    return Math.max((this.#nextOffset ?? this.#start) - this.#start, this.#sender.recorder.durableBytes);
   }
 
   /** Durable bytes of the range. */
@@ -63,7 +76,7 @@ export class UploadWriter {
     return this.#sender.recorder.durableBytes;
   }
 
-  /** Grows with every byte that is taken, compared ones too: stands still when the caller stalls. */
+  /** All bytes that were taken, those that were only compared as well: it does not grow while the caller stalls. */
   get takenBytes(): number {
     return this.#takenBytes;
   }
@@ -83,7 +96,7 @@ export class UploadWriter {
     return this.#sender.put;
   }
 
-  /** Opens a chunk. A chunk that does not fit is refused before any of its bytes is taken. */
+  /** Begins a chunk. A chunk that does not fit is refused before any of its bytes is taken. */
   beginChunk(header: ChunkHeader): void {
     this.#throwIfFailed();
     const { upload } = this;
@@ -91,7 +104,7 @@ export class UploadWriter {
     const partsMaxBytes = upload.partSizeBytes * limits.partsMax;
     assertChunkFits(header, {
       upload,
-      position: this.#position,
+      nextOffset: this.#nextOffset,
       startOffset: this.#start,
       laneEndOffset: this.#laneEnd,
       durableOffset: this.#durableOffset,
@@ -99,25 +112,25 @@ export class UploadWriter {
       fileSizeMaxBytes: Math.min(this.#namespaceMaxBytes, partsMaxBytes),
       isLimitedByParts: partsMaxBytes < this.#namespaceMaxBytes,
     });
-    // A keep-alive binds nobody: what follows may still begin at any part that is durable.
-    if (header.lengthBytes > 0) this.#position ??= header.offset;
+    // A keep-alive says nothing of the next chunk, which may still begin at any durable part.
+    if (header.lengthBytes > 0) this.#nextOffset ??= header.offset;
     const first = partNumberAt(header.offset, upload.partSizeBytes);
     const last = partNumberAt(header.offset + Math.max(0, header.lengthBytes - 1), upload.partSizeBytes);
     const isDurable = this.#sender.recorder.parts.has(first);
-    // Small chunks are summed: to keep account of each, for S3 to check, would take more memory than their bytes. So are
-    // those of parts that are not kept: once S3 says BadDigest nobody could find the wrong one.
+    // Small chunks are summed here: a list of them, to find the wrong one once S3 has refused the part, would take more memory
+    // than their bytes. So are chunks of one-shot parts, whose bytes are gone by then.
     const isTrusted =
       header.crc32 !== undefined &&
       header.lengthBytes >= PIECE_MEAN_MIN_BYTES &&
       first === last &&
       !isDurable &&
-      !this.#sender.isUnkept(first);
+      this.#sender.windowOf(first) === undefined;
     this.#chunk = { ...header, isTrusted, actual: 0 };
   }
 
-  /** Takes bytes of the open chunk, by reference, and returns how many. The rest is to be offered again on `onReady`. */
   write(bytes: Uint8Array): number {
     this.#throwIfFailed();
+    if (this.#sender.isOver) return 0;
     const chunk = this.#chunk as ChunkInFlight;
     let taken = 0;
     while (taken < bytes.length) {
@@ -132,27 +145,27 @@ export class UploadWriter {
       this.#hash?.update(piece);
       part.write(piece, chunk);
       taken += piece.length;
-      this.#position = (this.#position as number) + piece.length;
+      this.#nextOffset = (this.#nextOffset as number) + piece.length;
       if (part.isFull) this.#leavePart(part, chunk);
     }
     this.#takenBytes += taken;
     return taken;
   }
 
-  /** All bytes of the chunk were taken: its CRC32 is checked, or handed on for S3 to check. */
   endChunk(): void {
     this.#throwIfFailed();
+    if (this.#sender.isOver) return;
     const chunk = this.#chunk as ChunkInFlight;
     this.#chunk = undefined;
-    if (chunk.isTrusted) (this.#unverified[0] ?? (this.#part as PartInFlight)).endTrustedChunk(chunk);
+    if (chunk.isTrusted) (this.#unverified[0] ?? (this.#part as Part)).checksum.addTrusted(chunk);
     else if (chunk.crc32 !== undefined && chunk.actual !== chunk.crc32) throw toChunkMismatch(chunk, chunk.actual);
-    for (const part of this.#unverified) this.#sender.end(part);
+    for (const part of this.#unverified) part.end();
     this.#unverified = [];
   }
 
   /**
-   * No more bytes: checks the size, waits until all is durable, and says what was written. `sizeBytes` is the size of the
-   * file that the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
+   * No more bytes come: checks the size, waits until all bytes are durable, and returns what was written. `sizeBytes` is the
+   * size of the file that the caller's finish declares. SIZE_MISMATCH and UPLOAD_INCOMPLETE leave the upload open.
    */
   async finish(options: { sizeBytes: number | undefined }): Promise<WrittenBytes> {
     this.#throwIfFailed();
@@ -168,10 +181,9 @@ export class UploadWriter {
     return { sizeBytes, crc32: combineParts(parts), parts, put: undefined, sha256 };
   }
 
-  /** Ends the writer, after success or failure. What is in flight settles and is recorded. Never rejects. */
+  /** Ends the writer, after success or failure. Whole parts in flight settle and are recorded. Never rejects. */
   async close(): Promise<void> {
-    const open = [...this.#unverified, ...(this.#part === undefined ? [] : [this.#part])];
-    await this.#sender.close(open);
+    await this.#sender.close();
   }
 
   #throwIfFailed(): void {
@@ -182,20 +194,20 @@ export class UploadWriter {
     return [...this.#sender.recorder.parts.values()].sort((a, b) => a.partNumber - b.partNumber);
   }
 
-  #openPart(): PartInFlight | undefined {
-    const partNumber = partNumberAt(this.#position as number, this.upload.partSizeBytes);
+  #openPart(): Part | undefined {
+    const partNumber = partNumberAt(this.#nextOffset as number, this.upload.partSizeBytes);
     if (!this.#sender.prepare(partNumber, { isOwed: this.#unverified.length > 0 })) return undefined;
     this.#part = this.#sender.open(partNumber);
     return this.#part;
   }
 
-  /** The part's bytes are all there. Its end may have to wait for the chunk's; the next part is asked for at once. */
-  #leavePart(part: PartInFlight, chunk: ChunkInFlight): void {
+  /** All bytes of the part have come. It ends at once or with the chunk, whose CRC32 is to be checked before. The next part is prepared. */
+  #leavePart(part: Part, chunk: ChunkInFlight): void {
     this.#part = undefined;
-    if (chunk.crc32 === undefined) this.#sender.end(part);
+    if (chunk.crc32 === undefined) part.end();
     else this.#unverified.push(part);
     const end = this.#laneEnd ?? this.upload.sizeBytes;
-    const isChunkOver = this.#position === chunk.offset + chunk.lengthBytes;
+    const isChunkOver = this.#nextOffset === chunk.offset + chunk.lengthBytes;
     if (end !== undefined && part.endOffset < end && isChunkOver) this.#sender.prepare(part.partNumber + 1);
   }
 
@@ -233,10 +245,10 @@ export class UploadWriter {
     return sizeBytes;
   }
 
-  /** Where the bytes end that this writer sent, and those that earlier ones made durable right behind them. */
+  /** Where the bytes of this writer end, and the durable ones that follow right behind them. */
   #reachedOffset(): number {
     const { partSizeBytes } = this.upload;
-    let offset = this.#position ?? this.#durableOffset;
+    let offset = this.#nextOffset ?? this.#durableOffset;
     while (offset % partSizeBytes === 0) {
       const next = this.#sender.recorder.parts.get(partNumberAt(offset, partSizeBytes));
       if (next === undefined) break;
@@ -245,15 +257,15 @@ export class UploadWriter {
     return offset;
   }
 
-  /** Ends what only `finish` may end: the file that was held, the empty file, a short last part of unknown size. */
+  /** Ends the parts that only `finish` may end: a whole file of unknown size, the empty file, a short last part of unknown size. */
   #endLastPart(sizeBytes: number): void {
     const part = this.#part;
     this.#part = undefined;
-    if (this.#sender.isHolding || sizeBytes === 0) this.#sender.endAsPut();
-    else if (part !== undefined) this.#sender.end(part);
+    if (this.#sender.isUndecided || sizeBytes === 0) this.#sender.endAsPut();
+    else part?.end();
   }
 }
 
-function isWhole({ upload, range }: WriterBegin): boolean {
+function isWhole({ upload, range }: GrantedWriter): boolean {
   return range.start === 0 && (range.end === undefined || range.end === upload.sizeBytes);
 }

@@ -26,14 +26,14 @@ export interface WritePartRequest {
 export interface PartWritten {
   range: ByteRange;
   crc32: number;
-  /** It was before, with the same bytes. */
+  /** It was durable before this call, with the same bytes. */
   wasDurable: boolean;
 }
 
 /**
- * Writes one part, without any state between calls: in any order, in parallel, beside streams of other lanes. The same
- * bytes again are fine; a part that is durable is never replaced, other bytes are `aborted / CHECKSUM_MISMATCH`, as are
- * bytes that `crc32` does not fit. Other errors: `invalid_argument`, as of `assertUnaryPart` and with the field,
+ * Writes one part, without any state between calls: in any order, in parallel, beside streams of other lanes. A durable part
+ * is never replaced: the same bytes again are fine, and other bytes are `aborted / CHECKSUM_MISMATCH`, as are bytes that do
+ * not match `crc32`. Other errors: `invalid_argument`, as of `assertUnaryPart` and with the field,
  * `failed_precondition / UPLOAD_NOT_OPEN`, `aborted / WRITER_FENCED` once another writer of the part has begun.
  */
 export async function writePart(
@@ -47,24 +47,24 @@ export async function writePart(
   const crc32 = assertPart(request, { namespace, partsMax: access.limits.partsMax });
   const { instance, limits, uploads } = access;
   const { length: lengthBytes } = bytes;
-  const start = await withDatabase(access, () =>
-    uploads.beginPart(
+  const granted = await withDatabase(access, () =>
+    uploads.writers.beginPart(
       namespace.name,
       uploadId,
       { partNumber, lengthBytes },
       { instance, expireAfterMs: limits.expireAfterMs },
     ),
   );
-  const range = { offset: (partNumber - 1) * start.upload.partSizeBytes, sizeBytes: lengthBytes };
-  if (start.kind === "durable") {
-    const { part } = start;
+  const range = { offset: (partNumber - 1) * granted.upload.partSizeBytes, sizeBytes: lengthBytes };
+  if (granted.kind === "durable") {
+    const { part } = granted;
     if (part.crc32 !== crc32 || part.lengthBytes !== lengthBytes) throw partAlreadyDurable(uploadId, partNumber);
     return { range, crc32, wasDurable: true };
   }
-  const { upload, epoch } = start;
+  const { upload, epoch } = granted;
   const etag = await sendPart(access, { upload, epoch, partNumber, crc32, bytes });
   const part = { partNumber, lengthBytes, crc32, etag };
-  await withDatabase(access, () => uploads.recordParts(uploadId, epoch, [part], { isLast: true }));
+  await withDatabase(access, () => uploads.writers.recordParts(uploadId, epoch, [part], { isLast: true }));
   return { range, crc32, wasDurable: false };
 }
 
@@ -85,7 +85,7 @@ async function sendPart(
   }
 }
 
-/** Everything that is wrong with a part whatever the upload; returns its CRC32. */
+/** Refuses a part that would be wrong in any upload; returns its CRC32. */
 function assertPart(
   { partNumber, crc32, bytes }: WritePartRequest,
   { namespace, partsMax }: { namespace: Namespace; partsMax: number },
@@ -100,15 +100,17 @@ function assertPart(
   if (dataBytes > UNARY_PART_MAX_BYTES) {
     const message = `data has ${dataBytes} bytes; the limit is ${UNARY_PART_MAX_BYTES}, larger parts go by WriteUpload or SignParts`;
     throw new DomainError("invalid_argument", message, {
-      ...{ reason: "SIZE_LIMIT", field: "data" },
+      reason: "SIZE_LIMIT",
+      field: "data",
       details: { data_bytes: dataBytes, data_bytes_max: UNARY_PART_MAX_BYTES },
     });
   }
-  // Of an upload of declared size this is never true: it was checked when that was created, and no part is longer.
+  // This is never true of an upload of declared size: its size was checked at its creation, and no part goes beyond it.
   if (partNumber * dataBytes > namespace.fileSizeMaxBytes) {
     const message = `the part ends at byte ${partNumber * dataBytes}; the limit of namespace ${namespace.name} is ${namespace.fileSizeMaxBytes} bytes`;
     throw new DomainError("invalid_argument", message, {
-      ...{ reason: "SIZE_LIMIT", field: "data" },
+      reason: "SIZE_LIMIT",
+      field: "data",
       details: { end_offset: partNumber * dataBytes, size_bytes_max: namespace.fileSizeMaxBytes },
     });
   }
@@ -116,7 +118,8 @@ function assertPart(
   if (actual === crc32) return crc32;
   const message = `part ${partNumber} (${dataBytes} bytes) has CRC32 ${formatCrc32(actual)}; its crc32 says ${formatCrc32(crc32)}`;
   throw new DomainError("aborted", message, {
-    ...{ reason: "CHECKSUM_MISMATCH", field: "crc32" },
+    reason: "CHECKSUM_MISMATCH",
+    field: "crc32",
     details: { part_number: partNumber, crc32: formatCrc32(actual), expected_crc32: formatCrc32(crc32) },
   });
 }

@@ -13,44 +13,27 @@ import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
 import { requireNamespace } from "../domain/namespace.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
-import type { ReceivedNote, WriterStart } from "../domain/uploads/upload-repository.ts";
+import type { GrantedWriter, ReceivedNote } from "../domain/uploads/upload-writers.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
 import { finishUnwritten, finishWritten, type WriteFinish, type WriteOutcome } from "./finish-write.ts";
-import type { TransferAccess } from "./transfer-access.ts";
+import { type StartedReply, toStartedReply } from "./started-reply.ts";
+import type { TransferAccess, TransferEvents, WriteProgress } from "./transfer-access.ts";
 import type { UploadSessions, UploadSlot, WritingSession } from "./upload-sessions.ts";
-import { UploadWriter } from "./upload-writer.ts";
-import { toStarted, type WriteStarted } from "./write-started.ts";
+import { type ChunkWriter, UploadWriter } from "./upload-writer.ts";
 
-/** Which upload a stream writes to, and which range of it: all of it without a lane. */
-export type WriteStart = ({ create: CreateUploadRequest } | { namespace: string; uploadId: string }) & {
+/** What the caller asks for: which upload its stream writes to, and which range of it. Without a lane it is the whole file. */
+export type WriteRequest = ({ create: CreateUploadRequest } | { namespace: string; uploadId: string }) & {
   lane?: ByteRange | undefined;
 };
 
-/** How far a stream is with its lane, or with the whole file; in bytes. */
-export interface WriteProgress {
-  receivedBytes: number;
-  durableBytes: number;
-  /** End of the durable bytes from where the stream's range begins, without a gap; counts from the start of the file. */
-  durableOffset: number;
-  isCommitted: boolean;
-}
-
-/** How the transport hears of what happens beside its own calls. */
-export interface SessionEvents {
-  /** `write` takes bytes again. */
-  onReady: () => void;
-  onProgress: (progress: WriteProgress) => void;
-  /** S3 has acknowledged these bytes and nothing here refers to them any more: their memory may be given back. */
-  onReleased: (bytes: readonly Uint8Array[]) => void;
-  /** The session has failed: stop reading, `close`, answer with the error. Called at most once. */
-  onFailed: (error: Error) => void;
-}
+/** For an upload that takes no more bytes: of its chunks only those without any may come, which keep the stream alive. */
+const NO_BYTES: ChunkWriter = { write: () => 0, endChunk: () => {} };
 
 const TICK_MS = 200;
 const PROGRESS_EVERY_MS = 5000;
 const HEARTBEAT_EVERY_MS = 5000;
 
-/** What a stream of WriteUpload works with. */
+/** What streams of WriteUpload work with. */
 export interface WriteAccess extends CreateAccess, TransferAccess {
   sessions: UploadSessions;
 }
@@ -58,29 +41,29 @@ export interface WriteAccess extends CreateAccess, TransferAccess {
 /** Begins to write: creates or finds the upload, and makes this stream its newest writer. */
 export async function beginWriteUpload(
   access: WriteAccess,
-  start: WriteStart,
-  options: { caller: Caller; events: SessionEvents },
+  request: WriteRequest,
+  options: { caller: Caller; events: TransferEvents },
 ): Promise<WriteSession> {
-  // The slot comes first: who is refused for lack of one must not have fenced the writer before.
+  // The slot comes first: a caller that gets none must not have fenced the writer before.
   const slot = await access.sessions.admit(options.caller.principal);
   try {
     const target =
-      "create" in start
-        ? (await createUpload(access, start.create, options)).upload
-        : { namespace: start.namespace, uploadId: parseUuid(start.uploadId, "start.upload.upload_id") };
+      "create" in request
+        ? (await createUpload(access, request.create, options)).upload
+        : { namespace: request.namespace, uploadId: parseUuid(request.uploadId, "start.upload.upload_id") };
     const namespace = requireNamespace(access.namespaces, target.namespace);
     const begun = await withDatabase(access, () =>
-      access.uploads.beginWriter(target.namespace, target.uploadId, {
+      access.uploads.writers.beginWriter(target.namespace, target.uploadId, {
         instance: access.instance,
         expireAfterMs: access.limits.expireAfterMs,
-        lane: start.lane,
+        lane: request.lane,
       }),
     );
     assertWritable(begun.upload);
-    const begin = await adoptAtStart(access, begun);
+    const granted = await adoptAtStart(access, begun);
     access.sessions.assertAdmitting();
     const { fileSizeMaxBytes } = namespace;
-    const session = new WriteSession(access, begin, { fileSizeMaxBytes, slot, events: options.events });
+    const session = new WriteSession(access, granted, { fileSizeMaxBytes, slot, events: options.events });
     slot.session = session;
     return session;
   } catch (error) {
@@ -98,15 +81,15 @@ function assertWritable(upload: Upload): void {
 }
 
 /**
- * One stream of WriteUpload, whatever its transport: bytes in, progress out, then the commit. Watches for stalls, and
- * keeps the upload's expiry and its received bytes up to date in the database.
+ * One stream of WriteUpload, whatever its transport: it hands out the writer that takes the bytes of a chunk, tells progress,
+ * and commits. It watches for stalls, and keeps the upload's expiry and its received bytes up to date in the database.
  */
 export class WriteSession implements WritingSession {
-  readonly started: WriteStarted;
+  readonly started: StartedReply;
   readonly #access: WriteAccess;
   readonly #slot: UploadSlot;
-  readonly #begin: WriterStart;
-  readonly #events: SessionEvents;
+  readonly #granted: GrantedWriter;
+  readonly #events: TransferEvents;
   readonly #writer: UploadWriter | undefined;
   readonly #timer: NodeJS.Timeout;
   #activityAt = performance.now();
@@ -118,34 +101,32 @@ export class WriteSession implements WritingSession {
   #heartbeatAt = performance.now();
   #heartbeat: Promise<void> = Promise.resolve();
   #isFinishing = false;
-  #hasFailed = false;
-  /** Bytes of the range, once the database knows that S3 has all of them, by whatever rows. */
+  #isClosing = false;
+  /** Bytes of the range, once the database knows that S3 has all of them. */
   #wholeBytes: number | undefined;
 
   constructor(
     access: WriteAccess,
-    begin: WriterStart,
-    options: { events: SessionEvents; fileSizeMaxBytes: number; slot: UploadSlot },
+    granted: GrantedWriter,
+    options: { events: TransferEvents; fileSizeMaxBytes: number; slot: UploadSlot },
   ) {
     this.#access = access;
     this.#slot = options.slot;
-    this.#begin = begin;
+    this.#granted = granted;
     this.#events = options.events;
-    const { onReady, onReleased } = options.events;
-    const events = { onReady, onReleased, onFailed: (error: Error) => this.fail(error) };
-    this.#writer = begin.upload.state === "open" ? new UploadWriter(access, begin, events) : undefined;
-    this.started = toStarted(access, begin, options.fileSizeMaxBytes);
+    this.#writer = granted.upload.state === "open" ? new UploadWriter(access, granted, options.events) : undefined;
+    this.started = toStartedReply(access, granted, options.fileSizeMaxBytes);
     this.#timer = setInterval(() => this.#tick(), Math.min(TICK_MS, access.limits.stallTimeoutMs / 4));
   }
 
   /** The file, when the upload was committed before this stream began. */
   get committed(): File | undefined {
-    return this.#begin.upload.file;
+    return this.#granted.upload.file;
   }
 
-  /** End of the durable bytes from where the stream's range begins: what every error of an upload carries. */
+  /** End of the durable bytes from where the stream's range begins. Every error of an upload carries it. */
   get durableOffset(): number {
-    if (this.#wholeBytes !== undefined) return this.#begin.range.start + this.#wholeBytes;
+    if (this.#wholeBytes !== undefined) return this.#granted.range.start + this.#wholeBytes;
     return this.#writer?.durableOffset ?? this.started.durable.offset;
   }
 
@@ -155,7 +136,7 @@ export class WriteSession implements WritingSession {
   }
 
   get progress(): WriteProgress {
-    const begunWith = this.started.durable.offset - this.#begin.range.start;
+    const begunWith = this.started.durable.offset - this.#granted.range.start;
     return {
       receivedBytes: this.#writer?.receivedBytes ?? begunWith,
       durableBytes: this.#wholeBytes ?? this.#writer?.durableBytes ?? begunWith,
@@ -164,55 +145,49 @@ export class WriteSession implements WritingSession {
     };
   }
 
-  /** What the database is told of the writer's progress. */
+  /** How many bytes the writer has received, for the database. */
   get received(): ReceivedNote | undefined {
     const writer = this.#writer;
     return writer && { uploadId: writer.upload.uploadId, epoch: writer.epoch, receivedBytes: writer.receivedBytes };
   }
 
   get silentMs(): number {
-    return this.#hasFailed || this.#isFinishing ? 0 : performance.now() - this.#bytesAt;
+    return this.#isClosing || this.#isFinishing ? 0 : performance.now() - this.#bytesAt;
   }
 
-  beginChunk(header: ChunkHeader): void {
+  /** Begins a chunk. The result takes its bytes; a chunk that does not fit is refused before any of them is taken. */
+  beginChunk(header: ChunkHeader): ChunkWriter {
     this.#activityAt = performance.now();
-    this.#writer?.beginChunk(header);
-    if (this.#writer === undefined && header.lengthBytes > 0) {
-      const message = "all bytes of the upload are durable already; send finish, without chunks";
-      throw new DomainError("failed_precondition", message, {
-        reason: "UPLOAD_NOT_OPEN",
-        details: { state: this.#begin.upload.state },
-      });
+    if (this.#writer !== undefined) {
+      this.#writer.beginChunk(header);
+      return this.#writer;
     }
+    if (header.lengthBytes === 0) return NO_BYTES;
+    const message = "all bytes of the upload are durable already; send finish, without chunks";
+    throw new DomainError("failed_precondition", message, {
+      reason: "UPLOAD_NOT_OPEN",
+      details: { state: this.#granted.upload.state },
+    });
   }
 
-  /** Takes bytes of the open chunk, by reference; returns how many. The rest is to be offered again on `onReady`. */
-  write(bytes: Uint8Array): number {
-    return this.#writer?.write(bytes) ?? bytes.length;
-  }
-
-  endChunk(): void {
-    this.#writer?.endChunk();
-  }
-
-  /** All bytes were sent: they are made durable, and committed where that is due. From here on the caller's going away changes nothing. */
+  /** All bytes were sent: makes them durable, and commits where that is due. From here on a caller that goes away changes nothing. */
   async finish(finish: WriteFinish): Promise<WriteOutcome> {
     assertSha256(finish.sha256);
     this.#isFinishing = true;
-    if (this.#writer === undefined) return await finishUnwritten(this.#access, this.#begin, finish);
+    if (this.#writer === undefined) return await finishUnwritten(this.#access, this.#granted, finish);
     const written = await this.#finishWriter(this.#writer, finish);
     try {
-      const outcome = await finishWritten(this.#access, this.#begin, { written, finish });
+      const outcome = await finishWritten(this.#access, this.#granted, { written, finish });
       this.#wholeBytes = written.sizeBytes;
       return outcome;
     } catch (error) {
-      // Assembled, and kept until a commit with another precondition.
+      // The object is assembled, and kept for a commit with another precondition.
       if (error instanceof DomainError && error.reason === "GENERATION_MISMATCH") this.#wholeBytes = written.sizeBytes;
       throw error;
     }
   }
 
-  /** A finish that is refused here has begun no commit: what is durable is saved as without one. */
+  /** A finish that is refused here has begun no commit: `close` saves what is durable, as without a finish. */
   async #finishWriter(writer: UploadWriter, { sizeBytes }: WriteFinish): Promise<WrittenBytes> {
     try {
       return await writer.finish({ sizeBytes });
@@ -224,13 +199,12 @@ export class WriteSession implements WritingSession {
 
   /** Ends the session with an error, as if it had failed by itself. A finish under way is not disturbed. */
   fail(error: Error): void {
-    if (this.#hasFailed || this.#isFinishing) return;
-    this.#hasFailed = true;
-    this.#events.onFailed(error);
+    if (!this.#isFinishing) this.#events.onFailed(error);
   }
 
-  /** Ends the session; what is in flight settles and is recorded. Never rejects. */
+  /** Ends the session; whole parts in flight settle and are recorded. Never rejects. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     clearInterval(this.#timer);
     await this.#writer?.close();
     await this.#heartbeat;
@@ -268,30 +242,30 @@ export class WriteSession implements WritingSession {
     if (writer === undefined) return;
     this.#heartbeatAt = now;
     this.#heartbeat = this.#saveHeartbeat(writer).catch((error) => {
-      // A database that is away is waited for where a part needs it; being fenced ends the session.
+      // Parts wait for a database that is away, so the heartbeat need not. Any other error, as of a fenced writer, ends the session.
       if (error instanceof DomainError && error.code === "unavailable") return;
       this.fail(error);
     });
   }
 
   async #saveHeartbeat(writer: UploadWriter): Promise<void> {
-    await this.#access.uploads.heartbeat(writer.upload.uploadId, writer.epoch, {
+    await this.#access.uploads.writers.heartbeat(writer.upload.uploadId, writer.epoch, {
       receivedBytes: writer.receivedBytes,
       expireAfterMs: this.#access.limits.expireAfterMs,
     });
   }
 
-  /** What a stream without finish leaves: its received bytes, and a one-part file that S3 has acknowledged. */
+  /** Saves what a stream without a finish leaves: how many bytes came, and a one-part file that S3 has acknowledged. */
   async #saveAtClose(writer: UploadWriter): Promise<void> {
     const put = writer.unrecordedPut;
     const { bucket, uploadId } = writer.upload;
     try {
       if (put !== undefined && writer.upload.sizeBytes !== undefined) {
-        await this.#access.uploads.assemble(uploadId, { ...put, sha256: undefined }, { epoch: writer.epoch });
+        await this.#access.uploads.commits.assemble(uploadId, { ...put, sha256: undefined }, { epoch: writer.epoch });
         this.#wholeBytes = put.sizeBytes;
       } else await this.#saveHeartbeat(writer);
     } catch (error) {
-      // The upload went on without this writer: its object is nobody's, and the sweeper gets what this delete misses.
+      // The upload went on without this writer, and no row names its object. The sweeper deletes it where this delete fails.
       if (put !== undefined && error instanceof DomainError && error.code !== "unavailable") {
         await this.#access.objects.delete(bucket, put.key, { versionId: put.versionId }).catch(() => {});
       }

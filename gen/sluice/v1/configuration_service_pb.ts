@@ -20,7 +20,7 @@ export const file_sluice_v1_configuration_service: GenFile = /*@__PURE__*/
  */
 export type GenerateConfigurationRequest = Message<"sluice.v1.GenerateConfigurationRequest"> & {
   /**
-   * Settings as in sluice.aws.yaml: YAML or JSON, at most 64 KiB. Required; must say bucket, region and account.
+   * Settings as in sluice.aws.yaml: YAML or JSON, at most 64 KiB. Required; they must name bucket, region and account.
    *
    * @generated from field: string settings = 1;
    */
@@ -41,7 +41,7 @@ export type GenerateConfigurationRequest = Message<"sluice.v1.GenerateConfigurat
   allServices: boolean;
 
   /**
-   * What to print.
+   * The format of the answer.
    *
    * @generated from field: sluice.v1.ConfigurationFormat format = 4;
    */
@@ -91,7 +91,7 @@ export const GenerateConfigurationResponseSchema: GenMessage<GenerateConfigurati
   messageDesc(file_sluice_v1_configuration_service, 1);
 
 /**
- * What a configuration is printed as.
+ * The format in which a configuration is printed.
  *
  * @generated from enum sluice.v1.ConfigurationFormat
  */
@@ -126,7 +126,7 @@ export const ConfigurationFormat = {
 } as const;
 
 /**
- * What a configuration is printed as.
+ * The format in which a configuration is printed.
  *
  * @generated from enum sluice.v1.ConfigurationFormat
  */
@@ -139,14 +139,14 @@ export const ConfigurationFormatSchema: GenEnum<ConfigurationFormat> = /*@__PURE
   enumDesc(file_sluice_v1_configuration_service, 0);
 
 /**
- * Makes the AWS configuration that lets AWS's own services use a bucket. Keeps nothing.
+ * Makes the AWS configuration that lets AWS's own services use a bucket. It stores nothing.
  *
  * @generated from service sluice.v1.ConfigurationService
  */
 export const ConfigurationService: GenService<{
   /**
-   * Generates the configuration of settings. The same request gives the same bytes; no bucket and no AWS account is
-   * asked. INVALID_ARGUMENT / CONFIGURATION_INVALID says all that is wrong with the settings, a line each.
+   * Generates the configuration from settings. The same request gives the same bytes; no bucket and no AWS account is asked.
+   * INVALID_ARGUMENT / CONFIGURATION_INVALID lists everything that is wrong with the settings, one problem a line.
    *
    * @generated from rpc sluice.v1.ConfigurationService.GenerateConfiguration
    */

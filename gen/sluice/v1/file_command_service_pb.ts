@@ -40,14 +40,15 @@ export type CreateDownloadUrlRequest = Message<"sluice.v1.CreateDownloadUrlReque
   path: string;
 
   /**
-   * Which generation; the current one when unset.
+   * Generation of the file; the current one when unset.
    *
    * @generated from field: optional int64 generation = 3;
    */
   generation?: bigint | undefined;
 
   /**
-   * How long the URL works: 1 s to the namespace's limit, whole seconds; that limit (15 min by default) when unset.
+   * How long the URL works: from 1 s to the namespace's limit, in whole seconds. When unset, it is that limit (15 min by
+   * default).
    *
    * @generated from field: google.protobuf.Duration lifetime = 4;
    */
@@ -69,7 +70,7 @@ export type CreateDownloadUrlRequest = Message<"sluice.v1.CreateDownloadUrlReque
   inline: boolean;
 
   /**
-   * Media type that S3 answers with, such as "text/plain; charset=utf-8"; that of the file when empty. At most 255 bytes.
+   * Media type that S3 answers with, such as "text/plain; charset=utf-8"; the file's own when empty. At most 255 bytes.
    *
    * @generated from field: string content_type = 7;
    */
@@ -90,7 +91,8 @@ export const CreateDownloadUrlRequestSchema: GenMessage<CreateDownloadUrlRequest
  */
 export type CreateDownloadUrlResponse = Message<"sluice.v1.CreateDownloadUrlResponse"> & {
   /**
-   * The URL, for HTTP GET alone: its signature covers the method. A secret: whoever holds it reads the file.
+   * The URL. It works for HTTP GET alone, because its signature covers the method. It is a secret: whoever holds it can read
+   * the file.
    *
    * @generated from field: string url = 1;
    */
@@ -104,7 +106,7 @@ export type CreateDownloadUrlResponse = Message<"sluice.v1.CreateDownloadUrlResp
   expireTime?: Timestamp | undefined;
 
   /**
-   * The file that it gives.
+   * The file that the URL gives.
    *
    * @generated from field: sluice.v1.File file = 3;
    */
@@ -132,17 +134,18 @@ export type UpdateFileRequest = Message<"sluice.v1.UpdateFileRequest"> & {
   requestId: string;
 
   /**
-   * The file by namespace and path, with the new values of what the mask names. Where generation is not 0, that generation is
-   * changed, and not the live file. Where etag is not empty, the change is made only if the file's is the same. Required.
+   * The file by namespace and path, with the new values of the fields that the mask names. If generation is not 0, that
+   * generation is changed, and not the live file. If etag is not empty, the change is made only if the file has the same
+   * etag. Required.
    *
    * @generated from field: sluice.v1.File file = 2;
    */
   file?: File | undefined;
 
   /**
-   * What to change: labels, labels.NAME (one of them; removed where file.labels lacks it), metadata, metadata.NAME,
-   * content_type, data_subject, legal_hold, retain_until_time (only to a later one). When unset: all of these that are not
-   * empty in file; "*": all of these. A name in the mask that the service alone sets is refused.
+   * The fields to change: labels, labels.NAME (one of them; it is removed if file.labels lacks it), metadata, metadata.NAME,
+   * content_type, data_subject, legal_hold, retain_until_time (only to a later time). When unset, all of these that are not
+   * empty in file; "*" means all of these. A mask with a field that only the service sets is refused.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 3;
    */
@@ -163,7 +166,7 @@ export const UpdateFileRequestSchema: GenMessage<UpdateFileRequest> = /*@__PURE_
  */
 export type UpdateFileResponse = Message<"sluice.v1.UpdateFileResponse"> & {
   /**
-   * The file as it is now.
+   * The file after the change.
    *
    * @generated from field: sluice.v1.File file = 1;
    */
@@ -185,8 +188,8 @@ export const UpdateFileResponseSchema: GenMessage<UpdateFileResponse> = /*@__PUR
 export type DeleteFileRequest = Message<"sluice.v1.DeleteFileRequest"> & {
   /**
    * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition deletes nothing again: it answers
-   * with the file that the first call deleted, as it is now, which is live where UndeleteFile has restored it since. To
-   * delete that, send a new id.
+   * with the present state of the file that the first call deleted. This file is live if UndeleteFile has restored it since.
+   * To delete it again, send a new id.
    *
    * @generated from field: string request_id = 1;
    */
@@ -256,8 +259,8 @@ export const DeleteFileResponseSchema: GenMessage<DeleteFileResponse> = /*@__PUR
  */
 export type UndeleteFileRequest = Message<"sluice.v1.UndeleteFileRequest"> & {
   /**
-   * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition restores nothing again: it
-   * answers with the file that the first call restored, as it is now.
+   * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition restores nothing again: it answers
+   * with the present state of the file that the first call restored.
    *
    * @generated from field: string request_id = 1;
    */
@@ -278,7 +281,7 @@ export type UndeleteFileRequest = Message<"sluice.v1.UndeleteFileRequest"> & {
   path: string;
 
   /**
-   * Which deleted generation; the one deleted last when unset.
+   * The deleted generation to restore; the one that was deleted last when unset.
    *
    * @generated from field: optional int64 generation = 4;
    */
@@ -348,7 +351,7 @@ export type PurgeFileRequest = Message<"sluice.v1.PurgeFileRequest"> & {
   path: string;
 
   /**
-   * Which generation; the one deleted last when unset. A live one is refused: delete it first.
+   * The generation to purge; the one that was deleted last when unset. A live generation is refused: delete it first.
    *
    * @generated from field: optional int64 generation = 4;
    */
@@ -376,7 +379,7 @@ export const PurgeFileRequestSchema: GenMessage<PurgeFileRequest> = /*@__PURE__*
  */
 export type PurgeFileResponse = Message<"sluice.v1.PurgeFileResponse"> & {
   /**
-   * What is left of the file.
+   * The tombstone of the file.
    *
    * @generated from field: sluice.v1.File file = 1;
    */
@@ -418,7 +421,7 @@ export type MoveFileRequest = Message<"sluice.v1.MoveFileRequest"> & {
   path: string;
 
   /**
-   * Where to. A live file that is there is superseded. Required.
+   * Path to move the file to. A live file at that path is superseded. Required.
    *
    * @generated from field: string target_path = 4;
    */
@@ -439,7 +442,7 @@ export type MoveFileRequest = Message<"sluice.v1.MoveFileRequest"> & {
   etag: string;
 
   /**
-   * Moves only if the target's current generation is this one; 0: only if no file is there.
+   * Moves only if the target's current generation is this one; 0 means that no file may exist there.
    *
    * @generated from field: optional int64 if_target_generation_match = 7;
    */
@@ -460,7 +463,7 @@ export const MoveFileRequestSchema: GenMessage<MoveFileRequest> = /*@__PURE__*/
  */
 export type MoveFileResponse = Message<"sluice.v1.MoveFileResponse"> & {
   /**
-   * The file where it is now.
+   * The file at its new path.
    *
    * @generated from field: sluice.v1.File file = 1;
    */
@@ -502,14 +505,14 @@ export type RestoreGenerationRequest = Message<"sluice.v1.RestoreGenerationReque
   path: string;
 
   /**
-   * Which generation: a superseded or deleted one that is not purged. Required.
+   * The generation to restore: a superseded or deleted one that is not purged. Required.
    *
    * @generated from field: int64 generation = 4;
    */
   generation: bigint;
 
   /**
-   * Restores only if the path's current generation is this one; 0: only if no file is live there.
+   * Restores only if the path's current generation is this one; 0 means that no file may be live there.
    *
    * @generated from field: optional int64 if_generation_match = 5;
    */
@@ -572,14 +575,14 @@ export type CopyFileRequest = Message<"sluice.v1.CopyFileRequest"> & {
   path: string;
 
   /**
-   * Which generation; the current one when unset.
+   * The generation to copy; the current one when unset.
    *
    * @generated from field: optional int64 generation = 4;
    */
   generation?: bigint | undefined;
 
   /**
-   * Where to. A live file that is there is superseded. Required.
+   * Path to copy the file to. A live file at that path is superseded. Required.
    *
    * @generated from field: string target_path = 5;
    */
@@ -593,22 +596,23 @@ export type CopyFileRequest = Message<"sluice.v1.CopyFileRequest"> & {
   etag: string;
 
   /**
-   * Copies only if the target's current generation is this one; 0: only if no file is there.
+   * Copies only if the target's current generation is this one; 0 means that no file may exist there.
    *
    * @generated from field: optional int64 if_target_generation_match = 7;
    */
   ifTargetGenerationMatch?: bigint | undefined;
 
   /**
-   * What the copy has otherwise than the file, where update_mask says so.
+   * Values of the copy that differ from the file's, for the fields that update_mask names.
    *
    * @generated from field: sluice.v1.File override = 8;
    */
   override?: File | undefined;
 
   /**
-   * What to take from override: labels, labels.NAME (one of them; left out where override.labels lacks it), metadata,
-   * metadata.NAME, content_type, data_subject. When unset: all of these that are not empty in override; "*": all of these.
+   * The fields to take from override: labels, labels.NAME (one of them; it is left out if override.labels lacks it),
+   * metadata, metadata.NAME, content_type, data_subject. When unset, all of these that are not empty in override; "*" means
+   * all of these.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 9;
    */
@@ -664,14 +668,14 @@ export type PurgeFilesRequest = Message<"sluice.v1.PurgeFilesRequest"> & {
   namespace: string;
 
   /**
-   * Which files, as SearchFiles takes it (AIP-160). Required.
+   * Filter of the files, as SearchFiles takes it (AIP-160). Required.
    *
    * @generated from field: string filter = 3;
    */
   filter: string;
 
   /**
-   * Says what would be purged, and purges nothing.
+   * Reports which files would be purged, and purges none.
    *
    * @generated from field: bool dry_run = 4;
    */
@@ -685,22 +689,22 @@ export type PurgeFilesRequest = Message<"sluice.v1.PurgeFilesRequest"> & {
   includeLive: boolean;
 
   /**
-   * Files of one call: 1 to 1,000, more are taken as 1,000; 100 when 0.
+   * Most files in one call, 1 to 1,000; 100 when 0. More than 1,000 is taken as 1,000.
    *
    * @generated from field: int32 page_size = 6;
    */
   pageSize: number;
 
   /**
-   * next_page_token of the call before, with the same other fields; empty for the first files.
+   * next_page_token of the previous call, with the same other fields; empty for the first files.
    *
    * @generated from field: string page_token = 7;
    */
   pageToken: string;
 
   /**
-   * Superseded generations that match are purged too, after the files: with a filter like supersede_time < "2026-01-01" the
-   * oldest of them.
+   * Superseded generations that match are purged too, after the files. For instance, the filter supersede_time < "2026-01-01"
+   * selects the oldest of them.
    *
    * @generated from field: bool include_superseded = 8;
    */
@@ -715,7 +719,7 @@ export const PurgeFilesRequestSchema: GenMessage<PurgeFilesRequest> = /*@__PURE_
   messageDesc(file_sluice_v1_file_command_service, 16);
 
 /**
- * Response of PurgeFiles: what this call did.
+ * Response of PurgeFiles: the result of this call.
  *
  * @generated from message sluice.v1.PurgeFilesResponse
  */
@@ -728,28 +732,28 @@ export type PurgeFilesResponse = Message<"sluice.v1.PurgeFilesResponse"> & {
   matchedCount: bigint;
 
   /**
-   * Files whose bytes are gone; 0 of a dry run.
+   * Files whose bytes are gone; 0 for a dry run.
    *
    * @generated from field: int64 purged_count = 2;
    */
   purgedCount: bigint;
 
   /**
-   * Files that a legal hold or retention keeps; 0 of a dry run.
+   * Files that a legal hold or retention keeps; 0 for a dry run.
    *
    * @generated from field: int64 retained_count = 3;
    */
   retainedCount: bigint;
 
   /**
-   * Paths of some that matched, at most 20.
+   * Paths of some files that matched, at most 20.
    *
    * @generated from field: repeated string sample_paths = 4;
    */
   samplePaths: string[];
 
   /**
-   * To go on with; empty when there are no more.
+   * Token for the next call; empty when there are no more files.
    *
    * @generated from field: string next_page_token = 5;
    */
@@ -771,7 +775,8 @@ export const PurgeFilesResponseSchema: GenMessage<PurgeFilesResponse> = /*@__PUR
 export type CreateLinkRequest = Message<"sluice.v1.CreateLinkRequest"> & {
   /**
    * UUID chosen by the caller; makes the call repeatable for 24 h. Required. A repetition makes no other link: it answers
-   * with a new URL for the same one, and that of the earlier answer stops working, unless it was used already.
+   * with a new URL for the same link, and the URL of the earlier answer stops working. If the earlier URL was used already,
+   * it stays, and no new one is given.
    *
    * @generated from field: string request_id = 1;
    */
@@ -792,20 +797,20 @@ export type CreateLinkRequest = Message<"sluice.v1.CreateLinkRequest"> & {
   path: string;
 
   /**
-   * Which generation the link gives; whichever is live when unset.
+   * Generation that the link gives. When unset, the link gives the generation that is live when it is used.
    *
    * @generated from field: optional int64 generation = 4;
    */
   generation?: bigint | undefined;
 
   /**
-   * How long the link works; a day, or the namespace's limit if that is shorter, when neither is set.
+   * How long the link works. When neither is set, it works for a day, or for the namespace's limit if that is shorter.
    *
    * @generated from oneof sluice.v1.CreateLinkRequest.expiration
    */
   expiration: {
     /**
-     * 1 s to the namespace's limit (7 days by default).
+     * From 1 s to the namespace's limit (7 days by default).
      *
      * @generated from field: google.protobuf.Duration lifetime = 5;
      */
@@ -844,7 +849,7 @@ export type CreateLinkRequest = Message<"sluice.v1.CreateLinkRequest"> & {
   inline: boolean;
 
   /**
-   * For those who manage links; at most 1,024 bytes. Never shown to those who use the link.
+   * Note for those who manage links; at most 1,024 bytes. It is never shown to those who use the link.
    *
    * @generated from field: string note = 10;
    */
@@ -872,8 +877,8 @@ export type CreateLinkResponse = Message<"sluice.v1.CreateLinkResponse"> & {
   link?: Link | undefined;
 
   /**
-   * Its URL, shown now and never again; empty when the call repeats one whose link was used already. A secret: whoever holds
-   * it reads the file.
+   * URL of the link, shown now and never again. It is empty when the call repeats one whose link was used already. It is a
+   * secret: whoever holds it can read the file.
    *
    * @generated from field: string url = 2;
    */
@@ -922,7 +927,7 @@ export const RevokeLinkRequestSchema: GenMessage<RevokeLinkRequest> = /*@__PURE_
  */
 export type RevokeLinkResponse = Message<"sluice.v1.RevokeLinkResponse"> & {
   /**
-   * The link as it is now.
+   * The link after the change.
    *
    * @generated from field: sluice.v1.Link link = 1;
    */
@@ -943,7 +948,7 @@ export const RevokeLinkResponseSchema: GenMessage<RevokeLinkResponse> = /*@__PUR
  */
 export const FileCommandService: GenService<{
   /**
-   * Signs a URL that gives the bytes of a file to whoever holds it, straight from S3, until it expires.
+   * Signs a URL for the bytes of a file. Until it expires, whoever holds it gets the bytes straight from S3.
    *
    * @generated from rpc sluice.v1.FileCommandService.CreateDownloadUrl
    */
@@ -953,8 +958,8 @@ export const FileCommandService: GenService<{
     output: typeof CreateDownloadUrlResponseSchema;
   },
   /**
-   * Changes what is kept with a file beside its bytes. The bytes and the generation stay. Of a generation that is deleted or
-   * superseded only its legal hold and retention can be changed.
+   * Changes the metadata of a file. The bytes and the generation stay. When a generation is deleted or superseded, only its
+   * legal hold and retention can be changed.
    *
    * @generated from rpc sluice.v1.FileCommandService.UpdateFile
    */
@@ -964,7 +969,7 @@ export const FileCommandService: GenService<{
     output: typeof UpdateFileResponseSchema;
   },
   /**
-   * Hides a file. It can be restored until its purge time. One under a legal hold or retention is not deleted.
+   * Hides a file. It can be restored until its purge time. A file under a legal hold or retention is not deleted.
    *
    * @generated from rpc sluice.v1.FileCommandService.DeleteFile
    */
@@ -984,8 +989,8 @@ export const FileCommandService: GenService<{
     output: typeof UndeleteFileResponseSchema;
   },
   /**
-   * Removes the bytes of a deleted or superseded generation for good, now, with what was said of them; a tombstone stays. One
-   * under a legal hold or retention is not purged.
+   * Removes the bytes of a deleted or superseded generation for good, now, together with their metadata; a tombstone stays. A
+   * generation under a legal hold or retention is not purged.
    *
    * @generated from rpc sluice.v1.FileCommandService.PurgeFile
    */
@@ -995,8 +1000,8 @@ export const FileCommandService: GenService<{
     output: typeof PurgeFileResponseSchema;
   },
   /**
-   * Purges the deleted files that match a filter, a page a call; live ones and superseded generations too if asked for. What a
-   * legal hold or retention keeps is left. A repeated call purges, and counts, what is left.
+   * Purges the deleted files that match a filter, one page a call. Live files and superseded generations are purged too if
+   * asked for. Files under a legal hold or retention are kept. A repeated call purges, and counts, the files that are left.
    *
    * @generated from rpc sluice.v1.FileCommandService.PurgeFiles
    */
@@ -1006,8 +1011,8 @@ export const FileCommandService: GenService<{
     output: typeof PurgeFilesResponseSchema;
   },
   /**
-   * Moves the live file at a path to another one, as the next generation there. No byte moves; the file keeps its id, and its
-   * links give it where it is. Older generations stay at the old path.
+   * Moves the live file at a path to another path, as the next generation there. No byte moves. The file keeps its id, and
+   * its links stay with it. Older generations stay at the old path.
    *
    * @generated from rpc sluice.v1.FileCommandService.MoveFile
    */
@@ -1017,8 +1022,8 @@ export const FileCommandService: GenService<{
     output: typeof MoveFileResponseSchema;
   },
   /**
-   * Makes a superseded or deleted generation the current one again, as the next generation of its path. No byte moves, so its
-   * earlier number is not found any more; the file keeps its id.
+   * Makes a superseded or deleted generation the current one again, as the next generation of its path. No byte moves. The
+   * earlier generation number is not found any more; the file keeps its id.
    *
    * @generated from rpc sluice.v1.FileCommandService.RestoreGeneration
    */
@@ -1028,8 +1033,9 @@ export const FileCommandService: GenService<{
     output: typeof RestoreGenerationResponseSchema;
   },
   /**
-   * Copies a file within storage, with what is said of it, as the next generation of another path or of its own. Goes on when
-   * the caller goes away, and from where it was cut when the call is repeated with its request id. Holds and retention stay.
+   * Copies a file within storage, with its metadata, as the next generation of another path or of its own. The copy continues
+   * when the caller goes away. When the call is repeated with its request id, it resumes where it was cut. Holds and
+   * retention are not copied.
    *
    * @generated from rpc sluice.v1.FileCommandService.CopyFile
    */
@@ -1039,8 +1045,9 @@ export const FileCommandService: GenService<{
     output: typeof CopyFileResponseSchema;
   },
   /**
-   * Makes a link that gives a file to whoever holds its URL, until it expires, is used up or is revoked. It goes along when the
-   * file is moved. A deleted file is not given, and is again when it is restored.
+   * Makes a link that gives a file to whoever holds its URL, until the link expires, is used up or is revoked. The link stays
+   * with the file when the file is moved. While the file is deleted, the link does not give it; once it is restored, the link
+   * does again.
    *
    * @generated from rpc sluice.v1.FileCommandService.CreateLink
    */
@@ -1050,7 +1057,7 @@ export const FileCommandService: GenService<{
     output: typeof CreateLinkResponseSchema;
   },
   /**
-   * Ends a link at once and for good. One that was revoked before stays as it is.
+   * Ends a link at once and for good. A link that was revoked before stays as it is.
    *
    * @generated from rpc sluice.v1.FileCommandService.RevokeLink
    */

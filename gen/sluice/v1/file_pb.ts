@@ -21,7 +21,7 @@ export const file_sluice_v1_file: GenFile = /*@__PURE__*/
  */
 export type File = Message<"sluice.v1.File"> & {
   /**
-   * Tenant's space of paths that holds the file. Set by the service.
+   * The tenant's namespace that holds the file. Set by the service.
    *
    * @generated from field: string namespace = 1;
    */
@@ -42,7 +42,8 @@ export type File = Message<"sluice.v1.File"> & {
   fileId: string;
 
   /**
-   * Counts the commits to this path, from 1; never used again for the path. Set by the service.
+   * Number of this generation: it counts the commits to this path, from 1, and is never used again for the path. Set by the
+   * service.
    *
    * @generated from field: int64 generation = 4;
    */
@@ -106,14 +107,15 @@ export type File = Message<"sluice.v1.File"> & {
   s3Key: string;
 
   /**
-   * Version of the object; empty where the bucket keeps no versions. Set by S3.
+   * Version of the object; empty when the bucket keeps no versions. Set by S3.
    *
    * @generated from field: string s3_version_id = 13;
    */
   s3VersionId: string;
 
   /**
-   * Changes with every change of the file, metadata included: for UpdateFile, and If-Match over REST. Opaque. Set by the service.
+   * Opaque tag for UpdateFile, and for If-Match over REST. It changes with every change of the file, metadata included. Set
+   * by the service.
    *
    * @generated from field: string etag = 14;
    */
@@ -141,8 +143,8 @@ export type File = Message<"sluice.v1.File"> & {
   deleteTime?: Timestamp | undefined;
 
   /**
-   * When the bytes of a deleted or superseded generation go for good, unless a hold or a retention keeps them; or when they
-   * went, of a purged one. Absent while it is live. Set by the service.
+   * When the bytes of a deleted or superseded generation are removed for good, unless a hold or a retention keeps them. For a
+   * purged generation, the time when they were removed. Absent while the generation is live. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp purge_time = 18;
    */
@@ -157,7 +159,7 @@ export type File = Message<"sluice.v1.File"> & {
   labels: { [key: string]: string };
 
   /**
-   * Whom the bytes are about, as an opaque id of at most 256 bytes; empty for nobody. Set by the caller.
+   * The person whom the bytes are about, as an opaque id of at most 256 bytes; empty for nobody. Set by the caller.
    *
    * @generated from field: string data_subject = 20;
    */
@@ -178,30 +180,30 @@ export type File = Message<"sluice.v1.File"> & {
   s3Etag: string;
 
   /**
-   * Keeps the bytes from being deleted and purged, until it is lifted. Set by the caller.
+   * Keeps the bytes from being deleted and purged, until the hold is lifted. Set by the caller.
    *
    * @generated from field: bool legal_hold = 23;
    */
   legalHold: boolean;
 
   /**
-   * Keeps the bytes from being deleted and purged until then. Set by the caller, and only ever extended; at most 100 years
-   * from now.
+   * Keeps the bytes from being deleted and purged until this time. Set by the caller; it can only be extended, to at most 100
+   * years from now.
    *
    * @generated from field: google.protobuf.Timestamp retain_until_time = 24;
    */
   retainUntilTime?: Timestamp | undefined;
 
   /**
-   * When a later generation took the path; absent while this one is the path's last. Set by the service.
+   * When a later generation took the path; absent while this is the path's last generation. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp supersede_time = 25;
    */
   supersedeTime?: Timestamp | undefined;
 
   /**
-   * The bytes are gone for good, and with them checksums, media type, metadata, labels and data subject: what is left says
-   * that there was such a generation, of that size. Set by the service.
+   * Whether the bytes are gone for good, and with them checksums, media type, metadata, labels and data subject. The rest
+   * shows that there was such a generation, and its size. Set by the service.
    *
    * @generated from field: bool purged = 26;
    */
@@ -216,7 +218,7 @@ export const FileSchema: GenMessage<File> = /*@__PURE__*/
   messageDesc(file_sluice_v1_file, 0);
 
 /**
- * What a commit returns: the proof of what is stored.
+ * The result of a commit: the proof of the stored bytes.
  *
  * @generated from message sluice.v1.Receipt
  */
@@ -264,7 +266,7 @@ export type Receipt = Message<"sluice.v1.Receipt"> & {
   s3Key: string;
 
   /**
-   * Version of the object; empty where the bucket keeps no versions.
+   * Version of the object; empty when the bucket keeps no versions.
    *
    * @generated from field: string s3_version_id = 7;
    */

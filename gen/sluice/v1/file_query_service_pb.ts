@@ -38,7 +38,7 @@ export type GetFileRequest = Message<"sluice.v1.GetFileRequest"> & {
   path: string;
 
   /**
-   * Which generation; the current one when unset. Deleted generations are found only this way.
+   * Generation of the file; the current one when unset. Deleted generations are found only by their number.
    *
    * @generated from field: optional int64 generation = 3;
    */
@@ -87,7 +87,7 @@ export type ListFilesRequest = Message<"sluice.v1.ListFilesRequest"> & {
   namespace: string;
 
   /**
-   * Only paths that begin with this; at most 1,024 bytes. Empty lists all.
+   * Only paths that begin with this are listed; at most 1,024 bytes. Empty lists all.
    *
    * @generated from field: string prefix = 2;
    */
@@ -101,36 +101,37 @@ export type ListFilesRequest = Message<"sluice.v1.ListFilesRequest"> & {
   pageSize: number;
 
   /**
-   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   * next_page_token of the previous page; empty for the first page. The other fields must stay the same.
    *
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
 
   /**
-   * Lists deleted files that can still be restored, too.
+   * Also lists deleted files that can still be restored.
    *
    * @generated from field: bool show_deleted = 5;
    */
   showDeleted: boolean;
 
   /**
-   * Only files that match (AIP-160), as in SearchFiles.
+   * Only files that match are listed (AIP-160), as in SearchFiles.
    *
    * @generated from field: string filter = 6;
    */
   filter: string;
 
   /**
-   * path, create_time, update_time or size_bytes, then maybe " desc" (AIP-132). Empty: the byte order of paths.
+   * path, create_time, update_time or size_bytes, optionally followed by " desc" (AIP-132). When empty, the byte order of
+   * paths.
    *
    * @generated from field: string order_by = 7;
    */
   orderBy: string;
 
   /**
-   * "/" lists what lies directly under the prefix, as in a file system: its files and its folders. Needs the order of paths
-   * and no filter. Empty lists all files, however deep.
+   * "/" lists only the files and folders directly under the prefix, as in a file system. It needs the order of paths and no
+   * filter. Empty lists all files, however deep.
    *
    * @generated from field: string delimiter = 8;
    */
@@ -151,22 +152,22 @@ export const ListFilesRequestSchema: GenMessage<ListFilesRequest> = /*@__PURE__*
  */
 export type ListFilesResponse = Message<"sluice.v1.ListFilesResponse"> & {
   /**
-   * The files of this page: maybe fewer than asked for, even none, although others follow.
+   * The files of this page. There may be fewer than asked for, even none, although others follow.
    *
    * @generated from field: repeated sluice.v1.File files = 1;
    */
   files: File[];
 
   /**
-   * Where the next page begins; empty on the last page.
+   * Token for the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
 
   /**
-   * The folders of this page, each as the beginning of the paths in it, "/" included, which is the prefix that lists it.
-   * Files and folders together are as many as the page may hold.
+   * The folders of this page. Each is the beginning of the paths in it, "/" included; as a prefix it lists the folder. The
+   * page size limits files and folders together.
    *
    * @generated from field: repeated string folders = 3;
    */
@@ -194,23 +195,24 @@ export type SearchFilesRequest = Message<"sluice.v1.SearchFilesRequest"> & {
   namespace: string;
 
   /**
-   * Which files, for instance: labels.team = "a" AND size_bytes > 1048576 AND NOT content_type:"image/" (AIP-160). At most
-   * 8 KiB, 100 terms and 32 parentheses in each other. Filter or query is required.
+   * Filter of the files, for instance: labels.team = "a" AND size_bytes > 1048576 AND NOT content_type:"image/" (AIP-160). At
+   * most 8 KiB, 100 terms and 32 nested parentheses. Filter or query is required.
    *
    * @generated from field: string filter = 2;
    */
   filter: string;
 
   /**
-   * Words, all of which are to be in the path or in values of the metadata; plain text, whatever it holds. At most 8 KiB.
+   * Words that must all be in the path or in values of the metadata. The query is plain text and has no operators. At most 8
+   * KiB.
    *
    * @generated from field: string query = 3;
    */
   query: string;
 
   /**
-   * path, create_time, update_time or size_bytes, then maybe " desc" (AIP-132). Empty: with a
-   * query "create_time desc", the newest first, and without one the byte order of paths. Words that most files hold are found
+   * path, create_time, update_time or size_bytes, optionally followed by " desc" (AIP-132). When empty, a query gives
+   * "create_time desc", the newest first; without a query it is the byte order of paths. Words that most files hold are found
    * soonest in the order of create_time.
    *
    * @generated from field: string order_by = 4;
@@ -225,14 +227,14 @@ export type SearchFilesRequest = Message<"sluice.v1.SearchFilesRequest"> & {
   pageSize: number;
 
   /**
-   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   * next_page_token of the previous page; empty for the first page. The other fields must stay the same.
    *
    * @generated from field: string page_token = 6;
    */
   pageToken: string;
 
   /**
-   * Finds deleted files that can still be restored, too.
+   * Also finds deleted files that can still be restored.
    *
    * @generated from field: bool show_deleted = 7;
    */
@@ -253,14 +255,14 @@ export const SearchFilesRequestSchema: GenMessage<SearchFilesRequest> = /*@__PUR
  */
 export type SearchFilesResponse = Message<"sluice.v1.SearchFilesResponse"> & {
   /**
-   * The files of this page: maybe fewer than asked for, even none, although others follow.
+   * The files of this page. There may be fewer than asked for, even none, although others follow.
    *
    * @generated from field: repeated sluice.v1.File files = 1;
    */
   files: File[];
 
   /**
-   * Where the next page begins; empty on the last page.
+   * Token for the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -302,7 +304,7 @@ export type ListGenerationsRequest = Message<"sluice.v1.ListGenerationsRequest">
   pageSize: number;
 
   /**
-   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   * next_page_token of the previous page; empty for the first page. The other fields must stay the same.
    *
    * @generated from field: string page_token = 4;
    */
@@ -330,7 +332,7 @@ export type ListGenerationsResponse = Message<"sluice.v1.ListGenerationsResponse
   files: File[];
 
   /**
-   * Where the next page begins; empty on the last page.
+   * Token for the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -365,21 +367,21 @@ export type ReadFileRequest = Message<"sluice.v1.ReadFileRequest"> & {
   path: string;
 
   /**
-   * Which generation; the current one when unset.
+   * Generation of the file; the current one when unset.
    *
    * @generated from field: optional int64 generation = 3;
    */
   generation?: bigint | undefined;
 
   /**
-   * First byte, counted from 0; a negative one counts from the end of the file. At most the size.
+   * Offset of the first byte, from 0 to the size; a negative offset counts from the end of the file.
    *
    * @generated from field: int64 offset = 4;
    */
   offset: bigint;
 
   /**
-   * Most bytes to send; to the end of the file when unset. At least 0.
+   * Most bytes to send, at least 0; to the end of the file when unset.
    *
    * @generated from field: optional int64 limit_bytes = 5;
    */
@@ -400,7 +402,7 @@ export const ReadFileRequestSchema: GenMessage<ReadFileRequest> = /*@__PURE__*/
  */
 export type ReadFileResponse = Message<"sluice.v1.ReadFileResponse"> & {
   /**
-   * What the message carries.
+   * The content of the message.
    *
    * @generated from oneof sluice.v1.ReadFileResponse.message
    */
@@ -414,7 +416,7 @@ export type ReadFileResponse = Message<"sluice.v1.ReadFileResponse"> & {
     case: "header";
   } | {
     /**
-     * Bytes.
+     * Bytes of the file.
      *
      * @generated from field: sluice.v1.ReadFileChunk chunk = 2;
      */
@@ -422,7 +424,7 @@ export type ReadFileResponse = Message<"sluice.v1.ReadFileResponse"> & {
     case: "chunk";
   } | {
     /**
-     * Last message, once all bytes of the range were sent: without it the answer was cut.
+     * Last message, once all bytes of the range were sent. An answer without it was cut.
      *
      * @generated from field: sluice.v1.ReadFileEnd end = 3;
      */
@@ -439,7 +441,7 @@ export const ReadFileResponseSchema: GenMessage<ReadFileResponse> = /*@__PURE__*
   messageDesc(file_sluice_v1_file_query_service, 9);
 
 /**
- * Says what the chunks that follow are.
+ * Describes the chunks that follow.
  *
  * @generated from message sluice.v1.ReadFileHeader
  */
@@ -474,13 +476,13 @@ export const ReadFileHeaderSchema: GenMessage<ReadFileHeader> = /*@__PURE__*/
   messageDesc(file_sluice_v1_file_query_service, 10);
 
 /**
- * Says what the chunks were together. To go on after a cut, ask for the range behind the last chunk.
+ * Describes all chunks together. To continue after a cut, ask for the range after the last chunk.
  *
  * @generated from message sluice.v1.ReadFileEnd
  */
 export type ReadFileEnd = Message<"sluice.v1.ReadFileEnd"> & {
   /**
-   * CRC32 of all bytes that were sent; of a whole file, the same as the file's.
+   * CRC32 of all bytes that were sent; for a whole file, the file's own CRC32.
    *
    * @generated from field: fixed32 crc32 = 1;
    */
@@ -508,7 +510,7 @@ export const ReadFileEndSchema: GenMessage<ReadFileEnd> = /*@__PURE__*/
  */
 export type ReadFileChunk = Message<"sluice.v1.ReadFileChunk"> & {
   /**
-   * Position of the first byte of data in the file.
+   * Offset of the first byte of data in the file.
    *
    * @generated from field: int64 offset = 1;
    */
@@ -550,7 +552,7 @@ export type ListLinksRequest = Message<"sluice.v1.ListLinksRequest"> & {
   namespace: string;
 
   /**
-   * Only links to this path; all when empty.
+   * Only links to this path are listed; links to all paths when empty.
    *
    * @generated from field: string path = 2;
    */
@@ -564,14 +566,14 @@ export type ListLinksRequest = Message<"sluice.v1.ListLinksRequest"> & {
   pageSize: number;
 
   /**
-   * next_page_token of the page before; empty for the first page. The other fields must stay the same.
+   * next_page_token of the previous page; empty for the first page. The other fields must stay the same.
    *
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
 
   /**
-   * Lists links that are revoked, expired or used up, too.
+   * Also lists links that are revoked, expired or used up.
    *
    * @generated from field: bool show_ended = 5;
    */
@@ -599,7 +601,7 @@ export type ListLinksResponse = Message<"sluice.v1.ListLinksResponse"> & {
   links: Link[];
 
   /**
-   * Where the next page begins; empty on the last page.
+   * Token for the next page; empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -614,7 +616,7 @@ export const ListLinksResponseSchema: GenMessage<ListLinksResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_file_query_service, 14);
 
 /**
- * Answers questions about files. Changes nothing.
+ * Answers questions about files. It changes nothing.
  *
  * @generated from service sluice.v1.FileQueryService
  */
@@ -640,7 +642,7 @@ export const FileQueryService: GenService<{
     output: typeof ListFilesResponseSchema;
   },
   /**
-   * Finds files by what is known of them, and by words of their paths and metadata, page by page.
+   * Finds files by their metadata, and by words in their paths and metadata, page by page.
    *
    * @generated from rpc sluice.v1.FileQueryService.SearchFiles
    */

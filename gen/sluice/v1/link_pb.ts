@@ -28,35 +28,36 @@ export type Link = Message<"sluice.v1.Link"> & {
   namespace: string;
 
   /**
-   * UUID of the link; no secret. Set by the service.
+   * UUID of the link; it is no secret. Set by the service.
    *
    * @generated from field: string link_id = 2;
    */
   linkId: string;
 
   /**
-   * Path of the file, where that is now: a link goes along when its file is moved.
+   * Present path of the file: the link stays with its file when the file is moved.
    *
    * @generated from field: string path = 3;
    */
   path: string;
 
   /**
-   * Which generation it gives, by the number that this has now; whichever is live when absent.
+   * Generation that the link gives, by its present number. When absent, the link gives the generation that is live when it is
+   * used.
    *
    * @generated from field: optional int64 generation = 4;
    */
   generation?: bigint | undefined;
 
   /**
-   * Whether it works now. Set by the service.
+   * Whether the link works now. Set by the service.
    *
    * @generated from field: sluice.v1.LinkState state = 5;
    */
   state: LinkState;
 
   /**
-   * Who created it. Set by the service.
+   * The caller who created the link. Set by the service.
    *
    * @generated from field: string principal = 6;
    */
@@ -78,49 +79,49 @@ export type Link = Message<"sluice.v1.Link"> & {
   inline: boolean;
 
   /**
-   * For those who manage links; never shown to those who use them.
+   * Note for those who manage links. It is never shown to those who use the link.
    *
    * @generated from field: string note = 9;
    */
   note: string;
 
   /**
-   * How often it may be used; 0 for any number.
+   * How often the link may be used; 0 for any number.
    *
    * @generated from field: int32 max_uses = 10;
    */
   maxUses: number;
 
   /**
-   * How often it was used. Set by the service.
+   * How often the link was used. Set by the service.
    *
    * @generated from field: int64 uses = 11;
    */
   uses: bigint;
 
   /**
-   * When it was used last; absent before the first use. Set by the service.
+   * When the link was used last; absent before the first use. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp last_use_time = 12;
    */
   lastUseTime?: Timestamp | undefined;
 
   /**
-   * When it was created. Set by the service.
+   * When the link was created. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 13;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * When it stops working.
+   * When the link stops working.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 14;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * When it was revoked; absent if it was not. Set by the service.
+   * When the link was revoked; absent if it was not. Set by the service.
    *
    * @generated from field: google.protobuf.Timestamp revoke_time = 15;
    */
@@ -135,41 +136,41 @@ export const LinkSchema: GenMessage<Link> = /*@__PURE__*/
   messageDesc(file_sluice_v1_link, 0);
 
 /**
- * What has become of a link.
+ * The state of a link.
  *
  * @generated from enum sluice.v1.LinkState
  */
 export const LinkState = {
   /**
-   * Not said.
+   * Never sent by the service.
    *
    * @generated from enum value: LINK_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Gives its file, while that is there.
+   * The link gives its file, while the file exists.
    *
    * @generated from enum value: LINK_STATE_ACTIVE = 1;
    */
   ACTIVE: 1,
 
   /**
-   * Was revoked.
+   * The link was revoked.
    *
    * @generated from enum value: LINK_STATE_REVOKED = 2;
    */
   REVOKED: 2,
 
   /**
-   * Its expire_time has passed.
+   * The link's expire_time has passed.
    *
    * @generated from enum value: LINK_STATE_EXPIRED = 3;
    */
   EXPIRED: 3,
 
   /**
-   * Was used max_uses times.
+   * The link was used max_uses times.
    *
    * @generated from enum value: LINK_STATE_USED_UP = 4;
    */
@@ -177,7 +178,7 @@ export const LinkState = {
 } as const;
 
 /**
- * What has become of a link.
+ * The state of a link.
  *
  * @generated from enum sluice.v1.LinkState
  */

@@ -59,21 +59,21 @@ export type Upload = Message<"sluice.v1.Upload"> & {
   uploadId: string;
 
   /**
-   * Namespace of the file to be.
+   * Namespace of the future file.
    *
    * @generated from field: string namespace = 2;
    */
   namespace: string;
 
   /**
-   * Path of the file to be.
+   * Path of the future file.
    *
    * @generated from field: string path = 3;
    */
   path: string;
 
   /**
-   * Where the upload stands.
+   * State of the upload.
    *
    * @generated from field: sluice.v1.UploadState state = 4;
    */
@@ -94,7 +94,7 @@ export type Upload = Message<"sluice.v1.Upload"> & {
   partSizeBytes: bigint;
 
   /**
-   * Bytes that the service has taken from callers as far as it recorded, not all of them durable.
+   * Bytes that the service has taken from callers, by its last record; not all of them are durable.
    *
    * @generated from field: int64 received_bytes = 7;
    */
@@ -115,7 +115,7 @@ export type Upload = Message<"sluice.v1.Upload"> & {
   durableRanges: ByteRange[];
 
   /**
-   * End of the durable bytes that begin at 0: where a writer goes on.
+   * End of the durable bytes that begin at 0: a writer continues there.
    *
    * @generated from field: int64 durable_offset = 10;
    */
@@ -136,7 +136,7 @@ export type Upload = Message<"sluice.v1.Upload"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * When the upload expires unless it is written to before.
+   * When the upload expires, unless it is written to before.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 13;
    */
@@ -150,9 +150,9 @@ export type Upload = Message<"sluice.v1.Upload"> & {
   file?: File | undefined;
 
   /**
-   * Why the commit cannot be made; present while the upload is completing or assembled and storage has other bytes than were
-   * durable, or none, or cannot show which. CompleteUpload tries again, AbortUpload gives the upload up; the bytes stay until
-   * then. Set by the service.
+   * Why the commit cannot be made. It is present while the upload is completing or assembled and storage has other bytes than
+   * the durable ones, or none, or cannot tell which. CompleteUpload tries again, AbortUpload gives the upload up; the bytes
+   * stay until then. Set by the service.
    *
    * @generated from field: sluice.v1.UploadFailure failure = 15;
    */
@@ -167,20 +167,20 @@ export const UploadSchema: GenMessage<Upload> = /*@__PURE__*/
   messageDesc(file_sluice_v1_upload_service, 1);
 
 /**
- * What keeps an upload from being committed.
+ * The problem that keeps an upload from being committed.
  *
  * @generated from message sluice.v1.UploadFailure
  */
 export type UploadFailure = Message<"sluice.v1.UploadFailure"> & {
   /**
-   * Why, for programs: a reason as errors have it, for instance CHECKSUM_MISMATCH. Set by the service.
+   * The reason, for programs: one of the reasons of errors, for instance CHECKSUM_MISMATCH. Set by the service.
    *
    * @generated from field: string reason = 1;
    */
   reason: string;
 
   /**
-   * The same as a sentence. Set by the service.
+   * The reason as a sentence. Set by the service.
    *
    * @generated from field: string message = 2;
    */
@@ -215,7 +215,7 @@ export type CreateUploadRequest = Message<"sluice.v1.CreateUploadRequest"> & {
   namespace: string;
 
   /**
-   * Path of the file to be: 1 to 1,024 bytes. Required.
+   * Path of the future file: 1 to 1,024 bytes. Required.
    *
    * @generated from field: string path = 3;
    */
@@ -229,7 +229,7 @@ export type CreateUploadRequest = Message<"sluice.v1.CreateUploadRequest"> & {
   sizeBytes?: bigint | undefined;
 
   /**
-   * Likely size in bytes when the exact one is not known; only chooses the part size.
+   * Likely size in bytes when the exact one is not known; it only chooses the part size.
    *
    * @generated from field: optional int64 size_hint_bytes = 5;
    */
@@ -250,21 +250,21 @@ export type CreateUploadRequest = Message<"sluice.v1.CreateUploadRequest"> & {
   metadata: { [key: string]: string };
 
   /**
-   * CRC32 of all bytes, when known beforehand; compared before commit.
+   * CRC32 of all bytes, if it is known beforehand; it is compared before the commit.
    *
    * @generated from field: optional fixed32 crc32 = 8;
    */
   crc32?: number | undefined;
 
   /**
-   * SHA-256 of all bytes (32 bytes), when known beforehand; compared before commit.
+   * SHA-256 of all bytes (32 bytes), if it is known beforehand; it is compared before the commit.
    *
    * @generated from field: optional bytes sha256 = 9;
    */
   sha256?: Uint8Array | undefined;
 
   /**
-   * Asks for the SHA-256 of the file to be computed and kept.
+   * Asks the service to compute and keep the SHA-256 of the file.
    *
    * @generated from field: bool compute_sha256 = 10;
    */
@@ -286,7 +286,7 @@ export type CreateUploadRequest = Message<"sluice.v1.CreateUploadRequest"> & {
   labels: { [key: string]: string };
 
   /**
-   * Whom the bytes are about, as an opaque id of at most 256 bytes; empty for nobody.
+   * The person whom the bytes are about, as an opaque id of at most 256 bytes; empty for nobody.
    *
    * @generated from field: string data_subject = 13;
    */
@@ -328,13 +328,13 @@ export const CreateUploadResponseSchema: GenMessage<CreateUploadResponse> = /*@_
  */
 export type WriteUploadRequest = Message<"sluice.v1.WriteUploadRequest"> & {
   /**
-   * What the message carries.
+   * The content of the message.
    *
    * @generated from oneof sluice.v1.WriteUploadRequest.message
    */
   message: {
     /**
-     * First message of a stream: which upload.
+     * First message of a stream: it names the upload.
      *
      * @generated from field: sluice.v1.WriteUploadStart start = 1;
      */
@@ -342,7 +342,7 @@ export type WriteUploadRequest = Message<"sluice.v1.WriteUploadRequest"> & {
     case: "start";
   } | {
     /**
-     * Bytes.
+     * Bytes of the file.
      *
      * @generated from field: sluice.v1.WriteUploadChunk chunk = 2;
      */
@@ -350,7 +350,7 @@ export type WriteUploadRequest = Message<"sluice.v1.WriteUploadRequest"> & {
     case: "chunk";
   } | {
     /**
-     * Last message of a stream: nothing follows.
+     * Last message of a stream: no chunk follows.
      *
      * @generated from field: sluice.v1.WriteUploadFinish finish = 3;
      */
@@ -367,14 +367,15 @@ export const WriteUploadRequestSchema: GenMessage<WriteUploadRequest> = /*@__PUR
   messageDesc(file_sluice_v1_upload_service, 5);
 
 /**
- * Names the upload that a stream writes to, and the bytes of it. A writer that starts later and writes some of the same
- * bytes takes them over: the earlier one ends with ABORTED / WRITER_FENCED. Writers of disjoint lanes work side by side.
+ * Names the upload that a stream writes to, and its bytes that the stream writes. A writer that starts later and writes some
+ * of the same bytes takes them over: the earlier one ends with ABORTED / WRITER_FENCED. Writers of disjoint lanes work side
+ * by side.
  *
  * @generated from message sluice.v1.WriteUploadStart
  */
 export type WriteUploadStart = Message<"sluice.v1.WriteUploadStart"> & {
   /**
-   * Which upload.
+   * The upload.
    *
    * @generated from oneof sluice.v1.WriteUploadStart.target
    */
@@ -397,8 +398,8 @@ export type WriteUploadStart = Message<"sluice.v1.WriteUploadStart"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The lane: the bytes that this stream writes; the whole file when unset. Needs an upload of declared size. It begins at
-   * a multiple of part_size_bytes, and ends at one or at the end of the file.
+   * The lane: the bytes that this stream writes; the whole file when unset. A lane needs an upload of declared size. It
+   * begins at a multiple of part_size_bytes, and ends at one or at the end of the file.
    *
    * @generated from field: sluice.v1.ByteRange lane = 3;
    */
@@ -441,14 +442,14 @@ export const UploadReferenceSchema: GenMessage<UploadReference> = /*@__PURE__*/
   messageDesc(file_sluice_v1_upload_service, 7);
 
 /**
- * Bytes of the file. Chunks of a stream follow one another without gap or overlap, from the durable offset or, to have
- * durable bytes verified, from an earlier part boundary; within the lane, where the stream has one.
+ * Bytes of the file. Chunks of a stream follow one another without gap or overlap. They begin at the durable offset or, to
+ * have durable bytes verified, at an earlier part boundary. They stay within the lane, if the stream has one.
  *
  * @generated from message sluice.v1.WriteUploadChunk
  */
 export type WriteUploadChunk = Message<"sluice.v1.WriteUploadChunk"> & {
   /**
-   * Position of the first byte of data in the file.
+   * Offset of the first byte of data in the file.
    *
    * @generated from field: int64 offset = 1;
    */
@@ -477,43 +478,44 @@ export const WriteUploadChunkSchema: GenMessage<WriteUploadChunk> = /*@__PURE__*
   messageDesc(file_sluice_v1_upload_service, 8);
 
 /**
- * Ends a stream whose bytes were all sent. What it declares is of the whole file, not of the stream, but for lane_crc32.
+ * Ends a stream whose bytes were all sent. All its values except lane_crc32 are those of the whole file, not of the stream.
  *
  * @generated from message sluice.v1.WriteUploadFinish
  */
 export type WriteUploadFinish = Message<"sluice.v1.WriteUploadFinish"> & {
   /**
-   * Size of the whole file in bytes; compared with what was written.
+   * Size of the whole file in bytes; it is compared with the bytes that were written.
    *
    * @generated from field: optional int64 size_bytes = 1;
    */
   sizeBytes?: bigint | undefined;
 
   /**
-   * CRC32 of the whole file; compared before commit. With lanes: by the stream that commits, so send it on each.
+   * CRC32 of the whole file; it is compared before the commit. With lanes, the stream that commits compares it, so send it on
+   * each.
    *
    * @generated from field: optional fixed32 crc32 = 2;
    */
   crc32?: number | undefined;
 
   /**
-   * SHA-256 of the whole file, 32 bytes; compared before commit.
+   * SHA-256 of the whole file, 32 bytes; it is compared before the commit.
    *
    * @generated from field: optional bytes sha256 = 3;
    */
   sha256?: Uint8Array | undefined;
 
   /**
-   * Whether to commit the file now; unset means yes. Otherwise the size is sealed and CompleteUpload commits later.
-   * With lanes yes means: if all bytes of the file are durable. The last lane that finishes then commits, and is answered
-   * with committed; the others with lane_done.
+   * Whether to commit the file now; unset means yes. With no, the size is sealed and CompleteUpload commits later. With
+   * lanes, yes commits only if all bytes of the file are durable. So the last lane that finishes commits and is answered with
+   * committed, and the others with lane_done.
    *
    * @generated from field: optional bool commit = 4;
    */
   commit?: boolean | undefined;
 
   /**
-   * CRC32 of the lane's bytes, of the whole file's without a lane; compared before the answer.
+   * CRC32 of the lane's bytes, or of the whole file's without a lane; it is compared before the answer.
    *
    * @generated from field: optional fixed32 lane_crc32 = 5;
    */
@@ -534,13 +536,13 @@ export const WriteUploadFinishSchema: GenMessage<WriteUploadFinish> = /*@__PURE_
  */
 export type WriteUploadResponse = Message<"sluice.v1.WriteUploadResponse"> & {
   /**
-   * What the message carries.
+   * The content of the message.
    *
    * @generated from oneof sluice.v1.WriteUploadResponse.message
    */
   message: {
     /**
-     * First answer: where to begin.
+     * First answer: it tells where to begin.
      *
      * @generated from field: sluice.v1.WriteUploadStarted started = 1;
      */
@@ -548,7 +550,7 @@ export type WriteUploadResponse = Message<"sluice.v1.WriteUploadResponse"> & {
     case: "started";
   } | {
     /**
-     * How far the upload is; at least every 5 s, at most every 100 ms.
+     * Progress of the upload; at least every 5 s, at most every 100 ms.
      *
      * @generated from field: sluice.v1.WriteUploadProgress progress = 2;
      */
@@ -556,7 +558,7 @@ export type WriteUploadResponse = Message<"sluice.v1.WriteUploadResponse"> & {
     case: "progress";
   } | {
     /**
-     * The file exists. Last message of a stream that commits.
+     * The file exists. This is the last message of a stream that commits.
      *
      * @generated from field: sluice.v1.WriteUploadCommitted committed = 3;
      */
@@ -564,7 +566,8 @@ export type WriteUploadResponse = Message<"sluice.v1.WriteUploadResponse"> & {
     case: "committed";
   } | {
     /**
-     * The lane is durable, and the file not committed. Last message of a stream with a lane that does not commit.
+     * The lane is durable, and the file is not committed. This is the last message of a stream with a lane that does not
+     * commit.
      *
      * @generated from field: sluice.v1.WriteUploadLaneDone lane_done = 4;
      */
@@ -581,7 +584,7 @@ export const WriteUploadResponseSchema: GenMessage<WriteUploadResponse> = /*@__P
   messageDesc(file_sluice_v1_upload_service, 10);
 
 /**
- * Tells a writer what is durable already and what the limits are.
+ * Tells a writer which bytes are already durable, and the limits.
  *
  * @generated from message sluice.v1.WriteUploadStarted
  */
@@ -601,15 +604,15 @@ export type WriteUploadStarted = Message<"sluice.v1.WriteUploadStarted"> & {
   durableRanges: ByteRange[];
 
   /**
-   * End of the durable bytes that begin where the lane begins (at 0 without one), or that beginning: offset of the first
-   * chunk to send.
+   * Offset of the first chunk to send: the end of the durable bytes that begin where the lane begins (at 0 without one). When
+   * there are no such bytes, it is the beginning of the lane.
    *
    * @generated from field: int64 durable_offset = 3;
    */
   durableOffset: bigint;
 
   /**
-   * CRC32 of the durable bytes from there to durable_offset, to compare with the caller's copy.
+   * CRC32 of the durable bytes from the beginning of the lane to durable_offset, to compare with the caller's copy.
    *
    * @generated from field: fixed32 durable_crc32 = 4;
    */
@@ -644,7 +647,7 @@ export type WriteUploadStarted = Message<"sluice.v1.WriteUploadStarted"> & {
   stallTimeout?: Duration | undefined;
 
   /**
-   * The lane, where the stream has one.
+   * The lane, if the stream has one.
    *
    * @generated from field: sluice.v1.ByteRange lane = 9;
    */
@@ -659,13 +662,13 @@ export const WriteUploadStartedSchema: GenMessage<WriteUploadStarted> = /*@__PUR
   messageDesc(file_sluice_v1_upload_service, 11);
 
 /**
- * How far a stream is with its lane, or with the whole file where it has none: the sum over the lanes is the file's.
+ * Progress of a stream in its lane, or in the whole file without a lane. The sum over the lanes is the file's progress.
  *
  * @generated from message sluice.v1.WriteUploadProgress
  */
 export type WriteUploadProgress = Message<"sluice.v1.WriteUploadProgress"> & {
   /**
-   * Bytes taken from the caller, earlier durable ones included.
+   * Bytes taken from the caller, including earlier durable ones.
    *
    * @generated from field: int64 received_bytes = 1;
    */
@@ -687,7 +690,8 @@ export type WriteUploadProgress = Message<"sluice.v1.WriteUploadProgress"> & {
 
   /**
    * Set by the service: end of the durable bytes that begin where the lane begins (at 0 without one), without a gap, as an
-   * offset in bytes from the start of the file. A caller need not keep what lies before it: a cut stream goes on from there.
+   * offset in bytes from the start of the file. A caller need not keep earlier bytes: after a cut, a stream continues from
+   * there.
    *
    * @generated from field: int64 durable_offset = 4;
    */
@@ -715,7 +719,7 @@ export type WriteUploadCommitted = Message<"sluice.v1.WriteUploadCommitted"> & {
   file?: File | undefined;
 
   /**
-   * Proof of what is stored.
+   * Proof of the stored bytes.
    *
    * @generated from field: sluice.v1.Receipt receipt = 2;
    */
@@ -730,8 +734,8 @@ export const WriteUploadCommittedSchema: GenMessage<WriteUploadCommitted> = /*@_
   messageDesc(file_sluice_v1_upload_service, 13);
 
 /**
- * All bytes of a stream's lane are durable. The file is not committed: other bytes are missing, whose lane will commit, or
- * no commit was wanted.
+ * All bytes of a stream's lane are durable. The file is not committed: either other bytes are missing, whose lane will
+ * commit, or no commit was wanted.
  *
  * @generated from message sluice.v1.WriteUploadLaneDone
  */
@@ -766,8 +770,9 @@ export const WriteUploadLaneDoneSchema: GenMessage<WriteUploadLaneDone> = /*@__P
   messageDesc(file_sluice_v1_upload_service, 14);
 
 /**
- * Request of WritePart. The message is read when the service has room for it. It has no request_id, for part_number and crc32
- * are its identity: the same part with the same bytes is answered again, with others refused as CHECKSUM_MISMATCH.
+ * Request of WritePart. The message is read when the service has room for it. It has no request_id, because part_number and
+ * crc32 are its identity. The same part with the same bytes gets the same answer again; with other bytes it is refused as
+ * CHECKSUM_MISMATCH.
  *
  * @generated from message sluice.v1.WritePartRequest
  */
@@ -801,8 +806,8 @@ export type WritePartRequest = Message<"sluice.v1.WritePartRequest"> & {
   crc32?: number | undefined;
 
   /**
-   * All bytes of the part, at most 16 MiB: part_size_bytes of them, and what is left in the last part of an upload of declared
-   * size. An upload without a declared size takes whole parts only.
+   * All bytes of the part, at most 16 MiB. A part has part_size_bytes bytes; the last part of an upload of declared size has
+   * the rest. An upload without a declared size takes whole parts only.
    *
    * @generated from field: bytes data = 5;
    */
@@ -837,7 +842,7 @@ export type WritePartResponse = Message<"sluice.v1.WritePartResponse"> & {
   crc32: number;
 
   /**
-   * Whether it was durable before, with the same bytes.
+   * Whether the part was durable before, with the same bytes.
    *
    * @generated from field: bool was_durable = 3;
    */
@@ -852,8 +857,8 @@ export const WritePartResponseSchema: GenMessage<WritePartResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_upload_service, 16);
 
 /**
- * Request of SignParts. It has no request_id, for each part's number, size and CRC32 are its identity: to sign the same parts
- * again is as good as the first time, and one that is durable by then gets no URL.
+ * Request of SignParts. It has no request_id, because each part's number, size and CRC32 are its identity: signing the same
+ * parts again has the same effect, and a part that is durable by then gets no URL.
  *
  * @generated from message sluice.v1.SignPartsRequest
  */
@@ -873,7 +878,7 @@ export type SignPartsRequest = Message<"sluice.v1.SignPartsRequest"> & {
   uploadId: string;
 
   /**
-   * 1 to 100 parts, each once. Those that are durable with these bytes get no URL.
+   * 1 to 100 parts, each once. Parts that are durable with these bytes get no URL.
    *
    * @generated from field: repeated sluice.v1.PartToSign parts = 3;
    */
@@ -909,14 +914,14 @@ export type PartToSign = Message<"sluice.v1.PartToSign"> & {
   partNumber: number;
 
   /**
-   * Size of the part: part_size_bytes, or what is left for the last part. S3 refuses another. Required.
+   * Size of the part: part_size_bytes, or the rest for the last part. S3 refuses another size. Required.
    *
    * @generated from field: int64 size_bytes = 2;
    */
   sizeBytes: bigint;
 
   /**
-   * CRC32 of the part's bytes. S3 refuses others. Required.
+   * CRC32 of the part's bytes. S3 refuses other bytes. Required.
    *
    * @generated from field: optional fixed32 crc32 = 3;
    */
@@ -959,7 +964,7 @@ export const SignPartsResponseSchema: GenMessage<SignPartsResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_upload_service, 19);
 
 /**
- * Where to put the bytes of a part.
+ * The URL for the bytes of a part.
  *
  * @generated from message sluice.v1.SignedPart
  */
@@ -972,21 +977,21 @@ export type SignedPart = Message<"sluice.v1.SignedPart"> & {
   partNumber: number;
 
   /**
-   * Whether the part is durable, with these bytes: there is no URL then, and nothing to do.
+   * Whether the part is durable with these bytes. Then there is no URL, and nothing is left to do.
    *
    * @generated from field: bool was_durable = 2;
    */
   wasDurable: boolean;
 
   /**
-   * Takes the bytes by HTTP PUT, from whoever holds it: treat it as a secret.
+   * URL that takes the bytes by HTTP PUT. Whoever holds it can write the part: treat it as a secret.
    *
    * @generated from field: string url = 3;
    */
   url: string;
 
   /**
-   * Headers to send as they are, by lower-case name; content-length is what HTTP clients send by themselves.
+   * Headers to send as they are, by lower-case name. HTTP clients send content-length by themselves.
    *
    * @generated from field: map<string, string> headers = 4;
    */
@@ -1001,7 +1006,7 @@ export const SignedPartSchema: GenMessage<SignedPart> = /*@__PURE__*/
   messageDesc(file_sluice_v1_upload_service, 20);
 
 /**
- * A part as S3 answered it to a presigned URL.
+ * A part, with the answer of S3 to its presigned URL.
  *
  * @generated from message sluice.v1.ListedPart
  */
@@ -1035,8 +1040,8 @@ export const ListedPartSchema: GenMessage<ListedPart> = /*@__PURE__*/
  */
 export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> & {
   /**
-   * UUID chosen by the caller; makes the call repeatable for 24 h. It stands for this request also when the call fails: ask for
-   * something else, for instance another precondition, with another id. Required.
+   * UUID chosen by the caller; makes the call repeatable for 24 h. The id belongs to this request even when the call fails:
+   * another request, for instance one with another precondition, needs another id. Required.
    *
    * @generated from field: string request_id = 1;
    */
@@ -1057,36 +1062,37 @@ export type CompleteUploadRequest = Message<"sluice.v1.CompleteUploadRequest"> &
   uploadId: string;
 
   /**
-   * Size of the whole file in bytes; compared with what is durable, and seals an upload of unknown size that ends at a part boundary.
+   * Size of the whole file in bytes. It is compared with the durable bytes, and seals an upload of unknown size that ends at
+   * a part boundary.
    *
    * @generated from field: optional int64 size_bytes = 4;
    */
   sizeBytes?: bigint | undefined;
 
   /**
-   * CRC32 of the whole file; compared before commit.
+   * CRC32 of the whole file; it is compared before the commit.
    *
    * @generated from field: optional fixed32 crc32 = 5;
    */
   crc32?: number | undefined;
 
   /**
-   * SHA-256 of the whole file, 32 bytes; compared before commit.
+   * SHA-256 of the whole file, 32 bytes; it is compared before the commit.
    *
    * @generated from field: optional bytes sha256 = 6;
    */
   sha256?: Uint8Array | undefined;
 
   /**
-   * Replaces the precondition given at creation.
+   * Replaces the precondition of the upload's creation.
    *
    * @generated from field: optional int64 if_generation_match = 7;
    */
   ifGenerationMatch?: bigint | undefined;
 
   /**
-   * Parts that the caller put to presigned URLs, at most 10,000: their ETags are compared with what is durable. May be left
-   * empty, for the service asks S3 for its list in any case.
+   * Parts that the caller put to presigned URLs, at most 10,000: their ETags are compared with the durable parts. The list
+   * may be empty, because the service asks S3 for its list in any case.
    *
    * @generated from field: repeated sluice.v1.ListedPart parts = 8;
    */
@@ -1114,7 +1120,7 @@ export type CompleteUploadResponse = Message<"sluice.v1.CompleteUploadResponse">
   file?: File | undefined;
 
   /**
-   * Proof of what is stored.
+   * Proof of the stored bytes.
    *
    * @generated from field: sluice.v1.Receipt receipt = 2;
    */
@@ -1135,7 +1141,8 @@ export const CompleteUploadResponseSchema: GenMessage<CompleteUploadResponse> = 
  */
 export type AbortUploadRequest = Message<"sluice.v1.AbortUploadRequest"> & {
   /**
-   * UUID chosen by the caller; makes the call repeatable for 24 h. It stands for this request also when the call fails. Required.
+   * UUID chosen by the caller; makes the call repeatable for 24 h. The id belongs to this request even when the call fails.
+   * Required.
    *
    * @generated from field: string request_id = 1;
    */
@@ -1170,7 +1177,7 @@ export const AbortUploadRequestSchema: GenMessage<AbortUploadRequest> = /*@__PUR
  */
 export type AbortUploadResponse = Message<"sluice.v1.AbortUploadResponse"> & {
   /**
-   * The upload, aborted.
+   * The aborted upload.
    *
    * @generated from field: sluice.v1.Upload upload = 1;
    */
@@ -1268,14 +1275,14 @@ export const WatchUploadRequestSchema: GenMessage<WatchUploadRequest> = /*@__PUR
  */
 export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
   /**
-   * Path of the file to be.
+   * Path of the future file.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * Where the upload stands. Committed, aborted and expired are outcomes: nothing follows.
+   * State of the upload. Committed, aborted and expired are outcomes: no message follows.
    *
    * @generated from field: sluice.v1.UploadState state = 2;
    */
@@ -1289,7 +1296,7 @@ export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
   sizeBytes?: bigint | undefined;
 
   /**
-   * Bytes that the service has taken from callers, as its replicas told the database, once a second.
+   * Bytes that the service has taken from callers, as its replicas report to the database once a second.
    *
    * @generated from field: int64 received_bytes = 4;
    */
@@ -1317,7 +1324,7 @@ export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
   bytesPerSecond?: bigint | undefined;
 
   /**
-   * Time until all bytes are received, at this rate; unset while size or rate are not known, and after the end.
+   * Time until all bytes are received, at this rate; unset while size or rate are unknown, and after the end.
    *
    * @generated from field: google.protobuf.Duration eta = 8;
    */
@@ -1331,7 +1338,7 @@ export type WatchUploadResponse = Message<"sluice.v1.WatchUploadResponse"> & {
   file?: File | undefined;
 
   /**
-   * Proof of what is stored; present once committed.
+   * Proof of the stored bytes; present once committed.
    *
    * @generated from field: sluice.v1.Receipt receipt = 10;
    */
@@ -1346,7 +1353,7 @@ export const WatchUploadResponseSchema: GenMessage<WatchUploadResponse> = /*@__P
   messageDesc(file_sluice_v1_upload_service, 29);
 
 /**
- * Where an upload stands.
+ * The state of an upload.
  *
  * @generated from enum sluice.v1.UploadState
  */
@@ -1359,7 +1366,7 @@ export const UploadState = {
   UNSPECIFIED: 0,
 
   /**
-   * Takes bytes.
+   * The upload takes bytes.
    *
    * @generated from enum value: UPLOAD_STATE_OPEN = 1;
    */
@@ -1387,14 +1394,14 @@ export const UploadState = {
   COMMITTED: 4,
 
   /**
-   * Given up by its caller.
+   * The caller gave the upload up.
    *
    * @generated from enum value: UPLOAD_STATE_ABORTED = 5;
    */
   ABORTED: 5,
 
   /**
-   * Not finished in time.
+   * The upload was not finished in time.
    *
    * @generated from enum value: UPLOAD_STATE_EXPIRED = 6;
    */
@@ -1402,7 +1409,7 @@ export const UploadState = {
 } as const;
 
 /**
- * Where an upload stands.
+ * The state of an upload.
  *
  * @generated from enum sluice.v1.UploadState
  */
@@ -1415,8 +1422,8 @@ export const UploadStateSchema: GenEnum<UploadState> = /*@__PURE__*/
   enumDesc(file_sluice_v1_upload_service, 0);
 
 /**
- * Turns streams of bytes into files. An upload is a session kept in the database: it outlives connections and servers,
- * and is continued from its durable offset on any replica until it expires.
+ * Turns streams of bytes into files. An upload is a session in the database. It outlives connections and servers, and any
+ * replica can continue it from its durable offset until it expires.
  *
  * @generated from service sluice.v1.UploadService
  */
@@ -1432,8 +1439,8 @@ export const UploadService: GenService<{
     output: typeof CreateUploadResponseSchema;
   },
   /**
-   * Streams the bytes of an upload: start, then chunks, then finish. Ending the stream without finish commits nothing
-   * and loses nothing durable: call again with the upload_id.
+   * Streams the bytes of an upload: start, then chunks, then finish. A stream that ends without finish commits nothing and
+   * loses no durable byte: call again with the upload_id.
    *
    * @generated from rpc sluice.v1.UploadService.WriteUpload
    */
@@ -1443,8 +1450,8 @@ export const UploadService: GenService<{
     output: typeof WriteUploadResponseSchema;
   },
   /**
-   * Writes one whole part of an upload: for browsers, which cannot send streams. Parts may come in any order, in parallel,
-   * and beside streams that write other lanes; the same part with the same bytes may come again. CompleteUpload commits.
+   * Writes one whole part of an upload, for browsers, which cannot send streams. Parts may come in any order, in parallel,
+   * and beside streams that write other lanes. The same part with the same bytes may come again. CompleteUpload commits.
    *
    * @generated from rpc sluice.v1.UploadService.WritePart
    */
@@ -1454,9 +1461,9 @@ export const UploadService: GenService<{
     output: typeof WritePartResponseSchema;
   },
   /**
-   * Signs URLs that take whole parts of an upload of declared size by HTTP PUT, straight to S3: for bytes that should not
-   * pass through the service. Beside streams and WritePart, part by part; the newest writer of a part counts. What was put
-   * is durable once a stream's start, GetUpload or CompleteUpload has found it. CompleteUpload commits.
+   * Signs URLs that take whole parts of an upload of declared size by HTTP PUT, straight to S3, for bytes that should not
+   * pass through the service. This can be mixed with streams and WritePart, part by part; the newest writer of a part counts.
+   * A part that was put is durable once a stream's start, GetUpload or CompleteUpload has found it. CompleteUpload commits.
    *
    * @generated from rpc sluice.v1.UploadService.SignParts
    */
@@ -1476,7 +1483,7 @@ export const UploadService: GenService<{
     output: typeof CompleteUploadResponseSchema;
   },
   /**
-   * Gives an open upload up, or one whose commit has failed, and frees what it stored. Aborting twice is no error.
+   * Gives up an open upload, or one whose commit has failed, and frees its storage. Aborting twice is no error.
    *
    * @generated from rpc sluice.v1.UploadService.AbortUpload
    */
@@ -1496,9 +1503,9 @@ export const UploadService: GenService<{
     output: typeof GetUploadResponseSchema;
   },
   /**
-   * Tells how far an upload is, whoever writes it and on whatever replica: at once, at each change (at most every 100 ms),
-   * and at least every 5 s. The outcome is the last message, also for who asks after it. A stream that ends UNAVAILABLE is
-   * to be opened again.
+   * Reports the progress of an upload, whoever writes it and on whichever replica: at once, at each change (at most every 100
+   * ms), and at least every 5 s. The last message is the outcome, even for a caller that asks after it. A stream that ends
+   * with UNAVAILABLE must be opened again.
    *
    * @generated from rpc sluice.v1.UploadService.WatchUpload
    */

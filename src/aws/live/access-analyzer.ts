@@ -11,18 +11,18 @@ import { toLiveAwsProblem } from "./live-problem.ts";
 import type { PlainMap } from "./plain.ts";
 import { ANALYZER_PERMISSION, type PolicyAnalyzer, type PolicyKind, type PolicyRemark } from "./policy-analyzer.ts";
 
-/** Pages of remarks on one policy; one is the rule. What has more is called a failure, not read in part. */
+/** Most pages of remarks on one policy; usually there is one. A policy with more is reported as a failure. */
 const PAGES_MAX = 10;
 
-/** Where to ask. */
+/** The place to ask. */
 interface AnalyzerPlace extends Caller {
   /** URL of an S3 server other than AWS. */
   readonly endpoint?: string | undefined;
-  /** URL of an Access Analyzer other than AWS; without it, nothing is asked for where `endpoint` is given. */
+  /** URL of an Access Analyzer other than AWS. When `endpoint` is given without it, nothing is asked. */
   readonly accessAnalyzerEndpoint?: string | undefined;
 }
 
-/** What the API calls each kind; a type of resource goes with resource policies alone, and only some have one. */
+/** The API's name for each kind. A type of resource goes with resource policies alone, and only some have one. */
 const KINDS = {
   bucket: { policyType: "RESOURCE_POLICY", validatePolicyResourceType: "AWS::S3::Bucket" },
   role: { policyType: "IDENTITY_POLICY" },
@@ -31,7 +31,7 @@ const KINDS = {
 } as const satisfies Record<PolicyKind, Partial<ValidatePolicyCommandInput>>;
 
 /**
- * IAM Access Analyzer, asked through the AWS SDK. It needs no analyzer in the account and costs nothing. `close` ends its
+ * IAM Access Analyzer through the AWS SDK. It needs no analyzer in the account and costs nothing. `close` ends its
  * connections. Source: https://docs.aws.amazon.com/access-analyzer/latest/APIReference/API_ValidatePolicy.html
  */
 export function createAccessAnalyzer(place: AnalyzerPlace): PolicyAnalyzer & { close(): void } {
@@ -68,7 +68,7 @@ async function readRemarks(
   for (let page = 0; page < PAGES_MAX; page++) {
     const input = { ...kind, locale: "EN" as const, policyDocument: JSON.stringify(document), nextToken };
     const answer = await client.send(new ValidatePolicyCommand(input), { abortSignal: signal });
-    // Whatever answers 200 to anything would make every policy a good one.
+    // A server that answers 200 to anything would make every policy look good.
     if (!Array.isArray(answer.findings)) throw new LiveAwsProblem("failed", "the answer has no list of findings");
     remarks.push(...answer.findings.map(toRemark));
     nextToken = answer.nextToken;
@@ -87,7 +87,7 @@ function toRemark({ findingType, issueCode, findingDetails, learnMoreLink, locat
   };
 }
 
-/** Substrings are left out: what they are part of is printed whole. */
+/** Substrings are left out: the text that they are part of is printed in full. */
 function toStep({ value, key, index }: PathElement): (string | number)[] {
   const step = value ?? key ?? index;
   return step === undefined ? [] : [step];

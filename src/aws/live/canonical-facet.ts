@@ -1,7 +1,7 @@
 import type { BucketFacet } from "./live-facets.ts";
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
-/** What says the same as saying nothing: S3 fills some in, and leaves others out. */
+/** Values that mean the same as no value: S3 fills some in, and leaves others out. */
 const DEFAULTS: Readonly<Record<string, Plain>> = {
   AccelerationStatus: "Suspended",
   BucketKeyEnabled: false,
@@ -13,14 +13,14 @@ const DEFAULTS: Readonly<Record<string, Plain>> = {
 };
 
 /**
- * The facet in the one form in which it is compared: without defaults and what is empty, and without tags that AWS sets
+ * The facet in the one form in which it is compared: without defaults, without empty values, and without tags that AWS sets
  * itself. Undefined when nothing is left.
  */
 export function toCanonicalFacet(facet: BucketFacet, value: Plain | undefined): Plain | undefined {
   return dropDefaults(facet === "Tags" ? withoutAwsTags(value) : value);
 }
 
-/** Tags without those that AWS sets itself (CloudFormation's `aws:cloudformation:…`) and nobody else can. */
+/** Tags without those that only AWS itself can set (CloudFormation's `aws:cloudformation:…`). */
 export function withoutAwsTags(tags: Plain | undefined): Plain | undefined {
   const own = toList(tags).filter((tag) => !String((tag as PlainMap).Key).startsWith("aws:"));
   return own.length === 0 ? undefined : own;

@@ -1,10 +1,9 @@
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
 /**
- * A statement of a policy in the one form in which statements are compared: every list a list, actions and condition keys
- * in small letters (IAM tells no cases apart), values of conditions as texts, an account's root as the account, and
- * everyone always as `{AWS: ["*"]}`.
- * Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+ * A statement of a policy in the one form in which statements are compared: every list is a list, actions and condition keys
+ * are in small letters (IAM ignores case), values of conditions are texts, an account's root is the account, and everyone is
+ * always `{AWS: ["*"]}`. Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
  */
 export function toCanonicalStatement(statement: PlainMap): PlainMap {
   const entries = Object.entries(statement).map(([key, value]) => [key, toCanonical(key, value)] as const);
@@ -50,7 +49,7 @@ function toConditions(conditions: PlainMap): PlainMap {
   );
 }
 
-/** Without repetitions, which mean nothing. */
+/** Without repetitions, because these mean nothing. */
 function toTexts(value: Plain): string[] {
   return [...new Set(toList(value).map(String))];
 }

@@ -9,7 +9,7 @@ import { createFinding, type Finding, REVERT_DRIFT } from "./finding.ts";
 import type { BucketFacet } from "./live-facets.ts";
 import { type Plain, type PlainMap, toList } from "./plain.ts";
 
-/** Whether the bucket lies where it is to lie. */
+/** Checks whether the bucket is in the region where it should be. */
 export function checkRegion(site: Site, bucket: string, actual: string): Finding {
   const about = { check: toCheckName("Region"), resource: `bucket ${bucket}` };
   const { region, residency } = site;
@@ -22,7 +22,7 @@ export function checkRegion(site: Site, bucket: string, actual: string): Finding
   });
 }
 
-/** A bucket of another region; `actual` where S3 says which. Nothing else of it can be read from here. */
+/** A bucket in another region; `actual` is that region when S3 names it. Nothing else of the bucket can be read from here. */
 export function findElsewhere(site: Site, bucket: string, actual: string | undefined): Finding {
   if (actual !== undefined) return checkRegion(site, bucket, actual);
   const about = { check: toCheckName("Region"), resource: `bucket ${bucket}` };
@@ -38,11 +38,11 @@ export function findMissingBucket({ name, facets }: ExpectedBucket): Finding {
   return createFinding({ check: "existence", resource: `bucket ${name}` }, "drift", {
     expected: name,
     meaning: `the bucket does not exist: ${toMissingBucketMeaning(facets)}`,
-    mend: `deploy the template (sluice config generate); where the stack is deployed already: ${REVERT_DRIFT}`,
+    mend: `deploy the template (sluice config generate); if the stack is deployed already:  ${REVERT_DRIFT}`,
   });
 }
 
-/** What the facet's reading shows: one finding, of a policy one for each statement. */
+/** Compares a reading of the facet. The result is one finding; for a policy, it is one for each statement. */
 export function checkFacet(
   site: Site,
   { name, facets, statements, inventoriesBy }: ExpectedBucket,
@@ -71,7 +71,7 @@ export function checkFacet(
   ];
 }
 
-/** What the template has of a list, and the others: metrics that somebody else has counted show nobody anything new. */
+/** Splits a list into the members that the template has, and the others: others' metrics do not affect the files. */
 function splitById(expected: Plain | undefined, actual: Plain | undefined): [Plain | undefined, readonly Plain[]] {
   const ids = toList(expected).map((one) => (one as PlainMap).Id);
   const isOurs = (one: Plain) => ids.includes((one as PlainMap).Id as Plain);
@@ -79,18 +79,18 @@ function splitById(expected: Plain | undefined, actual: Plain | undefined): [Pla
   return [ours.length === 0 ? undefined : ours, toList(actual).filter((one) => !isOurs(one))];
 }
 
-/** An inventory beside the template's where a service makes its own: no document of AWS says how it calls them. */
+/** A finding about an inventory beside the template's, when a service makes its own: AWS documents no name for these. */
 function toAdded(about: Pick<Finding, "check" | "resource">, inventory: Plain, by: string | undefined): Finding {
   return createFinding(about, "flagged", {
     actual: inventory,
     meaning: `an inventory that the template does not have; ${by}, which is switched on, adds one of its own, and any other gives a list of all files to somebody`,
-    mend: `see that its destination is not somebody else's: ${JSON.stringify((inventory as PlainMap).Destination ?? null)}`,
+    mend: `check that its destination does not belong to somebody else: ${JSON.stringify((inventory as PlainMap).Destination ?? null)}`,
   });
 }
 
 function toRegionMend({ region }: Site, bucket: string, actual: string): string {
   return (
-    `a bucket cannot be moved: write "region: ${actual}" in sluice.aws.yaml if it is to lie there (and add it to the ` +
+    `a bucket cannot be moved: write "region: ${actual}" in sluice.aws.yaml if it should be there (and add it to the ` +
     `residency), or name another bucket, deploy it in ${region} and copy the files from ${bucket}`
   );
 }

@@ -8,10 +8,10 @@ import { createFinding, type Finding } from "./finding.ts";
 import { toReadable } from "./made-up-ids.ts";
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
-/** The version whose variables and conditions the statements are written for. */
+/** The version of the policy language that the statements' variables and conditions are written for. */
 const POLICY_VERSION = "2012-10-17";
 
-/** What guards of the buckets keep away, by statement: what their loss means. */
+/** The consequences when a guard of the buckets is lost, by statement. */
 const GUARD_MEANINGS: Readonly<Record<string, string>> = {
   DenyPlaintext:
     "anyone who is let in may send and fetch files over plain HTTP, where they are read and changed on the way",
@@ -22,18 +22,18 @@ const GUARD_MEANINGS: Readonly<Record<string, string>> = {
   DenyOtherRegions: "anyone who is let in may reach the files by endpoints of regions outside of the residency",
 };
 
-/** Where a policy is, and what is live. */
+/** The place of a policy, and the policy that is live there. */
 interface LivePolicy {
   /** Its document; undefined when there is none. */
   readonly live: Plain | undefined;
   readonly resource: string;
-  /** What it is called in checks: `policy`, `trust policy`. */
+  /** The policy's name in checks: `policy`, `trust policy`. */
   readonly policy: string;
-  /** What to do about a drift. */
+  /** The mend for a drift. */
   readonly mend: string;
 }
 
-/** One finding for each statement that is to be there and each that is there beyond, and one for a wrong version. */
+/** One finding for each expected statement and for each other one that exists, and one for a wrong version. */
 export function checkPolicy(site: Site, expected: readonly ExpectedStatement[], policy: LivePolicy): Finding[] {
   const live = isPlainMap(policy.live) ? policy.live : {};
   const extra = toList(live.Statement).filter(isPlainMap);
@@ -93,7 +93,7 @@ function checkStatement(
   return createFinding(about, "drift", {
     expected: pickSide(differences, "expected"),
     actual: pickSide(differences, "actual"),
-    meaning: `${isGuard ? `${toLoss(site, { sid, why, json })}, as far as it no longer says it` : "the rights differ from those meant"}; now ${toStatementWords(site, actual)}`,
+    meaning: `${isGuard ? `${toLoss(site, { sid, why, json })}, as far as it no longer says it` : "the rights differ from the intended ones"}; now ${toStatementWords(site, actual)}`,
     mend,
   });
 }
@@ -108,16 +108,16 @@ function findExtra(
   return createFinding({ check: `${policy} statement ${name}`, resource }, "drift", {
     actual: statement,
     meaning: `${words}: nothing in the configuration asks for it`,
-    mend: `take the statement out, or switch on in sluice.aws.yaml what needs it; ${mend}`,
+    mend: `take the statement out, or switch on the service that needs it in sluice.aws.yaml; ${mend}`,
   });
 }
 
-/** What no longer holds without the statement. */
+/** The protection or permission that is lost without the statement. */
 function toLoss(site: Site, { sid, why, json }: ExpectedStatement): string {
   const guarded = GUARD_MEANINGS[sid];
   if (json.Effect === "Deny" && guarded !== undefined) return guarded;
   const words = toStatementWords(site, json);
-  return json.Effect === "Deny" ? `no longer kept away: ${words} (${why})` : `no longer allowed: ${words} (${why})`;
+  return json.Effect === "Deny" ? `no longer prevented: ${words} (${why})` : `no longer allowed: ${words} (${why})`;
 }
 
 function toWho(principal: Plain): string {

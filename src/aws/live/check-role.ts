@@ -12,7 +12,7 @@ const RECORD_MEANINGS: Readonly<Record<string, string>> = {
   Tags: "rights and costs that go by tags could take the role in or leave it out",
   MaxSessionDuration: "sessions of the role could last longer than meant, or too short",
   Path: "rights that go by the role's path could take it in or leave it out",
-  Description: "the role is described otherwise",
+  Description: "the role has another description",
 };
 
 const CHECKS: Readonly<Record<string, string>> = {
@@ -27,12 +27,12 @@ const CHECKS: Readonly<Record<string, string>> = {
 export function findMissingRole({ name, why }: ExpectedRole): Finding {
   return createFinding({ check: "existence", resource: `role ${name}` }, "drift", {
     expected: name,
-    meaning: `the role does not exist, and what it is for does not work: ${why}`,
-    mend: `deploy the template (sluice config generate); where the stack is deployed already: ${REVERT_DRIFT}`,
+    meaning: `the role does not exist, so its purpose is not served: ${why}`,
+    mend: `deploy the template (sluice config generate); if the stack is deployed already:  ${REVERT_DRIFT}`,
   });
 }
 
-/** What the facet's reading shows. */
+/** Compares a reading of the facet. */
 export function checkRoleFacet(
   site: Site,
   role: ExpectedRole,
@@ -48,7 +48,7 @@ export function checkRoleFacet(
   }
 }
 
-/** Who may assume the role, and its other settings. */
+/** Checks who may assume the role, and its other settings. */
 function checkRecord(site: Site, { name, trust, record }: ExpectedRole, reading: PlainMap): Finding[] {
   const resource = `role ${name}`;
   const { AssumeRolePolicyDocument, Tags, Description, ...live } = reading;
@@ -56,7 +56,7 @@ function checkRecord(site: Site, { name, trust, record }: ExpectedRole, reading:
   const actual: PlainMap = {
     ...live,
     ...(tags !== undefined && { Tags: tags }),
-    // Somebody's note on a role that the template says nothing of changes nothing.
+    // A description that somebody added is harmless when the template has none.
     ...(Description !== undefined && record.Description !== undefined && { Description }),
   };
   const keys = Object.keys(CHECKS).filter((key) => record[key] !== undefined || actual[key] !== undefined);
@@ -97,7 +97,7 @@ function checkInlinePolicies(site: Site, { name, why, policies }: ExpectedRole, 
     }
     return createFinding({ check: `inline ${policy}`, resource }, "drift", {
       expected: policyName,
-      meaning: `the role may do nothing of what it is for: ${why}`,
+      meaning: `the role has no rights, so its purpose is not served: ${why}`,
       mend: REVERT_DRIFT,
     });
   });

@@ -1,7 +1,7 @@
-/** Tries of one request, the first counted; between them the SDK waits, at most 20 s. */
+/** Tries of one request, including the first. Between them the SDK waits, at most 20 s. */
 const TRIES_MAX = 3;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** From the first byte sent to the last received: these answers are a few KB. */
+/** Time from the first byte sent to the last received, in milliseconds: these answers are a few KB. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** A key that requests are signed with. */
@@ -10,14 +10,14 @@ interface Credentials {
   readonly secretAccessKey: string;
 }
 
-/** Who asks, and in which region. */
+/** The credentials of the requests, and their region. */
 export interface Caller {
   readonly region: string;
-  /** The SDK's default chain when left out. */
+  /** When left out, the SDK's default chain is used. */
   readonly credentials?: Credentials | (() => Promise<Credentials>) | undefined;
 }
 
-/** What every client of the AWS SDK is made with here: who asks, and how long and how often. */
+/** The options of every AWS SDK client here: credentials, region, timeouts and tries. */
 export function toClientLimits({ region, credentials }: Caller) {
   return {
     region,

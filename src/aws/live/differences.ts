@@ -1,22 +1,22 @@
 import { isExpectedText } from "./made-up-ids.ts";
 import { isPlainMap, type Plain, type PlainMap } from "./plain.ts";
 
-/** One place where what is live is not what is expected. */
+/** One place at which the live value is not the expected one. */
 export interface Difference {
   /** `Rules[TierFiles].Transitions.TransitionInDays`; "" for the whole. */
   readonly path: string;
-  /** Undefined where nothing is expected. */
+  /** Undefined when no value is expected. */
   readonly expected: Plain | undefined;
-  /** Undefined where nothing is. */
+  /** Undefined when there is no value. */
   readonly actual: Plain | undefined;
 }
 
-/** By what the members of a list are told apart, where they have it. */
+/** Keys that tell the members of a list apart, when they have one of them. */
 const KEYS = ["Id", "Key"] as const;
 
 /**
- * Every difference. Lists are sets: their order means nothing, and their members are found by `Id` or `Key` where they
- * have one. Numbers and booleans are their texts: APIs and templates do not agree which they use.
+ * Finds every difference. Lists are compared as sets: their order means nothing, and members are matched by `Id` or `Key`
+ * when they have one. Numbers and booleans are compared as texts: APIs and templates differ in which they use.
  */
 export function findDifferences(expected: Plain | undefined, actual: Plain | undefined, path = ""): Difference[] {
   if (expected === undefined && actual === undefined) return [];
@@ -64,7 +64,10 @@ function compareKeyed(
   );
 }
 
-/** What of each side has no counterpart. Texts that AWS made a part of up come last, so that they take no other's. */
+/**
+ * The members of each side that have no counterpart. Texts with a part that AWS made up are matched last, so that they do not
+ * take the counterpart of another.
+ */
 function matchItems(expected: readonly Plain[], actual: readonly Plain[]): { missing: Plain[]; extra: Plain[] } {
   const extra = [...actual];
   const missing = [...expected].filter((item) => !take(extra, (one) => JSON.stringify(item) === JSON.stringify(one)));

@@ -7,38 +7,38 @@ import { BUCKET_FACETS, type BucketFacet } from "./live-facets.ts";
 import { resolveIntrinsics } from "./made-up-ids.ts";
 import { type Plain, type PlainMap, toPlain } from "./plain.ts";
 
-/** A statement that is to be there. */
+/** An expected statement. */
 export interface ExpectedStatement {
   readonly sid: string;
-  /** Why it is there, for what its loss means. */
+  /** The reason for the statement, from which the consequence of its loss follows. */
   readonly why: string;
   readonly json: PlainMap;
 }
 
-/** A bucket of the template as it is to be. */
+/** A bucket of the template, with its expected properties. */
 export interface ExpectedBucket {
   readonly name: string;
   readonly facets: Readonly<Partial<Record<BucketFacet, Plain>>>;
-  /** Of its policy; none when the template has no policy for it. */
+  /** Statements of the bucket's policy; none when the template has no policy for it. */
   readonly statements: readonly ExpectedStatement[];
-  /** Properties that no facet answers. */
+  /** Properties that no facet can read. */
   readonly unread: readonly string[];
   /** Title of an AWS service that is switched on and may add inventories of its own; undefined when there is none. */
   readonly inventoriesBy: string | undefined;
 }
 
-/** A role of the template as it is to be. */
+/** A role of the template, with its expected properties. */
 export interface ExpectedRole {
   readonly name: string;
   readonly why: string;
   readonly trust: readonly ExpectedStatement[];
   readonly policies: readonly { readonly name: string; readonly statements: readonly ExpectedStatement[] }[];
   readonly managedPolicyArns: readonly Plain[];
-  /** Boundary, tags, path, longest session, and the description where the template has one. */
+  /** Boundary, tags, path, longest session, and the description if the template has one. */
   readonly record: PlainMap;
 }
 
-/** What IAM gives a role that says nothing of it. */
+/** IAM's values for a role that does not state them. */
 const ROLE_DEFAULTS = { Path: "/", MaxSessionDuration: 3600 };
 
 /** Buckets and roles that the configuration makes, in the template's order, with literal texts wherever they are known. */
@@ -90,7 +90,7 @@ function toExpectedRole(configuration: Configuration, { why, properties }: Resou
   };
 }
 
-/** The service whose role may write the inventories of the bucket, which is for what it adds itself. */
+/** The service whose role may write the inventories of the bucket, for those that it adds itself. */
 function findInventorist({ connections }: Configuration): string | undefined {
   const mayAdd = (resource: Resource) =>
     findPolicies(resource.properties).some(({ statements }) =>

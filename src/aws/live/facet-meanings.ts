@@ -2,13 +2,13 @@ import type { Difference } from "./differences.ts";
 import type { BucketFacet } from "./live-facets.ts";
 import type { Plain } from "./plain.ts";
 
-/** What a drift of one facet means. */
+/** The consequences of a drift of one facet. */
 interface FacetMeaning {
-  /** What is looked at, in a word or two. */
+  /** The subject of the check, in a word or two. */
   readonly check: string;
-  /** What follows when something of it is gone. */
+  /** The consequence when a part of it is gone. */
   readonly lost: string;
-  /** What follows when there is something that the template does not have. */
+  /** The consequence when there is something that the template does not have. */
   readonly more: string;
 }
 
@@ -37,12 +37,12 @@ const FACETS = {
   LifecycleConfiguration: {
     check: "lifecycle",
     lost: "unfinished uploads, old versions or logs could be kept and paid for without end, or files stay in a dearer storage class",
-    more: "files could be deleted, or moved to a class from which a presigned URL cannot fetch them, sooner than meant",
+    more: "files could be deleted, or moved to a class from which a presigned URL cannot fetch them, sooner than intended",
   },
   CorsConfiguration: {
     check: "CORS",
     lost: "browsers could no longer send parts or read downloads directly",
-    more: "pages of other origins may use presigned URLs that they come by, and read the answers",
+    more: "pages of other origins may use presigned URLs that they find, and read the answers",
   },
   LoggingConfiguration: {
     check: "access logs",
@@ -51,7 +51,7 @@ const FACETS = {
   },
   NotificationConfiguration: {
     check: "notifications",
-    lost: "services that wait for new files could hear of none",
+    lost: "services that wait for new files would not be told of them",
     more: "somebody else may be told the name of every new file",
   },
   InventoryConfigurations: {
@@ -62,11 +62,11 @@ const FACETS = {
   MetricsConfigurations: {
     check: "request metrics",
     lost: "alarms on requests and errors of the bucket could stay silent",
-    more: "requests are counted otherwise than meant",
+    more: "requests are not counted as intended",
   },
   IntelligentTieringConfigurations: {
     check: "archive tiers",
-    lost: "files are tiered otherwise than meant",
+    lost: "files are not tiered as intended",
     more: "files could be archived, and a presigned URL of an archived file answers an error",
   },
   ReplicationConfiguration: {
@@ -76,8 +76,8 @@ const FACETS = {
   },
   ObjectLockConfiguration: {
     check: "object lock",
-    lost: "whoever may write to the bucket could rewrite or delete what is to be kept",
-    more: "what is written could not be purged or erased before the lock ends",
+    lost: "whoever may write to the bucket could rewrite or delete objects that must be kept",
+    more: "objects could not be purged or erased before the lock ends",
   },
   AccelerateConfiguration: {
     check: "acceleration",
@@ -109,7 +109,7 @@ export function toCheckName(facet: BucketFacet): string {
   return FACETS[facet].check;
 }
 
-/** What it means for whoever uses the files that the facet differs so. */
+/** The consequence of this difference for users of the files. */
 export function toFacetMeaning(facet: BucketFacet, differences: readonly Difference[]): string {
   if (facet === "PublicAccessBlockConfiguration") {
     const open = Object.keys(PUBLIC_ACCESS).filter((name) => differences.some(({ path }) => path === name));
@@ -123,17 +123,17 @@ export function toFacetMeaning(facet: BucketFacet, differences: readonly Differe
   return [...new Set(sentences)].join("; ");
 }
 
-/** Where data lies and where it may. */
+/** The regions where the data is and where it may be. */
 export function toRegionMeaning(actual: string, residency: readonly string[]): string {
   return residency.includes(actual)
     ? `files lie in ${actual}: allowed, but the policies and services of the configuration are made for another region`
     : `files lie in ${actual}, outside of the residency (${residency.join(", ")})`;
 }
 
-/** A statement of what is missing altogether. */
+/** The consequences when the bucket is missing altogether. */
 export function toMissingBucketMeaning(facets: Readonly<Partial<Record<BucketFacet, Plain>>>): string {
   const isLogged = facets.LoggingConfiguration !== undefined;
   return isLogged
-    ? "nothing can be kept in it, and nothing else of it can be looked at"
-    : "nothing can be delivered to it, and nothing else of it can be looked at";
+    ? "nothing can be kept in it, and nothing else of it can be checked"
+    : "nothing can be delivered to it, and nothing else of it can be checked";
 }

@@ -2,7 +2,7 @@ import { REVERT_DRIFT } from "./finding.ts";
 import type { BucketFacet } from "./live-facets.ts";
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
-/** Facets whose API takes what CloudFormation does, and the command and option that set it. */
+/** Facets whose API takes the same form as CloudFormation, with the command and option that set them. */
 const SAME_FORM: Readonly<Partial<Record<BucketFacet, readonly [command: string, option: string]>>> = {
   OwnershipControls: ["put-bucket-ownership-controls", "ownership-controls"],
   PublicAccessBlockConfiguration: ["put-public-access-block", "public-access-block-configuration"],
@@ -10,7 +10,7 @@ const SAME_FORM: Readonly<Partial<Record<BucketFacet, readonly [command: string,
   ObjectLockConfiguration: ["put-object-lock-configuration", "object-lock-configuration"],
 };
 
-/** Commands that take away what the template does not have; CloudFormation leaves such things alone. */
+/** Commands that remove settings which the template does not have; CloudFormation leaves these alone. */
 const REMOVALS: Readonly<Partial<Record<BucketFacet, string>>> = {
   LifecycleConfiguration: "delete-bucket-lifecycle",
   CorsConfiguration: "delete-bucket-cors",
@@ -19,20 +19,20 @@ const REMOVALS: Readonly<Partial<Record<BucketFacet, string>>> = {
   Tags: "delete-bucket-tagging",
 };
 
-/** Settings that are taken away by setting an empty one. */
+/** Settings that are removed by setting an empty one. */
 const EMPTIED: Readonly<Partial<Record<BucketFacet, string>>> = {
   LoggingConfiguration: "put-bucket-logging --bucket-logging-status '{}'",
   NotificationConfiguration: "put-bucket-notification-configuration --notification-configuration '{}'",
   AccelerateConfiguration: "put-bucket-accelerate-configuration --accelerate-configuration Status=Suspended",
 };
 
-/** Lists of configurations with an id each, that are taken away one by one. */
+/** Lists of configurations with an id each, which are removed one by one. */
 const BY_ID: Readonly<Partial<Record<BucketFacet, string>>> = {
   InventoryConfigurations: "delete-bucket-inventory-configuration",
   IntelligentTieringConfigurations: "delete-bucket-intelligent-tiering-configuration",
 };
 
-/** What to run so that the facet of the bucket is as the template says. */
+/** The command that gives the facet of the bucket the template's value. */
 export function toFacetMend(
   facet: BucketFacet,
   bucket: string,
@@ -55,7 +55,7 @@ export function toFacetMend(
   return expected === undefined && removal !== undefined ? run(removal) : REVERT_DRIFT;
 }
 
-/** S3's API names two members otherwise than CloudFormation. */
+/** S3's API has other names than CloudFormation for two members. */
 function toEncryption(expected: Plain): Plain {
   const rules = isPlainMap(expected) ? toList(expected.ServerSideEncryptionConfiguration) : [];
   return {
@@ -66,14 +66,14 @@ function toEncryption(expected: Plain): Plain {
   };
 }
 
-/** Ids of what is there beyond the template. */
+/** Ids of the configurations that the template does not have. */
 function findExtraIds(expected: Plain | undefined, actual: Plain | undefined): string[] {
   const idsOf = (list: Plain | undefined) => toList(list).map((item) => String((item as PlainMap).Id));
   if (!Array.isArray(actual)) return [];
   return idsOf(actual).filter((id) => !idsOf(expected).includes(id));
 }
 
-/** As one word for a POSIX shell. */
+/** Quotes a value as one word for a POSIX shell. */
 function quote(value: Plain): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return `'${text.replaceAll("'", `'\\''`)}'`;

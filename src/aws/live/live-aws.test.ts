@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { createLiveAws } from "./live-aws.ts";
 import type { BucketFacet, LiveAws, LiveAwsProblem, RoleFacet } from "./live-facets.ts";
 
-/** What the scripted server says to a request: by the first parameter of its query for S3, by `Action` for IAM. */
+/** An answer of the scripted server. S3 requests are told apart by the first parameter of the query, IAM requests by `Action`. */
 interface Answer {
   status: number;
   headers?: Record<string, string>;

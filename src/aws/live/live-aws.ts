@@ -6,17 +6,17 @@ import { toLiveAwsProblem } from "./live-problem.ts";
 import { readBucketFacet } from "./read-bucket.ts";
 import { readRoleFacet } from "./read-role.ts";
 
-/** Where to look. */
+/** The place to read from. */
 export interface LivePlace extends Caller {
-  /** Buckets of any other account are refused, where the endpoint is AWS. */
+  /** When the endpoint is AWS, buckets of any other account are refused. */
   readonly account: string;
   /** URL of an S3 server other than AWS. */
   readonly endpoint?: string | undefined;
-  /** URL of an IAM server other than AWS; without it, roles are not asked for where `endpoint` is given. */
+  /** URL of an IAM server other than AWS. When `endpoint` is given without it, roles are not read. */
   readonly iamEndpoint?: string | undefined;
 }
 
-/** What is deployed, read through the AWS SDK. `close` ends its connections. */
+/** Reads the deployed resources through the AWS SDK. `close` ends its connections. */
 export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
   const { account, endpoint, iamEndpoint } = place;
   const limits = toClientLimits(place);

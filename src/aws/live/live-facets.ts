@@ -1,9 +1,9 @@
 import type { Plain } from "./plain.ts";
 
 /**
- * What can be read of a bucket, named like the property of `AWS::S3::Bucket` that it answers, with the permissions that
- * reading it takes. `Region` and `Policy` are no properties: where the bucket lies, and its policy's document.
- * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+ * The readable facets of a bucket, each with the permissions that reading it takes. A facet has the name of its property of
+ * `AWS::S3::Bucket`. `Region` and `Policy` are no properties: they are the bucket's region and its policy's document. Source:
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
  */
 export const BUCKET_FACETS = {
   Region: ["s3:GetBucketLocation", "s3:ListBucket"],
@@ -26,13 +26,13 @@ export const BUCKET_FACETS = {
   Policy: ["s3:GetBucketPolicy"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** One thing to be read of a bucket. */
+/** One facet of a bucket. */
 export type BucketFacet = keyof typeof BUCKET_FACETS;
 
 /**
- * What can be read of a role: `Role` is its own record (trust policy, boundary, tags), the others are properties of
- * `AWS::IAM::Role`.
- * Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+ * The readable facets of a role: `Role` is its own record (trust policy, boundary, tags), the others are properties of
+ * `AWS::IAM::Role`. Source:
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
  */
 export const ROLE_FACETS = {
   Role: ["iam:GetRole"],
@@ -40,26 +40,26 @@ export const ROLE_FACETS = {
   ManagedPolicyArns: ["iam:ListAttachedRolePolicies"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** One thing to be read of a role. */
+/** One facet of a role. */
 export type RoleFacet = keyof typeof ROLE_FACETS;
 
-/** How a reading may be ended early. */
+/** Options that end a reading early. */
 export interface ReadOptions {
   readonly signal: AbortSignal;
 }
 
-/** Where to ask for a bucket: the configuration's region when left out. */
+/** The region to ask for a bucket; when left out, the configuration's. */
 export interface BucketReadOptions extends ReadOptions {
   readonly region?: string;
 }
 
 /**
- * The port to what is deployed. Everything is answered in the form of CloudFormation's properties, whatever form the API
- * has, and undefined where nothing is configured. Both throw `LiveAwsProblem` for what could not be read, and the
- * signal's reason once it is aborted; a bucket or role that does not exist is the problem `missing`.
+ * The port to the deployed resources. Every answer is in the form of CloudFormation's properties, whatever form the API has,
+ * and undefined when nothing is configured. Both methods throw `LiveAwsProblem` when something cannot be read, and the
+ * signal's reason once it is aborted. A bucket or role that does not exist is the problem `missing`.
  */
 export interface LiveAws {
-  /** `Region` is a text; `Policy` a document; lists and maps otherwise. */
+  /** `Region` is a text, `Policy` a document; all others are lists and maps. */
   readBucket(bucket: string, facet: BucketFacet, options: BucketReadOptions): Promise<Plain | undefined>;
   /**
    * `Role` is `{AssumeRolePolicyDocument, Path, MaxSessionDuration, Description?, PermissionsBoundary?, Tags?}`;
@@ -69,22 +69,22 @@ export interface LiveAws {
   readRole(role: string, facet: RoleFacet, options: ReadOptions): Promise<Plain | undefined>;
 }
 
-/** Why something could not be read. */
+/** The kinds of reasons why something could not be read. */
 export type LiveAwsProblemKind =
-  /** No credentials, or such as are not known or have expired: nothing can be read. */
+  /** There are no credentials, or they are unknown or have expired: nothing can be read. */
   | "credentials"
   /** The bucket or role does not exist. */
   | "missing"
-  /** The bucket lies in another region: `region`, where it is known. */
+  /** The bucket is in another region: `region`, when it is known. */
   | "elsewhere"
   /** These credentials may not read it. */
   | "denied"
   /** This endpoint does not have it. */
   | "unsupported"
-  /** No answer, or none that makes sense. */
+  /** There was no answer, or none that makes sense. */
   | "failed";
 
-/** What stood in the way of one reading, in a sentence. */
+/** The obstacle to one reading, in a sentence. */
 export class LiveAwsProblem extends Error {
   override readonly name = "LiveAwsProblem";
   readonly kind: LiveAwsProblemKind;

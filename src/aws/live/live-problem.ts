@@ -1,6 +1,6 @@
 import { LiveAwsProblem } from "./live-facets.ts";
 
-/** Errors that say who is asking is not known. Every further request would get the same. */
+/** Errors that say that the caller is not known. Every further request would get the same error. */
 const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
   ...["CredentialsProviderError", "TokenProviderError", "InvalidAccessKeyId", "SignatureDoesNotMatch"],
   ...["InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "InvalidToken"],
@@ -11,15 +11,16 @@ const REDIRECT_ERRORS: ReadonlySet<string> = new Set([
 ]);
 const UNSUPPORTED_ERRORS: ReadonlySet<string> = new Set(["NotImplemented", "MethodNotAllowed", "XNotImplemented"]);
 
-/** What the SDK's errors have that matters here. */
+/** The fields of the SDK's errors that are used here. */
 interface SdkError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
 
 /**
- * The SDK's error in the port's words; `needed` are the permissions that the request takes, in words. By names and status
- * codes alone, as they are listed in https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ * Translates the SDK's error into the port's terms. `needed` names the permissions that the request takes. The translation
+ * goes by names and status codes alone, as they are listed in
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 export function toLiveAwsProblem(error: unknown, what: string, needed: string): LiveAwsProblem {
   if (error instanceof LiveAwsProblem) return error;
@@ -41,7 +42,7 @@ export function toLiveAwsProblem(error: unknown, what: string, needed: string): 
     return new LiveAwsProblem("denied", `these credentials may not read it; it takes ${needed}`, cause);
   }
   const why = status === undefined ? findCode(error) : `${name}, status ${status}`;
-  return new LiveAwsProblem("failed", `no answer of use (${why})${message === "" ? "" : `: ${message}`}`, cause);
+  return new LiveAwsProblem("failed", `no useful answer (${why})${message === "" ? "" : `: ${message}`}`, cause);
 }
 
 function toCredentialSentence(name: string): string {
@@ -52,7 +53,7 @@ function toCredentialSentence(name: string): string {
   return `the AWS credentials are not known there (${name}); correct them`;
 }
 
-/** `ECONNREFUSED` and the like, or the error's name. */
+/** A code like `ECONNREFUSED`, or the error's name. */
 function findCode(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: string };
   return typeof code === "string" ? code : (name ?? "unknown");

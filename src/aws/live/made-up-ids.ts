@@ -2,15 +2,15 @@ import type { Site } from "../template/site.ts";
 import type { Template } from "../template/template.ts";
 import { isPlainMap, type Plain, type PlainMap, toList, toPlain } from "./plain.ts";
 
-/** Stands in expected texts for an id that AWS made up while it deployed. No name or ARN has this character. */
+/** Takes the place, in expected texts, of an id that AWS made up while it deployed. No name or ARN has this character. */
 export const MADE_UP = "\u0000";
 
-/** Of an id: never a wildcard, which would let in more than the one that was made up. */
+/** Matches an id, but never a wildcard: a wildcard would let in more than the one id that was made up. */
 const MADE_UP_PATTERN = "[^*?]+";
 
 /**
- * Puts literal texts for the intrinsic functions of a value of the template: names and ARNs of its own buckets and roles
- * are known, what AWS makes up becomes MADE_UP.
+ * Replaces the intrinsic functions of a template's value by literal texts: names and ARNs of its own buckets and roles are
+ * known, and an id that AWS makes up becomes MADE_UP.
  */
 export function resolveIntrinsics({ site, template }: { site: Site; template: Template }, value: Plain): Plain {
   const resolve = (one: Plain): Plain => {
@@ -24,14 +24,14 @@ export function resolveIntrinsics({ site, template }: { site: Site; template: Te
   return resolve(value);
 }
 
-/** Whether a live text is the expected one, with any id where AWS made one up. */
+/** Whether a live text is the expected one, with any id at the place of one that AWS made up. */
 export function isExpectedText(expected: string, actual: string): boolean {
   if (!expected.includes(MADE_UP)) return expected === actual;
   const parts = expected.split(MADE_UP).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${parts.join(MADE_UP_PATTERN)}$`, "s").test(actual);
 }
 
-/** The value with what AWS made up in a form that can be printed. */
+/** The value in a form that can be printed, with a sign for each id that AWS made up. */
 export function toReadable(value: Plain): Plain {
   return JSON.parse(JSON.stringify(value).replaceAll(JSON.stringify(MADE_UP).slice(1, -1), "(made up by AWS)"));
 }
@@ -63,7 +63,7 @@ function substitute(configuration: { site: Site; template: Template }, text: str
   });
 }
 
-/** What `LogicalId` or `LogicalId.Attribute` stands for. */
+/** The value of `LogicalId` or `LogicalId.Attribute`. */
 function toKnown({ site, template }: { site: Site; template: Template }, reference: string): string {
   const pseudo: Readonly<Record<string, string>> = {
     "AWS::Region": site.region,

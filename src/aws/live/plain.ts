@@ -1,14 +1,14 @@
 import { Leaf } from "../template/value.ts";
 
-/** JSON without null: what is not there is left out. */
+/** JSON without null: a value that does not exist is left out. */
 export type Plain = string | number | boolean | readonly Plain[] | PlainMap;
 
 /** Plain values by name. */
 export type PlainMap = { readonly [key: string]: Plain };
 
 /**
- * The value as plain JSON: without what is undefined or null, dates in ISO 8601, policies as their documents. Undefined
- * for what is not there.
+ * The value as plain JSON: undefined and null are left out, dates are in ISO 8601, and policies are their documents.
+ * Undefined when there is no value.
  */
 export function toPlain(value: unknown): Plain | undefined {
   if (value === undefined || value === null) return undefined;
@@ -28,7 +28,7 @@ export function isPlainMap(value: Plain | undefined): value is PlainMap {
   return typeof value === "object" && !Array.isArray(value);
 }
 
-/** The value as a list: itself when it is one, of one when it is not, empty when there is none. */
+/** The value as a list: a list stays, any other value becomes a list of one, and no value becomes an empty list. */
 export function toList(value: Plain | undefined): readonly Plain[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value as Plain];

@@ -6,12 +6,12 @@ import { MADE_UP, resolveIntrinsics } from "./made-up-ids.ts";
 import { type Plain, type PlainMap, toPlain } from "./plain.ts";
 import type { PolicyKind } from "./policy-analyzer.ts";
 
-/** Written for an id that AWS makes up: of the form of a distribution's, the only one that policies name. */
+/** Takes the place of an id that AWS makes up. It has the form of a distribution's id, the only one that policies name. */
 const EXAMPLE_ID = "E1EXAMPLE2SLUICE";
 
 /** A policy document of the template, in literal JSON. */
 export interface PolicyDocument {
-  /** Whose it is: `policy of bucket my-files`, `trust policy of role my-files-write`, `policy of SqsQueuePolicy`. */
+  /** The document's place: `policy of bucket my-files`, `trust policy of role my-files-write`, `policy of SqsQueuePolicy`. */
   readonly name: string;
   readonly kind: PolicyKind;
   readonly document: PlainMap;

@@ -9,12 +9,12 @@ const WORDS: Readonly<Record<Finding["status"], string>> = {
   unsupported: "unsupported",
 };
 
-/** Longest value that is printed whole, in characters; JSON output has them all. */
+/** Longest value that is printed in full, in characters; the JSON output has all values in full. */
 const VALUE_LENGTH_MAX = 400;
 
 /**
- * The findings as text: what is not ok by resource, each with what is expected, what is there, what that means and what
- * mends it; then how many there are of each. Ends in a line feed.
+ * The findings as text. It lists findings that are not ok by resource, each with the expected and the actual value, the
+ * consequence and the mend, and then the number of findings of each status. It ends in a line feed.
  */
 export function printVerification(findings: readonly Finding[]): string {
   const lines: string[] = [];
@@ -61,7 +61,7 @@ function toSummary(findings: readonly Finding[]): string {
   return [checks, ...others].join(", ");
 }
 
-/** Names and values come from whoever changed the bucket: they are not to move the terminal's cursor. */
+/** Whoever changed the bucket chose names and values in it: these must not move the terminal's cursor. */
 function escapeControls(line: string): string {
   return line.replace(/\p{Cc}/gu, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

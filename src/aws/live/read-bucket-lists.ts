@@ -6,22 +6,22 @@ import {
 } from "@aws-sdk/client-s3";
 import { flattenFilter } from "./template-form.ts";
 
-/** The bucket that is asked for; S3 refuses when it is somebody else's. */
+/** The bucket to read. S3 refuses when the bucket belongs to somebody else. */
 export interface BucketInput {
   readonly Bucket: string;
   readonly ExpectedBucketOwner?: string;
 }
 
-/** Pages of a list that are read; a bucket has 1,000 of each at most, and a page 100. */
+/** Pages of a list that are read. A bucket has at most 1,000 members of each list, and a page has 100. */
 const PAGES_MAX = 10;
 
-/** One page of a list, and where the next begins. */
+/** One page of a list, and the token of the next page. */
 interface Page<T> {
   readonly items: readonly T[] | undefined;
   readonly next: string | undefined;
 }
 
-/** `InventoryConfigurations` as CloudFormation has them; undefined when there are none. */
+/** `InventoryConfigurations` in CloudFormation's form; undefined when there are none. */
 export async function readInventories(s3: S3Client, input: BucketInput, abortSignal: AbortSignal): Promise<unknown> {
   const all = await readPages(async (token) => {
     const answer = await s3.send(new ListBucketInventoryConfigurationsCommand({ ...input, ...token }), { abortSignal });
@@ -39,7 +39,7 @@ export async function readInventories(s3: S3Client, input: BucketInput, abortSig
   });
 }
 
-/** `MetricsConfigurations` as CloudFormation has them; undefined when there are none. */
+/** `MetricsConfigurations` in CloudFormation's form; undefined when there are none. */
 export async function readMetrics(s3: S3Client, input: BucketInput, abortSignal: AbortSignal): Promise<unknown> {
   const all = await readPages(async (token) => {
     const answer = await s3.send(new ListBucketMetricsConfigurationsCommand({ ...input, ...token }), { abortSignal });
@@ -48,7 +48,7 @@ export async function readMetrics(s3: S3Client, input: BucketInput, abortSignal:
   return all?.map(({ Id, Filter }) => ({ Id, ...flattenFilter(Filter) }));
 }
 
-/** `IntelligentTieringConfigurations` as CloudFormation has them; undefined when there are none. */
+/** `IntelligentTieringConfigurations` in CloudFormation's form; undefined when there are none. */
 export async function readTierings(s3: S3Client, input: BucketInput, abortSignal: AbortSignal): Promise<unknown> {
   const all = await readPages(async (token) => {
     const answer = await s3.send(new ListBucketIntelligentTieringConfigurationsCommand({ ...input, ...token }), {

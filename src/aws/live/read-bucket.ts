@@ -22,7 +22,7 @@ import { type Plain, toPlain } from "./plain.ts";
 import { type BucketInput, readInventories, readMetrics, readTierings } from "./read-bucket-lists.ts";
 import { toLifecycleForm, toNotificationForm, toReplicationForm } from "./template-form.ts";
 
-/** How S3 says that nothing is configured: no failure here. */
+/** S3's errors for a setting that is not configured; here they are no failures. */
 const NOTHING_CONFIGURED: ReadonlySet<string> = new Set([
   ...["ServerSideEncryptionConfigurationNotFoundError", "OwnershipControlsNotFoundError", "NoSuchBucketPolicy"],
   ...["NoSuchPublicAccessBlockConfiguration", "NoSuchLifecycleConfiguration", "NoSuchCORSConfiguration"],
@@ -118,9 +118,9 @@ const READERS: Readonly<Record<BucketFacet, Reader>> = {
 };
 
 /**
- * The bucket's region. GetBucketLocation knows old names ("EU") and none for us-east-1; where it redirects or may not be
- * asked, HEAD's header says the region, with whatever status.
- * Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+ * The bucket's region. GetBucketLocation answers old names ("EU") and none for us-east-1. When it redirects or is not
+ * allowed, a header of HEAD tells the region, whatever the status. Source:
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
  */
 async function readRegion(s3: S3Client, input: BucketInput, abortSignal: AbortSignal): Promise<string> {
   try {
@@ -135,7 +135,7 @@ async function readRegion(s3: S3Client, input: BucketInput, abortSignal: AbortSi
   }
 }
 
-/** Undefined when HEAD has no header either. */
+/** Undefined when HEAD has no such header either. */
 async function readRegionOfHead(
   s3: S3Client,
   input: BucketInput,

@@ -8,7 +8,7 @@ import {
 import type { RoleFacet } from "./live-facets.ts";
 import { type Plain, toPlain } from "./plain.ts";
 
-/** Pages of a list that are read; a role has 20 attached policies at most, so that one is the rule. */
+/** Pages of a list that are read. A role has at most 20 attached policies, so there usually is one page. */
 const PAGES_MAX = 10;
 
 /** Reads one facet of a role in CloudFormation's form. Throws the SDK's errors. */
@@ -83,7 +83,7 @@ async function readAttachedPolicies(
   return arns.length === 0 ? undefined : arns;
 }
 
-/** IAM answers documents as JSON, encoded as RFC 3986 has it for URLs. */
+/** IAM answers documents as JSON that is encoded for URLs by RFC 3986. */
 function parseDocument(text: string | undefined): Plain | undefined {
   if (text === undefined) return undefined;
   return toPlain(JSON.parse(text.trimStart().startsWith("{") ? text : decodeURIComponent(text)));

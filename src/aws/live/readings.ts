@@ -1,21 +1,21 @@
 import { LiveAwsProblem } from "./live-facets.ts";
 import { inTurns } from "./turns.ts";
 
-/** Requests at once: well below what S3, IAM and Access Analyzer refuse as too many. */
+/** Requests at once: far fewer than S3, IAM and Access Analyzer refuse. */
 const READINGS_AT_ONCE_MAX = 8;
-/** Of the whole: what was not read by then is reported as unreadable. */
+/** Time for all readings together, in milliseconds: a reading that is not done by then is reported as unreadable. */
 const TIME_MAX_MS = 120_000;
 
-/** Either what was read, or what stood in the way. */
+/** The value that was read, or the problem that prevented it. */
 export type Reading<T> = { readonly value: T } | { readonly problem: LiveAwsProblem };
 
-/** Reads one thing when its turn has come. Throws what no further reading would be spared. */
+/** Reads one thing when its turn has come. Throws problems that every further reading would meet, too. */
 export type Read = <T>(one: (signal: AbortSignal) => Promise<T>) => Promise<Reading<T>>;
 
 /**
- * Runs what reads, a bounded number of requests at once and for a bounded time, and resolves to all of it, in order.
- * The first that throws ends the others; without valid credentials that is `LiveAwsProblem` of the kind `credentials`,
- * and the signal's reason once it is aborted.
+ * Runs the readings, with a bounded number of requests at once and in a bounded time, and resolves to all results, in order.
+ * The first reading that throws ends the others. Without valid credentials it throws `LiveAwsProblem` of the kind
+ * `credentials`; once the signal is aborted, it throws the signal's reason.
  */
 export async function runReadings<T>(
   start: (read: Read) => readonly Promise<T>[],

@@ -8,7 +8,7 @@ import type {
   Tag,
 } from "@aws-sdk/client-s3";
 
-/** What S3's filters of rules have in common; one member outside of `And`, several within. */
+/** The members that all filters of S3's rules have: one member outside of `And`, several within. */
 interface RuleFilter {
   readonly Prefix?: string | undefined;
   readonly Tag?: Tag | undefined;
@@ -20,8 +20,8 @@ interface RuleFilter {
 }
 
 /**
- * A filter as CloudFormation writes it, beside its rule's other members: `Prefix`, `TagFilters` and the rest. A filter of
- * a kind that we don't know is kept as it is, so that it is seen.
+ * A filter in CloudFormation's form, beside its rule's other members: `Prefix`, `TagFilters` and the rest. A filter of an
+ * unknown kind is kept as it is, so that it is seen.
  */
 export function flattenFilter(filter: object | undefined): object {
   if (filter === undefined) return {};
@@ -30,14 +30,14 @@ export function flattenFilter(filter: object | undefined): object {
   return { ...others, ...(tags.length > 0 && { TagFilters: tags }), ...flattenFilter(And) };
 }
 
-/** `LifecycleConfiguration` as CloudFormation has it. */
+/** `LifecycleConfiguration` in CloudFormation's form. */
 export function toLifecycleForm(answer: GetBucketLifecycleConfigurationOutput): object | undefined {
   if (answer.Rules === undefined || answer.Rules.length === 0) return undefined;
   const { Rules, TransitionDefaultMinimumObjectSize } = answer;
   return { Rules: Rules.map(toLifecycleRule), TransitionDefaultMinimumObjectSize };
 }
 
-/** `NotificationConfiguration` as CloudFormation has it: one entry for each event. */
+/** `NotificationConfiguration` in CloudFormation's form: one entry for each event. */
 export function toNotificationForm(answer: NotificationConfiguration): object | undefined {
   const { EventBridgeConfiguration } = answer;
   const form = {
@@ -55,7 +55,7 @@ export function toNotificationForm(answer: NotificationConfiguration): object | 
   return Object.values(form).some((one) => one !== undefined) ? form : undefined;
 }
 
-/** `ReplicationConfiguration` as CloudFormation has it. */
+/** `ReplicationConfiguration` in CloudFormation's form. */
 export function toReplicationForm(answer: ReplicationConfiguration | undefined): object | undefined {
   return answer && { Role: answer.Role, Rules: answer.Rules?.map(toReplicationRule) };
 }
@@ -87,7 +87,7 @@ function toKeyFilter(filter: NotificationConfigurationFilter | undefined): objec
   return rules && { S3Key: { Rules: rules } };
 }
 
-/** The filter stays a filter here, with `TagFilter` for one tag. */
+/** Here the filter stays a filter, with `TagFilter` for one tag. */
 function toReplicationRule({ ID, Filter, ...others }: ReplicationRule): object {
   if (Filter === undefined) return { Id: ID, ...others };
   const { Tag, And, ...plain } = Filter;

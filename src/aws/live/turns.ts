@@ -1,4 +1,4 @@
-/** Runs what it is given, at most `atOnceMax` at a time, in the order of asking; the rest waits for its turn. */
+/** Runs functions, at most `atOnceMax` at a time, in the order in which they come; the others wait for their turn. */
 export function inTurns(atOnceMax: number): <T>(run: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;

@@ -1,7 +1,7 @@
 import { createFinding, type Finding } from "./finding.ts";
 import type { LiveAwsProblem } from "./live-facets.ts";
 
-/** What is said where there is no answer; `unknown` is what that leaves open, as a clause: `whether it has drifted`. */
+/** The finding when there is no answer. `unknown` is the question that stays open, as a clause: `whether it has drifted`. */
 export function createUnreadFinding(
   about: Pick<Finding, "check" | "resource">,
   { kind, message }: LiveAwsProblem,
@@ -10,7 +10,7 @@ export function createUnreadFinding(
   if (kind === "unsupported") {
     return createFinding(about, "unsupported", {
       meaning: message,
-      mend: "nothing to mend; see to it by the server's own means",
+      mend: "nothing to mend here; check this on the server itself",
     });
   }
   return createFinding(about, "unreadable", {
@@ -18,6 +18,6 @@ export function createUnreadFinding(
     mend:
       kind === "denied"
         ? "run verify with the verify role of the template, or give these credentials the permissions named"
-        : "see to the network, the endpoint and the region, and run verify again",
+        : "check the network, the endpoint and the region, and run verify again",
   });
 }

@@ -29,7 +29,7 @@ describe("listPolicyDocuments", () => {
       const text = JSON.stringify(documents);
       expect(text).to.not.match(/"Fn::|"Ref"/);
       expect(text).to.not.contain(JSON.stringify(MADE_UP).slice(1, -1));
-      // An id is written for what AWS makes up: within an ARN that is one, for a whole ARN it would not be.
+      // An example id replaces the one that AWS makes up. Within an ARN that is enough; for a whole ARN it is not.
       expect(text).to.not.contain('"E1EXAMPLE2SLUICE"');
     });
   }
@@ -129,7 +129,7 @@ describe("validatePolicies", () => {
     expect(notOk(findings).map(({ resource, status }) => [resource, status])).to.deep.equal([
       [OF_BUCKET, "unreadable"],
     ]);
-    expect(notOk(findings)[0]?.meaning).to.contain("whether AWS finds fault with it is not known");
+    expect(notOk(findings)[0]?.meaning).to.contain("whether AWS objects to it is not known");
     expect(findings).to.have.length(listPolicyDocuments(SMALLEST).length);
   });
 

@@ -7,15 +7,15 @@ import { type Read, type Reading, runReadings } from "./readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 
 const CHECK = "validation";
-const UNKNOWN = { unknown: "whether AWS finds fault with it" };
+const UNKNOWN = { unknown: "whether AWS objects to it" };
 
-/** Remarks on style: they are told, and nothing fails of them. */
+/** Type of remarks on style: they are reported, and nothing fails because of them. */
 const SUGGESTION = "SUGGESTION";
 
 /**
- * Has AWS read every policy document of the configuration, as it is to be deployed: one finding for each remark and one
- * for each document on which there is none, in the template's order. What stands in the way of the first document would
- * stand in the way of all: then it is one finding for them together. Throws as `runReadings` does.
+ * Lets AWS validate every policy document of the configuration as it will be deployed. The result is one finding for each
+ * remark and one for each document without remarks, in the template's order. An obstacle to the first document would be one
+ * for all: it gives a single finding for all of them. Throws the errors of `runReadings`.
  */
 export async function validatePolicies(
   configuration: Configuration,
@@ -54,11 +54,11 @@ function toFinding(document: PolicyDocument, { type, code, text, link, places }:
   const about = { check: `${CHECK} ${code}`, resource: document.name };
   return createFinding(about, type === SUGGESTION ? "ok" : "flagged", {
     meaning: `${type}${where.length === 0 ? "" : ` in ${where.join("; ")}`}: ${text}`,
-    mend: `change the setting of sluice.aws.yaml that it comes from, or report it where there is none; ${link} explains the rule`,
+    mend: `change the setting in sluice.aws.yaml from which it follows, or report it if there is none; ${link} explains the rule`,
   });
 }
 
-/** `statement DenyPlaintext, Condition.Bool`: by its Sid, which the settings' explanation has as well. */
+/** `statement DenyPlaintext, Condition.Bool`: the Sid is the one that the settings' explanation shows as well. */
 function toPlaceWords({ document }: PolicyDocument, place: readonly (string | number)[]): string {
   const [root, index, ...path] = place;
   const statement = typeof index === "number" ? toList(document.Statement)[index] : undefined;
@@ -66,7 +66,7 @@ function toPlaceWords({ document }: PolicyDocument, place: readonly (string | nu
   return [`statement ${statement.Sid}`, ...(path.length === 0 ? [] : [toPath(path)])].join(", ");
 }
 
-/** `Action[0]`. */
+/** A path, such as `Action[0]`. */
 function toPath(steps: readonly (string | number)[]): string {
   return steps.map((step, at) => (typeof step === "number" ? `[${step}]` : at === 0 ? step : `.${step}`)).join("");
 }

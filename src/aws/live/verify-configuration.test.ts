@@ -15,7 +15,7 @@ const SMALLEST = generateConfiguration(parseSettings(GOLDEN_SETTINGS.smallest));
 const EVERYTHING = generateConfiguration(parseSettings(GOLDEN_SETTINGS.everything));
 const { signal } = new AbortController();
 
-/** What somebody may have set up beside the template. */
+/** Settings that somebody may have added beside the template. */
 const EXTRAS: Readonly<Partial<Record<BucketFacet, { value: Plain; meaning: string; mend: string }>>> = {
   CorsConfiguration: {
     value: { CorsRules: [{ AllowedOrigins: ["*"], AllowedMethods: ["GET"] }] },
@@ -377,7 +377,7 @@ function withProperty(configuration: Configuration, logicalId: string, more: Pro
   return { ...configuration, template: { ...template, resources } };
 }
 
-/** The configuration with one of its buckets or roles alone, and its policy. */
+/** The configuration with only one of its buckets or roles, and its policy. */
 function only(configuration: Configuration, name: string): Configuration {
   const { template } = configuration;
   const resources = Object.entries(template.resources).filter(
@@ -397,7 +397,7 @@ function withFacet(configuration: Configuration, facet: string, value: Plain): L
   return { roles, buckets: { ...buckets, "my-files": { ...buckets["my-files"], [facet]: value } } };
 }
 
-/** With what AWS adds of itself. */
+/** The site with the settings that AWS adds itself. */
 function withAwsOwn({ buckets, roles }: LiveSite): LiveSite {
   const own = [{ Key: "aws:cloudformation:stack-name", Value: "files" }];
   const entries = Object.entries(buckets).map(([name, facets]) => [

@@ -18,9 +18,10 @@ const ROLE_CHECKS: Readonly<Record<RoleFacet, string>> = {
 const UNKNOWN = { unknown: "whether it has drifted" };
 
 /**
- * Reads every bucket and role of the configuration, and where other buckets lie that it copies files into, and compares them with it: one finding for each check, in the order
- * of the template whatever answers first. What cannot be read is a finding as well; only without valid credentials does
- * it throw (`LiveAwsProblem` of the kind `credentials`), or the signal's reason once it is aborted.
+ * Reads every bucket and role of the configuration, and the regions of other buckets that it copies files into, and compares
+ * them with the configuration. The result is one finding for each check, in the order of the template, whatever answers
+ * first. A value that cannot be read gives a finding as well. It throws only without valid credentials (`LiveAwsProblem` of
+ * the kind `credentials`), and the signal's reason once it is aborted.
  */
 export async function verifyConfiguration(
   configuration: Configuration,
@@ -55,7 +56,7 @@ async function verifyBucket(
     first.push(
       createUnreadFinding({ check: toCheckName("Region"), resource: `bucket ${name}` }, region.problem, UNKNOWN),
     );
-    // Nothing answers: every other reading would only wait for the same.
+    // Nothing answers: every other reading would only wait for the same failure.
     if (kind === "failed") return first;
   }
   const facets = (Object.keys(BUCKET_FACETS) as BucketFacet[]).filter((facet) => facet !== "Region");

@@ -9,14 +9,18 @@ import { verifyConfiguration } from "./verify-configuration.ts";
 
 const CONFIGURATION = generateConfiguration(
   parseSettings({
-    ...{ bucket: "my-files", region: "eu-central-1", account: "111122223333" },
+    bucket: "my-files",
+    region: "eu-central-1",
+    account: "111122223333",
     residency: ["eu-central-1", "eu-west-1"],
     services: { replication: { bucket: "far-files", region: "eu-west-1" } },
   }),
 );
 const SITE = toLiveSite(CONFIGURATION);
 
-/** What there is to say of the named replica bucket, with these facets instead of its own; undefined: there is none. */
+/**
+ * The findings about the named replica bucket with these facets instead of its own; undefined means that there is no such bucket.
+ */
 async function verify(
   facets: PlainMap | undefined,
   prepare: (live: FakeLiveAws) => void = () => {},

@@ -8,8 +8,8 @@ import type { Read } from "./readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 
 /**
- * What the template takes on trust of a bucket that it does not make: that it is there, lies in the region that was said,
- * and keeps versions. Never throws for what cannot be read; that is a finding.
+ * Checks the assumptions of the template about a bucket that it does not make: that the bucket exists, is in the stated
+ * region, and keeps versions. A reading that fails does not throw; it gives a finding.
  */
 export async function verifyDestination(
   { residency }: Site,
@@ -42,7 +42,7 @@ export async function verifyDestination(
         meaning: isAllowed
           ? `copies lie in ${actual}: allowed, but the settings say otherwise`
           : `copies lie in ${actual ?? "a region that S3 does not name"}, outside of the residency (${residency.join(", ")})`,
-        mend: `name the bucket's region in sluice.aws.yaml if copies are to lie there, or another bucket, which lies in ${region}`,
+        mend: `name the bucket's region in sluice.aws.yaml if copies should be there, or name another bucket, in ${region}`,
       }),
     ];
   }

@@ -18,7 +18,7 @@ import { verifyConfiguration } from "./verify-configuration.ts";
 
 const { signal } = new AbortController();
 
-/** What a role always has, and never has otherwise: its path is given once, and no session length means an hour. */
+/** Facets that a role always has, and that cannot differ: its path is given once, and no session length means an hour. */
 const NEVER_OTHERWISE = /^removed Role$|Role\.Path|^removed Role\.(AssumeRolePolicyDocument|MaxSessionDuration)$/;
 
 describe("verifyConfiguration on moto", function () {
@@ -109,7 +109,7 @@ describe("verifyConfiguration on moto", function () {
     expect(region).to.include({ status: "drift", expected: "eu-central-1", actual: "us-west-2" });
   });
 
-  /** Reads that facet from moto and the others from what was deployed there, which is much faster. */
+  /** Reads one facet from moto and the others from the deployed values, which is much faster. */
   function readingAlone(one: BucketFacet | RoleFacet): LiveAws {
     const deployed = new FakeLiveAws(site);
     return {
@@ -125,14 +125,14 @@ function drifts(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ status }) => status === "drift");
 }
 
-/** A drift of one facet, and what the facet is without it. */
+/** A drift of one facet, and the facet's value without the drift. */
 interface Planted<Facet> {
   readonly facet: Facet;
   readonly value: Plain;
   readonly drift: PlantedDrift;
 }
 
-/** Plants one after the other, verifies, and puts back what was there. What the server does not take is refused. */
+/** Plants one drift after the other, verifies, and restores the value. Drifts that the server does not accept are refused. */
 async function tryEach<Facet>(
   planted: readonly Planted<Facet>[],
   run: {
@@ -156,7 +156,7 @@ async function tryEach<Facet>(
   return { seen, unseen };
 }
 
-/** The configuration with one of its buckets or roles alone, and its policy. */
+/** The configuration with only one of its buckets or roles, and its policy. */
 function only(configuration: Configuration, name: string): Configuration {
   const { template } = configuration;
   const resources = Object.entries(template.resources).filter(
@@ -166,7 +166,7 @@ function only(configuration: Configuration, name: string): Configuration {
   return { ...configuration, template: { ...template, resources: Object.fromEntries(resources) } };
 }
 
-/** The configuration without what moto does not keep: nobody could say whether that has drifted. */
+/** The configuration without the settings that moto does not keep: nobody could tell whether those have drifted. */
 function withoutLacks(configuration: Configuration): Configuration {
   const resources: Record<string, Template["resources"][string]> = {};
   for (const [logicalId, resource] of Object.entries(configuration.template.resources)) {

@@ -19,18 +19,18 @@ const everything = generateConfiguration(
   }),
 );
 
-/** Services that name no source when they assume a role, so that a condition would lock them out. */
+/** Services that name no source when they assume a role: a condition on the source would lock them out. */
 const NAMELESS: Readonly<Record<string, string>> = {
   "ec2.amazonaws.com":
     "an instance gets a role by its profile, for which the account's own iam:PassRole is needed: there is no deputy",
   "ec2.amazonaws.com.cn": "the same in China",
 };
 
-/** What a row says, proven by the evaluator: each promise is a function that throws when it does not hold. */
+/** Proves the meaning of a row with the evaluator: each promise is a function that throws when it does not hold. */
 function createProof(configuration: Configuration) {
   const { site } = configuration;
   const evaluator = createPolicyEvaluator(configuration);
-  /** Requests of the row that AWS would take at all: an action of buckets is not asked of an object. */
+  /** Requests of the row that AWS would accept at all: an action of buckets is not asked of an object. */
   const asked = new Map<AccessRow, SampleRequest[]>();
   const listPossible = async (row: AccessRow): Promise<SampleRequest[]> => {
     const before = asked.get(row);
@@ -64,7 +64,7 @@ function createProof(configuration: Configuration) {
       for (const request of requests) {
         expect(await evaluator.evaluate(request), JSON.stringify(request)).to.equal("Allowed");
       }
-      // Each action is good for one of the resources at least, and each resource for one of the actions.
+      // Each action applies to at least one of the resources, and each resource to at least one of the actions.
       expect(new Set(requests.map(({ action }) => action))).to.deep.equal(new Set(row.actions));
       expect(new Set(requests.map(({ on }) => on))).to.deep.equal(new Set(row.on));
     },
@@ -80,7 +80,7 @@ function createProof(configuration: Configuration) {
       const [hasAccount, hasArn] = ["aws:SourceAccount", "aws:SourceArn"].map((key) =>
         JSON.stringify(row.under).includes(key),
       );
-      // One at least: an ARN stands for the account only where it has it in it.
+      // There must be at least one: an ARN stands for the account only if the account is in it.
       if (!hasAccount) expect(JSON.stringify(row.under)).to.match(new RegExp(`"aws:SourceArn":.*:${site.account}:`));
       if (hasAccount) {
         await expectDenied(row, "aws:SourceAccount", withContext({ "aws:SourceAccount": FOREIGN_ACCOUNT }));
@@ -94,7 +94,7 @@ function createProof(configuration: Configuration) {
       await expectDenied(row, "aws:ResourceAccount", withContext({ "aws:ResourceAccount": FOREIGN_ACCOUNT }));
     },
     "denies it without TLS, and with TLS that is too old": async (row: AccessRow) => {
-      // Of a bucket that is not the template's, the policy is its owner's.
+      // When the bucket is not the template's, its policy belongs to its owner.
       const ours = Object.values(configuration.template.resources)
         .filter(({ type }) => type === "AWS::S3::Bucket")
         .map(({ properties }) => site.arn("s3", String(properties.BucketName), { region: "", account: "" }));
@@ -188,7 +188,7 @@ describe("each row of the access matrix by other options", () => {
   }
 });
 
-/** What a row allows, so that the same is not proven twice. */
+/** The content of a row, so that the same content is not proven twice. */
 function toContent({ who, actions, on, under }: AccessRow): string {
   return JSON.stringify([who, actions, on, under]);
 }

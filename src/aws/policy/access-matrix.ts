@@ -9,31 +9,31 @@ import { type Conditions, findPolicies, type Principal, type Statement } from ".
 export interface AccessRow {
   readonly effect: "Allow" | "Deny";
   /**
-   * `trust`: may become the role; `role`: may do it by the role's own policy; `managed`: by a policy that AWS keeps,
-   * whose actions are not in the template; `resource`: the resource itself lets in.
+   * `trust`: may become the role. `role`: may do it by the role's own policy. `managed`: may do it by a policy that AWS
+   * keeps, whose actions are not in the template. `resource`: the resource's own policy lets it in.
    */
   readonly kind: "trust" | "role" | "managed" | "resource";
-  /** Service principals, ARNs of roles, ARN of an OIDC provider; `["*"]` in denials alone. */
+  /** Service principals, ARNs of roles, ARN of an OIDC provider; `["*"]` only in denials. */
   readonly who: readonly string[];
   readonly whoInWords: string;
   /** Logical id of the resource that carries the policy. */
   readonly via: string;
-  /** Its `Sid`; empty for what has none. */
+  /** The statement's `Sid`; empty when it has none. */
   readonly sid: string;
-  /** Name of the service whose switch adds it; undefined for what is always there. */
+  /** Name of the service whose switch adds the statement; undefined when it is always there. */
   readonly service: string | undefined;
   readonly actions: readonly string[];
-  /** ARNs; what AWS makes up is written `${LogicalId.Attribute}`. */
+  /** ARNs. A part that AWS makes up is written `${LogicalId.Attribute}`. */
   readonly on: readonly string[];
   readonly under: Conditions;
-  /** All of it in one sentence. */
+  /** The whole row in one sentence. */
   readonly words: string;
   readonly why: string;
-  /** The AWS document it follows. */
+  /** The AWS document that the statement follows. */
   readonly source: string;
 }
 
-/** A role that whoever sets up a service hands to it, for which they need `iam:PassRole`. */
+/** A role that the person who sets up a service gives to it, for which the person needs `iam:PassRole`. */
 export interface PassedRole {
   readonly role: string;
   /** Service principal: the value of `iam:PassedToService`. */
@@ -42,10 +42,7 @@ export interface PassedRole {
 
 type Plain = Omit<AccessRow, "words" | "whoInWords" | "service">;
 
-/**
- * Every statement of every policy in the template, read from the template itself: nothing is allowed that is not
- * here. In the template's order.
- */
+/** Every statement of every policy, read from the template and in its order: nothing is allowed that is not here. */
 export function createAccessMatrix(configuration: Configuration): AccessRow[] {
   const { site, template, connections } = configuration;
   const added = new Map<unknown, string>();
@@ -73,7 +70,7 @@ export function listPassedRoles(configuration: Configuration): PassedRole[] {
     );
 }
 
-/** The rows of one resource, each with the statement it is read from (undefined where the template has none). */
+/** The rows of one resource, each with the statement that it is read from (undefined when the template has none). */
 function listStatements(site: Site, via: string, resource: Resource): { statement?: Statement; row: Plain }[] {
   const { type, properties } = resource;
   if (type === "AWS::Lambda::Permission") return [{ row: toPermissionRow(via, resource) }];
@@ -105,7 +102,7 @@ function listStatements(site: Site, via: string, resource: Resource): { statemen
   ];
 }
 
-/** Lambda's way to write one statement of a function's policy. */
+/** Lambda's form of one statement in a function's policy. */
 function toPermissionRow(via: string, { properties, why, source }: Resource): Plain {
   const { Action, Principal, FunctionName, SourceArn, SourceAccount } = properties;
   return {

@@ -2,7 +2,7 @@ import type { Site } from "../template/site.ts";
 import type { Properties, Value } from "../template/value.ts";
 import type { Conditions } from "./policy.ts";
 
-/** Actions whose names say less than they mean. */
+/** Actions whose names tell less than they mean. */
 const ACTIONS: Readonly<Record<string, string>> = {
   "s3:GetObject": "read objects",
   "s3:GetObjectVersion": "read versions of objects",
@@ -23,7 +23,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   "sts:AssumeRole": "become the role",
   "sts:AssumeRoleWithWebIdentity": "become the role by a token",
   "sts:TagSession": "tag its session",
-  "access-analyzer:ValidatePolicy": "have policies checked for mistakes",
+  "access-analyzer:ValidatePolicy": "let AWS check policies for mistakes",
 };
 
 const OPERATORS: Readonly<Record<string, string>> = {
@@ -47,7 +47,7 @@ const OPERATORS: Readonly<Record<string, string>> = {
   NotIpAddress: "is not within",
 };
 
-/** What conditions of these keys mean, by `Operator key`; `values` are joined by "or". */
+/** Words for conditions on these keys, by `Operator key`; `values` are joined by "or". */
 const CONDITIONS: Readonly<Record<string, (values: string) => string>> = {
   "is aws:SourceAccount": (account) => `it acts for account ${account}`,
   "is aws:SourceArn": (arn) => `it acts for ${arn}`,
@@ -67,7 +67,7 @@ const CONDITIONS: Readonly<Record<string, (values: string) => string>> = {
   "is iam:PassedToService": (services) => `the role is passed to ${services}`,
 };
 
-/** Conditions that hold or not. */
+/** Conditions that are true or false. */
 const FLAGS: Readonly<Record<string, { readonly true: string; readonly false: string }>> = {
   "aws:SecureTransport": { true: "it comes over TLS", false: "it does not come over TLS" },
   "aws:PrincipalIsAWSService": {
@@ -76,7 +76,7 @@ const FLAGS: Readonly<Record<string, { readonly true: string; readonly false: st
   },
 };
 
-/** The action in a few words, with its name where the words are not it: `read objects`. */
+/** The action in a few words: `read objects`. Its name follows when the words are not precise. */
 export function toActionWords(action: string): string {
   const known = ACTIONS[action];
   if (known !== undefined) return known;
@@ -98,7 +98,7 @@ export function toConditionWords(conditions: Conditions): string[] {
   );
 }
 
-/** Resources as one reads them: a bucket's objects without the ARN around them, other ARNs as they are. */
+/** Resources in a readable form: a bucket's objects without the ARN around them, other ARNs as they are. */
 export function toResourceWords(site: Site, arns: readonly string[]): string {
   const isBucket = (name: string) => !name.includes("/") && !name.includes("*");
   return join(
@@ -111,7 +111,7 @@ export function toResourceWords(site: Site, arns: readonly string[]): string {
   );
 }
 
-/** A value as a text; what AWS makes up is written `${LogicalId.Attribute}`, as in `Fn::Sub`. */
+/** A value as a text. A part that AWS makes up is written `${LogicalId.Attribute}`, as in `Fn::Sub`. */
 export function toText(value: Value): string {
   if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) return value.map((one) => toText(one as Value)).join(", ");

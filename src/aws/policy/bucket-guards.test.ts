@@ -11,8 +11,8 @@ const PRESIGNED = { "s3:authType": "REST-QUERY-STRING", "s3:signatureAge": "1000
 const SCAN_TAG = "s3:ExistingObjectTag/GuardDutyMalwareScanStatus";
 
 /**
- * Asks of a template: who (a role's purpose, an ARN or a service), what, on which `key` ("" is the bucket), with what
- * else AWS says, and `without` which condition key.
+ * Makes requests against a template: who (a role's purpose, an ARN or a service), which action, on which `key` ("" is the
+ * bucket), with which other facts from AWS, and `without` which condition key.
  */
 function createAsker(said: Record<string, unknown> = {}) {
   const configuration = generateConfiguration(parseSettings({ ...PLACE, ...said }));
@@ -162,9 +162,7 @@ describe("the gate of GuardDuty", () => {
   it("binds AWS Backup, whose notes say so", async () => {
     const settings = parseSettings({ ...PLACE, services: { guardduty: true, backup: true } });
     const { connections } = generateConfiguration(settings);
-    expect(JSON.stringify(connections[0]?.connection.notes)).to.include(
-      "it backs up what was found clean and nothing else",
-    );
+    expect(JSON.stringify(connections[0]?.connection.notes)).to.include("it backs up only files that were found clean");
     const both = createAsker({ services: { guardduty: true, backup: true } });
     expect(await both("backup", "s3:GetObjectVersion", { without: SCAN_TAG })).to.equal("ExplicitlyDenied");
     expect(await both("backup", "s3:GetObjectVersion", { [SCAN_TAG]: "NO_THREATS_FOUND" })).to.equal("Allowed");

@@ -7,15 +7,15 @@ import { createTransportGuards } from "./transport-guards.ts";
 const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html";
 
 /**
- * What nobody may do to the bucket of files, whoever allows it. Denials name everyone and say whom they mean by
- * conditions: a role that is deleted and made again is still meant.
+ * Actions that nobody may do to the bucket of files, whoever allows them. The denials name everyone and restrict that by
+ * conditions: so they still apply to a role that is deleted and made again.
  */
 export function createBucketGuards(site: Site, settings: Settings): PolicyStatement[] {
   return [
     ...createTransportGuards(site.bucketArn),
     {
       sid: "DenyOwnRolesBelowTls13",
-      why: "Sluice itself speaks TLS 1.3 to S3. Not asked of presigned URLs, which carry the signer's identity but are opened by anybody's browser, nor of AWS services.",
+      why: "Sluice itself speaks TLS 1.3 to S3. The rule excepts presigned URLs, which carry the signer's identity but are opened by anybody's browser, and AWS services.",
       source: CONDITION_KEYS,
       effect: "Deny" as const,
       principal: "everyone" as const,
@@ -29,7 +29,7 @@ export function createBucketGuards(site: Site, settings: Settings): PolicyStatem
     },
     {
       sid: "DenyOtherEncryption",
-      why: "Files are encrypted by SSE-S3 and nothing else. A request that says nothing gets it by the bucket's default; a writer whose own default is KMS must be told AES256.",
+      why: "Files are encrypted by SSE-S3 and nothing else. A request that names no encryption gets it by the bucket's default; a writer whose own default is KMS must be told AES256.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingServerSideEncryption.html",
       effect: "Deny",
       principal: "everyone",

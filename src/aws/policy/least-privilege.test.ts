@@ -41,7 +41,7 @@ function toPrincipal({ who }: ExpectedActor): string {
   return who.startsWith("role:") ? site.roleArn(who.slice("role:".length)) : who;
 }
 
-/** `action name` of everything that the table says of the actor. */
+/** `action name` of everything that the table allows the actor. */
 function listExpected({ may }: ExpectedActor): string[] {
   const all = may.flatMap(([actions, on]) => {
     const names = on.split(" ").flatMap((name) => {

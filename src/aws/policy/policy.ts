@@ -6,30 +6,30 @@ export type Conditions = Readonly<Record<string, Readonly<Record<string, Value>>
 interface StatementText {
   /** Letters and digits, unique in its policy. */
   readonly sid: string;
-  /** Why the statement is there: one or two sentences, printed above it. */
+  /** The reason for the statement: one or two sentences, printed above it. */
   readonly why: string;
-  /** The AWS document it follows. */
+  /** The AWS document that the statement follows. */
   readonly source: string;
   readonly actions: readonly string[];
-  /** ARNs; left out in trust policies alone, where the role is the resource. */
+  /** ARNs; left out only in trust policies, where the role is the resource. */
   readonly resources?: readonly Value[];
   readonly conditions?: Conditions;
 }
 
-/** Who a resource or trust policy lets in: never everyone. */
+/** The principals that a resource or trust policy lets in: never everyone. */
 export type Principal =
   | { readonly services: readonly string[] }
   | { readonly roles: readonly Value[] }
   /** ARN of an OIDC provider. */
   | { readonly federated: string };
 
-/** What somebody may do. A role's own policy has no principal: the role is. */
+/** Actions that somebody may do. A role's own policy has no principal: the role is the principal. */
 export interface AllowStatement extends StatementText {
   readonly effect: "Allow";
   readonly principal?: Principal;
 }
 
-/** What nobody may do whom the conditions meet, whatever else allows it. The only kind that may name everyone. */
+/** Actions that nobody may do who meets the conditions, whatever else allows them. Only this kind may name everyone. */
 export interface DenyStatement extends StatementText {
   readonly effect: "Deny";
   readonly principal?: Principal | "everyone";
@@ -38,7 +38,7 @@ export interface DenyStatement extends StatementText {
 /** One statement of a policy. */
 export type Statement = AllowStatement | DenyStatement;
 
-/** A policy document in a template: it keeps what its statements are for until it is printed. */
+/** A policy document in a template: it keeps the reasons of its statements until it is printed. */
 export class Policy extends Leaf {
   readonly statements: readonly Statement[];
 
@@ -52,7 +52,7 @@ export class Policy extends Leaf {
   }
 }
 
-/** The statement in IAM's JSON. Lists of one become the one, as AWS writes them back. */
+/** The statement in IAM's JSON. A list of one becomes its only member, as AWS answers it. */
 export function toStatementJson(statement: Statement): Properties {
   const { sid, effect, principal, actions, resources, conditions } = statement;
   return {
@@ -76,7 +76,7 @@ function oneOrMany(values: readonly Value[]): Value {
   return values.length === 1 ? (values[0] as Value) : values;
 }
 
-/** Policies wherever they are in a value, in its order. */
+/** All policies within a value, in its order. */
 export function findPolicies(value: Value | undefined): Policy[] {
   if (value instanceof Policy) return [value];
   if (value === undefined || typeof value !== "object" || value instanceof Leaf) return [];

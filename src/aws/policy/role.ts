@@ -3,7 +3,7 @@ import type { Resource } from "../template/template.ts";
 import type { Properties, Value } from "../template/value.ts";
 import { type AllowStatement, type Conditions, Policy, type Principal, type Statement } from "./policy.ts";
 
-/** Who may assume a role. */
+/** The principals that may assume a role, and how. */
 export interface Trust {
   readonly sid: string;
   readonly why: string;
@@ -14,14 +14,14 @@ export interface Trust {
   readonly conditions?: Conditions;
 }
 
-/** A role to be made. */
+/** The plan of a role. */
 export interface RolePlan {
   /** Last part of its name: `Site.roleName(purpose)`. */
   readonly purpose: string;
   readonly why: string;
   readonly source: string;
   readonly trusts: readonly Trust[];
-  /** What the role may do. No principal; `aws:ResourceAccount` is added to every statement that allows S3 actions. */
+  /** The role's policy, without principals; `aws:ResourceAccount` is added to every statement that allows S3 actions. */
   readonly statements: readonly Statement[];
   readonly managedPolicyArns?: readonly string[];
 }
@@ -51,15 +51,15 @@ export function createRole(site: Site, plan: RolePlan): Resource {
   };
 }
 
-/** `Tags` of a resource that takes a list of `{Key, Value}`; nothing when the site has none. */
+/** `Tags` of a resource that takes a list of `{Key, Value}`; empty when the site has none. */
 export function tagsOf(site: Site): Properties {
   const tags = Object.entries(site.tags).map(([Key, Value]) => ({ Key, Value }));
   return tags.length === 0 ? {} : { Tags: tags };
 }
 
 /**
- * Trust in a service, for this account alone: without `aws:SourceAccount` another customer's resource could make the
- * service use the role (the confused deputy). `isUndocumented`: AWS does not say that the service names its source.
+ * Trust in a service, for this account alone: without `aws:SourceAccount`, another customer's resource could make the service
+ * use the role (the confused deputy). `isUndocumented` means that AWS does not document that the service names its source.
  */
 export function trustService(
   site: Site,
@@ -85,8 +85,8 @@ export function ofThisAccount(site: Site, sourceArn?: Value): Conditions {
 }
 
 /**
- * The same for a service that does not document which source it names: another account's is refused where it is named.
- * Without `IfExists` a service that names none could not use what the statement allows.
+ * The conditions for a service that does not document which source it names. When the service names another account's
+ * resource, it is refused. Without `IfExists`, a service that names none could not use the statement.
  */
 export function ofThisAccountIfNamed(site: Site, sourceArn?: Value): Conditions {
   return {
@@ -95,7 +95,7 @@ export function ofThisAccountIfNamed(site: Site, sourceArn?: Value): Conditions 
   };
 }
 
-/** Objects below a prefix may be read by the role. */
+/** Allows the role to read objects below a prefix. */
 export function readObjects(
   site: Site,
   prefix: string,
@@ -111,7 +111,7 @@ export function readObjects(
   };
 }
 
-/** Keys below a prefix may be listed by the role. */
+/** Allows the role to list keys below a prefix. */
 export function listObjects(
   site: Site,
   prefix: string,
@@ -140,7 +140,7 @@ function toTrustStatement({ sid, why, source, principal, actions, conditions }: 
   };
 }
 
-/** S3 names carry no account: without the condition a bucket of the same name, once lost, could be somebody else's. */
+/** S3 names have no account: without the condition, a bucket that was lost could belong to somebody else under the same name. */
 function withinAccount(site: Site, statement: Statement): Statement {
   const isS3 = statement.effect === "Allow" && statement.actions.every((action) => action.startsWith("s3:"));
   if (!isS3) return statement;

@@ -8,7 +8,7 @@ import { createRole, type Trust, trustService } from "./role.ts";
 /** Purposes of the roles that Sluice itself runs under. */
 export const SLUICE_ROLES = ["write", "read"] as const;
 
-/** What `verify` looks at beside the template's own: resources of services, and buckets that they copy into. */
+/** Resources that `verify` reads beside the template's own: resources of services, and buckets that they copy into. */
 interface Verified {
   readonly services: readonly Resource[];
   readonly destinations: readonly Destination[];
@@ -17,15 +17,15 @@ interface Verified {
 const S3_ACTIONS = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html";
 
 /**
- * Sluice's own roles: `write` for commands (uploads, deletion), `read` for queries and presigned downloads, `verify`
- * for whoever runs `sluice config verify`, which looks at the buckets and roles of services and at their `destinations` as well.
+ * Sluice's own roles: `write` for commands (uploads, deletion), `read` for queries and presigned downloads, and `verify` for
+ * the person who runs `sluice config verify`, which also reads the buckets and roles of services and their `destinations`.
  */
 export function createSluiceRoles(site: Site, settings: Settings, verified: Verified): Record<string, Resource> {
   const trusts = createComputeTrusts(site, settings);
   return {
     WriteRole: createRole(site, {
       purpose: "write",
-      why: "Sluice's commands: uploads in parts, their commit, deletion. Assumed by its tasks or pods alone.",
+      why: "Sluice's commands: uploads in parts, their commit, deletion. Only its tasks or pods assume the role.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html",
       trusts,
       statements: [
@@ -36,7 +36,7 @@ export function createSluiceRoles(site: Site, settings: Settings, verified: Veri
     }),
     ReadRole: createRole(site, {
       purpose: "read",
-      why: "Sluice's queries and presigned downloads: reads files and changes nothing. The service assumes it where SLUICE_S3_READ_ROLE_ARN names it.",
+      why: "Sluice's queries and presigned downloads: reads files and changes nothing. The service assumes it if SLUICE_S3_READ_ROLE_ARN names it.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html",
       trusts: [...trusts, createReaderTrust(site, settings)],
       statements: createReadStatements(site),
@@ -48,7 +48,7 @@ export function createSluiceRoles(site: Site, settings: Settings, verified: Veri
       trusts: [
         {
           sid: "AssumedInTheAccount",
-          why: "Principals of this account whose own policies allow it, such as a pipeline's role.",
+          why: "Principals of this account assume the role if their own policies allow it, such as a pipeline's role.",
           source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
           principal: { roles: [site.arn("iam", "root", { region: "" })] },
         },
@@ -62,7 +62,7 @@ function createWriteStatements(site: Site): Statement[] {
   return [
     {
       sid: "WriteFiles",
-      why: "Parts and whole objects under Sluice's own prefix, and giving up what was begun.",
+      why: "Writes parts and whole objects under Sluice's own prefix, and aborts uploads that were begun.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html",
       effect: "Allow",
       actions: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
@@ -70,7 +70,7 @@ function createWriteStatements(site: Site): Statement[] {
     },
     {
       sid: "ReadFiles",
-      why: "Bytes are read back where a checksum is asked for after a resume; HEAD decides whether a commit happened. Versions, because Sluice always names the one it wrote.",
+      why: "Bytes are read back when a checksum is asked for after a resume; HEAD decides whether a commit happened. Both name versions, because Sluice always names the one that it wrote.",
       source: S3_ACTIONS,
       effect: "Allow",
       actions: ["s3:GetObject", "s3:GetObjectVersion"],
@@ -86,7 +86,7 @@ function createWriteStatements(site: Site): Statement[] {
     },
     {
       sid: "SeeTheBucket",
-      why: "Unfinished uploads, and versions that dead uploads left, are listed to be swept. ListBucket bears no s3:prefix condition: a HEAD names no prefix, and would answer 403 where the commit needs to tell 404.",
+      why: "Unfinished uploads, and versions that dead uploads left, are listed to be swept. ListBucket has no s3:prefix condition: a HEAD names no prefix, and would answer 403 when the commit needs a 404.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html",
       effect: "Allow",
       actions: ["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
@@ -133,13 +133,13 @@ function createReaderTrust(site: Site, settings: Settings): Trust {
   };
 }
 
-/** Heads of the audit chain may be added to the anchor bucket; its lock keeps them. */
+/** Allows adding heads of the audit chain to the anchor bucket; its lock keeps them. */
 function createAnchorStatements(site: Site, { anchors }: Settings): Statement[] {
   if (anchors === false) return [];
   return [
     {
       sid: "AnchorTheAudit",
-      why: "Heads of the audit chain are written to the locked bucket and read back. No right to shorten or bypass retention.",
+      why: "Heads of the audit chain are written to the locked bucket and read back. There is no right to shorten or bypass retention.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html",
       effect: "Allow",
       actions: ["s3:PutObject", "s3:GetObject"],
@@ -178,7 +178,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
   return [
     {
       sid: "ReadBucketSettings",
-      why: "Every setting that the template makes, and nothing that is in the buckets.",
+      why: "Reads every setting that the template makes, and nothing that is in the buckets.",
       source: S3_ACTIONS,
       effect: "Allow",
       actions: [
@@ -199,7 +199,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
       : [
           {
             sid: "ReadDestinations",
-            why: "Where the buckets lie that files are copied into, and whether they keep versions.",
+            why: "Reads the region of the buckets that files are copied into, and whether they keep versions.",
             source: S3_ACTIONS,
             effect: "Allow" as const,
             actions: ["s3:GetBucketLocation", "s3:GetBucketVersioning"],
@@ -208,7 +208,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
         ]),
     {
       sid: "ReadRoles",
-      why: "The roles of the template and their policies.",
+      why: "Reads the roles of the template and their policies.",
       source:
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html",
       effect: "Allow",
@@ -217,7 +217,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
     },
     {
       sid: "ValidatePolicies",
-      why: "Lets AWS look for mistakes in the policies. The action knows no resource, and reads nothing but the text it is given.",
+      why: "Lets AWS check the policies for mistakes. The action has no resource, and reads only the text that it is given.",
       source: "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamaccessanalyzer.html",
       effect: "Allow",
       actions: ["access-analyzer:ValidatePolicy"],
@@ -226,7 +226,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
   ];
 }
 
-/** Who runs Sluice: ECS tasks, EKS pods by Pod Identity, or by a service account's token (IRSA). */
+/** The principals that run Sluice: ECS tasks, and EKS pods by Pod Identity or by a service account's token (IRSA). */
 function createComputeTrusts(site: Site, { compute }: Settings): Trust[] {
   const { ecs, podIdentity, irsa } = compute;
   const trusts: Trust[] = [];
@@ -255,14 +255,14 @@ function createComputeTrusts(site: Site, { compute }: Settings): Trust[] {
   if (irsa !== undefined) {
     trusts.push({
       sid: "AssumedByServiceAccount",
-      why: `The Kubernetes service account ${irsa.namespace}/${irsa.serviceAccount} alone, by the token of its cluster.`,
+      why: `Only the Kubernetes service account ${irsa.namespace}/${irsa.serviceAccount} gets the role, by the token of its cluster.`,
       source: "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html",
       principal: { federated: site.arn("iam", `oidc-provider/${irsa.provider}`, { region: "" }) },
       actions: ["sts:AssumeRoleWithWebIdentity"],
       conditions: {
         StringEquals: {
           [`${irsa.provider}:sub`]: `system:serviceaccount:${irsa.namespace}:${irsa.serviceAccount}`,
-          // The audience that EKS puts into tokens, in China too, where STS's host name is another.
+          // EKS puts this audience into tokens, even in China, where STS has another host name.
           [`${irsa.provider}:aud`]: "sts.amazonaws.com",
         },
       },

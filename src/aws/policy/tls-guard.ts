@@ -7,13 +7,13 @@ const GUARDS = {
       "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html",
   },
   sns: {
-    // A topic's policy knows no sns:*, and publishing is what carries content.
+    // A topic's policy accepts no sns:*, and only publishing carries content.
     actions: ["sns:Publish"],
     source: "https://docs.aws.amazon.com/sns/latest/dg/sns-security-best-practices.html",
   },
 } as const;
 
-/** No plaintext for a queue or a topic: the first statement of its policy. */
+/** Denies plaintext for a queue or a topic: the first statement of its policy. */
 export function createTlsGuard(service: keyof typeof GUARDS, arn: string): DenyStatement {
   const { actions, source } = GUARDS[service];
   return {

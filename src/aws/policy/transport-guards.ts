@@ -2,7 +2,7 @@ import type { PolicyStatement } from "../services/aws-service.ts";
 
 const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html";
 
-/** No plaintext and nothing below TLS 1.2, for everyone: for every bucket of the template. */
+/** Denies plaintext and all below TLS 1.2 to everyone. Every bucket of the template has these guards. */
 export function createTransportGuards(bucketArn: string): PolicyStatement[] {
   return [
     {
@@ -17,7 +17,7 @@ export function createTransportGuards(bucketArn: string): PolicyStatement[] {
     },
     {
       sid: "DenyBelowTls12",
-      why: "No TLS below 1.2. Not 1.3 for everyone: interface endpoints, Multi-Region Access Points and some services have no more.",
+      why: "TLS below 1.2 is refused. TLS 1.3 is not required of everyone: interface endpoints, Multi-Region Access Points and some services only have 1.2.",
       source: CONDITION_KEYS,
       effect: "Deny",
       principal: "everyone",

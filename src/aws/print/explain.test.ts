@@ -17,7 +17,7 @@ const everything = generate({
   services: Object.fromEntries(SERVICES.map(({ name }) => [name, true])),
 });
 
-/** Its words without the breaks of lines. */
+/** The words of the explanation, without line breaks. */
 function wordsOf(configuration: Configuration): string {
   return explainConfiguration(configuration).replace(/\s+/g, " ");
 }
@@ -84,13 +84,13 @@ describe("explainConfiguration", () => {
     const words = wordsOf(generate({ services: { firehose: true } }));
     expect(words).to.include("needs iam:PassRole for it");
     expect(words).to.include("- arn:aws:iam::111122223333:role/my-files-firehose to firehose.amazonaws.com");
-    expect(words).to.include("CT.S3.PR.10 (DataBucket, LogBucket): Wants KMS keys.");
+    expect(words).to.include("CT.S3.PR.10 (DataBucket, LogBucket): The rule wants KMS keys.");
   });
 
   it("leaves out sections without content", () => {
     const words = wordsOf(generate());
     expect(words).to.include("Services: none");
-    expect(words).to.not.include("What to know of each service").and.not.include("Anchors:");
+    expect(words).to.not.include("Notes on each service").and.not.include("Anchors:");
     const irsa = {
       provider: "oidc.eks.eu-central-1.amazonaws.com/id/ABC123",
       namespace: "files",
@@ -118,7 +118,7 @@ describe("createExplanation", () => {
   it("tells what holds for every configuration", () => {
     const notes = notesOf({});
     expect(notes).to.include("Purge needs s3:DeleteObjectVersion, which my-files-write has");
-    expect(notes).to.include("Replicas and backups keep what was erased");
+    expect(notes).to.include("Replicas and backups keep erased files");
     expect(notes).to.include("Archive tiers break presigned downloads");
     expect(notes).to.include("refused 3600 s after they were signed");
     expect(notes).to.include("A writer that asks for KMS is refused");

@@ -4,18 +4,18 @@ import { createExplanation, type Explanation } from "./explanation.ts";
 
 const COLUMNS = 100;
 
-/** The text of `sluice config explain`, at most 100 columns wide where its words allow. Ends in a line break. */
+/** The text of `sluice config explain`, in lines of at most 100 columns where its words allow. It ends in a line break. */
 export function explainConfiguration(configuration: Configuration): string {
   const explanation = createExplanation(configuration);
   const sections = [
     toHeader(explanation),
     toSection("Who can do what", explainAccess(explanation)),
-    toSection("What is refused, whatever allows it", explanation.guards.flatMap(explainRow)),
-    toSection("What to know of each service", explainServices(explanation)),
+    toSection("Refusals, whatever else allows it", explanation.guards.flatMap(explainRow)),
+    toSection("Notes on each service", explainServices(explanation)),
     toSection("Roles that are handed to services", explainPassedRoles(explanation)),
     toSection("Rules of AWS Control Tower that are not met", explainExemptions(explanation)),
     toSection(
-      "What to know of the whole",
+      "Notes on the whole",
       explanation.notes.flatMap((note) => wrap(note, "- ", "  ")),
     ),
   ];
@@ -38,12 +38,12 @@ function toHeader(explanation: Explanation): string[] {
   ];
 }
 
-/** Heading and lines; nothing at all where there are none. */
+/** Heading and lines; empty when there are no lines. */
 function toSection(heading: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [heading, "-".repeat(heading.length), ...lines];
 }
 
-/** A paragraph for each principal: what it may do; a role's begins with who may become it. */
+/** A paragraph for each principal about what it may do. A role's paragraph begins with who may become the role. */
 function explainAccess({ access, services }: Explanation): string[] {
   const groups = new Map<string, AccessRow[]>();
   for (const row of access) {
@@ -53,7 +53,7 @@ function explainAccess({ access, services }: Explanation): string[] {
   return [...groups].flatMap(([subject, rows], at) => {
     const names = new Set(rows.map(({ service }) => service));
     const titles = services.filter(({ name }) => names.has(name)).map(({ title }) => title);
-    // Whoever is there whatever is switched on is nobody's in particular.
+    // A principal that is there whatever is switched on belongs to no service in particular.
     const whose = names.has(undefined) ? "" : `, for ${titles.join(", ")}`;
     return [...(at === 0 ? [] : [""]), ...wrap(`${capitalize(subject)}${whose}`), ...rows.flatMap(explainRow)];
   });
@@ -91,7 +91,7 @@ function explainExemptions({ exemptions }: Explanation): string[] {
   );
 }
 
-/** Lines of at most 100 columns; a word that is longer stays whole. */
+/** Lines of at most 100 columns; a longer word is not cut. */
 function wrap(text: string, first = "", rest = first): string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/)) {

@@ -3,10 +3,13 @@ import { type AccessRow, createAccessMatrix, listPassedRoles, type PassedRole } 
 import { type ControlTowerExemption, findExemptions } from "../template/control-tower-exemptions.ts";
 import { printCloudFormation } from "./print-cloudformation.ts";
 
-/** Bytes that CloudFormation takes without an S3 bucket in between. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+/**
+ * Bytes that CloudFormation takes without an S3 bucket in between.
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+ */
 const TEMPLATE_BODY_BYTES_MAX = 51_200;
 
-/** What there is to know about a configuration: `sluice config explain --json`. */
+/** All facts about a configuration: `sluice config explain --json`. */
 export interface Explanation {
   readonly bucket: string;
   readonly region: string;
@@ -23,18 +26,18 @@ export interface Explanation {
     readonly source: string;
     readonly notes: readonly string[];
   }[];
-  /** Who can do what: one row for each statement that allows. */
+  /** One row for each statement that allows something. */
   readonly access: readonly AccessRow[];
-  /** What is refused whatever else allows it. */
+  /** One row for each statement that refuses something, whatever else allows it. */
   readonly guards: readonly AccessRow[];
   readonly passedRoles: readonly PassedRole[];
-  /** Rules of AWS Control Tower that the template does not meet, and why. */
+  /** Rules of AWS Control Tower that the template does not meet, and the reasons. */
   readonly exemptions: readonly ControlTowerExemption[];
-  /** What holds for the whole, in sentences. */
+  /** Sentences about the whole configuration. */
   readonly notes: readonly string[];
 }
 
-/** The explanation of a configuration: the same configuration, the same explanation. */
+/** The explanation of a configuration. The same configuration gives the same explanation. */
 export function createExplanation(configuration: Configuration): Explanation {
   const { settings, site, connections } = configuration;
   const rows = createAccessMatrix(configuration);
@@ -46,7 +49,12 @@ export function createExplanation(configuration: Configuration): Explanation {
     logBucket: site.logBucket,
     anchorBucket: settings.anchors === false ? undefined : site.anchorBucket,
     services: connections.map(({ service: { name, title, gets, road, source }, connection: { notes = [] } }) => ({
-      ...{ name, title, gets, road, source, notes },
+      name,
+      title,
+      gets,
+      road,
+      source,
+      notes,
     })),
     access: rows.filter(({ effect }) => effect === "Allow"),
     guards: rows.filter(({ effect }) => effect === "Deny"),
@@ -56,23 +64,23 @@ export function createExplanation(configuration: Configuration): Explanation {
   };
 }
 
-/** What becomes of files beside what Sluice does with them. */
+/** Notes about what happens to files apart from Sluice. */
 function createDataNotes({ settings, site, connections }: Configuration): string[] {
   const { lifecycle, presign, tls } = settings;
   const isOn = (...names: string[]) => connections.some(({ service }) => names.includes(service.name));
   const copies = connections.filter(({ service }) => ["replication", "backup", "datasync"].includes(service.name));
   return [
     `Purge needs s3:DeleteObjectVersion, which ${site.roleName("write")} has: in a versioned bucket a plain deletion leaves the bytes as an old version, for ${lifecycle.noncurrentDays} days here.`,
-    `Replicas and backups keep what was erased: a deleted version is never replicated, and a recovery point outlives the file.${copies.length === 0 ? "" : ` Switched on here: ${copies.map(({ service }) => service.title).join(", ")}; erase there as well.`}`,
+    `Replicas and backups keep erased files: a deleted version is never replicated, and a recovery point outlives the file.${copies.length === 0 ? "" : ` Switched on here: ${copies.map(({ service }) => service.title).join(", ")}; erase there as well.`}`,
     `Archive tiers break presigned downloads: an object in Glacier or in an archive tier of Intelligent-Tiering answers 403 until it is restored.${lifecycle.tieringDays === null ? "" : " The tiering of this template moves nothing there."}`,
     `Presigned URLs are refused ${presign.ageSecondsMax} s after they were signed, whatever lifetime was signed into them.`,
-    "Every write is encrypted by SSE-S3. A writer that asks for KMS is refused: set it to SSE-S3 (AES256), or to say nothing.",
+    "Every write is encrypted by SSE-S3. A writer that asks for KMS is refused: set it to SSE-S3 (AES256), or to name no encryption.",
     ...(tls.own === "1.3"
       ? [
-          `Sluice's own roles must speak TLS 1.3 to S3. Behind an interface endpoint, which has 1.2 alone, set tls.own to "1.2".`,
+          `Sluice's own roles must speak TLS 1.3 to S3. Behind an interface endpoint, which only has 1.2, set tls.own to "1.2".`,
         ]
       : []),
-    `AWS services write below ${site.externalPrefix} and into ${site.logBucket} alone; Sluice neither lists nor sweeps either.`,
+    `AWS services write only below ${site.externalPrefix} and into ${site.logBucket}; Sluice neither lists nor sweeps either.`,
     ...(isOn("athena", "glue", "emr", "redshift")
       ? [
           "Where Lake Formation governs the Data Catalog, IAM alone is not enough: grant the roles of Athena, Glue, EMR and Redshift their permissions there, or leave the database to IAM (IAMAllowedPrincipals).",
@@ -81,7 +89,7 @@ function createDataNotes({ settings, site, connections }: Configuration): string
   ];
 }
 
-/** What to know before the template is deployed. */
+/** Notes to read before the template is deployed. */
 function createDeployNotes({ settings, template }: Configuration): string[] {
   const bytes = Buffer.byteLength(printCloudFormation(template));
   const size = `The template has ${Math.ceil(bytes / 1024)} KiB`;

@@ -5,13 +5,13 @@ import type { Properties } from "../template/value.ts";
 
 const IMPORT = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html";
 
-/** What may be there before the stack: the bucket alone, with a policy, or all that an earlier stack left behind. */
+/** Resources that may exist before the stack: the bucket, the bucket with a policy, or all that an earlier stack left. */
 export const IMPORTS = ["bucket", "policy", "retained"] as const;
 
 /** One of IMPORTS. */
 export type Import = (typeof IMPORTS)[number];
 
-/** The property by which CloudFormation finds a resource that exists, of each type that outlives a stack. */
+/** For each type that outlives a stack, the property by which CloudFormation finds an existing resource. */
 const IDENTIFIERS: Readonly<Record<string, string>> = {
   "AWS::Backup::BackupVault": "BackupVaultName",
   "AWS::Logs::LogGroup": "LogGroupName",
@@ -20,10 +20,10 @@ const IDENTIFIERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The template that takes what exists already into a stack, and the list of it for the change set. CloudFormation imports
- * in a change set of its own that may make and change nothing else, so the template holds that alone, by its names; the
- * whole template is deployed over it afterwards.
- * Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html
+ * The template that imports existing resources into a stack, and the list of them for the change set. CloudFormation imports
+ * in a separate change set that may make and change nothing else, so the template holds the imported resources alone, by
+ * their names. The whole template is deployed over it afterwards. Source:
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html
  */
 export function createImport({ template, site }: Configuration, what: Import) {
   const names = {
@@ -32,22 +32,22 @@ export function createImport({ template, site }: Configuration, what: Import) {
     retained: Object.keys(template.resources).filter((name) => template.resources[name]?.isRetained),
   }[what];
   const resources = Object.fromEntries(names.map((name) => [name, toImported(template.resources[name] as Resource)]));
-  const description = `Takes what exists already of bucket ${site.bucket} into the stack`;
+  const description = `Imports the existing resources of bucket ${site.bucket} into the stack`;
   const imported: Template = { ...template, description, resources, outputs: {} };
   return { template: imported, list: names.map((name) => toEntry(name, resources[name] as Resource)) };
 }
 
-/** Its name and what else must be said: what the whole template says differently is changed when that is deployed. */
+/** The resource with its name and its required properties. All other properties are set when the whole template is deployed. */
 function toImported({ type, properties }: Resource): Resource {
   const identifier = identifierOf(type);
   const { PolicyDocument } = properties;
   return {
     type,
-    why: "Exists already. Import changes none of its settings; deploying the whole template afterwards does.",
+    why: "The resource exists already. Import changes none of its settings; deploying the whole template afterwards does.",
     source: IMPORT,
     properties: {
       [identifier]: properties[identifier] as string,
-      // Never the whole policy: CloudFormation compares templates, and would find nothing left to deploy.
+      // The policy is never complete: CloudFormation compares templates, and would find nothing left to deploy.
       ...(PolicyDocument instanceof Policy && { PolicyDocument: new Policy(PolicyDocument.statements.slice(0, 1)) }),
     },
     isRetained: true,
@@ -55,7 +55,7 @@ function toImported({ type, properties }: Resource): Resource {
   };
 }
 
-/** As `aws cloudformation create-change-set --resources-to-import` reads it. */
+/** An entry in the form that `aws cloudformation create-change-set --resources-to-import` reads. */
 function toEntry(LogicalResourceId: string, { type, properties }: Resource): Properties {
   const identifier = identifierOf(type);
   return {

@@ -6,8 +6,8 @@ import { Leaf, type Properties, type Value } from "../template/value.ts";
 const LINE_LENGTH = 110;
 
 /**
- * The template as CloudFormation's YAML: stable (the same template, the same bytes), one property a line, and above
- * each resource and statement why it is there and which AWS document it follows.
+ * The template as CloudFormation's YAML, with one property a line. The same template gives the same bytes. Above each
+ * resource and statement it says why it is there and which AWS document it follows.
  */
 export function printCloudFormation(template: Template, header: readonly string[] = []): string {
   const document = new Document({}, { version: "1.1", aliasDuplicateObjects: false });
@@ -57,7 +57,7 @@ function createMap(document: Document, value: Value): YAMLMap {
   return createNode(document, value) as YAMLMap;
 }
 
-/** A node of the value, with the statements' comments where policies are. */
+/** A node of the value. Policies in it have their statements' comments. */
 function createNode(document: Document, value: Value): unknown {
   if (value instanceof Policy) return createPolicyNode(document, value);
   if (value instanceof Leaf) return createNode(document, value.toJson());
@@ -90,7 +90,7 @@ function createPolicyNode(document: Document, policy: Policy): unknown {
   return map;
 }
 
-/** Why, in lines of a readable length, then the AWS document. */
+/** The reason in lines of a readable length, and then the AWS document. */
 function toComment({ why, source }: { why: string; source: string }): string {
   const lines: string[] = [];
   for (const word of why.split(" ")) {

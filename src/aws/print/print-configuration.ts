@@ -9,7 +9,7 @@ export const FORMATS = ["cloudformation", "terraform-json", "plain-policies"] as
 /** One of FORMATS. */
 export type Format = (typeof FORMATS)[number];
 
-/** The configuration as text of that format; the same configuration gives the same bytes. */
+/** The configuration as text of that format. The same configuration gives the same bytes. */
 export function printConfiguration(configuration: Configuration, format: Format): string {
   switch (format) {
     case "cloudformation":
@@ -27,7 +27,7 @@ function toHeader({ site, connections }: Configuration): string[] {
     "Made by `sluice config generate`: change sluice.aws.yaml and generate again instead of editing this file.",
     `Bucket ${site.bucket}, region ${site.region}, account ${site.account}.`,
     ...wrapNames(names.length === 0 ? ["none"] : names),
-    "`sluice config explain` says who can do what; `sluice config verify` compares it with what is deployed.",
+    "`sluice config explain` says who can do what; `sluice config verify` compares it with the deployed resources.",
   ];
 }
 

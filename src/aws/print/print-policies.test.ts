@@ -69,7 +69,9 @@ describe("printPolicies", () => {
       why: "planted",
       source: "",
       properties: {
-        ...{ FunctionName: "f", Action: "lambda:InvokeFunction", Principal: "s3.amazonaws.com" },
+        FunctionName: "f",
+        Action: "lambda:InvokeFunction",
+        Principal: "s3.amazonaws.com",
         ...(SourceArn !== undefined && { SourceArn }),
       },
     });
@@ -110,7 +112,7 @@ describe("printPolicies", () => {
   });
 });
 
-/** Every policy document in what was printed, as JSON. */
+/** Every policy document in the output, as JSON. */
 function documentsIn(value: unknown): string[] {
   if (typeof value !== "object" || value === null) return [];
   if ("Statement" in value) return [JSON.stringify(value)];

@@ -3,10 +3,10 @@ import { findPolicies, type Policy } from "../policy/policy.ts";
 import type { Properties, Value } from "../template/value.ts";
 
 /**
- * The policies alone, as JSON for whoever makes resources by other means: `buckets` by bucket name, `roles` by role name
- * with `trust`, `access`, `managed` and `boundary`, `functions` by the function's ARN, and `others` (queues, topics,
- * keys) by logical id. Ids that AWS makes up while it deploys stand as CloudFormation's functions. Throws for a resource
- * with more policies than have a place here, so that none is left out.
+ * The policies alone, as JSON for people who make resources by other means: `buckets` by bucket name, `roles` by role name
+ * with `trust`, `access`, `managed` and `boundary`, `functions` by the function's ARN, and `others` (queues, topics, keys) by
+ * logical id. Ids that AWS makes up while it deploys are written as CloudFormation's functions. Throws for a resource with
+ * more policies than have a place here, so that none is left out.
  */
 export function printPolicies({ template }: Pick<Configuration, "template">): string {
   const buckets: Record<string, Value> = {};
@@ -37,7 +37,7 @@ function toRoleJson(properties: Properties): Properties {
   };
 }
 
-/** Lambda writes such a permission as a statement of the function's policy; so it stands here. */
+/** Lambda writes such a permission as a statement of the function's policy, so this does, too. */
 function toPermissionJson(logicalId: string, properties: Properties): Properties {
   const { Action, Principal, FunctionName, SourceArn, SourceAccount } = properties;
   return {

@@ -32,7 +32,7 @@ describe("Terraform over printed configurations", function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Reads the whole configuration and lists its providers: needs none of them and no network, unlike `validate`. */
+  /** Reads the whole configuration and lists its providers. Unlike `validate`, it needs neither the providers nor a network. */
   async function readProviders(text: string): Promise<string> {
     await writeFile(join(folder, "main.tf.json"), text);
     const { stdout } = await promisify(execFile)(terraform, ["providers", "-no-color"], {

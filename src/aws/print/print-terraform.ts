@@ -14,7 +14,7 @@ import {
   toTerraformValue,
 } from "./terraform-values.ts";
 
-/** Version of the awscc provider whose schema the tests compare with, and what postconditions and `region` need. */
+/** Version of the awscc provider whose schema the tests compare with; postconditions and `region` need the others. */
 const REQUIRED = {
   required_version: ">= 1.2.0",
   required_providers: {
@@ -23,7 +23,7 @@ const REQUIRED = {
   },
 };
 
-/** What CloudFormation's pseudo parameters are in Terraform: an attribute of a data source. */
+/** CloudFormation's pseudo parameters in Terraform: attributes of data sources. */
 const PSEUDO_PARAMETERS: Readonly<Record<string, readonly [source: string, attribute: string]>> = {
   "AWS::Region": ["aws_region", "region"],
   "AWS::AccountId": ["aws_caller_identity", "account_id"],
@@ -31,9 +31,9 @@ const PSEUDO_PARAMETERS: Readonly<Record<string, readonly [source: string, attri
 
 /**
  * The configuration as Terraform's JSON for the `awscc` provider, whose resources are generated from the same schemas as
- * CloudFormation's: `AWS::S3::Bucket` is `awscc_s3_bucket`, `BucketName` is `bucket_name`. Policies and other open JSON
- * are strings there; why each resource and statement is there stands under `//`, Terraform's comment. Throws for what
- * has no counterpart, so that nothing is left out.
+ * CloudFormation's: `AWS::S3::Bucket` is `awscc_s3_bucket`, `BucketName` is `bucket_name`. Policies and other open JSON are
+ * strings there. The reason of each resource and statement is under `//`, Terraform's comment. Throws for anything that has
+ * no counterpart, so that nothing is left out.
  */
 export function printTerraform({ template, site }: Pick<Configuration, "template" | "site">): string {
   const resource: Record<string, Record<string, Value>> = {};
@@ -57,13 +57,13 @@ function toBody(template: Template, properties: Properties): Properties {
   return toTerraformValue(template, properties) as Properties;
 }
 
-/** A stack with this one resource. Its name is the bucket's with what the resource is, in the letters that stacks allow. */
+/** A stack with this one resource. Its name is the bucket's name and the resource's id, in the letters that stacks allow. */
 function toStack(template: Template, site: Site, logicalId: string): Properties {
   const resource = template.resources[logicalId] as Resource;
   const { type, properties } = resource;
   const outputs = (STACKED[type] as readonly string[]).map((name) => [
     name,
-    // `Fn::GetAtt` and `Ref` point into the stack itself here: CloudFormation resolves them, not Terraform.
+    // Here `Fn::GetAtt` and `Ref` point into the stack itself: CloudFormation resolves them, not Terraform.
     { Value: { "Fn::GetAtt": [logicalId, name] } },
   ]);
   const stack = {
@@ -91,7 +91,7 @@ function toBlock(template: Template, resource: Resource, body: Properties): Prop
   };
 }
 
-/** Why the resource and each statement of its policies is there. */
+/** The reasons of the resource and of each statement in its policies. */
 function toComment({ type, why, source, properties }: Resource): Value {
   return [
     `${why} ${source}`,
@@ -104,7 +104,7 @@ function toReasons({ statements }: Policy): string[] {
   return statements.map(({ sid, why, source }) => `${sid}: ${why} ${source}`);
 }
 
-/** CloudFormation's rules as postconditions of data sources: these are read first, and stop the plan. */
+/** CloudFormation's rules as postconditions of data sources: Terraform reads these first, and they stop the plan. */
 function toAssertions(rules: Template["rules"]): Properties {
   const data: Record<string, Record<string, Value>> = {};
   for (const [name, { assert, description }] of Object.entries(rules)) {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { toAttribute, toTerraformType } from "./terraform-names.ts";
 
 describe("toAttribute", () => {
-  // As the provider's own schema spells them.
+  // Names in the spelling of the provider's own schema.
   const names = {
     BucketName: "bucket_name",
     IPV6Enabled: "ipv6_enabled",

@@ -89,7 +89,7 @@ function print(settings: unknown): string {
   return printTerraform(generateConfiguration(parseSettings(settings)));
 }
 
-/** Types of what a template's `Ref`s point at. */
+/** Types of the resources that a template's `Ref`s refer to. */
 function typesReferredTo(template: Template): string[] {
   const properties = Object.values(template.resources).map((one) => one.properties);
   const text = JSON.stringify([properties, Object.values(template.outputs)]);

@@ -3,8 +3,8 @@ import { FreeForm, Leaf, type Properties, type Value } from "../template/value.t
 import { toAttribute, toTerraformType } from "./terraform-names.ts";
 
 /**
- * Types that the awscc provider lacks, with the attributes that their stack hands out besides what identifies them. A
- * CloudFormation stack of their own makes them, property for property as they are in the template.
+ * Types that the awscc provider lacks, with the attributes that their stack outputs besides the identifying one. A separate
+ * CloudFormation stack makes them, with the same properties as in the template.
  * - Distribution: its generated resource breaks the provider and is left out:
  *   https://github.com/hashicorp/terraform-provider-awscc/issues/3194. Cloud Control refuses to update one without a
  *   certificate of its own: https://github.com/hashicorp/terraform-provider-awscc/issues/983.
@@ -32,7 +32,7 @@ export function toTerraformValue(template: Template, value: Value): Value {
   );
 }
 
-/** A value whose keys are content, as in open JSON: none is respelled, intrinsic functions are expressions. */
+/** A value whose keys are content, as in open JSON: no key is respelled, and intrinsic functions are expressions. */
 export function toTerraformContent(template: Template, value: Value): Value {
   if (typeof value === "string") return escapeTemplate(value);
   if (typeof value !== "object") return value;
@@ -45,7 +45,7 @@ export function toTerraformContent(template: Template, value: Value): Value {
   );
 }
 
-/** Where Terraform finds a resource: `awscc_s3_bucket.data_bucket`. Throws when the template has none of that name. */
+/** The address of a resource in Terraform: `awscc_s3_bucket.data_bucket`. Throws when the template has none of that name. */
 export function toAddress(template: Template, logicalId: string): string {
   const resource = template.resources[logicalId];
   if (resource === undefined) throw new Error(`there is no resource ${logicalId} to refer to`);
@@ -53,12 +53,12 @@ export function toAddress(template: Template, logicalId: string): string {
   return `${type}.${toAttribute(logicalId)}`;
 }
 
-/** Is the type made by a stack of its own? */
+/** Whether a separate stack makes the type. */
 export function isStacked(type: string): boolean {
   return Object.hasOwn(STACKED, type);
 }
 
-/** A text in which `${` and `%{` are content (policy variables such as `${aws:username}`), not Terraform's. */
+/** Escapes a text in which `${` and `%{` are content (policy variables such as `${aws:username}`), not Terraform's. */
 export function escapeTemplate(text: string): string {
   return text.replaceAll(/[$%]\{/g, (mark) => `${mark[0]}${mark}`);
 }
@@ -82,8 +82,8 @@ function toExpression(template: Template, value: Properties): string | undefined
 }
 
 /**
- * What `Ref` gives is the `id` of every type that is referred to: the provider's id is the primary identifier, which for
- * them is a single property and the one that CloudFormation gives.
+ * For every type that is referred to, `Ref` gives the `id`: the provider's id is the primary identifier, which for these
+ * types is a single property and the one that CloudFormation gives.
  */
 function toReference(template: Template, logicalId: string, attribute?: string): string {
   const address = toAddress(template, logicalId);
@@ -97,7 +97,7 @@ function toReference(template: Template, logicalId: string, attribute?: string):
   return `${address}.outputs.${attribute ?? IDENTITY}`;
 }
 
-/** `${Id}` and `${Id.Attribute}` refer; `${!text}` is the text `${text}`. */
+/** `${Id}` and `${Id.Attribute}` are references; `${!text}` is the text `${text}`. */
 function toInterpolation(template: Template, text: string): string {
   return text
     .split(/(\$\{[^{}]*\})/)

@@ -11,11 +11,11 @@ const WORKGROUP = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-setti
 const WORKGROUP_POLICIES = "https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html";
 const CATALOG_ACCESS = "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html";
 
-/** A workgroup whose results stay in the bucket under SSE-S3, and the role of those who query. */
+/** A workgroup whose results stay in the bucket under SSE-S3, and the role of the people who query. */
 export const ATHENA = defineService({
   name: "athena",
   title: "Amazon Athena",
-  gets: "a workgroup with enforced settings, a database, and a role for those who query what lies under the external prefix",
+  gets: "a workgroup with enforced settings, a database, and a role for queries of data under the external prefix",
   road: ["role", "bucket setting"],
   source: S3_ACCESS,
   options: z.strictObject({
@@ -39,11 +39,11 @@ export const ATHENA = defineService({
         ...database.connection.resources,
         AthenaWorkgroup: {
           type: "AWS::Athena::WorkGroup",
-          why: `Sends every result to ${prefix} under SSE-S3. Enforced: what a client sets instead, KMS among it, is overridden.`,
+          why: `Sends every result to ${prefix} under SSE-S3. The settings are enforced: they override a client's own settings, such as KMS.`,
           source: WORKGROUP,
           properties: {
             Name: workgroup,
-            Description: `Queries of what lies under ${site.externalPrefix} of ${site.bucket}`,
+            Description: `Queries of data under ${site.externalPrefix} of ${site.bucket}`,
             State: "ENABLED",
             WorkGroupConfiguration: {
               EnforceWorkGroupConfiguration: true,
@@ -60,12 +60,12 @@ export const ATHENA = defineService({
         },
         AthenaRole: createRole(site, {
           purpose: "athena",
-          why: "Athena has no role of its own: it reads and writes as whoever asks. This is the role to ask with, for analysts and jobs.",
+          why: "Athena has no role of its own: it reads and writes as its caller. This is the role for analysts and jobs that query.",
           source: S3_ACCESS,
           trusts: [
             {
               sid: "AssumedInTheAccount",
-              why: "Principals of this account whose own policies allow it. No service assumes it, so that there is no deputy to confuse.",
+              why: "Principals of this account assume the role if their own policies allow it. No service assumes it, so there is no deputy to confuse.",
               source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html",
               principal: { roles: [site.arn("iam", "root", { region: "" })] },
             },
@@ -81,7 +81,7 @@ export const ATHENA = defineService({
       outputs: {
         ...database.connection.outputs,
         AthenaWorkgroupName: { description: "workgroup to query in", value: workgroup },
-        AthenaRoleArn: { description: "role of those who query", value: getAtt("AthenaRole", "Arn") },
+        AthenaRoleArn: { description: "role for queries", value: getAtt("AthenaRole", "Arn") },
       },
       notes: [
         "Athena acts as its caller: whoever queries assumes the role athena, or needs the same rights of their own.",
@@ -92,7 +92,7 @@ export const ATHENA = defineService({
   },
 });
 
-/** Asking, and knowing the tables. */
+/** Statements for queries and for the tables' metadata. */
 function createQueryStatements(site: Site, workgroup: string, database: GlueDatabase): Statement[] {
   return [
     {
@@ -109,7 +109,7 @@ function createQueryStatements(site: Site, workgroup: string, database: GlueData
     },
     {
       sid: "ReadTheCatalog",
-      why: "Tables and partitions of the template's database, and no other's. Nothing is created or changed.",
+      why: "Queries read tables and partitions of the template's database, and no other's. They create and change nothing.",
       source: CATALOG_ACCESS,
       effect: "Allow",
       actions: [
@@ -120,7 +120,7 @@ function createQueryStatements(site: Site, workgroup: string, database: GlueData
     },
     {
       sid: "SeeTheDefaultDatabase",
-      why: "Athena looks the database default up whatever is queried. Its tables stay closed.",
+      why: "Athena reads the entry of the database default for every query. Its tables stay closed.",
       source: CATALOG_ACCESS,
       effect: "Allow",
       actions: ["glue:GetDatabase"],
@@ -129,12 +129,12 @@ function createQueryStatements(site: Site, workgroup: string, database: GlueData
   ];
 }
 
-/** Data in, results out. */
+/** Statements for reading data and writing results. */
 function createObjectStatements(site: Site, prefix: string): Statement[] {
   return [
     readObjects(site, site.externalPrefix, {
       sid: "ReadData",
-      why: "The data of the tables, and the results of earlier queries.",
+      why: "Queries read the data of the tables, and the results of earlier queries.",
       source: S3_ACCESS,
     }),
     listObjects(site, site.externalPrefix, {

@@ -5,21 +5,21 @@ import type { Partition, Site } from "../template/site.ts";
 import type { Output, Resource } from "../template/template.ts";
 import type { Properties } from "../template/value.ts";
 
-/** One AWS service that may be connected to the bucket: one file of `services/` each. */
+/** One AWS service that may be connected to the bucket. Each has a file in `services/`. */
 export interface AwsService<Schema extends z.ZodObject = z.ZodObject> {
   /** Its switch in `services:` of sluice.aws.yaml, kebab-case. */
   readonly name: string;
-  /** As AWS writes it: "Amazon Athena". */
+  /** The name as AWS writes it: "Amazon Athena". */
   readonly title: string;
-  /** What it gets, in one sentence for docs/aws.md and `config explain`. */
+  /** The access that the service gets, in one sentence for docs/aws.md and `config explain`. */
   readonly gets: string;
-  /** By what it is let in. */
+  /** The mechanisms that let the service in. */
   readonly road: readonly ("bucket policy" | "log bucket policy" | "role" | "notification" | "bucket setting")[];
   /** The AWS document that describes the connection. */
   readonly source: string;
   /** Partitions that have the service; every one when left out. */
   readonly partitions?: readonly Partition[];
-  /** What may be said instead of `true`. Every field has a default or may be left out: `true` means `{}`. */
+  /** The options that may replace `true`. Every field has a default or may be left out: `true` means `{}`. */
   readonly options: Schema;
   /** Everything in the options that contradicts the site (a region outside of residency) or each other; nothing when left out. */
   findProblems?(site: Site, options: z.output<Schema>): SettingsProblem[];
@@ -27,32 +27,32 @@ export interface AwsService<Schema extends z.ZodObject = z.ZodObject> {
   connect(site: Site, options: z.output<Schema>): Connection;
 }
 
-/** What one service adds to the template. */
+/** The additions of one service to the template. */
 export interface Connection {
-  /** By logical id, which starts with the service's name in PascalCase. */
+  /** Resources by logical id, which starts with the service's name in PascalCase. */
   readonly resources?: Readonly<Record<string, Resource>>;
-  /** For the policy of the bucket of files. */
+  /** Statements for the policy of the bucket of files. */
   readonly bucketStatements?: readonly PolicyStatement[];
-  /** For the policy of the log bucket, where reports, trails and logs are delivered. */
+  /** Statements for the policy of the log bucket, to which reports, trails and logs are delivered. */
   readonly logBucketStatements?: readonly PolicyStatement[];
-  /** Merged into the bucket's properties: objects by key, lists joined. */
+  /** Properties that are merged into the bucket's: objects by key, lists joined. */
   readonly bucketProperties?: Properties;
   /** Logical ids that must exist before the bucket (a queue's policy before S3 tries the queue). */
   readonly bucketDependsOn?: readonly string[];
-  /** Buckets that exist already and that the service copies files into. */
+  /** Existing buckets that the service copies files into. */
   readonly destinations?: readonly Destination[];
   readonly outputs?: Readonly<Record<string, Output>>;
-  /** What the user must know or do beside the template, in sentences; told by `config explain`. */
+  /** Sentences about what the user must know or do beside the template; `config explain` prints them. */
   readonly notes?: readonly string[];
 }
 
-/** A bucket of this account that the template does not make; that it is as said is for `verify` to see. */
+/** A bucket of this account that the template does not make; `verify` checks that it is as described. */
 export interface Destination {
   readonly bucket: string;
   readonly region: string;
 }
 
-/** A statement of a bucket's policy: it names whom it is about. */
+/** A statement of a bucket's policy: it names its principal. */
 export type PolicyStatement =
   | (AllowStatement & Required<Pick<AllowStatement, "principal" | "resources">>)
   | (DenyStatement & Required<Pick<DenyStatement, "principal" | "resources">>);

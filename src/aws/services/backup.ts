@@ -12,14 +12,14 @@ const BACKUP_POLICY =
   "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Backup.html";
 const RESTORE_POLICY =
   "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForS3Restore.html";
-/** Days that a continuous backup of S3 is kept at most. */
+/** Most days that a continuous backup of S3 is kept. */
 const CONTINUOUS_DAYS_MAX = 35;
 
 /** A plan that backs the bucket up, and the roles for it. */
 export const BACKUP = defineService({
   name: "backup",
   title: "AWS Backup",
-  gets: "a vault, a plan that backs up the bucket, and a role that reads it for that; where asked a role that restores into it",
+  gets: "a vault, a plan that backs up the bucket, and a role that reads it for that; if asked for, a role that restores into it",
   road: ["role"],
   source: S3_BACKUPS,
   options: z.strictObject({
@@ -72,8 +72,8 @@ export const BACKUP = defineService({
       notes: [
         "Backups keep what is purged or erased in Sluice until they expire: an erasure is complete after keepDays, and a restore brings erased bytes back.",
         "A restored bucket needs a PostgreSQL database of the same time: keys without rows are no files.",
-        "Amazon S3 must be opted in to in the settings of AWS Backup, once an account and region.",
-        "Denials of the bucket bind AWS Backup's role as anybody: with GuardDuty's gate shut (`guardduty` with `gate`) it backs up what was found clean and nothing else, and tells of each other object as one that it could not read. It is not let through, as a restore would hand out what was never scanned.",
+        "The settings of AWS Backup must opt in to Amazon S3, once in each account and region.",
+        "Denials of the bucket also bind AWS Backup's role: with GuardDuty's gate shut (`guardduty` with `gate`) it backs up only files that were found clean, and reports each other object as one that it could not read. It is not let through, because a restore would give out files that were never scanned.",
         "AWS Backup needs versioning, which the bucket has, and adds rules named AwsBackupManagedRule to EventBridge by itself.",
       ],
     };
@@ -100,8 +100,8 @@ function createPlan(
   return {
     type: "AWS::Backup::BackupPlan",
     why: plan.continuous
-      ? "Backs up all the time, with a snapshot at each run."
-      : "Backs up at each run of the schedule.",
+      ? "The plan backs up continuously, with a snapshot at each run."
+      : "The plan backs up at each run of the schedule.",
     source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/creating-a-backup-plan.html",
     properties: {
       BackupPlan: {
@@ -126,7 +126,7 @@ function createPlan(
 function createSelection(site: Site): Resource {
   return {
     type: "AWS::Backup::BackupSelection",
-    why: "This bucket alone, by its ARN.",
+    why: "The plan covers this bucket alone, by its ARN.",
     source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/assigning-resources.html",
     properties: {
       BackupPlanId: ref("BackupPlan"),
@@ -143,13 +143,13 @@ function createSelection(site: Site): Resource {
 function createBackupRole(site: Site): Resource {
   return createRole(site, {
     purpose: "backup",
-    why: "What AWS's managed policy for backups of S3 allows on every bucket, for this bucket alone.",
+    why: "Allows for this bucket alone what AWS's managed policy for backups of S3 allows on every bucket.",
     source: BACKUP_POLICY,
     trusts: [createTrust(site)],
     statements: [
       {
         sid: "ReadTheBucket",
-        why: "Settings and versions of the bucket. AWS Backup adds an inventory and its own notification to follow changes.",
+        why: "AWS Backup reads the settings and versions of the bucket. It adds an inventory and its own notification to follow changes.",
         source: BACKUP_POLICY,
         effect: "Allow",
         actions: [
@@ -161,7 +161,7 @@ function createBackupRole(site: Site): Resource {
       },
       {
         sid: "ReadObjects",
-        why: "Every object and version with its tags and ACL, Sluice's own and others'.",
+        why: "AWS Backup reads every object and version with its tags and ACL, Sluice's own and others'.",
         source: BACKUP_POLICY,
         effect: "Allow",
         actions: [
@@ -172,7 +172,7 @@ function createBackupRole(site: Site): Resource {
       },
       {
         sid: "FollowChanges",
-        why: "Rules that AWS Backup makes for itself, all named so.",
+        why: "AWS Backup makes these rules for itself; all have this name.",
         source: BACKUP_POLICY,
         effect: "Allow",
         actions: [
@@ -183,7 +183,7 @@ function createBackupRole(site: Site): Resource {
       },
       {
         sid: "LookAround",
-        why: "AWS Backup finds its rules, its size metrics and the bucket among all. None of these actions supports a resource.",
+        why: "AWS Backup finds its rules, its size metrics and the bucket by listing all. None of these actions supports a resource.",
         source: BACKUP_POLICY,
         effect: "Allow",
         actions: ["cloudwatch:GetMetricData", "events:ListRules", "s3:ListAllMyBuckets"],
@@ -191,7 +191,7 @@ function createBackupRole(site: Site): Resource {
       },
       {
         sid: "TagBackups",
-        why: "Backups get the tags that the plan says.",
+        why: "Backups get the tags that the plan names.",
         source: BACKUP_POLICY,
         effect: "Allow",
         actions: ["backup:TagResource"],
@@ -204,7 +204,7 @@ function createBackupRole(site: Site): Resource {
 function createRestoreRole(site: Site): Resource {
   const objects: Statement = {
     sid: "RestoreObjects",
-    why: "Objects with their tags, in parts. ACLs are off in this bucket; AWS Backup asks for them all the same.",
+    why: "A restore writes objects with their tags, in parts. ACLs are off in this bucket; AWS Backup asks for them all the same.",
     source: RESTORE_POLICY,
     effect: "Allow",
     actions: [
@@ -216,7 +216,7 @@ function createRestoreRole(site: Site): Resource {
   };
   return createRole(site, {
     purpose: "backup-restore",
-    why: "Restores into this bucket, and into no new one. The only other writer of Sluice's own keys: pass it while Sluice stands still.",
+    why: "Restores into this bucket, and into no new one. The role is the only other writer of Sluice's own keys: pass it only while Sluice is stopped.",
     source: RESTORE_POLICY,
     trusts: [createTrust(site)],
     statements: [
@@ -239,7 +239,7 @@ function createRestoreRole(site: Site): Resource {
 function createTrust(site: Site): Trust {
   return {
     sid: "AssumedByTheService",
-    why: "AWS Backup, which documents no source that it names when it assumes a role; another account's is refused where it is named.",
+    why: "AWS Backup assumes the role. It documents no source that it names; another account's source is refused if it is named.",
     source: "https://docs.aws.amazon.com/aws-backup/latest/devguide/iam-service-roles.html",
     principal: { services: [site.principal("backup")] },
     conditions: ofThisAccountIfNamed(site),

@@ -13,7 +13,7 @@ const REPORT_PREFIX = "batch-reports/";
 export const BATCH_OPERATIONS = defineService({
   name: "batch-operations",
   title: "Amazon S3 Batch Operations",
-  gets: "a role for jobs over lists of files: tags by default, restores and copies if asked for; never deletion",
+  gets: "a role for jobs over lists of files: it may set tags by default, and restore and copy if asked for; it may never delete",
   road: ["role"],
   source: BATCH,
   options: z.strictObject({
@@ -55,10 +55,10 @@ export const BATCH_OPERATIONS = defineService({
         },
       },
       notes: [
-        `Give a job an inventory's manifest.json, or a CSV list of your own put below ${INVENTORY_PREFIX} of the log bucket. Whoever creates it needs s3:CreateJob and iam:PassRole for the role.`,
+        `Give a job an inventory's manifest.json, or a CSV list of your own put below ${INVENTORY_PREFIX} of the log bucket. Whoever creates the job needs s3:CreateJob and iam:PassRole for the role.`,
         ...(operations.includes("tag")
           ? [
-              "A job that replaces all tags also takes off GuardDuty's: behind its gate such a file can no longer be read. Its own value of that tag nobody but GuardDuty may set.",
+              "A job that replaces all tags also takes off GuardDuty's: behind its gate such a file can no longer be read. Only GuardDuty may set its own value of that tag.",
             ]
           : []),
         ...(operations.includes("copy")
@@ -69,12 +69,12 @@ export const BATCH_OPERATIONS = defineService({
   },
 });
 
-/** What every job needs, whatever it does. */
+/** Statements that every job needs, whatever it does. */
 function createJobStatements(site: Site): Statement[] {
   return [
     {
       sid: "ReadManifests",
-      why: "The list of files that a job works through.",
+      why: "A job reads the list of files that it works through.",
       source: BATCH,
       effect: "Allow",
       actions: ["s3:GetObject", "s3:GetObjectVersion"],
@@ -82,7 +82,7 @@ function createJobStatements(site: Site): Statement[] {
     },
     {
       sid: "WriteReports",
-      why: "What became of each file.",
+      why: "A job reports what happened to each file.",
       source: BATCH,
       effect: "Allow",
       actions: ["s3:PutObject"],
@@ -116,12 +116,12 @@ function createRestoreStatement(site: Site): Statement {
   };
 }
 
-/** Copies lie outside of Sluice's own keys, which Sluice alone writes. */
+/** Copies are outside of Sluice's own keys, which only Sluice writes. */
 function createCopyStatements(site: Site): Statement[] {
   return [
     {
       sid: "ReadFiles",
-      why: "The files that are copied, with their tags.",
+      why: "Copies read the files with their tags.",
       source: BATCH,
       effect: "Allow",
       actions: [...["s3:GetObject", "s3:GetObjectVersion"], ...["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]],

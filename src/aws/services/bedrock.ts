@@ -11,7 +11,7 @@ const ROLE = "https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permission
 export const BEDROCK = defineService({
   name: "bedrock",
   title: "Amazon Bedrock Knowledge Bases",
-  gets: "a role for knowledge bases, which reads files and what lies below its external prefix and embeds it",
+  gets: "a role for knowledge bases, which reads and embeds files and documents below its external prefix",
   road: ["role"],
   source: ROLE,
   partitions: ["aws", "aws-us-gov"],
@@ -56,7 +56,7 @@ export const BEDROCK = defineService({
         `Set the data source's inclusion prefix to ${site.keyPrefix} or ${prefix}: any other listing is refused.`,
         `Bedrock knows a document's format by the ending of its key, and Sluice's keys have none: put documents that must be told apart, and their .metadata.json, under ${prefix}.`,
         ...(options.collection === undefined
-          ? ["The store of vectors is yours to grant, or name an OpenSearch Serverless collection."]
+          ? ["Grant access to your store of vectors yourself, or name an OpenSearch Serverless collection."]
           : ["The collection's data access policy must name the role as well."]),
       ],
     };
@@ -68,13 +68,13 @@ function createDocumentStatements(site: Site, prefix: string): Statement[] {
     readObjects(site, site.keyPrefix, { sid: "ReadFiles", why: "Files are documents to learn.", source: ROLE }),
     readObjects(site, prefix, {
       sid: "ReadDocuments",
-      why: "Documents whose keys tell their format, and their metadata.",
+      why: "Bedrock reads documents whose keys tell their format, and their metadata.",
       source: ROLE,
     }),
     {
       ...listObjects(site, prefix, {
         sid: "ListDocuments",
-        why: "A sync lists the data source's prefix and compares it with what is known.",
+        why: "A sync lists the data source's prefix and compares it with the documents that it knows.",
         source: ROLE,
       }),
       conditions: {
@@ -102,7 +102,7 @@ function createModelStatements(
       : [
           {
             sid: "StoreVectors",
-            why: "The data plane of one collection; its data access policy says which indexes.",
+            why: "Bedrock uses the data plane of one collection, whose data access policy names the indexes.",
             source: ROLE,
             effect: "Allow" as const,
             actions: ["aoss:APIAccessAll"],

@@ -7,23 +7,23 @@ const SIGNERS =
   "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-trusted-signers.html";
 const FUNCTIONS = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-functions.html";
 
-/** What decides who reads through a distribution: one of the two always stands in a cache behaviour. */
+/** The check that decides who reads through a distribution. A cache behaviour always has one of the two kinds. */
 export interface ViewerGuard {
   readonly resources: Readonly<Record<string, Resource>>;
-  /** For the cache behaviour. */
+  /** Properties for the cache behaviour. */
   readonly behavior: Properties;
   readonly outputs: Readonly<Record<string, Output>>;
 }
 
 /**
- * Readers whose URLs are signed by the private half of `publicKey` (PEM, see `isSigningKey`); without a key nobody:
- * with neither, the distribution would hand every file to whoever knows its key.
+ * Lets in readers whose URLs are signed by the private half of `publicKey` (PEM, see `isSigningKey`). Without a key it lets
+ * in nobody: with neither, the distribution would give every file to whoever knows its key.
  */
 export function createViewerGuard(site: Site, publicKey: string | undefined): ViewerGuard {
   return publicKey === undefined ? createRefusal(site) : createKeyGroup(site, publicKey);
 }
 
-/** Whether CloudFront takes the PEM as a key of signed URLs: RSA of 2048 bits or ECDSA on P-256, and public. */
+/** Whether CloudFront accepts the PEM as a key for signed URLs: a public key, RSA of 2048 bits or ECDSA on P-256. */
 export function isSigningKey(pem: string): boolean {
   try {
     const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
@@ -59,13 +59,13 @@ function createRefusal(site: Site): ViewerGuard {
 
 function createKeyGroup(site: Site, publicKey: string): ViewerGuard {
   const hash = createHash("sha256").update(publicKey.trim()).digest("hex").slice(0, 8);
-  // CloudFront never changes a key: another key must be another resource.
+  // CloudFront never changes a key, so another key must be another resource.
   const id = `CloudfrontPublicKey${hash}`;
   return {
     resources: {
       [id]: {
         type: "AWS::CloudFront::PublicKey",
-        why: "Signatures of URLs are checked against it.",
+        why: "CloudFront checks signatures of URLs with this key.",
         source: SIGNERS,
         properties: {
           PublicKeyConfig: {
@@ -77,7 +77,7 @@ function createKeyGroup(site: Site, publicKey: string): ViewerGuard {
       },
       CloudfrontKeyGroup: {
         type: "AWS::CloudFront::KeyGroup",
-        why: "The keys that the distribution trusts: this one.",
+        why: "The distribution trusts the keys of this group: only this one.",
         source: SIGNERS,
         properties: { KeyGroupConfig: { Name: site.nameOf("keys"), Items: [ref(id)] } },
       },

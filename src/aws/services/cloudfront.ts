@@ -12,10 +12,13 @@ const OAC =
   "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html";
 const HEADERS = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-response-headers.html";
 const LOGGING = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/standard-logging.html";
-/** AWS's managed policies: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html */
+/**
+ * AWS's managed policies:
+ * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
+ */
 const CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6";
 const CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
-/** Where CloudFront's logs are set up, wherever they are delivered. */
+/** The region in which CloudFront's logs are set up, wherever they are delivered. */
 const LOG_REGION = "us-east-1";
 const LOG_PREFIX = "cloudfront/";
 const DELIVERY_NAME_LENGTH_MAX = 60; // CloudWatch Logs
@@ -122,7 +125,7 @@ function createOriginAccess(site: Site): Resource {
   };
 }
 
-/** Uploaded files are strangers' files: none may run as a page of the distribution's host. */
+/** Strangers upload files, so none may run as a page of the distribution's host. */
 function createHeaders(site: Site): Resource {
   return {
     type: "AWS::CloudFront::ResponseHeadersPolicy",
@@ -144,7 +147,7 @@ function createHeaders(site: Site): Resource {
 function createDistribution(site: Site, { certificateArn, aliases, cache }: Options, guard: ViewerGuard): Resource {
   return {
     type: "AWS::CloudFront::Distribution",
-    why: "Serves files near the reader. The default root object is a key that no file has: a request for nothing gets nothing.",
+    why: "Serves files near the reader. The default root object is a key that no file has: a request without a path gets no file.",
     source: OAC,
     properties: {
       DistributionConfig: {
@@ -190,7 +193,8 @@ function createReadStatement(site: Site): PolicyStatement {
     principal: { services: [site.principal("cloudfront")] },
     actions: ["s3:GetObject"],
     resources: [site.objects(site.keyPrefix)],
-    // As in AWS's example, without aws:SourceAccount, which CloudFront does not document to say: the ARN has the account.
+    // AWS's example has no aws:SourceAccount either, because CloudFront does not document that it sends one: the ARN has the
+    // account.
     conditions: { StringEquals: { "aws:SourceArn": distributionArn(site) } },
   };
 }
@@ -199,19 +203,19 @@ function distributionArn(site: Site): Value {
   return sub(`arn:${site.partition}:cloudfront::${site.account}:distribution/\${CloudfrontDistribution}`);
 }
 
-/** Access logs by CloudWatch's delivery; CloudFront's older way needs ACLs, which the log bucket does not have. */
+/** Access logs are delivered by CloudWatch: CloudFront's older way needs ACLs, which the log bucket does not have. */
 function createLogDelivery(site: Site): Record<string, Resource> {
   const name = deliveryName(site);
   return {
     CloudfrontLogSource: {
       type: "AWS::Logs::DeliverySource",
-      why: "The distribution as a source of access logs.",
+      why: "Makes the distribution a source of access logs.",
       source: LOGGING,
       properties: { Name: name, LogType: "ACCESS_LOGS", ResourceArn: distributionArn(site), ...tagsOf(site) },
     },
     CloudfrontLogDestination: {
       type: "AWS::Logs::DeliveryDestination",
-      why: "The log bucket as their destination.",
+      why: "Makes the log bucket the destination of access logs.",
       source: LOGGING,
       properties: {
         Name: name,
@@ -223,7 +227,7 @@ function createLogDelivery(site: Site): Record<string, Resource> {
     },
     CloudfrontLogDelivery: {
       type: "AWS::Logs::Delivery",
-      why: "Access logs go from the one to the other.",
+      why: "Connects the source of access logs with their destination.",
       source: LOGGING,
       properties: {
         DeliverySourceName: name,

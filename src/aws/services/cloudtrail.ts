@@ -37,7 +37,7 @@ export const CLOUDTRAIL = defineService({
         ...(logGroup && createLogGroup(site, trailArn)),
         CloudtrailTrail: {
           type: "AWS::CloudTrail::Trail",
-          why: "Data events of this bucket alone, in files that prove by their digests that nobody changed them. Management events are left to the account's own trail.",
+          why: "Records data events of this bucket alone, in files whose digests prove that nobody changed them. Management events are left to the account's own trail.",
           source: DATA_EVENTS,
           properties: {
             TrailName: trailName,
@@ -46,7 +46,7 @@ export const CLOUDTRAIL = defineService({
             IncludeGlobalServiceEvents: false,
             EnableLogFileValidation: true,
             S3BucketName: site.logBucket,
-            // CloudTrail puts the slash itself.
+            // CloudTrail adds the slash itself.
             S3KeyPrefix: PREFIX.slice(0, -1),
             AdvancedEventSelectors: [
               {
@@ -72,7 +72,7 @@ export const CLOUDTRAIL = defineService({
         allowDeliveryCheck(site, {
           ...delivery,
           sid: "AllowCloudtrailCheck",
-          why: "CloudTrail looks at the bucket's ACL before it delivers.",
+          why: "CloudTrail reads the bucket's ACL before it delivers.",
           actions: ["s3:GetBucketAcl"],
         }),
         allowDelivery(site, {
@@ -96,7 +96,7 @@ function createLogGroup(site: Site, trailArn: string): Record<string, Resource> 
   return {
     CloudtrailLogGroup: {
       type: "AWS::Logs::LogGroup",
-      why: "The same events where they can be searched and alarms set on them.",
+      why: "Keeps the same events where they can be searched and alarms can be set on them.",
       source: LOG_ROLE,
       properties: { LogGroupName: name, RetentionInDays: LOG_GROUP_DAYS, ...tagsOf(site) },
       isRetained: true,
@@ -106,12 +106,16 @@ function createLogGroup(site: Site, trailArn: string): Record<string, Resource> 
       why: "CloudTrail writes the events of the trail into the log group.",
       source: LOG_ROLE,
       trusts: [
-        trustService(site, "cloudtrail", { why: "The trail of this template.", source: LOG_ROLE, sourceArn: trailArn }),
+        trustService(site, "cloudtrail", {
+          why: "CloudTrail assumes the role for the trail of this template.",
+          source: LOG_ROLE,
+          sourceArn: trailArn,
+        }),
       ],
       statements: [
         {
           sid: "WriteLogStreams",
-          why: "CloudTrail makes one stream an account and region, and writes into it.",
+          why: "CloudTrail makes one stream for each account and region, and writes into it.",
           source: LOG_ROLE,
           effect: "Allow",
           actions: ["logs:CreateLogStream", "logs:PutLogEvents"],

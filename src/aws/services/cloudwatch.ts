@@ -11,7 +11,7 @@ import { allowDelivery, allowDeliveryCheck } from "./log-delivery.ts";
 
 const ALARMS = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html";
 const VENDED = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-S3.html";
-/** Id of the request metrics of Sluice's own keys. */
+/** Id of the request metrics for Sluice's own keys. */
 const FILTER_ID = "Files";
 
 /** Request metrics of the files, alarms on them, a log group, and delivery of logs to the log bucket. */
@@ -83,7 +83,7 @@ export const CLOUDWATCH = defineService({
         }),
         CloudwatchLogGroup: {
           type: "AWS::Logs::LogGroup",
-          why: "For the logs of Sluice's own tasks, kept for a year.",
+          why: "Keeps the logs of Sluice's own tasks for a year.",
           source: "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html",
           properties: {
             LogGroupName: `/sluice/${site.bucket}`,
@@ -101,8 +101,8 @@ export const CLOUDWATCH = defineService({
         CloudwatchAlarmTopicArn: { description: "topic of the alarms", value: topicArn },
       },
       notes: [
-        "Request metrics are charged as custom metrics, and alarms by the piece.",
-        `Services that deliver logs through CloudWatch Logs are given the bucket ${site.logBucket} with prefix cloudwatch.`,
+        "AWS charges request metrics as custom metrics, and each alarm by itself.",
+        `For services that deliver logs through CloudWatch Logs, name the bucket ${site.logBucket} with prefix cloudwatch.`,
         ...(alarmTopicArn === undefined
           ? ["Subscribe to the alarm topic: nobody is told until somebody does."]
           : [`The policy of ${alarmTopicArn}, and of its key, must let cloudwatch.amazonaws.com publish.`]),
@@ -117,13 +117,13 @@ function createTopic(site: Site): Record<string, Resource> {
   return {
     CloudwatchTopic: {
       type: "AWS::SNS::Topic",
-      why: "Alarms are sent here. No KMS key: an alarm holds a metric and no key or name of a file.",
+      why: "Alarms are sent here. The topic has no KMS key: an alarm holds a metric and no key or name of a file.",
       source: ALARMS,
       properties: { TopicName: name, ...tagsOf(site) },
     },
     CloudwatchTopicPolicy: {
       type: "AWS::SNS::TopicInlinePolicy",
-      why: "TLS alone, and no sender but this account's alarms of this bucket.",
+      why: "Accepts only TLS, and only this account's alarms for this bucket as senders.",
       source: "https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html",
       properties: {
         TopicArn: arn,
@@ -131,7 +131,7 @@ function createTopic(site: Site): Record<string, Resource> {
           createTlsGuard("sns", arn),
           {
             sid: "AllowAlarms",
-            why: "The alarms of this template.",
+            why: "The alarms of this template publish here.",
             source: "https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html",
             effect: "Allow",
             principal: { services: [site.principal("cloudwatch")] },
@@ -179,14 +179,14 @@ function createAlarm(
   };
 }
 
-/** Logs that AWS services deliver through CloudWatch Logs. */
+/** Allows delivery of logs that AWS services send through CloudWatch Logs. */
 function createDeliveryStatements(site: Site): PolicyStatement[] {
   const delivery = { source: VENDED, service: "delivery.logs", sourceArn: site.arn("logs", "*") };
   return [
     allowDeliveryCheck(site, {
       ...delivery,
       sid: "AllowLogDeliveryCheck",
-      why: "CloudWatch Logs looks at who owns the bucket before it delivers.",
+      why: "CloudWatch Logs checks who owns the bucket before it delivers.",
       actions: ["s3:GetBucketAcl"],
     }),
     allowDelivery(site, {
@@ -198,7 +198,7 @@ function createDeliveryStatements(site: Site): PolicyStatement[] {
   ];
 }
 
-/** A share as people say it, without the digits that binary fractions leave. */
+/** A share in percent, without the digits that binary fractions leave. */
 function toPercent(share: number): number {
   return Number((share * 100).toPrecision(6));
 }

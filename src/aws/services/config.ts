@@ -14,7 +14,7 @@ const PREFIX = "config/";
 export const CONFIG = defineService({
   name: "config",
   title: "AWS Config",
-  gets: "leave to deliver the history of settings to the log bucket, and a recorder if asked for",
+  gets: "permission to deliver the history of settings to the log bucket, and a recorder if asked for",
   road: ["log bucket policy", "role"],
   source: BUCKET_POLICY,
   options: z.strictObject({
@@ -39,7 +39,7 @@ export const CONFIG = defineService({
         allowDeliveryCheck(site, {
           ...delivery,
           sid: "AllowConfigCheck",
-          why: "Config sees that the bucket exists and who owns it before it delivers.",
+          why: "Config checks that the bucket exists and who owns it before it delivers.",
           actions: ["s3:GetBucketAcl", "s3:ListBucket"],
         }),
         allowDelivery(site, {
@@ -61,14 +61,19 @@ export const CONFIG = defineService({
   },
 });
 
-/** Recorder and channel bear no dependency on each other: CloudFormation makes both at once, and each waits for the other. */
+/** Recorder and channel must not depend on each other: CloudFormation makes both at once, and each waits for the other. */
 function createRecorder(site: Site, resourceTypes: readonly string[]): Record<string, Resource> {
   return {
     ConfigRole: createRole(site, {
       purpose: "config",
-      why: "Config reads the settings that it records, and delivers what it found.",
+      why: "Config reads the settings that it records, and delivers its findings.",
       source: ROLE,
-      trusts: [trustService(site, "config", { why: "The recorder of this account.", source: ROLE })],
+      trusts: [
+        trustService(site, "config", {
+          why: "Config assumes the role for the recorder of this account.",
+          source: ROLE,
+        }),
+      ],
       managedPolicyArns: [site.arn("iam", "policy/service-role/AWS_ConfigRole", { region: "", account: "aws" })],
       statements: [
         {
@@ -82,7 +87,7 @@ function createRecorder(site: Site, resourceTypes: readonly string[]): Record<st
         },
         {
           sid: "SeeTheLogBucket",
-          why: "Config looks at the bucket's ACL before it delivers.",
+          why: "Config reads the bucket's ACL before it delivers.",
           source: ROLE,
           effect: "Allow",
           actions: ["s3:GetBucketAcl"],
@@ -92,7 +97,7 @@ function createRecorder(site: Site, resourceTypes: readonly string[]): Record<st
     }),
     ConfigRecorder: {
       type: "AWS::Config::ConfigurationRecorder",
-      why: "Records what changes, for the named types of resource alone.",
+      why: "Records changes of the named types of resource alone.",
       source: RECORDER,
       properties: {
         RoleARN: getAtt("ConfigRole", "Arn"),
@@ -101,7 +106,7 @@ function createRecorder(site: Site, resourceTypes: readonly string[]): Record<st
     },
     ConfigChannel: {
       type: "AWS::Config::DeliveryChannel",
-      why: "Where the recorder delivers.",
+      why: "Tells the recorder where to deliver.",
       source: BUCKET_POLICY,
       properties: { S3BucketName: site.logBucket, S3KeyPrefix: PREFIX.slice(0, -1) },
       dependsOn: ["LogBucketPolicy"],

@@ -57,7 +57,7 @@ export const DATASYNC = defineService({
         }),
       },
       notes: [
-        "Copies made by a task are outside of Sluice's reach: what is purged or erased here stays in them.",
+        "Copies made by a task are outside of Sluice's reach: files that are purged or erased here stay in them.",
         `The residency (${site.residency.join(", ")}) binds the destination of a task as well; DataSync does not check it.`,
       ],
     };
@@ -94,7 +94,7 @@ function createReadRole(site: Site): Resource {
       createBucketStatement(site),
       {
         sid: "ReadFiles",
-        why: "Files with their versions and tags.",
+        why: "DataSync reads files with their versions and tags.",
         source: S3_LOCATION,
         effect: "Allow",
         actions: [
@@ -110,14 +110,14 @@ function createReadRole(site: Site): Resource {
 function createWriteRole(site: Site, prefix: string): Resource {
   return createRole(site, {
     purpose: "datasync-write",
-    why: `DataSync writes under ${prefix}, compares what lies there, and removes what a task says to remove.`,
+    why: `DataSync writes under ${prefix}, compares the objects there, and removes those that a task tells it to remove.`,
     source: S3_LOCATION,
     trusts: [createTrust(site)],
     statements: [
       createBucketStatement(site),
       {
         sid: "KeepCopies",
-        why: "Objects in parts, with tags; read back to be verified.",
+        why: "DataSync writes objects in parts, with tags, and reads them back to verify them.",
         source: S3_LOCATION,
         effect: "Allow",
         actions: [

@@ -8,10 +8,10 @@ import { FreeForm } from "../template/value.ts";
 const RULE_DLQ = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html";
 const QUEUE_DLQ =
   "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html";
-/** Seconds: the longest that SQS keeps a message, 14 days. */
+/** Seconds that SQS keeps a message: its maximum, 14 days. */
 const RETENTION_SECONDS = 1_209_600;
 
-/** A queue for what could not be delivered. */
+/** The plan of a queue for messages that could not be delivered. */
 export interface DeadLetterPlan {
   /** Logical id of the queue; its policy gets `Policy` after it. */
   readonly logicalId: string;
@@ -34,7 +34,7 @@ export function createDeadLetterQueue(site: Site, plan: DeadLetterPlan): Record<
   return {
     [logicalId]: {
       type: "AWS::SQS::Queue",
-      why: "Keeps for 14 days what could not be delivered, so that it can be looked at and sent again.",
+      why: "Keeps messages that could not be delivered for 14 days, so that they can be inspected and sent again.",
       source: queueArn === undefined ? RULE_DLQ : QUEUE_DLQ,
       properties: {
         QueueName: name,
@@ -51,7 +51,7 @@ export function createDeadLetterQueue(site: Site, plan: DeadLetterPlan): Record<
     },
     [`${logicalId}Policy`]: {
       type: "AWS::SQS::QueueInlinePolicy",
-      why: "TLS alone, and no sender but the rule whose events these are.",
+      why: "Accepts only TLS, and only the rule of these events as sender.",
       source: RULE_DLQ,
       properties: {
         Queue: `https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`,
@@ -62,7 +62,7 @@ export function createDeadLetterQueue(site: Site, plan: DeadLetterPlan): Record<
             : [
                 {
                   sid: "AllowUndeliveredEvents",
-                  why: "EventBridge, for the one rule of this template.",
+                  why: "EventBridge sends here for the one rule of this template.",
                   source: RULE_DLQ,
                   effect: "Allow" as const,
                   principal: { services: [site.principal("events")] },

@@ -30,7 +30,7 @@ export const EMR = defineService({
       resources: { ...(ec2 && createClusterResources(site)), ...(serverless && createServerlessResources(site)) },
       outputs: createOutputs({ ec2, serverless }),
       notes: [
-        "EMR's file systems write under SSE-S3 or say nothing, and both are taken; a security configuration that asks for SSE-KMS is refused by the bucket.",
+        "EMR's file systems write under SSE-S3 or name no encryption, and the bucket accepts both; a security configuration that asks for SSE-KMS is refused by the bucket.",
         ...(ec2 ? ["The service role of EMR (which starts instances) reaches no file and is not made here."] : []),
         `Send logs and checkpoints under ${toPrefix(site)} too: nothing else in the bucket can be written.`,
       ],
@@ -42,12 +42,12 @@ function createClusterResources(site: Site): Record<string, Resource> {
   return {
     EmrInstanceRole: createRole(site, {
       purpose: "emr-ec2",
-      why: "What runs on the instances of a cluster. It replaces EMR_EC2_DefaultRole, which opens every bucket.",
+      why: "The role of all programs on the instances of a cluster. It replaces EMR_EC2_DefaultRole, which opens every bucket.",
       source: EC2_ROLE,
       trusts: [
         {
           sid: "AssumedByInstances",
-          why: "Instances of this account: only they can carry one of its instance profiles. EC2 documents no source that it names, so that another account is refused only where it is named.",
+          why: "Instances of this account assume the role: only they can carry one of its instance profiles. EC2 documents no source that it names, so another account is refused only if it is named.",
           source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html",
           principal: { services: [site.principal("ec2")] },
           conditions: ofThisAccountIfNamed(site),
@@ -57,7 +57,7 @@ function createClusterResources(site: Site): Record<string, Resource> {
     }),
     EmrInstanceProfile: {
       type: "AWS::IAM::InstanceProfile",
-      why: "Hands the role to the instances; JobFlowRole of a cluster names it.",
+      why: "Gives the role to the instances; JobFlowRole of a cluster names it.",
       source: EC2_ROLE,
       properties: { InstanceProfileName: site.roleName("emr-ec2"), Roles: [ref("EmrInstanceRole")] },
     },
@@ -72,7 +72,7 @@ function createServerlessResources(site: Site): Record<string, Resource> {
       source: JOB_ROLE,
       trusts: [
         trustService(site, "emr-serverless", {
-          why: "Jobs of applications of this account.",
+          why: "Jobs of this account's applications assume the role.",
           source: "https://docs.aws.amazon.com/emr/latest/EMR-Serverless-UserGuide/getting-started.html",
           sourceArn: site.arn("emr-serverless", "/applications/*"),
         }),
@@ -82,12 +82,12 @@ function createServerlessResources(site: Site): Record<string, Resource> {
   };
 }
 
-/** The same for both: where a job runs says nothing about what it may reach. */
+/** The statements are the same for both: where a job runs does not change what it may reach. */
 function createDataStatements(site: Site, source: string): Statement[] {
   return [
     readObjects(site, site.externalPrefix, {
       sid: "ReadData",
-      why: "Input and scripts, and what earlier steps wrote.",
+      why: "Jobs read input and scripts, and the output of earlier steps.",
       source,
     }),
     listObjects(site, site.externalPrefix, {
@@ -97,7 +97,7 @@ function createDataStatements(site: Site, source: string): Statement[] {
     }),
     {
       sid: "SeeTheBucket",
-      why: "EMR's file systems look up the bucket's region.",
+      why: "EMR's file systems ask for the bucket's region.",
       source,
       effect: "Allow",
       actions: ["s3:GetBucketLocation"],

@@ -3,12 +3,12 @@ import type { Site } from "../template/site.ts";
 import type { Resource } from "../template/template.ts";
 import { FreeForm, type Properties } from "../template/value.ts";
 
-/** A rule to be made. */
+/** The plan of a rule. */
 export interface FileRulePlan {
   /** Last part of its name: `Site.nameOf(purpose)`; `fileRuleArn` gives the ARN for the target's policy. */
   readonly purpose: string;
   readonly why: string;
-  /** One target: `{Id, Arn}` and what its kind needs (`RoleArn`). */
+  /** One target: `{Id, Arn}` and the properties that its kind needs (`RoleArn`). */
   readonly target: Properties;
   /**
    * `reader` (when left out): the target reads the file, and hears of it when it may. `bus`: the same, but the event is passed

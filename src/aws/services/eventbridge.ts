@@ -19,7 +19,7 @@ const ARCHIVE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-arc
 export const EVENTBRIDGE = defineService({
   name: "eventbridge",
   title: "Amazon EventBridge",
-  gets: "a rule that records new files in a log group, and where asked passes them to another event bus or archives them for replay",
+  gets: "a rule that records new files in a log group, and, if asked for, passes them to another event bus or archives them for replay",
   road: ["notification", "role"],
   source: S3_EVENTS,
   options: z.strictObject({
@@ -119,7 +119,7 @@ function createLogs(site: Site, kmsKeyArn: string | undefined): Record<string, R
         PolicyDocument: new Policy([
           {
             sid: "AllowLogStreams",
-            why: "EventBridge makes a stream in this group. It does not name the rule then, so that only another account, where one is named, can be refused.",
+            why: "EventBridge makes a stream in this group. It does not name the rule then, so only another account can be refused, and only if one is named.",
             source: TO_LOGS,
             effect: "Allow",
             principal,
@@ -164,7 +164,7 @@ function createForwarding(site: Site, busArn: string): Record<string, Resource> 
       source: BUS_TO_BUS,
       trusts: [
         trustService(site, "events", {
-          why: "EventBridge, for the rule of this template.",
+          why: "EventBridge assumes the role for the rule of this template.",
           source:
             "https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html",
           sourceArn: ruleArn,
@@ -173,7 +173,7 @@ function createForwarding(site: Site, busArn: string): Record<string, Resource> 
       statements: [
         {
           sid: "PassEvents",
-          why: "One event for each new file.",
+          why: "EventBridge passes one event for each new file.",
           source: BUS_TO_BUS,
           effect: "Allow",
           actions: ["events:PutEvents"],
@@ -201,7 +201,7 @@ function createArchive(site: Site, archiveDays: number): Resource {
   const scanned = { source: ["aws.guardduty"], detail: { s3ObjectDetails: { bucketName: [site.bucket] } } };
   return {
     type: "AWS::Events::Archive",
-    why: "Keeps the bucket's events, so that a rule made later, or mended, can be given them again.",
+    why: "Keeps the bucket's events, so that a rule that is made or mended later can get them again.",
     source: ARCHIVE,
     properties: {
       ArchiveName: site.nameOf("events", 48),

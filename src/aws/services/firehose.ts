@@ -9,7 +9,7 @@ const ACCESS = "https://docs.aws.amazon.com/firehose/latest/dev/controlling-acce
 const ERROR_LOGS = "https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html";
 const LOG_STREAM = "S3Delivery";
 
-/** A role for Firehose streams that deliver into the bucket, and the log of what could not be delivered. */
+/** A role for Firehose streams that deliver into the bucket, and the log of failed deliveries. */
 export const FIREHOSE = defineService({
   name: "firehose",
   title: "Amazon Data Firehose",
@@ -36,7 +36,7 @@ export const FIREHOSE = defineService({
           source: ACCESS,
           trusts: [
             trustService(site, "firehose", {
-              why: "Delivery streams of this account.",
+              why: "Delivery streams of this account assume the role.",
               source: ACCESS,
               sourceArn: site.arn("firehose", "deliverystream/*"),
             }),
@@ -47,7 +47,7 @@ export const FIREHOSE = defineService({
       },
       outputs: { FirehoseRoleArn: { description: "role of delivery streams", value: getAtt("FirehoseRole", "Arn") } },
       notes: [
-        `Set the stream's prefix and its error prefix below ${prefix}: whatever lies outside is refused.`,
+        `Set the stream's prefix and its error prefix below ${prefix}: writes elsewhere are refused.`,
         "Leave the stream's S3 encryption off (the bucket's own SSE-S3 applies): the bucket refuses KMS.",
         ...(errorLogging
           ? [`Turn on the stream's error logging with group ${toLogGroup(site)} and stream ${LOG_STREAM}.`]
@@ -61,7 +61,7 @@ function createDeliveryStatements(site: Site, prefix: string): Statement[] {
   return [
     {
       sid: "DeliverRecords",
-      why: "Firehose writes objects in parts, gives up what it could not finish, and looks at what it wrote.",
+      why: "Firehose writes objects in parts, aborts those that it could not finish, and checks those that it wrote.",
       source: ACCESS,
       effect: "Allow",
       actions: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"],
@@ -93,7 +93,7 @@ function createErrorLog(site: Site, days: number): Record<string, Resource> {
   return {
     FirehoseLogGroup: {
       type: "AWS::Logs::LogGroup",
-      why: "Tells why records could not be delivered; without it they fail in silence.",
+      why: "Keeps the reasons why records could not be delivered; without it they would fail silently.",
       source: ERROR_LOGS,
       properties: { LogGroupName: toLogGroup(site), RetentionInDays: days, ...tagsOf(site) },
     },

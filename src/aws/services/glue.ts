@@ -11,11 +11,11 @@ const CRAWLER = "https://docs.aws.amazon.com/glue/latest/dg/crawler-prereqs.html
 const CATALOG_ACCESS = "https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html";
 const LOG_GROUP = "log-group:/aws-glue/crawlers";
 
-/** A database and a crawler that describes what other writers put under the external prefix. */
+/** A database, and a crawler that describes the data that other writers put under the external prefix. */
 export const GLUE = defineService({
   name: "glue",
   title: "AWS Glue",
-  gets: "a database, and a crawler with its role that makes tables of what lies under the external prefix",
+  gets: "a database, and a crawler with its role that makes tables of the data under the external prefix",
   road: ["role"],
   source: CRAWLER,
   options: z.strictObject({
@@ -45,11 +45,11 @@ export const GLUE = defineService({
         ...database.connection.resources,
         GlueRole: createRole(site, {
           purpose: "glue",
-          why: "The crawler reads what it describes and writes nothing into the bucket. AWS's managed policy for Glue would open every bucket's list and the whole catalog.",
+          why: "The crawler reads the data that it describes and writes nothing into the bucket. AWS's managed policy for Glue would open every bucket's list and the whole catalog.",
           source: CRAWLER,
           trusts: [
             trustService(site, "glue", {
-              why: "The crawler of this template.",
+              why: "Glue assumes the role for the crawler of this template.",
               source: "https://docs.aws.amazon.com/glue/latest/dg/cross-service-confused-deputy-prevention.html",
               sourceArn: site.arn("glue", `crawler/${name}`),
             }),
@@ -58,7 +58,7 @@ export const GLUE = defineService({
         }),
         GlueCrawler: {
           type: "AWS::Glue::Crawler",
-          why: "Makes and renews tables. What vanished from the bucket is logged, and its table kept.",
+          why: "Makes and renews tables. When data has vanished from the bucket, that is logged, and its table is kept.",
           source: "https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html",
           properties: {
             Name: name,
@@ -103,7 +103,7 @@ function createCrawlerStatements(site: Site, database: GlueDatabase): Statement[
     }),
     {
       sid: "SeeTheBucket",
-      why: "Glue looks up the bucket's region before it crawls.",
+      why: "Glue asks for the bucket's region before it crawls.",
       source: CRAWLER,
       effect: "Allow",
       actions: ["s3:GetBucketLocation"],
@@ -111,7 +111,7 @@ function createCrawlerStatements(site: Site, database: GlueDatabase): Statement[
     },
     {
       sid: "WriteTheCatalog",
-      why: "Tables and partitions of the template's database, and no other's. Nothing is deleted.",
+      why: "The crawler writes tables and partitions of the template's database, and no other's. It deletes nothing.",
       source: CATALOG_ACCESS,
       effect: "Allow",
       actions: [
@@ -123,7 +123,7 @@ function createCrawlerStatements(site: Site, database: GlueDatabase): Statement[
     },
     {
       sid: "WriteLogs",
-      why: "The crawler tells what it found in Glue's own log group, which it makes at its first run.",
+      why: "The crawler logs its findings in Glue's own log group, which it makes at its first run.",
       source: "https://docs.aws.amazon.com/glue/latest/dg/create-service-policy.html",
       effect: "Allow",
       actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],

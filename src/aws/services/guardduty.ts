@@ -57,11 +57,11 @@ export const GUARDDUTY = defineService({
       resources: {
         GuarddutyRole: createRole(site, {
           purpose: "guardduty",
-          why: "GuardDuty hears of new files, scans them and tags them with what it found.",
+          why: "GuardDuty is told of new files, scans them and tags them with the result.",
           source: ROLE,
           trusts: [
             trustService(site, SERVICE, {
-              why: "Malware Protection plans of this account.",
+              why: "Malware Protection plans of this account assume the role.",
               source: ROLE,
               isUndocumented: true,
             }),
@@ -70,7 +70,7 @@ export const GUARDDUTY = defineService({
         }),
         GuarddutyPlan: {
           type: "AWS::GuardDuty::MalwareProtectionPlan",
-          why: "Scans every new object below the prefixes. Works without a GuardDuty detector, which the account may or may not have.",
+          why: "Scans every new object below the prefixes. This works without a GuardDuty detector, which the account may or may not have.",
           source: PLAN,
           properties: {
             Role: getAtt("GuarddutyRole", "Arn"),
@@ -98,8 +98,8 @@ export const GUARDDUTY = defineService({
         "GuardDuty writes one object of its own beside the files, malware-protection-resource-validation-object, to test its role.",
         ...(gate
           ? [
-              "A file can be read some seconds to minutes after its commit, when its scan is done. Files that were there before the plan bear no tag and cannot be read until they are scanned on demand; nor can what GuardDuty cannot scan (too large, encrypted archives): start with `gate: false` on a bucket that has files.",
-              "Sluice's write role passes the gate by requests of its own, never by a URL it signs: commits HEAD the object, and checksums are read back. So that ReadFile is bound as well, have the service read under the read role: SLUICE_S3_READ_ROLE_ARN, which `sluice config env` prints. Without it ReadFile gives out what has not been scanned.",
+              "A file can be read some seconds to minutes after its commit, when its scan is done. Files from before the plan have no tag and cannot be read until they are scanned on demand. Neither can files that GuardDuty cannot scan (too large, encrypted archives): start with `gate: false` on a bucket that has files.",
+              "Sluice's write role passes the gate by requests of its own, never by a URL it signs: commits HEAD the object, and checksums are read back. To bind ReadFile as well, let the service read under the read role: SLUICE_S3_READ_ROLE_ARN, which `sluice config env` prints. Without it ReadFile gives out files that have not been scanned.",
             ]
           : []),
       ],
@@ -113,7 +113,7 @@ function createEventStatements(site: Site): Statement[] {
   return [
     {
       sid: "ManageOwnRule",
-      why: "The rule that tells GuardDuty of new files, and only as GuardDuty's own.",
+      why: "GuardDuty manages the rule that tells it of new files, and no other rule.",
       source: ROLE,
       effect: "Allow",
       actions: ["events:PutRule", "events:DeleteRule", "events:PutTargets", "events:RemoveTargets"],
@@ -122,7 +122,7 @@ function createEventStatements(site: Site): Statement[] {
     },
     {
       sid: "SeeOwnRule",
-      why: "GuardDuty checks that its rule still stands.",
+      why: "GuardDuty checks that its rule still exists.",
       source: ROLE,
       effect: "Allow",
       actions: ["events:DescribeRule", "events:ListTargetsByRule"],
@@ -130,7 +130,7 @@ function createEventStatements(site: Site): Statement[] {
     },
     {
       sid: "EnableEvents",
-      why: "GuardDuty sees to it that the bucket sends events to EventBridge.",
+      why: "GuardDuty makes sure that the bucket sends events to EventBridge.",
       source: ROLE,
       effect: "Allow",
       actions: ["s3:GetBucketNotification", "s3:PutBucketNotification"],
@@ -144,7 +144,7 @@ function createScanStatements(site: Site, prefixes: readonly string[]): Statemen
   return [
     {
       sid: "ScanFiles",
-      why: "The bytes that are scanned.",
+      why: "GuardDuty reads the bytes that it scans.",
       source: ROLE,
       effect: "Allow",
       actions: ["s3:GetObject", "s3:GetObjectVersion"],
@@ -163,7 +163,7 @@ function createScanStatements(site: Site, prefixes: readonly string[]): Statemen
     },
     {
       sid: "CheckOwnership",
-      why: "GuardDuty checks whose the bucket is. No prefix condition: the check names none.",
+      why: "GuardDuty checks who owns the bucket. There is no prefix condition, because the check names no prefix.",
       source: ROLE,
       effect: "Allow",
       actions: ["s3:ListBucket"],

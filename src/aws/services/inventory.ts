@@ -7,7 +7,7 @@ const CONFIGURE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/configu
 /** Prefix of the lists in the log bucket: `inventory/{bucket}/{id}/…`. */
 export const INVENTORY_PREFIX = "inventory/";
 
-/** What a line says beside bucket, key, version and its state: `ChecksumAlgorithm` says by what the file is checked. */
+/** Fields of a line beside bucket, key, version and its state. `ChecksumAlgorithm` names the algorithm of the file's checksum. */
 const FIELDS = [
   ...["Size", "LastModifiedDate", "ETag", "ChecksumAlgorithm", "StorageClass", "IsMultipartUploaded"],
   ...["EncryptionStatus", "ReplicationStatus", "IntelligentTieringAccessTier"],
@@ -17,7 +17,7 @@ const FIELDS = [
 export const INVENTORY = defineService({
   name: "inventory",
   title: "Amazon S3 Inventory",
-  gets: "leave to deliver a list of all files and versions to the log bucket",
+  gets: "permission to deliver a list of all files and versions to the log bucket",
   road: ["bucket setting", "log bucket policy"],
   source: CONFIGURE,
   options: z.strictObject({
@@ -43,7 +43,7 @@ export const INVENTORY = defineService({
               BucketArn: site.logBucketArn,
               BucketAccountId: site.account,
               Format: format,
-              // S3 puts the slash itself.
+              // S3 adds the slash itself.
               Prefix: INVENTORY_PREFIX.slice(0, -1),
             },
           },

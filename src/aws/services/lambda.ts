@@ -11,14 +11,14 @@ import { createFileFilter, createFileRule, fileRuleArn, noteGate } from "./event
 const WITH_S3 = "https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html";
 const EXECUTION_ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html";
 const PERMISSIONS = "https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html";
-/** Characters of a function's name that say whose it is; Lambda has 64 in all, and the rest is for what it does. */
+/** Characters of a function's name that identify the bucket; Lambda allows 64, and the rest is for its purpose. */
 const NAME_STEM_LENGTH_MAX = 48;
 
 /** A role for functions that read files, and the notification of one function. */
 export const LAMBDA = defineService({
   name: "lambda",
   title: "AWS Lambda",
-  gets: "an execution role that reads files and writes its own logs; a function that is named is called for new files",
+  gets: "an execution role that reads files and writes its own logs; a named function is called for new files",
   road: ["role", "notification"],
   source: WITH_S3,
   options: z.strictObject({
@@ -87,12 +87,12 @@ function createLambdaRole(site: Site, functionName: string): Resource {
   const logGroup = site.arn("logs", `log-group:/aws/lambda/${functionName}`);
   return createRole(site, {
     purpose: "lambda",
-    why: "What a function may do that deals with files: read them, and write its own logs.",
+    why: "The role of functions that work on files: they may read files, and write their own logs.",
     source: EXECUTION_ROLE,
     trusts: [
       {
         sid: "AssumedByTheService",
-        why: "Lambda, for functions of this account: a role can only be passed to a function of its own account, and Lambda documents no source that it names.",
+        why: "Lambda assumes the role for functions of this account: a role can only be passed to a function of its own account, and Lambda documents no source that it names.",
         source: EXECUTION_ROLE,
         principal: { services: [site.principal("lambda")] },
         conditions: ofThisAccountIfNamed(site),
@@ -102,7 +102,7 @@ function createLambdaRole(site: Site, functionName: string): Resource {
       readObjects(site, site.keyPrefix, { why: "Functions read the files that they are told of.", source: WITH_S3 }),
       {
         sid: "WriteLogs",
-        why: "Log groups of the functions that use this role, and no others.",
+        why: "Functions that use this role write to their own log groups, and to no others.",
         source: "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html",
         effect: "Allow",
         actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
@@ -121,8 +121,8 @@ function createPermission(site: Site, functionArn: string, isDirect: boolean): R
       Action: "lambda:InvokeFunction",
       FunctionName: functionArn,
       Principal: site.principal(isDirect ? "s3" : "events"),
-      // A bucket's ARN names no account. A rule's does, and EventBridge calls no function whose permission says another
-      // time: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+      // A bucket's ARN names no account. A rule's ARN does, and EventBridge calls no function whose permission names the
+      // account a second time: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
       ...(isDirect && { SourceAccount: site.account }),
       SourceArn: isDirect ? site.bucketArn : fileRuleArn(site, "lambda"),
     },

@@ -9,15 +9,15 @@ export interface LogDelivery {
   readonly sid: string;
   readonly why: string;
   readonly source: string;
-  /** Without the domain: `storage-lens.s3`. */
+  /** The service's name without the domain: `storage-lens.s3`. */
   readonly service: string;
-  /** Below which it writes, ending in a slash. */
+  /** The prefix below which the service writes, ending in a slash. */
   readonly prefix: string;
-  /** Whose deliveries they are; left out where the service's document names the account alone. */
+  /** ARN of the source of the deliveries; left out when the service's document names the account alone. */
   readonly sourceArn?: Value;
-  /** Most services say whose account the source is; `false` where their document has the ARN alone, which names it. */
+  /** Most services name the account of the source. `false` when their document has the ARN alone, which holds the account. */
   readonly hasAccount?: boolean;
-  /** Most services say with each object that the bucket's owner owns it; `false` for those that do not. */
+  /** Most services state with each object that the bucket's owner owns it; `false` for those that do not. */
   readonly hasAcl?: boolean;
 }
 
@@ -40,7 +40,7 @@ export function allowDelivery(site: Site, delivery: LogDelivery): PolicyStatemen
   };
 }
 
-/** Lets the service look at the log bucket before it delivers: its ACL, place or existence. */
+/** Lets the service check the log bucket before it delivers: its ACL, place or existence. */
 export function allowDeliveryCheck(
   site: Site,
   check: Omit<LogDelivery, "prefix" | "hasAcl"> & { readonly actions: readonly string[] },

@@ -6,11 +6,11 @@ const ACCESS = "https://docs.aws.amazon.com/macie/latest/user/monitoring-restric
 const RESULTS = "https://docs.aws.amazon.com/macie/latest/user/discovery-results-repository-s3.html";
 const PREFIX = "macie/";
 
-/** Amazon Macie, which looks for personal and secret data in the files. */
+/** Amazon Macie, which searches the files for personal and secret data. */
 export const MACIE = defineService({
   name: "macie",
   title: "Amazon Macie",
-  gets: "leave to keep its discovery results in the log bucket; it reads files by its service-linked role, which only denials bind",
+  gets: "permission to keep its discovery results in the log bucket; it reads files by its service-linked role, which only denials bind",
   road: ["log bucket policy"],
   source: ACCESS,
   partitions: ["aws"],
@@ -41,7 +41,7 @@ export const MACIE = defineService({
         allowDeliveryCheck(site, {
           ...delivery,
           sid: "AllowMacieCheck",
-          why: "Macie sees where the bucket is before it delivers.",
+          why: "Macie checks where the bucket is before it delivers.",
           actions: ["s3:GetBucketLocation"],
         }),
         allowDelivery(site, {
@@ -54,7 +54,7 @@ export const MACIE = defineService({
       ],
       notes: [
         `Macie encrypts its results by a KMS key of yours, which must let macie.amazonaws.com use it. The log bucket takes them: aws macie2 put-classification-export-configuration --configuration 's3Destination={bucketName=${site.logBucket},keyPrefix=${PREFIX},kmsKeyArn=...}'`,
-        "Macie reads files as AWSServiceRoleForAmazonMacie. No statement lets it in and none need do so, but every denial of the bucket's policy binds it, GuardDuty's gate too: files not yet scanned for malware are left out of its findings.",
+        "Macie reads files as AWSServiceRoleForAmazonMacie. No statement lets it in, and none is needed. But every denial of the bucket's policy binds it, including GuardDuty's gate: files not yet scanned for malware are left out of its findings.",
         ...(session === "create"
           ? ["The deployment fails where Macie is already enabled in this region: use `session: existing` there."]
           : ["Macie must already be enabled in this account and region."]),

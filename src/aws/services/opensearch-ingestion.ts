@@ -13,7 +13,7 @@ const S3_SOURCE = "https://docs.aws.amazon.com/opensearch-service/latest/develop
 const ROLE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/pipeline-security-overview.html";
 const DOMAIN = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/pipeline-domain-access.html";
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
-/** Receipts after which a message is put aside: a file that no pipeline can read must not come up for ever. */
+/** Receipts after which a message is put aside: a file that no pipeline can read must not come back for ever. */
 const RECEIPTS_MAX = 5;
 /**
  * Size that a pipeline is told of a file whose event knows none. It takes 0, and no size, for an empty object and drops the
@@ -22,11 +22,11 @@ const RECEIPTS_MAX = 5;
  */
 const UNKNOWN_SIZE_BYTES = 1;
 
-/** A role for pipelines of OpenSearch Ingestion, and the queue by which they hear of new files. */
+/** A role for pipelines of OpenSearch Ingestion, and the queue that tells them of new files. */
 export const OPENSEARCH_INGESTION = defineService({
   name: "opensearch-ingestion",
   title: "Amazon OpenSearch Ingestion",
-  gets: "a role for pipelines that read files, told of them by a queue or by scans",
+  gets: "a role for pipelines that read files, which they find by a queue or by scans",
   road: ["role", "notification"],
   source: S3_SOURCE,
   partitions: ["aws", "aws-us-gov"],
@@ -51,11 +51,11 @@ export const OPENSEARCH_INGESTION = defineService({
       resources: {
         OpensearchIngestionRole: createRole(site, {
           purpose: "opensearch-ingestion",
-          why: `Pipelines read files, and put what their sink refuses under ${prefix}.`,
+          why: `Pipelines read files, and put documents that their sink refuses under ${prefix}.`,
           source: ROLE,
           trusts: [
             trustService(site, "osis-pipelines", {
-              why: "Pipelines of this account.",
+              why: "Pipelines of this account assume the role.",
               source: DOMAIN,
               sourceArn: site.arn("osis", "pipeline/*"),
             }),
@@ -87,7 +87,7 @@ export const OPENSEARCH_INGESTION = defineService({
         `Give the pipeline's dead letters (dlq.s3) the key_path_prefix ${prefix}.`,
         ...(isQueued ? noteGate(site, "eventbridge") : []),
         domain === undefined
-          ? "The sink is yours to grant, or name a domain."
+          ? "Grant access to your sink yourself, or name a domain."
           : `The access policy of domain ${domain} must let the role in as well; with fine-grained access control, map it to a backend role.`,
       ],
     };
@@ -96,10 +96,10 @@ export const OPENSEARCH_INGESTION = defineService({
 
 function createFileStatements(site: Site, prefix: string): Statement[] {
   return [
-    readObjects(site, site.keyPrefix, { sid: "ReadFiles", why: "Files are what is ingested.", source: S3_SOURCE }),
+    readObjects(site, site.keyPrefix, { sid: "ReadFiles", why: "Pipelines ingest files.", source: S3_SOURCE }),
     {
       sid: "KeepDeadLetters",
-      why: "What the sink refuses is kept under the pipeline's own prefix.",
+      why: "Documents that the sink refuses are kept under the pipeline's own prefix.",
       source: "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/osis-features-overview.html",
       effect: "Allow",
       actions: ["s3:PutObject"],
@@ -111,7 +111,7 @@ function createFileStatements(site: Site, prefix: string): Statement[] {
 function createScanStatement(site: Site): Statement {
   return listObjects(site, site.keyPrefix, {
     sid: "ScanFiles",
-    why: "A scan lists the prefix and reads what is new.",
+    why: "A scan lists the prefix and reads new files.",
     source: S3_SOURCE,
   });
 }
@@ -132,7 +132,7 @@ function createDomainStatements(site: Site, domain: string): Statement[] {
   return [
     {
       sid: "DescribeTheDomain",
-      why: "A pipeline looks up the endpoint of its sink.",
+      why: "A pipeline asks for the endpoint of its sink.",
       source: DOMAIN,
       effect: "Allow",
       actions: ["es:DescribeDomain"],
@@ -162,7 +162,7 @@ function createQueue(site: Site): Record<string, Resource> {
     }),
     OpensearchIngestionQueue: {
       type: "AWS::SQS::Queue",
-      why: "Pipelines have a queue of their own: two readers of one queue would each hear of half the files.",
+      why: "Pipelines have a queue of their own: two readers of one queue would each get half of the files.",
       source: S3_SOURCE,
       properties: {
         QueueName: toQueueName(site),
@@ -174,7 +174,7 @@ function createQueue(site: Site): Record<string, Resource> {
     },
     OpensearchIngestionQueuePolicy: {
       type: "AWS::SQS::QueueInlinePolicy",
-      why: "TLS alone, and the one sender that may put messages into the queue.",
+      why: "Accepts only TLS, and only the one sender that may put messages into the queue.",
       source: FROM_RULES,
       properties: {
         Queue: `https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${toQueueName(site)}`,
@@ -182,7 +182,7 @@ function createQueue(site: Site): Record<string, Resource> {
           createTlsGuard("sqs", queueArn),
           {
             sid: "AllowNotifications",
-            why: "EventBridge, for the rule of this template.",
+            why: "EventBridge sends here for the rule of this template.",
             source: FROM_RULES,
             effect: "Allow",
             principal: { services: [site.principal("events")] },

@@ -43,13 +43,13 @@ export const REDSHIFT = defineService({
           trusts: [
             trustService(site, "redshift", {
               sid: "AssumedByClusters",
-              why: "Clusters of this account that the role is attached to.",
+              why: "Clusters of this account assume the role when it is attached to them.",
               source: DEPUTY,
               sourceArn: site.arn("redshift", `cluster:${cluster}`),
             }),
             trustService(site, "redshift-serverless", {
               sid: "AssumedByServerless",
-              why: "Workgroups of Redshift Serverless of this account whose namespace the role is attached to.",
+              why: "Workgroups of Redshift Serverless of this account assume the role when it is attached to their namespace.",
               source: DEPUTY,
               sourceArn: site.arn("redshift-serverless", `workgroup/${workgroup}`),
             }),
@@ -57,17 +57,17 @@ export const REDSHIFT = defineService({
           statements: [
             readObjects(site, site.externalPrefix, {
               sid: "ReadData",
-              why: "COPY reads what other writers left, and manifests; UNLOAD reads back what it wrote.",
+              why: "COPY reads the data of other writers, and manifests; UNLOAD reads back its own data.",
               source: ACCESS,
             }),
             listObjects(site, site.externalPrefix, {
               sid: "ListData",
-              why: "COPY takes a prefix and lists it; UNLOAD looks whether its place is empty.",
+              why: "COPY takes a prefix and lists it; UNLOAD checks whether its target is empty.",
               source: ACCESS,
             }),
             {
               sid: "SeeTheBucket",
-              why: "Redshift looks up the bucket's region.",
+              why: "Redshift asks for the bucket's region.",
               source: ACCESS,
               effect: "Allow",
               actions: ["s3:GetBucketLocation"],
@@ -75,7 +75,7 @@ export const REDSHIFT = defineService({
             },
             {
               sid: "Unload",
-              why: "UNLOAD writes in parts and gives up what fails. No deletion: UNLOAD with CLEANUPPATH is refused.",
+              why: "UNLOAD writes in parts and aborts those that fail. It may not delete: UNLOAD with CLEANUPPATH is refused.",
               source: "https://docs.aws.amazon.com/redshift/latest/dg/r_UNLOAD.html",
               effect: "Allow",
               actions: ["s3:PutObject", "s3:AbortMultipartUpload"],

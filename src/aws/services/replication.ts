@@ -55,7 +55,7 @@ const OPTIONS = z.strictObject({
 export const REPLICATION = defineService({
   name: "replication",
   title: "Amazon S3 Replication",
-  gets: "a role that copies files into one other bucket, within the residency alone",
+  gets: "a role that copies files into one other bucket, only within the residency",
   road: ["role", "bucket setting"],
   source: OVERVIEW,
   options: OPTIONS,
@@ -86,7 +86,7 @@ export const REPLICATION = defineService({
       ...(!isOwn && { destinations: [{ bucket: replica, region: options.region ?? site.region }] }),
       outputs: { ReplicationBucket: { description: "bucket of the replicas", value: replica } },
       notes: [
-        `Replicas outlive their files: what is purged or erased stays in ${replica} until it is removed there, version by version. Erasure of a person's data is complete only when that is done.`,
+        `Replicas outlive their files: the replica of a purged or erased file stays in ${replica} until it is removed there, version by version. Erasure of a person's data is complete only when that is done.`,
         "Files that were there before are not replicated; S3 Batch Replication does that.",
         ...(isOwn
           ? []
@@ -134,7 +134,7 @@ function bucketArn(site: Site, name: string): string {
   return site.arn("s3", name, { region: "", account: "" });
 }
 
-/** `ReplicationConfiguration` of the bucket of files: Sluice's own keys and nothing that others write. */
+/** `ReplicationConfiguration` of the bucket of files: it covers Sluice's own keys and nothing that others write. */
 function createRule(site: Site, options: z.output<typeof OPTIONS>, replica: string): Properties {
   const { deleteMarkers, replicationTime, storageClass } = options;
   const within = { Status: "Enabled", Time: { Minutes: REPLICATION_TIME_MINUTES } };
@@ -163,11 +163,17 @@ function createReplicationRole(site: Site, replica: string): Resource {
     purpose: "replication",
     why: "S3 reads the versions of files and writes their replicas.",
     source: ROLE,
-    trusts: [trustService(site, "s3", { why: "S3, for buckets of this account.", source: ROLE, isUndocumented: true })],
+    trusts: [
+      trustService(site, "s3", {
+        why: "S3 assumes the role for buckets of this account.",
+        source: ROLE,
+        isUndocumented: true,
+      }),
+    ],
     statements: [
       {
         sid: "SeeTheBucket",
-        why: "What is to be replicated, and by what rule.",
+        why: "S3 reads the rule of replication and the objects that it covers.",
         source: ROLE,
         effect: "Allow",
         actions: ["s3:GetReplicationConfiguration", "s3:ListBucket"],
@@ -175,7 +181,7 @@ function createReplicationRole(site: Site, replica: string): Resource {
       },
       {
         sid: "ReadVersions",
-        why: "Versions of files with their tags. These actions serve replication alone and hand nobody a file.",
+        why: "S3 reads versions of files with their tags. These actions serve replication alone and give nobody a file.",
         source: ROLE,
         effect: "Allow",
         actions: ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
@@ -183,7 +189,7 @@ function createReplicationRole(site: Site, replica: string): Resource {
       },
       {
         sid: "WriteReplicas",
-        why: "Replicas, their tags and delete markers; no version is ever deleted.",
+        why: "S3 writes replicas, their tags and delete markers; no version is ever deleted.",
         source: ROLE,
         effect: "Allow",
         actions: ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
@@ -197,7 +203,7 @@ function createReplicaBucket(site: Site, replica: string): Record<string, Resour
   return {
     ReplicationBucket: {
       type: "AWS::S3::Bucket",
-      why: "Keeps the replicas. In the region of the files, as a stack makes buckets in its own region alone: it guards against deletion, not against the loss of a region.",
+      why: "Keeps the replicas. It is in the region of the files, because a stack makes buckets in its own region alone: it protects against deletion, not against the loss of a region.",
       source: OVERVIEW,
       properties: {
         ...secureBucket(site, replica),
@@ -220,7 +226,7 @@ function createReplicaBucket(site: Site, replica: string): Record<string, Resour
     },
     ReplicationBucketPolicy: {
       type: "AWS::S3::BucketPolicy",
-      why: "Guards alone: S3 is let in by the role's policy.",
+      why: "The policy has guards alone: the role's policy lets S3 in.",
       source: OVERVIEW,
       properties: {
         Bucket: replica,

@@ -10,7 +10,7 @@ import { defineService } from "./aws-service.ts";
 const ROLES = "https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html";
 const OUTPUT_ENCRYPTION = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html";
 
-/** An execution role that reads files and writes below the external prefix, or into a bucket that takes KMS. */
+/** An execution role that reads files and writes below the external prefix, or into a bucket that accepts KMS. */
 export const SAGEMAKER = defineService({
   name: "sagemaker",
   title: "Amazon SageMaker AI",
@@ -58,7 +58,7 @@ export const SAGEMAKER = defineService({
           source: ROLES,
           trusts: [
             trustService(site, "sagemaker", {
-              why: "Jobs, endpoints and notebooks of this account and region.",
+              why: "Jobs, endpoints and notebooks of this account and region assume the role.",
               source: "https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html",
               sourceArn: site.arn("sagemaker", "*"),
             }),
@@ -85,10 +85,14 @@ function createDataStatements(site: Site, prefix: string): Statement[] {
   return [
     readObjects(site, site.keyPrefix, {
       sid: "ReadFiles",
-      why: "Files are the data that models learn from.",
+      why: "Models learn from files.",
       source: ROLES,
     }),
-    readObjects(site, prefix, { sid: "ReadResults", why: "One step reads what the step before wrote.", source: ROLES }),
+    readObjects(site, prefix, {
+      sid: "ReadResults",
+      why: "Each step reads the output of the previous one.",
+      source: ROLES,
+    }),
     {
       ...listObjects(site, prefix, {
         sid: "ListData",
@@ -101,7 +105,7 @@ function createDataStatements(site: Site, prefix: string): Statement[] {
     },
     {
       sid: "WriteResults",
-      why: "Under SageMaker's own prefix alone, and by SSE-S3 alone: the bucket refuses what asks for KMS.",
+      why: "Jobs write only under SageMaker's own prefix, and only by SSE-S3: the bucket refuses requests for KMS.",
       source: ROLES,
       effect: "Allow",
       actions: ["s3:PutObject", "s3:AbortMultipartUpload"],
@@ -110,13 +114,13 @@ function createDataStatements(site: Site, prefix: string): Statement[] {
   ];
 }
 
-/** The bucket that takes KMS. It is of this account: `createRole` asks for that. */
+/** Statements for the bucket that accepts KMS. The bucket belongs to this account: `createRole` requires that. */
 function createOutputStatements(site: Site, bucket: string, key: string | undefined): Statement[] {
   const bucketArn = site.arn("s3", bucket, { region: "", account: "" });
   return [
     {
       sid: "WriteOutputs",
-      why: "Models and predictions, which SageMaker encrypts by KMS, and their reading by endpoints.",
+      why: "Jobs write models and predictions, which SageMaker encrypts by KMS, and endpoints read them.",
       source: OUTPUT_ENCRYPTION,
       effect: "Allow",
       actions: ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"],
@@ -146,7 +150,7 @@ function createOutputStatements(site: Site, bucket: string, key: string | undefi
   ];
 }
 
-/** What a job needs beside data: its image, its logs, its metrics, and to start the next step. */
+/** Statements for everything that a job needs beside data: its image, logs and metrics, and the start of the next step. */
 function createRunStatements(site: Site): Statement[] {
   const logs = "log-group:/aws/sagemaker/*";
   return [
@@ -169,7 +173,7 @@ function createRunStatements(site: Site): Statement[] {
     },
     {
       sid: "PutMetrics",
-      why: "Metrics of jobs. The action knows no resource, so that the namespace bounds it.",
+      why: "Jobs write metrics. The action has no resource, so the namespace bounds it.",
       source: ROLES,
       effect: "Allow",
       actions: ["cloudwatch:PutMetricData"],
@@ -178,7 +182,7 @@ function createRunStatements(site: Site): Statement[] {
     },
     {
       sid: "AuthorizeToRegistry",
-      why: "A token to pull images. The action knows no resource, and the token opens none by itself.",
+      why: "Jobs get a token to pull images. The action has no resource, and the token opens none by itself.",
       source: ROLES,
       effect: "Allow",
       actions: ["ecr:GetAuthorizationToken"],
@@ -186,7 +190,7 @@ function createRunStatements(site: Site): Statement[] {
     },
     {
       sid: "PullImages",
-      why: "Images of algorithms and frameworks lie in AWS's own accounts, another for each framework and region.",
+      why: "Images of algorithms and frameworks are in AWS's own accounts, a different one for each framework and region.",
       source: "https://docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths/sagemaker-algo-docker-registry-paths.html",
       effect: "Allow",
       actions: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],

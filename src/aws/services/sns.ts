@@ -14,7 +14,7 @@ const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-
 const KEYS = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html";
 const PUBLISH_ACTIONS = ["kms:GenerateDataKey", "kms:Decrypt"];
 
-/** A topic that hears of new files. */
+/** A topic that is told of new files. */
 export const SNS = defineService({
   name: "sns",
   title: "Amazon SNS",
@@ -59,8 +59,8 @@ export const SNS = defineService({
           type: "AWS::SNS::Topic",
           why:
             masterKey === undefined
-              ? "Tells its subscribers of every new file. No KMS key, as the settings say: SNS encrypts its disks alone."
-              : "Tells its subscribers of every new file. A key of the customer's: AWS's own key for SNS cannot be opened to S3 or EventBridge, whose messages would be lost.",
+              ? "Tells its subscribers of every new file. The settings ask for no KMS key: SNS only encrypts its disks."
+              : "Tells its subscribers of every new file. It has a key of the customer: AWS's own key for SNS cannot be opened to S3 or EventBridge, whose messages would be lost.",
           source: KEYS,
           properties: {
             TopicName: site.nameOf("files", 256),
@@ -110,8 +110,8 @@ function createTopicPolicy(site: Site, topicArn: string, isDirect: boolean): Res
   return {
     type: "AWS::SNS::TopicInlinePolicy",
     why: isDirect
-      ? "TLS alone, and the one sender that may publish."
-      : "TLS alone. EventBridge publishes by a role: in a topic's policy it takes no conditions, so that any account's rule would be let in.",
+      ? "Accepts only TLS, and only the one sender that may publish."
+      : "Accepts only TLS. EventBridge publishes by a role: in a topic's policy it supports no conditions, so any account's rule would be let in.",
     source: isDirect ? NOTIFY : FROM_RULES,
     properties: {
       TopicArn: topicArn,
@@ -134,7 +134,7 @@ function createRule(site: Site, topicArn: string, keyArn: string | undefined): R
       source: FROM_RULES,
       trusts: [
         trustService(site, "events", {
-          why: "EventBridge, for the rule of this template.",
+          why: "EventBridge assumes the role for the rule of this template.",
           source:
             "https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html",
           sourceArn: fileRuleArn(site, "sns"),
@@ -143,7 +143,7 @@ function createRule(site: Site, topicArn: string, keyArn: string | undefined): R
       statements: [
         {
           sid: "Publish",
-          why: "One message for each new file.",
+          why: "EventBridge publishes one message for each new file.",
           source: FROM_RULES,
           effect: "Allow",
           actions: ["sns:Publish"],
@@ -176,7 +176,7 @@ function createRule(site: Site, topicArn: string, keyArn: string | undefined): R
   };
 }
 
-/** The key's policy names the sender, so that neither the role nor S3 needs more than it says. */
+/** The key's policy names the sender, so that neither the role nor S3 needs more than the policy states. */
 function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
   // In a key's policy "*" is that key.
   const resources = ["*"];
@@ -190,7 +190,7 @@ function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
       KeyPolicy: new Policy([
         {
           sid: "AdministerTheKey",
-          why: "Who may administer the key is decided by the account's own policies. No use of it is among these actions.",
+          why: "The account's own policies decide who may administer the key. These actions do not use the key.",
           source: "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html",
           effect: "Allow",
           principal: { roles: [site.arn("iam", "root", { region: "" })] },
@@ -216,7 +216,7 @@ function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
             }
           : {
               sid: "AllowTheRule",
-              why: "The rule's role publishes to this topic. Not EventBridge itself: for that a key's policy takes no source conditions.",
+              why: "The rule's role publishes to this topic. EventBridge itself is not let in: for it a key's policy supports no source conditions.",
               source: KEYS,
               effect: "Allow",
               principal: { roles: [site.roleArn("sns")] },

@@ -13,7 +13,7 @@ const NOTIFY = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-dest
 const FROM_RULES = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html";
 const UNDELIVERED = "files-undelivered";
 
-/** A queue that hears of new files. */
+/** A queue that is told of new files. */
 export const SQS = defineService({
   name: "sqs",
   title: "Amazon SQS",
@@ -46,11 +46,11 @@ export const SQS = defineService({
         }),
         SqsQueue: {
           type: "AWS::SQS::Queue",
-          why: "Hears of every new file. At least once and in no order, as S3's events come.",
+          why: "Is told of every new file, at least once and in no order, as S3's events come.",
           source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html",
           properties: {
             QueueName: name,
-            // SQS's own keys: a KMS key of AWS cannot be opened to the senders.
+            // The queue uses SQS's own keys: a KMS key of AWS cannot be opened to the senders.
             SqsManagedSseEnabled: true,
             MessageRetentionPeriod: 1_209_600,
             RedrivePolicy: new FreeForm("json", {
@@ -84,7 +84,7 @@ export const SQS = defineService({
       outputs: {
         SqsQueueUrl: { description: "URL of the queue of new files", value: ref("SqsQueue") },
         SqsDeadLetterQueueUrl: {
-          description: "URL of the queue of what could not be delivered or dealt with",
+          description: "URL of the queue of messages that could not be delivered or processed",
           value: ref("SqsDeadLetterQueue"),
         },
       },
@@ -101,7 +101,7 @@ function createQueuePolicy(site: Site, name: string, isDirect: boolean): Resourc
   const queueArn = site.arn("sqs", name);
   return {
     type: "AWS::SQS::QueueInlinePolicy",
-    why: "TLS alone, and the one sender that may put messages into the queue.",
+    why: "Accepts only TLS, and only the one sender that may put messages into the queue.",
     source: NOTIFY,
     properties: {
       Queue: `https://sqs.${site.region}.${site.dnsSuffix}/${site.account}/${name}`,
@@ -109,7 +109,7 @@ function createQueuePolicy(site: Site, name: string, isDirect: boolean): Resourc
         createTlsGuard("sqs", queueArn),
         {
           sid: "AllowNotifications",
-          why: isDirect ? "S3, for this bucket." : "EventBridge, for the rule of this template.",
+          why: isDirect ? "S3, for this bucket." : "EventBridge sends here for the rule of this template.",
           source: isDirect ? NOTIFY : FROM_RULES,
           effect: "Allow",
           principal: { services: [site.principal(isDirect ? "s3" : "events")] },

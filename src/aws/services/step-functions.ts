@@ -15,7 +15,7 @@ const STARTED_BY_RULES = "https://docs.aws.amazon.com/step-functions/latest/dg/t
 export const STEP_FUNCTIONS = defineService({
   name: "step-functions",
   title: "AWS Step Functions",
-  gets: "a role for state machines that read files and write results below the external prefix; one that is named is started for new files",
+  gets: "a role for state machines that read files and write results below the external prefix; a named state machine is started for new files",
   road: ["role", "notification"],
   source: STARTED_BY_RULES,
   options: z.strictObject({
@@ -63,7 +63,7 @@ function createMachineRole(site: Site, prefix: string): Resource {
     source: ROLE,
     trusts: [
       trustService(site, "states", {
-        why: "State machines of this account and region.",
+        why: "State machines of this account and region assume the role.",
         source: ROLE,
         sourceArn: site.arn("states", "stateMachine:*"),
       }),
@@ -100,7 +100,7 @@ function createStart(site: Site, stateMachineArn: string): Record<string, Resour
       source: STARTED_BY_RULES,
       trusts: [
         trustService(site, "events", {
-          why: "EventBridge, for the rule of this template.",
+          why: "EventBridge assumes the role for the rule of this template.",
           source:
             "https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html",
           sourceArn: fileRuleArn(site, "step-functions"),
@@ -109,7 +109,7 @@ function createStart(site: Site, stateMachineArn: string): Record<string, Resour
       statements: [
         {
           sid: "StartExecutions",
-          why: "One execution for each new file.",
+          why: "EventBridge starts one execution for each new file.",
           source: STARTED_BY_RULES,
           effect: "Allow",
           actions: ["states:StartExecution"],

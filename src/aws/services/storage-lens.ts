@@ -12,7 +12,7 @@ const PREFIX = "storage-lens/";
 export const STORAGE_LENS = defineService({
   name: "storage-lens",
   title: "Amazon S3 Storage Lens",
-  gets: "a dashboard of this bucket alone, and leave to export its metrics to the log bucket",
+  gets: "a dashboard of this bucket alone, and permission to export its metrics to the log bucket",
   road: ["log bucket policy"],
   source: LENS,
   options: z.strictObject({
@@ -34,7 +34,7 @@ export const STORAGE_LENS = defineService({
       resources: {
         StorageLens: {
           type: "AWS::S3::StorageLens",
-          why: "Usage of this bucket, and of no other of the account, exported once a day.",
+          why: "Exports the usage of this bucket, and of no other of the account, once a day.",
           source: LENS,
           properties: {
             StorageLensConfiguration: {
@@ -48,7 +48,7 @@ export const STORAGE_LENS = defineService({
                   Arn: site.logBucketArn,
                   Format: format,
                   OutputSchemaVersion: "V_1",
-                  // S3 puts the slash itself.
+                  // S3 adds the slash itself.
                   Prefix: PREFIX.slice(0, -1),
                   Encryption: { SSES3: new FreeForm("json", {}) },
                 },

@@ -38,7 +38,7 @@ export const TRANSFER = defineService({
       },
       notes: [
         `Give each user a logical home directory with the one entry "/" → "${home}": the role opens all of ${prefix}, the mapping a user's own part of it.`,
-        `Where home directories are paths instead, give each user this session policy: ${createSessionPolicy(site, prefix, options.delete)}`,
+        `If home directories are paths instead, give each user this session policy: ${createSessionPolicy(site, prefix, options.delete)}`,
         `Uploads arrive under ${prefix} and are no files of Sluice's until they are uploaded to it.`,
         "Leave the encryption of workflow steps at the bucket's own: a copy that asks for KMS is refused.",
       ],
@@ -53,7 +53,7 @@ function createUserRole(site: Site, prefix: string, mayDelete: boolean): Resourc
     source: USER_ROLE,
     trusts: [
       trustService(site, "transfer", {
-        why: "Transfer Family, on behalf of users, agreements and connectors of this account.",
+        why: "Transfer Family assumes the role for users, agreements and connectors of this account.",
         source: DEPUTY,
         sourceArn: site.arn("transfer", "*"),
       }),
@@ -71,8 +71,8 @@ function createUserRole(site: Site, prefix: string, mayDelete: boolean): Resourc
       {
         sid: "UseHomes",
         why: mayDelete
-          ? "Downloads, uploads, and deletion, which a rename needs as well."
-          : "Downloads and uploads; nothing is deleted or renamed.",
+          ? "Users download, upload and delete; a rename needs deletion as well."
+          : "Users download and upload; they cannot delete or rename.",
         source: USER_ROLE,
         effect: "Allow",
         actions: ["s3:GetObject", "s3:PutObject", ...(mayDelete ? ["s3:DeleteObject"] : [])],
@@ -90,7 +90,7 @@ function createLoggingRole(site: Site): Resource {
     source: LOGGING,
     trusts: [
       trustService(site, "transfer", {
-        why: "Transfer Family servers of this account.",
+        why: "Transfer Family servers of this account assume the role.",
         source: DEPUTY,
         sourceArn: site.arn("transfer", "server/*"),
       }),
@@ -98,7 +98,7 @@ function createLoggingRole(site: Site): Resource {
     statements: [
       {
         sid: "WriteLogs",
-        why: "Log groups of Transfer Family servers, whose names AWS makes up.",
+        why: "Servers write to the log groups of Transfer Family servers, whose names AWS makes up.",
         source: LOGGING,
         effect: "Allow",
         actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],

@@ -17,7 +17,7 @@ function templateOf(resources: Record<string, Resource>, outputs = 0): Template 
   };
 }
 
-/** A policy whose JSON has as many bytes as said: one statement, its resource stretched. */
+/** A policy whose JSON has exactly this many bytes: one statement with a stretched resource. */
 function policyOf(bytes: number): Policy {
   const make = (padding: number) => {
     const statement: Statement = {

@@ -2,13 +2,16 @@ import type { Resource, Template } from "../template/template.ts";
 import { Leaf, type Value } from "../template/value.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 
-/** Bytes. https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html */
+/** Bytes of a bucket's policy. https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html */
 const BUCKET_POLICY_BYTES_MAX = 20 * 1024;
-/** Characters of a role's inline policies in all, without white space. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+/**
+ * Characters of all inline policies of a role together, without white space.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
 const INLINE_POLICIES_LENGTH_MAX = 10_240;
-/** Characters of a trust policy, before a raised quota. Same source. */
+/** Characters of a trust policy under the default quota. The source is the same page. */
 const TRUST_POLICY_LENGTH_MAX = 2_048;
-/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+/** Resources of a template. https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
 const RESOURCES_MAX = 500;
 const OUTPUTS_MAX = 200;
 
@@ -39,7 +42,7 @@ function assertPoliciesFit(logicalId: string, { type, properties }: Resource): v
   }
 }
 
-/** Length as JSON without white space; `Fn::Sub` and the like count as they are written, which is never less. */
+/** Length as JSON without white space. `Fn::Sub` and the like count as written, which is never shorter. */
 function sizeOf(document: Value | undefined): number {
   return document instanceof Leaf ? Buffer.byteLength(JSON.stringify(document.toJson())) : 0;
 }

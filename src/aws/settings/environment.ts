@@ -1,6 +1,6 @@
 import type { Configuration } from "../generate-configuration.ts";
 
-/** What the service takes when it is told nothing (`config.ts`). */
+/** The service's own default (`config.ts`). */
 const URL_SECONDS_DEFAULT = 900;
 const PART_URL_SECONDS_DEFAULT = 3600;
 

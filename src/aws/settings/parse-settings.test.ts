@@ -5,7 +5,7 @@ import { SettingsProblem } from "./settings-problem.ts";
 
 const LEAST = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };
 
-/** Problems of settings that differ from good ones as said; none when they are good. */
+/** Problems of settings that differ from good ones by these values; an empty list when they are good. */
 function problemsOf(input: unknown): SettingsProblem[] {
   try {
     parseSettings(input);

@@ -4,10 +4,7 @@ import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 import { toSite } from "./to-site.ts";
 
-/**
- * Checks settings and fills in defaults. Throws an AggregateError of `SettingsProblem`s, one for each thing that is
- * wrong, so that all are mended at once.
- */
+/** Checks settings and fills in defaults. Throws an AggregateError with a `SettingsProblem` for each problem. */
 export function parseSettings(input: unknown): Settings {
   const parsed = SETTINGS_SCHEMA.safeParse(input, { reportInput: true });
   if (!parsed.success) throw toProblems(toSettingsProblems(SETTINGS_SCHEMA, parsed.error.issues));
@@ -27,7 +24,7 @@ function toProblems(problems: readonly SettingsProblem[]): AggregateError {
   return new AggregateError(problems, problems.map(({ message }) => message).join("\n"));
 }
 
-/** Options with their defaults; `true` stands for none said. */
+/** Options with their defaults; `true` gives the defaults alone. */
 function toOptions(switches: Record<string, unknown>): Settings["services"] {
   return Object.fromEntries(
     SERVICES.flatMap(({ name, options }) => {

@@ -1,7 +1,7 @@
 /**
- * Regions of AWS, of China and of GovCloud: CloudFormation would take a made-up one as far as a resource that names it. A
- * test compares the list with what the installed AWS SDK knows, so that a new region shows when the SDK is brought up to
- * date.
+ * Regions of AWS, of China and of GovCloud. Without this list, CloudFormation would accept a made-up region until a resource
+ * names it. A test compares the list with the regions that the installed AWS SDK knows, so that a new region is noticed when
+ * the SDK is updated.
  */
 export const REGIONS: readonly string[] = [
   ...["af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1"],

@@ -4,7 +4,7 @@ import { SettingsProblem } from "./settings-problem.ts";
 
 const SHOWN_LENGTH_MAX = 100;
 
-/** What a schema found in settings, as sentences: an unknown key gets the nearest one that is known at its place. */
+/** The problems that a schema found, as sentences. For an unknown key, the sentence names the nearest known key. */
 export function toSettingsProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): SettingsProblem[] {
   return issues.flatMap((issue) => toProblems(schema, issue));
 }
@@ -17,7 +17,7 @@ function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): SettingsProblem
   }
   if (path.length === 0) return [new SettingsProblem('settings are names with values, such as "bucket: my-files"')];
   if (issue.code === "invalid_union") {
-    // Said as options, then what is wrong with them; otherwise it is none of what it may be.
+    // When the value is a map of options, their own problems are reported. Otherwise the value is of no allowed kind.
     const inner = issue.errors.find((branch) =>
       branch.some((one) => one.path.length > 0 || one.code === "unrecognized_keys"),
     );
@@ -35,7 +35,7 @@ function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): SettingsProblem
   return [new SettingsProblem(`${at}${toShown(issue.input)}: ${issue.message}`, path)];
 }
 
-/** The offending value, where it is short and simple. */
+/** The offending value, if it is short and simple. */
 function toShown(value: unknown): string {
   const isSimple = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
   return isSimple && String(value).length <= SHOWN_LENGTH_MAX ? ` ${JSON.stringify(value)}` : "";

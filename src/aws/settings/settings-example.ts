@@ -2,7 +2,7 @@ import { SERVICES } from "../services/services.ts";
 import { listServiceOptions } from "./service-options.ts";
 import { SETTINGS_SCHEMA } from "./settings.ts";
 
-/** What is not a default but must be said. */
+/** Settings that have no default and must be given. */
 const REQUIRED: Readonly<Record<string, string>> = {
   bucket: "my-files",
   region: "eu-central-1",
@@ -14,7 +14,7 @@ const REQUIRED: Readonly<Record<string, string>> = {
  * off with what it would get, its options commented out. It passes the schema as it is.
  */
 export function printSettingsExample(): string {
-  const lines = ["# Settings of `sluice config`. What is commented out shows the default.", ""];
+  const lines = ["# Settings of `sluice config`. Lines that are commented out show the default.", ""];
   for (const [name, field] of Object.entries(SETTINGS_SCHEMA.shape)) {
     if (name === "services") continue;
     lines.push(`# ${field.description}`, toLine(name, field.safeParse(undefined)), "");
@@ -40,7 +40,7 @@ export function printSettingsExample(): string {
 function toLine(name: string, parsed: { success: boolean; data?: unknown }): string {
   const required = REQUIRED[name];
   if (required !== undefined) return `${name}: ${required}`;
-  // JSON is YAML: a default stands in one line.
+  // JSON is YAML: a default takes one line.
   const value = parsed.data === undefined ? "" : ` ${JSON.stringify(parsed.data)}`;
   return `# ${name}:${value}`;
 }

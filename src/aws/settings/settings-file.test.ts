@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { configure } from "../configure.ts";
 import { readSettingsFile, SETTINGS_BYTES_MAX } from "./settings-file.ts";
 
-/** What is wrong with a text, a line each. */
+/** The problems of a text, a line each. */
 function problemsOf(text: string): string[] {
   try {
     readSettingsFile(text, "settings");
@@ -34,7 +34,7 @@ describe("readSettingsFile", () => {
 
   it("reads maps that lie in one another, or says that they lie too deep", () => {
     for (const text of ["[".repeat(8000), "{a: ".repeat(8000), "- ".repeat(8000), "? ".repeat(8000)]) {
-      expect(problemsOf(text)[0]).to.match(/^settings:1:\d+: Maps and lists lie too deep in one another$/);
+      expect(problemsOf(text)[0]).to.match(/^settings:1:\d+: Maps and lists are nested too deeply$/);
     }
   });
 });

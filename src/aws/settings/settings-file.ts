@@ -13,23 +13,23 @@ import { SettingsProblem } from "./settings-problem.ts";
 
 /** Most bytes of settings in UTF-8. Every setting with every service and its options takes some 5 KiB. */
 export const SETTINGS_BYTES_MAX = 64 * 1024;
-/** Most aliases resolved, so that a small file cannot unfold into a huge one. */
+/** Most aliases that are resolved, so that a small file cannot unfold into a huge one. */
 const ALIASES_MAX = 100;
-/** What the library says in words of its own workings. */
+/** Sentences in place of the library's messages, which speak of its own workings. */
 const MESSAGES: ReadonlyMap<ErrorCode, string> = new Map([
-  ["RESOURCE_EXHAUSTION", "Maps and lists lie too deep in one another"],
+  ["RESOURCE_EXHAUSTION", "Maps and lists are nested too deeply"],
 ]);
 
-/** `sluice.aws.yaml` as read: its value, and where in the text each key stands. */
+/** `sluice.aws.yaml` after reading: its value, and the place of each key in the text. */
 export interface SettingsFile {
   readonly value: unknown;
-  /** The problem with `name:line:column` of what it is about put before its message. */
+  /** The problem with `name:line:column` of its subject before its message. */
   locate(problem: SettingsProblem): SettingsProblem;
 }
 
 /**
- * Reads YAML (or JSON, which is YAML). `name` stands before positions. Throws an AggregateError of `SettingsProblem`s
- * with line and column when the text is no YAML, or no map at its top.
+ * Reads YAML (or JSON, which is YAML). `name` stands before line and column. Throws an AggregateError of `SettingsProblem`s
+ * with line and column when the text is no YAML, or has no map at its top.
  */
 export function readSettingsFile(text: string, name: string): SettingsFile {
   const sizeBytes = Buffer.byteLength(text);
@@ -37,7 +37,7 @@ export function readSettingsFile(text: string, name: string): SettingsFile {
     throw toAggregate([new SettingsProblem(`${name} has ${sizeBytes} bytes; ${SETTINGS_BYTES_MAX} is the limit`)]);
   }
   const lines = new LineCounter();
-  // The library compares each key of a map with all before it, which takes a second for 64 KiB.
+  // The library compares each key of a map with all keys before it, which takes a second for 64 KiB.
   const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: "1.2" } as const;
   const document = parseDocument(text, options);
   const at = (offset: number) => {
@@ -63,7 +63,7 @@ export function readSettingsFile(text: string, name: string): SettingsFile {
   };
 }
 
-/** Where keys stand that their map has before. Two keys are the same when they give the same name: `1` and `"1"`. */
+/** Offsets of the keys that their map already has. Two keys are equal when they give the same name: `1` and `"1"`. */
 function findRepeatedKeys(document: Document.Parsed): number[] {
   const offsets: number[] = [];
   visit(document, {
@@ -94,7 +94,7 @@ function toAggregate(problems: readonly SettingsProblem[]): AggregateError {
   return new AggregateError(problems, problems.map(({ message }) => message).join("\n"));
 }
 
-/** Where the key of the path stands, or the nearest of its parents that is there. */
+/** Offset of the path's key, or of the nearest parent that exists. */
 function findOffset(root: Node | null, path: readonly (string | number)[]): number {
   let offset = root?.range?.[0] ?? 0;
   let node: unknown = root;

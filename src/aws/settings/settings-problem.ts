@@ -1,7 +1,7 @@
-/** Settings that cannot be, with the sentence that says what would be right. */
+/** A problem of settings, with the sentence that says what would be right. */
 export class SettingsProblem extends Error {
   override readonly name = "SettingsProblem";
-  /** Where in the settings, as a path of keys: `["services", "replication", "region"]`. */
+  /** The place in the settings, as a path of keys: `["services", "replication", "region"]`. */
   readonly path: readonly (string | number)[];
 
   constructor(message: string, path: readonly (string | number)[] = []) {

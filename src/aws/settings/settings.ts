@@ -69,7 +69,7 @@ const services = z.strictObject(
   Object.fromEntries(SERVICES.map(({ name, options }) => [name, z.union([z.boolean(), options]).optional()])),
 );
 
-/** What `sluice.aws.yaml` may say, with every default. The field's `description` is its documentation. */
+/** The schema of `sluice.aws.yaml`, with every default. The `description` of a field is its documentation. */
 export const SETTINGS_SCHEMA = z.strictObject({
   bucket: bucketName.describe("bucket that keeps the files"),
   region: regionName.describe("region of the bucket"),
@@ -89,7 +89,7 @@ export const SETTINGS_SCHEMA = z.strictObject({
     .describe("regions that data may be in; the bucket's own when left out"),
   keyPrefix: prefix
     .default("files/")
-    .describe("prefix of Sluice's own keys; what the service has as SLUICE_S3_KEY_PREFIX"),
+    .describe("prefix of Sluice's own keys; the same as the service's SLUICE_S3_KEY_PREFIX"),
   externalPrefix: prefix
     .default("external/")
     .describe("prefix below which AWS services write; Sluice never lists or sweeps it"),
@@ -166,7 +166,7 @@ export const SETTINGS_SCHEMA = z.strictObject({
   services: services.prefault({}).describe("AWS services to connect: `name: true`, or its options"),
 });
 
-/** Checked settings with their defaults. `residency` and the partition follow from the region when not said. */
+/** Checked settings with their defaults. When `residency` and the partition are not given, they follow from the region. */
 export type Settings = Omit<z.output<typeof SETTINGS_SCHEMA>, "residency" | "services"> & {
   readonly residency: readonly string[];
   readonly partition: Partition;

@@ -6,8 +6,8 @@ import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
 
 /**
- * The bucket that keeps the heads of the audit chain under Object Lock. A bucket of its own: a default retention on
- * the bucket of files would forbid purge and erasure. Nothing when the settings ask for no anchors.
+ * The bucket that keeps the heads of the audit chain under Object Lock. It is a separate bucket, because a default retention
+ * on the bucket of files would forbid purge and erasure. Empty when the settings ask for no anchors.
  */
 export function createAnchorBucket(site: Site, { anchors }: Settings): Record<string, Resource> {
   if (anchors === false) return {};
@@ -40,7 +40,7 @@ export function createAnchorBucket(site: Site, { anchors }: Settings): Record<st
     },
     AnchorBucketPolicy: {
       type: "AWS::S3::BucketPolicy",
-      why: "Guards alone: the write role is let in by its own policy.",
+      why: "The policy has guards alone: the write role's own policy lets it in.",
       source,
       properties: {
         Bucket: site.anchorBucket,

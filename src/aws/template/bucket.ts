@@ -6,7 +6,7 @@ import type { Properties } from "./value.ts";
 export const ACCESS_LOG_PREFIX = "access/";
 
 /**
- * What every bucket of the template has: SSE-S3 and no keys of callers (SSE-C), no ACLs, nothing public, versions.
+ * Properties that every bucket of the template has: SSE-S3 and no keys of callers (SSE-C), no ACLs, nothing public, versions.
  * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
  */
 export function secureBucket(site: Site, name: string): Properties {

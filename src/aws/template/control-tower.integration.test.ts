@@ -9,7 +9,7 @@ import { CONTROL_TOWER_EXEMPTIONS, findExemptions } from "./control-tower-exempt
 
 const NAMES = servicesOf("eu-central-1");
 
-/** Every rule of the package: those for types that a template does not have find nothing in it. */
+/** The package has rules for all types; those for types that a template does not have find nothing in it. */
 describe("AWS Control Tower's rules over generated templates", function () {
   this.timeout(300_000); // two seconds of a core for a template with everything
   let guard: CfnGuard;
@@ -27,7 +27,7 @@ describe("AWS Control Tower's rules over generated templates", function () {
   // A suite that skipped itself has no folder.
   after(() => folder?.remove());
 
-  /** Neither more is broken than is exempted, nor less. */
+  /** The broken rules must be exactly those that are exempted. */
   const expectExempted = async (all: readonly (readonly [string, SaidSettings])[]) => {
     const paths: string[] = [];
     for (const [name, settings] of all) paths.push(await folder.generate(name, settings));
@@ -67,7 +67,7 @@ describe("AWS Control Tower's rules over generated templates", function () {
 });
 
 function toFailures(findings: readonly GuardFinding[]): string[] {
-  // A failure that names no resource must not pass for none.
+  // A failure that names no resource must not pass as none.
   const named = findings.map(({ rule, logicalIds }) => [rule, logicalIds.length === 0 ? ["?"] : logicalIds] as const);
   return named.flatMap(([rule, logicalIds]) => logicalIds.map((logicalId) => `${rule} ${logicalId}`)).sort();
 }

@@ -8,10 +8,7 @@ import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
 import type { Properties } from "./value.ts";
 
-/**
- * The bucket of files and its policy. `added` is what the services that are switched on need of it; the policy's own
- * guards come first.
- */
+/** The bucket of files and its policy. `added` is for services; the policy's own guards come first. */
 export function createDataBucket(
   site: Site,
   settings: Settings,
@@ -27,7 +24,7 @@ export function createDataBucket(
   return {
     DataBucket: {
       type: "AWS::S3::Bucket",
-      why: `Keeps the files. Sluice's own keys lie under ${site.keyPrefix} and are opaque; other writers stay under ${site.externalPrefix}, which Sluice never lists or sweeps.`,
+      why: `Keeps the files. Sluice's own keys are under ${site.keyPrefix} and are opaque; other writers stay under ${site.externalPrefix}, which Sluice never lists or sweeps.`,
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
       properties: mergeProperties(own, added.properties),
       dependsOn: ["LogBucketPolicy", ...added.dependsOn],
@@ -35,7 +32,7 @@ export function createDataBucket(
     },
     DataBucketPolicy: {
       type: "AWS::S3::BucketPolicy",
-      why: "Guards that hold whatever else is allowed, then one statement for each service that the bucket itself lets in.",
+      why: "Guards that hold whatever else is allowed come first, then one statement for each service that is let in.",
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html",
       properties: {
         Bucket: site.bucket,
@@ -50,7 +47,7 @@ export function createDataBucket(
 function toLifecycleRules(site: Site, { lifecycle }: Settings): Properties[] {
   return [
     {
-      // Sluice gives up an upload after six days at most, so that this never takes a live one.
+      // Sluice gives up an upload after six days at most, so this rule never removes a live one.
       Id: "AbortIncompleteMultipartUploads",
       Status: "Enabled",
       AbortIncompleteMultipartUpload: { DaysAfterInitiation: lifecycle.abortMultipartDays },
@@ -65,7 +62,7 @@ function toLifecycleRules(site: Site, { lifecycle }: Settings): Properties[] {
       ? []
       : [
           {
-            // Intelligent-Tiering without its archive tiers: an archived object answers a presigned URL with an error.
+            // Intelligent-Tiering is used without its archive tiers: an archived object answers a presigned URL with an error.
             Id: "TierFiles",
             Status: "Enabled",
             Prefix: site.keyPrefix,

@@ -8,8 +8,8 @@ import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
 
 /**
- * The bucket that logs, trails, inventories and reports are delivered to, and its policy: what services write about
- * the files never lands among them. `statements` come from the services that are switched on.
+ * The bucket that logs, trails, inventories and reports are delivered to, and its policy. It keeps these writings apart from
+ * the files. `statements` come from the services that are switched on.
  */
 export function createLogBucket(
   site: Site,
@@ -30,7 +30,7 @@ export function createLogBucket(
   return {
     LogBucket: {
       type: "AWS::S3::Bucket",
-      why: "Receives access logs and whatever the services report. No Object Lock: S3 delivers no access logs into a locked bucket.",
+      why: "Receives access logs and the reports of services. It has no Object Lock: S3 delivers no access logs into a locked bucket.",
       source,
       properties: {
         ...secureBucket(site, site.logBucket),

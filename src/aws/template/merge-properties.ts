@@ -1,6 +1,6 @@
 import { Leaf, type Properties, type Value } from "./value.ts";
 
-/** Both, with objects merged by key and lists joined. Throws when both say something else of the same simple value. */
+/** Merges two sets of properties: objects by key, and lists joined. Throws when simple values differ. */
 export function mergeProperties(a: Properties, b: Properties): Properties {
   const merged: Record<string, Value> = { ...a };
   for (const [key, value] of Object.entries(b)) {

@@ -119,8 +119,5 @@ function withProperty(name: string, value: Value): { type: string; properties: P
 }
 
 function templateOf(resource: Pick<Resource, "type" | "properties">): Template {
-  return {
-    ...{ description: "", rules: {}, outputs: {} },
-    resources: { It: { ...resource, why: "planted", source: "" } },
-  };
+  return { description: "", rules: {}, outputs: {}, resources: { It: { ...resource, why: "planted", source: "" } } };
 }

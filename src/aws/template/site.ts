@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 const ROLE_NAME_LENGTH_MAX = 64; // IAM
 const BUCKET_NAME_LENGTH_MAX = 63; // S3
 
-/** What `createSite` is made from; all checked by the settings' schema. */
+/** The names that `createSite` uses. The settings' schema has checked all of them. */
 export interface SiteNames {
   readonly bucket: string;
   readonly region: string;
@@ -43,10 +43,10 @@ export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket" | "re
   logObjects(prefix: string): string;
   /** ARN in this account and region: `arn("sqs", "my-queue")`. Services without regions or accounts pass "". */
   arn(service: string, resource: string, options?: { region?: string; account?: string }): string;
-  /** Name of a role: `{bucket}-{purpose}`, cut with a hash where IAM's 64 characters would not hold it. */
+  /** Name of a role: `{bucket}-{purpose}`. When it exceeds IAM's 64 characters, it is cut and ends in a hash. */
   roleName(purpose: string): string;
   roleArn(purpose: string): string;
-  /** Name of a thing beside the bucket (a queue, a workgroup): like roles, for services that allow `lengthMax` characters. */
+  /** Name of a thing beside the bucket (a queue, a workgroup), made like a role's for at most `lengthMax` characters. */
   nameOf(purpose: string, lengthMax?: number): string;
   /** Ending of AWS's host names in this partition. */
   readonly dnsSuffix: "amazonaws.com" | "amazonaws.com.cn";
@@ -57,7 +57,7 @@ export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket" | "re
 /** Services whose principal ends in `.amazonaws.com.cn` in the China regions; the others end in `.amazonaws.com` there too. */
 const CHINESE_PRINCIPALS: ReadonlySet<string> = new Set(["ec2", "elasticmapreduce"]);
 
-/** The site of checked settings. Throws nothing. */
+/** The site of checked settings. It never throws. */
 export function createSite(names: SiteNames): Site {
   const { bucket, region, account, partition, gatedPrefixes = [] } = names;
   const arn: Site["arn"] = (service, resource, options = {}) =>
@@ -90,7 +90,7 @@ export function createSite(names: SiteNames): Site {
   };
 }
 
-/** The name, or as much of its start as leaves room for a hash of the whole: two long names stay two. */
+/** The name, or as much of its start as leaves room for a hash of the whole: two long names stay different. */
 function shorten(name: string, lengthMax: number): string {
   if (name.length <= lengthMax) return name;
   const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);

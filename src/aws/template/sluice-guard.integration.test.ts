@@ -11,10 +11,10 @@ const RULES = fileURLToPath(new URL("../sluice.guard", import.meta.url));
 const NAMES = servicesOf("eu-central-1");
 const REMOVED = undefined;
 
-/** The settings whose template is spoilt: few services, since each plant is a template of its own. */
+/** The settings whose template the test damages. They have few services, because each damage is a template of its own. */
 const SOUND = withServices(["sns", "sqs"], { anchors: {} });
 
-/** What is done to that template, where in its resources, and the one rule that must find it. */
+/** Each damage to that template: its path among the resources, and the one rule that must find it. */
 const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[] = [
   ...plant("buckets_are_encrypted_by_sse_s3_alone", "LogBucket/Properties/BucketEncryption", {
     "/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/SSEAlgorithm": "aws:kms",
@@ -178,7 +178,7 @@ function plant(rule: string, path: string, changes: Readonly<Record<string, unkn
   return Object.entries(changes).map(([below, value]) => [rule, `${path}${below}`, value]);
 }
 
-/** A copy in which the value stands at the path, or nothing does. */
+/** A copy in which the path has the value, or nothing. */
 function alter(template: Document, path: string, value: unknown): Document {
   const copy = template.clone() as Document;
   const keys = ["Resources", ...path.split("/").map((key) => (/^\d+$/.test(key) ? Number(key) : key))];

@@ -2,22 +2,22 @@ import type { Properties, Value } from "./value.ts";
 
 /** One resource of a CloudFormation template. */
 export interface Resource {
-  /** As CloudFormation names it: `AWS::S3::Bucket`. */
+  /** The type in CloudFormation's form: `AWS::S3::Bucket`. */
   readonly type: string;
-  /** Why it is there: one or two sentences, printed above it. */
+  /** The reason for the resource: one or two sentences, printed above it. */
   readonly why: string;
-  /** The AWS document it follows. */
+  /** The AWS document that the resource follows. */
   readonly source: string;
   readonly properties: Properties;
-  /** Logical ids of what must exist first and is not referred to. */
+  /** Logical ids of resources that must exist first and that the properties do not refer to. */
   readonly dependsOn?: readonly string[];
-  /** Kept when the stack is deleted or the resource replaced: whatever holds data. */
+  /** Whether the resource is kept when the stack is deleted or the resource is replaced: true for all that hold data. */
   readonly isRetained?: boolean;
   /** Was there before the stack, so that CloudFormation deletes it in no case. */
   readonly isImported?: boolean;
 }
 
-/** What the stack tells whoever deploys it. */
+/** An output of the stack for the person who deploys it. */
 export interface Output {
   readonly description: string;
   readonly value: Value;
@@ -28,7 +28,7 @@ export interface Template {
   readonly description: string;
   /** Assertions that CloudFormation checks before it touches anything. */
   readonly rules: Readonly<Record<string, { readonly assert: Value; readonly description: string }>>;
-  /** By logical id (letters and digits). */
+  /** Resources by logical id (letters and digits). */
   readonly resources: Readonly<Record<string, Resource>>;
   readonly outputs: Readonly<Record<string, Output>>;
 }
@@ -48,7 +48,7 @@ export function getAtt(logicalId: string, attribute: string): Value {
   return { "Fn::GetAtt": [logicalId, attribute] };
 }
 
-/** What identifies another resource: for most its name or id. */
+/** The identifier of another resource: for most types its name or id. */
 export function ref(logicalId: string): Value {
   return { Ref: logicalId };
 }

@@ -13,13 +13,14 @@ interface CopyWriter {
 }
 
 /**
- * Copies the bytes of a file into an upload that has its size, within storage: whole where the upload has one part, else in
- * parts, `partsInFlightMax` at a time, those that are durable left out. Each part is claimed before it is copied, and recorded
- * before the next; when one fails the others settle first. `aborted / CHECKSUM_MISMATCH` when the parts' CRC32s do not make
- * the file's; `WRITER_FENCED` when a newer call copies the same; otherwise errors as of ObjectStore.
+ * Copies the bytes of a file into an upload of the same size, within storage: whole where the upload has one part,
+ * otherwise in parts, `partsInFlightMax` at a time, without the parts that are durable already. Each part is claimed before
+ * it is copied, and recorded before the next; when one fails the others settle first. `aborted / CHECKSUM_MISMATCH` when
+ * the parts' CRC32s do not make the file's; `WRITER_FENCED` when a newer call copies the same; otherwise errors as of
+ * ObjectStore.
  */
 export async function copyBytes(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   writer: CopyWriter,
   options: { source: File; partsInFlightMax: number },
 ): Promise<WrittenBytes> {
@@ -39,18 +40,22 @@ function toCopySource({ bucket, s3Key, s3VersionId }: File) {
   return { bucket, key: s3Key, versionId: s3VersionId };
 }
 
-async function copyWhole(access: UploadAccess, { upload, epoch }: CopyWriter, source: File): Promise<WrittenBytes> {
+async function copyWhole(
+  access: UploadAccess<"writers">,
+  { upload, epoch }: CopyWriter,
+  source: File,
+): Promise<WrittenBytes> {
   const { bucket, contentType, s3Key, uploadId } = upload;
   const { sizeBytes, crc32, sha256 } = source;
   const beginAttempt = async () =>
-    `${s3Key}.${await withDatabase(access, () => access.uploads.beginPutAttempt(uploadId, epoch))}`;
+    `${s3Key}.${await withDatabase(access, () => access.uploads.writers.beginPutAttempt(uploadId, epoch))}`;
   const target = { bucket, contentType, beginAttempt };
   const ack = await access.objects.copyObject(toCopySource(source), target, { sizeBytes, crc32 });
   return { sizeBytes, crc32, parts: [], put: { ...ack, sizeBytes, crc32 }, sha256 };
 }
 
 async function copyParts(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   writer: CopyWriter,
   { source, partsInFlightMax }: { source: File; partsInFlightMax: number },
 ): Promise<DurablePart[]> {
@@ -62,7 +67,7 @@ async function copyParts(
   const numbers = missing.values();
   let failure: { error: unknown } | undefined;
   const work = async () => {
-    // Taken from one iterator by all: each goes on with the next part, until one of them fails.
+    // All workers take part numbers from one iterator, until one of them fails.
     for (const partNumber of numbers) {
       try {
         durable.set(partNumber, await copyPart(access, writer, { source, multipartId, partNumber }));
@@ -78,7 +83,7 @@ async function copyParts(
 }
 
 async function copyPart(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   { upload, epoch }: CopyWriter,
   options: { source: File; multipartId: string; partNumber: number },
 ): Promise<DurablePart> {
@@ -87,12 +92,12 @@ async function copyPart(
   const { uploads, objects } = access;
   const offset = (partNumber - 1) * partSizeBytes;
   const lengthBytes = Math.min(partSizeBytes, source.sizeBytes - offset);
-  await withDatabase(access, () => uploads.claimParts(uploadId, epoch, { first: partNumber, count: 1 }));
+  await withDatabase(access, () => uploads.writers.claimParts(uploadId, epoch, { first: partNumber, count: 1 }));
   const target = { bucket, key, multipartId, partNumber };
   try {
     const copied = await objects.copyPart(toCopySource(source), target, { offset, sizeBytes: lengthBytes });
     const part = { partNumber, lengthBytes, ...copied };
-    await withDatabase(access, () => uploads.recordParts(uploadId, epoch, [part]));
+    await withDatabase(access, () => uploads.writers.recordParts(uploadId, epoch, [part]));
     return part;
   } catch (error) {
     throw isLost(error) ? await explainLost(access, { uploadId, epoch, partNumber }, error) : error;

@@ -18,7 +18,12 @@ const LIMITS = {
   otherCall: { triesMax: 10_000, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 60_000, random: () => 1 },
 };
 const NOTHING = {
-  ...{ contentType: "", metadata: {}, labels: {}, dataSubject: "", legalHold: false, retainUntilTime: undefined },
+  contentType: "",
+  metadata: {},
+  labels: {},
+  dataSubject: "",
+  legalHold: false,
+  retainUntilTime: undefined,
 };
 
 describe("createFileCopier", () => {
@@ -35,14 +40,20 @@ describe("createFileCopier", () => {
       const sha256 = Buffer.alloc(32, 9);
       const object = { key, versionId: "", etag: "e", sizeBytes: lengthBytes, crc32: crc32(bytes), sha256 };
       const options = { fileId: nextUuid(), retentionMs: RETENTION_MS, object };
-      const { file } = (await access.uploads.commit(uploadId, options)).upload;
+      const { file } = (await access.uploads.commits.commit(uploadId, options)).upload;
       return { bytes, file: file as NonNullable<typeof file> };
     };
     const copy = (path: string, request: Partial<CopyFileRequest> = {}) =>
       copyFile(
         {
-          ...{ requestId: nextUuid(), namespace: "default", path, targetPath: `${path}.copy`, etag: "" },
-          ...{ values: NOTHING, updateMask: undefined, ...request },
+          requestId: nextUuid(),
+          namespace: "default",
+          path,
+          targetPath: `${path}.copy`,
+          etag: "",
+          values: NOTHING,
+          updateMask: undefined,
+          ...request,
         },
         { caller: SAMPLE_CALLER },
       );

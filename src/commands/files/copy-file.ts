@@ -17,7 +17,7 @@ import { commitUpload, commitWritten, isOvertaken, takeUp } from "../uploads/com
 import { toObjectKey } from "../uploads/create-upload.ts";
 import { type UploadAccess, withDatabase } from "../uploads/upload-access.ts";
 import { copyBytes } from "./copy-bytes.ts";
-import { listGiven, parseFileChanges, RETENTION_FIELDS } from "./file-changes.ts";
+import { listGiven, parseFieldChanges, RETENTION_FIELDS } from "./field-changes.ts";
 
 /** Bounds of copies. */
 export interface CopyLimits {
@@ -62,6 +62,9 @@ export interface CopyFileRequest {
   updateMask: readonly string[] | undefined;
 }
 
+/** What copying works with. */
+type CopyAccess = UploadAccess<"catalogue" | "writers" | "commits">;
+
 /** Copies a file, and resolves to the copy. Errors as of `createFileCopier`. */
 export type FileCopier = (request: CopyFileRequest, options: { caller: Caller }) => Promise<File>;
 
@@ -76,14 +79,14 @@ export type FileCopier = (request: CopyFileRequest, options: { caller: Caller })
  * `unavailable` (`CONTENDED`: a newer call still copies; ask again).
  */
 export function createFileCopier(
-  access: UploadAccess & { files: Pick<FileRepository, "get"> },
+  access: CopyAccess & { files: Pick<FileRepository, "get"> },
   limits: CopyLimits,
 ): FileCopier {
   return (request, options) => copyFile(access, request, { ...options, limits });
 }
 
 async function copyFile(
-  access: UploadAccess & { files: Pick<FileRepository, "get"> },
+  access: CopyAccess & { files: Pick<FileRepository, "get"> },
   request: CopyFileRequest,
   options: { caller: Caller; limits: CopyLimits },
 ): Promise<File> {
@@ -103,8 +106,8 @@ async function copyFile(
     requestId: request.requestId,
     content: [namespace.name, path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
   });
-  // Before the source is looked at: a repeated call gets its answer whatever has become of that.
-  const earlier = await withDatabase(access, () => access.uploads.findCreated(identity));
+  // This comes before the source is read: a repeated call gets its answer whatever has become of the source.
+  const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));
   if (earlier !== undefined && earlier.state !== "open") return await finish(access, earlier);
   const source = requireReadable(
     await access.files.get(namespace.name, path, generation === undefined ? {} : { generation }),
@@ -112,7 +115,7 @@ async function copyFile(
   if (earlier !== undefined) return await copyInto(access, earlier, { source, limits });
   assertEtag(source, etag);
   const upload = toNewUpload(namespace, source, { description: describe(source), targetPath, limits, caller });
-  const created = await access.uploads.create(
+  const created = await access.uploads.catalogue.create(
     {
       ...upload,
       ifGenerationMatch: ifTargetGenerationMatch,
@@ -124,13 +127,13 @@ async function copyFile(
   return await copyInto(access, created.upload, { source, limits });
 }
 
-/** What the copy says, of what the source says. */
+/** Returns how the copy's description follows from that of the source. */
 function parseDescriptionChanges(
   values: FileChange,
   mask: readonly string[] | undefined,
 ): (source: File) => FileDescription {
   if (mask === undefined && listGiven(values).length === 0) return (source) => source;
-  const changes = parseFileChanges(values, mask);
+  const changes = parseFieldChanges(values, mask);
   const kept = changes.names.find((name) => Object.hasOwn(RETENTION_FIELDS, name));
   if (kept !== undefined) {
     throw invalidArgument("update_mask", `${kept} cannot be given to a copy; set it by UpdateFile once it is there`);
@@ -148,24 +151,37 @@ function toNewUpload(
   const { sizeBytes } = source;
   const uploadId = uuidv7();
   return {
-    ...{ uploadId, namespace: namespace.name, path: targetPath, principal: caller.principal, sizeBytes },
-    ...{ contentType, metadata, labels, dataSubject, expectedCrc32: source.crc32 },
+    uploadId,
+    namespace: namespace.name,
+    path: targetPath,
+    principal: caller.principal,
+    sizeBytes,
+    contentType,
+    metadata,
+    labels,
+    dataSubject,
+    expectedCrc32: source.crc32,
     partSizeBytes: choosePartSize(sizeBytes, limits),
     expectedSha256: undefined,
     computeSha256: false,
-    ...{ bucket: namespace.bucket, region: namespace.region, s3Key: toObjectKey(namespace, uploadId) },
+    bucket: namespace.bucket,
+    region: namespace.region,
+    s3Key: toObjectKey(namespace, uploadId),
   };
 }
 
-/** Of a file that is copied whole: its most, so that it is one part. */
+/** The part size of a file that is copied whole is the largest one, so that the file is one part. */
 function choosePartSize(sizeBytes: number, { objectMaxBytes, partSizeBytes }: CopyLimits): number {
   if (sizeBytes <= objectMaxBytes) return objectMaxBytes;
   return partSizeBytes * PARTS_MAX >= sizeBytes ? partSizeBytes : Math.ceil(sizeBytes / PARTS_MAX / MIB) * MIB;
 }
 
-/** Copies what is not there yet into an open upload, and commits it; where a newer call does the same, its copy is the answer. */
+/**
+ * Copies the missing bytes into an open upload, and commits it. When a newer call does the same, the answer is the copy of
+ * that call.
+ */
 async function copyInto(
-  access: UploadAccess,
+  access: CopyAccess,
   upload: Upload,
   options: { source: File; limits: CopyLimits },
 ): Promise<File> {
@@ -177,23 +193,23 @@ async function copyInto(
   }
 }
 
-/** A newer call has begun to write, or has got further already. */
+/** Whether a newer call has begun to write, or has moved the upload on already. */
 function isTakenOver(error: unknown): boolean {
   return isOvertaken(error) || (error instanceof DomainError && error.reason === "WRITER_FENCED");
 }
 
-async function awaitOther(access: UploadAccess, { namespace, uploadId, path }: Upload, policy: BackoffPolicy) {
-  const look = async () => {
-    const { upload } = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
+async function awaitOther(access: CopyAccess, { namespace, uploadId, path }: Upload, policy: BackoffPolicy) {
+  const check = async () => {
+    const { upload } = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
     if (upload.state === "open") throw stillCopied(path);
     return await finish(access, upload);
   };
   const isRetryable = (error: unknown) => error instanceof DomainError && error.reason === "CONTENDED";
-  return await withBackoff(policy, look, { isRetryable });
+  return await withBackoff(policy, check, { isRetryable });
 }
 
 async function copyAsWriter(
-  access: UploadAccess,
+  access: CopyAccess,
   upload: Upload,
   { source, limits }: { source: File; limits: CopyLimits },
 ): Promise<File> {
@@ -201,7 +217,7 @@ async function copyAsWriter(
   if (source.sizeBytes !== sizeBytes || source.crc32 !== expectedCrc32) throw sourceReplaced(source);
   const { instance } = access;
   const begin = { instance, expireAfterMs: access.limits.expireAfterMs };
-  const start = await withDatabase(access, () => access.uploads.beginWriter(namespace, uploadId, begin));
+  const start = await withDatabase(access, () => access.uploads.writers.beginWriter(namespace, uploadId, begin));
   if (start.epoch === 0) return await finish(access, start.upload);
   const written = await copyBytes(access, start, { source, partsInFlightMax: limits.partsInFlightMax });
   const options = { written, declared: {}, commit: true, epoch: start.epoch };
@@ -211,8 +227,8 @@ async function copyAsWriter(
 }
 
 /** Commits a copy whose bytes are there, whoever copied them. */
-async function finish(access: UploadAccess, { namespace, uploadId }: Upload): Promise<File> {
-  const { upload, parts } = await withDatabase(access, () => access.uploads.get(namespace, uploadId));
+async function finish(access: CopyAccess, { namespace, uploadId }: Upload): Promise<File> {
+  const { upload, parts } = await withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
   const commit = () => commitUpload(access, upload, { parts, declared: {} });
   return await explainTarget(upload, () => takeUp(access, upload, { declared: {}, epoch: undefined, commit }));
 }

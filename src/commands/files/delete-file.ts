@@ -37,7 +37,9 @@ export async function deleteFile(
     content: [namespace.name, path, ifGenerationMatch ?? null, etag],
   });
   return await deps.files.delete(namespace.name, path, {
-    ...{ identity, etag, retentionMs: namespace.retentionMs },
+    identity,
+    etag,
+    retentionMs: namespace.retentionMs,
     ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
   });
 }

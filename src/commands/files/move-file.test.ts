@@ -4,7 +4,11 @@ import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../t
 import { type MoveFileRequest, moveFile } from "./move-file.ts";
 
 const REQUEST: MoveFileRequest = {
-  ...{ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", namespace: "default", path: "a", targetPath: "b", etag: "" },
+  requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+  namespace: "default",
+  path: "a",
+  targetPath: "b",
+  etag: "",
 };
 
 describe("moveFile", () => {

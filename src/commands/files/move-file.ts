@@ -50,7 +50,10 @@ export async function moveFile(
     content: [namespace.name, path, targetPath, ifGenerationMatch ?? null, etag, ifTargetGenerationMatch ?? null],
   });
   return await deps.files.move(namespace.name, path, {
-    ...{ identity, targetPath, etag, retentionMs: namespace.retentionMs },
+    identity,
+    targetPath,
+    etag,
+    retentionMs: namespace.retentionMs,
     ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
     ...(ifTargetGenerationMatch !== undefined && { ifTargetGenerationMatch }),
   });

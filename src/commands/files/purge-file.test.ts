@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { DomainError } from "../../domain/errors.ts";
 import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { FakeUploadRepository } from "../../testing/fakes/fake-upload-repository.ts";
+import { createFakeUploads } from "../../testing/fakes/uploads/fake-upload-repositories.ts";
 import { send } from "../../testing/rigs/object-store-subject.ts";
 import { createOpen, nextIdentity, nextPath, nextUuid, RETENTION_MS } from "../../testing/rigs/repository-subject.ts";
 import { catchError, SAMPLE_BYTES, SAMPLE_CALLER, sampleNamespaces } from "../../testing/samples/sample-records.ts";
@@ -11,7 +11,7 @@ import { type PurgeFileRequest, purgeFile } from "./purge-file.ts";
 describe("purgeFile", () => {
   const open = (versionedBuckets: string[] = []) => {
     const files = new FakeFileRepository();
-    const uploads = new FakeUploadRepository(files);
+    const uploads = createFakeUploads(files);
     const objects = new FakeObjectStore({ versionedBuckets });
     const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }) };
     const purge = (request: Partial<PurgeFileRequest>) =>
@@ -29,7 +29,7 @@ describe("purgeFile", () => {
       if (head === undefined) throw new Error("the bytes are not stored");
       const object = { ...head, key: `${s3Key}.1`, crc32: head.crc32 as number, sha256: undefined };
       const options = { fileId: nextUuid(), retentionMs: RETENTION_MS, object };
-      const { file } = (await uploads.commit(uploadId, options)).upload;
+      const { file } = (await uploads.commits.commit(uploadId, options)).upload;
       return file as NonNullable<typeof file>;
     };
     const storeDeleted = async () => {

@@ -44,7 +44,8 @@ export async function purgeFile(
     content: [namespace.name, path, generation ?? null, etag],
   });
   const file = await deps.files.beginPurge(namespace.name, path, {
-    ...{ identity, etag },
+    identity,
+    etag,
     ...(generation !== undefined && { generation }),
   });
   if (file.purgeState === "purged") return file;
@@ -54,7 +55,7 @@ export async function purgeFile(
   return tombstone;
 }
 
-/** Removes a file's bytes from storage. Gone already is fine: an earlier try may have worked. */
+/** Removes a file's bytes from storage. It is fine when they are gone: an earlier try may have worked. */
 export async function removeBytes(
   objects: Pick<ObjectStore, "delete" | "deleteVersions">,
   { bucket, s3Key, s3VersionId }: File,

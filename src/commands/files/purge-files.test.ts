@@ -3,7 +3,7 @@ import type { DomainError } from "../../domain/errors.ts";
 import { WorkLimiter } from "../../domain/limits/work-limiter.ts";
 import { FakeFileRepository } from "../../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../../testing/fakes/fake-object-store.ts";
-import { FakeUploadRepository } from "../../testing/fakes/fake-upload-repository.ts";
+import { createFakeUploads } from "../../testing/fakes/uploads/fake-upload-repositories.ts";
 import {
   createOpen,
   nextIdentity,
@@ -17,7 +17,7 @@ import { type PurgeFilesRequest, purgeFiles } from "./purge-files.ts";
 describe("purgeFiles", () => {
   const open = () => {
     const files = new FakeFileRepository();
-    const uploads = new FakeUploadRepository(files);
+    const uploads = createFakeUploads(files);
     const objects = new FakeObjectStore();
     const filteredReads = new WorkLimiter("filtered reads", { runningMax: 1, waitingMax: 0 });
     const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }), filteredReads };
@@ -25,15 +25,15 @@ describe("purgeFiles", () => {
       purgeFiles(
         deps,
         {
-          ...{
-            requestId: nextUuid(),
-            namespace: "default",
-            filter: 'path = "old/*"',
-            dryRun: false,
-            includeLive: false,
-            includeSuperseded: false,
-          },
-          ...{ pageSize: 0, pageToken: "", ...request },
+          requestId: nextUuid(),
+          namespace: "default",
+          filter: 'path = "old/*"',
+          dryRun: false,
+          includeLive: false,
+          includeSuperseded: false,
+          pageSize: 0,
+          pageToken: "",
+          ...request,
         },
         { caller: SAMPLE_CALLER },
       );
@@ -41,7 +41,7 @@ describe("purgeFiles", () => {
       const upload = await createOpen({ uploads }, { path });
       const object = sampleObject(upload, { versionId: "" });
       objects.overwrite("bucket", object.key, Buffer.from("bytes"));
-      await uploads.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
+      await uploads.commits.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
     };
     const storeDeleted = async (path: string) => {
       await store(path);
@@ -49,7 +49,8 @@ describe("purgeFiles", () => {
     };
     const hold = (path: string, legalHold: boolean) =>
       files.update("default", path, {
-        ...{ identity: nextIdentity(), generation: 1 },
+        identity: nextIdentity(),
+        generation: 1,
         change: (file) => ({ ...file, legalHold }),
       });
     return { files, objects, filteredReads, purge, store, storeDeleted, hold };

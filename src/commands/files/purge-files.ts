@@ -45,7 +45,7 @@ const PURGES_IN_FLIGHT_MAX = 10;
 /** Begins the tokens of pages of superseded generations, which follow those of deleted and live files. */
 const SUPERSEDED = "superseded.";
 const START = { path: "", generation: 0 };
-/** What somebody else has done to a file since it was found: it is not what matched any more. */
+/** Somebody else has changed a file since it was found: it is no longer the file that matched. */
 const OVERTAKEN: readonly ErrorReason[] = ["FILE_NOT_FOUND", "GENERATION_MISMATCH", "FILE_LIVE", "FILE_PURGED"];
 
 interface Deps {

@@ -4,7 +4,10 @@ import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../t
 import { type RestoreGenerationRequest, restoreGeneration } from "./restore-generation.ts";
 
 const REQUEST: RestoreGenerationRequest = {
-  ...{ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", namespace: "default", path: "a", generation: 2 },
+  requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+  namespace: "default",
+  path: "a",
+  generation: 2,
 };
 
 describe("restoreGeneration", () => {

@@ -38,7 +38,9 @@ export async function restoreGeneration(
     content: [namespace.name, path, generation, ifGenerationMatch ?? null],
   });
   return await deps.files.restoreGeneration(namespace.name, path, {
-    ...{ identity, generation, retentionMs: namespace.retentionMs },
+    identity,
+    generation,
+    retentionMs: namespace.retentionMs,
     ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
   });
 }

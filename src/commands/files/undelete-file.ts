@@ -37,7 +37,8 @@ export async function undeleteFile(
     content: [namespace.name, path, generation ?? null, etag],
   });
   return await deps.files.undelete(namespace.name, path, {
-    ...{ identity, etag },
+    identity,
+    etag,
     ...(generation !== undefined && { generation }),
   });
 }

@@ -9,8 +9,12 @@ const FILE = sampleFile({ metadata: { author: "someone", page: "1" }, labels: { 
 const NOT_KEPT = { legalHold: false, retainUntilTime: undefined };
 const VALUES = { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...NOT_KEPT };
 const REQUEST: UpdateFileRequest = {
-  ...{ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", namespace: "default", path: FILE.path, etag: "" },
-  ...{ values: VALUES, updateMask: undefined },
+  requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+  namespace: "default",
+  path: FILE.path,
+  etag: "",
+  values: VALUES,
+  updateMask: undefined,
 };
 
 describe("updateFile", () => {

@@ -9,7 +9,7 @@ import type { FileChange, FileRepository } from "../../domain/files/file-reposit
 import { parseFileRetention } from "../../domain/files/file-retention.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
-import { type FileChanges, parseFileChanges, RETENTION_FIELDS } from "./file-changes.ts";
+import { type FieldChanges, parseFieldChanges, RETENTION_FIELDS } from "./field-changes.ts";
 
 /** Which file, what of it is to change, and to what. */
 export interface UpdateFileRequest {
@@ -41,7 +41,7 @@ export async function updateFile(
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation, "file.generation");
-  const changes = parseFileChanges(values, updateMask);
+  const changes = parseFieldChanges(values, updateMask);
   const identity = toCommandIdentity(options.caller, "UpdateFile", {
     requestId: request.requestId,
     content: [namespace.name, path, etag, values, updateMask ?? null, generation ?? null],
@@ -58,8 +58,8 @@ export async function updateFile(
   });
 }
 
-/** A generation that is not live is what it was when it ended; only how long it is kept is still to be said. */
-function assertChangeable(file: File, { names }: FileChanges): void {
+/** A generation that is not live stays as it was when it ended; only how long it is kept may still change. */
+function assertChangeable(file: File, { names }: FieldChanges): void {
   const isLive = file.supersedeTime === undefined && file.deleteTime === undefined;
   const fixed = names.find((name) => !Object.hasOwn(RETENTION_FIELDS, name));
   if (isLive || fixed === undefined) return;

@@ -7,8 +7,15 @@ import { type CreateLinkRequest, createLink, hashLinkToken } from "./create-link
 const NOW = new Date("2026-01-02T03:04:05.678Z");
 const DAY_MS = 86_400_000;
 const REQUEST: CreateLinkRequest = {
-  ...{ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b", namespace: "default", path: "reports/2026/über.pdf" },
-  ...{ lifetimeMs: undefined, expireTime: undefined, maxUses: 0, downloadName: "", inline: false, note: "" },
+  requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
+  namespace: "default",
+  path: "reports/2026/über.pdf",
+  lifetimeMs: undefined,
+  expireTime: undefined,
+  maxUses: 0,
+  downloadName: "",
+  inline: false,
+  note: "",
 };
 
 describe("createLink", () => {
@@ -21,8 +28,8 @@ describe("createLink", () => {
     return { call, links };
   }
   const tokenOf = (url: string) => url.slice(url.lastIndexOf("/") + 1);
-  const look = (links: FakeLinkRepository, token: string) =>
-    links.look(hashLinkToken(token), { namespaces: ["default"] });
+  const peek = (links: FakeLinkRepository, token: string) =>
+    links.peek(hashLinkToken(token), { namespaces: ["default"] });
 
   it("makes a URL with 256 random bits, for a day and any number of uses", async () => {
     const { call, links } = creating();
@@ -36,7 +43,7 @@ describe("createLink", () => {
       expireTime: new Date(NOW.getTime() + DAY_MS),
     });
     expect(JSON.stringify(link)).to.not.include(tokenOf(url));
-    expect(await look(links, tokenOf(url))).to.include({ kind: "file" });
+    expect(await peek(links, tokenOf(url))).to.include({ kind: "file" });
     const { url: other } = await call({ requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6c" });
     expect(tokenOf(other)).to.not.equal(tokenOf(url));
   });
@@ -50,7 +57,7 @@ describe("createLink", () => {
     expect(Buffer.from(sameBytes, "base64url")).to.deep.equal(Buffer.from(token, "base64url"));
     const swapped = token.replaceAll(/[a-z]/gi, (c) => (c < "a" ? c.toLowerCase() : c.toUpperCase()));
     for (const forged of [sameBytes, swapped, `${token}=`, token.slice(0, -1), ""]) {
-      expect(await look(links, forged), forged).to.deep.equal({ kind: "nothing" });
+      expect(await peek(links, forged), forged).to.deep.equal({ kind: "nothing" });
     }
   });
 
@@ -67,7 +74,7 @@ describe("createLink", () => {
     const { call, links } = creating();
     const [first, second] = [await call(), await call()];
     expect(second.link.linkId).to.equal(first.link.linkId);
-    expect(await look(links, tokenOf(first.url))).to.deep.equal({ kind: "nothing" });
+    expect(await peek(links, tokenOf(first.url))).to.deep.equal({ kind: "nothing" });
     const visitor = { sourceAddress: "", userAgent: "" };
     await links.use(hashLinkToken(tokenOf(second.url)), { namespaces: ["default"], visitor });
     expect(await call()).to.deep.include({ url: "" });

@@ -62,16 +62,18 @@ export async function createLink(
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
   const { link, isTokenSet } = await deps.links.create(
     {
-      ...{ linkId: uuidv7(), namespace: namespace.name, path, fileId, generation: pinned },
-      ...{
-        tokenSha256: hashLinkToken(token),
-        principal: options.caller.principal,
-        downloadName,
-        inline,
-        note,
-        maxUses,
-        expiry,
-      },
+      linkId: uuidv7(),
+      namespace: namespace.name,
+      path,
+      fileId,
+      generation: pinned,
+      tokenSha256: hashLinkToken(token),
+      principal: options.caller.principal,
+      downloadName,
+      inline,
+      note,
+      maxUses,
+      expiry,
     },
     identity,
   );
@@ -79,13 +81,17 @@ export async function createLink(
 }
 
 /**
- * What is kept of a token: the SHA-256 of its text. Not of the bytes that it stands for: several texts decode to the same.
+ * The database keeps this of a token: the SHA-256 of its text. A hash of the decoded bytes would not do: several texts
+ * decode to equal bytes.
  */
 export function hashLinkToken(token: string): Uint8Array {
   return createHash("sha256").update(token).digest();
 }
 
-/** When the link is to end. A lifetime is counted by the database, and a time compared with its clock: it judges the link. */
+/**
+ * When the link is to end. The database counts a lifetime and compares a time with its own clock, because that clock judges
+ * the link.
+ */
 async function parseExpiry(
   { lifetimeMs, expireTime }: Pick<CreateLinkRequest, "lifetimeMs" | "expireTime">,
   { namespace, links }: { namespace: Namespace; links: Pick<LinkRepository, "now"> },

@@ -5,7 +5,7 @@ import type { ObjectStore } from "../../domain/object-store.ts";
 import { toContentDisposition } from "../files/create-download-url.ts";
 import { hashLinkToken } from "./create-link.ts";
 
-/** A redirect is followed at once; what is copied out of it is soon worth nothing. */
+/** A redirect is followed at once; a URL that somebody copies out of it is soon worth nothing. */
 const URL_LIFETIME_MS = 60_000;
 /** Tokens have 43 characters; nothing longer is hashed. */
 const TOKEN_MAX_CHARACTERS = 64;
@@ -24,7 +24,7 @@ export type LinkAnswer =
  */
 export async function openLink(
   deps: {
-    links: Pick<LinkRepository, "look" | "use">;
+    links: Pick<LinkRepository, "peek" | "use">;
     objects: Pick<ObjectStore, "presignDownload">;
     namespaces: Namespaces;
   },
@@ -35,7 +35,7 @@ export async function openLink(
   const [tokenSha256, namespaces] = [hashLinkToken(token), [...deps.namespaces.keys()]];
   const opened =
     visitor === undefined
-      ? await deps.links.look(tokenSha256, { namespaces })
+      ? await deps.links.peek(tokenSha256, { namespaces })
       : await deps.links.use(tokenSha256, { namespaces, visitor: toKeptVisitor(visitor) });
   if (opened.kind !== "file") return opened;
   const { file } = opened;
@@ -46,7 +46,8 @@ export async function openLink(
   const url = await deps.objects.presignDownload(file.bucket, file.s3Key, {
     ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),
     lifetimeMs: Math.min(URL_LIFETIME_MS, lifetimeMaxMs),
-    ...{ contentType, contentDisposition },
+    contentType,
+    contentDisposition,
   });
   return { kind: "redirect", url };
 }

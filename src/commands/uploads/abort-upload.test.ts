@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import type { UploadRepository } from "../../domain/uploads/upload-repository.ts";
+import type { UploadCommits } from "../../domain/uploads/upload-commits.ts";
+import { beforeFirst } from "../../testing/fakes/before-calls.ts";
 import { expectRefusal, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { seededBytes } from "../../testing/rigs/upload-rig.ts";
@@ -27,7 +28,7 @@ describe("abortUpload", () => {
   const complete = (access: UploadAccess, uploadId: string) =>
     completeUpload(access, toRequest(uploadId), { caller: SAMPLE_CALLER });
   const stateOf = async (bench: Bench, uploadId: string) =>
-    (await bench.access.uploads.get("default", uploadId)).upload.state;
+    (await bench.access.uploads.catalogue.get("default", uploadId)).upload.state;
 
   it("frees what is stored, and may be repeated", async () => {
     const bench = createBench();
@@ -70,18 +71,11 @@ describe("abortUpload", () => {
     expect((await complete(bench.access, uploadId)).crc32).to.equal(crc32(bytes));
   });
 
-  for (const method of ["seal", "beginCompletion"] as const satisfies (keyof UploadRepository)[]) {
+  for (const method of ["seal", "beginCompletion"] as const satisfies (keyof UploadCommits)[]) {
     it(`wins over a commit that has read the parts and not called ${method} yet`, async () => {
       const bench = createBench();
       const uploadId = await write(bench, method === "seal" ? undefined : bytes.length);
-      const uploads = new Proxy(bench.access.uploads, {
-        get:
-          (target, name) =>
-          async (...parameters: unknown[]) => {
-            if (name === method) await abort(bench, uploadId);
-            return await Reflect.apply(Reflect.get(target, name), target, parameters);
-          },
-      });
+      const uploads = beforeFirst(bench.access.uploads, method, () => abort(bench, uploadId));
       const error = await expectRefusal(complete({ ...bench.access, uploads }, uploadId), "UPLOAD_NOT_OPEN");
       expect(error.details.state).to.equal("aborted");
       expect(await stateOf(bench, uploadId)).to.equal("aborted");

@@ -16,7 +16,7 @@ const partOf = (number: number) => bytes.subarray((number - 1) * BENCH_PART_BYTE
 describe("adopting presigned parts", () => {
   const create = async ({ access }: Bench) => {
     const input = newUpload({ partSizeBytes: BENCH_PART_BYTES, sizeBytes: bytes.length });
-    return (await access.uploads.create(input, nextIdentity())).upload.uploadId;
+    return (await access.uploads.catalogue.create(input, nextIdentity())).upload.uploadId;
   };
   const sign = async ({ access }: Bench, uploadId: string, numbers: number[], data = partOf) => {
     const parts = numbers.map((partNumber) => {
@@ -44,7 +44,7 @@ describe("adopting presigned parts", () => {
     await expectRefusal(sign(bench, uploadId, [1]), "STORAGE_UNAVAILABLE");
     expect(numbersOf((await read(bench, uploadId)).outstanding)).to.deep.equal([1]);
     const begin = { instance: "bench", expireAfterMs: 1000 };
-    const start = await bench.access.uploads.beginWriter("default", uploadId, begin);
+    const start = await bench.access.uploads.writers.beginWriter("default", uploadId, begin);
     expect(await adoptAtStart(bench.access, start)).to.equal(start);
     expect(bench.calls.filter((name) => name === "adoptParts")).to.deep.equal([]);
     expect(bench.objects.faults.pending, "listParts was not called").to.equal(1);
@@ -70,9 +70,12 @@ describe("adopting presigned parts", () => {
     await putAll(bench, uploadId, [2]);
     await sign(bench, uploadId, [3]);
     const begin = { instance: "bench", expireAfterMs: 1000 };
-    const start = await adoptAtStart(bench.access, await bench.access.uploads.beginWriter("default", uploadId, begin));
+    const start = await adoptAtStart(
+      bench.access,
+      await bench.access.uploads.writers.beginWriter("default", uploadId, begin),
+    );
     expect(numbersOf(start.parts)).to.deep.equal([2]);
-    const next = await bench.access.uploads.beginWriter("default", uploadId, begin);
+    const next = await bench.access.uploads.writers.beginWriter("default", uploadId, begin);
     expect(numbersOf(next.outstanding)).to.deep.equal([3]);
     expect(await adoptAtStart(bench.access, next)).to.equal(next);
     const caller = await BenchWriter.resume(bench, uploadId);
@@ -121,9 +124,9 @@ describe("adopting presigned parts", () => {
     await complete(bench, uploadId);
     await expectRefusal(check(1, "e"), "CHECKSUM_MISMATCH");
     const one = newUpload({ partSizeBytes: BENCH_PART_BYTES, sizeBytes: 10 });
-    const { upload } = await bench.access.uploads.create(one, nextIdentity());
+    const { upload } = await bench.access.uploads.catalogue.create(one, nextIdentity());
     const object = { key: upload.s3Key, versionId: "", etag: "e", sizeBytes: 10, crc32: 1, sha256: undefined };
-    await bench.access.uploads.assemble(upload.uploadId, object);
+    await bench.access.uploads.commits.assemble(upload.uploadId, object);
     const listed = [{ partNumber: 1, etag: "e" }];
     const target = { namespace: "default", uploadId: upload.uploadId, listed };
     expect((await readForCommit(bench.access, target)).upload.state, "it has no part rows").to.equal("assembled");

@@ -2,7 +2,8 @@ import { formatCrc32 } from "../../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import type { StoredPart } from "../../domain/object-store.ts";
 import type { DurablePart, Upload } from "../../domain/uploads/upload.ts";
-import type { PresignedPart, UploadRecord, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { UploadRecord } from "../../domain/uploads/upload-catalogue.ts";
+import type { GrantedWriter, PresignedPart } from "../../domain/uploads/upload-writers.ts";
 import { explainLost } from "./multipart-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
@@ -14,14 +15,18 @@ export interface ListedPart {
 }
 
 /**
- * Reads an upload; what S3 has of its presigned parts is recorded as durable first. Costs one statement where no such
- * parts are outstanding. Storage that does not answer is no error: the parts then count at a later call.
+ * Reads an upload, after it has recorded as durable the presigned parts that S3 has. This costs one statement when no such
+ * parts are outstanding. It is no error when storage does not answer: the parts then count at a later call.
  */
-export async function readAdopted(access: UploadAccess, namespace: string, uploadId: string): Promise<UploadRecord> {
-  const read = () => access.uploads.get(namespace, uploadId);
+export async function readAdopted(
+  access: UploadAccess<"catalogue" | "writers">,
+  namespace: string,
+  uploadId: string,
+): Promise<UploadRecord> {
+  const read = () => access.uploads.catalogue.get(namespace, uploadId);
   const found = await read();
   try {
-    return (await look(access, found)).hasChanged ? await read() : found;
+    return (await adoptStored(access, found)).hasChanged ? await read() : found;
   } catch (error) {
     if (error instanceof DomainError && error.code === "unavailable") return found;
     throw error;
@@ -29,12 +34,12 @@ export async function readAdopted(access: UploadAccess, namespace: string, uploa
 }
 
 /**
- * The same before a commit, for which every part counts: `aborted / CHECKSUM_MISMATCH` names a part of which S3 has other
- * bytes than its URL was signed for, or another ETag than `listed` says; `failed_precondition / UPLOAD_INCOMPLETE` one that
- * is listed and not durable; `unavailable` when storage does not answer.
+ * Reads an upload as `readAdopted` does, before a commit, for which every part counts: `aborted / CHECKSUM_MISMATCH` names
+ * a part of which S3 has other bytes than its URL was signed for, or another ETag than `listed` says; `failed_precondition
+ * / UPLOAD_INCOMPLETE` names a part that is listed and not durable; `unavailable` when storage does not answer.
  */
 export async function readForCommit(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "writers">,
   target: { namespace: string; uploadId: string; listed: readonly ListedPart[] | undefined },
 ): Promise<UploadRecord> {
   const { namespace, uploadId, listed = [] } = target;
@@ -44,9 +49,9 @@ export async function readForCommit(
       details: { parts: listed.length, parts_max: partsMax },
     });
   }
-  const read = () => withDatabase(access, () => access.uploads.get(namespace, uploadId));
+  const read = () => withDatabase(access, () => access.uploads.catalogue.get(namespace, uploadId));
   const found = await read();
-  const { hasChanged, foreign } = await look(access, found);
+  const { hasChanged, foreign } = await adoptStored(access, found);
   if (foreign !== undefined) throw toForeign(foreign);
   const record = hasChanged ? await read() : found;
   assertListed(record, listed);
@@ -54,30 +59,35 @@ export async function readForCommit(
 }
 
 /**
- * What a writer begins with that has taken the claims of presigned parts over: what S3 has of them is durable, and the rest
- * is the writer's to send.
+ * Begins a writer that has taken over the claims of presigned parts: the parts that S3 has are durable then, and the writer
+ * has to send the others.
  */
-export async function adoptAtStart(access: UploadAccess, begin: WriterStart): Promise<WriterStart> {
+export async function adoptAtStart(access: UploadAccess<"writers">, begin: GrantedWriter): Promise<GrantedWriter> {
   const { upload, epoch, outstanding } = begin;
   if (outstanding.length === 0) return begin;
   const stored = await listStored(access, upload, { partNumber: (outstanding[0] as PresignedPart).partNumber, epoch });
   if (stored === undefined) return begin;
   const ready = match(outstanding, stored).ready;
   if (ready.length === 0) return begin;
-  const adopted = await withDatabase(access, () => access.uploads.adoptParts(upload.uploadId, ready, { epoch }));
+  const adopted = await withDatabase(access, () =>
+    access.uploads.writers.adoptParts(upload.uploadId, ready, { epoch }),
+  );
   const parts = [...begin.parts, ...adopted].sort((a, b) => a.partNumber - b.partNumber);
   return { ...begin, parts };
 }
 
-/** A part of which S3 has other bytes than were signed. */
+/** A part whose bytes in S3 are not those that its URL was signed for. */
 interface ForeignPart {
   claim: PresignedPart;
   stored: StoredPart;
 }
 
-/** Adopts what S3 has. `hasChanged`: the upload is to be read again. `foreign`: the first part that is not as signed. */
-async function look(
-  access: UploadAccess,
+/**
+ * Adopts the parts that S3 has. `hasChanged`: the caller has to read the upload again. `foreign`: the first part whose
+ * bytes are not those that were signed.
+ */
+async function adoptStored(
+  access: UploadAccess<"writers">,
   { upload, outstanding }: UploadRecord,
 ): Promise<{ hasChanged: boolean; foreign: ForeignPart | undefined }> {
   const [first] = outstanding;
@@ -86,10 +96,10 @@ async function look(
     const stored = await listStored(access, upload, first);
     if (stored === undefined) return { hasChanged: false, foreign: undefined };
     const { ready, foreign } = match(outstanding, stored);
-    if (ready.length > 0) await withDatabase(access, () => access.uploads.adoptParts(upload.uploadId, ready));
+    if (ready.length > 0) await withDatabase(access, () => access.uploads.writers.adoptParts(upload.uploadId, ready));
     return { hasChanged: ready.length > 0, foreign: foreign[0] };
   } catch (error) {
-    // The upload goes its way without us, or was found to be lost: what it is now says the rest.
+    // Another call has moved the upload on, or the upload was found to be lost: its new state explains the rest.
     const isOver = error instanceof DomainError && ["UPLOAD_NOT_OPEN", "UPLOAD_LOST"].includes(error.reason);
     if (isOver || isFenced(error)) return { hasChanged: true, foreign: undefined };
     throw error;
@@ -100,9 +110,12 @@ function isFenced(error: unknown): boolean {
   return error instanceof DomainError && error.reason === "WRITER_FENCED";
 }
 
-/** What S3 has, by number; undefined when no URL was signed yet. Throws why S3 no longer knows the upload; `claim` is a current one. */
+/**
+ * The parts that S3 has, by number; undefined when no URL was signed yet. When S3 no longer knows the upload it throws the
+ * reason; `claim` is a current claim.
+ */
 async function listStored(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   { bucket, s3Key: key, multipartId, uploadId }: Upload,
   claim: { partNumber: number; epoch: number },
 ): Promise<Map<number, StoredPart> | undefined> {
@@ -135,13 +148,16 @@ function assertListed({ upload, parts }: UploadRecord, listed: readonly ListedPa
     if (part === undefined) {
       const message = `part ${partNumber} is listed, and not durable: put its bytes to its URL, or sign it again`;
       throw new DomainError("failed_precondition", message, {
-        ...{ reason: "UPLOAD_INCOMPLETE", field: "parts" },
+        reason: "UPLOAD_INCOMPLETE",
+        field: "parts",
         details: { part_number: partNumber },
       });
     }
     if (part.etag === etag.replace(/^"(.*)"$/, "$1")) continue;
-    throw new DomainError("aborted", `part ${partNumber} has another ETag than is listed; list what storage answered`, {
-      ...{ reason: "CHECKSUM_MISMATCH", field: "parts" },
+    const message = `part ${partNumber} has another ETag than the listed one; list the ETag that storage answered`;
+    throw new DomainError("aborted", message, {
+      reason: "CHECKSUM_MISMATCH",
+      field: "parts",
       details: { part_number: partNumber },
     });
   }
@@ -154,8 +170,11 @@ function toForeign({ claim, stored }: ForeignPart): DomainError {
   return new DomainError("aborted", message, {
     reason: "CHECKSUM_MISMATCH",
     details: {
-      ...{ part_number: partNumber, part_bytes: lengthBytes, expected_crc32: formatCrc32(crc32) },
-      ...{ stored_bytes: stored.sizeBytes, ...(stored.crc32 !== undefined && { crc32: formatCrc32(stored.crc32) }) },
+      part_number: partNumber,
+      part_bytes: lengthBytes,
+      expected_crc32: formatCrc32(crc32),
+      stored_bytes: stored.sizeBytes,
+      ...(stored.crc32 !== undefined && { crc32: formatCrc32(stored.crc32) }),
     },
   });
 }

@@ -2,7 +2,8 @@ import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
-import type { UploadRepository } from "../../domain/uploads/upload-repository.ts";
+import type { UploadCommits } from "../../domain/uploads/upload-commits.ts";
+import { beforeFirst } from "../../testing/fakes/before-calls.ts";
 import { expectRefusal, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { seededBytes } from "../../testing/rigs/upload-rig.ts";
@@ -22,7 +23,7 @@ describe("assembleUpload", () => {
       { requestId: nextUuid(), namespace: "default", uploadId, ...request },
       { caller: SAMPLE_CALLER },
     );
-  const take = async (bench: Bench, uploadId: string) => await bench.access.uploads.get("default", uploadId);
+  const take = async (bench: Bench, uploadId: string) => await bench.access.uploads.catalogue.get("default", uploadId);
   /** A live writer of an upload, with three durable parts. */
   const write = async (bench: Bench, upload: Parameters<typeof BenchWriter.open>[1] = {}) => {
     const caller = await BenchWriter.open(bench, upload);
@@ -31,21 +32,10 @@ describe("assembleUpload", () => {
     return caller;
   };
   /** Does something right before this method of the repository is called, once. */
-  const before = (bench: Bench, method: keyof UploadRepository, act: () => Promise<unknown>): UploadAccess => {
-    let hasActed = false;
-    const uploads = new Proxy(bench.access.uploads, {
-      get:
-        (target, name) =>
-        async (...parameters: unknown[]) => {
-          if (name === method && !hasActed) {
-            hasActed = true;
-            await act();
-          }
-          return await Reflect.apply(Reflect.get(target, name), target, parameters);
-        },
-    });
-    return { ...bench.access, uploads };
-  };
+  const before = (bench: Bench, method: keyof UploadCommits, act: () => Promise<unknown>): UploadAccess => ({
+    ...bench.access,
+    uploads: beforeFirst(bench.access.uploads, method, act),
+  });
 
   describe("of an upload of unknown size whose writer is alive", () => {
     const refusals = { seal: undefined, beginCompletion: "SIZE_MISMATCH", assemble: "UPLOAD_NOT_OPEN" } as const;
@@ -108,10 +98,10 @@ describe("assembleUpload", () => {
       const { uploadId } = created;
       const options = { instance: "bench", expireAfterMs: 1000 };
       const part = { partNumber: 5, lengthBytes: PART };
-      const begun = await bench.access.uploads.beginPart("default", uploadId, part, options);
+      const begun = await bench.access.uploads.writers.beginPart("default", uploadId, part, options);
       const epoch = begun.kind === "begun" ? begun.epoch : 0;
       const durable = { ...part, crc32: 1, etag: "e" };
-      await bench.access.uploads.recordParts(uploadId, epoch, [durable], { isLast: true });
+      await bench.access.uploads.writers.recordParts(uploadId, epoch, [durable], { isLast: true });
       const caller = await BenchWriter.resume(bench, uploadId);
       await caller.send(whole);
       const error = await expectRefusal(caller.writer.finish({ sizeBytes: undefined }), "SIZE_MISMATCH");
@@ -134,7 +124,8 @@ describe("assembleUpload", () => {
       const error = await expectRefusal(complete(bench.access, caller.uploadId), "CHECKSUM_MISMATCH");
       const told = Array.from({ length: 16 }, (_, index) => `${(2 * index + 1) * PART}-${(2 * index + 2) * PART - 1}`);
       expect(error.details).to.deep.include({
-        ...{ lost_parts: 25, durable_offset: PART },
+        lost_parts: 25,
+        durable_offset: PART,
         missing_ranges: `${told.join(", ")} and 9 more`,
       });
       await caller.writer.close();
@@ -202,7 +193,7 @@ describe("assembleUpload", () => {
     it("asks storage for nothing when the rows do not make the frozen bytes", async () => {
       const bench = createBench();
       const { uploadId, writer } = await write(bench, { sizeBytes: whole.length });
-      await bench.access.uploads.beginCompletion(uploadId, { crc32: 1 });
+      await bench.access.uploads.commits.beginCompletion(uploadId, { crc32: 1 });
       const error = await expectRefusal(complete(bench.access, uploadId), "CHECKSUM_MISMATCH");
       expect(error).to.have.property("code", "data_loss");
       expect(bench.objects.keys).to.deep.equal([]);

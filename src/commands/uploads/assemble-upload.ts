@@ -15,19 +15,19 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /** Ranges that an error names; more are only counted. */
 const RANGES_TOLD_MAX = 16;
-/** Refusals of the parts as they are: nothing was made of them. */
+/** Refusals of the parts: S3 has made no object of them. */
 const REFUSALS: ReadonlySet<string> = new Set(["aborted/CHECKSUM_MISMATCH", "aborted/STORAGE_UNABLE"]);
 
 /**
- * completing -> assembled: S3 makes the object of the frozen parts, and checks its CRC32. Where S3 has other parts than were
- * recorded these become gaps and the upload goes back to `open`: `aborted / CHECKSUM_MISMATCH`, whose details say `lost_parts`,
- * `durable_offset` and `missing_ranges`; so it does where S3 takes no parts of their size: `aborted / STORAGE_UNABLE`.
- * `data_loss / CHECKSUM_MISMATCH` when the object that S3 made has other bytes, and `unimplemented / STORAGE_UNABLE` where S3
- * cannot show which it has, are noted as the upload's failure; `unavailable` while the outcome is not certain: the upload stays
- * `completing`, to be assembled again.
+ * completing -> assembled: S3 makes the object of the frozen parts, and checks its CRC32. Where S3 has other parts than
+ * were recorded, those parts become gaps and the upload goes back to `open`: `aborted / CHECKSUM_MISMATCH`, whose details
+ * say `lost_parts`, `durable_offset` and `missing_ranges`; it also goes back where S3 takes no parts of their size:
+ * `aborted / STORAGE_UNABLE`. `data_loss / CHECKSUM_MISMATCH` when the object that S3 made has other bytes, and
+ * `unimplemented / STORAGE_UNABLE` where S3 cannot show which it has, are noted as the upload's failure; `unavailable`
+ * while the outcome is not certain: the upload stays `completing`, to be assembled again.
  */
 export async function assembleUpload(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: { parts: readonly DurablePart[]; epoch: number | undefined },
 ): Promise<Upload> {
@@ -35,7 +35,7 @@ export async function assembleUpload(
 }
 
 async function assemble(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: { parts: readonly DurablePart[]; epoch: number | undefined },
 ): Promise<Upload> {
@@ -49,12 +49,12 @@ async function assemble(
     throw isRefused ? await reopenWithout(access, upload, { parts, error }) : error;
   });
   const object = { key, versionId: head.versionId, etag: head.etag, sizeBytes, crc32, sha256: undefined };
-  return await withDatabase(access, () => access.uploads.assemble(uploadId, object, { epoch: options.epoch }));
+  return await withDatabase(access, () => access.uploads.commits.assemble(uploadId, object, { epoch: options.epoch }));
 }
 
-/** completing -> open, without the parts of which S3 has other bytes; returns what the caller is to hear. */
+/** completing -> open, without the parts whose bytes in S3 are others; returns the error for the caller. */
 async function reopenWithout(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   { parts, error }: { parts: readonly DurablePart[]; error: DomainError },
 ): Promise<DomainError> {
@@ -64,10 +64,11 @@ async function reopenWithout(
   const actual = new Map(stored.map((part) => [part.partNumber, part]));
   const kept = parts.filter((part) => isSame(actual.get(part.partNumber), part));
   const lost = parts.filter((part) => !kept.includes(part));
-  await withDatabase(access, () => access.uploads.reopen(uploadId, lost));
+  await withDatabase(access, () => access.uploads.commits.reopen(uploadId, lost));
   const missing = toMissingRanges(upload, kept, upload.sizeBytes as number);
   return error.withDetails({
-    ...{ lost_parts: lost.length, durable_offset: totalBytes(durablePrefix(kept)) },
+    lost_parts: lost.length,
+    durable_offset: totalBytes(durablePrefix(kept)),
     ...(missing.length > 0 && { missing_ranges: toText(missing) }),
   });
 }
@@ -84,7 +85,7 @@ function toText(ranges: readonly ByteRange[]): string {
   return `${told.join(", ")}${untold > 0 ? ` and ${untold} more` : ""}`;
 }
 
-/** The multipart upload is gone that refused its parts a moment ago: another call has completed it meanwhile. */
+/** The multipart upload refused its parts a moment ago and is gone now: another call has completed it meanwhile. */
 function toUncertain(cause: DomainError): DomainError {
   const message = "storage is assembling the file for another call, or lost it; complete the upload again";
   return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000, cause });

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
-import type { UploadRepository } from "../../domain/uploads/upload-repository.ts";
+import type { UploadCommits } from "../../domain/uploads/upload-commits.ts";
+import { beforeFirst } from "../../testing/fakes/before-calls.ts";
 import { expectRefusal, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { seededBytes } from "../../testing/rigs/upload-rig.ts";
@@ -28,19 +29,8 @@ describe("completeUpload", () => {
     return caller.uploadId;
   };
   /** Another call that completes the upload right before this method of ours is called, once. */
-  const overtakeAt = (bench: Bench, method: keyof UploadRepository): Pick<Bench, "access"> => {
-    let isOvertaken = false;
-    const uploads = new Proxy(bench.access.uploads, {
-      get:
-        (target, name) =>
-        async (...parameters: [string]) => {
-          if (name === method && !isOvertaken) {
-            isOvertaken = true;
-            await complete(bench, parameters[0]);
-          }
-          return await Reflect.apply(Reflect.get(target, name), target, parameters);
-        },
-    });
+  const overtakeAt = (bench: Bench, method: keyof UploadCommits): Pick<Bench, "access"> => {
+    const uploads = beforeFirst(bench.access.uploads, method, (uploadId) => complete(bench, String(uploadId)));
     return { access: { ...bench.access, uploads } };
   };
 
@@ -75,7 +65,7 @@ describe("completeUpload", () => {
     await expectRefusal(complete(bench, uploadId, { sizeBytes: 1 }), "SIZE_MISMATCH");
     await expectRefusal(complete(bench, uploadId, { sha256: new Uint8Array(31) }), "ARGUMENT_INVALID");
     await expectRefusal(complete(bench, uploadId), "CHECKSUM_MISMATCH");
-    const { upload } = await bench.access.uploads.get("default", uploadId);
+    const { upload } = await bench.access.uploads.catalogue.get("default", uploadId);
     expect(upload.state, "read back, and kept").to.equal("assembled");
     await expectRefusal(complete(bench, uploadId, { crc32: 1 }), "CHECKSUM_MISMATCH");
     const done = await write(bench);
@@ -86,13 +76,13 @@ describe("completeUpload", () => {
   it("compares what a late finish without a commit declares, while the commit is under way", async () => {
     const bench = createBench();
     const uploadId = await write(bench);
-    await bench.access.uploads.beginCompletion(uploadId, { crc32: crc32(bytes) });
-    const { upload, parts } = await bench.access.uploads.get("default", uploadId);
+    await bench.access.uploads.commits.beginCompletion(uploadId, { crc32: crc32(bytes) });
+    const { upload, parts } = await bench.access.uploads.catalogue.get("default", uploadId);
     const compare = (declared: DeclaredContent) => compareDeclared(bench.access, upload, { parts, declared });
     const sha256 = createHash("sha256").update(bytes).digest();
     await compare({ crc32: crc32(bytes), sizeBytes: bytes.length });
     await expectRefusal(compare({ crc32: 1 }), "CHECKSUM_MISMATCH");
-    expect((await bench.access.uploads.get("default", uploadId)).upload.state).to.equal("completing");
+    expect((await bench.access.uploads.catalogue.get("default", uploadId)).upload.state).to.equal("completing");
     await expectRefusal(compare({ sha256: new Uint8Array(32) }), "CHECKSUM_MISMATCH");
     await compare({ sha256 });
     expect((await complete(bench, uploadId, { sha256 })).sha256).to.deep.equal(sha256);
@@ -107,9 +97,9 @@ describe("completeUpload", () => {
       const error = await expectRefusal(complete(bench, uploadId), "STORAGE_UNAVAILABLE");
       expect(error).to.have.property("code", "unavailable");
       expect(error.retryAfterMs).to.be.greaterThan(0);
-      expect((await bench.access.uploads.get("default", uploadId)).upload.state).to.equal("completing");
+      expect((await bench.access.uploads.catalogue.get("default", uploadId)).upload.state).to.equal("completing");
     }
-    const { upload } = await bench.access.uploads.get("default", uploadId);
+    const { upload } = await bench.access.uploads.catalogue.get("default", uploadId);
     bench.objects.overwrite("bucket", upload.s3Key, bytes);
     expect((await complete(bench, uploadId)).crc32, "S3 has assembled after all").to.equal(crc32(bytes));
   });
@@ -120,7 +110,7 @@ describe("completeUpload", () => {
     const uploadId = await write(bench);
     const error = await expectRefusal(complete(bench, uploadId), "CHECKSUM_MISMATCH");
     expect(error.details).to.deep.include({ lost_parts: 1, durable_offset: BENCH_PART_BYTES });
-    const { upload, parts } = await bench.access.uploads.get("default", uploadId);
+    const { upload, parts } = await bench.access.uploads.catalogue.get("default", uploadId);
     expect([upload.state, parts.map(({ partNumber }) => partNumber)]).to.deep.equal(["open", [1, 3]]);
   });
 
@@ -149,7 +139,7 @@ describe("completeUpload", () => {
       for (const isCommit of [true, false]) {
         await expectRefusal(commit(older, first, { commit: isCommit }), "WRITER_FENCED");
       }
-      expect((await bench.access.uploads.get("default", uploadId)).upload.state).to.equal("open");
+      expect((await bench.access.uploads.catalogue.get("default", uploadId)).upload.state).to.equal("open");
       const bytesOfNewer = seededBytes(50, 2);
       await newer.send(bytesOfNewer);
       const second = await newer.writer.finish({ sizeBytes: undefined });
@@ -169,7 +159,7 @@ describe("completeUpload", () => {
       for (const isCommit of [true, false]) {
         await expectRefusal(commit(older, first, { commit: isCommit }), "WRITER_FENCED");
       }
-      const { upload } = await bench.access.uploads.get("default", older.uploadId);
+      const { upload } = await bench.access.uploads.catalogue.get("default", older.uploadId);
       expect(upload).to.deep.include({ state: "open", sizeBytes: undefined });
       const file = await commit(newer, await newer.writer.finish({ sizeBytes: undefined }));
       expect(file?.sizeBytes).to.equal(250);

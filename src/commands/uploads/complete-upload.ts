@@ -30,18 +30,19 @@ export interface CompleteUploadRequest extends CommitDeclaration {
   requestId: string;
   namespace: string;
   uploadId: string;
-  /** Compared with what storage has, part by part; only to be sure. */
+  /** Parts as the caller knows them; each is compared with the part that storage has, only to be sure. */
   parts?: readonly ListedPart[];
 }
 
 /**
- * Commits an upload, from wherever it stands: what an earlier call, or a process that died, has begun is taken up.
- * Completing twice returns the same file. Errors: `invalid_argument / REQUEST_ID_REUSED`, `failed_precondition / UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and
- * `GENERATION_MISMATCH` (the upload stays assembled: call again with another precondition), `aborted /
- * CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays completing; call again).
+ * Commits an upload, whatever its state: it goes on with a commit that an earlier call, or a process that died, has begun.
+ * Completing twice returns the same file. Errors: `invalid_argument / REQUEST_ID_REUSED`, `failed_precondition /
+ * UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and `GENERATION_MISMATCH` (the upload stays assembled: call again with another
+ * precondition), `aborted / CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays
+ * completing; call again).
  */
 export async function completeUpload(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "writers" | "commits">,
   request: CompleteUploadRequest,
   options: { caller: Caller },
 ): Promise<File> {
@@ -52,7 +53,7 @@ export async function completeUpload(
   const uploadId = parseUuid(request.uploadId, "upload_id");
   const content = [namespace, uploadId, sizeBytes, crc32, sha256, ifGenerationMatch, listed ?? []];
   const identity = toCommandIdentity(options.caller, "CompleteUpload", { requestId, content });
-  await withDatabase(access, () => access.uploads.noteRequest(identity, { namespace, uploadId }));
+  await withDatabase(access, () => access.uploads.catalogue.noteRequest(identity, { namespace, uploadId }));
   const { upload, parts } = await readForCommit(access, { namespace, uploadId, listed });
   return await takeUp(access, upload, {
     declared: request,
@@ -64,9 +65,9 @@ export async function completeUpload(
 /** Commits of one upload that another call may overtake, before this one gives up. */
 const OVERTAKEN_MAX = 3;
 
-/** Takes a step of a commit; where another call has got further with the same upload meanwhile, commits from there. */
+/** Runs a step of a commit. When another call has moved the same upload on meanwhile, it commits from the new state. */
 export async function takeUp<T>(
-  access: UploadAccess,
+  access: UploadAccess<"catalogue" | "commits">,
   upload: Upload,
   options: { declared: CommitDeclaration; epoch: number | undefined; commit: () => Promise<T> },
 ): Promise<T | File> {
@@ -77,30 +78,31 @@ export async function takeUp<T>(
       return await commit();
     } catch (error) {
       if (overtaken >= OVERTAKEN_MAX || !isOvertaken(error)) throw error;
-      const now = await withDatabase(access, () => access.uploads.get(upload.namespace, upload.uploadId));
+      const now = await withDatabase(access, () => access.uploads.catalogue.get(upload.namespace, upload.uploadId));
       commit = () => commitUpload(access, now.upload, { parts: now.parts, declared, epoch });
     }
   }
 }
 
-/** Whether a step of a commit was refused because another call has got further with the same upload. */
+/** Whether a step of a commit was refused because another call has moved the same upload on. */
 export function isOvertaken(error: unknown): boolean {
   if (!(error instanceof DomainError) || error.reason !== "UPLOAD_NOT_OPEN") return false;
   return ["completing", "assembled", "committed"].includes(String(error.details.state));
 }
 
 /**
- * Drives an upload from its state to `committed`, one compare-and-set after the other; each step can be repeated, so
- * any replica can go on where another stopped. `epoch` is given where a writer finishes: refused once a newer one has begun.
+ * Drives an upload from its state to `committed`, one compare-and-set after the other; each step can be repeated, so any
+ * replica can go on where another stopped. `epoch` is given when a writer finishes: the commit is refused once a newer
+ * writer has begun.
  */
 export async function commitUpload(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: { parts: readonly DurablePart[]; declared: CommitDeclaration; epoch?: number | undefined },
 ): Promise<File> {
   const { declared, parts, epoch } = options;
   if (upload.failure !== undefined && upload.state !== "aborted") {
-    // Tried again, and not to be aborted meanwhile; should this process die, the sweeper goes on.
+    // The commit is tried again, and the upload must not be aborted meanwhile; if this process dies, the sweeper goes on.
     await noteWanted(access, upload, declared);
     return await commitUpload(access, { ...upload, failure: undefined }, options);
   }
@@ -144,22 +146,26 @@ interface Finish {
   written: WrittenBytes;
   declared: CommitDeclaration;
   commit: boolean;
-  /** The writer's. */
+  /** Number of the writer. */
   epoch: number;
 }
 
 /**
- * Commits what a writer has just finished: the usual way, without reading back what the writer knows. Undefined when
- * `commit` is false: the size is sealed, or the one-part object noted, for CompleteUpload. `aborted / WRITER_FENCED`,
- * with nothing of this writer committed, once a newer writer than `epoch` has begun.
+ * Commits an upload that a writer has just finished: the usual way, without reading anything back that the writer knows.
+ * Resolves to undefined when `commit` is false: the size is sealed, or the one-part object noted, for CompleteUpload.
+ * `aborted / WRITER_FENCED`, with nothing of this writer committed, once a newer writer than `epoch` has begun.
  */
-export async function commitWritten(access: UploadAccess, upload: Upload, options: Finish): Promise<File | undefined> {
+export async function commitWritten(
+  access: UploadAccess<"catalogue" | "commits">,
+  upload: Upload,
+  options: Finish,
+): Promise<File | undefined> {
   const { written, declared, epoch } = options;
   const { put } = written;
   if (put !== undefined) {
     const commit = () => commitPut(access, upload, { ...options, put });
     const file = await takeUp(access, upload, { declared, epoch, commit });
-    // It may have been committed before, or by another call meanwhile: it must hold these bytes.
+    // Another call may have committed the file, before or meanwhile: the file must hold these bytes.
     if (file !== undefined) assertDeclared(file, put);
     return file;
   }
@@ -167,7 +173,7 @@ export async function commitWritten(access: UploadAccess, upload: Upload, option
   const { sizeBytes, parts, sha256 } = written;
   if (!options.commit) {
     await withDatabase(access, () =>
-      access.uploads.seal(upload.uploadId, sizeBytes, { epoch, expectedSha256: declared.sha256 }),
+      access.uploads.commits.seal(upload.uploadId, sizeBytes, { epoch, expectedSha256: declared.sha256 }),
     );
     return undefined;
   }
@@ -179,9 +185,9 @@ export async function commitWritten(access: UploadAccess, upload: Upload, option
   return await takeUp(access, upload, { declared, epoch, commit });
 }
 
-/** The same for a one-part file. An object that no commit takes is the sweeper's: the row counts the attempts. */
+/** Commits a one-part file. The sweeper removes an object that no commit takes: the row counts the attempts. */
 async function commitPut(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: Finish & { put: PutAck },
 ): Promise<File | undefined> {
@@ -195,17 +201,17 @@ async function commitPut(
   }
   const wish = { isCommitWanted: options.commit, ifGenerationMatch: declared.ifGenerationMatch };
   const assembled = await withDatabase(access, () =>
-    access.uploads.assemble(upload.uploadId, object, { ...wish, epoch, expectedSha256: declared.sha256 }),
+    access.uploads.commits.assemble(upload.uploadId, object, { ...wish, epoch, expectedSha256: declared.sha256 }),
   );
   return options.commit ? await commitAssembled(access, assembled, { sha256: undefined, declared, epoch }) : undefined;
 }
 
 /**
- * Compares what a finish without a commit declares with an upload whose bytes are all durable, `completing` or
- * `assembled`: nobody would remember it. Errors as of `completeUpload`.
+ * Compares the declaration of a finish without a commit with an upload whose bytes are all durable, `completing` or
+ * `assembled`: no row would keep the declaration for later. Errors are those of `completeUpload`.
  */
 export async function compareDeclared(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   { parts, declared }: { parts: readonly DurablePart[]; declared: DeclaredContent },
 ): Promise<void> {
@@ -223,34 +229,38 @@ function assertWritten(upload: Upload, written: WrittenBytes, declared: CommitDe
 }
 
 async function commitAssembled(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: { sha256: Uint8Array | undefined; declared: CommitDeclaration; epoch: number },
 ): Promise<File> {
   const { sha256, declared, epoch } = options;
-  if (sha256 !== undefined) await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
+  if (sha256 !== undefined) await withDatabase(access, () => access.uploads.commits.setSha256(upload.uploadId, sha256));
   else await assertSha256Wanted(access, upload, declared);
   return await commit(access, upload, { declared, epoch });
 }
 
-/** Compares the SHA-256 for a commit; should this process die while it reads, the sweeper goes on with the same wish. */
-async function assertSha256Wanted(access: UploadAccess, upload: Upload, declared: CommitDeclaration): Promise<void> {
+/** Compares the SHA-256 for a commit; if this process dies while it reads, the sweeper goes on with the same declaration. */
+async function assertSha256Wanted(
+  access: UploadAccess<"commits">,
+  upload: Upload,
+  declared: CommitDeclaration,
+): Promise<void> {
   const onReading = () => noteWanted(access, upload, declared);
   await assertSha256OfObject(access, upload, { sha256: declared.sha256, onReading });
 }
 
 async function noteWanted(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   { uploadId }: Upload,
   { sha256, ifGenerationMatch }: CommitDeclaration,
 ): Promise<void> {
   const wish = { isWanted: true, ifGenerationMatch, expectedSha256: sha256 };
-  await withDatabase(access, () => access.uploads.noteCommit(uploadId, wish));
+  await withDatabase(access, () => access.uploads.commits.noteCommit(uploadId, wish));
 }
 
-/** open -> completing: the size and the manifest stand. */
+/** open -> completing: from here on the size and the manifest are fixed. */
 async function freeze(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   options: {
     sizeBytes: number;
@@ -262,31 +272,34 @@ async function freeze(
   const { sizeBytes, parts, declared, epoch } = options;
   const { uploadId } = upload;
   if (upload.sizeBytes === undefined) {
-    await withDatabase(access, () => access.uploads.seal(uploadId, sizeBytes, { epoch }));
+    await withDatabase(access, () => access.uploads.commits.seal(uploadId, sizeBytes, { epoch }));
   }
   return await withDatabase(access, () =>
-    access.uploads.beginCompletion(uploadId, {
-      ...{ crc32: combineParts(parts), epoch },
-      ...(declared.ifGenerationMatch !== undefined && { ifGenerationMatch: declared.ifGenerationMatch }),
-      ...(declared.sha256 !== undefined && { expectedSha256: declared.sha256 }),
+    access.uploads.commits.beginCompletion(uploadId, {
+      crc32: combineParts(parts),
+      epoch,
+      ifGenerationMatch: declared.ifGenerationMatch,
+      expectedSha256: declared.sha256,
     }),
   );
 }
 
 async function commit(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
-  options: { declared: CommitDeclaration; object?: AssembledObject; epoch: number | undefined },
+  options: { declared: CommitDeclaration; object?: AssembledObject | undefined; epoch: number | undefined },
 ): Promise<File> {
   const namespace = requireNamespace(access.namespaces, upload.namespace);
   const { declared, object, epoch } = options;
   const fileId = uuidv7();
   const outcome = await withDatabase(access, () =>
-    access.uploads.commit(upload.uploadId, {
-      ...{ fileId, retentionMs: namespace.retentionMs, epoch },
-      ...(namespace.retainDefaultMs > 0 && { retainMs: namespace.retainDefaultMs }),
-      ...(object !== undefined && { object }),
-      ...(declared.ifGenerationMatch !== undefined && { ifGenerationMatch: declared.ifGenerationMatch }),
+    access.uploads.commits.commit(upload.uploadId, {
+      fileId,
+      retentionMs: namespace.retentionMs,
+      retainMs: namespace.retainDefaultMs > 0 ? namespace.retainDefaultMs : undefined,
+      object,
+      epoch,
+      ifGenerationMatch: declared.ifGenerationMatch,
     }),
   );
   if (outcome.kind === "committed") return outcome.upload.file as File;

@@ -8,9 +8,15 @@ import { UnfinishedUploads } from "./unfinished-uploads.ts";
 describe("createUpload", () => {
   const create = (request: Partial<CreateUploadRequest> = {}, bench = createBench()) => {
     const all = {
-      ...{ requestId: nextUuid(), namespace: "default", path: "a/b", contentType: "", metadata: {} },
-      ...{ labels: {}, dataSubject: "" },
-      ...{ computeSha256: false, ...request },
+      requestId: nextUuid(),
+      namespace: "default",
+      path: "a/b",
+      contentType: "",
+      metadata: {},
+      labels: {},
+      dataSubject: "",
+      computeSha256: false,
+      ...request,
     };
     return createUpload(bench.access, all, { caller: SAMPLE_CALLER });
   };

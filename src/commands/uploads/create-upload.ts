@@ -11,7 +11,7 @@ import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UnfinishedUploads } from "./unfinished-uploads.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
-/** What a caller says of a file to be; sizes in bytes. */
+/** The caller's description of a file to be; sizes in bytes. */
 export interface CreateUploadRequest extends FileDescription {
   requestId: string;
   namespace: string;
@@ -24,8 +24,8 @@ export interface CreateUploadRequest extends FileDescription {
   ifGenerationMatch?: number | undefined;
 }
 
-/** What creating uploads works with. */
-export interface CreateAccess extends UploadAccess {
+/** What creating uploads works with beside the catalogue. */
+export interface CreateAccess {
   unfinished: UnfinishedUploads;
 }
 
@@ -35,7 +35,7 @@ export interface CreateAccess extends UploadAccess {
  * `resource_exhausted / OVERLOADED` while too many uploads are unfinished.
  */
 export async function createUpload(
-  access: CreateAccess,
+  access: UploadAccess<"catalogue"> & CreateAccess,
   request: CreateUploadRequest,
   options: { caller: Caller },
 ): Promise<{ upload: Upload; created: boolean }> {
@@ -69,12 +69,12 @@ export async function createUpload(
   try {
     await access.unfinished.admit(options.caller.principal);
   } catch (error) {
-    // A repetition creates nothing, and may be what ends its upload.
-    const earlier = await access.uploads.findCreated(identity);
+    // A repeated request creates nothing, and its caller may need the answer to end the upload.
+    const earlier = await access.uploads.catalogue.findCreated(identity);
     if (earlier === undefined) throw error;
     return { upload: earlier, created: false };
   }
-  return await access.uploads.create(
+  return await access.uploads.catalogue.create(
     {
       uploadId,
       namespace: namespace.name,

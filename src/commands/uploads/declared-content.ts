@@ -1,7 +1,7 @@
 import { formatCrc32 } from "../../domain/crc32.ts";
 import { DomainError } from "../../domain/errors.ts";
 
-/** What a caller declares of a whole file; compared before anything is committed. */
+/** The content that a caller declares for a whole file; it is compared before anything is committed. */
 export interface DeclaredContent {
   sizeBytes?: number | undefined;
   crc32?: number | undefined;

@@ -3,8 +3,9 @@ import { partNumberAt } from "../../domain/uploads/part-plan.ts";
 import { combineParts, type DurablePart, durablePrefix, totalBytes, type Upload } from "../../domain/uploads/upload.ts";
 
 /**
- * The parts that make the file, ascending: those within the size, once that is declared or sealed; all of them before. Parts
- * that begin beyond a sealed size are of a writer that did not know of it, and no part of the file.
+ * The parts that make the file, ascending: those within the size, once that is declared or sealed; all of them before.
+ * Parts that begin beyond a sealed size were written by a writer that did not know the size; they do not belong to the
+ * file.
  */
 export function toManifest(
   upload: Pick<Upload, "sizeBytes" | "partSizeBytes">,
@@ -15,14 +16,14 @@ export function toManifest(
 }
 
 /**
- * The same of an upload that is `completing`, whose manifest stands. `data_loss / CHECKSUM_MISMATCH` unless the parts make
- * the bytes that were frozen: S3 is then not asked to assemble others.
+ * The manifest of an upload that is `completing`. `data_loss / CHECKSUM_MISMATCH` unless the parts make the bytes that were
+ * frozen: S3 must not assemble other bytes.
  */
 export function toFrozenManifest(upload: Upload, parts: readonly DurablePart[]): DurablePart[] {
   const manifest = toManifest(upload, parts);
   const isWhole = totalBytes(durablePrefix(manifest)) === upload.sizeBytes;
   if (isWhole && combineParts(manifest) === upload.crc32) return manifest;
-  const message = `the parts of upload ${upload.uploadId} are not those any more that its commit was begun with; begin a new upload`;
+  const message = `the parts of upload ${upload.uploadId} have changed since its commit began; begin a new upload`;
   throw new DomainError("data_loss", message, {
     reason: "CHECKSUM_MISMATCH",
     details: { size_bytes: totalBytes(manifest), expected_size_bytes: upload.sizeBytes ?? 0 },
@@ -30,8 +31,9 @@ export function toFrozenManifest(upload: Upload, parts: readonly DurablePart[]):
 }
 
 /**
- * Throws unless the durable parts, ascending, are so many bytes from `startOffset` (0 when left out): `failed_precondition /
- * UPLOAD_INCOMPLETE`, which names the first gap, or `invalid_argument / SIZE_MISMATCH` where they reach beyond.
+ * Throws unless the durable parts, ascending, hold `sizeBytes` bytes from `startOffset` (0 when left out) without a gap:
+ * `failed_precondition / UPLOAD_INCOMPLETE`, which names the first gap, or `invalid_argument / SIZE_MISMATCH` where they
+ * reach beyond.
  */
 export function assertCovered(
   parts: readonly DurablePart[],
@@ -43,7 +45,8 @@ export function assertCovered(
   if (reached > endOffset) {
     const message = `the upload has durable bytes up to ${reached}; it cannot end at ${endOffset}`;
     throw new DomainError("invalid_argument", message, {
-      ...{ reason: "SIZE_MISMATCH", field: "size_bytes" },
+      reason: "SIZE_MISMATCH",
+      field: "size_bytes",
       details: { size_bytes: reached, declared_size_bytes: endOffset },
     });
   }
@@ -56,9 +59,6 @@ export function assertCovered(
   const message = `the upload has ${durableBytes} of ${sizeBytes} bytes from byte ${startOffset}; the first that are missing are ${gap}`;
   throw new DomainError("failed_precondition", message, {
     reason: "UPLOAD_INCOMPLETE",
-    details: {
-      ...{ durable_offset: startOffset + durableBytes, size_bytes: endOffset },
-      missing_end_offset: gapEnd,
-    },
+    details: { durable_offset: startOffset + durableBytes, size_bytes: endOffset, missing_end_offset: gapEnd },
   });
 }

@@ -4,12 +4,12 @@ import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /**
  * The id of the upload's multipart upload, which is begun where there is none; when another writer was first, ours is
- * aborted and theirs counts. Not to be broken off: what S3 has begun and no row owns would be left behind. The abort,
- * several round trips, is handed to `onSpare` and not waited for where that is given: lanes that begin together must not
- * stand for it. It never rejects.
+ * aborted and theirs counts. It must not be interrupted: a multipart upload that S3 has begun and no row owns would be left
+ * behind. Where `onSpare` is given it gets the abort, which takes several round trips and never rejects, and nobody waits
+ * here: lanes that begin together must not wait for it.
  */
 export async function beginMultipart(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   upload: Upload,
   { onSpare }: { onSpare?: (aborted: Promise<void>) => void } = {},
 ): Promise<string> {
@@ -17,7 +17,7 @@ export async function beginMultipart(
   const { bucket, s3Key: key, contentType, uploadId } = upload;
   const { objects, uploads } = access;
   const ours = await objects.createMultipart(bucket, key, { contentType });
-  const winner = await withDatabase(access, () => uploads.setMultipartId(uploadId, ours));
+  const winner = await withDatabase(access, () => uploads.writers.setMultipartId(uploadId, ours));
   if (winner === ours) return ours;
   // Best effort: the sweeper aborts what no row owns.
   const aborted = objects.abortMultipart({ bucket, key, multipartId: ours }).catch(() => {});
@@ -27,19 +27,19 @@ export async function beginMultipart(
 }
 
 /**
- * Explains why the multipart upload is gone that a part was sent to: who has ended the upload, or fenced the writer. A
- * writer that is current, of an upload that is open, has lost it: S3 dropped it, which is noted. Never rejects.
+ * Explains why the multipart upload of a part is gone: the upload has ended, or the writer is fenced. When neither is true,
+ * S3 has dropped the multipart upload, and the upload is marked as lost. Never rejects.
  */
 export async function explainLost(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   part: { uploadId: string; epoch: number; partNumber: number },
   lost: DomainError,
 ): Promise<unknown> {
   const { uploadId, epoch, partNumber } = part;
   const { uploads } = access;
   try {
-    await withDatabase(access, () => uploads.claimParts(uploadId, epoch, { first: partNumber, count: 1 }));
-    await withDatabase(access, () => uploads.markLost(uploadId, epoch));
+    await withDatabase(access, () => uploads.writers.claimParts(uploadId, epoch, { first: partNumber, count: 1 }));
+    await withDatabase(access, () => uploads.writers.markLost(uploadId, epoch));
     return lost;
   } catch (error) {
     return error;

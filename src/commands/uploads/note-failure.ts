@@ -1,21 +1,30 @@
 import { DomainError, type ErrorCode } from "../../domain/errors.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
-/** Storage has other bytes than were durable, or none, or is of a kind that cannot show which: nothing that passes by itself. */
+/**
+ * Storage has other bytes than were durable, or no bytes, or cannot show which bytes it has: such a failure does not pass
+ * by itself.
+ */
 const LASTING: ReadonlySet<ErrorCode> = new Set(["data_loss", "unimplemented"]);
 
 /**
- * Takes a step of a commit. What storage can never make of it stays with the upload, so that it is not tried at every sweep for
- * ever: its caller sees why, and completes or aborts it.
+ * Runs a step of a commit. A failure that storage cannot mend is noted with the upload, so that not every sweep tries again
+ * for ever: the caller sees the reason, and completes or aborts the upload.
  */
-export async function notingFailure<T>(access: UploadAccess, uploadId: string, step: () => Promise<T>): Promise<T> {
+export async function notingFailure<T>(
+  access: UploadAccess<"commits">,
+  uploadId: string,
+  step: () => Promise<T>,
+): Promise<T> {
   try {
     return await step();
   } catch (error) {
     if (error instanceof DomainError && LASTING.has(error.code)) {
       const { reason, message } = error;
-      // Best effort: what is not noted now the next sweep finds again.
-      await withDatabase(access, () => access.uploads.noteFailure(uploadId, { reason, message })).catch(() => {});
+      // Best effort: the next sweep meets a failure again that is not noted now.
+      await withDatabase(access, () => access.uploads.commits.noteFailure(uploadId, { reason, message })).catch(
+        () => {},
+      );
     }
     throw error;
   }

@@ -5,8 +5,8 @@ import type { ObjectStore } from "../../domain/object-store.ts";
 const EMPTY_STREAMS_MAX = 4;
 
 /**
- * Yields all bytes of an object in order. A stream that S3 cuts is opened again where it broke off;
- * `unavailable / STORAGE_UNAVAILABLE` when that brings nothing. Else rejects as `ObjectStore.read`.
+ * Yields all bytes of an object in order. A stream that S3 cuts is opened again where it broke off; `unavailable /
+ * STORAGE_UNAVAILABLE` when that brings no bytes. Other errors are those of `ObjectStore.read`.
  */
 export async function* readObject(
   objects: Pick<ObjectStore, "read">,

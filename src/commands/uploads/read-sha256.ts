@@ -7,12 +7,13 @@ import { readObject } from "./read-object.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
 /**
- * Compares the SHA-256 of an `assembled` upload with the declared one; reads the object back, and notes it, where one is
- * wanted that no stream computed. `aborted / CHECKSUM_MISMATCH`, else rejects as `readSha256`. `onReading`: awaited before
- * an object is read and whenever some more of it has been; what it rejects with ends the reading.
+ * Compares the SHA-256 of an `assembled` upload with the declared one. When a SHA-256 is wanted that no stream computed, it
+ * reads the object back and notes the result. `aborted / CHECKSUM_MISMATCH`; other errors are those of `readSha256`.
+ * `onReading` is awaited before an object is read, and again after every READING_EVERY_BYTES; when it rejects, reading ends
+ * with its error.
  */
 export async function assertSha256OfObject(
-  access: UploadAccess,
+  access: UploadAccess<"commits">,
   upload: Upload,
   { onReading, ...declared }: { sha256?: Uint8Array | undefined; onReading?: () => Promise<void> },
 ): Promise<void> {
@@ -23,8 +24,8 @@ export async function assertSha256OfObject(
   await onReading?.();
   const read = () => readSha256(access.objects, upload.bucket, object, { onReading });
   const sha256 = await notingFailure(access, upload.uploadId, read);
-  // Noted first: when it is another than was declared, no later call needs to read all that again to say so.
-  await withDatabase(access, () => access.uploads.setSha256(upload.uploadId, sha256));
+  // The hash is noted first: when another one was declared, no later call has to read all bytes again to say so.
+  await withDatabase(access, () => access.uploads.commits.setSha256(upload.uploadId, sha256));
   assertSameSha256(sha256, expected);
 }
 
@@ -32,8 +33,8 @@ export async function assertSha256OfObject(
 const READING_EVERY_BYTES = 64 * 2 ** 20;
 
 /**
- * SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. `onReading` is awaited now and then.
- * Rejects as `readObject`.
+ * SHA-256 of an object, by reading it back: for bytes that no single stream saw whole. `onReading` is awaited after every
+ * READING_EVERY_BYTES. Errors are those of `readObject`.
  */
 export async function readSha256(
   objects: Pick<ObjectStore, "read">,

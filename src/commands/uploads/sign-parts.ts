@@ -17,7 +17,7 @@ export interface PartToSign {
   /** From 1. */
   partNumber: number;
   sizeBytes: number;
-  /** Of its bytes; required, undefined is refused. */
+  /** CRC32 of the part's bytes; required, undefined is refused. */
   crc32: number | undefined;
 }
 
@@ -40,13 +40,13 @@ export interface SignedPart {
 }
 
 /**
- * Signs URLs that take whole parts straight to S3, each for exactly the bytes that the caller declares. What was put counts
- * once `adopt-parts.ts` has found it. A part is signed anew at any time: its newest writer counts, whatever the transport.
- * Errors: `invalid_argument`, as of `assertSignable` and with the field, `failed_precondition / UPLOAD_NOT_OPEN`,
- * `aborted / CHECKSUM_MISMATCH` for a part that is durable with other bytes.
+ * Signs URLs that take whole parts straight to S3, each for exactly the bytes that the caller declares. A part that was put
+ * counts once `adopt-parts.ts` has found it. A part can be signed again at any time: its newest writer counts, whatever the
+ * transport. Errors: `invalid_argument`, as of `assertSignable` and with the field, `failed_precondition /
+ * UPLOAD_NOT_OPEN`, `aborted / CHECKSUM_MISMATCH` for a part that is durable with other bytes.
  */
 export async function signParts(
-  access: UploadAccess,
+  access: UploadAccess<"writers">,
   request: SignPartsRequest,
   _options: { caller: Caller },
 ): Promise<{ parts: SignedPart[]; expireTime: Date }> {
@@ -56,8 +56,10 @@ export async function signParts(
   const parts = parseParts(request.parts, access.limits.partsMax);
   const { instance, limits, uploads, objects } = access;
   const { upload, durable, signTime } = await withDatabase(access, () =>
-    uploads.claimPresigned(namespace.name, uploadId, parts, {
-      ...{ instance, lifetimeMs, expireAfterMs: limits.expireAfterMs },
+    uploads.writers.claimPresigned(namespace.name, uploadId, parts, {
+      instance,
+      lifetimeMs,
+      expireAfterMs: limits.expireAfterMs,
     }),
   );
   const known = new Map(durable.map((part) => [part.partNumber, part]));
@@ -80,7 +82,7 @@ export async function signParts(
   return { parts: await Promise.all(signed), expireTime };
 }
 
-/** Everything that is wrong with the parts whatever the upload. */
+/** Refuses parts that are wrong for any upload. */
 function parseParts(
   parts: readonly PartToSign[],
   partNumberMax: number,

@@ -8,7 +8,7 @@ export type CountUnfinished = (caller: string, options: { limit: number }) => Pr
 const UNCOUNTED_SHARE = 1 / 100;
 /** For how long a caller who was refused is refused without another count, in milliseconds. */
 const REFUSAL_MS = 1000;
-/** Callers that are remembered; the uploads of one who is forgotten are counted again when it comes. */
+/** Callers that are remembered; the uploads of a forgotten caller are counted again when that caller comes back. */
 const CALLERS_MAX = 10_000;
 
 interface CallerCreations {
@@ -28,7 +28,7 @@ export class UnfinishedUploads {
   readonly #count: CountUnfinished;
   readonly #uploadsMax: number;
   readonly #now: () => number;
-  /** Whoever came longest ago first. */
+  /** The caller that came longest ago is first. */
   readonly #callers = new Map<string, CallerCreations>();
 
   /** `now` in milliseconds, for tests. */

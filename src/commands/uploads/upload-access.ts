@@ -4,14 +4,14 @@ import { withBackoff } from "../../domain/limits/backoff.ts";
 import type { Namespaces } from "../../domain/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import type { PartLimits } from "../../domain/uploads/part-plan.ts";
-import type { UploadRepository } from "../../domain/uploads/upload-repository.ts";
+import type { UploadRepositories } from "../../domain/uploads/upload-repositories.ts";
 
 /** Limits of uploads; every default and reason is in config.ts. */
 export interface UploadLimits extends PartLimits {
   /** Largest data of one chunk, in bytes. */
   chunkSizeMaxBytes: number;
-  /** Bytes of a part that is not kept which may wait for S3 to take them. */
-  unkeptWindowBytes: number;
+  /** Bytes of a one-shot part that may wait for S3 to take them. */
+  oneShotWindowBytes: number;
   /** Parts of one upload that may be on their way to S3 at once. */
   partsInFlightMax: number;
   /** Parts that are claimed by one statement, ahead of their bytes. */
@@ -26,9 +26,9 @@ export interface UploadLimits extends PartLimits {
   expireCapMs: number;
 }
 
-/** What the commands on uploads work with. */
-export interface UploadAccess {
-  uploads: UploadRepository;
+/** What the commands on uploads work with; each names the ports of `uploads` that it uses. */
+export interface UploadAccess<Ports extends keyof UploadRepositories = keyof UploadRepositories> {
+  uploads: Pick<UploadRepositories, Ports>;
   objects: ObjectStore;
   namespaces: Namespaces;
   limits: UploadLimits;
@@ -39,10 +39,10 @@ export interface UploadAccess {
 }
 
 /**
- * Repeats a step in the database while that is unavailable. Only for steps that are safe to repeat, which all of
- * UploadRepository's are; never for S3, which has its own retries.
+ * Repeats a step in the database while that is unavailable. Only for steps that are safe to repeat, as all steps of
+ * UploadRepositories are; never for S3, which has its own retries.
  */
-export function withDatabase<T>(access: UploadAccess, step: () => Promise<T>): Promise<T> {
+export function withDatabase<T>(access: Pick<UploadAccess, "databaseBackoff">, step: () => Promise<T>): Promise<T> {
   const isRetryable = (error: unknown) => error instanceof DomainError && error.reason === "DATABASE_UNAVAILABLE";
   return withBackoff(access.databaseBackoff, step, { isRetryable });
 }

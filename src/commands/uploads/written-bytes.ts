@@ -1,12 +1,12 @@
 import type { BodyAck } from "../../domain/object-store.ts";
 import type { DurablePart } from "../../domain/uploads/upload.ts";
 
-/** What is left when the last byte of the writer's range is durable: input to the commit. */
+/** The result of a writer when the last byte of its range is durable: input to the commit. */
 export interface WrittenBytes {
-  /** Of the range: the lane, or the whole file. */
+  /** Size of the range: the lane, or the whole file. */
   sizeBytes: number;
   crc32: number;
-  /** Those of the range, ascending; empty when `put` holds the whole file. */
+  /** The parts of the range, ascending; empty when `put` holds the whole file. */
   parts: DurablePart[];
   /** The whole file, where it is one PutObject. */
   put: PutAck | undefined;

@@ -78,7 +78,7 @@ function withoutChecksums(answer: Answer): Answer {
   return { ...answer, headers: Object.fromEntries(kept), ...document };
 }
 
-/** Lets go of the object that an answer would have sent. */
+/** Drops the reference to the object that an answer would have sent. */
 export function releaseBody(answer: Answer): void {
   if (typeof answer.body === "object") answer.body.release();
 }

@@ -4,7 +4,7 @@ import { multipartEtag } from "./receive-blob.ts";
 import type { ChecksumType, ObjectRecord, PartRecord } from "./records.ts";
 import { S3Error } from "./s3-error.ts";
 
-/** What a CompleteMultipartUpload asks for and asserts. */
+/** The demands and assertions of a CompleteMultipartUpload. */
 export interface CompletionRequest {
   /** In the order stated, never empty; ETags quoted. */
   readonly parts: readonly { partNumber: number; etag: string; crc32: number | undefined }[];

@@ -36,26 +36,26 @@ export class AwsChunkedDecoder {
    * @throws S3Error `IncompleteBody` on wrong framing, `InvalidChunkSizeError` on a short chunk before the last.
    */
   push(piece: Buffer, emit: (slice: Buffer) => void): void {
-    let position = 0;
-    while (position < piece.length) {
+    let offset = 0;
+    while (offset < piece.length) {
       if (this.#state === "payload") {
-        const end = Math.min(piece.length, position + this.#remaining);
-        emit(position === 0 && end === piece.length ? piece : piece.subarray(position, end));
-        this.#remaining -= end - position;
-        position = end;
+        const end = Math.min(piece.length, offset + this.#remaining);
+        emit(offset === 0 && end === piece.length ? piece : piece.subarray(offset, end));
+        this.#remaining -= end - offset;
+        offset = end;
         if (this.#remaining === 0) this.#state = "payload-end";
       } else {
-        position = this.#takeLine(piece, position);
+        offset = this.#takeLine(piece, offset);
       }
     }
   }
 
-  #takeLine(piece: Buffer, position: number): number {
+  #takeLine(piece: Buffer, offset: number): number {
     if (this.#state === "done") throw badFraming("bytes follow the end of the body");
-    const lineFeed = piece.indexOf(LF, position);
+    const lineFeed = piece.indexOf(LF, offset);
     const end = lineFeed === -1 ? piece.length : lineFeed + 1;
-    if (this.#line.length + end - position > LINE_MAX_BYTES) throw badFraming("a line is too long");
-    this.#line += piece.toString("latin1", position, end);
+    if (this.#line.length + end - offset > LINE_MAX_BYTES) throw badFraming("a line is too long");
+    this.#line += piece.toString("latin1", offset, end);
     if (lineFeed === -1) return end;
     const line = this.#line;
     this.#line = "";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { encodeUriStrictly, type RequestTarget } from "./request-target.ts";
 
-/** What of a request SigV4 signs. */
+/** The parts of a request that SigV4 signs. */
 export interface SignedRequest {
   readonly request: Pick<IncomingMessage, "method" | "headersDistinct">;
   readonly target: RequestTarget;

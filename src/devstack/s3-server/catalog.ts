@@ -19,7 +19,7 @@ interface Bucket {
   readonly name: string;
   readonly createdAt: number;
   versioning: Versioning;
-  /** What readers see. */
+  /** The objects that readers see. */
   readonly objects: Map<string, ObjectRecord>;
   readonly history: VersionHistory;
   readonly uploads: Map<string, MutableUpload>;
@@ -39,7 +39,7 @@ export class Catalog {
   readonly #blobs: BlobStore;
   readonly #files: CatalogFiles | undefined;
 
-  /** Loads what the files hold; uploads whose object exists were completed by a process that was then killed. */
+  /** Loads the records of the files; uploads whose object exists were completed by a process that was then killed. */
   constructor(blobs: BlobStore, files: CatalogFiles | undefined) {
     this.#blobs = blobs;
     this.#files = files;
@@ -212,7 +212,7 @@ export class Catalog {
     return this.#upload(bucket, key, uploadId);
   }
 
-  /** What an upload became, while it is remembered. */
+  /** The object that an upload became, while the completion is remembered. */
   findCompletion(bucket: string, key: string, uploadId: string): ObjectRecord | undefined {
     const object = this.#bucket(bucket).completions.get(uploadId);
     return object?.key === key ? object : undefined;
@@ -247,7 +247,7 @@ export class Catalog {
     return stored;
   }
 
-  /** Ends an upload and lets go of its parts. */
+  /** Ends an upload and drops the references of its parts. */
   endUpload(bucketName: string, upload: OpenUpload): void {
     this.#bucket(bucketName).uploads.delete(upload.uploadId);
     this.#files?.endUpload(bucketName, upload.uploadId);
@@ -280,8 +280,13 @@ export class Catalog {
 
   #addBucket(name: string, createdAt: number): Bucket {
     const bucket: Bucket = {
-      ...{ name, createdAt, versioning: undefined, objects: new Map(), history: new VersionHistory() },
-      ...{ uploads: new Map(), completions: new Map() },
+      name,
+      createdAt,
+      versioning: undefined,
+      objects: new Map(),
+      history: new VersionHistory(),
+      uploads: new Map(),
+      completions: new Map(),
     };
     this.#buckets.set(name, bucket);
     return bucket;

@@ -74,7 +74,11 @@ export async function uploadPartCopy(state: S3State, { target, headers }: Exchan
   try {
     const { etag, crc32 } = await digest(state.blobs.read(segments, 0, length));
     part = {
-      ...{ partNumber, sizeBytes: length, etag, lastModified: state.now(), segments },
+      partNumber,
+      sizeBytes: length,
+      etag,
+      lastModified: state.now(),
+      segments,
       ...(upload.checksumType !== undefined && { crc32 }),
     };
     state.catalog.putPart(target.bucket, upload, part);
@@ -107,7 +111,8 @@ function readSource(state: S3State, headers: ReadonlyMap<string, string>): Objec
     throw new S3Error("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey");
   }
   const source = findVersion(state, {
-    ...{ bucket: decoded.slice(0, slash), key: decoded.slice(slash + 1) },
+    bucket: decoded.slice(0, slash),
+    key: decoded.slice(slash + 1),
     query: new Map(new URLSearchParams(versionQuery)),
   });
   if (judgeReadConditions(headers, source, "x-amz-copy-source-") === "not-modified") {

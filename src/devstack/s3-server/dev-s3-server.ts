@@ -9,8 +9,8 @@ import { createDiscardingBlobs } from "./discarding-blobs.ts";
 import { openDiskBlobs } from "./disk-blobs.ts";
 import type { S3State } from "./exchange.ts";
 import type { FaultPlan } from "./faults.ts";
-import { FrontDesk } from "./front-desk.ts";
 import type { Operation } from "./operation.ts";
+import { RequestPipeline } from "./request-pipeline.ts";
 
 /** How to run a development S3 server. Times in milliseconds. */
 export interface DevS3ServerOptions {
@@ -41,7 +41,7 @@ export interface DevS3ServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
-  /** Told of what only a mistake of this server or a broken disk can cause; the default prints it. */
+  /** Hears of errors that only a mistake of this server or a broken disk can cause; the default prints them. */
   readonly onInternalError?: (error: unknown) => void;
 }
 
@@ -53,7 +53,7 @@ export interface DevS3Server {
   readonly faults: FaultPlan;
   /** How many authorised requests there were of an operation, faulted ones included. */
   requestCount(operation: Operation): number;
-  /** Ends all connections and settles when nothing of it is left running; what is stored stays. */
+  /** Ends all connections and settles when nothing of the server runs any more; everything stored stays. */
   close(): Promise<void>;
 }
 
@@ -70,27 +70,27 @@ export async function startDevS3Server(options: DevS3ServerOptions): Promise<Dev
   const now = options.now ?? Date.now;
   const state = await openState(options, now);
   for (const bucket of options.buckets) if (!state.catalog.hasBucket(bucket)) state.catalog.createBucket(bucket, now());
-  const frontDesk = new FrontDesk(state, {
+  const pipeline = new RequestPipeline(state, {
     authority: { ...options, now },
     corsOrigins: options.corsOrigins ?? ["*"],
     onInternalError: options.onInternalError ?? console.error,
   });
   const server = createHttpServer(options);
-  server.on("request", (request, response) => frontDesk.receive(request, response, false));
-  server.on("checkContinue", (request, response) => frontDesk.receive(request, response, true));
+  server.on("request", (request, response) => pipeline.receive(request, response, false));
+  server.on("checkContinue", (request, response) => pipeline.receive(request, response, true));
   await listen(server, options.port ?? 0, options.host ?? "127.0.0.1");
   const { port } = server.address() as AddressInfo;
   const host = options.host ?? "127.0.0.1";
   return {
     url: `${options.tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,
-    faults: frontDesk.faults,
-    requestCount: (operation) => frontDesk.requestCount(operation),
+    faults: pipeline.faults,
+    requestCount: (operation) => pipeline.requestCount(operation),
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
-      await frontDesk.settle();
+      await pipeline.settle();
       await state.blobs.close();
     },
   };

@@ -7,7 +7,7 @@ const WRITE_BATCH_BYTES = 1024 * 1024;
 /** Above this the sender waits. At most this much again is in the write call under way. */
 const QUEUE_MAX_BYTES = 4 * 1024 * 1024;
 
-/** What of a file handle the writer needs. */
+/** The methods of a file handle that the writer needs. */
 export type AppendableFile = Pick<FileHandle, "writev" | "close">;
 
 /**
@@ -92,7 +92,7 @@ export class DiskBlobWriter implements BlobWriter {
   }
 }
 
-/** What a short write (a full disk, a signal) has left over. */
+/** The bytes that a short write (a full disk, a signal) has left over. */
 function dropBytes(buffers: Buffer[], bytes: number): Buffer[] {
   let remaining = bytes;
   for (const [index, buffer] of buffers.entries()) {

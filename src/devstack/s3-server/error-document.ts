@@ -1,6 +1,6 @@
 import { element, xmlDocument } from "./xml.ts";
 
-/** What an `<Error>` document says. `code` is free text, because scripted faults may name any code. */
+/** The content of an `<Error>` document. `code` is free text, because scripted faults may name any code. */
 export interface ErrorDocument {
   code: string;
   message: string;

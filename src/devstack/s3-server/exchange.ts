@@ -10,7 +10,7 @@ export interface Exchange {
   readonly target: RequestTarget;
   /** Request headers, and the `x-amz-` query parameters of a presigned URL, names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** What the signature covers of the payload: hex SHA-256, `UNSIGNED-PAYLOAD` or a streaming form. */
+  /** The part of the payload that the signature covers: hex SHA-256, `UNSIGNED-PAYLOAD` or a streaming form. */
   readonly payloadHash: string;
   readonly request: IncomingMessage;
   /** Tells a client that waits with `Expect: 100-continue` to send its body. */
@@ -19,7 +19,7 @@ export interface Exchange {
   readonly cutAfterBytes: number | undefined;
 }
 
-/** What an operation answers. */
+/** The answer of an operation. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -27,14 +27,14 @@ export interface Answer {
   readonly body?: string | AnswerStream;
 }
 
-/** Bytes to send, and what to let go of when they are sent or the client is gone. */
+/** Bytes to send, and a function that releases them when they are sent or the client is gone. */
 export interface AnswerStream {
   readonly sizeBytes: number;
   readonly chunks: AsyncIterable<Buffer>;
   readonly release: () => void;
 }
 
-/** What the operations work on. */
+/** The state that the operations work on. */
 export interface S3State {
   readonly catalog: Catalog;
   readonly blobs: BlobStore;

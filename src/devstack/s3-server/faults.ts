@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { OPERATIONS, type Operation } from "./operation.ts";
 
-/** What goes wrong. */
+/** A fault: how a request goes wrong. */
 export type Fault =
-  /** Refused before any work, with this HTTP status and S3 error code. */
+  /** The request is refused before any work, with this HTTP status and S3 error code. */
   | { readonly kind: "status"; readonly status: number; readonly code: string }
-  /** Done as usual, this much later. */
+  /** The request is served as usual, this much later. */
   | { readonly kind: "latency"; readonly ms: number }
   /** The connection is destroyed once this many bytes of the body were read. */
   | { readonly kind: "cut-request"; readonly afterBytes: number }
@@ -21,12 +21,12 @@ export type Fault =
   | { readonly kind: "no-checksum" }
   /** The work is done; the answer states another CRC32 than that of the bytes. */
   | { readonly kind: "wrong-checksum" }
-  /** Nothing is read until this resolves, then it is done as usual, whatever has come since. Not to be had from JSON. */
+  /** Nothing is read until this resolves, then it is done as usual, whatever has come since. JSON cannot say this one. */
   | { readonly kind: "hold"; readonly released: Promise<void> }
   /** Nothing is read and nothing answered until somebody closes the connection. */
   | { readonly kind: "hang" };
 
-/** A fault, when it strikes and how often. */
+/** A fault, the requests that it strikes, and how often. */
 export interface FaultRule {
   readonly operation: Operation;
   readonly match?: { readonly key?: RegExp; readonly partNumber?: number };

@@ -12,7 +12,7 @@ import { deleteObject, deleteObjects, putObject, readObject } from "./object-ope
 import type { Operation } from "./operation.ts";
 import { getBucketVersioning, listObjectVersions, putBucketVersioning } from "./version-operations.ts";
 
-/** What does each operation. */
+/** The handler of each operation. */
 export const HANDLERS: Readonly<Record<Operation, OperationHandler>> = {
   AbortMultipartUpload: abortMultipartUpload,
   CompleteMultipartUpload: completeMultipartUpload,

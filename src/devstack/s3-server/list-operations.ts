@@ -149,7 +149,7 @@ function checksumElements(type: ChecksumType | undefined) {
   return type === undefined ? [] : [element("ChecksumAlgorithm", "CRC32"), element("ChecksumType", type)];
 }
 
-/** A page size of the query: at most 1,000, which is what it is when it is not there. */
+/** The page size of the query: at most 1,000, and 1,000 when the query names none. */
 export function readCount(query: ReadonlyMap<string, string>, name: string): number {
   const text = query.get(name) || String(PAGE_MAX);
   if (!/^\d{1,9}$/.test(text)) throw invalidArgument(name, text);

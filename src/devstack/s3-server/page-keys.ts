@@ -1,4 +1,4 @@
-/** What part of the keys to list. */
+/** Which of the keys to list. */
 export interface PageRequest {
   readonly prefix: string;
   /** Empty for none. */

@@ -4,7 +4,7 @@ import { decodeCrc32 } from "./crc32.ts";
 import type { PayloadPlan } from "./payload-plan.ts";
 import { S3Error } from "./s3-error.ts";
 
-/** What was received, after every promise of the plan was kept. */
+/** The received payload, after every promise of the plan was kept. */
 export interface ReceivedPayload {
   readonly sizeBytes: number;
   /** Computed, or as declared where verification is off; undefined when nobody asked for one. */
@@ -13,7 +13,7 @@ export interface ReceivedPayload {
   readonly md5: string | undefined;
 }
 
-/** What to compute about a payload besides what its plan demands. */
+/** Sums to compute of a payload beside those that its plan demands. */
 export interface CheckOptions {
   /** Off in load tests: declared checksums are then taken as they are and nothing is computed. */
   readonly verify: boolean;

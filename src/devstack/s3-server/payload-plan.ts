@@ -1,7 +1,7 @@
 import { decodeCrc32 } from "./crc32.ts";
 import { S3Error } from "./s3-error.ts";
 
-/** What a request's headers promise about its body; everything here is checked when the body is read. */
+/** The promises of a request's headers about its body; all of them are checked when the body is read. */
 export interface PayloadPlan {
   readonly framing: "identity" | "aws-chunked";
   /** The payload's length without framing. */

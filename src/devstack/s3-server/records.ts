@@ -1,6 +1,6 @@
 import type { Segment } from "./blobs.ts";
 
-/** What a client says about an object besides its bytes; kept from PutObject, Copy or CreateMultipartUpload. */
+/** A client's description of an object beside its bytes, from PutObject, Copy or CreateMultipartUpload. */
 export interface Description {
   /** Lower-case names of the standard headers that S3 keeps, `content-type` always among them. */
   readonly headers: Readonly<Record<string, string>>;
@@ -40,7 +40,7 @@ export interface DeleteMarker {
 /** One version of a key. */
 export type VersionRecord = ObjectRecord | DeleteMarker;
 
-/** Whether a bucket keeps versions: never asked, on, or stopped with those kept that there are. */
+/** Whether a bucket keeps versions: it was never asked to, it does, or it has stopped and keeps the versions that there are. */
 export type Versioning = "Enabled" | "Suspended" | undefined;
 
 /** An acknowledged part. */

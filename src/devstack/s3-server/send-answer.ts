@@ -2,8 +2,8 @@ import type { ServerResponse } from "node:http";
 import type { Answer, AnswerStream } from "./exchange.ts";
 
 /**
- * Sends an answer, with the client's back pressure, and lets go of its body.
- * `cut` breaks the connection off in the middle: a scripted fault. Settles also when the client goes away.
+ * Sends an answer, with the client's back pressure, and releases its body. `cut` breaks the connection off in the middle: a
+ * scripted fault. Settles also when the client goes away.
  */
 export async function sendAnswer(response: ServerResponse, answer: Answer, cut: boolean): Promise<void> {
   const { body } = answer;
@@ -29,7 +29,7 @@ async function sendHalf(response: ServerResponse, body: Answer["body"], sizeByte
   if (typeof body === "object") {
     await sendStream(response, body.chunks, half);
   } else {
-    // Of an answer without a body, the head is what can be cut.
+    // An answer without a body is cut in its head.
     await new Promise<void>((resolve) => {
       if (half > 0) response.write((body ?? "").slice(0, half), () => resolve());
       else if (response.socket !== null) response.socket.write("HTTP/1.1 200", () => resolve());

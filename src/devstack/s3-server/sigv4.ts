@@ -22,11 +22,11 @@ export interface SigningAuthority {
   readonly now: () => number;
 }
 
-/** What a verified signature says about the rest of the request. */
+/** The facts that a verified signature states about the rest of the request. */
 export interface VerifiedSignature {
   /** True when the request was authorised by its query. */
   readonly presigned: boolean;
-  /** What was signed as the payload's hash: hex, `UNSIGNED-PAYLOAD`, or one of the streaming forms. */
+  /** The payload's hash as it was signed: hex, `UNSIGNED-PAYLOAD`, or one of the streaming forms. */
   readonly payloadHash: string;
 }
 

@@ -8,7 +8,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { type DevS3Server, type DevS3ServerOptions, startDevS3Server } from "./dev-s3-server.ts";
 
-/** A request by hand, for what no SDK would send. */
+/** A request by hand, for requests that no SDK would send. */
 export interface RawRequest {
   readonly method: string;
   /** Percent-encoded, with the query. */
@@ -24,7 +24,7 @@ export interface RawRequest {
   readonly tampered?: Record<string, string>;
 }
 
-/** What came back. */
+/** The answer. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;

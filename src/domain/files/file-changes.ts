@@ -1,4 +1,4 @@
-import type { Position } from "../position.ts";
+import type { CommitPosition } from "../commit-position.ts";
 
 /** A path whose files have changed. */
 export interface ChangedPath {
@@ -6,16 +6,16 @@ export interface ChangedPath {
   path: string;
 }
 
-/** What has changed since the last look. */
+/** The files that have changed since the last poll. */
 export interface FileChanges {
-  /** Undefined where that is unknown: at the first look, and where it is more than a look takes. */
+  /** Undefined where the paths are unknown: at the first poll, and when more have changed than one poll reads. */
   paths: readonly ChangedPath[] | undefined;
   /** All changes at these paths were committed before. */
-  position: Position;
+  position: CommitPosition;
 }
 
 /** The changes of files, whichever process made them, from the first call on. */
 export interface FileChangeFeed {
-  /** Every change is told once by the first look that begins after its commit, however slow its transaction was. */
-  look(): Promise<FileChanges>;
+  /** Returns each change once: the first poll that begins after a change's commit has it, however slow its transaction was. */
+  poll(): Promise<FileChanges>;
 }

@@ -4,11 +4,11 @@ import { invalidArgument } from "../errors.ts";
 export interface FileDescription {
   /** Media type; "application/octet-stream" when the caller said nothing. */
   contentType: string;
-  /** Kept and returned as it is. */
+  /** Stored and returned unchanged. */
   metadata: Readonly<Record<string, string>>;
   /** To find files by. */
   labels: Readonly<Record<string, string>>;
-  /** Whom the bytes are about, as an opaque id; empty for nobody. */
+  /** The person that the bytes are about, as an opaque id; empty for nobody. */
   dataSubject: string;
 }
 
@@ -19,7 +19,7 @@ export const DESCRIPTION_LIMITS = {
   /** Names and values together. */
   metadataMaxBytes: 8192,
   labelsMax: 64,
-  /** Of a name, which is ASCII. Filters name labels without quotes. */
+  /** Of a label's name, which is ASCII: filters name labels without quotes. */
   labelNameMaxBytes: 63,
   labelValueMaxBytes: 256,
   dataSubjectMaxBytes: 256,

@@ -15,7 +15,7 @@ describe("parseFileOrder", () => {
     });
   }
 
-  for (const [orderBy, position, expected] of [
+  for (const [orderBy, column, expected] of [
     ["colour", 1, "one of path, create_time"],
     ["path down", 6, "asc or desc"],
     ["path DESC", 6, "asc or desc"],
@@ -24,9 +24,9 @@ describe("parseFileOrder", () => {
     ["path; DROP TABLE file", 1, "one of path, create_time"],
     ["path ".repeat(10_000), 1, "at most 1000 characters"],
   ] as const) {
-    it(`refuses ${JSON.stringify(orderBy.slice(0, 30))} at character ${position}`, () => {
+    it(`refuses ${JSON.stringify(orderBy.slice(0, 30))} at character ${column}`, () => {
       expect(() => parseFileOrder(orderBy))
-        .to.throw(`character ${position}: expected ${expected}`)
+        .to.throw(`character ${column}: expected ${expected}`)
         .with.deep.include({ code: "invalid_argument", reason: "ORDER_INVALID", field: "order_by" });
     });
   }

@@ -16,20 +16,20 @@ export const PATH_ORDER: FileOrder = { field: "path", isDescending: false };
 /** The order of a search for words when none is named. */
 export const NEWEST_FIRST: FileOrder = { field: "create_time", isDescending: true };
 
-/** A place in a list: that of a file in the order of paths, or in another; `value` is a size, or microseconds since 1970. */
-export type FilePosition = { path: string; generation: number } | { value: number; fileId: string };
+/** A place in a list, in the order of paths or in another order; `value` is a size, or microseconds since 1970. */
+export type FileCursor = { path: string; generation: number } | { value: number; fileId: string };
 
-/** Where a file stands in the order of paths. */
-export function toPathPosition({ path, generation }: Pick<File, "path" | "generation">): FilePosition {
+/** The cursor of a file in the order of paths. */
+export function toPathCursor({ path, generation }: Pick<File, "path" | "generation">): FileCursor {
   return { path, generation };
 }
 
-/** Longest order_by that is looked at. */
+/** Longest order_by that is parsed. */
 const ORDER_MAX_CHARACTERS = 1000;
 
 /**
  * Parses order_by as AIP-132 has it: a field, then maybe "asc" or "desc". One field only, because each order has an index
- * of its own. Empty is the order of paths. Errors: `invalid_argument / ORDER_INVALID` with the position, from 1.
+ * of its own. Empty is the order of paths. Errors: `invalid_argument / ORDER_INVALID` with the column, from 1.
  */
 export function parseFileOrder(orderBy: string): FileOrder {
   if (orderBy.length > ORDER_MAX_CHARACTERS) throw orderInvalid(0, `at most ${ORDER_MAX_CHARACTERS} characters`);
@@ -45,10 +45,10 @@ export function parseFileOrder(orderBy: string): FileOrder {
 }
 
 function orderInvalid(start: number, expected: string): DomainError {
-  const position = start + 1;
-  return new DomainError("invalid_argument", `order_by is not valid at character ${position}: expected ${expected}`, {
+  const column = start + 1;
+  return new DomainError("invalid_argument", `order_by is not valid at character ${column}: expected ${expected}`, {
     reason: "ORDER_INVALID",
     field: "order_by",
-    details: { position, expected },
+    details: { position: column, expected },
   });
 }

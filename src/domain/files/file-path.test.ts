@@ -43,10 +43,10 @@ describe("parseFilePath", () => {
     ["a/./b", 'the segment "."'],
     ["a/../b", 'the segment ".."'],
     ["..", 'the segment ".."'],
-    ["a\0b", "control character U+0000 at position 1"],
+    ["a\0b", "control character U+0000 at offset 1"],
     ["a\nb", "control character U+000A"],
-    ["\u007f", "control character U+007F at position 0"],
-    ["ab\u0085", "control character U+0085 at position 2"],
+    ["\u007f", "control character U+007F at offset 0"],
+    ["ab\u0085", "control character U+0085 at offset 2"],
     ["a\ud800b", "lone surrogate"],
     ["\udc00", "lone surrogate"],
   ] as const) {
@@ -79,7 +79,7 @@ describe("parseNewFilePath", () => {
       const error = refusalOf(`report${character}fdp.exe`, "target_path", parseNewFilePath);
       expect(error).to.include({ code: "invalid_argument", reason: "PATH_INVALID", field: "target_path" });
       const code = `U+${character.charCodeAt(0).toString(16).toUpperCase()}`;
-      const sentence = `it holds ${code}, which turns the direction of text, at position 6; leave it out`;
+      const sentence = `it holds ${code}, which turns the direction of text, at offset 6; leave it out`;
       expect(error.message).to.equal(`path is not valid: ${sentence}`);
     }
   });

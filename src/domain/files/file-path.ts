@@ -10,13 +10,13 @@ export const PATH_MAX_BYTES = 1024;
 export const TEXT_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * Parses a path that a file is to get: what `parseFilePath` takes, without TEXT_DIRECTION. A path that is only looked up may
- * hold that, so that older files can be read, moved and deleted.
+ * Parses a path that a file is to get, as `parseFilePath` does, and refuses TEXT_DIRECTION in it. A path that is only
+ * looked up may hold those characters, so that older files can be read, moved and deleted.
  */
 export function parseNewFilePath(path: string, field = "path"): string {
   const at = path.search(TEXT_DIRECTION);
   if (at < 0) return parseFilePath(path, field);
-  const problem = `it holds ${toCodePoint(path, at)}, which turns the direction of text, at position ${at}; leave it out`;
+  const problem = `it holds ${toCodePoint(path, at)}, which turns the direction of text, at offset ${at}; leave it out`;
   throw new DomainError("invalid_argument", `path is not valid: ${problem}`, { reason: "PATH_INVALID", field });
 }
 
@@ -48,7 +48,7 @@ function findProblem(path: string): string | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   const control = path.search(/[\u0000-\u001f\u007f-\u009f]/u);
   if (control >= 0)
-    return `it holds the control character ${toCodePoint(path, control)} at position ${control}; leave it out`;
+    return `it holds the control character ${toCodePoint(path, control)} at offset ${control}; leave it out`;
   if (path.startsWith("/")) return 'it begins with "/"; begin with the first segment';
   if (path.endsWith("/")) return 'it ends with "/"; end with the name of the file';
   for (const segment of path.split("/")) {

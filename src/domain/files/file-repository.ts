@@ -1,56 +1,56 @@
 import type { CommandIdentity } from "../command-identity.ts";
+import type { CommitPosition } from "../commit-position.ts";
 import type { FileFilter } from "../filter/file-filter.ts";
-import type { Position } from "../position.ts";
 import type { File } from "./file.ts";
 import type { FileDescription } from "./file-description.ts";
-import type { FileOrder, FilePosition } from "./file-order.ts";
+import type { FileCursor, FileOrder } from "./file-order.ts";
 import type { FileRetention } from "./file-retention.ts";
 import type { FolderEntry } from "./folder-entry.ts";
 
-/** What a caller may change of a file. */
+/** The fields of a file that a caller may change. */
 export type FileChange = FileDescription & FileRetention;
 
 /** Which files, from where on, and how many. */
 export interface FileQuery {
-  /** Their paths begin with it. */
+  /** The paths of all files begin with this. */
   prefix: string;
-  /** All when undefined. */
+  /** Undefined for all files. */
   filter?: FileFilter | undefined;
-  /** That of paths when undefined. */
+  /** Undefined for the order of paths. */
   order?: FileOrder;
   /** Most files in the page. */
   limit: number;
-  /** `next` of the page before, with nothing else changed. */
-  after?: FilePosition | undefined;
-  /** Deleted files that can be restored as well. */
+  /** The `next` of the page before; every other field has to be the same. */
+  after?: FileCursor | undefined;
+  /** Whether deleted files that can be restored are listed as well. */
   showDeleted: boolean;
-  /** The page is as of then or later; without it, it may miss what was committed a moment ago. */
-  position?: Position | undefined;
+  /** The page shows the state at this commit position or later; without it the page may miss a commit of a moment ago. */
+  position?: CommitPosition | undefined;
 }
 
-/** A page of files, which may be short or empty although others follow: looking on took too long. */
+/** A page of files. It may be short or empty although others follow, because reading on would have taken too long. */
 export interface FilePage {
   files: File[];
-  /** Where each of them stands: what `next` would be, did the page end with it. */
-  positions: FilePosition[];
-  /** To be given as `after` for the next page; undefined on the last. */
-  next: FilePosition | undefined;
+  /** The cursor of each file: `next` would be this if the page ended with the file. */
+  cursors: FileCursor[];
+  /** The `after` of the next page; undefined on the last page. */
+  next: FileCursor | undefined;
 }
 
-/** What lies directly under a prefix, from where on, and how much of it. */
+/** Which entries directly under a prefix, from which cursor on, and how many of them. */
 export type FolderQuery = Pick<FileQuery, "prefix" | "limit" | "after" | "showDeleted" | "position">;
 
 /** A page of the entries of a folder, in the byte order of their paths; maybe short although others follow. */
 export interface FolderPage {
   entries: FolderEntry[];
   /** To be given as `after` for the next page; undefined on the last. */
-  next: FilePosition | undefined;
+  next: FileCursor | undefined;
 }
 
 /** A page of the generations of a path. */
 export interface GenerationPage {
   files: File[];
-  /** There are older ones. */
+  /** Whether there are older generations. */
   hasMore: boolean;
 }
 
@@ -60,21 +60,21 @@ export interface GenerationPage {
  */
 export interface FileRepository {
   /**
-   * The live file at a path, or exactly that generation, deleted or superseded ones included; as of `position` or later, where
-   * given: without it a read may miss what was committed a moment ago.
+   * The live file at a path, or exactly that generation, deleted or superseded ones included; the answer shows the state at
+   * `position` or later. Without a position a read may miss a commit of a moment ago.
    */
   get(
     namespace: string,
     path: string,
-    options?: { generation?: number | undefined; position?: Position | undefined },
+    options?: { generation?: number | undefined; position?: CommitPosition | undefined },
   ): Promise<File>;
 
-  /** Live files, and deleted ones if asked for; superseded ones never. */
+  /** Live files, and deleted ones if the query asks for them; never superseded generations. */
   list(namespace: string, query: FileQuery): Promise<FilePage>;
 
   /**
-   * Superseded generations that can still be restored, in the order of their paths and then generations; in pages as those
-   * of `list`.
+   * Superseded generations that can still be restored, in the order of their paths and then generations, in pages like
+   * those of `list`.
    */
   listSuperseded(
     namespace: string,
@@ -87,17 +87,18 @@ export interface FileRepository {
    */
   listFolder(namespace: string, query: FolderQuery): Promise<FolderPage>;
 
-  /** All generations of a path, the newest first, from before `before` on; none when the path never had any. */
+  /** All generations of a path below `before`, the newest first; none when the path never had any. */
   listGenerations(
     namespace: string,
     path: string,
-    options: { limit: number; before?: number | undefined; position?: Position | undefined },
+    options: { limit: number; before?: number | undefined; position?: CommitPosition | undefined },
   ): Promise<GenerationPage>;
 
   /**
-   * Changes the live file at a path, or exactly that generation, to what `change` makes of it. What `change` throws is
-   * thrown, with nothing changed; it is called again with the newer file when somebody else was faster. A repeated identity
-   * returns the file changed then, as it stands now. FILE_PURGED when its bytes are being removed, or gone.
+   * Changes the live file at a path, or exactly that generation, to what `change` makes of it. When `change` throws,
+   * nothing changes and the error is thrown. When somebody else was faster, `change` is called again with the newer file. A
+   * repeated identity returns the file that it changed, as the file is now. FILE_PURGED when the bytes are being removed,
+   * or are gone.
    */
   update(
     namespace: string,
@@ -106,8 +107,9 @@ export interface FileRepository {
   ): Promise<File>;
 
   /**
-   * Soft-deletes the live file; a repeated identity returns the file deleted then, as it stands now. FILE_RETAINED while a
-   * hold or a retention keeps it. ETAG_MISMATCH unless `etag` ("" for any) is the live file's; compared in the same step.
+   * Soft-deletes the live file; a repeated identity returns the file that it deleted, as the file is now. FILE_RETAINED
+   * while a hold or a retention keeps it. ETAG_MISMATCH unless `etag` ("" for any) is the live file's; the same step
+   * compares it.
    */
   delete(
     namespace: string,
@@ -116,9 +118,9 @@ export interface FileRepository {
   ): Promise<File>;
 
   /**
-   * Restores the deleted generation, or the one deleted last, until its purge time and while it is retained. FILE_EXISTS when
-   * a live file is at the path, FILE_PURGED when the named generation's bytes are being removed, or gone. ETAG_MISMATCH as
-   * of `delete`, of the file that would be restored.
+   * Restores the deleted generation, or the one deleted last, until its purge time and while it is retained. FILE_EXISTS
+   * when a live file is at the path, FILE_PURGED when the named generation's bytes are being removed, or gone.
+   * ETAG_MISMATCH unless `etag` ("" for any) is that of the file that would be restored.
    */
   undelete(
     namespace: string,
@@ -127,9 +129,9 @@ export interface FileRepository {
   ): Promise<File>;
 
   /**
-   * Moves the live file to another path, as the next generation there, and supersedes the one that is live there; in one
-   * step. `etag` ("" for any) and `ifGenerationMatch` are of the file that is moved, `ifTargetGenerationMatch` of the one at
-   * the target, 0 for none. A repeated identity returns the file moved then. ETAG_MISMATCH.
+   * Moves the live file to another path, as the next generation there, and supersedes the file that is live there, in one
+   * step. `etag` ("" for any) and `ifGenerationMatch` are of the file that is moved, `ifTargetGenerationMatch` of the file
+   * at the target, 0 for none. A repeated identity returns the file that it moved. ETAG_MISMATCH.
    */
   move(
     namespace: string,
@@ -145,9 +147,10 @@ export interface FileRepository {
   ): Promise<File>;
 
   /**
-   * Gives a superseded or deleted generation the next number of its path, and makes it the live one in place of the one
-   * that is. `ifGenerationMatch` is of the latter, 0 for none. A repeated identity returns the file restored then.
-   * FILE_LIVE when it is the live one, FILE_PURGED when it is not restorable any more.
+   * Gives a superseded or deleted generation the next number of its path, and makes it the live one; the generation that
+   * was live is superseded. `ifGenerationMatch` is the number of the generation that was live, 0 for none. A repeated
+   * identity returns the file that it restored. FILE_LIVE when the generation is live already, FILE_PURGED when it cannot
+   * be restored any more.
    */
   restoreGeneration(
     namespace: string,
@@ -157,8 +160,8 @@ export interface FileRepository {
 
   /**
    * Marks a generation that is not live as `purging`, the one deleted last unless one is named: from here on it is neither
-   * restored nor kept. One that is marked or purged already is returned as it is, and so is that of a repeated identity.
-   * FILE_LIVE, FILE_RETAINED; ETAG_MISMATCH unless `etag` ("" for any) is that generation's.
+   * restored nor kept. A generation that is marked or purged already is returned as it is, and so is the one that a
+   * repeated identity has marked. FILE_LIVE, FILE_RETAINED; ETAG_MISMATCH unless `etag` ("" for any) is that generation's.
    */
   beginPurge(
     namespace: string,
@@ -177,8 +180,8 @@ export interface FileRepository {
   ): Promise<{ files: File[]; next: string }>;
 
   /**
-   * `purging` -> `purged`, once storage no longer has the bytes: what was said of them is emptied, with the purge time of now.
-   * Returns the files of these ids as they are then, in any order.
+   * `purging` -> `purged`, once storage no longer has the bytes: the description is emptied, and now is the purge time.
+   * Returns the files of these ids as they are after that, in any order.
    */
   endPurges(fileIds: readonly string[]): Promise<File[]>;
 }

@@ -2,9 +2,9 @@ import { DomainError, invalidArgument } from "../errors.ts";
 
 /** What keeps a file's bytes from being deleted and purged, whoever asks. */
 export interface FileRetention {
-  /** Until it is lifted. */
+  /** Keeps the file until the hold is lifted. */
   legalHold: boolean;
-  /** Until then; undefined for no such time. */
+  /** Keeps the file until then; undefined for no such time. */
   retainUntilTime: Date | undefined;
 }
 

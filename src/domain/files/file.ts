@@ -18,7 +18,7 @@ export interface File extends FileDescription, FileRetention {
   s3Key: string;
   /** Empty where the bucket keeps no versions. */
   s3VersionId: string;
-  /** Of the S3 object, without quotes. */
+  /** ETag of the S3 object, without quotes. */
   s3Etag: string;
   /** Counts the changes of this generation's row, from 1. */
   metageneration: number;
@@ -29,11 +29,14 @@ export interface File extends FileDescription, FileRetention {
   deleteTime: Date | undefined;
   /** When the bytes of a deleted or superseded generation go for good, if nothing retains them; or went, once purged. */
   purgeTime: Date | undefined;
-  /** How far the removal of the bytes is: `purging` ones may be gone, of `purged` ones the row is a tombstone. */
+  /**
+   * How far the removal of the bytes is: `purging` bytes may be gone already, and the row of a `purged` file is a
+   * tombstone.
+   */
   purgeState: "purging" | "purged" | undefined;
 }
 
-/** What of a file is the same for every fresh one. */
+/** The fields that are the same for every fresh file. */
 export const NEW_FILE = {
   metageneration: 1,
   supersedeTime: undefined,

@@ -3,9 +3,9 @@ import { filePurged } from "../repository-refusals.ts";
 import type { File } from "./file.ts";
 
 /**
- * The file, if its bytes may be given out: a deleted one is found by its generation, but not read, streamed or signed,
- * until it is restored; `not_found / FILE_NOT_FOUND`. A superseded generation stays readable until it is purged; what is
- * purged is `failed_precondition / FILE_PURGED`.
+ * Returns the file if its bytes may be given out. A deleted file is found by its generation, but not read, streamed or
+ * signed until it is restored: `not_found / FILE_NOT_FOUND`. A superseded generation stays readable until it is purged; a
+ * purged one is `failed_precondition / FILE_PURGED`.
  */
 export function requireReadable(file: File): File {
   const { namespace, path, generation } = file;

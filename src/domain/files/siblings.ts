@@ -1,12 +1,12 @@
 import type { FileChanges } from "./file-changes.ts";
 
-/** The other workers of one service: who calls that cannot know which of them answers. */
+/** The other workers of one service; a caller cannot know which worker answers. */
 export interface Siblings {
   /**
-   * Resolves when all of them have forgotten what they had of these changes, or after a fifth of a second: one that has not heard
-   * by then does not answer anybody either, or hears of it by the feed. Never rejects.
+   * Resolves when all other workers have forgotten the files that have changed, or after a fifth of a second: a worker that
+   * has not heard by then does not answer callers either, or hears of the changes by the feed. Never rejects.
    */
   tell(changes: FileChanges): Promise<void>;
-  /** Calls `forget` with what the others tell. Called once. */
+  /** Calls `forget` with the changes that other workers tell. May be called once. */
   listen(forget: (changes: FileChanges) => void): void;
 }

@@ -52,7 +52,7 @@ export type FileFilter =
   | { kind: "text"; field: TextField | MapEntry; comparison: Comparison; value: string }
   /** The text is the pieces in this order with any text, or none, between them; at least two. */
   | { kind: "like"; field: TextField | MapEntry; pieces: readonly string[] }
-  /** The file has it: a time, a hash, an entry, a text or map that is not empty, a flag that is true. */
+  /** The file has the field: a time, a hash, an entry, a text or map that is not empty, or a flag that is true. */
   | { kind: "present"; field: TextField | NumberField | TimeField | FlagField | MapEntry | MapEntry["map"] }
   /** Path and values of metadata together hold all of the words. */
   | { kind: "words"; words: readonly SearchWord[] };

@@ -5,10 +5,10 @@ import { DomainError } from "../errors.ts";
  * `position`, counted from 1, and what was `expected` there.
  */
 export function filterInvalid(start: number, { expected, found }: { expected: string; found: string }): DomainError {
-  const position = start + 1;
+  const column = start + 1;
   return new DomainError(
     "invalid_argument",
-    `filter is not valid at character ${position}: expected ${expected}, found ${found.slice(0, 100)}`,
-    { reason: "FILTER_INVALID", field: "filter", details: { position, expected } },
+    `filter is not valid at character ${column}: expected ${expected}, found ${found.slice(0, 100)}`,
+    { reason: "FILTER_INVALID", field: "filter", details: { position: column, expected } },
   );
 }

@@ -6,11 +6,11 @@ export const FILTER_NESTING_MAX = 32;
 /** How many comparisons and words a filter may hold. */
 export const FILTER_TERMS_MAX = 100;
 
-/** A filter as it is written; what its names and values mean is not looked at. */
+/** A filter as it is written; the parser does not know what its names and values mean. */
 export type FilterSyntax =
   | { kind: "and" | "or"; of: readonly FilterSyntax[] }
   | { kind: "not"; of: FilterSyntax }
-  /** Without an operator it is text to search for. */
+  /** A term without an operator is text to search for. */
   | { kind: "restriction"; member: readonly FilterToken[]; operator?: FilterToken; value?: FilterToken };
 
 interface Cursor {

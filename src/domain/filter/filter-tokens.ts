@@ -9,11 +9,11 @@ export interface FilterToken {
    * `word` is bare text without spaces, dots and operators, `string` was quoted. `end` follows the last one and is empty.
    */
   kind: "word" | "string" | "operator" | "(" | ")" | "." | "-" | "end";
-  /** A string's without its quotes and escapes. */
+  /** The text of a string has no quotes and escapes any more. */
   text: string;
   /** `text` cut at each "*" that stands for any text; one piece where none does. */
   pieces: readonly string[];
-  /** Where it begins and where the next may begin, in UTF-16 units from 0. */
+  /** Where the token begins and where the next one may begin, in UTF-16 units from 0. */
   start: number;
   end: number;
 }

@@ -13,17 +13,29 @@ const not = (of: FileFilter): FileFilter => ({ kind: "not", of });
 const and = (...of: FileFilter[]): FileFilter => ({ kind: "and", of });
 const or = (...of: FileFilter[]): FileFilter => ({ kind: "or", of });
 const size = (comparison: "=" | ">" | "<=", value: number): FileFilter => ({
-  ...{ kind: "number", field: "size_bytes", comparison, value },
+  kind: "number",
+  field: "size_bytes",
+  comparison,
+  value,
 });
 const label = (name: string, value: string): FileFilter => ({
-  ...{ kind: "text", field: { map: "labels", name }, comparison: "=", value },
+  kind: "text",
+  field: { map: "labels", name },
+  comparison: "=",
+  value,
 });
 const time = (value: string): FileFilter => ({
-  ...{ kind: "time", field: "create_time", comparison: ">", value: new Date(value) },
+  kind: "time",
+  field: "create_time",
+  comparison: ">",
+  value: new Date(value),
 });
 const flag = (field: "legal_hold" | "purged", value: boolean): FileFilter => ({ kind: "flag", field, value });
 const retained = (value: string): FileFilter => ({
-  ...{ kind: "time", field: "retain_until_time", comparison: ">=", value: new Date(value) },
+  kind: "time",
+  field: "retain_until_time",
+  comparison: ">=",
+  value: new Date(value),
 });
 const type = (value: string): FileFilter => ({ kind: "text", field: "content_type", comparison: "=", value });
 const path = (...pieces: string[]): FileFilter => ({ kind: "like", field: "path", pieces });
@@ -77,7 +89,7 @@ describe("parseFilter", () => {
     ["path >= b", { kind: "text", field: "path", comparison: ">=", value: "b" }],
     [
       'path = "\u05e9\u05dc\u05d5\u05dd/\u{1f600}"',
-      { ...{ kind: "text", field: "path", comparison: "=" }, value: "\u05e9\u05dc\u05d5\u05dd/\u{1f600}" },
+      { kind: "text", field: "path", comparison: "=", value: "\u05e9\u05dc\u05d5\u05dd/\u{1f600}" },
     ],
     ['labels.team = "a" AND labels.env != b', and(label("team", "a"), not(label("env", "b")))],
     ["labels.team = 5", label("team", "5")],
@@ -87,7 +99,7 @@ describe("parseFilter", () => {
     ["labels.team:x", { kind: "like", field: { map: "labels", name: "team" }, pieces: ["", "x", ""] }],
     [
       'metadata."Any.Key" = "x"',
-      { ...{ kind: "text", field: { map: "metadata", name: "Any.Key" } }, comparison: "=", value: "x" },
+      { kind: "text", field: { map: "metadata", name: "Any.Key" }, comparison: "=", value: "x" },
     ],
     ["metadata:'a b'", { kind: "present", field: { map: "metadata", name: "a b" } }],
   ] as [string, FileFilter][]) {
@@ -102,7 +114,7 @@ describe("parseFilter", () => {
       .with.length(FILTER_TERMS_MAX);
   });
 
-  for (const [filter, position, expected] of [
+  for (const [filter, column, expected] of [
     ["colour = red", 1, "a field of File"],
     ["size_bytes > 5 AND colour:*", 20, "a field of File"],
     ['"path" = = x', 10, "a value"],
@@ -153,12 +165,12 @@ describe("parseFilter", () => {
     ["a".repeat(2 ** 20), 1, "at most 8192 bytes"],
     [`${"é".repeat(FILTER_MAX_BYTES / 2)}é`, 1, "at most 8192 bytes"],
   ] as const) {
-    it(`refuses ${JSON.stringify(filter.slice(0, 40))} at character ${position}`, () => {
+    it(`refuses ${JSON.stringify(filter.slice(0, 40))} at character ${column}`, () => {
       const error = catchRefusal(() => parseFilter(filter));
       expect(error).to.include({ code: "invalid_argument", reason: "FILTER_INVALID", field: "filter" });
-      expect(error.details.position, error.message).to.equal(position);
+      expect(error.details.position, error.message).to.equal(column);
       expect(error.details.expected).to.contain(expected);
-      expect(error.message).to.contain(`character ${position}`).and.have.length.below(600);
+      expect(error.message).to.contain(`character ${column}`).and.have.length.below(600);
     });
   }
 });

@@ -19,7 +19,7 @@ type Compared = Restriction & { operator: FilterToken; value: FilterToken };
 
 /**
  * Parses a filter of files (AIP-160): its syntax, that its fields exist, that its values are of their types. Undefined for
- * a filter that is empty. Errors: `invalid_argument / FILTER_INVALID` with the position.
+ * a filter that is empty. Errors: `invalid_argument / FILTER_INVALID` with the column.
  */
 export function parseFilter(filter: string): FileFilter | undefined {
   const syntax = parseFilterSyntax(filter);

@@ -22,7 +22,7 @@ export function toBackoffDelayMs(
 
 /**
  * Calls `attempt` until it succeeds, fails for good, or the policy ends; then throws the last error. `signal` ends the
- * waits with its reason; it is up to `attempt` to heed it too.
+ * waits with its reason; `attempt` has to obey it, too.
  */
 export async function withBackoff<T>(
   policy: BackoffPolicy,

@@ -27,11 +27,11 @@ class Room implements MessageRoom {
 const RETRY_MS = 1000;
 
 /**
- * The bytes of this process for messages of callers, from the first byte that arrives until the call ends. Nobody waits here: a
- * message that waits for room would hold what it has. Where bytes are short, the caller who has most loses: its largest
- * message that is still arriving is refused. So a caller with many large messages, whole or not, never keeps out another one
- * with a small message; and a caller alone never gets the rest beyond its share, which is for others. A caller is whatever string
- * tells callers apart: a principal, or an address before anybody is known.
+ * The bytes of this process for messages of callers, from the first byte that arrives until the call ends. Nobody waits
+ * here: a message that waited for room would keep the bytes that it has. Where bytes are short, the caller who has most
+ * loses: its largest message that is still arriving is refused. So a caller with many large messages, whole or not, never
+ * keeps out another one with a small message; and a caller alone never gets the rest beyond its share, which is for others.
+ * A caller is whatever string tells callers apart: a principal, or an address before anybody is known.
  */
 export class MessageBudget {
   readonly totalBytes: number;
@@ -49,12 +49,15 @@ export class MessageBudget {
     return this.#usedBytes;
   }
 
-  /** Room of no bytes yet. `refuse` is called when the message loses it to another, which ends its arrival. */
+  /**
+   * Opens room for a message, of no bytes yet. `refuse` is called when the message loses its room to another one; it then
+   * has to stop arriving.
+   */
   open(caller: string, refuse: (error: DomainError) => void): MessageRoom {
     return new Room(caller, refuse);
   }
 
-  /** Counts more bytes. `resource_exhausted / OVERLOADED` when this message is the one that has to go; it has no room then. */
+  /** Counts more bytes. `resource_exhausted / OVERLOADED` when this message is the one that loses its room. */
   grow(room: MessageRoom, bytes: number): void {
     const own = room as Room;
     const messages = this.#callers.get(own.caller) ?? { bytes: 0, rooms: new Set() };
@@ -90,7 +93,7 @@ export class MessageBudget {
     if (messages.rooms.size === 0) this.#callers.delete(own.caller);
   }
 
-  /** The caller who has most; of several, the one given. */
+  /** The caller who has the most bytes; the given one where several have equally many. */
   #largest(first: CallerMessages): CallerMessages {
     let largest = first;
     for (const messages of this.#callers.values()) if (messages.bytes > largest.bytes) largest = messages;
@@ -107,7 +110,7 @@ export class MessageBudget {
   }
 }
 
-/** The largest message that has not arrived; of several, the one given. */
+/** The largest message that has not arrived; the given one where several are equally large. */
 function largestArriving({ rooms }: CallerMessages, first: Room): Room | undefined {
   let largest = rooms.has(first) && !first.isWhole ? first : undefined;
   for (const room of rooms) if (!room.isWhole && room.bytes > (largest?.bytes ?? 0)) largest = room;

@@ -2,9 +2,9 @@
 export interface RateLimits {
   /** For how long, in milliseconds, each time counts. */
   intervalMs: number;
-  /** How many may come at once after a pause. */
+  /** How many times may come at once after a pause. */
   burstMax: number;
-  /** Callers that are remembered; of more, those that came longest ago begin anew. */
+  /** Callers that are remembered; beyond that, the callers that came longest ago are forgotten and begin anew. */
   callersMax: number;
 }
 
@@ -12,7 +12,7 @@ export interface RateLimits {
 export class RateLimiter {
   readonly #limits: RateLimits;
   readonly #now: () => number;
-  /** When the bucket of each will be empty; whoever came longest ago first. */
+  /** When the bucket of each caller will be empty; the caller that came longest ago is first. */
   readonly #emptyAt = new Map<string, number>();
 
   /** `now` in milliseconds, for tests. */
@@ -21,17 +21,23 @@ export class RateLimiter {
     this.#now = now;
   }
 
-  /** Counts one time if it may be now: 0. Otherwise nothing is counted, and the result says in how many milliseconds it may be. */
+  /**
+   * Counts one time and returns 0 when it may be now. Otherwise counts nothing, and returns in how many milliseconds it may
+   * be.
+   */
   take(caller: string): number {
     return this.#count(caller, 0);
   }
 
-  /** Counts one time for the moment when it may be: in so many milliseconds. A time that would have to wait longer than `waitMaxMs` is not counted, and waits so long. */
+  /**
+   * Counts one time for the moment when it may be, and returns in how many milliseconds that is. A time that would have to
+   * wait longer than `waitMaxMs` is not counted; the result is then `waitMaxMs`.
+   */
   reserve(caller: string, waitMaxMs: number): number {
     return Math.min(this.#count(caller, waitMaxMs), waitMaxMs);
   }
 
-  /** How long the time has to wait; it is counted unless that is longer than `waitMaxMs`. */
+  /** Returns how long the time has to wait, and counts it unless the wait is longer than `waitMaxMs`. */
   #count(caller: string, waitMaxMs: number): number {
     const { intervalMs, burstMax, callersMax } = this.#limits;
     const now = this.#now();

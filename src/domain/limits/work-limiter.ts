@@ -7,14 +7,14 @@ export interface WorkLimits {
   runningMax: number;
   /** How much of it waits for its turn; more is refused. 0: what cannot run at once is refused. */
   waitingMax: number;
-  /** Which part of both one caller may have, above 0 and at most 1; all but an eighth when left out. */
+  /** The part of both numbers that one caller may have, above 0 and at most 1; seven eighths when left out. */
   callerShare?: number;
 }
 
 /** Ends one piece of work; further calls do nothing. */
 export type Leave = () => void;
 
-/** What one caller alone gets at most: the rest is there for another, however busy the first is. */
+/** The most that one caller alone gets: the rest is there for another caller, however busy the first one is. */
 const CALLER_SHARE = 7 / 8;
 const RETRY_MS = 1000;
 
@@ -36,7 +36,7 @@ export class WorkLimiter {
   readonly #runningPerCallerMax: number;
   readonly #waitingPerCallerMax: number;
   readonly #refusals = new RefusalPace();
-  /** Those who have anything here; the first who waits is next. */
+  /** The callers that have work running or waiting; the first one that waits is next. */
   readonly #callers = new Map<string, CallerWork>();
   #running = 0;
   #waiting = 0;
@@ -55,7 +55,7 @@ export class WorkLimiter {
     return this.#running;
   }
 
-  /** How much of one caller's runs now. */
+  /** How much of one caller's work runs now. */
   runningOf(caller: string): number {
     return this.#callers.get(caller)?.running ?? 0;
   }
@@ -180,7 +180,7 @@ export class WorkLimiter {
   }
 }
 
-/** What one caller may have of so many places: at least one where there is any. */
+/** How many of so many places one caller may have: at least one where there is any. */
 export function shareOf(places: number, callerShare = CALLER_SHARE): number {
   return Math.ceil(places * callerShare);
 }

@@ -1,18 +1,18 @@
 import type { CommandIdentity } from "../command-identity.ts";
+import type { CommitPosition } from "../commit-position.ts";
 import type { File } from "../files/file.ts";
-import type { Position } from "../position.ts";
 import type { Link } from "./link.ts";
 
 /**
- * A link to be made, with the hash of its token. `fileId` is of the file that was found at the path: the link is made to
- * where that is by then.
+ * A link to be made, with the hash of its token. `fileId` names the file that was found at the path: the link is made to
+ * the path that this file has by then.
  */
 export type NewLink = Pick<
   Link,
   "linkId" | "namespace" | "path" | "generation" | "principal" | "downloadName" | "inline" | "note" | "maxUses"
 > & { tokenSha256: Uint8Array; fileId: string; expiry: LinkExpiry };
 
-/** When a link ends: so many milliseconds after it is made, by the database's clock that judges it; or at a time of it. */
+/** When a link ends: so many milliseconds after it is made, or at a time. Both are judged by the database's clock. */
 export type LinkExpiry = { afterMs: number } | { at: Date };
 
 /** Who uses a link. */
@@ -33,26 +33,27 @@ export interface LinkPage {
 }
 
 /**
- * Links, in the database. A link goes where its file goes, in the step that moves that: one without a generation with the
- * live file of its path, one with a generation also with the number that this gets when it is restored. Errors: `not_found / LINK_NOT_FOUND`, `invalid_argument / REQUEST_ID_REUSED`,
- * `unavailable / DATABASE_UNAVAILABLE`.
+ * Links, in the database. A link follows its file, in the same step that moves the file. A link without a generation
+ * follows the live file of its path. A link with a generation also takes the new number that its generation gets when it is
+ * restored. Errors: `not_found / LINK_NOT_FOUND`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable /
+ * DATABASE_UNAVAILABLE`.
  */
 export interface LinkRepository {
   /** The time by the clock that links end by. */
   now(): Promise<Date>;
 
   /**
-   * Makes a link. A repeated identity makes none: the link of then gets the new token, which makes the one before worthless,
-   * unless it was used already; `isTokenSet` says whether it has.
+   * Makes a link. A repeated identity makes no second link: the first link gets the new token, and the old token becomes
+   * worthless, unless the link was used already. `isTokenSet` says whether the link has the new token.
    */
   create(link: NewLink, identity: CommandIdentity): Promise<{ link: Link; isTokenSet: boolean }>;
 
-  /** Ends a link for good; one that was revoked before stays as it is. */
+  /** Ends a link for good; a link that was revoked before stays as it is. */
   revoke(namespace: string, linkId: string): Promise<Link>;
 
   /**
-   * Links of a namespace, or of one path of it, with ids below `after`; only active ones unless `showEnded`. A page may come
-   * back short with a `next` when many links have ended. As of `position` or later.
+   * Links of a namespace, or of one path of it, with ids below `after`; only active ones unless `showEnded`. A page may
+   * come back short with a `next` when many links have ended. The page shows the state at `position` or later.
    */
   list(
     namespace: string,
@@ -61,14 +62,17 @@ export interface LinkRepository {
       showEnded: boolean;
       limit: number;
       after: string | undefined;
-      position?: Position | undefined;
+      position?: CommitPosition | undefined;
     },
   ): Promise<LinkPage>;
 
-  /** What a token would open now, in one of `namespaces`; nothing is counted. */
-  look(tokenSha256: Uint8Array, options: { namespaces: readonly string[] }): Promise<OpenedLink>;
+  /** Returns what a token would open now, in one of `namespaces`, and counts no use. */
+  peek(tokenSha256: Uint8Array, options: { namespaces: readonly string[] }): Promise<OpenedLink>;
 
-  /** Opens a link: counts and records the use in the same step, and forgets what is older than the last LINK_LIMITS.usesKept of the link. Of two that race for the last use, one gets it. */
+  /**
+   * Opens a link: counts and records the use in the same step, and forgets uses of the link that are older than its last
+   * LINK_LIMITS.usesKept. When two callers race for the last use, one of them gets it.
+   */
   use(tokenSha256: Uint8Array, options: { namespaces: readonly string[]; visitor: LinkVisitor }): Promise<OpenedLink>;
 
   /** Removes links that ended by time longer than `olderThanMs` ago, with their uses, at most `limit`; returns how many. */

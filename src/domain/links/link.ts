@@ -8,7 +8,7 @@ export interface Link {
   namespace: string;
   /** Where the file is now. */
   path: string;
-  /** Whichever is live when undefined. */
+  /** The live generation when undefined. */
   generation: number | undefined;
   /** Who created it. */
   principal: string;
@@ -32,9 +32,12 @@ export interface Link {
 export const LINK_LIMITS = {
   maxUses: 1_000_000,
   noteMaxBytes: 1024,
-  /** Last uses of a link of which is kept who made them; `uses` counts all. Enough to see who has it, and no more for a flood. */
+  /**
+   * How many of the last uses of a link are recorded with their visitors; `uses` counts all uses. So many show who has the
+   * link, and a flood of uses records no more.
+   */
   usesKept: 100,
-  /** Of the browser's own description, which is cut to it. */
+  /** Longest description of a browser that is recorded; longer ones are cut. */
   userAgentMaxCharacters: 256,
 } as const;
 

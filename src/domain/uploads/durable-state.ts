@@ -10,13 +10,13 @@ import {
 } from "./upload.ts";
 import { partsWithin, WHOLE_FILE, type WriterRange } from "./writer-range.ts";
 
-/** What is durable of an upload. Sizes and offsets in bytes. */
+/** The durable bytes of an upload. Sizes and offsets in bytes. */
 export interface DurableState {
-  /** All of them, whatever range was asked about. */
+  /** All durable ranges, whatever range was asked about. */
   ranges: ByteRange[];
   /** Sum of the ranges. */
   sizeBytes: number;
-  /** End of the durable bytes that begin at the range's start, or that start: where its writer goes on. */
+  /** End of the durable bytes that begin at the range's start, or that start where there are none; the writer goes on here. */
   offset: number;
   /** CRC32 of the bytes from the range's start to `offset`. */
   crc32: number;
@@ -24,7 +24,7 @@ export interface DurableState {
 
 /**
  * What is durable: all of an assembled object (a one-part file has no part rows), the parts of an unfinished one, and
- * nothing of an upload that was given up or expired, whose bytes are being deleted. `range` is that of the writer who
+ * nothing of an upload that was given up or expired, whose bytes are being deleted. `range` is the range of the writer who
  * asks; the whole file when left out.
  */
 export function toDurableState(

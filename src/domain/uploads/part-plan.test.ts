@@ -4,7 +4,7 @@ import {
   assertPartFits,
   assertUnaryPart,
   choosePartSize,
-  isUnkeptPart,
+  isOneShotPart,
   type PartLimits,
   partLengthOf,
   partNumberAt,
@@ -14,7 +14,7 @@ const MIB = 2 ** 20;
 const LIMITS: PartLimits = {
   partSizeBytes: 8 * MIB,
   partSizeUnknownBytes: 16 * MIB,
-  keptPartMaxBytes: 64 * MIB,
+  replayablePartMaxBytes: 64 * MIB,
   partSizeMaxBytes: 5 * 1024 * MIB,
   partsMax: 10_000,
 };
@@ -54,7 +54,7 @@ describe("choosePartSize", () => {
   it("refuses what no part size can carry, with the bound", () => {
     for (const [partMaxBytes, field, says] of [
       [LIMITS.partSizeMaxBytes, "size_bytes", "the service takes at most"],
-      [LIMITS.keptPartMaxBytes, "size_hint_bytes", ": declare size_bytes"],
+      [LIMITS.replayablePartMaxBytes, "size_hint_bytes", ": declare size_bytes"],
     ] as const) {
       const sizeMaxBytes = partMaxBytes * 10_000;
       const [sizeBytes, sizeHintBytes] =
@@ -78,10 +78,10 @@ describe("choosePartSize", () => {
   });
 });
 
-describe("isUnkeptPart", () => {
-  const limits = { keptPartMaxBytes: 100 };
+describe("isOneShotPart", () => {
+  const limits = { replayablePartMaxBytes: 100 };
   const ofSize = (sizeBytes: number | undefined, partSizeBytes: number) =>
-    [1, 2, 3].map((partNumber) => isUnkeptPart({ sizeBytes, partSizeBytes }, partNumber, limits));
+    [1, 2, 3].map((partNumber) => isOneShotPart({ sizeBytes, partSizeBytes }, partNumber, limits));
 
   it("is true of parts over the limit, and so not of a last one that is short", () => {
     expect(ofSize(320, 120)).to.deep.equal([true, true, false]);

@@ -7,7 +7,7 @@ export interface PartLimits {
   /** Part size for files of unknown size, in bytes. */
   partSizeUnknownBytes: number;
   /** Largest part whose bytes are kept until S3 has them, in bytes: what the memory budget can carry. */
-  keptPartMaxBytes: number;
+  replayablePartMaxBytes: number;
   /** Largest part that may be chosen, in bytes; one that is not kept needs a declared size. */
   partSizeMaxBytes: number;
   /** Most parts of an upload; S3 allows 10,000. */
@@ -36,7 +36,7 @@ export function choosePartSize(
   const expected = size.sizeBytes ?? size.sizeHintBytes ?? 0;
   const fits = usual * limits.partsMax >= expected;
   const partSizeBytes = fits ? usual : Math.ceil(expected / limits.partsMax / MIB) * MIB;
-  const partSizeMaxBytes = isDeclared ? limits.partSizeMaxBytes : limits.keptPartMaxBytes;
+  const partSizeMaxBytes = isDeclared ? limits.partSizeMaxBytes : limits.replayablePartMaxBytes;
   if (partSizeBytes > partSizeMaxBytes) {
     const sizeMaxBytes = partSizeMaxBytes * limits.partsMax;
     const message = isDeclared
@@ -51,27 +51,31 @@ export function choosePartSize(
   return partSizeBytes;
 }
 
-/** What parts are planned by. */
+/** The fields of an upload that decide its parts. */
 type PlannedUpload = { sizeBytes: number | undefined; partSizeBytes: number };
 
-/** Bytes of a part: all of them where no size says that it is the last. None or fewer: it lies beyond the file. */
+/**
+ * Length of a part in bytes: a whole part where no size says that it is the last one. Zero or less: the part lies beyond
+ * the file.
+ */
 export function partLengthOf({ sizeBytes, partSizeBytes }: PlannedUpload, partNumber: number): number {
   if (sizeBytes === undefined) return partSizeBytes;
   return Math.min(partSizeBytes, sizeBytes - (partNumber - 1) * partSizeBytes);
 }
 
 /**
- * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is declared.
- * So its length is known, and it is neither held to learn that nor ever sent anew with another.
+ * Whether the bytes of a part are sent without being kept: the part is too large, and one of several whose size is
+ * declared. So its length is known: the part is neither held back until the length is known, nor ever sent again with
+ * another length.
  */
-export function isUnkeptPart(
+export function isOneShotPart(
   upload: PlannedUpload,
   partNumber: number,
-  { keptPartMaxBytes }: Pick<PartLimits, "keptPartMaxBytes">,
+  { replayablePartMaxBytes }: Pick<PartLimits, "replayablePartMaxBytes">,
 ): boolean {
   const { sizeBytes, partSizeBytes } = upload;
   if (sizeBytes === undefined || sizeBytes <= partSizeBytes) return false;
-  return partLengthOf(upload, partNumber) > keptPartMaxBytes;
+  return partLengthOf(upload, partNumber) > replayablePartMaxBytes;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** What had been received at a moment of a clock that never falls. */
+/** How many bytes had been received at a moment of a clock that never goes back. */
 export interface RateSample {
   atMs: number;
   receivedBytes: number;
@@ -18,7 +18,7 @@ const SAMPLE_GAP_MS = 250;
 
 /**
  * The samples that a rate is taken from once `sample` has come: those of the window, and the one that it begins with. Fewer
- * bytes than before mean that a writer began anew behind what an earlier one had received: the samples do too.
+ * bytes than before mean that a new writer has begun behind the bytes of an earlier one: the samples then begin anew, too.
  */
 export function addRateSample(samples: readonly RateSample[], sample: RateSample): RateSample[] {
   const last = samples.at(-1);

@@ -61,7 +61,7 @@ export interface Upload extends FileDescription {
   object: AssembledObject | undefined;
   /** Present once committed. */
   file: File | undefined;
-  /** Of one that is completing, assembled, or was aborted for it. */
+  /** Why the commit has failed; only of an upload that is completing or assembled, or that was aborted for this failure. */
   failure: UploadFailure | undefined;
   createTime: Date;
   expireTime: Date;
@@ -85,7 +85,10 @@ export function toDurableRanges(upload: Pick<Upload, "partSizeBytes">, parts: re
   return ranges;
 }
 
-/** What is not durable of an upload of `sizeBytes`, as ascending, disjoint, maximal ranges. `parts` ascend by number. */
+/**
+ * The bytes of an upload of `sizeBytes` that are not durable, as ascending, disjoint, maximal ranges. `parts` ascend by
+ * number.
+ */
 export function toMissingRanges(
   upload: Pick<Upload, "partSizeBytes">,
   parts: readonly DurablePart[],
@@ -101,7 +104,7 @@ export function toMissingRanges(
 }
 
 /**
- * The parts that cover the bytes from 0, or from where part `first` begins, without a gap: what a writer may build upon.
+ * The parts that cover the bytes from 0, or from where part `first` begins, without a gap: a writer may go on behind them.
  * `parts` ascend by number, and none comes before `first`.
  */
 export function durablePrefix(parts: readonly DurablePart[], first = 1): DurablePart[] {

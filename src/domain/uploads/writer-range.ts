@@ -1,18 +1,22 @@
 import { invalidArgument } from "../errors.ts";
 import type { ByteRange, Upload } from "./upload.ts";
 
-/** The bytes of a file that one writer writes, from `start` up to but without `end`; undefined: to wherever it ends. */
+/**
+ * The bytes of a file that one writer writes, from `start` up to but without `end`; an undefined `end` is the end of the
+ * file.
+ */
 export interface WriterRange {
   start: number;
   end: number | undefined;
 }
 
-/** What a writer writes that names no lane. */
+/** The range of a writer that names no lane. */
 export const WHOLE_FILE: WriterRange = { start: 0, end: undefined };
 
 /**
  * The range of a lane. Two lanes share no part, so one begins where a part begins and ends where one ends.
- * `invalid_argument / RANGE_INVALID` when it does not, and for an upload of unknown size: its last part could be anywhere.
+ * `invalid_argument / RANGE_INVALID` for a lane that does not, and for any lane of an upload of unknown size, whose last
+ * part could be anywhere.
  */
 export function toWriterRange(
   upload: Pick<Upload, "sizeBytes" | "partSizeBytes">,

@@ -5,15 +5,17 @@ import { fileContended } from "../../domain/repository-refusals.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { findEarlierFile } from "./file-requests.ts";
 
-/** Tries of a change that is overtaken each time; from the second on only by one that puts another file in this one's place. */
+/**
+ * Tries of a change that another one overtakes each time; from the second try on only a change that puts another file in
+ * this one's place can do so.
+ */
 export const CHANGE_ATTEMPTS_MAX = 5;
 
 /**
- * Changes a file that is read before it is written: `change` gives undefined when somebody else changed it in between. At
- * the second try the row that `located` finds, which follows WHERE of `file f`, is locked first, so that the changes of one
- * file queue up. Else of many at once each may be overtaken as often as there are others. What the command did before is
- * answered again.
- * `aborted / CONTENDED` when it is overtaken all the same.
+ * Changes a file that is read before it is written: `change` returns undefined when somebody else changed the file in
+ * between. At the second try the row that `located` finds, which follows WHERE of `file f`, is locked first, so that the
+ * changes of one file queue up. Without the lock, each of many changes might be overtaken by all others. A command that was
+ * run before gets its first answer again. `aborted / CONTENDED` when the change is overtaken all the same.
  */
 export async function changeFile(
   pool: DatabasePool,

@@ -13,14 +13,14 @@ describe("createFileChangeFeed", () => {
   after(() => subject.close());
   const createFeed = (options = {}) => createFileChangeFeed(subject.pools.commands, options);
   const pathsOf = async (feed: ReturnType<typeof createFeed>) =>
-    (await feed.look()).paths?.map(({ path }) => path).sort();
+    (await feed.poll()).paths?.map(({ path }) => path).sort();
 
   it("knows nothing at first, then tells each change of a path once, by position", async () => {
     const [path, feed] = [nextPath(), createFeed()];
-    const first = await feed.look();
+    const first = await feed.poll();
     expect(first.paths).to.equal(undefined);
     await commitFile(subject, path);
-    const second = await feed.look();
+    const second = await feed.poll();
     expect(second.paths).to.deep.equal([{ namespace: "default", path }]);
     expect(second.position > first.position).to.equal(true);
     expect(await pathsOf(feed)).to.deep.equal([]);
@@ -37,7 +37,7 @@ describe("createFileChangeFeed", () => {
     const [from, to] = [`${nextPath()}/a`, `${nextPath()}/b`];
     await commitFile(subject, from);
     const feed = createFeed();
-    await feed.look();
+    await feed.poll();
     await subject.pools.commands.query(sql.unsafe`UPDATE file SET path = ${to} WHERE path = ${from}`);
     expect(await pathsOf(feed)).to.deep.equal([from, to].sort());
   });
@@ -46,7 +46,7 @@ describe("createFileChangeFeed", () => {
     const [slow, fast] = [`${nextPath()}/slow`, `${nextPath()}/fast`];
     for (const path of [slow, fast]) await commitFile(subject, path);
     const feed = createFeed();
-    await feed.look();
+    await feed.poll();
     const client = new Client({ connectionString: subject.url });
     await client.connect();
     try {
@@ -67,7 +67,7 @@ describe("createFileChangeFeed", () => {
     const path = nextPath();
     await commitFile(subject, path);
     const feed = createFeed();
-    await feed.look();
+    await feed.poll();
     const rolledBack = subject.pools.commands.transaction(async (transaction) => {
       await transaction.query(sql.unsafe`UPDATE file SET labels = '{}' WHERE path = ${path}`);
       throw new Error("not so");
@@ -76,9 +76,9 @@ describe("createFileChangeFeed", () => {
     expect(await pathsOf(feed)).to.deep.equal([]);
   });
 
-  it("gives up telling which where it is more than a look takes, and goes on after", async () => {
+  it("gives up telling which where it is more than a poll takes, and goes on after", async () => {
     const feed = createFeed({ changesMax: 2 });
-    await feed.look();
+    await feed.poll();
     for (let files = 0; files < 3; files++) await commitFile(subject, nextPath());
     expect(await pathsOf(feed)).to.equal(undefined);
     await commitFile(subject, nextPath());

@@ -85,7 +85,10 @@ async function assertTarget(pool: CommonQueryMethods, place: FilePlace, wanted: 
   if (current !== wanted) throw generationMismatch(place.path, wanted, current);
 }
 
-/** Until the file is placed, or it is explained why not, by a throw. An undeleted file takes no lock on its path, and can be there first. */
+/**
+ * Tries until the file is placed, or throws the reason why it cannot be. An undeleted file takes no lock on its path, and
+ * can be there first.
+ */
 async function retry(
   pool: DatabasePool,
   identity: Parameters<FileRepository["move"]>[2]["identity"],
@@ -107,10 +110,11 @@ async function retry(
 const placedRow = fileRow.extend({ former_generation: z.int() });
 
 /**
- * Makes the row that `source` selects the live one of the target path, as its next generation, and supersedes the one that
- * is there. Whoever else makes a generation of either path has the paths' advisory locks at the time (a commit does), so
- * the statement, begun after they are held, sees everything; they are taken in their order, so that two moves never wait
- * for one another. Deletions take none: what they end is not there any more when its row is locked. Links go along.
+ * Makes the row that `source` selects the live one of the target path, as its next generation, and supersedes the
+ * generation that is there. Everybody who makes a generation of either path (a commit, too) holds the path's advisory lock
+ * meanwhile. The statement begins after both locks are held, so it sees everything. They are taken in a fixed order, so
+ * that two moves never wait for each other. Deletions take no lock: the file that they end is not there any more when its
+ * row is locked. Links follow the file.
  */
 async function placeLocked(
   pool: DatabasePool,
@@ -161,7 +165,7 @@ async function placeLocked(
       WHERE f.file_id = r.subject_id
       RETURNING ${fileColumns}, m.generation AS former_generation`);
     if (row === null) return undefined;
-    // A statement of its own: it sees the links that the one before may have waited for.
+    // This is a statement of its own: it sees the links that the statement before may have waited for.
     await transaction.query(sql.unsafe`
       UPDATE link l SET path = ${targetPath}, generation = CASE WHEN l.generation IS NOT NULL THEN ${row.generation}::bigint END
       WHERE l.namespace = ${namespace} AND l.path = ${sourcePath}

@@ -88,7 +88,11 @@ describe("the tombstones of deleted files", () => {
     it(`are not stepped over by a list ordered by ${orderBy === "" ? "path" : orderBy}`, async () => {
       for (const filter of ["", 'content_type = "application/octet-stream"', "labels.team = a"]) {
         const page = await subject.files.list("default", {
-          ...{ prefix: "", filter: parseFilter(filter), order: parseFileOrder(orderBy), limit: 10, showDeleted: true },
+          prefix: "",
+          filter: parseFilter(filter),
+          order: parseFileOrder(orderBy),
+          limit: 10,
+          showDeleted: true,
         });
         expect([page.files.map(({ path }) => path), page.next], filter).to.deep.equal([["z/live"], undefined]);
       }

@@ -40,7 +40,7 @@ export async function beginPurge(
   return await changeFile(commands, place.path, { identity, located, change });
 }
 
-/** What is marked already stays as it is. */
+/** A generation that is marked already stays as it is. */
 const markPurging = sql.fragment`
   purge_state = coalesce(f.purge_state, 'purging'),
   update_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.update_time END,
@@ -48,7 +48,10 @@ const markPurging = sql.fragment`
 
 const judgedRow = fileRow.extend({ is_live: z.boolean(), is_released: z.boolean() });
 
-/** The generation that is meant, if it may be purged. Chosen before it is judged: never another one in its stead. */
+/**
+ * The generation that the command means, if it may be purged. It is chosen before it is judged, so that no other generation
+ * takes its place.
+ */
 async function findPurgeable(
   pool: CommonQueryMethods,
   { namespace, path }: { namespace: string; path: string },
@@ -66,7 +69,7 @@ async function findPurgeable(
   return toFile(row);
 }
 
-/** By when a row may be purged; its order and condition are those of the index file_purgeable. */
+/** The time from which a row may be purged; the order and the condition are those of the index file_purgeable. */
 const dueTime = sql.fragment`greatest(f.purge_time, f.retain_until_time)`;
 const isPurgeable = sql.fragment`
   f.purge_time IS NOT NULL AND NOT f.legal_hold AND f.purge_state IS DISTINCT FROM 'purged'`;
@@ -98,9 +101,10 @@ export async function beginDuePurges(
 }
 
 /**
- * FileRepository.endPurges. What the upload knew of the bytes goes with what the file did: its row is found by its key, which
- * an attempt's number may follow. A deleted file gets a supersede_time that nobody is shown: the indexes of lists hold no row
- * with one, and would otherwise fill with tombstones, which no list shows and every walk would step over.
+ * FileRepository.endPurges. The description of the bytes is removed of the file and of its upload: the upload's row is
+ * found by its key, which the number of an attempt may follow. A deleted file gets a supersede_time that nobody is shown:
+ * the indexes of lists hold no row with one, and would otherwise fill with tombstones, which no list shows and every walk
+ * would step over.
  */
 export async function endPurges(pool: CommonQueryMethods, fileIds: readonly string[]): Promise<File[]> {
   const ids = sql.array([...fileIds], "uuid");

@@ -38,7 +38,10 @@ import { LiveFiles } from "./live-files.ts";
 
 const keptRow = fileRow.extend({ is_released: z.boolean() });
 
-/** Files in PostgreSQL: `get` and `list` read where the position that they name has been seen; changes go to the primary. */
+/**
+ * Files in PostgreSQL: `get` and `list` read from a server that has seen the commit position that they name; changes go to
+ * the primary.
+ */
 export function createFileRepository(
   pools: { commands: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
@@ -70,7 +73,7 @@ export function createFileRepository(
   return atBorder<FileRepository>(repository, limits);
 }
 
-/** Prepared: with the many indexes of files, planning takes longer than finding one. */
+/** The statement is prepared: with the many indexes of files, planning it takes longer than finding a file. */
 async function getFile(pool: CommonQueryMethods, place: FilePlace, generation: number | undefined): Promise<File> {
   const row =
     generation === undefined

@@ -12,7 +12,7 @@ export function insertFileRequest(identity: CommandIdentity) {
     SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid, ${toBytea(identity.contentSha256)}, file_id`;
 }
 
-/** The file that the same command changed before, as it stands now. */
+/** The file that the same command changed before, as the file is now. */
 export async function findEarlierFile(pool: CommonQueryMethods, identity: CommandIdentity): Promise<File | undefined> {
   const fileId = await findEarlierSubject(pool, identity);
   if (fileId === undefined) return undefined;

@@ -50,7 +50,8 @@ describe("listSuperseded", function () {
     };
     for (const filter of ["size_bytes = 1", 'path = "f/00*"', ""]) {
       await listSuperseded(pool as never, "default", {
-        ...{ filter: parseFilter(filter), limit: 10 },
+        filter: parseFilter(filter),
+        limit: 10,
         after: { path: "f/000002", generation: 1 },
       });
     }
@@ -58,7 +59,7 @@ describe("listSuperseded", function () {
     expect(plans).to.have.length(3);
   });
 
-  it("knows no position of another order", async () => {
+  it("knows no cursor of another order", async () => {
     const after = { value: 1, fileId: "00000000-0000-4000-8000-000000000001" };
     const listing = listSuperseded(subject.pools.queries, "default", { filter: undefined, limit: 1, after });
     expect(await listing.catch((error) => error)).to.be.instanceOf(Error);

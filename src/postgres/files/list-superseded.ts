@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import { toPathPosition } from "../../domain/files/file-order.ts";
+import { toPathCursor } from "../../domain/files/file-order.ts";
 import type { FilePage, FileRepository } from "../../domain/files/file-repository.ts";
 import { fileColumns, fileIsRestorable, fileRow, toFile } from "../rows/file-rows.ts";
 import { compileFilter, countTerms } from "../search/compile-filter.ts";
@@ -10,8 +10,8 @@ import { WALK_FILES_MAX, WALK_TERMS } from "../search/list-files.ts";
 const listedRow = fileRow.extend({ step: z.int(), matches: z.boolean() });
 
 /**
- * FileRepository.listSuperseded: a walk over the index of superseded generations, which looks at as many files a page as
- * that over a list; a page may be short, or empty, although others follow.
+ * FileRepository.listSuperseded: a walk over the index of superseded generations, which reads as many files a page as the
+ * walk over a list; a page may be short, or empty, although others follow.
  */
 export async function listSuperseded(
   pool: CommonQueryMethods,
@@ -33,19 +33,19 @@ export async function listSuperseded(
     WHERE f.matches OR f.step = ${filesMax}
     ORDER BY f.path, f.generation LIMIT ${limit + 1}`);
   const matching = rows.filter((row) => row.matches);
-  const positions = matching.slice(0, limit).map(toPathPosition);
+  const cursors = matching.slice(0, limit).map(toPathCursor);
   const last = rows.at(-1);
-  const end = last !== undefined && last.step === filesMax ? toPathPosition(last) : undefined;
+  const end = last !== undefined && last.step === filesMax ? toPathCursor(last) : undefined;
   return {
     files: matching.slice(0, limit).map(toFile),
-    positions,
-    next: matching.length > limit ? positions.at(-1) : end,
+    cursors,
+    next: matching.length > limit ? cursors.at(-1) : end,
   };
 }
 
 function toAfter(after: Parameters<FileRepository["listSuperseded"]>[1]["after"]) {
   if (after === undefined) return sql.fragment`true`;
-  if (!("path" in after)) throw new Error("a position in another order was given for superseded generations");
+  if (!("path" in after)) throw new Error("a cursor in another order was given for superseded generations");
   const { path, generation } = after;
   return sql.fragment`f.path >= ${path} AND (f.path, f.generation) > (${path}, ${generation}::bigint)`;
 }

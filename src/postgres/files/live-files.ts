@@ -5,20 +5,20 @@ import type { File } from "../../domain/files/file.ts";
 import { fileNotFound } from "../../domain/repository-refusals.ts";
 import { type FilePlace, fileColumns, fileIsLive, fileRow, toFile } from "../rows/file-rows.ts";
 
-/** Statements under way at a time, on one pool: with a second one, a slow one keeps nobody waiting. */
+/** Statements under way at a time, on one pool: because of the second one, a slow statement keeps nobody waiting. */
 export const LOOKUP_STATEMENTS_MAX = 2;
 /** Files that one statement looks up at most. */
 export const LOOKUP_FILES_MAX = 100;
 
 /**
- * The live files at paths, looked up together as commits are flushed together: a lookup that comes alone goes at once, those that
- * come while statements are under way go with the next one. Each statement begins after all of its lookups were asked for, so
- * that each sees what was committed by then.
+ * The live files at paths, looked up together as commits are flushed together: a lookup that comes alone goes at once, and
+ * lookups that come while statements are under way go with the next statement. Each statement begins after all of its
+ * lookups were asked for, so that each sees what was committed by then.
  */
 export class LiveFiles {
   readonly #loaders = new WeakMap<CommonQueryMethods, DataLoader<FilePlace, File>>();
 
-  /** By a statement on `pool`. Rejects with `not_found / FILE_NOT_FOUND`, or as the statement did. */
+  /** Finds one live file by a statement on `pool`. Rejects with `not_found / FILE_NOT_FOUND`, or as the statement did. */
   get(pool: CommonQueryMethods, place: FilePlace): Promise<File> {
     let loader = this.#loaders.get(pool);
     if (loader === undefined) {
@@ -37,7 +37,7 @@ function createLoader(pool: CommonQueryMethods): DataLoader<FilePlace, File> {
     const dispatch = waiting.shift();
     if (dispatch === undefined) return;
     underWay++;
-    // After all that has arrived on other connections has been looked at.
+    // This runs after all input that has arrived on other connections was handled.
     setImmediate(dispatch);
   };
   return new DataLoader(
@@ -65,8 +65,8 @@ const foundRow = fileRow.extend({ place: z.int() });
 const furtherRow = z.custom<z.infer<typeof foundRow>>();
 
 /**
- * For each place its file, or why there is none. The index of generations has no range of paths and no order of them, so that each
- * place is looked up in that of live files, however many generations its path has.
+ * The file of each place, or the reason why it has none. The index of generations has no range of paths and no order of
+ * them, so each place is found in the index of live files, however many generations its path has.
  */
 async function selectLiveFiles(pool: CommonQueryMethods, places: readonly FilePlace[]): Promise<(File | Error)[]> {
   const namespaces = places.map(({ namespace }) => namespace);

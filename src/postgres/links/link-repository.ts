@@ -11,10 +11,10 @@ import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "../rows/file-rows.ts";
 import { findEarlierSubject } from "../rows/request-rows.ts";
 
-/** Links that one page looks at: where most have ended, it comes back short instead of late. */
+/** Links that one page reads: where most have ended, the page comes back short instead of late. */
 export const LINKS_SCANNED_MAX = 20_000;
 
-/** A use loses each time to another move of its file. */
+/** A use tries so often; each time it loses to another move of its file. */
 const USE_ATTEMPTS_MAX = 3;
 
 const linkRow = z.object({
@@ -35,7 +35,7 @@ const linkRow = z.object({
   now: z.date(),
 });
 
-/** The columns of `link l` that make a `linkRow`; those that a file has too under names of their own. */
+/** The columns of `link l` that make a `linkRow`; columns that a file has, too, get names of their own. */
 const linkColumns = sql.fragment`
   l.link_id, l.namespace AS link_namespace, l.path AS link_path, l.generation AS link_generation, l.principal,
   l.download_name, l.inline, l.note, l.max_uses, l.uses, l.last_use_time, l.create_time AS link_create_time,
@@ -44,7 +44,7 @@ const linkColumns = sql.fragment`
 const isActive = sql.fragment`
   (l.revoke_time IS NULL AND l.expire_time > now() AND (l.max_uses = 0 OR l.uses < l.max_uses))`;
 
-/** That `file f` is what `link l` gives. */
+/** The condition that `link l` gives `file f`. */
 const isLinkedFile = sql.fragment`
   (f.namespace = l.namespace AND f.path = l.path
     AND ((l.generation IS NULL AND ${fileIsLive}) OR f.generation = l.generation) AND ${fileIsReadable})`;
@@ -53,7 +53,10 @@ const scannedRow = z.object({ link_id: z.string() });
 const activeRow = z.object({ is_active: z.boolean() });
 const openedRow = z.object({ ...fileRow.shape, ...linkRow.shape });
 
-/** Links in PostgreSQL: lists read where the position that they name has been seen; the rest must know of the last revocation. Links are opened by connections of their own. */
+/**
+ * Links in PostgreSQL. Lists are read from a server that has seen the commit position that they name; everything else must
+ * know the last revocation, and goes to the primary. Links are opened by connections of their own.
+ */
 export function createLinkRepository(
   pools: { commands: DatabasePool; links: DatabasePool; read: ReadPool },
   limits: Partial<BorderLimits> = {},
@@ -63,7 +66,7 @@ export function createLinkRepository(
     create: (link, identity) => createLink(pools.commands, link, identity),
     revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
     list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
-    look: (tokenSha256, { namespaces }) => lookAtLink(pools.links, tokenSha256, namespaces),
+    peek: (tokenSha256, { namespaces }) => peekLink(pools.links, tokenSha256, namespaces),
     use: (tokenSha256, options) => useLink(pools.links, tokenSha256, options),
     forget: (options) => forgetLinks(pools.commands, options),
   };
@@ -99,7 +102,7 @@ async function createLink(
   });
   if (row !== null) return { link: toLink(row), isTokenSet: true };
   const linkId = await findEarlierSubject(pool, identity);
-  // Forgotten in between, a day after it was made.
+  // The request was forgotten in between, a day after it was made.
   if (linkId === undefined) return await createLink(pool, link, identity);
   const renewed = await pool.maybeOne(sql.type(linkRow)`
     UPDATE link l SET token_sha256 = ${toBytea(link.tokenSha256)} WHERE l.link_id = ${linkId} AND l.uses = 0
@@ -142,14 +145,14 @@ async function listLinks(
   const links = rows.slice(0, limit).map(toLink);
   if (rows.length > limit) return { links, next: links.at(-1)?.linkId };
   if (showEnded) return { links, next: undefined };
-  // The page is short: because that was all, or because it has looked at all that it may.
+  // The page is short: either no link follows, or it has read as many links as it may.
   const last = await pool.maybeOne(sql.type(scannedRow)`
     SELECT l.link_id FROM link l WHERE ${sql.and(conditions)}
     ORDER BY l.link_id DESC OFFSET ${LINKS_SCANNED_MAX - 1} LIMIT 1`);
   return { links, next: last?.link_id };
 }
 
-async function lookAtLink(
+async function peekLink(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
   namespaces: readonly string[],
@@ -164,8 +167,8 @@ async function lookAtLink(
 }
 
 /**
- * A use that waited for a move sees the link where it is now, but the file where it was: it is tried again. So is that of a
- * link without a file, which looks the same.
+ * A use that waited for a move sees the link where it is now, but the file where it was: it is tried again. A use of a link
+ * without a file is tried again, too, because the two look alike.
  */
 async function useLink(
   pool: CommonQueryMethods,
@@ -203,7 +206,7 @@ async function useOnce(
   return row === null ? undefined : toOpened(row);
 }
 
-/** Why a token opens nothing: the same work for one that was never given out and for one that has ended. */
+/** The reason why a token opens nothing. A token that was never given out takes as much work as one that has ended. */
 async function explainNothing(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,

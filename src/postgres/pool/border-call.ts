@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 /**
- * One call into this room, with the statements that are under way for it. Whoever waits for it may give it up; its statements
- * are cut then, so that nothing works on for nobody and holds a connection.
+ * One call into this room, with the statements that are under way for it. The code that waits for the call may give it up.
+ * Its statements are cut then, so that no statement goes on for nobody and holds a connection.
  */
 export class BorderCall {
   static readonly #storage = new AsyncLocalStorage<BorderCall>();
@@ -14,7 +14,7 @@ export class BorderCall {
     return BorderCall.#storage.getStore();
   }
 
-  /** Runs the call's work; what it begins, now or later, belongs to the call. */
+  /** Runs the call's work; every statement that the work begins, now or later, belongs to the call. */
   run<T>(work: () => T): T {
     return BorderCall.#storage.run(this, work);
   }
@@ -30,7 +30,7 @@ export class BorderCall {
     return () => this.#cuts.delete(cut);
   }
 
-  /** Nobody waits any more: what is under way is cut, and nothing more is to be begun. */
+  /** Nobody waits any more: the statements under way are cut, and no further one may begin. */
   giveUp(cause: Error): void {
     this.#cause = cause;
     for (const cut of this.#cuts) cut();

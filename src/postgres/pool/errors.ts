@@ -13,7 +13,7 @@ import { BorderCall } from "./border-call.ts";
 /** When a caller may try again after the database was gone, in milliseconds: about a failover's shortest gap. */
 const RETRY_AFTER_MS = 1_000;
 
-/** What slonik throws when the connection, not the statement, is at fault; UnexpectedStateError is an ended pool. */
+/** The errors of slonik when the connection, not the statement, is at fault; UnexpectedStateError is an ended pool. */
 const UNAVAILABLE_CLASSES = [
   ConnectionError,
   BackendTerminatedError,
@@ -58,7 +58,7 @@ function databaseFull(cause: unknown): DomainError {
   });
 }
 
-/** What an error of slonik, pg or the network means to us; one that means nothing here is returned as it is. */
+/** Our error for an error of slonik, pg or the network; an error that means nothing here is returned as it is. */
 export function toDomainError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
   if (REFUSED_STATES.test(codeOf(error))) return loginRefused(error);
@@ -68,7 +68,7 @@ export function toDomainError(error: unknown): unknown {
   return UNAVAILABLE_STATES.test(code) || UNAVAILABLE_SYSTEM.test(code) ? databaseUnavailable(error) : error;
 }
 
-/** The error's own code, or that of what slonik wrapped. */
+/** The error's own code, or that of the error that slonik has wrapped. */
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return "";
   return "code" in error ? String(error.code) : codeOf(error.cause);
@@ -103,35 +103,39 @@ export interface BorderLimits {
 export const BORDER_LIMITS_DEFAULT: BorderLimits = { deadlineMs: 15_000, callsMax: 2_000 };
 
 /**
- * The same methods, with their errors translated once and the calls bounded in number and time, else
- * DATABASE_UNAVAILABLE. A network that swallows packets says nothing for minutes: a call that meets the deadline is given up, the
- * connection of its statement is cut, and it counts until that has ended. What the statement did is unknown, and the methods
- * are safe to repeat.
+ * A border: wraps methods, translates their errors once, and bounds their calls in number and time, all of them together; a call
+ * beyond the bounds is DATABASE_UNAVAILABLE. A network that swallows packets says nothing for minutes: a call that meets the
+ * deadline is given up, the connection of its statement is cut, and the call counts until its statement has ended. Nobody knows
+ * what the statement did; the methods are safe to repeat.
  */
-export function atBorder<T extends { [K in keyof T]: Methods[string] }>(
-  methods: T,
-  limits: Partial<BorderLimits> = {},
-): T {
+export function createBorder(limits: Partial<BorderLimits> = {}) {
   const { deadlineMs, callsMax } = { ...BORDER_LIMITS_DEFAULT, ...limits };
   let calls = 0;
-  const wrapped: Methods = {};
-  for (const [name, method] of Object.entries<Methods[string]>(methods)) {
-    wrapped[name] = async (...parameters) => {
-      if (calls >= callsMax) throw databaseUnavailable(new Error(`${calls} calls are under way`));
-      calls++;
-      const call = new BorderCall();
-      const work = call.run(() => method(...parameters));
-      try {
-        return await withDeadline(
-          work.finally(() => calls--),
-          { call, deadlineMs },
-        );
-      } catch (error) {
-        throw toDomainError(error);
-      }
-    };
-  }
-  return wrapped as T;
+  return <T extends { [K in keyof T]: Methods[string] }>(methods: T): T => {
+    const wrapped: Methods = {};
+    for (const [name, method] of Object.entries<Methods[string]>(methods)) {
+      wrapped[name] = async (...parameters) => {
+        if (calls >= callsMax) throw databaseUnavailable(new Error(`${calls} calls are under way`));
+        calls++;
+        const call = new BorderCall();
+        const work = call.run(() => method(...parameters));
+        try {
+          return await withDeadline(
+            work.finally(() => calls--),
+            { call, deadlineMs },
+          );
+        } catch (error) {
+          throw toDomainError(error);
+        }
+      };
+    }
+    return wrapped as T;
+  };
+}
+
+/** The same methods behind a border of their own. */
+export function atBorder<T extends { [K in keyof T]: Methods[string] }>(methods: T, limits?: Partial<BorderLimits>): T {
+  return createBorder(limits)(methods);
 }
 
 function withDeadline<T>(work: Promise<T>, { call, deadlineMs }: { call: BorderCall; deadlineMs: number }): Promise<T> {

@@ -12,7 +12,7 @@ import { createOpen, expectRefusal, newUpload, nextIdentity, nextUuid } from "..
 import { createFileRepository } from "../files/file-repository.ts";
 import { ensureNamespace } from "../namespace.ts";
 import { migrate } from "../schema/migrate.ts";
-import { createUploadRepository } from "../uploads/upload-repository.ts";
+import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { atBorder } from "./errors.ts";
 import { createDatabasePool, createDatabasePools } from "./pool.ts";
 
@@ -49,7 +49,9 @@ describe("a database that is gone", () => {
     const directory = await mkdtemp(join(tmpdir(), "sluice-outage-"));
     const start = (port?: number): Promise<EmbeddedPostgres> =>
       startEmbeddedPostgres({
-        ...{ dataDirectory: join(directory, "data"), password: "p", durable: false },
+        dataDirectory: join(directory, "data"),
+        password: "p",
+        durable: false,
         ...(port !== undefined && { port }),
       });
     let server = await start();
@@ -57,26 +59,26 @@ describe("a database that is gone", () => {
     const pools = await createDatabasePools({ url: server.url });
     try {
       await ensureNamespace(pools.commands, BINDING);
-      const uploads = createUploadRepository(pools.commands);
+      const uploads = createUploadRepositories(pools.commands);
       const files = createFileRepository(pools);
       const upload = await createOpen({ uploads });
       const sleeping = pools.commands.query(sql.unsafe`SELECT pg_sleep(30)`).catch((error: unknown) => error);
       await server.stop();
       const startTime = performance.now();
       expect(await sleeping).to.be.instanceOf(Error);
-      const created = uploads.create({ ...newUpload(), uploadId: nextUuid() }, nextIdentity());
+      const created = uploads.catalogue.create({ ...newUpload(), uploadId: nextUuid() }, nextIdentity());
       expect(await expectRefusal(created, "DATABASE_UNAVAILABLE")).to.have.property("retryAfterMs", 1000);
-      await expectRefusal(uploads.get("default", upload.uploadId), "DATABASE_UNAVAILABLE");
-      await expectRefusal(uploads.beginPutAttempt(upload.uploadId, 1), "DATABASE_UNAVAILABLE");
+      await expectRefusal(uploads.catalogue.get("default", upload.uploadId), "DATABASE_UNAVAILABLE");
+      await expectRefusal(uploads.writers.beginPutAttempt(upload.uploadId, 1), "DATABASE_UNAVAILABLE");
       await expectRefusal(
-        uploads.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: 1 }),
+        uploads.commits.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: 1 }),
         "DATABASE_UNAVAILABLE",
       );
       await expectRefusal(files.get("default", upload.path), "DATABASE_UNAVAILABLE");
       await expectRefusal(ensureNamespace(pools.commands, BINDING), "DATABASE_UNAVAILABLE");
       expect(performance.now() - startTime).to.be.below(BOUND_MS);
       server = await start(server.port);
-      const found = await uploads.get("default", upload.uploadId);
+      const found = await uploads.catalogue.get("default", upload.uploadId);
       expect(found.upload).to.deep.equal(upload);
     } finally {
       await pools.end();

@@ -31,14 +31,14 @@ export const POOL_LIMITS_DEFAULT: PoolLimits = {
   idleTimeoutMs: 60_000,
 };
 
-/** Connections of a worker for those who open links: they need no token, and must not stand before those who have one. */
+/** Connections of a worker for visitors of links: they need no token, and must not make callers wait who have one. */
 export const LINK_CONNECTIONS_MAX = 2;
 
 /** How the database is reached. */
 export interface PoolOptions {
   /** postgres://user@host:port/database?sslmode=… */
   url: string;
-  /** Asked for at each new connection, for passwords that expire (RDS IAM tokens); else the URL's. */
+  /** Asked for at each new connection, for passwords that expire (RDS IAM tokens); the URL's password when left out. */
   password?: () => Promise<string>;
   limits?: Partial<PoolLimits>;
 }
@@ -83,7 +83,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
     return pool;
   } catch (error) {
     const translated = toDomainError(error);
-    // The pool connects once before it is there, with pg alone, which tells a timeout by a plain Error.
+    // The pool connects once before it exists, with pg alone, which reports a timeout by a plain Error.
     throw translated instanceof DomainError ? translated : databaseUnavailable(error);
   }
 }
@@ -109,7 +109,7 @@ export interface DatabasePools {
   links: DatabasePool;
   /** The primary, by connections of its own. */
   queries: DatabasePool;
-  /** The replica where there is one, and the primary where that is away or behind. */
+  /** The replica where there is one, and the primary when the replica is away or behind. */
   read: ReadPool;
   /** Resolves when the primary answers on both pools; rejects with `unavailable / DATABASE_UNAVAILABLE`. */
   ping(): Promise<void>;

@@ -5,7 +5,7 @@ import { until } from "../../testing/rigs/until.ts";
 import { createFileChangeFeed } from "../files/file-changes.ts";
 import { createFileRepository } from "../files/file-repository.ts";
 import { ensureNamespace } from "../namespace.ts";
-import { createUploadRepository } from "../uploads/upload-repository.ts";
+import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { createDatabasePools, type DatabasePools } from "./pool.ts";
 
 describe("createReadPool", function () {
@@ -28,8 +28,8 @@ describe("createReadPool", function () {
   /** Commits a file; its path, and a position behind the commit. */
   const commit = async () => {
     const path = nextPath();
-    await commitFile({ uploads: createUploadRepository(pools.commands) }, path);
-    const { position } = await createFileChangeFeed(pools.commands).look();
+    await commitFile({ uploads: createUploadRepositories(pools.commands) }, path);
+    const { position } = await createFileChangeFeed(pools.commands).poll();
     return { path, position };
   };
 

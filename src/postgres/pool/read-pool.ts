@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { type CommitPosition, formatCommitPosition } from "../../domain/commit-position.ts";
 import { DomainError } from "../../domain/errors.ts";
-import { formatPosition, type Position } from "../../domain/position.ts";
 import { toDomainError } from "./errors.ts";
 
-/** How long a query waits for its replica, in milliseconds: streaming replication is mostly behind by less. */
+/** How long a query waits for its replica, in milliseconds: streaming replication is mostly less far behind. */
 const REPLAY_WAIT_MAX_MS = 250;
-const REPLAY_LOOK_MS = 25;
+const REPLAY_POLL_MS = 25;
 /** A replica that failed is left alone for so long, and one that was waited for in vain is not waited for again. */
 const REPLICA_REST_MS = 1000;
 
@@ -15,11 +15,11 @@ const replayedRow = z.object({ replayed: z.boolean() });
 
 /** Runs a query where its answer has seen `position`. The query may be run twice. */
 export type ReadPool = <T>(
-  position: Position | undefined,
+  position: CommitPosition | undefined,
   query: (pool: CommonQueryMethods) => Promise<T>,
 ) => Promise<T>;
 
-/** Where queries go, and what a test may change. */
+/** The servers that queries go to, and the limits that a test may change. */
 export interface ReadPoolOptions {
   /** Queries' own connections to the primary. */
   primary: DatabasePool;
@@ -32,8 +32,9 @@ export interface ReadPoolOptions {
 }
 
 /**
- * Queries to a replica, as long as it answers and has replayed what the caller has seen, within 250 ms; else to the primary, and
- * for the next second without waiting. Whoever sends no position may see what was a moment ago.
+ * Sends queries to a replica, as long as it answers and has replayed the caller's commit position within 250 ms; otherwise
+ * to the primary, and for the next second without waiting. A caller who sends no position may miss a commit of a moment
+ * ago.
  */
 export function createReadPool(options: ReadPoolOptions): { read: ReadPool; end(): Promise<void> } {
   const { primary, openReplica } = options;
@@ -59,9 +60,9 @@ class Replica {
   #pool: Promise<DatabasePool> | undefined;
   #opened: DatabasePool | undefined;
   /** It has replayed all up to here. */
-  #replayed: Position = 0n;
+  #replayed: CommitPosition = 0n;
   #restsUntil = 0;
-  /** It was further behind than anybody waits. */
+  /** Until then it counts as further behind than any caller waits. */
   #isBehindUntil = 0;
   #isUsable = true;
 
@@ -69,8 +70,11 @@ class Replica {
     this.#options = options;
   }
 
-  /** Its pool, once it has replayed `position`; undefined when it has not in time, or is not to be had. */
-  async reach(position: Position | undefined): Promise<DatabasePool | undefined> {
+  /**
+   * The replica's pool, once the replica has replayed `position`; undefined when it has not done so in time, or does not
+   * answer.
+   */
+  async reach(position: CommitPosition | undefined): Promise<DatabasePool | undefined> {
     if (performance.now() < this.#restsUntil) return undefined;
     try {
       this.#pool ??= this.#options.openReplica();
@@ -89,11 +93,11 @@ class Replica {
     }
   }
 
-  /** Leaves it alone for a while; unless it was opened anew since `failed`. */
+  /** Leaves the replica alone for a while, unless it was opened again since `failed`. */
   rest(error: unknown, failed = this.#opened): void {
     if (failed !== this.#opened) return;
     this.#restsUntil = performance.now() + (this.#options.restMs ?? REPLICA_REST_MS);
-    // Another server may be behind the name when it comes back, and have replayed less.
+    // When it comes back, another server may have its name, which has replayed less.
     this.#replayed = 0n;
     const closing = this.#pool;
     this.#pool = undefined;
@@ -108,13 +112,13 @@ class Replica {
     await this.#pool?.then((pool) => pool.end()).catch(() => {});
   }
 
-  async #awaitReplay(pool: DatabasePool, position: Position): Promise<boolean> {
+  async #awaitReplay(pool: DatabasePool, position: CommitPosition): Promise<boolean> {
     const begun = performance.now();
     const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
     while (this.#replayed < position) {
-      // A server that is no replica (any more) has what it has committed: it is past every position.
+      // A server that is no replica (any more) has everything that it has committed: it is past every position.
       const isReplayed = await pool.oneFirst(sql.type(replayedRow)`
-        SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatPosition(position)}::pg_lsn AS replayed`);
+        SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatCommitPosition(position)}::pg_lsn AS replayed`);
       if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;
       if (isReplayed) return true;
       const now = performance.now();
@@ -122,7 +126,7 @@ class Replica {
         if (waitMaxMs > 0) this.#isBehindUntil = now + (this.#options.restMs ?? REPLICA_REST_MS);
         return false;
       }
-      await delay(REPLAY_LOOK_MS);
+      await delay(REPLAY_POLL_MS);
     }
     return true;
   }

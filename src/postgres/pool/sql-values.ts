@@ -3,7 +3,7 @@ import { sql } from "slonik";
 /** A piece of a statement with its values. */
 export type SqlFragment = ReturnType<typeof sql.and>;
 
-/** Bytes as a parameter of type bytea. A text parameter, so that a statement reads the same with and without a value. */
+/** Bytes as a value of type bytea. The parameter is a text, so that a statement reads the same with and without a value. */
 export function toBytea(bytes: Uint8Array | undefined) {
   return sql.fragment`${bytes === undefined ? null : `\\x${Buffer.from(bytes).toString("hex")}`}::bytea`;
 }
@@ -36,7 +36,7 @@ function toTimeText(microseconds: number): string {
   return `${text}.${String(microseconds - seconds * 1_000_000).padStart(6, "0")}Z`;
 }
 
-/** A pattern of LIKE for pieces with any text between them; what is special to LIKE stands for itself. */
+/** A pattern of LIKE for pieces with any text between them; characters that are special to LIKE stand for themselves. */
 export function toLikePattern(pieces: readonly string[]): string {
   return pieces.map((piece) => piece.replace(/[\\%_]/g, "\\$&")).join("%");
 }

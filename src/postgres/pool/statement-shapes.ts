@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 
 /** Shapes that are prepared: each keeps its plan in every connection that has run it. */
 const PREPARED_MAX = 32;
-/** A shape is prepared when it comes for this time. */
+/** A shape is prepared when it comes for the time of this number. */
 const PREPARED_FROM = 5;
 /** Shapes that are counted at a time; then all counts begin anew. */
 const SEEN_MAX = 500;
@@ -15,7 +15,10 @@ export class StatementShapes {
   readonly #seen = new Map<string, number>();
   readonly #names = new Map<string, string>();
 
-  /** The name to prepare a statement by, from its text; undefined for one that is seldom asked for, or came too late. */
+  /**
+   * The name to prepare a statement by, from its text; undefined for a statement that is seldom asked for, or whose shape
+   * came after all names were given.
+   */
   nameOf(text: string): string | undefined {
     const key = hash("sha1", text, "base64url");
     const name = this.#names.get(key);

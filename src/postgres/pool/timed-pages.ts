@@ -14,7 +14,7 @@ export function isBehind({ time, id }: TimedOrder, after: string): SqlFragment {
   return sql.fragment`(${time}, ${id}) > (${afterTime}::timestamptz, ${afterId}::uuid)`;
 }
 
-/** Where the page behind these rows begins; "" where they are fewer than `limit`, and so the last. */
+/** The place where the page behind these rows begins; "" when they are fewer than `limit`, because no row follows then. */
 export function toNext<T extends { due: string }>(rows: readonly T[], limit: number, toId: (row: T) => string): string {
   const last = rows.at(-1);
   return last === undefined || rows.length < limit ? "" : `${last.due} ${toId(last)}`;

@@ -1,8 +1,9 @@
 import { DomainError } from "../../domain/errors.ts";
 
 /**
- * The same repository, with somebody who hears whether the database has room: of the methods that are named, which write, `onWrite`
- * gets the error of each call that found it full, and undefined for each that succeeded. Other errors say nothing of room.
+ * The same repository, which tells whether the database has room. `names` are methods that write: `onWrite` gets the error
+ * of each of their calls that found the database full, and undefined for each that succeeded. Other errors say nothing
+ * about room.
  */
 export function watchWrites<T extends object>(
   repository: T,

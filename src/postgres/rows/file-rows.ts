@@ -2,7 +2,10 @@ import { sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../../domain/files/file.ts";
 
-/** A jsonb that only this service writes, from names and texts: to look at each again would take half the time of checking a row. */
+/**
+ * A jsonb of names and texts that only this service writes: checking each text again would take half the time of checking a
+ * row.
+ */
 const textMap = z.custom<Record<string, string>>((value) => typeof value === "object" && value !== null);
 
 /** Where a file is. */
@@ -49,17 +52,23 @@ export const fileColumns = sql.fragment`
 /** `toFileEtag` of `file f`. */
 export const fileEtag = sql.fragment`(f.file_id::text || '.' || f.metageneration)`;
 
-/** That `file f` is what its path shows: neither superseded nor deleted. The condition of the index file_live_path. */
+/**
+ * The condition that `file f` is the live file of its path, neither superseded nor deleted; the index file_live_path has
+ * it, too.
+ */
 export const fileIsLive = sql.fragment`(f.supersede_time IS NULL AND f.delete_time IS NULL)`;
 
-/** That nothing keeps the bytes of `file f`, by the database's clock. */
+/** The condition that nothing keeps the bytes of `file f`, by the database's clock. */
 export const fileIsReleased = sql.fragment`(NOT f.legal_hold AND coalesce(f.retain_until_time <= now(), true))`;
 
-/** That `file f`, a deleted or superseded one, can be brought back: until its purge time, and as long as it is retained. */
+/**
+ * The condition that `file f`, a deleted or superseded one, can be restored: until its purge time, and as long as it is
+ * retained.
+ */
 export const fileIsRestorable = sql.fragment`
   (f.purge_state IS NULL AND (f.purge_time > now() OR NOT ${fileIsReleased}))`;
 
-/** That the bytes of `file f` may be given out: the condition of `requireReadable`. */
+/** The condition that the bytes of `file f` may be given out, as in `requireReadable`. */
 export const fileIsReadable = sql.fragment`(f.delete_time IS NULL AND f.purge_state IS NULL)`;
 
 /** The domain's file. */

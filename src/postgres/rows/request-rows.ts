@@ -8,7 +8,7 @@ import { readUploadRow } from "./upload-rows.ts";
 const earlierRow = z.object({ subject_id: z.string(), is_same: z.boolean() });
 
 /**
- * What the command with this identity made or changed before: an upload's or a file's id, undefined when it never ran.
+ * The id of the upload or file that the command with this identity made or changed before; undefined when it never ran.
  * `invalid_argument / REQUEST_ID_REUSED` when the id was used for other content.
  */
 export async function findEarlierSubject(
@@ -22,7 +22,7 @@ export async function findEarlierSubject(
   return row?.subject_id;
 }
 
-/** UploadRepository.noteRequest */
+/** UploadCatalogue.noteRequest */
 export async function noteRequest(
   pool: CommonQueryMethods,
   identity: CommandIdentity,
@@ -38,7 +38,7 @@ export async function noteRequest(
   if (rowCount > 0 || (await findEarlierSubject(pool, identity)) !== undefined) return;
   const row = await readUploadRow(pool, uploadId);
   if (row.namespace !== namespace) throw uploadNotFound(uploadId);
-  // Known a moment ago, and forgotten since.
+  // The request was known a moment ago, and has been forgotten since.
   await noteRequest(pool, identity, target);
 }
 

@@ -140,15 +140,15 @@ export function holdsRange(uploadId: string, epoch: number | null) {
     AND EXISTS (SELECT FROM writer w WHERE w.upload_id = ${uploadId} AND w.epoch = ${epoch}::bigint)`;
 }
 
-/** The same for a step that may be nobody's: true where no epoch is given. */
+/** The condition for a step that may have no writer: true where no epoch is given. */
 export function isUnfenced(uploadId: string, { epoch = null }: { epoch?: number | null | undefined }) {
   return sql.fragment`(${epoch}::bigint IS NULL OR (${holdsRange(uploadId, epoch)}))`;
 }
 
 /**
- * Why a compare-and-set changed nothing: the upload is absent, the writer is fenced (which explains it best, whatever
- * the newer writer has done since), or the state is another than needed. Returns when none of it is true any more: the
- * step is then to be taken again.
+ * Throws the reason why a compare-and-set changed nothing: the upload is absent, the writer is fenced (this explains most,
+ * whatever the newer writer has done since), or the state is another than the step needs. Returns the row when no reason is
+ * left: the step has to be taken again then.
  */
 export async function assertUpload(
   pool: CommonQueryMethods,

@@ -12,7 +12,7 @@ import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/reposito
 import { createFileRepository } from "../files/file-repository.ts";
 import { ensureNamespace } from "../namespace.ts";
 import { createDatabasePools } from "../pool/pool.ts";
-import { createUploadRepository } from "../uploads/upload-repository.ts";
+import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { migrate, validateMigrations } from "./migrate.ts";
 
 const OWN = fileURLToPath(new URL("../../../migrations/", import.meta.url));
@@ -178,7 +178,7 @@ describe("Flyway 12", function () {
     try {
       await ensureNamespace(pools.commands, { name: "default", bucket: "bucket", region: "r", keyPrefix: "" });
       const subject = {
-        uploads: createUploadRepository(pools.commands),
+        uploads: createUploadRepositories(pools.commands),
         files: createFileRepository(pools),
         close: async () => undefined,
       };

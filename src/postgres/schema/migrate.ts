@@ -16,7 +16,7 @@ import {
 export interface MigrateOptions {
   /** postgres://user:password@host:port/database */
   url: string;
-  /** Asked for once, for passwords that expire; else the URL's. */
+  /** Asked for once, for passwords that expire; the URL's password when left out. */
   password?: () => Promise<string>;
   /** Folder of the SQL files; ours when absent. */
   directory?: string;

@@ -6,7 +6,7 @@ import { crc32 } from "node:zlib";
 export interface MigrationFile {
   /** Dotted numbers, for instance "1" or "2.1"; undefined for a repeatable one (R__…). */
   version: string | undefined;
-  /** From the name, underscores as spaces. */
+  /** The text of the name, with spaces instead of underscores. */
   description: string;
   script: string;
   sql: string;

@@ -17,7 +17,7 @@ const historyRows = z.array(
 /** A row of Flyway's history table. */
 export type AppliedMigration = z.infer<typeof historyRows>[number];
 
-/** What Flyway 12 creates, word for word: https://documentation.red-gate.com/flyway (schema history table). */
+/** The table that Flyway 12 creates, word for word: https://documentation.red-gate.com/flyway (schema history table). */
 export async function createHistory(client: ClientBase): Promise<void> {
   await client.query(`
     CREATE TABLE flyway_schema_history (

@@ -18,7 +18,7 @@ export interface FilterColumns {
   number: Partial<Record<NumberField, SqlFragment>>;
   time: Partial<Record<TimeField, SqlFragment>>;
   flag: Partial<Record<FlagField, SqlFragment>>;
-  /** Where labels, metadata and words can be looked at. */
+  /** Whether labels, metadata and words can be read here. */
   hasMaps: boolean;
 }
 
@@ -83,8 +83,8 @@ export function countTerms(filter: FileFilter | undefined): number {
 }
 
 /**
- * The condition that a filter is, in SQL: true or false, never null. Names become fixed text, values become parameters.
- * Undefined where it asks for a column that is not there.
+ * The condition of a filter in SQL: true or false, never null. Names become fixed text, values become parameters. Undefined
+ * where it asks for a column that is not there.
  */
 export function compileFilter(filter: FileFilter, columns: FilterColumns = FILE_COLUMNS): SqlFragment | undefined {
   switch (filter.kind) {

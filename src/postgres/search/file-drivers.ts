@@ -12,18 +12,18 @@ import { findLabels } from "./label-rows.ts";
 import type { TableStatistics } from "./table-statistics.ts";
 import { toSpanQuery } from "./word-spans.ts";
 
-/** A condition of a query that an index finds the files of, without any order. */
+/** A condition of a query whose files an index finds, in no order. */
 export interface FileDriver {
   kind: FileOrder["field"] | "words" | "patterns" | "id" | "subject";
-  /** Of `file f`. */
+  /** The condition on `file f`. */
   condition: SqlFragment;
-  /** The order of the index, by which its files are counted; undefined of words and patterns, whose indexes have none. */
+  /** The order of the index, by which its files are counted; undefined for words and patterns, whose indexes have no order. */
   order: SqlFragment | undefined;
 }
 
 /** Words that are expected in more files are not gathered: their index finds all of them before it gives the first. */
 const WORD_FILES_MAX = 10_000;
-/** Shorter beginnings of words are never looked for in it. */
+/** The index of words is never asked for shorter beginnings of words. */
 const PREFIX_CHARACTERS_MIN = 3;
 /** Parts of patterns without this have no trigram that the index could look for. */
 const TRIGRAM = /[A-Za-z0-9]{3}/;
@@ -36,7 +36,7 @@ export function findDrivers(query: FileQuery, order: FileOrder, statistics: Tabl
   return [
     ...findPath(query),
     ...findText(conjuncts, statistics),
-    // Beside a label, the rows of that have them too.
+    // Where a label is asked for, its rows have these columns, too.
     ...findRanges(
       conjuncts,
       findLabels(conjuncts).length > 0 ? ["update_time"] : ["create_time", "update_time", "size_bytes"],
@@ -66,7 +66,7 @@ function findText(conjuncts: readonly FileFilter[], statistics: TableStatistics)
   return patterns.length === 0 ? [] : [{ kind: "patterns", condition: sql.and(patterns), order: undefined }];
 }
 
-/** Of short beginnings of words there are many, each of which may be rare. */
+/** There are many words with a short beginning, and each of them may be rare. */
 function isRare(word: SearchWord, statistics: TableStatistics): boolean {
   if (word.isPrefix && word.text.length < PREFIX_CHARACTERS_MIN) return false;
   return statistics.files * statistics.wordPart(word) <= WORD_FILES_MAX;
@@ -104,9 +104,10 @@ function toExact(part: FileFilter): FileDriver[] {
 }
 
 /**
- * The driver that leaves the fewest files, if that is `filesMax` at most. Each is counted on its index, up to one more
- * than that; patterns, whose index gathers all before it gives the first, only where the planner's statistics say that they
- * are not everywhere. Words alone are not counted: their statistics have said that they are rare.
+ * The driver that leaves the fewest files, if that is `filesMax` at most. The files of each driver are counted on its
+ * index, up to `filesMax` and one more; patterns, whose index gathers all before it gives the first, only where the
+ * planner's statistics say that they are not everywhere. Words alone are not counted: their statistics have said that they
+ * are rare.
  */
 export async function chooseDriver(
   pool: CommonQueryMethods,

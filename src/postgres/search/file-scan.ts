@@ -1,12 +1,12 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import type { FileOrder, FilePosition } from "../../domain/files/file-order.ts";
+import type { FileCursor, FileOrder } from "../../domain/files/file-order.ts";
 import type { FilePage, FileQuery } from "../../domain/files/file-repository.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import type { StatementShapes } from "../pool/statement-shapes.ts";
 import { fileRow, toFile } from "../rows/file-rows.ts";
 import { compileFilter } from "./compile-filter.ts";
-import { toPosition, toSqlOrder } from "./file-orders.ts";
+import { toCursor, toSqlOrder } from "./file-orders.ts";
 
 /** One listing, with the bounds of its page. `state` is which of `file f` are shown. */
 export interface FileScan {
@@ -70,10 +70,10 @@ export function toAfter({ query, order }: FileScan): SqlFragment[] {
 /** The page that rows, in its order, make; `end` is where the next begins when they do not fill it. */
 export function toFilePage(
   rows: readonly ScannedRow[],
-  { order, limit, end }: { order: FileOrder; limit: number; end: FilePosition | undefined },
+  { order, limit, end }: { order: FileOrder; limit: number; end: FileCursor | undefined },
 ): FilePage {
   const matching = rows.filter((row) => row.is_other === null);
   const shown = matching.slice(0, limit);
-  const positions = shown.map((row) => toPosition(row, order));
-  return { files: shown.map(toFile), positions, next: matching.length > limit ? positions.at(-1) : end };
+  const cursors = shown.map((row) => toCursor(row, order));
+  return { files: shown.map(toFile), cursors, next: matching.length > limit ? cursors.at(-1) : end };
 }

@@ -4,12 +4,15 @@ import type { FileFilter } from "../../domain/filter/file-filter.ts";
 import { type SqlFragment, toPrefixEnd } from "../pool/sql-values.ts";
 import { compareTime, toConjuncts } from "./compile-filter.ts";
 
-/** Columns that files and labels both have, and an index in the order of. */
+/** Columns that both files and labels have, and whose order an index has. */
 export type RangedField = "create_time" | "size_bytes";
 
 const COMPARISONS = {
-  ...{ "=": sql.fragment`=`, "<": sql.fragment`<`, "<=": sql.fragment`<=` },
-  ...{ ">": sql.fragment`>`, ">=": sql.fragment`>=` },
+  "=": sql.fragment`=`,
+  "<": sql.fragment`<`,
+  "<=": sql.fragment`<=`,
+  ">": sql.fragment`>`,
+  ">=": sql.fragment`>=`,
 };
 
 /** The bounds that a query sets to the paths of rows under an alias; none when it sets none. */
@@ -30,7 +33,7 @@ function toPrefixBounds(prefix: string, alias: SqlFragment): SqlFragment[] {
   return end === undefined ? [from] : [from, sql.fragment`${alias}.path < ${end}`];
 }
 
-/** The bounds that a filter sets to a column of rows under an alias which has an index: where a scan of that begins and ends. */
+/** The bounds that a filter sets to an indexed column of rows under an alias: a scan of the index begins and ends there. */
 export function toBounds(
   conjuncts: readonly FileFilter[],
   field: RangedField | "update_time",
@@ -45,7 +48,10 @@ export function toBounds(
   });
 }
 
-/** The same as numbers, to a millisecond or a byte: what is not between them is not asked for. Undefined without any bound. */
+/**
+ * The same bounds as numbers, exact to a millisecond or a byte: the filter asks for no row beyond them. Undefined without
+ * any bound.
+ */
 export function toValueRange(
   conjuncts: readonly FileFilter[],
   field: RangedField,

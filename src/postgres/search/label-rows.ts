@@ -1,5 +1,5 @@
 import { sql } from "slonik";
-import type { FileOrder, FilePosition } from "../../domain/files/file-order.ts";
+import type { FileCursor, FileOrder } from "../../domain/files/file-order.ts";
 import type { FileFilter } from "../../domain/filter/file-filter.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import { fileColumns } from "../rows/file-rows.ts";
@@ -15,11 +15,11 @@ export interface FileLabel {
   value: string;
 }
 
-/** That many labels of a filter are considered. */
+/** So many labels of a filter are considered. */
 const LABELS_MAX = 4;
-/** Part of the rows that a condition is taken to leave, of which nothing is known. */
+/** Part of the rows that a condition is taken to leave when nothing is known of it. */
 const OTHER_PART = 1 / 3;
-/** A file is looked at for the price of so many rows of an index. */
+/** Reading a file costs as much as reading so many rows of an index. */
 const FILE_ROWS = 5;
 
 /**
@@ -74,7 +74,7 @@ export function chooseLabelWay(
 
 const RANGED = ["create_time", "size_bytes"] as const;
 
-/** Of a condition that is no range. */
+/** The part of the rows that a condition leaves which is no range. */
 function estimatePart(statistics: TableStatistics, part: FileFilter): number {
   if (part.kind === "words") return part.words.reduce((product, word) => product * statistics.wordPart(word), 1);
   const [label] = findLabels([part]);
@@ -83,7 +83,7 @@ function estimatePart(statistics: TableStatistics, part: FileFilter): number {
   return (toValueRange([part], "create_time") ?? toValueRange([part], "size_bytes")) ? 1 : OTHER_PART;
 }
 
-/** Rows of a label in the order of the answer, from a position on; a file is read only when they leave it. */
+/** Rows of a label in the order of the answer, from a cursor on; a file is read only when they leave it. */
 export function walkLabel(scan: FileScan, label: FileLabel): SqlFragment {
   const { query, order } = scan;
   const { by, after } = toLabelOrder(order);
@@ -170,16 +170,16 @@ function isLabel(part: FileFilter, { name, value }: FileLabel): boolean {
 }
 
 /** An order of `file_label l`; there is none of times of change. */
-function toLabelOrder(order: FileOrder): { by: SqlFragment; after(position: FilePosition): SqlFragment } {
+function toLabelOrder(order: FileOrder): { by: SqlFragment; after(cursor: FileCursor): SqlFragment } {
   const direction = order.isDescending ? sql.fragment`DESC` : sql.fragment`ASC`;
   if (order.field === "path") {
     return {
       by: sql.fragment`l.path ${direction}, l.generation ${direction}`,
-      after: (position) => isPathAfter(sql.fragment`l`, position, order),
+      after: (cursor) => isPathAfter(sql.fragment`l`, cursor, order),
     };
   }
   return {
     by: sql.fragment`l.${sql.identifier([order.field])} ${direction}, l.file_id ${direction}`,
-    after: (position) => isValueAfter(sql.fragment`l`, position, order),
+    after: (cursor) => isValueAfter(sql.fragment`l`, cursor, order),
   };
 }

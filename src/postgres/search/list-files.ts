@@ -1,26 +1,26 @@
 import { type CommonQueryMethods, sql } from "slonik";
-import { type FilePosition, PATH_ORDER } from "../../domain/files/file-order.ts";
+import { type FileCursor, PATH_ORDER } from "../../domain/files/file-order.ts";
 import type { FilePage, FileQuery } from "../../domain/files/file-repository.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 import type { StatementShapes } from "../pool/statement-shapes.ts";
 import { fileColumns, fileIsLive, fileIsRestorable } from "../rows/file-rows.ts";
 import { countTerms, toConjuncts } from "./compile-filter.ts";
 import { chooseDriver, type FileDriver, findDrivers, findWords } from "./file-drivers.ts";
-import { toPosition, toSqlOrder } from "./file-orders.ts";
+import { toCursor, toSqlOrder } from "./file-orders.ts";
 import { type FileScan, orNull, readRows, toAfter, toCondition, toFilePage } from "./file-scan.ts";
 import { toBounds, toPathRange } from "./filter-bounds.ts";
 import { chooseLabelWay, findLabels, gatherLabel, type LabelWay, walkLabel } from "./label-rows.ts";
 import { listWordSpans } from "./list-word-spans.ts";
 import type { StatisticsCache } from "./table-statistics.ts";
 
-/** Rows of an index that one page looks at, where the index holds all that is asked for. */
+/** Rows of an index that one page reads, where the index holds everything that is asked for. */
 export const WALK_ROWS_MAX = 5_000;
-/** Files that one page looks at: each is a row of the table, somewhere. */
+/** Files that one page reads: each is a row of the table, at any place. */
 export const WALK_FILES_MAX = 5_000;
-/** Both are for filters of so many terms; a page of a filter with ten times as many looks at a tenth of that. */
+/** Both limits are for filters of so many terms; a page of a filter with ten times as many terms reads a tenth of them. */
 export const WALK_TERMS = 5;
 
-/** Where files are listed, and what is kept from one list to the next. */
+/** The pool that lists are read from, and the statistics that are kept from one list to the next. */
 export interface SearchAccess {
   pool: CommonQueryMethods;
   statistics: Pick<StatisticsCache, "get">;
@@ -28,7 +28,7 @@ export interface SearchAccess {
 }
 
 /**
- * FileRepository.list. Every way reads an index from a position on, and a bounded number of its rows, whatever the
+ * FileRepository.list. Every way reads an index from a cursor on, and a bounded number of its rows, whatever the
  * statistics of the planner say; they only say which way is the shortest:
  *
  * - gather: where an index leaves few files (it counts them first), all of these are read and put in order;
@@ -46,7 +46,10 @@ export async function listFiles(
   const order = query.order ?? PATH_ORDER;
   const share = 1 / Math.ceil(Math.max(1, countTerms(query.filter) / WALK_TERMS));
   const scan: FileScan = {
-    ...{ namespace, query, order, shapes },
+    namespace,
+    query,
+    order,
+    shapes,
     state: query.showDeleted ? isListedDeleted : fileIsLive,
     filesMax: Math.ceil(WALK_FILES_MAX * share),
     rowsMax: Math.ceil(WALK_ROWS_MAX * share),
@@ -67,19 +70,19 @@ export async function listFiles(
   return bySpans ?? (await readPage(pool, scan, walkOrder(scan)));
 }
 
-/** Live, or deleted and still restorable. */
+/** The condition that a file is live, or deleted and still restorable. */
 const isListedDeleted = sql.fragment`(f.delete_time IS NULL OR ${fileIsRestorable})`;
 
-/** The page of a walk; where it had to stop, the next one goes on. */
+/** The page of a walk; the next page goes on where this one had to stop. */
 async function readPage(pool: CommonQueryMethods, scan: FileScan, statement: SqlFragment): Promise<FilePage> {
   const { query, order } = scan;
   const rows = await readRows(pool, scan, statement);
   const last = rows.at(-1);
-  const end: FilePosition | undefined = last?.is_end ? toPosition(last, order) : undefined;
+  const end: FileCursor | undefined = last?.is_end ? toCursor(last, order) : undefined;
   return toFilePage(rows, { order, limit: query.limit, end });
 }
 
-/** The page of what was gathered; undefined when that was too much, and is not whole. */
+/** The page of the gathered files; undefined when there were too many, so that some are missing. */
 async function readGathered(
   pool: CommonQueryMethods,
   scan: FileScan,
@@ -103,8 +106,8 @@ async function readLabel(pool: CommonQueryMethods, scan: FileScan, way: LabelWay
 function gather(scan: FileScan, driver: FileDriver): SqlFragment {
   const { namespace, query, filesMax } = scan;
   const order = toSqlOrder(scan.order, { isLive: !query.showDeleted });
-  // By the index that has counted them, whatever the planner expects; that of words has no order. OFFSET 0 keeps the limit
-  // and the order of the answer away from the choice of the index.
+  // The files come by the index that has counted them, whatever the planner expects; the index of words has no order.
+  // OFFSET 0 keeps the limit and the order of the answer away from the choice of the index.
   const all =
     driver.order === undefined ? sql.fragment`OFFSET 0` : sql.fragment`ORDER BY ${driver.order} LIMIT ${filesMax + 1}`;
   const condition = sql.and([toCondition(scan), ...toPathRange(query, sql.fragment`f`), ...toAfter(scan)]);

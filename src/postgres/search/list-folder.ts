@@ -1,13 +1,13 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import type { FilePosition } from "../../domain/files/file-order.ts";
+import type { FileCursor } from "../../domain/files/file-order.ts";
 import type { FolderPage, FolderQuery } from "../../domain/files/file-repository.ts";
-import { FOLDER_DELIMITER, type FolderEntry, toEntryPosition } from "../../domain/files/folder-entry.ts";
+import { FOLDER_DELIMITER, type FolderEntry, toEntryCursor } from "../../domain/files/folder-entry.ts";
 import { type SqlFragment, toPrefixEnd } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsRestorable, fileRow, toFile } from "../rows/file-rows.ts";
 
 const entryRow = z.object({ folder: z.string().nullable(), entry_path: z.string(), entry_generation: z.int() });
-/** Of a folder, or of a deleted file past its purge time, there is no file. */
+/** A folder has no file, and neither has a deleted file past its purge time. */
 const stepRow = z.union([entryRow.extend(fileRow.shape), entryRow.extend({ file_id: z.null() })]);
 type StepRow = z.infer<typeof stepRow>;
 
@@ -34,7 +34,7 @@ export async function listFolder(pool: CommonQueryMethods, namespace: string, qu
     ORDER BY e.number`);
   const entries = rows.slice(0, query.limit).flatMap(toEntry);
   const last = rows[query.limit - 1];
-  return { entries, next: rows.length > query.limit && last !== undefined ? toPosition(last) : undefined };
+  return { entries, next: rows.length > query.limit && last !== undefined ? toCursor(last) : undefined };
 }
 
 function toEntry(row: StepRow): FolderEntry[] {
@@ -42,14 +42,14 @@ function toEntry(row: StepRow): FolderEntry[] {
   return row.file_id === null ? [] : [{ kind: "file", file: toFile(row) }];
 }
 
-function toPosition({ folder, entry_path: path, entry_generation: generation }: StepRow): FilePosition {
-  return folder === null ? { path, generation } : toEntryPosition({ kind: "folder", path: folder });
+function toCursor({ folder, entry_path: path, entry_generation: generation }: StepRow): FileCursor {
+  return folder === null ? { path, generation } : toEntryCursor({ kind: "folder", path: folder });
 }
 
 /** Where a page begins. */
 function toStart({ prefix, after }: FolderQuery): SqlFragment {
   if (after === undefined) return sql.fragment`f.path >= ${prefix}`;
-  if (!("path" in after)) throw new Error("a position in another order was given for a folder");
+  if (!("path" in after)) throw new Error("a cursor in another order was given for a folder");
   const { path, generation } = after;
   // "0" is the character after "/".
   if (path.endsWith(FOLDER_DELIMITER)) return sql.fragment`f.path >= ${`${path.slice(0, -1)}0`}`;

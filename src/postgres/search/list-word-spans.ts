@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import type { FilePosition } from "../../domain/files/file-order.ts";
+import type { FileCursor } from "../../domain/files/file-order.ts";
 import type { FilePage } from "../../domain/files/file-repository.ts";
 import type { SearchWord } from "../../domain/files/search-words.ts";
 import { type SqlFragment, toTimestamp } from "../pool/sql-values.ts";
@@ -12,7 +12,7 @@ import { toPathRange, toValueRange } from "./filter-bounds.ts";
 import type { TableStatistics } from "./table-statistics.ts";
 import { estimateSpanFiles, planSpans, type SpanSearch, toSpanWords } from "./word-spans.ts";
 
-/** Before and after all ids: with a time, a position between that time and the one beside it. */
+/** Ids before and after all others: with a time they make a cursor between that time and the one beside it. */
 const FILE_ID_FIRST = "00000000-0000-0000-0000-000000000000";
 const FILE_ID_LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
@@ -20,7 +20,8 @@ const endsRow = z.object({ newest: z.int().nullable(), oldest: z.int().nullable(
 
 /**
  * A page of files that hold words, in the order of the times of creation, by the index of words in spans of time. Undefined
- * where there are no whole words, in another order, and where the words are so common that files in their order are the shorter way.
+ * where there are no whole words, in another order, and where the words are so common that it takes less to read files in
+ * their order.
  */
 export async function listWordSpans(
   pool: CommonQueryMethods,
@@ -30,9 +31,9 @@ export async function listWordSpans(
   const { namespace, query, order } = scan;
   if (order.field !== "create_time" || toSpanWords(statistics, words).length === 0) return undefined;
   const { newest, oldest } = await pool.one(sql.prepared("file_time_ends", endsRow)`${selectEnds(scan)}`);
-  if (newest === null || oldest === null) return { files: [], positions: [], next: undefined };
+  if (newest === null || oldest === null) return { files: [], cursors: [], next: undefined };
   const { isDescending } = order;
-  const search: SpanSearch = { ...{ words, namespace, isDescending, newest, oldest }, limit: query.limit + 1 };
+  const search: SpanSearch = { words, namespace, isDescending, newest, oldest, limit: query.limit + 1 };
   if (isWalkShorter(statistics, search)) return undefined;
   const plan = planSpans(statistics, search);
   const rows = await readRows(pool, scan, gatherSpans(scan, plan.queries));
@@ -40,14 +41,14 @@ export async function listWordSpans(
   return toFilePage(rows, { order, limit: query.limit, end });
 }
 
-/** The newest and the oldest file that are still to come: nothing is searched beyond them. */
+/** The times of the newest and the oldest file that are still to come: nothing is searched beyond them. */
 function selectEnds({ namespace, query }: FileScan): SqlFragment {
   const { from, to } = toValueRange(toConjuncts(query.filter), "create_time") ?? {};
-  const position = query.after !== undefined && "value" in query.after ? query.after.value : undefined;
+  const cursor = query.after !== undefined && "value" in query.after ? query.after.value : undefined;
   const isDescending = query.order?.isDescending === true;
   const bounds = [
-    [from, isDescending ? undefined : position].filter((bound) => bound !== undefined),
-    [to, isDescending ? position : undefined].filter((bound) => bound !== undefined),
+    [from, isDescending ? undefined : cursor].filter((bound) => bound !== undefined),
+    [to, isDescending ? cursor : undefined].filter((bound) => bound !== undefined),
   ] as const;
   const start = toTimestamp(Math.max(Number.MIN_SAFE_INTEGER, ...bounds[0]));
   const end = toTimestamp(Math.min(Number.MAX_SAFE_INTEGER, ...bounds[1]));
@@ -83,8 +84,8 @@ function gatherSpans(scan: FileScan, queries: readonly string[]): SqlFragment {
     ORDER BY span.number, ${order.by} LIMIT ${query.limit + 1}`;
 }
 
-/** The position before which, in the order of the page, all is that is not older, or not younger, than a time. */
-function toEnd(microseconds: number, isDescending: boolean): FilePosition {
+/** A cursor at a time: in the order of the page, every file before it is not older (or not younger) than that time. */
+function toEnd(microseconds: number, isDescending: boolean): FileCursor {
   return isDescending
     ? { value: microseconds, fileId: FILE_ID_FIRST }
     : { value: microseconds - 1, fileId: FILE_ID_LAST };

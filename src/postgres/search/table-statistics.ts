@@ -2,14 +2,14 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { SearchWord } from "../../domain/files/search-words.ts";
 
-/** What PostgreSQL has sampled is read again after this; autovacuum samples anew about as seldom. */
+/** The statistics of PostgreSQL are read again after this time; autovacuum samples about as seldom. */
 const STATISTICS_MAX_AGE_MS = 5 * 60 * 1000;
 /** Part of the rows that a value is taken to leave where nothing was sampled. */
 const UNKNOWN_PART = 1 / 3;
 
 /**
- * What ANALYZE has sampled of the table of files, as far as the choice between two indexes needs it. An estimate, which may be
- * old or missing: it decides how a page is found, never what is on it.
+ * The samples that ANALYZE took of the table of files, as far as the choice between two indexes needs them. They are
+ * estimates, which may be old or missing: they decide how a page is found, never what is on it.
  */
 export interface TableStatistics {
   /** Files that are not superseded. */
@@ -18,11 +18,14 @@ export interface TableStatistics {
   labels: number;
   /** Part of the files that are in a namespace. */
   namespacePart(namespace: string): number;
-  /** Part of the files that hold a word; of one seldom seen a guess, 0 where nothing was sampled. */
+  /** Part of the files that hold a word; a guess for a word that is seldom seen, and 0 where nothing was sampled. */
   wordPart(word: SearchWord): number;
   /** Part of the rows of labels that have a value. */
   labelPart(value: string): number;
-  /** Where a value, a size or a time in microseconds, stands among all: 0 before all, 1 after; beyond these it goes on as it ends. */
+  /**
+   * The rank of a value (a size, or a time in microseconds) among all values: 0 before all, 1 after all. Beyond the ends
+   * the rank goes on at the same rate.
+   */
   rank(field: "create_time" | "size_bytes", value: number): number | undefined;
 }
 
@@ -51,12 +54,12 @@ export class StatisticsCache {
     this.#now = now;
   }
 
-  /** Those of the database of a pool; rejects as its statements do. */
+  /** The statistics of a pool's database; rejects as its statements do. */
   async get(pool: CommonQueryMethods): Promise<TableStatistics> {
     const kept = this.#kept.get(pool);
     if (kept !== undefined && this.#now() - kept.readMs < STATISTICS_MAX_AGE_MS) return await kept.statistics;
     const statistics = readStatistics(pool);
-    // One that fails is forgotten, so that the next search tries again.
+    // A reading that fails is forgotten, so that the next search tries again.
     const settled = statistics.catch(async (error) => {
       if (kept !== undefined) return await kept.statistics;
       this.#kept.delete(pool);
@@ -101,7 +104,8 @@ export async function readStatistics(pool: CommonQueryMethods): Promise<TableSta
   const bounds = { create_time: columns.create_time?.bounds ?? [], size_bytes: columns.size_bytes?.bounds ?? [] };
   const rare = { namespace: seldom(namespaces!), word: seldom(words!), value: seldom(values!) };
   return {
-    ...{ files, labels },
+    files,
+    labels,
     namespacePart: (namespace) => namespaces!.get(namespace) ?? rare.namespace,
     wordPart: ({ text, isPrefix }) => (isPrefix ? sumOf(words!, text, rare.word) : (words!.get(text) ?? rare.word)),
     labelPart: (value) => values!.get(value) ?? rare.value,
@@ -114,7 +118,10 @@ function toParts(column: z.infer<typeof sampled> | undefined): Map<string, numbe
   return new Map(column?.values?.map((value, index) => [value, parts[index] ?? 0]));
 }
 
-/** What was not seen often enough to be listed is taken to be half as frequent as the least that was, as the planner does. */
+/**
+ * A value that was not seen often enough to be listed counts as half as frequent as the rarest listed one, as in the
+ * planner.
+ */
 function seldom(parts: ReadonlyMap<string, number>): number {
   let least = Number.POSITIVE_INFINITY;
   for (const part of parts.values()) least = Math.min(least, part);

@@ -12,13 +12,20 @@ describe("planSpans", () => {
   const parts: Record<string, number> = { all: 1, common: 0.05, often: 0.03, seldom: 0.002, rare: 0.00001 };
   /** Files that were made as often at any time of the 4,096 spans. */
   const statistics: TableStatistics = {
-    ...{ files: 10_000_000, labels: 0, namespacePart: () => 1, labelPart: () => 0 },
+    files: 10_000_000,
+    labels: 0,
+    namespacePart: () => 1,
+    labelPart: () => 0,
     wordPart: ({ text }) => parts[text] ?? 0,
     rank: (_field, value) => (value - toMicroseconds(FIRST_SPAN)) / toMicroseconds(SPANS),
   };
   const search: SpanSearch = {
-    ...{ words: [word("common")], namespace: "default", limit: 101, isDescending: true },
-    ...{ oldest: toMicroseconds(FIRST_SPAN), newest: toMicroseconds(FIRST_SPAN + SPANS) - 1 },
+    words: [word("common")],
+    namespace: "default",
+    limit: 101,
+    isDescending: true,
+    oldest: toMicroseconds(FIRST_SPAN),
+    newest: toMicroseconds(FIRST_SPAN + SPANS) - 1,
   };
 
   it("begins with the newest span, or the oldest, and covers all in between once", () => {

@@ -18,14 +18,14 @@ const SPAN_LAST = 16 ** SPAN_DIGITS - 1;
  * prefix are gathered into bitmaps before, which takes ten times as long, and is shorter only for so few.
  */
 const PREFIX_ENTRIES_MAX = 800;
-/** What a page may take, in entries of a prefix (0.3 µs each were measured): some 4 ms. */
+/** The cost that a page may have, in entries of a prefix (0.3 µs each were measured): some 4 ms. */
 const PAGE_COST_MAX = 12_000;
-/** What it takes to begin with a span, and to read an entry of a whole one, in the same. */
+/** The cost of beginning with a span, and of reading an entry of a whole span, in the same unit. */
 const SPAN_COST = 50;
 const ENTRY_COST = 0.1;
 /** Spans of a page. */
 const PAGE_SPANS_MAX = 400;
-/** Words that the index is asked for, the rarest; the others are looked for in what it finds. */
+/** How many words the index is asked for, the rarest ones; the files that it finds are then searched for the others. */
 const SPAN_WORDS_MAX = 4;
 
 /** Which spans a page gathers, in its order. */
@@ -36,7 +36,7 @@ export interface SpanPlan {
   end: number | undefined;
 }
 
-/** What is searched for, and where: `newest` and `oldest` are the ends of what is left, in microseconds. */
+/** The words of a search and the times that are left to search: `newest` and `oldest` are their ends, in microseconds. */
 export interface SpanSearch {
   words: readonly SearchWord[];
   namespace: string;
@@ -77,14 +77,14 @@ export function planSpans(statistics: TableStatistics, search: SpanSearch): Span
       return { queries, end: (isDescending ? from : to + 1) * SPAN_MICROSECONDS };
   }
 
-  /** The widest block of spans around one that is not too much. */
+  /** The widest block of spans around one span whose cost is within the bound. */
   function chooseDigits(around: number, isFine: (files: number) => boolean): number {
     for (let digits = 1; digits < SPAN_DIGITS; digits++)
       if (isFine(countFiles(...toBlock(around, digits)))) return digits;
     return SPAN_DIGITS;
   }
 
-  /** Files that were created in spans, about: those of them that are still to come. */
+  /** About how many of the files created in some spans are still to come. */
   function countFiles(from: number, to: number): number {
     const start = Math.max(from * SPAN_MICROSECONDS, search.oldest);
     const end = Math.min((to + 1) * SPAN_MICROSECONDS, search.newest + 1);
@@ -94,7 +94,7 @@ export function planSpans(statistics: TableStatistics, search: SpanSearch): Span
   }
 }
 
-/** Files that a page of words is expected to look at when it gathers spans, none narrower than the narrowest. */
+/** How many files a page of words is expected to read when it gathers spans, none narrower than the narrowest one. */
 export function estimateSpanFiles(statistics: TableStatistics, search: SpanSearch): number {
   const { words, namespace, limit, isDescending, newest, oldest } = search;
   const matchPart = words.reduce((product, word) => product * statistics.wordPart(word), 1);
@@ -112,7 +112,7 @@ function toSpan(microseconds: number): number {
   return Math.min(SPAN_LAST, Math.max(0, Math.floor(microseconds / SPAN_MICROSECONDS)));
 }
 
-/** First and last span of those that share so many digits with one. */
+/** The first and the last span of those that share so many digits with a given span. */
 function toBlock(span: number, digits: number): [number, number] {
   const size = 16 ** (SPAN_DIGITS - digits);
   const from = Math.floor(span / size) * size;

@@ -2,7 +2,7 @@ import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { uploadNotFound, uploadNotOpen } from "../../domain/repository-refusals.ts";
 import { assertUnaryPart } from "../../domain/uploads/part-plan.ts";
-import type { PartStart, WriterOptions } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedPart, WriterOptions } from "../../domain/uploads/upload-writers.ts";
 import { partRow, readUploadRow, toDurablePart, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { slideExpiry } from "./upload-expiry.ts";
 
@@ -14,12 +14,15 @@ interface Target {
   lengthBytes: number;
 }
 
-/** UploadRepository.beginPart, in one statement, as `beginWriter` is and for the same reason locked at a second try. */
+/**
+ * UploadWriters.beginPart, in one statement. As in `beginWriter`, and for the same reason, a second try locks the row
+ * first.
+ */
 export async function beginPart(
   pool: DatabasePool,
   target: Target,
   options: Omit<WriterOptions, "lane">,
-): Promise<PartStart> {
+): Promise<GrantedPart> {
   const takeLocked = () =>
     pool.transaction(async (transaction) => {
       await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
@@ -35,7 +38,7 @@ async function takePart(
   pool: CommonQueryMethods,
   { namespace, uploadId, partNumber, lengthBytes }: Target,
   options: Omit<WriterOptions, "lane">,
-): Promise<PartStart | undefined> {
+): Promise<GrantedPart | undefined> {
   const before = partNumber - 1;
   const row = await pool.maybeOne(sql.prepared("begin_part", takenRow)`
     WITH seen AS MATERIALIZED (
@@ -67,13 +70,13 @@ async function takePart(
       RETURNING 1
     )
     SELECT u.*, (SELECT count(*)::int FROM claimed) AS claimed FROM u`);
-  // Not claimed: a writer that is fenced now has recorded the part since the statement began.
+  // When nothing was claimed, a writer that is fenced now has recorded the part since the statement began.
   if (row === null || row.claimed === 0) return undefined;
   return { kind: "begun", upload: toUpload(row, undefined), epoch: row.epoch };
 }
 
-/** The part that is durable already, or undefined when nothing speaks against trying again. */
-async function findObstacle(pool: CommonQueryMethods, target: Target): Promise<PartStart | undefined> {
+/** The part that is durable already, or undefined when the caller may try again. */
+async function findObstacle(pool: CommonQueryMethods, target: Target): Promise<GrantedPart | undefined> {
   const { namespace, uploadId, partNumber } = target;
   const row = await readUploadRow(pool, uploadId);
   if (row.namespace !== namespace) throw uploadNotFound(uploadId);

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { uploadNotFound } from "../../domain/repository-refusals.ts";
-import type { WriterOptions, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedWriter, WriterOptions } from "../../domain/uploads/upload-writers.ts";
 import { partsWithin, toWriterRange } from "../../domain/uploads/writer-range.ts";
 import {
   loadUpload,
@@ -22,13 +22,13 @@ interface Target {
 }
 
 /**
- * UploadRepository.beginWriter, in one statement when no other writer of the upload begins at this moment.
+ * UploadWriters.beginWriter, in one statement when no other writer of the upload begins at this moment.
  *
  * A statement that waited for another writer's would not see that one's row, and could not fence it. So it does
  * nothing when the epoch has moved since it began; then the row's lock is awaited first, and the statement that is begun
  * after that sees everything.
  */
-export async function beginWriter(pool: DatabasePool, target: Target, options: WriterOptions): Promise<WriterStart> {
+export async function beginWriter(pool: DatabasePool, target: Target, options: WriterOptions): Promise<GrantedWriter> {
   const takeLocked = () =>
     pool.transaction(async (transaction) => {
       await transaction.query(sql.unsafe`SELECT FROM upload WHERE upload_id = ${target.uploadId} FOR NO KEY UPDATE`);
@@ -47,7 +47,7 @@ async function takeRange(
   pool: CommonQueryMethods,
   { namespace, uploadId }: Target,
   options: WriterOptions,
-): Promise<WriterStart | undefined> {
+): Promise<GrantedWriter | undefined> {
   const { lane } = options;
   const start = lane?.offset ?? 0;
   const end = lane === undefined ? null : lane.offset + lane.sizeBytes;
@@ -75,8 +75,8 @@ async function takeRange(
     )
     SELECT * FROM u`);
   if (row === null) return undefined;
-  // Read after the epoch was taken, by a second statement: what the former writer recorded until then is seen, and
-  // nothing can follow. The first writer ever has nothing to read.
+  // A second statement reads the parts after the epoch was taken: it sees everything that the former writers have recorded,
+  // and they can record nothing more. The first writer has nothing to read.
   const found = row.epoch === 1 ? NO_PARTS : await readParts(pool, uploadId);
   const upload = toUpload(row, undefined);
   const range = toWriterRange(upload, options.lane);
@@ -84,12 +84,12 @@ async function takeRange(
   return { upload, epoch: row.epoch, range, parts: found.parts, outstanding };
 }
 
-/** The upload that cannot be written, or undefined when nothing speaks against trying again. */
+/** The upload that cannot be written, or undefined when the caller may try again. */
 async function findObstacle(
   pool: CommonQueryMethods,
   { namespace, uploadId }: Target,
   options: WriterOptions,
-): Promise<WriterStart | undefined> {
+): Promise<GrantedWriter | undefined> {
   const row = await readUploadRow(pool, uploadId);
   if (row.namespace !== namespace) throw uploadNotFound(uploadId);
   toWriterRange(toUpload(row, undefined), options.lane);
@@ -98,13 +98,13 @@ async function findObstacle(
   return { upload, epoch: 0, range: toWriterRange(upload, options.lane), parts, outstanding: [] };
 }
 
-type Parts = Pick<WriterStart, "parts" | "outstanding">;
+type Parts = Pick<GrantedWriter, "parts" | "outstanding">;
 
 const NO_PARTS: Parts = { parts: [], outstanding: [] };
 
 const claimOrPartRow = partRow.extend({ state: z.string(), epoch: z.int(), etag: z.string().nullable() });
 
-/** The durable parts, and those claimed for presigned URLs, by whatever writer. */
+/** The durable parts, and the parts that any writer has claimed for presigned URLs. */
 async function readParts(pool: CommonQueryMethods, uploadId: string): Promise<Parts> {
   const rows = await pool.any(sql.type(claimOrPartRow)`
     SELECT part_number, length_bytes, crc32, etag, state, epoch FROM part

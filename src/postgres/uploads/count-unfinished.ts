@@ -5,8 +5,8 @@ import { atBorder } from "../pool/errors.ts";
 const countRow = z.object({ all: z.int(), own: z.int() });
 
 /**
- * Counts uploads that have not ended, and of them a caller's, `limit` in all at most: by the index `upload_unfinished`, some
- * 100 ms for 100,000. Rejects with `unavailable / DATABASE_UNAVAILABLE`.
+ * Counts the uploads that have not ended, at most `limit`, and those of them that are a caller's, by the index
+ * `upload_unfinished`, some 100 ms for 100,000. Rejects with `unavailable / DATABASE_UNAVAILABLE`.
  */
 export function createUnfinishedCount(
   pool: DatabasePool,

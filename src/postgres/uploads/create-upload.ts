@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { generationMismatch, namespaceNotFound } from "../../domain/repository-refusals.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
-import type { NewUpload } from "../../domain/uploads/upload-repository.ts";
+import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
@@ -11,9 +11,9 @@ import { findEarlierSubject } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
 /**
- * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits
- * at the request's primary key and then finds it. Nothing comes back when the request is known or the precondition
- * fails; the request decides first, so that a repetition gets its first answer whatever happened to the file since.
+ * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits at the
+ * request's primary key and then finds it. No row comes back when the request is known or the precondition fails. The
+ * request is checked first, so that a repeated request gets its first answer, whatever happened to the file since.
  */
 export async function createUpload(
   pool: CommonQueryMethods,
@@ -28,7 +28,7 @@ export async function createUpload(
   throw generationMismatch(input.path, input.ifGenerationMatch ?? 0, current);
 }
 
-/** UploadRepository.findCreated */
+/** UploadCatalogue.findCreated */
 export async function findCreated(pool: CommonQueryMethods, identity: CommandIdentity): Promise<Upload | undefined> {
   const uploadId = await findEarlierSubject(pool, identity);
   return uploadId === undefined ? undefined : await loadUpload(pool, await readUploadRow(pool, uploadId));

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { uploadNotFound, uploadNotOpen, urlOutlivesUpload } from "../../domain/repository-refusals.ts";
 import { assertSignable } from "../../domain/uploads/part-plan.ts";
 import type { DurablePart, Upload } from "../../domain/uploads/upload.ts";
-import type { PresignedPart, WriterOptions } from "../../domain/uploads/upload-repository.ts";
+import type { PresignedPart, WriterOptions } from "../../domain/uploads/upload-writers.ts";
 import { toInterval } from "../pool/sql-values.ts";
 import {
   assertUpload,
@@ -25,7 +25,10 @@ interface Target {
 
 type Options = Omit<WriterOptions, "lane"> & { lifetimeMs: number };
 
-/** UploadRepository.claimPresigned, in one statement, as `beginWriter` is and for the same reason locked at a second try. */
+/**
+ * UploadWriters.claimPresigned, in one statement. As in `beginWriter`, and for the same reason, a second try locks the row
+ * first.
+ */
 export async function claimPresigned(
   pool: DatabasePool,
   target: Target,
@@ -51,7 +54,7 @@ export async function claimPresigned(
 
 const takenRow = uploadRow.extend({ claimed: z.int(), wanted: z.int(), sign_time: z.date() });
 
-/** Each part gets the next epoch, and is fenced by itself from there on. */
+/** Each part gets the next epoch, and is fenced by itself from then on. */
 async function takeParts(
   pool: CommonQueryMethods,
   { namespace, uploadId, parts }: Target,
@@ -102,12 +105,12 @@ async function takeParts(
     )
     SELECT u.*, (SELECT count(*)::int FROM claimed) AS claimed, (SELECT count(*)::int FROM wanted) AS wanted,
       now() AS sign_time FROM u`);
-  // Less claimed than wanted: a writer that is fenced now has recorded a part since the statement began.
+  // When fewer parts were claimed than wanted, a writer that is fenced now has recorded a part since the statement began.
   if (row === null || row.claimed < row.wanted) return undefined;
   return { upload: toUpload(row, undefined), claimed: row.claimed, signTime: row.sign_time };
 }
 
-/** Throws what speaks against trying again. */
+/** Throws the reason why trying again would be in vain; returns when there is none. */
 async function assertObstacle(pool: CommonQueryMethods, target: Target, options: Options): Promise<void> {
   const { namespace, uploadId, parts } = target;
   const row = await readUploadRow(pool, uploadId);
@@ -126,7 +129,7 @@ async function assertObstacle(pool: CommonQueryMethods, target: Target, options:
 
 const lockedRow = z.object({ locked: z.int() });
 
-/** UploadRepository.adoptParts */
+/** UploadWriters.adoptParts */
 export async function adoptParts(
   pool: CommonQueryMethods,
   { uploadId, parts }: { uploadId: string; parts: readonly (PresignedPart & { etag: string })[] },

@@ -2,8 +2,8 @@ import { sql } from "slonik";
 import { toInterval } from "../pool/sql-values.ts";
 
 /**
- * The expiry is moved only when it gains more than this share of the upload's life (an hour of a day), or reaches its
- * cap: it is indexed, and a write that changes no indexed column costs a fraction of one that does.
+ * The expiry is moved only when it gains more than this share of the upload's life (an hour of a day), or reaches its cap:
+ * the column is indexed, and a write that changes no indexed column costs a fraction of one that does.
  */
 const EXPIRY_STEP = 1 / 24;
 

@@ -1,7 +1,7 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { File } from "../../domain/files/file.ts";
-import type { ReceivedNote, UploadStatus } from "../../domain/uploads/upload-repository.ts";
+import type { UploadStatus } from "../../domain/uploads/upload-catalogue.ts";
 import { fileColumns, fileRow, toFile } from "../rows/file-rows.ts";
 import { uploadRow } from "../rows/upload-rows.ts";
 
@@ -40,7 +40,7 @@ const statusRow = uploadRow
   .pick({ upload_id: true, namespace: true, path: true, state: true, size_bytes: true, file_id: true })
   .extend({ received_bytes: z.int(), durable_bytes: z.int() });
 
-/** UploadRepository.listStatus. Files are read by a second statement, where an upload has one. */
+/** UploadCatalogue.listStatus. Files are read by a second statement, where an upload has one. */
 export async function listStatus(pool: CommonQueryMethods, uploadIds: readonly string[]): Promise<UploadStatus[]> {
   const rows = await pool.any(sql.prepared("list_status", statusRow)`
     SELECT u.upload_id, u.namespace, u.path, u.state, u.size_bytes, u.file_id,
@@ -67,18 +67,4 @@ async function readFiles(pool: CommonQueryMethods, fileIds: readonly string[]): 
   const rows = await pool.any(sql.type(fileRow)`
     SELECT ${fileColumns} FROM file f WHERE f.file_id = ANY(${sql.array([...fileIds], "uuid")})`);
   return new Map(rows.map((row) => [row.file_id, toFile(row)]));
-}
-
-const noRow = z.object({});
-
-/** UploadRepository.noteReceived */
-export async function noteReceived(pool: CommonQueryMethods, notes: readonly ReceivedNote[]): Promise<void> {
-  if (notes.length === 0) return;
-  await pool.query(sql.prepared("note_received", noRow)`
-    UPDATE writer w SET received_bytes = n.received_bytes, heartbeat_time = now()
-    FROM ${sql.unnest(
-      notes.map((note) => [note.uploadId, note.epoch, note.receivedBytes]),
-      ["uuid", "int8", "int8"],
-    )} AS n (upload_id, epoch, received_bytes)
-    WHERE w.upload_id = n.upload_id AND w.epoch = n.epoch AND w.received_bytes < n.received_bytes`);
 }

@@ -1,13 +1,23 @@
-import { type CommonQueryMethods, sql } from "slonik";
+import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import type { Upload } from "../../domain/uploads/upload.ts";
-import type { UploadPage, UploadPaging } from "../../domain/uploads/upload-sweep.ts";
+import type { UploadPage, UploadPaging, UploadSweep } from "../../domain/uploads/upload-sweep.ts";
 import { type SqlFragment, toInterval } from "../pool/sql-values.ts";
 import { isBehind, toNext } from "../pool/timed-pages.ts";
 import { toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
-/** UploadRepository.expireDue. Sweepers of several replicas pass each other by the rows' locks. */
-export async function expireDue(pool: CommonQueryMethods, namespace: string, limit: number): Promise<Upload[]> {
+/** The sweep of uploads in PostgreSQL. */
+export function createUploadSweep(pool: DatabasePool): UploadSweep {
+  return {
+    expireDue: (namespace, limit) => expireDue(pool, namespace, limit),
+    listStuck: (namespace, options) => listStuck(pool, namespace, options),
+    listUncleaned: (namespace, paging) => listUncleaned(pool, namespace, paging),
+    markCleaned: (uploadId) => markCleaned(pool, uploadId),
+  };
+}
+
+/** Sweepers of several replicas pass each other by the rows' locks. */
+async function expireDue(pool: CommonQueryMethods, namespace: string, limit: number): Promise<Upload[]> {
   const rows = await pool.any(sql.type(uploadRow)`
     WITH due AS (
       SELECT upload_id FROM upload
@@ -41,8 +51,7 @@ async function listPage(
   };
 }
 
-/** UploadRepository.listStuck */
-export async function listStuck(
+async function listStuck(
   pool: CommonQueryMethods,
   namespace: string,
   { olderThanMs, ...paging }: UploadPaging & { olderThanMs: number },
@@ -63,18 +72,12 @@ const hasSettled = sql.fragment`
   ((u.put_attempt = 0 OR u.state_time < now() - interval '10 minutes')
     AND (u.url_expire_time IS NULL OR u.url_expire_time < now() - interval '10 minutes'))`;
 
-/** UploadRepository.listUncleaned */
-export async function listUncleaned(
-  pool: CommonQueryMethods,
-  namespace: string,
-  paging: UploadPaging,
-): Promise<UploadPage> {
+async function listUncleaned(pool: CommonQueryMethods, namespace: string, paging: UploadPaging): Promise<UploadPage> {
   const listed = sql.fragment`u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}`;
   return await listPage(pool, paging, { namespace, time: sql.fragment`u.state_time`, listed });
 }
 
-/** UploadRepository.markCleaned */
-export async function markCleaned(pool: CommonQueryMethods, uploadId: string): Promise<void> {
+async function markCleaned(pool: CommonQueryMethods, uploadId: string): Promise<void> {
   await pool.query(sql.unsafe`
     UPDATE upload u SET cleanup_time = now()
     WHERE u.upload_id = ${uploadId} AND u.cleanup_time IS NULL AND ${mayLeaveBytes} AND ${hasSettled}`);

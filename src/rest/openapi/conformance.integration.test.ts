@@ -10,7 +10,7 @@ import { callRest } from "../../testing/rigs/rest-client.ts";
 import { findSchemathesis, type Schemathesis, type SchemathesisOptions } from "../../testing/rigs/schemathesis.ts";
 import { until } from "../../testing/rigs/until.ts";
 
-/** Some 1,600 requests, in 40 s of two idle cores. */
+/** The test sends some 1,600 requests, which take 40 s on two idle cores. */
 const TIMEOUT_MS = 300_000;
 const document = fileURLToPath(new URL("../../../gen/openapi.json", import.meta.url));
 const NAMES = { namespace: "default", path: "schemathesis/a.txt" };
@@ -31,7 +31,7 @@ describe("Schemathesis over the service and its OpenAPI document", function () {
     schemathesis = found;
     directory = await mkdtemp(join(tmpdir(), "sluice-conformance-"));
     const onLine = (process: string, line: string) => {
-      // 50 is what the log calls an error: a defect of the service.
+      // Level 50 of the log is an error: a defect of the service.
       if (process === "service" && line.startsWith('{"level":50')) defects.push(line);
     };
     const secrets = createStackSecrets();

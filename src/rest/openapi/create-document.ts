@@ -8,33 +8,32 @@ import { MessageSchemas } from "./message-schemas.ts";
 import { createProblemResponses, createProblemSchema } from "./problem-responses.ts";
 
 const ABOUT =
-  "Streams files into S3, keeps what is known of them in PostgreSQL, and gives both back. This is the HTTP form of the " +
-  "methods; the same are served over gRPC, gRPC-web and Connect. HEAD is served wherever GET is, and OPTIONS everywhere. " +
-  "Numbers of 64 bits are strings, bytes are base64, times are RFC 3339 in UTC, and durations seconds with an s behind them.";
+  "Sluice streams files into S3, keeps their metadata in PostgreSQL, and gives both back. This is the HTTP form of the " +
+  "methods, which are also served over gRPC, gRPC-web and Connect. HEAD is served wherever GET is, and OPTIONS everywhere. " +
+  "Numbers of 64 bits are strings, bytes are base64, times are RFC 3339 in UTC, and durations are seconds followed by an s.";
 
 /** Headers that several operations take. */
 const PARAMETERS = {
   IdempotencyKey: toHeader("Idempotency-Key", {
-    description:
-      "The request_id, for a request without one in its body: a UUID that makes the call repeatable for 24 h.",
+    description: "The request_id, if the request has none in its body: a UUID that makes the call repeatable for 24 h.",
     schema: { type: "string", format: "uuid" },
   }),
   IfMatch: toHeader("If-Match", {
-    description: "Goes on only if the file has this entity tag, else 412.",
+    description: "The request succeeds only if the file has this entity tag; otherwise the answer is 412.",
     schema: { type: "string", pattern: '^(\\*|"[!#-~]+")$' },
   }),
   IfNoneMatch: toHeader("If-None-Match", {
-    description: "Answers 304 if the file has this entity tag.",
+    description: "The answer is 304 if the file has this entity tag.",
     schema: { type: "string", pattern: '^(\\*|(W/)?"[!#-~]+")$' },
   }),
   Position: toHeader("Sluice-Position", {
     description:
-      "What a command answered as Sluice-Position: the answer shows the change of that command, at any replica.",
+      "The Sluice-Position that a command answered: the answer then shows the change of that command, at any replica.",
     schema: POSITION.schema,
   }),
 };
 
-/** Makes the OpenAPI document of the annotated methods of these files and of the byte routes. */
+/** Makes the OpenAPI document of these files' annotated methods and of the byte routes. */
 export function createDocument(
   files: readonly DescFile[],
   { version, reasons }: { version: string; reasons: readonly string[] },
@@ -66,7 +65,10 @@ export function createDocument(
     tags: services
       .filter((service) => service.methods.some((method) => getOption(method, http).pattern.case !== undefined))
       .map((service) => ({ name: service.name, description: describe(service) }))
-      .concat({ name: "Probes", description: "Whether the process answers and can do its work. Open to everyone." }),
+      .concat({
+        name: "Probes",
+        description: "Tell whether the process answers and can do its work. They are open to everyone.",
+      }),
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
       schemas: { ...schemas.components, Problem: createProblemSchema(reasons) },

@@ -7,13 +7,13 @@ import { COMMON_REFUSALS, type Refusal, toRefusals } from "./problem-responses.t
 
 const ETAG = { description: "Entity tag of the file.", schema: { type: "string" } } as const;
 
-/** How whatever changes a file says where its change stands. */
+/** The header by which every change of a file tells its commit position. */
 export const POSITION = {
-  description: "Stands behind the change: a query that sends it back shows that, at any replica.",
+  description: "A position after the change: a query that sends it back shows the change, at any replica.",
   schema: { type: "string", pattern: "^[0-9A-F]{1,8}/[0-9A-F]{1,8}$" },
 } as const;
 
-/** What a caller has to know of `{path=**}`, for which OpenAPI has no word. */
+/** A hint for callers about `{path=**}`, which OpenAPI cannot express. */
 const SLASHES = "Slashes stand between segments as they are (or as %2F); each segment is percent-encoded once.";
 
 /** Describes one HTTP binding of a method: parameters from path, query and headers, the body, and all answers. */
@@ -43,7 +43,10 @@ export function createOperation(method: DescMethod, rule: HttpRule, schemas: Mes
     ...(rule.body !== "" && { requestBody: toRequestBody(method.input, rule, { schemas, without }) }),
     responses: {
       200: toSuccess(method, schemas, { holdsFile }),
-      ...(isRead && holdsFile && { 304: { description: "The caller has it already.", headers: { ETag: ETAG } } }),
+      ...(isRead &&
+        holdsFile && {
+          304: { description: "The caller already has the file with this entity tag.", headers: { ETag: ETAG } },
+        }),
       ...toRefusals(refusals),
     },
   };
@@ -65,7 +68,7 @@ function findField(message: DescMessage, [name, ...rest]: readonly string[]): De
   return rest.length > 0 && field.message !== undefined ? findField(field.message, rest) : field;
 }
 
-/** The fields that are query parameters: all that stand neither in the path nor in the body, messages by their fields. */
+/** The fields that are query parameters: those neither in the path nor in the body. Messages are listed by their fields. */
 function listQuery(message: DescMessage, without: readonly string[]): { name: string; field: DescField }[] {
   return message.fields.flatMap((field) => {
     if (without.includes(field.name)) return [];
@@ -103,12 +106,12 @@ function listHeaders(method: DescMethod, { isRead, holdsFile }: { isRead: boolea
   ].map((name) => ({ $ref: `#/components/parameters/${name}` }));
 }
 
-/** The methods that go by a position. */
+/** The methods that take a commit position. */
 function isQuery({ name, parent }: DescMethod): boolean {
   return parent.name === "FileQueryService" || name === "CreateDownloadUrl";
 }
 
-/** The methods that answer one. */
+/** The methods that answer a commit position. */
 function isFileChange({ name, parent }: DescMethod): boolean {
   return (parent.name === "FileCommandService" && name !== "CreateDownloadUrl") || name === "CompleteUpload";
 }
@@ -136,7 +139,7 @@ function toSuccess(method: DescMethod, schemas: MessageSchemas, { holdsFile }: {
     required: ["error"],
     properties: { error: { $ref: "#/components/schemas/Problem" } },
   };
-  const lines = "A message a line. Where the stream fails after its first message, the last line is the error.";
+  const lines = "Each line is one message. When the stream fails after its first message, the last line is the error.";
   return {
     description: `${description} ${lines}`,
     content: { "application/x-ndjson": { schema: { oneOf: [schema, failed] } } },

@@ -20,7 +20,7 @@ interface Operation {
   security?: unknown[];
 }
 
-/** What has to be there before an operation; PutFile's file, unless it is of something else. */
+/** The operations that must come before an operation. Without an entry it is PutFile, which makes the file. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {
   PutFile: [],
   UndeleteFile: ["PutFile", "DeleteFile"],
@@ -35,7 +35,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   WatchUpload: ["CreateUpload", "WritePart", "CompleteUpload"],
 };
 
-/** Its token stands in the URL of a link and nowhere by itself: whoever opens one has the URL. */
+/** The token of a link is only in the link's URL: a visitor has the URL. */
 const WITHOUT_EXAMPLE = ["OpenLink"];
 
 describe("The examples of the OpenAPI document", function () {
@@ -60,7 +60,7 @@ describe("The examples of the OpenAPI document", function () {
     return operation;
   };
 
-  /** Sends what a reader of the document would, with ids from what was answered before. */
+  /** Sends the request that a reader of the document would send, with ids from earlier answers. */
   async function send(operationId: string, known: ReadonlyMap<string, string>): Promise<RestAnswer> {
     const { method, path, parameters = [], requestBody } = operationOf(operationId);
     const query = new URLSearchParams();

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 
-/** What a call of an operation may say, so that a reader can send it as it is. */
+/** Values for a call of an operation, so that a reader can send it as it is. */
 export interface OperationExample {
   /** Values of parameters, by their names. A parameter without one is left out, or comes from a link. */
   readonly parameters?: Readonly<Record<string, string>>;
@@ -9,13 +9,13 @@ export interface OperationExample {
 
 const NAMESPACE = { namespace: "default" } as const;
 const FILE = { ...NAMESPACE, path: "docs/hello.txt" } as const;
-/** The file's bytes, in ASCII, and what S3 is told of them. */
+/** The file's bytes, in ASCII, and their length and checksum. */
 export const EXAMPLE_TEXT = "Hello, Sluice.";
 const PROVEN = { crc32: 4_002_716_750 } as const;
 
 /**
- * An example for each operation, by its id. Each succeeds once PutFile's has been sent, or CreateUpload's where the operation is
- * of an upload; a file is deleted before it is restored or purged. What is generated from a schema alone rarely succeeds.
+ * An example for each operation, by its id. Each succeeds once PutFile's example has been sent, or CreateUpload's for operations
+ * on an upload. A file is deleted before it is restored or purged. Values that are generated from a schema alone rarely succeed.
  */
 export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   PutFile: { parameters: FILE },
@@ -55,7 +55,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   },
 };
 
-/** Where the ids in other operations' paths come from: parameters of operations, by what an operation answers (OpenAPI links). */
+/** Sources of the ids in other operations' paths: parameters, by the operation that answers them (OpenAPI links). */
 const LINKS: Readonly<Record<string, { parameter: string; value: string; operations: readonly string[] }>> = {
   CreateUpload: {
     parameter: "upload_id",

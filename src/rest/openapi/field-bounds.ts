@@ -4,9 +4,9 @@ import { ScalarType } from "@bufbuild/protobuf";
 const UNIT_BYTES: Readonly<Record<string, number>> = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20 };
 
 /**
- * The bounds that a field's comment says in so many words, as JSON Schema: "1 to 10,000", "at most 64 entries", "1 to
- * 1,024 bytes". A bound in bytes of UTF-8 bounds the characters, too: no character takes less than one. What the service
- * rounds instead of refusing ("is taken as") is no bound.
+ * The bounds that a field's comment states in words, as JSON Schema: "1 to 10,000", "at most 64 entries", "1 to 1,024 bytes".
+ * A bound in bytes of UTF-8 also bounds the characters: no character takes less than one byte. A value that the service
+ * rounds instead of refusing ("is taken as") has no bound.
  */
 export function toFieldBounds(field: DescField, comment: string): JsonObject {
   if (/is taken as/.test(comment)) return {};

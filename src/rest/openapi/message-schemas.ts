@@ -12,29 +12,29 @@ const DURATION = "google.protobuf.Duration";
 const TIMESTAMP = "google.protobuf.Timestamp";
 
 /**
- * The schemas of messages in protobuf's JSON, each a component that others refer to. A message that is both read and
- * written has two: what is written always has its fields without presence, what is read may lack them but has no others.
+ * The schemas of messages in protobuf's JSON, each a component that others refer to. A message that is both read and written
+ * has two schemas: a written message always has its fields without presence; a read message may lack them but has no others.
  */
 export class MessageSchemas {
   readonly #components = new Map<string, JsonObject>();
 
-  /** All that was referred to, by name. */
+  /** All schemas that were referred to, by name. */
   get components(): JsonObject {
     return Object.fromEntries([...this.#components].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** Refers to the schema of a message; `without` are fields, by name, that stand elsewhere in the request. */
+  /** Refers to the schema of a message. `without` names fields that are elsewhere in the request. */
   refer(message: DescMessage, direction: Direction, without: readonly string[] = []): JsonObject {
     const name = direction === "in" && !message.name.endsWith("Request") ? `${message.name}Input` : message.name;
     if (!this.#components.has(name)) {
-      // Before its fields, which may lead back to it.
+      // The name is registered before the fields are described, because they may lead back to it.
       this.#components.set(name, {});
       this.#components.set(name, this.#toSchema(message, direction, without));
     }
     return { $ref: `#/components/schemas/${name}` };
   }
 
-  /** The schema of one field with what its comment says. */
+  /** The schema of one field, with the bounds and the text from its comment. */
   ofField(field: DescField, direction: Direction): JsonObject {
     const comment = describe(field);
     const isUuid = /^UUID\b/.test(comment) && field.fieldKind === "scalar";
@@ -57,7 +57,7 @@ export class MessageSchemas {
       properties: Object.fromEntries(fields.map((field) => [field.jsonName, this.ofField(field, direction)])),
       ...(required.length > 0 && { required: required.map(({ jsonName }) => jsonName) }),
       ...(isChoice && { minProperties: 1, maxProperties: 1 }),
-      // What no field takes is refused; answers may get more fields with later versions.
+      // Requests with unknown fields are refused; answers may get more fields in later versions.
       ...(direction === "in" && { additionalProperties: false }),
     };
   }
@@ -120,7 +120,7 @@ function toScalarSchema(scalar: ScalarType): JsonObject {
     case ScalarType.UINT32:
       return { type: "integer", minimum: 0, maximum: CRC32_MAX };
     case ScalarType.INT64:
-      // JavaScript's numbers end at 2^53.
+      // Numbers in JavaScript are exact only up to 2^53.
       return { type: "string", format: "int64", pattern: "^-?[0-9]{1,19}$", examples: ["1"] };
     case ScalarType.STRING:
       return { type: "string" };
@@ -135,7 +135,7 @@ function toEnumSchema({ values }: DescEnum): JsonObject {
   return {
     type: "string",
     enum: values.map(({ name }) => name),
-    // Names alone say little; a description beside it would be that of the field.
+    // The schema lists the names alone; a description beside them would be that of the field.
     "x-enum-descriptions": values.map((value) => describe(value)),
   };
 }

@@ -9,7 +9,7 @@ import { createDocument } from "./create-document.ts";
 
 const root = new URL("../../../", import.meta.url);
 
-/** The members of a union of literals. The reasons are types, which the running program does not have. */
+/** The members of a union of literals. The reasons are types, which do not exist in the running program. */
 function readUnion(file: string, name: string): string[] {
   const source = readFileSync(new URL(file, root), "utf8");
   const [, after] = source.split(`export type ${name} =`);

@@ -1,16 +1,19 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import type { Caller } from "../../domain/caller.ts";
-import { POSITION_HEADER, type Position, parsePosition } from "../../domain/position.ts";
+import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
 import { currentArrival } from "./message-arrival.ts";
 
 const CALLER = createContextKey<Caller | undefined>(undefined, { description: "who calls" });
 
-/** What a command or query gets beside its request: who calls, what they have seen, and when to stop because nobody waits any more. */
+/**
+ * The context that a command or query gets beside its request: the caller, the commit position that the caller has seen, and
+ * a signal that aborts when nobody waits for the answer any more.
+ */
 export interface CallOptions {
   caller: Caller;
-  position: Position | undefined;
+  position: CommitPosition | undefined;
   signal: AbortSignal;
 }
 
@@ -33,20 +36,20 @@ export function createAuthenticationGate(
   };
 }
 
-/** Who makes a call that has passed the gate. */
+/** The caller of a call that has passed the gate. */
 export function callerOf(context: HandlerContext): Caller {
   const caller = context.values.get(CALLER);
   if (caller === undefined) throw new Error(`${context.method.name} is served without the authentication gate`);
   return caller;
 }
 
-/** Caller, position and signal of a call that has passed the gate. */
+/** Caller, commit position and signal of a call that has passed the gate. */
 export function toCallOptions(context: HandlerContext): CallOptions {
   const caller = callerOf(context);
   const position = context.requestHeader.get(POSITION_HEADER);
   return {
     caller,
-    position: position === null ? undefined : parsePosition(position),
+    position: position === null ? undefined : parseCommitPosition(position),
     signal: context.signal,
   };
 }

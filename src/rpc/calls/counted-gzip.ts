@@ -5,9 +5,9 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import { currentArrival } from "./message-arrival.ts";
 
 /**
- * gzip for the messages of calls. What a message becomes is bounded while it inflates, and counted as the message is that is
- * being served. It inflates at once and not on a thread: so only one is in the making, a millisecond for each MiB, and many
- * that come together hold no memory that nothing counts.
+ * gzip for the messages of calls. The size of a message is bounded while it inflates, and counted as part of the call that is
+ * being served. Inflating is synchronous and not on a thread: only one message inflates at a time, for about a millisecond
+ * per MiB, so many messages that come together hold no memory that nothing counts.
  */
 export const countedGzip: Compression = {
   name: "gzip",

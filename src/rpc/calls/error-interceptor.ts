@@ -3,14 +3,14 @@ import { DomainError } from "../../domain/errors.ts";
 import { ERROR_STATUS, toDomainError, toErrorDetails } from "./errors.ts";
 import { explainProtocolError } from "./protocol-errors.ts";
 
-/** Where defects are written, once; a pino logger fits. */
+/** The log that defects are written to, each once. A pino logger fits. */
 export interface ErrorLog {
   error(fields: { error: unknown; method: string; reason?: string }, message: string): void;
 }
 
 /**
- * The error as Connect sends it, in all three protocols. A ConnectError (a deadline, a health answer) stays as it is,
- * unless Connect raised it over the form of a request.
+ * The error as Connect sends it, in all three protocols. A ConnectError (a deadline, a health answer) stays as it is, unless
+ * Connect raised it over the form of a request.
  */
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return explainProtocolError(error);
@@ -20,9 +20,9 @@ export function toConnectError(error: unknown): ConnectError {
 }
 
 /**
- * Turns what handlers throw into ConnectErrors and logs defects, once. It goes first in the list of interceptors, so
- * that it sees the errors of all others. A call that its caller cancelled, or whose deadline passed, ends with that
- * reason whatever the handler threw on the way out: nobody is left to read it, and it is no defect.
+ * Turns the errors of handlers into ConnectErrors, and logs each defect once. It goes first in the list of interceptors, so
+ * that it sees the errors of all others. A call that its caller cancelled, or whose deadline passed, ends with that reason
+ * whatever the handler threw on the way out: nobody is left to read another error, and it is no defect.
  */
 export function createErrorInterceptor(log: ErrorLog): Interceptor {
   return (next) => async (request) => {
@@ -50,7 +50,7 @@ async function* translateIteration<T>(messages: AsyncIterable<T>, translate: (er
   }
 }
 
-/** Turns what a call threw into what its caller hears, and logs a defect. */
+/** Turns the error of a call into the error that its caller receives, and logs a defect. */
 export function translateError(
   error: unknown,
   context: { log: ErrorLog; signal: AbortSignal; method: string },
@@ -65,8 +65,8 @@ export function translateError(
 }
 
 /**
- * Writes what the operator must see, once: the stack of a defect, and the cause of an error that hides one (what storage
- * or the database really said).
+ * Logs once what the operator must see: the stack of a defect, and the cause of an error that hides one (the original error
+ * of storage or the database).
  */
 export function logDefect(error: unknown, context: { log: ErrorLog; method: string }): void {
   if (error instanceof ConnectError) return;

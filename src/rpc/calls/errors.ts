@@ -31,7 +31,7 @@ export const ERROR_STATUS = {
   unauthenticated: { grpc: 16, http: 401 },
 } as const satisfies Record<ErrorCode, { grpc: number; http: number }>;
 
-/** What ErrorInfo.domain says: the service whose reasons these are. */
+/** The value of ErrorInfo.domain: the service whose reasons these are. */
 export const ERROR_DOMAIN = "sluice";
 
 /** One message of google/rpc/error_details.proto with its descriptor. */
@@ -50,14 +50,14 @@ const RESOURCE_TYPES: Partial<Record<ErrorReason, string>> = {
 };
 
 /**
- * Longest message of an error, in UTF-16 units. Errors go in headers, three times over, and clients refuse those above 8 to
- * 64 KiB: they would hear of a broken connection instead.
+ * Longest message of an error, in UTF-16 units. Errors go in headers, three times over, and clients refuse headers above 8 to
+ * 64 KiB: with a longer message they would report a broken connection instead.
  */
 export const ERROR_MESSAGE_MAX = 2000;
 
 /**
- * The error that a caller may see in place of what was thrown: a DomainError as it is, its message cut where it is too long;
- * anything else (a defect) as `internal / INTERNAL` that carries what was thrown as its cause, for the log.
+ * The error that a caller may see in place of the error that was thrown. A DomainError stays, but a message that is too long
+ * is cut. Anything else is a defect: it becomes `internal / INTERNAL` and carries the thrown error as its cause, for the log.
  */
 export function toDomainError(error: unknown): DomainError {
   if (error instanceof DomainError) {
@@ -67,7 +67,7 @@ export function toDomainError(error: unknown): DomainError {
   return new DomainError("internal", "internal error", { reason: "INTERNAL", cause: error });
 }
 
-/** The error's details for the wire: ErrorInfo always, the others where they apply (AIP-193). */
+/** The error's details for the wire: ErrorInfo always, and the others when they apply (AIP-193). */
 export function toErrorDetails(error: DomainError): ErrorDetail[] {
   const metadata = Object.fromEntries(Object.entries(error.details).map(([name, value]) => [name, String(value)]));
   const details: ErrorDetail[] = [
@@ -94,8 +94,8 @@ export function toErrorDetails(error: DomainError): ErrorDetail[] {
 }
 
 /**
- * What was thrown as a gRPC status: `code` for grpc-status, `message` for grpc-message (not yet percent-encoded) and
- * an encoded google.rpc.Status for grpc-status-details-bin (not yet base64).
+ * The thrown error as a gRPC status: `code` for grpc-status, `message` for grpc-message (not yet percent-encoded) and an
+ * encoded google.rpc.Status for grpc-status-details-bin (not yet base64).
  */
 export function toGrpcStatus(error: unknown): { code: number; message: string; detailsBin: Uint8Array } {
   const shown = toDomainError(error);

@@ -6,15 +6,15 @@ import { noteWastedCall } from "../listener/wasted-calls.ts";
 import { toConnectError } from "./error-interceptor.ts";
 import { type MessageLimits, PARSED_TIMES } from "./message-limits.ts";
 
-/** Pieces below this size are put together before they are handed on, in bytes: each costs its reader the same. */
+/** Pieces below this size are put together before they are handed on, in bytes: each piece costs its reader the same. */
 const PIECE_MIN_BYTES = 8192;
-/** What a message may have around it, in bytes: its prefix in gRPC, gRPC-web and the streams of Connect. */
+/** Bytes that a message may have around it: its prefix in gRPC, gRPC-web and the streams of Connect. */
 const ENVELOPE_BYTES = 5;
 
-/** How somebody reads a message. */
+/** The form in which somebody reads a message. */
 interface ReadForm {
   limits: MessageLimits;
-  /** What may come beside the message. */
+  /** Bytes that may come beside the message. */
   envelopeBytes: number;
   toError: (error: Error) => Error;
 }
@@ -25,20 +25,21 @@ const connectionNames = new WeakMap<object, string>();
 let connections = 0;
 
 /**
- * The body of a request that holds one message, while it arrives: how far it is, and the power to refuse it in the middle.
- * None of it is read before that is asked for. It is counted against a budget, once somebody says whose it is, until `release`.
+ * The body of a request that holds one message, while it arrives. It tells how much has come, and can refuse the message in
+ * the middle. Nothing is read before somebody asks for it. Once the caller is known, the message is counted against a budget,
+ * until `release`.
  */
 export class MessageArrival {
   receivedBytes = 0;
-  /** Whether all of it is there. */
+  /** Whether the whole message is there. */
   isWhole = false;
   readonly #request: NodeRequest;
-  /** Undefined until it is read. */
+  /** Undefined until the message is read. */
   #form: ReadForm | undefined;
   #failure: Error | undefined;
   #silence: { timeoutMs: number; toError: () => Error } | undefined;
   #held: { budget: MessageBudget; room: MessageRoom } | undefined;
-  /** Pieces that came and were not taken yet; the last ones may be together in `#gathered`. */
+  /** Pieces that came and were not taken yet. The last ones may be together in `#gathered`. */
   #pieces: Uint8Array[] = [];
   #gathered: Buffer | undefined;
   #gatheredBytes = 0;
@@ -49,43 +50,43 @@ export class MessageArrival {
     this.#request = request;
   }
 
-  /** Name of the connection that it comes by, unique in this process: what comes by it is one caller's, or one proxy's. */
+  /** Name of the message's connection, unique in this process. One caller or one proxy has the whole connection. */
   get connection(): string {
     return nameConnection(this.#request);
   }
 
-  /** Address that it comes from. */
+  /** Address that the message comes from. */
   get address(): string {
     return this.#request.socket.remoteAddress ?? "";
   }
 
-  /** Its length as the caller declared it; undefined when it did not. HTTP ends bodies that are longer. */
+  /** The message's length as the caller declared it; undefined when the caller did not. HTTP ends longer bodies. */
   get declaredBytes(): number | undefined {
     const text = this.#request.headers["content-length"];
     return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
   }
 
-  /** Refuses, with `resource_exhausted / MESSAGE_TOO_LARGE`, a body that is declared to be larger, before it is read. */
+  /** Refuses a body whose declared length is larger, before it is read, with `resource_exhausted / MESSAGE_TOO_LARGE`. */
   assertDeclaredWithin(maxBytes: number): void {
     assertWithin(this.declaredBytes ?? 0, { limits: { maxBytes }, envelopeBytes: 0 });
   }
 
-  /** Whether its reading was begun and ended before all of it was there. */
+  /** Whether reading began and ended before the whole message was there. */
   get isBrokenOff(): boolean {
     return this.#form !== undefined && !this.isWhole;
   }
 
-  /** Has the methods that `call` serves see this as their message, by `currentArrival`. */
+  /** Runs `call`. Methods that it serves get this message from `currentArrival`. */
   run<T>(call: () => T): T {
     return CURRENT.run(this, call);
   }
 
-  /** Counts it against the budget as this caller's, until `release`. Once is enough: a REST request calls several methods. */
+  /** Counts the message for this caller until `release`. Only the first call counts: a REST request calls several methods. */
   holdFor(caller: string, budget: MessageBudget): void {
     this.#held ??= { budget, room: budget.open(caller, (error) => this.refuse(error)) };
   }
 
-  /** Counts what its bytes have become by decompression. Errors as of `read`. */
+  /** Counts the message's bytes after decompression. Throws the same errors as `read`. */
   noteInflated(bytes: number): void {
     try {
       this.#count(bytes);
@@ -94,12 +95,12 @@ export class MessageArrival {
     }
   }
 
-  /** Nothing of it is needed any more. */
+  /** Gives the message's room in the budget back, when nobody needs its bytes any more. */
   release(): void {
     this.#held?.budget.release(this.#held.room);
   }
 
-  /** Ends the call with this error; nothing more of the message is read. Does nothing once all of it is there. */
+  /** Ends the call with this error; no more of the message is read. Does nothing once the whole message is there. */
   refuse(error: Error): void {
     if (this.isWhole || this.#failure !== undefined) return;
     this.#failure = error;
@@ -110,23 +111,24 @@ export class MessageArrival {
     this.#wake();
   }
 
-  /** Refuses the message when none of it comes for so long. To be said before it is read: until then no caller is slow. */
+  /** Refuses the message when no byte of it comes for `timeoutMs`. Call it before the message is read. */
   expectBytesWithin(timeoutMs: number, toError: () => Error): void {
     this.#silence = { timeoutMs, toError };
   }
 
   /**
-   * The bytes for Connect, in few pieces, and errors as it sends them. Rejects with what it was refused with, `aborted / CALLER_GONE` when the caller leaves in the
-   * middle, `aborted / STALLED` when it takes longer than the limits say, `resource_exhausted / MESSAGE_TOO_LARGE` above
-   * them, before a byte is read where a length was declared; and as `MessageBudget.grow`.
+   * The bytes for Connect, in few pieces, with errors as Connect sends them. Rejects with the error of `refuse`, and with
+   * `aborted / CALLER_GONE` when the caller leaves in the middle, `aborted / STALLED` when the message takes longer than the
+   * limits say, `resource_exhausted / MESSAGE_TOO_LARGE` when it is larger than they say (before a byte is read, if the
+   * length was declared), and the errors of `MessageBudget.grow`.
    */
   read(limits: MessageLimits): AsyncIterable<Uint8Array> {
-    // Without a `return`: the request is left alone in the end, for the answer goes by the same stream.
+    // The iterator has no `return`: the request must stay open at the end, because the answer goes by the same stream.
     const form = { limits, envelopeBytes: ENVELOPE_BYTES, toError: toConnectError };
     return { [Symbol.asyncIterator]: () => ({ next: () => this.#next(form) }) };
   }
 
-  /** All the bytes of a body that is the message and nothing else, in one piece. Errors as of `read`. */
+  /** All bytes of a body that holds the message and nothing else, in one piece. Rejects with the same errors as `read`. */
   async readWhole(limits: MessageLimits): Promise<Buffer> {
     const pieces: Uint8Array[] = [];
     for (;;) {
@@ -168,7 +170,7 @@ export class MessageArrival {
       this.#take(piece, form);
     };
     const onGone = () => this.refuse(toGone());
-    // A stream of HTTP/2 that is reset ends, too.
+    // An HTTP/2 stream that is reset ends, too.
     const onEnd = () => (request.aborted ? onGone() : this.#end());
     this.#stopReading = () => {
       clearTimeout(deadline);

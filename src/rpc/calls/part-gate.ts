@@ -4,21 +4,21 @@ import { toCallOptions } from "./caller-context.ts";
 import { type ErrorLog, translateError } from "./error-interceptor.ts";
 import { currentArrival } from "./message-arrival.ts";
 
-/** A message that is to come. */
+/** A message that is about to come. */
 export interface MessageToAdmit {
-  /** Undefined where the caller does not say. */
+  /** Undefined when the caller does not declare it. */
   readonly declaredBytes: number | undefined;
-  /** Name of the connection that it comes by, unique in this process. */
+  /** Name of the message's connection, unique in this process. */
   readonly connection: string;
   readonly receivedBytes: number;
   readonly isWhole: boolean;
-  /** Ends its call with this error, in the middle of the message. */
+  /** Ends the message's call with this error, in the middle of the message. */
   refuse(error: Error): void;
-  /** Has that done when none of it comes for so long, once it is read. */
+  /** Ends the call with the error of `toError` when no byte of the message comes for `timeoutMs`, once the message is read. */
   expectBytesWithin(timeoutMs: number, toError: () => Error): void;
 }
 
-/** What takes room for a message before it is read; the result gives it back. */
+/** Takes room for a message before it is read. The result gives the room back. */
 export type AdmitPart = (
   message: MessageToAdmit,
   options: { caller: Caller; signal: AbortSignal },
@@ -29,9 +29,9 @@ const ADMISSION = createContextKey<{ release: () => void; isTaken: boolean } | u
 });
 
 /**
- * A request gate for Connect that lets a call of WritePart in when there is room for its message: until then none of the
- * body is read, and the caller feels the windows of HTTP. What the gate took is given back when the call ends, or, once a
- * handler has taken it over, by that.
+ * A request gate for Connect that lets a call of WritePart in when there is room for its message. Until then none of the body
+ * is read, and HTTP's flow control holds the caller back. The room is given back when the call ends. A handler may take the
+ * room over; it then gives it back itself.
  */
 export function createPartGate(
   admit: AdmitPart,
@@ -56,7 +56,7 @@ export function createPartGate(
   };
 }
 
-/** Takes over what the gate took for this call: to be given back when the message's bytes are needed no longer. */
+/** Takes over the room that the gate took. Call the result when nobody needs the message's bytes any more. */
 export function takeAdmission(context: HandlerContext): () => void {
   const admission = context.values.get(ADMISSION);
   if (admission === undefined) throw new Error(`${context.method.name} is served without its gate`);

@@ -16,7 +16,7 @@ describe("createPositionInterceptor", () => {
     },
   };
   const request = { namespace: "default", path: "a", requestId: crypto.randomUUID() };
-  /** What each of three calls says of its position. */
+  /** The commit position in the answer of each of three calls. */
   const ask = async (position?: bigint) => {
     const server = await openApiServer(functions, position === undefined ? {} : { position });
     const transport = createConnectTransport({ baseUrl: server.url, httpVersion: "2" });

@@ -1,13 +1,13 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
-import { formatPosition, POSITION_HEADER, type Position } from "../../domain/position.ts";
+import { type CommitPosition, formatCommitPosition, POSITION_HEADER } from "../../domain/commit-position.ts";
 
-/** Calls that change no file, or not by themselves. */
+/** Calls that change no file, or do not change one by themselves. */
 const UNCHANGING: ReadonlySet<unknown> = new Set([FileCommandService.method.createDownloadUrl]);
 
-/** Has commands on files answer the position behind their change, as a header. `catchUp` as of `ApiOptions`. */
-export function createPositionInterceptor(catchUp: () => Promise<Position | undefined>): Interceptor {
+/** Adds a header with the commit position after the change to answers of commands on files; `catchUp` is `ApiOptions`'s. */
+export function createPositionInterceptor(catchUp: () => Promise<CommitPosition | undefined>): Interceptor {
   return (next) => async (request) => {
     const response = await next(request);
     const isChange =
@@ -15,7 +15,7 @@ export function createPositionInterceptor(catchUp: () => Promise<Position | unde
       request.method === UploadService.method.completeUpload;
     if (!isChange) return response;
     const position = await catchUp();
-    if (position !== undefined) response.header.set(POSITION_HEADER, formatPosition(position));
+    if (position !== undefined) response.header.set(POSITION_HEADER, formatCommitPosition(position));
     return response;
   };
 }

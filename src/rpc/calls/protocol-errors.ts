@@ -7,15 +7,15 @@ import { DomainError } from "../../domain/errors.ts";
 import { ERROR_STATUS, toErrorDetails } from "./errors.ts";
 
 /**
- * Errors that Connect raises itself, before any interceptor sees the call: a message over the limit, bytes that are no
- * protobuf. They have no details, and unreadable protobuf is even called `internal`; this gives them the code and the
- * reason that all errors of the service have. The seam is the response, because Connect has no other: it reads and
+ * Errors that Connect raises itself, before any interceptor sees the call: a message over the limit, or bytes that are no
+ * protobuf. They have no details, and unreadable protobuf is even called `internal`. This file gives them the code and the
+ * reason that all errors of the service have. It changes the response, because Connect offers no other place: it reads and
  * parses unary requests outside the interceptors.
  */
 
 const ENVELOPE_HEADER_BYTES = 5;
 
-/** The error with a reason, if Connect raised it over the form of a request; otherwise as it is. */
+/** Adds a reason to an error that Connect raised over the form of a request. Any other error stays as it is. */
 export function explainProtocolError(error: ConnectError): ConnectError {
   if (error.details.length > 0) return error;
   const explained = toDomainError(error);
@@ -24,7 +24,7 @@ export function explainProtocolError(error: ConnectError): ConnectError {
   return new ConnectError(explained.message, code, error.metadata, toErrorDetails(explained), error);
 }
 
-/** Rewrites such errors in a response of any of the three protocols, as it goes out. */
+/** Rewrites such errors in a response of any of the three protocols on its way out. */
 export function explainProtocolErrors(response: UniversalServerResponse): UniversalServerResponse {
   const { body, header, trailer } = response;
   const contentType = header?.get("content-type") ?? "";
@@ -46,7 +46,7 @@ function toDomainError(error: ConnectError): DomainError | undefined {
         reason: "MESSAGE_TOO_LARGE",
       });
     case Code.Internal:
-      // Connect's only name for bytes that are no protobuf; what else is internal stays so.
+      // Connect names bytes that are no protobuf in no other way. Every other internal error stays internal.
       return error.rawMessage.startsWith("parse binary") ? toMalformed(error.rawMessage) : undefined;
     case Code.InvalidArgument:
       return toMalformed(error.rawMessage);
@@ -83,7 +83,7 @@ function explainTrailer(trailer: Headers): void {
   if (explained !== error) setTrailerStatus(trailer, explained);
 }
 
-/** Status and headers go out after the first bytes are there, so both can still be set. */
+/** Status and headers go out only after the first bytes are there, so both can still be set here. */
 async function* explainJson(body: AsyncIterable<Uint8Array>, header: Headers, response: UniversalServerResponse) {
   for await (const bytes of body) {
     const error = errorFromJsonBytes(bytes, undefined, new ConnectError("not an error of Connect", Code.Internal));

@@ -31,7 +31,8 @@ describe("a method that does not exist", () => {
 
   const method = <Method extends object>(known: Method, typeName: string, name: string): Method => ({
     ...known,
-    ...{ name, parent: { ...UploadService, typeName } },
+    name,
+    parent: { ...UploadService, typeName },
   });
   const expectUnknown = (error: unknown, says: string) => {
     expect(error).to.be.instanceOf(ConnectError);

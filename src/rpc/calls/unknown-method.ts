@@ -13,22 +13,21 @@ import { DomainError } from "../../domain/errors.ts";
 import { type NodeRequest, type NodeResponse, pathOf } from "../listener/node-messages.ts";
 import { toConnectError } from "./error-interceptor.ts";
 
-/** `/package.Service/Method`, the path of every call; the REST face has none with a dot before the first slash. */
+/** `/package.Service/Method`, the path of every call. No REST path has a dot in its first segment. */
 const METHOD_PATH = /^\/(\w+(?:\.\w+)+)\/(\w+)$/;
 
 /**
- * Answers a call of a method that does not exist, in the caller's protocol, with `unimplemented / METHOD_UNKNOWN`. gRPC
- * clients would make UNIMPLEMENTED of a plain 404 too, but without a word of what is wrong. Needs no token: what the
- * protos say is no secret, and a client that is newer than the service learns it whoever it is. False: the request is no
- * call.
+ * Answers a call of a method that does not exist, in the caller's protocol, with `unimplemented / METHOD_UNKNOWN`. gRPC clients
+ * would also make UNIMPLEMENTED of a plain 404, but without a word about what is wrong. This needs no token: the protos are no
+ * secret, and any client that is newer than the service must learn it. Returns false when the request is no call.
  */
 export function answerUnknownMethod(request: NodeRequest, response: NodeResponse): boolean {
   const answer = request.method === "POST" ? toAnswer(request) : undefined;
   if (answer === undefined) return false;
-  // What the caller still sends is thrown away: a stream that nobody reads would never end.
+  // The rest of the request is thrown away: a stream that nobody reads would never end.
   request.on("error", () => {});
   request.resume();
-  // Nobody is left to hear that the caller is gone.
+  // The caller is gone, so nobody is left to tell.
   universalResponseToNodeResponse(answer, response as ServerResponse).catch(() => response.destroy());
   return true;
 }

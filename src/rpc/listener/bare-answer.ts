@@ -1,7 +1,7 @@
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { answerJson, type NodeRequest, type NodeResponse } from "./node-messages.ts";
 
-/** What to say where Connect says nothing, by status. */
+/** Sentences for answers to which Connect adds none, by status. */
 const SENTENCES: Readonly<Record<number, (request: NodeRequest) => string>> = {
   405: ({ method }) => `the method is called by ${method}; call it by POST`,
   415: ({ headers: { "content-type": contentType } }) => {
@@ -14,7 +14,7 @@ const SENTENCES: Readonly<Record<number, (request: NodeRequest) => string>> = {
   505: () => "the method streams in both directions; call it over HTTP/2",
 };
 
-/** Answers for Connect where it has a status alone to say to a request that is no call; false for all other answers. */
+/** Answers a request that is no call and for which Connect has only a status. Returns false for all other answers. */
 export function answerBare(
   { status, header, body }: UniversalServerResponse,
   request: NodeRequest,

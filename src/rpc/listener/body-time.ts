@@ -1,9 +1,9 @@
 import type { NodeRequest, NodeResponse } from "./node-messages.ts";
 
 /**
- * Cuts an HTTP/1.1 connection whose body takes too long. The body of a PUT may be a file, and whoever takes it in ends it when
- * it stalls; its time counts from an answer that refuses it, behind which nobody does. Node's own limit of this kind holds for
- * all requests of a server alike.
+ * Cuts an HTTP/1.1 connection whose body takes too long. The body of a PUT may be a file. Its receiver ends it when it
+ * stalls, so its time counts only from an answer that refuses it: nobody receives it after that. Node's own limit of this
+ * kind holds for all requests of a server alike.
  */
 export function limitBody(request: NodeRequest, response: NodeResponse, timeoutMs: number): void {
   if (request.method === "PUT") {

@@ -28,7 +28,7 @@ describe("CallTurns", () => {
     const connection = connections.get(name) ?? {};
     connections.set(name, connection);
     const key = {};
-    // What an earlier test has left waiting is its own.
+    // Calls that an earlier test has left waiting write to lists of their own.
     const own = { turns, begun };
     return own.turns.enter(connection, key, () => {
       own.begun.push(name);

@@ -1,36 +1,39 @@
-/** Bounds of what connections may have handled at once. */
+/** Bounds of the calls that a connection may have handled at once. */
 export interface TurnLimits {
-  /** Calls of one connection that are begun, and neither answered, over nor waiting for long. */
+  /** Calls of one connection that have begun, are not answered and not over, and have not waited longer than `callHoldMs`. */
   callsBegunMax: number;
   /** Calls of one connection that wait until they may begin. */
   callsWaitingMax: number;
-  /** How long a call may stand in the way of others of its connection, in milliseconds; then it counts as one that waits, for storage for instance. */
+  /**
+   * How long a call may hold back others of its connection, in milliseconds. After that it waits for something else, such as
+   * storage, and holds back nobody.
+   */
   callHoldMs: number;
 }
 
 /**
- * Calls that begin in one round of the event loop, of all connections that have calls waiting; those that call at the same time
+ * Calls that may begin in one round of the event loop, on all connections together: connections that call at the same time
  * share them. At about 1 ms a call, a caller that has just come waits this many milliseconds.
  */
 const TURN_CALLS = 16;
-/** A connection counts as one that calls for so long after it last began a call, and at most for twice as long, in milliseconds. */
+/** A connection counts as calling for this long after it last began a call, at most for twice as long, in milliseconds. */
 const CALLING_FOR_MS = 50;
 
 /**
- * Lets connections take turns. A caller can send thousands of calls in one packet; handled as they come, they would keep the
- * process from looking at any other connection until the last one is done. So a call begins at once only while few of its
- * connection's have begun in this round of the event loop: fewer, the more connections call. The others wait; they begin after
- * the process has looked at its sockets, one of each connection in turn. And few calls of one connection may be under way at once, because what completes
- * them, their bodies for instance, may arrive in one packet as well. Answers that take long are no load: a call stands in
- * nobody's way once it has begun to answer, or has waited for so long that it is something else that it waits for.
+ * Lets connections take turns. A caller can send thousands of calls in one packet. If they were handled as they come, the process
+ * would poll no other connection until the last one is done. So a call begins at once only while few calls of its connection have
+ * begun in this round of the event loop: the more connections call, the fewer. The others wait and begin after the process has
+ * polled its sockets, one of each connection in turn. Few calls of one connection may be under way at once, because the data that
+ * completes them, such as their bodies, may arrive in one packet as well. Long answers are no load: a call holds back nobody once
+ * it has begun to answer, or once it has waited so long that it must be waiting for something else.
  */
 export class CallTurns {
   readonly #limits: TurnLimits;
   readonly #connections = new WeakMap<object, ConnectionCalls>();
   readonly #calls = new WeakMap<object, Call>();
-  /** Connections with calls that may begin, the next one first. */
+  /** Connections with calls that may begin; the next one comes first. */
   readonly #ready = new Set<ConnectionCalls>();
-  /** Connections that began a call since `#periodAt`, and in the period before. */
+  /** Connections that began a call since `#periodAt`, and the number of those that did in the period before. */
   #calling = new Set<ConnectionCalls>();
   #calledBefore = 0;
   #periodAt = 0;
@@ -42,8 +45,8 @@ export class CallTurns {
   }
 
   /**
-   * Begins a call of the connection, now or when it is its turn; `leave` follows. `key` names the call. False: too many wait,
-   * and it never begins.
+   * Begins a call of the connection, now or when it is its turn; `leave` must follow. `key` names the call. Returns false
+   * when too many calls wait; the call then never begins.
    */
   enter(connection: object, key: object, begin: () => void): boolean {
     const calls = this.#callsOf(connection);
@@ -59,7 +62,7 @@ export class CallTurns {
     return true;
   }
 
-  /** The call is answered, or over; one that waits never begins. Safe to say again. */
+  /** Tells that the call is answered or over. A call that still waits never begins. It may be called again. */
   leave(key: object): void {
     const call = this.#calls.get(key);
     if (call === undefined) return;
@@ -79,7 +82,7 @@ export class CallTurns {
     call.begin();
   }
 
-  /** Has a connection's calls begin in one of the next rounds, if there is room for another. */
+  /** Lets a connection's calls begin in one of the next rounds, if there is room for another. */
   #queue(calls: ConnectionCalls): void {
     if (calls.waiting.size === 0) return;
     if (calls.begun.size >= this.#limits.callsBegunMax) this.#limitHold(calls);
@@ -89,7 +92,7 @@ export class CallTurns {
     }
   }
 
-  /** Calls that are all in the way until the hold is over make room for others then. */
+  /** When all begun calls of the connection still hold others back at the end of the hold, they stop doing so. */
   #limitHold(calls: ConnectionCalls): void {
     if (calls.holdTimer !== undefined) return;
     const inTheWay = [...calls.begun];
@@ -165,11 +168,11 @@ interface Call {
 }
 
 interface ConnectionCalls {
-  /** Calls that stand in the way of the next ones. */
+  /** Calls that hold back the next ones. */
   readonly begun: Set<Call>;
-  /** The oldest first. */
+  /** The oldest call comes first. */
   readonly waiting: Set<Call>;
-  /** The round that it last began a call in, and how many in that. */
+  /** The round in which the connection's last call began, and the number of its calls that began in that round. */
   round: number;
   begunInRound: number;
   holdTimer: NodeJS.Timeout | undefined;

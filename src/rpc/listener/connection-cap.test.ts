@@ -11,7 +11,7 @@ describe("ConnectionCap", () => {
     server?.close();
   });
 
-  /** A server under a cap; `connect` resolves to the caller's socket and to whether its connection was let in. */
+  /** A server under a cap. `connect` resolves to the caller's socket and to whether its connection was let in. */
   async function open(cap: ConnectionCap, host: string) {
     const opened = net.createServer().listen(0, host);
     server = opened;

@@ -3,39 +3,39 @@ import type { WastedCalls } from "./wasted-calls.ts";
 
 /** Bounds of the connections that are open at once. */
 export interface ConnectionLimits {
-  /** Of all callers together. */
+  /** Connections of all callers together. */
   connectionsMax: number;
-  /** Of one address; undefined where one address may stand for many callers, as a proxy's does. */
+  /** Connections of one address; undefined when one address may stand for many callers, as a proxy's does. */
   connectionsPerAddressMax: number | undefined;
 }
 
-/** An IPv4 address as a socket of both families shows it. */
+/** An IPv4 address in the form that a socket of both families shows. */
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
-/** Groups of 16 bits in an IPv6 address, and in what is one caller's network. */
+/** Groups of 16 bits in an IPv6 address, and in the network that counts as one caller's. */
 const IPV6_GROUPS = { address: 8, network: 4 } as const;
 
-/** Counts the connections that are open, in all and by address, and refuses those beyond their bounds and those of addresses that are shut out. */
+/** Counts open connections, in all and by address. Refuses those over a bound and those of addresses that are shut out. */
 export class ConnectionCap {
   readonly #limits: ConnectionLimits;
   readonly #wasted: WastedCalls | undefined;
   readonly #open = new Map<string, number>();
   #count = 0;
 
-  /** `wasted` says which addresses are shut out; undefined: none is. */
+  /** `wasted` says which addresses are shut out; without it, none is. */
   constructor(limits: ConnectionLimits, { wasted }: { wasted?: WastedCalls | undefined } = {}) {
     this.#limits = limits;
     this.#wasted = wasted;
   }
 
-  /** Counts a connection that has just arrived until it closes. False: it may not be, and is reset. */
+  /** Counts a new connection until it closes. Returns false when the connection is over a bound and has been reset. */
   admit(socket: Socket): boolean {
     const { connectionsMax, connectionsPerAddressMax = Number.POSITIVE_INFINITY } = this.#limits;
-    // A connection that its caller has closed by now has no address any more.
+    // A connection that its caller has already closed has no address any more.
     const network = toNetwork(socket.remoteAddress ?? "");
     const openFromThere = this.#open.get(network) ?? 0;
     const isOverBound = this.#count >= connectionsMax || openFromThere >= connectionsPerAddressMax;
     if (isOverBound || this.#wasted?.isShutOut(network) === true) {
-      // A reset leaves nothing behind; a connection that is closed in order would be kept by the system for a minute.
+      // A reset leaves nothing behind; the system would keep a connection that is closed in order for a minute.
       socket.resetAndDestroy();
       return false;
     }
@@ -54,8 +54,8 @@ export class ConnectionCap {
 }
 
 /**
- * What counts as one address: an IPv4 address, or the /64 network of an IPv6 address, which is the least that one host gets
- * and has 2^64 addresses to call from (RFC 6177). Anything else is taken as it is.
+ * The network that counts as one address: an IPv4 address, or the /64 network of an IPv6 address. A /64 is the least that one
+ * host gets, and has 2^64 addresses to call from (RFC 6177). Any other text is taken as it is.
  */
 export function toNetwork(address: string): string {
   const plain = address.replace(MAPPED_IPV4, "");

@@ -1,10 +1,10 @@
 import { cors } from "@connectrpc/connect";
-import { POSITION_HEADER } from "../../domain/position.ts";
+import { POSITION_HEADER } from "../../domain/commit-position.ts";
 import { answer, type NodeRequest, type NodeResponse } from "./node-messages.ts";
 
 /** How long a browser may keep a preflight's answer, in seconds; browsers cap it at 2 h. */
 const PREFLIGHT_MAX_AGE_S = 7200;
-/** "*" is for what callers name themselves, X-Sluice-Meta-… and the like; it never covers Authorization. */
+/** "*" stands for names that callers choose, X-Sluice-Meta-… and the like; it never covers Authorization. */
 const ALLOWED_HEADERS = [...cors.allowedHeaders, "Authorization", "Traceparent", POSITION_HEADER, "*"].join(", ");
 const ALLOWED_METHODS = [...new Set([...cors.allowedMethods, "HEAD", "PUT", "PATCH", "DELETE"])].join(", ");
 const EXPOSED_HEADERS = [

@@ -29,7 +29,7 @@ function frame(type: number, flags: number, { stream, payload }: { stream: numbe
 const get = (stream: number) => frame(1, END_BOTH, { stream, payload: GET_HEADERS });
 const reset = (stream: number, code: number) => frame(3, 0, { stream, payload: Buffer.from([0, 0, 0, code]) });
 
-/** What `of` says of each of so many streams, in one packet. */
+/** The frames that `of` gives for each of this many streams, in one packet. */
 function inOnePacket(of: (stream: number) => Buffer[]): Buffer {
   return Buffer.concat(Array.from({ length: CALLS }, (_, i) => of(2 * i + 1)).flat());
 }
@@ -44,7 +44,10 @@ describe("listen, to callers that send many calls at once", () => {
 
   async function open(onRequest: NodeRequestListener, limits: Partial<ListenerLimits> = {}) {
     listener = await listen({
-      ...{ host: "127.0.0.1", port: 0, tls: undefined, onRequest },
+      host: "127.0.0.1",
+      port: 0,
+      tls: undefined,
+      onRequest,
       onError: (error) => {
         throw error;
       },
@@ -112,7 +115,7 @@ describe("listen, to callers that send many calls at once", () => {
       ({ url: path }, response) => held.push({ path, response: response as http2.Http2ServerResponse }),
       { callsBegunMax: 3 },
     );
-    // How their connections end in the end is nothing that is asked here.
+    // How the connections end at last does not matter here.
     const connectHttp2 = () => http2.connect(url).on("error", () => {});
     const call = (session: http2.ClientHttp2Session, path: string) =>
       session
@@ -124,14 +127,14 @@ describe("listen, to callers that send many calls at once", () => {
     const otherStream = call(other, "/other");
     await until("the other's call is served", () => held.some(({ path }) => path === "/other"));
     expect(held.length).to.equal(4);
-    // It is not over: it streams.
+    // The call is not over: it streams.
     held[0]?.response.write("begun");
     await until("one more is served", () => held.length === 5);
     streams[1]?.close(http2.constants.NGHTTP2_CANCEL);
     await until("the last is served", () => held.length === 6);
     for (const { response } of held) response.end();
     otherStream.close();
-    // Gone before the listener is: it cuts what is left, which a client takes for an error.
+    // The sessions end before the listener does: it would cut the rest, and a client takes that for an error.
     await Promise.all([session, other].map((each) => new Promise<void>((resolve) => each.close(resolve))));
   });
 });

@@ -118,7 +118,7 @@ describe("listen", () => {
       const socket = net.connect(port, "127.0.0.1").on("error", () => {});
       socket.write(`${method} / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n`);
       await once(socket, "data");
-      // A byte now and then keeps Node's own idle timeout from striking.
+      // A byte now and then keeps Node's own idle timeout from ending the connection.
       await until(`the ${method} is cut`, () => socket.destroyed || !socket.write("1"));
       await close({ graceMs: 0 });
     }

@@ -21,37 +21,37 @@ import { SessionLife, type SessionLimits } from "./session-life.ts";
 import { SessionWindows } from "./session-windows.ts";
 import { WastedCalls } from "./wasted-calls.ts";
 
-/** Limits of the listener. All are passed to Node explicitly. More connections than may be open are reset as they come. */
+/** Limits of the listener. All are passed to Node explicitly. Connections over the bound are reset as they arrive. */
 export interface ListenerLimits extends ConnectionLimits, SessionLimits, Omit<TurnLimits, "callsWaitingMax"> {
   /**
-   * How long a plaintext connection may take to show its protocol, a TLS one to shake hands, and one of HTTP/2 to send its
-   * settings, in milliseconds; also how long a connection that was told to go away may take to go.
+   * Time for a plaintext connection to show its protocol, for a TLS connection to shake hands, and for an HTTP/2 connection
+   * to send its settings, in milliseconds. A connection that was told to go away gets the same time to go.
    */
   handshakeTimeoutMs: number;
   /** How long a connection of either protocol may stay without a call, in milliseconds. */
   idleTimeoutMs: number;
-  /** Bytes that a caller may send ahead on one HTTP/2 stream at first; less than what a distant one needs. */
+  /** Bytes that a caller may at first send ahead on one HTTP/2 stream. A distant caller needs more. */
   windowStartBytes: number;
-  /** What that grows to where the distance needs it. */
+  /** Bytes that this window may grow to when the distance needs it. */
   streamWindowBytes: number;
-  /** The same for all streams of a connection together; not under the stream window. */
+  /** Bytes that a caller may send ahead on all streams of a connection together; not less than the stream window. */
   sessionWindowBytes: number;
-  /** What the windows of all connections together may grow beyond their start. */
+  /** Bytes that the windows of all connections together may grow beyond their start. */
   windowsGrownMaxBytes: number;
-  /** HTTP/2 streams open at once on a connection, and requests of HTTP/1.1 that wait on one. */
+  /** HTTP/2 streams open at once on a connection, and HTTP/1.1 requests that wait on one. */
   streamsMax: number;
   /** Headers of one request, in bytes. */
   headersMaxBytes: number;
-  /** How long HTTP/1.1 headers may take, in milliseconds. */
+  /** Time for the headers of an HTTP/1.1 request, in milliseconds. */
   headersTimeoutMs: number;
   /**
-   * How long the body of an HTTP/1.1 request may take, in milliseconds; that of PUT, which may be a file and may only not
-   * stall, from an answer that refuses it.
+   * Time for the body of an HTTP/1.1 request, in milliseconds. The body of a PUT may be a file and only must not stall; its
+   * time counts from an answer that refuses it.
    */
   requestTimeoutMs: number;
 }
 
-/** Where and how to listen. */
+/** Options of `listen`: where and how it listens. */
 export interface ListenOptions {
   host: string;
   /** 0 takes a free port. */
@@ -59,7 +59,7 @@ export interface ListenOptions {
   /** PEM certificate chain and key: TLS 1.3 only, with HTTP/2 and 1.1 by ALPN. Plaintext when undefined. */
   tls: { cert: string | Buffer; key: string | Buffer } | undefined;
   onRequest: NodeRequestListener;
-  /** Hears of errors of the port itself, for instance too many open files; single connections' errors are not among them. */
+  /** Called with errors of the port itself, for instance too many open files. Errors of single connections are not among them. */
   onError: (error: Error) => void;
   limits: ListenerLimits;
 }
@@ -67,47 +67,60 @@ export interface ListenOptions {
 /** An open port. */
 export interface Listener {
   port: number;
-  /** What a client on this machine may call, for instance "http://127.0.0.1:8080". */
+  /** A URL at which a client on this machine reaches the port, for instance "http://127.0.0.1:8080". */
   url: string;
   /**
-   * Stops accepting, sends GOAWAY on every HTTP/2 connection, and resolves when the open requests have ended; those
-   * that last beyond `graceMs` are cut. Safe to call again: a shorter grace takes effect.
+   * Stops accepting, sends GOAWAY on every HTTP/2 connection, and resolves when the open requests have ended. Requests that
+   * last beyond `graceMs` are cut. It may be called again: a shorter grace takes effect.
    */
   close(options: { graceMs: number }): Promise<void>;
 }
 
-/** When an idle connection is first asked whether its peer is still there, in milliseconds; load balancers forget after 60 s. */
+/**
+ * Idle time after which a connection's peer is first asked whether it is still there, in milliseconds. Load balancers forget
+ * connections after 60 s.
+ */
 const KEEP_ALIVE_DELAY_MS = 30_000;
-/** A connection that brings no byte for so long gives back what its windows have grown, in milliseconds. */
+/** A connection that brings no byte for this long gives back the growth of its windows, in milliseconds. */
 const WINDOW_IDLE_MS = 5000;
-/** Where Node says that a stream has begun to be answered: nodejs.org/api/diagnostics_channel.html, http2.server.stream.finish. */
+/**
+ * The channel on which Node says that a stream's answer has begun: nodejs.org/api/diagnostics_channel.html,
+ * http2.server.stream.finish.
+ */
 const ANSWER_CHANNEL = "http2.server.stream.finish";
-/** What Node may hold for one HTTP/2 connection, in MB; at its default of 10, a few downloads that wait for a slow caller would have new streams refused. */
+/**
+ * Memory that Node may use for one HTTP/2 connection, in MB. With its default of 10, a few downloads that wait for a slow
+ * caller would make it refuse new streams.
+ */
 const SESSION_MEMORY_MAX_MB = 64;
-/** Streams of one connection that its caller may give up at once, and in each second; one that gives up more loses the connection (CVE-2023-44487). nghttp2's own. */
+/**
+ * Streams of one connection that its caller may reset at once, and in each further second. A connection with more resets is
+ * ended (CVE-2023-44487). These are nghttp2's own values.
+ */
 const STREAM_RESETS = { burst: 1000, perSecond: 33 };
 
 /**
- * Listens on one port for gRPC, gRPC-web, Connect and plain HTTP. Plaintext connections are told apart by their first
- * bytes, TLS ones by ALPN. Rejects when the port cannot be had. Errors of single connections end only those.
+ * Listens on one port for gRPC, gRPC-web, Connect and plain HTTP. Plaintext connections are told apart by their first bytes,
+ * TLS connections by ALPN. Rejects when it cannot have the port. An error of a single connection ends only that connection.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const turns = new CallTurns({ ...options.limits, callsWaitingMax: options.limits.streamsMax });
-  // An address that may stand for many callers is not judged by what one of them does.
+  // An address that may stand for many callers is not judged by the actions of one of them.
   const wasted = options.limits.connectionsPerAddressMax === undefined ? undefined : new WastedCalls();
   const served = { ...options, sessions, turns, wasted };
   const server = options.tls === undefined ? createPlaintextServer(served) : createTlsServer(served);
-  // Node's only word for it: the head of an answer has gone out.
+  // Node has only this sign that the head of an answer has gone out.
   const onAnswer = (message: unknown) => turns.leave((message as { stream: ServerHttp2Stream }).stream);
   subscribe(ANSWER_CHANNEL, onAnswer);
   const cap = new ConnectionCap(options.limits, { wasted });
   const serveConnection = takeConnections(server);
   server.on("connection", (socket: Socket) => {
-    // What goes wrong on a connection is its peer's doing or the network's; each protocol's server answers it.
+    // The peer or the network causes errors of a connection; each protocol's server answers them.
     socket.on("error", () => socket.destroy());
-    // Never `maxConnections`: a worker that refuses by it makes node:cluster hand the connection on to the next one, for ever.
+    // This is not `maxConnections`: when a worker refuses by that, node:cluster hands the connection on to the next worker,
+    // for ever.
     if (!cap.admit(socket)) return;
     sockets.add(socket);
     socket.setNoDelay(true);
@@ -135,7 +148,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
-/** What the servers of both protocols work with. */
+/** The options that the servers of both protocols work with. */
 interface ServeOptions extends Pick<ListenOptions, "tls" | "onRequest" | "limits"> {
   sessions: Set<ServerHttp2Session>;
   turns: CallTurns;
@@ -158,8 +171,8 @@ function createTlsServer(options: ServeOptions): Server {
 }
 
 /**
- * The HTTP/1.1 server owns the port, so that it keeps account of its connections (header timeouts, idle ones at
- * close); those that begin with HTTP/2's preface are handed to an HTTP/2 server that listens nowhere.
+ * The HTTP/1.1 server owns the port, so that it keeps account of its connections (header timeouts, idle ones at close).
+ * Connections that begin with HTTP/2's preface are handed to an HTTP/2 server that listens nowhere.
  */
 function createPlaintextServer(options: ServeOptions): Server {
   const http1 = createHttp1Server(toHttp1Options(options.limits));
@@ -177,7 +190,7 @@ function createPlaintextServer(options: ServeOptions): Server {
   return http1;
 }
 
-/** Takes a server's connections from it; the result hands one to it after all. */
+/** Takes a server's connections from it. The result hands a connection back to the server. */
 function takeConnections(server: Server): (socket: Socket) => void {
   const listeners = server.listeners("connection") as ((socket: Socket) => void)[];
   server.removeAllListeners("connection");
@@ -227,15 +240,16 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): voi
 }
 
 /**
- * Hands requests on, when it is their connection's turn. A body that waits to be asked for (`Expect: 100-continue`) is asked for
- * then, but for PUT's: it may be a file, and whoever serves it asks when nothing speaks against it.
+ * Hands requests on when it is their connection's turn. A caller that waits for permission to send its body (`Expect:
+ * 100-continue`) gets it then. PUT is the exception: its body may be a file, and its receiver asks for it when nothing speaks
+ * against it.
  */
 function onRequests(
   server: Pick<EventEmitter, "on">,
   { limits, onRequest, turns, onStream }: ServeOptions & { onStream?: OnStream },
 ) {
   const serve = (request: NodeRequest, response: NodeResponse, begin: () => void) => {
-    // With ALPN the server of HTTP/2 also gets the requests of HTTP/1.1, which have no stream.
+    // With ALPN, the HTTP/2 server also gets HTTP/1.1 requests, which have no stream.
     if (!("stream" in request) || request.httpVersionMajor === 1) {
       limitBody(request, response, limits.requestTimeoutMs);
       if (refuseTwoHosts(request, response)) return;
@@ -247,7 +261,7 @@ function onRequests(
     }
     const { stream } = request as Http2ServerRequest;
     const session = stream.session as ServerHttp2Session | undefined;
-    // Given up in the packet that brought it.
+    // The packet that brought this stream also reset it.
     if (stream.closed || stream.destroyed || session === undefined) return;
     onStream?.(stream, session);
     if (refuseTwoHosts(request, response)) return;
@@ -287,7 +301,7 @@ function toHttp1Options(limits: ListenerLimits) {
     keepAliveTimeout: limits.idleTimeoutMs,
     // See limitBody.
     requestTimeout: 0,
-    // Node looks for connections beyond these limits only so often; its default of 30 s would stretch them.
+    // Node checks connections for these limits only at this interval; its default of 30 s would stretch them.
     connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5000),
   };
 }

@@ -18,7 +18,7 @@ import { HEALTH_WATCH_LIMITS } from "../services/health-service.ts";
 const AUTHORIZED = { authorization: `Bearer ${API_TOKEN}` };
 const GET_FILE = "/sluice.v1.FileQueryService/GetFile";
 const CHECK = "/grpc.health.v1.Health/Check";
-/** A field that no message of ours has, and its value: two bytes that would become an object. */
+/** A field that none of our messages has, and its value: two bytes that would become an object. */
 const UNKNOWN_FIELD = Buffer.of(0x78, 1);
 
 describe("messages of callers", () => {
@@ -45,7 +45,7 @@ describe("messages of callers", () => {
     sessions.push(session);
     return session;
   };
-  /** Begins a call in Connect's unary form; its body is the caller's to write. */
+  /** Begins a call in Connect's unary form; the test writes its body. */
   const begin = (path: string, headers: Record<string, string>, session = openSession()) => {
     const stream = session.request({ ":method": "POST", ":path": path, ...headers });
     stream.on("error", () => {});
@@ -124,7 +124,9 @@ describe("messages of callers", () => {
     await open({}, { uploads: { writeUpload } });
     const envelope = Buffer.concat([Buffer.of(0, 0, 0, 0, 2), UNKNOWN_FIELD]);
     const stream = openSession().request({
-      ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WriteUpload", ...AUTHORIZED },
+      ":method": "POST",
+      ":path": "/sluice.v1.UploadService/WriteUpload",
+      ...AUTHORIZED,
       "content-type": "application/connect+proto",
     });
     stream.end(envelope);
@@ -150,7 +152,9 @@ describe("messages of callers", () => {
 
     it("are given up in gRPC", async () => {
       const stream = openSession().request({
-        ...{ ":method": "POST", ":path": GET_FILE, ...AUTHORIZED },
+        ":method": "POST",
+        ":path": GET_FILE,
+        ...AUTHORIZED,
         "content-type": "application/grpc",
       });
       stream.write(Buffer.of(0, 0, 0, 0, 9, 10));
@@ -259,7 +263,7 @@ describe("messages of callers", () => {
   describe("that watch health", () => {
     it("are few of one address, and others when some have left", async () => {
       await open();
-      // A server of tests takes a hundred streams of a connection.
+      // A server in tests allows a hundred streams on a connection.
       const clients = Array.from({ length: 4 }, () =>
         createClient(Health, createGrpcTransport({ baseUrl: server.url })),
       );

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 
-/** A request of HTTP/1.1 or HTTP/2, as Node's compatible APIs show it. */
+/** A request of HTTP/1.1 or HTTP/2, in the form of Node's compatible APIs. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 
 /** A response of HTTP/1.1 or HTTP/2. */
@@ -10,7 +10,7 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 /** Serves one request of either protocol. */
 export type NodeRequestListener = (request: NodeRequest, response: NodeResponse) => void;
 
-/** Answers with a line of JSON, or with its headers alone to HEAD. */
+/** Answers with a line of JSON; to HEAD it answers with the headers alone. */
 export function answerJson(
   request: NodeRequest,
   response: NodeResponse,

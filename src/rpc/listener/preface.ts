@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
 
-/** What every HTTP/2 connection begins with (RFC 9113, 3.4), as far as it needs reading: no HTTP/1.1 request does. */
+/** The beginning of every HTTP/2 connection (RFC 9113, 3.4), as far as it must be read: no HTTP/1.1 request begins so. */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n");
 
 /**
- * Tells by the first bytes of a plaintext connection which protocol it speaks, puts them back, and hands it on. The
- * first byte that differs from HTTP/2's preface decides for HTTP/1.1. A connection that stays undecided for
- * `timeoutMs` is closed: it would otherwise be held for nothing.
+ * Tells by the first bytes of a plaintext connection which protocol it speaks, puts them back, and hands the connection on.
+ * The first byte that differs from HTTP/2's preface decides for HTTP/1.1. A connection that stays undecided for `timeoutMs`
+ * is closed, because it would be held for nothing.
  */
 export function routeByPreface(
   socket: Socket,
@@ -27,11 +27,11 @@ export function routeByPreface(
     const isHttp2 = PREFACE.compare(received, 0, length, 0, length) === 0;
     if (isHttp2 && length < PREFACE.length) return;
     stop();
-    // Paused, so that nothing arrives between putting the bytes back and the next reader.
+    // The socket is paused, so that nothing arrives before the next reader takes over.
     socket.pause();
     socket.unshift(received);
     if (isHttp2) {
-      // HTTP/1.1 servers let a caller close its half first; an HTTP/2 session would outlive such a caller unseen.
+      // An HTTP/1.1 server lets a caller close its half first. An HTTP/2 session would outlive such a caller unnoticed.
       socket.allowHalfOpen = false;
       options.onHttp2();
     } else {

@@ -10,7 +10,7 @@ const CALL = "POST /sluice.v1.FileQueryService/GetFile HTTP/1.1\r\n";
 const JSON_BODY = "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 const UPGRADE = "GET /livez HTTP/1.1\r\nhost: x\r\nconnection: upgrade";
 
-/** What a caller sends as its first bytes, and how the answer begins; none where the connection is just closed. */
+/** First bytes of a caller, and how the answer begins; there is none when the connection is just closed. */
 const CASES: Readonly<Record<string, readonly [bytes: string | Buffer, answer: RegExp]>> = {
   "bytes that are no HTTP": ["\x00\x01\x02\xff\r\n\r\n", /^HTTP\/1\.1 400 /],
   "a TLS hello where none is expected": [Buffer.from("16030100050100000100", "hex"), /^HTTP\/1\.1 400 /],
@@ -44,7 +44,7 @@ const CASES: Readonly<Record<string, readonly [bytes: string | Buffer, answer: R
 
 const LEAVES = ["waits", "closes its half", "resets once answered", "resets at once"] as const;
 
-/** TLS has no reset of its own: its socket is torn down without a word. */
+/** TLS has no reset of its own: its socket is torn down without a message. */
 function reset(socket: net.Socket): void {
   if (socket instanceof tls.TLSSocket) socket.destroy();
   else socket.resetAndDestroy();
@@ -62,7 +62,7 @@ describe("listen, to callers that speak badly", () => {
     await server?.close({ graceMs: 0 });
   });
 
-  /** Says `bytes` and leaves; resolves to what was answered when the connection, or its first answer, has ended. */
+  /** Sends `bytes` and leaves. Resolves to the answer when the connection, or its first answer, has ended. */
   async function say(socket: net.Socket, bytes: string | Buffer, leave: (typeof LEAVES)[number]): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>();
     let answer = "";

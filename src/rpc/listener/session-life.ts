@@ -3,17 +3,17 @@ import type { Socket } from "node:net";
 
 /** How long an HTTP/2 connection may live without calls. */
 export interface SessionLimits {
-  /** How long it may take to send its settings, and, once told to go away, to go, in milliseconds. */
+  /** Time for a connection to send its settings, and to go once it was told to go away, in milliseconds. */
   handshakeTimeoutMs: number;
-  /** How long it may have no stream open, in milliseconds. */
+  /** How long a connection may have no open stream, in milliseconds. */
   idleTimeoutMs: number;
 }
 
 /**
- * Ends an HTTP/2 connection that has nothing to do. One that does not send its settings, which every connection begins with,
- * is cut. One that has had no stream for long is told so by GOAWAY, which names the last call that was served: a client may
- * send any later one again. Whoever does not go then is cut. A connection with an open stream is never ended, however quiet
- * the stream is; PING and other frames outside of streams do not count as work.
+ * Ends an HTTP/2 connection that has nothing to do. Every connection begins with its settings; one that does not send them is
+ * cut. A connection that has had no stream for long is told so by GOAWAY, which names the last call that was served: a client
+ * may send any later call again. If the client does not go then, the connection is cut. A connection with an open stream is
+ * never ended, however quiet the stream is. PING and other frames outside of streams do not count as work.
  */
 export class SessionLife {
   readonly #session: ServerHttp2Session;
@@ -25,7 +25,7 @@ export class SessionLife {
   constructor(session: ServerHttp2Session, limits: SessionLimits) {
     this.#session = session;
     this.#limits = limits;
-    // `session.socket` refuses to be cut; what its methods return is the socket itself.
+    // `session.socket` is a proxy that refuses to be cut; its methods return the socket itself.
     this.#socket = session.socket.once("close", () => clearTimeout(this.#timer)) as Socket;
     this.#wait(limits.handshakeTimeoutMs, () => this.#socket.destroy());
     session.once("remoteSettings", () => this.#wait(limits.idleTimeoutMs, () => this.#end()));
@@ -38,7 +38,7 @@ export class SessionLife {
 
   streamClosed(): void {
     this.#streams--;
-    // Also where it has fired while a stream was open: it waits again then.
+    // The timer may have fired while a stream was open; it then waits again from here.
     if (this.#streams === 0) this.#timer?.refresh();
   }
 
@@ -51,7 +51,7 @@ export class SessionLife {
   }
 
   #end(): void {
-    // Node ends its own half and waits for the caller's, which may never come.
+    // Node ends its own half and waits for the caller's end, which may never come.
     this.#wait(this.#limits.handshakeTimeoutMs, () => this.#socket.destroy());
     this.#session.close();
   }

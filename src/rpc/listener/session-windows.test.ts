@@ -41,7 +41,7 @@ describe("SessionWindows", () => {
   const ends: (() => void)[] = [];
   const received = new Map<http2.ServerHttp2Stream, number>();
 
-  /** Starts a server that reads all it gets, behind a relay that takes 15 ms each way; `connect` does so over it. */
+  /** Starts a server that reads everything, behind a relay that takes 15 ms each way. `connect` connects through the relay. */
   async function serve(
     limits: Partial<WindowLimits> = {},
   ): Promise<{ windows: SessionWindows; connect: () => Promise<http2.ClientHttp2Session> }> {
@@ -140,7 +140,7 @@ describe("SessionWindows", () => {
     await until("the window is small again", () => windowOf(session) === LIMITS.startBytes);
   });
 
-  it("looks at connections no longer once they have nothing, and again with their next stream", async () => {
+  it("samples connections no longer once they have nothing, and again with their next stream", async () => {
     const { windows, connect: connectTo } = await serve({ idleMs: 300 });
     const session = await connectTo();
     expect(windows.followed, "a connection without a stream").to.equal(0);
@@ -149,7 +149,7 @@ describe("SessionWindows", () => {
       await until("the window has grown", () => windowOf(session) > LIMITS.startBytes);
       expect(windows.followed).to.equal(1);
       stop();
-      await until("nobody looks any more", () => windows.followed === 0);
+      await until("no connection is sampled any more", () => windows.followed === 0);
       expect([windowOf(session), windows.grownBytes]).to.deep.equal([LIMITS.startBytes, 0]);
     }
   });
@@ -196,7 +196,7 @@ describe("SessionWindows", () => {
 
   it("leaves the windows of a caller alone that does not fill them", async () => {
     const session = await connect();
-    // All together a quarter of a window: even a machine that pauses takes them for no flood.
+    // All calls together fill a quarter of a window: even on a machine that pauses they count as no flood.
     for (let call = 0; call < 4; call++) {
       const stream = session.request({ ":method": "POST", ":path": "/" });
       stream.end(Buffer.alloc(16 * KIB));

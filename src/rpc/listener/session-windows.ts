@@ -2,39 +2,42 @@ import type { Http2Session } from "node:http2";
 
 /** Bounds of the windows of HTTP/2 streams, in bytes. */
 export interface WindowLimits {
-  /** What the streams of a connection begin with, and go back to when it idles. */
+  /** Window that every stream begins with, and returns to when its connection idles. */
   startBytes: number;
-  /** What one stream's window may grow to. */
+  /** Most that one stream's window may grow to. */
   streamMaxBytes: number;
-  /** What the windows of a connection's open streams may grow to together. */
+  /** Most that the windows of a connection's open streams may grow to together. */
   sessionMaxBytes: number;
-  /** What all connections together may have grown beyond their start: paused streams can fill it with bytes that nobody reads yet. */
+  /** Growth of all connections together: paused streams can fill it with bytes that nobody reads yet. */
   grownMaxBytes: number;
-  /** How long a connection brings no byte until it counts as idle, in milliseconds. */
+  /** A connection that brings no byte for this long counts as idle, in milliseconds. */
   idleMs: number;
 }
 
-/** How often connections are looked at, in milliseconds. */
-const LOOK_EVERY_MS = 100;
+/** Interval at which connections are sampled, in milliseconds. */
+const SAMPLE_INTERVAL_MS = 100;
 /** Small windows grow faster: each step costs two round trips. */
 const QUICK_BELOW_BYTES = 4 * 2 ** 20;
-/** A connection counts as busy until so long after its bytes last came as if they filled its windows, in milliseconds: one that is held back meanwhile must not lose its share. */
+/**
+ * A connection counts as busy for this long after its bytes last came fast enough to fill its windows, in milliseconds: a
+ * connection that is held back meanwhile must not lose its share.
+ */
 const BUSY_FOR_MS = 1000;
-/** A larger window must have brought so much more, or the line is full and bytes would only wait in it. */
+/** A larger window must have brought this many times the rate. Otherwise the line is full, and bytes only wait in it. */
 const GAIN_MIN = 1.25;
 
 /**
  * Fits the windows of each connection's streams to its distance. A window is credit: a caller fills it whenever its stream is
- * paused, so that a thousand large ones would not fit into memory; a small one holds a distant caller back to one window a
- * round trip. They begin small, therefore, and grow while a round trip, measured by PING, brings at least half a window, and
- * faster than before. Busy connections share what all may grow by the number of their streams: else the first would go on
- * with large windows, beside others that have the smallest. The connection's own window stays at its most: Node gives its
- * credit back before anybody reads.
+ * paused, so a thousand large windows would not fit into memory. A small window limits a distant caller to one window per
+ * round trip. So windows begin small, and grow while a round trip, measured by PING, brings at least half a window and more
+ * per second than before. Busy connections share the allowed growth by the number of their streams: otherwise the first one
+ * would keep large windows beside others that have the smallest. The connection's own window stays at its maximum, because
+ * Node gives its credit back before anybody reads.
  */
 export class SessionWindows {
   readonly #limits: WindowLimits;
   readonly #sessions = new WeakMap<Http2Session, SessionState>();
-  /** Connections that are looked at: those with streams, and those that have yet to give something back. */
+  /** Connections that are sampled: those with streams, and those that still have growth to give back. */
   readonly #followed = new Map<Http2Session, SessionState>();
   #grownBytes = 0;
   /** Streams of busy connections. */
@@ -45,12 +48,12 @@ export class SessionWindows {
     this.#limits = limits;
   }
 
-  /** What all connections together have grown beyond their start. */
+  /** Bytes that the windows of all connections together have grown beyond their start. */
   get grownBytes(): number {
     return this.#grownBytes;
   }
 
-  /** How many connections are looked at; those that idle cost nothing. */
+  /** Number of connections that are sampled; idle ones cost nothing. */
   get followed(): number {
     return this.#followed.size;
   }
@@ -64,13 +67,13 @@ export class SessionWindows {
     session.once("close", () => this.#forget(session));
   }
 
-  /** A stream of the connection has opened; `streamClosed` follows. Their number divides what the connection may have. */
+  /** Tells that a stream has opened; `streamClosed` must follow. The streams divide the connection's share. */
   streamOpened(session: Http2Session): void {
     const state = this.#sessions.get(session);
     if (state === undefined) return;
     state.streams++;
     this.#followed.set(session, state);
-    this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+    this.#timer ??= setInterval(() => this.#sample(), SAMPLE_INTERVAL_MS).unref();
   }
 
   streamClosed(session: Http2Session): void {
@@ -93,7 +96,7 @@ export class SessionWindows {
     this.#timer = undefined;
   }
 
-  #look(): void {
+  #sample(): void {
     this.#busyStreams = 0;
     for (const [session, state] of this.#followed) {
       if (session.destroyed || session.closed) continue;
@@ -107,20 +110,20 @@ export class SessionWindows {
     }
   }
 
-  /** What has come since the last look. */
+  /** Counts the bytes since the last sample. */
   #count(session: Http2Session, state: SessionState): void {
     const receivedBytes = session.socket.bytesRead;
     state.newBytes = receivedBytes - state.receivedBytes;
     state.receivedBytes = receivedBytes;
-    state.idleMs = state.newBytes === 0 ? state.idleMs + LOOK_EVERY_MS : 0;
+    state.idleMs = state.newBytes === 0 ? state.idleMs + SAMPLE_INTERVAL_MS : 0;
     const isHurried = state.newBytes >= this.#limits.startBytes / 4;
-    state.unhurriedMs = isHurried ? 0 : state.unhurriedMs + LOOK_EVERY_MS;
+    state.unhurriedMs = isHurried ? 0 : state.unhurriedMs + SAMPLE_INTERVAL_MS;
   }
 
   #fit(session: Http2Session, state: SessionState): void {
     const { startBytes, idleMs } = this.#limits;
     const isIdle = state.idleMs >= idleMs;
-    // As many streams as there are now have the window; where there is no room for that, they lose what it has grown.
+    // Every stream that is open now has the window. If the growth for all of them does not fit, they return to the start window.
     const isCovered = this.#charge(state, state.windowBytes);
     const mostBytes = isIdle || !isCovered ? startBytes : this.#mostOf(state);
     if (isIdle) state.bestRate = 0;
@@ -129,7 +132,7 @@ export class SessionWindows {
     else if (state.windowBytes < mostBytes && state.newBytes >= state.windowBytes / 4) this.#measure(session, state);
   }
 
-  /** What the window of one stream of the connection may be now. */
+  /** The largest window that one stream of the connection may have now. */
   #mostOf({ streams, grownBytes }: SessionState): number {
     const { startBytes, streamMaxBytes, sessionMaxBytes, grownMaxBytes } = this.#limits;
     const count = Math.max(1, streams);
@@ -139,7 +142,7 @@ export class SessionWindows {
     return Math.max(startBytes, Math.floor(fairBytes));
   }
 
-  /** What comes within one round trip decides; after each step up at once again. */
+  /** The bytes that come within one round trip decide. After a step up, the next measurement follows at once. */
   #measure(session: Http2Session, state: SessionState): void {
     const before = session.socket.bytesRead;
     state.isChanging = session.ping((error, roundTripMs) => {
@@ -149,12 +152,15 @@ export class SessionWindows {
       const rate = sampleBytes / Math.max(roundTripMs, 0.01);
       const nextBytes = growWindow(state, { sampleBytes, rate, mostBytes: this.#mostOf(state) });
       if (nextBytes <= state.windowBytes) return;
-      // Where there was no room for the step, the rate it was due to says nothing of the next.
+      // When there was no room for the step, its rate says nothing about the next step.
       if (this.#resize(session, state, nextBytes)) state.bestRate = rate;
     });
   }
 
-  /** Takes the room of such windows for all streams of the connection, or gives back what they need no more. False: there is none. */
+  /**
+   * Takes room for such windows on all streams of the connection, or gives back the room that they need no more. Returns
+   * false when there is no room.
+   */
   #charge(state: SessionState, windowBytes: number): boolean {
     const grownBytes = (windowBytes - this.#limits.startBytes) * Math.max(1, state.streams);
     const newBytes = grownBytes - state.grownBytes;
@@ -164,7 +170,10 @@ export class SessionWindows {
     return true;
   }
 
-  /** False: no room for it. Counts from when it is said; the caller's acknowledgement says from when on it can be measured. */
+  /**
+   * Changes the window. Returns false when there is no room for it. The room counts from now on; the caller's acknowledgement
+   * says when a measurement may begin.
+   */
   #resize(session: Http2Session, state: SessionState, windowBytes: number): boolean {
     const isGrowing = windowBytes > state.windowBytes;
     if (!this.#charge(state, windowBytes)) return false;
@@ -181,26 +190,26 @@ export class SessionWindows {
 
 interface SessionState {
   windowBytes: number;
-  /** Streams that are open. */
+  /** Number of open streams. */
   streams: number;
   receivedBytes: number;
-  /** Bytes that came between the last two looks. */
+  /** Bytes that came between the last two samples. */
   newBytes: number;
   /** How long nothing has come, in milliseconds. */
   idleMs: number;
-  /** How long less has come than would fill its windows, in milliseconds. */
+  /** How long fewer bytes have come than would fill the windows, in milliseconds. */
   unhurriedMs: number;
-  /** Fastest rate that a step up was taken at, in bytes a millisecond. */
+  /** Fastest rate at which the window was enlarged, in bytes a millisecond. */
   bestRate: number;
-  /** A measurement or a change is under way. */
+  /** Whether a measurement or a change is under way. */
   isChanging: boolean;
-  /** This connection's share of what all have grown. */
+  /** This connection's share of the growth of all, in bytes. */
   grownBytes: number;
 }
 
 /**
- * The next size of a window that lets `sampleBytes` through in a round trip, at `rate` bytes a millisecond: the same, unless
- * at least half of it came and faster than at the last step.
+ * The next size of a window that lets `sampleBytes` through in a round trip, at `rate` bytes a millisecond. The size stays
+ * unless at least half of it came, and came faster than at the last step.
  */
 export function growWindow(
   { windowBytes, bestRate }: { windowBytes: number; bestRate: number },

@@ -31,7 +31,10 @@ for (const form of ["plaintext", "TLS"] as const) {
 
     async function open(limits: Partial<ListenerLimits>, onRequest: NodeRequestListener = answerVersion) {
       listener = await listen({
-        ...{ host: "127.0.0.1", port: 0, tls: certificate, onRequest },
+        host: "127.0.0.1",
+        port: 0,
+        tls: certificate,
+        onRequest,
         onError: (error) => {
           throw error;
         },
@@ -59,7 +62,7 @@ for (const form of ["plaintext", "TLS"] as const) {
       socket.destroy();
     }
 
-    /** Resolves once the service has ended the connection altogether: what is sent on then is refused. */
+    /** Resolves once the service has ended the connection altogether: bytes that are sent then are refused. */
     async function untilCut(socket: net.Socket): Promise<void> {
       socket.resume();
       await until("the connection is cut", () => {
@@ -114,7 +117,7 @@ for (const form of ["plaintext", "TLS"] as const) {
       const busy = connectHttp2(url);
       const stream = busy.request({ ":path": "/" });
       await until("the call has arrived", () => held.length > 0);
-      // Two that are younger end before it, one after the other.
+      // Two younger connections end before it, one after the other.
       for (let i = 0; i < 2; i++) await once(connectHttp2(url), "close");
       expect([busy.closed, stream.closed]).to.deep.equal([false, false]);
       (held[0] as http2.Http2ServerResponse).end("late");
@@ -124,7 +127,7 @@ for (const form of ["plaintext", "TLS"] as const) {
   });
 }
 
-/** What a socket receives of HTTP/2 from here on, as the types of its frames. */
+/** Collects the types of the HTTP/2 frames that a socket receives from here on. */
 function watch(socket: net.Socket): () => number[] {
   let received = Buffer.alloc(0);
   socket.on("data", (bytes: Buffer) => {

@@ -1,16 +1,16 @@
 import { constants } from "node:http2";
 import type { NodeResponse } from "./node-messages.ts";
 
-/** Ends an answer in the middle so that its caller hears of it: by CANCEL over HTTP/2, by the end of the connection over HTTP/1.1. */
+/** Ends an answer in the middle so that its caller notices: over HTTP/2 by CANCEL, over HTTP/1.1 by the end of the connection. */
 export function cutAnswer(response: NodeResponse): void {
   if ("stream" in response && response.stream !== undefined) response.stream.close(constants.NGHTTP2_CANCEL);
   else response.destroy();
 }
 
 /**
- * The pieces of an answer that is sent at its caller's pace. Whoever takes nothing for `stallTimeoutMs` while a piece waits for
- * them is told nothing more: `onStall` is to end the connection's stream, so that neither the piece nor what stands behind it
- * (a connection to storage, a place among the readers) is held for a caller who never comes back.
+ * The pieces of an answer that is sent at its caller's pace. When the caller takes nothing for `stallTimeoutMs` while a piece
+ * waits, the answer ends and `onStall` is called. It must end the connection's stream, so that nothing is held for a caller
+ * that never comes back: neither the piece nor the resources behind it (a connection to storage, a slot among the readers).
  */
 export async function* whileTaken<T>(
   pieces: AsyncIterable<T>,

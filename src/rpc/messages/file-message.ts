@@ -6,7 +6,7 @@ import type { FileChange } from "../../domain/files/file-repository.ts";
 import type { GetFileRequest } from "../../queries/get-file.ts";
 import { fromOptionalInt64 } from "./int64.ts";
 
-/** A file as the API shows it. Built as it is: `create` took nearly all of the time, and a page is of a hundred files. */
+/** A file as the API shows it, built as a literal: `create` took nearly all of the time, and a page has a hundred files. */
 export function toFileMessage(file: File): WireFile {
   const message: WireFile = {
     $typeName: "sluice.v1.File",
@@ -31,7 +31,7 @@ export function toFileMessage(file: File): WireFile {
     legalHold: file.legalHold,
     purged: file.purgeState === "purged",
   };
-  // Nothing is kept of the bytes of a tombstone: its 0 is no checksum.
+  // No bytes of a purged file are left, and 0 is not its checksum.
   if (!message.purged) message.crc32 = file.crc32;
   const { sha256, supersedeTime, deleteTime, purgeTime, retainUntilTime } = file;
   if (sha256 !== undefined) message.sha256 = sha256;
@@ -42,7 +42,7 @@ export function toFileMessage(file: File): WireFile {
   return message;
 }
 
-/** As `timestampFromDate`, without `create`. */
+/** Does the work of `timestampFromDate` without `create`. */
 function toTimestamp(date: Date): Timestamp {
   const ms = date.getTime();
   const seconds = Math.floor(ms / 1000);
@@ -66,7 +66,7 @@ export function toReceiptMessage(file: File): Receipt {
   });
 }
 
-/** The fields that name a file, and maybe a generation of it, in plain values. */
+/** The fields that name a file, and optionally a generation of it, in plain values. */
 export function fromFileName(message: {
   namespace: string;
   path: string;
@@ -77,7 +77,7 @@ export function fromFileName(message: {
   return { namespace, path, ...(generation !== undefined && { generation }) };
 }
 
-/** What callers may say of a file, in plain values. */
+/** The values that callers may set on a file. */
 export function fromFileValues(file: WireFile): FileChange {
   const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = file;
   const until = retainUntilTime && timestampDate(retainUntilTime);

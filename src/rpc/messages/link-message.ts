@@ -14,7 +14,14 @@ const STATES = {
 export function toLinkMessage(link: Link): WireLink {
   const { namespace, linkId, path, principal, downloadName, inline, note, maxUses } = link;
   return create(LinkSchema, {
-    ...{ namespace, linkId, path, principal, downloadName, inline, note, maxUses },
+    namespace,
+    linkId,
+    path,
+    principal,
+    downloadName,
+    inline,
+    note,
+    maxUses,
     ...(link.generation !== undefined && { generation: BigInt(link.generation) }),
     state: STATES[link.state],
     uses: BigInt(link.uses),

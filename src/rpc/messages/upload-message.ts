@@ -30,8 +30,8 @@ const STATES = {
 } as const satisfies Record<DomainUploadState, UploadState>;
 
 /**
- * An upload as the API shows it. `parts` are its durable parts, ascending by number; `receivedBytes` is what its newest
- * writer had taken when it last said so, which may lag behind what is durable.
+ * An upload as the API shows it. `parts` are its durable parts, ascending by number. `receivedBytes` is the number of bytes
+ * that its newest writer had taken at its last report, which may lag behind the durable bytes.
  */
 export function toUploadMessage(progress: {
   upload: Upload;
@@ -59,7 +59,7 @@ export function toUploadMessage(progress: {
   });
 }
 
-/** How far a watched upload is, as the API shows it. */
+/** The progress of a watched upload as the API shows it. */
 export function toWatchUploadResponse(report: WatchReport): WatchUploadResponse {
   const { path, state, sizeBytes, bytesPerSecond, etaMs, file } = report;
   return create(WatchUploadResponseSchema, {

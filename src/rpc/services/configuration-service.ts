@@ -8,7 +8,7 @@ import {
 import { DomainError } from "../../domain/errors.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 
-/** What ConfigurationService calls. */
+/** The functions that ConfigurationService calls. */
 export interface ConfigurationFunctions {
   /** Rejects with `invalid_argument / CONFIGURATION_INVALID` and `resource_exhausted / OVERLOADED`. */
   generateConfiguration(
@@ -26,7 +26,7 @@ const FORMATS: Readonly<Record<number, Format>> = {
   [ConfigurationFormat.PLAIN_POLICIES]: "plain-policies",
 };
 
-/** Most bytes of settings in UTF-8, as whoever reads them has it; longer ones are refused before a thread is started for them. */
+/** Most bytes of settings, in UTF-8. Longer settings are refused before a thread is started for them. */
 const SETTINGS_BYTES_MAX = 64 * 1024;
 const SERVICES_MAX = 100;
 /** Most characters of the name of a service: no service has one of more than thirty. */

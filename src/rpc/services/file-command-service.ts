@@ -21,7 +21,7 @@ import { fromInt64, fromOptionalInt64 } from "../messages/int64.ts";
 import { createFileLifecycleMethods, type FileLifecycleFunctions } from "./file-lifecycle-methods.ts";
 import { createLinkMethods, type LinkCommandFunctions } from "./link-methods.ts";
 
-/** What FileCommandService calls: the commands with their dependencies bound. */
+/** The functions that FileCommandService calls: the commands with their dependencies bound. */
 export interface FileCommandFunctions extends FileLifecycleFunctions, LinkCommandFunctions {
   createDownloadUrl(
     request: CreateDownloadUrlRequest,

@@ -19,7 +19,7 @@ import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import { fromFileName, fromFileValues, toFileMessage } from "../messages/file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "../messages/int64.ts";
 
-/** The commands that decide where a file is, and whether it still is. */
+/** The commands that decide where a file is, and whether it still exists. */
 export interface FileLifecycleFunctions {
   purgeFile(request: PurgeFileRequest, options: CallOptions): Promise<File>;
   purgeFiles(request: PurgeFilesRequest, options: CallOptions): Promise<PurgeFilesResult>;
@@ -28,7 +28,7 @@ export interface FileLifecycleFunctions {
   restoreGeneration(request: RestoreGenerationRequest, options: CallOptions): Promise<File>;
 }
 
-/** Their methods of FileCommandService. */
+/** The methods of FileCommandService for these commands. */
 export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
   return {
     purgeFile: async (request, context) => {
@@ -39,15 +39,22 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
     purgeFiles: async ({ $typeName: _, $unknown: __, ...request }, context) => {
       const { matched, purged, retained, ...rest } = await functions.purgeFiles(request, toCallOptions(context));
       return create(PurgeFilesResponseSchema, {
-        ...{ matchedCount: BigInt(matched), purgedCount: BigInt(purged), retainedCount: BigInt(retained) },
+        matchedCount: BigInt(matched),
+        purgedCount: BigInt(purged),
+        retainedCount: BigInt(retained),
         ...rest,
       });
     },
     copyFile: async (request, context) => {
       const { requestId, targetPath, etag, override = create(FileSchema), updateMask } = request;
       const values = {
-        ...{ requestId, ...fromFileName(request), targetPath, etag, values: fromFileValues(override) },
-        ...{ updateMask: updateMask?.paths, ...fromTargetCondition(request) },
+        requestId,
+        ...fromFileName(request),
+        targetPath,
+        etag,
+        values: fromFileValues(override),
+        updateMask: updateMask?.paths,
+        ...fromTargetCondition(request),
       };
       const file = await functions.copyFile(values, toCallOptions(context));
       return create(CopyFileResponseSchema, { file: toFileMessage(file) });
@@ -56,7 +63,11 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
       const { requestId, namespace, path, targetPath, etag } = request;
       const ifGenerationMatch = fromOptionalInt64(request.ifGenerationMatch, "if_generation_match");
       const values = {
-        ...{ requestId, namespace, path, targetPath, etag },
+        requestId,
+        namespace,
+        path,
+        targetPath,
+        etag,
         ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
         ...fromTargetCondition(request),
       };
@@ -67,7 +78,10 @@ export function createFileLifecycleMethods(functions: FileLifecycleFunctions) {
       const { requestId, namespace, path } = request;
       const ifGenerationMatch = fromOptionalInt64(request.ifGenerationMatch, "if_generation_match");
       const values = {
-        ...{ requestId, namespace, path, generation: fromInt64(request.generation, "generation") },
+        requestId,
+        namespace,
+        path,
+        generation: fromInt64(request.generation, "generation"),
         ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
       };
       const file = await functions.restoreGeneration(values, toCallOptions(context));

@@ -22,7 +22,7 @@ import { fromFileName, toFileMessage } from "../messages/file-message.ts";
 import { fromInt64, fromOptionalInt64 } from "../messages/int64.ts";
 import { toLinkMessage } from "../messages/link-message.ts";
 
-/** What FileQueryService calls: the queries with their dependencies bound. */
+/** The functions that FileQueryService calls: the queries with their dependencies bound. */
 export interface FileQueryFunctions {
   getFile(request: GetFileRequest, options: CallOptions): Promise<File>;
   listFiles(request: ListFilesRequest, options: CallOptions): Promise<ListFilesPage>;

@@ -8,16 +8,16 @@ import { currentArrival } from "../calls/message-arrival.ts";
 import type { Readiness } from "./readiness.ts";
 
 /**
- * Streams of Watch of a worker, which need no token and may last for days: some 20 KiB each. Whoever balances load watches
- * once for each connection; a client that cannot watch tries again.
+ * Limits of a worker's Watch streams. They need no token, may last for days, and take some 20 KiB each. A load balancer
+ * watches once for each connection; a client that cannot watch tries again.
  */
 export const HEALTH_WATCH_LIMITS: WorkLimits = { runningMax: 256, waitingMax: 0 };
 
 /**
  * The gRPC health protocol (https://github.com/grpc/grpc/blob/master/doc/health-checking.md) over real readiness. All
- * services of a replica are ready or not together; the empty name stands for the replica. Watch sends each change
- * and ends after the last one, when the replica drains, so that it never holds a shutdown up. Watches are limited in all and
- * by the address that they come from.
+ * services of a replica are ready or not together; the empty name stands for the replica. Watch sends each change and ends
+ * after the last one, when the replica drains, so that it never delays a shutdown. Watches are limited in all and by the
+ * address that they come from.
  */
 export function createHealthService(
   readiness: Readiness,
@@ -42,7 +42,7 @@ export function createHealthService(
           if (current !== sent) {
             sent = current;
             yield { status: current };
-            continue; // it may have changed while the message went out
+            continue; // the status may have changed while the message went out
           }
           if (readiness.isDraining) return;
           await nextChange(readiness, signal);

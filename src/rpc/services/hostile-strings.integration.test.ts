@@ -19,7 +19,7 @@ import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
 import { ERROR_MESSAGE_MAX } from "../calls/errors.ts";
 
-/** Text that would do harm where it were taken for SQL, a header, a pattern, a path of the system or a terminal. */
+/** Texts that would do harm if they were taken for SQL, a header, a pattern, a path of the system or a terminal. */
 const HOSTILE = [
   "'; DROP TABLE file; --",
   '" OR 1=1 --',
@@ -33,7 +33,7 @@ const HOSTILE = [
   "../../etc/passwd",
   "\u{1f600}\u202e\u05e9\u05dc\u05d5\u05dd",
   "\u001b[2J",
-  // What every object of JavaScript has from its prototype.
+  // Names that every JavaScript object has from its prototype.
   ...["__proto__", "constructor", "metadata.constructor", "labels.toString"],
   "x".repeat(20_000),
 ];
@@ -42,7 +42,7 @@ const SERVICES = [UploadService, FileQueryService, FileCommandService, Configura
 const UNEXPECTED = [Code.Internal, Code.Unknown, Code.Unavailable, Code.DataLoss, Code.DeadlineExceeded];
 const DEPTH_MAX = 2;
 
-/** Where a string stands in a request: the fields that lead to it. */
+/** The place of a string in a request: the fields that lead to it. */
 type StringPath = readonly [DescField, ...DescField[]];
 type Method = DescMethodUnary | DescMethodStreaming;
 
@@ -67,7 +67,7 @@ describe("Hostile text in every string of every request", function () {
   });
 
   for (const method of SERVICES.flatMap((one): readonly Method[] => one.methods)) {
-    // WriteUpload is not called by one message; its own tests send it what is wrong.
+    // One message alone does not call WriteUpload; its own tests send it wrong values.
     if (method.methodKind === "bidi_streaming") continue;
     const paths = listStrings(method.input);
     it(`is text, or refused, to ${method.name}: ${paths.map(toName).join(", ")}`, async () => {
@@ -90,7 +90,7 @@ describe("Hostile text in every string of every request", function () {
     });
   }
 
-  /** What the call fails with; undefined when it does not. */
+  /** The error that the call fails with; undefined when it succeeds. */
   async function send(method: Method, request: Message): Promise<ConnectError | undefined> {
     const headers = { authorization: `Bearer ${SERVICE_TOKEN}` };
     try {
@@ -108,7 +108,7 @@ describe("Hostile text in every string of every request", function () {
   }
 });
 
-/** All strings of a message: those of messages in it, of lists, and both sides of maps. */
+/** All strings of a message: those of inner messages, of lists, and both sides of maps. */
 function listStrings(message: DescMessage, depth = 0): StringPath[] {
   return message.fields.flatMap((field): StringPath[] => {
     const isScalar = field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar");
@@ -122,12 +122,17 @@ function listStrings(message: DescMessage, depth = 0): StringPath[] {
 
 type Values = Message & Record<string, unknown>;
 
-/** A request that is right but for what is planted in it. */
+/** A request that is correct except for the text that is planted in it. */
 function toRequest(input: DescMessage, path: string): Values {
   const name = { namespace: "default", path };
   const values: Record<string, unknown> = {
-    ...{ ...name, requestId: randomUUID(), targetPath: `${path}/target`, file: name },
-    ...{ filter: 'path = "none"', uploadId: randomUUID(), linkId: randomUUID() },
+    ...name,
+    requestId: randomUUID(),
+    targetPath: `${path}/target`,
+    file: name,
+    filter: 'path = "none"',
+    uploadId: randomUUID(),
+    linkId: randomUUID(),
   };
   const known = input.fields.filter(({ localName }) => localName in values).map(({ localName }) => localName);
   return create(input, Object.fromEntries(known.map((one) => [one, values[one]]))) as Values;

@@ -84,7 +84,7 @@ describe("A process that is killed in the middle of a file's command", function 
     const blocker = new Client({ connectionString: rig.service.databaseUrl });
     await blocker.connect();
     try {
-      // Whoever commits to the path takes this lock: the victim waits for it, with the bytes copied.
+      // Every commit to the path takes this lock: the victim waits for it, with the bytes already copied.
       await blocker.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`default/${targetPath}`]);
       const lost = commandsOf(victim.url)
         .copyFile(request, HEADERS)
@@ -94,7 +94,7 @@ describe("A process that is killed in the middle of a file's command", function 
       await until("the commit waits", isWaiting);
       await victim.kill();
       await lost;
-      // Its statement would go on: the server looks at a client only when it has something to say.
+      // The victim's statement would continue: the server notices that a client is gone only when it has something to send.
       await rig.query(`SELECT pg_terminate_backend(a.pid) ${waiting}`);
       await until("nobody waits", async () => !(await isWaiting()));
     } finally {

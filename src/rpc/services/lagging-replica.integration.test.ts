@@ -14,7 +14,7 @@ import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/
 const NAMESPACE = "default";
 const BYTES = Buffer.from("bytes of a file");
 const POSITION = /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/;
-/** Behind everything that a log can hold. */
+/** A position after everything that a log can hold. */
 const FUTURE = "FFFFFFFF/FFFFFFFF";
 
 describe("A service with a read replica that lags", function () {
@@ -29,7 +29,7 @@ describe("A service with a read replica that lags", function () {
       settings: { SLUICE_DATABASE_READ_URL: servers.readUrl },
     });
     grpc = createGrpcTransport({ baseUrl: service.url });
-    // From here on the replica shows what was: no file at all.
+    // From here on the replica shows an old state: no file at all.
     await servers.pauseReplay();
   });
   after(async () => {
@@ -45,14 +45,14 @@ describe("A service with a read replica that lags", function () {
   });
   const rest = (route: string, init: Parameters<typeof callRest>[1] = {}) =>
     callRest(`${service.url}/v1/namespaces/${NAMESPACE}/${route}`, { token: SERVICE_TOKEN, ...init });
-  /** The paths that a list shows whose prefix is the path: it is never answered from memory. */
+  /** The paths of a list whose prefix is the path: a list is never answered from memory. */
   const list = async (path: string, position?: string) => {
     const request = { namespace: NAMESPACE, prefix: path };
     const { files } = await createClient(FileQueryService, grpc).listFiles(request, { headers: headersOf(position) });
     return files.map((file) => file.path);
   };
 
-  /** Makes the path's live file by a stream, and returns the position that the stream ends with. */
+  /** Makes the path's live file by a stream, and returns the commit position that the stream ends with. */
   async function writeUpload(path: string, transport: Transport, headers: Record<string, string> = headersOf()) {
     let trailer: Headers | undefined;
     async function* requests(): AsyncGenerator<MessageInitShape<typeof WriteUploadRequestSchema>> {
@@ -68,7 +68,7 @@ describe("A service with a read replica that lags", function () {
     return trailer?.get("sluice-position") ?? "none";
   }
 
-  /** The same by WritePart and CompleteUpload. */
+  /** Makes the path's live file by WritePart and CompleteUpload. */
   async function writeParts(path: string) {
     const uploads = createClient(UploadService, grpc);
     const headers = headersOf();
@@ -87,7 +87,7 @@ describe("A service with a read replica that lags", function () {
   const put = async (path: string, headers: Record<string, string> = {}) => {
     return await rest(`files/${path}`, { method: "PUT", body: BYTES, headers });
   };
-  /** The same over REST alone, in a part. */
+  /** Makes the path's live file over REST alone, in one part. */
   async function putParts(path: string) {
     const json = { path, sizeBytes: String(BYTES.length) };
     const created = await rest("uploads", { method: "POST", json });
@@ -138,7 +138,7 @@ describe("A service with a read replica that lags", function () {
       expect(bytes.body).to.equal(BYTES.toString());
       const listed = await rest(`files?prefix=${path}`, { headers });
       expect(listed.body.files.map((one: { path: string }) => one.path)).to.deep.equal([path]);
-      // The replica does lag: whoever does not say what they have seen may be shown what was.
+      // The replica does lag: a caller that sends no commit position may be shown an old state.
       expect(await list(path)).to.deep.equal([]);
       expect((await rest(`files?prefix=${path}`)).body.files).to.deep.equal([]);
       expect((await rest(`files/${path}?alt=media&redirect=false&generation=1`)).status).to.equal(404);
@@ -215,7 +215,7 @@ describe("A service with a read replica that lags", function () {
     await put(path);
     const begun = performance.now();
     expect(await list(path, FUTURE)).to.deep.equal([path]);
-    // A quarter of a second, and slack for a machine that has much else to do.
+    // The expected time is a quarter of a second; the rest is for a machine that is busy with other work.
     expect(performance.now() - begun).to.be.lessThan(3000);
     expect((await rest(`files/${path}`, { headers: { "sluice-position": FUTURE } })).status).to.equal(200);
   });

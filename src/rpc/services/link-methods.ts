@@ -13,7 +13,7 @@ import { fromDuration } from "../messages/duration.ts";
 import { fromFileName } from "../messages/file-message.ts";
 import { toLinkMessage } from "../messages/link-message.ts";
 
-/** What the methods of links call. */
+/** The functions that the methods for links call. */
 export interface LinkCommandFunctions {
   createLink(request: CreateLinkRequest, options: CallOptions): Promise<{ link: Link; url: string }>;
   revokeLink(request: { namespace: string; linkId: string }, options: CallOptions): Promise<Link>;
@@ -27,7 +27,12 @@ export function createLinkMethods(
     createLink: async (request, context) => {
       const { requestId, expiration, maxUses, downloadName, inline, note } = request;
       const values = {
-        ...{ requestId, ...fromFileName(request), maxUses, downloadName, inline, note },
+        requestId,
+        ...fromFileName(request),
+        maxUses,
+        downloadName,
+        inline,
+        note,
         lifetimeMs: expiration.case === "lifetime" ? fromDuration(expiration.value, "lifetime") : undefined,
         expireTime: expiration.case === "expireTime" ? timestampDate(expiration.value) : undefined,
       };

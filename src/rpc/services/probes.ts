@@ -3,10 +3,10 @@ import { answerJson, type NodeRequest, type NodeResponse, pathOf } from "../list
 import type { Readiness } from "./readiness.ts";
 
 /**
- * `/livez` (the process answers) and `/readyz` (it can do its work: 200, or 503 with the components that cannot), for probes
- * that speak plain HTTP. "degraded" is 200 too, with the components that are wrong at every replica alike. Both are open to
- * everyone; what is wrong with a component, which may name a bucket, is said to callers with a token alone. False when the
- * path is another.
+ * Answers `/livez` (the process answers) and `/readyz` (the service can do its work: 200, or 503 with the components that
+ * cannot), for probes that speak plain HTTP. "degraded" is 200 too, with the components that are wrong at every replica
+ * alike. Both paths are open to everyone. A description of the problem may name a bucket, so only callers with a token see
+ * it. Returns false when the path is another.
  */
 export function answerProbe(
   { readiness, authenticate }: { readiness: Readiness; authenticate: Authenticator },
@@ -43,7 +43,7 @@ function answerReadiness(
   });
 }
 
-/** Whether a request comes with a token that holds. A wrong one changes nothing: probes must hear how the service is. */
+/** Whether a request has a valid token. A wrong token changes nothing: probes must learn the state of the service. */
 async function isKnown({ headers, socket }: NodeRequest, authenticate: Authenticator): Promise<boolean> {
   if (headers.authorization === undefined) return false;
   return await authenticate((name) => String(headers[name] ?? ""), socket.remoteAddress).then(

@@ -1,20 +1,20 @@
 /** The component that only `drain` reports. */
 const SERVER = "server";
 
-/** Something that keeps the service from being ready. */
+/** A problem that keeps the service from being ready. */
 export interface ReadinessProblem {
-  /** What has the problem, for instance "database". */
+  /** The component that has the problem, for instance "database". */
   component: string;
-  /** A sentence without secrets: it is shown to whoever asks. */
+  /** A sentence without secrets: everyone who asks sees it. */
   problem: string;
 }
 
 /**
- * Whether this replica can do its work, and why not. Every component is a problem until it reports itself well once.
- * After `drain` the replica stays unready for good, whatever its components say.
+ * Whether this replica can do its work, and why not. Every component is a problem until it first reports itself well. After
+ * `drain` the replica stays unready for good, whatever its components say.
  *
  * A replica that is ready may be degraded: something is wrong that every replica meets alike, and some of the work can be
- * done. To call it unready would take all replicas out at once, and with them what they still can do.
+ * done. If such replicas were called unready, all would be taken out at once, together with the work that they still can do.
  */
 export class Readiness {
   readonly #problems = new Map<string, string>();
@@ -40,24 +40,24 @@ export class Readiness {
     return toList(this.#problems);
   }
 
-  /** What is wrong though the replica is ready. */
+  /** The problems of a replica that is ready nevertheless. */
   get degradations(): ReadinessProblem[] {
     return toList(this.#degradations);
   }
 
-  /** A component says how it is: a sentence that names its problem, or undefined when it is well. */
+  /** Reports a component's state: a sentence that names its problem, or undefined when it is well. */
   report(component: string, problem: string | undefined): void {
     if (this.#isDraining && component === SERVER) return;
     this.#set(component, problem);
   }
 
-  /** Something of a component is wrong that leaves the replica ready: a sentence that names it, or undefined when it is over. */
+  /** Reports a problem of a component that leaves the replica ready: a sentence that names it, or undefined when it is over. */
   degrade(component: string, problem: string | undefined): void {
     if (problem === undefined) this.#degradations.delete(component);
     else this.#degradations.set(component, problem);
   }
 
-  /** The replica is going away: unready from now on, and watchers end. */
+  /** Tells that the replica is going away: it is unready from now on, and watches end. */
   drain(): void {
     this.#isDraining = true;
     this.#set(SERVER, "is shutting down");

@@ -24,11 +24,10 @@ interface Descriptors {
 }
 
 /**
- * gRPC server reflection for the given services, from the descriptors in the generated code; `others` are files that no
- * service imports, such as those of the details of errors. Versions v1 and v1alpha
- * have the same messages under two names, so one implementation serves both. An answer carries the file first, because
- * clients (ghz, protoreflect) take the first one for what they asked, as grpc-go answers, and then its imports that the
- * stream has not carried yet.
+ * gRPC server reflection for the given services, from the descriptors in the generated code. `others` are files that no
+ * service imports, such as those of the details of errors. Versions v1 and v1alpha have the same messages under two names, so
+ * one implementation serves both. An answer carries first the file that was asked for, because clients (ghz, protoreflect)
+ * take the first file for it, as grpc-go answers. Then follow the imports that the stream has not carried yet.
  */
 export function createReflectionService(services: readonly DescService[], others: readonly DescFile[] = []) {
   const files = new Map<string, DescFile>();
@@ -105,7 +104,7 @@ function answerFile(
   addWithImports(file, files);
   const fileDescriptorProto: Uint8Array[] = [];
   for (const [name, { proto }] of [...files].reverse()) {
-    // The file asked for always goes: an empty answer would look like an error to clients.
+    // The file that was asked for is always sent: clients would take an empty answer for an error.
     if (sentFiles.has(name) && name !== file.proto.name) continue;
     sentFiles.add(name);
     fileDescriptorProto.push(toBinary(FileDescriptorProtoSchema, proto));

@@ -42,7 +42,10 @@ describe("The request id of a command", () => {
     return path;
   };
 
-  /** What makes a subject, and the command upon it: answers with what must be the same when the call is repeated. */
+  /**
+   * For each command: a function that makes a subject, and one that runs the command on it. The second one's answer must be
+   * the same when the call is repeated.
+   */
   const commands: Record<
     string,
     { make: () => Promise<string>; run: (requestId: string, on: string) => Promise<unknown> }

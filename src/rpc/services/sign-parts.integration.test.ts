@@ -12,7 +12,7 @@ import { putPresigned } from "../../testing/rigs/s3-subject.ts";
 import { seededBytes, UploadRig } from "../../testing/rigs/upload-rig.ts";
 
 const HEADERS = { headers: { authorization: `Bearer ${SERVICE_TOKEN}` } };
-/** What a test changes of a request. */
+/** The fields of a request that a test changes. */
 interface ChangedRequest {
   parts?: MessageInitShape<typeof PartToSignSchema>[];
   lifetime?: Duration;
@@ -166,7 +166,7 @@ describe("SignParts", () => {
     );
     for (const part of parts) await put(part);
     expect(await refusal(complete(uploadId, [{ partNumber: 2, etag: "foreign" }]))).to.equal(
-      "Aborted CHECKSUM_MISMATCH: part 2 has another ETag than is listed; list what storage answered",
+      "Aborted CHECKSUM_MISMATCH: part 2 has another ETag than the listed one; list the ETag that storage answered",
     );
     const listed = [{ partNumber: 2, etag: `"${await etagOf(uploadId, 2)}"` }];
     expect((await complete(uploadId, listed)).receipt?.crc32).to.equal(crc32(bytes));

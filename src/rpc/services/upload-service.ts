@@ -2,70 +2,51 @@ import { create } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import {
   AbortUploadResponseSchema,
-  type CompleteUploadRequest,
+  type CompleteUploadRequest as CompleteUploadMessage,
   CompleteUploadResponseSchema,
   CreateUploadResponseSchema,
   GetUploadResponseSchema,
   type UploadService,
   WritePartResponseSchema,
 } from "../../../gen/sluice/v1/upload_service_pb.ts";
-import type { ListedPart } from "../../commands/uploads/adopt-parts.ts";
+import type { CompleteUploadRequest } from "../../commands/uploads/complete-upload.ts";
+import type { CreateUploadRequest } from "../../commands/uploads/create-upload.ts";
 import type { SignedPart, SignPartsRequest } from "../../commands/uploads/sign-parts.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadProgress } from "../../queries/get-upload.ts";
 import type { WatchReport } from "../../queries/upload-watches.ts";
-import type { PartWritten } from "../../transfer/write-part.ts";
-import type { SessionEvents, WriteSession, WriteStart } from "../../transfer/write-upload.ts";
+import type { TransferEvents } from "../../transfer/transfer-access.ts";
+import type { PartWritten, WritePartRequest } from "../../transfer/write-part.ts";
+import type { WriteRequest, WriteSession } from "../../transfer/write-upload.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import { type AdmitPart, takeAdmission } from "../calls/part-gate.ts";
-import { type CreateUploadValues, fromCreateUploadRequest } from "../messages/create-upload-message.ts";
+import { fromCreateUploadRequest } from "../messages/create-upload-message.ts";
 import { toFileMessage, toReceiptMessage } from "../messages/file-message.ts";
 import { fromOptionalInt64 } from "../messages/int64.ts";
 import { fromSignPartsRequest, toSignPartsResponse } from "../messages/sign-parts-message.ts";
 import { toByteRangeMessage, toUploadMessage, toWatchUploadResponse } from "../messages/upload-message.ts";
 
-/** CompleteUploadRequest in plain values. Sizes in bytes. */
-export interface CompleteUploadValues {
-  requestId: string;
-  namespace: string;
-  uploadId: string;
-  sizeBytes?: number;
-  crc32?: number;
-  sha256?: Uint8Array;
-  ifGenerationMatch?: number;
-  parts?: ListedPart[];
-}
-
-/** WritePartRequest in plain values. */
-export interface WritePartValues {
-  namespace: string;
-  uploadId: string;
-  partNumber: number;
-  crc32: number | undefined;
-  bytes: Uint8Array;
-}
-
-/** What UploadService calls: the commands and the query, with their dependencies bound. */
+/** The functions that UploadService calls: the commands and the query, with their dependencies bound. */
 export interface UploadFunctions {
-  createUpload(request: CreateUploadValues, options: CallOptions): Promise<{ upload: Upload; created: boolean }>;
-  completeUpload(request: CompleteUploadValues, options: CallOptions): Promise<File>;
+  createUpload(request: CreateUploadRequest, options: CallOptions): Promise<{ upload: Upload; created: boolean }>;
+  completeUpload(request: CompleteUploadRequest, options: CallOptions): Promise<File>;
   abortUpload(
     request: { requestId: string; namespace: string; uploadId: string },
     options: CallOptions,
   ): Promise<Upload>;
   getUpload(request: { namespace: string; uploadId: string }, options: CallOptions): Promise<UploadProgress>;
   watchUpload(request: { namespace: string; uploadId: string }, options: CallOptions): AsyncIterable<WatchReport>;
-  writePart(request: WritePartValues, options: CallOptions): Promise<PartWritten>;
+  writePart(request: WritePartRequest, options: CallOptions): Promise<PartWritten>;
   signParts(request: SignPartsRequest, options: CallOptions): Promise<{ parts: SignedPart[]; expireTime: Date }>;
   /** Makes room for a message of WritePart before it is read. */
   admitPart: AdmitPart;
   /** The data plane brings its own handler: bytes do not pass through here. */
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
-  /** Begins to write an upload from a face that carries its bytes itself. */
+  /** Begins to write an upload for a face that carries its bytes itself. */
   beginWrite(
-    start: WriteStart,
-    options: { caller: CallOptions["caller"]; events: SessionEvents },
+    request: WriteRequest,
+    options: { caller: CallOptions["caller"]; events: TransferEvents },
   ): Promise<WriteSession>;
 }
 
@@ -121,17 +102,15 @@ function getProgress(functions: UploadFunctions, upload: Upload, options: CallOp
   return functions.getUpload({ namespace: upload.namespace, uploadId: upload.uploadId }, options);
 }
 
-function fromCompleteUploadRequest(message: CompleteUploadRequest): CompleteUploadValues {
-  const sizeBytes = fromOptionalInt64(message.sizeBytes, "size_bytes");
-  const ifGenerationMatch = fromOptionalInt64(message.ifGenerationMatch, "if_generation_match");
+function fromCompleteUploadRequest(message: CompleteUploadMessage): CompleteUploadRequest {
   return {
     requestId: message.requestId,
     namespace: message.namespace,
     uploadId: message.uploadId,
-    ...(sizeBytes !== undefined && { sizeBytes }),
-    ...(message.crc32 !== undefined && { crc32: message.crc32 }),
-    ...(message.sha256 !== undefined && { sha256: message.sha256 }),
-    ...(ifGenerationMatch !== undefined && { ifGenerationMatch }),
-    ...(message.parts.length > 0 && { parts: message.parts.map(({ partNumber, etag }) => ({ partNumber, etag })) }),
+    sizeBytes: fromOptionalInt64(message.sizeBytes, "size_bytes"),
+    crc32: message.crc32,
+    sha256: message.sha256,
+    ifGenerationMatch: fromOptionalInt64(message.ifGenerationMatch, "if_generation_match"),
+    parts: message.parts.map(({ partNumber, etag }) => ({ partNumber, etag })),
   };
 }

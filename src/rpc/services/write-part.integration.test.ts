@@ -245,12 +245,15 @@ describe("WritePart", () => {
     it("reads nothing of a message, and gives a place back whose caller goes", async () => {
       const { uploadId } = await create();
       rig.service.s3.faults.add({ operation: "UploadPart", times: 1, fault: { kind: "latency", ms: 1000 } });
-      // A message without a length is expected to be the largest: it takes what this service's small budget may give one.
+      // A message without a length is expected to have the largest one: it takes all that this service's small budget may
+      // give to one message.
       const first = write(uploadId, 1, { client: clientOf(TRANSPORTS.gRPC) });
       await until("the budget is taken", () => rig.service.app.load.partBytes > rig.service.config.budgetBytes / 2);
       const session = connect(rig.service.url, { settings: { initialWindowSize: 1 } });
       const stream = session.request({
-        ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WritePart", ...HEADERS },
+        ":method": "POST",
+        ":path": "/sluice.v1.UploadService/WritePart",
+        ...HEADERS,
         "content-type": "application/proto",
       });
       stream.on("error", () => {});
@@ -271,13 +274,15 @@ describe("WritePart", () => {
         try {
           const { uploadId } = await own.client.createUpload("a", { sizeBytes: BigInt(bytes.length) });
           const stream = session.request({
-            ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WritePart", ...HEADERS },
+            ":method": "POST",
+            ":path": "/sluice.v1.UploadService/WritePart",
+            ...HEADERS,
             "content-type": "application/json",
           });
           stream.write(" ".repeat(1000));
           await until("its memory is taken", () => own.service.app.load.partBytes > own.service.config.budgetBytes / 2);
           const dripping = setInterval(() => stream.write(" ".repeat(drip)), 50);
-          // Whoever waits for memory is why slow ones have to go; nobody has to wait for those that have stopped.
+          // Slow callers have to go only because others wait for memory; nobody waits for calls that have stopped.
           const next =
             drip === 0
               ? undefined
@@ -307,7 +312,9 @@ describe("WritePart", () => {
     it("gives back what a broken message took", async () => {
       const session = connect(rig.service.url);
       const stream = session.request({
-        ...{ ":method": "POST", ":path": "/sluice.v1.UploadService/WritePart", ...HEADERS },
+        ":method": "POST",
+        ":path": "/sluice.v1.UploadService/WritePart",
+        ...HEADERS,
         "content-type": "application/proto",
       });
       stream.end(Buffer.from("garbage"));

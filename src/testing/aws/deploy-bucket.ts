@@ -52,8 +52,8 @@ export async function createLiveBucket(
 }
 
 /**
- * Sets one facet of a bucket to what CloudFormation's property says; undefined takes it away. The inverse of what
- * `LiveAws` reads. Throws what the server answers, and where the API has no way to take the facet away.
+ * Sets one facet of a bucket to what CloudFormation's property says; undefined takes it away. The inverse of what `LiveAws`
+ * reads. Throws the server's error, and an error when the API has no way to take the facet away.
  */
 export async function deployFacet(
   s3: S3Client,

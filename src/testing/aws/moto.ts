@@ -1,7 +1,10 @@
 import { TOOLS } from "../rigs/find-tool.ts";
 import { startTool, type ToolProcess } from "../rigs/tool-process.ts";
 
-/** A running moto_server: AWS's APIs (S3, IAM, STS and more) in memory, by somebody else. One address serves all; any credentials do. */
+/**
+ * A running moto_server: AWS's APIs (S3, IAM, STS and more) in memory, by somebody else. One address serves all of them,
+ * and any credentials are right.
+ */
 export interface Moto extends ToolProcess {
   /** Forgets every bucket, role and policy. */
   reset(): Promise<void>;

@@ -87,7 +87,10 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
     Version: "2012-10-17",
     Statement: [
       {
-        ...{ Sid: "Account", Effect: "Allow", Action: "kms:*", Resource: "*" },
+        Sid: "Account",
+        Effect: "Allow",
+        Action: "kms:*",
+        Resource: "*",
         Principal: { AWS: site.arn("iam", "root", { region: "" }) },
       },
     ],
@@ -101,7 +104,9 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
     if (![...guard, ...own].some(({ policyDocument }) => allows(policyDocument, action))) return "ImplicitlyDenied";
     const simulation: Simulation = {
       request: {
-        ...{ principal: toKnownPrincipal(principal), action, resource: { resource, accountId: site.account } },
+        principal: toKnownPrincipal(principal),
+        action,
+        resource: { resource, accountId: site.account },
         contextVariables: Object.fromEntries(Object.entries(context).map(([key, value]) => [toKnownKey(key), value])),
       },
       identityPolicies: own.map((policy, at) => ({ name: `policy${at}`, policy })),

@@ -13,12 +13,13 @@ import {
   sampleBytes,
 } from "../rigs/object-store-subject.ts";
 
-/** What every ObjectStore does to copy bytes that it has. */
+/** The contract of every ObjectStore about copies of bytes that it has. */
 export function copiesContract(given: () => ObjectStoreSubject): void {
   const store = () => given().store;
   const sourceOf = (key: string, versionId = ""): CopySource => ({ bucket: given().bucket, key, versionId });
   const targetOf = (keys: string[], bucket = given().bucket) => ({
-    ...{ bucket, contentType: "text/plain" },
+    bucket,
+    contentType: "text/plain",
     beginAttempt: async () => {
       const key = nextKey();
       keys.push(key);
@@ -95,7 +96,8 @@ export function copiesContract(given: () => ObjectStoreSubject): void {
     const key = await putObject(given(), bytes);
     const upload = await beginUpload(given());
     const ranges = [0, PART_MIN_BYTES, 2 * PART_MIN_BYTES].map((offset) => ({
-      ...{ offset, sizeBytes: Math.min(PART_MIN_BYTES, bytes.length - offset) },
+      offset,
+      sizeBytes: Math.min(PART_MIN_BYTES, bytes.length - offset),
     }));
     const parts = await Promise.all(
       ranges.map(async ({ offset, sizeBytes }, index) => {

@@ -10,12 +10,13 @@ import {
   type RepositorySubject,
 } from "../rigs/repository-subject.ts";
 
-/** What every FileRepository compares before a change that names an etag. */
+/** The contract of every FileRepository about changes that name an etag. */
 export function fileEtagsContract(subject: () => RepositorySubject): void {
   const identify = (method: string) => ({ identity: nextIdentity({ method }) });
   const remove = (path: string, etag?: string) =>
     subject().files.delete("default", path, {
-      ...{ ...identify("DeleteFile"), retentionMs: RETENTION_MS },
+      ...identify("DeleteFile"),
+      retentionMs: RETENTION_MS,
       ...(etag !== undefined && { etag }),
     });
   const restore = (path: string, options: { etag: string; generation?: number }) =>

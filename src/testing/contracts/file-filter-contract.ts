@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { File } from "../../domain/files/file.ts";
-import { type FileOrder, type FilePosition, ORDER_FIELDS } from "../../domain/files/file-order.ts";
+import { type FileCursor, type FileOrder, ORDER_FIELDS } from "../../domain/files/file-order.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
 import { matchFilter } from "../fakes/match-filter.ts";
 import {
@@ -16,7 +16,7 @@ import { createRandomFilters } from "../samples/random-filters.ts";
 
 const RANDOM_FILTERS = 300;
 
-/** What every FileRepository finds by filters and in which orders; `make` is called once. */
+/** The contract of every FileRepository about filters and orders; `make` is called once. */
 export function fileFilterContract(make: () => Promise<RepositorySubject>): void {
   let subject: RepositorySubject;
   let all: File[];
@@ -32,12 +32,12 @@ export function fileFilterContract(make: () => Promise<RepositorySubject>): void
   ) {
     const found: File[] = [];
     const { limit = 1000, showDeleted = true, ...rest } = options;
-    let after: FilePosition | undefined;
+    let after: FileCursor | undefined;
     do {
       const query = { prefix: "", filter: parseFilter(filter), ...rest, limit, after, showDeleted };
       const page = await subject.files.list("default", query);
       expect(page.files.length).to.be.at.most(limit);
-      expect(page.positions.length).to.equal(page.files.length);
+      expect(page.cursors.length).to.equal(page.files.length);
       found.push(...page.files);
       after = page.next;
     } while (after !== undefined);
@@ -179,7 +179,7 @@ async function commitVariety(subject: RepositorySubject): Promise<File[]> {
     const sha256 = index % 2 === 0 ? undefined : Buffer.alloc(32, index);
     const object = sampleObject(upload, { sizeBytes: (index * 7) % 5, crc32: index, sha256 });
     const commit = { fileId: nextUuid(), retentionMs: RETENTION_MS, object };
-    const { file } = (await subject.uploads.commit(upload.uploadId, commit)).upload;
+    const { file } = (await subject.uploads.commits.commit(upload.uploadId, commit)).upload;
     if (file === undefined) throw new Error("nothing was committed");
     const change = { identity: nextIdentity(), retentionMs: RETENTION_MS };
     files.push(
@@ -189,7 +189,7 @@ async function commitVariety(subject: RepositorySubject): Promise<File[]> {
   return files;
 }
 
-/** Every other file as it was; the rest under a hold, a retention, or both. */
+/** Leaves every other file as it was; the rest get a hold, a retention, or both. */
 async function keep(subject: RepositorySubject, file: File, index: number): Promise<File> {
   if (index % 2 === 0) return file;
   const retainUntilTime = index % 3 === 0 ? undefined : new Date(Date.UTC(2120 + index, 0, 1, 0, 0, 0, index));

@@ -13,7 +13,7 @@ import {
 
 type MoveOptions = Partial<Parameters<FileRepository["move"]>[2]>;
 
-/** What every FileRepository does when a file goes to another path. */
+/** The contract of every FileRepository about files that move to another path. */
 export function fileMoveContract(subject: () => RepositorySubject): void {
   const move = (path: string, targetPath: string, options: MoveOptions = {}) => {
     const identity = nextIdentity({ method: "MoveFile" });
@@ -21,7 +21,8 @@ export function fileMoveContract(subject: () => RepositorySubject): void {
   };
   const remove = (path: string) =>
     subject().files.delete("default", path, {
-      ...{ identity: nextIdentity({ method: "DeleteFile" }), retentionMs: RETENTION_MS },
+      identity: nextIdentity({ method: "DeleteFile" }),
+      retentionMs: RETENTION_MS,
     });
   const get = (path: string, generation?: number) =>
     subject().files.get("default", path, generation === undefined ? {} : { generation });

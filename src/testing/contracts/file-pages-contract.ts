@@ -12,11 +12,12 @@ import {
 const FILES = 40;
 const LIMIT = 7;
 
-/** What every FileRepository promises of the pages of a listing while others change what is listed. */
+/** The contract of every FileRepository about the pages of a listing while others change the files. */
 export function filePagesContract(subject: () => RepositorySubject): void {
   const remove = (path: string) =>
     subject().files.delete("default", path, {
-      ...{ identity: nextIdentity({ method: "DeleteFile" }), retentionMs: RETENTION_MS },
+      identity: nextIdentity({ method: "DeleteFile" }),
+      retentionMs: RETENTION_MS,
     });
   /** Paths of files that stay, in two namespaces; odd ones in folders of their own. */
   const commitAll = async () => {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { File } from "../../domain/files/file.ts";
 import type { FileRetention } from "../../domain/files/file-retention.ts";
-import type { NewUpload } from "../../domain/uploads/upload-repository.ts";
+import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import {
   commitFile,
   expectRefusal,
@@ -11,7 +11,7 @@ import {
   type RepositorySubject,
 } from "../rigs/repository-subject.ts";
 
-/** What every FileRepository does with files whose bytes are to go for good. */
+/** The contract of every FileRepository about files whose bytes are removed for good. */
 export function filePurgeContract(subject: () => RepositorySubject): void {
   const identify = (method: string) => ({ identity: nextIdentity({ method }) });
   const remove = (path: string, retentionMs = RETENTION_MS) =>
@@ -20,7 +20,8 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     subject().files.beginPurge("default", path, { ...identify("PurgeFile"), ...options });
   const keep = (path: string, generation: number, retention: Partial<FileRetention>) =>
     subject().files.update("default", path, {
-      ...{ ...identify("UpdateFile"), generation },
+      ...identify("UpdateFile"),
+      generation,
       change: (file) => ({ ...file, ...retention }),
     });
   const commitDeleted = async (overrides: Partial<NewUpload> = {}) => {
@@ -74,7 +75,7 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     const stays = { fileId, path, generation, createTime, deleteTime, sizeBytes, s3Key, s3VersionId };
     expect(tombstone).to.deep.include({ ...stays, ...gone, purgeState: "purged", metageneration: 4 });
     expect(await subject().files.get("default", path, { generation: 1 })).to.deep.equal(tombstone);
-    const { upload, parts } = await subject().uploads.get("default", uploadId);
+    const { upload, parts } = await subject().uploads.catalogue.get("default", uploadId);
     const { s3Etag: etag, ...same } = gone;
     const { crc32, sha256: _, ...description } = same;
     const undeclared = { expectedCrc32: undefined, expectedSha256: undefined };

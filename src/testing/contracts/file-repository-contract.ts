@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import type { File } from "../../domain/files/file.ts";
-import type { FilePosition } from "../../domain/files/file-order.ts";
+import type { FileCursor } from "../../domain/files/file-order.ts";
 import type { FileChange } from "../../domain/files/file-repository.ts";
 import {
   commitFile,
@@ -19,7 +19,7 @@ import { fileRetentionContract } from "./file-retention-contract.ts";
 import { restoreGenerationContract } from "./restore-generation-contract.ts";
 import { supersededFilesContract } from "./superseded-files-contract.ts";
 
-/** What every FileRepository does. `make` is called once; files are made by committing uploads. */
+/** The contract of every FileRepository. `make` is called once; files are made by committing uploads. */
 export function fileRepositoryContract(make: () => Promise<RepositorySubject>): void {
   let subject: RepositorySubject;
   before(async () => {
@@ -108,7 +108,7 @@ function listContract(subject: () => RepositorySubject): void {
   async function listAll(prefix: string, options: { limit?: number; showDeleted?: boolean } = {}): Promise<File[]> {
     const { limit = 1_000, showDeleted = false } = options;
     const found: File[] = [];
-    let after: FilePosition | undefined;
+    let after: FileCursor | undefined;
     do {
       const page = await subject().files.list("default", { prefix, limit, after, showDeleted });
       expect(page.files.length).to.be.at.most(limit);
@@ -146,7 +146,8 @@ function listContract(subject: () => RepositorySubject): void {
     const page = await subject().files.list("default", { ...exact, limit: 2 });
     expect(page.next).to.deep.equal({ path: page.files[1]?.path, generation: 1 });
     expect(await subject().files.list("default", { ...exact, prefix: "nothing" })).to.deep.equal({
-      ...{ files: [], positions: [] },
+      files: [],
+      cursors: [],
       next: undefined,
     });
   });
@@ -184,7 +185,7 @@ function folderContract(subject: () => RepositorySubject): void {
   async function listAll(prefix: string, options: { limit?: number; showDeleted?: boolean } = {}): Promise<string[]> {
     const { limit = 1_000, showDeleted = false } = options;
     const found: string[] = [];
-    let after: FilePosition | undefined;
+    let after: FileCursor | undefined;
     do {
       const page = await subject().files.listFolder("default", { prefix, limit, after, showDeleted });
       expect(page.entries.length).to.be.at.most(limit);
@@ -257,12 +258,10 @@ function updateContract(subject: () => RepositorySubject): void {
   it("keeps what the change makes of the live file, and nothing else of it", async () => {
     const { path, file } = await commitFile(subject(), nextPath());
     const description = {
-      ...{
-        contentType: "text/css",
-        metadata: { "": "", "a'b": "\u{1f600}" },
-        labels: { "%": "_" },
-        dataSubject: "s-1",
-      },
+      contentType: "text/css",
+      metadata: { "": "", "a'b": "\u{1f600}" },
+      labels: { "%": "_" },
+      dataSubject: "s-1",
     };
     const updated = await update(path, (found) => ({ ...found, ...description, sizeBytes: 7, path: "else" }));
     const { updateTime } = updated;

@@ -10,7 +10,7 @@ import {
   type RepositorySubject,
 } from "../rigs/repository-subject.ts";
 
-/** What every FileRepository does with files that a hold or a retention keeps. */
+/** The contract of every FileRepository about files that a hold or a retention keeps. */
 export function fileRetentionContract(subject: () => RepositorySubject): void {
   const keep = (path: string, retention: Partial<FileRetention>, generation?: number) =>
     subject().files.update("default", path, {

@@ -3,7 +3,7 @@ import type { JobLeases } from "../../domain/job-leases.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What every JobLeases does. `make` is called once. */
+/** The contract of every JobLeases. `make` is called once. */
 export function jobLeasesContract(make: () => Promise<{ leases: JobLeases; close(): Promise<void> }>): void {
   let leases: JobLeases;
   let close: () => Promise<void>;

@@ -17,7 +17,7 @@ const NAMESPACES = ["default"];
 
 type LinkSubject = RepositorySubject & { links: LinkRepository };
 
-/** What every LinkRepository does. `make` is called once. */
+/** The contract of every LinkRepository. `make` is called once. */
 export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   let subject: LinkSubject;
   before(async () => {
@@ -27,7 +27,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
 
   let tokens = 0;
   const nextToken = () => createHash("sha256").update(`token ${++tokens}`).digest();
-  /** To a file, where none is named a fresh one. */
+  /** A link to a file; to a fresh one where none is named. */
   const newLink = async (overrides: Partial<NewLink> = {}): Promise<NewLink> => ({
     ...(await toTarget(overrides)),
     linkId: nextUuid(),
@@ -55,7 +55,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   };
   const use = (tokenSha256: Uint8Array, namespaces = NAMESPACES) =>
     subject.links.use(tokenSha256, { namespaces, visitor: VISITOR });
-  const look = (tokenSha256: Uint8Array) => subject.links.look(tokenSha256, { namespaces: NAMESPACES });
+  const peek = (tokenSha256: Uint8Array) => subject.links.peek(tokenSha256, { namespaces: NAMESPACES });
 
   describe("create", () => {
     it("counts its life from when it is made, or ends it at a time, by the clock that judges it", async () => {
@@ -89,11 +89,11 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       const again = await subject.links.create(second, identity);
       expect(again).to.deep.include({ isTokenSet: true });
       expect(again.link.linkId).to.equal(link.linkId);
-      expect(await look(first.tokenSha256)).to.deep.equal({ kind: "nothing" });
+      expect(await peek(first.tokenSha256)).to.deep.equal({ kind: "nothing" });
       expect(await use(second.tokenSha256)).to.include({ kind: "file" });
       expect(await subject.links.create(third, identity)).to.deep.include({ isTokenSet: false });
-      expect(await look(third.tokenSha256)).to.deep.equal({ kind: "nothing" });
-      expect(await look(second.tokenSha256)).to.include({ kind: "file" });
+      expect(await peek(third.tokenSha256)).to.deep.equal({ kind: "nothing" });
+      expect(await peek(second.tokenSha256)).to.include({ kind: "file" });
       const other = { ...identity, contentSha256: Buffer.alloc(32, 9) };
       await expectRefusal(subject.links.create(await newLink({ path }), other), "REQUEST_ID_REUSED");
     });
@@ -103,7 +103,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     it("gives the live file, counts, and says when it was used last", async () => {
       const { tokenSha256, path, linkId } = await create();
       await commitFile(subject, path);
-      const before = await look(tokenSha256);
+      const before = await peek(tokenSha256);
       expect(before).to.deep.include({ kind: "file" });
       for (const uses of [1, 2]) {
         const opened = await use(tokenSha256);
@@ -126,7 +126,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       const opened = await Promise.all(Array.from({ length: 8 }, () => use(tokenSha256)));
       expect(opened.filter(({ kind }) => kind === "file")).to.have.length(2);
       expect(opened.filter(({ kind }) => kind === "ended")).to.have.length(6);
-      expect(await look(tokenSha256)).to.deep.equal({ kind: "ended" });
+      expect(await peek(tokenSha256)).to.deep.equal({ kind: "ended" });
       const link = await subject.links.revoke("default", linkId);
       expect(link).to.include({ uses: 2 });
     });
@@ -149,7 +149,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       await subject.files.delete("default", path, { identity, retentionMs: RETENTION_MS });
       for (const token of [tokenSha256, pinned.tokenSha256]) {
         expect(await use(token)).to.deep.equal({ kind: "nothing" });
-        expect(await look(token)).to.deep.equal({ kind: "nothing" });
+        expect(await peek(token)).to.deep.equal({ kind: "nothing" });
       }
       await subject.files.undelete("default", path, { identity: nextIdentity({ method: "UndeleteFile" }) });
       const opened = await use(tokenSha256);
@@ -169,11 +169,15 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   describe("when its file is moved", () => {
     const move = (path: string, targetPath = nextPath()) =>
       subject.files.move("default", path, {
-        ...{ identity: nextIdentity({ method: "MoveFile" }), targetPath, retentionMs: RETENTION_MS },
+        identity: nextIdentity({ method: "MoveFile" }),
+        targetPath,
+        retentionMs: RETENTION_MS,
       });
     const restore = (path: string, generation: number) =>
       subject.files.restoreGeneration("default", path, {
-        ...{ identity: nextIdentity({ method: "RestoreGeneration" }), generation, retentionMs: RETENTION_MS },
+        identity: nextIdentity({ method: "RestoreGeneration" }),
+        generation,
+        retentionMs: RETENTION_MS,
       });
     const gives = async (tokenSha256: Uint8Array) => {
       const opened = await use(tokenSha256);
@@ -196,7 +200,10 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       const back = await move(target);
       expect(await gives(tokenSha256)).to.equal(back.fileId);
       const { links } = await subject.links.list("default", {
-        ...{ path: back.path, showEnded: false, limit: 9, after: undefined },
+        path: back.path,
+        showEnded: false,
+        limit: 9,
+        after: undefined,
       });
       expect(links.map((link) => link.linkId)).to.deep.equal([linkId]);
     });

@@ -16,9 +16,9 @@ import {
   sendPart,
 } from "../rigs/object-store-subject.ts";
 import { copiesContract } from "./copies-contract.ts";
+import { oneShotPartsContract } from "./one-shot-parts-contract.ts";
 import { presignedPutsContract } from "./presigned-puts-contract.ts";
 import { multipartListingContract, versionsContract } from "./store-listings-contract.ts";
-import { unkeptPartsContract } from "./unkept-parts-contract.ts";
 
 const LAYOUTS = {
   "one aws-chunk a body": { form: "trailer", chunkBytes: 0, corkBytes: 65_536 },
@@ -28,7 +28,7 @@ const LAYOUTS = {
 const SOME = { contentType: "application/octet-stream" };
 
 /**
- * What every ObjectStore does. `make` is called once; where it resolves to a sentence that says what is missing, the
+ * The contract of every ObjectStore. `make` is called once; where it resolves to a sentence that says what is missing, the
  * sentence is printed and the suite skipped.
  */
 export function objectStoreContract(name: string, make: () => Promise<ObjectStoreSubject | string>): void {
@@ -43,7 +43,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
         this.skip();
       }
       subject = made;
-      // What a server has learnt to do by another title is not to stay excepted for ever.
+      // An exception without a test of its title must not stay for ever.
       const titles = new Set(suite.suites.flatMap(({ tests }) => tests.map(({ title }) => title)));
       const unknown = Object.keys(made.unable ?? {}).filter((title) => !titles.has(title));
       expect(unknown, "exceptions for tests that there are not").to.deep.equal([]);
@@ -62,7 +62,7 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
     }
     describe("puts", () => putsContract(given));
     describe("parts", () => partsContract(given));
-    describe("unkept parts", () => unkeptPartsContract(given));
+    describe("one-shot parts", () => oneShotPartsContract(given));
     describe("completing", () => completingContract(given));
     describe("aborting", () => abortingContract(given));
     describe("listing uploads", () => multipartListingContract(given));
@@ -451,7 +451,7 @@ function bucketContract(given: () => ObjectStoreSubject): void {
   });
 }
 
-/** What Complete is told of parts, ascending. */
+/** The parts as Complete gets them, ascending. */
 export function toManifest(parts: readonly DurablePart[]): { parts: DurablePart[]; crc32: number; sizeBytes: number } {
   return {
     parts: [...parts],

@@ -3,7 +3,7 @@ import { beginNext, commitFile, createOpen, type RepositorySubject, sampleObject
 
 const HOUR_MS = 3_600_000;
 
-/** What rows say of what is found in storage: the part of the UploadRepository's contract that orphans are judged by. */
+/** How an `OrphanJudge` judges what storage lists. */
 export function orphanVerdictsContract(subject: () => RepositorySubject): void {
   const judgeMultiparts = (
     found: [key: string, multipartId: string][],
@@ -11,29 +11,29 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
   ) => {
     const initiated = new Date(Date.now() - HOUR_MS);
     const multiparts = found.map(([key, multipartId]) => ({ key, multipartId, initiated }));
-    return subject().uploads.judgeMultiparts(bucket, multiparts, { namespace, olderThanMs });
+    return subject().uploads.orphans.judgeMultiparts(bucket, multiparts, { namespace, olderThanMs });
   };
   const judgeKeys = (keys: string[], { olderThanMs = 0, bucket = "bucket", namespace = "default" } = {}) =>
-    subject().uploads.judgeKeys(bucket, keys, { namespace, olderThanMs });
+    subject().uploads.orphans.judgeKeys(bucket, keys, { namespace, olderThanMs });
   const expire = async (uploadId: string) => {
-    const due = await subject().uploads.expireDue("default", 1_000_000);
+    const due = await subject().uploads.sweep.expireDue("default", 1_000_000);
     expect(due.map((upload) => upload.uploadId)).to.include(uploadId);
   };
 
   describe("multipart uploads", () => {
     const begin = async () => {
       const upload = await createOpen(subject());
-      await subject().uploads.setMultipartId(upload.uploadId, `multipart of ${upload.uploadId}`);
+      await subject().uploads.writers.setMultipartId(upload.uploadId, `multipart of ${upload.uploadId}`);
       return { ...upload, multipartId: `multipart of ${upload.uploadId}` };
     };
 
     it("are kept while their upload owns them, and dead once it has ended", async () => {
       const [open, completing, assembled] = [await begin(), await begin(), await begin()];
-      await subject().uploads.beginCompletion(completing.uploadId, { crc32: 1 });
-      await subject().uploads.assemble(assembled.uploadId, sampleObject(assembled));
+      await subject().uploads.commits.beginCompletion(completing.uploadId, { crc32: 1 });
+      await subject().uploads.commits.assemble(assembled.uploadId, sampleObject(assembled));
       const [aborted, lost] = [await begin(), await begin()];
-      await subject().uploads.abort("default", aborted.uploadId);
-      await subject().uploads.markLost(lost.uploadId, (await beginNext(subject(), lost)).epoch);
+      await subject().uploads.catalogue.abort("default", aborted.uploadId);
+      await subject().uploads.writers.markLost(lost.uploadId, (await beginNext(subject(), lost)).epoch);
       const found = [open, completing, assembled, aborted, lost].map(({ s3Key, multipartId }): [string, string] => [
         s3Key,
         multipartId,
@@ -44,7 +44,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
 
     it("are kept for the service of their namespace, whatever another may think of them", async () => {
       const { s3Key, uploadId, multipartId } = await begin();
-      await subject().uploads.abort("default", uploadId);
+      await subject().uploads.catalogue.abort("default", uploadId);
       const found: [string, string][] = [[s3Key, multipartId]];
       expect(await judgeMultiparts(found, { namespace: "other" })).to.deep.equal(["kept"]);
       expect(await judgeMultiparts(found)).to.deep.equal(["dead"]);
@@ -67,7 +67,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
 
     it("are foreign under a key that no row knows, however old, and in another bucket", async () => {
       const { uploadId, s3Key, multipartId } = await begin();
-      await subject().uploads.abort("default", uploadId);
+      await subject().uploads.catalogue.abort("default", uploadId);
       expect(
         await judgeMultiparts([
           ["nobody's", "unknown"],
@@ -82,10 +82,10 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
     it("are kept while their upload lives, and dead once it has ended and all has settled", async () => {
       const open = await createOpen(subject());
       const { epoch } = await beginNext(subject(), open);
-      for (const _ of [1, 2]) await subject().uploads.beginPutAttempt(open.uploadId, epoch);
+      for (const _ of [1, 2]) await subject().uploads.writers.beginPutAttempt(open.uploadId, epoch);
       const keys = [`${open.s3Key}.1`, `${open.s3Key}.2`];
       expect(await judgeKeys(keys)).to.deep.equal(["kept", "kept"]);
-      await subject().uploads.abort("default", open.uploadId);
+      await subject().uploads.catalogue.abort("default", open.uploadId);
       expect(await judgeKeys(keys, { olderThanMs: HOUR_MS }), "young").to.deep.equal(["kept", "kept"]);
       expect(await judgeKeys(keys, { namespace: "other" }), "another's").to.deep.equal(["kept", "kept"]);
       expect(await judgeKeys(keys)).to.deep.equal(["dead", "dead"]);
@@ -96,9 +96,9 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
     it("are dead of attempts that lost, and kept of the one that a file names", async () => {
       const upload = await createOpen(subject());
       const { epoch } = await beginNext(subject(), upload);
-      for (const _ of [1, 2]) await subject().uploads.beginPutAttempt(upload.uploadId, epoch);
+      for (const _ of [1, 2]) await subject().uploads.writers.beginPutAttempt(upload.uploadId, epoch);
       const object = sampleObject(upload, { key: `${upload.s3Key}.2` });
-      await subject().uploads.commit(upload.uploadId, { fileId: upload.uploadId, retentionMs: 0, object });
+      await subject().uploads.commits.commit(upload.uploadId, { fileId: upload.uploadId, retentionMs: 0, object });
       const keys = [1, 2].map((attempt) => `${upload.s3Key}.${attempt}`);
       expect(await judgeKeys(keys)).to.deep.equal(["dead", "kept"]);
       await commitFile(subject(), upload.path);
@@ -107,7 +107,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
 
     it("are dead of an assembled object whose upload has expired", async () => {
       const upload = await createOpen(subject(), { expireAfterMs: 0 });
-      await subject().uploads.assemble(upload.uploadId, sampleObject(upload, { key: upload.s3Key }));
+      await subject().uploads.commits.assemble(upload.uploadId, sampleObject(upload, { key: upload.s3Key }));
       expect(await judgeKeys([upload.s3Key])).to.deep.equal(["kept"]);
       await expire(upload.uploadId);
       expect(await judgeKeys([upload.s3Key])).to.deep.equal(["dead"]);
@@ -125,9 +125,11 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
       const upload = await createOpen(subject(), { sizeBytes: 10 });
       const part = { partNumber: 1, lengthBytes: 10, crc32: 1 };
       const options = { instance: "test", expireAfterMs: 1, lifetimeMs: HOUR_MS };
-      await subject().uploads.claimPresigned("default", upload.uploadId, [part], options);
-      await beginNext(subject(), upload).then(({ epoch }) => subject().uploads.beginPutAttempt(upload.uploadId, epoch));
-      await subject().uploads.abort("default", upload.uploadId);
+      await subject().uploads.writers.claimPresigned("default", upload.uploadId, [part], options);
+      await beginNext(subject(), upload).then(({ epoch }) =>
+        subject().uploads.writers.beginPutAttempt(upload.uploadId, epoch),
+      );
+      await subject().uploads.catalogue.abort("default", upload.uploadId);
       expect(await judgeKeys([`${upload.s3Key}.1`])).to.deep.equal(["kept"]);
     });
   });

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { ObjectStore, PartTarget } from "../../domain/object-store.ts";
 import { beginUpload, type ObjectStoreSubject, sampleBytes, sendPart } from "../rigs/object-store-subject.ts";
 
-/** What every ObjectStore does with the bytes of a part that are put to a presigned URL. */
+/** The contract of every ObjectStore about bytes of a part that are put to a presigned URL. */
 export function presignedPutsContract(given: () => ObjectStoreSubject): void {
   const bytes = sampleBytes(1000);
   const options = { lengthBytes: bytes.length, crc32: crc32(bytes), lifetimeMs: 60_000 };

@@ -9,7 +9,7 @@ import {
   type RepositorySubject,
 } from "../rigs/repository-subject.ts";
 
-/** What every FileRepository does when an old generation is to be the current one again. */
+/** The contract of every FileRepository about old generations that become the current one again. */
 export function restoreGenerationContract(subject: () => RepositorySubject): void {
   const restore = (
     path: string,
@@ -18,7 +18,9 @@ export function restoreGenerationContract(subject: () => RepositorySubject): voi
   ) => {
     const identity = nextIdentity({ method: "RestoreGeneration" });
     return subject().files.restoreGeneration("default", path, {
-      ...{ identity, generation, retentionMs: RETENTION_MS },
+      identity,
+      generation,
+      retentionMs: RETENTION_MS,
       ...options,
     });
   };

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { UNARY_PART_MAX_BYTES } from "../../domain/uploads/part-plan.ts";
-import type { PartStart } from "../../domain/uploads/upload-repository.ts";
+import type { GrantedPart } from "../../domain/uploads/upload-writers.ts";
 import {
   beginNext,
   createOpen,
@@ -14,21 +14,21 @@ import {
 
 const PART_BYTES = samplePart(1).lengthBytes;
 const SIZE_BYTES = 2 * PART_BYTES + 10;
-/** More than one message carries. */
+/** A part size that no single message carries. */
 const LARGE_PART_BYTES = UNARY_PART_MAX_BYTES + 1;
 
-/** What every UploadRepository does for writers of one part each. */
+/** The contract of UploadWriters about writers of one part each. */
 export function singlePartsContract(subject: () => RepositorySubject): void {
-  const begin = async (uploadId: string, partNumber: number, lengthBytes = PART_BYTES): Promise<PartStart> => {
+  const begin = async (uploadId: string, partNumber: number, lengthBytes = PART_BYTES): Promise<GrantedPart> => {
     const options = { instance: "test", expireAfterMs: EXPIRE_AFTER_MS };
-    return await subject().uploads.beginPart("default", uploadId, { partNumber, lengthBytes }, options);
+    return await subject().uploads.writers.beginPart("default", uploadId, { partNumber, lengthBytes }, options);
   };
-  const epochOf = (start: PartStart) =>
+  const epochOf = (start: GrantedPart) =>
     start.kind === "begun" ? start.epoch : expect.fail("the part is durable already");
   const write = async (uploadId: string, partNumber: number, lengthBytes = PART_BYTES) => {
     const epoch = epochOf(await begin(uploadId, partNumber, lengthBytes));
     const parts = [samplePart(partNumber, { lengthBytes })];
-    await subject().uploads.recordParts(uploadId, epoch, parts, { isLast: true });
+    await subject().uploads.writers.recordParts(uploadId, epoch, parts, { isLast: true });
     return { epoch, parts };
   };
 
@@ -39,9 +39,11 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
       const starts = await Promise.all([3, 1, 2].map((number) => begin(uploadId, number, lengths[number - 1])));
       for (const [index, partNumber] of [3, 1, 2].entries()) {
         const parts = [samplePart(partNumber, { lengthBytes: lengths[partNumber - 1] ?? 0 })];
-        await subject().uploads.recordParts(uploadId, epochOf(starts[index] as PartStart), parts, { isLast: true });
+        await subject().uploads.writers.recordParts(uploadId, epochOf(starts[index] as GrantedPart), parts, {
+          isLast: true,
+        });
       }
-      const { upload, parts } = await subject().uploads.get("default", uploadId);
+      const { upload, parts } = await subject().uploads.catalogue.get("default", uploadId);
       expect(parts.map(({ lengthBytes }) => lengthBytes)).to.deep.equal(lengths);
       expect(upload.epoch).to.equal(3);
     }
@@ -50,19 +52,19 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
   it("returns a part that is durable and changes nothing, unless the upload is dead", async () => {
     const { upload, epoch } = await createWritten(subject(), { sizeBytes: SIZE_BYTES });
     const { uploadId } = upload;
-    await subject().uploads.claimParts(uploadId, epoch, { first: 1, count: 2 });
-    await subject().uploads.recordParts(uploadId, epoch, [samplePart(1)]);
+    await subject().uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 2 });
+    await subject().uploads.writers.recordParts(uploadId, epoch, [samplePart(1)]);
     const again = await begin(uploadId, 1);
     expect(again).to.deep.include({ kind: "durable", part: samplePart(1) });
-    await subject().uploads.recordParts(uploadId, epoch, [samplePart(2)]);
+    await subject().uploads.writers.recordParts(uploadId, epoch, [samplePart(2)]);
     const dying = await createOpen(subject(), { sizeBytes: SIZE_BYTES });
     await write(dying.uploadId, 1);
-    await subject().uploads.beginCompletion(uploadId, { crc32: 1 });
+    await subject().uploads.commits.beginCompletion(uploadId, { crc32: 1 });
     expect((await begin(uploadId, 2)).kind).to.equal("durable");
     await expectRefusal(begin(uploadId, 3, 10), "UPLOAD_NOT_OPEN");
-    await subject().uploads.assemble(uploadId, sampleObject(upload, { sizeBytes: SIZE_BYTES }));
+    await subject().uploads.commits.assemble(uploadId, sampleObject(upload, { sizeBytes: SIZE_BYTES }));
     expect((await begin(uploadId, 1)).kind).to.equal("durable");
-    await subject().uploads.abort("default", dying.uploadId);
+    await subject().uploads.catalogue.abort("default", dying.uploadId);
     await expectRefusal(begin(dying.uploadId, 1), "UPLOAD_NOT_OPEN");
   });
 
@@ -70,23 +72,25 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
     const { upload, epoch: whole } = await createWritten(subject(), { sizeBytes: SIZE_BYTES });
     const { uploadId } = upload;
     const one = epochOf(await begin(uploadId, 2));
-    await expectRefusal(subject().uploads.claimParts(uploadId, whole, { first: 1, count: 1 }), "WRITER_FENCED");
+    await expectRefusal(subject().uploads.writers.claimParts(uploadId, whole, { first: 1, count: 1 }), "WRITER_FENCED");
     const two = epochOf(await begin(uploadId, 2));
-    await expectRefusal(subject().uploads.recordParts(uploadId, one, [samplePart(2)]), "WRITER_FENCED");
+    await expectRefusal(subject().uploads.writers.recordParts(uploadId, one, [samplePart(2)]), "WRITER_FENCED");
     const { epoch: lane } = await beginNext(subject(), { uploadId, lane: { offset: 0, sizeBytes: PART_BYTES } });
-    await subject().uploads.recordParts(uploadId, two, [samplePart(2)], { isLast: true });
-    await subject().uploads.claimParts(uploadId, lane, { first: 1, count: 1 });
-    const late = subject().uploads.recordParts(uploadId, one, [samplePart(2, { etag: "other" })], { isLast: true });
+    await subject().uploads.writers.recordParts(uploadId, two, [samplePart(2)], { isLast: true });
+    await subject().uploads.writers.claimParts(uploadId, lane, { first: 1, count: 1 });
+    const late = subject().uploads.writers.recordParts(uploadId, one, [samplePart(2, { etag: "other" })], {
+      isLast: true,
+    });
     await expectRefusal(late, "WRITER_FENCED");
   });
 
   it("takes the last record of a writer twice, and then forgets the writer", async () => {
     const { uploadId } = await createOpen(subject(), { sizeBytes: SIZE_BYTES });
     const { epoch, parts } = await write(uploadId, 1);
-    await subject().uploads.recordParts(uploadId, epoch, parts, { isLast: true });
+    await subject().uploads.writers.recordParts(uploadId, epoch, parts, { isLast: true });
     const beat = { receivedBytes: 1, expireAfterMs: EXPIRE_AFTER_MS };
-    await expectRefusal(subject().uploads.heartbeat(uploadId, epoch, beat), "WRITER_FENCED");
-    expect((await subject().uploads.get("default", uploadId)).receivedBytes).to.equal(PART_BYTES);
+    await expectRefusal(subject().uploads.writers.heartbeat(uploadId, epoch, beat), "WRITER_FENCED");
+    expect((await subject().uploads.catalogue.get("default", uploadId)).receivedBytes).to.equal(PART_BYTES);
   });
 
   it("refuses what is no part of the file, and fences nobody", async () => {
@@ -104,9 +108,11 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
     const large = await createOpen(subject(), { sizeBytes: 3 * LARGE_PART_BYTES, partSizeBytes: LARGE_PART_BYTES });
     const error = await expectRefusal(begin(large.uploadId, 2, PART_BYTES), "SIZE_LIMIT");
     expect(error.details).to.deep.equal({
-      ...{ part_number: 2, part_bytes: LARGE_PART_BYTES, part_bytes_max: UNARY_PART_MAX_BYTES },
+      part_number: 2,
+      part_bytes: LARGE_PART_BYTES,
+      part_bytes_max: UNARY_PART_MAX_BYTES,
     });
-    await subject().uploads.claimParts(uploadId, epoch, { first: 1, count: 1 });
+    await subject().uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 });
     const unknown = await createOpen(subject());
     await expectRefusal(begin(unknown.uploadId, 1, 10), "SIZE_MISMATCH");
     const elsewhere = await createOpen(subject(), { namespace: "other" });

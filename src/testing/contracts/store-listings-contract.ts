@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { ObjectVersion, PartTarget, PendingMultipart } from "../../domain/object-store.ts";
 import { beginUpload, nextKey, type ObjectStoreSubject, sampleBytes, send } from "../rigs/object-store-subject.ts";
 
-/** What every ObjectStore says of multipart uploads that are under way. */
+/** The contract of every ObjectStore about multipart uploads that are under way. */
 export function multipartListingContract(given: () => ObjectStoreSubject): void {
   it("lists uploads under a prefix, several under one key", async () => {
     const { store, bucket } = given();
@@ -40,7 +40,7 @@ export function multipartListingContract(given: () => ObjectStoreSubject): void 
   });
 }
 
-/** What every ObjectStore does with the versions of keys. */
+/** The contract of every ObjectStore about the versions of keys. */
 export function versionsContract(given: () => ObjectStoreSubject): void {
   const put = async (bucket: string, key: string) => {
     const bytes = sampleBytes(10);

@@ -3,7 +3,7 @@ import type { FilePage } from "../../domain/files/file-repository.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
 import { commitFile, nextIdentity, nextPath, type RepositorySubject } from "../rigs/repository-subject.ts";
 
-/** What every FileRepository finds of generations that a later one has superseded. */
+/** The contract of every FileRepository about superseded generations. */
 export function supersededFilesContract(subject: () => RepositorySubject): void {
   /** By path and generation, in pages of `limit`. */
   const find = async (filter: string, { limit = 100, namespace = "default" } = {}) => {
@@ -11,7 +11,7 @@ export function supersededFilesContract(subject: () => RepositorySubject): void 
     let after: FilePage["next"];
     do {
       const page = await subject().files.listSuperseded(namespace, { filter: parseFilter(filter), limit, after });
-      expect(page.files.length).to.equal(page.positions.length).and.to.be.at.most(limit);
+      expect(page.files.length).to.equal(page.cursors.length).and.to.be.at.most(limit);
       found.push(...page.files.map(({ path, generation }) => `${path}#${generation}`));
       after = page.next;
     } while (after !== undefined);

@@ -14,11 +14,11 @@ import {
   samplePart,
 } from "../rigs/repository-subject.ts";
 
-/** Completing, assembling and committing: the part of the UploadRepository's contract that makes files. */
+/** How `UploadCommits` makes files: it completes, assembles and commits. */
 export function uploadCommitContract(subject: () => RepositorySubject): void {
   const commit = (upload: Upload, options: { ifGenerationMatch?: number; withObject?: boolean } = {}) => {
     const { withObject = true, ...rest } = options;
-    return subject().uploads.commit(upload.uploadId, {
+    return subject().uploads.commits.commit(upload.uploadId, {
       fileId: nextUuid(),
       retentionMs: RETENTION_MS,
       ...(withObject && { object: sampleObject(upload) }),
@@ -29,10 +29,10 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
   it("makes a multipart upload a file, by way of completing and assembled", async () => {
     const { upload, epoch } = await createWritten(subject(), { sizeBytes: 10 });
     const { uploadId } = upload;
-    await subject().uploads.claimParts(uploadId, epoch, { first: 1, count: 1 });
-    await subject().uploads.recordParts(uploadId, epoch, [samplePart(1, { lengthBytes: 10 })]);
+    await subject().uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 1 });
+    await subject().uploads.writers.recordParts(uploadId, epoch, [samplePart(1, { lengthBytes: 10 })]);
     const expectedSha256 = Buffer.alloc(32, 4);
-    const completing = await subject().uploads.beginCompletion(uploadId, {
+    const completing = await subject().uploads.commits.beginCompletion(uploadId, {
       crc32: 5,
       ifGenerationMatch: 0,
       expectedSha256,
@@ -40,10 +40,10 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     expect(completing).to.deep.include({ state: "completing", ifGenerationMatch: 0, object: undefined });
     expect(Buffer.from(completing.expectedSha256 ?? [])).to.deep.equal(expectedSha256);
     const object = sampleObject(upload, { key: upload.s3Key, crc32: 5 });
-    const assembled = await subject().uploads.assemble(uploadId, object);
+    const assembled = await subject().uploads.commits.assemble(uploadId, object);
     expect(assembled).to.deep.include({ state: "assembled", object });
     const sha256 = Buffer.alloc(32, 6);
-    await subject().uploads.setSha256(uploadId, sha256);
+    await subject().uploads.commits.setSha256(uploadId, sha256);
     const outcome = await commit(upload, { withObject: false });
     expect(outcome.kind).to.equal("committed");
     const { file } = outcome.upload;
@@ -51,15 +51,15 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     expect(file).to.deep.include({ generation: 1, sizeBytes: 10, crc32: 5, s3Key: upload.s3Key, s3VersionId: "v1" });
     const found = await subject().files.get("default", upload.path);
     expect(found).to.deep.equal(file);
-    expect((await subject().uploads.get("default", uploadId)).upload).to.deep.equal(outcome.upload);
+    expect((await subject().uploads.catalogue.get("default", uploadId)).upload).to.deep.equal(outcome.upload);
   });
 
   it("changes nothing of a committed file that another call still reads", async () => {
     const { uploadId } = await commitFile(subject(), nextPath());
-    const before = (await subject().uploads.get("default", uploadId)).upload;
-    await subject().uploads.setSha256(uploadId, Buffer.alloc(32, 9));
-    await subject().uploads.noteCommit(uploadId, { isWanted: true, expectedSha256: Buffer.alloc(32, 9) });
-    expect((await subject().uploads.get("default", uploadId)).upload).to.deep.equal(before);
+    const before = (await subject().uploads.catalogue.get("default", uploadId)).upload;
+    await subject().uploads.commits.setSha256(uploadId, Buffer.alloc(32, 9));
+    await subject().uploads.commits.noteCommit(uploadId, { isWanted: true, expectedSha256: Buffer.alloc(32, 9) });
+    expect((await subject().uploads.catalogue.get("default", uploadId)).upload).to.deep.equal(before);
   });
 
   it("makes a one-part object a file in one step, and seals its size", async () => {
@@ -96,17 +96,18 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
   it("refuses an object of another size than was declared", async () => {
     const upload = await createOpen(subject(), { sizeBytes: 11 });
     await expectRefusal(commit(upload), "SIZE_MISMATCH");
-    await expectRefusal(subject().uploads.assemble(upload.uploadId, sampleObject(upload)), "SIZE_MISMATCH");
-    expect((await subject().uploads.get("default", upload.uploadId)).upload.state).to.equal("open");
+    await expectRefusal(subject().uploads.commits.assemble(upload.uploadId, sampleObject(upload)), "SIZE_MISMATCH");
+    expect((await subject().uploads.catalogue.get("default", upload.uploadId)).upload.state).to.equal("open");
   });
 
   it("keeps the first of two assembled objects", async () => {
     const upload = await createOpen(subject());
-    const first = await subject().uploads.assemble(upload.uploadId, sampleObject(upload));
+    const first = await subject().uploads.commits.assemble(upload.uploadId, sampleObject(upload));
     const late = sampleObject(upload, { key: `${upload.s3Key}.2`, crc32: 1 });
-    expect(await subject().uploads.assemble(upload.uploadId, late)).to.deep.equal(first);
-    const outcome = await subject().uploads.commit(upload.uploadId, {
-      ...{ fileId: nextUuid(), retentionMs: RETENTION_MS },
+    expect(await subject().uploads.commits.assemble(upload.uploadId, late)).to.deep.equal(first);
+    const outcome = await subject().uploads.commits.commit(upload.uploadId, {
+      fileId: nextUuid(),
+      retentionMs: RETENTION_MS,
       object: late,
     });
     expect(outcome.upload.file).to.deep.include({ s3Key: `${upload.s3Key}.1`, crc32: 0xdead_beef });
@@ -178,12 +179,12 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
   it("commits what the newest writer put, though a fenced one was first to finish or comes after it", async () => {
     const { upload, epoch: older } = await createWritten(subject());
     const { uploadId } = upload;
-    await subject().uploads.beginPutAttempt(uploadId, older);
+    await subject().uploads.writers.beginPutAttempt(uploadId, older);
     const { epoch: newer } = await beginNext(subject(), upload);
-    await subject().uploads.beginPutAttempt(uploadId, newer);
+    await subject().uploads.writers.beginPutAttempt(uploadId, newer);
     const object = sampleObject(upload, { key: `${upload.s3Key}.2`, crc32: 2 });
     const finish = (epoch: number, put: typeof object) =>
-      subject().uploads.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object: put, epoch });
+      subject().uploads.commits.commit(uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object: put, epoch });
     await expectRefusal(finish(older, sampleObject(upload)), "WRITER_FENCED");
     const outcome = await finish(newer, object);
     expect(outcome.upload.file).to.deep.include({ s3Key: `${upload.s3Key}.2`, crc32: 2 });
@@ -195,33 +196,51 @@ export function uploadCommitContract(subject: () => RepositorySubject): void {
     const { upload } = await createWritten(subject());
     const { uploadId } = upload;
     const { epoch } = await beginNext(subject(), upload);
-    await subject().uploads.seal(uploadId, 10, { epoch });
-    await subject().uploads.beginCompletion(uploadId, { crc32: 5, epoch });
-    await subject().uploads.assemble(uploadId, sampleObject(upload), { epoch });
+    await subject().uploads.commits.seal(uploadId, 10, { epoch });
+    await subject().uploads.commits.beginCompletion(uploadId, { crc32: 5, epoch });
+    await subject().uploads.commits.assemble(uploadId, sampleObject(upload), { epoch });
     const committing = { fileId: nextUuid(), retentionMs: RETENTION_MS, epoch };
-    expect((await subject().uploads.commit(uploadId, committing)).kind).to.equal("committed");
+    expect((await subject().uploads.commits.commit(uploadId, committing)).kind).to.equal("committed");
   });
 
   it("reopens an upload without the parts that were lost", async () => {
     const { upload, epoch } = await createWritten(subject());
     const { uploadId } = upload;
-    await subject().uploads.claimParts(uploadId, epoch, { first: 1, count: 3 });
-    await subject().uploads.recordParts(uploadId, epoch, [samplePart(1), samplePart(2), samplePart(3)]);
-    await subject().uploads.beginCompletion(uploadId, { crc32: 5 });
-    await subject().uploads.reopen(uploadId, [samplePart(2)]);
-    await subject().uploads.reopen(uploadId, [samplePart(1), samplePart(2), samplePart(3)]);
-    const { upload: open, parts } = await subject().uploads.get("default", uploadId);
+    await subject().uploads.writers.claimParts(uploadId, epoch, { first: 1, count: 3 });
+    await subject().uploads.writers.recordParts(uploadId, epoch, [samplePart(1), samplePart(2), samplePart(3)]);
+    await subject().uploads.commits.beginCompletion(uploadId, { crc32: 5 });
+    await subject().uploads.commits.reopen(uploadId, [samplePart(2)]);
+    await subject().uploads.commits.reopen(uploadId, [samplePart(1), samplePart(2), samplePart(3)]);
+    const { upload: open, parts } = await subject().uploads.catalogue.get("default", uploadId);
     expect(open.state).to.equal("open");
     expect(parts).to.deep.equal([samplePart(1), samplePart(3)]);
-    await subject().uploads.claimParts(uploadId, epoch, { first: 2, count: 1 });
-    await subject().uploads.recordParts(uploadId, epoch, [samplePart(2, { etag: "sent again" })]);
-    expect((await subject().uploads.get("default", uploadId)).parts).to.have.lengthOf(3);
+    await subject().uploads.writers.claimParts(uploadId, epoch, { first: 2, count: 1 });
+    await subject().uploads.writers.recordParts(uploadId, epoch, [samplePart(2, { etag: "sent again" })]);
+    expect((await subject().uploads.catalogue.get("default", uploadId)).parts).to.have.lengthOf(3);
   });
 
   it("returns an upload that is completing already unchanged", async () => {
     const { uploadId } = await createOpen(subject());
-    const first = await subject().uploads.beginCompletion(uploadId, { crc32: 5, ifGenerationMatch: 1 });
-    const second = await subject().uploads.beginCompletion(uploadId, { crc32: 6, ifGenerationMatch: 2 });
+    const first = await subject().uploads.commits.beginCompletion(uploadId, { crc32: 5, ifGenerationMatch: 1 });
+    const second = await subject().uploads.commits.beginCompletion(uploadId, { crc32: 6, ifGenerationMatch: 2 });
     expect(second).to.deep.equal(first);
+  });
+
+  it("keeps the SHA-256 that a finish declares instead of the one before, until the commit", async () => {
+    const [created, declared] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    const expectedOf = async (uploadId: string) => {
+      const { upload } = await subject().uploads.catalogue.get("default", uploadId);
+      return Buffer.from(upload.expectedSha256 ?? []);
+    };
+    const sealed = await createOpen(subject(), { expectedSha256: created });
+    await subject().uploads.commits.seal(sealed.uploadId, 10);
+    expect(await expectedOf(sealed.uploadId)).to.deep.equal(created);
+    await subject().uploads.commits.seal(sealed.uploadId, 10, { expectedSha256: declared });
+    await subject().uploads.commits.beginCompletion(sealed.uploadId, { crc32: 1 });
+    expect(await expectedOf(sealed.uploadId)).to.deep.equal(declared);
+    const put = await createOpen(subject());
+    await subject().uploads.commits.assemble(put.uploadId, sampleObject(put), { expectedSha256: declared });
+    await subject().uploads.commits.assemble(put.uploadId, sampleObject(put), { expectedSha256: created });
+    expect(await expectedOf(put.uploadId)).to.deep.equal(declared);
   });
 }

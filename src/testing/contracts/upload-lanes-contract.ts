@@ -20,11 +20,11 @@ function laneOf(first: number, last: number): ByteRange {
   return { offset, sizeBytes: Math.min(last * PART_BYTES, SIZE_BYTES) - offset };
 }
 
-/** What every UploadRepository does for several writers of one upload. */
+/** The contract of UploadWriters about several writers of one upload. */
 export function uploadLanesContract(subject: () => RepositorySubject): void {
   const create = () => createOpen(subject(), { sizeBytes: SIZE_BYTES });
   const claim = (uploadId: string, epoch: number, part: number) =>
-    subject().uploads.claimParts(uploadId, epoch, { first: part, count: 1 });
+    subject().uploads.writers.claimParts(uploadId, epoch, { first: part, count: 1 });
 
   it("lets writers of disjoint lanes work side by side", async () => {
     const { uploadId } = await create();
@@ -40,12 +40,12 @@ export function uploadLanesContract(subject: () => RepositorySubject): void {
       [two, 3],
     ] as const) {
       await claim(uploadId, epoch, part);
-      await subject().uploads.recordParts(uploadId, epoch, [samplePart(part)]);
-      await subject().uploads.heartbeat(uploadId, epoch, { receivedBytes: 1, expireAfterMs: EXPIRE_AFTER_MS });
+      await subject().uploads.writers.recordParts(uploadId, epoch, [samplePart(part)]);
+      await subject().uploads.writers.heartbeat(uploadId, epoch, { receivedBytes: 1, expireAfterMs: EXPIRE_AFTER_MS });
     }
-    expect(await subject().uploads.beginPutAttempt(uploadId, one.epoch)).to.equal(1);
-    await subject().uploads.beginCompletion(uploadId, { crc32: 1, epoch: one.epoch });
-    const found = await subject().uploads.get("default", uploadId);
+    expect(await subject().uploads.writers.beginPutAttempt(uploadId, one.epoch)).to.equal(1);
+    await subject().uploads.commits.beginCompletion(uploadId, { crc32: 1, epoch: one.epoch });
+    const found = await subject().uploads.catalogue.get("default", uploadId);
     expect(found.parts).to.deep.equal([samplePart(2), samplePart(3)]);
     expect(found.upload).to.deep.include({ state: "completing", epoch: 2 });
   });
@@ -78,23 +78,23 @@ export function uploadLanesContract(subject: () => RepositorySubject): void {
     const { uploadId } = await create();
     const one = await beginNext(subject(), { uploadId, lane: laneOf(1, 2) });
     const two = await beginNext(subject(), { uploadId, lane: laneOf(4, 5) });
-    const received = async () => (await subject().uploads.get("default", uploadId)).receivedBytes;
+    const received = async () => (await subject().uploads.catalogue.get("default", uploadId)).receivedBytes;
     const note = (epoch: number, receivedBytes: number) =>
-      subject().uploads.heartbeat(uploadId, epoch, { receivedBytes, expireAfterMs: EXPIRE_AFTER_MS });
+      subject().uploads.writers.heartbeat(uploadId, epoch, { receivedBytes, expireAfterMs: EXPIRE_AFTER_MS });
     await note(one.epoch, 100);
     await note(two.epoch, 7);
     expect(await received()).to.equal(107);
     await claim(uploadId, one.epoch, 1);
-    await subject().uploads.recordParts(uploadId, one.epoch, [samplePart(1)]);
+    await subject().uploads.writers.recordParts(uploadId, one.epoch, [samplePart(1)]);
     expect(await received(), "less was noted than is durable").to.equal(PART_BYTES + 7);
     await note(one.epoch, PART_BYTES + 50);
     expect(await received()).to.equal(PART_BYTES + 57);
     await claim(uploadId, two.epoch, 5);
-    await subject().uploads.recordParts(uploadId, two.epoch, [samplePart(5, { lengthBytes: 10 })]);
+    await subject().uploads.writers.recordParts(uploadId, two.epoch, [samplePart(5, { lengthBytes: 10 })]);
     expect(await received(), "the last part is short").to.equal(PART_BYTES + 60);
     await beginNext(subject(), { uploadId, lane: laneOf(2, 2) });
     expect(await received(), "a fenced writer's bytes are lost").to.equal(PART_BYTES + 10);
-    const [status] = await subject().uploads.listStatus([uploadId]);
+    const [status] = await subject().uploads.catalogue.listStatus([uploadId]);
     expect(status).to.deep.include({ receivedBytes: PART_BYTES + 10, durableBytes: PART_BYTES + 10 });
   });
 
@@ -119,7 +119,7 @@ export function uploadLanesContract(subject: () => RepositorySubject): void {
 
   it("returns an upload that is not open as it is, with the lane's range", async () => {
     const { uploadId } = await create();
-    await subject().uploads.abort("default", uploadId);
+    await subject().uploads.catalogue.abort("default", uploadId);
     const start = await beginNext(subject(), { uploadId, lane: laneOf(2, 3) });
     expect(start).to.deep.include({ epoch: 0, range: { start: PART_BYTES, end: 3 * PART_BYTES } });
     expect(start.upload.state).to.equal("aborted");

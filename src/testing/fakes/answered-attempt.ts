@@ -9,7 +9,7 @@ export class AnsweredAttempt {
   readonly body: StreamedBody;
   readonly signal: AbortSignal;
   readonly answer = Promise.withResolvers<BodyAck>();
-  /** What has gone to the socket, as Latin-1. */
+  /** The bytes that have gone to the socket, as Latin-1. */
   sent = "";
   #leave: ((error?: Error) => void) | undefined;
 
@@ -30,7 +30,7 @@ export class AnsweredAttempt {
     signal.addEventListener("abort", () => this.answer.reject(signal.reason));
   }
 
-  /** Lets what was taken leave the queue, or fail with the socket's error. */
+  /** Lets the bytes that were taken leave the queue, or fail with the socket's error. */
   async leave(error?: Error): Promise<void> {
     this.#leave?.(error);
     await settle();

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { DomainError } from "../../domain/errors.ts";
-import type { BodyAck, UnkeptBodyEvents, UnkeptBodyInFlight } from "../../domain/object-store.ts";
+import type { BodyAck, OneShotBodyInFlight, OnLeft } from "../../domain/object-store.ts";
 import type { StoreFault } from "./store-faults.ts";
 
 /** How a fake store takes a body. */
@@ -11,12 +11,12 @@ export interface FakeBodyOptions {
   takeFault: (key: string) => StoreFault | undefined;
   /** Keeps the bytes, which are the store's own; returns their ETag. */
   store: (key: string, bytes: Buffer) => string;
-  /** Makes it an unkept body: bytes leave at once, but for one that hangs, and it is tried once. */
-  unkept?: UnkeptBodyEvents;
+  /** Makes it a one-shot body: bytes leave at once, but for one that hangs, and it is tried once. */
+  onLeft?: OnLeft;
 }
 
 /** A body in flight to a fake store: attempts begin at once and end when the body is whole, as with S3. */
-export class FakeBody implements UnkeptBodyInFlight {
+export class FakeBody implements OneShotBodyInFlight {
   readonly done: Promise<BodyAck>;
   readonly #lengthBytes: number;
   readonly #options: FakeBodyOptions;
@@ -25,7 +25,7 @@ export class FakeBody implements UnkeptBodyInFlight {
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #isEnded = false;
-  /** Of an unkept body: whether its bytes leave, and how many pieces have. */
+  /** Of a one-shot body: whether its bytes leave, and how many pieces have. */
   #isTaken = false;
   #leftPieces = 0;
 
@@ -39,7 +39,7 @@ export class FakeBody implements UnkeptBodyInFlight {
   }
 
   get kept(): readonly Uint8Array[] {
-    return this.#options.unkept === undefined ? this.#kept : [];
+    return this.#options.onLeft === undefined ? this.#kept : [];
   }
 
   write(bytes: Uint8Array): void {
@@ -54,8 +54,8 @@ export class FakeBody implements UnkeptBodyInFlight {
   flush(): void {}
 
   end(crc: number): void {
-    const { unkept, what } = this.#options;
-    if (unkept !== undefined && this.#keptBytes < this.#lengthBytes) {
+    const { onLeft, what } = this.#options;
+    if (onLeft !== undefined && this.#keptBytes < this.#lengthBytes) {
       throw new Error(`${what} ends after ${this.#keptBytes} of the announced ${this.#lengthBytes} bytes`);
     }
     this.#isEnded = true;
@@ -88,12 +88,13 @@ export class FakeBody implements UnkeptBodyInFlight {
     this.#leave();
     const crc = await this.#whole.promise;
     signal.throwIfAborted();
-    const { unkept, what } = this.#options;
-    if (fault?.kind === "retry" && unkept === undefined) return undefined;
+    const { onLeft, what } = this.#options;
+    if (fault?.kind === "retry" && onLeft === undefined) return undefined;
     const bytes = Buffer.concat(this.#kept);
-    if (unkept !== undefined && (fault?.kind === "retry" || crc32(bytes) !== crc)) {
+    if (onLeft !== undefined && (fault?.kind === "retry" || crc32(bytes) !== crc)) {
       throw new DomainError("unavailable", `${what}: storage does not have it; send the part again`, {
-        ...{ reason: "STORAGE_UNAVAILABLE", retryAfterMs: 1000 },
+        reason: "STORAGE_UNAVAILABLE",
+        retryAfterMs: 1000,
       });
     }
     if (crc32(bytes) !== crc) {
@@ -107,11 +108,10 @@ export class FakeBody implements UnkeptBodyInFlight {
   }
 
   #leave(): void {
-    const { unkept } = this.#options;
-    if (unkept === undefined || this.#leftPieces === this.#kept.length || this.#aborted.signal.aborted) return;
+    const { onLeft } = this.#options;
+    if (onLeft === undefined || this.#leftPieces === this.#kept.length || this.#aborted.signal.aborted) return;
     const left = this.#kept.slice(this.#leftPieces);
     this.#leftPieces = this.#kept.length;
-    unkept.onReleased(left);
-    unkept.onLeft(this.#keptBytes);
+    onLeft(this.#keptBytes, left);
   }
 }

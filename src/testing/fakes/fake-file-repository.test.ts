@@ -2,12 +2,12 @@ import { fileFilterContract } from "../contracts/file-filter-contract.ts";
 import { fileRepositoryContract } from "../contracts/file-repository-contract.ts";
 import type { RepositorySubject } from "../rigs/repository-subject.ts";
 import { FakeFileRepository } from "./fake-file-repository.ts";
-import { FakeUploadRepository } from "./fake-upload-repository.ts";
+import { createFakeUploads } from "./uploads/fake-upload-repositories.ts";
 
 describe("FakeFileRepository", () => {
   const make = async (): Promise<RepositorySubject> => {
     const files = new FakeFileRepository();
-    const uploads = new FakeUploadRepository(files, { namespaces: ["default", "other"] });
+    const uploads = createFakeUploads(files, { namespaces: ["default", "other"] });
     return { uploads, files, close: async () => undefined };
   };
   fileRepositoryContract(make);

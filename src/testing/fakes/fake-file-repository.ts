@@ -1,7 +1,7 @@
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { type File, NEW_FILE } from "../../domain/files/file.ts";
 import { assertEtag } from "../../domain/files/file-etag.ts";
-import { type FileOrder, type FilePosition, PATH_ORDER, toPathPosition } from "../../domain/files/file-order.ts";
+import { type FileCursor, type FileOrder, PATH_ORDER, toPathCursor } from "../../domain/files/file-order.ts";
 import type {
   FileChange,
   FilePage,
@@ -12,7 +12,7 @@ import type {
   GenerationPage,
 } from "../../domain/files/file-repository.ts";
 import { fileRetained } from "../../domain/files/file-retention.ts";
-import { type FolderEntry, toEntryPosition, toFolder } from "../../domain/files/folder-entry.ts";
+import { type FolderEntry, toEntryCursor, toFolder } from "../../domain/files/folder-entry.ts";
 import {
   fileExists,
   fileLive,
@@ -24,13 +24,13 @@ import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
 import { takePage } from "./timed-page.ts";
 
-/** What fakes take from a test. */
+/** Options of the fakes. */
 export interface FakeRepositoryOptions {
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
-/** Where a file was and is. */
+/** The places of a file before and after a move. */
 export interface FileStep {
   namespace: string;
   from: Pick<File, "path" | "generation">;
@@ -79,15 +79,15 @@ export class FakeFileRepository implements FileRepository {
     const found = files
       .filter((file) => file.namespace === namespace)
       .filter((file) => filter === undefined || matchFilter(file, filter))
-      .map((file) => ({ file: toFile(file), position: toPosition(file, order) }))
-      .filter(({ position }) => after === undefined || compare(position, after) > 0)
-      .sort((a, b) => compare(a.position, b.position));
+      .map((file) => ({ file: toFile(file), cursor: toCursor(file, order) }))
+      .filter(({ cursor }) => after === undefined || compare(cursor, after) > 0)
+      .sort((a, b) => compare(a.cursor, b.cursor));
     const shown = found.slice(0, limit);
-    const positions = shown.map(({ position }) => position);
+    const cursors = shown.map(({ cursor }) => cursor);
     return {
       files: shown.map(({ file }) => file),
-      positions,
-      next: found.length > limit ? positions.at(-1) : undefined,
+      cursors,
+      next: found.length > limit ? cursors.at(-1) : undefined,
     };
   }
 
@@ -102,11 +102,11 @@ export class FakeFileRepository implements FileRepository {
     }
     const compare = compareIn(PATH_ORDER);
     const found = [...entries.values()].filter(
-      (entry) => after === undefined || compare(toEntryPosition(entry), after) > 0,
+      (entry) => after === undefined || compare(toEntryCursor(entry), after) > 0,
     );
     const shown = found.slice(0, limit);
     const last = shown.at(-1);
-    return { entries: shown, next: found.length > limit && last ? toEntryPosition(last) : undefined };
+    return { entries: shown, next: found.length > limit && last ? toEntryCursor(last) : undefined };
   }
 
   async listGenerations(
@@ -260,7 +260,7 @@ export class FakeFileRepository implements FileRepository {
     return files.map(toFile);
   }
 
-  /** Has `follower` called in the step that moves a file, or gives it another number. */
+  /** Calls `follower` in the step that moves a file, or gives it another number. */
   follow(follower: (step: FileStep) => void): void {
     this.#followers.push(follower);
   }
@@ -271,7 +271,7 @@ export class FakeFileRepository implements FileRepository {
   }
 
   /** Makes a file the live one of its path and supersedes the one before: what a commit does. */
-  add(file: NewFile, options: { retentionMs: number; retainMs?: number }): File {
+  add(file: NewFile, options: { retentionMs: number; retainMs?: number | undefined }): File {
     const now = this.#now();
     const generation = this.#takePath(file.namespace, file.path, { ...options, now });
     const times = { createTime: new Date(now), updateTime: new Date(now) };
@@ -372,9 +372,15 @@ export class FakeFileRepository implements FileRepository {
   }
 }
 
-/** What is forgotten of purged bytes. */
+/** The fields that are emptied when the bytes are purged. */
 const EMPTIED = {
-  ...{ crc32: 0, sha256: undefined, s3Etag: "", contentType: "", metadata: {}, labels: {}, dataSubject: "" },
+  crc32: 0,
+  sha256: undefined,
+  s3Etag: "",
+  contentType: "",
+  metadata: {},
+  labels: {},
+  dataSubject: "",
 } as const satisfies Partial<File>;
 
 function isLive({ supersedeTime, deleteTime }: File): boolean {
@@ -385,10 +391,10 @@ function toFile(file: File): File {
   return structuredClone(file);
 }
 
-function toPosition(file: File, { field }: FileOrder): FilePosition {
+function toCursor(file: File, { field }: FileOrder): FileCursor {
   switch (field) {
     case "path":
-      return toPathPosition(file);
+      return toPathCursor(file);
     case "size_bytes":
       return { value: file.sizeBytes, fileId: file.fileId };
     case "create_time":
@@ -398,8 +404,8 @@ function toPosition(file: File, { field }: FileOrder): FilePosition {
   }
 }
 
-/** Two numbers and texts by their bytes, whatever they are; the same kind of position is given twice. */
-function compareIn({ isDescending }: FileOrder): (a: FilePosition, b: FilePosition) => number {
+/** Two numbers and texts by their bytes, whatever they are; the same kind of cursor is given twice. */
+function compareIn({ isDescending }: FileOrder): (a: FileCursor, b: FileCursor) => number {
   const compareTexts = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
   return (a, b) => {
     let ascending = 0;

@@ -64,15 +64,15 @@ export class FakeLinkRepository implements LinkRepository {
     return { links, next: found.length > limit ? links.at(-1)?.linkId : undefined };
   }
 
-  async look(tokenSha256: Uint8Array, { namespaces }: { namespaces: readonly string[] }): Promise<OpenedLink> {
+  async peek(tokenSha256: Uint8Array, { namespaces }: { namespaces: readonly string[] }): Promise<OpenedLink> {
     const row = this.#find(tokenSha256, namespaces);
     if (row === undefined) return { kind: "nothing" };
     if (this.#toLink(row).state !== "active") return { kind: "ended" };
     const link = this.#toLink(row);
     const file = await this.#findFile(link);
-    // It may have been moved while the file was looked for.
+    // Another call may have moved the link while the file was read.
     if (row.path !== link.path || row.generation !== link.generation)
-      return await this.look(tokenSha256, { namespaces });
+      return await this.peek(tokenSha256, { namespaces });
     return file === undefined ? { kind: "nothing" } : { kind: "file", link, file };
   }
 
@@ -80,10 +80,10 @@ export class FakeLinkRepository implements LinkRepository {
     tokenSha256: Uint8Array,
     { namespaces, visitor }: { namespaces: readonly string[]; visitor: LinkVisitor },
   ): Promise<OpenedLink> {
-    const opened = await this.look(tokenSha256, { namespaces });
+    const opened = await this.peek(tokenSha256, { namespaces });
     const row = this.#find(tokenSha256, namespaces);
     if (opened.kind !== "file" || row === undefined) return opened;
-    // Somebody else may have been faster while the file was looked for.
+    // Another call may have been faster while the file was read.
     if (this.#toLink(row).state !== "active") return { kind: "ended" };
     row.uses++;
     row.lastUseTime = new Date(this.#now());

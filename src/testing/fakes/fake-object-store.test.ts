@@ -6,10 +6,11 @@ import { FakeObjectStore } from "./fake-object-store.ts";
 
 objectStoreContract("FakeObjectStore", async () => {
   let timeMs = Date.now();
-  // Time passes with each look at the clock: a presigned URL ends without waiting.
+  // Time passes with each reading of the clock: a presigned URL ends without waiting.
   const now = () => (timeMs += 10);
   const store = new FakeObjectStore({
-    ...{ partMinBytes: PART_MIN_BYTES, now },
+    partMinBytes: PART_MIN_BYTES,
+    now,
     buckets: { bucket: "eu-central-1", versioned: "eu-central-1" },
     versionedBuckets: ["versioned"],
   });

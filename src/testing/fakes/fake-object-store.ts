@@ -10,13 +10,13 @@ import type {
   CopySource,
   ObjectHead,
   ObjectStore,
+  OneShotBodyInFlight,
+  OnLeft,
   PageOptions,
   PartTarget,
   PresignedRequest,
   PutTarget,
   StoredPart,
-  UnkeptBodyEvents,
-  UnkeptBodyInFlight,
 } from "../../domain/object-store.ts";
 import type { DurablePart } from "../../domain/uploads/upload.ts";
 import { FakeBody, type FakeBodyOptions } from "./fake-body.ts";
@@ -39,17 +39,17 @@ interface StoredMultipart {
 export interface FakeObjectStoreOptions {
   /** Bucket names and their regions; `bucket` in eu-central-1 when left out. */
   buckets?: Readonly<Record<string, string>>;
-  /** Those of them that keep versions; none when left out. */
+  /** Buckets that keep versions; none when left out. */
   versionedBuckets?: readonly string[];
   /** Least size of a part but the last, in bytes; 0 when left out, so that tests may use tiny parts. */
   partMinBytes?: number;
-  /** Signs presigned URLs; those of another secret are refused. */
+  /** Secret that signs presigned URLs; URLs of another secret are refused. */
   secret?: string;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }
 
-/** What a URL of the fake answers. */
+/** The answer of a URL of the fake. */
 export interface FakeDownload {
   status: number;
   bytes: Buffer;
@@ -59,7 +59,7 @@ export interface FakeDownload {
 
 /**
  * Objects in memory. Trusted because it passes the same contract suite as the adapter on real servers. `faults` scripts
- * what goes wrong; one that it does not name succeeds at once.
+ * which calls go wrong; all other calls succeed at once.
  */
 export class FakeObjectStore implements ObjectStore {
   readonly faults = new StoreFaults();
@@ -68,9 +68,9 @@ export class FakeObjectStore implements ObjectStore {
   readonly #secret: string;
   readonly #now: () => number;
   readonly #versionedBuckets: ReadonlySet<string>;
-  /** What readers see. */
+  /** The objects that readers see. */
   readonly #objects = new Map<string, StoredObject>();
-  /** What versioned buckets keep behind it, and marks of deletion; the newest last. */
+  /** The older versions that versioned buckets keep, and marks of deletion; the newest last. */
   #history: { place: string; versionId: string; object: StoredObject | undefined }[] = [];
   readonly #multiparts = new Map<string, StoredMultipart>();
   readonly #inFlight = new Set<BodyInFlight>();
@@ -132,8 +132,8 @@ export class FakeObjectStore implements ObjectStore {
     return this.#begin(lengthBytes, this.#toPartOptions(target));
   }
 
-  beginUnkeptPart(target: PartTarget, lengthBytes: number, events: UnkeptBodyEvents): UnkeptBodyInFlight {
-    return this.#begin(lengthBytes, { ...this.#toPartOptions(target), unkept: events });
+  beginOneShotPart(target: PartTarget, lengthBytes: number, onLeft: OnLeft): OneShotBodyInFlight {
+    return this.#begin(lengthBytes, { ...this.#toPartOptions(target), onLeft });
   }
 
   #toPartOptions(target: PartTarget): FakeBodyOptions {
@@ -331,7 +331,7 @@ export class FakeObjectStore implements ObjectStore {
     });
   }
 
-  /** What a PUT to a presigned URL answers: its status. The length of the bytes is sent as it is. */
+  /** The status that a PUT to a presigned URL answers. The length of the bytes is sent as it is. */
   upload(text: string, headers: Readonly<Record<string, string>>, bytes: Buffer): number {
     const url = new URL(text);
     const signed = (name: string) => url.searchParams.get(name);
@@ -347,7 +347,7 @@ export class FakeObjectStore implements ObjectStore {
     return 200;
   }
 
-  /** What a GET of a presigned URL answers. */
+  /** The answer to a GET of a presigned URL. */
   download(text: string): FakeDownload {
     const url = new URL(text);
     const object = this.#objects.get(url.pathname.slice(1));
@@ -492,7 +492,7 @@ export class FakeObjectStore implements ObjectStore {
   }
 }
 
-/** One page by key; among those of a key in no order. */
+/** One page by key; the entries of one key come in no order. */
 function toPage<T extends { key: string }>(
   entries: readonly T[],
   { after, pageMax, idOf }: { after?: string | undefined; pageMax: number; idOf: (entry: T) => string },

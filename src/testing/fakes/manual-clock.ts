@@ -2,15 +2,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 interface ManualTimer {
   delayMs: number;
-  /** On the manual clock; undefined when it neither waits nor may fire. */
+  /** Its time on the manual clock; undefined when the timer neither waits nor may fire. */
   firesAt: number | undefined;
   callback: () => void;
 }
 
 /**
- * Timers that fire when a test says that time has passed, `refresh` included (node:test's mocked timers ignore it).
- * Takes the place of the global `setTimeout` and `clearTimeout` between `install` and `uninstall`, for what runs because of the
- * test: what an earlier one has left running in the background keeps the real ones.
+ * Timers that fire when a test says that time has passed, `refresh` included (node:test's mocked timers ignore it). Takes
+ * the place of the global `setTimeout` and `clearTimeout` between `install` and `uninstall`, for code that runs because of
+ * the test: code that an earlier test has left running in the background keeps the real timers.
  */
 export class ManualClock {
   readonly #timers = new Set<ManualTimer>();
@@ -32,7 +32,7 @@ export class ManualClock {
     Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
   }
 
-  /** Gives the real timers back; what still waits never fires. */
+  /** Gives the real timers back; timers that still wait never fire. */
   uninstall(): void {
     this.#scope.enterWith(false);
     Object.assign(globalThis, this.#real);
@@ -44,7 +44,7 @@ export class ManualClock {
     return this.#timers.size;
   }
 
-  /** Lets time pass; fires what is due, in order. */
+  /** Lets time pass; fires the timers that are due, in order. */
   tick(ms: number): void {
     const endsAt = this.#now + ms;
     for (let next = this.#nextDue(endsAt); next !== undefined; next = this.#nextDue(endsAt)) {
@@ -58,7 +58,7 @@ export class ManualClock {
   #add(timer: ManualTimer): ManualTimer & { refresh(): void; unref(): void } {
     const added = Object.assign(timer, {
       refresh: () => {
-        // As node's: one that was cleared stays so, one that has fired waits again.
+        // As in Node, a timer that was cleared stays cleared, and one that has fired waits again.
         if (added.firesAt === undefined) return;
         added.firesAt = this.#now + added.delayMs;
         this.#timers.add(added);

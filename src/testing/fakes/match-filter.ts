@@ -10,7 +10,7 @@ import type {
   TimeField,
 } from "../../domain/filter/file-filter.ts";
 
-/** Whether a file matches a filter: what the condition in SQL is compared with. */
+/** Whether a file matches a filter; the contract compares the condition in SQL with this. */
 export function matchFilter(file: File, filter: FileFilter): boolean {
   switch (filter.kind) {
     case "and":

@@ -23,7 +23,7 @@ import {
 
 import { durableFrom, keepPart, type ScriptedUpload, sum, toRanges, toUpload } from "./scripted-upload.ts";
 
-/** What one WriteUpload stream does instead of working; each stream takes the next script that is for it. */
+/** The faulty behaviour of one WriteUpload stream; each stream takes the next script that is for it. */
 export interface StreamScript {
   /** Only for a stream whose lane begins here. */
   lane?: number;
@@ -37,7 +37,7 @@ export interface StreamScript {
 export interface ScriptedServer {
   url: string;
   uploads: ScriptedUpload[];
-  /** First messages of the streams so far, and the chunks' places. */
+  /** First messages of the streams so far, and the offsets of the chunks. */
   starts: WriteUploadStart[];
   chunks: { offset: number; sizeBytes: number }[];
   scripts: StreamScript[];

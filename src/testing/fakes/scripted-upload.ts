@@ -5,18 +5,18 @@ import { type UploadSchema, UploadState } from "../../../gen/sluice/v1/upload_se
 export interface ScriptedUpload {
   uploadId: string;
   requestId: string;
-  /** From 0 on, without gap. */
+  /** The parts from byte 0 on, without gap. */
   durable: Buffer[];
-  /** Parts beyond, by their offset. */
+  /** The parts beyond them, by their offset. */
   beyond: Map<number, Buffer>;
   sizeBytes: bigint | undefined;
   committed: boolean;
 }
 
-/** Bytes of them all. */
+/** Bytes of all parts together. */
 export const sum = (buffers: readonly Buffer[]) => buffers.reduce((bytes, buffer) => bytes + buffer.length, 0);
 
-/** Makes a part durable; what no longer has a gap before it joins the bytes from 0. */
+/** Makes a part durable; parts that no longer have a gap before them join the bytes from 0. */
 export function keepPart(upload: ScriptedUpload, offset: number, part: Buffer): void {
   upload.beyond.set(offset, part);
   for (;;) {

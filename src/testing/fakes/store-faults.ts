@@ -17,7 +17,7 @@ export type ObjectStoreOperation =
   | "delete"
   | "checkBucket";
 
-/** What goes wrong with a call. */
+/** A fault: how a call goes wrong. */
 export type StoreFault =
   /** Nothing is done; the call rejects. */
   | { kind: "fail"; error: Error }
@@ -46,7 +46,7 @@ export class StoreFaults {
 
   /**
    * Scripts a fault for the next `times` (1 when left out) matching calls. Errors are STORAGE_UNAVAILABLE when left out.
-   * Returns how a hanging call is let go.
+   * Returns a function that releases a hanging call.
    */
   add(
     operation: ObjectStoreOperation,
@@ -80,7 +80,7 @@ export class StoreFaults {
     return this.#rules.reduce((sum, { left }) => sum + (Number.isFinite(left) ? left : 0), 0);
   }
 
-  /** Forgets all that has not struck. */
+  /** Forgets all faults that have not struck. */
   clear(): void {
     this.#rules = [];
   }
@@ -110,7 +110,7 @@ function toFault(scripted: ScriptedFault, released: Promise<void>): StoreFault {
   }
 }
 
-/** What the adapter says when its retries have run out. */
+/** The error of the adapter when its retries have run out. */
 function storageUnavailable(): DomainError {
   return new DomainError("unavailable", "storage does not answer; try again", {
     reason: "STORAGE_UNAVAILABLE",

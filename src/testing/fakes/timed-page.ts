@@ -1,4 +1,4 @@
-/** Something in a list that is ordered by a time in milliseconds and then by what tells equal ones apart. */
+/** An entry of a list that is ordered by a time in milliseconds, and by an id where times are equal. */
 export interface TimedEntry<T> {
   entry: T;
   ms: number;

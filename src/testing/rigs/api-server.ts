@@ -1,7 +1,7 @@
 import type { Authenticator } from "../../auth/authenticator.ts";
 import { createDevAuthenticator } from "../../auth/dev-authenticator.ts";
+import type { CommitPosition } from "../../domain/commit-position.ts";
 import { MessageBudget } from "../../domain/limits/message-budget.ts";
-import type { Position } from "../../domain/position.ts";
 import { createRestFace } from "../../rest/rest-listener.ts";
 import { type Listener, listen } from "../../rpc/listener/listener.ts";
 import { type ApiOptions, createApiListener } from "../../rpc/router.ts";
@@ -19,7 +19,7 @@ export interface ApiServer {
   readiness: Readiness;
   /** Defects that were logged. */
   defects: { error: unknown; method: string }[];
-  /** What messages are counted against. */
+  /** The budget that messages are counted against. */
   messages: MessageBudget;
   close: Listener["close"];
 }
@@ -39,7 +39,7 @@ export async function openApiServer(
     tls?: TlsCertificate;
     corsOrigins?: string[];
     shutdownSignal?: AbortSignal;
-    position?: Position;
+    position?: CommitPosition;
     answerStallMs?: number;
     messageTimeoutMs?: number;
     messageBudgetBytes?: number;

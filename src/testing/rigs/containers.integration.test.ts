@@ -1,6 +1,6 @@
 import { fileRepositoryContract } from "../contracts/file-repository-contract.ts";
 import { objectStoreContract } from "../contracts/object-store-contract.ts";
-import { uploadRepositoryContract } from "../contracts/upload-repository-contract.ts";
+import { uploadRepositoriesContract } from "../contracts/upload-repositories-contract.ts";
 import {
   findDockerProblem,
   type PostgresContainer,
@@ -58,7 +58,8 @@ describe("in containers", function () {
         const database = await postgres.createDatabase();
         stops.push(() => database.drop());
         return await UploadRig.start({
-          ...{ s3: storage.endpoint, databaseUrl: database.url },
+          s3: storage.endpoint,
+          databaseUrl: database.url,
           settings: {
             SLUICE_PART_SIZE_BYTES: String(S3_PART_MIN_BYTES),
             SLUICE_MEMORY_BUDGET_BYTES: String(16 * S3_PART_MIN_BYTES),
@@ -81,7 +82,7 @@ describe("in containers", function () {
     after(() => postgres?.stop());
     const make = () => createPostgresSubject((postgres as PostgresContainer).createDatabase);
 
-    describe("createUploadRepository", () => uploadRepositoryContract(make));
+    describe("createUploadRepositories", () => uploadRepositoriesContract(make));
     describe("createFileRepository", () => fileRepositoryContract(make));
   });
 });

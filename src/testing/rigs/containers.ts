@@ -62,7 +62,7 @@ export async function startVersitygwContainer(): Promise<S3Container> {
     .withCommand(["-c", serve])
     .withEnvironment({ ROOT_ACCESS_KEY: credentials.accessKeyId, ROOT_SECRET_KEY: credentials.secretAccessKey })
     .withExposedPorts(7070)
-    // It answers 403 to those that do not sign.
+    // It answers 403 to requests without a signature.
     .withWaitStrategy(Wait.forHttp("/", 7070).forStatusCode(403))
     .withStartupTimeout(START_TIMEOUT_MS)
     .start();

@@ -88,9 +88,9 @@ export const TOOLS = {
 const VERSION_TIMEOUT_MS = 60_000;
 
 /**
- * Path of the tool's program: the one that its variable names, else the one in CI's cache, on the PATH, or where `go install`
- * puts programs. Resolves to a sentence for whoever reads that a test was skipped where there is none, or the one that is
- * there is of another version. A variable that names no program throws.
+ * Path of the tool's program: the one that its variable names, or else the one in CI's cache, on the PATH, or where `go
+ * install` puts programs. Resolves to a sentence for whoever reads that a test was skipped where there is none, or the one
+ * that is there is of another version. A variable that names no program throws.
  */
 export async function findTool(tool: Tool): Promise<{ program: string } | string> {
   const program = await findProgram(tool.name, {
@@ -128,7 +128,7 @@ function askGoProgram(module: string): Tool["askVersion"] {
   };
 }
 
-/** What the program says; nothing where it fails, since that is then said of its version. */
+/** The output of the program; empty when the program fails, which its version then shows. */
 async function run(program: string, args: readonly string[]): Promise<string> {
   return await promisify(execFile)(program, args, { timeout: VERSION_TIMEOUT_MS }).then(
     ({ stdout }) => stdout,

@@ -4,7 +4,7 @@ import type { BodyAck, BodyInFlight, ObjectStore, PartTarget } from "../../domai
 import type { DurablePart } from "../../domain/uploads/upload.ts";
 import type { BodyLayout } from "../../s3/streamed-body.ts";
 
-/** What a presigned URL answered. */
+/** The answer of a presigned URL. */
 export interface Download {
   status: number;
   /** `content-disposition` and `content-type`, as answered. */
@@ -20,14 +20,14 @@ export interface ObjectStoreSubject {
   /** The same storage through requests signed with a secret that it does not know. */
   withWrongSecret: ObjectStore;
   bucket: string;
-  /** One more, which keeps versions; not where `unable` names the tests that need it. */
+  /** One more bucket, which keeps versions; absent where `unable` names the tests that need it. */
   versionedBucket?: string;
   region: string;
   /** Titles of the tests that this storage is known not to pass, each with a sentence that says why; they are skipped with it. */
   unable?: Readonly<Record<string, string>>;
   /** GETs a presigned URL. */
   download(url: string): Promise<Download>;
-  /** PUTs bytes to a presigned URL; the status. Their length is what it is, whatever `headers` say. */
+  /** PUTs bytes to a presigned URL; the status. The bytes are sent whole, whatever length `headers` say. */
   upload(url: string, headers: Readonly<Record<string, string>>, bytes: Buffer): Promise<number>;
   close(): Promise<void>;
 }
@@ -68,7 +68,7 @@ export function sampleBytes(lengthBytes: number, seed = 1): Buffer {
   return Buffer.alloc(lengthBytes, block);
 }
 
-/** Writes bytes in pieces, as they would arrive, and ends; resolves to what was acknowledged. */
+/** Writes bytes in pieces, as they would arrive, and ends; resolves to the acknowledgement. */
 export async function send(body: BodyInFlight, bytes: Uint8Array, pieceBytes = 12_800): Promise<BodyAck> {
   for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
     body.write(bytes.subarray(offset, offset + pieceBytes));

@@ -1,6 +1,6 @@
 /**
- * Mocha's root hooks (.mocharc.json requires this file): what test files share is ended after the last of them. Imported
- * when needed only, so that runs without a database do not load its drivers.
+ * Mocha's root hooks (.mocharc.json requires this file): servers that test files share are ended after the last of them.
+ * The drivers are imported only when needed, so that runs without a database do not load them.
  */
 export const mochaHooks = {
   async afterAll(): Promise<void> {

@@ -3,7 +3,7 @@ import { createFileRepository } from "../../postgres/files/file-repository.ts";
 import { createLinkRepository } from "../../postgres/links/link-repository.ts";
 import { ensureNamespace } from "../../postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "../../postgres/pool/pool.ts";
-import { createUploadRepository } from "../../postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "../../postgres/uploads/upload-repositories.ts";
 import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 import type { RepositorySubject } from "./repository-subject.ts";
 
@@ -21,9 +21,11 @@ export async function createPostgresSubject(
     await database.drop();
   };
   return {
-    uploads: createUploadRepository(pools.commands),
+    uploads: createUploadRepositories(pools.commands),
     files: createFileRepository(pools),
     links: createLinkRepository(pools),
-    ...{ pools, url: database.url, close },
+    pools,
+    url: database.url,
+    close,
   };
 }

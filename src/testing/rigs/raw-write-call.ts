@@ -50,7 +50,7 @@ export class RawConnection {
   constructor(url: string) {
     // Calls write without waiting; Node ends a session of more than 10 MB of unsent bytes.
     this.session = connect(url, { maxSessionMemory: 1000 });
-    // What goes wrong shows in the status of each call.
+    // Failures show in the status of each call.
     this.session.on("error", () => {});
   }
 
@@ -144,7 +144,7 @@ export class RawWriteCall {
     return this;
   }
 
-  /** Resets the stream (RFC 9113, CANCEL): what is not sent yet is not sent. */
+  /** Resets the stream (RFC 9113, CANCEL): bytes that are not sent yet stay unsent. */
   reset(): void {
     this.stream.close(8);
   }

@@ -11,7 +11,7 @@ import { migrate } from "../../postgres/schema/migrate.ts";
 export interface ReplicatedPostgres {
   url: string;
   readUrl: string;
-  /** Stops the replay: from then on the replica shows what was. */
+  /** Stops the replay: from then on the replica shows the state of that moment. */
   pauseReplay(): Promise<void>;
   resumeReplay(): Promise<void>;
   stopReplica(): Promise<void>;
@@ -41,7 +41,8 @@ export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
     await client.query(statement).finally(() => client.end());
   };
   return {
-    ...{ url: primary.url, readUrl },
+    url: primary.url,
+    readUrl,
     pauseReplay: () => execute("SELECT pg_wal_replay_pause()"),
     resumeReplay: () => execute("SELECT pg_wal_replay_resume()"),
     stopReplica: () => replica.stop(),

@@ -3,11 +3,13 @@ import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError, type ErrorReason } from "../../domain/errors.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import type { AssembledObject, ByteRange, DurablePart, Upload } from "../../domain/uploads/upload.ts";
-import type { NewUpload, UploadRepository, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
+import type { UploadRepositories } from "../../domain/uploads/upload-repositories.ts";
+import type { GrantedWriter } from "../../domain/uploads/upload-writers.ts";
 
 /** The repositories under test, upon the same store, which knows the namespaces "default" and "other". */
 export interface RepositorySubject {
-  uploads: UploadRepository;
+  uploads: UploadRepositories;
   files: FileRepository;
   close(): Promise<void>;
 }
@@ -79,14 +81,14 @@ export async function createOpen(
   { uploads }: Pick<RepositorySubject, "uploads">,
   overrides: Partial<NewUpload> = {},
 ): Promise<Upload> {
-  return (await uploads.create(newUpload(overrides), nextIdentity())).upload;
+  return (await uploads.catalogue.create(newUpload(overrides), nextIdentity())).upload;
 }
 
 /** Creates an upload and begins a writer. */
 export async function createWritten(
   subject: Pick<RepositorySubject, "uploads">,
   overrides: Partial<NewUpload> = {},
-): Promise<WriterStart> {
+): Promise<GrantedWriter> {
   const { namespace, uploadId } = await createOpen(subject, overrides);
   return await beginNext(subject, { namespace, uploadId });
 }
@@ -95,8 +97,12 @@ export async function createWritten(
 export async function beginNext(
   { uploads }: Pick<RepositorySubject, "uploads">,
   { namespace = "default", uploadId, lane }: { namespace?: string; uploadId: string; lane?: ByteRange },
-): Promise<WriterStart> {
-  return await uploads.beginWriter(namespace, uploadId, { instance: "test", expireAfterMs: EXPIRE_AFTER_MS, lane });
+): Promise<GrantedWriter> {
+  return await uploads.writers.beginWriter(namespace, uploadId, {
+    instance: "test",
+    expireAfterMs: EXPIRE_AFTER_MS,
+    lane,
+  });
 }
 
 /** Commits a file of 10 bytes to a path; returns the committed upload. */
@@ -107,10 +113,10 @@ export async function commitFile(
   { retentionMs = RETENTION_MS, retainMs }: { retentionMs?: number; retainMs?: number } = {},
 ): Promise<Upload> {
   const upload = await createOpen(subject, { path, ...overrides });
-  const outcome = await subject.uploads.commit(upload.uploadId, {
+  const outcome = await subject.uploads.commits.commit(upload.uploadId, {
     fileId: nextUuid(),
     retentionMs,
-    ...(retainMs !== undefined && { retainMs }),
+    retainMs,
     object: sampleObject(upload),
   });
   expect(outcome.kind).to.equal("committed");

@@ -24,7 +24,7 @@ const DEV_ENDPOINT = {
   bucket: "bucket",
 };
 
-/** What a test changes of the service it gets. */
+/** Changes that a test makes to its service. */
 export interface ServiceOptions {
   /** SLUICE_* settings over those of tests. */
   settings?: Readonly<Record<string, string>>;
@@ -53,9 +53,9 @@ export interface RunningService {
   readonly config: Config;
   /** The development S3 server, for its faults; throws where another one was given. */
   readonly s3: DevS3Server;
-  /** What was logged as an error or worse, parsed. */
+  /** Lines that were logged as errors or worse, parsed. */
   readonly errorsLogged: Record<string, unknown>[];
-  /** What was logged as a warning, parsed. */
+  /** Lines that were logged as warnings, parsed. */
   readonly warningsLogged: Record<string, unknown>[];
   /** Starts another replica over the same database and storage; `stop` ends it too. */
   startReplica(): Promise<App>;
@@ -89,7 +89,11 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     };
     const app = await startReplica();
     return {
-      ...{ url: app.url, app, endpoint: storage.endpoint, databaseUrl: config.database.url, config },
+      url: app.url,
+      app,
+      endpoint: storage.endpoint,
+      databaseUrl: config.database.url,
+      config,
       errorsLogged,
       warningsLogged,
       startReplica,

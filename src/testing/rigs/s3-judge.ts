@@ -3,7 +3,7 @@ import type { Tool } from "./find-tool.ts";
 import { createTestAccess, type S3Endpoint } from "./s3-subject.ts";
 import { startTool } from "./tool-process.ts";
 
-/** An S3 server that is not ours, and so a judge of what we take S3 to be: how to find and start it. */
+/** An S3 server that is not ours and so can judge our idea of S3: how to find and start it. */
 export interface S3JudgeRecipe {
   tool: Tool;
   /** Its command line, for a port of 127.0.0.1 and an empty folder. */
@@ -36,7 +36,7 @@ export async function startS3Judge({ tool, args, env }: S3JudgeRecipe): Promise<
     tool,
     args: (at) => args({ ...at, credentials: CREDENTIALS }),
     env: env?.(CREDENTIALS) ?? {},
-    // The server is there when it has made a bucket: some answer long before they can.
+    // A server is ready when it has made a bucket: some servers answer long before they can do that.
     use: (url) => createBucket(toEndpoint(url)),
   });
   return typeof judge === "string" ? judge : { endpoint: toEndpoint(judge.url), stop: judge.stop };

@@ -3,8 +3,8 @@ import type { ChecksumProof } from "../../s3/access.ts";
 import type { BreakerLimits } from "../../s3/breaker.ts";
 import type { ConnectionLimits } from "../../s3/connections.ts";
 import { createS3Access, type OwnS3Access } from "../../s3/create-access.ts";
-import type { KeptBodyPolicy } from "../../s3/kept-body.ts";
 import { createObjectStore } from "../../s3/object-store.ts";
+import type { ReplayableBodyPolicy } from "../../s3/replayable-body.ts";
 import type { Download, ObjectStoreSubject } from "./object-store-subject.ts";
 
 /** An S3 server that tests may use. */
@@ -18,7 +18,7 @@ export interface S3Endpoint {
 }
 
 /** How bodies go in tests: as in production, but retried at once. */
-export const TEST_BODY_POLICY: KeptBodyPolicy = {
+export const TEST_BODY_POLICY: ReplayableBodyPolicy = {
   layout: { form: "trailer", chunkBytes: 0, corkBytes: 64 * 1024 },
   retry: { triesMax: 4, baseDelayMs: 1, delayMaxMs: 5, timeMaxMs: 20_000, random: () => 0.5 },
   idleTimeoutMs: 10_000,
@@ -62,7 +62,7 @@ export function createS3Subject(
 export function createTestAccess(
   endpoint: Omit<S3Endpoint, "bucket">,
   options: {
-    body?: Partial<KeptBodyPolicy>;
+    body?: Partial<ReplayableBodyPolicy>;
     limits?: Partial<ConnectionLimits>;
     breaker?: Partial<BreakerLimits>;
     checksums?: ChecksumProof;
@@ -71,7 +71,10 @@ export function createTestAccess(
   const { region, url, accessKeyId, secretAccessKey } = endpoint;
   const settings = {
     s3: {
-      ...{ region, endpoint: url, forcePathStyle: true, checksums: options.checksums ?? ("stated" as const) },
+      region,
+      endpoint: url,
+      forcePathStyle: true,
+      checksums: options.checksums ?? ("stated" as const),
       limits: { ...CONNECTION_LIMITS, ...options.limits },
     },
     breaker: { ...CLOSED_BREAKER, ...options.breaker },

@@ -5,7 +5,7 @@ import { type S3JudgeRecipe, startS3Judge } from "./s3-judge.ts";
 const UNVERIFIED = "s3s-fs 0.14 compares no checksum of a part or an object of parts, and states none";
 const FORBIDDEN = "s3s-fs 0.14 answers 403 where S3 says NoSuchUpload";
 
-/** What s3s-fs does not do. */
+/** The tests that s3s-fs does not pass, with the reasons. */
 export const S3S_FS_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
   ...withoutVersions("s3s-fs 0.14 keeps no versions"),
   "are one for each object where the bucket keeps none": "s3s-fs 0.14 does not list versions",

@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { findTool, TOOLS } from "./find-tool.ts";
 
 const PROCESS_TIMEOUT_MS = 240_000;
-/** What every answer is held against: no defect, and nothing that the document does not say. */
+/** The checks of every answer: it shows no defect, and nothing that the document does not say. */
 const CHECKS = [
   "not_a_server_error",
   "status_code_conformance",
@@ -16,7 +16,7 @@ const CHECKS = [
 
 /** A tester of APIs that makes requests up, right and wrong ones, from an OpenAPI document. */
 export interface Schemathesis {
-  /** What it found wrong, in its words; empty when nothing. */
+  /** The problems that it found, in its words; empty when there are none. */
   run(document: string, options: SchemathesisOptions): Promise<string>;
 }
 
@@ -39,7 +39,7 @@ export async function findSchemathesis(): Promise<Schemathesis | string> {
 }
 
 async function runOnce(program: string, document: string, options: SchemathesisOptions): Promise<string> {
-  // A folder of its own: it leaves files where it runs, and would read a configuration that lies there.
+  // It runs in a folder of its own, because it leaves files there, and would read a configuration that lies there.
   const folder = await mkdtemp(join(tmpdir(), "sluice-schemathesis-"));
   try {
     const lines = Object.entries(options.parameters ?? {}).map(
@@ -63,7 +63,7 @@ async function runOnce(program: string, document: string, options: SchemathesisO
 
 function toArguments({ url, token, phases, examplesMax }: SchemathesisOptions): string[] {
   return [
-    // It learns ids from answers, and the watch of an upload that is open has no end.
+    // This operation is left out: Schemathesis learns ids from answers, and the watch of an open upload has no end.
     ...["--exclude-operation-id", "WatchUpload"],
     ...["--url", url, "--header", `Authorization: Bearer ${token}`, "--checks", CHECKS.join(",")],
     ...["--phases", phases.join(","), "--max-examples", String(examplesMax), "--seed", "1"],

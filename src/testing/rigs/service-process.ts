@@ -14,7 +14,7 @@ export interface ServiceProcess {
   pid: number;
   /** Milliseconds from its start until it was ready. */
   readyAfterMs: number;
-  /** What it logged so far, parsed. */
+  /** Lines that it has logged so far, parsed. */
   log: Record<string, unknown>[];
   /** kill -9. */
   kill(): Promise<void>;
@@ -58,7 +58,10 @@ export async function startServiceProcess(
     return await isReady(url);
   });
   return {
-    ...{ url, pid: child.pid ?? 0, readyAfterMs: performance.now() - startedAt, log },
+    url,
+    pid: child.pid ?? 0,
+    readyAfterMs: performance.now() - startedAt,
+    log,
     kill: async () => void (await end(child, "SIGKILL")),
     stop: () => end(child, "SIGTERM"),
   };

@@ -8,11 +8,11 @@ import type { SweeperOptions } from "./test-sweeper.ts";
 
 const MAIN = fileURLToPath(new URL("./sweeper-main.ts", import.meta.url));
 
-/** What both sweeps of a process did. */
+/** The results of both sweeps of a process. */
 export type SweeperReport = Omit<SweepResult, "errors"> &
   Omit<OrphanSweepResult, "errors"> & {
     errors: string[];
-    /** What its clock said, in milliseconds since the epoch. */
+    /** The time of its clock, in milliseconds since the epoch. */
     now: number;
   };
 

@@ -4,11 +4,11 @@ import type { Namespace } from "../../domain/namespace.ts";
 import { type OrphanLimits, type OrphanSweepResult, sweepOrphans } from "../../jobs/sweep-orphans.ts";
 import { type SweepLimits, type SweepResult, sweepUploads } from "../../jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../postgres/pool/pool.ts";
-import { createUploadRepository } from "../../postgres/uploads/upload-repository.ts";
+import { createUploadRepositories } from "../../postgres/uploads/upload-repositories.ts";
 import { createObjectStore } from "../../s3/object-store.ts";
 import { createTestAccess, type S3Endpoint } from "./s3-subject.ts";
 
-/** What a sweeper works on. */
+/** The database and the storage that a sweeper works on. */
 export interface SweeperOptions {
   databaseUrl: string;
   endpoint: S3Endpoint;
@@ -35,7 +35,7 @@ export async function openTestSweeper({
   const storage = createTestAccess(endpoint);
   const pools = await createDatabasePools({ url: databaseUrl });
   const access: UploadAccess = {
-    uploads: createUploadRepository(pools.commands),
+    uploads: createUploadRepositories(pools.commands),
     objects: createObjectStore(storage.access),
     namespaces: new Map([[namespace.name, namespace]]),
     limits,
@@ -45,12 +45,14 @@ export async function openTestSweeper({
   return {
     sweep: (changed = {}) =>
       sweepUploads(access, {
-        ...{ namespace: namespace.name, cursor: "" },
+        namespace: namespace.name,
+        cursor: "",
         limits: { batchMax: 100, batchesMax: 100, stuckAfterMs: 0, ...changed },
       }),
     sweepOrphans: (changed = {}) =>
       sweepOrphans(access, {
-        ...{ namespace, cursor: "" },
+        namespace,
+        cursor: "",
         limits: { olderThanMs: 0, pagesMax: 100, pageMax: 10, ...changed },
       }),
     close: async () => {

@@ -23,7 +23,7 @@ export interface ToolRecipe {
   tool: Tool;
   args: (at: { port: number; directory: string }) => string[] | Promise<string[]>;
   env: Readonly<Record<string, string>>;
-  /** Rejects as long as the server at the URL does not serve; asked again until it does. */
+  /** Rejects as long as the server at the URL does not serve; it is called again until it resolves. */
   use: (url: string) => Promise<void>;
 }
 

@@ -13,8 +13,8 @@ import { seededBytes, type UploadRig } from "./upload-rig.ts";
 export const S3_PART_MIN_BYTES = 5 * 2 ** 20;
 
 /**
- * Upload, resume and download against one S3 server; `partBytes` is its smallest part. `open` may say what is missing: the
- * suite then says so and skips itself.
+ * Upload, resume and download against one S3 server; `partBytes` is its smallest part. `open` may return a sentence that
+ * says what is missing: the suite then prints it and skips itself.
  */
 export function describeUploads(name: string, open: () => Promise<UploadRig | string>, partBytes: number): void {
   describe(`The whole road of a file on ${name}`, function () {
@@ -30,7 +30,7 @@ export function describeUploads(name: string, open: () => Promise<UploadRig | st
       this.skip();
     });
     after(async () => {
-      // A suite that skipped itself has none.
+      // A suite that skipped itself has no rig.
       await rig?.stop();
     });
     afterEach(() => rig.expectNothingLeft());

@@ -7,6 +7,10 @@ import { answerVersion, TEST_LISTENER_LIMITS } from "./test-listener.ts";
  */
 const [, , port, connectionsMax] = process.argv;
 await listen({
-  ...{ host: "127.0.0.1", port: Number(port), tls: undefined, onRequest: answerVersion, onError: () => {} },
+  host: "127.0.0.1",
+  port: Number(port),
+  tls: undefined,
+  onRequest: answerVersion,
+  onError: () => {},
   limits: { ...TEST_LISTENER_LIMITS, connectionsMax: Number(connectionsMax) },
 });

@@ -1,18 +1,19 @@
 import { crc32 } from "node:zlib";
 import type { CreateAccess } from "../../commands/uploads/create-upload.ts";
 import { UnfinishedUploads } from "../../commands/uploads/unfinished-uploads.ts";
-import type { UploadLimits } from "../../commands/uploads/upload-access.ts";
+import type { UploadAccess, UploadLimits } from "../../commands/uploads/upload-access.ts";
 import type { Namespace } from "../../domain/namespace.ts";
 import type { ByteRange } from "../../domain/uploads/upload.ts";
-import type { NewUpload, UploadRepository, WriterStart } from "../../domain/uploads/upload-repository.ts";
+import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
+import type { GrantedWriter } from "../../domain/uploads/upload-writers.ts";
 import type { BudgetPolicy } from "../../transfer/budget-policy.ts";
 import { MemoryBudget } from "../../transfer/memory-budget.ts";
 import type { TransferAccess } from "../../transfer/transfer-access.ts";
 import { UploadWriter } from "../../transfer/upload-writer.ts";
+import { beforeCalls } from "../fakes/before-calls.ts";
 import { FakeFileRepository } from "../fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../fakes/fake-object-store.ts";
-import { FakeUploadRepository } from "../fakes/fake-upload-repository.ts";
-import { withFaults } from "../fakes/with-faults.ts";
+import { createFakeUploads } from "../fakes/uploads/fake-upload-repositories.ts";
 import { sampleNamespaces } from "../samples/sample-records.ts";
 import { newUpload, nextIdentity } from "./repository-subject.ts";
 
@@ -23,9 +24,9 @@ export const BENCH_PART_BYTES = 100;
 export const BENCH_LIMITS: UploadLimits = {
   partSizeBytes: BENCH_PART_BYTES,
   partSizeUnknownBytes: BENCH_PART_BYTES,
-  keptPartMaxBytes: BENCH_PART_BYTES,
+  replayablePartMaxBytes: BENCH_PART_BYTES,
   partSizeMaxBytes: BENCH_PART_BYTES,
-  unkeptWindowBytes: BENCH_PART_BYTES,
+  oneShotWindowBytes: BENCH_PART_BYTES,
   partsMax: 10_000,
   chunkSizeMaxBytes: 1000,
   partsInFlightMax: 4,
@@ -36,16 +37,16 @@ export const BENCH_LIMITS: UploadLimits = {
   expireCapMs: 6 * 86_400_000,
 };
 
-/** What the writers of a test work with, all in memory. */
+/** The parts that the writers of a test work with, all in memory. */
 export interface Bench {
-  access: CreateAccess & TransferAccess;
+  access: UploadAccess & CreateAccess & TransferAccess;
   files: FakeFileRepository;
   objects: FakeObjectStore;
   budget: MemoryBudget;
   /** Names of the repository's methods as they were called; `refuse` makes the next call of one fail. */
   calls: string[];
   refuse(method: string, error: Error, times?: number): void;
-  /** Takes bytes of the budget for somebody else, which the result gives back. */
+  /** Takes bytes of the budget for somebody else; calling the result gives them back. */
   take(bytes: number): () => void;
 }
 
@@ -63,20 +64,26 @@ export function createBench(
   const budget = new MemoryBudget((options.budgetParts ?? 100) * BENCH_PART_BYTES, options.policy);
   const calls: string[] = [];
   const refusals: { method: string; error: Error; left: number }[] = [];
-  const uploads: UploadRepository = withFaults(new FakeUploadRepository(files), (method) => {
+  const uploads = beforeCalls(createFakeUploads(files), (method) => {
     calls.push(method);
     const refusal = refusals.find((one) => one.method === method && one.left-- > 0);
-    return refusal?.error;
+    if (refusal !== undefined) throw refusal.error;
   });
   return {
     access: {
-      ...{ uploads, objects, budget, instance: "bench" },
+      uploads,
+      objects,
+      budget,
+      instance: "bench",
       namespaces: sampleNamespaces({ bucket: "bucket", ...options.namespace }),
       limits: { ...BENCH_LIMITS, ...options.limits },
       unfinished: new UnfinishedUploads(async () => ({ all: 0, own: 0 }), { uploadsMax: 1_000_000 }),
       databaseBackoff: { triesMax: 3, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1000, random: () => 0 },
     },
-    ...{ files, objects, budget, calls },
+    files,
+    objects,
+    budget,
+    calls,
     refuse: (method, error, times = 1) => void refusals.push({ method, error, left: times }),
     take: (bytes) => {
       const permit = budget.open();
@@ -89,7 +96,7 @@ export function createBench(
 /** One writer with its caller: pushes bytes, waits where the writer waits. */
 export class BenchWriter {
   readonly writer: UploadWriter;
-  readonly begin: WriterStart;
+  readonly begin: GrantedWriter;
   /** Settles with the error that ended the writer by itself. */
   readonly failed: Promise<Error>;
   #wake: () => void = () => {};
@@ -98,7 +105,7 @@ export class BenchWriter {
   /** Bytes that were given back. */
   releasedBytes = 0;
 
-  private constructor(bench: Bench, begin: WriterStart) {
+  private constructor(bench: Bench, begin: GrantedWriter) {
     this.begin = begin;
     const { promise, resolve } = Promise.withResolvers<Error>();
     this.failed = promise;
@@ -108,6 +115,7 @@ export class BenchWriter {
         resolve(error);
         this.#wake();
       },
+      onProgress: () => {},
       onReleased: (views) => {
         for (const { length } of views) this.releasedBytes += length;
       },
@@ -117,14 +125,14 @@ export class BenchWriter {
   /** Creates an upload and a writer of it. */
   static async open(bench: Bench, upload: Partial<NewUpload> = {}): Promise<BenchWriter> {
     const input = newUpload({ partSizeBytes: BENCH_PART_BYTES, ...upload });
-    const { upload: created } = await bench.access.uploads.create(input, nextIdentity());
+    const { upload: created } = await bench.access.uploads.catalogue.create(input, nextIdentity());
     return await BenchWriter.resume(bench, created.uploadId);
   }
 
   /** One more writer of an upload, or of a lane of it. */
   static async resume(bench: Bench, uploadId: string, lane?: ByteRange): Promise<BenchWriter> {
     const options = { instance: "bench", expireAfterMs: 1000, lane };
-    return new BenchWriter(bench, await bench.access.uploads.beginWriter("default", uploadId, options));
+    return new BenchWriter(bench, await bench.access.uploads.writers.beginWriter("default", uploadId, options));
   }
 
   get uploadId(): string {

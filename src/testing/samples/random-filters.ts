@@ -92,8 +92,18 @@ function textOf(file: File, field: (typeof TEXT_FIELDS)[number]): string {
   const { contentType, bucket, region, namespace, path, fileId, s3Key, s3Etag, s3VersionId, dataSubject } = file;
   const sha256 = Buffer.from(file.sha256 ?? []).toString("hex");
   return {
-    ...{ content_type: contentType, bucket, region, namespace, path, file_id: fileId, s3_key: s3Key, s3_etag: s3Etag },
-    ...{ s3_version_id: s3VersionId, data_subject: dataSubject, sha256, etag: `${fileId}.${file.metageneration}` },
+    content_type: contentType,
+    bucket,
+    region,
+    namespace,
+    path,
+    file_id: fileId,
+    s3_key: s3Key,
+    s3_etag: s3Etag,
+    s3_version_id: s3VersionId,
+    data_subject: dataSubject,
+    sha256,
+    etag: `${fileId}.${file.metageneration}`,
   }[field];
 }
 

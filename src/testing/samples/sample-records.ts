@@ -94,7 +94,7 @@ export function sampleUpload(overrides: Partial<Upload> = {}): Upload {
   };
 }
 
-/** What a call was refused with, or undefined when it was not: for tests of errors. */
+/** The error of a call, or undefined when it succeeded: for tests of errors. */
 export async function catchError(call: () => unknown): Promise<unknown> {
   try {
     await call();

@@ -1,12 +1,12 @@
 import { appendFileSync } from "node:fs";
 import { type MochaOptions, type Runner, reporters } from "mocha";
 
-/** What a run of tests came to. */
+/** The counts of a run of tests. */
 export interface TestCounts {
   passed: number;
   failed: number;
   skipped: number;
-  /** Of each failed test or hook its full title, a colon and the first line of its error. */
+  /** Each failed test or hook: its full title, a colon and the first line of its error. */
   failures: string[];
 }
 

@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
-/** What differs between the generated code that is committed and what the protos give now, a sentence a file. */
+/**
+ * The differences between the generated code that is committed and the code that the protos give now, a sentence for each
+ * file.
+ */
 export function findGeneratedDrift(committed: string, fresh: string): string[] {
   const files = new Set([...listFiles(committed), ...listFiles(fresh)]);
   return [...files].sort().flatMap((file) => {

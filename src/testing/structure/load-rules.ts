@@ -1,6 +1,6 @@
 import type { SourceFile } from "./source-file.ts";
 
-/** What a process loads as it starts, when it begins with `entry`, and what it must do without until it is asked for. */
+/** A rule for the files that a process loads as it starts with `entry`: some must not be loaded before they are needed. */
 export interface LoadRule {
   entry: string;
   /** Files or folders (with a "/" at their end) from the top of the repository, and npm packages. */
@@ -8,7 +8,7 @@ export interface LoadRule {
   why: string;
 }
 
-/** Memory that would be there in every process, for what few calls need. */
+/** The reason: memory that every process would spend for something that few calls need. */
 export const LOAD_RULES: readonly LoadRule[] = [
   {
     entry: "src/app.ts",
@@ -36,7 +36,7 @@ export const LOAD_RULES: readonly LoadRule[] = [
   },
 ];
 
-/** What the entry of a rule loads against it, each as the sentence that says through which files. */
+/** The imports by which an entry breaks its rule, each as the sentence that says through which files. */
 export function findLoadBreaches(files: readonly SourceFile[], { entry, without, why }: LoadRule): string[] {
   const byPath = new Map(files.map((file) => [file.path, file]));
   if (!byPath.has(entry)) return [`${entry} does not exist; mend the rule in load-rules.ts`];

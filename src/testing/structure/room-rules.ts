@@ -4,12 +4,12 @@ import type { Import, SourceFile } from "./source-file.ts";
 interface Room {
   /** Rooms, or single files of them. */
   imports: readonly string[];
-  /** The same, but for their types alone: nothing of them is loaded. */
+  /** Rooms or files whose types alone may be imported: nothing of them is loaded. */
   types?: readonly string[];
   /** npm packages (with all their entry points) and Node modules. */
   packages: readonly string[];
   typePackages?: readonly string[];
-  /** May know generated protobuf code. */
+  /** Whether the room may know generated protobuf code. */
   gen?: "all" | "types";
   /**
    * Inner rooms, and what each may import of this room beside itself: other inner rooms, or "." for the files that lie in none.
@@ -19,7 +19,7 @@ interface Room {
 }
 
 const PROTOBUF = ["@bufbuild/protobuf", "@connectrpc/connect"];
-/** What is free to read every room because it is a tool around them. */
+/** The rooms that tools around them may read. */
 const EVERY_ROOM = [
   ...[
     "domain",
@@ -41,7 +41,7 @@ const EVERY_ROOM = [
   ...["devstack", "processes", "config", "app.ts"],
 ];
 
-/** What runs in the server's process. */
+/** The rooms that run in the server's process. */
 const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", "processes"].includes(room));
 
 /**
@@ -67,7 +67,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
     inner: { uploads: [], files: ["uploads"], links: ["files"] },
   },
-  // Bytes of uploads on their way: what is decided of an upload before and after them is a command.
+  // This room moves the bytes of uploads; the decisions before and after that are commands.
   transfer: { imports: ["domain", "commands"], packages: ["node:crypto"] },
   queries: {
     imports: ["domain"],
@@ -87,7 +87,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...PROTOBUF,
       "@connectrpc/connect-node",
       "node:async_hooks",
-      // Says when an answer has begun, which no event of Node does.
+      // This channel tells when an answer has begun, which no event of Node does.
       "node:diagnostics_channel",
       "node:events",
       "node:http",
@@ -137,9 +137,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   postgres: {
     imports: ["domain"],
     packages: [
-      // Lookups of one moment in one statement: gathering them, and telling each its own answer.
+      // It gathers the lookups of one moment into one statement, and gives each its own answer.
       "dataloader",
-      // Which call a query belongs to: slonik hands none through.
+      // It tells the call that a query belongs to, which slonik does not hand through.
       "node:async_hooks",
       "node:crypto",
       ...["@slonik/pg-driver", "node:fs", "node:path", "node:timers", "node:url", "node:zlib", "pg", "slonik", "zod"],
@@ -255,7 +255,10 @@ export function roomOf(path: string): string | undefined {
   return /^src\/([^/]+)/.exec(path)?.[1]?.replace(/(\.integration)?\.test\.ts$/, ".ts");
 }
 
-/** Imports that cross a border they must not, each as the sentence that mends it; and files in rooms that do not exist. */
+/**
+ * Imports that cross a border that they must not cross, each as the sentence that mends it; and files in rooms that do not
+ * exist.
+ */
 export function findRoomBreaches(file: SourceFile): string[] {
   const name = roomOf(file.path);
   if (name === undefined) return findBenchBreaches(file);
@@ -309,7 +312,7 @@ function findFileBreach(path: string, room: Room, { target, isTypeOnly }: Import
   return `imports ${target}, and ${name} must not know ${to}; ${advice}`;
 }
 
-/** The same within a room: between its inner rooms, and the files that lie in none. */
+/** Imports within a room that cross a border between its inner rooms, or the files that lie in none. */
 function findInnerBreach(name: string, { inner = {} }: Room, { from, to }: { from: string; to: string }) {
   const [own, other] = [innerRoomOf(from), innerRoomOf(to)];
   if (own === other || (own === "." && inner["."] === undefined)) return undefined;

@@ -9,7 +9,7 @@ const PARAMETERS_MAX = 3;
 /** One literal that is the whole configuration, each value with its reason: in pieces it would be harder to read. */
 const LONG_FUNCTIONS = new Set(["src/config/config.ts toConfig"]);
 
-/** Names that say of what kind the content is and not what it does: everything ends up in them. */
+/** Names that say the kind of their content and not its purpose: such files collect everything. */
 const KIND_NAMES = /^(utils?|helpers?|common|shared|types|constants|misc|index)$/;
 const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.integration)?(\.test)?\.ts$/;
 

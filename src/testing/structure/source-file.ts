@@ -9,7 +9,7 @@ export interface SourceFile {
   text: string;
   tree: ts.SourceFile;
   imports: readonly Import[];
-  /** What needs no docstring and may be long: `*.test.ts`, and what only tests import. */
+  /** Such a file needs no docstring and may be long: `*.test.ts`, and files that only tests import. */
   isTest: boolean;
 }
 
@@ -18,7 +18,7 @@ export interface Import {
   /** Path of the imported file from the top of the repository, or the package's or Node module's specifier. */
   target: string;
   isPackage: boolean;
-  /** Gone when the types are stripped. */
+  /** Whether the import is gone when the types are stripped. */
   isTypeOnly: boolean;
   /** An `import()`, which loads nothing before it is called. */
   isLate: boolean;
@@ -78,7 +78,7 @@ function specifierOf(node: ts.Node): string | undefined {
   return specifier !== undefined && ts.isStringLiteral(specifier) ? specifier.text : undefined;
 }
 
-/** Of `import { type A, type B }`, which is emptied but stays, too. */
+/** Also true of `import { type A, type B }`, of which an empty import stays. */
 function isTypeOnly(node: ts.Node): boolean {
   if (ts.isImportTypeNode(node)) return true;
   if (ts.isExportDeclaration(node)) return node.isTypeOnly;

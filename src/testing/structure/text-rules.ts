@@ -43,7 +43,7 @@ export function findExportBreaches({ path, tree, isTest }: SourceFile): string[]
   });
 }
 
-/** Tests that run alone or not at all. A test that lacks something prints what, and calls `this.skip()`. */
+/** Tests that run alone or not at all. A test that lacks something prints its name, and calls `this.skip()`. */
 export function findFocusedTests({ path, tree }: SourceFile): string[] {
   const sentences: string[] = [];
   walk(tree, (node) => {
@@ -58,8 +58,8 @@ export function findFocusedTests({ path, tree }: SourceFile): string[] {
 }
 
 /**
- * Schemas of rows that are made with their statement, or in a function of the room that reads rows: zod compiles each when it
- * is first used, so one a call is compiled at every call.
+ * Schemas of rows that are made with their statement, or in a function of the room that reads rows: zod compiles a schema
+ * when it is first used, so a schema that each call makes is compiled at each call.
  */
 export function findLateSchemas({ path, tree, isTest }: SourceFile): string[] {
   const sentences: string[] = [];
@@ -100,7 +100,7 @@ function isExported(statement: ts.Statement): boolean {
     : false;
 }
 
-/** By a docstring of its own, or by that of the constant right above it: one sentence may stand for a group. */
+/** An export has a docstring of its own, or shares that of the constant right above it: one sentence may stand for a group. */
 function isDocumented(tree: ts.SourceFile, at: number): boolean {
   const statement = tree.statements[at];
   if (statement === undefined) return false;

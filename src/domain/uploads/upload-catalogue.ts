@@ -1,0 +1,83 @@
+import type { CommandIdentity } from "../command-identity.ts";
+import type { File } from "../files/file.ts";
+import type { DurablePart, Upload, UploadState } from "./upload.ts";
+import type { PresignedPart } from "./upload-writers.ts";
+
+/** An upload to be created; the database decides everything that is not here. */
+export interface NewUpload
+  extends Pick<
+    Upload,
+    | "uploadId"
+    | "namespace"
+    | "path"
+    | "principal"
+    | "sizeBytes"
+    | "partSizeBytes"
+    | "contentType"
+    | "metadata"
+    | "labels"
+    | "dataSubject"
+    | "expectedCrc32"
+    | "expectedSha256"
+    | "computeSha256"
+    | "ifGenerationMatch"
+    | "bucket"
+    | "region"
+    | "s3Key"
+  > {
+  /** Life after the last write, and the longest life of all, in milliseconds. */
+  expireAfterMs: number;
+  expireCapMs: number;
+}
+
+/** An upload and its parts at one moment. */
+export interface UploadRecord {
+  /** Has its file once it is committed. */
+  upload: Upload;
+  /** The durable parts, ascending by number. */
+  parts: DurablePart[];
+  /** The durable bytes, and the bytes beyond them that each writer which is not fenced has received of its range. */
+  receivedBytes: number;
+  /** Presigned parts of an open upload whose claims no newer writer has taken over; ascending by number. */
+  outstanding: PresignedPart[];
+}
+
+/** How far an upload is, in sums: light enough to be asked for again and again. Sizes in bytes. */
+export interface UploadStatus extends Pick<Upload, "uploadId" | "namespace" | "path" | "sizeBytes"> {
+  state: UploadState;
+  /** The number that `get` returns, and never less than `durableBytes`. */
+  receivedBytes: number;
+  /** The size that `toDurableState` returns. */
+  durableBytes: number;
+  /** Present once committed. */
+  file: File | undefined;
+}
+
+/** Creates uploads, shows them and gives them up. Errors that all methods share: see `UploadRepositories`. */
+export interface UploadCatalogue {
+  /**
+   * Creates an upload, or returns the upload that the same identity created before (`created` false), whatever became of
+   * that upload and of the path since. Refusals: `failed_precondition / GENERATION_MISMATCH`, `not_found /
+   * NAMESPACE_NOT_FOUND`, and `invalid_argument / REQUEST_ID_REUSED` for an identity that stands for other content. A
+   * refused request is not remembered.
+   */
+  create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
+
+  /** The upload that this identity created before; undefined when it has created none. REQUEST_ID_REUSED. */
+  findCreated(identity: CommandIdentity): Promise<Upload | undefined>;
+
+  /**
+   * Remembers a command on an upload before the command does anything: from then on its id stands for this content, also
+   * where the command fails. Noting the same command again is fine; other content is `invalid_argument / REQUEST_ID_REUSED`.
+   */
+  noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void>;
+
+  /** One upload with its parts. */
+  get(namespace: string, uploadId: string): Promise<UploadRecord>;
+
+  /** How far these uploads are, by one statement and in any order; unknown ids are left out. */
+  listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]>;
+
+  /** open | failed -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
+  abort(namespace: string, uploadId: string): Promise<Upload>;
+}

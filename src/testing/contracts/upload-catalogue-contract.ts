@@ -1,0 +1,147 @@
+import { expect } from "chai";
+import type { CommandIdentity } from "../../domain/command-identity.ts";
+import {
+  commitFile,
+  createOpen,
+  expectRefusal,
+  newUpload,
+  nextIdentity,
+  nextPath,
+  nextUuid,
+  RETENTION_MS,
+  type RepositorySubject,
+  sampleObject,
+} from "../rigs/repository-subject.ts";
+
+/** How a catalogue of uploads creates them, and remembers requests. */
+export function uploadCatalogueContract(subject: () => RepositorySubject): void {
+  it("creates an open upload with all that was declared", async () => {
+    const expectedSha256 = Buffer.alloc(32, 9);
+    const declared = { sizeBytes: 5 * 1024 ** 4, expectedCrc32: 0xffff_ffff, expectedSha256, computeSha256: true };
+    const input = newUpload({ ...declared, ifGenerationMatch: 0 });
+    const { upload, created } = await subject().uploads.catalogue.create(input, nextIdentity());
+    const { expireAfterMs, expireCapMs: _, ...rest } = input;
+    expect(created).to.equal(true);
+    expect(upload).to.deep.include({ ...rest, expectedSha256: upload.expectedSha256 });
+    expect(Buffer.from(upload.expectedSha256 ?? [])).to.deep.equal(expectedSha256);
+    expect(upload).to.deep.include({
+      state: "open",
+      epoch: 0,
+      putAttempt: 0,
+      multipartId: undefined,
+      object: undefined,
+    });
+    expect(upload.expireTime.getTime() - upload.createTime.getTime()).to.equal(expireAfterMs);
+    const found = await subject().uploads.catalogue.get("default", input.uploadId);
+    expect(found).to.deep.equal({ upload, parts: [], receivedBytes: 0, outstanding: [] });
+  });
+
+  it("answers a repeated request with the upload created before", async () => {
+    const identity = nextIdentity();
+    const first = await subject().uploads.catalogue.create(newUpload(), identity);
+    const second = await subject().uploads.catalogue.create(newUpload(), identity);
+    expect(second).to.deep.equal({ upload: first.upload, created: false });
+  });
+
+  it("refuses a request id used for other content", async () => {
+    const identity = nextIdentity();
+    await subject().uploads.catalogue.create(newUpload(), identity);
+    const other = { ...identity, contentSha256: Buffer.alloc(32, 1) };
+    await expectRefusal(subject().uploads.catalogue.create(newUpload(), other), "REQUEST_ID_REUSED");
+  });
+
+  it("keeps request ids of other principals and methods apart", async () => {
+    const identity = nextIdentity();
+    await subject().uploads.catalogue.create(newUpload(), identity);
+    for (const other of [{ principal: "dev:other" }, { method: "CopyFile" }]) {
+      const { created } = await subject().uploads.catalogue.create(newUpload(), { ...identity, ...other });
+      expect(created).to.equal(true);
+    }
+  });
+
+  it("creates one upload for concurrent requests of one identity", async () => {
+    const identity = nextIdentity();
+    const inputs = Array.from({ length: 8 }, () => newUpload());
+    const outcomes = await Promise.all(inputs.map((input) => subject().uploads.catalogue.create(input, identity)));
+    expect(outcomes.filter((outcome) => outcome.created)).to.have.lengthOf(1);
+    expect(new Set(outcomes.map((outcome) => outcome.upload.uploadId)).size).to.equal(1);
+  });
+
+  it("checks the precondition", async () => {
+    const { path } = await commitFile(subject(), nextPath());
+    const create = (ifGenerationMatch: number) =>
+      subject().uploads.catalogue.create(newUpload({ path, ifGenerationMatch }), nextIdentity());
+    const error = await expectRefusal(create(0), "GENERATION_MISMATCH");
+    expect(error.details).to.include({ if_generation_match: 0, current_generation: 1 });
+    await expectRefusal(create(2), "GENERATION_MISMATCH");
+    expect((await create(1)).created).to.equal(true);
+  });
+
+  it("answers a repeated request although its own commit has changed the generation", async () => {
+    const [identity, input] = [nextIdentity(), newUpload({ ifGenerationMatch: 0 })];
+    const { upload } = await subject().uploads.catalogue.create(input, identity);
+    const object = sampleObject(upload);
+    await subject().uploads.commits.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
+    const again = await subject().uploads.catalogue.create(input, identity);
+    expect(again.created).to.equal(false);
+    expect(again.upload).to.deep.include({ uploadId: upload.uploadId, state: "committed" });
+    expect(again.upload.file?.generation).to.equal(1);
+  });
+
+  it("does not remember a request that was refused", async () => {
+    const [identity, input] = [nextIdentity(), newUpload({ ifGenerationMatch: 1 })];
+    await expectRefusal(subject().uploads.catalogue.create(input, identity), "GENERATION_MISMATCH");
+    await commitFile(subject(), input.path);
+    expect((await subject().uploads.catalogue.create(input, identity)).created).to.equal(true);
+  });
+
+  it("refuses an unknown namespace", async () => {
+    const creating = subject().uploads.catalogue.create(newUpload({ namespace: "nowhere" }), nextIdentity());
+    await expectRefusal(creating, "NAMESPACE_NOT_FOUND");
+  });
+
+  describe("requests", () => requestsContract(subject));
+}
+
+function requestsContract(subject: () => RepositorySubject): void {
+  const note = (identity: CommandIdentity, uploadId: string, namespace = "default") =>
+    subject().uploads.catalogue.noteRequest(identity, { namespace, uploadId });
+
+  it("takes the same request again, at once too, and refuses other content under its id", async () => {
+    const { uploadId } = await createOpen(subject());
+    const identity = nextIdentity({ method: "CompleteUpload" });
+    await Promise.all(Array.from({ length: 4 }, () => note(identity, uploadId)));
+    await note(identity, uploadId);
+    const other = { ...identity, contentSha256: Buffer.alloc(32, 1) };
+    const error = await expectRefusal(note(other, uploadId), "REQUEST_ID_REUSED");
+    expect(error).to.have.property("field", "request_id");
+    expect(error.details).to.include({ request_id: identity.requestId });
+  });
+
+  it("lets one of two racing contents have the id", async () => {
+    const [one, two] = [await createOpen(subject()), await createOpen(subject())];
+    const identity = nextIdentity({ method: "AbortUpload" });
+    const outcomes = await Promise.allSettled([
+      note(identity, one.uploadId),
+      note({ ...identity, contentSha256: Buffer.alloc(32, 1) }, two.uploadId),
+    ]);
+    expect(outcomes.map(({ status }) => status).sort()).to.deep.equal(["fulfilled", "rejected"]);
+  });
+
+  it("keeps methods and principals apart", async () => {
+    const { uploadId } = await createOpen(subject());
+    const identity = nextIdentity({ method: "CompleteUpload" });
+    await note(identity, uploadId);
+    for (const other of [{ method: "AbortUpload" }, { principal: "dev:other" }]) {
+      await note({ ...identity, ...other, contentSha256: Buffer.alloc(32, 1) }, uploadId);
+    }
+  });
+
+  it("does not remember a request for an upload that is not there", async () => {
+    const { uploadId } = await createOpen(subject());
+    const identity = nextIdentity({ method: "CompleteUpload" });
+    await expectRefusal(note(identity, nextUuid()), "UPLOAD_NOT_FOUND");
+    await expectRefusal(note(identity, uploadId, "other"), "UPLOAD_NOT_FOUND");
+    await note({ ...identity, contentSha256: Buffer.alloc(32, 1) }, uploadId);
+  });
+}
