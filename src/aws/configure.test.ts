@@ -60,7 +60,7 @@ describe("configure with several mistakes", () => {
       "settings:8:30: services.eventbridge.kmsKeyArn lies in eu-west-1",
       "settings:10:36: replicas in us-east-1 would leave the residency",
       "settings:11:15: outputs need a bucket of their own, and my-models is used already",
-      "settings:13:9: S3 tells one service directly of a new file, not sns and sqs",
+      "settings:13:9: S3 notifies one service directly of a new file, not sns and sqs",
     ];
     expect(lines).to.have.length(starts.length);
     for (const start of starts)

@@ -175,7 +175,7 @@ describe("two services that S3 is to tell directly", () => {
       it(`are refused: ${one.name} and ${other.name}`, () => {
         expect(() => generate({ services: { [one.name]: one.said, [other.name]: other.said } })).to.throw(
           AggregateError,
-          `S3 tells one service directly of a new file, not ${one.name} and ${other.name}; leave "delivery: direct" with one`,
+          `S3 notifies one service directly of a new file, not ${one.name} and ${other.name}; leave "delivery: direct" with one`,
         );
         expect(() => generate({ services: { [one.name]: one.said, [other.name]: true } })).to.not.throw();
       });

@@ -41,7 +41,7 @@ export function createScanGate({ bucketArn, prefixes, scanner, readers = [] }: G
           {
             ...common,
             sid: "DenyUrlsUnlessClean",
-            why: "No URL gives out what has not been found clean, whoever signed it: the write role's way past the gate is for commits.",
+            why: "No URL gives out files that have not been found clean, whoever signed it: the write role passes the gate for commits alone.",
             actions: READS,
             conditions: { StringNotEquals: isNotClean, StringEquals: { "s3:authType": "REST-QUERY-STRING" } },
           },

@@ -100,7 +100,7 @@ function createDeployNotes({ settings, template }: Configuration): string[] {
     "The roles have names, so the deployment needs --capabilities CAPABILITY_NAMED_IAM.",
     settings.permissionsBoundary === undefined
       ? 'No permissions boundary bounds the roles; "permissionsBoundary" sets one on all of them.'
-      : `Every role is bounded by ${settings.permissionsBoundary}: what that policy does not allow is refused, whatever is written here.`,
+      : `Every role is bounded by ${settings.permissionsBoundary}: every action that this policy does not allow is refused, whatever the template says.`,
     "Buckets and their policies stay when the stack is deleted; remove them by hand once they are empty. What a deployment made that then fails is deleted with it, so that the next one finds no name taken.",
   ];
 }

@@ -134,8 +134,11 @@ describe("printCloudFormation", () => {
   it("writes retention and dependencies where they are asked for", () => {
     const text = printCloudFormation(templateOf({}, { isRetained: true, dependsOn: ["Other"] }));
     expect(parse(text).Resources.Queue).to.deep.equal({
-      ...{ Type: "AWS::SQS::Queue", DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" },
-      ...{ DependsOn: ["Other"], Properties: {} },
+      Type: "AWS::SQS::Queue",
+      DeletionPolicy: "RetainExceptOnCreate",
+      UpdateReplacePolicy: "Retain",
+      DependsOn: ["Other"],
+      Properties: {},
     });
     const bare = parse(printCloudFormation(templateOf({}))).Resources.Queue;
     expect(bare).to.deep.equal({ Type: "AWS::SQS::Queue", Properties: {} });

@@ -26,7 +26,7 @@ export const ATHENA = defineService({
       .optional()
       .meta({
         description:
-          "Bytes that one query may scan before it is cancelled; without a bound when left out. Athena's least is 10 MB.",
+          "Bytes that one query may scan before it is cancelled; unbounded when left out. Athena's minimum is 10 MB.",
         examples: [10_000_000_000],
       }),
   }),

@@ -28,17 +28,20 @@ export const BACKUP = defineService({
       .regex(/^[A-Za-z0-9_-]{2,50}$/, "a vault's name has 2 to 50 letters, digits, hyphens and underscores")
       .optional()
       .meta({
-        description: "Name of a vault that exists already in this account and region; one is made when left out.",
+        description: "Name of an existing vault in this account and region; when left out, a vault is made.",
         examples: ["existing-vault"],
       }),
     schedule: z
       .string()
       .regex(/^cron\([^)]+\)$/, 'a schedule is a cron expression of AWS: "cron(0 3 * * ? *)"')
       .default("cron(0 3 * * ? *)")
-      .meta({ description: "When backups are made, in UTC.", examples: ["cron(30 1 ? * SUN *)"] }),
+      .meta({ description: "The times of backups, in UTC.", examples: ["cron(30 1 ? * SUN *)"] }),
     keepDays: z.int().min(1).max(36_500).default(35).describe("Days that a backup is kept."),
-    continuous: z.boolean().default(false).describe("Back up continuously, to restore to any second."),
-    restore: z.boolean().default(false).describe("Makes the role that restores into the bucket."),
+    continuous: z
+      .boolean()
+      .default(false)
+      .describe("Whether to back up continuously, so that any second can be restored."),
+    restore: z.boolean().default(false).describe("Whether to make the role that restores into the bucket."),
   }),
   findProblems(site, { keepDays, continuous, restore }) {
     const problems: SettingsProblem[] = [];

@@ -22,7 +22,8 @@ export const BATCH_OPERATIONS = defineService({
       .min(1)
       .default(["tag"])
       .meta({
-        description: "What jobs may do: set tags, restore archived files, copy files below the external prefix.",
+        description:
+          "Actions that jobs may do: set tags, restore archived files, copy files below the external prefix.",
         examples: [["tag", "restore"]],
       }),
   }),

@@ -29,7 +29,8 @@ export const BEDROCK = defineService({
       .regex(/^[a-z0-9]{3,40}$/, "a collection's id has small letters and digits")
       .optional()
       .meta({
-        description: "Id of an OpenSearch Serverless collection that keeps the vectors; grant another store yourself.",
+        description:
+          "Id of an OpenSearch Serverless collection that keeps the vectors. For another store, grant access yourself.",
         examples: ["abcdefghij1234567890"],
       }),
   }),

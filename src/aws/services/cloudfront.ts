@@ -30,7 +30,7 @@ const OPTIONS = z.strictObject({
     .optional()
     .meta({
       description:
-        "PEM of the public key whose private half signs URLs: RSA of 2048 bits or ECDSA on P-256. Without it nobody reads.",
+        "PEM of the public key whose private half signs URLs: RSA of 2048 bits or ECDSA on P-256. Without it nobody can read.",
       examples: [
         "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEh6cA9aqgAShaRuzzcx+zrLEOJvb4\nIfYrr4LGfP+6cU1n0d/d394vDIGvIB+5V4dcSQxo6Rk5bunFDkGem8abuQ==\n-----END PUBLIC KEY-----",
       ],
@@ -41,7 +41,7 @@ const OPTIONS = z.strictObject({
     .optional()
     .meta({
       description:
-        "ARN of your certificate, in us-east-1: with it no viewer speaks less than TLS 1.2. Goes with `aliases`.",
+        "ARN of your certificate, in us-east-1. With it, viewers must speak at least TLS 1.2. It needs `aliases`.",
       examples: ["arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"],
     }),
   aliases: z
@@ -52,7 +52,9 @@ const OPTIONS = z.strictObject({
   cache: z
     .boolean()
     .default(false)
-    .describe("Keep copies at edge locations for up to a day: they lie wherever readers are, and outlive deletion."),
+    .describe(
+      "Whether to keep copies at edge locations for up to a day. The copies are wherever readers are, and outlive deletion.",
+    ),
 });
 type Options = z.output<typeof OPTIONS>;
 

@@ -22,11 +22,13 @@ export const CLOUDTRAIL = defineService({
   road: ["log bucket policy", "role"],
   source: DATA_EVENTS,
   options: z.strictObject({
-    events: z.enum(["all", "write"]).default("all").describe("`write`: leave reads out, which are the most."),
+    events: z.enum(["all", "write"]).default("all").describe("`write` leaves out reads, which are most of the events."),
     logGroup: z
       .boolean()
       .default(true)
-      .describe("Also into a CloudWatch Logs group, where events can be searched and alarms set."),
+      .describe(
+        "Whether events also go into a CloudWatch Logs group, where they can be searched and alarms can be set.",
+      ),
   }),
   connect(site, { events, logGroup }) {
     const trailName = site.nameOf("cloudtrail", 128);

@@ -30,7 +30,7 @@ export const CLOUDWATCH = defineService({
       )
       .optional()
       .meta({
-        description: "ARN of a topic that alarms are sent to; one is made when left out.",
+        description: "ARN of a topic that alarms are sent to; when left out, a topic is made.",
         examples: ["arn:aws:sns:eu-central-1:111122223333:alarms"],
       }),
     serverErrorShareMax: z

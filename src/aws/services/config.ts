@@ -21,13 +21,13 @@ export const CONFIG = defineService({
     recorder: z
       .enum(["existing", "create"])
       .default("existing")
-      .describe("An account has one recorder a region. `create`: make it here, with its delivery channel."),
+      .describe("An account has one recorder in each region. `create` makes it here, with its delivery channel."),
     resourceTypes: z
       .array(z.string().regex(/^AWS::[A-Za-z0-9]+::[A-Za-z0-9]+$/, 'a resource type is written like "AWS::S3::Bucket"'))
       .min(1)
       .default(["AWS::S3::Bucket"])
       .meta({
-        description: "What a recorder that is made here records.",
+        description: "Types of resources that a recorder from here records.",
         examples: [["AWS::S3::Bucket", "AWS::IAM::Role"]],
       }),
   }),

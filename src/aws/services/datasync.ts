@@ -17,7 +17,7 @@ export const DATASYNC = defineService({
     direction: z
       .enum(["from", "to", "both"])
       .default("both")
-      .describe("`from`: files are copied out of the bucket; `to`: data comes in below the external prefix."),
+      .describe("`from`: files are copied out of the bucket. `to`: data comes in below the external prefix."),
   }),
   connect(site, { direction }) {
     const prefix = `${site.externalPrefix}datasync/`;

@@ -17,8 +17,8 @@ export const EMR = defineService({
   road: ["role"],
   source: EC2_ROLE,
   options: z.strictObject({
-    ec2: z.boolean().default(true).describe("An instance profile for clusters on EC2."),
-    serverless: z.boolean().default(true).describe("A runtime role for jobs of EMR Serverless."),
+    ec2: z.boolean().default(true).describe("Whether to make an instance profile for clusters on EC2."),
+    serverless: z.boolean().default(true).describe("Whether to make a runtime role for jobs of EMR Serverless."),
   }),
   findProblems(_, { ec2, serverless }) {
     if (ec2 || serverless) return [];

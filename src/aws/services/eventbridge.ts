@@ -58,7 +58,7 @@ export const EVENTBRIDGE = defineService({
     const at = (option: string) => ["services", "eventbridge", option];
     const isIdle = !logs && targetBusArn === undefined && archiveDays === undefined;
     const isLoop = targetBusArn === site.arn("events", "event-bus/default");
-    const idle = "nothing would be told of new files: leave logs on, or say targetBusArn or archiveDays";
+    const idle = "nothing would be told of new files: leave logs on, or set targetBusArn or archiveDays";
     const loop = "targetBusArn is the bus on which S3's events arrive; it cannot be passed on to itself";
     return [
       ...(isIdle ? [new SettingsProblem(idle, at("logs"))] : []),
@@ -77,7 +77,7 @@ export const EVENTBRIDGE = defineService({
       notes: [
         "The bucket sends all its events to EventBridge whether or not this is switched on: rules of your own need no change to the bucket.",
         ...(targetBusArn === undefined ? [] : noteGate(site, "bus")),
-        "An event names the S3 key, which is opaque; its path and metadata are asked of Sluice.",
+        "An event names the S3 key, which is opaque; ask Sluice for its path and metadata.",
         ...(kmsKeyArn === undefined
           ? []
           : [`The policy of ${kmsKeyArn} must let logs.${site.region}.${site.dnsSuffix} use it for the log group.`]),

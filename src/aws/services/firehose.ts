@@ -20,11 +20,11 @@ export const FIREHOSE = defineService({
     errorLogging: z
       .boolean()
       .default(true)
-      .describe("A log group for delivery errors, and the right to write into it."),
+      .describe("Whether to make a log group for delivery errors, and allow writing into it."),
     logDays: z
       .literal([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653])
       .default(365)
-      .describe("Days that delivery errors are kept: one of the numbers that CloudWatch Logs knows."),
+      .describe("Days that delivery errors are kept: one of the numbers that CloudWatch Logs accepts."),
   }),
   connect(site, { errorLogging, logDays }) {
     const prefix = `${site.externalPrefix}firehose/`;

@@ -24,7 +24,8 @@ export const GLUE = defineService({
       .regex(/^cron\(\S+( \S+){5}\)$/, 'a schedule has six fields: "cron(0 3 * * ? *)"')
       .optional()
       .meta({
-        description: 'When the crawler runs, in UTC: "cron(0 3 * * ? *)". On demand when left out.',
+        description:
+          'The times at which the crawler runs, in UTC: "cron(0 3 * * ? *)". When left out, it runs on demand.',
         examples: ["cron(0 3 * * ? *)"],
       }),
     exclude: z
@@ -33,7 +34,7 @@ export const GLUE = defineService({
       .default([])
       .meta({
         description:
-          "Glob patterns, relative to the external prefix, that are not made tables of; Athena's results never are.",
+          "Glob patterns, relative to the external prefix, for data that does not become tables; Athena's results never do.",
         examples: [["tmp/**"]],
       }),
   }),

@@ -23,7 +23,7 @@ const OPTIONS = z.strictObject({
   gate: z
     .boolean()
     .default(true)
-    .describe("Refuse reads of what has not been found clean. `false`: scan and tag alone."),
+    .describe("Whether to refuse reads of files that have not been found clean. `false` only scans and tags."),
 });
 
 /** Prefixes below which the gate is shut, by checked settings: none without GuardDuty, or where it scans and tags alone. */

@@ -25,8 +25,8 @@ export const INVENTORY = defineService({
     format: z
       .enum(["CSV", "ORC", "Parquet"])
       .default("CSV")
-      .describe("Of the lists. Batch Operations read manifests in CSV alone."),
-    versions: z.enum(["All", "Current"]).default("All").describe("`Current`: leave old versions out."),
+      .describe("Format of the lists. Batch Operations reads manifests in CSV alone."),
+    versions: z.enum(["All", "Current"]).default("All").describe("`Current` leaves out old versions."),
   }),
   connect(site, { frequency, format, versions }) {
     return {

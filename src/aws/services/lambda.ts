@@ -76,7 +76,7 @@ export const LAMBDA = defineService({
       },
       notes: [
         `The execution role may log to /aws/lambda/${functionName} alone: name functions that use it accordingly.`,
-        "A file is told of at least once, sometimes twice: let the function do the same work twice without harm.",
+        "The function is called at least once for each file, and sometimes twice: it must be able to do the same work twice without harm.",
         ...(functionArn === undefined ? [] : noteGate(site, delivery)),
       ],
     };

@@ -18,7 +18,7 @@ export const MACIE = defineService({
     session: z
       .enum(["existing", "create"])
       .default("existing")
-      .describe("An account has one Macie session a region. `create`: enable Macie here."),
+      .describe("An account has one Macie session in each region. `create` enables Macie here."),
   }),
   connect(site, { session }) {
     const delivery = {

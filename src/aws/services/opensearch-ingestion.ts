@@ -34,13 +34,14 @@ export const OPENSEARCH_INGESTION = defineService({
     source: z
       .enum(["sqs", "scan"])
       .default("sqs")
-      .describe("How a pipeline finds files: told of each new one by a queue, or by listing on a schedule."),
+      .describe("How a pipeline finds files: a queue tells it of each new one, or it lists them on a schedule."),
     domain: z
       .string()
       .regex(/^[a-z][a-z0-9-]{2,27}$/, "a domain's name has 3 to 28 small letters, digits and hyphens")
       .optional()
       .meta({
-        description: "Name of the OpenSearch Service domain that pipelines write to; grant another sink yourself.",
+        description:
+          "Name of the OpenSearch Service domain that pipelines write to. For another sink, grant access yourself.",
         examples: ["files"],
       }),
   }),

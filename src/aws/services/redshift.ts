@@ -28,7 +28,7 @@ export const REDSHIFT = defineService({
       .optional()
       .meta({
         description:
-          "Workgroup of Redshift Serverless that may use the role; every one when left out. An id, not the name.",
+          "Workgroup of Redshift Serverless that may use the role; every one when left out. This is its id, not its name.",
         examples: ["12345678-abcd"],
       }),
   }),

@@ -32,23 +32,23 @@ const OPTIONS = z.strictObject({
     .optional()
     .meta({
       description:
-        "Bucket of this account that exists and keeps versions. When left out, `{bucket}-replica` is made in the bucket's region.",
+        "Existing bucket of this account that keeps versions. When left out, `{bucket}-replica` is made in the bucket's region.",
       examples: ["my-replicas"],
     }),
   deleteMarkers: z
     .boolean()
     .default(true)
     .describe(
-      "Replicas are hidden where the file is: a delete marker follows the file, deletion of a version never does.",
+      "Whether replicas are hidden when their file is: a delete marker is replicated; the deletion of a version never is.",
     ),
   replicationTime: z
     .boolean()
     .default(false)
-    .describe("S3 Replication Time Control: most replicas within 15 minutes, with metrics; AWS charges for it."),
+    .describe("S3 Replication Time Control: most replicas exist within 15 minutes, with metrics; AWS charges for it."),
   storageClass: z
     .enum(["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"])
     .default("STANDARD")
-    .describe("Of the replicas."),
+    .describe("Storage class of the replicas."),
 });
 
 /** Copies of the files in a second bucket. */
@@ -91,7 +91,7 @@ export const REPLICATION = defineService({
         ...(isOwn
           ? []
           : [
-              `Bucket ${replica} must keep versions and lie in ${options.region ?? site.region}: \`sluice config verify\` looks.`,
+              `Bucket ${replica} must keep versions and lie in ${options.region ?? site.region}: \`sluice config verify\` checks that.`,
               ...(site.isGated
                 ? [
                     `GuardDuty's gate does not reach bucket ${replica}, which this template does not make: its replicas are read before they were scanned, until its own policy has the statements DenyReadsUnlessClean and DenyScanTagByOthers with its ARN. Left out, \`bucket\` makes a bucket that has them.`,

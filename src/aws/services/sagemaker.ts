@@ -24,7 +24,7 @@ export const SAGEMAKER = defineService({
       .optional()
       .meta({
         description:
-          "Another bucket of this account for outputs: training and transform jobs encrypt theirs by KMS, which the bucket of files refuses.",
+          "Another bucket of this account for outputs: jobs encrypt theirs by KMS, which the bucket of files refuses.",
         examples: ["my-models"],
       }),
     outputKey: z
@@ -36,7 +36,7 @@ export const SAGEMAKER = defineService({
       .optional()
       .meta({
         description:
-          "ARN of the KMS key of outputs; needs `outputBucket`. S3's own KMS key, which needs no grant, when left out.",
+          "ARN of the KMS key of outputs; it needs `outputBucket`. When left out, S3's own KMS key is used, which needs no grant.",
         examples: ["arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
       }),
   }),

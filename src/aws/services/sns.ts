@@ -25,7 +25,7 @@ export const SNS = defineService({
     delivery: z
       .enum(["eventbridge", "direct"])
       .default("eventbridge")
-      .describe("`direct`: S3 tells the topic itself; exclusive with direct delivery to another service."),
+      .describe("`direct`: S3 notifies the topic itself; exclusive with direct delivery to another service."),
     key: z
       .union([
         z.enum(["create", "none"]),

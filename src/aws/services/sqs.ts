@@ -24,7 +24,7 @@ export const SQS = defineService({
     delivery: z
       .enum(["eventbridge", "direct"])
       .default("eventbridge")
-      .describe("`direct`: S3 tells the queue itself; exclusive with direct delivery to another service."),
+      .describe("`direct`: S3 notifies the queue itself; exclusive with direct delivery to another service."),
     receiptsMax: z
       .int()
       .min(1)

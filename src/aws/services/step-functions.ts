@@ -49,7 +49,7 @@ export const STEP_FUNCTIONS = defineService({
       },
       notes: [
         `State machines write under ${prefix}; a ResultWriter is given that prefix.`,
-        "What else a state machine calls (functions, its own child executions of a distributed map) is not in the role: add it where the machine is defined.",
+        "Other calls of a state machine (functions, its own child executions of a distributed map) are not in the role: add them where the machine is defined.",
         ...(stateMachineArn === undefined ? [] : noteGate(site, "eventbridge")),
       ],
     };

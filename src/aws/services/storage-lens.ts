@@ -17,7 +17,7 @@ export const STORAGE_LENS = defineService({
   source: LENS,
   options: z.strictObject({
     advanced: z.boolean().default(false).describe("Activity, cost and status metrics, which AWS charges for."),
-    format: z.enum(["CSV", "Parquet"]).default("CSV").describe("Of the daily export."),
+    format: z.enum(["CSV", "Parquet"]).default("CSV").describe("Format of the daily export."),
   }),
   connect(site, { advanced, format }) {
     const id = site.nameOf("lens");

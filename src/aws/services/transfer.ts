@@ -19,7 +19,7 @@ export const TRANSFER = defineService({
     delete: z
       .boolean()
       .default(true)
-      .describe("May users delete what lies there? Versions stay until the lifecycle removes them."),
+      .describe("Whether users may delete their files. Versions stay until the lifecycle removes them."),
   }),
   connect(site, options) {
     const prefix = `${site.externalPrefix}transfer/`;
