@@ -31,7 +31,7 @@ export function createScanGate({ bucketArn, prefixes, scanner, readers = [] }: G
     {
       ...common,
       sid: "DenyReadsUnlessClean",
-      why: `Nobody reads what has not been scanned and found clean, by whatever road${scanner === undefined ? "" : ", but the scanner and Sluice's own commits"}.`,
+      why: `Nobody${scanner === undefined ? "" : " but the scanner and Sluice's own commits"} reads files that have not been scanned and found clean, by any way.`,
       actions: READS,
       conditions: { StringNotEquals: isNotClean, ...exceptFor([...scanners, ...readers]) },
     },

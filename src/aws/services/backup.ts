@@ -50,7 +50,7 @@ export const BACKUP = defineService({
     if (continuous && keepDays > CONTINUOUS_DAYS_MAX) {
       refuse(
         "keepDays",
-        `a continuous backup is kept ${CONTINUOUS_DAYS_MAX} days at most, not ${keepDays}; say fewer keepDays or leave continuous off`,
+        `a continuous backup is kept ${CONTINUOUS_DAYS_MAX} days at most, not ${keepDays}; set fewer keepDays or leave continuous off`,
       );
     }
     if (restore && site.gatedPrefixes.length > 0) {

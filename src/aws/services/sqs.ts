@@ -90,7 +90,7 @@ export const SQS = defineService({
       },
       notes: [
         `Consumers need sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes on ${queueArn} by their own roles.`,
-        `Look at ${deadLetterArn(site, UNDELIVERED)} from time to time: what lies there was not dealt with.`,
+        `Check ${deadLetterArn(site, UNDELIVERED)} from time to time: its messages were not processed.`,
         ...noteGate(site, delivery),
       ],
     };

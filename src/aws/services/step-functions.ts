@@ -48,7 +48,7 @@ export const STEP_FUNCTIONS = defineService({
         },
       },
       notes: [
-        `State machines write under ${prefix}; a ResultWriter is given that prefix.`,
+        `State machines write under ${prefix}; give a ResultWriter that prefix.`,
         "Other calls of a state machine (functions, its own child executions of a distributed map) are not in the role: add them where the machine is defined.",
         ...(stateMachineArn === undefined ? [] : noteGate(site, "eventbridge")),
       ],

@@ -103,6 +103,6 @@ function findContradictions(settings: Settings): SettingsProblem[] {
 function findRivals({ services }: Settings): SettingsProblem[] {
   const names = Object.keys(services).filter((name) => services[name]?.delivery === "direct");
   if (names.length <= 1) return [];
-  const sentence = `S3 notifies one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge tell the others`;
+  const sentence = `S3 notifies one service directly of a new file, not ${names.join(" and ")}; leave "delivery: direct" with one and let EventBridge notify the others`;
   return [new SettingsProblem(sentence, ["services", names[1] as string, "delivery"])];
 }
