@@ -94,6 +94,18 @@ describe("the page on AWS services", () => {
     for (const part of parts) expect(printed).to.contain(part);
   });
 
+  it("is what the README's three lines lead to", async () => {
+    const [init = "", explain = "", generate = "", ...others] = testedBlock("README", "An AWS configuration", "sh")
+      .trim()
+      .split("\n");
+    expect(others).to.deep.equal([]);
+    await run(init);
+    await writeFile("sluice.aws.yaml", testedBlock("aws", "Settings", "yaml"));
+    expect(await run(explain)).to.contain("may");
+    await run(generate);
+    expect(parse(await readFile("template.yaml", "utf8"))).to.have.property("Resources");
+  });
+
   it("has settings that work, and commands that do", async () => {
     await writeFile("sluice.aws.yaml", testedBlock("aws", "Settings", "yaml"));
     const [init = "", ...others] = testedBlock("aws", "Settings", "sh").trim().split("\n");
