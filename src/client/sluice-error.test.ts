@@ -50,7 +50,7 @@ describe("fromConnectError", () => {
     expect(fromConnectError(error)).to.include({ code: "unavailable", reason: "CONNECTION_LOST" });
   });
 
-  it("gives way to the caller's own abort, and to errors of the client", () => {
+  it("yields to the caller's own abort, and to errors of the client", () => {
     const reason = new Error("enough");
     expect(fromConnectError(new Error("x"), AbortSignal.abort(reason))).to.equal(reason);
     const own = new SluiceError("internal", "x", { reason: "Y" });

@@ -225,7 +225,7 @@ describe("MemoryBudget", () => {
     readonly uploadId: string;
     readonly lengthBytes: number;
     passedBytes = 0;
-    stagedBytes = 0;
+    spilledBytes = 0;
     spillingBytes = 0;
     trims = 0;
     growth: ReturnType<typeof wait> | undefined;
@@ -239,7 +239,7 @@ describe("MemoryBudget", () => {
     }
 
     get heldBytes(): number {
-      return this.passedBytes - this.stagedBytes;
+      return this.passedBytes - this.spilledBytes;
     }
 
     get restBytes(): number {
@@ -258,7 +258,7 @@ describe("MemoryBudget", () => {
 
     /** What it was putting elsewhere is there. */
     stored(): void {
-      this.stagedBytes += this.spillingBytes;
+      this.spilledBytes += this.spillingBytes;
       budget.shrink(this.permit, this.permit.bytes - this.spillingBytes);
       this.spillingBytes = 0;
     }
@@ -270,7 +270,7 @@ describe("MemoryBudget", () => {
       const isFull = this.permit.bytes <= this.heldBytes && this.passedBytes < this.lengthBytes;
       if (!isFull || (this.growth !== undefined && !this.growth.isGranted)) return;
       const pace = budget.paceOf(this.permit);
-      const missing = this.lengthBytes - this.stagedBytes - this.permit.bytes;
+      const missing = this.lengthBytes - this.spilledBytes - this.permit.bytes;
       const wished = Math.min(missing, budget.wish(this.restBytes, pace));
       this.growth = wait(wished, { uploadId: this.uploadId, permit: this.permit });
     }

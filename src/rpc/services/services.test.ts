@@ -236,7 +236,7 @@ describe("the services", () => {
       await client(url).updateFile({ file: name }, AUTHORIZED);
       const kept = { ...name, generation: 2n, legalHold: true, retainUntilTime: { seconds: 1n, nanos: 500_000_000 } };
       await client(url).updateFile({ file: kept }, AUTHORIZED);
-      const unkept = { legalHold: false, retainUntilTime: undefined };
+      const unretained = { legalHold: false, retainUntilTime: undefined };
       const deleted = await client(url).deleteFile({ ...name, requestId: REQUEST_ID }, AUTHORIZED);
       await client(url).deleteFile({ ...name, ifGenerationMatch: 4n, etag: "d" }, AUTHORIZED);
       const restored = await client(url).undeleteFile(
@@ -285,14 +285,14 @@ describe("the services", () => {
           requestId: REQUEST_ID,
           etag: "e",
           updateMask: updateMask.paths,
-          values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s", ...unkept },
+          values: { contentType: "c", metadata: { m: "n" }, labels: { a: "b" }, dataSubject: "s", ...unretained },
         },
         {
           ...name,
           requestId: "",
           etag: "",
           updateMask: undefined,
-          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unkept },
+          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unretained },
         },
         {
           ...name,
@@ -322,7 +322,7 @@ describe("the services", () => {
           targetPath: "c",
           etag: "e",
           ifTargetGenerationMatch: 0,
-          values: { contentType: "", metadata: {}, labels: { a: "b" }, dataSubject: "", ...unkept },
+          values: { contentType: "", metadata: {}, labels: { a: "b" }, dataSubject: "", ...unretained },
           updateMask: ["labels"],
         },
         {
@@ -331,7 +331,7 @@ describe("the services", () => {
           targetPath: "c",
           etag: "",
           updateMask: undefined,
-          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unkept },
+          values: { contentType: "", metadata: {}, labels: {}, dataSubject: "", ...unretained },
         },
         { namespace: "default", requestId: "", ...purge },
         { ...name, requestId: "", generation: 2, ifGenerationMatch: 0 },
