@@ -1,7 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, constants, openSync } from "node:fs";
 import type { Account } from "./postgres-account.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
 
@@ -53,14 +52,15 @@ export async function spawnInside(
   command: { program: string; toArguments: (path: string) => string[] },
 ): Promise<ChildProcess> {
   const { account } = cluster;
-  let handle: FileHandle | undefined;
-  if (account !== undefined) handle = await open(dataDirectory, constants.O_RDONLY | constants.O_DIRECTORY);
+  // Opened and closed without a wait: a program that fails at once must not end before somebody listens for its end.
+  const descriptor =
+    account === undefined ? undefined : openSync(dataDirectory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const stdio: SpawnOptions["stdio"] = ["pipe", "ignore", "pipe"];
-    if (handle !== undefined) stdio.push(handle.fd);
+    if (descriptor !== undefined) stdio.push(descriptor);
     const child = spawn(
       command.program,
-      command.toArguments(handle === undefined ? dataDirectory : "/proc/self/fd/3"),
+      command.toArguments(descriptor === undefined ? dataDirectory : "/proc/self/fd/3"),
       {
         ...account,
         stdio,
@@ -74,6 +74,6 @@ export async function spawnInside(
     await once(child, "spawn");
     return child;
   } finally {
-    await handle?.close();
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }

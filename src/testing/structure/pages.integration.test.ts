@@ -52,7 +52,7 @@ describe("the examples of the pages", function () {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        ...process.env,
+        ...PLAIN_ENVIRONMENT,
         PATH: PROGRAMS,
         XDG_STATE_HOME: join(directory, "state"),
         SLUICE_URL: stack.url,
