@@ -95,7 +95,8 @@ for (const form of ["plaintext", "TLS"] as const) {
     });
 
     it("cuts HTTP/2 whose caller stays though it was told to go", async () => {
-      const { port } = await open({ idleTimeoutMs: 50, handshakeTimeoutMs: 50 });
+      // The settings have this time to arrive, too: a machine that stands still for a moment must not use it up.
+      const { port } = await open({ idleTimeoutMs: 50, handshakeTimeoutMs: 1000 });
       const socket = connect(port, "h2");
       socket.write(Buffer.concat([PREFACE, EMPTY_SETTINGS]));
       const seen = watch(socket);
