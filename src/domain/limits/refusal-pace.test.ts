@@ -7,9 +7,11 @@ describe("RefusalPace", () => {
   const { pass } = useManualClock();
   let pace: RefusalPace;
   let now: number;
+  let random: number;
   beforeEach(() => {
     now = 0;
-    pace = new RefusalPace({ now: () => now });
+    random = 1;
+    pace = new RefusalPace({ now: () => now, random: () => random });
   });
 
   /** How many of so many refusals of one caller are told by now. */
@@ -35,6 +37,18 @@ describe("RefusalPace", () => {
     expect(told.count).to.be.lessThan(701);
     await pass(1);
     expect(told.count).to.equal(5000);
+  });
+
+  it("spreads those that no place in the line is left for", async () => {
+    refuse("a", 700);
+    await pass(0);
+    random = 0.5;
+    const beyond = refuse("a", 100);
+    await pass(7499);
+    expect(beyond.count).to.equal(0);
+    await pass(1);
+    expect(beyond.count).to.equal(100);
+    await pass(2500);
   });
 
   it("tells another caller's at once all the same, and the first one's again after a pause", async () => {

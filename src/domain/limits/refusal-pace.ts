@@ -13,15 +13,19 @@ const WAIT_MAX_MS = 10_000;
  */
 export class RefusalPace {
   readonly #line: RateLimiter;
+  readonly #random: () => number;
 
-  /** `now` in milliseconds, for tests. */
-  constructor(options: { now?: () => number } = {}) {
-    this.#line = new RateLimiter(PROMPT_REFUSALS, options);
+  /** `now` in milliseconds and `random` in [0, 1), for tests. */
+  constructor({ now, random = Math.random }: { now?: () => number; random?: () => number } = {}) {
+    this.#line = new RateLimiter(PROMPT_REFUSALS, now === undefined ? {} : { now });
+    this.#random = random;
   }
 
   /** Resolves when the caller may be told; rejects with the signal's reason when that is aborted first. */
   async untilTold(caller: string, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     const waitMs = this.#line.reserve(caller, WAIT_MAX_MS);
-    if (waitMs > 0) await wait(waitMs, signal);
+    // Those who came together beyond the end of the line must not be told, and come back, together.
+    const spread = waitMs < WAIT_MAX_MS ? 1 : (1 + this.#random()) / 2;
+    if (waitMs > 0) await wait(waitMs * spread, signal);
   }
 }
