@@ -1,5 +1,6 @@
 import { DomainError } from "../domain/errors.ts";
 import { type BackoffPolicy, withBackoff } from "../domain/limits/backoff.ts";
+import { RefusalPace } from "../domain/limits/refusal-pace.ts";
 import { WorkLimiter } from "../domain/limits/work-limiter.ts";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
 import { addRateSample, type RateSample, toBytesPerSecond, toEtaMs } from "../domain/uploads/transfer-rate.ts";
@@ -80,6 +81,7 @@ export class UploadWatches {
   readonly #watched = new Map<string, WatchedUpload>();
   readonly #draining = new AbortController();
   readonly #limiter: WorkLimiter;
+  readonly #refusals = new RefusalPace();
   #timer: NodeJS.Timeout | undefined;
   #isPolling = false;
   #restUntil = 0;
@@ -98,18 +100,29 @@ export class UploadWatches {
 
   /**
    * Watches an upload for a caller; `onChange` is called when there is news, until `leave`. `resource_exhausted / OVERLOADED` above the
-   * limits, `unavailable / SHUTTING_DOWN` while draining. An upload that does not exist is a failure later on.
+   * limits, a little later when the caller is refused all the time; `unavailable / SHUTTING_DOWN` while draining. An upload that does not exist is a failure later on.
    */
   async join(
     uploadId: string,
     caller: string,
     { onChange, signal }: { onChange: () => void; signal: AbortSignal | undefined },
   ): Promise<{ watched: Watched; leave: () => void }> {
+    try {
+      return this.#join(uploadId, caller, onChange);
+    } catch (error) {
+      if (error instanceof DomainError && error.reason === "OVERLOADED")
+        await this.#refusals.untilTold(caller, { signal });
+      throw error;
+    }
+  }
+
+  /** Takes both places in one step: nobody holds one while waiting to hear of the other, and no upload is forgotten in between. */
+  #join(uploadId: string, caller: string, onChange: () => void): { watched: Watched; leave: () => void } {
     this.#draining.signal.throwIfAborted();
-    const leaveAll = await this.#limiter.enter(caller, { signal });
+    const leaveAll = this.#limiter.enterNow(caller);
     try {
       const watched = this.#open(uploadId);
-      const leaveUpload = await watched.limiter.enter(caller, { signal });
+      const leaveUpload = watched.limiter.enterNow(caller);
       watched.watchers.add(onChange);
       this.#schedule();
       const leave = () => {

@@ -73,6 +73,13 @@ export class WorkLimiter {
     return this.#start(caller, entry);
   }
 
+  /** As `tryEnter`, but throws `resource_exhausted / OVERLOADED` where the work would have to wait. */
+  enterNow(caller: string): Leave {
+    const leave = this.tryEnter(caller);
+    if (leave !== undefined) return leave;
+    throw this.#running >= this.limits.runningMax ? this.#overloaded() : this.#overShare();
+  }
+
   /**
    * Starts a piece of work when its turn comes. `resource_exhausted / OVERLOADED` when too much waits already, in all or of
    * this caller, and a little later when the caller is refused all the time; rejects with the signal's reason when that is aborted first.
