@@ -17,7 +17,7 @@ export interface AttackTarget {
 /** One way to take the service away from everybody else. */
 export interface Attack {
   readonly id: string;
-  /** What the attack does, for the table. */
+  /** A sentence for the table that says what the attack does. */
   readonly title: string;
   /** Attacks until the signal. A refusal is no failure; the attack tries again after `retryMs`. */
   run(target: AttackTarget, signal: AbortSignal): Promise<void>;

@@ -10,7 +10,7 @@ export interface OtherCallersArguments {
   readonly bigPath: string;
 }
 
-/** What became of the calls in one window of time. */
+/** The calls that ended in one window of time, by how they ended. */
 export interface OthersWindow {
   /** Calls that succeeded: each wrote a file or got its metadata. */
   readonly calls: number;

@@ -5,7 +5,7 @@ import type { TrialOutcome, UploadOutcome } from "./kill-trial.ts";
 /** The results of a run of kills. */
 export interface KillResult {
   readonly trials: readonly TrialOutcome[];
-  /** What was left in the bucket after the sweep although no file owns it. */
+  /** Objects and multipart uploads that the sweep left in the bucket although no file owns them. */
   readonly orphans: readonly string[];
   readonly partSizeBytes: number;
 }

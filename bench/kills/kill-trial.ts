@@ -14,7 +14,7 @@ export interface UploadOutcome {
   readonly path: string;
   /** Content that reached S3 beyond the file's own size, in bytes. */
   readonly resentBytes: number;
-  /** Whether the upload was under way when the service died. */
+  /** True if the upload was under way when the service died. */
   readonly wasHit: boolean;
   /** One sentence for everything that is wrong; none when all is well. */
   readonly problems: readonly string[];

@@ -16,7 +16,7 @@ export interface FigureRow {
 /** The value must be at most, or at least, this number. */
 export type Bound = { readonly atMost: number } | { readonly atLeast: number };
 
-/** Whether the figure keeps its bound. */
+/** True if the figure keeps its bound. */
 export function judge({ measured, must }: FigureRow): "met" | "missed" | "not measured" {
   if (measured === undefined) return "not measured";
   return ("atMost" in must ? measured <= must.atMost : measured >= must.atLeast) ? "met" : "missed";

@@ -14,7 +14,7 @@ export interface SettingsSource {
   readonly values?: Readonly<Record<string, unknown>>;
   /** Names of services to switch on beside the file's; none together with `all`. */
   readonly services?: readonly string[];
-  /** Whether to switch on every service that the partition has and that the file does not switch off. */
+  /** True switches on every service that the partition has and that the file does not switch off. */
   readonly all?: boolean;
 }
 
