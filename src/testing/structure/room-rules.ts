@@ -55,6 +55,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     typePackages: ["node:stream"],
     inner: {
       ".": ["uploads"],
+      access: ["."],
       limits: ["."],
       files: [".", "filter"],
       filter: [".", "files"],
