@@ -42,7 +42,7 @@ describe("migrate", () => {
 
   it("applies our own migrations once", async () => {
     const { applied } = await migrate({ url: database.url });
-    expect(applied[0]).to.equal("V1__namespaces_uploads_files.sql");
+    expect(applied[0]).to.equal("V1__initial_schema.sql");
     expect(await migrate({ url: database.url })).to.deep.equal({ applied: [] });
     expect(await validateMigrations({ url: database.url })).to.deep.equal({ pending: [] });
   });
