@@ -219,6 +219,8 @@ CREATE TABLE link_use (
 
 -- Answers given to commands, so that a repeated request_id gets the first answer.
 CREATE TABLE request (
+  -- Where the command made or changed something; of a copy that is the copy's.
+  namespace text COLLATE "C" NOT NULL,
   principal text NOT NULL,
   method text NOT NULL,
   request_id uuid NOT NULL,
@@ -226,7 +228,7 @@ CREATE TABLE request (
   -- The upload or file generation that the command made or changed.
   subject_id uuid NOT NULL,
   create_time timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (principal, method, request_id)
+  PRIMARY KEY (namespace, principal, method, request_id)
 );
 CREATE INDEX request_create_time ON request (create_time);
 

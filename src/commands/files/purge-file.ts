@@ -40,8 +40,9 @@ export async function purgeFile(
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "PurgeFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, etag],
+    content: [path, generation ?? null, etag],
   });
   const file = await deps.files.beginPurge(namespace.name, path, {
     identity,

@@ -9,7 +9,7 @@ import { readDatabaseClock } from "../pool/pool.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "../rows/file-rows.ts";
-import { findEarlierSubject } from "../rows/request-rows.ts";
+import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 
 /** Links that one page reads: where most have ended, the page comes back short instead of late. */
 export const LINKS_SCANNED_MAX = 20_000;
@@ -81,9 +81,7 @@ async function createLink(
   const { expiry } = link;
   const statement = sql.type(linkRow)`
     WITH requested AS (
-      INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-      VALUES (${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
-        ${toBytea(identity.contentSha256)}, ${link.linkId}::uuid)
+      ${insertRequest(identity, sql.fragment`${link.linkId}::uuid`)}
       ON CONFLICT DO NOTHING RETURNING subject_id
     -- Waits for a move under way; one that comes later waits for this statement, and then sees the link.
     ), placed AS MATERIALIZED (SELECT f.path, f.generation FROM file f WHERE f.file_id = ${link.fileId}::uuid FOR SHARE)

@@ -115,7 +115,8 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
 
   it("marks what is due of one namespace alone", async () => {
     const { path } = await commitFile(subject(), nextPath(), { namespace: "other" });
-    await subject().files.delete("other", path, { ...identify("DeleteFile"), retentionMs: 0 });
+    const identity = nextIdentity({ method: "DeleteFile", namespace: "other" });
+    await subject().files.delete("other", path, { identity, retentionMs: 0 });
     const pathsOf = (files: File[]) => files.map((file) => file.path);
     expect(pathsOf(await listDue())).not.to.include(path);
     expect(pathsOf(await listDue(1000, "other"))).to.deep.equal([path]);
