@@ -51,7 +51,7 @@ export async function purgeFile(
   });
   if (file.purgeState === "purged") return file;
   await removeBytes(deps.objects, file);
-  const [tombstone] = await deps.files.endPurges([file.fileId]);
+  const [tombstone] = await deps.files.endPurges(namespace.name, [file.fileId]);
   if (tombstone === undefined) throw new Error(`the tombstone of file ${file.fileId} is not there`);
   return tombstone;
 }

@@ -140,7 +140,7 @@ async function purgeOne(
     const marked = await files.beginPurge(name, path, { identity, generation });
     if (marked.purgeState === "purging") {
       await removeBytes(objects, marked);
-      await files.endPurges([marked.fileId]);
+      await files.endPurges(name, [marked.fileId]);
     }
     return "purged";
   } catch (error) {

@@ -13,5 +13,7 @@ export function insertFileRequest(identity: CommandIdentity) {
 export async function findEarlierFile(pool: CommonQueryMethods, identity: CommandIdentity): Promise<File | undefined> {
   const fileId = await findEarlierSubject(pool, identity);
   if (fileId === undefined) return undefined;
-  return toFile(await pool.one(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE f.file_id = ${fileId}`));
+  const row = await pool.one(sql.type(fileRow)`
+    SELECT ${fileColumns} FROM file f WHERE f.namespace = ${identity.namespace} AND f.file_id = ${fileId}`);
+  return toFile(row);
 }

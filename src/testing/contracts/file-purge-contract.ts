@@ -61,7 +61,7 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     const sha256 = Buffer.alloc(32, 3);
     const { path, uploadId, file } = await commitDeleted({ expectedSha256: sha256, expectedCrc32: 0xdead_beef });
     await purge(path);
-    const [tombstone] = await subject().files.endPurges([file.fileId]);
+    const [tombstone] = await subject().files.endPurges("default", [file.fileId]);
     const { fileId, generation, createTime, deleteTime, sizeBytes, s3Key, s3VersionId } = file;
     const gone = {
       crc32: 0,
@@ -90,8 +90,8 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     const first = await subject().files.beginPurge("default", path, { identity });
     expect(await subject().files.beginPurge("default", path, { identity })).to.deep.equal(first);
     expect(await purge(path)).to.deep.equal(first);
-    const [tombstone] = await subject().files.endPurges([file.fileId]);
-    expect(await subject().files.endPurges([file.fileId])).to.deep.equal([tombstone]);
+    const [tombstone] = await subject().files.endPurges("default", [file.fileId]);
+    expect(await subject().files.endPurges("default", [file.fileId])).to.deep.equal([tombstone]);
     expect(await purge(path)).to.deep.equal(tombstone);
     await commitFile(subject(), path);
     await remove(path);
@@ -151,7 +151,10 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     for (const limit of [1, 2, 1000]) expect(ofMine(await listDue(limit))).to.have.members([...made, marked]);
     const due = await listDue();
     expect(due.every(({ purgeState }) => purgeState === "purging")).to.equal(true);
-    await subject().files.endPurges(due.map(({ fileId }) => fileId));
+    await subject().files.endPurges(
+      "default",
+      due.map(({ fileId }) => fileId),
+    );
     expect(await listDue()).to.deep.equal([]);
     expect((await subject().files.get("default", made[0] as string)).generation).to.equal(2);
   });
