@@ -77,10 +77,12 @@ export async function connectService(
   const storage = createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: options.signal,
-    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+    regionOf: (bucket) => (bucket === config.namespace.bucket ? config.namespace.region : undefined),
+    onBreaker: ({ bucket, operation }, isOpen) =>
+      log.warn({ bucket, breaker: operation, isOpen }, "the storage breaker changed"),
   });
-  const { clock } = storage.access;
-  const objects = createObjectStore(storage.access);
+  const { clock } = storage.connections;
+  const objects = createObjectStore(storage.at);
   const pools = await connectDatabase(config, options);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
@@ -106,7 +108,7 @@ export async function connectService(
   });
   return {
     access,
-    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
+    downloads: createObjectStore(storage.readAt),
     storageNow: () => clock.now(),
     files,
     primaryFiles,
@@ -181,10 +183,7 @@ function createCheck(
     );
   const { bucket } = config.namespace;
   return async () => {
-    const checks = [
-      report("database", pools.ping()),
-      report("storage", objects.checkBucket(bucket, config.namespace.region)),
-    ];
+    const checks = [report("database", pools.ping()), report("storage", objects.checkBucket(bucket))];
     await Promise.all(checks);
     readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };
