@@ -5,8 +5,31 @@ CREATE TABLE namespace (
   bucket text NOT NULL,
   region text NOT NULL,
   key_prefix text NOT NULL,
-  create_time timestamptz NOT NULL DEFAULT now()
+  allowed_regions text[] NOT NULL,
+  file_size_max_bytes bigint NOT NULL CHECK (file_size_max_bytes > 0),
+  -- How long deleted and superseded generations can be restored, and how long new ones are retained at least.
+  retention_ms bigint NOT NULL CHECK (retention_ms > 0),
+  retain_default_ms bigint NOT NULL CHECK (retain_default_ms >= 0),
+  download_url_lifetime_max_ms bigint NOT NULL CHECK (download_url_lifetime_max_ms > 0),
+  part_url_lifetime_max_ms bigint NOT NULL CHECK (part_url_lifetime_max_ms > 0),
+  link_lifetime_max_ms bigint NOT NULL CHECK (link_lifetime_max_ms > 0),
+  -- Who may do what: [{"member": {"principal" or "group": name}, "roles": [role], "prefixes": [prefix]}].
+  grants jsonb NOT NULL DEFAULT '[]',
+  -- The number of the last change, of all changes of namespaces.
+  version bigint NOT NULL UNIQUE,
+  create_time timestamptz NOT NULL DEFAULT now(),
+  update_time timestamptz NOT NULL DEFAULT now(),
+  -- A deleted namespace stays as a tombstone, so that its name is never used again.
+  delete_time timestamptz,
+  CHECK (region = ANY (allowed_regions))
 );
+-- The number of the last change of a namespace. Whoever changes one holds this row until the change is committed: changes become
+-- visible in the order of their numbers.
+CREATE TABLE namespace_version (
+  is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+  version bigint NOT NULL
+);
+INSERT INTO namespace_version (version) VALUES (0);
 
 -- The words of a path and of the values of metadata. The service splits what is searched for likewise
 -- (domain/files/search-words.ts). Ranges of characters and ICU's lower case, so that it is the same in every locale; no parser of

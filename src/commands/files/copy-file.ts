@@ -10,7 +10,7 @@ import type { FileChange, FileRepository } from "../../domain/files/file-reposit
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
 import { type BackoffPolicy, withBackoff } from "../../domain/limits/backoff.ts";
-import { type Namespace, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespace, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import { generationMismatch } from "../../domain/repository-refusals.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import { commitUpload, commitWritten, isOvertaken, takeUp } from "../uploads/complete-upload.ts";

@@ -6,7 +6,7 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath, parseNewFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 
 /** Which file, where to, and what must be at both paths. */
 export interface MoveFileRequest {

@@ -6,7 +6,7 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 
 /** Which file: the generation deleted last, unless one is named. */

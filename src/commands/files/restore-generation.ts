@@ -4,7 +4,7 @@ import type { File } from "../../domain/files/file.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 
 /** Which generation, and which one must be live now. */
 export interface RestoreGenerationRequest {

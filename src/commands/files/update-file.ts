@@ -8,7 +8,7 @@ import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileChange, FileRepository } from "../../domain/files/file-repository.ts";
 import { parseFileRetention } from "../../domain/files/file-retention.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import { type FieldChanges, parseFieldChanges, RETENTION_FIELDS } from "./field-changes.ts";
 
 /** Which file, what of it is to change, and to what. */

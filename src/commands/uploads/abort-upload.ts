@@ -1,6 +1,6 @@
 import type { Caller } from "../../domain/caller.ts";
 import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
-import { requireNamespace } from "../../domain/namespace.ts";
+import { requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadAccess } from "./upload-access.ts";
 

@@ -3,7 +3,7 @@ import type { Caller } from "../../domain/caller.ts";
 import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { File } from "../../domain/files/file.ts";
-import { requireNamespace } from "../../domain/namespace.ts";
+import { requireNamespace } from "../../domain/namespaces/namespace.ts";
 import {
   type AssembledObject,
   combineParts,

@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { isInScope, type PathScope } from "../../domain/access/path-scope.ts";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { LINK_LIMITS, type Link, toLinkState } from "../../domain/links/link.ts";
 import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from "../../domain/links/link-repository.ts";
@@ -7,7 +8,7 @@ import { linkNotFound, namespaceNotFound } from "../../domain/repository-refusal
 import { atBorder, type BorderLimits, violates } from "../pool/errors.ts";
 import { readDatabaseClock } from "../pool/pool.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
-import { toBytea, toInterval } from "../pool/sql-values.ts";
+import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "../rows/file-rows.ts";
 import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 
@@ -132,7 +133,7 @@ async function listLinks(
   namespace: string,
   options: Parameters<LinkRepository["list"]>[1],
 ): Promise<LinkPage> {
-  const { path, showEnded, limit, after } = options;
+  const { path, scope, showEnded, limit, after } = options;
   const conditions = [
     sql.fragment`l.namespace = ${namespace}`,
     path !== undefined && sql.fragment`l.path = ${path}`,
@@ -141,16 +142,24 @@ async function listLinks(
   const scanned = sql.fragment`
     SELECT l.* FROM link l WHERE ${sql.and(conditions)} ORDER BY l.link_id DESC LIMIT ${LINKS_SCANNED_MAX}`;
   const rows = await pool.any(sql.type(linkRow)`
-    SELECT ${linkColumns} FROM (${scanned}) l WHERE ${showEnded ? sql.fragment`true` : isActive}
+    SELECT ${linkColumns} FROM (${scanned}) l
+    WHERE ${showEnded ? sql.fragment`true` : isActive} AND ${isWithin(scope)}
     ORDER BY l.link_id DESC LIMIT ${limit + 1}`);
   const links = rows.slice(0, limit).map(toLink);
   if (rows.length > limit) return { links, next: links.at(-1)?.linkId };
-  if (showEnded) return { links, next: undefined };
+  if (showEnded && isInScope(scope, "")) return { links, next: undefined };
   // The page is short: either no link follows, or it has read as many links as it may.
   const last = await pool.maybeOne(sql.type(scannedRow)`
     SELECT l.link_id FROM link l WHERE ${sql.and(conditions)}
     ORDER BY l.link_id DESC OFFSET ${LINKS_SCANNED_MAX - 1} LIMIT 1`);
   return { links, next: last?.link_id };
+}
+
+/** That `link l` is to a file of a scope. */
+function isWithin(scope: PathScope): SqlFragment {
+  if (isInScope(scope, "")) return sql.fragment`true`;
+  const within = scope.map((prefix) => sql.fragment`starts_with(l.path, ${prefix})`);
+  return sql.fragment`(${sql.join([sql.fragment`false`, ...within], sql.fragment` OR `)})`;
 }
 
 async function peekLink(
