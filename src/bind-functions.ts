@@ -34,8 +34,8 @@ import { writePart } from "./transfer/write-part.ts";
 import { beginWriteUpload } from "./transfer/write-upload.ts";
 
 /**
- * The functions of the API with all that they work with. Of each call, the caller's right to it is looked at first; then it
- * waits for its turn among others of its class.
+ * The functions of the API with all that they work with. A call first waits for its turn among others of its class, so that
+ * nobody can make the service look up more rights than it does work. Then its caller's right to it is looked at.
  */
 export function bindFunctions(service: ConnectedService, options: { publicUrl: string; admins: readonly string[] }) {
   const { access, follower } = service;
