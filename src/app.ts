@@ -166,7 +166,7 @@ function createServiceListener(
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   const limiters = createWorkLimiters();
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
-  const commands = { ...queries, files: primaryFiles, now: storageNow };
+  const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
   const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);

@@ -188,6 +188,7 @@ function toConfig(env: Environment) {
       name: env.SLUICE_NAMESPACE,
       bucket: env.SLUICE_S3_BUCKET,
       region,
+      allowedRegions: [region] as readonly string[],
       keyPrefix: env.SLUICE_S3_KEY_PREFIX,
       fileSizeMaxBytes: env.SLUICE_FILE_SIZE_MAX_BYTES,
       retentionMs: env.SLUICE_RETENTION_DAYS * 86_400_000,

@@ -38,6 +38,7 @@ export type ErrorReason =
   | "FILE_RETAINED"
   | "FILE_PURGED"
   | "FILE_LIVE"
+  | "RESIDENCY_VIOLATION"
   | "LINK_NOT_FOUND"
   | "UPLOAD_NOT_FOUND"
   | "UPLOAD_NOT_OPEN"

@@ -5,6 +5,8 @@ export interface Namespace {
   name: string;
   bucket: string;
   region: string;
+  /** Where its files may lie, `region` among them unless the policy was changed since; at least one. */
+  allowedRegions: readonly string[];
   /** Put before every key; empty or ending in "/". */
   keyPrefix: string;
   /** Largest file, in bytes. */

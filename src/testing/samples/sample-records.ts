@@ -14,6 +14,7 @@ const NAMESPACE: Namespace = {
   name: "default",
   bucket: "sluice-test",
   region: "eu-central-1",
+  allowedRegions: ["eu-central-1"],
   keyPrefix: "default/",
   fileSizeMaxBytes: 5 * 1024 ** 3,
   retentionMs: 30 * 86_400_000,
