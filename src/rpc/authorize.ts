@@ -1,11 +1,18 @@
 import type { Authority, Subject } from "../auth/authority.ts";
-import { METHOD_RULES, type Need, type RuledMethod } from "../domain/access/method-rules.ts";
+import {
+  METHOD_RULES,
+  NAMESPACE_RULES,
+  type NamespaceMethod,
+  type Need,
+  type RuledMethod,
+} from "../domain/access/method-rules.ts";
 import type { Caller } from "../domain/caller.ts";
-import type { DomainError } from "../domain/errors.ts";
+import { type DomainError, invalidArgument } from "../domain/errors.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
+import type { NamespaceFunctions } from "./services/namespace-service.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /** Where things with ids lie. Undefined when there is none in the namespace: the method itself says so. */
@@ -19,6 +26,7 @@ export interface BoundFunctions {
   uploads: Omit<UploadFunctions, "writeUpload">;
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
+  namespaces: NamespaceFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -43,11 +51,11 @@ const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The same functions for callers who have what METHOD_RULES says; all faces of the API meet here. A stream ends when its caller
+ * The same functions for callers who have what METHOD_RULES and NAMESPACE_RULES say; all faces of the API meet here. A stream ends when its caller
  * loses the role in the middle of it. Rejects as `Authority` says.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces }: BoundFunctions,
   authority: Authority,
   paths: PathsById,
 ): BoundFunctions {
@@ -64,6 +72,7 @@ export function authorizeFunctions(
     },
     fileQueries: authorizeAll(fileQueries, gate),
     fileCommands: authorizeAll(fileCommands, gate),
+    namespaces: authorizeNamespaces(namespaces, authority),
   };
 }
 
@@ -94,6 +103,34 @@ function authorizeStream(method: RuledMethod, work: Stream, gate: Gate): Stream 
       yield message;
     }
   };
+}
+
+/** The name of the namespace that a method on namespaces is about; a new one has it among its values. */
+type NamespaceRequest = { namespace: string } | { name: string };
+
+function authorizeNamespaces(functions: NamespaceFunctions, authority: Authority): NamespaceFunctions {
+  const authorized: Functions = {};
+  for (const [name, work] of Object.entries(functions as unknown as Record<string, Call>)) {
+    if (!Object.hasOwn(NAMESPACE_RULES, name)) throw new Error(`NAMESPACE_RULES does not say who may call ${name}`);
+    const method = name as NamespaceMethod;
+    authorized[name] = async (request: NamespaceRequest, options: CallOptions) => {
+      const { caller } = options;
+      if (method === "listNamespaces") {
+        const fresh = authority.freshen("");
+        if (fresh !== undefined) await fresh;
+        const isShown = (namespace: string) => authority.mayManage(caller, method, namespace);
+        return await work(request, { ...options, isShown });
+      }
+      const namespace = "name" in request ? request.name : request.namespace;
+      if (namespace === "" && method !== "createNamespace")
+        throw invalidArgument("namespace", 'namespace is missing; name one, for instance "default"');
+      const fresh = authority.freshen(namespace);
+      if (fresh !== undefined) await fresh;
+      authority.requireManager(caller, method, namespace);
+      return await work(request, options);
+    };
+  }
+  return authorized as unknown as NamespaceFunctions;
 }
 
 /** What a call was admitted for: the roles at each place, and the paths that its list may show. */
