@@ -84,14 +84,16 @@ export async function connectService(
   },
 ): Promise<ConnectedService> {
   const { log, readiness } = options;
+  const { pools, namespaces, directory } = await connectDatabase(config, options);
   const storage = createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: options.signal,
-    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+    regionOf: (bucket) => directory.regionOf(bucket),
+    onBreaker: ({ bucket, operation }, isOpen) =>
+      log.warn({ bucket, breaker: operation, isOpen }, "the storage breaker changed"),
   });
-  const { clock } = storage.access;
-  const objects = createObjectStore(storage.access);
-  const { pools, namespaces, directory } = await connectDatabase(config, options);
+  const { clock } = storage.connections;
+  const objects = createObjectStore(storage.at);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
   const access = createAccess(config, { ...options, pools, objects, namespaces: directory });
@@ -119,7 +121,7 @@ export async function connectService(
     directory,
     namespaces,
     paths: createPathsById(pools.commands),
-    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
+    downloads: createObjectStore(storage.readAt),
     storageNow: () => clock.now(),
     files,
     primaryFiles,
@@ -196,10 +198,7 @@ function createCheck(
     );
   const { bucket } = config.namespace;
   return async () => {
-    const checks = [
-      report("database", pools.ping()),
-      report("storage", objects.checkBucket(bucket, config.namespace.region)),
-    ];
+    const checks = [report("database", pools.ping()), report("storage", objects.checkBucket(bucket))];
     await Promise.all(checks);
     readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };

@@ -26,6 +26,8 @@ export class NamespaceDirectory implements Namespaces {
   readonly #source: Pick<NamespaceRepository, "listChanged">;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
+  /** The regions of the buckets. A bucket of a deleted namespace stays, because its last bytes may still be removed. */
+  readonly #regions = new Map<string, string>();
   #version = 0;
   /** When the newest answer of the database was asked for; memory is as young as that. */
   #readAt = Number.NEGATIVE_INFINITY;
@@ -45,6 +47,11 @@ export class NamespaceDirectory implements Namespaces {
   /** The whole record of a namespace, grants included. */
   recordOf(name: string): NamespaceRecord | undefined {
     return this.#entries.get(name)?.record;
+  }
+
+  /** The region of a bucket; undefined when no namespace has it. */
+  regionOf(bucket: string): string | undefined {
+    return this.#regions.get(bucket);
   }
 
   keys(): MapIterator<string> {
@@ -110,6 +117,7 @@ export class NamespaceDirectory implements Namespaces {
     const askedAt = this.#now();
     for (const record of await this.#source.listChanged(this.#version)) {
       this.#version = record.version;
+      this.#regions.set(record.bucket, record.region);
       if (record.deleteTime === undefined)
         this.#entries.set(record.name, { record, grants: new GrantTable(record.grants) });
       else this.#entries.delete(record.name);

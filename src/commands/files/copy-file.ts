@@ -103,8 +103,9 @@ async function copyFile(
   const describe = parseDescriptionChanges(values, updateMask);
   const conditions = [etag, ifTargetGenerationMatch ?? null];
   const identity = toCommandIdentity(caller, "CopyFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
+    content: [path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
   });
   // This comes before the source is read: a repeated call gets its answer whatever has become of the source.
   const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));

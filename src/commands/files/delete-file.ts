@@ -33,8 +33,9 @@ export async function deleteFile(
   const path = parseFilePath(request.path);
   if (ifGenerationMatch !== undefined) parseGeneration(ifGenerationMatch, "if_generation_match");
   const identity = toCommandIdentity(options.caller, "DeleteFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, ifGenerationMatch ?? null, etag],
+    content: [path, ifGenerationMatch ?? null, etag],
   });
   return await deps.files.delete(namespace.name, path, {
     identity,

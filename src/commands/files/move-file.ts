@@ -46,8 +46,9 @@ export async function moveFile(
     parseLiveGeneration(ifTargetGenerationMatch, "if_target_generation_match");
   }
   const identity = toCommandIdentity(options.caller, "MoveFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, targetPath, ifGenerationMatch ?? null, etag, ifTargetGenerationMatch ?? null],
+    content: [path, targetPath, ifGenerationMatch ?? null, etag, ifTargetGenerationMatch ?? null],
   });
   return await deps.files.move(namespace.name, path, {
     identity,

@@ -40,8 +40,9 @@ export async function purgeFile(
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "PurgeFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, etag],
+    content: [path, generation ?? null, etag],
   });
   const file = await deps.files.beginPurge(namespace.name, path, {
     identity,
@@ -50,7 +51,7 @@ export async function purgeFile(
   });
   if (file.purgeState === "purged") return file;
   await removeBytes(deps.objects, file);
-  const [tombstone] = await deps.files.endPurges([file.fileId]);
+  const [tombstone] = await deps.files.endPurges(namespace.name, [file.fileId]);
   if (tombstone === undefined) throw new Error(`the tombstone of file ${file.fileId} is not there`);
   return tombstone;
 }

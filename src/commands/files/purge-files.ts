@@ -80,9 +80,13 @@ export async function purgeFiles(
   const samplePaths = files.slice(0, SAMPLE_PATHS_MAX).map(({ path }) => path);
   const result: PurgeFilesResult = { matched: files.length, purged: 0, retained: 0, samplePaths, nextPageToken };
   if (dryRun) return result;
-  const content = [namespace.name, request.filter, includeLive, includeSuperseded];
+  const content = [request.filter, includeLive, includeSuperseded];
   const identify = (file: File) =>
-    toCommandIdentity(caller, "PurgeFiles", { requestId: toPartId(requestId, file), content });
+    toCommandIdentity(caller, "PurgeFiles", {
+      namespace: namespace.name,
+      requestId: toPartId(requestId, file),
+      content,
+    });
   for (let at = 0; at < files.length; at += PURGES_IN_FLIGHT_MAX) {
     const some = files.slice(at, at + PURGES_IN_FLIGHT_MAX);
     const outcomes = await Promise.allSettled(some.map((file) => purgeOne(deps, namespace, { file, identify })));
@@ -138,7 +142,7 @@ async function purgeOne(
     const marked = await files.beginPurge(name, path, { identity, generation });
     if (marked.purgeState === "purging") {
       await removeBytes(objects, marked);
-      await files.endPurges([marked.fileId]);
+      await files.endPurges(name, [marked.fileId]);
     }
     return "purged";
   } catch (error) {

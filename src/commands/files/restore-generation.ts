@@ -34,8 +34,9 @@ export async function restoreGeneration(
   const generation = parseGeneration(request.generation);
   if (ifGenerationMatch !== undefined) parseLiveGeneration(ifGenerationMatch, "if_generation_match");
   const identity = toCommandIdentity(options.caller, "RestoreGeneration", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation, ifGenerationMatch ?? null],
+    content: [path, generation, ifGenerationMatch ?? null],
   });
   return await deps.files.restoreGeneration(namespace.name, path, {
     identity,

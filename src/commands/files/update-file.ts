@@ -43,8 +43,9 @@ export async function updateFile(
   if (generation !== undefined) parseGeneration(generation, "file.generation");
   const changes = parseFieldChanges(values, updateMask);
   const identity = toCommandIdentity(options.caller, "UpdateFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, etag, values, updateMask ?? null, generation ?? null],
+    content: [path, etag, values, updateMask ?? null, generation ?? null],
   });
   return await deps.files.update(namespace.name, path, {
     identity,

@@ -53,9 +53,10 @@ export async function createLink(
   const { path, generation, fileId } = requireReadable(await getFile(deps, request, options));
   const pinned = request.generation === undefined ? undefined : generation;
   const identity = toCommandIdentity(options.caller, "CreateLink", {
+    namespace: namespace.name,
     requestId: request.requestId,
     content: [
-      ...[namespace.name, path, pinned ?? null, lifetimeMs ?? null, request.expireTime?.toISOString() ?? null],
+      ...[path, pinned ?? null, lifetimeMs ?? null, request.expireTime?.toISOString() ?? null],
       ...[maxUses, downloadName, inline, note],
     ],
   });

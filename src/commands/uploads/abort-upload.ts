@@ -18,8 +18,8 @@ export async function abortUpload(
   parseUuid(requestId, "request_id", "REQUEST_ID_INVALID");
   requireNamespace(access.namespaces, namespace);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const identity = toCommandIdentity(options.caller, "AbortUpload", { requestId, content: [namespace, uploadId] });
-  await access.uploads.catalogue.noteRequest(identity, { namespace, uploadId });
+  const identity = toCommandIdentity(options.caller, "AbortUpload", { namespace, requestId, content: [uploadId] });
+  await access.uploads.catalogue.noteRequest(identity, uploadId);
   const upload = await access.uploads.catalogue.abort(namespace, uploadId);
   // Best effort: the row says "aborted", so that the sweeper repeats what fails here.
   await cleanUpload(access, upload).catch(() => {});

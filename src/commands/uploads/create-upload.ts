@@ -50,9 +50,9 @@ export async function createUpload(
   }
   const uploadId = uuidv7();
   const identity = toCommandIdentity(options.caller, "CreateUpload", {
+    namespace: namespace.name,
     requestId: request.requestId,
     content: [
-      namespace.name,
       path,
       request.sizeBytes,
       request.sizeHintBytes,

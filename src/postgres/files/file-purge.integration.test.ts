@@ -78,7 +78,7 @@ describe("the tombstones of deleted files", () => {
         'tomb/' || n, '', '', '', now() - interval '1 day', now() - interval '1 day', now(), now(), 'purging'
       FROM generate_series(1, ${WALK_FILES_MAX + 500}) n`);
     const ids = await commands.anyFirst(sql.type(z.object({ id: z.string() }))`SELECT file_id AS id FROM file`);
-    const ended = await subject.files.endPurges(ids);
+    const ended = await subject.files.endPurges("default", ids);
     expect(ended.every(({ purgeState }) => purgeState === "purged")).to.equal(true);
     await commitFile(subject, "z/live", { labels: { team: "a" } });
   });

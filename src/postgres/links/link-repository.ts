@@ -10,7 +10,7 @@ import { readDatabaseClock } from "../pool/pool.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
 import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "../rows/file-rows.ts";
-import { findEarlierSubject } from "../rows/request-rows.ts";
+import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 
 /** Links that one page reads: where most have ended, the page comes back short instead of late. */
 export const LINKS_SCANNED_MAX = 20_000;
@@ -82,12 +82,12 @@ async function createLink(
   const { expiry } = link;
   const statement = sql.type(linkRow)`
     WITH requested AS (
-      INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-      VALUES (${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
-        ${toBytea(identity.contentSha256)}, ${link.linkId}::uuid)
+      ${insertRequest(identity, sql.fragment`${link.linkId}::uuid`)}
       ON CONFLICT DO NOTHING RETURNING subject_id
     -- Waits for a move under way; one that comes later waits for this statement, and then sees the link.
-    ), placed AS MATERIALIZED (SELECT f.path, f.generation FROM file f WHERE f.file_id = ${link.fileId}::uuid FOR SHARE)
+    ), placed AS MATERIALIZED (
+      SELECT f.path, f.generation FROM file f WHERE f.namespace = ${link.namespace} AND f.file_id = ${link.fileId}::uuid FOR SHARE
+    )
     INSERT INTO link AS l (
       link_id, namespace, path, generation, token_sha256, principal, download_name, inline, note, max_uses, expire_time
     )
@@ -106,7 +106,8 @@ async function createLink(
   // The request was forgotten in between, a day after it was made.
   if (linkId === undefined) return await createLink(pool, link, identity);
   const renewed = await pool.maybeOne(sql.type(linkRow)`
-    UPDATE link l SET token_sha256 = ${toBytea(link.tokenSha256)} WHERE l.link_id = ${linkId} AND l.uses = 0
+    UPDATE link l SET token_sha256 = ${toBytea(link.tokenSha256)}
+    WHERE l.namespace = ${link.namespace} AND l.link_id = ${linkId} AND l.uses = 0
     RETURNING ${linkColumns}`);
   if (renewed !== null) return { link: toLink(renewed), isTokenSet: true };
   return { link: await readLink(pool, link.namespace, linkId), isTokenSet: false };
@@ -114,7 +115,7 @@ async function createLink(
 
 async function readLink(pool: CommonQueryMethods, namespace: string, linkId: string): Promise<Link> {
   const row = await pool.maybeOne(sql.type(linkRow)`
-    SELECT ${linkColumns} FROM link l WHERE l.link_id = ${linkId} AND l.namespace = ${namespace}`);
+    SELECT ${linkColumns} FROM link l WHERE l.namespace = ${namespace} AND l.link_id = ${linkId}`);
   if (row === null) throw linkNotFound(linkId);
   return toLink(row);
 }
@@ -122,7 +123,7 @@ async function readLink(pool: CommonQueryMethods, namespace: string, linkId: str
 async function revokeLink(pool: CommonQueryMethods, namespace: string, linkId: string): Promise<Link> {
   const row = await pool.maybeOne(sql.type(linkRow)`
     UPDATE link l SET revoke_time = now()
-    WHERE l.link_id = ${linkId} AND l.namespace = ${namespace} AND l.revoke_time IS NULL
+    WHERE l.namespace = ${namespace} AND l.link_id = ${linkId} AND l.revoke_time IS NULL
     RETURNING ${linkColumns}`);
   return row === null ? await readLink(pool, namespace, linkId) : toLink(row);
 }
@@ -205,11 +206,11 @@ async function useOnce(
         AND ${isActive} AND ${isLinkedFile}
       RETURNING ${linkColumns}, ${fileColumns}
     ), noted AS (
-      INSERT INTO link_use (link_id, use_number, source_address, user_agent)
-      SELECT link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM used
+      INSERT INTO link_use (namespace, link_id, use_number, source_address, user_agent)
+      SELECT link_namespace, link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM used
     ), forgotten AS (
       DELETE FROM link_use u USING used
-      WHERE u.link_id = used.link_id AND u.use_number = used.uses - ${LINK_LIMITS.usesKept}::bigint
+      WHERE u.namespace = used.link_namespace AND u.link_id = used.link_id AND u.use_number = used.uses - ${LINK_LIMITS.usesKept}::bigint
     )
     SELECT * FROM used`);
   return row === null ? undefined : toOpened(row);
@@ -234,10 +235,10 @@ async function forgetLinks(
 ): Promise<number> {
   const { rowCount } = await pool.query(sql.unsafe`
     DELETE FROM link l USING (
-      SELECT link_id FROM link WHERE expire_time < now() - ${toInterval(olderThanMs)}
+      SELECT namespace, link_id FROM link WHERE expire_time < now() - ${toInterval(olderThanMs)}
       ORDER BY expire_time LIMIT ${limit} FOR UPDATE SKIP LOCKED
     ) o
-    WHERE l.link_id = o.link_id`);
+    WHERE l.namespace = o.namespace AND l.link_id = o.link_id`);
   return rowCount;
 }
 

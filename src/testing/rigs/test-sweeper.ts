@@ -36,7 +36,7 @@ export async function openTestSweeper({
   const pools = await createDatabasePools({ url: databaseUrl });
   const access: UploadAccess = {
     uploads: createUploadRepositories(pools.commands),
-    objects: createObjectStore(storage.access),
+    objects: createObjectStore(storage.at),
     namespaces: new Map([[namespace.name, namespace]]),
     limits,
     databaseBackoff: { triesMax: 30, baseDelayMs: 20, delayMaxMs: 100, timeMaxMs: 30_000, random: Math.random },

@@ -156,7 +156,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       links: ["pool", "rows"],
     },
   },
-  auth: { imports: ["domain"], packages: ["node:crypto", "node:net"] },
+  auth: {
+    imports: ["domain"],
+    packages: ["jose", "lru-cache", "node:crypto", "node:net"],
+    inner: { oidc: ["."], ".": [] },
+  },
   aws: {
     imports: ["domain"],
     packages: [
