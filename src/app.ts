@@ -99,13 +99,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    const publicUrl = config.publicUrl ?? listener.url;
-    serve = createServiceListener(ready, common, {
-      ...linkRoute,
-      publicUrl,
-      admins: config.admins,
-      defaults: config.namespace,
-    });
+    serve = createServiceListener(ready, common, { ...linkRoute, ...toBindOptions(config, listener.url) });
     return ready;
   });
   connected.catch(() => {});
@@ -126,6 +120,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       await (await connected.catch(() => undefined))?.close();
     },
   };
+}
+
+function toBindOptions({ publicUrl, admins, namespace }: Config, listenerUrl: string): BindOptions {
+  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
 }
 
 /** The generator is loaded with the first call: most services never generate a configuration. */
