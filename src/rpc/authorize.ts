@@ -51,8 +51,8 @@ const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The same functions for callers who have what METHOD_RULES and NAMESPACE_RULES say; all faces of the API meet here. A stream ends when its caller
- * loses the role in the middle of it. Rejects as `Authority` says.
+ * The same functions for callers who have what METHOD_RULES and NAMESPACE_RULES say; all faces of the API meet here. A stream
+ * ends when its caller loses the role in the middle of it. Rejects as `Authority` says.
  */
 export function authorizeFunctions(
   { uploads, fileQueries, fileCommands, namespaces }: BoundFunctions,
@@ -159,8 +159,10 @@ class Gate {
     let scope: readonly string[] | undefined;
     for (const need of METHOD_RULES[method] as readonly Need[]) {
       if (need.ifHolds === true && !changesHolds(request)) continue;
-      if (need.at === "list") scope = this.#authority.requireScope(caller, need.oneOf, request.namespace);
-      if (need.at === "list" && !request.path) continue;
+      if (need.at === "list") {
+        scope = this.#authority.requireScope(caller, need.oneOf, request.namespace);
+        continue;
+      }
       const subject = await this.#find(need, request, caller);
       if (subject !== undefined) needs.push({ oneOf: need.oneOf, subject });
     }
@@ -181,7 +183,7 @@ class Gate {
 
   async #find({ at, oneOf }: Need, request: Request, caller: Caller): Promise<Subject | undefined> {
     const { namespace } = request;
-    if (at === "targetPath" || at === "path" || at === "list") return toFile(namespace, request, at);
+    if (at === "targetPath" || at === "path") return toFile(namespace, request, at);
     // An upload that begins with the call has a path, and no id yet.
     if (at === "upload" && request.uploadId === undefined) return toFile(namespace, request, "path");
     const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
@@ -200,12 +202,12 @@ class Gate {
 /** A path that no file has and no prefix begins. */
 const NOWHERE = "\u0000";
 
-function toFile(namespace: string, request: Request, at: "path" | "targetPath" | "list"): Subject {
+function toFile(namespace: string, request: Request, at: "path" | "targetPath"): Subject {
   const path = ((at === "targetPath" ? request.targetPath : request.path) ?? "").normalize("NFC");
   return { namespace, path, toNotFound: () => fileNotFound(path) };
 }
 
-/** Whether a request sets or lifts a legal hold or a retention. */
+/** Whether a request sets or lifts a legal hold or a retention. A mask has to name them: "*" leaves them as they are. */
 function changesHolds({ values, updateMask }: Request): boolean {
   if (updateMask !== undefined) return updateMask.some((name) => name === "legal_hold" || name === "retain_until_time");
   return values !== undefined && (values.legalHold || values.retainUntilTime !== undefined);
