@@ -52,8 +52,8 @@ export interface BindOptions {
 }
 
 /**
- * The functions of the API with all that they work with. Of each call, the caller's right to it is looked at first; then it
- * waits for its turn among others of its class.
+ * The functions of the API with all that they work with. A call first waits for its turn among others of its class, so that
+ * nobody can make the service look up more rights than it does work. Then its caller's right to it is looked at.
  */
 export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const { access, follower } = service;
@@ -77,7 +77,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   const listing = ({ scope = NO_PATH }: { scope?: PathScope }) => ({ ...queries, files: withinScope(files, scope) });
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
-  const commands = { ...queries, files: primaryFiles, now: storageNow };
+  const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
   const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);

@@ -17,8 +17,12 @@ import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 export type OpenLink = (token: string, visitor: LinkVisitor | undefined) => Promise<LinkAnswer>;
 
 const ROUTE = "/l/";
-/** Failures that pass by themselves. */
-const TEMPORARY: Partial<Record<ErrorCode, number>> = { unavailable: 503, resource_exhausted: 429 };
+/** Failures that pass by themselves, or once an operator has moved a bucket back to where its files may lie. */
+const TEMPORARY: Partial<Record<ErrorCode, number>> = {
+  unavailable: 503,
+  resource_exhausted: 429,
+  failed_precondition: 503,
+};
 /** Headers of every answer: no cache keeps a URL with a token in it, and no other site is told of it. */
 const PRIVATE_HEADERS = {
   "cache-control": "no-store",

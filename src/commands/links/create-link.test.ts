@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { File } from "../../domain/files/file.ts";
+import { BucketRegions } from "../../domain/residency.ts";
 import { FakeLinkRepository } from "../../testing/fakes/fake-link-repository.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type CreateLinkRequest, createLink, hashLinkToken } from "./create-link.ts";
@@ -22,7 +23,13 @@ describe("createLink", () => {
   function creating(file: File = sampleFile()) {
     const files = { get: async () => file };
     const links = new FakeLinkRepository(files, () => NOW.getTime());
-    const deps = { files, links, namespaces: sampleNamespaces(), publicUrl: "https://files.example" };
+    const deps = {
+      files,
+      links,
+      namespaces: sampleNamespaces(),
+      regions: new BucketRegions(),
+      publicUrl: "https://files.example",
+    };
     const call = (request: Partial<CreateLinkRequest> = {}) =>
       createLink(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
     return { call, links };
