@@ -5,7 +5,7 @@ import type { Authenticator } from "./auth/authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
 import { startAuthentication } from "./auth/start-authentication.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
-import { bindFunctions } from "./bind-functions.ts";
+import { type BindOptions, bindFunctions } from "./bind-functions.ts";
 import type { Config } from "./config/config.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
 import { DomainError } from "./domain/errors.ts";
@@ -46,6 +46,9 @@ export interface AppOptions extends SharedWithWorkers {
   authenticate?: Authenticator | undefined;
 }
 
+/** What of the API works with the database. */
+type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "catchUp">;
+
 const CONNECT_RETRY_MS = 1000;
 
 /**
@@ -68,7 +71,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
-  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
+  const common: Omit<ApiOptions, keyof BoundApi> = {
     authenticate,
     readiness,
     log,
@@ -98,8 +101,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    const publicUrl = config.publicUrl ?? listener.url;
-    serve = createServiceListener(ready, common, { ...linkRoute, publicUrl, admins: config.admins });
+    serve = createServiceListener(ready, common, { ...linkRoute, ...toBindOptions(config, listener.url) });
     return ready;
   });
   connected.catch(() => {});
@@ -123,6 +125,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   };
 }
 
+function toBindOptions({ publicUrl, admins, namespace }: Config, listenerUrl: string): BindOptions {
+  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
+}
+
 /** The generator is loaded with the first call: most services never generate a configuration. */
 function createLateGenerator(): ApiOptions["configurations"]["generateConfiguration"] {
   let loaded: Promise<Generate> | undefined;
@@ -136,8 +142,8 @@ function createLateGenerator(): ApiOptions["configurations"]["generateConfigurat
 
 function createServiceListener(
   service: ConnectedService,
-  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
-  options: { publicUrl: string; admins: readonly string[]; trustedProxies: number; log: Logger },
+  common: Omit<ApiOptions, keyof BoundApi>,
+  options: BindOptions & { trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const { functions, writing, openLink } = bindFunctions(service, options);
   const { catchUp } = writing;
@@ -164,6 +170,7 @@ function createUnconnectedFunctions() {
     uploads: refuseAll<ApiOptions["uploads"]>(),
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
+    namespaces: refuseAll<ApiOptions["namespaces"]>(),
     catchUp: async () => undefined,
     openLink: async () => refuse(),
   };

@@ -35,11 +35,11 @@ export async function openLink(
   visitor: LinkVisitor | undefined,
 ): Promise<LinkAnswer> {
   if (token.length > TOKEN_MAX_CHARACTERS) return { kind: "nothing" };
-  const [tokenSha256, namespaces] = [hashLinkToken(token), [...deps.namespaces.keys()]];
+  const tokenSha256 = hashLinkToken(token);
   const opened =
     visitor === undefined
-      ? await deps.links.peek(tokenSha256, { namespaces })
-      : await deps.links.use(tokenSha256, { namespaces, visitor: toKeptVisitor(visitor) });
+      ? await deps.links.peek(tokenSha256)
+      : await deps.links.use(tokenSha256, toKeptVisitor(visitor));
   if (opened.kind !== "file") return opened;
   const { file } = opened;
   const { contentType, sizeBytes } = file;

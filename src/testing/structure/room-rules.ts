@@ -201,6 +201,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "aws",
       "domain/crc32.ts",
       "domain/errors.ts",
+      // The doctor compares what is configured with what the database keeps.
+      "domain/namespaces/refusals.ts",
     ],
     // Probes of storage speak in its port's terms.
     types: ["domain"],
