@@ -2,6 +2,7 @@ import { createSluiceRoles } from "./policy/sluice-roles.ts";
 import type { AwsService, Connection } from "./services/aws-service.ts";
 import { SERVICES } from "./services/services.ts";
 import { assertWithinLimits } from "./settings/aws-limits.ts";
+import { MINIMAL_DIFFERENCE } from "./settings/minimal.ts";
 import type { Settings } from "./settings/settings.ts";
 import { toSite } from "./settings/to-site.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
@@ -33,11 +34,12 @@ export function generateConfiguration(settings: Settings): Configuration {
   }));
   const added = connections.map(({ connection }) => connection);
   const resources: Record<string, Resource> = {
-    ...createLogBucket(
-      site,
-      settings,
-      added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
-    ),
+    ...(!settings.minimal &&
+      createLogBucket(
+        site,
+        settings,
+        added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
+      )),
     ...createDataBucket(site, settings, {
       properties: added.reduce<Properties>(
         (all, { bucketProperties = {} }) => mergeProperties(all, bucketProperties),
@@ -47,16 +49,18 @@ export function generateConfiguration(settings: Settings): Configuration {
       statements: added.flatMap(({ bucketStatements = [] }) => bucketStatements),
     }),
     ...createAnchorBucket(site, settings),
-    ...createSluiceRoles(site, settings, {
-      services: added.flatMap(({ resources: more = {} }) => Object.values(more)),
-      destinations: added.flatMap(({ destinations = [] }) => destinations),
-    }),
+    ...(!settings.minimal &&
+      createSluiceRoles(site, settings, {
+        services: added.flatMap(({ resources: more = {} }) => Object.values(more)),
+        destinations: added.flatMap(({ destinations = [] }) => destinations),
+      })),
   };
   for (const { resources: more = {} } of added) addOnce(resources, more);
   const outputs = createOutputs(site, settings);
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
     description: `Bucket ${site.bucket} of Sluice, and the access of AWS services to it`,
+    ...(settings.minimal && { comment: MINIMAL_DIFFERENCE }),
     rules: createRules(site),
     resources,
     outputs,
@@ -94,7 +98,9 @@ function createRules(site: Site): Template["rules"] {
 }
 
 /** The outputs that the environment of the service and of its deployment reads. */
-function createOutputs(site: Site, { anchors }: Settings): Record<string, Output> {
+function createOutputs(site: Site, { anchors, minimal }: Settings): Record<string, Output> {
+  // Whoever makes a minimal file has just written the names themselves.
+  if (minimal) return {};
   return {
     Bucket: { description: "SLUICE_S3_BUCKET", value: site.bucket },
     Region: { description: "SLUICE_S3_REGION", value: site.region },

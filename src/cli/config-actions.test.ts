@@ -114,6 +114,15 @@ describe("sluice config", () => {
       expect(both.err).to.contain("all services and lambda are asked for");
     });
 
+    it("prints a minimal file, and refuses one of all services", async () => {
+      const { code, out } = await run("generate", "--minimal", "--services", "lambda", ...PLACE);
+      expect(code).to.equal(0);
+      expect(out).to.contain("LambdaRole:").and.to.not.contain("LogBucket:").and.to.not.contain("WriteRole:");
+      const both = await run("generate", "--minimal", "--all", ...PLACE);
+      expect(both).to.include({ code: 2, out: "" });
+      expect(both.err).to.contain("a minimal file of all services is asked for");
+    });
+
     it('prints to standard output what is to be written to "-"', async () => {
       const here = process.cwd();
       process.chdir(directory);

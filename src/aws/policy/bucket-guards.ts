@@ -11,6 +11,7 @@ const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/am
  * conditions: so they still apply to a role that is deleted and made again.
  */
 export function createBucketGuards(site: Site, settings: Settings): PolicyStatement[] {
+  const hasTls13 = settings.tls.own === "1.3" && !settings.minimal;
   return [
     ...createTransportGuards(site.bucketArn),
     {
@@ -66,5 +67,5 @@ export function createBucketGuards(site: Site, settings: Settings): PolicyStatem
         Bool: { "aws:PrincipalIsAWSService": "false" },
       },
     },
-  ].filter(({ sid }) => sid !== "DenyOwnRolesBelowTls13" || settings.tls.own === "1.3") as PolicyStatement[];
+  ].filter(({ sid }) => sid !== "DenyOwnRolesBelowTls13" || hasTls13) as PolicyStatement[];
 }

@@ -1,5 +1,6 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { type AccessRow, createAccessMatrix, listPassedRoles, type PassedRole } from "../policy/access-matrix.ts";
+import { MINIMAL_DIFFERENCE } from "../settings/minimal.ts";
 import { type ControlTowerExemption, findExemptions } from "../template/control-tower-exemptions.ts";
 import { printCloudFormation } from "./print-cloudformation.ts";
 
@@ -15,7 +16,8 @@ export interface Explanation {
   readonly region: string;
   readonly account: string;
   readonly residency: readonly string[];
-  readonly logBucket: string;
+  /** Undefined in a minimal file. */
+  readonly logBucket: string | undefined;
   /** Undefined when the settings ask for no audit anchors. */
   readonly anchorBucket: string | undefined;
   readonly services: readonly {
@@ -46,7 +48,7 @@ export function createExplanation(configuration: Configuration): Explanation {
     region: site.region,
     account: site.account,
     residency: site.residency,
-    logBucket: site.logBucket,
+    logBucket: settings.minimal ? undefined : site.logBucket,
     anchorBucket: settings.anchors === false ? undefined : site.anchorBucket,
     services: connections.map(({ service: { name, title, gets, road, source }, connection: { notes = [] } }) => ({
       name,
@@ -60,27 +62,31 @@ export function createExplanation(configuration: Configuration): Explanation {
     guards: rows.filter(({ effect }) => effect === "Deny"),
     passedRoles: listPassedRoles(configuration),
     exemptions: findExemptions(configuration.template),
-    notes: [...createDataNotes(configuration), ...createDeployNotes(configuration)],
+    notes: [
+      ...(settings.minimal ? [MINIMAL_DIFFERENCE] : []),
+      ...createDataNotes(configuration),
+      ...createDeployNotes(configuration),
+    ],
   };
 }
 
 /** Notes about what happens to files apart from Sluice. */
 function createDataNotes({ settings, site, connections }: Configuration): string[] {
-  const { lifecycle, presign, tls } = settings;
+  const { lifecycle, presign, tls, minimal } = settings;
   const isOn = (...names: string[]) => connections.some(({ service }) => names.includes(service.name));
   const copies = connections.filter(({ service }) => ["replication", "backup", "datasync"].includes(service.name));
   return [
-    `Purge needs s3:DeleteObjectVersion, which ${site.roleName("write")} has: in a versioned bucket a plain deletion leaves the bytes as an old version, for ${lifecycle.noncurrentDays} days here.`,
+    `Purge needs s3:DeleteObjectVersion, which ${minimal ? "the role that Sluice runs under must have" : `${site.roleName("write")} has`}: in a versioned bucket a plain deletion leaves the bytes as an old version, for ${lifecycle.noncurrentDays} days here.`,
     `Replicas and backups keep erased files: a deleted version is never replicated, and a recovery point outlives the file.${copies.length === 0 ? "" : ` Switched on here: ${copies.map(({ service }) => service.title).join(", ")}; erase there as well.`}`,
     `Archive tiers break presigned downloads: an object in Glacier or in an archive tier of Intelligent-Tiering answers 403 until it is restored.${lifecycle.tieringDays === null ? "" : " The tiering of this template moves nothing there."}`,
     `Presigned URLs are refused ${presign.ageSecondsMax} s after they were signed, whatever lifetime was signed into them.`,
     "Every write is encrypted by SSE-S3. A writer that asks for KMS is refused: set it to SSE-S3 (AES256), or to name no encryption.",
-    ...(tls.own === "1.3"
+    ...(tls.own === "1.3" && !minimal
       ? [
           `Sluice's own roles must speak TLS 1.3 to S3. Behind an interface endpoint, which only has 1.2, set tls.own to "1.2".`,
         ]
       : []),
-    `AWS services write only below ${site.externalPrefix} and into ${site.logBucket}; Sluice neither lists nor sweeps either.`,
+    `AWS services write only below ${site.externalPrefix}${minimal ? "; Sluice neither lists nor sweeps that." : ` and into ${site.logBucket}; Sluice neither lists nor sweeps either.`}`,
     ...(isOn("athena", "glue", "emr", "redshift")
       ? [
           "Where Lake Formation governs the Data Catalog, IAM alone is not enough: grant the roles of Athena, Glue, EMR and Redshift their permissions there, or leave the database to IAM (IAMAllowedPrincipals).",

@@ -18,7 +18,7 @@ export interface ScenarioGroup {
  */
 export function listScenarios(configuration: Configuration): ScenarioGroup[] {
   return [
-    { title: "Sluice's own roles", scenarios: listSluiceRoads(configuration) },
+    { title: "Sluice's own roles", scenarios: configuration.settings.minimal ? [] : listSluiceRoads(configuration) },
     { title: "What the bucket refuses", scenarios: listGuardRoads(configuration) },
     { title: "GuardDuty's gate", scenarios: listGateRoads(configuration) },
     { title: "Events", scenarios: listEventRoads(configuration) },

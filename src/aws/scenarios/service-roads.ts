@@ -34,7 +34,7 @@ export function listServiceRoads({ site, template }: Configuration): Scenario[] 
     ...Object.values(Object.fromEntries(Object.entries(ACTORS).filter(has))).flatMap((one) =>
       listActorRoads(site, one),
     ),
-    ...listDeliveryRoads(site),
+    ...(template.resources.LogBucket === undefined ? [] : listDeliveryRoads(site)),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { SERVICES } from "../services/services.ts";
+import { findMinimalProblems } from "./minimal.ts";
 import { toSettingsProblems } from "./schema-problems.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
@@ -96,7 +97,9 @@ function findContradictions(settings: Settings): SettingsProblem[] {
     }
     problems.push(...(findProblems?.(site, options) ?? []));
   }
-  return [...problems, ...findRivals(settings)];
+  problems.push(...findRivals(settings));
+  // A service is connected only with options that are without problems.
+  return problems.length > 0 ? problems : findMinimalProblems(site, settings);
 }
 
 /** S3 refuses two kinds of direct notification for one event with overlapping filters, though the template lints. */

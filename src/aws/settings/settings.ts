@@ -163,6 +163,12 @@ export const SETTINGS_SCHEMA = z.strictObject({
     .optional()
     .describe("ARN of a policy that bounds every role of the template"),
   tags: tags.default({}).describe("tags of every resource that takes them, 50 at most"),
+  minimal: z
+    .boolean()
+    .default(false)
+    .describe(
+      "whether to make only the bucket and what the named services need: no log bucket, none of Sluice's own roles",
+    ),
   services: services.prefault({}).describe("AWS services to connect: `name: true`, or its options"),
 });
 

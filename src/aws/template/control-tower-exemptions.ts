@@ -38,6 +38,12 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly Exemption[] = [
       "The rule wants access logs of the bucket that receives them, which would log its own log deliveries without end.",
   },
   {
+    control: "CT.S3.PR.2",
+    resources: ["DataBucket"],
+    reason: "The rule wants access logs. A minimal file leaves out the bucket that they would be written to.",
+    isNeeded: ({ LoggingConfiguration }) => LoggingConfiguration === undefined,
+  },
+  {
     control: "CT.S3.PR.4",
     resources: ["LogBucket", "AnchorBucket"],
     reason:

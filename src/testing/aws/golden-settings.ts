@@ -23,9 +23,10 @@ export function pairsOf(names: readonly string[]): (readonly [string, string])[]
   return names.flatMap((one, at) => names.slice(at + 1).map((other) => [one, other] as const));
 }
 
-/** Ten configurations as they are really used, by name: each leads through another part of the generator. */
+/** Configurations as they are really used, by name: each leads through another part of the generator. */
 export const GOLDEN_SETTINGS = {
   smallest: SMALLEST_SETTINGS,
+  minimal: withServices(["lambda"], { minimal: true }),
   everything: withServices(servicesOf("eu-central-1"), {
     residency: ["eu-central-1", "eu-west-1"],
     anchors: { mode: "COMPLIANCE", days: 3650 },
