@@ -1,5 +1,5 @@
 import type { S3Client } from "@aws-sdk/client-s3";
-import type { ChecksumProof, S3Access } from "./access.ts";
+import type { ChecksumProof, Encryption, S3Access } from "./access.ts";
 import { BodyRequests } from "./body-requests.ts";
 import { type BreakerLimits, createBreakers } from "./breaker.ts";
 import { createS3Client, type S3Credentials, type S3Location } from "./client.ts";
@@ -9,7 +9,12 @@ import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 
 /** The place of S3, and the settings of the adapter. */
 export interface S3Settings {
-  s3: S3Location & { readRole?: ReadRole | undefined; limits: ConnectionLimits; checksums: ChecksumProof };
+  s3: S3Location & {
+    readRole?: ReadRole | undefined;
+    limits: ConnectionLimits;
+    checksums: ChecksumProof;
+    encryption: Encryption;
+  };
   breaker: BreakerLimits;
   body: ReplayableBodyPolicy;
 }
@@ -39,7 +44,17 @@ export function createS3Access(
   const bodies = new BodyRequests(client, connections);
   const breakers = createBreakers(breaker, onBreaker);
   return {
-    access: { client, bodies, slots, clock, breakers, body, checksums: s3.checksums, ...watched },
+    access: {
+      client,
+      bodies,
+      slots,
+      clock,
+      breakers,
+      body,
+      checksums: s3.checksums,
+      encryption: s3.encryption,
+      ...watched,
+    },
     connections,
     readClient: createReadClient(s3, connections) ?? client,
     close: () => {

@@ -11,7 +11,7 @@ import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { DomainError } from "../domain/errors.ts";
 import { toLifetimeSeconds } from "../domain/files/download-lifetime.ts";
 import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
-import { request, type S3Access } from "./access.ts";
+import { request, type S3Access, toAskedAlgorithm } from "./access.ts";
 import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
 import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
@@ -33,7 +33,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ContentType: contentType,
         ChecksumAlgorithm: "CRC32",
         ChecksumType: "FULL_OBJECT",
-        ServerSideEncryption: "AES256",
+        ServerSideEncryption: toAskedAlgorithm(access),
       });
       const { UploadId: multipartId } = await request(access, {
         operation: "control",
