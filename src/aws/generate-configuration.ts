@@ -7,6 +7,7 @@ import type { Settings } from "./settings/settings.ts";
 import { toSite } from "./settings/to-site.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
 import { createDataBucket } from "./template/data-bucket.ts";
+import { createDataKey } from "./template/data-key.ts";
 import { createLogBucket } from "./template/log-bucket.ts";
 import { mergeProperties } from "./template/merge-properties.ts";
 import type { Site } from "./template/site.ts";
@@ -40,6 +41,10 @@ export function generateConfiguration(settings: Settings): Configuration {
         settings,
         added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
       )),
+    ...createDataKey(site, settings, {
+      statements: added.flatMap(({ keyStatements = [] }) => keyStatements),
+      dependsOn: added.flatMap(({ keyDependsOn = [] }) => keyDependsOn),
+    }),
     ...createDataBucket(site, settings, {
       properties: added.reduce<Properties>(
         (all, { bucketProperties = {} }) => mergeProperties(all, bucketProperties),
@@ -105,6 +110,7 @@ function createOutputs(site: Site, { anchors, minimal }: Settings): Record<strin
     Bucket: { description: "SLUICE_S3_BUCKET", value: site.bucket },
     Region: { description: "SLUICE_S3_REGION", value: site.region },
     KeyPrefix: { description: "SLUICE_S3_KEY_PREFIX", value: site.keyPrefix },
+    ...(site.keyArn !== undefined && { DataKeyArn: { description: "KMS key of the files", value: site.keyArn } }),
     LogBucket: { description: "bucket of logs and reports", value: site.logBucket },
     ...(anchors !== false && { AnchorBucket: { description: "bucket of audit anchors", value: site.anchorBucket } }),
     WriteRoleArn: {

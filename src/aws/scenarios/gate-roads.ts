@@ -26,7 +26,7 @@ export function listGateRoads(configuration: Configuration): Scenario[] {
 }
 
 /** Readers whose own rights reach the files, each with what they are called. */
-const READERS: Readonly<Record<string, string>> = {
+export const READERS: Readonly<Record<string, string>> = {
   ReadRole: "the read role",
   LambdaRole: "a Lambda function",
   StepFunctionsRole: "a state machine",

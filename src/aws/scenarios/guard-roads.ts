@@ -1,6 +1,6 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { toEnvironment } from "../settings/environment.ts";
-import { type Request, type Scenario, STRANGER } from "./scenario.ts";
+import { type Request, type Scenario, STRANGER, toKeyText } from "./scenario.ts";
 import { ask } from "./sluice-roads.ts";
 
 const ENCRYPTION = "s3:x-amz-server-side-encryption";
@@ -14,6 +14,7 @@ export function listGuardRoads(configuration: Configuration): Scenario[] {
   const one = (road: string, isOpen: boolean, step: Request): Scenario => ({ road, isOpen, steps: [step] });
   const read = (says: Request["says"]) => ask(site, [reader.role, "s3:GetObject", file], says);
   const write = (says: Request["says"]) => ask(site, [writer.role, "s3:PutObject", file], says);
+  const writeUnder = (key: string) => write({ [ENCRYPTION]: "aws:kms", [`${ENCRYPTION}-aws-kms-key-id`]: key });
   const somebody = (account: string, says?: Request["says"]): Request => ({
     principal: site.arn("iam", "role/somebody", { region: "", account }),
     action: "s3:GetObject",
@@ -28,8 +29,17 @@ export function listGuardRoads(configuration: Configuration): Scenario[] {
     one(`${reader.who} reads a file over TLS 1.2`, isTls12Open, read({ "s3:TlsVersion": "1.2" })),
     one("a browser opens a download URL over TLS 1.2", true, read({ ...PRESIGNED, "s3:TlsVersion": "1.2" })),
     ...listUrlRoads(configuration),
-    one(`${writer.who} uploads a file under SSE-S3`, true, write({ [ENCRYPTION]: "AES256" })),
-    one(`${writer.who} uploads a file under a KMS key`, false, write({ [ENCRYPTION]: "aws:kms" })),
+    one(`${writer.who} uploads a file under SSE-S3`, site.keyArn === undefined, write({ [ENCRYPTION]: "AES256" })),
+    one(
+      `${writer.who} uploads a file under a KMS key that it does not name`,
+      false,
+      write({ [ENCRYPTION]: "aws:kms" }),
+    ),
+    one(`${writer.who} uploads a file under another KMS key`, false, writeUnder(site.arn("kms", "key/another"))),
+    ...(site.keyArn === undefined
+      ? []
+      : [one(`${writer.who} uploads a file under the key of files`, true, writeUnder(toKeyText(site)))]),
+    one(`${writer.who} uploads a file and names no encryption`, true, write({})),
     one(`${reader.who} reads a file by an endpoint of ${elsewhere}`, false, read({ "aws:RequestedRegion": elsewhere })),
     one("an administrator of this account reads a clean file", true, somebody(site.account)),
     one(

@@ -2,6 +2,7 @@ import type { Configuration } from "../generate-configuration.ts";
 import { listEventRoads } from "./event-roads.ts";
 import { listGateRoads } from "./gate-roads.ts";
 import { listGuardRoads } from "./guard-roads.ts";
+import { listKeyRoads } from "./key-roads.ts";
 import type { Scenario } from "./scenario.ts";
 import { listServiceRoads } from "./service-roads.ts";
 import { listSluiceRoads } from "./sluice-roads.ts";
@@ -20,6 +21,7 @@ export function listScenarios(configuration: Configuration): ScenarioGroup[] {
   return [
     { title: "Sluice's own roles", scenarios: configuration.settings.minimal ? [] : listSluiceRoads(configuration) },
     { title: "What the bucket refuses", scenarios: listGuardRoads(configuration) },
+    { title: "The key of files", scenarios: listKeyRoads(configuration) },
     { title: "GuardDuty's gate", scenarios: listGateRoads(configuration) },
     { title: "Events", scenarios: listEventRoads(configuration) },
     { title: "AWS services", scenarios: listServiceRoads(configuration) },

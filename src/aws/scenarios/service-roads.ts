@@ -4,7 +4,7 @@ import { type Request, type Scenario, STRANGER } from "./scenario.ts";
 import { ask } from "./sluice-roads.ts";
 
 /** Roles of services that write, by logical id: the role's purpose, and the folder that is theirs below the external prefix. */
-const WRITERS: Readonly<Record<string, { purpose: string; folder: string }>> = {
+export const WRITERS: Readonly<Record<string, { purpose: string; folder: string }>> = {
   AthenaRole: { purpose: "athena", folder: "athena/" },
   FirehoseRole: { purpose: "firehose", folder: "firehose/" },
   OpensearchIngestionRole: { purpose: "opensearch-ingestion", folder: "opensearch-ingestion/" },

@@ -1,4 +1,5 @@
 import { SERVICES } from "../services/services.ts";
+import { findKeyProblems } from "../template/data-key.ts";
 import { findMinimalProblems } from "./minimal.ts";
 import { toSettingsProblems } from "./schema-problems.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
@@ -68,6 +69,7 @@ function findContradictions(settings: Settings): SettingsProblem[] {
   if (new Set([bucket, logBucket, anchorBucket]).size < 3) {
     problems.push(new SettingsProblem("bucket, logBucket and anchorBucket must be three buckets", ["logBucket"]));
   }
+  problems.push(...findKeyProblems(site, settings));
   const [, ofPartition, , , ofAccount] = settings.permissionsBoundary?.split(":") ?? [];
   if (ofPartition !== undefined && ofPartition !== partition) {
     problems.push(

@@ -82,6 +82,18 @@ export const SETTINGS_SCHEMA = z.strictObject({
     })
     .regex(/^\d{12}$/, 'an account id is 12 digits: "111122223333"')
     .describe("AWS account that owns the bucket"),
+  encryption: z
+    .union([
+      z.enum(["sse-s3", "kms"]),
+      z
+        .string()
+        .regex(
+          /^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/,
+          'say "sse-s3", "kms" or the ARN of a KMS key',
+        ),
+    ])
+    .default("sse-s3")
+    .describe("encryption of the files: `sse-s3`, `kms` (makes a key, which costs money) or the ARN of a KMS key"),
   residency: z
     .array(regionName)
     .min(1)

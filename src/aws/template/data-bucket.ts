@@ -15,7 +15,7 @@ export function createDataBucket(
   added: { properties: Properties; dependsOn: readonly string[]; statements: readonly PolicyStatement[] },
 ): { DataBucket: Resource; DataBucketPolicy: Resource } {
   const own: Properties = {
-    ...secureBucket(site, site.bucket),
+    ...secureBucket(site, site.bucket, site.keyArn),
     LifecycleConfiguration: { Rules: toLifecycleRules(site, settings) },
     ...(!settings.minimal && {
       LoggingConfiguration: { DestinationBucketName: site.logBucket, LogFilePrefix: ACCESS_LOG_PREFIX },

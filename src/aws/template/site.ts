@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Value } from "./value.ts";
 
 const ROLE_NAME_LENGTH_MAX = 64; // IAM
 const BUCKET_NAME_LENGTH_MAX = 63; // S3
@@ -20,6 +21,8 @@ export interface SiteNames {
   readonly gatedPrefixes?: readonly string[];
   /** Bucket that exists and takes the replicas; `{bucket}-replica` when left out. */
   readonly replicaBucket?: string | undefined;
+  /** ARN of the KMS key that encrypts the files; SSE-S3 when left out. */
+  readonly keyArn?: Value | undefined;
 }
 
 /** AWS itself, its China regions, its GovCloud. */

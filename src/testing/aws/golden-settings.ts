@@ -41,6 +41,7 @@ export const GOLDEN_SETTINGS = {
     permissionsBoundary: "arn:aws:iam::111122223333:policy/boundary",
     tags: { Team: "files", CostCenter: "4711" },
   }),
+  kms: withServices(["athena", "cloudfront", "firehose", "macie", "replication", "transfer"], { encryption: "kms" }),
   events: withServices(["eventbridge", "lambda", "sns", "sqs", "step-functions"]),
   "direct-queue": {
     ...SMALLEST_SETTINGS,

@@ -61,6 +61,7 @@ export const OPTION_CHOICES: Readonly<Record<string, readonly Options[]>> = {
   replication: [
     { bucket: "my-replicas", region: "eu-west-1", deleteMarkers: false, storageClass: "STANDARD_IA" },
     { replicationTime: true, storageClass: "GLACIER_IR" },
+    { bucket: "my-replicas", keyArn: KMS_KEY },
   ],
   sagemaker: [{ outputBucket: "my-models" }, { outputBucket: "my-models", outputKey: KMS_KEY }],
   sns: [{ delivery: "direct" }, { key: "none" }, { key: KMS_KEY }],
@@ -76,6 +77,12 @@ export const OPTION_SETTINGS: readonly (readonly [name: string, SaidSettings])[]
 ).flatMap(([service, choices]) =>
   choices.map((options, at): [string, SaidSettings] => [
     `${service}-${at + 1}`,
-    { ...SMALLEST_SETTINGS, residency: ["eu-central-1", "eu-west-1"], services: { [service]: options } },
+    {
+      ...SMALLEST_SETTINGS,
+      residency: ["eu-central-1", "eu-west-1"],
+      services: { [service]: options },
+      // A key of another thing is named only together with one of the files.
+      ...(service === "replication" && "keyArn" in options && { encryption: KMS_KEY }),
+    },
   ]),
 );

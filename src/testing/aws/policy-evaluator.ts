@@ -107,7 +107,13 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
         principal: toKnownPrincipal(principal),
         action,
         resource: { resource, accountId: site.account },
-        contextVariables: Object.fromEntries(Object.entries(context).map(([key, value]) => [toKnownKey(key), value])),
+        contextVariables: Object.fromEntries(
+          Object.entries(context).map(([key, value]) => [
+            toKnownKey(key),
+            // The policies' texts were written so, too.
+            typeof value === "string" ? toKnownPrincipal(value) : value.map(toKnownPrincipal),
+          ]),
+        ),
       },
       identityPolicies: own.map((policy, at) => ({ name: `policy${at}`, policy })),
       serviceControlPolicies: [],
