@@ -29,6 +29,8 @@ export function listGateRoads(configuration: Configuration): Scenario[] {
 export const READERS: Readonly<Record<string, string>> = {
   ReadRole: "the read role",
   LambdaRole: "a Lambda function",
+  ComprehendRole: "a Comprehend job",
+  MediaconvertRole: "a MediaConvert job",
   StepFunctionsRole: "a state machine",
   OpensearchIngestionRole: "an OpenSearch pipeline",
   BedrockRole: "a knowledge base",

@@ -8,7 +8,8 @@ import type { Settings } from "./settings.ts";
 export function toSite(settings: Settings): Site {
   const { bucket: replicaBucket } = (settings.services.replication ?? {}) as { bucket?: string };
   const keyArn = toKeyArn(settings);
-  return createSite({ ...settings, gatedPrefixes: listGatedPrefixes(settings), replicaBucket, keyArn });
+  const catalogUsers = ["athena", "glue"].filter((name) => settings.services[name] !== undefined);
+  return createSite({ ...settings, gatedPrefixes: listGatedPrefixes(settings), replicaBucket, catalogUsers, keyArn });
 }
 
 function toKeyArn({ encryption }: Settings): Value | undefined {

@@ -51,6 +51,7 @@ export const OPTION_CHOICES: Readonly<Record<string, readonly Options[]>> = {
   glue: [{ schedule: "cron(0 3 * * ? *)", exclude: ["tmp/**"] }],
   guardduty: [{ prefixes: ["files/a/", "external/"], gate: false }],
   inventory: [{ frequency: "Daily", format: "Parquet", versions: "Current" }, { format: "ORC" }],
+  "lake-formation": [{ hybrid: false }],
   lambda: [
     { functionArn: "arn:aws:lambda:eu-central-1:111122223333:function:on-file" },
     { functionArn: "arn:aws:lambda:eu-central-1:111122223333:function:on-file:live", delivery: "direct" },
@@ -63,6 +64,7 @@ export const OPTION_CHOICES: Readonly<Record<string, readonly Options[]>> = {
     { replicationTime: true, storageClass: "GLACIER_IR" },
     { bucket: "my-replicas", keyArn: KMS_KEY },
   ],
+  "s3-metadata": [{ journalDays: 7, inventory: false }],
   sagemaker: [{ outputBucket: "my-models" }, { outputBucket: "my-models", outputKey: KMS_KEY }],
   sns: [{ delivery: "direct" }, { key: "none" }, { key: KMS_KEY }],
   sqs: [{ delivery: "direct", receiptsMax: 1 }],
