@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
+import { NAMESPACE_FIELDS } from "./commands/namespaces/update-namespace.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
@@ -9,6 +10,8 @@ import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
+import type { Namespace } from "./domain/namespaces/namespace.ts";
+import type { NamespaceRecord, NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { createCacheReport } from "./jobs/report-cache.ts";
@@ -17,7 +20,8 @@ import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-c
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
-import { ensureNamespace } from "./postgres/namespace.ts";
+import { createNamespaceRepository } from "./postgres/namespace-repository.ts";
+import { createPathsById } from "./postgres/paths-by-id.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
 import { watchWrites } from "./postgres/pool/watch-writes.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
@@ -25,6 +29,7 @@ import { validateMigrations } from "./postgres/schema/migrate.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
+import { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
 import type { StorageWatcher } from "./s3/access.ts";
@@ -47,6 +52,11 @@ const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.rand
 /** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
 export interface ConnectedService {
   access: UploadAccess & WriteAccess;
+  /** All namespaces and grants, in memory. */
+  directory: NamespaceDirectory;
+  namespaces: NamespaceRepository;
+  /** Where uploads and links lie. */
+  paths: ReturnType<typeof createPathsById>;
   downloads: ReturnType<typeof createObjectStore>;
   /** The time by the clock of storage, which decides when URLs end. */
   storageNow: () => Date;
@@ -74,17 +84,19 @@ export async function connectService(
   },
 ): Promise<ConnectedService> {
   const { log, readiness } = options;
+  const { pools, namespaces, directory } = await connectDatabase(config, options);
   const storage = createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: options.signal,
-    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+    regionOf: (bucket) => directory.regionOf(bucket),
+    onBreaker: ({ bucket, operation }, isOpen) =>
+      log.warn({ bucket, breaker: operation, isOpen }, "the storage breaker changed"),
   });
-  const { clock } = storage.access;
-  const objects = createObjectStore(storage.access);
-  const pools = await connectDatabase(config, options);
+  const { clock } = storage.connections;
+  const objects = createObjectStore(storage.at);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
-  const access = createAccess(config, { ...options, pools, objects });
+  const access = createAccess(config, { ...options, pools, objects, namespaces: directory });
   const check = createCheck({ pools, objects, clock }, { config, readiness });
   // Nobody waits for the first check: a bucket that does not answer is reported, and must not keep the API from answering.
   const checked = check();
@@ -106,7 +118,10 @@ export async function connectService(
   });
   return {
     access,
-    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
+    directory,
+    namespaces,
+    paths: createPathsById(pools.commands),
+    downloads: createObjectStore(storage.readAt),
     storageNow: () => clock.now(),
     files,
     primaryFiles,
@@ -121,6 +136,7 @@ export async function connectService(
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
       storage.close();
+      directory.stop();
       await jobs.stop();
       await checked;
       await pools.end();
@@ -137,9 +153,10 @@ function createAccess(
     budget: MemoryBudget;
     slots: SlotPool;
     readiness: Readiness;
+    namespaces: NamespaceDirectory;
   },
 ): ConnectedService["access"] {
-  const { pools, objects, budget, slots, readiness } = options;
+  const { pools, objects, budget, slots, readiness, namespaces } = options;
   const { commands } = pools;
   const uploads = createUploadRepositories(commands);
   const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
@@ -153,7 +170,7 @@ function createAccess(
     objects,
     budget,
     unfinished: new UnfinishedUploads(createUnfinishedCount(commands), { uploadsMax: config.uploads.unfinishedMax }),
-    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    namespaces,
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
     instance: `${hostname()}/${process.pid}`,
@@ -181,10 +198,7 @@ function createCheck(
     );
   const { bucket } = config.namespace;
   return async () => {
-    const checks = [
-      report("database", pools.ping()),
-      report("storage", objects.checkBucket(bucket, config.namespace.region)),
-    ];
+    const checks = [report("database", pools.ping()), report("storage", objects.checkBucket(bucket))];
     await Promise.all(checks);
     readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };
@@ -218,10 +232,25 @@ function logReplica(log: Logger) {
   };
 }
 
+/** The environment says how its namespace is made at the first start. From then on the database says how it is. */
+function logDrift(log: Logger, record: NamespaceRecord, configured: Namespace): void {
+  const differences = Object.values(NAMESPACE_FIELDS).filter(
+    (key) => JSON.stringify(record[key]) !== JSON.stringify(configured[key]),
+  );
+  if (differences.length === 0) return;
+  const fields = Object.fromEntries(
+    differences.map((key) => [key, { kept: record[key], configured: configured[key] }]),
+  );
+  log.warn(
+    { namespace: record.name, ...fields },
+    "the environment says other limits of this namespace than the database, whose limits hold; change them by UpdateNamespace",
+  );
+}
+
 async function connectDatabase(
   config: Config,
   options: { log: Logger; readiness: Readiness; signal: AbortSignal },
-): Promise<DatabasePools> {
+): Promise<Pick<ConnectedService, "namespaces" | "directory"> & { pools: DatabasePools }> {
   let told: string | undefined;
   for (let failures = 1; ; failures++) {
     try {
@@ -233,9 +262,12 @@ async function connectDatabase(
       }
       const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
       try {
-        await ensureNamespace(pools.commands, config.namespace);
+        const namespaces = createNamespaceRepository(pools.commands);
+        logDrift(options.log, await namespaces.ensure(config.namespace), config.namespace);
+        const directory = new NamespaceDirectory(namespaces);
+        await directory.start();
         if (told !== undefined) options.log.info("the database is usable");
-        return pools;
+        return { pools, namespaces, directory };
       } catch (error) {
         await pools.end();
         throw error;

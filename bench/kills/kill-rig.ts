@@ -107,11 +107,11 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
   const { accessKeyId, secretAccessKey, bucket } = KILL_BUCKET;
   const credentials = async () => ({ accessKeyId, secretAccessKey });
   const storage = createS3Access(config, { credentials });
-  const { client } = storage.access;
+  const { client } = storage.at(bucket);
   const pools = await createDatabasePools(config.database);
   const access: UploadAccess = {
     uploads: createUploadRepositories(pools.commands),
-    objects: createObjectStore(storage.access),
+    objects: createObjectStore(storage.at),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { databaseUrl, origins, wholeNumber } from "./config-values.ts";
+import { databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
 
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -122,6 +122,11 @@ export const ENVIRONMENT = {
   SLUICE_AUTH: z.enum(["dev"], { error: 'must be "dev"' }),
   /** The static token, at least 8 characters. */
   SLUICE_DEV_TOKEN: z.string().min(8, "must have at least 8 characters").optional(),
+  /**
+   * Principals and groups that may create namespaces and set grants, separated by commas: "github:repo:acme/ops,entra:platform".
+   * They see no file by that.
+   */
+  SLUICE_ADMINS: members().default([]),
   SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   AWS_REGION: optional,
   NODE_ENV: optional,

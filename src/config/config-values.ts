@@ -61,6 +61,18 @@ export function origins() {
   });
 }
 
+/** Principals and groups, separated by commas, each with the alias of its issuer. */
+export function members() {
+  return z.string().transform((text, context): string[] => {
+    const wanted = text.split(",").map((member) => member.trim());
+    for (const member of wanted) {
+      if (/^[a-z0-9-]{1,32}:\S/.test(member)) continue;
+      context.addIssue(`names "${member}"; write the alias of an issuer before each: "github:repo:acme/ops"`);
+    }
+    return wanted;
+  });
+}
+
 /** The origin that a browser would send for the intended URL; undefined when the text is no URL of that kind. */
 function toOrigin(text: string): string | undefined {
   if (text === "*" || APP_ORIGIN.test(text)) return text;

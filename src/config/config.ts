@@ -190,6 +190,7 @@ function toConfig(env: Environment) {
       bucket: env.SLUICE_S3_BUCKET,
       region,
       keyPrefix: env.SLUICE_S3_KEY_PREFIX,
+      allowedRegions: [region] as readonly string[],
       fileSizeMaxBytes: env.SLUICE_FILE_SIZE_MAX_BYTES,
       retentionMs: env.SLUICE_RETENTION_DAYS * 86_400_000,
       retainDefaultMs: env.SLUICE_RETAIN_DAYS * 86_400_000,
@@ -269,6 +270,7 @@ function toConfig(env: Environment) {
     publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
+    admins: env.SLUICE_ADMINS,
     devToken: env.SLUICE_DEV_TOKEN as string,
     logLevel: env.SLUICE_LOG_LEVEL,
   };

@@ -96,7 +96,7 @@ export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits
 }
 
 /** The functions of the API; each call does work for one caller. */
-interface ApiFunctions {
+export interface ApiFunctions {
   uploads: UploadFunctions;
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;

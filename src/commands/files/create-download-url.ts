@@ -6,7 +6,7 @@ import { TEXT_DIRECTION } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { isShownSafely } from "../../domain/files/inline-types.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
-import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { type GetFileRequest, getFile } from "../../queries/get-file.ts";
 import type { QueryOptions } from "../../queries/query-options.ts";

@@ -5,7 +5,7 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 
 /** Which deleted file: the generation deleted last, unless one is named. */
 export interface UndeleteFileRequest {
@@ -33,8 +33,9 @@ export async function undeleteFile(
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "UndeleteFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, etag],
+    content: [path, generation ?? null, etag],
   });
   return await deps.files.undelete(namespace.name, path, {
     identity,

@@ -1,6 +1,6 @@
 import { LINK_LIMITS } from "../../domain/links/link.ts";
 import type { LinkRepository, LinkVisitor, OpenedLink } from "../../domain/links/link-repository.ts";
-import type { Namespaces } from "../../domain/namespace.ts";
+import type { Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { toContentDisposition } from "../files/create-download-url.ts";
 import { hashLinkToken } from "./create-link.ts";

@@ -2,7 +2,7 @@ import type { Caller } from "../../domain/caller.ts";
 import { parseUuid } from "../../domain/command-identity.ts";
 import { invalidArgument } from "../../domain/errors.ts";
 import { toLifetimeSeconds } from "../../domain/files/download-lifetime.ts";
-import { requireNamespace } from "../../domain/namespace.ts";
+import { requireNamespace } from "../../domain/namespaces/namespace.ts";
 import { partAlreadyDurable } from "../../domain/repository-refusals.ts";
 import { beginMultipart } from "./multipart-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";

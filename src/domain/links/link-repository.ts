@@ -1,3 +1,4 @@
+import type { PathScope } from "../access/path-scope.ts";
 import type { CommandIdentity } from "../command-identity.ts";
 import type { CommitPosition } from "../commit-position.ts";
 import type { File } from "../files/file.ts";
@@ -52,13 +53,15 @@ export interface LinkRepository {
   revoke(namespace: string, linkId: string): Promise<Link>;
 
   /**
-   * Links of a namespace, or of one path of it, with ids below `after`; only active ones unless `showEnded`. A page may
+   * Links of the files of a scope, or of one path, with ids below `after`; only active ones unless `showEnded`. A page may
    * come back short with a `next` when many links have ended. The page shows the state at `position` or later.
    */
   list(
     namespace: string,
     options: {
       path: string | undefined;
+      /** The paths of the links that are listed begin with one of these. */
+      scope: PathScope;
       showEnded: boolean;
       limit: number;
       after: string | undefined;

@@ -26,7 +26,7 @@ describe("createLinkRepository", () => {
     after(() => subject.close());
 
     it("ends a page that has looked at enough, and says where to go on", async () => {
-      const query = { path: undefined, showEnded: false, limit: 100 };
+      const query = { path: undefined, scope: [""], showEnded: false, limit: 100 };
       const first = await subject.links.list("default", { ...query, after: undefined });
       expect(first.links).to.deep.equal([]);
       const second = await subject.links.list("default", { ...query, after: first.next });

@@ -7,7 +7,7 @@ import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
-import { findEarlierSubject } from "../rows/request-rows.ts";
+import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
 /**
@@ -41,9 +41,7 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       SELECT coalesce(max(f.generation), 0) AS generation FROM file f
       WHERE f.namespace = ${input.namespace} AND f.path = ${input.path} AND ${fileIsLive}
     ), requested AS (
-      INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-      SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
-        ${toBytea(identity.contentSha256)}, ${input.uploadId}::uuid
+      ${insertRequest(identity, sql.fragment`${input.uploadId}::uuid`)}
       FROM live WHERE ${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint
       ON CONFLICT DO NOTHING
       RETURNING subject_id

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
+import { NO_PATH, type PathScope, WHOLE_NAMESPACE } from "../../domain/access/path-scope.ts";
 import type { LinkRepository, NewLink } from "../../domain/links/link-repository.ts";
 import {
   commitFile,
@@ -201,6 +202,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       expect(await gives(tokenSha256)).to.equal(back.fileId);
       const { links } = await subject.links.list("default", {
         path: back.path,
+        scope: WHOLE_NAMESPACE,
         showEnded: false,
         limit: 9,
         after: undefined,
@@ -271,6 +273,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     const list = (options: { showEnded?: boolean; after?: string; limit?: number; namespace?: string } = {}) =>
       subject.links.list(options.namespace ?? "default", {
         path,
+        scope: WHOLE_NAMESPACE,
         showEnded: options.showEnded ?? false,
         limit: options.limit ?? 10,
         after: options.after,
@@ -285,11 +288,30 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     expect([idsOf(second), second.next]).to.deep.equal([active.slice(0, 1), undefined]);
     const all = await subject.links.list("default", {
       path: undefined,
+      scope: WHOLE_NAMESPACE,
       showEnded: true,
       limit: 1000,
       after: undefined,
     });
     expect(idsOf(all)).to.include.members(made).and.have.length.above(5);
+  });
+
+  it("lists the links of a scope's files alone", async () => {
+    const paths = ["links-a/x", "links-a/b/y", "links-b/z", "links-ab/z"];
+    const made = new Map<string, string>();
+    for (const path of paths) {
+      await commitFile(subject, path);
+      made.set((await create({ path })).linkId, path);
+    }
+    const list = async (scope: PathScope) => {
+      const options = { path: undefined, scope, showEnded: true, limit: 1000, after: undefined };
+      const { links } = await subject.links.list("default", options);
+      return links.flatMap(({ linkId }) => made.get(linkId) ?? []);
+    };
+    expect(await list(["links-a/"])).to.have.members(["links-a/x", "links-a/b/y"]);
+    expect(await list(["links-a/b/", "links-b/"])).to.have.members(["links-a/b/y", "links-b/z"]);
+    expect(await list(WHOLE_NAMESPACE)).to.have.members(paths);
+    expect(await list(NO_PATH)).to.deep.equal([]);
   });
 
   it("forgets links that have long been over, with their uses", async () => {

@@ -1,3 +1,4 @@
+import { isInScope } from "../../domain/access/path-scope.ts";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
@@ -53,9 +54,10 @@ export class FakeLinkRepository implements LinkRepository {
   }
 
   async list(namespace: string, options: Parameters<LinkRepository["list"]>[1]): Promise<LinkPage> {
-    const { path, showEnded, limit, after } = options;
+    const { path, scope, showEnded, limit, after } = options;
     const found = [...this.#rows.values()]
       .filter((row) => row.namespace === namespace && (path === undefined || row.path === path))
+      .filter((row) => isInScope(scope, row.path))
       .filter((row) => after === undefined || row.linkId < after)
       .map((row) => this.#toLink(row))
       .filter((link) => showEnded || link.state === "active")
