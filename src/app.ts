@@ -2,10 +2,10 @@ import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import { addAddress } from "./auth/add-address.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
-import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
+import { startAuthentication } from "./auth/start-authentication.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
-import { bindFunctions } from "./bind-functions.ts";
+import { type BindOptions, bindFunctions } from "./bind-functions.ts";
 import type { Config } from "./config/config.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
 import { DomainError } from "./domain/errors.ts";
@@ -42,9 +42,12 @@ export interface SharedWithWorkers {
 
 /** The options of the service beside its configuration. */
 export interface AppOptions extends SharedWithWorkers {
-  /** Finds out who calls. When left out, only the static token of the configuration is accepted. */
+  /** Finds out who calls. When left out, callers prove it by the ways of the configuration. */
   authenticate?: Authenticator | undefined;
 }
+
+/** What of the API works with the database. */
+type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "catchUp">;
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -56,17 +59,19 @@ const CONNECT_RETRY_MS = 1000;
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
   const { siblings } = options;
   const { trustedProxies } = config;
-  const known = options.authenticate ?? createDevAuthenticator(config.devToken);
-  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
+  const degrade = (component: string, problem: string | undefined) => readiness.degrade(component, problem);
+  const authentication = await startAuthentication(config.auth, { log, degrade });
+  const known = options.authenticate ?? authentication.authenticate;
+  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const stopping = new AbortController();
   let service: ConnectedService | undefined;
   const budget = new MemoryBudget(config.budgetBytes, {
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
-  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
+  const common: Omit<ApiOptions, keyof BoundApi> = {
     authenticate,
     readiness,
     log,
@@ -96,8 +101,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    const publicUrl = config.publicUrl ?? listener.url;
-    serve = createServiceListener(ready, common, { ...linkRoute, publicUrl, admins: config.admins });
+    serve = createServiceListener(ready, common, { ...linkRoute, ...toBindOptions(config, listener.url) });
     return ready;
   });
   connected.catch(() => {});
@@ -114,10 +118,15 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       service?.access.sessions.drain();
       service?.watches.drain();
       await listener.close({ graceMs: config.drainTimeoutMs });
+      authentication.stop();
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
     },
   };
+}
+
+function toBindOptions({ publicUrl, admins, namespace }: Config, listenerUrl: string): BindOptions {
+  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
 }
 
 /** The generator is loaded with the first call: most services never generate a configuration. */
@@ -133,8 +142,8 @@ function createLateGenerator(): ApiOptions["configurations"]["generateConfigurat
 
 function createServiceListener(
   service: ConnectedService,
-  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
-  options: { publicUrl: string; admins: readonly string[]; trustedProxies: number; log: Logger },
+  common: Omit<ApiOptions, keyof BoundApi>,
+  options: BindOptions & { trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const { functions, writing, openLink } = bindFunctions(service, options);
   const { catchUp } = writing;
@@ -161,6 +170,7 @@ function createUnconnectedFunctions() {
     uploads: refuseAll<ApiOptions["uploads"]>(),
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
+    namespaces: refuseAll<ApiOptions["namespaces"]>(),
     catchUp: async () => undefined,
     openLink: async () => refuse(),
   };

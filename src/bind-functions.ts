@@ -10,6 +10,10 @@ import { updateFile } from "./commands/files/update-file.ts";
 import { createLink } from "./commands/links/create-link.ts";
 import { openLink } from "./commands/links/open-link.ts";
 import { revokeLink } from "./commands/links/revoke-link.ts";
+import { createNamespace } from "./commands/namespaces/create-namespace.ts";
+import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
+import { setGrants } from "./commands/namespaces/set-grants.ts";
+import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
 import { abortUpload } from "./commands/uploads/abort-upload.ts";
 import { readAdopted } from "./commands/uploads/adopt-parts.ts";
 import { completeUpload } from "./commands/uploads/complete-upload.ts";
@@ -17,27 +21,41 @@ import { createUpload } from "./commands/uploads/create-upload.ts";
 import { signParts } from "./commands/uploads/sign-parts.ts";
 import type { ConnectedService } from "./connect-service.ts";
 import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
+import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
+import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
+import { listNamespaces } from "./queries/list-namespaces.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
 import { searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
 import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
 import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
 import { admitPart } from "./transfer/admit-part.ts";
 import { writePart } from "./transfer/write-part.ts";
 import { beginWriteUpload } from "./transfer/write-upload.ts";
 
+/** What the functions need beside the service. */
+export interface BindOptions {
+  /** The URL at which callers reach the service, for links. */
+  publicUrl: string;
+  /** Who may create namespaces and set grants. */
+  admins: readonly string[];
+  /** The limits of a new namespace, where its creator states none. */
+  defaults: NamespacePolicy;
+}
+
 /**
- * The functions of the API with all that they work with. Of each call, the caller's right to it is looked at first; then it
- * waits for its turn among others of its class.
+ * The functions of the API with all that they work with. A call first waits for its turn among others of its class, so that
+ * nobody can make the service look up more rights than it does work. Then its caller's right to it is looked at.
  */
-export function bindFunctions(service: ConnectedService, options: { publicUrl: string; admins: readonly string[] }) {
+export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const { access, follower } = service;
   const limiters = createWorkLimiters();
   const authority = new Authority(service.directory, options);
@@ -53,17 +71,19 @@ export function bindFunctions(service: ConnectedService, options: { publicUrl: s
   return { functions: limitWork(functions, limiters), writing, openLink: bound.openLink };
 }
 
-function bindAll(service: ConnectedService, { publicUrl, limiters }: { publicUrl: string; limiters: WorkLimiters }) {
+function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters }) {
+  const { publicUrl, limiters } = options;
   const { access, downloads, storageNow, files, primaryFiles, copyFile, links, watches } = service;
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   const listing = ({ scope = NO_PATH }: { scope?: PathScope }) => ({ ...queries, files: withinScope(files, scope) });
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
-  const commands = { ...queries, files: primaryFiles, now: storageNow };
+  const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
   const linking = { ...commands, links, publicUrl };
   const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
   const functions: BoundFunctions = {
+    namespaces: bindNamespaces(service, options),
     uploads: {
       createUpload: (request, options) => createUpload(access, request, options),
       completeUpload: (request, options) => completeUpload(access, request, options),
@@ -101,6 +121,20 @@ function bindAll(service: ConnectedService, { publicUrl, limiters }: { publicUrl
     },
   };
   return { functions, openLink: (...[token, visitor]: OpenLinkParameters) => openLink(linking, token, visitor) };
+}
+
+function bindNamespaces({ directory, namespaces }: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {
+  const changing = { repository: namespaces, memory: directory, defaults };
+  return {
+    createNamespace: (request, options) => createNamespace(changing, request, options),
+    getNamespace: (request, options) => getNamespace(directory, request, options),
+    listNamespaces: (request, options) => listNamespaces(directory, request, options),
+    updateNamespace: (request, options) => updateNamespace(changing, request, options),
+    deleteNamespace: (request, options) => deleteNamespace(changing, request, options),
+    getUsage: ({ namespace }) => namespaces.usage(namespace),
+    getGrants: (request, options) => getNamespace(directory, request, options),
+    setGrants: (request, options) => setGrants(changing, request, options),
+  };
 }
 
 type OpenLinkParameters = [token: string, visitor: Parameters<typeof openLink>[2]];

@@ -10,12 +10,15 @@ import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
-import type { Namespace } from "./domain/namespaces/namespace.ts";
+import type { Namespace, Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRecord, NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
+import { BucketRegions } from "./domain/residency.ts";
+import { createBucketCheck } from "./jobs/check-buckets.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
+import { createResidencyWatch } from "./jobs/watch-residency.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-changes.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
@@ -89,17 +92,18 @@ export async function connectService(
     watcher: createStorageWatcher(log, readiness),
     closing: options.signal,
     regionOf: (bucket) => directory.regionOf(bucket),
-    onBreaker: ({ bucket, operation }, isOpen) =>
-      log.warn({ bucket, breaker: operation, isOpen }, "the storage breaker changed"),
+    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
   });
-  const { clock } = storage.connections;
   const objects = createObjectStore(storage.at);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
-  const access = createAccess(config, { ...options, pools, objects, namespaces: directory });
-  const check = createCheck({ pools, objects, clock }, { config, readiness });
-  // Nobody waits for the first check: a bucket that does not answer is reported, and must not keep the API from answering.
-  const checked = check();
+  const regions = new BucketRegions();
+  const access = createAccess(config, { ...options, pools, objects, namespaces: directory, regions });
+  const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces: directory, readiness });
+  const watchResidency = createWatch({ objects, namespaces: directory, regions }, { log, readiness });
+  // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
+  // replica is ready only once it knows which namespaces it must not write.
+  const checked = watchResidency().then(check);
   const files = withFileCache(createFileRepository(pools), cache);
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
@@ -108,6 +112,7 @@ export async function connectService(
     access,
     files: primaryFiles,
     check,
+    watchResidency,
     log,
     leases: createJobLeases(pools.commands),
     follower,
@@ -122,7 +127,7 @@ export async function connectService(
     namespaces,
     paths: createPathsById(pools.commands),
     downloads: createObjectStore(storage.readAt),
-    storageNow: () => clock.now(),
+    storageNow: () => storage.connections.clock.now(),
     files,
     primaryFiles,
     follower,
@@ -150,13 +155,14 @@ function createAccess(
   options: {
     pools: DatabasePools;
     objects: ObjectStore;
+    namespaces: Namespaces;
+    regions: BucketRegions;
     budget: MemoryBudget;
     slots: SlotPool;
     readiness: Readiness;
-    namespaces: NamespaceDirectory;
   },
 ): ConnectedService["access"] {
-  const { pools, objects, budget, slots, readiness, namespaces } = options;
+  const { pools, objects, namespaces, regions, budget, slots, readiness } = options;
   const { commands } = pools;
   const uploads = createUploadRepositories(commands);
   const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
@@ -171,6 +177,7 @@ function createAccess(
     budget,
     unfinished: new UnfinishedUploads(createUnfinishedCount(commands), { uploadsMax: config.uploads.unfinishedMax }),
     namespaces,
+    regions,
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
     instance: `${hostname()}/${process.pid}`,
@@ -179,7 +186,7 @@ function createAccess(
 }
 
 /**
- * Checks whether the database and the bucket answer, and reports it. Never rejects. The bucket's answer also tells S3's time,
+ * Checks whether the database and the buckets answer, and reports it. Never rejects. The answers of buckets also tell S3's time,
  * at the start and then every few seconds.
  */
 function createCheck(
@@ -188,20 +195,43 @@ function createCheck(
     objects,
     clock,
   }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore>; clock: StorageClock },
-  { config, readiness }: { config: Config; readiness: Readiness },
+  { namespaces, readiness }: { namespaces: Namespaces; readiness: Readiness },
 ): () => Promise<void> {
   const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
-  const report = (component: string, answered: Promise<unknown>) =>
-    answered.then(
-      () => readiness.report(component, undefined),
-      (error) => readiness.report(component, problemOf(error)),
+  const checkDatabase = () =>
+    pools.ping().then(
+      () => readiness.report("database", undefined),
+      (error) => readiness.report("database", problemOf(error)),
     );
-  const { bucket } = config.namespace;
+  const checkBuckets = createBucketCheck(
+    objects,
+    () => new Set([...namespaces.values()].map((namespace) => namespace.bucket)),
+  );
+  const checkStorage = async () => {
+    const { problem, degradation } = await checkBuckets();
+    readiness.report("storage", problem);
+    readiness.degrade("buckets", degradation);
+  };
   return async () => {
-    const checks = [report("database", pools.ping()), report("storage", objects.checkBucket(bucket))];
-    await Promise.all(checks);
+    await Promise.all([checkDatabase(), checkStorage()]);
     readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };
+}
+
+/** Asks storage where the buckets of the namespaces lie, and reports to readiness which namespaces must not be written. */
+function createWatch(
+  { objects, namespaces, regions }: { objects: ObjectStore; namespaces: Namespaces; regions: BucketRegions },
+  { log, readiness }: { log: Logger; readiness: Readiness },
+): () => Promise<void> {
+  return createResidencyWatch({
+    objects,
+    regions,
+    namespaces: () => namespaces,
+    // The name of a namespace is told to callers with a token only: it must not be in the component's name.
+    report: (problem) => readiness.degrade("residency", problem),
+    log,
+    now: () => new Date(),
+  });
 }
 
 /** The text holds no number that changes with each check, because every change would be reported as news. */

@@ -6,6 +6,7 @@ import { Client } from "pg";
 import type { UploadAccess } from "../../src/commands/uploads/upload-access.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
+import { BucketRegions } from "../../src/domain/residency.ts";
 import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
@@ -113,6 +114,7 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
     uploads: createUploadRepositories(pools.commands),
     objects: createObjectStore(storage.at),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
+    regions: new BucketRegions(),
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
     instance: "sweeper",

@@ -92,6 +92,8 @@ export class Authority {
 
   /** Refuses a method on a namespace itself: NAMESPACE_NOT_FOUND, or PERMISSION_DENIED when its existence is no secret. */
   requireManager(caller: Caller, method: NamespaceMethod, namespace: string): void {
+    const isThere = method === "createNamespace" || this.#directory.grantsOf(namespace) !== undefined;
+    if (!isThere) throw namespaceNotFound(namespace);
     if (this.mayManage(caller, method, namespace)) return;
     const isKnown = method === "createNamespace" || this.isVisible(caller, namespace) || this.isServiceAdmin(caller);
     if (!isKnown) throw namespaceNotFound(namespace);

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
-import { assertSameBinding, findNamespace } from "../postgres/namespace-repository.ts";
+import { assertSameBinding } from "../domain/namespaces/refusals.ts";
+import { findNamespace } from "../postgres/namespace-repository.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
 import { validateMigrations } from "../postgres/schema/migrate.ts";
 import { listFailedUploads } from "../postgres/uploads/failed-uploads.ts";

@@ -51,6 +51,7 @@ export type ErrorReason =
   | "FILE_RETAINED"
   | "FILE_PURGED"
   | "FILE_LIVE"
+  | "RESIDENCY_VIOLATION"
   | "LINK_NOT_FOUND"
   | "UPLOAD_NOT_FOUND"
   | "UPLOAD_NOT_OPEN"

@@ -14,6 +14,8 @@ import { sweepOrphans } from "./sweep-orphans.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
 
 const CHECK_EVERY_MS = 5000;
+/** New namespaces are noticed by then; each bucket is asked hourly. */
+const WATCH_RESIDENCY_EVERY_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
@@ -59,6 +61,8 @@ export interface JobDeps {
   files: FileRepository;
   /** Checks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
+  /** Asks buckets where they lie, those that are due; never rejects. */
+  watchResidency: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   /** Forgets links that expired longer than `olderThanMs` ago, at most `limit`. */
@@ -117,6 +121,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
   void followNamespaces();
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
+    repeat(deps.watchResidency, { everyMs: WATCH_RESIDENCY_EVERY_MS, random }),
     repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
     repeat(async () => void (await deps.follower.catchUp()), {
       everyMs: FOLLOW_EVERY_MS,

@@ -1,7 +1,6 @@
 import { type CommonQueryMethods, type DatabasePool, type DatabaseTransactionConnection, sql } from "slonik";
 import { z } from "zod";
 import type { Grant } from "../domain/access/grants.ts";
-import { DomainError } from "../domain/errors.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
 import type {
   IfVersion,
@@ -10,7 +9,13 @@ import type {
   NamespaceRepository,
   NamespaceUsage,
 } from "../domain/namespaces/namespace-repository.ts";
-import { namespaceChanged, namespaceExists, namespaceNotEmpty, prefixOverlaps } from "../domain/namespaces/refusals.ts";
+import {
+  assertSameBinding,
+  namespaceChanged,
+  namespaceExists,
+  namespaceNotEmpty,
+  prefixOverlaps,
+} from "../domain/namespaces/refusals.ts";
 import { namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder } from "./pool/errors.ts";
 
@@ -91,24 +96,6 @@ export function createNamespaceRepository(pool: DatabasePool): NamespaceReposito
 /** The namespace of that name, deleted or not; undefined when there never was one. For those who only look. */
 export async function findNamespace(pool: DatabasePool, name: string): Promise<NamespaceRecord | undefined> {
   return await atBorder({ find: () => find(pool, name) }).find();
-}
-
-/**
- * Refuses a namespace whose files are elsewhere than is configured: the files written until now would be looked for in the wrong
- * place. `failed_precondition / ARGUMENT_INVALID`.
- */
-export function assertSameBinding(record: NamespaceRecord, namespace: Namespace): void {
-  const { name } = record;
-  if (record.deleteTime !== undefined) {
-    const message = `namespace ${name} was deleted, and its name is not used again; configure another name`;
-    throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { namespace: name } });
-  }
-  const differences = (["bucket", "region", "keyPrefix"] as const)
-    .filter((key) => record[key] !== namespace[key])
-    .map((key) => `${key} ${JSON.stringify(record[key])}, not ${JSON.stringify(namespace[key])}`);
-  if (differences.length === 0) return;
-  const message = `namespace ${name} was set up with ${differences.join(" and ")}; configure what it was set up with, or a namespace of another name`;
-  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { namespace: name } });
 }
 
 /**

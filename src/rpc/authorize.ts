@@ -1,11 +1,18 @@
 import type { Authority, Subject } from "../auth/authority.ts";
-import { METHOD_RULES, type Need, type RuledMethod } from "../domain/access/method-rules.ts";
+import {
+  METHOD_RULES,
+  NAMESPACE_RULES,
+  type NamespaceMethod,
+  type Need,
+  type RuledMethod,
+} from "../domain/access/method-rules.ts";
 import type { Caller } from "../domain/caller.ts";
-import type { DomainError } from "../domain/errors.ts";
+import { type DomainError, invalidArgument } from "../domain/errors.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
+import type { NamespaceFunctions } from "./services/namespace-service.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /** Where things with ids lie. Undefined when there is none in the namespace: the method itself says so. */
@@ -19,6 +26,7 @@ export interface BoundFunctions {
   uploads: Omit<UploadFunctions, "writeUpload">;
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
+  namespaces: NamespaceFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -43,11 +51,11 @@ const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The same functions for callers who have what METHOD_RULES says; all faces of the API meet here. A stream ends when its caller
- * loses the role in the middle of it. Rejects as `Authority` says.
+ * The same functions for callers who have what METHOD_RULES and NAMESPACE_RULES say; all faces of the API meet here. A stream
+ * ends when its caller loses the role in the middle of it. Rejects as `Authority` says.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces }: BoundFunctions,
   authority: Authority,
   paths: PathsById,
 ): BoundFunctions {
@@ -64,6 +72,7 @@ export function authorizeFunctions(
     },
     fileQueries: authorizeAll(fileQueries, gate),
     fileCommands: authorizeAll(fileCommands, gate),
+    namespaces: authorizeNamespaces(namespaces, authority),
   };
 }
 
@@ -96,6 +105,34 @@ function authorizeStream(method: RuledMethod, work: Stream, gate: Gate): Stream 
   };
 }
 
+/** The name of the namespace that a method on namespaces is about; a new one has it among its values. */
+type NamespaceRequest = { namespace: string } | { name: string };
+
+function authorizeNamespaces(functions: NamespaceFunctions, authority: Authority): NamespaceFunctions {
+  const authorized: Functions = {};
+  for (const [name, work] of Object.entries(functions as unknown as Record<string, Call>)) {
+    if (!Object.hasOwn(NAMESPACE_RULES, name)) throw new Error(`NAMESPACE_RULES does not say who may call ${name}`);
+    const method = name as NamespaceMethod;
+    authorized[name] = async (request: NamespaceRequest, options: CallOptions) => {
+      const { caller } = options;
+      if (method === "listNamespaces") {
+        const fresh = authority.freshen("");
+        if (fresh !== undefined) await fresh;
+        const isShown = (namespace: string) => authority.mayManage(caller, method, namespace);
+        return await work(request, { ...options, isShown });
+      }
+      const namespace = "name" in request ? request.name : request.namespace;
+      if (namespace === "" && method !== "createNamespace")
+        throw invalidArgument("namespace", 'namespace is missing; name one, for instance "default"');
+      const fresh = authority.freshen(namespace);
+      if (fresh !== undefined) await fresh;
+      authority.requireManager(caller, method, namespace);
+      return await work(request, options);
+    };
+  }
+  return authorized as unknown as NamespaceFunctions;
+}
+
 /** What a call was admitted for: the roles at each place, and the paths that its list may show. */
 interface Admitted {
   readonly needs: readonly { oneOf: Need["oneOf"]; subject: Subject }[];
@@ -122,8 +159,10 @@ class Gate {
     let scope: readonly string[] | undefined;
     for (const need of METHOD_RULES[method] as readonly Need[]) {
       if (need.ifHolds === true && !changesHolds(request)) continue;
-      if (need.at === "list") scope = this.#authority.requireScope(caller, need.oneOf, request.namespace);
-      if (need.at === "list" && !request.path) continue;
+      if (need.at === "list") {
+        scope = this.#authority.requireScope(caller, need.oneOf, request.namespace);
+        continue;
+      }
       const subject = await this.#find(need, request, caller);
       if (subject !== undefined) needs.push({ oneOf: need.oneOf, subject });
     }
@@ -144,7 +183,7 @@ class Gate {
 
   async #find({ at, oneOf }: Need, request: Request, caller: Caller): Promise<Subject | undefined> {
     const { namespace } = request;
-    if (at === "targetPath" || at === "path" || at === "list") return toFile(namespace, request, at);
+    if (at === "targetPath" || at === "path") return toFile(namespace, request, at);
     // An upload that begins with the call has a path, and no id yet.
     if (at === "upload" && request.uploadId === undefined) return toFile(namespace, request, "path");
     const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
@@ -163,12 +202,12 @@ class Gate {
 /** A path that no file has and no prefix begins. */
 const NOWHERE = "\u0000";
 
-function toFile(namespace: string, request: Request, at: "path" | "targetPath" | "list"): Subject {
+function toFile(namespace: string, request: Request, at: "path" | "targetPath"): Subject {
   const path = ((at === "targetPath" ? request.targetPath : request.path) ?? "").normalize("NFC");
   return { namespace, path, toNotFound: () => fileNotFound(path) };
 }
 
-/** Whether a request sets or lifts a legal hold or a retention. */
+/** Whether a request sets or lifts a legal hold or a retention. A mask has to name them: "*" leaves them as they are. */
 function changesHolds({ values, updateMask }: Request): boolean {
   if (updateMask !== undefined) return updateMask.some((name) => name === "legal_hold" || name === "retain_until_time");
   return values !== undefined && (values.legalHold || values.retainUntilTime !== undefined);

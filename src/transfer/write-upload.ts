@@ -11,7 +11,7 @@ import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
-import { requireNamespace } from "../domain/namespaces/namespace.ts";
+import { requireResident } from "../domain/residency.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
 import type { GrantedWriter, ReceivedNote } from "../domain/uploads/upload-writers.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
@@ -62,7 +62,7 @@ export async function beginWriteUpload(
       "create" in request
         ? (await createUpload(access, request.create, options)).upload
         : { namespace: request.namespace, uploadId: parseUuid(request.uploadId, "start.upload.upload_id") };
-    const namespace = requireNamespace(access.namespaces, target.namespace);
+    const namespace = requireResident(access, target.namespace);
     const begun = await withDatabase(access, () =>
       access.uploads.writers.beginWriter(target.namespace, target.uploadId, {
         instance: access.instance,

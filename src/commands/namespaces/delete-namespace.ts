@@ -1,3 +1,4 @@
+import type { Caller } from "../../domain/caller.ts";
 import { parseNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord, NamespaceRepository } from "../../domain/namespaces/namespace-repository.ts";
 import type { NamespaceMemory } from "./create-namespace.ts";
@@ -9,6 +10,7 @@ import type { NamespaceMemory } from "./create-namespace.ts";
 export async function deleteNamespace(
   deps: { repository: Pick<NamespaceRepository, "delete">; memory: NamespaceMemory },
   { namespace, etag }: { namespace: string; etag: string },
+  _options: { caller: Caller },
 ): Promise<NamespaceRecord> {
   const record = await deps.repository.delete(namespace, parseNamespaceEtag(etag));
   await deps.memory.catchUp();

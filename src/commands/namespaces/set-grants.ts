@@ -1,4 +1,5 @@
 import { type Grant, parseGrants } from "../../domain/access/grants.ts";
+import type { Caller } from "../../domain/caller.ts";
 import { parseNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord, NamespaceRepository } from "../../domain/namespaces/namespace-repository.ts";
 import type { NamespaceMemory } from "./create-namespace.ts";
@@ -11,6 +12,7 @@ import type { NamespaceMemory } from "./create-namespace.ts";
 export async function setGrants(
   deps: { repository: Pick<NamespaceRepository, "setGrants">; memory: NamespaceMemory },
   { namespace, grants, etag }: { namespace: string; grants: readonly Grant[]; etag: string },
+  _options: { caller: Caller },
 ): Promise<NamespaceRecord> {
   const record = await deps.repository.setGrants(namespace, parseGrants(grants), parseNamespaceEtag(etag));
   await deps.memory.catchUp();

@@ -1,3 +1,4 @@
+import type { Caller } from "../../domain/caller.ts";
 import { invalidArgument } from "../../domain/errors.ts";
 import { parseNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type {
@@ -5,14 +6,14 @@ import type {
   NamespaceRecord,
   NamespaceRepository,
 } from "../../domain/namespaces/namespace-repository.ts";
-import { parsePolicy } from "../../domain/namespaces/parse-namespace.ts";
+import { completePolicy, parsePolicy, type StatedPolicy } from "../../domain/namespaces/parse-namespace.ts";
 import type { NamespaceMemory } from "./create-namespace.ts";
 
 /** What a caller wants to change of a namespace. */
 export interface UpdateNamespaceRequest {
   namespace: string;
-  /** Values of the fields that the mask names. */
-  policy: NamespacePolicy;
+  /** Values of the fields that the mask names; undefined for those that a new namespace has. */
+  policy: StatedPolicy;
   /** Names of NAMESPACE_FIELDS, or "*" for all of them. */
   updateMask: readonly string[];
   /** Empty for whatever there is. */
@@ -35,12 +36,14 @@ export const NAMESPACE_FIELDS = {
  * `failed_precondition / ETAG_MISMATCH` and `RESIDENCY_VIOLATION`, `invalid_argument / ARGUMENT_INVALID`.
  */
 export async function updateNamespace(
-  deps: { repository: Pick<NamespaceRepository, "update">; memory: NamespaceMemory },
+  deps: { repository: Pick<NamespaceRepository, "update">; memory: NamespaceMemory; defaults: NamespacePolicy },
   { namespace, policy, updateMask, etag }: UpdateNamespaceRequest,
+  _options: { caller: Caller },
 ): Promise<NamespaceRecord> {
   const keys = toKeys(updateMask);
+  const values = completePolicy(policy, deps.defaults);
   const change = (before: NamespaceRecord): NamespacePolicy => {
-    const changed = Object.fromEntries(keys.map((key) => [key, policy[key]]));
+    const changed = Object.fromEntries(keys.map((key) => [key, values[key]]));
     return parsePolicy({ ...before, ...changed }, before);
   };
   const record = await deps.repository.update(namespace, change, parseNamespaceEtag(etag));

@@ -1,4 +1,4 @@
-import type { Role } from "./role.ts";
+import { ROLES, type Role } from "./role.ts";
 
 /** One role at one place that a method needs. */
 export interface Need {
@@ -58,13 +58,17 @@ export const METHOD_RULES = {
 /** A method of METHOD_RULES. */
 export type RuledMethod = keyof typeof METHOD_RULES;
 
+const ANY_ROLE = [...ROLES, "service-admin"] as const;
+
 /**
  * The roles of which one, anywhere in the namespace, is enough for a method on the namespace itself. "service-admin" is
  * whoever SLUICE_ADMINS names: they create namespaces and set grants, and see no file by that.
  */
 export const NAMESPACE_RULES = {
   createNamespace: ["service-admin"],
-  getNamespace: ["reader", "writer", "deleter", "auditor", "admin", "service-admin"],
+  getNamespace: ANY_ROLE,
+  // The list shows the namespaces for which this holds.
+  listNamespaces: ANY_ROLE,
   updateNamespace: ["admin"],
   deleteNamespace: ["admin", "service-admin"],
   getUsage: ["auditor", "admin"],

@@ -69,14 +69,14 @@ export interface LinkRepository {
     },
   ): Promise<LinkPage>;
 
-  /** Returns what a token would open now, in one of `namespaces`, and counts no use. */
-  peek(tokenSha256: Uint8Array, options: { namespaces: readonly string[] }): Promise<OpenedLink>;
+  /** Returns what a token would open now, and counts no use. */
+  peek(tokenSha256: Uint8Array): Promise<OpenedLink>;
 
   /**
    * Opens a link: counts and records the use in the same step, and forgets uses of the link that are older than its last
    * LINK_LIMITS.usesKept. When two callers race for the last use, one of them gets it.
    */
-  use(tokenSha256: Uint8Array, options: { namespaces: readonly string[]; visitor: LinkVisitor }): Promise<OpenedLink>;
+  use(tokenSha256: Uint8Array, visitor: LinkVisitor): Promise<OpenedLink>;
 
   /** Removes links that ended by time longer than `olderThanMs` ago, with their uses, at most `limit`; returns how many. */
   forget(options: { olderThanMs: number; limit: number }): Promise<number>;

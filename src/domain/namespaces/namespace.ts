@@ -7,10 +7,10 @@ export interface Namespace {
   name: string;
   bucket: string;
   region: string;
+  /** Where its files may lie, `region` among them unless the policy was changed since; at least one. */
+  allowedRegions: readonly string[];
   /** Put before every key; empty or ending in "/". */
   keyPrefix: string;
-  /** Regions that the namespace's data may be in; the bucket's own among them. */
-  allowedRegions: readonly string[];
   /** Largest file, in bytes. */
   fileSizeMaxBytes: number;
   /** How long a deleted or superseded generation can be restored, in milliseconds. */

@@ -15,6 +15,22 @@ const KEY_PREFIX_MAX_CHARACTERS = 512;
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 
+/** A policy as a caller states it; of what is undefined, the service's own values hold. */
+export type StatedPolicy = { readonly [K in keyof NamespacePolicy]?: NamespacePolicy[K] | undefined };
+
+/** The stated policy, completed by the values that a new namespace has otherwise; the regions are not completed. */
+export function completePolicy(stated: StatedPolicy, defaults: NamespacePolicy): NamespacePolicy {
+  return {
+    allowedRegions: stated.allowedRegions ?? [],
+    fileSizeMaxBytes: stated.fileSizeMaxBytes ?? defaults.fileSizeMaxBytes,
+    retentionMs: stated.retentionMs ?? defaults.retentionMs,
+    retainDefaultMs: stated.retainDefaultMs ?? defaults.retainDefaultMs,
+    downloadUrlLifetimeMaxMs: stated.downloadUrlLifetimeMaxMs ?? defaults.downloadUrlLifetimeMaxMs,
+    partUrlLifetimeMaxMs: stated.partUrlLifetimeMaxMs ?? defaults.partUrlLifetimeMaxMs,
+    linkLifetimeMaxMs: stated.linkLifetimeMaxMs ?? defaults.linkLifetimeMaxMs,
+  };
+}
+
 /** The bounds of the numbers of a policy, by the names that callers know them by. */
 const BOUNDS = {
   fileSizeMaxBytes: ["file_size_max_bytes", 1, FILE_SIZE_MAX_BYTES, "bytes"],
@@ -45,16 +61,18 @@ export function parseNamespace(namespace: Namespace): Namespace {
     problems.push(
       `key_prefix is ${shown(keyPrefix)}; it ends in "/" or is empty, with ${KEY_PREFIX_MAX_CHARACTERS} characters at most`,
     );
-  const allowedRegions = namespace.allowedRegions.length === 0 ? [region] : namespace.allowedRegions;
-  return { ...namespace, ...parsePolicy({ ...namespace, allowedRegions }, { region, problems }) };
+  return { ...namespace, ...parsePolicy(namespace, { region, problems }) };
 }
 
-/** Checks what is to be changed of a namespace in that region; errors as of `parseNamespace`. */
+/**
+ * Checks the policy that a namespace in that region is to have; when no region is allowed by name, its own is. Errors as of
+ * `parseNamespace`.
+ */
 export function parsePolicy(
   policy: NamespacePolicy,
   { region, problems = [] }: { region: string; problems?: string[] },
 ): NamespacePolicy {
-  const allowedRegions = [...new Set(policy.allowedRegions)];
+  const allowedRegions = policy.allowedRegions.length === 0 ? [region] : [...new Set(policy.allowedRegions)];
   const wrong = allowedRegions.find((one) => !REGION.test(one));
   if (wrong !== undefined)
     problems.push(

@@ -32,3 +32,21 @@ export function namespaceChanged(name: string): DomainError {
   const message = `namespace ${name} was changed since it was read; read it again, and repeat the change on what it is now`;
   return new DomainError("failed_precondition", message, { reason: "ETAG_MISMATCH", field: "etag" });
 }
+
+/**
+ * Refuses a namespace whose files are elsewhere than is configured: the files written until now would be looked for in the wrong
+ * place. `failed_precondition / ARGUMENT_INVALID`.
+ */
+export function assertSameBinding(record: NamespaceRecord, namespace: Namespace): void {
+  const { name } = record;
+  if (record.deleteTime !== undefined) {
+    const message = `namespace ${name} was deleted, and its name is not used again; configure another name`;
+    throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { namespace: name } });
+  }
+  const differences = (["bucket", "region", "keyPrefix"] as const)
+    .filter((key) => record[key] !== namespace[key])
+    .map((key) => `${key} ${JSON.stringify(record[key])}, not ${JSON.stringify(namespace[key])}`);
+  if (differences.length === 0) return;
+  const message = `namespace ${name} was set up with ${differences.join(" and ")}; configure what it was set up with, or a namespace of another name`;
+  throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID", details: { namespace: name } });
+}

@@ -10,6 +10,7 @@ import {
   filePurged,
   generationMismatch,
 } from "../../domain/repository-refusals.ts";
+import { assertFileRegion } from "../../domain/residency.ts";
 import { violates } from "../pool/errors.ts";
 import { toInterval } from "../pool/sql-values.ts";
 import {
@@ -18,6 +19,7 @@ import {
   fileEtag,
   fileIsLive,
   fileIsRestorable,
+  fileLiesIn,
   fileRow,
   toFile,
 } from "../rows/file-rows.ts";
@@ -59,7 +61,8 @@ export async function restoreGeneration(
 ): Promise<File> {
   const { generation, ifGenerationMatch: ifTargetGenerationMatch } = options;
   const named = sql.fragment`f.path = ${path} AND f.generation = ${generation}::bigint`;
-  const source = sql.fragment`${named} AND NOT ${fileIsLive} AND ${fileIsRestorable}`;
+  const restorable = sql.fragment`${named} AND NOT ${fileIsLive} AND ${fileIsRestorable}`;
+  const source = sql.fragment`${restorable} AND ${fileLiesIn(options.allowedRegions)}`;
   const where = { namespace, source, sourcePath: path, targetPath: path };
   return await retry(pool, options.identity, {
     path,
@@ -72,8 +75,9 @@ export async function restoreGeneration(
         throw fileLive(path, generation, { remedy: "it is the current one already" });
       }
       const isRestorable = await pool.exists(sql.unsafe`
-        SELECT FROM file f WHERE f.namespace = ${namespace} AND ${source}`);
+        SELECT FROM file f WHERE f.namespace = ${namespace} AND ${restorable}`);
       if (!isRestorable) throw filePurged(path, generation);
+      assertFileRegion(toFile(row), options.allowedRegions);
       await assertTarget(pool, { namespace, path }, ifTargetGenerationMatch);
     },
   });

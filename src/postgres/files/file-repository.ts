@@ -11,6 +11,7 @@ import {
   filePurged,
   generationMismatch,
 } from "../../domain/repository-refusals.ts";
+import { assertFileRegion } from "../../domain/residency.ts";
 import { atBorder, type BorderLimits, violates } from "../pool/errors.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
 import { toInterval } from "../pool/sql-values.ts";
@@ -22,6 +23,7 @@ import {
   fileIsLive,
   fileIsReleased,
   fileIsRestorable,
+  fileLiesIn,
   fileRow,
   toFile,
 } from "../rows/file-rows.ts";
@@ -171,20 +173,20 @@ async function undeleteFile(
   place: FilePlace,
   options: Parameters<FileRepository["undelete"]>[2],
 ): Promise<File> {
-  const { identity, generation, etag = "" } = options;
+  const { identity, generation, etag = "", allowedRegions } = options;
   const restorable = sql.fragment`
     f.namespace = ${place.namespace} AND f.path = ${place.path} AND f.delete_time IS NOT NULL AND ${fileIsRestorable}
     AND (${generation ?? null}::bigint IS NULL OR f.generation = ${generation ?? null}::bigint)`;
   const last = sql.fragment`ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1`;
   const statement = sql.type(fileRow)`
     WITH target AS (
-      SELECT f.file_id, ${fileEtag} AS file_etag FROM file f
+      SELECT f.file_id, ${fileEtag} AS file_etag, ${fileLiesIn(allowedRegions)} AS is_allowed FROM file f
       WHERE ${restorable} AND NOT EXISTS (
         SELECT FROM file f WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}
       )
       ${last} FOR NO KEY UPDATE
     ), requested AS (${insertFileRequest(identity)}
-      FROM target WHERE ${etag} = '' OR file_etag = ${etag} ON CONFLICT DO NOTHING RETURNING subject_id
+      FROM target WHERE (${etag} = '' OR file_etag = ${etag}) AND is_allowed ON CONFLICT DO NOTHING RETURNING subject_id
     )
     UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
       metageneration = f.metageneration + 1
@@ -199,7 +201,10 @@ async function undeleteFile(
   if (earlier !== undefined) return earlier;
   if ((await readLiveGeneration(pool, place)) !== 0) throw fileExists(place.path);
   const other = await pool.maybeOne(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${restorable} ${last}`);
-  if (other !== null) assertEtag(toFile(other), etag);
+  if (other !== null) {
+    assertEtag(toFile(other), etag);
+    assertFileRegion(toFile(other), allowedRegions);
+  }
   if (generation !== undefined && (await getFile(pool, place, generation)).purgeState !== undefined) {
     throw filePurged(place.path, generation);
   }

@@ -67,8 +67,8 @@ export function createLinkRepository(
     create: (link, identity) => createLink(pools.commands, link, identity),
     revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
     list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
-    peek: (tokenSha256, { namespaces }) => peekLink(pools.links, tokenSha256, namespaces),
-    use: (tokenSha256, options) => useLink(pools.links, tokenSha256, options),
+    peek: (tokenSha256) => peekLink(pools.links, tokenSha256),
+    use: (tokenSha256, visitor) => useLink(pools.links, tokenSha256, visitor),
     forget: (options) => forgetLinks(pools.commands, options),
   };
   return atBorder<LinkRepository>(repository, limits);
@@ -162,17 +162,12 @@ function isWithin(scope: PathScope): SqlFragment {
   return sql.fragment`(${sql.join([sql.fragment`false`, ...within], sql.fragment` OR `)})`;
 }
 
-async function peekLink(
-  pool: CommonQueryMethods,
-  tokenSha256: Uint8Array,
-  namespaces: readonly string[],
-): Promise<OpenedLink> {
+async function peekLink(pool: CommonQueryMethods, tokenSha256: Uint8Array): Promise<OpenedLink> {
   const row = await pool.maybeOne(sql.type(openedRow)`
     SELECT ${linkColumns}, ${fileColumns} FROM link l JOIN file f ON ${isLinkedFile}
-    WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})
-      AND ${isActive}`);
+    WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND ${isActive}`);
   if (row !== null) return toOpened(row);
-  const { kind } = await explainNothing(pool, tokenSha256, namespaces);
+  const { kind } = await explainNothing(pool, tokenSha256);
   return { kind: kind === "ended" ? "ended" : "nothing" };
 }
 
@@ -180,15 +175,11 @@ async function peekLink(
  * A use that waited for a move sees the link where it is now, but the file where it was: it is tried again. A use of a link
  * without a file is tried again, too, because the two look alike.
  */
-async function useLink(
-  pool: CommonQueryMethods,
-  tokenSha256: Uint8Array,
-  options: { namespaces: readonly string[]; visitor: LinkVisitor },
-): Promise<OpenedLink> {
+async function useLink(pool: CommonQueryMethods, tokenSha256: Uint8Array, visitor: LinkVisitor): Promise<OpenedLink> {
   for (let attempt = 1; attempt <= USE_ATTEMPTS_MAX; attempt++) {
-    const opened = await useOnce(pool, tokenSha256, options);
+    const opened = await useOnce(pool, tokenSha256, visitor);
     if (opened !== undefined) return opened;
-    const { kind } = await explainNothing(pool, tokenSha256, options.namespaces);
+    const { kind } = await explainNothing(pool, tokenSha256);
     if (kind !== "without-file") return { kind };
   }
   return { kind: "nothing" };
@@ -197,12 +188,12 @@ async function useLink(
 async function useOnce(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
-  { namespaces, visitor }: { namespaces: readonly string[]; visitor: LinkVisitor },
+  visitor: LinkVisitor,
 ): Promise<OpenedLink | undefined> {
   const row = await pool.maybeOne(sql.type(openedRow)`
     WITH used AS (
       UPDATE link l SET uses = l.uses + 1, last_use_time = now() FROM file f
-      WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})
+      WHERE l.token_sha256 = ${toBytea(tokenSha256)}
         AND ${isActive} AND ${isLinkedFile}
       RETURNING ${linkColumns}, ${fileColumns}
     ), noted AS (
@@ -220,11 +211,10 @@ async function useOnce(
 async function explainNothing(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
-  namespaces: readonly string[],
 ): Promise<{ kind: "ended" | "nothing" | "without-file" }> {
   const row = await pool.maybeOne(sql.type(activeRow)`
     SELECT ${isActive} AS is_active FROM link l
-    WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})`);
+    WHERE l.token_sha256 = ${toBytea(tokenSha256)}`);
   if (row === null) return { kind: "nothing" };
   return { kind: row.is_active ? "without-file" : "ended" };
 }

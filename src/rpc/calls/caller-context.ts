@@ -18,6 +18,8 @@ export interface CallOptions {
   signal: AbortSignal;
   /** The paths that the answer of a list may show. A list that gets none is refused: see `requireScope`. */
   scope?: PathScope;
+  /** Whether a list of namespaces may show the one of that name. */
+  isShown?: (namespace: string) => boolean;
 }
 
 /**

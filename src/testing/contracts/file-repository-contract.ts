@@ -420,6 +420,18 @@ function deleteContract(subject: () => RepositorySubject): void {
     await expectRefusal(subject().files.undelete("default", path, named), "FILE_EXISTS");
   });
 
+  it("restores none that lies in another region than is allowed, and no older one in its place", async () => {
+    const path = nextPath();
+    await commitFile(subject(), path, { region: "eu-west-1" });
+    await subject().files.delete("default", path, deletion());
+    await commitFile(subject(), path);
+    await subject().files.delete("default", path, deletion());
+    const undelete = (allowedRegions: string[]) =>
+      subject().files.undelete("default", path, { ...restoration(), allowedRegions });
+    await expectRefusal(undelete(["eu-west-1"]), "RESIDENCY_VIOLATION");
+    expect(await undelete(["eu-central-1"])).to.include({ generation: 2, region: "eu-central-1" });
+  });
+
   it("restores one file when several are restored at the same time", async () => {
     const path = nextPath();
     for (let i = 0; i < 3; i++) {

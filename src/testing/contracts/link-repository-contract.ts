@@ -14,7 +14,6 @@ import {
 
 const HOUR_MS = 3_600_000;
 const VISITOR = { sourceAddress: "192.0.2.7", userAgent: "Robert'); DROP TABLE link;--" };
-const NAMESPACES = ["default"];
 
 type LinkSubject = RepositorySubject & { links: LinkRepository };
 
@@ -54,9 +53,8 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     const { fileId } = await subject.files.get("default", of, generation === undefined ? {} : { generation });
     return { path: of, fileId };
   };
-  const use = (tokenSha256: Uint8Array, namespaces = NAMESPACES) =>
-    subject.links.use(tokenSha256, { namespaces, visitor: VISITOR });
-  const peek = (tokenSha256: Uint8Array) => subject.links.peek(tokenSha256, { namespaces: NAMESPACES });
+  const use = (tokenSha256: Uint8Array) => subject.links.use(tokenSha256, VISITOR);
+  const peek = (tokenSha256: Uint8Array) => subject.links.peek(tokenSha256);
 
   describe("create", () => {
     it("counts its life from when it is made, or ends it at a time, by the clock that judges it", async () => {
@@ -158,12 +156,8 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       expect(await use(pinned.tokenSha256)).to.include({ kind: "file" });
     });
 
-    it("gives nothing for a token that nobody has, or in a namespace that is not served", async () => {
+    it("gives nothing for a token that nobody has", async () => {
       expect(await use(nextToken())).to.deep.equal({ kind: "nothing" });
-      const { tokenSha256 } = await create();
-      expect(await use(tokenSha256, ["other"])).to.deep.equal({ kind: "nothing" });
-      expect(await use(tokenSha256, [])).to.deep.equal({ kind: "nothing" });
-      expect(await use(tokenSha256, ["other", "default"])).to.include({ kind: "file" });
     });
   });
 

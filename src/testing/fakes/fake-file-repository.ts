@@ -20,6 +20,7 @@ import {
   filePurged,
   generationMismatch,
 } from "../../domain/repository-refusals.ts";
+import { assertFileRegion } from "../../domain/residency.ts";
 import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
 import { takePage } from "./timed-page.ts";
@@ -173,6 +174,7 @@ export class FakeFileRepository implements FileRepository {
       throw fileNotFound(path, generation);
     }
     assertEtag(file, etag);
+    assertFileRegion(file, options.allowedRegions);
     file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
     file.updateTime = new Date(this.#now());
@@ -203,6 +205,7 @@ export class FakeFileRepository implements FileRepository {
     const file = this.#get(namespace, path, generation);
     if (isLive(file)) throw fileLive(path, generation, { remedy: "it is the current one already" });
     if (!this.#isRestorable(file)) throw filePurged(path, generation);
+    assertFileRegion(file, options.allowedRegions);
     return this.#place(file, path, { ...options, ifTargetGenerationMatch });
   }
 
