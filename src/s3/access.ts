@@ -2,7 +2,8 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import type { DomainError } from "../domain/errors.ts";
 import { withBackoff } from "../domain/limits/backoff.ts";
 import type { BodyRequests } from "./body-requests.ts";
-import type { Breakers, OperationClass } from "./breaker.ts";
+import type { OperationClass } from "./breaker.ts";
+import type { Breakers } from "./bucket-breakers.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
@@ -26,8 +27,9 @@ export interface StorageWatcher {
   onRefusedComplete: (answer: { code: string; status: number; requestId?: string; key: string }) => void;
 }
 
-/** The resources of the adapter. */
+/** What the adapter works with at one bucket. Other buckets share all of it but the client and the breakers. */
 export interface S3Access {
+  /** The client of the bucket's region. */
   client: S3Client;
   bodies: BodyRequests;
   slots: RequestSlots;

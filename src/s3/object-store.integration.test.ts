@@ -20,7 +20,7 @@ describe("createObjectStore", () => {
 
   const open = () => {
     const { access, close } = createTestAccess(s3.endpoint);
-    return { store: createObjectStore(access), bucket: "bucket", client: access.client, close };
+    return { store: createObjectStore(() => access), bucket: "bucket", client: access.client, close };
   };
 
   it("asks for SSE-S3 when it begins an upload", async () => {
@@ -48,7 +48,7 @@ describe("createObjectStore", () => {
     expect(await store.head(bucket, key)).to.include({ sizeBytes: 5 });
     expect((await readObject({ store, bucket }, key)).toString()).to.equal("hello");
     await store.delete(bucket, key);
-    await store.checkBucket(bucket, "eu-central-1");
+    await store.checkBucket(bucket);
     expect(s3.server.faults.pending).to.equal(0);
     close();
   });
@@ -87,7 +87,7 @@ describe("createObjectStore", () => {
     const { access, close } = createTestAccess(s3.endpoint, {
       breaker: { requestsMin: 5, failurePercentMax: 10, openMs: 60_000 },
     });
-    const store = createObjectStore(access);
+    const store = createObjectStore(() => access);
     const other = open();
     const key = await putObject({ store, bucket: "bucket" }, Buffer.from("hello"));
     const failing: [number, string][] = [
@@ -109,7 +109,7 @@ describe("createObjectStore", () => {
 
   it("takes what storage does not do for no outage: its breaker stays closed", async () => {
     const { access, close } = createTestAccess(s3.endpoint, { breaker: { requestsMin: 2, openMs: 60_000 } });
-    const store = createObjectStore(access);
+    const store = createObjectStore(() => access);
     const fault = { kind: "status", status: 501, code: "NotImplemented" } as const;
     s3.server.faults.add({ operation: "ListObjectVersions", times: 10, fault });
     for (let times = 0; times < 10; times++) {
