@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
+import { NAMESPACE_FIELDS } from "./commands/namespaces/update-namespace.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
@@ -9,7 +10,8 @@ import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
-import type { Namespaces } from "./domain/namespace.ts";
+import type { Namespace, Namespaces } from "./domain/namespaces/namespace.ts";
+import type { NamespaceRecord, NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
 import { BucketRegions } from "./domain/residency.ts";
 import { createBucketCheck } from "./jobs/check-buckets.ts";
@@ -21,7 +23,8 @@ import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-c
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
-import { ensureNamespace } from "./postgres/namespace.ts";
+import { createNamespaceRepository } from "./postgres/namespace-repository.ts";
+import { createPathsById } from "./postgres/paths-by-id.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
 import { watchWrites } from "./postgres/pool/watch-writes.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
@@ -29,6 +32,7 @@ import { validateMigrations } from "./postgres/schema/migrate.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
+import { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
 import type { StorageWatcher } from "./s3/access.ts";
@@ -51,6 +55,11 @@ const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.rand
 /** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
 export interface ConnectedService {
   access: UploadAccess & WriteAccess;
+  /** All namespaces and grants, in memory. */
+  directory: NamespaceDirectory;
+  namespaces: NamespaceRepository;
+  /** Where uploads and links lie. */
+  paths: ReturnType<typeof createPathsById>;
   downloads: ReturnType<typeof createObjectStore>;
   /** The time by the clock of storage, which decides when URLs end. */
   storageNow: () => Date;
@@ -78,21 +87,20 @@ export async function connectService(
   },
 ): Promise<ConnectedService> {
   const { log, readiness } = options;
-  const namespaces: Namespaces = new Map([[config.namespace.name, config.namespace]]);
+  const { pools, namespaces, directory } = await connectDatabase(config, options);
   const storage = createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: options.signal,
-    regionOf: createRegionLookup(namespaces),
+    regionOf: (bucket) => directory.regionOf(bucket),
     onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
   });
   const objects = createObjectStore(storage.at);
-  const pools = await connectDatabase(config, options);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
   const regions = new BucketRegions();
-  const access = createAccess(config, { ...options, pools, objects, namespaces, regions });
-  const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces, readiness });
-  const watchResidency = createWatch({ objects, namespaces, regions }, { log, readiness });
+  const access = createAccess(config, { ...options, pools, objects, namespaces: directory, regions });
+  const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces: directory, readiness });
+  const watchResidency = createWatch({ objects, namespaces: directory, regions }, { log, readiness });
   // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
@@ -115,6 +123,9 @@ export async function connectService(
   });
   return {
     access,
+    directory,
+    namespaces,
+    paths: createPathsById(pools.commands),
     downloads: createObjectStore(storage.readAt),
     storageNow: () => storage.connections.clock.now(),
     files,
@@ -130,17 +141,12 @@ export async function connectService(
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
       storage.close();
+      directory.stop();
       await jobs.stop();
       await checked;
       await pools.end();
     },
   };
-}
-
-/** The region that each bucket of a namespace is recorded to lie in. */
-function createRegionLookup(namespaces: Namespaces): (bucket: string) => string | undefined {
-  const regions = new Map([...namespaces.values()].map(({ bucket, region }) => [bucket, region]));
-  return (bucket) => regions.get(bucket);
 }
 
 /** What the commands on uploads work with; readiness hears when the database has no room for what they write. */
@@ -256,10 +262,25 @@ function logReplica(log: Logger) {
   };
 }
 
+/** The environment says how its namespace is made at the first start. From then on the database says how it is. */
+function logDrift(log: Logger, record: NamespaceRecord, configured: Namespace): void {
+  const differences = Object.values(NAMESPACE_FIELDS).filter(
+    (key) => JSON.stringify(record[key]) !== JSON.stringify(configured[key]),
+  );
+  if (differences.length === 0) return;
+  const fields = Object.fromEntries(
+    differences.map((key) => [key, { kept: record[key], configured: configured[key] }]),
+  );
+  log.warn(
+    { namespace: record.name, ...fields },
+    "the environment says other limits of this namespace than the database, whose limits hold; change them by UpdateNamespace",
+  );
+}
+
 async function connectDatabase(
   config: Config,
   options: { log: Logger; readiness: Readiness; signal: AbortSignal },
-): Promise<DatabasePools> {
+): Promise<Pick<ConnectedService, "namespaces" | "directory"> & { pools: DatabasePools }> {
   let told: string | undefined;
   for (let failures = 1; ; failures++) {
     try {
@@ -271,9 +292,12 @@ async function connectDatabase(
       }
       const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
       try {
-        await ensureNamespace(pools.commands, config.namespace);
+        const namespaces = createNamespaceRepository(pools.commands);
+        logDrift(options.log, await namespaces.ensure(config.namespace), config.namespace);
+        const directory = new NamespaceDirectory(namespaces);
+        await directory.start();
         if (told !== undefined) options.log.info("the database is usable");
-        return pools;
+        return { pools, namespaces, directory };
       } catch (error) {
         await pools.end();
         throw error;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { catchError, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
-import { requireNamespace } from "./namespace.ts";
+import { requireNamespace } from "./namespaces/namespace.ts";
 import { assertFileRegion, BucketRegions, requireResident } from "./residency.ts";
 
 const READ_TIME = new Date("2026-01-02T03:04:05Z");

@@ -1,5 +1,5 @@
 import { DomainError } from "./errors.ts";
-import { type Namespace, type Namespaces, requireNamespace } from "./namespace.ts";
+import { type Namespace, type Namespaces, requireNamespace } from "./namespaces/namespace.ts";
 
 /** Where bytes lie, or are to go: a bucket, and the region that it is recorded to lie in. */
 export interface StoragePlace {

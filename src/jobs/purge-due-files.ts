@@ -49,7 +49,7 @@ export async function purgeDueFiles(
         else removed.push((some[index] as (typeof some)[number]).fileId);
       });
     }
-    if (removed.length > 0) await deps.files.endPurges(removed);
+    if (removed.length > 0) await deps.files.endPurges(namespace, removed);
     result.purged += removed.length;
     result.cursor = next;
     if (next === "" || removed.length === 0) break;

@@ -1,5 +1,5 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
-import type { Namespace } from "../domain/namespace.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
 import type { OrphanVerdict } from "../domain/uploads/orphan-verdict.ts";
 
 /** Bounds of one sweep. */

@@ -5,7 +5,7 @@ import { COPY_LIMITS, createFileCopier } from "../commands/files/copy-file.ts";
 import { abortUpload, cleanUpload } from "../commands/uploads/abort-upload.ts";
 import { completeUpload } from "../commands/uploads/complete-upload.ts";
 import { DomainError } from "../domain/errors.ts";
-import { requireNamespace } from "../domain/namespace.ts";
+import { requireNamespace } from "../domain/namespaces/namespace.ts";
 import { BucketRegions } from "../domain/residency.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";

@@ -2,7 +2,7 @@ import { cleanUpload } from "../commands/uploads/abort-upload.ts";
 import { commitUpload } from "../commands/uploads/complete-upload.ts";
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import { DomainError, type ErrorReason } from "../domain/errors.ts";
-import { requireNamespace } from "../domain/namespace.ts";
+import { requireNamespace } from "../domain/namespaces/namespace.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
 import type { UploadPage, UploadPaging } from "../domain/uploads/upload-sweep.ts";
 

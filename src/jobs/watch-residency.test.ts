@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import type { Namespace } from "../domain/namespace.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
 import { BucketRegions } from "../domain/residency.ts";
 import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { createResidencyWatch, type ResidencyLimits } from "./watch-residency.ts";

@@ -1,4 +1,4 @@
-import type { Namespaces } from "../domain/namespace.ts";
+import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import type { BucketRegions } from "../domain/residency.ts";
 import type { JobLog } from "./start-jobs.ts";

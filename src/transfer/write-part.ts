@@ -4,7 +4,7 @@ import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
 import { formatCrc32, crc32 as sumCrc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
-import type { Namespace } from "../domain/namespace.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
 import { partAlreadyDurable } from "../domain/repository-refusals.ts";
 import { requireResident } from "../domain/residency.ts";
 import { UNARY_PART_MAX_BYTES } from "../domain/uploads/part-plan.ts";

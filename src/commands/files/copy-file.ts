@@ -10,7 +10,7 @@ import type { FileChange, FileRepository } from "../../domain/files/file-reposit
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
 import { type BackoffPolicy, withBackoff } from "../../domain/limits/backoff.ts";
-import type { Namespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import { generationMismatch } from "../../domain/repository-refusals.ts";
 import { requireResident } from "../../domain/residency.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
@@ -104,8 +104,9 @@ async function copyFile(
   const describe = parseDescriptionChanges(values, updateMask);
   const conditions = [etag, ifTargetGenerationMatch ?? null];
   const identity = toCommandIdentity(caller, "CopyFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
+    content: [path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
   });
   // This comes before the source is read: a repeated call gets its answer whatever has become of the source.
   const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));

@@ -6,7 +6,7 @@ import { TEXT_DIRECTION } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { isShownSafely } from "../../domain/files/inline-types.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
-import type { Namespace, Namespaces } from "../../domain/namespace.ts";
+import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { type BucketRegions, requireResident } from "../../domain/residency.ts";
 import { type GetFileRequest, getFile } from "../../queries/get-file.ts";

@@ -4,7 +4,7 @@ import type { File } from "../../domain/files/file.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
-import type { Namespaces } from "../../domain/namespace.ts";
+import type { Namespaces } from "../../domain/namespaces/namespace.ts";
 import { type BucketRegions, requireResident } from "../../domain/residency.ts";
 
 /** Which generation, and which one must be live now. */
@@ -36,8 +36,9 @@ export async function restoreGeneration(
   const generation = parseGeneration(request.generation);
   if (ifGenerationMatch !== undefined) parseLiveGeneration(ifGenerationMatch, "if_generation_match");
   const identity = toCommandIdentity(options.caller, "RestoreGeneration", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation, ifGenerationMatch ?? null],
+    content: [path, generation, ifGenerationMatch ?? null],
   });
   return await deps.files.restoreGeneration(namespace.name, path, {
     identity,

@@ -5,7 +5,7 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import type { Namespaces } from "../../domain/namespace.ts";
+import type { Namespaces } from "../../domain/namespaces/namespace.ts";
 import { type BucketRegions, requireResident } from "../../domain/residency.ts";
 
 /** Which deleted file: the generation deleted last, unless one is named. */
@@ -34,8 +34,9 @@ export async function undeleteFile(
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "UndeleteFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, etag],
+    content: [path, generation ?? null, etag],
   });
   return await deps.files.undelete(namespace.name, path, {
     identity,

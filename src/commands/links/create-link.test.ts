@@ -35,8 +35,7 @@ describe("createLink", () => {
     return { call, links };
   }
   const tokenOf = (url: string) => url.slice(url.lastIndexOf("/") + 1);
-  const peek = (links: FakeLinkRepository, token: string) =>
-    links.peek(hashLinkToken(token), { namespaces: ["default"] });
+  const peek = (links: FakeLinkRepository, token: string) => links.peek(hashLinkToken(token));
 
   it("makes a URL with 256 random bits, for a day and any number of uses", async () => {
     const { call, links } = creating();
@@ -83,7 +82,7 @@ describe("createLink", () => {
     expect(second.link.linkId).to.equal(first.link.linkId);
     expect(await peek(links, tokenOf(first.url))).to.deep.equal({ kind: "nothing" });
     const visitor = { sourceAddress: "", userAgent: "" };
-    await links.use(hashLinkToken(tokenOf(second.url)), { namespaces: ["default"], visitor });
+    await links.use(hashLinkToken(tokenOf(second.url)), visitor);
     expect(await call()).to.deep.include({ url: "" });
     expect(await catchError(() => call({ maxUses: 1 }))).to.include({ reason: "REQUEST_ID_REUSED" });
   });

@@ -7,7 +7,7 @@ import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
 import { LINK_LIMITS, type Link } from "../../domain/links/link.ts";
 import type { LinkExpiry, LinkRepository } from "../../domain/links/link-repository.ts";
-import type { Namespace, Namespaces } from "../../domain/namespace.ts";
+import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
 import { type BucketRegions, requireResident } from "../../domain/residency.ts";
 import { type GetFileRequest, getFile } from "../../queries/get-file.ts";
 import { assertDownloadName } from "../files/create-download-url.ts";
@@ -57,9 +57,10 @@ export async function createLink(
   const { path, generation, fileId } = file;
   const pinned = request.generation === undefined ? undefined : generation;
   const identity = toCommandIdentity(options.caller, "CreateLink", {
+    namespace: namespace.name,
     requestId: request.requestId,
     content: [
-      ...[namespace.name, path, pinned ?? null, lifetimeMs ?? null, request.expireTime?.toISOString() ?? null],
+      ...[path, pinned ?? null, lifetimeMs ?? null, request.expireTime?.toISOString() ?? null],
       ...[maxUses, downloadName, inline, note],
     ],
   });

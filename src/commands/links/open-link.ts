@@ -1,6 +1,6 @@
 import { LINK_LIMITS } from "../../domain/links/link.ts";
 import type { LinkRepository, LinkVisitor, OpenedLink } from "../../domain/links/link-repository.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import type { BucketRegions } from "../../domain/residency.ts";
 import { toContentDisposition } from "../files/create-download-url.ts";
@@ -35,11 +35,11 @@ export async function openLink(
   visitor: LinkVisitor | undefined,
 ): Promise<LinkAnswer> {
   if (token.length > TOKEN_MAX_CHARACTERS) return { kind: "nothing" };
-  const [tokenSha256, namespaces] = [hashLinkToken(token), [...deps.namespaces.keys()]];
+  const tokenSha256 = hashLinkToken(token);
   const opened =
     visitor === undefined
-      ? await deps.links.peek(tokenSha256, { namespaces })
-      : await deps.links.use(tokenSha256, { namespaces, visitor: toKeptVisitor(visitor) });
+      ? await deps.links.peek(tokenSha256)
+      : await deps.links.use(tokenSha256, toKeptVisitor(visitor));
   if (opened.kind !== "file") return opened;
   const { file } = opened;
   const { contentType, sizeBytes } = file;

@@ -3,7 +3,7 @@ import type { Caller } from "../../domain/caller.ts";
 import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { File } from "../../domain/files/file.ts";
-import { requireNamespace } from "../../domain/namespace.ts";
+import { requireNamespace } from "../../domain/namespaces/namespace.ts";
 import {
   type AssembledObject,
   combineParts,
@@ -52,9 +52,9 @@ export async function completeUpload(
   requireNamespace(access.namespaces, namespace);
   assertSha256(sha256);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const content = [namespace, uploadId, sizeBytes, crc32, sha256, ifGenerationMatch, listed ?? []];
-  const identity = toCommandIdentity(options.caller, "CompleteUpload", { requestId, content });
-  await withDatabase(access, () => access.uploads.catalogue.noteRequest(identity, { namespace, uploadId }));
+  const content = [uploadId, sizeBytes, crc32, sha256, ifGenerationMatch, listed ?? []];
+  const identity = toCommandIdentity(options.caller, "CompleteUpload", { namespace, requestId, content });
+  await withDatabase(access, () => access.uploads.catalogue.noteRequest(identity, uploadId));
   const { upload, parts } = await readForCommit(access, { namespace, uploadId, listed });
   return await takeUp(access, upload, {
     declared: request,

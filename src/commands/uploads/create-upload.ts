@@ -5,7 +5,7 @@ import { toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import { type FileDescription, parseFileDescription } from "../../domain/files/file-description.ts";
 import { parseNewFilePath } from "../../domain/files/file-path.ts";
-import type { Namespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import { requireResident } from "../../domain/residency.ts";
 import { choosePartSize } from "../../domain/uploads/part-plan.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
@@ -51,9 +51,9 @@ export async function createUpload(
   }
   const uploadId = uuidv7();
   const identity = toCommandIdentity(options.caller, "CreateUpload", {
+    namespace: namespace.name,
     requestId: request.requestId,
     content: [
-      namespace.name,
       path,
       request.sizeBytes,
       request.sizeHintBytes,

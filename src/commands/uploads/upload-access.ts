@@ -1,7 +1,7 @@
 import { DomainError } from "../../domain/errors.ts";
 import type { BackoffPolicy } from "../../domain/limits/backoff.ts";
 import { withBackoff } from "../../domain/limits/backoff.ts";
-import type { Namespaces } from "../../domain/namespace.ts";
+import type { Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import type { BucketRegions } from "../../domain/residency.ts";
 import type { PartLimits } from "../../domain/uploads/part-plan.ts";

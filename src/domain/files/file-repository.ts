@@ -214,7 +214,7 @@ export interface FileRepository {
 
   /**
    * `purging` -> `purged`, once storage no longer has the bytes: the description is emptied, and now is the purge time.
-   * Returns the files of these ids as they are after that, in any order.
+   * Returns the files of these ids in the namespace as they are after that, in any order.
    */
-  endPurges(fileIds: readonly string[]): Promise<File[]>;
+  endPurges(namespace: string, fileIds: readonly string[]): Promise<File[]>;
 }

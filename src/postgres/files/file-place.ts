@@ -159,14 +159,14 @@ async function placeLocked(
       ), superseded AS (
         UPDATE file f SET supersede_time = n.place_time, update_time = n.place_time,
           metageneration = f.metageneration + 1, purge_time = n.place_time + ${toInterval(options.retentionMs)}
-        FROM target t, numbered n WHERE f.file_id = t.file_id
+        FROM target t, numbered n WHERE f.namespace = ${namespace} AND f.file_id = t.file_id
         RETURNING f.file_id
       )
       UPDATE file f SET path = ${targetPath}, generation = n.generation, supersede_time = NULL, delete_time = NULL,
         purge_time = NULL, update_time = n.place_time, metageneration = f.metageneration + 1
       -- The count makes the superseding come first: the index on live paths is checked at each row.
       FROM requested r, matching m, numbered n, (SELECT count(*) FROM superseded) s
-      WHERE f.file_id = r.subject_id
+      WHERE f.namespace = ${namespace} AND f.file_id = r.subject_id
       RETURNING ${fileColumns}, m.generation AS former_generation`);
     if (row === null) return undefined;
     // This is a statement of its own: it sees the links that the statement before may have waited for.

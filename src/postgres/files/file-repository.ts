@@ -72,7 +72,7 @@ export function createFileRepository(
     restoreGeneration: (namespace, path, options) => restoreGeneration(pools.commands, { namespace, path }, options),
     beginPurge: (namespace, path, options) => beginPurge(pools.commands, { namespace, path }, options),
     beginDuePurges: (namespace, options) => beginDuePurges(pools.commands, namespace, options),
-    endPurges: (fileIds) => endPurges(pools.commands, fileIds),
+    endPurges: (namespace, fileIds) => endPurges(pools.commands, namespace, fileIds),
   };
   return atBorder<FileRepository>(repository, limits);
 }
@@ -119,14 +119,14 @@ async function updateFile(
       WITH target AS (
         SELECT f.file_id FROM file f
         -- Whatever else changes a row counts it: it is live, or not, as it was read.
-        WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
+        WHERE f.namespace = ${place.namespace} AND f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
         FOR NO KEY UPDATE
       ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
       UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
         labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
         legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
         metageneration = f.metageneration + 1
-      FROM requested r WHERE f.file_id = r.subject_id
+      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
     return row === null ? undefined : toFile(row);
   };
@@ -152,7 +152,7 @@ async function deleteFile(
       )
       UPDATE file f SET delete_time = now(), update_time = now(), metageneration = f.metageneration + 1,
         purge_time = now() + ${toInterval(options.retentionMs)}
-      FROM requested r WHERE f.file_id = r.subject_id
+      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
     if (row !== null) return toFile(row);
     const earlier = await findEarlierFile(pool, identity);
@@ -192,7 +192,7 @@ async function undeleteFile(
     )
     UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
       metageneration = f.metageneration + 1
-    FROM requested r WHERE f.file_id = r.subject_id
+    FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
     RETURNING ${fileColumns}`;
   const row = await pool.maybeOne(statement).catch((error) => {
     if (violates(error, "file_live_path")) throw fileExists(place.path);

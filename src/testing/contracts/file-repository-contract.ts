@@ -335,6 +335,22 @@ function deleteContract(subject: () => RepositorySubject): void {
     expect((await subject().files.get("default", b.path)).generation).to.equal(1);
   });
 
+  it("keeps request ids of other namespaces apart", async () => {
+    const { path } = await commitFile(subject(), nextPath());
+    const elsewhere = await commitFile(subject(), path, { namespace: "other" });
+    const { identity } = deletion();
+    const first = await subject().files.delete("default", path, { identity, retentionMs: RETENTION_MS });
+    const other = { ...identity, namespace: "other", contentSha256: Buffer.alloc(32, 1) };
+    const deleted = await subject().files.delete("other", path, { identity: other, retentionMs: RETENTION_MS });
+    expect(deleted.fileId).to.equal(elsewhere.file?.fileId);
+    for (const [namespace, options, answer] of [
+      ["default", { identity, retentionMs: RETENTION_MS }, first],
+      ["other", { identity: other, retentionMs: RETENTION_MS }, deleted],
+    ] as const) {
+      expect(await subject().files.delete(namespace, path, options)).to.deep.equal(answer);
+    }
+  });
+
   it("checks the precondition of a deletion", async () => {
     const { path } = await commitFile(subject(), nextPath());
     const error = await expectRefusal(

@@ -270,8 +270,8 @@ export class FakeFileRepository implements FileRepository {
     return { files: page.map(toFile), next };
   }
 
-  async endPurges(fileIds: readonly string[]): Promise<File[]> {
-    const files = this.#files.filter((file) => fileIds.includes(file.fileId));
+  async endPurges(namespace: string, fileIds: readonly string[]): Promise<File[]> {
+    const files = this.#files.filter((file) => file.namespace === namespace && fileIds.includes(file.fileId));
     for (const file of files.filter(({ purgeState }) => purgeState === "purging")) {
       const now = new Date(this.#now());
       Object.assign(file, { ...EMPTIED, purgeState: "purged", purgeTime: now, updateTime: now });

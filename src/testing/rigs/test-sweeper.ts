@@ -1,6 +1,6 @@
 import type { UploadAccess } from "../../commands/uploads/upload-access.ts";
 import type { Config } from "../../config/config.ts";
-import type { Namespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import { BucketRegions } from "../../domain/residency.ts";
 import { type OrphanLimits, type OrphanSweepResult, sweepOrphans } from "../../jobs/sweep-orphans.ts";
 import { type SweepLimits, type SweepResult, sweepUploads } from "../../jobs/sweep-uploads.ts";

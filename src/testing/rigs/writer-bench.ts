@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import type { CreateAccess } from "../../commands/uploads/create-upload.ts";
 import { UnfinishedUploads } from "../../commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess, UploadLimits } from "../../commands/uploads/upload-access.ts";
-import type { Namespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import { BucketRegions } from "../../domain/residency.ts";
 import type { ByteRange } from "../../domain/uploads/upload.ts";
 import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
