@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { StoredPlace } from "../domain/files/file-repository.ts";
-import type { Namespace } from "../domain/namespace.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
 import { BucketRegions } from "../domain/residency.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";

@@ -1,5 +1,5 @@
 import type { FileRepository, StoredPlace } from "../domain/files/file-repository.ts";
-import type { Namespace, Namespaces } from "../domain/namespace.ts";
+import type { Namespace, Namespaces } from "../domain/namespaces/namespace.ts";
 import type { BucketRegion, BucketRegions } from "../domain/residency.ts";
 import type { QueryOptions } from "./query-options.ts";
 

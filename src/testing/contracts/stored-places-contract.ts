@@ -48,7 +48,7 @@ export function storedPlacesContract(subject: () => RepositorySubject): void {
     const identity = nextIdentity({ method: "PurgeFile" });
     const { fileId } = await subject().files.beginPurge("default", path, { identity });
     expect(await listed(bucket)).to.have.lengthOf(1);
-    await subject().files.endPurges([fileId]);
+    await subject().files.endPurges("default", [fileId]);
     expect(await listed(bucket)).to.deep.equal([]);
   });
 
