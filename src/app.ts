@@ -2,8 +2,8 @@ import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import { addAddress } from "./auth/add-address.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
-import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
+import { startAuthentication } from "./auth/start-authentication.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
 import { type BindOptions, bindFunctions } from "./bind-functions.ts";
 import type { Config } from "./config/config.ts";
@@ -42,7 +42,7 @@ export interface SharedWithWorkers {
 
 /** The options of the service beside its configuration. */
 export interface AppOptions extends SharedWithWorkers {
-  /** Finds out who calls. When left out, only the static token of the configuration is accepted. */
+  /** Finds out who calls. When left out, callers prove it by the ways of the configuration. */
   authenticate?: Authenticator | undefined;
 }
 
@@ -59,10 +59,12 @@ const CONNECT_RETRY_MS = 1000;
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
   const { siblings } = options;
   const { trustedProxies } = config;
-  const known = options.authenticate ?? createDevAuthenticator(config.devToken);
-  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
+  const degrade = (component: string, problem: string | undefined) => readiness.degrade(component, problem);
+  const authentication = await startAuthentication(config.auth, { log, degrade });
+  const known = options.authenticate ?? authentication.authenticate;
+  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const stopping = new AbortController();
   let service: ConnectedService | undefined;
   const budget = new MemoryBudget(config.budgetBytes, {
@@ -116,6 +118,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       service?.access.sessions.drain();
       service?.watches.drain();
       await listener.close({ graceMs: config.drainTimeoutMs });
+      authentication.stop();
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
     },

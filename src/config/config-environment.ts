@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
+import { authWays, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
+import { oidcIssuers } from "./oidc-issuers.ts";
 
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -116,8 +117,13 @@ export const ENVIRONMENT = {
   SLUICE_CONNECTION_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(32 * MIB),
   /** Origins whose scripts may call from a browser, separated by commas; "*" for all. */
   SLUICE_CORS_ORIGINS: origins().default([]),
-  /** How callers prove who they are. "dev" means one static token; it is refused when NODE_ENV is production. */
-  SLUICE_AUTH: z.enum(["dev"], { error: 'must be "dev"' }),
+  /**
+   * How callers prove who they are: one or several ways, separated by commas. "oidc" means tokens of SLUICE_OIDC_ISSUERS. "dev"
+   * means one static token; it is refused when NODE_ENV is production.
+   */
+  SLUICE_AUTH: authWays("is missing; set it to oidc, dev, or both, separated by commas"),
+  /** Issuers whose tokens are accepted: a JSON list, or the path of a JSON or YAML file. */
+  SLUICE_OIDC_ISSUERS: oidcIssuers().optional(),
   /** The static token, at least 8 characters. */
   SLUICE_DEV_TOKEN: z.string().min(8, "must have at least 8 characters").optional(),
   /**

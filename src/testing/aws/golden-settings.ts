@@ -23,7 +23,7 @@ export function pairsOf(names: readonly string[]): (readonly [string, string])[]
   return names.flatMap((one, at) => names.slice(at + 1).map((other) => [one, other] as const));
 }
 
-/** Ten configurations as they are really used, by name: each leads through another part of the generator. */
+/** Twelve configurations as they are really used, by name: each leads through another part of the generator. */
 export const GOLDEN_SETTINGS = {
   smallest: SMALLEST_SETTINGS,
   everything: withServices(servicesOf("eu-central-1"), {
@@ -70,6 +70,37 @@ export const GOLDEN_SETTINGS = {
   },
   china: withServices(servicesOf("cn-north-1"), { region: "cn-north-1" }),
   govcloud: withServices(servicesOf("us-gov-west-1"), { region: "us-gov-west-1" }),
+  others: withServices(["guardduty"], {
+    consumers: [
+      { name: "reports", role: "arn:aws:iam::444455556666:role/reports" },
+      {
+        name: "thumbnails",
+        role: "arn:aws:iam::444455556666:role/thumbnails",
+        function: "arn:aws:lambda:eu-central-1:444455556666:function:thumbnails",
+        access: "both",
+        accessPoint: true,
+      },
+    ],
+    statements: [
+      {
+        Sid: "PartnersRead",
+        Effect: "Allow",
+        Principal: { AWS: ["arn:aws:iam::555566667777:role/partner", "666677778888"] },
+        Action: "s3:GetObject",
+        Resource: "arn:aws:s3:::my-files/external/shared/*",
+        Condition: { StringEquals: { "aws:PrincipalTag/team": "partner" } },
+      },
+    ],
+  }),
+  fenced: withServices(["athena", "firehose"], {
+    network: {
+      gatewayEndpoint: { vpc: "vpc-0123456789abcdef0", routeTables: ["rtb-0123456789abcdef0"] },
+      buckets: ["packages"],
+      vpcEndpoints: ["vpce-0123456789abcdef0"],
+      own: "urls",
+    },
+    tags: { Team: "files" },
+  }),
   "longest-names": withServices(servicesOf("ap-southeast-2"), {
     bucket: "a-bucket-whose-name-has-as-many-characters-as-s3-takes-63-of-it",
     region: "ap-southeast-2",

@@ -159,7 +159,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   auth: {
     imports: ["domain"],
     packages: ["jose", "lru-cache", "node:crypto", "node:net"],
-    inner: { oidc: ["."], ".": [] },
+    inner: { oidc: ["."] },
   },
   aws: {
     imports: ["domain"],
@@ -250,7 +250,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: SERVER_ROOMS,
     packages: ["node:*", "pino"],
   },
-  config: { imports: ["domain/nearest-name.ts"], packages: ["node:os", "zod"] },
+  config: { imports: ["domain/nearest-name.ts"], packages: ["node:fs", "node:module", "node:os", "yaml", "zod"] },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
     imports: ["app.ts", "config", "domain", "telemetry", "transfer/upload-slots.ts"],
