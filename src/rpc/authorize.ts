@@ -190,10 +190,10 @@ class Gate {
     // Whoever has the role everywhere needs no look at the row.
     const isEverywhere = this.#authority.findRefusal(caller, oneOf, { namespace, path: "", toNotFound }) === undefined;
     if (isEverywhere) return { namespace, path: "", toNotFound };
-    if (!UUID.test(id) && this.#authority.isVisible(caller, namespace)) return undefined;
-    const path = !UUID.test(id)
-      ? undefined
-      : await (at === "upload" ? this.#paths.ofUpload(namespace, id) : this.#paths.ofLink(namespace, id));
+    // No statement gets a name that may be none of a namespace.
+    if (!this.#authority.isVisible(caller, namespace)) return { namespace, path: NOWHERE, toNotFound };
+    if (!UUID.test(id)) return undefined;
+    const path = await (at === "upload" ? this.#paths.ofUpload(namespace, id) : this.#paths.ofLink(namespace, id));
     return { namespace, path: path ?? NOWHERE, toNotFound };
   }
 }

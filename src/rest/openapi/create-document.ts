@@ -19,7 +19,8 @@ const PARAMETERS = {
     schema: { type: "string", format: "uuid" },
   }),
   IfMatch: toHeader("If-Match", {
-    description: "The request succeeds only if what it changes or reads has this entity tag; otherwise the answer is 412.",
+    description:
+      "The request succeeds only if what it changes or reads has this entity tag; otherwise the answer is 412.",
     schema: { type: "string", pattern: '^(\\*|"[!#-~]+")$' },
   }),
   IfNoneMatch: toHeader("If-None-Match", {
