@@ -7,12 +7,14 @@ import type { AwsService, Connection } from "./services/aws-service.ts";
 import { SERVICES } from "./services/services.ts";
 import { assertWithinLimits } from "./settings/aws-limits.ts";
 import { type Consumer, toConsumers } from "./settings/consumers.ts";
+import { MINIMAL_DIFFERENCE } from "./settings/minimal.ts";
 import type { Settings } from "./settings/settings.ts";
 import { toSite } from "./settings/to-site.ts";
 import { createAccessPoints } from "./template/access-points.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
 import { createDataBucket } from "./template/data-bucket.ts";
 import { createGatewayEndpoint } from "./template/gateway-endpoint.ts";
+import { createDataKey } from "./template/data-key.ts";
 import { createLogBucket } from "./template/log-bucket.ts";
 import { mergeProperties } from "./template/merge-properties.ts";
 import type { Site } from "./template/site.ts";
@@ -51,11 +53,16 @@ export function generateConfiguration(settings: Settings): Configuration {
     "statements of your own": toOwnStatements(settings.statements),
   };
   const resources: Record<string, Resource> = {
-    ...createLogBucket(
-      site,
-      settings,
-      added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
-    ),
+    ...(!settings.minimal &&
+      createLogBucket(
+        site,
+        settings,
+        added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
+      )),
+    ...createDataKey(site, settings, {
+      statements: added.flatMap(({ keyStatements = [] }) => keyStatements),
+      dependsOn: added.flatMap(({ keyDependsOn = [] }) => keyDependsOn),
+    }),
     ...createDataBucket(site, settings, {
       properties: added.reduce<Properties>(
         (all, { bucketProperties = {} }) => mergeProperties(all, bucketProperties),
@@ -66,10 +73,11 @@ export function generateConfiguration(settings: Settings): Configuration {
       statements: Object.values(parts).flat(),
     }),
     ...createAnchorBucket(site, settings),
-    ...createSluiceRoles(site, settings, {
-      services,
-      destinations: added.flatMap(({ destinations = [] }) => destinations),
-    }),
+    ...(!settings.minimal &&
+      createSluiceRoles(site, settings, {
+        services,
+        destinations: added.flatMap(({ destinations = [] }) => destinations),
+      })),
   };
   for (const { resources: more = {} } of added) addOnce(resources, more);
   addOnce(resources, createAccessPoints(site, consumers));
@@ -79,6 +87,7 @@ export function generateConfiguration(settings: Settings): Configuration {
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
     description: `Bucket ${site.bucket} of Sluice, and the access of AWS services to it`,
+    ...(settings.minimal && { comment: MINIMAL_DIFFERENCE }),
     rules: createRules(site),
     resources,
     outputs,
@@ -152,11 +161,14 @@ function createRules(site: Site): Template["rules"] {
 }
 
 /** The outputs that the environment of the service and of its deployment reads. */
-function createOutputs(site: Site, { anchors }: Settings): Record<string, Output> {
+function createOutputs(site: Site, { anchors, minimal }: Settings): Record<string, Output> {
+  // Whoever makes a minimal file has just written the names themselves.
+  if (minimal) return {};
   return {
     Bucket: { description: "SLUICE_S3_BUCKET", value: site.bucket },
     Region: { description: "SLUICE_S3_REGION", value: site.region },
     KeyPrefix: { description: "SLUICE_S3_KEY_PREFIX", value: site.keyPrefix },
+    ...(site.keyArn !== undefined && { DataKeyArn: { description: "KMS key of the files", value: site.keyArn } }),
     LogBucket: { description: "bucket of logs and reports", value: site.logBucket },
     ...(anchors !== false && { AnchorBucket: { description: "bucket of audit anchors", value: site.anchorBucket } }),
     WriteRoleArn: {

@@ -36,7 +36,7 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
       ...(role === undefined ? [] : [role]),
       await probeStorage(
         { objects, downloads: readers, readEncryption: (object) => readEncryption(at(bucket).client, object) },
-        config.namespace,
+        { ...config.namespace, asked: config.s3.encryption },
       ),
       ...(await probeAbilities({ objects, bucket, createKey, partMinBytes: config.s3.partMinBytes, put })).map(
         toAbility,

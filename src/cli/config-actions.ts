@@ -81,7 +81,7 @@ export const CONFIG_COMMANDS: ConfigCommands = {
 
 /** Reads the configuration from the settings file and the flags. Throws a UsageError with a line for each problem. */
 async function readConfiguration(options: SettingsOptions): Promise<Configuration> {
-  const { config, bucket, region, account, residency, services, all } = options;
+  const { config, bucket, region, account, residency, services, all, minimal } = options;
   const values = Object.fromEntries(
     Object.entries({ bucket, region, account, residency }).filter(([, value]) => value !== undefined),
   );
@@ -92,7 +92,7 @@ async function readConfiguration(options: SettingsOptions): Promise<Configuratio
         "or give --bucket, --region and --account",
     );
   }
-  return refuseAsUsage(() => configure({ file, values, all, ...(services !== undefined && { services }) }));
+  return refuseAsUsage(() => configure({ file, values, all, minimal, ...(services !== undefined && { services }) }));
 }
 
 /** What was made; throws UsageError for what the caller must say differently. */

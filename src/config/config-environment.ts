@@ -64,6 +64,8 @@ export const ENVIRONMENT = {
    * file is then read again before its commit.
    */
   SLUICE_S3_CHECKSUMS: z.enum(["stated", "read-back"], { error: 'must be "stated" or "read-back"' }).default("stated"),
+  /** "sse-s3" asks for SSE-S3 with each write; "bucket" asks for none: the bucket's default decides, such as a KMS key. */
+  SLUICE_S3_ENCRYPTION: z.enum(["sse-s3", "bucket"], { error: 'must be "sse-s3" or "bucket"' }).default("sse-s3"),
   /** Smallest part that storage takes before the last. Only tests set another value than S3's. */
   SLUICE_S3_PART_MIN_BYTES: wholeNumber("bytes", { min: 1, max: S3_PART_MAX_BYTES }).default(S3_PART_MIN_BYTES),
   /** Bytes of one aws-chunk of a part's body. 0 sends a part as one chunk, which costs least. */

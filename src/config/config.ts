@@ -184,6 +184,7 @@ function toConfig(env: Environment) {
           ? undefined
           : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
       checksums: env.SLUICE_S3_CHECKSUMS,
+      encryption: env.SLUICE_S3_ENCRYPTION,
       partMinBytes: env.SLUICE_S3_PART_MIN_BYTES,
       limits: {
         // Each request has a connection of its own. At 100 ms an acknowledgement, 256 parts of 8 MiB are far more than one

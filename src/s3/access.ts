@@ -16,6 +16,12 @@ import type { StorageClock } from "./storage-clock.ts";
  */
 export type ChecksumProof = "stated" | "read-back";
 
+/**
+ * The encryption that requests for new objects ask for. "sse-s3" asks for SSE-S3. "bucket" asks for none, so that the bucket's
+ * own default decides: the one way that works with a KMS key, whose ARN the service then need not know.
+ */
+export type Encryption = "sse-s3" | "bucket";
+
 /** An observer of storage's behaviour beyond the single call. */
 export interface StorageWatcher {
   /**
@@ -39,9 +45,15 @@ export interface S3Access {
   body: ReplayableBodyPolicy;
   /** How the adapter proves that storage has the bytes that were sent. */
   checksums: ChecksumProof;
+  encryption: Encryption;
   watcher?: StorageWatcher;
   /** Aborted when the process stops: nothing is tried again from then on. */
   closing?: AbortSignal;
+}
+
+/** The algorithm to ask for with a new object; undefined where the bucket decides. */
+export function toAskedAlgorithm({ encryption }: Pick<S3Access, "encryption">): "AES256" | undefined {
+  return encryption === "sse-s3" ? "AES256" : undefined;
 }
 
 /** One try of a request, in a slot of its class and behind its breaker. */

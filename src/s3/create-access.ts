@@ -1,5 +1,5 @@
 import type { S3Client } from "@aws-sdk/client-s3";
-import type { ChecksumProof, S3Access } from "./access.ts";
+import type { ChecksumProof, Encryption, S3Access } from "./access.ts";
 import { BodyRequests } from "./body-requests.ts";
 import type { BreakerLimits, OperationClass } from "./breaker.ts";
 import { BucketBreakers } from "./bucket-breakers.ts";
@@ -12,7 +12,12 @@ import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 /** The place of S3, and the settings of the adapter. */
 export interface S3Settings {
   /** Its region is that of the buckets for which `regionOf` knows none. */
-  s3: S3Location & { readRole?: ReadRole | undefined; limits: ConnectionLimits; checksums: ChecksumProof };
+  s3: S3Location & {
+    readRole?: ReadRole | undefined;
+    limits: ConnectionLimits;
+    checksums: ChecksumProof;
+    encryption: Encryption;
+  };
   breaker: BreakerLimits;
   body: ReplayableBodyPolicy;
 }
@@ -64,6 +69,7 @@ export function createS3Access(
       breakers: breakers.of(bucket),
       body,
       checksums: s3.checksums,
+      encryption: s3.encryption,
       ...watched,
     };
   };

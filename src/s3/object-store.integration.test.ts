@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
@@ -23,21 +24,38 @@ describe("createObjectStore", () => {
     return { store: createObjectStore(() => access), bucket: "bucket", client: access.client, close };
   };
 
-  it("asks for SSE-S3 when it begins an upload", async () => {
-    const { store, client, close } = open();
-    let encryption: string | undefined;
-    client.middlewareStack.add(
-      (next) => async (args) => {
-        encryption = (args.request as { headers: Record<string, string> }).headers["x-amz-server-side-encryption"];
-        return await next(args);
-      },
-      { step: "finalizeRequest" },
-    );
-    await store.abortMultipart(await beginUpload({ store, bucket: "bucket" }));
-    await beginUpload({ store, bucket: "bucket" });
-    expect(encryption).to.equal("AES256");
-    close();
-  });
+  for (const [encryption, asked] of [
+    ["sse-s3", "AES256"],
+    ["bucket", undefined],
+  ] as const) {
+    it(`asks for ${asked ?? "no encryption"} with every new object: ${encryption}`, async () => {
+      const { access, close } = createTestAccess(s3.endpoint);
+      const store = createObjectStore(() => ({ ...access, encryption }));
+      const seen: (string | undefined)[] = [];
+      const note = (headers: Record<string, string>) => seen.push(headers["x-amz-server-side-encryption"]);
+      access.client.middlewareStack.add(
+        (next, { commandName = "" }) =>
+          async (args) => {
+            const { headers } = args.request as { headers: Record<string, string> };
+            if (["CreateMultipartUploadCommand", "CopyObjectCommand"].includes(commandName)) note(headers);
+            return await next(args);
+          },
+        { step: "finalizeRequest" },
+      );
+      const { put } = access.bodies;
+      access.bodies.put = (target, ...others) => {
+        note(target.headers);
+        return put.call(access.bodies, target, ...others);
+      };
+      await beginUpload({ store, bucket: "bucket" });
+      const key = await putObject({ store, bucket: "bucket" }, Buffer.from("hello"));
+      const target = { bucket: "bucket", beginAttempt: async () => `${key}-copy`, contentType: "text/plain" };
+      const content = { sizeBytes: 5, crc32: crc32("hello") };
+      await store.copyObject({ bucket: "bucket", key, versionId: "" }, target, content);
+      expect(seen).to.deep.equal([asked, asked, asked]);
+      close();
+    });
+  }
 
   it("tries again what failed for a reason that may pass", async () => {
     const { store, bucket, close } = open();

@@ -10,7 +10,7 @@ import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { DomainError } from "../domain/errors.ts";
 import { toLifetimeSeconds } from "../domain/files/download-lifetime.ts";
 import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
-import { request, type S3Access } from "./access.ts";
+import { request, type S3Access, toAskedAlgorithm } from "./access.ts";
 import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
 import { checkBucket, readBucketRegion } from "./bucket-region.ts";
 import { copyObject, copyPart } from "./copies.ts";
@@ -26,15 +26,15 @@ import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore {
   return {
     async createMultipart(bucket, key, { contentType, signal }) {
+      const access = at(bucket);
       const command = new CreateMultipartUploadCommand({
         Bucket: bucket,
         Key: key,
         ContentType: contentType,
         ChecksumAlgorithm: "CRC32",
         ChecksumType: "FULL_OBJECT",
-        ServerSideEncryption: "AES256",
+        ServerSideEncryption: toAskedAlgorithm(access),
       });
-      const access = at(bucket);
       const { UploadId: multipartId } = await request(access, {
         operation: "control",
         what: "beginning the upload",

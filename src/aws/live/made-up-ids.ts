@@ -73,6 +73,7 @@ function toKnown({ site, template }: { site: Site; template: Template }, referen
   };
   const [logicalId = "", attribute] = reference.split(".");
   const { type, properties = {} } = template.resources[logicalId] ?? {};
+  if (type === "AWS::KMS::Key" && attribute === "Arn") return site.arn("kms", `key/${MADE_UP}`);
   const name = toPlain(type === "AWS::IAM::Role" ? properties.RoleName : properties.BucketName);
   const isNamed = typeof name === "string" && (type === "AWS::IAM::Role" || type === "AWS::S3::Bucket");
   if (!isNamed) return pseudo[reference] ?? MADE_UP;

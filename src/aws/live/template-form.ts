@@ -1,6 +1,7 @@
 import type {
   GetBucketLifecycleConfigurationOutput,
   LifecycleRule,
+  MetadataConfigurationResult,
   NotificationConfiguration,
   NotificationConfigurationFilter,
   ReplicationConfiguration,
@@ -53,6 +54,16 @@ export function toNotificationForm(answer: NotificationConfiguration): object | 
     ),
   };
   return Object.values(form).some((one) => one !== undefined) ? form : undefined;
+}
+
+/** `MetadataConfiguration` in CloudFormation's form, without what S3 says of its tables. */
+export function toMetadataForm(answer: MetadataConfigurationResult | undefined): object | undefined {
+  if (answer === undefined) return undefined;
+  const { JournalTableConfigurationResult: journal, InventoryTableConfigurationResult: inventory } = answer;
+  return {
+    JournalTableConfiguration: journal && { RecordExpiration: journal.RecordExpiration },
+    InventoryTableConfiguration: inventory && { ConfigurationState: inventory.ConfigurationState },
+  };
 }
 
 /** `ReplicationConfiguration` in CloudFormation's form. */

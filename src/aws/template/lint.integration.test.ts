@@ -55,7 +55,10 @@ describe("cfn-lint over generated templates", function () {
   });
 
   it("finds nothing with all services switched on", async () => {
-    await expectClean([["all", withServices(NAMES)]]);
+    await expectClean([
+      ["all", withServices(NAMES)],
+      ["all-kms", withServices(NAMES, { encryption: "kms" })],
+    ]);
   });
 
   it("finds nothing in the templates that import what exists", async () => {

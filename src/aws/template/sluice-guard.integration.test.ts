@@ -12,14 +12,18 @@ const NAMES = servicesOf("eu-central-1");
 const REMOVED = undefined;
 
 /** The settings whose template the test damages. They have few services, because each damage is a template of its own. */
-const SOUND = withServices(["sns", "sqs"], { anchors: {} });
+const SOUND = withServices(["sns", "sqs"], { anchors: {}, encryption: "kms" });
 
 /** Each damage to that template: its path among the resources, and the one rule that must find it. */
 const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[] = [
-  ...plant("buckets_are_encrypted_by_sse_s3_alone", "LogBucket/Properties/BucketEncryption", {
+  ...plant("buckets_are_encrypted", "LogBucket/Properties/BucketEncryption", {
     "/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/SSEAlgorithm": "aws:kms",
     "/ServerSideEncryptionConfiguration/0/BlockedEncryptionTypes": REMOVED,
     "": REMOVED,
+  }),
+  ...plant("buckets_are_encrypted", "DataBucket/Properties/BucketEncryption/ServerSideEncryptionConfiguration/0", {
+    "/ServerSideEncryptionByDefault/KMSMasterKeyID": REMOVED,
+    "/BucketKeyEnabled": false,
   }),
   ...plant("buckets_block_public_access", "DataBucket/Properties/PublicAccessBlockConfiguration", {
     "/BlockPublicAcls": false,

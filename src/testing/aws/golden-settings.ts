@@ -23,9 +23,10 @@ export function pairsOf(names: readonly string[]): (readonly [string, string])[]
   return names.flatMap((one, at) => names.slice(at + 1).map((other) => [one, other] as const));
 }
 
-/** Twelve configurations as they are really used, by name: each leads through another part of the generator. */
+/** Configurations as they are really used, by name: each leads through another part of the generator. */
 export const GOLDEN_SETTINGS = {
   smallest: SMALLEST_SETTINGS,
+  minimal: withServices(["lambda"], { minimal: true }),
   everything: withServices(servicesOf("eu-central-1"), {
     residency: ["eu-central-1", "eu-west-1"],
     anchors: { mode: "COMPLIANCE", days: 3650 },
@@ -40,6 +41,7 @@ export const GOLDEN_SETTINGS = {
     permissionsBoundary: "arn:aws:iam::111122223333:policy/boundary",
     tags: { Team: "files", CostCenter: "4711" },
   }),
+  kms: withServices(["athena", "cloudfront", "firehose", "macie", "replication", "transfer"], { encryption: "kms" }),
   events: withServices(["eventbridge", "lambda", "sns", "sqs", "step-functions"]),
   "direct-queue": {
     ...SMALLEST_SETTINGS,

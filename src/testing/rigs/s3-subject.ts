@@ -83,6 +83,7 @@ export function createTestAccess(
       endpoint: url,
       forcePathStyle: true,
       checksums: options.checksums ?? ("stated" as const),
+      encryption: "sse-s3" as const,
       limits: { ...CONNECTION_LIMITS, ...options.limits },
     },
     breaker: { ...CLOSED_BREAKER, ...options.breaker },
