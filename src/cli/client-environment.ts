@@ -9,9 +9,13 @@ import type { Terminal } from "./terminal.ts";
 const URL_DEFAULT = "http://127.0.0.1:8080";
 
 /** Options of every command that calls the service. */
-export interface ConnectionOptions {
+export interface ServiceOptions {
   url?: string;
   ca?: string;
+}
+
+/** Options of every command on files, which are in a namespace. */
+export interface ConnectionOptions extends ServiceOptions {
   namespace: string;
 }
 
@@ -41,7 +45,7 @@ function parseUrls(text: string): string[] {
 /** Runs `work` with a client for the service that options and environment name, and then closes the client. */
 export async function withClient<T>(
   terminal: Terminal,
-  options: ConnectionOptions,
+  options: ServiceOptions,
   work: (client: SluiceClient, urls: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const { urls, token } = readClientEnvironment(terminal.env, options);

@@ -1,10 +1,9 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { parseLifetime } from "./parse-lifetime.ts";
 import type { Terminal } from "./terminal.ts";
 
 // The actions are loaded when one is called, like those of all commands that call the service.
 const loadActions = () => import("./link-actions.ts");
-
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Adds `sluice link`. Functions that other commands use as well are passed in. */
 export function addLink(
@@ -33,10 +32,4 @@ export function addLink(
     .description("end a link at once and for good")
     .argument("<link-id>", "id of the link")
     .action(async (linkId, options) => (await loadActions()).runRevokeLink(terminal, linkId, options));
-}
-
-function parseLifetime(text: string): number {
-  const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count === undefined) throw new InvalidArgumentError("Give a time with its unit: 90s, 30m, 12h or 7d.");
-  return Number(count) * (UNITS_MS[unit] as number);
 }

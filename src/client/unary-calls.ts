@@ -15,6 +15,7 @@ import {
 import type { Addresses } from "./addresses.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
+import { createNamespaceCalls, type NamespaceCalls } from "./namespace-calls.ts";
 import type { RetryOptions } from "./retry-policy.ts";
 
 /** Timeout of a copy in milliseconds: a repeated call would take the copy over from one that is still at work. */
@@ -25,7 +26,7 @@ const COPY_TIMEOUT_MS = 3_600_000;
  * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
  * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
-export interface UnaryCalls extends LinkCalls {
+export interface UnaryCalls extends LinkCalls, NamespaceCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
@@ -123,6 +124,7 @@ export function createUnaryCalls(
 
   return {
     ...createLinkCalls(call),
+    ...createNamespaceCalls(call),
     listFiles,
     searchFiles,
     allFiles: (options = {}) =>

@@ -276,7 +276,7 @@ describe("the REST face", () => {
 
   describe("routes", () => {
     it("answers 404 where nothing is, and 405 with what is allowed", async () => {
-      for (const path of ["/v1/", "/v1/nope", "/v1/namespaces/default", "/v1/namespaces/default/uploads/1:nope/x"]) {
+      for (const path of ["/v1/", "/v1/nope", "/v1/namespaces/a/nope", "/v1/namespaces/a/uploads/1:nope/x"]) {
         expect(toRefusal(await call(path)), path).to.deep.equal({ status: 404, reason: "ROUTE_NOT_FOUND" });
       }
       const answer = await call(`${FILES}/a:undelete`);

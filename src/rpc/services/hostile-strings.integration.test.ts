@@ -135,6 +135,8 @@ function toRequest(input: DescMessage, path: string): Values {
     uploadId: randomUUID(),
     linkId: randomUUID(),
   };
+  const isResource = input.fields.some(({ name, message }) => name === "namespace" && message !== undefined);
+  if (isResource) values.namespace = { name: "default", bucket: "bucket", region: "eu-central-1" };
   const known = input.fields.filter(({ localName }) => localName in values).map(({ localName }) => localName);
   return create(input, Object.fromEntries(known.map((one) => [one, values[one]]))) as Values;
 }

@@ -165,6 +165,14 @@ describe("the README and the pages of docs/", () => {
       expect(table.size).to.equal(SERVICES.length);
     });
 
+    it("has the role that each method needs on the page of access", () => {
+      const rows = rowsOf(sectionOf("access", "The role that each method needs"));
+      const said = rows.flatMap(([methods = ""]) => codesIn(methods));
+      const open = [ConfigurationService, Health, ServerReflection];
+      const ruled = SERVICES.filter((service) => !(open as readonly unknown[]).includes(service));
+      expect(said).to.have.members(ruled.flatMap(({ methods }) => methods.map(({ name }) => name)));
+    });
+
     it("has every reason with its codes", () => {
       const isService = (path: string) => !/^(bench|src\/(client|cli|devstack|testing))\/|\.test\.ts$/.test(path);
       const reasons = collectErrorReasons(files.filter(({ path }) => isService(path)));

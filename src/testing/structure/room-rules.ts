@@ -218,7 +218,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         "node:path",
         "node:stream",
       ],
-      ...["node:timers", "node:tls", "node:url", "node:util", "node:zlib"],
+      // Files of grants are YAML.
+      ...["node:timers", "node:tls", "node:url", "node:util", "node:zlib", "yaml"],
     ],
     gen: "types",
   },

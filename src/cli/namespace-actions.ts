@@ -1,0 +1,144 @@
+import { type Duration, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Namespace } from "../../gen/sluice/v1/namespace_service_pb.ts";
+import type { NamespaceLimits } from "../client/namespace-calls.ts";
+import { type ServiceOptions, withClient } from "./client-environment.ts";
+import { UsageError } from "./exit-code.ts";
+import { formatBytes } from "./human-units.ts";
+import { printJson, printLine, type Terminal } from "./terminal.ts";
+
+type Options = ServiceOptions & { json: boolean };
+
+/** The limits as the options name them; times in milliseconds. */
+interface LimitOptions {
+  allowRegion?: string[];
+  fileSizeMax?: number;
+  retention?: number;
+  retain?: number;
+  downloadUrlMax?: number;
+  partUrlMax?: number;
+  linkMax?: number;
+}
+
+/** `sluice namespaces list`: prints each namespace as a line, or with `json` as an object. */
+export async function runListNamespaces(terminal: Terminal, options: Options): Promise<void> {
+  await withClient(terminal, options, async (client) => {
+    for await (const namespace of client.allNamespaces({ signal: terminal.signal })) {
+      const { name, bucket, region, keyPrefix = "" } = namespace;
+      if (options.json) printJson(terminal, toJson(namespace));
+      else printLine(terminal, `${name.padEnd(20)}  ${region.padEnd(14)}  ${bucket}/${keyPrefix}`);
+    }
+  });
+}
+
+/** `sluice namespaces get <namespace>` */
+export async function runGetNamespace(terminal: Terminal, name: string, options: Options): Promise<void> {
+  await withClient(terminal, options, async (client) => {
+    print(terminal, options, await client.getNamespace(name, { signal: terminal.signal }));
+  });
+}
+
+/** `sluice namespaces create <namespace>`: prints the namespace with all its limits. */
+export async function runCreateNamespace(
+  terminal: Terminal,
+  name: string,
+  options: Options & LimitOptions & { bucket: string; region: string; keyPrefix?: string },
+): Promise<void> {
+  const { bucket, region, keyPrefix } = options;
+  const wanted = { name, bucket, region, ...(keyPrefix !== undefined && { keyPrefix }), ...toLimits(options) };
+  await withClient(terminal, options, async (client) => {
+    print(terminal, options, await client.createNamespace(wanted, { signal: terminal.signal }));
+  });
+}
+
+/** `sluice namespaces update <namespace>`: changes the limits that are given. */
+export async function runUpdateNamespace(
+  terminal: Terminal,
+  name: string,
+  options: Options & LimitOptions & { etag?: string },
+): Promise<void> {
+  const limits = toLimits(options);
+  if (Object.keys(limits).length === 0)
+    throw new UsageError("nothing is to be changed; give a limit, as --retention 30d");
+  await withClient(terminal, options, async (client) => {
+    const call = { signal: terminal.signal, ...(options.etag !== undefined && { etag: options.etag }) };
+    print(terminal, options, await client.updateNamespace(name, limits, call));
+  });
+}
+
+/** `sluice namespaces delete <namespace>` */
+export async function runDeleteNamespace(
+  terminal: Terminal,
+  name: string,
+  options: Options & { etag?: string },
+): Promise<void> {
+  await withClient(terminal, options, async (client) => {
+    const { json, etag } = options;
+    await client.deleteNamespace(name, { signal: terminal.signal, ...(etag !== undefined && { etag }) });
+    if (json) printJson(terminal, { name, deleted: true });
+    else printLine(terminal, `deleted namespace ${name}; its name is not used again`);
+  });
+}
+
+/** `sluice namespaces usage <namespace>` */
+export async function runUsage(terminal: Terminal, name: string, options: Options): Promise<void> {
+  await withClient(terminal, options, async (client) => {
+    const usage = await client.getUsage(name, { signal: terminal.signal });
+    const [liveFiles, liveBytes] = [Number(usage.liveFiles), Number(usage.liveBytes)];
+    const [keptGenerations, keptBytes] = [Number(usage.keptGenerations), Number(usage.keptBytes)];
+    const unfinishedUploads = Number(usage.unfinishedUploads);
+    if (options.json) {
+      printJson(terminal, { namespace: name, liveFiles, liveBytes, keptGenerations, keptBytes, unfinishedUploads });
+      return;
+    }
+    printLine(terminal, `${liveFiles} files, ${formatBytes(liveBytes)}`);
+    printLine(
+      terminal,
+      `${keptGenerations} deleted or superseded generations that are not purged, ${formatBytes(keptBytes)}`,
+    );
+    printLine(terminal, `${unfinishedUploads} unfinished uploads`);
+  });
+}
+
+function toLimits(options: LimitOptions): NamespaceLimits {
+  const limits = {
+    allowedRegions: options.allowRegion,
+    fileSizeMaxBytes: options.fileSizeMax,
+    retentionMs: options.retention,
+    retainDefaultMs: options.retain,
+    downloadUrlLifetimeMaxMs: options.downloadUrlMax,
+    partUrlLifetimeMaxMs: options.partUrlMax,
+    linkLifetimeMaxMs: options.linkMax,
+  };
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+function print(terminal: Terminal, { json }: { json: boolean }, namespace: Namespace): void {
+  const values = toJson(namespace);
+  if (json) printJson(terminal, values);
+  else for (const [name, value] of Object.entries(values)) printLine(terminal, `${name}: ${String(value)}`);
+}
+
+function toJson(namespace: Namespace): Record<string, unknown> {
+  const { name, bucket, region, keyPrefix = "", allowedRegions, fileSizeMaxBytes, etag } = namespace;
+  const { createTime, updateTime } = namespace;
+  return {
+    name,
+    bucket,
+    region,
+    keyPrefix,
+    allowedRegions,
+    fileSizeMaxBytes: Number(fileSizeMaxBytes),
+    retentionSeconds: toSeconds(namespace.retention),
+    retainDefaultSeconds: toSeconds(namespace.retainDefault),
+    downloadUrlLifetimeMaxSeconds: toSeconds(namespace.downloadUrlLifetimeMax),
+    partUrlLifetimeMaxSeconds: toSeconds(namespace.partUrlLifetimeMax),
+    linkLifetimeMaxSeconds: toSeconds(namespace.linkLifetimeMax),
+    etag,
+    ...(createTime && { createTime: timestampDate(createTime).toISOString() }),
+    ...(updateTime && { updateTime: timestampDate(updateTime).toISOString() }),
+  };
+}
+
+function toSeconds(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : durationMs(duration) / 1000;
+}
