@@ -104,6 +104,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,
+    signInIssuers: toSignInIssuers(config),
     ...config.api,
   };
   const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
@@ -149,6 +150,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       await (await connected.catch(() => undefined))?.close();
     },
   };
+}
+
+function toSignInIssuers({ auth }: Config): ApiOptions["signInIssuers"] {
+  return auth.issuers.flatMap(({ alias, issuer, login }) => (login === undefined ? [] : [{ alias, issuer, ...login }]));
 }
 
 /** The generator is loaded with the first call: most services never generate a configuration. */

@@ -4,6 +4,7 @@ import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/l
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
 import { addLink } from "./link-command.ts";
+import { addLogin } from "./login-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 
 // Commands that call the service load this: a process that serves does not need the memory of the client.
@@ -79,6 +80,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addFileCommands(program, terminal);
   addLifecycleCommands(program, terminal);
   addLink(program, terminal, { withConnection, parseCount });
+  addLogin(program, terminal, withAddress);
 
   program
     .command("serve")
@@ -228,13 +230,17 @@ function withSelection(command: Command): Command {
 }
 
 function withConnection(command: Command): Command {
+  return withAddress(command)
+    .option("--ca <file>", "certificate (PEM) of the authority that signed the service's own")
+    .option("--namespace <name>", "namespace of the file", "default");
+}
+
+function withAddress(command: Command): Command {
   return command
     .option(
       "--url <url>",
       "URL of the service, several (of its replicas) separated by commas; SLUICE_URL when left out",
     )
-    .option("--ca <file>", "certificate (PEM) of the authority that signed the service's own")
-    .option("--namespace <name>", "namespace of the file", "default")
     .option("--json", "print JSON lines", false);
 }
 

@@ -304,6 +304,11 @@ function toConfig(env: Environment) {
 export function parseClientEnvironment(environment: Readonly<Record<string, string | undefined>>): {
   url: string | undefined;
   token: string | undefined;
+  tokenFile: string | undefined;
 } {
-  return { url: toSetValue(environment.SLUICE_URL), token: toSetValue(environment.SLUICE_TOKEN) };
+  return {
+    url: toSetValue(environment.SLUICE_URL),
+    token: toSetValue(environment.SLUICE_TOKEN),
+    tokenFile: toSetValue(environment.SLUICE_TOKEN_FILE),
+  };
 }

@@ -44,6 +44,7 @@ export async function openApiServer(
     messageTimeoutMs?: number;
     messageBudgetBytes?: number;
     authenticate?: Authenticator;
+    signInIssuers?: ApiOptions["signInIssuers"];
   } = {},
 ): Promise<ApiServer> {
   const readiness = new Readiness(["database"]);
@@ -65,6 +66,7 @@ export async function openApiServer(
     messages,
     corsOrigins: options.corsOrigins ?? [],
     otherFace: createRestFace,
+    signInIssuers: options.signInIssuers ?? [],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const listener = await listen({
