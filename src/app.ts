@@ -79,6 +79,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     messages: new MessageBudget(config.messageBudgetBytes),
     configurations: { generateConfiguration: createLateGenerator() },
     otherFace: createRestFace,
+    signInIssuers: toSignInIssuers(config),
     ...config.api,
   };
   const { openLink: refuseLink, ...refusing } = createUnconnectedFunctions();
@@ -127,6 +128,10 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
 
 function toBindOptions({ publicUrl, admins, namespace }: Config, listenerUrl: string): BindOptions {
   return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
+}
+
+function toSignInIssuers({ auth }: Config): ApiOptions["signInIssuers"] {
+  return auth.issuers.flatMap(({ alias, issuer, login }) => (login === undefined ? [] : [{ alias, issuer, ...login }]));
 }
 
 /** The generator is loaded with the first call: most services never generate a configuration. */

@@ -4,6 +4,7 @@ import { parseAddresses } from "../client/parse-addresses.ts";
 import { parseClientEnvironment } from "../config/config.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
+import { openTokenSource } from "./token-source.ts";
 
 /** The address at which `npm start` serves. */
 const URL_DEFAULT = "http://127.0.0.1:8080";
@@ -19,22 +20,9 @@ export interface ConnectionOptions extends ServiceOptions {
   namespace: string;
 }
 
-/** Reads `--url` or SLUICE_URL, and SLUICE_TOKEN. Throws a `UsageError` that says what to set. */
-export function readClientEnvironment(
-  env: Terminal["env"],
-  options: Pick<ConnectionOptions, "url"> = {},
-): { urls: string[]; token: string } {
-  const settings = parseClientEnvironment(env);
-  const url = options.url ?? settings.url ?? URL_DEFAULT;
-  const urls = parseUrls(url);
-  const { token } = settings;
-  if (token === undefined) {
-    throw new UsageError(`SLUICE_TOKEN is not set; set it to the token for ${url} (\`npm start\` prints its own)`);
-  }
-  return { urls, token };
-}
-
-function parseUrls(text: string): string[] {
+/** Reads the addresses of the service: `--url` or SLUICE_URL. Throws a `UsageError` that says what is right. */
+export function readClientUrls(env: Terminal["env"], options: Pick<ConnectionOptions, "url"> = {}): string[] {
+  const text = options.url ?? parseClientEnvironment(env).url ?? URL_DEFAULT;
   try {
     return parseAddresses(text).map(({ href }) => href);
   } catch (error) {
@@ -48,7 +36,10 @@ export async function withClient<T>(
   options: ServiceOptions,
   work: (client: SluiceClient, urls: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  const { urls, token } = readClientEnvironment(terminal.env, options);
+  const urls = readClientUrls(terminal.env, options);
+  const token = openTokenSource(terminal, urls);
+  // A missing token is told before anything is read or connected.
+  await token({ refused: undefined });
   const client = createSluiceClient({
     urls,
     token,

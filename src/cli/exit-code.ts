@@ -67,6 +67,7 @@ const OWN_WORDS: ReadonlyMap<string, string> = new Map([
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ["CONNECTION_LOST", "is the service running at SLUICE_URL? `npm start` runs one on this machine"],
   ["TOKEN_INVALID", "set SLUICE_TOKEN; `npm start` prints the token of its service"],
+  ["TOKEN_EXPIRED", "run `sluice login`, or replace the token in SLUICE_TOKEN or SLUICE_TOKEN_FILE"],
   ["TOKEN_MISSING", "set SLUICE_TOKEN; `npm start` prints the token of its service"],
   ["TLS_UNTRUSTED", "name a private authority's certificate with --ca"],
   ["WRITER_FENCED", "another process continued this upload"],

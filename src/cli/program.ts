@@ -4,6 +4,7 @@ import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/l
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
 import { addLink } from "./link-command.ts";
+import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
 
@@ -81,6 +82,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addLifecycleCommands(program, terminal);
   addLink(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
+  addLogin(program, terminal, withAddress);
 
   program
     .command("serve")
@@ -233,13 +235,17 @@ function withConnection(command: Command): Command {
   return withService(command).option("--namespace <name>", "namespace of the file", "default");
 }
 
+/** The options of a command that calls the service. */
 function withService(command: Command): Command {
+  return withAddress(command).option("--ca <file>", "certificate (PEM) of the authority that signed the service's own");
+}
+
+function withAddress(command: Command): Command {
   return command
     .option(
       "--url <url>",
       "URL of the service, several (of its replicas) separated by commas; SLUICE_URL when left out",
     )
-    .option("--ca <file>", "certificate (PEM) of the authority that signed the service's own")
     .option("--json", "print JSON lines", false);
 }
 

@@ -2,7 +2,7 @@ import { findNearest } from "../domain/nearest-name.ts";
 import { ENVIRONMENT } from "./config-environment.ts";
 
 /** Variables that the command-line client reads. */
-const CLIENT_NAMES = ["SLUICE_URL", "SLUICE_TOKEN"];
+const CLIENT_NAMES = ["SLUICE_URL", "SLUICE_TOKEN", "SLUICE_TOKEN_FILE"];
 const PREFIX = "SLUICE_";
 /** The names without their prefix, which would make any two names similar. */
 const KNOWN = [...Object.keys(ENVIRONMENT), ...CLIENT_NAMES]

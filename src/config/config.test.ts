@@ -335,14 +335,16 @@ describe("parseDatabaseUrl", () => {
 });
 
 describe("parseClientEnvironment", () => {
-  it("reads URL and token, empty ones as unset", () => {
+  it("reads URL, token and the file of a token, empty ones as unset", () => {
     expect(parseClientEnvironment({ SLUICE_URL: "http://h", SLUICE_TOKEN: "" })).to.deep.equal({
       url: "http://h",
       token: undefined,
+      tokenFile: undefined,
     });
-    expect(parseClientEnvironment({ SLUICE_URL: "", SLUICE_TOKEN: " 't' " })).to.deep.equal({
+    expect(parseClientEnvironment({ SLUICE_URL: "", SLUICE_TOKEN: " 't' ", SLUICE_TOKEN_FILE: "f" })).to.deep.equal({
       url: undefined,
       token: "t",
+      tokenFile: "f",
     });
   });
 });

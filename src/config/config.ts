@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { findAuthProblems } from "./auth-problems.ts";
 import {
   ENVIRONMENT,
   type Environment,
@@ -8,7 +9,6 @@ import {
   S3_PART_MAX_BYTES,
 } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
-import { isLoopback } from "./oidc-issuers.ts";
 
 const MIB = 2 ** 20;
 /** Bytes of a one-shot part that may wait for S3's socket: enough that the socket never waits for more. */
@@ -98,35 +98,6 @@ function findContradictions(env: Partial<Environment>): string[] {
     );
   }
   return [...problems, ...findAuthProblems(env), ...findShareProblem(env)];
-}
-
-function findAuthProblems(env: Partial<Environment>): string[] {
-  const { SLUICE_AUTH: ways = [], SLUICE_OIDC_ISSUERS: issuers, SLUICE_DEV_TOKEN: devToken } = env;
-  const problems: string[] = [];
-  if (ways.includes("dev") && env.NODE_ENV === "production") {
-    problems.push('SLUICE_AUTH names dev, which is refused while NODE_ENV is "production"');
-  }
-  if (ways.includes("dev") && devToken === undefined) {
-    problems.push("SLUICE_DEV_TOKEN is missing; set the token that callers send");
-  }
-  if (ways.includes("oidc") && issuers === undefined) {
-    problems.push("SLUICE_OIDC_ISSUERS is missing; list the issuers whose tokens are accepted (docs/security.md)");
-  }
-  if (!ways.includes("oidc") && issuers !== undefined && ways.length > 0) {
-    problems.push(
-      "SLUICE_OIDC_ISSUERS is set, but SLUICE_AUTH does not name oidc: no token of theirs would be accepted",
-    );
-  }
-  const [plain] = issuers?.filter(({ issuer, jwksUri = "" }) => isLoopback(issuer) || isLoopback(jwksUri)) ?? [];
-  if (plain !== undefined && env.NODE_ENV === "production") {
-    problems.push(
-      `SLUICE_OIDC_ISSUERS names ${plain.issuer} without TLS, which is refused while NODE_ENV is "production"`,
-    );
-  }
-  if (ways.length > 1 && devToken !== undefined && /^[^.]*\.[^.]*\.[^.]*$/.test(devToken)) {
-    problems.push("SLUICE_DEV_TOKEN has the form of a JWT, and would be judged as one; choose a token without dots");
-  }
-  return problems;
 }
 
 /** Least memory of a worker, in bytes: twice the size of two large parts, such as a file of unknown size has. */
@@ -306,6 +277,11 @@ function toConfig(env: Environment) {
 export function parseClientEnvironment(environment: Readonly<Record<string, string | undefined>>): {
   url: string | undefined;
   token: string | undefined;
+  tokenFile: string | undefined;
 } {
-  return { url: toSetValue(environment.SLUICE_URL), token: toSetValue(environment.SLUICE_TOKEN) };
+  return {
+    url: toSetValue(environment.SLUICE_URL),
+    token: toSetValue(environment.SLUICE_TOKEN),
+    tokenFile: toSetValue(environment.SLUICE_TOKEN_FILE),
+  };
 }

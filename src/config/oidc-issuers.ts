@@ -57,6 +57,9 @@ const ISSUER = z.strictObject({
       client_id: name,
       scopes: z.array(name).default(["openid"]),
       audience: name.optional(),
+      origins: z
+        .array(z.string().regex(/^https:\/\/[a-z0-9.:-]+$/, 'must be an origin, such as "https://login.example.com"'))
+        .default([]),
     })
     .optional(),
 });
@@ -101,7 +104,12 @@ function toIssuer(issuer: z.infer<typeof ISSUER>) {
     requiredClaims: issuer.required_claims,
     clockToleranceMs: issuer.clock_tolerance_seconds * 1000,
     /** The client by which people sign in, at `/docs` and by `sluice login`; undefined when they cannot. */
-    login: login && { clientId: login.client_id, scopes: login.scopes, audience: login.audience },
+    login: login && {
+      clientId: login.client_id,
+      scopes: login.scopes,
+      audience: login.audience,
+      origins: login.origins,
+    },
   };
 }
 

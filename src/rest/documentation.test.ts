@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
 import { expect } from "chai";
 import { type ApiServer, openApiServer } from "../testing/rigs/api-server.ts";
 import { callRest } from "../testing/rigs/rest-client.ts";
+import { until } from "../testing/rigs/until.ts";
+
+/** What the page's script adds to in the document. */
+interface Spec {
+  components: { securitySchemes: Record<string, { openIdConnectUrl: string }> };
+  security: unknown;
+}
 
 describe("the documentation", () => {
   let server: ApiServer;
@@ -51,9 +59,55 @@ describe("the documentation", () => {
   it("starts Swagger UI on the document, with no validator elsewhere", async () => {
     const { headers, body } = await callRest(`${server.url}/docs/start.js`);
     expect(headers.get("content-type")).to.equal("text/javascript; charset=utf-8");
-    expect(body).to.contain('url: "openapi.json"').and.to.contain("validatorUrl: null");
+    expect(body).to.contain('read("openapi.json")').and.to.contain("validatorUrl: null");
     const bundle = await callRest(`${server.url}/docs/swagger-ui-bundle.js`);
     expect(bundle.body).to.contain("SwaggerUIBundle");
+  });
+
+  describe("with issuers by which people sign in", () => {
+    const issuer = { alias: "corp", issuer: "https://id.example.org/", clientId: "docs", scopes: ["openid"] };
+    const signInIssuers = [{ ...issuer, audience: "sluice", origins: ["https://tokens.example.org"] }];
+    let open: ApiServer;
+    before(async () => {
+      open = await openApiServer({}, { signInIssuers });
+    });
+    after(() => open.close({ graceMs: 0 }));
+
+    it("names them, and lets the page ask them alone for tokens", async () => {
+      expect((await callRest(`${open.url}/docs/sign-in.json`)).body).to.deep.equal({ issuers: signInIssuers });
+      const { headers } = await callRest(`${open.url}/docs`);
+      expect(headers.get("content-security-policy")).to.contain(
+        "connect-src 'self' https://id.example.org https://tokens.example.org; base-uri 'none'",
+      );
+    });
+
+    it("offers each of them on the page, by the code flow with PKCE", async () => {
+      const pages: Record<string, unknown>[] = [];
+      const flows: unknown[] = [];
+      const context = {
+        URL,
+        location: { href: `${open.url}/docs` },
+        fetch: (path: string) => fetch(new URL(path, `${open.url}/docs`), { headers: { connection: "close" } }),
+        SwaggerUIBundle: (page: Record<string, unknown>) => {
+          pages.push(page);
+          return { initOAuth: (flow: unknown) => flows.push(flow) };
+        },
+      };
+      runInNewContext((await callRest(`${open.url}/docs/start.js`)).body, context);
+      await until("the page has begun", () => flows.length > 0);
+      const [{ spec, oauth2RedirectUrl } = {}] = pages as { spec?: Spec; oauth2RedirectUrl?: string }[];
+      expect(spec?.components.securitySchemes.corp?.openIdConnectUrl).to.equal(
+        "https://id.example.org/.well-known/openid-configuration",
+      );
+      expect(spec?.security).to.deep.equal([{ bearer: [] }, { corp: [] }]);
+      expect(flows[0]).to.deep.include({ clientId: "docs", usePkceWithAuthorizationCodeGrant: true });
+      const back = await callRest(oauth2RedirectUrl ?? "");
+      expect([back.status, back.body]).to.deep.equal([200, back.body]);
+      expect(back.body)
+        .to.contain('src="oauth2-redirect.js"')
+        .and.not.to.match(/<script>/);
+      expect((await callRest(`${open.url}/docs/oauth2-redirect.js`)).status).to.equal(200);
+    });
   });
 
   it("refuses other methods with what is allowed", async () => {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { answer, type NodeRequest, type NodeResponse, pathOf } from "../rpc/listener/node-messages.ts";
+import type { SignInIssuer } from "../rpc/router.ts";
 import { isNotModified } from "./conditional-request.ts";
 import { RestRefusal } from "./rest-refusal.ts";
 
@@ -14,11 +15,22 @@ interface Document {
 
 const ALLOW = "GET, HEAD, OPTIONS";
 
-/** The page uses no CDN and no inline script, and cannot be framed: a token that is typed into it goes to this service alone. */
-const SECURITY_POLICY = [
-  ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
-  ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
-].join("; ");
+/**
+ * The page uses no CDN and no inline script, and cannot be framed: a token that is typed into it goes to this service alone. It asks
+ * the issuers by which people sign in for tokens, and nobody else.
+ */
+function toSecurityPolicy(issuers: readonly SignInIssuer[]): string {
+  const origins = issuers.flatMap(({ issuer, origins: others }) => [new URL(issuer).origin, ...others]);
+  return [
+    ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:"],
+    ...[
+      ["connect-src 'self'", ...origins].join(" "),
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ],
+  ].join("; ");
+}
 
 // URLs are relative, so that the page also works under a proxy's prefix. The empty icon keeps browsers from asking for one.
 const PAGE = `<!doctype html>
@@ -34,37 +46,63 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-// Without validatorUrl nothing is sent to swagger.io. The token is kept in memory alone, and is gone with the page.
+// Without validatorUrl nothing is sent to swagger.io. The token is kept in memory alone, and is gone with the page. The issuers are
+// those of this service, so the document that all services share does not name them.
 const START = `"use strict";
-SwaggerUIBundle({
-  url: "openapi.json",
-  dom_id: "#docs",
-  deepLinking: true,
-  validatorUrl: null,
-  persistAuthorization: false,
+const read = (url) => fetch(url).then((answer) => answer.json());
+Promise.all([read("openapi.json"), read("docs/sign-in.json")]).then(([spec, { issuers }]) => {
+  for (const { alias, issuer } of issuers) {
+    const openIdConnectUrl = issuer.replace(/\\/$/, "") + "/.well-known/openid-configuration";
+    spec.components.securitySchemes[alias] = { type: "openIdConnect", openIdConnectUrl };
+    spec.security.push({ [alias]: [] });
+  }
+  const page = SwaggerUIBundle({
+    spec,
+    dom_id: "#docs",
+    deepLinking: true,
+    validatorUrl: null,
+    persistAuthorization: false,
+    oauth2RedirectUrl: new URL("docs/oauth2-redirect.html", location.href).href,
+  });
+  const [first] = issuers;
+  if (first === undefined) return;
+  page.initOAuth({
+    clientId: first.clientId,
+    scopes: first.scopes,
+    usePkceWithAuthorizationCodeGrant: true,
+    additionalQueryStringParams: first.audience === undefined ? {} : { audience: first.audience },
+  });
 });
 `;
 
+const HTML = "text/html; charset=utf-8";
 const SCRIPT = "text/javascript; charset=utf-8";
-const DOCUMENTS = new Map<string, Document>([
+const DOCUMENTS: readonly (readonly [path: string, document: Document])[] = [
   ["/openapi.json", { contentType: "application/json", source: new URL("../../gen/openapi.json", import.meta.url) }],
-  ["/docs", { contentType: "text/html; charset=utf-8", source: PAGE }],
+  ["/docs", { contentType: HTML, source: PAGE }],
+  // The issuer sends the browser back to this page, which hands the code to the page that opened it.
+  ["/docs/oauth2-redirect.html", { contentType: HTML, source: packaged("oauth2-redirect.html") }],
+  ["/docs/oauth2-redirect.js", { contentType: SCRIPT, source: packaged("oauth2-redirect.js") }],
   ["/docs/start.js", { contentType: SCRIPT, source: START }],
   ["/docs/swagger-ui-bundle.js", { contentType: SCRIPT, source: packaged("swagger-ui-bundle.js") }],
   ["/docs/swagger-ui.css", { contentType: "text/css; charset=utf-8", source: packaged("swagger-ui.css") }],
-]);
+];
 
 /**
- * Finds the handler of `/openapi.json` and of the page `/docs` that shows it; undefined for any other path. Both are open
- * without a token, because all of it is public in the repository. Each file is read when it is first asked for, and sent from
+ * Finds the handler of `/openapi.json`, of the page `/docs` that shows it, and of `/docs/sign-in.json`, which says by which issuers
+ * people sign in; undefined for any other path. All are open
+ * without a token, because nothing of it is secret. Each file is read when it is first asked for, and sent from
  * that one copy.
  */
-export function createDocumentation(): (
-  request: NodeRequest,
-) => ((request: NodeRequest, response: NodeResponse) => Promise<void>) | undefined {
+export function createDocumentation(
+  issuers: readonly SignInIssuer[],
+): (request: NodeRequest) => ((request: NodeRequest, response: NodeResponse) => Promise<void>) | undefined {
+  const policy = toSecurityPolicy(issuers);
+  const signIn: Document = { contentType: "application/json", source: JSON.stringify({ issuers }) };
+  const documents = new Map<string, Document>([...DOCUMENTS, ["/docs/sign-in.json", signIn]]);
   const read = new Map<Document, Promise<{ bytes: Buffer; etag: string }>>();
   return (wanted) => {
-    const document = DOCUMENTS.get(pathOf(wanted));
+    const document = documents.get(pathOf(wanted));
     if (document === undefined) return undefined;
     return async (request, response) => {
       if (request.method === "OPTIONS") {
@@ -76,7 +114,7 @@ export function createDocumentation(): (
       read.set(document, reading);
       // A file that cannot be read now is read again at the next request.
       reading.catch(() => read.delete(document));
-      sendDocument(request, response, { ...(await reading), contentType: document.contentType });
+      sendDocument(request, response, { ...(await reading), contentType: document.contentType, policy });
     };
   };
 }
@@ -99,13 +137,13 @@ async function readDocument({ source }: Document): Promise<{ bytes: Buffer; etag
 function sendDocument(
   request: NodeRequest,
   response: NodeResponse,
-  { bytes, etag, contentType }: { bytes: Buffer; etag: string; contentType: string },
+  { bytes, etag, contentType, policy }: { bytes: Buffer; etag: string; contentType: string; policy: string },
 ): void {
   const headers: Record<string, string> = {
     // A cache may keep the document, but must ask for it again each time: the next version of the service has another.
     "cache-control": "public, no-cache",
     etag: `"${etag}"`,
-    "content-security-policy": SECURITY_POLICY,
+    "content-security-policy": policy,
   };
   if (isNotModified(request, { etag })) {
     answer(response, { status: 304, headers });

@@ -26,7 +26,7 @@ const PREFIX = "/v1/";
  */
 export const createRestFace: OtherFace = (handlers, options) => {
   const routes = new RouteTable(createRoutes(handlers, options));
-  const findDocument = createDocumentation();
+  const findDocument = createDocumentation(options.signInIssuers);
   return (request, response) => {
     const serveDocument = findDocument(request);
     if (serveDocument === undefined && !request.url?.startsWith(PREFIX)) return false;

@@ -58,10 +58,25 @@ export interface ApiOptions {
   messages: MessageBudget;
   /** Origins whose scripts may call from a browser; an empty list allows none. */
   corsOrigins: readonly string[];
+  /** Issuers by which people sign in on the documentation's page and by the command line. */
+  signInIssuers: readonly SignInIssuer[];
   /** Aborted when open calls must end now. Callers receive the reason, a DomainError or ConnectError. */
   shutdownSignal?: AbortSignal;
   /** Serves the same methods in another form on the same port. */
   otherFace?: OtherFace;
+}
+
+/** An issuer by which people sign in. All of it is public. */
+export interface SignInIssuer {
+  alias: string;
+  /** The issuer's URL: its discovery document says where to sign in. */
+  issuer: string;
+  clientId: string;
+  scopes: readonly string[];
+  /** Sent to the issuer as the parameter `audience`, which some need. */
+  audience: string | undefined;
+  /** Origins beside the issuer's own at which a browser gets tokens. */
+  origins: readonly string[];
 }
 
 /** Builds another form of the methods from their handlers. The result returns false for requests that are not its own. */

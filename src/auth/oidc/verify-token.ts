@@ -1,6 +1,7 @@
 import { decodeJwt, errors, jwtVerify } from "jose";
 import type { Caller } from "../../domain/caller.ts";
-import { refuseToken, type TokenRefusal } from "../bearer-token.ts";
+import type { DomainError } from "../../domain/errors.ts";
+import { refuseToken } from "../bearer-token.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import type { IssuerPolicy } from "./issuer-policy.ts";
 import { toCaller } from "./token-claims.ts";
@@ -75,31 +76,33 @@ function findIssuer(token: string, issuers: ReadonlyMap<string, Issuer>): Issuer
 /** jose's errors become refusals by their class. Any other error stays as it is. */
 function toRefusal(error: unknown): unknown {
   if (!(error instanceof errors.JOSEError)) return error;
-  const [reason, message] = explain(error);
-  return refuseToken(reason, message);
+  return explain(error);
 }
 
-function explain(error: errors.JOSEError): [TokenRefusal, string] {
+function explain(error: errors.JOSEError): DomainError {
   if (error instanceof errors.JWTExpired)
-    return ["TOKEN_EXPIRED", "the token has expired; get a new one from its issuer"];
+    return refuseToken("TOKEN_EXPIRED", "the token has expired; get a new one from its issuer");
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.claim === "nbf" && error.reason === "check_failed") {
-      return [
+      return refuseToken(
         "TOKEN_NOT_YET_VALID",
         "the token is not valid yet; compare the clock of its issuer with that of the service",
-      ];
+      );
     }
-    return ["TOKEN_CLAIM_REFUSED", `the token's claim ${error.claim} is missing or is not what it must be`];
+    return refuseToken("TOKEN_CLAIM_REFUSED", `the token's claim ${error.claim} is missing or is not what it must be`);
   }
   if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported) {
-    return ["TOKEN_INVALID", "the token is signed by an algorithm that this service does not accept from its issuer"];
+    return refuseToken(
+      "TOKEN_INVALID",
+      "the token is signed by an algorithm that this service does not accept from its issuer",
+    );
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {
-    return ["TOKEN_INVALID", "the token's signature is wrong"];
+    return refuseToken("TOKEN_INVALID", "the token's signature is wrong");
   }
   if (error instanceof errors.JWKSMultipleMatchingKeys) {
     // OpenID Connect Core 1.0, 10.1: a token must name its key where the issuer has several.
-    return ["TOKEN_INVALID", "the token does not say by which of its issuer's keys it is signed (kid)"];
+    return refuseToken("TOKEN_INVALID", "the token does not say by which of its issuer's keys it is signed (kid)");
   }
-  return ["TOKEN_INVALID", "the token is not a signed JWT in compact form"];
+  return refuseToken("TOKEN_INVALID", "the token is not a signed JWT in compact form");
 }

@@ -45,6 +45,7 @@ export async function openApiServer(
     messageTimeoutMs?: number;
     messageBudgetBytes?: number;
     authenticate?: Authenticator;
+    signInIssuers?: ApiOptions["signInIssuers"];
   } = {},
 ): Promise<ApiServer> {
   const readiness = new Readiness(["database"]);
@@ -67,6 +68,7 @@ export async function openApiServer(
     messages,
     corsOrigins: options.corsOrigins ?? [],
     otherFace: createRestFace,
+    signInIssuers: options.signInIssuers ?? [],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const listener = await listen({

@@ -16,6 +16,8 @@ export interface ServiceProcess {
   readyAfterMs: number;
   /** Lines that it has logged so far, parsed. */
   log: Record<string, unknown>[];
+  /** Lines of its standard error so far. */
+  words: string[];
   /** kill -9. */
   kill(): Promise<void>;
   /** SIGTERM; resolves to the exit code. */
@@ -62,6 +64,7 @@ export async function startServiceProcess(
     pid: child.pid ?? 0,
     readyAfterMs: performance.now() - startedAt,
     log,
+    words,
     kill: async () => void (await end(child, "SIGKILL")),
     stop: () => end(child, "SIGTERM"),
   };

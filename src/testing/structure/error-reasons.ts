@@ -3,7 +3,7 @@ import { type SourceFile, walk } from "./source-file.ts";
 
 /**
  * The reasons that the service's code refuses with, each with its codes: what stands literally in `new DomainError(code,
- * …, { reason })` and in `invalidArgument(field, …, { reason })`.
+ * …, { reason })`, in `invalidArgument(field, …, { reason })` and in `refuseToken(reason, …)`.
  */
 export function collectErrorReasons(files: readonly SourceFile[]): Map<string, Set<string>> {
   const reasons = new Map<string, Set<string>>();
@@ -21,6 +21,7 @@ export function collectErrorReasons(files: readonly SourceFile[]): Map<string, S
 
 function codeOf(node: ts.Node): string | undefined {
   if (ts.isCallExpression(node) && node.expression.getText() === "invalidArgument") return "invalid_argument";
+  if (ts.isCallExpression(node) && node.expression.getText() === "refuseToken") return "unauthenticated";
   if (!ts.isNewExpression(node) || node.expression.getText() !== "DomainError") return undefined;
   const code = node.arguments?.[0];
   return code !== undefined && ts.isStringLiteral(code) ? code.text : undefined;
@@ -28,6 +29,9 @@ function codeOf(node: ts.Node): string | undefined {
 
 function reasonOf(call: ts.NewExpression | ts.CallExpression): string | undefined {
   let found: string | undefined;
+  const [first] = call.arguments ?? [];
+  if (call.expression.getText() === "refuseToken")
+    return first !== undefined && ts.isStringLiteral(first) ? first.text : undefined;
   for (const argument of call.arguments ?? []) {
     walk(argument, (node) => {
       if (ts.isPropertyAssignment(node) && node.name.getText() === "reason" && ts.isStringLiteral(node.initializer))
