@@ -88,16 +88,17 @@ export async function connectService(
 ): Promise<ConnectedService> {
   const { log, readiness } = options;
   const { pools, namespaces, directory } = await connectDatabase(config, options);
+  const regions = new BucketRegions();
   const storage = createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: options.signal,
-    regionOf: (bucket) => directory.regionOf(bucket),
+    // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
+    regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
     onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
   });
   const objects = createObjectStore(storage.at);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
-  const regions = new BucketRegions();
   const access = createAccess(config, { ...options, pools, objects, namespaces: directory, regions });
   const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces: directory, readiness });
   const watchResidency = createWatch({ objects, namespaces: directory, regions }, { log, readiness });

@@ -41,11 +41,7 @@ interface Pair<T> {
  * Two callers take turns at one service. One has the static token; the other has a token of an issuer, and grants. The ratio of
  * each round is the granted caller's cost over the other's.
  */
-export async function measureTrust(
-  stage: Stage,
-  run: TrustRun,
-  report: (what: string) => void,
-): Promise<FigureRow[]> {
+export async function measureTrust(stage: Stage, run: TrustRun, report: (what: string) => void): Promise<FigureRow[]> {
   const database = await startFilledDatabase(join(stage.directory, "files"), run.rows, report);
   const issuer = await startOidcIssuer();
   try {
@@ -80,7 +76,11 @@ export async function measureTrust(
       calls.run(listFiles, toLists(paths.length, isGranted), pace),
     );
     const search = await byMethod("SearchFiles", (calls, isGranted) =>
-      calls.run(searchFiles, filters.map((filter) => ({ namespace, filter: narrow(filter, isGranted) })), pace),
+      calls.run(
+        searchFiles,
+        filters.map((filter) => ({ namespace, filter: narrow(filter, isGranted) })),
+        pace,
+      ),
     );
     const uploads = await measureUploads(stage, { url: service.url, pid, token }, { ...run, report });
     return [

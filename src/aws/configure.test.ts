@@ -127,6 +127,17 @@ describe("configure for a minimal file", () => {
       .and.to.match(/^settings:4:1: /);
   });
 
+  it("refuses a network and consumers in it, and consumers beside a KMS key", () => {
+    const consumers = [{ name: "partner", account: "444455556666" }];
+    const network = { vpcEndpoints: ["vpce-0123456789abcdef0"] };
+    expect(refuse({ values: { ...values, consumers, network }, minimal: true })).to.deep.equal([
+      "a minimal file has no network; leave out network or minimal",
+      "a minimal file has no consumers; leave out consumers or minimal",
+    ]);
+    expect(refuse({ values: { ...values, consumers, encryption: "kms" } })[0]).to.match(/no right on the KMS key/);
+    expect(refuse({ values: { ...values, encryption: "kms" } })).to.deep.equal([]);
+  });
+
   it("refuses what needs more than the bucket, each with what it needs", () => {
     const services = { inventory: true, "batch-operations": true, guardduty: true, lambda: true };
     expect(refuse({ values: { ...values, services, anchors: {}, logBucket: "my-logs" }, minimal: true })).to.deep.equal(

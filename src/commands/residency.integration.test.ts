@@ -13,17 +13,20 @@ import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-ri
 const namespace = "default";
 const BYTES = seededBytes(PART_BYTES);
 const FAILED_PRECONDITION = 9;
+const SAYS = "namespace default keeps files in ap-southeast-2, but bucket bucket lies in eu-central-1";
 /** Methods that store bytes in the namespace's bucket, or give them out from there. Every other method must work. */
 const REFUSED = [
   ...["CreateUpload", "WriteUpload", "WritePart", "SignParts", "CompleteUpload"],
   ...["CreateDownloadUrl", "UndeleteFile", "RestoreGeneration", "CopyFile", "CreateLink"],
 ];
 
-describe("A namespace whose files must not lie in the region of its bucket", () => {
+describe("A namespace whose bucket lies in another region than it says", () => {
   let rig: UploadRig;
-  /** The same service after its policy was changed. */
+  /** The same service after the namespace was changed to say another region. */
   let strict: App;
   let uploadId: string;
+  /** Made while the namespace may be written. */
+  const uploads: string[] = [];
   let linkUrl: string;
   let linkId: string;
 
@@ -63,9 +66,11 @@ describe("A namespace whose files must not lie in the region of its bucket", () 
     const linked = await call("CreateLink", { requestId: randomUUID(), namespace, path: "live.bin" }, service.url);
     linkUrl = linked.body.url;
     linkId = linked.body.link.linkId;
+    for (let count = 0; count < 5; count++) uploads.push(await createOpen());
+    await rig.query("UPDATE namespace SET region = 'ap-southeast-2', allowed_regions = '{ap-southeast-2}'");
     const { config } = service;
-    const policy = { ...config.namespace, allowedRegions: ["eu-west-1"] };
-    strict = await startApp({ ...config, namespace: policy }, pino({ level: "silent" }));
+    const changed = { ...config.namespace, region: "ap-southeast-2", allowedRegions: ["ap-southeast-2"] };
+    strict = await startApp({ ...config, namespace: changed }, pino({ level: "silent" }));
     await untilReady(strict);
   });
   after(async () => {
@@ -73,21 +78,21 @@ describe("A namespace whose files must not lie in the region of its bucket", () 
     await rig?.stop();
   });
 
-  /** A request for each method that would work if the policy allowed it; WriteUpload and WatchUpload are called by themselves. */
+  /** A request for each method that would work in any other namespace; WriteUpload and WatchUpload are called by themselves. */
   const REQUESTS: Record<string, () => Promise<object> | object> = {
     CreateUpload: () => ({ path: "new.bin" }),
-    WritePart: async () => ({
-      uploadId: await createOpen(),
+    WritePart: () => ({
+      uploadId: uploads.pop(),
       partNumber: 1,
       crc32: crc32(BYTES),
       data: BYTES.toString("base64"),
     }),
-    SignParts: async () => ({
-      uploadId: await createOpen(),
+    SignParts: () => ({
+      uploadId: uploads.pop(),
       parts: [{ partNumber: 1, sizeBytes: String(BYTES.length), crc32: crc32(BYTES) }],
     }),
     CompleteUpload: () => ({ uploadId }),
-    AbortUpload: async () => ({ uploadId: await createOpen() }),
+    AbortUpload: () => ({ uploadId: uploads.pop() }),
     GetUpload: () => ({ uploadId }),
     CreateDownloadUrl: () => ({ path: "live.bin" }),
     UpdateFile: () => ({ file: { namespace, path: "live.bin", labels: { a: "b" } } }),
@@ -119,10 +124,10 @@ describe("A namespace whose files must not lie in the region of its bucket", () 
     const refusal = {
       code: FAILED_PRECONDITION,
       reason: "RESIDENCY_VIOLATION",
-      says: "allows files in eu-west-1 only",
+      says: SAYS,
     };
     await expectRefused(rig.create({}, rig.connect(strict.url)).end(), refusal);
-    await expectRefused(rig.resume(await createOpen(), rig.connect(strict.url)).end(), refusal);
+    await expectRefused(rig.resume(uploads.pop() as string, rig.connect(strict.url)).end(), refusal);
   });
 
   it("gives the bytes out by itself, so that they can be taken away, and no URL of storage", async () => {
@@ -149,7 +154,7 @@ describe("A namespace whose files must not lie in the region of its bucket", () 
       const answer = await call(name, { ...place, ...(hasId && { requestId: randomUUID() }), ...(await toRequest()) });
       if (REFUSED.includes(name)) {
         expect(answer.reason, answer.message).to.equal("RESIDENCY_VIOLATION");
-        expect(answer.message).to.include("allows files in eu-west-1 only; bucket bucket lies in eu-central-1");
+        expect(answer.message).to.include(SAYS);
       } else expect(answer.status, answer.message).to.equal(200);
     });
   }
@@ -160,7 +165,7 @@ describe("A namespace whose files must not lie in the region of its bucket", () 
     const known = await ask(SERVICE_TOKEN);
     expect(known.status).to.equal(200);
     expect(known.body.status).to.equal("degraded");
-    expect(known.body.problems[0].problem).to.include("namespace default allows files in eu-west-1 only");
+    expect(known.body.problems[0].problem).to.include(SAYS);
     const stranger = await ask();
     expect(stranger.status).to.equal(200);
     expect(stranger.body).to.deep.equal({ status: "degraded", problems: [{ component: "residency" }] });

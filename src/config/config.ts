@@ -159,8 +159,6 @@ function toConfig(env: Environment) {
   const workerBytes = Math.floor(env.SLUICE_MEMORY_BUDGET_BYTES / workers);
   // The rest is for bytes that are no longer used, but that the collector and the allocator have not given back yet.
   const budgetBytes = Math.max(Math.floor(workerBytes * PARTS_SHARE), 4 * env.SLUICE_PART_SIZE_BYTES);
-  // Windows have a share of their own. When they took the memory that parts left free, the first window got all of it.
-  const windowsGrownMaxBytes = Math.floor(workerBytes / 8);
   const uploadsMax = env.SLUICE_UPLOADS_MAX;
   // A worker must be able to keep at least two of the largest parts at once, or one upload would starve all others.
   const replayableMaxBytes = Math.min(REPLAYABLE_PART_MAX_BYTES, Math.floor(budgetBytes / 2 / MIB) * MIB);
@@ -269,7 +267,8 @@ function toConfig(env: Environment) {
       windowStartBytes: 256 * 1024,
       streamWindowBytes: env.SLUICE_STREAM_WINDOW_BYTES,
       sessionWindowBytes: env.SLUICE_CONNECTION_WINDOW_BYTES,
-      windowsGrownMaxBytes,
+      // Windows have a share of their own. When they took the memory that parts left free, the first window got all of it.
+      windowsGrownMaxBytes: Math.floor(workerBytes / 8),
       // A call that waits for its answer takes some 40 KiB, and a body that nobody reads yet takes 256 KiB.
       streamsMax: 256,
       // A single connection can cause about a tenth of a second of work at one moment. A call that waits for storage or the

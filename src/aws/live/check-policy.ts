@@ -19,6 +19,10 @@ const GUARD_MEANINGS: Readonly<Record<string, string>> = {
   DenyOwnRolesBelowTls13: "Sluice's own roles may use TLS below 1.3",
   DenyOtherEncryption: "files could be stored under keys other than S3's own, which services and readers may not use",
   DenyStalePresignedUrls: "anyone who comes by an old presigned URL may use it for as long as its signer wrote into it",
+  DenyFilesOutsideEndpoints:
+    "anyone who is let in may fetch files from any network, and not through the named VPC endpoints alone",
+  DenyOwnRolesOutsideEndpoints:
+    "Sluice's own roles may be used from any network, and not through the named VPC endpoints alone",
   DenyOtherRegions: "anyone who is let in may reach the files by endpoints of regions outside of the residency",
 };
 

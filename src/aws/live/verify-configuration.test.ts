@@ -13,6 +13,8 @@ import { verifyConfiguration } from "./verify-configuration.ts";
 
 const SMALLEST = generateConfiguration(parseSettings(GOLDEN_SETTINGS.smallest));
 const EVERYTHING = generateConfiguration(parseSettings(GOLDEN_SETTINGS.everything));
+const OTHERS = generateConfiguration(parseSettings(GOLDEN_SETTINGS.others));
+const FENCED = generateConfiguration(parseSettings(GOLDEN_SETTINGS.fenced));
 const { signal } = new AbortController();
 
 /** Settings that somebody may have added beside the template. */
@@ -94,7 +96,12 @@ describe("verifyConfiguration", () => {
   });
 
   describe("of what was changed since", () => {
-    for (const [name, configuration] of Object.entries({ smallest: SMALLEST, everything: EVERYTHING })) {
+    for (const [name, configuration] of Object.entries({
+      smallest: SMALLEST,
+      everything: EVERYTHING,
+      others: OTHERS,
+      fenced: FENCED,
+    })) {
       const site = toLiveSite(configuration);
       for (const kind of ["buckets", "roles"] as const) {
         it(`finds every property of the ${kind} that was removed or changed (${name})`, async function () {

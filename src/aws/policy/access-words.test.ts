@@ -47,6 +47,13 @@ describe("conditions in words", () => {
     expect(say("StringNotEquals", "s3:authType", "REST-QUERY-STRING")).to.equal("the URL is not presigned");
     expect(say("StringEquals", "s3:authType", "POST")).to.equal("it is signed by POST");
     expect(say("StringNotEquals", "s3:authType", "POST")).to.equal("it is not signed by POST");
+    expect(say("StringNotEquals", "aws:SourceVpce", ["a", "b"])).to.equal(
+      "it does not come through the VPC endpoint a or b",
+    );
+    expect(say("StringEquals", "s3:DataAccessPointArn", "a")).to.equal("it comes by the access point a");
+    expect(say("BoolIfExists", "aws:ViaAWSService", "false")).to.equal(
+      "no AWS service is calling with the caller's identity, where that is known",
+    );
     expect(say("StringNotEquals", "aws:RequestedRegion", ["a", "b"])).to.equal("it reaches a region other than a or b");
   });
 

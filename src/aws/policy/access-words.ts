@@ -64,6 +64,13 @@ const CONDITIONS: Readonly<Record<string, (values: string) => string>> = {
   "is below s3:TlsVersion": (version) => `TLS is below ${version}`,
   "is not aws:RequestedRegion": (regions) => `it reaches a region other than ${regions}`,
   "is not s3:x-amz-server-side-encryption": (algorithm) => `the encryption it asks for is not ${algorithm}`,
+  "is aws:SourceVpce": (endpoints) => `it comes through the VPC endpoint ${endpoints}`,
+  "is not aws:SourceVpce": (endpoints) => `it does not come through the VPC endpoint ${endpoints}`,
+  "is s3:DataAccessPointArn": (arn) => `it comes by the access point ${arn}`,
+  "is lambda:SourceFunctionArn": (arn) => `the function ${arn} is calling`,
+  "is aws:PrincipalAccount": (account) => `the caller is of account ${account}`,
+  "is not aws:PrincipalAccount": (account) => `the caller is not of account ${account}`,
+  "is not like aws:PrincipalArn": (arns) => `the caller is not ${arns}`,
   "is iam:PassedToService": (services) => `the role is passed to ${services}`,
 };
 
@@ -73,6 +80,10 @@ const FLAGS: Readonly<Record<string, { readonly true: string; readonly false: st
   "aws:PrincipalIsAWSService": {
     true: "an AWS service itself is calling",
     false: "the caller is no AWS service itself",
+  },
+  "aws:ViaAWSService": {
+    true: "an AWS service is calling with the caller's identity",
+    false: "no AWS service is calling with the caller's identity",
   },
 };
 

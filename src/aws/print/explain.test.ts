@@ -149,3 +149,73 @@ describe("createExplanation", () => {
     expect(createExplanation(everything).notes.join("\n")).to.include("deploy it from S3");
   });
 });
+
+describe("the explanation of consumers", () => {
+  const consumers = [
+    { name: "reports", role: "arn:aws:iam::444455556666:role/reports" },
+    { name: "scans", account: "777788889999", access: "write", accessPoint: true },
+  ];
+
+  it("has for each the policy that its account attaches, and what may stand in its way", () => {
+    const [reports, scans] = createExplanation(generate({ consumers, services: { guardduty: true } })).consumers;
+    expect(reports?.policy).to.have.property("Statement").with.length(2);
+    expect(reports?.notes.join("\n"))
+      .to.match(/aws:PrincipalOrgID/)
+      .and.to.match(/GuardDuty's gate holds for it/)
+      .and.to.match(/refused 3600 s after/);
+    expect(scans?.summary).to.match(/^scans writes below external\/scans\/\. Between two accounts both must allow/);
+    expect(scans?.notes.join("\n"))
+      .to.match(/BucketOwnerEnforced/)
+      .and.to.match(/names arn:aws:s3:eu-central-1:111122223333:accesspoint\/my-files-scans in place of the bucket/)
+      .and.not.to.match(/gate/);
+  });
+
+  it("prints the policies as JSON that can be copied", () => {
+    const text = explainConfiguration(generate({ consumers }));
+    const printed = [...text.matchAll(/^\{\n.*?^\}$/gms)].map(([json]) => JSON.parse(json));
+    expect(printed).to.deep.equal(createExplanation(generate({ consumers })).consumers.map(({ policy }) => policy));
+  });
+
+  it("says of the bucket's statements whose they are, and of one's own that they are", () => {
+    const statements = [
+      {
+        Sid: "Partner",
+        Effect: "Allow",
+        Principal: { AWS: "555566667777" },
+        Action: "s3:GetObject",
+        Resource: "arn:aws:s3:::my-files/files/*",
+      },
+    ];
+    const words = wordsOf(generate({ consumers, statements }));
+    expect(words).to.contain(
+      "Principals of account 444455556666 may read objects on my-files/files/*, if the caller is arn:aws:iam::444455556666:role/reports.",
+    );
+    expect(words).to.contain("Principals of account 555566667777 may read objects on my-files/files/*.");
+    expect(words).to.contain("This statement is your own");
+  });
+});
+
+describe("the explanation of the network", () => {
+  it("has the policy of an endpoint that exists, and how to set it", () => {
+    const text = wordsOf(generate({ network: { gatewayEndpoint: "vpce-0123456789abcdef0" } }));
+    expect(text).to.contain(
+      "aws ec2 modify-vpc-endpoint --vpc-endpoint-id vpce-0123456789abcdef0 --policy-document file://endpoint.json",
+    );
+    expect(text).to.contain('"Sid": "ReachOwnBuckets"');
+  });
+
+  it("says of one that is made what else goes by it, and that it gives nobody a right", () => {
+    const gatewayEndpoint = { vpc: "vpc-0123456789abcdef0", routeTables: ["rtb-0123456789abcdef0"] };
+    const text = wordsOf(generate({ network: { gatewayEndpoint } }));
+    expect(text).to.contain("needs its bucket under network.buckets");
+    expect(text).to.contain("Whoever comes by the VPC endpoint is let through to");
+  });
+
+  it("says what of Sluice comes from elsewhere", () => {
+    const note = (own: string) => notesOf({ network: { vpcEndpoints: ["vpce-0123456789abcdef0"], own } });
+    expect(note("endpoints")).to.match(/for browsers elsewhere, say network\.own: urls/);
+    expect(note("urls")).to.match(/can sign URLs as well, so the fence does not hold against that/);
+    expect(note("anywhere")).to.match(/Sluice itself comes from anywhere/);
+    expect(notesOf({})).to.not.match(/VPC endpoints/);
+  });
+});

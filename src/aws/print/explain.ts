@@ -12,6 +12,8 @@ export function explainConfiguration(configuration: Configuration): string {
     toSection("Who can do what", explainAccess(explanation)),
     toSection("Refusals, whatever else allows it", explanation.guards.flatMap(explainRow)),
     toSection("Notes on each service", explainServices(explanation)),
+    toSection("Consumers in other accounts", explainConsumers(explanation)),
+    toSection("Policy of the gateway endpoint", explainEndpoint(explanation)),
     toSection("Roles that are handed to services", explainPassedRoles(explanation)),
     toSection("Rules of AWS Control Tower that are not met", explainExemptions(explanation)),
     toSection(
@@ -75,6 +77,27 @@ function explainServices({ services }: Explanation): string[] {
     ...notes.flatMap((note) => wrap(note, "- ", "  ")),
     `  See:   ${source}`,
   ]);
+}
+
+function explainConsumers({ consumers }: Explanation): string[] {
+  return consumers.flatMap(({ summary, policy, notes }, at) => [
+    ...(at === 0 ? [] : [""]),
+    ...wrap(summary),
+    ...notes.flatMap((note) => wrap(note, "- ", "  ")),
+    ...JSON.stringify(policy, undefined, 2).split("\n"),
+  ]);
+}
+
+function explainEndpoint({ endpoint }: Explanation): string[] {
+  if (endpoint === undefined) return [];
+  const { id, policy } = endpoint;
+  return [
+    ...wrap(
+      `The template does not make the endpoint ${id}. Save the policy as endpoint.json and run: aws ec2 modify-vpc-endpoint --vpc-endpoint-id ${id} --policy-document file://endpoint.json`,
+    ),
+    ...wrap("It replaces the endpoint's policy: name under network.buckets whatever else goes by the endpoint."),
+    ...JSON.stringify(policy, undefined, 2).split("\n"),
+  ];
 }
 
 function explainPassedRoles({ passedRoles }: Explanation): string[] {

@@ -4,7 +4,11 @@ import { toConditionWords } from "../policy/access-words.ts";
 import { nameKey } from "../policy/key-use.ts";
 import { type Principal, toStatementJson } from "../policy/policy.ts";
 import { MINIMAL_DIFFERENCE } from "../settings/minimal.ts";
+import { isFenced } from "../settings/network.ts";
 import { type ControlTowerExemption, findExemptions } from "../template/control-tower-exemptions.ts";
+import { createEndpointPolicy } from "../template/gateway-endpoint.ts";
+import type { Properties } from "../template/value.ts";
+import { type ExplainedConsumer, explainConsumers } from "./explain-consumers.ts";
 import { printCloudFormation } from "./print-cloudformation.ts";
 
 /**
@@ -31,6 +35,10 @@ export interface Explanation {
     readonly source: string;
     readonly notes: readonly string[];
   }[];
+  /** Those of other accounts who use the bucket. */
+  readonly consumers: readonly ExplainedConsumer[];
+  /** The policy for the gateway endpoint that exists; undefined where there is none, or the template makes it. */
+  readonly endpoint: { readonly id: string; readonly policy: Properties } | undefined;
   /** One row for each statement that allows something. */
   readonly access: readonly AccessRow[];
   /** One row for each statement that refuses something, whatever else allows it. */
@@ -61,6 +69,8 @@ export function createExplanation(configuration: Configuration): Explanation {
       source,
       notes,
     })),
+    consumers: explainConsumers(configuration),
+    endpoint: toEndpoint(configuration),
     access: rows.filter(({ effect }) => effect === "Allow"),
     guards: rows.filter(({ effect }) => effect === "Deny"),
     passedRoles: listPassedRoles(configuration),
@@ -68,6 +78,7 @@ export function createExplanation(configuration: Configuration): Explanation {
     notes: [
       ...(settings.minimal ? [MINIMAL_DIFFERENCE] : []),
       ...createDataNotes(configuration),
+      ...createNetworkNotes(configuration),
       ...createDeployNotes(configuration),
     ],
   };
@@ -132,6 +143,34 @@ function createEncryptionNotes({ settings, site, connections }: Configuration): 
           `The policy of ${nameKey(site)} must let the account's own policies allow kms:Decrypt and kms:GenerateDataKey, as the policy of a new key does; each role of the template then has what it needs.`,
           ...grants,
         ]),
+  ];
+}
+
+function toEndpoint({ site, settings: { network }, buckets }: Configuration): Explanation["endpoint"] {
+  const { gatewayEndpoint: id } = network;
+  return typeof id === "string" ? { id, policy: createEndpointPolicy(site, network, buckets).toJson() } : undefined;
+}
+
+/** Notes about the networks that files are given out to. */
+function createNetworkNotes({ settings: { network } }: Configuration): string[] {
+  const { gatewayEndpoint, own } = network;
+  const urls = {
+    endpoints: `URLs that Sluice signs are opened through these endpoints, too; for browsers elsewhere, say network.own: urls.`,
+    urls: `URLs that Sluice signs are opened from anywhere: who gets hold of the credentials of its roles can sign URLs as well, so the fence does not hold against that.`,
+    anywhere: `Sluice itself comes from anywhere, and so do the URLs that it signs.`,
+  };
+  return [
+    ...(isFenced(network)
+      ? [
+          `Files are given out through the named VPC endpoints alone. ${urls[own]} The bucket's settings are reached from everywhere, so that a deployment and \`sluice config verify\` need no endpoint. Roles that AWS services assume are exempt, that of Lambda among them; a function's credentials are as good outside as its role.`,
+          'An interface endpoint of S3 has TLS 1.2 at most: where Sluice comes through one, set tls.own to "1.2".',
+        ]
+      : []),
+    ...(typeof gatewayEndpoint === "object"
+      ? [
+          "All requests of the named route tables to S3 in this region go by the gateway endpoint: everything else there that uses S3 (package repositories, other applications) needs its bucket under network.buckets. A VPC's route table takes one gateway endpoint to S3: take out what it has.",
+        ]
+      : []),
   ];
 }
 

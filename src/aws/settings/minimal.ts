@@ -2,6 +2,7 @@ import type { Connection } from "../services/aws-service.ts";
 import { SERVICES } from "../services/services.ts";
 import type { Site } from "../template/site.ts";
 import { Leaf, type Value } from "../template/value.ts";
+import { isFenced } from "./network.ts";
 import type { Settings } from "./settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 
@@ -13,7 +14,14 @@ export const MINIMAL_DIFFERENCE =
 export function findMinimalProblems(site: Site, settings: Settings): SettingsProblem[] {
   if (!settings.minimal) return [];
   const needless = (["logBucket", "anchorBucket"] as const).filter((name) => settings[name] !== undefined);
+  const { network, consumers } = settings;
   return [
+    ...(isFenced(network) || network.gatewayEndpoint !== undefined
+      ? [new SettingsProblem("a minimal file has no network; leave out network or minimal", ["network"])]
+      : []),
+    ...(consumers.length > 0
+      ? [new SettingsProblem("a minimal file has no consumers; leave out consumers or minimal", ["consumers"])]
+      : []),
     ...[...needless, ...(settings.anchors === false ? [] : ["anchors"])].map(
       (name) =>
         new SettingsProblem(`a minimal file has one bucket, so that ${name} has no use; leave out ${name} or minimal`, [

@@ -98,11 +98,17 @@ function findContradictions(settings: Settings): SettingsProblem[] {
       SERVICES.map(({ name }) => name),
     ),
     ...findStatementProblems(site, settings.statements),
+    ...(settings.consumers.length > 0 && settings.encryption !== "sse-s3" ? [KEYLESS_CONSUMERS] : []),
     ...findNetworkProblems(site, settings.network),
   );
   // A service is connected only with options that are without problems.
   return problems.length > 0 ? problems : findMinimalProblems(site, settings);
 }
+
+const KEYLESS_CONSUMERS = new SettingsProblem(
+  "consumers of other accounts get no right on the KMS key, without which they can read nothing; leave out consumers or encryption",
+  ["encryption"],
+);
 
 function findServiceProblems(settings: Settings, site: Site): SettingsProblem[] {
   const { services, partition } = settings;

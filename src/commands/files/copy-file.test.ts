@@ -3,7 +3,14 @@ import { expect } from "chai";
 import { DomainError } from "../../domain/errors.ts";
 import { toFileEtag } from "../../domain/files/file.ts";
 import { send } from "../../testing/rigs/object-store-subject.ts";
-import { createOpen, nextIdentity, nextPath, nextUuid, RETENTION_MS } from "../../testing/rigs/repository-subject.ts";
+import {
+  commitFile,
+  createOpen,
+  nextIdentity,
+  nextPath,
+  nextUuid,
+  RETENTION_MS,
+} from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { seededBytes } from "../../testing/rigs/upload-rig.ts";
 import { createBench } from "../../testing/rigs/writer-bench.ts";
@@ -76,6 +83,13 @@ describe("createFileCopier", () => {
       expect(objects.pendingMultiparts).to.deep.equal([]);
     });
   }
+
+  it("copies no file that lies in a region that is not allowed any more", async () => {
+    const { access, files, copy } = open();
+    const { path } = await commitFile(access, nextPath(), { bucket: "former", region: "us-east-1" });
+    expect(await catchError(() => copy(path))).to.include({ reason: "RESIDENCY_VIOLATION" });
+    expect(await catchError(() => files.get("default", `${path}.copy`))).to.include({ reason: "FILE_NOT_FOUND" });
+  });
 
   it("says of the copy what the mask names", async () => {
     const { store, copy, refusalOf } = open();

@@ -55,6 +55,12 @@ describe("createDownloadUrl", () => {
     ]);
   });
 
+  it("signs nothing of a file that lies in a region that is not allowed any more", async () => {
+    const { call, signed } = signing(sampleFile({ bucket: "former", region: "us-east-1" }));
+    expect(await catchError(() => call({}))).to.include({ code: "failed_precondition", reason: "RESIDENCY_VIOLATION" });
+    expect(signed).to.deep.equal([]);
+  });
+
   it("takes the lifetime, the name and inline from the request", async () => {
     const { call, signed } = signing(sampleFile({ s3VersionId: "", path: "top" }));
     const { expireTime } = await call({ lifetimeMs: 1000, downloadName: "r.pdf", inline: true });

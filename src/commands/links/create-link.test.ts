@@ -54,6 +54,11 @@ describe("createLink", () => {
     expect(tokenOf(other)).to.not.equal(tokenOf(url));
   });
 
+  it("makes none to a file that lies in a region that is not allowed any more", async () => {
+    const { call } = creating(sampleFile({ bucket: "former", region: "us-east-1" }));
+    expect(await catchError(() => call())).to.include({ reason: "RESIDENCY_VIOLATION" });
+  });
+
   it("is opened by no other text than its token, though several decode to the same bytes", async () => {
     const { call, links } = creating();
     const token = tokenOf((await call()).url);

@@ -54,6 +54,16 @@ export interface GenerationPage {
   hasMore: boolean;
 }
 
+/** How much of a namespace a bucket has of one recorded region. */
+export interface StoredPlace {
+  namespace: string;
+  bucket: string;
+  region: string;
+  /** Generations whose bytes are there: live, deleted and superseded ones, and those whose removal has begun. */
+  generations: number;
+  sizeBytes: bigint;
+}
+
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
  * `FILE_RETAINED`, `FILE_PURGED`, `FILE_LIVE` and `RESIDENCY_VIOLATION`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
@@ -93,6 +103,15 @@ export interface FileRepository {
     path: string,
     options: { limit: number; before?: number | undefined; position?: CommitPosition | undefined },
   ): Promise<GenerationPage>;
+
+  /**
+   * Where the bytes of these namespaces' generations lie by their rows, at most `limit` places, in the byte order of namespace,
+   * bucket and region. It reads every row of the namespaces.
+   */
+  listPlaces(
+    namespaces: readonly string[],
+    options: { limit: number; position?: CommitPosition | undefined },
+  ): Promise<StoredPlace[]>;
 
   /**
    * Changes the live file at a path, or exactly that generation, to what `change` makes of it. When `change` throws,

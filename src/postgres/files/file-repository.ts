@@ -35,6 +35,7 @@ import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
+import { listPlaces } from "./list-places.ts";
 import { listSuperseded } from "./list-superseded.ts";
 import { LiveFiles } from "./live-files.ts";
 
@@ -63,6 +64,7 @@ export function createFileRepository(
     listFolder: (namespace, query) => pools.read(query.position, (pool) => listFolder(pool, namespace, query)),
     listGenerations: (namespace, path, options) =>
       pools.read(options.position, (pool) => listGenerations(pool, { namespace, path }, options)),
+    listPlaces: (namespaces, options) => pools.read(options.position, (pool) => listPlaces(pool, namespaces, options)),
     update: (namespace, path, options) => updateFile(pools.commands, { namespace, path }, options),
     delete: (namespace, path, options) => deleteFile(pools.commands, { namespace, path }, options),
     undelete: (namespace, path, options) => undeleteFile(pools.commands, { namespace, path }, options),

@@ -1,8 +1,10 @@
 import {
   CreateBucketCommand,
+  CreateBucketMetadataConfigurationCommand,
   DeleteBucketCorsCommand,
   DeleteBucketEncryptionCommand,
   DeleteBucketLifecycleCommand,
+  DeleteBucketMetadataConfigurationCommand,
   DeleteBucketOwnershipControlsCommand,
   DeleteBucketPolicyCommand,
   DeleteBucketReplicationCommand,
@@ -123,6 +125,8 @@ function toMoreCommands(Bucket: string, facet: BucketFacet, value: Loose): unkno
             InventoryConfiguration: toApiInventory(one),
           }),
       );
+    case "MetadataConfiguration":
+      return [new CreateBucketMetadataConfigurationCommand({ Bucket, MetadataConfiguration: value })];
     case "MetricsConfigurations":
       return value.map(
         ({ Id, Prefix }: Loose) =>
@@ -184,6 +188,8 @@ function toRemoval(Bucket: string, facet: BucketFacet): unknown[] {
       return [new PutBucketLoggingCommand({ Bucket, BucketLoggingStatus: {} })];
     case "NotificationConfiguration":
       return [new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: {} })];
+    case "MetadataConfiguration":
+      return [new DeleteBucketMetadataConfigurationCommand({ Bucket })];
     case "ReplicationConfiguration":
       return [new DeleteBucketReplicationCommand({ Bucket })];
     case "WebsiteConfiguration":

@@ -11,6 +11,7 @@ import type { Moto } from "./moto.ts";
 export const MOTO_LACKS: Readonly<Partial<Record<BucketFacet, string>>> = {
   LoggingConfiguration: "moto 5.2.5 answers 500 to PutBucketLogging where the log bucket has a policy",
   NotificationConfiguration: "moto 5.2.5 forgets EventBridgeConfiguration",
+  MetadataConfiguration: "moto 5.2.5 has no metadata tables",
   MetricsConfigurations: "moto 5.2.5 has no metrics configurations, and takes their request for another",
   ReplicationConfiguration: "moto 5.2.5 forgets the filter, and answers Disabled for DeleteMarkerReplication",
   InventoryConfigurations: "moto 5.2.5 forgets OptionalFields, and answers All for IncludedObjectVersions",

@@ -17,6 +17,7 @@ import { filePagesContract } from "./file-pages-contract.ts";
 import { filePurgeContract } from "./file-purge-contract.ts";
 import { fileRetentionContract } from "./file-retention-contract.ts";
 import { restoreGenerationContract } from "./restore-generation-contract.ts";
+import { storedPlacesContract } from "./stored-places-contract.ts";
 import { supersededFilesContract } from "./superseded-files-contract.ts";
 
 /** The contract of every FileRepository. `make` is called once; files are made by committing uploads. */
@@ -37,6 +38,7 @@ export function fileRepositoryContract(make: () => Promise<RepositorySubject>): 
   describe("restoring a generation", () => restoreGenerationContract(() => subject));
   describe("etags", () => fileEtagsContract(() => subject));
   describe("superseded generations", () => supersededFilesContract(() => subject));
+  describe("listPlaces", () => storedPlacesContract(() => subject));
   describe("pages", () => filePagesContract(() => subject));
   describe("purging", () => filePurgeContract(() => subject));
   describe("retention", () => fileRetentionContract(() => subject));

@@ -10,6 +10,7 @@ import type {
   FolderPage,
   FolderQuery,
   GenerationPage,
+  StoredPlace,
 } from "../../domain/files/file-repository.ts";
 import { fileRetained } from "../../domain/files/file-retention.ts";
 import { type FolderEntry, toEntryCursor, toFolder } from "../../domain/files/folder-entry.ts";
@@ -156,6 +157,22 @@ export class FakeFileRepository implements FileRepository {
     file.purgeTime = new Date(now + options.retentionMs);
     this.#requests.add(options.identity, file.fileId);
     return toFile(file);
+  }
+
+  async listPlaces(namespaces: readonly string[], { limit }: { limit: number }): Promise<StoredPlace[]> {
+    const places = new Map<string, StoredPlace>();
+    for (const { namespace, bucket, region, sizeBytes, purgeState } of this.#files) {
+      if (!namespaces.includes(namespace) || purgeState === "purged") continue;
+      const key = [namespace, bucket, region].join("\u0000");
+      const place = places.get(key) ?? { namespace, bucket, region, generations: 0, sizeBytes: 0n };
+      places.set(key, {
+        ...place,
+        generations: place.generations + 1,
+        sizeBytes: place.sizeBytes + BigInt(sizeBytes),
+      });
+    }
+    const sorted = [...places].sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+    return sorted.slice(0, limit).map(([, place]) => place);
   }
 
   async undelete(namespace: string, path: string, options: Parameters<FileRepository["undelete"]>[2]): Promise<File> {

@@ -6,6 +6,8 @@ import { expect } from "chai";
 import { parse } from "yaml";
 import { printOptionTable } from "../../aws/print/print-options.ts";
 import { SERVICES } from "../../aws/services/services.ts";
+import { consumers } from "../../aws/settings/consumers.ts";
+import { network } from "../../aws/settings/network.ts";
 import { CONFIG_COMMANDS } from "../../cli/config-actions.ts";
 import type { ConfigCommands } from "../../cli/config-command.ts";
 import { runCli } from "../../cli/program.ts";
@@ -119,6 +121,30 @@ describe("the page on AWS services", () => {
     const kilobytes = Number(/# (\d+) KB$/.exec(line.trim())?.[1]);
     const printed = await run(line);
     expect(Math.round(Buffer.byteLength(printed) / 1000)).to.equal(kilobytes);
+  });
+
+  for (const [said, block] of [
+    ["AWS::S3::AccessPoint", testedBlock("aws", "Consumers in other accounts", "yaml")],
+    ["PartnersRead", testedBlock("aws", "Statements of your own", "yaml")],
+    ["AWS::EC2::VPCEndpoint", testedBlock("aws", "The network", "yaml")],
+  ] as const) {
+    it(`has settings of which the template gets ${said}`, async () => {
+      const least = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n';
+      await writeFile("sluice.aws.yaml", `${least}${block}`);
+      expect(await run("npx sluice config generate")).to.contain(said);
+      expect(await run("npx sluice config explain --scenarios")).to.contain("may not");
+    });
+  }
+
+  it("names every option of a consumer", () => {
+    const rows = rowsOf(sectionOf("aws", "Consumers in other accounts"));
+    const named = rows.map(([option = ""]) => option.replaceAll("`", ""));
+    expect(named).to.have.members(Object.keys(consumers.unwrap().element.shape));
+  });
+
+  it("names every option of the network", () => {
+    const text = sectionOf("aws", "The network");
+    for (const option of Object.keys(network.unwrap().shape)) expect(text).to.contain(`\`${option}\``);
   });
 
   it("deploys the template that it generates, by operations that there are", async () => {
