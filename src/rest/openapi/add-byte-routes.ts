@@ -171,7 +171,7 @@ export function addByteRoutes(paths: Record<string, JsonObject>): void {
   };
   paths["/l/{token}"] = { get: OPEN_LINK };
   paths["/livez"] = { get: toProbe("Livez", "Tells whether the process answers.", ["live"]) };
-  paths["/readyz"] = { get: toProbe("Readyz", "Tells whether the service can do its work.", ["ready"]) };
+  paths["/readyz"] = { get: toProbe("Readyz", READYZ, ["ready", "degraded"]) };
   const problem = {
     type: "object",
     required: ["component"],
@@ -184,6 +184,9 @@ export function addByteRoutes(paths: Record<string, JsonObject>): void {
     content: { "application/json": { schema: unready } },
   };
 }
+
+const READYZ =
+  "Tells whether the service can do its work. A degraded one can do some of it: the field problems is then as in the answer 503.";
 
 function requirePath(paths: Record<string, JsonObject>, path: string): JsonObject {
   const found = paths[path];

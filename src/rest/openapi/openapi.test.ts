@@ -122,6 +122,12 @@ describe("the OpenAPI document", () => {
     expect(oneOf[1].properties.error.$ref).to.equal("#/components/schemas/Problem");
   });
 
+  it("has every status that readiness answers", () => {
+    const { 200: ready, 503: unready } = document.paths["/readyz"].get.responses;
+    const statusesOf = (answer: typeof ready) => answer.content["application/json"].schema.properties.status.enum;
+    expect([statusesOf(ready), statusesOf(unready)]).to.deep.equal([["ready", "degraded"], ["not ready"]]);
+  });
+
   it("closes the list of reasons, and needs a token for all but the probes", () => {
     expect(schemas.Problem.properties.reason.enum).to.include.members(["FILE_NOT_FOUND", "ROUTE_NOT_FOUND"]);
     expect(document.security).to.deep.equal([{ bearer: [] }]);
