@@ -48,7 +48,7 @@ export function generateConfiguration(settings: Settings): Configuration {
     }),
     ...createAnchorBucket(site, settings),
     ...createSluiceRoles(site, settings, {
-      services: added.flatMap(({ resources: more = {} }) => Object.values(more)),
+      services: Object.assign({}, ...added.map(({ resources: more = {} }) => more)),
       destinations: added.flatMap(({ destinations = [] }) => destinations),
     }),
   };

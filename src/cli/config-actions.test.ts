@@ -3,10 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
+import { generateConfiguration } from "../aws/generate-configuration.ts";
 import { SERVICES } from "../aws/services/services.ts";
+import { parseSettings } from "../aws/settings/parse-settings.ts";
 import { parseConfig } from "../config/config.ts";
 import { ENVIRONMENT } from "../config/config-environment.ts";
+import { SMALLEST_SETTINGS } from "../testing/aws/golden-settings.ts";
+import { toLiveSite } from "../testing/aws/live-site.ts";
 import { startScriptedAccessAnalyzer } from "../testing/aws/scripted-access-analyzer.ts";
+import { startScriptedCloudControl } from "../testing/aws/scripted-cloud-control.ts";
 import { sampleRemark } from "../testing/contracts/policy-analyzer-contract.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { CONFIG_COMMANDS } from "./config-actions.ts";
@@ -276,7 +281,9 @@ describe("sluice config", () => {
       expect(code).to.equal(1);
       expect(out)
         .to.contain("bucket my-files\n  UNREADABLE")
-        .and.to.match(/\d+ unreadable, \d+ unsupported here\n$/);
+        .and.to.match(/\d+ unreadable, \d+ unsupported here\n/)
+        .and.to.match(/\n {2}not read, as said above: bucket my-files-logs, bucket my-files\n/)
+        .and.to.match(/\n {2}unsupported here: role my-files-write, .*\n$/);
     }).timeout(60_000);
 
     it("prints a line of JSON for each check", async () => {
@@ -302,6 +309,42 @@ describe("sluice config", () => {
           .and.to.not.contain("RULE_2");
         const json = await run("verify", "--json", ...asked);
         expect(json.out).to.contain("validation RULE_1").and.to.contain("validation RULE_2");
+      } finally {
+        await server.stop();
+      }
+    }).timeout(60_000);
+
+    it("goes on with credentials that may read half of it, and names the permissions for the other half", async () => {
+      const server = await startScriptedCloudControl();
+      try {
+        const services = { sqs: true, sns: true };
+        const { resources } = toLiveSite(generateConfiguration(parseSettings({ ...SMALLEST_SETTINGS, services })));
+        server.deploy(resources);
+        server.refuse(({ body }) =>
+          body.TypeName?.startsWith("AWS::SQS::")
+            ? {
+                status: 400,
+                type: "AccessDeniedException",
+                message: `User: arn:aws:iam::111122223333:user/half is not authorized to perform: sqs:GetQueueAttributes on resource: ${body.Identifier}`,
+              }
+            : undefined,
+        );
+        const half = ["--cloud-control-endpoint", server.url, "--services", "sqs,sns"];
+        const { code, out } = await run("verify", ...nowhere, ...half, ...PLACE);
+        expect(code).to.equal(1);
+        expect(out).to.contain(
+          "\n  not read, without sqs:GetQueueAttributes: queue my-files-sns-undelivered, policy of queue my-files-sns-undelivered, queue my-files-files-undelivered, policy of queue my-files-files-undelivered, queue my-files-files, policy of queue my-files-files\n",
+        );
+        expect(out).to.not.contain("DRIFT").and.to.not.contain("topic my-files-files");
+        const json = (await run("verify", "--json", ...nowhere, ...half, ...PLACE)).out.trim().split("\n");
+        const findings = json.map((line) => JSON.parse(line));
+        expect(findings.find(({ resource }) => resource === "queue my-files-files")).to.deep.include({
+          status: "unreadable",
+          permissions: ["sqs:GetQueueAttributes"],
+        });
+        expect(
+          findings.filter(({ resource }) => resource === "rule my-files-sqs").map(({ status }) => status),
+        ).to.include("ok");
       } finally {
         await server.stop();
       }

@@ -60,8 +60,8 @@ export const CONFIG_COMMANDS: ConfigCommands = {
   verify: async (terminal, options) => {
     const configuration = await readConfiguration(options);
     const { region, account } = configuration.site;
-    const { endpoint, iamEndpoint, accessAnalyzerEndpoint } = options;
-    const liveAws = createLiveAws({ region, account, endpoint, iamEndpoint });
+    const { endpoint, iamEndpoint, cloudControlEndpoint, accessAnalyzerEndpoint } = options;
+    const liveAws = createLiveAws({ region, account, endpoint, iamEndpoint, cloudControlEndpoint });
     const analyzer = createAccessAnalyzer({ region, endpoint, accessAnalyzerEndpoint });
     try {
       const findings = [

@@ -31,6 +31,7 @@ export interface ExplainOptions extends SettingsOptions {
 export interface VerifyOptions extends SettingsOptions {
   endpoint?: string;
   iamEndpoint?: string;
+  cloudControlEndpoint?: string;
   accessAnalyzerEndpoint?: string;
   json: boolean;
 }
@@ -90,13 +91,17 @@ export function addConfig(
     .action(async (options) => (await commands()).env(terminal, options));
   withSettings(config.command("verify"))
     .description(
-      "compare the live buckets and roles with the configuration and let AWS validate its policies; exits with 1 unless all is well",
+      "compare all that is deployed with the configuration and let AWS validate its policies; exits with 1 unless all is well",
     )
     .option(
       "--endpoint <url>",
       "another S3 server than AWS; the command names the features that it lacks and does not check them",
     )
     .option("--iam-endpoint <url>", "another IAM server than AWS; without it, --endpoint leaves roles out")
+    .option(
+      "--cloud-control-endpoint <url>",
+      "another Cloud Control API than AWS's; without it, --endpoint leaves all but buckets and roles out",
+    )
     .option(
       "--access-analyzer-endpoint <url>",
       "another IAM Access Analyzer than AWS's; without it, --endpoint leaves the validation of policies out",
