@@ -1,5 +1,6 @@
 import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
+import { addAddress } from "./auth/add-address.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
@@ -84,7 +85,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const { siblings } = options;
   const { trustedProxies } = config;
   const known = options.authenticate ?? createDevAuthenticator(config.devToken);
-  const authenticate = logFailures(known, { log, trustedProxies });
+  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const stopping = new AbortController();

@@ -4,11 +4,13 @@ import { startApp } from "../../src/app.ts";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { createDevAuthenticator } from "../../src/auth/dev-authenticator.ts";
 import { parseConfig } from "../../src/config/config.ts";
+import type { Caller } from "../../src/domain/caller.ts";
 
+const ATTACKER: Caller = { principal: "attacker", groups: [], tokenKind: "dev" };
 /** Accepts either of two callers; the token of each is its name. */
 const isOthers = createDevAuthenticator("others");
 const authenticate: Authenticator = async (header) =>
-  header("authorization") === "Bearer attacker" ? { principal: "attacker" } : await isOthers(header);
+  header("authorization") === "Bearer attacker" ? ATTACKER : await isOthers(header);
 
 const config = parseConfig(process.env);
 const app = await startApp(config, pino({ level: "silent" }), { authenticate });

@@ -9,7 +9,7 @@ describe("createDevAuthenticator", () => {
 
   for (const header of ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret "]) {
     it(`accepts ${JSON.stringify(header)}`, async () => {
-      expect(await send(header)).to.deep.equal({ principal: "dev:local" });
+      expect(await send(header)).to.deep.equal({ principal: "dev:local", groups: [], tokenKind: "dev" });
     });
   }
 

@@ -6,7 +6,7 @@ import type { Authenticator } from "./authenticator.ts";
 const SCHEME = /^bearer +(\S+) *$/i;
 
 /** The caller that holds the development token. */
-const DEVELOPER: Caller = Object.freeze({ principal: "dev:local" });
+const DEVELOPER: Caller = Object.freeze({ principal: "dev:local", groups: [], tokenKind: "dev" });
 
 /**
  * Accepts one static token, sent as `authorization: Bearer <token>`: for the embedded stack, never for production. The

@@ -41,7 +41,7 @@ describe("logFailures", () => {
 
   it("writes nothing of callers that it knows", async () => {
     const authenticate = open();
-    expect(await authenticate({ authorization: "Bearer s3cret-token" })).to.deep.equal({ principal: "dev:local" });
+    expect(await authenticate({ authorization: "Bearer s3cret-token" })).to.include({ principal: "dev:local" });
     expect(lines).to.deep.equal([]);
   });
 

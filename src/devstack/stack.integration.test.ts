@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
 import { createSluiceClient } from "../client/client.ts";
+import { migrate } from "../postgres/schema/migrate.ts";
 import { PLAIN_ENVIRONMENT } from "../testing/rigs/plain-environment.ts";
 import { until } from "../testing/rigs/until.ts";
+import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { startStack } from "./stack.ts";
 import { createStackSecrets, loadStackSecrets } from "./stack-secrets.ts";
 import { findFreePort, isPortFree } from "./tcp-port.ts";
@@ -249,6 +251,26 @@ describe("the embedded stack", function () {
       await until("all its processes have ended", async () =>
         (await Promise.all(pids.map(isRunning))).every((is) => !is),
       );
+    });
+
+    it("refuses the data of a version from before the first release, and says what to do with its folder", async () => {
+      const data = join(directory, ".sluice");
+      const { databasePassword: password } = await loadStackSecrets(data);
+      const database = await startEmbeddedPostgres({
+        dataDirectory: join(data, "database"),
+        password,
+        durable: false,
+      });
+      const migrations = join(directory, "migrations");
+      await mkdir(migrations);
+      await writeFile(join(migrations, "V1__namespaces_uploads_files.sql"), "CREATE TABLE namespace (name text)");
+      await migrate({ url: database.url, directory: migrations });
+      await database.stop();
+      const start = program("start.ts", ["--port", String(await findFreePorts())]);
+      expect((await start.ended)[0]).to.equal(1);
+      expect(start.lines.join("\n"))
+        .to.contain("the database begins with migration V1__namespaces_uploads_files.sql")
+        .and.to.contain(`The database lies in ${data}: move that folder away, or give another`);
     });
 
     it("refuses secrets that it cannot read", async () => {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { DomainError } from "../domain/errors.ts";
 import { migrate } from "../postgres/schema/migrate.ts";
 import { type StackChild, startChild } from "./child-process.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
@@ -109,15 +110,22 @@ interface Started {
 }
 
 async function startDatabase(options: StackOptions, begun: (() => Promise<void>)[]): Promise<Started> {
+  const { directory } = options;
   const database = await startEmbeddedPostgres({
-    dataDirectory: join(options.directory, "database"),
+    dataDirectory: join(directory, "database"),
     password: options.databasePassword,
     durable: options.durable ?? true,
     onLog: (line) => options.onLine?.("database", line),
     ...(options.ports?.database !== undefined && { port: options.ports.database }),
   });
   begun.push(() => database.stop());
-  await migrate({ url: database.url });
+  await migrate({ url: database.url }).catch((error: unknown) => {
+    if (!(error instanceof DomainError) || error.code !== "failed_precondition") throw error;
+    // The objects that the database knows lie beside it: a new database begins with a new folder.
+    throw new Error(`${error.message}. The database lies in ${directory}: move that folder away, or give another`, {
+      cause: error,
+    });
+  });
   return { url: database.url, ended: database.exited.then(() => "PostgreSQL ended") };
 }
 

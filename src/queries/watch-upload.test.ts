@@ -175,7 +175,7 @@ describe("watchUpload", () => {
   it("keeps an eighth of both from any single caller", async () => {
     startWatches({ watchersMax: 16, uploadWatchersMax: 8 });
     uploads.change({}, OTHER_ID);
-    const another = { principal: "another" };
+    const another: Caller = { ...SAMPLE_CALLER, principal: "another" };
     for (const [id, count] of [
       [uploadId, 7],
       [OTHER_ID, 7],

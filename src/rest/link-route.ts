@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { toSourceAddress } from "../auth/source-address.ts";
 import type { LinkAnswer } from "../commands/links/open-link.ts";
 import { DomainError, type ErrorCode } from "../domain/errors.ts";
 import type { LinkVisitor } from "../domain/links/link-repository.ts";
@@ -10,7 +10,7 @@ import {
   type NodeResponse,
   pathOf,
 } from "../rpc/listener/node-messages.ts";
-
+import { headerOf } from "./rest-call.ts";
 import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 
 /** Opens a link for a visitor. Without a visitor it only describes the link. */
@@ -46,7 +46,8 @@ export function createLinkRoute(
       return answerPage(request, response, { status: 405, text: "A link takes GET and HEAD only.", headers });
     }
     const userAgent = request.headers["user-agent"] ?? "";
-    const visitor = { sourceAddress: toSourceAddress(request, trustedProxies), userAgent };
+    const origin = { connectedFrom: request.socket.remoteAddress, forwardedFor: headerOf(request, "x-forwarded-for") };
+    const visitor = { sourceAddress: toSourceAddress(origin, trustedProxies), userAgent };
     const signal = watchCaller(response);
     limits
       .run(visitor.sourceAddress, () => open(path.slice(ROUTE.length), method === "GET" ? visitor : undefined), {
@@ -104,17 +105,4 @@ function answerPage(
   const policy = { "content-security-policy": "default-src 'none'" };
   const shown = request.method === "HEAD" ? "" : page;
   answer(response, { status, headers: { ...PRIVATE_HEADERS, ...described, ...policy, ...headers }, text: shown });
-}
-
-/**
- * The address that a request comes from. It is the address of the connection, or behind `trustedProxies` the address that the
- * outermost of them saw: each of these proxies adds the address that it sees to X-Forwarded-For. Anybody may have written the
- * entries further left.
- */
-export function toSourceAddress(request: NodeRequest, trustedProxies: number): string {
-  const connected = request.socket.remoteAddress ?? "";
-  const forwarded = String(request.headers["x-forwarded-for"] ?? "");
-  const told = forwarded.split(",").map((address) => address.trim());
-  const address = trustedProxies === 0 ? undefined : told[Math.max(0, told.length - trustedProxies)];
-  return (isIP(address ?? "") === 0 ? connected : (address as string)).replace(/^::ffff:(?=\d+\.)/, "");
 }

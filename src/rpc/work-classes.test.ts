@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect } from "chai";
 import { shareOf, type WorkLimits } from "../domain/limits/work-limiter.ts";
-import { catchError } from "../testing/samples/sample-records.ts";
+import { catchError, SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import { createWorkLimiters, limitWork, WORK_LIMITS, type WorkClass } from "./work-classes.ts";
 
@@ -39,7 +39,11 @@ function createCalls(limits = WORK_LIMITS) {
   const all = { ...limited.fileQueries, ...limited.fileCommands, ...limited.uploads } as Record<string, unknown>;
   const call = (principal: string, name: string, request: object = { filter: "" }) => {
     const work = all[name] as (request: object, options: CallOptions) => Promise<unknown>;
-    return work(request, { caller: { principal }, position: undefined, signal: new AbortController().signal });
+    return work(request, {
+      caller: { ...SAMPLE_CALLER, principal },
+      position: undefined,
+      signal: new AbortController().signal,
+    });
   };
   return { begun, end, call, limiters };
 }

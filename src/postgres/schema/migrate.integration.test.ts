@@ -42,7 +42,7 @@ describe("migrate", () => {
 
   it("applies our own migrations once", async () => {
     const { applied } = await migrate({ url: database.url });
-    expect(applied[0]).to.equal("V1__namespaces_uploads_files.sql");
+    expect(applied[0]).to.equal("V1__initial_schema.sql");
     expect(await migrate({ url: database.url })).to.deep.equal({ applied: [] });
     expect(await validateMigrations({ url: database.url })).to.deep.equal({ pending: [] });
   });
@@ -88,22 +88,45 @@ describe("migrate", () => {
   });
 
   it("refuses files that contradict what was applied", async () => {
-    await put("V2__b.sql", "CREATE TABLE b (n int)");
+    await put("V1__a.sql", "CREATE TABLE a (n int)");
+    await put("V3__b.sql", "CREATE TABLE b (n int)");
     await run();
     const refusal = async () => (await expectRefusal(run(), "ARGUMENT_INVALID")).message;
-    await put("V2__b.sql", "CREATE TABLE b (n bigint)");
-    expect(await refusal()).to.include("V2__b.sql was changed after it was applied");
-    await put("V2__b.sql", "CREATE TABLE b (n int)");
-    await put("V1__a.sql", "CREATE TABLE a (n int)");
-    expect(await refusal()).to.include("V1__a.sql comes too late");
-    await rm(join(directory, "V1__a.sql"));
-    await rm(join(directory, "V2__b.sql"));
-    await put("V2__c.sql", "CREATE TABLE b (n int)");
-    expect(await refusal()).to.include("is named V2__c.sql now");
-    await rm(join(directory, "V2__c.sql"));
-    await put("V3__d.sql", "CREATE TABLE d (n int)");
+    await put("V3__b.sql", "CREATE TABLE b (n bigint)");
+    expect(await refusal()).to.include("V3__b.sql was changed after it was applied");
+    await put("V3__b.sql", "CREATE TABLE b (n int)");
+    await put("V2__late.sql", "CREATE TABLE late (n int)");
+    expect(await refusal()).to.include("V2__late.sql comes too late");
+    await rm(join(directory, "V2__late.sql"));
+    await rm(join(directory, "V3__b.sql"));
+    await put("V3__c.sql", "CREATE TABLE b (n int)");
+    expect(await refusal()).to.include("is named V3__c.sql now");
+    await rm(join(directory, "V3__c.sql"));
+    await put("V4__d.sql", "CREATE TABLE d (n int)");
     expect(await refusal()).to.include("its file is missing");
   });
+
+  for (const [what, name] of [
+    ["another first migration", "V1__namespaces_uploads_files.sql"],
+    ["the first migration with another content", "V1__initial_schema.sql"],
+  ] as const) {
+    it(`refuses a database that was made before the first release, by ${what}, and says what to do`, async () => {
+      await put(name, "CREATE TABLE namespace (name text)");
+      await put("V2__upload_outcomes.sql", "CREATE TABLE upload (n int)");
+      await run();
+      for (const work of [migrate, validateMigrations]) {
+        const { code, message } = await expectRefusal(work({ url: database.url }), "ARGUMENT_INVALID");
+        expect(code).to.equal("failed_precondition");
+        expect(message)
+          .to.match(new RegExp(`^the database begins with migration ${name} \\(checksum -?\\d+\\)`))
+          .and.to.match(/this version of Sluice with V1__initial_schema.sql \(checksum -?\d+\)/)
+          .and.to.contain("then give this one an empty database");
+      }
+      expect(await select("SELECT count(*)::int AS applied FROM flyway_schema_history")).to.deep.equal([
+        { applied: 2 },
+      ]);
+    });
+  }
 
   it("lets an older release run on a newer schema", async () => {
     await put("V1__a.sql", "CREATE TABLE a (n int)");

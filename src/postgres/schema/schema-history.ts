@@ -71,14 +71,16 @@ export async function insertApplied(
 
 /**
  * Which files are still to be applied, in order. Throws `failed_precondition / ARGUMENT_INVALID` when the history
- * contradicts the files, as Flyway's validate does: a changed or missing file, one that comes too late, a failed one.
+ * contradicts the files, as Flyway's validate does: a changed or missing file, one that comes too late, a failed one. A
+ * database that begins with another first migration is refused before all else.
  */
 export function findPending(files: readonly MigrationFile[], history: readonly AppliedMigration[]): MigrationFile[] {
+  const versioned = files.filter((file) => file.version !== undefined);
+  assertSameBeginning(versioned, history);
   const failed = history.find((row) => !row.success);
   if (failed !== undefined) {
     throw refuse(`migration ${failed.script} failed half-way; undo it and delete its row from flyway_schema_history`);
   }
-  const versioned = files.filter((file) => file.version !== undefined);
   const newest = versioned.at(-1)?.version ?? "0";
   let appliedUpTo = "0";
   for (const row of history) {
@@ -99,6 +101,23 @@ export function findPending(files: readonly MigrationFile[], history: readonly A
     );
   }
   return pending;
+}
+
+/**
+ * The first migration stays as it is from the first release on, because releases only add files. Whatever has another one
+ * in its place was made before that release.
+ */
+function assertSameBeginning(versioned: readonly MigrationFile[], history: readonly AppliedMigration[]): void {
+  const [first] = versioned;
+  const row = history.find(({ version }) => version !== null && compareVersions(version, first?.version ?? "") === 0);
+  if (first === undefined || row === undefined) return;
+  if (row.checksum === first.checksum && row.description === first.description) return;
+  throw refuse(
+    `the database begins with migration ${row.script} (checksum ${row.checksum}), and this version of Sluice with ` +
+      `${first.script} (checksum ${first.checksum}): a version before the first release made the database, and no version ` +
+      "takes it over. Download what you need with the version that made it, then give this one an empty database. " +
+      `If you have edited ${first.script}, restore it instead`,
+  );
 }
 
 function isPending(file: MigrationFile, history: readonly AppliedMigration[]): boolean {

@@ -1,18 +1,12 @@
 import type { File } from "../../domain/files/file.ts";
 import { FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS } from "../../domain/filter/file-filter.ts";
+import { createRandom } from "./random.ts";
 
 const DEPTH_MAX = 3;
 
 /** Filters of all kinds, some of which match some of the files; the same for the same seed. */
 export function createRandomFilters(seed: number, files: readonly File[]): { next(): string } {
-  let state = seed;
-  /** Below 1; mulberry32. */
-  const random = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const random = createRandom(seed);
   const pick = <T>(items: readonly T[]): T => {
     const item = items[Math.floor(random() * items.length)];
     if (item === undefined) throw new Error("there is nothing to pick from");

@@ -5,7 +5,7 @@ import type { Namespace, Namespaces } from "../../domain/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 
 /** Who calls in tests. */
-export const SAMPLE_CALLER: Caller = { principal: "dev:local" };
+export const SAMPLE_CALLER: Caller = { principal: "dev:local", groups: [], tokenKind: "dev" };
 
 /** The bytes of the sample file. */
 export const SAMPLE_BYTES: Uint8Array = Buffer.from("the quick brown fox jumps over the lazy dog");

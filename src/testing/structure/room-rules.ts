@@ -55,6 +55,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     typePackages: ["node:stream"],
     inner: {
       ".": ["uploads"],
+      access: ["."],
       limits: ["."],
       files: [".", "filter"],
       filter: [".", "files"],
@@ -106,12 +107,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   // One more face of the same API: it calls the methods as rpc/ serves them, and writes bodies as ingest/ does.
   rest: {
-    imports: ["domain", "transfer", "commands", "queries", "rpc", "ingest"],
+    imports: ["domain", "transfer", "commands", "queries", "rpc", "ingest", "auth/source-address.ts"],
     types: ["auth"],
     // Protoplugin is what generates the OpenAPI document; nothing that serves loads it.
     packages: [
       ...[...PROTOBUF, "@bufbuild/protoplugin"],
-      ...["node:crypto", "node:events", "node:fs", "node:fs/promises", "node:http", "node:http2", "node:net"],
+      ...["node:crypto", "node:events", "node:fs", "node:fs/promises", "node:http", "node:http2"],
     ],
     typePackages: ["node:stream"],
     gen: "all",
@@ -154,7 +155,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       links: ["pool", "rows"],
     },
   },
-  auth: { imports: ["domain"], packages: ["node:crypto"] },
+  auth: { imports: ["domain"], packages: ["node:crypto", "node:net"] },
   aws: {
     imports: ["domain"],
     packages: [
