@@ -1,34 +1,13 @@
 import { expect } from "chai";
+import { expectProblem, problemsOf, problemsWith } from "../../testing/aws/settings-problems.ts";
 import { SERVICES } from "../services/services.ts";
 import { parseSettings } from "./parse-settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
 
 const LEAST = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };
 
-/** Problems of settings that differ from good ones by these values; an empty list when they are good. */
-function problemsOf(input: unknown): SettingsProblem[] {
-  try {
-    parseSettings(input);
-    return [];
-  } catch (error) {
-    if (!(error instanceof AggregateError)) throw error;
-    return error.errors;
-  }
-}
-
-function problemsWith(said: Record<string, unknown>): SettingsProblem[] {
-  return problemsOf({ ...LEAST, ...said });
-}
-
 function manyTags(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, at) => [`tag-${at}`, "value"]));
-}
-
-/** Expects one problem, at the path, whose sentence matches. */
-function expectProblem(said: Record<string, unknown>, path: string, sentence: RegExp): void {
-  const problems = problemsWith(said);
-  expect(problems.map((problem) => problem.path.join("."))).to.deep.equal([path]);
-  expect(problems[0]?.message).to.match(sentence);
 }
 
 describe("parseSettings", () => {

@@ -1,7 +1,11 @@
 import { SERVICES } from "../services/services.ts";
+import type { Site } from "../template/site.ts";
+import { findConsumerProblems } from "./consumers.ts";
+import { findNetworkProblems } from "./network.ts";
 import { toSettingsProblems } from "./schema-problems.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
 import { SettingsProblem } from "./settings-problem.ts";
+import { findStatementProblems } from "./statement-problems.ts";
 import { toSite } from "./to-site.ts";
 
 /** Checks settings and fills in defaults. Throws an AggregateError with a `SettingsProblem` for each problem. */
@@ -36,7 +40,7 @@ function toOptions(switches: Record<string, unknown>): Settings["services"] {
 }
 
 function findContradictions(settings: Settings): SettingsProblem[] {
-  const { region, residency, partition, keyPrefix, externalPrefix, services } = settings;
+  const { region, residency, partition, keyPrefix, externalPrefix } = settings;
   const problems: SettingsProblem[] = [];
   if (!residency.includes(region)) {
     problems.push(
@@ -83,19 +87,31 @@ function findContradictions(settings: Settings): SettingsProblem[] {
       ),
     );
   }
-  for (const { name, title, partitions, findProblems } of SERVICES) {
+  return [
+    ...problems,
+    ...findServiceProblems(settings, site),
+    ...findConsumerProblems(
+      site,
+      settings.consumers,
+      SERVICES.map(({ name }) => name),
+    ),
+    ...findStatementProblems(site, settings.statements),
+    ...findNetworkProblems(site, settings.network),
+  ];
+}
+
+function findServiceProblems(settings: Settings, site: Site): SettingsProblem[] {
+  const { services, partition } = settings;
+  const problems = SERVICES.flatMap(({ name, title, partitions, findProblems }) => {
     const options = services[name];
-    if (options === undefined) continue;
-    if (partitions?.includes(partition) === false) {
-      problems.push(
-        new SettingsProblem(`${title} does not exist in partition ${partition}; switch ${name} off`, [
-          "services",
-          name,
-        ]),
-      );
-    }
-    problems.push(...(findProblems?.(site, options) ?? []));
-  }
+    if (options === undefined) return [];
+    const sentence = `${title} does not exist in partition ${partition}; switch ${name} off`;
+    const isThere = partitions?.includes(partition) ?? true;
+    return [
+      ...(isThere ? [] : [new SettingsProblem(sentence, ["services", name])]),
+      ...(findProblems?.(site, options) ?? []),
+    ];
+  });
   return [...problems, ...findRivals(settings)];
 }
 

@@ -29,6 +29,9 @@ function toProblems(schema: z.ZodType, issue: z.core.$ZodIssue): SettingsProblem
     const wanted = issue.errors.flatMap((branch) => branch.map(({ message }) => message));
     return [new SettingsProblem(`${at}${toShown(issue.input)}: ${wanted.join("; or: ")}`, path)];
   }
+  if (issue.code === "invalid_key") {
+    return issue.issues.map(({ message }) => new SettingsProblem(`${at}: ${message}`, path));
+  }
   if (issue.code === "invalid_type" && issue.input === undefined) {
     return [new SettingsProblem(`${at} is missing`, path)];
   }

@@ -39,6 +39,15 @@ describe("readSettingsFile", () => {
   });
 });
 
+describe("a problem of an item of a list", () => {
+  it("is told with its place", () => {
+    const text =
+      "bucket: my-files\nregion: eu-central-1\naccount: '111122223333'\nconsumers:\n  - name: a\n    acount: '1'\n";
+    const place = /^settings:6:5: consumers\.0\.acount is no setting; did you mean "account"\?$/m;
+    expect(() => configure({ file: { text, name: "settings" } })).to.throw(place);
+  });
+});
+
 describe("configure with thousands of mistakes", () => {
   it("says the first hundred, and how many there are beside them", () => {
     const text = Array.from({ length: 5000 }, (_, at) => `k${at}: 1\n`).join("");

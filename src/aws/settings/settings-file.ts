@@ -3,6 +3,7 @@ import {
   type ErrorCode,
   isMap,
   isScalar,
+  isSeq,
   LineCounter,
   type Node,
   type ParsedNode,
@@ -94,11 +95,16 @@ function toAggregate(problems: readonly SettingsProblem[]): AggregateError {
   return new AggregateError(problems, problems.map(({ message }) => message).join("\n"));
 }
 
-/** Offset of the path's key, or of the nearest parent that exists. */
+/** Offset of the path's key or item, or of the nearest parent that exists. */
 function findOffset(root: Node | null, path: readonly (string | number)[]): number {
   let offset = root?.range?.[0] ?? 0;
   let node: unknown = root;
   for (const key of path) {
+    if (isSeq(node) && typeof key === "number") {
+      node = node.items[key];
+      offset = (node as Node | undefined)?.range?.[0] ?? offset;
+      continue;
+    }
     if (!isMap(node)) break;
     const pair = node.items.find((item) => String((item.key as { value?: unknown } | null)?.value) === String(key));
     if (pair === undefined) break;

@@ -1,41 +1,13 @@
 import { z } from "zod";
-import { findNearest } from "../../domain/nearest-name.ts";
 import { SERVICES } from "../services/services.ts";
 import type { Partition } from "../template/site.ts";
-import { REGIONS } from "./regions.ts";
+import { accountId, bucketName, prefix, regionName } from "./aws-names.ts";
+import { consumers } from "./consumers.ts";
+import { network } from "./network.ts";
+import { statements } from "./own-statements.ts";
 
 const DAYS_MAX = 36_500;
 const BUCKET_POLICY_AGE_SECONDS_MAX = 604_800; // a presigned URL lives seven days at most (SigV4)
-
-/** A bucket's name by S3's rules: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
-const bucketName = z
-  .string()
-  .min(3, "a bucket's name has 3 to 63 characters")
-  .max(63, "a bucket's name has 3 to 63 characters")
-  .regex(
-    /^[a-z0-9][a-z0-9.-]*[a-z0-9]$/,
-    "a bucket's name has small letters, digits, dots and hyphens, and begins and ends with a letter or digit",
-  )
-  .refine((name) => !name.includes(".."), "a bucket's name has no two dots side by side")
-  .refine((name) => !/^\d+\.\d+\.\d+\.\d+$/.test(name), "a bucket's name is not an IP address")
-  .refine(
-    (name) => !/^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/.test(name),
-    "this beginning or end of a bucket's name is kept by AWS for itself",
-  );
-
-const WRITTEN_LIKE_REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
-const ISOLATED = /^[a-z]{2}-iso/;
-
-const regionName = z
-  .string()
-  .regex(WRITTEN_LIKE_REGION, 'a region is written like "eu-central-1"')
-  .refine((name) => !ISOLATED.test(name), "the isolated partitions are not known here; choose a public region")
-  .refine((name) => REGIONS.includes(name) || ISOLATED.test(name) || !WRITTEN_LIKE_REGION.test(name), {
-    error: ({ input }) => {
-      const nearest = findNearest(String(input), REGIONS);
-      return `AWS has no such region${nearest === undefined ? "" : `; did you mean "${nearest}"?`}`;
-    },
-  });
 
 /** Bounds and letters of tags: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html */
 const TAGS_MAX = 50;
@@ -54,14 +26,6 @@ const tags = z.record(z.string(), z.string().max(256)).superRefine((said, contex
   }
 });
 
-const prefix = z
-  .string()
-  .max(512, "a prefix has 512 bytes at most")
-  .regex(
-    /^[A-Za-z0-9!_.'()-][A-Za-z0-9!_.'()/-]*\/$/,
-    'a prefix is plain letters and digits, and ends in "/": "files/"',
-  );
-
 const days = (least: number) => z.int().min(least).max(DAYS_MAX);
 
 /** One switch: `true`, `false` or its options. */
@@ -73,15 +37,7 @@ const services = z.strictObject(
 export const SETTINGS_SCHEMA = z.strictObject({
   bucket: bucketName.describe("bucket that keeps the files"),
   region: regionName.describe("region of the bucket"),
-  account: z
-    .string({
-      error: ({ input }) =>
-        input === undefined
-          ? undefined
-          : "an account id is 12 digits in quotes; unquoted, YAML reads a number and loses leading zeros",
-    })
-    .regex(/^\d{12}$/, 'an account id is 12 digits: "111122223333"')
-    .describe("AWS account that owns the bucket"),
+  account: accountId.describe("AWS account that owns the bucket"),
   residency: z
     .array(regionName)
     .min(1)
@@ -157,6 +113,9 @@ export const SETTINGS_SCHEMA = z.strictObject({
     )
     .prefault({})
     .describe("where Sluice runs: `ecs`, `podIdentity`, `irsa` (provider, namespace, serviceAccount)"),
+  consumers,
+  statements,
+  network,
   permissionsBoundary: z
     .string()
     .regex(/^arn:aws(-cn|-us-gov)?:iam::(\d{12}|aws):policy\/.+$/, "a permissions boundary is the ARN of a policy")
