@@ -6,6 +6,7 @@ import type { Settings } from "./settings/settings.ts";
 import { toSite } from "./settings/to-site.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
 import { createDataBucket } from "./template/data-bucket.ts";
+import { findPropertyConflicts } from "./template/existing-properties.ts";
 import { createLogBucket } from "./template/log-bucket.ts";
 import { mergeProperties } from "./template/merge-properties.ts";
 import type { Site } from "./template/site.ts";
@@ -23,7 +24,7 @@ export interface Configuration {
 
 /**
  * The configuration of checked settings: the same settings give the same configuration. Needs no network.
- * Throws `SettingsProblem` for what would not fit AWS's limits.
+ * Throws `SettingsProblem` for what would not fit AWS's limits, or an AggregateError of them for what the bucket cannot keep.
  */
 export function generateConfiguration(settings: Settings): Configuration {
   const site = toSite(settings);
@@ -62,6 +63,8 @@ export function generateConfiguration(settings: Settings): Configuration {
     outputs,
   };
   assertWithinLimits(template);
+  const conflicts = findPropertyConflicts(resources.DataBucket?.properties ?? {});
+  if (conflicts.length > 0) throw new AggregateError(conflicts, conflicts.map(({ message }) => message).join("\n"));
   return { settings, site, template, connections };
 }
 

@@ -21,6 +21,14 @@ export interface GenerateOptions extends SettingsOptions {
   force: boolean;
 }
 
+/** Options of `config import`. */
+export interface ImportOptions extends SettingsOptions {
+  from?: string;
+  endpoint?: string;
+  output?: string;
+  force: boolean;
+}
+
 /** Options of `config explain`. */
 export interface ExplainOptions extends SettingsOptions {
   scenarios: boolean;
@@ -40,6 +48,7 @@ export interface VerifyOptions extends SettingsOptions {
 export interface ConfigCommands {
   init(terminal: Terminal, options: { output?: string; force: boolean }): Promise<void>;
   generate(terminal: Terminal, options: GenerateOptions): Promise<void>;
+  import(terminal: Terminal, options: ImportOptions): Promise<void>;
   /** `service`: the name of one whose options are asked for, whatever the settings. */
   explain(terminal: Terminal, service: string | undefined, options: ExplainOptions): Promise<void>;
   env(terminal: Terminal, options: SettingsOptions): Promise<void>;
@@ -80,6 +89,16 @@ export function addConfig(
       false,
     )
     .action(async (options) => (await commands()).generate(terminal, options));
+  withOutput(withSettings(config.command("import")))
+    .description(
+      "read the policy, lifecycle, CORS and notifications of a bucket that exists, say what the template would replace, and print the settings with what the bucket keeps",
+    )
+    .option(
+      "--from <folder>",
+      "read files with the answers of aws s3api instead of the bucket: get-bucket-policy.json, get-bucket-lifecycle-configuration.json, get-bucket-cors.json, get-bucket-notification-configuration.json; one that is not there says that the bucket has none",
+    )
+    .option("--endpoint <url>", "another S3 server than AWS")
+    .action(async (options) => (await commands()).import(terminal, options));
   withSettings(config.command("explain"))
     .description("say who can do what on which ARN, in words")
     .argument("[service]", "say instead what this AWS service gets, and its options; needs no settings")

@@ -1,6 +1,7 @@
 import { SERVICES } from "../services/services.ts";
 import type { Site } from "../template/site.ts";
 import { findConsumerProblems } from "./consumers.ts";
+import { findExistingProblems } from "./existing-problems.ts";
 import { findNetworkProblems } from "./network.ts";
 import { toSettingsProblems } from "./schema-problems.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
@@ -96,6 +97,7 @@ function findContradictions(settings: Settings): SettingsProblem[] {
       SERVICES.map(({ name }) => name),
     ),
     ...findStatementProblems(site, settings.statements),
+    ...findExistingProblems(site, settings.existing),
     ...findNetworkProblems(site, settings.network),
   ];
 }
