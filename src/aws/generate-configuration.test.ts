@@ -151,6 +151,46 @@ describe("generateConfiguration with services", () => {
   });
 });
 
+describe("generateConfiguration with statements of one's own", () => {
+  const statement = {
+    Sid: "Partner",
+    Effect: "Allow",
+    Principal: { AWS: "444455556666" },
+    Action: "s3:GetObject",
+    Resource: "arn:aws:s3:::my-files/files/*",
+  };
+
+  it("keeps them at the end of the bucket's policy, as they are", () => {
+    const Condition = { StringEquals: { "aws:PrincipalTag/team": "reports" } };
+    const own = generate({ statements: [{ ...statement, Condition }] });
+    const { PolicyDocument } = propertiesOf(own, "DataBucketPolicy");
+    const { Statement } = (PolicyDocument as Policy).toJson() as { Statement: readonly Properties[] };
+    expect(Statement.at(-1)).to.deep.equal({ ...statement, Condition, Principal: { AWS: "444455556666" } });
+    expect(Statement.slice(0, -1)).to.deep.equal(
+      (propertiesOf(generate(), "DataBucketPolicy").PolicyDocument as Policy).toJson().Statement,
+    );
+  });
+
+  it("refuses a Sid of the guards, of a service, and of a consumer", () => {
+    const consumers = [{ name: "reports", role: "arn:aws:iam::444455556666:role/reports" }];
+    for (const Sid of ["DenyPlaintext", "DenyReadsUnlessClean", "AllowConsumerReportsRead"]) {
+      const said = { services: { guardduty: true }, consumers, statements: [{ ...statement, Sid }] };
+      expect(() => generate(said)).to.throw(`statements.0.Sid: ${Sid} is a statement that Sluice makes`);
+    }
+  });
+
+  it("refuses a policy above 20 KiB, with its sum", () => {
+    const statements = Array.from({ length: 90 }, (_, at) => ({
+      ...statement,
+      Sid: `Partner${at}`,
+      Resource: `arn:aws:s3:::my-files/files/${"x".repeat(100)}/*`,
+    }));
+    expect(() => generate({ statements })).to.throw(
+      /^DataBucketPolicy would have \d+ bytes \(1543 of the guards \+ \d+ of statements of your own\), and AWS takes 20480;/,
+    );
+  });
+});
+
 const FUNCTION_ARN = "arn:aws:lambda:eu-central-1:111122223333:function:my-files-hear";
 
 /** Options with which S3 itself notifies a service; undefined for services that cannot have them. */

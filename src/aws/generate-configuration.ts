@@ -1,12 +1,19 @@
+import { createConsumerPolicy, createConsumerStatements, toPascal } from "./policy/consumers.ts";
+import { createNetworkGuards } from "./policy/network-guards.ts";
+import { findTakenSids, toOwnStatements } from "./policy/own-statements.ts";
+import { Policy } from "./policy/policy.ts";
 import { createSluiceRoles } from "./policy/sluice-roles.ts";
 import type { AwsService, Connection } from "./services/aws-service.ts";
 import { SERVICES } from "./services/services.ts";
 import { assertWithinLimits } from "./settings/aws-limits.ts";
+import { type Consumer, toConsumers } from "./settings/consumers.ts";
 import type { Settings } from "./settings/settings.ts";
 import { toSite } from "./settings/to-site.ts";
+import { createAccessPoints } from "./template/access-points.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
 import { createDataBucket } from "./template/data-bucket.ts";
 import { findPropertyConflicts } from "./template/existing-properties.ts";
+import { createGatewayEndpoint } from "./template/gateway-endpoint.ts";
 import { createLogBucket } from "./template/log-bucket.ts";
 import { mergeProperties } from "./template/merge-properties.ts";
 import type { Site } from "./template/site.ts";
@@ -18,6 +25,10 @@ export interface Configuration {
   readonly settings: Settings;
   readonly site: Site;
   readonly template: Template;
+  /** Those of other accounts who use the bucket. */
+  readonly consumers: readonly Consumer[];
+  /** Names of the buckets that the template makes, and of others that services copy files into. */
+  readonly buckets: readonly string[];
   /** The services that are switched on, each with its additions. */
   readonly connections: readonly { readonly service: AwsService; readonly connection: Connection }[];
 }
@@ -33,7 +44,14 @@ export function generateConfiguration(settings: Settings): Configuration {
     connection: service.connect(site, settings.services[service.name] as Record<string, unknown>),
   }));
   const added = connections.map(({ connection }) => connection);
-  const resources: Record<string, Resource> = {
+  const consumers = toConsumers(site, settings.consumers);
+  const services = added.flatMap(({ resources: more = {} }) => Object.values(more));
+  const parts = {
+    services: added.flatMap(({ bucketStatements = [] }) => bucketStatements),
+    consumers: consumers.flatMap((consumer) => createConsumerStatements(site, consumer)),
+    "statements of your own": toOwnStatements(settings.statements),
+  };
+  const buckets: Record<string, Resource> = {
     ...createLogBucket(
       site,
       settings,
@@ -45,16 +63,20 @@ export function generateConfiguration(settings: Settings): Configuration {
         {},
       ),
       dependsOn: added.flatMap(({ bucketDependsOn = [] }) => bucketDependsOn),
-      statements: added.flatMap(({ bucketStatements = [] }) => bucketStatements),
+      guards: createNetworkGuards(site, settings.network, { consumers, services }),
+      statements: Object.values(parts).flat(),
     }),
     ...createAnchorBucket(site, settings),
-    ...createSluiceRoles(site, settings, {
-      services: Object.assign({}, ...added.map(({ resources: more = {} }) => more)),
-      destinations: added.flatMap(({ destinations = [] }) => destinations),
-    }),
   };
-  for (const { resources: more = {} } of added) addOnce(resources, more);
-  const outputs = createOutputs(site, settings);
+  const others: Record<string, Resource> = {};
+  for (const { resources: more = {} } of added) addOnce(others, more);
+  addOnce(others, createAccessPoints(site, consumers));
+  const reached = listBuckets({ ...buckets, ...others }, added);
+  addOnce(others, createGatewayEndpoint(site, settings.network, reached));
+  const destinations = added.flatMap((one) => one.destinations ?? []);
+  const resources = { ...buckets, ...createSluiceRoles(site, settings, { others, destinations }) };
+  addOnce(resources, others);
+  const outputs = { ...createOutputs(site, settings), ...createConsumerOutputs(site, consumers) };
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
     description: `Bucket ${site.bucket} of Sluice, and the access of AWS services to it`,
@@ -62,10 +84,17 @@ export function generateConfiguration(settings: Settings): Configuration {
     resources,
     outputs,
   };
-  assertWithinLimits(template);
-  const conflicts = findPropertyConflicts(resources.DataBucket?.properties ?? {});
-  if (conflicts.length > 0) throw new AggregateError(conflicts, conflicts.map(({ message }) => message).join("\n"));
-  return { settings, site, template, connections };
+  const { PolicyDocument } = (resources.DataBucketPolicy as Resource).properties;
+  const taken = [
+    ...findTakenSids(settings.statements, PolicyDocument as Policy),
+    ...findPropertyConflicts((resources.DataBucket as Resource).properties),
+  ];
+  if (taken.length > 0) throw new AggregateError(taken, taken.map(({ message }) => message).join("\n"));
+  assertWithinLimits(
+    template,
+    Object.fromEntries(Object.entries(parts).map(([whose, statements]) => [whose, new Policy(statements)])),
+  );
+  return { settings, site, template, connections, consumers, buckets: reached };
 }
 
 /**
@@ -80,6 +109,36 @@ function addOnce<T>(all: Record<string, T>, more: Readonly<Record<string, T>>): 
     }
     all[name] = one;
   }
+}
+
+function listBuckets(resources: Readonly<Record<string, Resource>>, added: readonly Connection[]): string[] {
+  const made = Object.values(resources).filter(({ type }) => type === "AWS::S3::Bucket");
+  return [
+    ...made.map(({ properties }) => String(properties.BucketName)),
+    ...added.flatMap(({ destinations = [] }) => destinations.map(({ bucket }) => bucket)),
+  ];
+}
+
+/** For each consumer, its account's side of the access. */
+function createConsumerOutputs(site: Site, consumers: readonly Consumer[]): Record<string, Output> {
+  return Object.fromEntries(
+    consumers.flatMap((consumer) => {
+      const { name, account, role, accessPoint } = consumer;
+      const whose = role === undefined ? `roles of account ${account}` : `role ${role}`;
+      const outputs: [string, Output][] = [
+        [
+          `Consumer${toPascal(name)}Policy`,
+          {
+            description: `policy that account ${account} attaches to ${whose}`,
+            value: JSON.stringify(createConsumerPolicy(site, consumer).toJson()),
+          },
+        ],
+      ];
+      if (accessPoint === undefined) return outputs;
+      const arn = { description: `what ${name} names in place of the bucket`, value: accessPoint.arn };
+      return [...outputs, [`Consumer${toPascal(name)}AccessPointArn`, arn]];
+    }),
+  );
 }
 
 /** Every ARN in the template is literal, so the template belongs to one account and region: nowhere else it deploys. */

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -260,6 +261,69 @@ describe("sluice config", () => {
       expect(said).to.deep.equal(plain);
       expect(uncommented).not.to.equal(out);
     });
+  });
+
+  describe("import", () => {
+    const answersOf = async (name: string, answers: Readonly<Record<string, unknown>>) => {
+      const folder = join(directory, name);
+      await mkdir(folder);
+      for (const [file, answer] of Object.entries(answers)) await writeFile(join(folder, file), JSON.stringify(answer));
+      return folder;
+    };
+
+    it("prints settings that keep what the bucket has, and first what the template replaces", async () => {
+      const Statement = [
+        {
+          Sid: "Reports",
+          Effect: "Allow",
+          Principal: { AWS: "arn:aws:iam::444455556666:role/reports" },
+          Action: "s3:GetObject",
+          Resource: "arn:aws:s3:::my-files/reports/*",
+        },
+      ];
+      const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
+      const from = await answersOf("kept", { "get-bucket-policy.json": { Policy } });
+      const settings = await fileOf('# Ours\nbucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n');
+      const { code, out, err } = await run("import", "--config", settings, "--from", from);
+      expect(code).to.equal(0);
+      expect(err)
+        .to.contain("the template replaces this of bucket my-files:\n")
+        .and.to.contain("  encryption is set, whatever it was: the files do not tell\n");
+      expect(out).to.contain("# Ours\n").and.to.contain("Sid: Reports");
+      const template = await run("generate", "--config", await fileOf(out, "with-existing.yaml"));
+      expect(template.out).to.contain("Sid: Reports").and.to.contain("Sid: DenyPlaintext");
+    });
+
+    it("writes nothing when the bucket has what cannot be kept", async () => {
+      const rule = { ID: "all", Filter: {}, Status: "Enabled", Expiration: { Days: 1 } };
+      const from = await answersOf("harm", { "get-bucket-lifecycle-configuration.json": { Rules: [rule] } });
+      const output = join(directory, "never.yaml");
+      const { code, out, err } = await run("import", "--from", from, "--output", output, ...PLACE);
+      expect({ code, out }).to.deep.equal({ code: 2, out: "" });
+      expect(err).to.contain("existing.lifecycleRules.0 (all): it would delete files of Sluice");
+      expect(existsSync(output)).to.equal(false);
+    });
+
+    it("says which files it looks for, and which is none", async () => {
+      const empty = await run("import", "--from", await answersOf("empty", {}), ...PLACE);
+      expect(empty.code).to.equal(2);
+      expect(empty.err).to.contain("has none of the files get-bucket-policy.json, ");
+      const from = await answersOf("wrong", { "get-bucket-policy.json": "no" });
+      const wrong = await run("import", "--from", from, ...PLACE);
+      expect(wrong.err).to.contain("get-bucket-policy.json is no answer of aws s3api get-bucket-policy");
+    });
+
+    it("imports nothing when the bucket cannot be read", async () => {
+      const before = { ...process.env };
+      Object.assign(process.env, { AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" });
+      try {
+        const { code, out, err } = await run("import", "--endpoint", "http://127.0.0.1:9", ...PLACE);
+        expect({ code, out }).to.deep.equal({ code: 1, out: "" });
+        expect(err).to.contain("nothing is imported, because the bucket would lose what it has: no useful answer");
+      } finally {
+        process.env = before;
+      }
+    }).timeout(60_000);
   });
 
   describe("verify", () => {

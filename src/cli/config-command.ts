@@ -89,16 +89,7 @@ export function addConfig(
       false,
     )
     .action(async (options) => (await commands()).generate(terminal, options));
-  withOutput(withSettings(config.command("import")))
-    .description(
-      "read the policy, lifecycle, CORS and notifications of a bucket that exists, say what the template would replace, and print the settings with what the bucket keeps",
-    )
-    .option(
-      "--from <folder>",
-      "read files with the answers of aws s3api instead of the bucket: get-bucket-policy.json, get-bucket-lifecycle-configuration.json, get-bucket-cors.json, get-bucket-notification-configuration.json; one that is not there says that the bucket has none",
-    )
-    .option("--endpoint <url>", "another S3 server than AWS")
-    .action(async (options) => (await commands()).import(terminal, options));
+  addImport(config, terminal, commands);
   withSettings(config.command("explain"))
     .description("say who can do what on which ARN, in words")
     .argument("[service]", "say instead what this AWS service gets, and its options; needs no settings")
@@ -127,6 +118,19 @@ export function addConfig(
     )
     .option("--json", "print JSON lines", false)
     .action(async (options) => onVerified(await (await commands()).verify(terminal, options)));
+}
+
+function addImport(config: Command, terminal: Terminal, commands: () => Promise<ConfigCommands>): void {
+  withOutput(withSettings(config.command("import")))
+    .description(
+      "read the policy, lifecycle, CORS and notifications of a bucket that exists, say what the template would replace, and print the settings with what the bucket keeps",
+    )
+    .option(
+      "--from <folder>",
+      "read files with the answers of aws s3api instead of the bucket: get-bucket-policy.json, get-bucket-lifecycle-configuration.json, get-bucket-cors.json, get-bucket-notification-configuration.json; one that is not there says that the bucket has none",
+    )
+    .option("--endpoint <url>", "another S3 server than AWS")
+    .action(async (options) => (await commands()).import(terminal, options));
 }
 
 function withSettings(command: Command): Command {

@@ -67,10 +67,5 @@ async function readAnswers(folder: string): Promise<ExistingBucket> {
     }
   }
   if (answers.size === 0) throw new UsageError(`${folder} has none of the files ${ANSWER_FILES.join(", ")}`);
-  try {
-    return parseExistingAnswers(answers);
-  } catch (error) {
-    if (error instanceof AggregateError) throw new UsageError(error.message);
-    throw error;
-  }
+  return parseExistingAnswers(answers);
 }

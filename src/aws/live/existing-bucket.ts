@@ -1,4 +1,4 @@
-import { SettingsProblem } from "../settings/settings-problem.ts";
+import { DomainError } from "../../domain/errors.ts";
 import { BUCKET_FACETS, type BucketFacet, type LiveAws, LiveAwsProblem } from "./live-facets.ts";
 import { type Plain, type PlainMap, toPlain } from "./plain.ts";
 import { runReadings } from "./readings.ts";
@@ -53,11 +53,12 @@ export async function readExistingBucket(
 
 /**
  * Reads the answers of `aws s3api get-bucket-…`, each under its file's name in ANSWER_FILES. An answer that is not there says
- * that the bucket has nothing of the kind. Throws an AggregateError of `SettingsProblem`s for what is no such answer.
+ * that the bucket has nothing of the kind. Throws `invalid_argument / CONFIGURATION_INVALID` with a sentence a line for each
+ * file that is no such answer.
  */
 export function parseExistingAnswers(answers: ReadonlyMap<string, string>): ExistingBucket {
   const [facets, unread] = [new Map<BucketFacet, Plain | undefined>(), new Map<BucketFacet, string>()];
-  const problems: SettingsProblem[] = [];
+  const problems: string[] = [];
   for (const facet of Object.keys(BUCKET_FACETS) as BucketFacet[]) unread.set(facet, "the files do not tell");
   for (const facet of KEPT_FACETS) {
     const [file, toForm] = KEPT[facet];
@@ -66,11 +67,14 @@ export function parseExistingAnswers(answers: ReadonlyMap<string, string>): Exis
     try {
       facets.set(facet, answer === "" ? undefined : toPlain(toForm(JSON.parse(answer))));
     } catch {
-      problems.push(
-        new SettingsProblem(`${file} is no answer of aws s3api ${file.replace(".json", "")}; write it anew, as JSON`),
-      );
+      problems.push(`${file} is no answer of aws s3api ${file.replace(".json", "")}; write it anew, as JSON`);
     }
   }
-  if (problems.length > 0) throw new AggregateError(problems, problems.map(({ message }) => message).join("\n"));
+  if (problems.length > 0) {
+    throw new DomainError("invalid_argument", problems.join("\n"), {
+      reason: "CONFIGURATION_INVALID",
+      field: "settings",
+    });
+  }
   return { facets, unread };
 }

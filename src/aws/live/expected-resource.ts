@@ -1,6 +1,7 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { Policy } from "../policy/policy.ts";
-import { READABLE_TYPES, type ReadableType, textAt } from "../template/readable-types.ts";
+import { type ReadableType, textAt } from "../template/readable-type.ts";
+import { READABLE_TYPES } from "../template/readable-types.ts";
 import { type ExpectedStatement, toLiteral, toStatements } from "./expected-statement.ts";
 import type { PlainMap } from "./plain.ts";
 import { RESOURCE_MEANINGS } from "./resource-meanings.ts";

@@ -38,6 +38,10 @@ export const RESOURCE_MEANINGS: Readonly<Record<string, ResourceMeaning>> = {
     noun: "location",
     drift: "tasks could copy under another role than intended, or not at all",
   },
+  "AWS::EC2::VPCEndpoint": {
+    noun: "gateway endpoint of",
+    drift: "requests could reach buckets that they should not, or not the bucket of files",
+  },
   "AWS::Events::Archive": { noun: "archive", drift: "events could lack when they are to be replayed" },
   "AWS::Events::Rule": { noun: "rule", drift: EVENTS },
   "AWS::Glue::Crawler": { noun: "crawler", drift: "tables could be made of other data, or not at all" },
@@ -62,6 +66,10 @@ export const RESOURCE_MEANINGS: Readonly<Record<string, ResourceMeaning>> = {
   "AWS::Logs::LogStream": { noun: "log stream", drift: LOG_LINES },
   "AWS::Logs::ResourcePolicy": { noun: "log resource policy", drift: LOG_LINES },
   "AWS::Macie::Session": { noun: "Macie session", drift: "sensitive data in files could go unnoticed" },
+  "AWS::S3::AccessPoint": {
+    noun: "access point",
+    drift: "a consumer could read or write more than intended, or nothing",
+  },
   "AWS::S3::StorageLens": {
     noun: "dashboard",
     drift: "metrics of the bucket could lack, or be delivered to somebody else",

@@ -21,8 +21,25 @@ const { signal } = new AbortController();
 const ALL = generateConfiguration(parseSettings(GOLDEN_SETTINGS.everything));
 const HERE = "eu-central-1:111122223333";
 
+/** Settings with consumers, statements of one's own and a network of one's own. */
+const SHARED = {
+  ...SMALLEST_SETTINGS,
+  consumers: [{ name: "reports", role: "arn:aws:iam::444455556666:role/reports", accessPoint: true }],
+  network: { gatewayEndpoint: { vpc: "vpc-0123456789abcdef0", routeTables: ["rtb-0123456789abcdef0"] } },
+  statements: [
+    {
+      Sid: "Kept",
+      Effect: "Allow",
+      Principal: { AWS: "arn:aws:iam::444455556666:role/reports" },
+      Action: "s3:GetBucketLocation",
+      Resource: "arn:aws:s3:::my-files",
+    },
+  ],
+};
+
 /** Configurations that together have every type of resource, in each partition. */
 const OTHERS: readonly (readonly [string, Configuration])[] = [
+  ["shared", generateConfiguration(parseSettings(SHARED))],
   ...["everything", "china", "govcloud"].map(
     (name) => [name, generateConfiguration(parseSettings(GOLDEN_SETTINGS[name as "everything"]))] as const,
   ),
@@ -198,8 +215,8 @@ describe("verifyResource", () => {
   it("reads every type that the generator makes, and knows what its drift means", () => {
     const settings = [...Object.values(GOLDEN_SETTINGS), ...OPTION_SETTINGS.map(([, one]) => one)];
     const made = new Set(
-      [...settings, { ...SMALLEST_SETTINGS, region: "us-east-1", services: { cloudfront: true } }].flatMap((one) =>
-        listExpectedResources(generateConfiguration(parseSettings(one))).map(({ type }) => type),
+      [...settings, SHARED, { ...SMALLEST_SETTINGS, region: "us-east-1", services: { cloudfront: true } }].flatMap(
+        (one) => listExpectedResources(generateConfiguration(parseSettings(one))).map(({ type }) => type),
       ),
     );
     expect([...made].sort()).to.deep.equal(Object.keys(READABLE_TYPES).sort());

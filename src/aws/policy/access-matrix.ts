@@ -10,9 +10,10 @@ export interface AccessRow {
   readonly effect: "Allow" | "Deny";
   /**
    * `trust`: may become the role. `role`: may do it by the role's own policy. `managed`: may do it by a policy that AWS
-   * keeps, whose actions are not in the template. `resource`: the resource's own policy lets it in.
+   * keeps, whose actions are not in the template. `resource`: the resource's own policy lets it in. `endpoint`: a VPC endpoint
+   * lets the request through, which gives nobody a right.
    */
-  readonly kind: "trust" | "role" | "managed" | "resource";
+  readonly kind: "trust" | "role" | "managed" | "resource" | "endpoint";
   /** Service principals, ARNs of roles, ARN of an OIDC provider; `["*"]` only in denials. */
   readonly who: readonly string[];
   readonly whoInWords: string;
@@ -54,7 +55,7 @@ export function createAccessMatrix(configuration: Configuration): AccessRow[] {
   }
   return Object.entries(template.resources).flatMap(([via, resource]) =>
     listStatements(site, via, resource).map(({ statement, row }) => {
-      const whoInWords = toWho(site, row.who);
+      const whoInWords = row.kind === "endpoint" ? "whoever comes by the VPC endpoint" : toWho(site, row.who);
       const service = added.get(statement) ?? added.get(via);
       return { ...row, whoInWords, service, words: toSentence(site, row, whoInWords) };
     }),
@@ -92,7 +93,8 @@ function listStatements(site: Site, via: string, resource: Resource): { statemen
     },
   });
   if (!isRole) {
-    return findPolicies(properties).flatMap(({ statements }) => statements.map((one) => toRow(one, "resource")));
+    const kind = type === "AWS::EC2::VPCEndpoint" ? "endpoint" : "resource";
+    return findPolicies(properties).flatMap(({ statements }) => statements.map((one) => toRow(one, kind)));
   }
   const { AssumeRolePolicyDocument: trust, Policies: policies = [], ManagedPolicyArns: managed = [] } = properties;
   return [
@@ -145,6 +147,7 @@ function toPrincipals(principal: Principal | "everyone" | undefined): string[] {
   if (principal === undefined || principal === "everyone") return ["*"];
   if ("services" in principal) return [...principal.services];
   if ("roles" in principal) return principal.roles.map(toText);
+  if ("through" in principal) return ["*"];
   return [principal.federated];
 }
 
@@ -153,8 +156,10 @@ function toWho(site: Site, who: readonly string[]): string {
     if (one === "*") return "everyone";
     if (/\.amazonaws\.com(\.cn)?$/.test(one)) return `the AWS service ${one}`;
     const role = /:role\/(.+)/.exec(one)?.[1];
-    if (role !== undefined) return `the role ${role}`;
-    if (one === site.arn("iam", "root", { region: "" })) return `principals of account ${site.account}`;
+    const owner = one.split(":")[4];
+    if (role !== undefined) return `the role ${role}${owner === site.account ? "" : ` of account ${owner}`}`;
+    const account = /^(?:arn:[a-z-]+:iam::)?(\d{12})(?::root)?$/.exec(one)?.[1];
+    if (account !== undefined) return `principals of account ${account}`;
     return one.includes(":oidc-provider/") ? `holders of a token of ${one.replace(/^.*:oidc-provider\//, "")}` : one;
   });
   return join(names, "and");
@@ -169,6 +174,7 @@ function toSentence(site: Site, row: Plain, who: string): string {
   const actions = join(row.actions.map(toActionWords), row.effect === "Allow" ? "and" : "or");
   if (row.effect === "Deny")
     return `${subject} is refused ${actions === "anything" ? actions : `to ${actions}`} on ${on}${when}.`;
+  if (row.kind === "endpoint") return `${subject} is let through to ${actions} on ${on}${when}.`;
   if (row.kind !== "trust") return `${subject} may ${actions} on ${on}${when}.`;
   const tags = row.actions.includes("sts:TagSession") ? " and tag its session" : "";
   const token = row.actions.includes("sts:AssumeRoleWithWebIdentity") ? " by that token" : "";

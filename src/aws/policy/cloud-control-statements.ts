@@ -1,4 +1,5 @@
-import { listReadPermissions, READABLE_TYPES, type ReadableType } from "../template/readable-types.ts";
+import type { ReadableType } from "../template/readable-type.ts";
+import { listReadPermissions, READABLE_TYPES } from "../template/readable-types.ts";
 import type { Site } from "../template/site.ts";
 import { getAtt, type Resource } from "../template/template.ts";
 import type { Value } from "../template/value.ts";

@@ -21,7 +21,9 @@ export type Principal =
   | { readonly services: readonly string[] }
   | { readonly roles: readonly Value[] }
   /** ARN of an OIDC provider. */
-  | { readonly federated: string };
+  | { readonly federated: string }
+  /** Whoever comes by the VPC endpoint that carries the policy, which narrows what others allow and gives nobody a right. */
+  | { readonly through: "endpoint" };
 
 /** Actions that somebody may do. A role's own policy has no principal: the role is the principal. */
 export interface AllowStatement extends StatementText {
@@ -69,6 +71,7 @@ function toPrincipalJson(principal: Principal | "everyone"): Value {
   if (principal === "everyone") return "*";
   if ("services" in principal) return { Service: oneOrMany(principal.services) };
   if ("roles" in principal) return { AWS: oneOrMany(principal.roles) };
+  if ("through" in principal) return "*";
   return { Federated: principal.federated };
 }
 

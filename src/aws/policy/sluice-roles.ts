@@ -11,7 +11,7 @@ export const SLUICE_ROLES = ["write", "read"] as const;
 
 /** Resources that `verify` reads beside the template's own: resources of services, and buckets that they copy into. */
 interface Verified {
-  readonly services: Readonly<Record<string, Resource>>;
+  readonly others: Readonly<Record<string, Resource>>;
   readonly destinations: readonly Destination[];
 }
 
@@ -170,10 +170,10 @@ function createReadStatements(site: Site): Statement[] {
   ];
 }
 
-function createVerifyStatements(site: Site, { anchors }: Settings, { services, destinations }: Verified): Statement[] {
+function createVerifyStatements(site: Site, { anchors }: Settings, { others, destinations }: Verified): Statement[] {
   const toBucketArn = (bucket: string) => site.arn("s3", bucket, { region: "", account: "" });
   const namesOf = (type: string, name: string) =>
-    Object.values(services)
+    Object.values(others)
       .filter((resource) => resource.type === type)
       .map(({ properties }) => properties[name] as string);
   const buckets = namesOf("AWS::S3::Bucket", "BucketName").map(toBucketArn);
@@ -218,7 +218,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
       actions: ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"],
       resources: [...[...SLUICE_ROLES, "verify"].map((purpose) => site.roleArn(purpose)), ...roles],
     },
-    ...createCloudControlStatements(site, services),
+    ...createCloudControlStatements(site, others),
     {
       sid: "ValidatePolicies",
       why: "Lets AWS check the policies for mistakes. The action has no resource, and reads only the text that it is given.",

@@ -19,9 +19,13 @@ function read(said: Record<string, unknown> = {}): any {
 }
 
 /** A configuration of one resource. */
-function one(type: string, properties: Properties): Pick<Configuration, "template"> {
+function one(type: string, properties: Properties): Configuration {
   const resources = { It: { type, properties, why: "planted", source: "" } };
-  return { template: { description: "", rules: {}, resources, outputs: {} } };
+  return withResources(resources);
+}
+
+function withResources(resources: Configuration["template"]["resources"]): Configuration {
+  return { ...generate(), template: { description: "", rules: {}, resources, outputs: {} } };
 }
 
 describe("printPolicies", () => {
@@ -76,7 +80,7 @@ describe("printPolicies", () => {
       },
     });
     const resources = { One: permission("arn:aws:s3:::a"), Two: permission() };
-    const text = printPolicies({ template: { description: "", rules: {}, resources, outputs: {} } });
+    const text = printPolicies(withResources(resources));
     const statements = JSON.parse(text).functions.f.Statement as { Sid: string; Condition: object }[];
     expect(statements.map(({ Sid, Condition }) => [Sid, Condition])).to.deep.equal([
       ["One", { ArnLike: { "aws:SourceArn": "arn:aws:s3:::a" } }],
@@ -99,6 +103,16 @@ describe("printPolicies", () => {
       }
     });
   }
+
+  it("prints what another account attaches to its role, and the policy of an endpoint that exists", () => {
+    const role = "arn:aws:iam::444455556666:role/reports";
+    const gatewayEndpoint = "vpce-0123456789abcdef0";
+    const printed = read({ consumers: [{ name: "reports", role }], network: { gatewayEndpoint } });
+    const { Resource } = printed.consumers.reports.Statement[0];
+    expect(Resource).to.equal("arn:aws:s3:::my-files/files/*");
+    const sids = printed.endpoints[gatewayEndpoint].Statement.map(({ Sid }: { Sid: string }) => Sid);
+    expect(sids).to.deep.equal(["ReachOwnBuckets", "ReachImageLayers"]);
+  });
 
   it("refuses what has no place", () => {
     const policy = new Policy([]);

@@ -1,14 +1,17 @@
 import type { Configuration } from "../generate-configuration.ts";
+import { createConsumerPolicy } from "../policy/consumers.ts";
 import { findPolicies, type Policy } from "../policy/policy.ts";
+import { createEndpointPolicy } from "../template/gateway-endpoint.ts";
 import type { Properties, Value } from "../template/value.ts";
 
 /**
  * The policies alone, as JSON for people who make resources by other means: `buckets` by bucket name, `roles` by role name
- * with `trust`, `access`, `managed` and `boundary`, `functions` by the function's ARN, and `others` (queues, topics, keys) by
- * logical id. Ids that AWS makes up while it deploys are written as CloudFormation's functions. Throws for a resource with
+ * with `trust`, `access`, `managed` and `boundary`, `functions` by the function's ARN, `others` (queues, topics, keys) by
+ * logical id, `consumers` (what another account attaches to its role) by name, and `endpoints` (of VPC endpoints that exist) by id. Ids that AWS makes up while it deploys are written as CloudFormation's functions. Throws for a resource with
  * more policies than have a place here, so that none is left out.
  */
-export function printPolicies({ template }: Pick<Configuration, "template">): string {
+export function printPolicies(configuration: Configuration): string {
+  const { template, site, consumers } = configuration;
   const buckets: Record<string, Value> = {};
   const roles: Record<string, Value> = {};
   const functions: Record<string, Properties[]> = {};
@@ -22,7 +25,20 @@ export function printPolicies({ template }: Pick<Configuration, "template">): st
     } else if (type === "AWS::S3::BucketPolicy") buckets[properties.Bucket as string] = onlyOne(policies).toJson();
     else if (policies.length > 0) others[logicalId] = onlyOne(policies).toJson();
   }
-  return `${JSON.stringify({ buckets, roles, functions: toDocuments(functions), others }, undefined, 2)}\n`;
+  const elsewhere = {
+    consumers: Object.fromEntries(
+      consumers.map((consumer) => [consumer.name, createConsumerPolicy(site, consumer).toJson()]),
+    ),
+    endpoints: toEndpointDocuments(configuration),
+  };
+  const document = { buckets, roles, functions: toDocuments(functions), others, ...elsewhere };
+  return `${JSON.stringify(document, undefined, 2)}\n`;
+}
+
+function toEndpointDocuments({ site, settings: { network }, buckets }: Configuration): Properties {
+  const { gatewayEndpoint } = network;
+  if (typeof gatewayEndpoint !== "string") return {};
+  return { [gatewayEndpoint]: createEndpointPolicy(site, network, buckets).toJson() };
 }
 
 function toRoleJson(properties: Properties): Properties {

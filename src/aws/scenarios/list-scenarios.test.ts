@@ -24,6 +24,68 @@ function withEveryHearer(region: string, account = "111122223333") {
   return withServices([], { region, account, anchors: {}, services });
 }
 
+/** Consumers and networks of every kind, in one region, each with every hearer. */
+function withOthers(region: string): [string, SaidSettings][] {
+  const partition = toPartition(region);
+  const role = (account: string, name: string) => `arn:${partition}:iam::${account}:role/${name}`;
+  const everything = withEveryHearer(region);
+  const endpoint = "vpce-0123456789abcdef0";
+  const gatewayEndpoint = { vpc: "vpc-0123456789abcdef0", routeTables: ["rtb-0123456789abcdef0"] };
+  const consumers = [
+    { name: "reports", role: role("444455556666", "team/reports") },
+    {
+      name: "thumbnails",
+      role: role("444455556666", "thumbnails"),
+      function: `arn:${partition}:lambda:${region}:444455556666:function:thumbnails`,
+      access: "both",
+      accessPoint: true,
+    },
+    { name: "scans", account: "777788889999", access: "write", prefix: "external/from-scanners/" },
+    { name: "lake", role: role("222233334444", "lake"), prefix: "external/", vpcEndpoints: ["vpce-0123456789abcdef1"] },
+    { name: "vault", account: "333344445555", accessPoint: true, vpcEndpoints: ["vpce-0123456789abcdef2"] },
+  ];
+  const roles = [role("111122223333", "pipeline")];
+  const bucket = `arn:${partition}:s3:::my-files`;
+  const allow = { Effect: "Allow", Principal: { AWS: "555566667777" } };
+  const statements = [
+    { ...allow, Sid: "Partner", Action: ["s3:GetObject"], Resource: `${bucket}/files/*` },
+    {
+      ...allow,
+      Sid: "Drop",
+      Principal: { AWS: role("555566667777", "drop") },
+      Action: "s3:PutObject",
+      Resource: `${bucket}/external/drop/*`,
+    },
+    {
+      ...allow,
+      Sid: "Look",
+      Action: "s3:ListBucket",
+      Resource: bucket,
+      Condition: { StringLike: { "s3:prefix": "files/*" } },
+    },
+    { Sid: "Fence", Effect: "Deny", Principal: "*", Action: "s3:*", Resource: `${bucket}/external/old/*` },
+  ];
+  return [
+    [`consumers in ${region}`, { ...everything, consumers }],
+    [`statements of one's own in ${region}`, { ...everything, statements }],
+    [`consumers beside the smallest in ${region}`, { ...everything, services: {}, consumers }],
+    [`a fence in ${region}`, { ...everything, network: { vpcEndpoints: [endpoint], roles } }],
+    [
+      `a fence with open URLs in ${region}`,
+      { ...everything, consumers, network: { vpcEndpoints: [endpoint], own: "urls" } },
+    ],
+    [
+      `a fence around others in ${region}`,
+      {
+        ...everything,
+        consumers,
+        network: { gatewayEndpoint, vpcEndpoints: [], own: "anywhere", buckets: ["packages"] },
+      },
+    ],
+    [`an endpoint that exists in ${region}`, { ...everything, network: { gatewayEndpoint: endpoint } }],
+  ];
+}
+
 /** Settings by name, that together make every scenario there is. */
 const SETTINGS: readonly (readonly [string, SaidSettings])[] = [
   ...Object.entries(GOLDEN_SETTINGS),
@@ -39,6 +101,7 @@ const SETTINGS: readonly (readonly [string, SaidSettings])[] = [
   ],
   ["a gate elsewhere", withServices([], { services: { guardduty: { prefixes: ["external/"] }, sqs: true } })],
   ["URLs of a minute", { ...GOLDEN_SETTINGS.smallest, presign: { ageSecondsMax: 60 } }],
+  ...["eu-central-1", "cn-north-1", "us-gov-west-1"].flatMap(withOthers),
   ["another prefix", { ...GOLDEN_SETTINGS.smallest, keyPrefix: "a/b/", services: { guardduty: true, sqs: true } }],
 ];
 

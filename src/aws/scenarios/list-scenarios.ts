@@ -1,10 +1,13 @@
 import type { Configuration } from "../generate-configuration.ts";
+import { listConsumerRoads } from "./consumer-roads.ts";
 import { listEventRoads } from "./event-roads.ts";
 import { listGateRoads } from "./gate-roads.ts";
 import { listGuardRoads } from "./guard-roads.ts";
+import { listNetworkRoads } from "./network-roads.ts";
 import type { Scenario } from "./scenario.ts";
 import { listServiceRoads } from "./service-roads.ts";
 import { listSluiceRoads } from "./sluice-roads.ts";
+import { listStatementRoads } from "./statement-roads.ts";
 
 /** Scenarios of one kind. */
 export interface ScenarioGroup {
@@ -23,5 +26,8 @@ export function listScenarios(configuration: Configuration): ScenarioGroup[] {
     { title: "GuardDuty's gate", scenarios: listGateRoads(configuration) },
     { title: "Events", scenarios: listEventRoads(configuration) },
     { title: "AWS services", scenarios: listServiceRoads(configuration) },
+    { title: "Consumers in other accounts", scenarios: listConsumerRoads(configuration) },
+    { title: "Statements of your own", scenarios: listStatementRoads(configuration) },
+    { title: "The network", scenarios: listNetworkRoads(configuration) },
   ].filter(({ scenarios }) => scenarios.length > 0);
 }

@@ -20,7 +20,8 @@ export interface Request {
   readonly resource: string;
   /**
    * Condition keys that differ from those of a good request: signed in a header, over TLS 1.3, to the bucket's region, of a
-   * file that was found clean, by a service that names the account for which it acts. Undefined: AWS does not send the key.
+   * file that was found clean, by a service that names the account for which it acts, and through a VPC endpoint that the
+   * settings name, where files are given out through these alone. Undefined: AWS does not send the key.
    */
   readonly says?: Readonly<Record<string, string | readonly string[] | undefined>>;
 }

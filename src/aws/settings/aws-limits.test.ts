@@ -58,7 +58,20 @@ describe("assertWithinLimits", () => {
     expectFits(templateOf({ Policy: bucketPolicy(20_480) }));
     expect(() => assertWithinLimits(templateOf({ Policy: bucketPolicy(20_481) }))).to.throw(
       SettingsProblem,
-      "Policy would have 20481 bytes, and AWS takes 20480; switch some services off or shorten the names",
+      "Policy would have 20481 bytes, and AWS takes 20480; switch some services off, take out consumers or statements, or shorten the names",
+    );
+  });
+
+  it("says how much of the bucket's policy each part takes, to the last byte", () => {
+    const whole = policyOf(20_481);
+    const [statement] = whole.statements as [Statement];
+    const template = templateOf({
+      DataBucketPolicy: { ...TEXT, type: "AWS::S3::BucketPolicy", properties: { PolicyDocument: whole } },
+    });
+    const parts = { services: new Policy([]), "statements of your own": new Policy([statement]) };
+    const own = Buffer.byteLength(JSON.stringify(whole.toJson().Statement)) - 1;
+    expect(() => assertWithinLimits(template, parts)).to.throw(
+      `20481 bytes (${20_481 - own} of the guards + ${own} of statements of your own), and AWS takes 20480`,
     );
   });
 

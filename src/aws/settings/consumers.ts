@@ -8,6 +8,9 @@ const CONSUMERS_MAX = 50;
 /** Letters of a consumer's name: it is part of Sids, of outputs, and of an access point's name of 50 letters at most. */
 const NAME_LENGTH_MAX = 20;
 
+/** S3's: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-restrictions-limitations-naming-rules.html */
+const ACCESS_POINT_NAME_LENGTH_MAX = 50;
+
 /** Somebody of another account who reads or writes below one prefix. */
 const consumer = z.strictObject({
   name: z
@@ -45,25 +48,29 @@ export const consumers = z
 export type SaidConsumer = z.output<typeof consumer>;
 
 /** A checked consumer. */
-export interface Consumer extends Pick<SaidConsumer, "name" | "function" | "accessPoint" | "vpcEndpoints"> {
+export interface Consumer extends Pick<SaidConsumer, "name" | "function" | "vpcEndpoints"> {
   readonly account: string;
   /** ARN of the only role that is let in; undefined where its account decides which. */
   readonly role: string | undefined;
   readonly mayRead: boolean;
   readonly mayWrite: boolean;
   readonly prefix: string;
+  /** The access point that is the only way in; undefined where it uses the bucket's name. */
+  readonly accessPoint: { readonly name: string; readonly arn: string } | undefined;
 }
 
 /** The consumers of checked settings: a reader gets Sluice's files, a writer a folder of its own, where no prefix is said. */
 export function toConsumers(site: Site, said: readonly SaidConsumer[]): Consumer[] {
-  return said.map(({ access, account, prefix, role, ...others }) => {
+  return said.map(({ access, account, accessPoint, prefix, role, ...others }) => {
     const mayWrite = access !== "read";
+    const point = site.nameOf(others.name, ACCESS_POINT_NAME_LENGTH_MAX);
     return {
       ...others,
       account: account ?? (role?.split(":")[4] as string),
       role,
       mayRead: access !== "write",
       mayWrite,
+      accessPoint: accessPoint ? { name: point, arn: site.arn("s3", `accesspoint/${point}`) } : undefined,
       prefix: prefix ?? (mayWrite ? `${site.externalPrefix}${others.name}/` : site.keyPrefix),
     };
   });

@@ -9,11 +9,19 @@ import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
 import type { Properties } from "./value.ts";
 
-/** The bucket of files and its policy. `added` is for services; the policy's own guards come first. */
+/**
+ * The bucket of files and its policy. `added` is for services, and for whom the settings name; the policy's guards come first, its
+ * own and then the `guards`.
+ */
 export function createDataBucket(
   site: Site,
   settings: Settings,
-  added: { properties: Properties; dependsOn: readonly string[]; statements: readonly PolicyStatement[] },
+  added: {
+    readonly properties: Properties;
+    readonly dependsOn: readonly string[];
+    readonly guards: readonly PolicyStatement[];
+    readonly statements: readonly PolicyStatement[];
+  },
 ): { DataBucket: Resource; DataBucketPolicy: Resource } {
   const own: Properties = {
     ...secureBucket(site, site.bucket),
@@ -37,7 +45,7 @@ export function createDataBucket(
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html",
       properties: {
         Bucket: site.bucket,
-        PolicyDocument: new Policy([...createBucketGuards(site, settings), ...added.statements]),
+        PolicyDocument: new Policy([...createBucketGuards(site, settings), ...added.guards, ...added.statements]),
       },
       dependsOn: ["DataBucket"],
       isRetained: true,

@@ -1,46 +1,16 @@
+import { byList, byName, type ReadableType, sameAt, textAt } from "./readable-type.ts";
 import type { Site } from "./site.ts";
 
-/** A resource's properties as plain JSON, with literal texts wherever they are known. */
+/** A resource's properties as plain JSON. */
 type Plain = Readonly<Record<string, unknown>>;
-
-/** How a resource of a type is found among those that are deployed. */
-export type Found =
-  /** By the identifier that follows from the template. Text by text, `|` between the parts of one of several. */
-  | { readonly by: "identifier"; readonly of: (site: Site, properties: Plain) => string }
-  /**
-   * AWS makes the identifier up: all of the type are listed (`within`: of one parent, by the property that names it), and
-   * each is read until the one that is meant is there. `list` are the permissions of listing.
-   */
-  | {
-      readonly by: "list";
-      readonly list: readonly string[];
-      readonly within?: string;
-      readonly isIt: (site: Site, properties: Plain, live: Plain) => boolean;
-    }
-  /** AWS makes the identifier up, and another resource of the template names it. */
-  | { readonly by: "reference" };
-
-/** How Cloud Control reads the resources of one type. */
-export interface ReadableType {
-  readonly found: Found;
-  /** Path of the property that is the resource's name in findings; its logical id when left out. */
-  readonly name?: string;
-  /** Permissions that reading one takes, by the type's schema. Cloud Control reads under the caller's own. */
-  readonly read: readonly string[];
-  /** What `Fn::GetAtt` of its ARN gives, with `id` for an id that AWS makes up; for a policy, the ARN of what has it. */
-  readonly arn?: (site: Site, properties: Plain, id: string) => string;
-  /** Whether every permission of `read` can be limited to the resource. */
-  readonly isLimited?: boolean;
-  /** Values that AWS fills in where the template says nothing, and without which the resource does not serve. */
-  readonly defaults?: Plain;
-  /** Properties that AWS takes and never answers. */
-  readonly writeOnly?: readonly string[];
-  /** Properties whose ARN AWS answers by its last part alone. */
-  readonly shortened?: readonly string[];
-}
 
 /** Permissions that Cloud Control itself takes, for reading and for listing. */
 export const CLOUD_CONTROL_PERMISSIONS = { read: "cloudformation:GetResource", list: "cloudformation:ListResources" };
+
+const ENDPOINT_PERMISSIONS = [
+  ...["ec2:DescribeVpcEndpoints", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"],
+  "vpc-lattice:DescribeServiceNetworkVpcEndpointAssociation",
+];
 
 /**
  * Every type that the generator makes beside buckets, their policies and roles. Cloud Control reads all of them: it is made
@@ -133,6 +103,16 @@ export const READABLE_TYPES: Readonly<Record<string, ReadableType>> = {
     read: ["datasync:DescribeLocationS3", "datasync:ListTagsForResource"],
     writeOnly: ["Subdirectory", "S3BucketArn"],
   },
+  "AWS::EC2::VPCEndpoint": {
+    found: {
+      by: "list",
+      list: ENDPOINT_PERMISSIONS,
+      isIt: (site, properties, live) =>
+        ["VpcId", "ServiceName", "VpcEndpointType"].every((name) => sameAt(name)(site, properties, live)),
+    },
+    name: "VpcId",
+    read: ENDPOINT_PERMISSIONS,
+  },
   "AWS::Events::Archive": {
     ...byName("ArchiveName"),
     arn: (site, properties) => site.arn("events", `archive/${textAt(properties, "ArchiveName")}`),
@@ -217,6 +197,12 @@ export const READABLE_TYPES: Readonly<Record<string, ReadableType>> = {
     found: { by: "identifier", of: ({ account }) => account },
     read: ["macie2:GetMacieSession", "macie2:ListAutomatedDiscoveryAccounts"],
   },
+  "AWS::S3::AccessPoint": {
+    ...byName("Name"),
+    arn: (site, properties) => site.arn("s3", `accesspoint/${textAt(properties, "Name")}`),
+    read: ["s3:GetAccessPoint", "s3:GetAccessPointPolicy", "s3:ListTagsForResource"],
+    isLimited: true,
+  },
   "AWS::S3::StorageLens": {
     ...byName("StorageLensConfiguration.Id"),
     read: ["s3:GetStorageLensConfiguration", "s3:GetStorageLensConfigurationTagging"],
@@ -262,24 +248,6 @@ export function listReadPermissions(type: string): string[] {
   if (found === undefined) return [];
   const listing = found.by === "list" ? [CLOUD_CONTROL_PERMISSIONS.list, ...found.list] : [];
   return [CLOUD_CONTROL_PERMISSIONS.read, ...listing, ...read];
-}
-
-/** The text at a path such as `BackupPlan.BackupPlanName`, where a number is a place in a list; "" when there is none. */
-export function textAt(properties: Plain, path: string): string {
-  const value = path.split(".").reduce<unknown>((one, step) => (one as Plain | undefined)?.[step], properties);
-  return value === undefined ? "" : String(value);
-}
-
-function byName(path: string): Pick<ReadableType, "found" | "name"> {
-  return { name: path, found: { by: "identifier", of: (_, properties) => textAt(properties, path) } };
-}
-
-function byList(path: string, list: readonly string[]): Pick<ReadableType, "found" | "name"> {
-  return { name: path, found: { by: "list", list, isIt: sameAt(path) } };
-}
-
-function sameAt(path: string) {
-  return (_: Site, properties: Plain, live: Plain) => textAt(properties, path) === textAt(live, path);
 }
 
 function toFunctionArn(site: Site, properties: Plain): string {

@@ -2,6 +2,8 @@ import { createValidatedPolicy, validateIdentityPolicy, validateResourcePolicy }
 import { runSimulation, type Simulation } from "@cloud-copilot/iam-simulate";
 import type { Configuration } from "../../aws/generate-configuration.ts";
 import { toText } from "../../aws/policy/access-words.ts";
+import { createConsumerPolicy } from "../../aws/policy/consumers.ts";
+import { createEndpointPolicy } from "../../aws/template/gateway-endpoint.ts";
 import type { Resource } from "../../aws/template/template.ts";
 import { Leaf, type Properties, type Value } from "../../aws/template/value.ts";
 
@@ -39,7 +41,8 @@ const ADMINISTRATOR = identityPolicy({
 });
 
 /** The evaluator of a template. Policies are read as they are printed, intrinsic functions replaced by stand-ins. */
-export function createPolicyEvaluator({ site, template }: Configuration): PolicyEvaluator {
+export function createPolicyEvaluator(configuration: Configuration): PolicyEvaluator {
+  const { site, template } = configuration;
   const resources = Object.entries(template.resources);
   const resolve = (text: string) =>
     text.replace(/\$\{([A-Za-z0-9]+)(?:\.(\w+))?\}/g, (_, logicalId: string, attribute?: string) => {
@@ -79,10 +82,16 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
       continue;
     }
     const document = toResourceDocument(resource, toJson);
-    if (document === undefined) continue;
+    if (document === undefined || type === "AWS::EC2::VPCEndpoint") continue;
     const covers = toCoverage(site, { logicalId, resource }, (value) => resolve(toText(value)));
     guards.push({ covers, document: resourcePolicy(document) });
   }
+  for (const consumer of configuration.consumers) {
+    const principal = consumer.role ?? site.arn("iam", "role/somebody", { region: "", account: consumer.account });
+    const attached = identityPolicy(createConsumerPolicy(site, consumer).toJson());
+    policies.set(principal, [...(policies.get(principal) ?? []), attached]);
+  }
+  const endpoints = listEndpointPolicies(configuration, resolve);
   const accountsOwn = resourcePolicy({
     Version: "2012-10-17",
     Statement: [
@@ -101,18 +110,21 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
     // A key that the template does not make has the policy that KMS gives every key: the account decides.
     if (guard.length === 0 && resource.startsWith(site.arn("kms", "key/"))) guard.push(accountsOwn);
     const own = isService ? [] : (policies.get(principal) ?? [ADMINISTRATOR]).map((one) => forAction(one, action));
+    const endpoint = action.startsWith("s3:") ? endpoints.get(String(context["aws:SourceVpce"])) : undefined;
     if (![...guard, ...own].some(({ policyDocument }) => allows(policyDocument, action))) return "ImplicitlyDenied";
     const simulation: Simulation = {
       request: {
         principal: toKnownPrincipal(principal),
         action,
-        resource: { resource, accountId: site.account },
+        // A bucket's ARN names no account; ours are the one of the template, and those that it leads to.
+        resource: { resource, accountId: String(context["aws:ResourceAccount"] ?? site.account) },
         contextVariables: Object.fromEntries(Object.entries(context).map(([key, value]) => [toKnownKey(key), value])),
       },
       identityPolicies: own.map((policy, at) => ({ name: `policy${at}`, policy })),
       serviceControlPolicies: [],
       resourceControlPolicies: [],
       ...(guard.length > 0 && { resourcePolicy: toOne(guard) }),
+      ...(endpoint !== undefined && { vpcEndpointPolicies: [{ name: "endpoint", policy: endpoint }] }),
     };
     const answer = await runSimulation(simulation, {});
     if (answer.resultType === "error") {
@@ -123,6 +135,25 @@ export function createPolicyEvaluator({ site, template }: Configuration): Policy
     return answer.overallResult;
   };
   return { evaluate, resolve, roles, arnOf: (logicalId) => resolve(`\${${logicalId}.Arn}`) };
+}
+
+/** Policies of gateway endpoints by the endpoint's id: of one that is made, and of one that exists. */
+function listEndpointPolicies(
+  { site, template, settings, buckets }: Configuration,
+  resolve: (text: string) => string,
+): Map<string, Document> {
+  const { network } = settings;
+  const made = Object.entries(template.resources).filter(([, { type }]) => type === "AWS::EC2::VPCEndpoint");
+  const all = made.map(
+    ([logicalId, { properties }]) => [resolve(`\${${logicalId}}`), properties.PolicyDocument] as const,
+  );
+  const named = typeof network.gatewayEndpoint === "string" ? [network.gatewayEndpoint] : [];
+  return new Map(
+    [...all, ...named.map((id) => [id, createEndpointPolicy(site, network, buckets)] as const)].map(([id, policy]) => [
+      id,
+      resourcePolicy((policy as Leaf).toJson()),
+    ]),
+  );
 }
 
 const FOR_ACTIONS = new WeakMap<Document, Map<string, Document>>();
@@ -156,9 +187,14 @@ function isAbout({ Action }: StatementJson, action: string): boolean {
   return [Action].flat().some((one) => (one.endsWith("*") ? action.startsWith(one.slice(0, -1)) : one === action));
 }
 
-/** The simulator knows keys with a made-up part behind a slash alone; KMS has one behind a colon, OIDC one before. */
+/**
+ * The simulator knows keys with a made-up part behind a slash alone; KMS has one behind a colon, OIDC one before. And it knows the
+ * access point of a request for requests to access points alone, though S3 tells the bucket's policy of it, too:
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-policies.html
+ */
 function toKnownKey(key: string): string {
   return key
+    .replace(/^s3:DataAccessPointArn$/, "aws:RequestTag/data-access-point-arn")
     .replace(/^kms:EncryptionContext:/, "aws:RequestTag/kms-encryption-context-")
     .replace(/^(oidc\.eks\..*):(sub|aud)$/, "aws:RequestTag/oidc-$2");
 }
@@ -201,8 +237,16 @@ function toResourceDocument({ type, properties }: Resource, toJson: (value: Valu
     const allowed = { Effect: "Allow", Principal: { Service: Principal }, Action, Resource, Condition };
     return { Version: "2012-10-17", Statement: [allowed] };
   }
-  const document = properties.PolicyDocument ?? properties.KeyPolicy ?? properties.AccessPolicy;
+  const document =
+    properties.PolicyDocument ??
+    properties.KeyPolicy ??
+    properties.AccessPolicy ??
+    toAccessPointPolicy(type, properties);
   return document === undefined ? undefined : toJson(document);
+}
+
+function toAccessPointPolicy(type: string, { Policy }: Properties): Value | undefined {
+  return type === "AWS::S3::AccessPoint" ? Policy : undefined;
 }
 
 /** Which ARNs a resource's policy is about. */
@@ -215,6 +259,10 @@ function toCoverage(
   if (type === "AWS::S3::BucketPolicy") {
     const bucket = site.arn("s3", toName(properties.Bucket as Value), { region: "", account: "" });
     return (arn) => arn === bucket || arn.startsWith(`${bucket}/`);
+  }
+  if (type === "AWS::S3::AccessPoint") {
+    const point = site.arn("s3", `accesspoint/${toName(properties.Name as Value)}`);
+    return (arn) => arn === point || arn.startsWith(`${point}/`);
   }
   if (type === "AWS::SQS::QueueInlinePolicy") {
     const name = toName(properties.Queue as Value).replace(/^.*\//, "");

@@ -1,4 +1,5 @@
 import type { Configuration } from "../../aws/generate-configuration.ts";
+import { findEndpoint } from "../../aws/scenarios/network-roads.ts";
 import type { Delivery, Request, Scenario } from "../../aws/scenarios/scenario.ts";
 import { FreeForm, type Properties, type Value } from "../../aws/template/value.ts";
 import { type AccessRequest, createPolicyEvaluator } from "./policy-evaluator.ts";
@@ -11,8 +12,11 @@ export type RoadEnd = string | undefined;
 export function createRoadEvaluator(configuration: Configuration): (scenario: Scenario) => Promise<RoadEnd> {
   const { site, template } = configuration;
   const evaluator = createPolicyEvaluator(configuration);
+  const inside = findEndpoint(configuration);
+  const network = inside === undefined ? {} : { "aws:SourceVpce": inside };
   const ask = async ({ principal, action, resource, says = {} }: Request): Promise<RoadEnd> => {
-    const said = { ...baseContext(site, principal), ...says };
+    // AWS services themselves are in no VPC.
+    const said = { ...baseContext(site, principal), ...(principal.startsWith("arn:") && network), ...says };
     const context = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
     const request = { principal, action, resource, context: context as AccessRequest["context"] };
     const decision = await evaluator.evaluate(request);
