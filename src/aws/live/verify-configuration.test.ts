@@ -384,12 +384,12 @@ function withProperty(configuration: Configuration, logicalId: string, more: Pro
   return { ...configuration, template: { ...template, resources } };
 }
 
-/** The configuration with only one of its buckets or roles, and its policy. */
+/** The configuration with only one of its buckets or roles, and its policy. Keys stay, because roles name their ARNs. */
 function only(configuration: Configuration, name: string): Configuration {
   const { template } = configuration;
   const resources = Object.entries(template.resources).filter(
-    ([, { properties }]) =>
-      properties.BucketName === name || properties.Bucket === name || properties.RoleName === name,
+    ([, { type, properties }]) =>
+      [properties.BucketName, properties.Bucket, properties.RoleName].includes(name) || type === "AWS::KMS::Key",
   );
   return { ...configuration, template: { ...template, resources: Object.fromEntries(resources) } };
 }
