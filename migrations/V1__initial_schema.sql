@@ -5,8 +5,31 @@ CREATE TABLE namespace (
   bucket text NOT NULL,
   region text NOT NULL,
   key_prefix text NOT NULL,
-  create_time timestamptz NOT NULL DEFAULT now()
+  allowed_regions text[] NOT NULL,
+  file_size_max_bytes bigint NOT NULL CHECK (file_size_max_bytes > 0),
+  -- How long deleted and superseded generations can be restored, and how long new ones are retained at least.
+  retention_ms bigint NOT NULL CHECK (retention_ms > 0),
+  retain_default_ms bigint NOT NULL CHECK (retain_default_ms >= 0),
+  download_url_lifetime_max_ms bigint NOT NULL CHECK (download_url_lifetime_max_ms > 0),
+  part_url_lifetime_max_ms bigint NOT NULL CHECK (part_url_lifetime_max_ms > 0),
+  link_lifetime_max_ms bigint NOT NULL CHECK (link_lifetime_max_ms > 0),
+  -- Who may do what: [{"member": {"principal" or "group": name}, "roles": [role], "prefixes": [prefix]}].
+  grants jsonb NOT NULL DEFAULT '[]',
+  -- The number of the last change, of all changes of namespaces.
+  version bigint NOT NULL UNIQUE,
+  create_time timestamptz NOT NULL DEFAULT now(),
+  update_time timestamptz NOT NULL DEFAULT now(),
+  -- A deleted namespace stays as a tombstone, so that its name is never used again.
+  delete_time timestamptz,
+  CHECK (region = ANY (allowed_regions))
 );
+-- The number of the last change of a namespace. Whoever changes one holds this row until the change is committed: changes become
+-- visible in the order of their numbers.
+CREATE TABLE namespace_version (
+  is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+  version bigint NOT NULL
+);
+INSERT INTO namespace_version (version) VALUES (0);
 
 -- The words of a path and of the values of metadata. The service splits what is searched for likewise
 -- (domain/files/search-words.ts). Ranges of characters and ICU's lower case, so that it is the same in every locale; no parser of
@@ -24,7 +47,7 @@ $$;
 
 -- One generation of a file a row. Live: neither superseded by a later generation nor deleted.
 CREATE TABLE file (
-  file_id uuid PRIMARY KEY,
+  file_id uuid NOT NULL,
   namespace text COLLATE "C" NOT NULL REFERENCES namespace (name),
   path text COLLATE "C" NOT NULL,
   generation bigint NOT NULL CHECK (generation >= 1),
@@ -57,6 +80,7 @@ CREATE TABLE file (
   -- 'purging': the bytes are being removed from storage, and may be gone. 'purged': they are, and with them what was said of
   -- them; the row stays as a tombstone, and purge_time says when.
   purge_state text CHECK (purge_state IN ('purging', 'purged')),
+  PRIMARY KEY (namespace, file_id),
   UNIQUE (bucket, s3_key),
   CONSTRAINT file_purge_state CHECK (purge_state IS NULL OR (
     purge_time IS NOT NULL AND NOT legal_hold AND (supersede_time IS NOT NULL OR delete_time IS NOT NULL)))
@@ -98,7 +122,7 @@ CREATE TABLE upload (
   bucket text NOT NULL,
   region text NOT NULL,
   -- Key of the multipart object; a one-part PutObject writes to s3_key || '.' || attempt.
-  s3_key text NOT NULL UNIQUE,
+  s3_key text NOT NULL,
   multipart_id text,
   put_attempt integer NOT NULL DEFAULT 0,
   -- The newest writer's number. Raised with every change of the upload's writers.
@@ -109,7 +133,7 @@ CREATE TABLE upload (
   object_etag text,
   crc32 bigint CHECK (crc32 BETWEEN 0 AND 4294967295),
   sha256 bytea CHECK (octet_length(sha256) = 32),
-  file_id uuid REFERENCES file (file_id),
+  file_id uuid,
   create_time timestamptz NOT NULL DEFAULT now(),
   -- When the state changed last.
   state_time timestamptz NOT NULL DEFAULT now(),
@@ -132,6 +156,8 @@ CREATE TABLE upload (
   -- other bytes, or none. Such an upload is not swept; its bytes stay until its caller completes or aborts it.
   failure_reason text,
   failure_message text,
+  UNIQUE (bucket, s3_key),
+  FOREIGN KEY (namespace, file_id) REFERENCES file (namespace, file_id),
   CHECK ((state = 'committed') = (file_id IS NOT NULL)),
   CHECK (state NOT IN ('assembled', 'committed') OR (object_key IS NOT NULL AND size_bytes IS NOT NULL AND crc32 IS NOT NULL)),
   CONSTRAINT upload_failure CHECK ((failure_reason IS NULL) = (failure_message IS NULL)
@@ -181,7 +207,7 @@ CREATE TABLE writer (
 -- Links that give a file to whoever holds their token, until they end.
 CREATE TABLE link (
   -- UUIDv7, so that the newest links have the greatest ids.
-  link_id uuid PRIMARY KEY,
+  link_id uuid NOT NULL,
   namespace text COLLATE "C" NOT NULL REFERENCES namespace (name),
   path text COLLATE "C" NOT NULL,
   -- Null: whichever generation is live.
@@ -199,26 +225,30 @@ CREATE TABLE link (
   create_time timestamptz NOT NULL DEFAULT now(),
   expire_time timestamptz NOT NULL,
   revoke_time timestamptz,
+  PRIMARY KEY (namespace, link_id),
   CHECK (max_uses = 0 OR uses <= max_uses)
 ) WITH (fillfactor = 70);
 -- What a use changes is in no index, so those updates stay on their page (HOT).
-CREATE UNIQUE INDEX link_newest ON link (namespace, link_id);
 CREATE UNIQUE INDEX link_newest_of_path ON link (namespace, path, link_id);
 CREATE INDEX link_expire_time ON link (expire_time);
 
 -- Who used a link, and when. Goes with its link.
 CREATE TABLE link_use (
-  link_id uuid NOT NULL REFERENCES link (link_id) ON DELETE CASCADE,
+  namespace text COLLATE "C" NOT NULL,
+  link_id uuid NOT NULL,
   -- Which use of the link it was, from 1.
   use_number bigint NOT NULL,
   use_time timestamptz NOT NULL DEFAULT now(),
   source_address text NOT NULL,
   user_agent text NOT NULL,
-  PRIMARY KEY (link_id, use_number)
+  PRIMARY KEY (namespace, link_id, use_number),
+  FOREIGN KEY (namespace, link_id) REFERENCES link (namespace, link_id) ON DELETE CASCADE
 );
 
 -- Answers given to commands, so that a repeated request_id gets the first answer.
 CREATE TABLE request (
+  -- Where the command made or changed something; of a copy that is the copy's.
+  namespace text COLLATE "C" NOT NULL,
   principal text NOT NULL,
   method text NOT NULL,
   request_id uuid NOT NULL,
@@ -226,7 +256,7 @@ CREATE TABLE request (
   -- The upload or file generation that the command made or changed.
   subject_id uuid NOT NULL,
   create_time timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (principal, method, request_id)
+  PRIMARY KEY (namespace, principal, method, request_id)
 );
 CREATE INDEX request_create_time ON request (create_time);
 

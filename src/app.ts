@@ -2,52 +2,24 @@ import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import { addAddress } from "./auth/add-address.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
-import { createDevAuthenticator } from "./auth/dev-authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
+import { startAuthentication } from "./auth/start-authentication.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
-import { createDownloadUrl } from "./commands/files/create-download-url.ts";
-import { deleteFile } from "./commands/files/delete-file.ts";
-import { moveFile } from "./commands/files/move-file.ts";
-import { purgeFile } from "./commands/files/purge-file.ts";
-import { purgeFiles } from "./commands/files/purge-files.ts";
-import { restoreGeneration } from "./commands/files/restore-generation.ts";
-import { undeleteFile } from "./commands/files/undelete-file.ts";
-import { updateFile } from "./commands/files/update-file.ts";
-import { createLink } from "./commands/links/create-link.ts";
-import { openLink } from "./commands/links/open-link.ts";
-import { revokeLink } from "./commands/links/revoke-link.ts";
-import { abortUpload } from "./commands/uploads/abort-upload.ts";
-import { readAdopted } from "./commands/uploads/adopt-parts.ts";
-import { completeUpload } from "./commands/uploads/complete-upload.ts";
-import { createUpload } from "./commands/uploads/create-upload.ts";
-import { signParts } from "./commands/uploads/sign-parts.ts";
+import { type BindOptions, bindFunctions } from "./bind-functions.ts";
 import type { Config } from "./config/config.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
-import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
-import { getFile } from "./queries/get-file.ts";
-import { getUpload } from "./queries/get-upload.ts";
-import { listFiles } from "./queries/list-files.ts";
-import { listGenerations } from "./queries/list-generations.ts";
-import { listLinks } from "./queries/list-links.ts";
-import { READ_RETRIES, readFile } from "./queries/read-file.ts";
-import { searchFiles } from "./queries/search-files.ts";
-import { watchUpload } from "./queries/watch-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
 import { listen } from "./rpc/listener/listener.ts";
 import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { Readiness } from "./rpc/services/readiness.ts";
-import { createWorkLimiters, limitWork } from "./rpc/work-classes.ts";
-import { admitPart } from "./transfer/admit-part.ts";
 import { MemoryBudget } from "./transfer/memory-budget.ts";
 import { OwnSlots, type SlotPool } from "./transfer/upload-slots.ts";
-import { writePart } from "./transfer/write-part.ts";
-import { beginWriteUpload } from "./transfer/write-upload.ts";
 
 /** A running service. */
 export interface App {
@@ -70,9 +42,12 @@ export interface SharedWithWorkers {
 
 /** The options of the service beside its configuration. */
 export interface AppOptions extends SharedWithWorkers {
-  /** Finds out who calls. When left out, only the static token of the configuration is accepted. */
+  /** Finds out who calls. When left out, callers prove it by the ways of the configuration. */
   authenticate?: Authenticator | undefined;
 }
+
+/** What of the API works with the database. */
+type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "catchUp">;
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -84,17 +59,19 @@ const CONNECT_RETRY_MS = 1000;
 export async function startApp(config: Config, log: Logger, options: AppOptions = {}): Promise<App> {
   const { siblings } = options;
   const { trustedProxies } = config;
-  const known = options.authenticate ?? createDevAuthenticator(config.devToken);
-  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
+  const degrade = (component: string, problem: string | undefined) => readiness.degrade(component, problem);
+  const authentication = await startAuthentication(config.auth, { log, degrade });
+  const known = options.authenticate ?? authentication.authenticate;
+  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const stopping = new AbortController();
   let service: ConnectedService | undefined;
   const budget = new MemoryBudget(config.budgetBytes, {
     ...config.budget,
     streams: () => service?.access.sessions.size ?? 0,
   });
-  const common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp"> = {
+  const common: Omit<ApiOptions, keyof BoundApi> = {
     authenticate,
     readiness,
     log,
@@ -124,8 +101,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    const publicUrl = config.publicUrl ?? listener.url;
-    serve = createServiceListener(ready, common, { ...linkRoute, publicUrl });
+    serve = createServiceListener(ready, common, { ...linkRoute, ...toBindOptions(config, listener.url) });
     return ready;
   });
   connected.catch(() => {});
@@ -142,10 +118,15 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       service?.access.sessions.drain();
       service?.watches.drain();
       await listener.close({ graceMs: config.drainTimeoutMs });
+      authentication.stop();
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
     },
   };
+}
+
+function toBindOptions({ publicUrl, admins, namespace }: Config, listenerUrl: string): BindOptions {
+  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
 }
 
 /** The generator is loaded with the first call: most services never generate a configuration. */
@@ -160,59 +141,16 @@ function createLateGenerator(): ApiOptions["configurations"]["generateConfigurat
 }
 
 function createServiceListener(
-  { access, downloads, storageNow, files, primaryFiles, copyFile, follower, links, watches }: ConnectedService,
-  common: Omit<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "catchUp">,
-  { publicUrl, ...linkRoute }: { publicUrl: string; trustedProxies: number; log: Logger },
+  service: ConnectedService,
+  common: Omit<ApiOptions, keyof BoundApi>,
+  options: BindOptions & { trustedProxies: number; log: Logger },
 ): NodeRequestListener {
-  const queries = { files, objects: downloads, namespaces: access.namespaces };
-  const limiters = createWorkLimiters();
-  const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
-  const commands = { ...queries, files: primaryFiles, now: storageNow };
-  const linking = { ...commands, links, publicUrl };
-  const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
-  const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
-  const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
-  // A committed change stands even when the feed fails: the whole cache is forgotten then.
-  const catchUp = () => follower.catchUp().catch(() => undefined);
-  const functions = {
-    uploads: {
-      createUpload: (request, options) => createUpload(access, request, options),
-      completeUpload: (request, options) => completeUpload(access, request, options),
-      abortUpload: (request, options) => abortUpload(access, request, options),
-      getUpload: (request, options) => getUpload(uploadQueries, request, options),
-      watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
-      writePart: (request, options) => writePart(access, request, options),
-      signParts: (request, options) => signParts(access, request, options),
-      admitPart: (message, options) => admitPart(access, message, options),
-      writeUpload: createConnectWriteUpload(access, { catchUp }),
-      beginWrite: (start, options) => beginWriteUpload(access, start, options),
-    },
-    fileQueries: {
-      getFile: (request, options) => getFile(queries, request, options),
-      listFiles: (request, options) => listFiles(queries, request, options),
-      searchFiles: (request, options) => searchFiles(queries, request, options),
-      listGenerations: (request, options) => listGenerations(queries, request, options),
-      listLinks: (request, options) => listLinks(linking, request, options),
-      readFile: (request, options) => readFile(reading, request, options),
-    },
-    fileCommands: {
-      createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, options),
-      updateFile: (request, options) => updateFile(commands, request, options),
-      deleteFile: (request, options) => deleteFile(commands, request, options),
-      undeleteFile: (request, options) => undeleteFile(commands, request, options),
-      copyFile,
-      moveFile: (request, options) => moveFile(commands, request, options),
-      restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
-      purgeFile: (request, options) => purgeFile(purging, request, options),
-      purgeFiles: (request, options) => purgeFiles(purging, request, options),
-      createLink: (request, options) => createLink(linking, request, options),
-      revokeLink: (request, options) => revokeLink(linking, request, options),
-    },
-  } satisfies Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands">;
-  const serveApi = createApiListener({ ...common, catchUp, ...limitWork(functions, limiters) });
-  const ingest = { access, authenticate: common.authenticate, catchUp, log: common.log };
-  return createLinkRoute((token, visitor) => openLink(linking, token, visitor), {
-    ...linkRoute,
+  const { functions, writing, openLink } = bindFunctions(service, options);
+  const { catchUp } = writing;
+  const serveApi = createApiListener({ ...common, catchUp, ...functions });
+  const ingest = { ...writing, authenticate: common.authenticate, log: common.log };
+  return createLinkRoute(openLink, {
+    ...options,
     serveOther: (request, response) => {
       if (!serveGrpcWriteUpload(ingest, request, response)) serveApi(request, response);
     },
@@ -232,6 +170,7 @@ function createUnconnectedFunctions() {
     uploads: refuseAll<ApiOptions["uploads"]>(),
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
+    namespaces: refuseAll<ApiOptions["namespaces"]>(),
     catchUp: async () => undefined,
     openLink: async () => refuse(),
   };

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
+import { NAMESPACE_FIELDS } from "./commands/namespaces/update-namespace.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
@@ -9,15 +10,21 @@ import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
+import type { Namespace, Namespaces } from "./domain/namespaces/namespace.ts";
+import type { NamespaceRecord, NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
+import { BucketRegions } from "./domain/residency.ts";
+import { createBucketCheck } from "./jobs/check-buckets.ts";
 import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
 import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
+import { createResidencyWatch } from "./jobs/watch-residency.ts";
 import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-changes.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
-import { ensureNamespace } from "./postgres/namespace.ts";
+import { createNamespaceRepository } from "./postgres/namespace-repository.ts";
+import { createPathsById } from "./postgres/paths-by-id.ts";
 import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
 import { watchWrites } from "./postgres/pool/watch-writes.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
@@ -25,6 +32,7 @@ import { validateMigrations } from "./postgres/schema/migrate.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
+import { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
 import type { StorageWatcher } from "./s3/access.ts";
@@ -47,6 +55,11 @@ const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.rand
 /** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
 export interface ConnectedService {
   access: UploadAccess & WriteAccess;
+  /** All namespaces and grants, in memory. */
+  directory: NamespaceDirectory;
+  namespaces: NamespaceRepository;
+  /** Where uploads and links lie. */
+  paths: ReturnType<typeof createPathsById>;
   downloads: ReturnType<typeof createObjectStore>;
   /** The time by the clock of storage, which decides when URLs end. */
   storageNow: () => Date;
@@ -74,20 +87,23 @@ export async function connectService(
   },
 ): Promise<ConnectedService> {
   const { log, readiness } = options;
+  const { pools, namespaces, directory } = await connectDatabase(config, options);
   const storage = createS3Access(config, {
     watcher: createStorageWatcher(log, readiness),
     closing: options.signal,
-    onBreaker: (name, isOpen) => log.warn({ breaker: name, isOpen }, "the storage breaker changed"),
+    regionOf: (bucket) => directory.regionOf(bucket),
+    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
   });
-  const { clock } = storage.access;
-  const objects = createObjectStore(storage.access);
-  const pools = await connectDatabase(config, options);
+  const objects = createObjectStore(storage.at);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
-  const access = createAccess(config, { ...options, pools, objects });
-  const check = createCheck({ pools, objects, clock }, { config, readiness });
-  // Nobody waits for the first check: a bucket that does not answer is reported, and must not keep the API from answering.
-  const checked = check();
+  const regions = new BucketRegions();
+  const access = createAccess(config, { ...options, pools, objects, namespaces: directory, regions });
+  const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces: directory, readiness });
+  const watchResidency = createWatch({ objects, namespaces: directory, regions }, { log, readiness });
+  // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
+  // replica is ready only once it knows which namespaces it must not write.
+  const checked = watchResidency().then(check);
   const files = withFileCache(createFileRepository(pools), cache);
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
@@ -96,6 +112,7 @@ export async function connectService(
     access,
     files: primaryFiles,
     check,
+    watchResidency,
     log,
     leases: createJobLeases(pools.commands),
     follower,
@@ -106,8 +123,11 @@ export async function connectService(
   });
   return {
     access,
-    downloads: createObjectStore({ ...storage.access, client: storage.readClient }),
-    storageNow: () => clock.now(),
+    directory,
+    namespaces,
+    paths: createPathsById(pools.commands),
+    downloads: createObjectStore(storage.readAt),
+    storageNow: () => storage.connections.clock.now(),
     files,
     primaryFiles,
     follower,
@@ -121,6 +141,7 @@ export async function connectService(
     close: async () => {
       // A job's requests to S3 end with the connections. Another replica, or the next start, does the job's work again.
       storage.close();
+      directory.stop();
       await jobs.stop();
       await checked;
       await pools.end();
@@ -134,12 +155,14 @@ function createAccess(
   options: {
     pools: DatabasePools;
     objects: ObjectStore;
+    namespaces: Namespaces;
+    regions: BucketRegions;
     budget: MemoryBudget;
     slots: SlotPool;
     readiness: Readiness;
   },
 ): ConnectedService["access"] {
-  const { pools, objects, budget, slots, readiness } = options;
+  const { pools, objects, namespaces, regions, budget, slots, readiness } = options;
   const { commands } = pools;
   const uploads = createUploadRepositories(commands);
   const onWrite = (problem: DomainError | undefined) => readiness.degrade("database", problem?.message);
@@ -153,7 +176,8 @@ function createAccess(
     objects,
     budget,
     unfinished: new UnfinishedUploads(createUnfinishedCount(commands), { uploadsMax: config.uploads.unfinishedMax }),
-    namespaces: new Map([[config.namespace.name, config.namespace]]),
+    namespaces,
+    regions,
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
     instance: `${hostname()}/${process.pid}`,
@@ -162,7 +186,7 @@ function createAccess(
 }
 
 /**
- * Checks whether the database and the bucket answer, and reports it. Never rejects. The bucket's answer also tells S3's time,
+ * Checks whether the database and the buckets answer, and reports it. Never rejects. The answers of buckets also tell S3's time,
  * at the start and then every few seconds.
  */
 function createCheck(
@@ -171,23 +195,43 @@ function createCheck(
     objects,
     clock,
   }: { pools: DatabasePools; objects: ReturnType<typeof createObjectStore>; clock: StorageClock },
-  { config, readiness }: { config: Config; readiness: Readiness },
+  { namespaces, readiness }: { namespaces: Namespaces; readiness: Readiness },
 ): () => Promise<void> {
   const problemOf = (error: unknown) => (error instanceof DomainError ? error.message : "has a problem; see the log");
-  const report = (component: string, answered: Promise<unknown>) =>
-    answered.then(
-      () => readiness.report(component, undefined),
-      (error) => readiness.report(component, problemOf(error)),
+  const checkDatabase = () =>
+    pools.ping().then(
+      () => readiness.report("database", undefined),
+      (error) => readiness.report("database", problemOf(error)),
     );
-  const { bucket } = config.namespace;
+  const checkBuckets = createBucketCheck(
+    objects,
+    () => new Set([...namespaces.values()].map((namespace) => namespace.bucket)),
+  );
+  const checkStorage = async () => {
+    const { problem, degradation } = await checkBuckets();
+    readiness.report("storage", problem);
+    readiness.degrade("buckets", degradation);
+  };
   return async () => {
-    const checks = [
-      report("database", pools.ping()),
-      report("storage", objects.checkBucket(bucket, config.namespace.region)),
-    ];
-    await Promise.all(checks);
+    await Promise.all([checkDatabase(), checkStorage()]);
     readiness.degrade("clock", toClockProblem(clock.offsetMs));
   };
+}
+
+/** Asks storage where the buckets of the namespaces lie, and reports to readiness which namespaces must not be written. */
+function createWatch(
+  { objects, namespaces, regions }: { objects: ObjectStore; namespaces: Namespaces; regions: BucketRegions },
+  { log, readiness }: { log: Logger; readiness: Readiness },
+): () => Promise<void> {
+  return createResidencyWatch({
+    objects,
+    regions,
+    namespaces: () => namespaces,
+    // The name of a namespace is told to callers with a token only: it must not be in the component's name.
+    report: (problem) => readiness.degrade("residency", problem),
+    log,
+    now: () => new Date(),
+  });
 }
 
 /** The text holds no number that changes with each check, because every change would be reported as news. */
@@ -218,10 +262,25 @@ function logReplica(log: Logger) {
   };
 }
 
+/** The environment says how its namespace is made at the first start. From then on the database says how it is. */
+function logDrift(log: Logger, record: NamespaceRecord, configured: Namespace): void {
+  const differences = Object.values(NAMESPACE_FIELDS).filter(
+    (key) => JSON.stringify(record[key]) !== JSON.stringify(configured[key]),
+  );
+  if (differences.length === 0) return;
+  const fields = Object.fromEntries(
+    differences.map((key) => [key, { kept: record[key], configured: configured[key] }]),
+  );
+  log.warn(
+    { namespace: record.name, ...fields },
+    "the environment says other limits of this namespace than the database, whose limits hold; change them by UpdateNamespace",
+  );
+}
+
 async function connectDatabase(
   config: Config,
   options: { log: Logger; readiness: Readiness; signal: AbortSignal },
-): Promise<DatabasePools> {
+): Promise<Pick<ConnectedService, "namespaces" | "directory"> & { pools: DatabasePools }> {
   let told: string | undefined;
   for (let failures = 1; ; failures++) {
     try {
@@ -233,9 +292,12 @@ async function connectDatabase(
       }
       const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
       try {
-        await ensureNamespace(pools.commands, config.namespace);
+        const namespaces = createNamespaceRepository(pools.commands);
+        logDrift(options.log, await namespaces.ensure(config.namespace), config.namespace);
+        const directory = new NamespaceDirectory(namespaces);
+        await directory.start();
         if (told !== undefined) options.log.info("the database is usable");
-        return pools;
+        return { pools, namespaces, directory };
       } catch (error) {
         await pools.end();
         throw error;

@@ -6,6 +6,7 @@ import { Client } from "pg";
 import type { UploadAccess } from "../../src/commands/uploads/upload-access.ts";
 import { parseConfig } from "../../src/config/config.ts";
 import { startEmbeddedPostgres } from "../../src/devstack/embedded-postgres.ts";
+import { BucketRegions } from "../../src/domain/residency.ts";
 import { sweepOrphans } from "../../src/jobs/sweep-orphans.ts";
 import { sweepUploads } from "../../src/jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
@@ -107,12 +108,13 @@ async function openSweeper(environment: Readonly<Record<string, string>>) {
   const { accessKeyId, secretAccessKey, bucket } = KILL_BUCKET;
   const credentials = async () => ({ accessKeyId, secretAccessKey });
   const storage = createS3Access(config, { credentials });
-  const { client } = storage.access;
+  const { client } = storage.at(bucket);
   const pools = await createDatabasePools(config.database);
   const access: UploadAccess = {
     uploads: createUploadRepositories(pools.commands),
-    objects: createObjectStore(storage.access),
+    objects: createObjectStore(storage.at),
     namespaces: new Map([[config.namespace.name, config.namespace]]),
+    regions: new BucketRegions(),
     limits: config.uploads,
     databaseBackoff: config.databaseBackoff,
     instance: "sweeper",

@@ -54,12 +54,12 @@ export interface CallLoad {
   stop(): Promise<void>;
 }
 
-/** Starts the process with its connections to `url`. */
-export async function startCallLoad(url: string, connections: number): Promise<CallLoad> {
+/** Starts the process with its connections to `url`; its calls carry the token. */
+export async function startCallLoad(url: string, connections: number, token = serviceToken): Promise<CallLoad> {
   const args: ClientArguments = {
     url,
     chunkBytes: 0,
-    extra: { token: serviceToken, connections: String(connections) },
+    extra: { token, connections: String(connections) },
   };
   const client = await forkProcess(new URL("../clients/open-loop-client.ts", import.meta.url), {
     args: [JSON.stringify(args)],

@@ -97,6 +97,52 @@ describe("configure with several mistakes", () => {
   });
 });
 
+describe("configure for a minimal file", () => {
+  const values = { bucket: "my-files", region: "eu-central-1", account: "111122223333" };
+  const refuse = (source: Parameters<typeof configure>[0]) => {
+    try {
+      configure(source);
+    } catch (error) {
+      return (error as Error).message.split("\n");
+    }
+    return [];
+  };
+
+  it("takes it from the settings or from the caller", () => {
+    const services = { lambda: true };
+    const [one, other] = [
+      configure({ values: { ...values, services }, minimal: true }),
+      configure({ values: { ...values, services, minimal: true } }),
+    ];
+    expect(Object.keys(one.template.resources)).to.deep.equal(["DataBucket", "DataBucketPolicy", "LambdaRole"]);
+    expect(other.template).to.deep.equal(one.template);
+  });
+
+  it("refuses it of all services, whoever says so", () => {
+    const sentence = /a minimal file of all services is asked for, and it is for those that you name; leave out "all"/;
+    expect(refuse({ values, all: true, minimal: true })[0]).to.match(sentence);
+    const text = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\nminimal: true\n';
+    expect(refuse({ file: { text, name: "settings" }, all: true })[0])
+      .to.match(sentence)
+      .and.to.match(/^settings:4:1: /);
+  });
+
+  it("refuses what needs more than the bucket, each with what it needs", () => {
+    const services = { inventory: true, "batch-operations": true, guardduty: true, lambda: true };
+    expect(refuse({ values: { ...values, services, anchors: {}, logBucket: "my-logs" }, minimal: true })).to.deep.equal(
+      [
+        "a minimal file has one bucket, so that logBucket has no use; leave out logBucket or minimal",
+        "a minimal file has one bucket, so that anchors has no use; leave out anchors or minimal",
+        "Amazon S3 Batch Operations needs the log bucket, which a minimal file leaves out; leave out minimal, or switch batch-operations off",
+        "Amazon GuardDuty Malware Protection for S3 needs Sluice's own roles, which a minimal file leaves out; leave out minimal, or switch guardduty off",
+        "Amazon S3 Inventory needs the log bucket, which a minimal file leaves out; leave out minimal, or switch inventory off",
+      ],
+    );
+    const open = { guardduty: { gate: false } };
+    expect(refuse({ values: { ...values, services: open }, minimal: true })).to.deep.equal([]);
+  });
+});
+
 describe("configure with every service", () => {
   for (const [partition, region] of [
     ["aws", "eu-central-1"],

@@ -14,9 +14,14 @@ export interface SettingsSource {
   readonly values?: Readonly<Record<string, unknown>>;
   /** Names of services to switch on beside the file's; none together with `all`. */
   readonly services?: readonly string[];
+  /** True makes a minimal file, whatever the settings say; refused together with every service. */
+  readonly minimal?: boolean;
   /** True switches on every service that the partition has and that the file does not switch off. */
   readonly all?: boolean;
 }
+
+const MINIMAL_OF_ALL =
+  'a minimal file of all services is asked for, and it is for those that you name; leave out "all", or minimal for the full file';
 
 /** Most problems that are reported: each is looked up in the text, and nobody mends more at once. */
 const PROBLEMS_SHOWN_MAX = 100;
@@ -26,18 +31,21 @@ const PROBLEMS_SHOWN_MAX = 100;
  * `invalid_argument / CONFIGURATION_INVALID` with one sentence a line for each problem, the first 100, with its line and
  * column in the text.
  */
-export function configure({ file, values = {}, services = [], all = false }: SettingsSource): Configuration {
+export function configure(source: SettingsSource): Configuration {
+  const { file, values = {}, services = [], all = false, minimal = false } = source;
   let read: SettingsFile | undefined;
   try {
     if (all && services.length > 0) throw contradiction(services);
     read = file === undefined ? undefined : readSettingsFile(file.text, file.name);
-    const said = { ...(read?.value as Record<string, unknown> | undefined), ...values };
+    const said = { ...(read?.value as Record<string, unknown> | undefined), ...values, ...(minimal && { minimal }) };
+    if (all && said.minimal === true) throw new SettingsProblem(MINIMAL_OF_ALL, ["minimal"]);
     const input = services.length === 0 && !all ? said : { ...said, services: switchOn(said, services, all) };
     return generateConfiguration(parseSettings(input));
   } catch (error) {
     const problems = toProblems(error);
     const sentences = problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem) => {
-      const isOfFile = read !== undefined && !Object.hasOwn(values, String(problem.path[0]));
+      const isSaid = Object.hasOwn(values, String(problem.path[0])) || (minimal && problem.path[0] === "minimal");
+      const isOfFile = read !== undefined && !isSaid;
       return (isOfFile ? (read as SettingsFile).locate(problem) : problem).message;
     });
     const unsaid = problems.length - sentences.length;

@@ -7,11 +7,13 @@ import type { AwsService, Connection } from "./services/aws-service.ts";
 import { SERVICES } from "./services/services.ts";
 import { assertWithinLimits } from "./settings/aws-limits.ts";
 import { type Consumer, toConsumers } from "./settings/consumers.ts";
+import { MINIMAL_DIFFERENCE } from "./settings/minimal.ts";
 import type { Settings } from "./settings/settings.ts";
 import { toSite } from "./settings/to-site.ts";
 import { createAccessPoints } from "./template/access-points.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
 import { createDataBucket } from "./template/data-bucket.ts";
+import { createDataKey } from "./template/data-key.ts";
 import { findPropertyConflicts } from "./template/existing-properties.ts";
 import { createGatewayEndpoint } from "./template/gateway-endpoint.ts";
 import { createLogBucket } from "./template/log-bucket.ts";
@@ -51,12 +53,18 @@ export function generateConfiguration(settings: Settings): Configuration {
     consumers: consumers.flatMap((consumer) => createConsumerStatements(site, consumer)),
     "statements of your own": toOwnStatements(settings.statements),
   };
-  const buckets: Record<string, Resource> = {
-    ...createLogBucket(
-      site,
-      settings,
-      added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
-    ),
+  const dataKey = createDataKey(site, settings, {
+    statements: added.flatMap(({ keyStatements = [] }) => keyStatements),
+    dependsOn: added.flatMap(({ keyDependsOn = [] }) => keyDependsOn),
+  });
+  const own: Record<string, Resource> = {
+    ...(!settings.minimal &&
+      createLogBucket(
+        site,
+        settings,
+        added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
+      )),
+    ...dataKey,
     ...createDataBucket(site, settings, {
       properties: added.reduce<Properties>(
         (all, { bucketProperties = {} }) => mergeProperties(all, bucketProperties),
@@ -71,15 +79,20 @@ export function generateConfiguration(settings: Settings): Configuration {
   const others: Record<string, Resource> = {};
   for (const { resources: more = {} } of added) addOnce(others, more);
   addOnce(others, createAccessPoints(site, consumers));
-  const reached = listBuckets({ ...buckets, ...others }, added);
+  const reached = listBuckets({ ...own, ...others }, added);
   addOnce(others, createGatewayEndpoint(site, settings.network, reached));
   const destinations = added.flatMap((one) => one.destinations ?? []);
-  const resources = { ...buckets, ...createSluiceRoles(site, settings, { others, destinations }) };
+  const verified = { others: { ...dataKey, ...others }, destinations };
+  const resources: Record<string, Resource> = {
+    ...own,
+    ...(!settings.minimal && createSluiceRoles(site, settings, verified)),
+  };
   addOnce(resources, others);
   const outputs = { ...createOutputs(site, settings), ...createConsumerOutputs(site, consumers) };
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
     description: `Bucket ${site.bucket} of Sluice, and the access of AWS services to it`,
+    ...(settings.minimal && { comment: MINIMAL_DIFFERENCE }),
     rules: createRules(site),
     resources,
     outputs,
@@ -156,11 +169,14 @@ function createRules(site: Site): Template["rules"] {
 }
 
 /** The outputs that the environment of the service and of its deployment reads. */
-function createOutputs(site: Site, { anchors }: Settings): Record<string, Output> {
+function createOutputs(site: Site, { anchors, minimal }: Settings): Record<string, Output> {
+  // Whoever makes a minimal file has just written the names themselves.
+  if (minimal) return {};
   return {
     Bucket: { description: "SLUICE_S3_BUCKET", value: site.bucket },
     Region: { description: "SLUICE_S3_REGION", value: site.region },
     KeyPrefix: { description: "SLUICE_S3_KEY_PREFIX", value: site.keyPrefix },
+    ...(site.keyArn !== undefined && { DataKeyArn: { description: "KMS key of the files", value: site.keyArn } }),
     LogBucket: { description: "bucket of logs and reports", value: site.logBucket },
     ...(anchors !== false && { AnchorBucket: { description: "bucket of audit anchors", value: site.anchorBucket } }),
     WriteRoleArn: {

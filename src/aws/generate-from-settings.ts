@@ -9,6 +9,8 @@ export interface GenerateRequest {
   readonly settings: string;
   readonly services: readonly string[];
   readonly allServices: boolean;
+  /** Makes a minimal file, whatever the settings say. */
+  readonly minimal: boolean;
   readonly format: Format;
 }
 
@@ -21,9 +23,9 @@ export interface GeneratedConfiguration {
 
 /** Generates a configuration. Throws the errors of `configure`. */
 export function generateFromSettings(request: GenerateRequest): GeneratedConfiguration {
-  const { settings, services, allServices, format } = request;
+  const { settings, services, allServices, minimal, format } = request;
   const file = { text: settings, name: "settings" };
-  const configuration = configure({ file, services, all: allServices });
+  const configuration = configure({ file, services, all: allServices, minimal });
   return {
     content: printConfiguration(configuration, format),
     explanation: explainConfiguration(configuration),

@@ -5,7 +5,13 @@ import { type GenerateRequest, generateFromSettings } from "./generate-from-sett
 import { createGenerator, GENERATION_LIMITS } from "./generate-on-thread.ts";
 
 const SETTINGS = 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n';
-const PLAIN: GenerateRequest = { settings: SETTINGS, services: [], allServices: false, format: "cloudformation" };
+const PLAIN: GenerateRequest = {
+  settings: SETTINGS,
+  services: [],
+  allServices: false,
+  minimal: false,
+  format: "cloudformation",
+};
 const FOR_EVER: GenerateRequest = { ...PLAIN, settings: "for ever" };
 
 /** A thread that never ends by itself, unless the settings ask for that. */

@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
-import { isNamespaceRecorded } from "../postgres/namespace.ts";
+import { assertSameBinding } from "../domain/namespaces/refusals.ts";
+import { findNamespace } from "../postgres/namespace-repository.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
 import { validateMigrations } from "../postgres/schema/migrate.ts";
 import { listFailedUploads } from "../postgres/uploads/failed-uploads.ts";
@@ -50,8 +51,9 @@ async function checkNamespace(pool: Pool, namespace: Config["namespace"]): Promi
   const { name, bucket, region, keyPrefix } = namespace;
   const prefix = keyPrefix === "" ? "" : `, below ${keyPrefix}`;
   try {
-    const isRecorded = await isNamespaceRecorded(pool, namespace);
-    const bound = isRecorded ? "is bound" : "is new: the first start binds it";
+    const record = await findNamespace(pool, name);
+    if (record !== undefined) assertSameBinding(record, namespace);
+    const bound = record !== undefined ? "is bound" : "is new: the first start binds it";
     return well("namespace", `"${name}" ${bound} to bucket ${bucket} in ${region}${prefix}`);
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== "failed_precondition") {

@@ -13,7 +13,7 @@ export interface CheckedReadRole {
 /** Whether the service may become its read role, and whether that finds the bucket. */
 export async function checkReadRole(
   { roleArn, become, downloads }: CheckedReadRole,
-  { bucket, region }: { bucket: string; region: string },
+  { bucket }: { bucket: string },
 ): Promise<Finding> {
   try {
     await become();
@@ -25,7 +25,7 @@ export async function checkReadRole(
     );
   }
   try {
-    await downloads.checkBucket(bucket, region);
+    await downloads.checkBucket(bucket);
   } catch (error) {
     return problem(
       "read role",

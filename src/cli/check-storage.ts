@@ -19,16 +19,15 @@ const PUT_TIMEOUT_MS = 10_000;
 export async function checkStorage(config: Config): Promise<Finding[]> {
   const { bucket, keyPrefix } = config.namespace;
   const body = { ...config.body, retry: { ...config.body.retry, triesMax: 1 } };
-  const { access, readClient, close } = createS3Access({ ...config, body });
-  const { client } = access;
-  const objects = createObjectStore(access);
-  const downloads = createObjectStore({ ...access, client: readClient });
+  const { at, readAt, close } = createS3Access({ ...config, body });
+  const objects = createObjectStore(at);
+  const downloads = createObjectStore(readAt);
   try {
     const createKey = () => `${keyPrefix}doctor/${randomUUID()}`;
     const { finding, isFinal } = await checkBucket(objects, config);
     if (isFinal) return [finding];
     const { readRole } = config.s3;
-    const become = () => readClient.config.credentials();
+    const become = () => readAt(bucket).client.config.credentials();
     const role = readRole && (await checkReadRole({ roleArn: readRole.roleArn, become, downloads }, config.namespace));
     // What keeps the role from reading is told once.
     const readers = role?.isOk === false ? objects : downloads;
@@ -36,8 +35,8 @@ export async function checkStorage(config: Config): Promise<Finding[]> {
       finding,
       ...(role === undefined ? [] : [role]),
       await probeStorage(
-        { objects, downloads: readers, readEncryption: (object) => readEncryption(client, object) },
-        config.namespace,
+        { objects, downloads: readers, readEncryption: (object) => readEncryption(at(bucket).client, object) },
+        { ...config.namespace, asked: config.s3.encryption },
       ),
       ...(await probeAbilities({ objects, bucket, createKey, partMinBytes: config.s3.partMinBytes, put })).map(
         toAbility,
@@ -57,7 +56,9 @@ async function checkBucket(
   try {
     // This comes before the plain check of the bucket, whose answer to HEAD has no body that says why it refuses.
     await objects.listMultiparts(bucket, { keyPrefix, pageMax: 1 });
-    await objects.checkBucket(bucket, region);
+    const actual = await objects.readBucketRegion(bucket);
+    if (actual !== undefined && actual !== region)
+      return { finding: elsewhere(bucket, { region, actual }), isFinal: true };
     const finding = well("storage", `bucket ${bucket} in ${region} answers and lets itself be listed`);
     return { finding, isFinal: false };
   } catch (error) {
@@ -68,6 +69,11 @@ async function checkBucket(
       : toFinding(error, config);
     return { finding, isFinal };
   }
+}
+
+function elsewhere(bucket: string, { region, actual }: { region: string; actual?: string }): Finding {
+  const lies = actual === undefined ? `does not lie in ${region}` : `lies in ${actual}, not in ${region}`;
+  return problem("storage", `bucket ${bucket} ${lies}`, "name its region in SLUICE_S3_REGION");
 }
 
 function toAbility(probed: ProbedAbility): Finding {
@@ -122,7 +128,7 @@ function toFinding(error: unknown, { namespace, s3 }: Config): Finding {
       );
     case "PermanentRedirect":
     case "AuthorizationHeaderMalformed":
-      return problem("storage", `bucket ${bucket} does not lie in ${region}`, "name its region in SLUICE_S3_REGION");
+      return elsewhere(bucket, { region });
     case "RequestTimeTooSkewed":
       return problem("storage", "S3 finds our clock too far off", "set the clock of this host, for instance by NTP");
   }

@@ -120,6 +120,15 @@ describe("sluice config", () => {
       expect(both.err).to.contain("all services and lambda are asked for");
     });
 
+    it("prints a minimal file, and refuses one of all services", async () => {
+      const { code, out } = await run("generate", "--minimal", "--services", "lambda", ...PLACE);
+      expect(code).to.equal(0);
+      expect(out).to.contain("LambdaRole:").and.to.not.contain("LogBucket:").and.to.not.contain("WriteRole:");
+      const both = await run("generate", "--minimal", "--all", ...PLACE);
+      expect(both).to.include({ code: 2, out: "" });
+      expect(both.err).to.contain("a minimal file of all services is asked for");
+    });
+
     it('prints to standard output what is to be written to "-"', async () => {
       const here = process.cwd();
       process.chdir(directory);
@@ -247,7 +256,9 @@ describe("sluice config", () => {
         const [, block = ""] = new RegExp(`\\n  # ${name}:\\n((?:  #   .*\\n)+)`).exec(out) ?? [];
         expect(block.match(/(?<=^ {2}# {3})\w+(?=: )/gm), name).to.deep.equal(keys);
         const said = block.replaceAll(/^ {2}# {3}/gm, "    ");
-        const config = await fileOf(out.replace(`\n  ${name}: false\n`, `\n  ${name}:\n${said}`));
+        // A key of replicas is for files that have a key as well.
+        const base = name === "replication" ? out.replace(/^# encryption: .*$/m, "encryption: kms") : out;
+        const config = await fileOf(base.replace(`\n  ${name}: false\n`, `\n  ${name}:\n${said}`));
         const { code, err } = await run("generate", "--config", config);
         expect({ code, err }, name).to.deep.equal({ code: 0, err: "" });
       }

@@ -88,7 +88,7 @@ export const CONFIG_COMMANDS: ConfigCommands = {
 
 /** Reads the configuration from the settings file and the flags. Throws a UsageError with a line for each problem. */
 async function readConfiguration(options: SettingsOptions): Promise<Configuration> {
-  const { config, services, all } = options;
+  const { config, services, all, minimal } = options;
   const values = valuesOf(options);
   const file = await readSettings(config);
   if (file === undefined && Object.keys(values).length === 0) {
@@ -97,7 +97,9 @@ async function readConfiguration(options: SettingsOptions): Promise<Configuratio
         "or give --bucket, --region and --account",
     );
   }
-  return await refuseAsUsage(() => configure({ file, values, all, ...(services !== undefined && { services }) }));
+  return await refuseAsUsage(() =>
+    configure({ file, values, all, minimal, ...(services !== undefined && { services }) }),
+  );
 }
 
 /** Top-level settings that flags say. */

@@ -10,6 +10,7 @@ export interface SettingsOptions {
   residency?: string[];
   services?: string[];
   all: boolean;
+  minimal: boolean;
 }
 
 /** Options of `config generate`. */
@@ -142,7 +143,12 @@ function withSettings(command: Command): Command {
     .option("--account <id>", "AWS account, 12 digits")
     .option("--residency <regions>", "regions that data may be in, with commas between", toList)
     .option("--services <names>", "AWS services to switch on, with commas between", toList)
-    .option("--all", "switch on every AWS service", false);
+    .option("--all", "switch on every AWS service", false)
+    .option(
+      "--minimal",
+      "make only the bucket and what the named services need: no log bucket, no audit anchors, none of Sluice's roles",
+      false,
+    );
 }
 
 function withOutput(command: Command): Command {

@@ -4,7 +4,7 @@ import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { probeStorage } from "./probe-storage.ts";
 
-const namespace = [...sampleNamespaces({ bucket: "bucket" }).values()][0]!;
+const namespace = { ...[...sampleNamespaces({ bucket: "bucket" }).values()][0]!, asked: "sse-s3" as const };
 
 /** A refusal by S3, as the adapter reports it. */
 function refusal(name: string): DomainError {
@@ -55,5 +55,20 @@ describe("probeStorage", () => {
     );
     expect(finding.message).to.contain("without saying that they are encrypted");
     expect(objects.keys).to.deep.equal([]);
+  });
+
+  it("takes whatever the bucket's default is, where the service leaves encryption to it", async () => {
+    const probeBucket = (encryption: string | undefined) =>
+      probeStorage(
+        { objects, downloads: objects, readEncryption: async () => encryption },
+        { ...namespace, asked: "bucket" },
+      );
+    const finding = await probeBucket("aws:kms");
+    expect(finding).to.include({ isOk: true });
+    expect(finding.message).to.contain("encrypted by the bucket's default, aws:kms");
+    expect(await probeBucket("AES256")).to.include({ isOk: true });
+    const bare = await probeBucket(undefined);
+    expect(bare).to.include({ isOk: false });
+    expect(bare.message).to.contain("though the bucket's default is relied on");
   });
 });

@@ -21,7 +21,7 @@ export interface ProbedStorage {
  */
 export async function probeStorage(
   { objects, downloads, readEncryption }: ProbedStorage,
-  { bucket, keyPrefix }: Config["namespace"],
+  { bucket, keyPrefix, asked }: Config["namespace"] & { asked: Config["s3"]["encryption"] },
 ): Promise<Finding> {
   const key = `${keyPrefix}doctor/${randomUUID()}`;
   let step: Step = "write";
@@ -39,7 +39,7 @@ export async function probeStorage(
     step = "delete";
     await remove();
     written = undefined;
-    return judge({ encryption, isSame: bytes.equals(PROBE) }, bucket);
+    return judge({ encryption, asked, isSame: bytes.equals(PROBE) }, bucket);
   } catch (error) {
     if (step === "read") await remove().catch(() => {}); // the finding is the error of reading
     return toFinding(error, step, bucket);
@@ -48,15 +48,25 @@ export async function probeStorage(
 
 type Step = "write" | "read" | "delete";
 
-function judge({ encryption, isSame }: { encryption: string | undefined; isSame: boolean }, bucket: string): Finding {
+function judge(
+  { encryption, asked, isSame }: { encryption: string | undefined; asked: string; isSame: boolean },
+  bucket: string,
+): Finding {
   if (!isSame) {
     return problem("objects", `bucket ${bucket} gave back other bytes than were written`, "do not use this storage");
+  }
+  if (asked === "bucket" && encryption !== undefined) {
+    const how = encryption === "AES256" ? "SSE-S3 (AES256)" : encryption;
+    return well(
+      "objects",
+      `a probe was written, is encrypted by the bucket's default, ${how}, was read back and deleted`,
+    );
   }
   if (encryption !== "AES256") {
     const how = encryption === undefined ? "without saying that they are encrypted" : `encrypted by ${encryption}`;
     return problem(
       "objects",
-      `bucket ${bucket} keeps objects ${how}, though SSE-S3 (AES256) is asked for`,
+      `bucket ${bucket} keeps objects ${how}, though ${asked === "bucket" ? "the bucket's default is relied on" : "SSE-S3 (AES256) is asked for"}`,
       "let no default of the bucket or the server override what a request asks for",
     );
   }

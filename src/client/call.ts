@@ -1,7 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import type { Addresses } from "./addresses.ts";
-import { createRetries, type RetryLimits } from "./retry-policy.ts";
+import { createRetries, type RetryLimits, type RetryOptions } from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
 
 /** Answers are short: a call without an answer within this many milliseconds counts as lost. */
@@ -30,11 +30,11 @@ export type Call = <S extends DescService, T>(
 ) => Promise<T>;
 
 /** Calls by the addresses: each try goes to the next one. */
-export function createCall(addresses: Addresses<CallAddress>): Call {
+export function createCall(addresses: Addresses<CallAddress>, { renew }: Pick<RetryOptions, "renew">): Call {
   return async (service, signal = new AbortController().signal, once) => {
     const route = addresses.route();
     const triesMax = Math.max(CALL_RETRY_LIMITS.triesMax, route.length);
-    const retries = createRetries({ ...CALL_RETRY_LIMITS, triesMax }, { route });
+    const retries = createRetries({ ...CALL_RETRY_LIMITS, triesMax }, { route, renew });
     for (;;) {
       try {
         return await once(createClient(service, route.current.transport), { signal, timeoutMs: CALL_TIMEOUT_MS });

@@ -4,6 +4,7 @@ import type { File } from "../../gen/sluice/v1/file_pb.ts";
 import type { WriteUploadCommitted } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { Addresses } from "./addresses.ts";
 import type { CallOptions } from "./call.ts";
+import { Credentials, type TokenSource } from "./credentials.ts";
 import { type DownloadOptions, download } from "./download.ts";
 import { guessContentType } from "./guess-content-type.ts";
 import { openFileSource } from "./node-file-source.ts";
@@ -11,6 +12,7 @@ import { parseAddresses } from "./parse-addresses.ts";
 import { createPositionMemory } from "./position-memory.ts";
 import { ServiceSession, type SessionOptions } from "./service-session.ts";
 import { SluiceError } from "./sluice-error.ts";
+import { createTokenInterceptor } from "./token-interceptor.ts";
 import { createUnaryCalls, type UnaryCalls } from "./unary-calls.ts";
 import { type UploadOptions, type UploadPorts, upload } from "./upload.ts";
 import { ownConnection, shareConnection, type UploadConnection } from "./upload-connection.ts";
@@ -22,8 +24,11 @@ const ANSWER_MAX_BYTES = 32 * 2 ** 20;
 
 /** Options for reaching a service. */
 export type SluiceClientOptions = SessionOptions & {
-  /** Token that is sent as `authorization: Bearer …` with each call. */
-  token: string;
+  /**
+   * Token that is sent as `authorization: Bearer …` with each call, or what gives it: a source that is asked for every call, and
+   * once more when the service has refused a token. An upload goes on with the new one.
+   */
+  token: string | TokenSource;
   /** TLS settings beyond Node's own, for instance `{ ca }` with a private authority's certificate. */
   tls?: SessionOptions["tls"];
 } & (
@@ -76,7 +81,8 @@ export interface SluiceClient extends UnaryCalls {
  * the lanes of uploads. Throws `invalid_argument / ADDRESS_INVALID` for invalid addresses.
  */
 export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
-  const headers = { authorization: `Bearer ${options.token}` };
+  const credentials = new Credentials(options.token);
+  const renew = (error: unknown) => credentials.renewAfter(error);
   const closed = new AbortController();
   const positions = createPositionMemory();
   const stations = parseAddresses("urls" in options ? options.urls : options.url).map((url) => {
@@ -87,21 +93,16 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
       acceptCompression: [],
       readMaxBytes: ANSWER_MAX_BYTES,
       writeMaxBytes: ANSWER_MAX_BYTES,
-      interceptors: [
-        (next) => (request) => {
-          request.header.set("authorization", headers.authorization);
-          return next(request);
-        },
-        positions.interceptor,
-      ],
+      interceptors: [createTokenInterceptor(credentials), positions.interceptor],
     });
     return { name: url.href.replace(/\/$/, ""), url, session, transport };
   });
   const addresses = new Addresses(stations);
-  const calls = createUnaryCalls(addresses);
+  const calls = createUnaryCalls(addresses, { renew });
   const lanes = new Set<UploadConnection>();
-  const streams = { headers, onPosition: positions.note };
+  const streams = { credentials, onPosition: positions.note };
   const ports: UploadPorts = {
+    renew,
     connect: () => shareConnection(addresses.route(), { sessionOf: ({ session }) => session, ...streams }),
     connectLane(number) {
       const openSession = (url: URL) => new ServiceSession(url, options, closed.signal);
@@ -140,7 +141,7 @@ export function createSluiceClient(options: SluiceClientOptions): SluiceClient {
         calls.createDownloadUrl(path, { namespace, signal, ...(generation !== undefined && { generation }) });
       return download(sign, destination, rest);
     },
-    watchUpload: createUploadWatch(addresses),
+    watchUpload: createUploadWatch(addresses, { renew }),
     close() {
       closed.abort(new SluiceError("cancelled", "the client was closed", { reason: "CLIENT_CLOSED" }));
       for (const { session } of stations) session.abort();

@@ -76,6 +76,8 @@ export interface RetryOptions {
   /** Each retry moves this route to its next address. */
   route?: Route<{ name: string }> | undefined;
   clock?: RetryClock;
+  /** Whether an error that is otherwise final has lost its cause: the token that was refused has been replaced. */
+  renew?: ((error: unknown) => Promise<boolean>) | undefined;
 }
 
 /**
@@ -85,7 +87,7 @@ export interface RetryOptions {
  */
 export function createRetries(
   limits: RetryLimits,
-  { random = Math.random, route, clock = REAL_CLOCK }: RetryOptions = {},
+  { random = Math.random, route, clock = REAL_CLOCK, renew }: RetryOptions = {},
 ): Retries {
   const tried = new Set<string>();
   let failures = 0;
@@ -104,7 +106,7 @@ export function createRetries(
     },
     async waitAfter(error, { signal }) {
       signal.throwIfAborted();
-      if (!isRetryable(error)) throw error;
+      if (!(error instanceof SluiceError) || !(isRetryable(error) || (await renew?.(error)) === true)) throw error;
       failures++;
       counted++;
       failingSince ??= clock.now();

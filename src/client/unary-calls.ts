@@ -15,6 +15,7 @@ import {
 import type { Addresses } from "./addresses.ts";
 import { allPages, type CallAddress, type CallOptions, createCall, present } from "./call.ts";
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
+import type { RetryOptions } from "./retry-policy.ts";
 
 /** Timeout of a copy in milliseconds: a repeated call would take the copy over from one that is still at work. */
 const COPY_TIMEOUT_MS = 3_600_000;
@@ -106,8 +107,11 @@ export interface SearchOptions
 }
 
 /** The unary methods over Connect transports: gRPC from Node, Connect from browsers. Each try goes to the next address. */
-export function createUnaryCalls(addresses: Addresses<CallAddress>): UnaryCalls {
-  const call = createCall(addresses);
+export function createUnaryCalls(
+  addresses: Addresses<CallAddress>,
+  options: Pick<RetryOptions, "renew"> = {},
+): UnaryCalls {
+  const call = createCall(addresses, options);
   const listFiles: UnaryCalls["listFiles"] = (options = {}) => {
     const { signal, namespace = "default", ...rest } = options;
     return call(FileQueryService, signal, (queries, callOptions) =>

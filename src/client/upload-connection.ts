@@ -1,6 +1,7 @@
 import type { Http2SessionManager } from "@connectrpc/connect-node";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Route } from "./addresses.ts";
+import type { Credentials } from "./credentials.ts";
 import { UploadStream, type UploadStreamOptions } from "./upload-stream.ts";
 
 /** An address that streams of uploads go to. */
@@ -19,20 +20,22 @@ export interface UploadConnection {
 }
 
 /** The options that all streams share. */
-type StreamCommons = Pick<UploadStreamOptions, "headers" | "onPosition">;
+type StreamCommons = Pick<UploadStreamOptions, "onPosition"> & { credentials: Credentials };
 
 /** Opens streams along a route, over the sessions that all calls share. */
 export function shareConnection<T extends UploadAddress>(
   route: Route<T>,
-  { sessionOf, ...commons }: StreamCommons & { sessionOf: (address: T) => Http2SessionManager },
+  { sessionOf, credentials, ...commons }: StreamCommons & { sessionOf: (address: T) => Http2SessionManager },
 ): UploadConnection {
   return {
     route,
-    openStream(options) {
+    async openStream(options) {
       const { current } = route;
       const prefix = current.url.pathname.replace(/\/$/, "");
       const methodPath = `${prefix}/${UploadService.typeName}/${UploadService.method.writeUpload.name}`;
-      return UploadStream.open(sessionOf(current), { methodPath, ...commons, ...options });
+      const token = await credentials.current();
+      const onError = (error: unknown) => credentials.note(error, token);
+      return await UploadStream.open(sessionOf(current), { methodPath, token, onError, ...commons, ...options });
     },
     close: () => {},
   };

@@ -2,7 +2,7 @@ import type { Upload, WriteUploadStarted } from "../../gen/sluice/v1/upload_serv
 import { combineCrc32 } from "../domain/crc32.ts";
 import { countBytesIn, type LaneRange, planLanes } from "./lane-plan.ts";
 import { RangeSender } from "./range-sender.ts";
-import { createRetries, isRetryable, type Retries, type RetryLimits } from "./retry-policy.ts";
+import { createRetries, isRetryable, type Retries, type RetryLimits, type RetryOptions } from "./retry-policy.ts";
 import type { UploadConnection } from "./upload-connection.ts";
 import type { ProgressReporter } from "./upload-progress.ts";
 import type { UploadSource } from "./upload-source.ts";
@@ -21,6 +21,8 @@ export interface LanesOptions {
   progress: ProgressReporter;
   limits: RetryLimits;
   random: (() => number) | undefined;
+  /** As of `RetryOptions`. */
+  renew: RetryOptions["renew"];
   signal: AbortSignal;
 }
 
@@ -93,9 +95,9 @@ class LanesRun {
   }
 
   async #write(lane: Lane, connection: UploadConnection): Promise<void> {
-    const { limits, random } = this.#options;
+    const { limits, random, renew } = this.#options;
     const sender = new RangeSender(this.#source, lane);
-    const retries = createRetries(limits, { random, route: connection.route });
+    const retries = createRetries(limits, { random, route: connection.route, renew });
     this.#retries.add(retries);
     for (;;) {
       try {

@@ -15,7 +15,7 @@ const create: UploadStreamOptions["start"] = {
 const open = (manager: Http2SessionManager, options: Partial<UploadStreamOptions> = {}) =>
   UploadStream.open(manager, {
     methodPath: METHOD,
-    headers: { authorization: "Bearer secret" },
+    token: "secret",
     start: create,
     onProgress: () => {},
     signal: new AbortController().signal,

@@ -29,11 +29,14 @@ const SILENCE_MAX_MS = 60_000;
 export interface UploadStreamOptions {
   /** Path of the method, for instance "/sluice.v1.UploadService/WriteUpload". */
   methodPath: string;
-  headers: Readonly<Record<string, string>>;
+  /** Sent as `authorization: Bearer …`. */
+  token: string;
   start: MessageInitShape<typeof WriteUploadStartSchema>;
   onProgress: (progress: WriteUploadProgress) => void;
   /** Called with the commit position after the stream's commit, before `outcome` resolves. */
   onPosition?: ((position: unknown) => void) | undefined;
+  /** Called with the error that the call ends in, before any promise rejects with it. */
+  onError?: ((error: unknown) => void) | undefined;
   signal: AbortSignal;
   silenceMaxMs?: number | undefined;
   keepaliveIntervalMs?: number | undefined;
@@ -72,7 +75,7 @@ export class UploadStream {
   /** Opens the stream and sends `start`. Rejects with `CONNECTION_LOST` or the signal's reason. */
   static async open(manager: Http2SessionManager, options: UploadStreamOptions): Promise<UploadStream> {
     const headers = {
-      ...options.headers,
+      authorization: `Bearer ${options.token}`,
       "content-type": "application/grpc+proto",
       te: "trailers",
       "grpc-accept-encoding": "identity",
@@ -149,6 +152,7 @@ export class UploadStream {
   /** Ends the call with an error, if it has not ended. Durable bytes stay durable. */
   cancel(reason: unknown): void {
     if (this.#settled) return;
+    this.#options.onError?.(reason);
     this.#settle(0x8); // CANCEL: writes that are queued are dropped, and their leases released
     this.#ended.abort(reason);
     this.#started.reject(reason);

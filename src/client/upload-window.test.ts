@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { sum } from "../testing/fakes/scripted-upload.ts";
 import { type ScriptedServer, startScriptedServer } from "../testing/fakes/scripted-upload-server.ts";
 import { Addresses } from "./addresses.ts";
+import { Credentials } from "./credentials.ts";
 import { type UploadPorts, upload } from "./upload.ts";
 import { shareConnection } from "./upload-connection.ts";
 import { createIterableSource } from "./upload-source.ts";
@@ -30,7 +31,7 @@ describe("upload of an iterable whose window is full", () => {
       connect: () =>
         shareConnection(new Addresses([{ name: server.url, url: new URL(server.url) }]).route(), {
           sessionOf: () => manager,
-          headers: { authorization: "Bearer secret" },
+          credentials: new Credentials("secret"),
         }),
       connectLane: noLanes,
       createUpload: noLanes,

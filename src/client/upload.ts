@@ -15,6 +15,7 @@ import {
   RETRY_LIMITS_DEFAULT,
   type Retries,
   type RetryLimits,
+  type RetryOptions,
 } from "./retry-policy.ts";
 import { SluiceError } from "./sluice-error.ts";
 import type { UploadConnection } from "./upload-connection.ts";
@@ -68,6 +69,8 @@ export interface UploadPorts {
     options: { signal: AbortSignal },
   ): Promise<Upload>;
   random?: () => number;
+  /** As of `RetryOptions`. */
+  renew?: RetryOptions["renew"];
 }
 
 /** Sends a source to a path, over as many connections as it takes. Resolves to the committed file and its receipt. */
@@ -113,7 +116,7 @@ class UploadRun {
     this.#connection = ports.connect();
     const { route } = this.#connection;
     const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), this.#limits.triesMax);
-    this.#retries = createRetries({ ...this.#limits, triesMax }, { random: ports.random, route });
+    this.#retries = createRetries({ ...this.#limits, triesMax }, { random: ports.random, route, renew: ports.renew });
     this.#resuming = options.resumeUploadId !== undefined;
     this.#progress = createProgressReporter(
       { uploadId: options.resumeUploadId, totalBytes: source.sizeBytes },
@@ -159,6 +162,7 @@ class UploadRun {
       signal: this.#signal,
       limits: this.#limits,
       random: this.#ports.random,
+      renew: this.#ports.renew,
     });
     if (crc === undefined) return;
     this.#sender.learn(sizeBytes, crc);
@@ -251,7 +255,11 @@ class UploadRun {
 
   #takeAnswered(): void {
     if (this.#answered) return;
-    this.#retries = createRetries(this.#limits, { random: this.#ports.random, route: this.#connection.route });
+    this.#retries = createRetries(this.#limits, {
+      random: this.#ports.random,
+      route: this.#connection.route,
+      renew: this.#ports.renew,
+    });
     this.#answered = true;
   }
 

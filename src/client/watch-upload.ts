@@ -4,7 +4,14 @@ import type { File, Receipt } from "../../gen/sluice/v1/file_pb.ts";
 import { UploadService, UploadState, type WatchUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Addresses } from "./addresses.ts";
 import type { CallAddress, CallOptions } from "./call.ts";
-import { createRetries, FIRST_TRIES_MAX, isRetryable, RETRY_LIMITS_DEFAULT, type RetryLimits } from "./retry-policy.ts";
+import {
+  createRetries,
+  FIRST_TRIES_MAX,
+  isRetryable,
+  RETRY_LIMITS_DEFAULT,
+  type RetryLimits,
+  type RetryOptions,
+} from "./retry-policy.ts";
 import { fromConnectError, SluiceError } from "./sluice-error.ts";
 
 /** The service sends something every 5 s. A stream that is silent for this long, in milliseconds, counts as cut. */
@@ -59,6 +66,7 @@ export interface WatchOptions extends CallOptions {
  */
 export function createUploadWatch(
   addresses: Addresses<CallAddress>,
+  { renew }: Pick<RetryOptions, "renew">,
 ): (uploadId: string, options?: WatchOptions) => AsyncGenerator<WatchedUpload, void, undefined> {
   return async function* watchUpload(uploadId, options = {}) {
     const { namespace = "default", signal = new AbortController().signal, silenceMaxMs = SILENCE_MAX_MS } = options;
@@ -66,14 +74,14 @@ export function createUploadWatch(
     const limits = { ...RETRY_LIMITS_DEFAULT, ...options.retry };
     const triesMax = Math.min(Math.max(FIRST_TRIES_MAX, route.length), limits.triesMax);
     let hasAnswered = false;
-    let retries = createRetries({ ...limits, triesMax }, { route });
+    let retries = createRetries({ ...limits, triesMax }, { route, renew });
     const open = (stop: AbortSignal) =>
       createClient(UploadService, route.current.transport).watchUpload({ namespace, uploadId }, { signal: stop });
     for (;;) {
       try {
         let reports = 0;
         for await (const message of readStream(open, { signal, silenceMaxMs })) {
-          if (!hasAnswered) retries = createRetries(limits, { route });
+          if (!hasAnswered) retries = createRetries(limits, { route, renew });
           hasAnswered = true;
           // The first report of a stream is no progress: a stream may be cut after its first report every time.
           if (++reports > 1) retries.reset();

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { databaseUrl, origins, wholeNumber } from "./config-values.ts";
+import { authWays, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
+import { oidcIssuers } from "./oidc-issuers.ts";
 
 const MIB = 2 ** 20;
 /** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -63,6 +64,8 @@ export const ENVIRONMENT = {
    * file is then read again before its commit.
    */
   SLUICE_S3_CHECKSUMS: z.enum(["stated", "read-back"], { error: 'must be "stated" or "read-back"' }).default("stated"),
+  /** "sse-s3" asks for SSE-S3 with each write; "bucket" asks for none: the bucket's default decides, such as a KMS key. */
+  SLUICE_S3_ENCRYPTION: z.enum(["sse-s3", "bucket"], { error: 'must be "sse-s3" or "bucket"' }).default("sse-s3"),
   /** Smallest part that storage takes before the last. Only tests set another value than S3's. */
   SLUICE_S3_PART_MIN_BYTES: wholeNumber("bytes", { min: 1, max: S3_PART_MAX_BYTES }).default(S3_PART_MIN_BYTES),
   /** Bytes of one aws-chunk of a part's body. 0 sends a part as one chunk, which costs least. */
@@ -116,10 +119,20 @@ export const ENVIRONMENT = {
   SLUICE_CONNECTION_WINDOW_BYTES: wholeNumber("bytes", WINDOW).default(32 * MIB),
   /** Origins whose scripts may call from a browser, separated by commas; "*" for all. */
   SLUICE_CORS_ORIGINS: origins().default([]),
-  /** How callers prove who they are. "dev" means one static token; it is refused when NODE_ENV is production. */
-  SLUICE_AUTH: z.enum(["dev"], { error: 'must be "dev"' }),
+  /**
+   * How callers prove who they are: one or several ways, separated by commas. "oidc" means tokens of SLUICE_OIDC_ISSUERS. "dev"
+   * means one static token; it is refused when NODE_ENV is production.
+   */
+  SLUICE_AUTH: authWays("is missing; set it to oidc, dev, or both, separated by commas"),
+  /** Issuers whose tokens are accepted: a JSON list, or the path of a JSON or YAML file. */
+  SLUICE_OIDC_ISSUERS: oidcIssuers().optional(),
   /** The static token, at least 8 characters. */
   SLUICE_DEV_TOKEN: z.string().min(8, "must have at least 8 characters").optional(),
+  /**
+   * Principals and groups that may create namespaces and set grants, separated by commas: "github:repo:acme/ops,entra:platform".
+   * They see no file by that.
+   */
+  SLUICE_ADMINS: members().default([]),
   SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   AWS_REGION: optional,
   NODE_ENV: optional,

@@ -45,6 +45,20 @@ export function databaseUrl(missing?: string) {
     .refine((url) => URL.canParse(url), "must be a URL: write special characters of user and password percent-encoded");
 }
 
+const AUTH_WAYS = ["oidc", "dev"] as const;
+
+/** The ways to authenticate, separated by commas. The error says which there are. */
+export function authWays(missing: string) {
+  return z.string(missing).transform((text, context): (typeof AUTH_WAYS)[number][] => {
+    const said = new Set(text.split(",").map((way) => way.trim()));
+    for (const way of said) {
+      if (AUTH_WAYS.includes(way as never)) continue;
+      context.addIssue(`names "${way}", which is no way to authenticate; write ${AUTH_WAYS.join(", ")}, or both`);
+    }
+    return [...said] as (typeof AUTH_WAYS)[number][];
+  });
+}
+
 /** Origins as browsers send them, separated by commas; "*" for all. The error quotes the text and says what is right. */
 export function origins() {
   return z.string().transform((text, context): string[] => {
@@ -56,6 +70,18 @@ export function origins() {
       const advice =
         right === undefined ? 'write scheme, host and port, such as "https://app.example.com"' : `write "${right}"`;
       context.addIssue(`names "${origin}", which is no origin: ${advice}, or "*" for all`);
+    }
+    return wanted;
+  });
+}
+
+/** Principals and groups, separated by commas, each with the alias of its issuer. */
+export function members() {
+  return z.string().transform((text, context): string[] => {
+    const wanted = text.split(",").map((member) => member.trim());
+    for (const member of wanted) {
+      if (/^[a-z0-9-]{1,32}:\S/.test(member)) continue;
+      context.addIssue(`names "${member}"; write the alias of an issuer before each: "github:repo:acme/ops"`);
     }
     return wanted;
   });

@@ -28,7 +28,7 @@ describe("parseConfig", () => {
     expect(config).to.deep.include({
       listen: { host: "127.0.0.1", port: 8080 },
       tls: undefined,
-      devToken: "token-token",
+      auth: { devToken: "token-token", issuers: [] },
       logLevel: "info",
     });
     expect(config.uploads).to.include({ partSizeBytes: 8 * MIB, partSizeUnknownBytes: 16 * MIB, partsMax: 10_000 });
@@ -53,7 +53,7 @@ describe("parseConfig", () => {
     });
     const names = [
       ...["SLUICE_LISTEN", "SLUICE_WORKERS", "SLUICE_DATABASE_URL", "SLUICE_S3_BUCKET", "SLUICE_STALL_TIMEOUT_MS"],
-      ...["SLUICE_TLS_KEY", "SLUICE_S3_REGION", "SLUICE_AUTH is", "SLUICE_DEV_TOKEN"],
+      ...["SLUICE_TLS_KEY", "SLUICE_S3_REGION", "SLUICE_AUTH names", "SLUICE_DEV_TOKEN"],
       ...["SLUICE_CONNECTION_WINDOW_BYTES", "SLUICE_MEMORY_BUDGET_BYTES"],
     ];
     for (const name of names) {
@@ -126,7 +126,9 @@ describe("parseConfig", () => {
 
   it("takes an empty variable for an unset one", () => {
     expect(parseConfig({ ...LEAST, SLUICE_LISTEN: "", SLUICE_TLS_KEY: "" }).listen.port).to.equal(8080);
-    expect(problemsOf({ ...LEAST, SLUICE_AUTH: "" })).to.deep.equal(['SLUICE_AUTH must be "dev"']);
+    expect(problemsOf({ ...LEAST, SLUICE_AUTH: "" })).to.deep.equal([
+      "SLUICE_AUTH is missing; set it to oidc, dev, or both, separated by commas",
+    ]);
   });
 
   it("reads addresses of both families, and refuses ports that there are none of", () => {
@@ -203,9 +205,59 @@ describe("parseConfig", () => {
     ]);
   });
 
-  it("refuses development tokens in production, and a token that is missing", () => {
-    expect(problemsOf({ ...LEAST, NODE_ENV: "production" })[0]).to.include("refused");
-    expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: undefined })[0]).to.include("SLUICE_DEV_TOKEN is missing");
+  describe("the ways to authenticate", () => {
+    const issuersAt = (issuer: string) => JSON.stringify([{ alias: "corp", issuer, audiences: ["sluice"] }]);
+    const OIDC = {
+      SLUICE_AUTH: "oidc",
+      SLUICE_DEV_TOKEN: undefined,
+      SLUICE_OIDC_ISSUERS: issuersAt("https://id.example.org"),
+    };
+
+    it("refuses development tokens in production, alone or beside others, and a token that is missing", () => {
+      for (const way of ["dev", "oidc,dev"]) {
+        const set = { ...LEAST, ...OIDC, SLUICE_DEV_TOKEN: "token-token", SLUICE_AUTH: way, NODE_ENV: "production" };
+        expect(problemsOf(set)[0]).to.include("names dev, which is refused");
+      }
+      expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: undefined })[0]).to.include("SLUICE_DEV_TOKEN is missing");
+    });
+
+    it("starts in production with an issuer", () => {
+      const { auth } = parseConfig({ ...LEAST, ...OIDC, NODE_ENV: "production" });
+      expect(auth.devToken).to.equal(undefined);
+      expect(auth.issuers[0]).to.include({ alias: "corp", issuer: "https://id.example.org" });
+    });
+
+    it("takes both, and then no development token that would be judged as a JWT", () => {
+      const both = { ...LEAST, ...OIDC, SLUICE_AUTH: " oidc , dev", SLUICE_DEV_TOKEN: "token-token" };
+      expect(parseConfig(both).auth).to.have.property("devToken", "token-token");
+      expect(problemsOf({ ...both, SLUICE_DEV_TOKEN: "a1b2c3.d4e5.f6" })[0])
+        .to.include("form of a JWT")
+        .not.include("d4e5");
+      expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: "a1b2c3.d4e5.f6" })).to.deep.equal([]);
+    });
+
+    it("leaves a token of the other way alone, and accepts it no more", () => {
+      expect(parseConfig({ ...LEAST, ...OIDC, SLUICE_DEV_TOKEN: "token-token" }).auth.devToken).to.equal(undefined);
+    });
+
+    it("says what is missing, or would have no effect", () => {
+      expect(problemsOf({ ...LEAST, ...OIDC, SLUICE_OIDC_ISSUERS: "" })[0]).to.include(
+        "SLUICE_OIDC_ISSUERS is missing",
+      );
+      expect(problemsOf({ ...LEAST, ...OIDC, ...LEAST })[0]).to.include("SLUICE_AUTH does not name oidc");
+      expect(problemsOf({ ...LEAST, SLUICE_AUTH: "oidc,iam" })[0]).to.equal(
+        'SLUICE_AUTH names "iam", which is no way to authenticate; write oidc, dev, or both',
+      );
+    });
+
+    it("takes an issuer without TLS on this machine alone, and never in production", () => {
+      const at = (issuer: string, NODE_ENV?: string) =>
+        problemsOf({ ...LEAST, ...OIDC, SLUICE_OIDC_ISSUERS: issuersAt(issuer), NODE_ENV });
+      for (const issuer of ["http://127.0.0.1:9", "http://localhost:9/x", "http://[::1]:9"]) {
+        expect(at(issuer), issuer).to.deep.equal([]);
+        expect(at(issuer, "production")[0], issuer).to.include("without TLS, which is refused");
+      }
+    });
   });
 
   it("takes the region from AWS_REGION, paths for S3 servers other than AWS, TLS files and origins", () => {

@@ -8,6 +8,7 @@ import {
   S3_PART_MAX_BYTES,
 } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
+import { isLoopback } from "./oidc-issuers.ts";
 
 const MIB = 2 ** 20;
 /** Bytes of a one-shot part that may wait for S3's socket: enough that the socket never waits for more. */
@@ -78,12 +79,6 @@ function findContradictions(env: Partial<Environment>): string[] {
   if (env.SLUICE_S3_REGION === undefined && env.AWS_REGION === undefined) {
     problems.push("SLUICE_S3_REGION is missing; name the region of the bucket");
   }
-  if (env.SLUICE_AUTH === "dev" && env.NODE_ENV === "production") {
-    problems.push('SLUICE_AUTH is "dev", which is refused while NODE_ENV is "production"');
-  }
-  if (env.SLUICE_AUTH === "dev" && env.SLUICE_DEV_TOKEN === undefined) {
-    problems.push("SLUICE_DEV_TOKEN is missing; set the token that callers send");
-  }
   const { SLUICE_S3_READ_ROLE_ARN: readRole, SLUICE_DOWNLOAD_URL_MAX_SECONDS: urlSeconds } = env;
   if (readRole !== undefined && urlSeconds !== undefined && urlSeconds > READ_ROLE_URL_MAX_SECONDS) {
     problems.push(
@@ -102,7 +97,36 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_PART_SIZE_BYTES is ${partSize}; it must be at least ${partMin}: storage refuses a file of smaller parts after its last byte`,
     );
   }
-  return [...problems, ...findShareProblem(env)];
+  return [...problems, ...findAuthProblems(env), ...findShareProblem(env)];
+}
+
+function findAuthProblems(env: Partial<Environment>): string[] {
+  const { SLUICE_AUTH: ways = [], SLUICE_OIDC_ISSUERS: issuers, SLUICE_DEV_TOKEN: devToken } = env;
+  const problems: string[] = [];
+  if (ways.includes("dev") && env.NODE_ENV === "production") {
+    problems.push('SLUICE_AUTH names dev, which is refused while NODE_ENV is "production"');
+  }
+  if (ways.includes("dev") && devToken === undefined) {
+    problems.push("SLUICE_DEV_TOKEN is missing; set the token that callers send");
+  }
+  if (ways.includes("oidc") && issuers === undefined) {
+    problems.push("SLUICE_OIDC_ISSUERS is missing; list the issuers whose tokens are accepted (docs/security.md)");
+  }
+  if (!ways.includes("oidc") && issuers !== undefined && ways.length > 0) {
+    problems.push(
+      "SLUICE_OIDC_ISSUERS is set, but SLUICE_AUTH does not name oidc: no token of theirs would be accepted",
+    );
+  }
+  const [plain] = issuers?.filter(({ issuer, jwksUri = "" }) => isLoopback(issuer) || isLoopback(jwksUri)) ?? [];
+  if (plain !== undefined && env.NODE_ENV === "production") {
+    problems.push(
+      `SLUICE_OIDC_ISSUERS names ${plain.issuer} without TLS, which is refused while NODE_ENV is "production"`,
+    );
+  }
+  if (ways.length > 1 && devToken !== undefined && /^[^.]*\.[^.]*\.[^.]*$/.test(devToken)) {
+    problems.push("SLUICE_DEV_TOKEN has the form of a JWT, and would be judged as one; choose a token without dots");
+  }
+  return problems;
 }
 
 /** Least memory of a worker, in bytes: twice the size of two large parts, such as a file of unknown size has. */
@@ -160,6 +184,7 @@ function toConfig(env: Environment) {
           ? undefined
           : { roleArn: env.SLUICE_S3_READ_ROLE_ARN, lifetimeMinMs: env.SLUICE_DOWNLOAD_URL_MAX_SECONDS * 1000 },
       checksums: env.SLUICE_S3_CHECKSUMS,
+      encryption: env.SLUICE_S3_ENCRYPTION,
       partMinBytes: env.SLUICE_S3_PART_MIN_BYTES,
       limits: {
         // Each request has a connection of its own. At 100 ms an acknowledgement, 256 parts of 8 MiB are far more than one
@@ -188,6 +213,7 @@ function toConfig(env: Environment) {
       name: env.SLUICE_NAMESPACE,
       bucket: env.SLUICE_S3_BUCKET,
       region,
+      allowedRegions: [region] as readonly string[],
       keyPrefix: env.SLUICE_S3_KEY_PREFIX,
       fileSizeMaxBytes: env.SLUICE_FILE_SIZE_MAX_BYTES,
       retentionMs: env.SLUICE_RETENTION_DAYS * 86_400_000,
@@ -268,7 +294,11 @@ function toConfig(env: Environment) {
     publicUrl: env.SLUICE_PUBLIC_URL?.replace(/(?<!\/)\/+$/, ""),
     trustedProxies: env.SLUICE_TRUSTED_PROXIES,
     drainTimeoutMs: env.SLUICE_DRAIN_TIMEOUT_MS,
-    devToken: env.SLUICE_DEV_TOKEN as string,
+    admins: env.SLUICE_ADMINS,
+    auth: {
+      devToken: env.SLUICE_AUTH.includes("dev") ? env.SLUICE_DEV_TOKEN : undefined,
+      issuers: env.SLUICE_OIDC_ISSUERS ?? [],
+    },
     logLevel: env.SLUICE_LOG_LEVEL,
   };
 }

@@ -5,13 +5,14 @@ import type { DomainError } from "./errors.ts";
 
 const REQUEST_ID = "0190A3B4-5c6d-7e8f-9a0b-1c2d3e4f5a6b";
 const identify = (content: readonly unknown[], method = "CreateUpload") =>
-  toCommandIdentity(SAMPLE_CALLER, method, { requestId: REQUEST_ID, content });
+  toCommandIdentity(SAMPLE_CALLER, method, { namespace: "default", requestId: REQUEST_ID, content });
 const hash = (...content: unknown[]) => Buffer.from(identify(content).contentSha256).toString("hex");
 
 describe("toCommandIdentity", () => {
-  it("names who calls what, under which id", () => {
+  it("names who calls what, where, under which id", () => {
     const identity = identify(["a"], "CopyFile");
     expect(identity).to.include({
+      namespace: "default",
       principal: "dev:local",
       method: "CopyFile",
       requestId: "0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b",
@@ -45,7 +46,7 @@ describe("toCommandIdentity", () => {
 
   it("refuses what is no UUID, with an example", () => {
     for (const requestId of ["", "7", `${REQUEST_ID}0`, REQUEST_ID.replaceAll("-", ""), `{${REQUEST_ID}}`]) {
-      const attempt = () => toCommandIdentity(SAMPLE_CALLER, "m", { requestId, content: [] });
+      const attempt = () => toCommandIdentity(SAMPLE_CALLER, "m", { namespace: "n", requestId, content: [] });
       expect(attempt).to.throw(requestId === "" ? "request_id is missing" : "request_id is not a UUID");
       try {
         attempt();

@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import type { Caller } from "./caller.ts";
 import { DomainError } from "./errors.ts";
 
-/** Who calls a command, under which request id: makes it repeatable. Unique per principal and method. */
+/** Who calls a command, where, under which request id: makes it repeatable. Unique per namespace, principal and method. */
 export interface CommandIdentity {
+  /** Name of the namespace in which the command makes or changes something; of a copy that is the copy's. */
+  namespace: string;
   principal: string;
   /** Name of the method, for instance "CreateUpload". */
   method: string;
@@ -16,15 +18,16 @@ export interface CommandIdentity {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * The identity of a command. `content` is what the request means, as plain values in a fixed order: two requests are
- * the same when these are. `invalid_argument / REQUEST_ID_INVALID` unless the id is a UUID.
+ * The identity of a command. `content` is what the request means beside its namespace, as plain values in a fixed order: two
+ * requests are the same when these are. `invalid_argument / REQUEST_ID_INVALID` unless the id is a UUID.
  */
 export function toCommandIdentity(
   caller: Caller,
   method: string,
-  request: { requestId: string; content: readonly unknown[] },
+  request: { namespace: string; requestId: string; content: readonly unknown[] },
 ): CommandIdentity {
   return {
+    namespace: request.namespace,
     principal: caller.principal,
     method,
     requestId: parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID"),

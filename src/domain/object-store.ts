@@ -132,7 +132,11 @@ export interface OneShotBodyInFlight extends BodyInFlight {
  */
 export type OnLeft = (leftBytes: number, released: readonly Uint8Array[]) => void;
 
-/** What the service needs from S3. SSE-S3 is requested on every write. Errors as in BodyInFlight unless said otherwise. */
+/**
+ * What the service needs from S3, at any bucket: each request goes to the region of its bucket, and a copy to that of its
+ * target. A bucket that fails keeps no other bucket from working. SSE-S3 is requested on every write. Errors as in BodyInFlight
+ * unless said otherwise.
+ */
 export interface ObjectStore {
   /** Begins a multipart upload with FULL_OBJECT CRC32; returns its id. */
   createMultipart(bucket: string, key: string, options: { contentType: string; signal?: AbortSignal }): Promise<string>;
@@ -229,6 +233,12 @@ export interface ObjectStore {
     options: { versionId?: string; lifetimeMs: number; contentType: string; contentDisposition: string },
   ): Promise<string>;
 
-  /** Resolves when the bucket answers and lies in its region, for readiness; rejects `unavailable / STORAGE_UNAVAILABLE`. */
-  checkBucket(bucket: string, region: string): Promise<void>;
+  /**
+   * Resolves when the bucket answers, for readiness, also when it answers that it lies in another region; rejects
+   * `unavailable / STORAGE_UNAVAILABLE`.
+   */
+  checkBucket(bucket: string): Promise<void>;
+
+  /** The region that the bucket lies in; undefined where storage does not say. Rejects `unavailable / STORAGE_UNAVAILABLE`. */
+  readBucketRegion(bucket: string): Promise<string | undefined>;
 }

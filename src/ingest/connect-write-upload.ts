@@ -2,7 +2,6 @@ import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { UploadService, WriteUploadRequest, WriteUploadResponse } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type CommitPosition, formatCommitPosition, POSITION_HEADER } from "../domain/commit-position.ts";
 import { toCallOptions } from "../rpc/calls/caller-context.ts";
-import type { WriteAccess } from "../transfer/write-upload.ts";
 import { toChunkHeader } from "./write-messages.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
@@ -11,13 +10,12 @@ import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
  * streams). The same order and the same writer as the gRPC form, with messages pulled from an iterator.
  */
 export function createConnectWriteUpload(
-  access: WriteAccess,
-  { catchUp }: Pick<WriteStreamOptions, "catchUp">,
+  options: Omit<WriteStreamOptions, "authenticate">,
 ): ServiceImpl<typeof UploadService>["writeUpload"] {
   return async function* writeUpload(requests, context) {
     const { caller, signal } = toCallOptions(context);
     const outbox = new Outbox();
-    const stream = new WriteStream(access, { authenticate: () => Promise.resolve(caller), catchUp }, outbox);
+    const stream = new WriteStream({ ...options, authenticate: () => Promise.resolve(caller) }, outbox);
     const onAbort = () => {
       const isExpired = signal.reason instanceof ConnectError && signal.reason.code === Code.DeadlineExceeded;
       if (isExpired) stream.expire();

@@ -12,18 +12,14 @@ import {
 import { type ErrorLog, logDefect } from "../rpc/calls/error-interceptor.ts";
 import { toGrpcStatus } from "../rpc/calls/errors.ts";
 import type { NodeRequest, NodeResponse } from "../rpc/listener/node-messages.ts";
-import type { WriteAccess } from "../transfer/write-upload.ts";
 import { parseGrpcTimeout } from "./grpc-timeout.ts";
 import { ReceivedBuffers } from "./received-buffers.ts";
-import { WriteStream } from "./write-stream.ts";
+import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 import { WriteUploadParser } from "./write-upload-parser.ts";
 
 /** What the data plane works with. */
-export interface IngestOptions {
-  access: WriteAccess;
+export interface IngestOptions extends Omit<WriteStreamOptions, "authenticate"> {
   authenticate: Authenticator;
-  /** As of `ApiOptions`. */
-  catchUp: () => Promise<CommitPosition | undefined>;
   log: ErrorLog;
 }
 
@@ -68,8 +64,7 @@ class GrpcWriteUpload {
     const { remoteAddress } = request.socket;
     const authenticate = () => options.authenticate((name) => header(request.headers[name]), remoteAddress);
     this.#write = new WriteStream(
-      options.access,
-      { authenticate, catchUp: options.catchUp },
+      { ...options, authenticate },
       {
         onReady: () => this.#read(undefined),
         onReleased: (bytes) => this.#received.release(bytes),
@@ -81,7 +76,7 @@ class GrpcWriteUpload {
       },
     );
     this.#parser = new WriteUploadParser(this.#write, {
-      messageMaxBytes: options.access.limits.chunkSizeMaxBytes + MESSAGE_OVERHEAD_MAX_BYTES,
+      messageMaxBytes: options.limits.chunkSizeMaxBytes + MESSAGE_OVERHEAD_MAX_BYTES,
       onHeader: (header) => this.#received.noteHeader(header),
     });
     response.setHeader("content-type", "application/grpc");

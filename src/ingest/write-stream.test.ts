@@ -15,6 +15,7 @@ import { BENCH_PART_BYTES, type Bench, createBench } from "../testing/rigs/write
 import { SAMPLE_CALLER } from "../testing/samples/sample-records.ts";
 import { UploadSessions } from "../transfer/upload-sessions.ts";
 import { OwnSlots } from "../transfer/upload-slots.ts";
+import { beginWriteUpload } from "../transfer/write-upload.ts";
 import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 
 describe("WriteStream", () => {
@@ -26,10 +27,14 @@ describe("WriteStream", () => {
     const sent: WriteUploadResponse[] = [];
     const behind: { position?: CommitPosition | undefined } = {};
     const ended = Promise.withResolvers<DomainError | undefined>();
-    const around = { authenticate: async () => SAMPLE_CALLER, catchUp: options.catchUp ?? (async () => undefined) };
+    const access = { ...bench.access, uploads: options.uploads ?? bench.access.uploads, sessions };
     const stream = new WriteStream(
-      { ...bench.access, uploads: options.uploads ?? bench.access.uploads, sessions },
-      around,
+      {
+        authenticate: async () => SAMPLE_CALLER,
+        beginWrite: (request, begin) => beginWriteUpload(access, request, begin),
+        catchUp: options.catchUp ?? (async () => undefined),
+        limits: access.limits,
+      },
       {
         onReady: () => {},
         onReleased: () => {},
@@ -189,12 +194,10 @@ describe("WriteStream", () => {
     const refusal = new Error("no");
     const ended = Promise.withResolvers<unknown>();
     const transport = { onReady: () => {}, onReleased: () => {}, send: () => {}, end: ended.resolve };
-    const access = { ...bench.access, sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }) };
-    const stream = new WriteStream(
-      access,
-      { authenticate: () => Promise.reject(refusal), catchUp: async () => undefined },
-      transport,
-    );
+    const beginWrite = () => Promise.reject(new Error("it began though nobody knows who calls"));
+    const authenticate = () => Promise.reject(refusal);
+    const options = { authenticate, beginWrite, catchUp: async () => undefined, limits: bench.access.limits };
+    const stream = new WriteStream(options, transport);
     stream.onMessage(start());
     expect(await ended.promise).to.equal(refusal);
   });

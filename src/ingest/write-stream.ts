@@ -8,7 +8,7 @@ import type { WriteFinish } from "../transfer/finish-write.ts";
 import { withResumePoint } from "../transfer/resume-point.ts";
 import type { TransferEvents } from "../transfer/transfer-access.ts";
 import type { ChunkWriter } from "../transfer/upload-writer.ts";
-import { beginWriteUpload, type WriteAccess, type WriteRequest, type WriteSession } from "../transfer/write-upload.ts";
+import type { BeginWrite, WriteRequest, WriteSession } from "../transfer/write-upload.ts";
 import {
   fromFinish,
   fromStart,
@@ -28,6 +28,9 @@ export interface Transport extends Pick<TransferEvents, "onReady" | "onReleased"
 /** What a call needs of the service around it. */
 export interface WriteStreamOptions {
   authenticate: () => Promise<Caller>;
+  beginWrite: BeginWrite;
+  /** Milliseconds until a call without a start ends, and the most bytes of a chunk. */
+  limits: { stallTimeoutMs: number; chunkSizeMaxBytes: number };
   /** As of `ApiOptions`. */
   catchUp: () => Promise<CommitPosition | undefined>;
 }
@@ -38,7 +41,7 @@ export interface WriteStreamOptions {
  * durable offset, from which the caller can go on.
  */
 export class WriteStream {
-  readonly #access: WriteAccess;
+  readonly #begin: BeginWrite;
   readonly #transport: Transport;
   readonly #caller: Promise<Caller>;
   readonly #catchUp: WriteStreamOptions["catchUp"];
@@ -48,11 +51,11 @@ export class WriteStream {
   /** Aborts a call whose caller never sends its start. */
   readonly #startTimer: NodeJS.Timeout;
 
-  constructor(access: WriteAccess, { authenticate, catchUp }: WriteStreamOptions, transport: Transport) {
-    this.#access = access;
+  constructor({ authenticate, beginWrite, catchUp, limits }: WriteStreamOptions, transport: Transport) {
+    this.#begin = beginWrite;
     this.#transport = transport;
     this.#catchUp = catchUp;
-    this.#startTimer = setTimeout(() => this.fail(toNoStart(access)), access.limits.stallTimeoutMs);
+    this.#startTimer = setTimeout(() => this.fail(toNoStart(limits)), limits.stallTimeoutMs);
     this.#caller = authenticate();
     this.#caller.catch((error) => this.fail(error));
   }
@@ -121,7 +124,7 @@ export class WriteStream {
 
   async #start(request: WriteRequest): Promise<void> {
     const caller = await this.#caller;
-    const session = await beginWriteUpload(this.#access, request, {
+    const session = await this.#begin(request, {
       caller,
       events: {
         onReady: this.#transport.onReady,
@@ -191,7 +194,7 @@ function toSequenceError(message: string): DomainError {
   return new DomainError("invalid_argument", message, { reason: "SEQUENCE_INVALID" });
 }
 
-function toNoStart({ limits }: WriteAccess): DomainError {
+function toNoStart(limits: WriteStreamOptions["limits"]): DomainError {
   const message = `no start came within ${limits.stallTimeoutMs} ms; send it as the first message`;
   return new DomainError("aborted", message, {
     reason: "STALLED",

@@ -23,7 +23,7 @@ export interface PurgeResult {
  * Purges what is due of a namespace: deleted and superseded generations past their purge time that nothing retains, and what was marked and
  * then left by a crash. Each is marked, removed from storage, and then emptied; every step can be repeated, so that runs
  * side by side, and beside PurgeFile, do no harm. The cursor goes past what failed, so that nothing that cannot be removed
- * keeps the rest waiting; the walk begins again after its end. Where nothing of a batch could be removed storage is likely
+ * keeps the rest waiting; it goes on in a bucket that lies where the namespace's files must not, because that is how they end there; the walk begins again after its end. Where nothing of a batch could be removed storage is likely
  * away, and the run ends. Rejects when the database cannot be reached.
  */
 export async function purgeDueFiles(
@@ -49,7 +49,7 @@ export async function purgeDueFiles(
         else removed.push((some[index] as (typeof some)[number]).fileId);
       });
     }
-    if (removed.length > 0) await deps.files.endPurges(removed);
+    if (removed.length > 0) await deps.files.endPurges(namespace, removed);
     result.purged += removed.length;
     result.cursor = next;
     if (next === "" || removed.length === 0) break;

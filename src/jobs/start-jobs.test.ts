@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { BucketRegions } from "../domain/residency.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeJobLeases } from "../testing/fakes/fake-job-leases.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
@@ -31,6 +32,7 @@ describe("startJobs", () => {
           budget: new MemoryBudget(1),
           limits: BENCH_LIMITS,
           namespaces: new Map([[name, namespace!]]),
+          regions: new BucketRegions(),
           instance: `of ${name}`,
           sessions: new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 }),
           databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
@@ -40,6 +42,7 @@ describe("startJobs", () => {
         follower: { catchUp: async () => 0n },
         log: { info: () => {}, warn: () => {} },
         check: async () => {},
+        watchResidency: async () => {},
         reportCache: () => {},
         forgetRequests: async () => {},
         forgetLinks: async () => {},

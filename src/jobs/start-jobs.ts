@@ -1,7 +1,7 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
-import type { Namespace } from "../domain/namespace.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
 import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
@@ -14,6 +14,8 @@ import { sweepOrphans } from "./sweep-orphans.ts";
 import { sweepUploads } from "./sweep-uploads.ts";
 
 const CHECK_EVERY_MS = 5000;
+/** New namespaces are noticed by then; each bucket is asked hourly. */
+const WATCH_RESIDENCY_EVERY_MS = 60_000;
 const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
@@ -23,6 +25,8 @@ const FORGET_EVERY_MS = 60_000;
  * commit position.
  */
 const FOLLOW_EVERY_MS = 200;
+/** How soon the jobs of a new namespace begin. */
+const FOLLOW_NAMESPACES_EVERY_MS = 1000;
 /** How often each replica checks whether a job is due that one of them runs. */
 const DUE_CHECK_EVERY_MS = 10_000;
 /** For so long a replica that dies keeps the others from its job. */
@@ -57,6 +61,8 @@ export interface JobDeps {
   files: FileRepository;
   /** Checks whether the database and storage answer, and reports it; never rejects. */
   check: () => Promise<void>;
+  /** Asks buckets where they lie, those that are due; never rejects. */
+  watchResidency: () => Promise<void>;
   /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`. */
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   /** Forgets links that expired longer than `olderThanMs` ago, at most `limit`. */
@@ -97,8 +103,25 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     onRecovery: (failures: number) => log.info({ job, failures }, "the job runs well again"),
   });
   const random = Math.random;
+  const ofNamespaces = new Map<string, RepeatedJob[]>();
+  /** Namespaces come and go while the service runs; the jobs of one that is gone have nothing left to do. */
+  const followNamespaces = async () => {
+    const namespaces = [...access.namespaces.values()];
+    for (const namespace of namespaces) {
+      if (!ofNamespaces.has(namespace.name)) ofNamespaces.set(namespace.name, toJobs(namespace).map(repeatLeased));
+    }
+    for (const [name, running] of ofNamespaces) {
+      if (access.namespaces.get(name) !== undefined) continue;
+      ofNamespaces.delete(name);
+      await Promise.all(running.map((job) => job.stop()));
+    }
+  };
+  const repeatLeased = (job: LeasedJob) =>
+    repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) });
+  void followNamespaces();
   const jobs = [
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
+    repeat(deps.watchResidency, { everyMs: WATCH_RESIDENCY_EVERY_MS, random }),
     repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
     repeat(async () => void (await deps.follower.catchUp()), {
       everyMs: FOLLOW_EVERY_MS,
@@ -107,14 +130,13 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     }),
     repeat(async () => deps.reportCache(), { everyMs: REPORT_CACHE_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
-    ...[...[...access.namespaces.values()].flatMap(toJobs), forget].map((job) =>
-      repeat(() => runIfDue(job), { everyMs: DUE_CHECK_EVERY_MS, random, ...told(job.name) }),
-    ),
+    repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
+    repeatLeased(forget),
   ];
   return {
     stop: async () => {
       stopping.abort(new Error("the service stops"));
-      for (const job of jobs) await job.stop();
+      for (const job of [...jobs, ...[...ofNamespaces.values()].flat()]) await job.stop();
       deps.reportCache();
     },
   };

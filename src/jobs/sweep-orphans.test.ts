@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { requireNamespace } from "../domain/namespace.ts";
+import { requireNamespace } from "../domain/namespaces/namespace.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";

@@ -1,5 +1,5 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
-import type { Namespace } from "../domain/namespace.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
 import type { OrphanVerdict } from "../domain/uploads/orphan-verdict.ts";
 
 /** Bounds of one sweep. */
@@ -42,7 +42,7 @@ interface Place extends Pick<Namespace, "bucket" | "keyPrefix"> {
  * Looks through all that storage has under a namespace's key prefix for what the sweeper of uploads cannot know: multipart uploads
  * that lost against another, parts and objects that landed after their upload was cleaned. A row must prove that it is dead;
  * what no row knows is counted and left alone, and so is what another namespace has under the same prefix. Goes on from `cursor`, page by page, and stops after `pagesMax`, at the
- * signal, or when much fails. Two sweeps at once delete the same things, which is no harm. Rejects when a page cannot be
+ * signal, or when much fails. It only removes, so it goes on where the bucket lies in a region that the namespace does not allow. Two sweeps at once delete the same things, which is no harm. Rejects when a page cannot be
  * listed or judged; what was removed until then is gone.
  */
 export async function sweepOrphans(

@@ -5,7 +5,8 @@ import { COPY_LIMITS, createFileCopier } from "../commands/files/copy-file.ts";
 import { abortUpload, cleanUpload } from "../commands/uploads/abort-upload.ts";
 import { completeUpload } from "../commands/uploads/complete-upload.ts";
 import { DomainError } from "../domain/errors.ts";
-import { requireNamespace } from "../domain/namespace.ts";
+import { requireNamespace } from "../domain/namespaces/namespace.ts";
+import { BucketRegions } from "../domain/residency.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
@@ -35,6 +36,7 @@ describe("sweepUploads", () => {
       budget: new MemoryBudget(1),
       limits: BENCH_LIMITS,
       instance: "sweeper",
+      regions: new BucketRegions(),
       namespaces: new Map(["default", "other"].map((name) => [name, { ...namespace, name }])),
       databaseBackoff: { triesMax: 1, baseDelayMs: 1, delayMaxMs: 1, timeMaxMs: 1, random: () => 0 },
     };
@@ -67,6 +69,21 @@ describe("sweepUploads", () => {
     await world.uploads.commits.beginCompletion(upload.uploadId, { crc32: crc32(bytes) });
     return upload;
   };
+
+  it("finishes no commit while the bucket lies where files must not, and goes on expiring and removing", async () => {
+    const world = open();
+    const stuck = await writeStuck(world);
+    const [due, dead] = [await createOpen(world, { expireAfterMs: 1 }), await write(world)];
+    await world.uploads.catalogue.abort("default", dead.uploadId);
+    world.access.regions.note("bucket", { region: "ap-southeast-2", readTime: new Date() });
+    world.clock.now += 5000;
+    expect(await world.sweep()).to.deep.include({ expired: 1, committed: 0, cleaned: 2, errors: [] });
+    const stateOf = async (uploadId: string) => (await world.uploads.catalogue.get("default", uploadId)).upload.state;
+    expect(await stateOf(stuck.uploadId)).to.equal("completing");
+    expect(await stateOf(due.uploadId)).to.equal("expired");
+    world.access.regions.note("bucket", { region: "eu-central-1", readTime: new Date() });
+    expect(await world.sweep()).to.deep.include({ committed: 1, errors: [] });
+  });
 
   it("does nothing where nothing is to be done", async () => {
     const world = open();

@@ -2,6 +2,7 @@ import { cleanUpload } from "../commands/uploads/abort-upload.ts";
 import { commitUpload } from "../commands/uploads/complete-upload.ts";
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import { DomainError, type ErrorReason } from "../domain/errors.ts";
+import { requireNamespace } from "../domain/namespaces/namespace.ts";
 import type { Upload } from "../domain/uploads/upload.ts";
 import type { UploadPage, UploadPaging } from "../domain/uploads/upload-sweep.ts";
 
@@ -46,7 +47,8 @@ export interface SweepResult {
  * that were begun, and removes dead uploads' bytes from S3. Every step is a compare-and-set on the database's clock, so any
  * number of replicas may sweep at once, whatever their own clocks say. What fails keeps nothing else from being done: the sweep
  * goes past it, the cursor too, and comes back to it once it has been at the end. Where nothing of a list could be done storage
- * is likely away, and the next sweep goes on. Never rejects.
+ * is likely away, and the next sweep goes on. While the namespace's bucket lies where its files must not, no commit is finished,
+ * because that would make a file there; expiring and removing go on, because they take bytes away. Never rejects.
  */
 export async function sweepUploads(
   access: UploadAccess<"catalogue" | "commits" | "sweep">,
@@ -79,10 +81,12 @@ export async function sweepUploads(
         if (next === "" || result.errors.length - failed === uploads.length) return;
       }
     });
-  await walk("stuck", {
-    list: (paging) => access.uploads.sweep.listStuck(namespace, { ...paging, olderThanMs: limits.stuckAfterMs }),
-    step: async ({ uploadId }) => void result[await finishStuck(access, namespace, uploadId)]++,
-  });
+  if (access.regions.problemOf(requireNamespace(access.namespaces, namespace)) === undefined) {
+    await walk("stuck", {
+      list: (paging) => access.uploads.sweep.listStuck(namespace, { ...paging, olderThanMs: limits.stuckAfterMs }),
+      step: async ({ uploadId }) => void result[await finishStuck(access, namespace, uploadId)]++,
+    });
+  }
   await walk("uncleaned", {
     list: (paging) => access.uploads.sweep.listUncleaned(namespace, paging),
     step: async (upload) => {

@@ -2,7 +2,7 @@ import type { File } from "../domain/files/file.ts";
 import { parseFilePath } from "../domain/files/file-path.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import { parseGeneration } from "../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import type { QueryOptions } from "./query-options.ts";
 
 /** Which file: the live one at the path, or exactly that generation. */

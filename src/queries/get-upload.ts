@@ -1,6 +1,6 @@
 import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import type { DurablePart, Upload } from "../domain/uploads/upload.ts";
 
 /** An upload and how far it is. */

@@ -5,7 +5,7 @@ import { PATH_MAX_BYTES } from "../domain/files/file-path.ts";
 import type { FileRepository, FolderQuery } from "../domain/files/file-repository.ts";
 import { FOLDER_DELIMITER, toEntryCursor } from "../domain/files/folder-entry.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { countWhileSmall, type PageRequest, parsePageSize, readFilePage } from "./file-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";
 import type { QueryOptions } from "./query-options.ts";

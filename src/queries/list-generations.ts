@@ -2,7 +2,7 @@ import type { File } from "../domain/files/file.ts";
 import { PATH_ORDER, toPathCursor } from "../domain/files/file-order.ts";
 import { parseFilePath } from "../domain/files/file-path.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { fileNotFound } from "../domain/repository-refusals.ts";
 import { countWhileSmall, type PageRequest, parsePageSize } from "./file-page.ts";
 import { fromPageToken, toPageToken } from "./page-token.ts";

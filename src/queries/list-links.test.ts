@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { WHOLE_NAMESPACE } from "../domain/access/path-scope.ts";
 import { FakeLinkRepository } from "../testing/fakes/fake-link-repository.ts";
 import { nextIdentity, nextUuid } from "../testing/rigs/repository-subject.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../testing/samples/sample-records.ts";
@@ -9,7 +10,11 @@ const REQUEST: ListLinksRequest = { namespace: "default", path: "", pageSize: 0,
 describe("listLinks", () => {
   const links = new FakeLinkRepository({ get: async () => sampleFile() });
   const call = (request: Partial<ListLinksRequest> = {}) =>
-    listLinks({ links, namespaces: sampleNamespaces() }, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
+    listLinks(
+      { links, namespaces: sampleNamespaces() },
+      { ...REQUEST, ...request },
+      { caller: SAMPLE_CALLER, scope: WHOLE_NAMESPACE },
+    );
 
   before(async () => {
     for (let count = 0; count < 3; count++) {

@@ -1,7 +1,8 @@
+import { NO_PATH } from "../domain/access/path-scope.ts";
 import { parseFilePath } from "../domain/files/file-path.ts";
 import type { Link } from "../domain/links/link.ts";
 import type { LinkRepository } from "../domain/links/link-repository.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { parsePageSize } from "./file-page.ts";
 import { fromLinkPageToken, toLinkPageToken } from "./page-token.ts";
 import type { QueryOptions } from "./query-options.ts";
@@ -25,7 +26,7 @@ export interface ListLinksRequest {
 export async function listLinks(
   deps: { links: Pick<LinkRepository, "list">; namespaces: Namespaces },
   request: ListLinksRequest,
-  { position }: QueryOptions,
+  { position, scope = NO_PATH }: QueryOptions,
 ): Promise<{ links: Link[]; nextPageToken: string }> {
   const namespace = requireNamespace(deps.namespaces, request.namespace).name;
   const path = request.path === "" ? undefined : parseFilePath(request.path);
@@ -33,6 +34,6 @@ export async function listLinks(
   const { pageToken, showEnded } = request;
   const listing = ["links", namespace, path ?? null, showEnded];
   const after = pageToken === "" ? undefined : fromLinkPageToken(pageToken, listing);
-  const { links, next } = await deps.links.list(namespace, { path, showEnded, limit, after, position });
+  const { links, next } = await deps.links.list(namespace, { path, scope, showEnded, limit, after, position });
   return { links, nextPageToken: next === undefined ? "" : toLinkPageToken(next, listing) };
 }

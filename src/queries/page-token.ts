@@ -49,6 +49,19 @@ export function fromLinkPageToken(token: string, listing: readonly unknown[]): s
   return linkId;
 }
 
+/** The token of a page that begins after the namespace of that name; bound to its listing in the same way. */
+export function toNamePageToken(name: string, listing: readonly unknown[]): string {
+  return Buffer.from(JSON.stringify([bind(listing), name])).toString("base64url");
+}
+
+/** Reads the token of a page of namespaces; errors as of `fromPageToken`. */
+export function fromNamePageToken(token: string, listing: readonly unknown[]): string {
+  const [binding, name] = decode(token);
+  if (typeof name !== "string" || name === "") throw refuse("it is not one of ours");
+  if (binding !== bind(listing)) throw refuse("it belongs to a listing with other parameters");
+  return name;
+}
+
 function decode(token: string): unknown[] {
   if (token.length > TOKEN_MAX_BYTES) throw refuse("it is not one of ours");
   try {

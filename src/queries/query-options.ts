@@ -1,3 +1,4 @@
+import type { PathScope } from "../domain/access/path-scope.ts";
 import type { Caller } from "../domain/caller.ts";
 import type { CommitPosition } from "../domain/commit-position.ts";
 
@@ -7,4 +8,6 @@ export interface QueryOptions {
   /** The answer must have seen this commit position, for a caller that has made changes; undefined for one that has not. */
   position?: CommitPosition | undefined;
   signal?: AbortSignal;
+  /** The paths that a list may show. */
+  scope?: PathScope;
 }

@@ -6,7 +6,7 @@ import type { File } from "../domain/files/file.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import { requireReadable } from "../domain/files/readable-file.ts";
 import type { WorkLimiter } from "../domain/limits/work-limiter.ts";
-import type { Namespaces } from "../domain/namespace.ts";
+import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../domain/object-store.ts";
 import { gatherChunks } from "./gather-chunks.ts";
 import { type GetFileRequest, getFile } from "./get-file.ts";

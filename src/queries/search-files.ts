@@ -5,7 +5,7 @@ import type { FileRepository } from "../domain/files/file-repository.ts";
 import { toSearchWords } from "../domain/files/search-words.ts";
 import type { FileFilter } from "../domain/filter/file-filter.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { type PageRequest, readFilePage } from "./file-page.ts";
 import type { QueryOptions } from "./query-options.ts";
 

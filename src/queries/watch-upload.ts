@@ -1,6 +1,6 @@
 import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
-import { type Namespaces, requireNamespace } from "../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../domain/namespaces/namespace.ts";
 import { uploadNotFound } from "../domain/repository-refusals.ts";
 import { isFinal, type UploadWatches, type WatchReport } from "./upload-watches.ts";
 

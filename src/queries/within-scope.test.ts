@@ -4,8 +4,8 @@ import type { FileCursor, FileOrder } from "../domain/files/file-order.ts";
 import { toFolder } from "../domain/files/folder-entry.ts";
 import { parseFilter } from "../domain/filter/parse-filter.ts";
 import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
-import { createRandom } from "../testing/samples/random.ts";
 import { sampleFile } from "../testing/samples/sample-records.ts";
+import { createSeededRandom } from "../testing/samples/seeded-random.ts";
 import { type FileLists, withinScope } from "./within-scope.ts";
 
 const SEED = 17;
@@ -66,7 +66,7 @@ describe("withinScope", () => {
     });
 
   it(`lists what the scope has of the whole list, in ${ROUNDS} rounds of seed ${SEED}`, async () => {
-    const random = createRandom(SEED);
+    const random = createSeededRandom(SEED);
     const pick = <T>(of: readonly T[]) => of[Math.floor(random() * of.length)] as T;
     for (let round = 0; round < ROUNDS; round++) {
       const prefixes = Array.from({ length: Math.floor(random() * 5) }, () => pick([...FOLDERS, "a/none/", "zzz/"]));

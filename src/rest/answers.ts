@@ -1,5 +1,4 @@
 import { type DescMessage, type JsonObject, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
-import { FileSchema, type File as WireFile } from "../../gen/sluice/v1/file_pb.ts";
 import { answer, type NodeRequest } from "../rpc/listener/node-messages.ts";
 import { isNotModified } from "./conditional-request.ts";
 import { headerOf, type RestCall } from "./rest-call.ts";
@@ -20,7 +19,7 @@ export function assertAcceptable(request: NodeRequest, mediaType: string): void 
 }
 
 /**
- * Answers with a message as JSON. When the message is or holds a file, that file's ETag comes with it. A GET's preconditions
+ * Answers with a message as JSON. When the message has an etag, or holds a file or namespace that has one, it comes as the ETag. A GET's preconditions
  * are then evaluated: the answer may be 304 without a body, and If-Match may refuse it with 412.
  */
 export function answerMessage(
@@ -38,7 +37,7 @@ export function answerMessage(
   },
 ): void {
   const { request, response } = call;
-  const etag = findFile(message)?.etag;
+  const etag = findEtag(message);
   const isRead = request.method === "GET" || request.method === "HEAD";
   const isTagged = etag !== undefined && etag !== "";
   const all: Record<string, string> = {
@@ -67,8 +66,9 @@ export function toJsonText(json: JsonValue): string {
   return `${JSON.stringify(json)}\n`;
 }
 
-function findFile(message: Message): WireFile | undefined {
-  if (message.$typeName === FileSchema.typeName) return message as WireFile;
-  const { file } = message as Message & { file?: Message };
-  return file?.$typeName === FileSchema.typeName ? (file as WireFile) : undefined;
+function findEtag(message: Message): string | undefined {
+  const { etag, file, namespace } = message as Message & Record<"etag" | "file" | "namespace", unknown>;
+  if (typeof etag === "string") return etag;
+  const holder = (file ?? namespace) as { etag?: unknown } | undefined;
+  return typeof holder?.etag === "string" ? holder.etag : undefined;
 }

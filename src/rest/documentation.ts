@@ -106,8 +106,6 @@ function sendDocument(
     "cache-control": "public, no-cache",
     etag: `"${etag}"`,
     "content-security-policy": SECURITY_POLICY,
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
   };
   if (isNotModified(request, { etag })) {
     answer(response, { status: 304, headers });

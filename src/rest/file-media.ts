@@ -77,7 +77,6 @@ async function redirect(calls: MethodCalls, call: RestCall, query: MediaQuery): 
   const headers = {
     location: url,
     "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
     "content-length": "0",
   };
   answer(call.response, { status: 302, headers });
@@ -133,7 +132,6 @@ function toHeaders(file: File, { inline, downloadName }: MediaQuery): Record<str
     "cache-control": "private, no-cache",
     "content-disposition": toContentDisposition(name, { inline, contentType: file.contentType }),
     "content-security-policy": "default-src 'none'; sandbox",
-    "x-content-type-options": "nosniff",
     "x-sluice-crc32": file.crc32.toString(16).padStart(8, "0"),
     ...(file.sha256 !== undefined && { "repr-digest": `sha-256=:${Buffer.from(file.sha256).toString("base64")}:` }),
   };

@@ -69,7 +69,7 @@ async function chooseEtag(
   const [one] = strong;
   if (one === undefined) throw toNothingMatches();
   if (strong.length === 1) return one.etag;
-  if (call.request.method === "POST") {
+  if (call.request.method === "POST" || holder.path === undefined) {
     throw invalidArgument("if-match", "If-Match names several entity tags; this method takes one");
   }
   return (await readMatching(strong, holder, { calls, call })).etag;

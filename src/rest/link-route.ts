@@ -17,13 +17,15 @@ import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 export type OpenLink = (token: string, visitor: LinkVisitor | undefined) => Promise<LinkAnswer>;
 
 const ROUTE = "/l/";
-/** Failures that pass by themselves. */
-const TEMPORARY: Partial<Record<ErrorCode, number>> = { unavailable: 503, resource_exhausted: 429 };
-/** Headers of every answer: no cache keeps a URL with a token in it, and no other site is told of it. */
+/** Failures that pass by themselves, or once an operator has moved a bucket back to where its files may lie. */
+const TEMPORARY: Partial<Record<ErrorCode, number>> = {
+  unavailable: 503,
+  resource_exhausted: 429,
+  failed_precondition: 503,
+};
+/** Headers of every answer, beside those of the listener: no cache and no search engine keeps a URL with a token in it. */
 const PRIVATE_HEADERS = {
   "cache-control": "no-store",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
   "x-robots-tag": "noindex",
 };
 
@@ -102,7 +104,6 @@ function answerPage(
 ): void {
   const page = `<!doctype html><meta charset="utf-8"><title>Link</title><p>${text}</p>\n`;
   const described = { "content-type": "text/html; charset=utf-8", "content-length": String(Buffer.byteLength(page)) };
-  const policy = { "content-security-policy": "default-src 'none'" };
   const shown = request.method === "HEAD" ? "" : page;
-  answer(response, { status, headers: { ...PRIVATE_HEADERS, ...described, ...policy, ...headers }, text: shown });
+  answer(response, { status, headers: { ...PRIVATE_HEADERS, ...described, ...headers }, text: shown });
 }

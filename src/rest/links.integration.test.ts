@@ -44,6 +44,7 @@ describe("Links of a running service", () => {
     expect(url).to.match(new RegExp(`^${service.url}/l/[\\w-]{43}$`));
     const head = await visit(url, "HEAD");
     expect([head.status, head.headers.get("content-length")]).to.deep.equal([200, String(content.length)]);
+    expect(head.headers.get("referrer-policy"), "no site hears of the link").to.equal("no-referrer");
     const answer = await fetch(url, { headers: { connection: "close" } });
     expect(Buffer.from(await answer.arrayBuffer()).equals(content)).to.equal(true);
     expect(answer.headers.get("content-disposition")).to.match(/^attachment; filename="a_; x=y\.txt"/);

@@ -82,5 +82,5 @@ function createProblem(error: {
 
 /** RFC 6750, 3: only a caller that sent a token is told why it was not accepted. */
 function toChallenge(reason: string): string {
-  return `Bearer realm="sluice"${reason === "TOKEN_INVALID" ? ', error="invalid_token"' : ""}`;
+  return `Bearer realm="sluice"${reason === "TOKEN_MISSING" ? "" : ', error="invalid_token"'}`;
 }

@@ -1,6 +1,7 @@
 import { type ErrorLog, translateError } from "../rpc/calls/error-interceptor.ts";
 import { MessageArrival } from "../rpc/calls/message-arrival.ts";
 import { answer, type NodeRequest, type NodeResponse } from "../rpc/listener/node-messages.ts";
+import { isSecurityHeader } from "../rpc/listener/security-headers.ts";
 import type { ApiOptions, OtherFace } from "../rpc/router.ts";
 import { toJsonText } from "./answers.ts";
 import { createDocumentation } from "./documentation.ts";
@@ -102,8 +103,9 @@ function answerProblem(
     return;
   }
   for (const name of response.getHeaderNames()) {
-    // These headers were meant for another answer. CORS headers hold for this one, too.
-    if (name !== "vary" && !name.startsWith("access-control-")) response.removeHeader(name);
+    // These headers were meant for another answer. Those of CORS and those that guard browsers hold for this one, too.
+    const isKept = name === "vary" || name.startsWith("access-control-") || isSecurityHeader(name);
+    if (!isKept) response.removeHeader(name);
   }
   const text = toJsonText({ ...problem });
   headers["content-type"] = "application/problem+json";

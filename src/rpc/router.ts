@@ -7,6 +7,7 @@ import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflec
 import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import { NamespaceService } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { CommitPosition } from "../domain/commit-position.ts";
@@ -26,6 +27,7 @@ import { type ConfigurationFunctions, createConfigurationService } from "./servi
 import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
 import { createFileQueryService, type FileQueryFunctions } from "./services/file-query-service.ts";
 import { createHealthService, HEALTH_WATCH_LIMITS } from "./services/health-service.ts";
+import { createNamespaceService, type NamespaceFunctions } from "./services/namespace-service.ts";
 import { answerProbe } from "./services/probes.ts";
 import type { Readiness } from "./services/readiness.ts";
 import { createReflectionService } from "./services/reflection-service.ts";
@@ -36,6 +38,7 @@ export interface ApiOptions {
   uploads: UploadFunctions;
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
+  namespaces: NamespaceFunctions;
   configurations: ConfigurationFunctions;
   /**
    * Resolves once nothing cached here hides a change that was committed before the call. The result is a commit position after
@@ -71,7 +74,7 @@ export type OtherFace = (
 const DEADLINE_MAX_MS = 2 ** 31 - 1;
 
 /** The services of the API proper. All of them need a token, and they share one health. */
-const SERVICES = [UploadService, FileQueryService, FileCommandService, ConfigurationService];
+const SERVICES = [UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService];
 const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
 
 /**
@@ -117,6 +120,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .service(FileQueryService, fileQueries, gates.call)
     .rpc(FileQueryService.method.readFile, readFile, gates.bytes)
     .service(FileCommandService, createFileCommandService(options.fileCommands), gates.call)
+    .service(NamespaceService, createNamespaceService(options.namespaces), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)
     .service(ServerReflectionAlpha, reflection, gates.questions)

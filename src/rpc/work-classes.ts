@@ -2,6 +2,7 @@ import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
+import type { NamespaceFunctions } from "./services/namespace-service.ts";
 import type { UploadFunctions } from "./services/upload-service.ts";
 
 /**
@@ -89,6 +90,18 @@ const UPLOAD_CLASSES: WorkClasses<UploadFunctions> = {
   writePart: undefined,
 };
 
+/** Namespaces are read from memory, after a look at what has changed; usage counts all rows of one. */
+const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
+  createNamespace: "commands",
+  getNamespace: "lookups",
+  listNamespaces: "lookups",
+  updateNamespace: "commands",
+  deleteNamespace: "commands",
+  getUsage: "filtered reads",
+  getGrants: "lookups",
+  setGrants: "commands",
+};
+
 /** The limiters of a process. */
 export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {
   const entries = Object.entries(limits).map(([name, each]) => [name, new WorkLimiter(name, each)]);
@@ -96,21 +109,24 @@ export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits
 }
 
 /** The functions of the API; each call does work for one caller. */
-interface ApiFunctions {
+export interface ApiFunctions {
   uploads: UploadFunctions;
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
+  namespaces: NamespaceFunctions;
 }
 
 /**
  * The same functions with limits: a call begins when its class has a slot for its caller. All faces of the API meet here. A
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
-export function limitWork({ uploads, fileQueries, fileCommands }: ApiFunctions, limiters: WorkLimiters): ApiFunctions {
+export function limitWork(functions: ApiFunctions, limiters: WorkLimiters): ApiFunctions {
+  const { uploads, fileQueries, fileCommands, namespaces } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
     fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
+    namespaces: limitFunctions(namespaces, NAMESPACE_CLASSES, limiters),
   };
 }
 

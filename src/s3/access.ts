@@ -2,7 +2,8 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import type { DomainError } from "../domain/errors.ts";
 import { withBackoff } from "../domain/limits/backoff.ts";
 import type { BodyRequests } from "./body-requests.ts";
-import type { Breakers, OperationClass } from "./breaker.ts";
+import type { OperationClass } from "./breaker.ts";
+import type { Breakers } from "./bucket-breakers.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 import type { RequestSlots } from "./request-slots.ts";
@@ -15,6 +16,12 @@ import type { StorageClock } from "./storage-clock.ts";
  */
 export type ChecksumProof = "stated" | "read-back";
 
+/**
+ * The encryption that requests for new objects ask for. "sse-s3" asks for SSE-S3. "bucket" asks for none, so that the bucket's
+ * own default decides: the one way that works with a KMS key, whose ARN the service then need not know.
+ */
+export type Encryption = "sse-s3" | "bucket";
+
 /** An observer of storage's behaviour beyond the single call. */
 export interface StorageWatcher {
   /**
@@ -26,8 +33,9 @@ export interface StorageWatcher {
   onRefusedComplete: (answer: { code: string; status: number; requestId?: string; key: string }) => void;
 }
 
-/** The resources of the adapter. */
+/** What the adapter works with at one bucket. Other buckets share all of it but the client and the breakers. */
 export interface S3Access {
+  /** The client of the bucket's region. */
   client: S3Client;
   bodies: BodyRequests;
   slots: RequestSlots;
@@ -37,9 +45,15 @@ export interface S3Access {
   body: ReplayableBodyPolicy;
   /** How the adapter proves that storage has the bytes that were sent. */
   checksums: ChecksumProof;
+  encryption: Encryption;
   watcher?: StorageWatcher;
   /** Aborted when the process stops: nothing is tried again from then on. */
   closing?: AbortSignal;
+}
+
+/** The algorithm to ask for with a new object; undefined where the bucket decides. */
+export function toAskedAlgorithm({ encryption }: Pick<S3Access, "encryption">): "AES256" | undefined {
+  return encryption === "sse-s3" ? "AES256" : undefined;
 }
 
 /** One try of a request, in a slot of its class and behind its breaker. */

@@ -1,6 +1,6 @@
 import { DomainError, type ErrorReason } from "../domain/errors.ts";
 import type { PartTarget, PutTarget } from "../domain/object-store.ts";
-import type { S3Access } from "./access.ts";
+import { type S3Access, toAskedAlgorithm } from "./access.ts";
 import type { BodyDelivery } from "./body-attempt.ts";
 import { toDomainError } from "./errors.ts";
 import { provePart, provePut, type SentBytes } from "./stored-checksum.ts";
@@ -26,7 +26,11 @@ export function toPartDelivery(access: S3Access, part: PartTarget): BodyDelivery
 /** Delivers a body as a whole object, under a fresh key each time: a stalled earlier attempt can never replace it. */
 export function toPutDelivery(access: S3Access, put: PutTarget): BodyDelivery {
   const { bucket, contentType, beginAttempt } = put;
-  const headers = { "content-type": contentType, "x-amz-server-side-encryption": "AES256" };
+  const algorithm = toAskedAlgorithm(access);
+  const headers = {
+    "content-type": contentType,
+    ...(algorithm !== undefined && { "x-amz-server-side-encryption": algorithm }),
+  };
   return toDelivery(access, put, {
     what: "the file's bytes",
     send: async (body, signal) => {

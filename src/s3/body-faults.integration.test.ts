@@ -35,7 +35,7 @@ describe("a body in flight to S3", () => {
   const open = (body: Partial<ReplayableBodyPolicy> = {}) => {
     const one = createTestAccess(s3.endpoint, { body });
     opened.push(one);
-    return { store: createObjectStore(one.access), bucket };
+    return { store: createObjectStore(() => one.access), bucket };
   };
   const script = (fault: Fault, times = 1) => s3.server.faults.add({ operation: "UploadPart", times, fault });
   const begin = async (body: Partial<ReplayableBodyPolicy> = {}) => {
@@ -244,7 +244,7 @@ describe("a body in flight to S3", () => {
     const breaker = { requestsMin: 3, failurePercentMax: 50, openMs: 100 };
     const one = createTestAccess(s3.endpoint, { breaker, body: { retry: { ...TEST_BODY_POLICY.retry, triesMax: 3 } } });
     opened.push(one);
-    const store = createObjectStore(one.access);
+    const store = createObjectStore(() => one.access);
     const target = { ...(await beginUpload({ store, bucket })), partNumber: 1 };
     const requests = countRequests();
     const attempt = () => sendPart(store, target, BYTES);

@@ -83,7 +83,7 @@ describe("BodyRequests", () => {
         headers: { etag: '"e"', "x-amz-checksum-crc32": "AAAAAA==" },
       }) as unknown as IncomingMessage;
     };
-    const store = createObjectStore({ ...access, bodies: new BodyRequests(access.client, connections) });
+    const store = createObjectStore(() => ({ ...access, bodies: new BodyRequests(access.client, connections) }));
     const put = store.beginPut({ bucket: "bucket", contentType: "text/csv", beginAttempt: async () => "k" }, 0);
     const part = store.beginPart({ bucket: "bucket", key: "k", multipartId: "m", partNumber: 7 }, 0);
     for (const body of [put, part]) {

@@ -33,6 +33,8 @@ export class S3ResponseError extends Error {
   }
 }
 
+/** Addresses of buckets that are kept. One that is dropped costs a computation, and no request. */
+const ADDRESSES_MAX = 1024;
 /** Longest error document that is read, in bytes. */
 const ERROR_BODY_MAX_BYTES = 65_536;
 
@@ -121,6 +123,8 @@ export class BodyRequests {
     if (address === undefined) {
       address = this.#resolve(bucket);
       this.#addresses.set(bucket, address);
+      const [oldest] = this.#addresses.keys();
+      if (this.#addresses.size > ADDRESSES_MAX && oldest !== undefined) this.#addresses.delete(oldest);
       address.catch(() => this.#addresses.delete(bucket));
     }
     return address;

@@ -1,15 +1,18 @@
 import { expect } from "chai";
 import { S3ResponseError } from "./body-requests.ts";
-import { createBreakers, type OperationClass } from "./breaker.ts";
+import type { OperationClass } from "./breaker.ts";
+import { type Breakers, BucketBreakers } from "./bucket-breakers.ts";
 import { toDomainError, toS3Failure } from "./errors.ts";
 
 const fail = (name: string, status: number) => () => Promise.reject(new S3ResponseError(name, status));
 
-describe("createBreakers", () => {
+describe("Breaker", () => {
   const open = (openMs = 20) => {
     const changes: [OperationClass, boolean][] = [];
     const limits = { failurePercentMax: 50, requestsMin: 4, windowMs: 10_000, openMs };
-    const breakers = createBreakers(limits, (name, isOpen) => changes.push([name, isOpen]));
+    const onChange = ({ operation }: { operation: OperationClass }, isOpen: boolean) =>
+      changes.push([operation, isOpen]);
+    const breakers = new BucketBreakers(limits, { onChange }).of("bucket");
     return { breakers, changes };
   };
   const repeat = async (times: number, work: () => Promise<unknown>) => {
@@ -53,7 +56,7 @@ describe("createBreakers", () => {
   describe("while it probes", () => {
     const given = () => Promise.reject(Object.assign(new Error("given up"), { name: "AbortError" }));
     /** Repeats the request until it is sent instead of refused, and returns its outcome. */
-    const probe = async <T>(breakers: ReturnType<typeof createBreakers>, request: () => Promise<T>) => {
+    const probe = async <T>(breakers: Breakers, request: () => Promise<T>) => {
       for (let isSent = false; ; ) {
         const send = () => {
           isSent = true;

@@ -1,7 +1,7 @@
 import CircuitBreaker from "opossum";
 import { toS3Failure } from "./errors.ts";
 
-/** Classes of requests that fail together; each has a breaker of its own. */
+/** Classes of requests to one bucket that fail together; each has a breaker of its own. */
 export type OperationClass = "body" | "control" | "read" | "copy" | "probe";
 
 /** When a breaker opens and closes. */
@@ -16,24 +16,23 @@ export interface BreakerLimits {
   openMs: number;
 }
 
-/** Runs one S3 request behind the breaker of its class; rejects with code EOPENBREAKER while that is open. */
-export type Breakers = <T>(operationClass: OperationClass, request: () => Promise<T>) => Promise<T>;
-
 /** The code of opossum's refusals; errors.ts compares it. */
 const OPEN_CODE = "EOPENBREAKER";
 
 /**
- * One opossum breaker for each class, around each single request. opossum's timeout is not used: a streamed body may rightly
- * take long, and the code that sends the bytes watches for silence. Outcomes that say nothing about S3's health do not count:
- * refusals of this one request, wrong checksums, and requests that this process gave up.
+ * One opossum breaker around each single request. opossum's timeout is not used: a streamed body may rightly take long, and
+ * the code that sends the bytes watches for silence. Outcomes that say nothing about S3's health do not count: refusals of
+ * this one request, wrong checksums, and requests that this process gave up.
  */
-export function createBreakers(
-  limits: BreakerLimits,
-  onChange: (name: OperationClass, isOpen: boolean) => void,
-): Breakers {
-  const create = (name: OperationClass) => {
-    const breaker = new CircuitBreaker((request: () => Promise<unknown>) => request(), {
-      name,
+export class Breaker {
+  readonly #breaker: CircuitBreaker;
+  readonly #probes: Probes;
+  readonly #onChange: (isOpen: boolean) => void;
+
+  /** `onChange` hears when the breaker opens and closes. */
+  constructor(limits: BreakerLimits, onChange: (isOpen: boolean) => void) {
+    this.#onChange = onChange;
+    this.#breaker = new CircuitBreaker((request: () => Promise<unknown>) => request(), {
       timeout: false,
       errorThresholdPercentage: limits.failurePercentMax,
       volumeThreshold: limits.requestsMin,
@@ -41,20 +40,26 @@ export function createBreakers(
       rollingCountBuckets: 10,
       resetTimeout: limits.openMs,
       errorFilter: (error: unknown) => toS3Failure(error) !== "retryable",
+      // Nobody reads them, and each breaker would compute them every second.
+      enableSnapshots: false,
+      rollingPercentilesEnabled: false,
     });
-    breaker.on("open", () => onChange(name, true));
-    breaker.on("close", () => onChange(name, false));
-    const probes = new Probes(breaker, limits.openMs);
-    return <T>(request: () => Promise<T>) => (breaker.halfOpen ? probes.send(request) : fire(breaker, request));
-  };
-  const breakers = {
-    body: create("body"),
-    control: create("control"),
-    read: create("read"),
-    copy: create("copy"),
-    probe: create("probe"),
-  } satisfies Record<OperationClass, unknown>;
-  return (operationClass, request) => breakers[operationClass](request);
+    this.#breaker.on("open", () => onChange(true));
+    this.#breaker.on("close", () => onChange(false));
+    this.#probes = new Probes(this.#breaker, limits.openMs);
+  }
+
+  /** Runs one request; rejects with code EOPENBREAKER while the breaker is open. */
+  run<T>(request: () => Promise<T>): Promise<T> {
+    return this.#breaker.halfOpen ? this.#probes.send(request) : fire(this.#breaker, request);
+  }
+
+  /** Stops the timers. Only for a breaker without requests; one that is open counts as closed from here on. */
+  end(): void {
+    const isOpen = !this.#breaker.closed;
+    this.#breaker.shutdown();
+    if (isOpen) this.#onChange(false);
+  }
 }
 
 /**

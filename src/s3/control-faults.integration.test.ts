@@ -24,7 +24,7 @@ describe("S3 requests without a body in flight", () => {
   before(async () => {
     s3 = await startDevS3();
     const opened = createTestAccess(s3.endpoint, { limits: { socketTimeoutMs: SOCKET_TIMEOUT_MS } });
-    store = createObjectStore(opened.access);
+    store = createObjectStore(() => opened.access);
     close = opened.close;
   });
   after(async () => {
@@ -168,7 +168,7 @@ describe("an answer of S3 that stops in its middle", () => {
       region: "eu-central-1",
     };
     const { access, close } = createTestAccess(endpoint, { limits: { socketTimeoutMs: SOCKET_TIMEOUT_MS } });
-    const store = createObjectStore(access);
+    const store = createObjectStore(() => access);
     const target = { bucket, key: "k", multipartId: "m" };
     const calls = [
       () => store.createMultipart(bucket, "k", { contentType: "text/plain" }),

@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { DomainError } from "../domain/errors.ts";
 import type { BodyAck, CopySource, PartTarget, PutTarget } from "../domain/object-store.ts";
-import { request, type S3Access } from "./access.ts";
+import { request, type S3Access, toAskedAlgorithm } from "./access.ts";
 import { storageUnable } from "./errors.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { findStored } from "./stored-checksum.ts";
@@ -34,7 +34,7 @@ export async function copyObject(
         TaggingDirective: "REPLACE",
         ContentType: contentType,
         ChecksumAlgorithm: "CRC32",
-        ServerSideEncryption: "AES256",
+        ServerSideEncryption: toAskedAlgorithm(access),
       });
       return { key, answer: await access.client.send(command) };
     },

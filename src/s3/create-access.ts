@@ -1,7 +1,9 @@
 import type { S3Client } from "@aws-sdk/client-s3";
-import type { ChecksumProof, S3Access } from "./access.ts";
+import type { ChecksumProof, Encryption, S3Access } from "./access.ts";
 import { BodyRequests } from "./body-requests.ts";
-import { type BreakerLimits, createBreakers } from "./breaker.ts";
+import type { BreakerLimits, OperationClass } from "./breaker.ts";
+import { BucketBreakers } from "./bucket-breakers.ts";
+import { ByRegion } from "./by-region.ts";
 import { createS3Client, type S3Credentials, type S3Location } from "./client.ts";
 import { type ConnectionLimits, Connections } from "./connections.ts";
 import { createReadClient, type ReadRole } from "./read-client.ts";
@@ -9,42 +11,72 @@ import type { ReplayableBodyPolicy } from "./replayable-body.ts";
 
 /** The place of S3, and the settings of the adapter. */
 export interface S3Settings {
-  s3: S3Location & { readRole?: ReadRole | undefined; limits: ConnectionLimits; checksums: ChecksumProof };
+  /** Its region is that of the buckets for which `regionOf` knows none. */
+  s3: S3Location & {
+    readRole?: ReadRole | undefined;
+    limits: ConnectionLimits;
+    checksums: ChecksumProof;
+    encryption: Encryption;
+  };
   breaker: BreakerLimits;
   body: ReplayableBodyPolicy;
 }
 
-/** The adapter's access over connections of its own. */
+/** The adapter's access to any bucket, over connections of its own. */
 export interface OwnS3Access {
-  access: S3Access;
+  /** The access to a bucket. Requests are signed for its region, and go there unless the settings name another endpoint. */
+  at: (bucket: string) => S3Access;
+  /** The access for what callers read; it uses the read role when there is one. */
+  readAt: (bucket: string) => S3Access;
   connections: Connections;
-  /** The client that reads for callers; it uses the read role when there is one. */
-  readClient: S3Client;
   /** Ends the connections, and with them every request that is under way. */
   close(): void;
 }
 
-/** Opens the adapter's access to S3; nothing is sent yet. Credentials are by default those of the SDK's default chain. */
+/**
+ * Opens the adapter's access to S3; nothing is sent yet. All buckets share the connections, the slots and the clock; each region
+ * has a client, and each bucket has breakers of its own. Credentials are by default those of the SDK's default chain, and
+ * those of one region are used in all.
+ */
 export function createS3Access(
   { s3, breaker, body }: S3Settings,
   options: Pick<S3Access, "watcher" | "closing"> & {
+    /** The region that a bucket is to lie in; undefined for a bucket of no namespace. */
+    regionOf?: (bucket: string) => string | undefined;
     credentials?: () => Promise<S3Credentials>;
-    onBreaker?: Parameters<typeof createBreakers>[1];
+    onBreaker?: (at: { bucket: string; operation: OperationClass }, isOpen: boolean) => void;
   } = {},
 ): OwnS3Access {
-  const { credentials, onBreaker = () => {}, ...watched } = options;
+  const { regionOf = () => undefined, credentials, onBreaker = () => {}, ...watched } = options;
   const connections = new Connections(s3.limits);
   const { slots, clock } = connections;
-  const client = createS3Client(s3, connections, credentials);
-  const bodies = new BodyRequests(client, connections);
-  const breakers = createBreakers(breaker, onBreaker);
+  const breakers = new BucketBreakers(breaker, { onChange: onBreaker });
+  const toClients = (home: S3Client) =>
+    new ByRegion((region) =>
+      region === s3.region ? home : createS3Client({ ...s3, region }, connections, home.config.credentials),
+    );
+  const clients = toClients(createS3Client(s3, connections, credentials));
+  const bodies = new ByRegion((region) => new BodyRequests(clients.of(region), connections));
+  const readHome = createReadClient(s3, connections);
+  const readClients = readHome === undefined ? clients : toClients(readHome);
+  const at = (bucket: string, clientsOfRole = clients): S3Access => {
+    const region = regionOf(bucket) ?? s3.region;
+    return {
+      client: clientsOfRole.of(region),
+      bodies: bodies.of(region),
+      slots,
+      clock,
+      breakers: breakers.of(bucket),
+      body,
+      checksums: s3.checksums,
+      encryption: s3.encryption,
+      ...watched,
+    };
+  };
   return {
-    access: { client, bodies, slots, clock, breakers, body, checksums: s3.checksums, ...watched },
+    at: (bucket) => at(bucket),
+    readAt: (bucket) => at(bucket, readClients),
     connections,
-    readClient: createReadClient(s3, connections) ?? client,
-    close: () => {
-      client.destroy();
-      connections.destroy();
-    },
+    close: () => connections.destroy(),
   };
 }

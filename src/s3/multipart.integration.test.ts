@@ -21,7 +21,7 @@ describe("completing a multipart upload", () => {
   after(() => s3.stop());
   beforeEach(() => {
     const opened = createTestAccess(s3.endpoint);
-    store = createObjectStore(opened.access);
+    store = createObjectStore(() => opened.access);
     close = opened.close;
   });
   afterEach(() => {

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { objectStoreContract } from "../testing/contracts/object-store-contract.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
@@ -20,24 +21,41 @@ describe("createObjectStore", () => {
 
   const open = () => {
     const { access, close } = createTestAccess(s3.endpoint);
-    return { store: createObjectStore(access), bucket: "bucket", client: access.client, close };
+    return { store: createObjectStore(() => access), bucket: "bucket", client: access.client, close };
   };
 
-  it("asks for SSE-S3 when it begins an upload", async () => {
-    const { store, client, close } = open();
-    let encryption: string | undefined;
-    client.middlewareStack.add(
-      (next) => async (args) => {
-        encryption = (args.request as { headers: Record<string, string> }).headers["x-amz-server-side-encryption"];
-        return await next(args);
-      },
-      { step: "finalizeRequest" },
-    );
-    await store.abortMultipart(await beginUpload({ store, bucket: "bucket" }));
-    await beginUpload({ store, bucket: "bucket" });
-    expect(encryption).to.equal("AES256");
-    close();
-  });
+  for (const [encryption, asked] of [
+    ["sse-s3", "AES256"],
+    ["bucket", undefined],
+  ] as const) {
+    it(`asks for ${asked ?? "no encryption"} with every new object: ${encryption}`, async () => {
+      const { access, close } = createTestAccess(s3.endpoint);
+      const store = createObjectStore(() => ({ ...access, encryption }));
+      const seen: (string | undefined)[] = [];
+      const note = (headers: Record<string, string>) => seen.push(headers["x-amz-server-side-encryption"]);
+      access.client.middlewareStack.add(
+        (next, { commandName = "" }) =>
+          async (args) => {
+            const { headers } = args.request as { headers: Record<string, string> };
+            if (["CreateMultipartUploadCommand", "CopyObjectCommand"].includes(commandName)) note(headers);
+            return await next(args);
+          },
+        { step: "finalizeRequest" },
+      );
+      const { put } = access.bodies;
+      access.bodies.put = (target, ...others) => {
+        note(target.headers);
+        return put.call(access.bodies, target, ...others);
+      };
+      await beginUpload({ store, bucket: "bucket" });
+      const key = await putObject({ store, bucket: "bucket" }, Buffer.from("hello"));
+      const target = { bucket: "bucket", beginAttempt: async () => `${key}-copy`, contentType: "text/plain" };
+      const content = { sizeBytes: 5, crc32: crc32("hello") };
+      await store.copyObject({ bucket: "bucket", key, versionId: "" }, target, content);
+      expect(seen).to.deep.equal([asked, asked, asked]);
+      close();
+    });
+  }
 
   it("tries again what failed for a reason that may pass", async () => {
     const { store, bucket, close } = open();
@@ -48,7 +66,7 @@ describe("createObjectStore", () => {
     expect(await store.head(bucket, key)).to.include({ sizeBytes: 5 });
     expect((await readObject({ store, bucket }, key)).toString()).to.equal("hello");
     await store.delete(bucket, key);
-    await store.checkBucket(bucket, "eu-central-1");
+    await store.checkBucket(bucket);
     expect(s3.server.faults.pending).to.equal(0);
     close();
   });
@@ -87,7 +105,7 @@ describe("createObjectStore", () => {
     const { access, close } = createTestAccess(s3.endpoint, {
       breaker: { requestsMin: 5, failurePercentMax: 10, openMs: 60_000 },
     });
-    const store = createObjectStore(access);
+    const store = createObjectStore(() => access);
     const other = open();
     const key = await putObject({ store, bucket: "bucket" }, Buffer.from("hello"));
     const failing: [number, string][] = [
@@ -109,7 +127,7 @@ describe("createObjectStore", () => {
 
   it("takes what storage does not do for no outage: its breaker stays closed", async () => {
     const { access, close } = createTestAccess(s3.endpoint, { breaker: { requestsMin: 2, openMs: 60_000 } });
-    const store = createObjectStore(access);
+    const store = createObjectStore(() => access);
     const fault = { kind: "status", status: 501, code: "NotImplemented" } as const;
     s3.server.faults.add({ operation: "ListObjectVersions", times: 10, fault });
     for (let times = 0; times < 10; times++) {

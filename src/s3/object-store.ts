@@ -2,7 +2,6 @@ import type { Readable } from "node:stream";
 import {
   CreateMultipartUploadCommand,
   GetObjectCommand,
-  HeadBucketCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
   UploadPartCommand,
@@ -11,8 +10,9 @@ import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { DomainError } from "../domain/errors.ts";
 import { toLifetimeSeconds } from "../domain/files/download-lifetime.ts";
 import type { ObjectStore, StoredPart } from "../domain/object-store.ts";
-import { request, type S3Access } from "./access.ts";
+import { request, type S3Access, toAskedAlgorithm } from "./access.ts";
 import { toPartDelivery, toPutDelivery } from "./body-delivery.ts";
+import { checkBucket, readBucketRegion } from "./bucket-region.ts";
 import { copyObject, copyPart } from "./copies.ts";
 import { headObject, unquote } from "./head-object.ts";
 import { abortMultipart, completeMultipart } from "./multipart.ts";
@@ -22,41 +22,51 @@ import { ReplayableBody } from "./replayable-body.ts";
 import { fromBase64Crc32, toBase64Crc32 } from "./streamed-body.ts";
 import { deleteObject, deleteVersions, listVersions } from "./versions.ts";
 
-/** The S3 adapter. The port's contract is in domain/object-store.ts. */
-export function createObjectStore(access: S3Access): ObjectStore {
-  const { client, clock, body: policy } = access;
+/** The S3 adapter, given the access to each bucket. The port's contract is in domain/object-store.ts. */
+export function createObjectStore(at: (bucket: string) => S3Access): ObjectStore {
   return {
     async createMultipart(bucket, key, { contentType, signal }) {
+      const access = at(bucket);
       const command = new CreateMultipartUploadCommand({
         Bucket: bucket,
         Key: key,
         ContentType: contentType,
         ChecksumAlgorithm: "CRC32",
         ChecksumType: "FULL_OBJECT",
-        ServerSideEncryption: "AES256",
+        ServerSideEncryption: toAskedAlgorithm(access),
       });
       const { UploadId: multipartId } = await request(access, {
         operation: "control",
         what: "beginning the upload",
         signal,
-        send: () => client.send(command, { ...(signal !== undefined && { abortSignal: signal }) }),
+        send: () => access.client.send(command, { ...(signal !== undefined && { abortSignal: signal }) }),
       });
       if (multipartId === undefined) throw new Error("CreateMultipartUpload answered without an UploadId");
       return multipartId;
     },
 
-    beginPart: (target, lengthBytes) => new ReplayableBody(lengthBytes, { ...toPartDelivery(access, target), policy }),
+    beginPart(target, lengthBytes) {
+      const access = at(target.bucket);
+      return new ReplayableBody(lengthBytes, { ...toPartDelivery(access, target), policy: access.body });
+    },
 
-    beginOneShotPart: (target, lengthBytes, onLeft) =>
-      new OneShotBody(lengthBytes, { ...toPartDelivery(access, target), policy, onLeft }),
+    beginOneShotPart(target, lengthBytes, onLeft) {
+      const access = at(target.bucket);
+      return new OneShotBody(lengthBytes, { ...toPartDelivery(access, target), policy: access.body, onLeft });
+    },
 
-    beginPut: (target, lengthBytes) => new ReplayableBody(lengthBytes, { ...toPutDelivery(access, target), policy }),
+    beginPut(target, lengthBytes) {
+      const access = at(target.bucket);
+      return new ReplayableBody(lengthBytes, { ...toPutDelivery(access, target), policy: access.body });
+    },
 
-    completeMultipart: (target, manifest, options = {}) => completeMultipart(access, target, manifest, options),
+    completeMultipart: (target, manifest, options = {}) =>
+      completeMultipart(at(target.bucket), target, manifest, options),
 
-    abortMultipart: (target, options = {}) => abortMultipart(access, target, options),
+    abortMultipart: (target, options = {}) => abortMultipart(at(target.bucket), target, options),
 
     async listParts({ bucket, key, multipartId }) {
+      const access = at(bucket);
       const parts: StoredPart[] = [];
       let marker: string | undefined;
       try {
@@ -67,7 +77,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
             UploadId: multipartId,
             PartNumberMarker: marker,
           });
-          const send = () => client.send(command);
+          const send = () => access.client.send(command);
           const page = await request(access, { operation: "control", what: "listing parts", send });
           for (const { PartNumber = 0, Size = 0, ETag = "", ChecksumCRC32 } of page.Parts ?? []) {
             const crc32 = fromBase64Crc32(ChecksumCRC32);
@@ -91,7 +101,8 @@ export function createObjectStore(access: S3Access): ObjectStore {
         KeyMarker: keyMarker,
         UploadIdMarker: idMarker,
       });
-      const send = () => client.send(command);
+      const access = at(bucket);
+      const send = () => access.client.send(command);
       const page = await request(access, { operation: "control", what: "listing uploads", send });
       const multiparts = (page.Uploads ?? []).flatMap(({ Key = "", UploadId = "", Initiated }) =>
         Initiated === undefined ? [] : [{ key: Key, multipartId: UploadId, initiated: Initiated }],
@@ -101,13 +112,13 @@ export function createObjectStore(access: S3Access): ObjectStore {
       return { multiparts, next: toNextPage(next, after) };
     },
 
-    listVersions: (bucket, options) => listVersions(access, bucket, options),
+    listVersions: (bucket, options) => listVersions(at(bucket), bucket, options),
 
-    copyObject: (source, target, content) => copyObject(access, source, { target, ...content }),
+    copyObject: (source, target, content) => copyObject(at(target.bucket), source, { target, ...content }),
 
-    copyPart: (source, target, range) => copyPart(access, source, { target, range }),
+    copyPart: (source, target, range) => copyPart(at(target.bucket), source, { target, range }),
 
-    head: (bucket, key, options = {}) => headObject(access, { bucket, key, ...options }),
+    head: (bucket, key, options = {}) => headObject(at(bucket), { bucket, key, ...options }),
 
     async read(bucket, key, { versionId, range, signal }) {
       const command = new GetObjectCommand({
@@ -116,12 +127,12 @@ export function createObjectStore(access: S3Access): ObjectStore {
         VersionId: versionId || undefined,
         Range: range === undefined ? undefined : `bytes=${range.offset}-${range.offset + range.sizeBytes - 1}`,
       });
-      return await openRead(access, { command, signal });
+      return await openRead(at(bucket), { command, signal });
     },
 
-    delete: (bucket, key, { versionId } = {}) => deleteObject(access, bucket, { key, versionId }),
+    delete: (bucket, key, { versionId } = {}) => deleteObject(at(bucket), bucket, { key, versionId }),
 
-    deleteVersions: (bucket, key) => deleteVersions(access, bucket, key),
+    deleteVersions: (bucket, key) => deleteVersions(at(bucket), bucket, key),
 
     async presignDownload(bucket, key, { versionId, lifetimeMs, contentType, contentDisposition }) {
       const command = new GetObjectCommand({
@@ -131,6 +142,7 @@ export function createObjectStore(access: S3Access): ObjectStore {
         ResponseContentType: contentType,
         ResponseContentDisposition: contentDisposition,
       });
+      const { client, clock } = at(bucket);
       return await getSignedUrl(client, command, { expiresIn: toExpiresIn(lifetimeMs), signingDate: clock.now() });
     },
 
@@ -147,23 +159,14 @@ export function createObjectStore(access: S3Access): ObjectStore {
       const expiresIn = toExpiresIn(lifetimeMs);
       // These stay headers, so that S3 compares them with the signed values: it would not check them in the query.
       const unhoistableHeaders = new Set(Object.keys(headers));
+      const { client, clock } = at(target.bucket);
       const signing = { expiresIn, signingDate: clock.now(), unhoistableHeaders };
       return { url: await getSignedUrl(client, command, signing), headers };
     },
 
-    async checkBucket(bucket, region) {
-      const { BucketRegion: actual } = await request(access, {
-        operation: "probe",
-        what: `bucket ${bucket}`,
-        send: () => client.send(new HeadBucketCommand({ Bucket: bucket })),
-      }).catch((error) => {
-        if (!(error instanceof DomainError) || error.reason !== "FILE_NOT_FOUND") throw error;
-        throw unavailableBucket(`bucket ${bucket} does not exist; create it, or configure another`, error);
-      });
-      if (actual !== undefined && actual !== region) {
-        throw unavailableBucket(`bucket ${bucket} lies in ${actual}; the configuration says ${region}`);
-      }
-    },
+    checkBucket: (bucket) => checkBucket(at(bucket), bucket),
+
+    readBucketRegion: (bucket) => readBucketRegion(at(bucket), bucket),
   };
 }
 
@@ -188,9 +191,4 @@ function toExpiresIn(lifetimeMs: number): number {
   const seconds = toLifetimeSeconds(lifetimeMs);
   if (seconds === undefined) throw new RangeError(`a URL cannot be signed for ${lifetimeMs} ms`);
   return seconds;
-}
-
-/** An error that only the operator can mend: waiting does not help. */
-function unavailableBucket(message: string, cause?: unknown): DomainError {
-  return new DomainError("unavailable", message, { reason: "STORAGE_UNAVAILABLE", retryAfterMs: 60_000, cause });
 }

@@ -32,7 +32,7 @@ describe("the proof that storage has what was sent", () => {
   const open = (checksums: ChecksumProof = "stated") => {
     const { access, close } = createTestAccess(s3.endpoint, { checksums });
     closes.push(close);
-    return createObjectStore(access);
+    return createObjectStore(() => access);
   };
   const script = (fault: Fault["kind"] & ("no-checksum" | "wrong-checksum"), operations: Operation[], times = 1000) => {
     for (const operation of operations) s3.server.faults.add({ operation, times, fault: { kind: fault } });
@@ -199,7 +199,7 @@ describe("the proof that storage has what was sent", () => {
       for (const checksums of ["stated", "read-back"] as const) {
         const { access, close } = createTestAccess({ ...s3.endpoint, url }, { checksums });
         closes.push(close);
-        const refused = put(createObjectStore(access));
+        const refused = put(createObjectStore(() => access));
         const error = await expectRefusal(refused, ["unimplemented", "STORAGE_UNABLE"]);
         expect(error.message).to.match(/keeps 1000\d\d bytes of the 100000 .* set SLUICE_S3_TRAILERS=off/);
       }

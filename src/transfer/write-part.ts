@@ -4,8 +4,9 @@ import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
 import { formatCrc32, crc32 as sumCrc32 } from "../domain/crc32.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
-import { type Namespace, requireNamespace } from "../domain/namespace.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
 import { partAlreadyDurable } from "../domain/repository-refusals.ts";
+import { requireResident } from "../domain/residency.ts";
 import { UNARY_PART_MAX_BYTES } from "../domain/uploads/part-plan.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
 import type { TransferAccess } from "./transfer-access.ts";
@@ -34,14 +35,14 @@ export interface PartWritten {
  * Writes one part, without any state between calls: in any order, in parallel, beside streams of other lanes. A durable part
  * is never replaced: the same bytes again are fine, and other bytes are `aborted / CHECKSUM_MISMATCH`, as are bytes that do
  * not match `crc32`. Other errors: `invalid_argument`, as of `assertUnaryPart` and with the field,
- * `failed_precondition / UPLOAD_NOT_OPEN`, `aborted / WRITER_FENCED` once another writer of the part has begun.
+ * `failed_precondition / UPLOAD_NOT_OPEN` and `RESIDENCY_VIOLATION`, `aborted / WRITER_FENCED` once another writer of the part has begun.
  */
 export async function writePart(
   access: TransferAccess,
   request: WritePartRequest,
   _options: { caller: Caller },
 ): Promise<PartWritten> {
-  const namespace = requireNamespace(access.namespaces, request.namespace);
+  const namespace = requireResident(access, request.namespace);
   const uploadId = parseUuid(request.uploadId, "upload_id");
   const { partNumber, bytes } = request;
   const crc32 = assertPart(request, { namespace, partsMax: access.limits.partsMax });

@@ -11,7 +11,7 @@ import type { Caller } from "../domain/caller.ts";
 import { parseUuid } from "../domain/command-identity.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { File } from "../domain/files/file.ts";
-import { requireNamespace } from "../domain/namespace.ts";
+import { requireResident } from "../domain/residency.ts";
 import type { ByteRange, Upload } from "../domain/uploads/upload.ts";
 import type { GrantedWriter, ReceivedNote } from "../domain/uploads/upload-writers.ts";
 import type { ChunkHeader } from "./chunk-rules.ts";
@@ -38,11 +38,22 @@ export interface WriteAccess extends CreateAccess, TransferAccess {
   sessions: UploadSessions;
 }
 
+/** What a stream is begun with, beside its request. */
+export interface BeginOptions {
+  caller: Caller;
+  events: TransferEvents;
+  /** Asked again and again while the stream writes: why its caller may not go on any more; undefined while they may. */
+  findRefusal?: (() => DomainError | undefined) | undefined;
+}
+
+/** Begins to write, for a transport that carries the bytes. */
+export type BeginWrite = (request: WriteRequest, options: BeginOptions) => Promise<WriteSession>;
+
 /** Begins to write: creates or finds the upload, and makes this stream its newest writer. */
 export async function beginWriteUpload(
   access: WriteAccess,
   request: WriteRequest,
-  options: { caller: Caller; events: TransferEvents },
+  options: BeginOptions,
 ): Promise<WriteSession> {
   // The slot comes first: a caller that gets none must not have fenced the writer before.
   const slot = await access.sessions.admit(options.caller.principal);
@@ -51,7 +62,7 @@ export async function beginWriteUpload(
       "create" in request
         ? (await createUpload(access, request.create, options)).upload
         : { namespace: request.namespace, uploadId: parseUuid(request.uploadId, "start.upload.upload_id") };
-    const namespace = requireNamespace(access.namespaces, target.namespace);
+    const namespace = requireResident(access, target.namespace);
     const begun = await withDatabase(access, () =>
       access.uploads.writers.beginWriter(target.namespace, target.uploadId, {
         instance: access.instance,
@@ -63,7 +74,8 @@ export async function beginWriteUpload(
     const granted = await adoptAtStart(access, begun);
     access.sessions.assertAdmitting();
     const { fileSizeMaxBytes } = namespace;
-    const session = new WriteSession(access, granted, { fileSizeMaxBytes, slot, events: options.events });
+    const { events, findRefusal } = options;
+    const session = new WriteSession(access, granted, { fileSizeMaxBytes, slot, events, findRefusal });
     slot.session = session;
     return session;
   } catch (error) {
@@ -90,6 +102,7 @@ export class WriteSession implements WritingSession {
   readonly #slot: UploadSlot;
   readonly #granted: GrantedWriter;
   readonly #events: TransferEvents;
+  readonly #findRefusal: () => DomainError | undefined;
   readonly #writer: UploadWriter | undefined;
   readonly #timer: NodeJS.Timeout;
   #activityAt = performance.now();
@@ -108,12 +121,13 @@ export class WriteSession implements WritingSession {
   constructor(
     access: WriteAccess,
     granted: GrantedWriter,
-    options: { events: TransferEvents; fileSizeMaxBytes: number; slot: UploadSlot },
+    options: Pick<BeginOptions, "events" | "findRefusal"> & { fileSizeMaxBytes: number; slot: UploadSlot },
   ) {
     this.#access = access;
     this.#slot = options.slot;
     this.#granted = granted;
     this.#events = options.events;
+    this.#findRefusal = options.findRefusal ?? (() => undefined);
     this.#writer = granted.upload.state === "open" ? new UploadWriter(access, granted, options.events) : undefined;
     this.started = toStartedReply(access, granted, options.fileSizeMaxBytes);
     this.#timer = setInterval(() => this.#tick(), Math.min(TICK_MS, access.limits.stallTimeoutMs / 4));
@@ -221,6 +235,8 @@ export class WriteSession implements WritingSession {
       this.#bytesAt = now;
     }
     this.#tellProgress(now);
+    const refusal = this.#isFinishing ? undefined : this.#findRefusal();
+    if (refusal !== undefined) this.fail(refusal);
     if (this.#isFinishing || writer?.isWaiting === true) {
       this.#activityAt = now;
       this.#bytesAt = now;

@@ -59,6 +59,11 @@ const FACETS = {
     lost: "the inventory that the template has could stay out",
     more: "a list of all files could be delivered to somebody else",
   },
+  MetadataConfiguration: {
+    check: "metadata tables",
+    lost: "changes of files, or the files themselves, could be missing from the tables that are asked",
+    more: "names and sizes of all files are kept in tables that the template does not have",
+  },
   MetricsConfigurations: {
     check: "request metrics",
     lost: "alarms on requests and errors of the bucket could stay silent",

@@ -1,4 +1,5 @@
 import type { Configuration } from "../generate-configuration.ts";
+import { UNREADABLE_TYPES } from "../template/readable-types.ts";
 import type { Template } from "../template/template.ts";
 import { Leaf, type Value } from "../template/value.ts";
 import type { ExpectedResource } from "./expected-resource.ts";
@@ -36,7 +37,12 @@ export function createFindResource(
         return "problem" in identifier ? identifier : await readOne(type, identifier.value);
       }
       default:
-        return { problem: new LiveAwsProblem("unsupported", `verify does not read ${type}`) };
+        return {
+          problem: new LiveAwsProblem(
+            "unsupported",
+            `verify does not read ${type}: ${UNREADABLE_TYPES[type] ?? "its type is not known"}`,
+          ),
+        };
     }
   };
 

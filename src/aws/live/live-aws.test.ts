@@ -97,6 +97,14 @@ describe("createLiveAws", () => {
           TopicConfigurations: [{ Event: "s3:ObjectCreated:*", Topic: "arn:aws:sns:eu-central-1:111122223333:t" }],
         },
       },
+      MetadataConfiguration: {
+        query: "metadataConfiguration",
+        xml: "<GetBucketMetadataConfigurationResult><MetadataConfigurationResult><DestinationResult><TableBucketType>aws</TableBucketType><TableBucketArn>arn:aws:s3tables:eu-central-1:111122223333:bucket/aws-s3</TableBucketArn><TableNamespace>b_my-files</TableNamespace></DestinationResult><JournalTableConfigurationResult><TableStatus>ACTIVE</TableStatus><TableName>journal</TableName><RecordExpiration><Expiration>ENABLED</Expiration><Days>365</Days></RecordExpiration></JournalTableConfigurationResult><InventoryTableConfigurationResult><ConfigurationState>ENABLED</ConfigurationState><TableStatus>BACKFILLING</TableStatus><TableName>inventory</TableName></InventoryTableConfigurationResult></MetadataConfigurationResult></GetBucketMetadataConfigurationResult>",
+        form: {
+          JournalTableConfiguration: { RecordExpiration: { Expiration: "ENABLED", Days: 365 } },
+          InventoryTableConfiguration: { ConfigurationState: "ENABLED" },
+        },
+      },
       MetricsConfigurations: {
         query: "metrics",
         xml: "<ListMetricsConfigurationsResult><MetricsConfiguration><Id>Files</Id><Filter><And><Prefix>files/</Prefix><Tag><Key>a</Key><Value>b</Value></Tag></And></Filter></MetricsConfiguration><MetricsConfiguration><Id>All</Id></MetricsConfiguration><IsTruncated>false</IsTruncated></ListMetricsConfigurationsResult>",

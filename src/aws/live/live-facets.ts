@@ -16,6 +16,7 @@ export const BUCKET_FACETS = {
   LoggingConfiguration: ["s3:GetBucketLogging"],
   NotificationConfiguration: ["s3:GetBucketNotification"],
   InventoryConfigurations: ["s3:GetInventoryConfiguration"],
+  MetadataConfiguration: ["s3:GetBucketMetadataTableConfiguration"],
   MetricsConfigurations: ["s3:GetMetricsConfiguration"],
   IntelligentTieringConfigurations: ["s3:GetIntelligentTieringConfiguration"],
   ReplicationConfiguration: ["s3:GetReplicationConfiguration"],

@@ -5,6 +5,7 @@ import {
   GetBucketLifecycleConfigurationCommand,
   GetBucketLocationCommand,
   GetBucketLoggingCommand,
+  GetBucketMetadataConfigurationCommand,
   GetBucketNotificationConfigurationCommand,
   GetBucketOwnershipControlsCommand,
   GetBucketPolicyCommand,
@@ -20,14 +21,14 @@ import {
 import type { BucketFacet } from "./live-facets.ts";
 import { type Plain, toPlain } from "./plain.ts";
 import { type BucketInput, readInventories, readMetrics, readTierings } from "./read-bucket-lists.ts";
-import { toCorsForm, toLifecycleForm, toNotificationForm, toReplicationForm } from "./template-form.ts";
+import { toCorsForm, toLifecycleForm, toMetadataForm, toNotificationForm, toReplicationForm } from "./template-form.ts";
 
 /** S3's errors for a setting that is not configured; here they are no failures. */
 const NOTHING_CONFIGURED: ReadonlySet<string> = new Set([
   ...["ServerSideEncryptionConfigurationNotFoundError", "OwnershipControlsNotFoundError", "NoSuchBucketPolicy"],
   ...["NoSuchPublicAccessBlockConfiguration", "NoSuchLifecycleConfiguration", "NoSuchCORSConfiguration"],
   ...["ReplicationConfigurationNotFoundError", "ObjectLockConfigurationNotFoundError", "NoSuchTagSet"],
-  ...["NoSuchWebsiteConfiguration", "NoSuchConfiguration"],
+  ...["NoSuchWebsiteConfiguration", "NoSuchConfiguration", "MetadataConfigurationNotFound"],
 ]);
 
 type Reader = (s3: S3Client, input: BucketInput, signal: AbortSignal) => Promise<unknown>;
@@ -79,6 +80,10 @@ const READERS: Readonly<Record<BucketFacet, Reader>> = {
   NotificationConfiguration: async (s3, input, abortSignal) =>
     toNotificationForm(await s3.send(new GetBucketNotificationConfigurationCommand(input), { abortSignal })),
   InventoryConfigurations: readInventories,
+  MetadataConfiguration: async (s3, input, abortSignal) => {
+    const answer = await s3.send(new GetBucketMetadataConfigurationCommand(input), { abortSignal });
+    return toMetadataForm(answer.GetBucketMetadataConfigurationResult?.MetadataConfigurationResult);
+  },
   MetricsConfigurations: readMetrics,
   IntelligentTieringConfigurations: readTierings,
   ReplicationConfiguration: async (s3, input, abortSignal) =>

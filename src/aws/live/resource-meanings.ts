@@ -7,9 +7,10 @@ interface ResourceMeaning {
 const RECORDS = "records of who read or changed a file could be lacking, or go elsewhere";
 const EVENTS = "whoever waits for new files could be told too late, of others, or not at all";
 const VIEWERS = "the distribution could give out files to whom it should not, or to nobody";
+const LAKE = "roles could read tables that they should not, or none";
 const LOG_LINES = "log lines could be lost, kept too short, or kept and paid for without end";
 
-/** One for each of READABLE_TYPES: a test holds that. */
+/** One for each type that is read by Cloud Control, or cannot be: a test holds that. */
 export const RESOURCE_MEANINGS: Readonly<Record<string, ResourceMeaning>> = {
   "AWS::Athena::WorkGroup": {
     noun: "workgroup",
@@ -58,6 +59,8 @@ export const RESOURCE_MEANINGS: Readonly<Record<string, ResourceMeaning>> = {
     noun: "key",
     drift: "messages could be read by others, or by nobody, once the key does not hold as intended",
   },
+  "AWS::LakeFormation::PrincipalPermissions": { noun: "Lake Formation permission", drift: LAKE },
+  "AWS::LakeFormation::Resource": { noun: "Lake Formation location", drift: LAKE },
   "AWS::Lambda::Permission": { noun: "permission", drift: "the function could be called by others, or by nobody" },
   "AWS::Logs::Delivery": { noun: "log delivery", drift: RECORDS },
   "AWS::Logs::DeliveryDestination": { noun: "log delivery destination", drift: RECORDS },

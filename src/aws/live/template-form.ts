@@ -2,6 +2,7 @@ import type {
   GetBucketCorsOutput,
   GetBucketLifecycleConfigurationOutput,
   LifecycleRule,
+  MetadataConfigurationResult,
   NotificationConfiguration,
   NotificationConfigurationFilter,
   ReplicationConfiguration,
@@ -65,6 +66,16 @@ export function toCorsForm({ CORSRules }: Pick<GetBucketCorsOutput, "CORSRules">
     ...others,
   }));
   return rules && { CorsRules: rules };
+}
+
+/** `MetadataConfiguration` in CloudFormation's form, without what S3 says of its tables. */
+export function toMetadataForm(answer: MetadataConfigurationResult | undefined): object | undefined {
+  if (answer === undefined) return undefined;
+  const { JournalTableConfigurationResult: journal, InventoryTableConfigurationResult: inventory } = answer;
+  return {
+    JournalTableConfiguration: journal && { RecordExpiration: journal.RecordExpiration },
+    InventoryTableConfiguration: inventory && { ConfigurationState: inventory.ConfigurationState },
+  };
 }
 
 /** `ReplicationConfiguration` in CloudFormation's form. */

@@ -48,8 +48,8 @@ export function createAccessMatrix(configuration: Configuration): AccessRow[] {
   const { site, template, connections } = configuration;
   const added = new Map<unknown, string>();
   for (const { service, connection } of connections) {
-    const { bucketStatements = [], logBucketStatements = [], resources = {} } = connection;
-    for (const part of [...bucketStatements, ...logBucketStatements, ...Object.keys(resources)]) {
+    const { bucketStatements = [], logBucketStatements = [], keyStatements = [], resources = {} } = connection;
+    for (const part of [...bucketStatements, ...logBucketStatements, ...keyStatements, ...Object.keys(resources)]) {
       added.set(part, service.name);
     }
   }

@@ -11,6 +11,7 @@ const CONDITION_KEYS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/am
  * conditions: so they still apply to a role that is deleted and made again.
  */
 export function createBucketGuards(site: Site, settings: Settings): PolicyStatement[] {
+  const hasTls13 = settings.tls.own === "1.3" && !settings.minimal;
   return [
     ...createTransportGuards(site.bucketArn),
     {
@@ -27,19 +28,7 @@ export function createBucketGuards(site: Site, settings: Settings): PolicyStatem
         NumericLessThan: { "s3:TlsVersion": "1.3" },
       },
     },
-    {
-      sid: "DenyOtherEncryption",
-      why: "Files are encrypted by SSE-S3 and nothing else. A request that names no encryption gets it by the bucket's default; a writer whose own default is KMS must be told AES256.",
-      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingServerSideEncryption.html",
-      effect: "Deny",
-      principal: "everyone",
-      actions: ["s3:PutObject"],
-      resources: [site.objects()],
-      conditions: {
-        Null: { "s3:x-amz-server-side-encryption": "false" },
-        StringNotEquals: { "s3:x-amz-server-side-encryption": "AES256" },
-      },
-    },
+    createEncryptionGuard(site),
     {
       sid: "DenyStalePresignedUrls",
       why: `A presigned URL is refused ${settings.presign.ageSecondsMax} s after it was signed, whatever lifetime was signed into it.`,
@@ -66,5 +55,35 @@ export function createBucketGuards(site: Site, settings: Settings): PolicyStatem
         Bool: { "aws:PrincipalIsAWSService": "false" },
       },
     },
-  ].filter(({ sid }) => sid !== "DenyOwnRolesBelowTls13" || settings.tls.own === "1.3") as PolicyStatement[];
+  ].filter(({ sid }) => sid !== "DenyOwnRolesBelowTls13" || hasTls13) as PolicyStatement[];
+}
+
+/** A request that names no encryption gets the bucket's default; one that names it must name the same. */
+function createEncryptionGuard(site: Site): PolicyStatement {
+  const common = {
+    sid: "DenyOtherEncryption",
+    effect: "Deny",
+    principal: "everyone",
+    actions: ["s3:PutObject"],
+  } as const;
+  const isNamed = { Null: { "s3:x-amz-server-side-encryption": "false" } };
+  if (site.keyArn !== undefined) {
+    return {
+      ...common,
+      why: "Files are encrypted by one KMS key and nothing else. A request that names no encryption gets it by the bucket's default; one that names KMS without a key would get S3's own key.",
+      source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html",
+      resources: [site.objects()],
+      conditions: {
+        ...isNamed,
+        ArnNotEquals: { "s3:x-amz-server-side-encryption-aws-kms-key-id": site.keyArn },
+      },
+    };
+  }
+  return {
+    ...common,
+    why: "Files are encrypted by SSE-S3 and nothing else. A request that names no encryption gets it by the bucket's default; a writer whose own default is KMS must be told AES256.",
+    source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingServerSideEncryption.html",
+    resources: [site.objects()],
+    conditions: { ...isNamed, StringNotEquals: { "s3:x-amz-server-side-encryption": "AES256" } },
+  };
 }

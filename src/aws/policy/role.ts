@@ -1,6 +1,7 @@
 import type { Site } from "../template/site.ts";
 import type { Resource } from "../template/template.ts";
 import type { Properties, Value } from "../template/value.ts";
+import { createKeyUse } from "./key-use.ts";
 import { type AllowStatement, type Conditions, Policy, type Principal, type Statement } from "./policy.ts";
 
 /** The principals that may assume a role, and how. */
@@ -24,11 +25,17 @@ export interface RolePlan {
   /** The role's policy, without principals; `aws:ResourceAccount` is added to every statement that allows S3 actions. */
   readonly statements: readonly Statement[];
   readonly managedPolicyArns?: readonly string[];
+  /** Actions on the KMS key of files, where there is one, beside those that reading and writing need. */
+  readonly keyActions?: readonly string[];
 }
 
-/** The role as a resource: one inline policy named `access`, the permissions boundary and tags of the site. */
+/**
+ * The role as a resource: one inline policy named `access`, with the use of the key of files where the role needs it, the
+ * permissions boundary and tags of the site.
+ */
 export function createRole(site: Site, plan: RolePlan): Resource {
-  const { purpose, why, source, trusts, statements, managedPolicyArns } = plan;
+  const { purpose, why, source, trusts, managedPolicyArns } = plan;
+  const statements = [...plan.statements, ...createKeyUse(site, plan.statements, plan.keyActions)];
   return {
     type: "AWS::IAM::Role",
     why,

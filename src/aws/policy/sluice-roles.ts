@@ -190,7 +190,8 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { others, des
         ...["s3:GetBucketLogging", "s3:GetBucketNotification", "s3:GetBucketCORS", "s3:GetBucketTagging"],
         ...["s3:GetBucketPolicy", "s3:GetInventoryConfiguration", "s3:GetMetricsConfiguration"],
         ...["s3:GetReplicationConfiguration", "s3:GetBucketObjectLockConfiguration", "s3:ListBucket"],
-        ...["s3:GetIntelligentTieringConfiguration", "s3:GetAccelerateConfiguration", "s3:GetBucketWebsite"],
+        ...["s3:GetBucketMetadataTableConfiguration", "s3:GetIntelligentTieringConfiguration"],
+        ...["s3:GetAccelerateConfiguration", "s3:GetBucketWebsite"],
       ],
       resources: [
         ...[site.bucketArn, site.logBucketArn, ...(anchors === false ? [] : [site.anchorBucketArn])],

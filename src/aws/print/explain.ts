@@ -32,7 +32,7 @@ function toHeader(explanation: Explanation): string[] {
     title,
     "=".repeat(title.length),
     `Region:    ${region}, account ${account}; data stays in ${residency.join(", ")}`,
-    `Logs:      ${logBucket}`,
+    ...(logBucket === undefined ? [] : [`Logs:      ${logBucket}`]),
     ...(anchorBucket === undefined ? [] : [`Anchors:   ${anchorBucket}`]),
     ...wrap(services.map(({ name }) => name).join(", ") || "none", "Services:  ", "           "),
   ];

@@ -1,5 +1,9 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { type AccessRow, createAccessMatrix, listPassedRoles, type PassedRole } from "../policy/access-matrix.ts";
+import { toConditionWords } from "../policy/access-words.ts";
+import { nameKey } from "../policy/key-use.ts";
+import { type Principal, toStatementJson } from "../policy/policy.ts";
+import { MINIMAL_DIFFERENCE } from "../settings/minimal.ts";
 import { type ControlTowerExemption, findExemptions } from "../template/control-tower-exemptions.ts";
 import { printCloudFormation } from "./print-cloudformation.ts";
 
@@ -15,7 +19,8 @@ export interface Explanation {
   readonly region: string;
   readonly account: string;
   readonly residency: readonly string[];
-  readonly logBucket: string;
+  /** Undefined in a minimal file. */
+  readonly logBucket: string | undefined;
   /** Undefined when the settings ask for no audit anchors. */
   readonly anchorBucket: string | undefined;
   readonly services: readonly {
@@ -46,7 +51,7 @@ export function createExplanation(configuration: Configuration): Explanation {
     region: site.region,
     account: site.account,
     residency: site.residency,
-    logBucket: site.logBucket,
+    logBucket: settings.minimal ? undefined : site.logBucket,
     anchorBucket: settings.anchors === false ? undefined : site.anchorBucket,
     services: connections.map(({ service: { name, title, gets, road, source }, connection: { notes = [] } }) => ({
       name,
@@ -60,32 +65,73 @@ export function createExplanation(configuration: Configuration): Explanation {
     guards: rows.filter(({ effect }) => effect === "Deny"),
     passedRoles: listPassedRoles(configuration),
     exemptions: findExemptions(configuration.template),
-    notes: [...createDataNotes(configuration), ...createDeployNotes(configuration)],
+    notes: [
+      ...(settings.minimal ? [MINIMAL_DIFFERENCE] : []),
+      ...createDataNotes(configuration),
+      ...createDeployNotes(configuration),
+    ],
   };
 }
 
 /** Notes about what happens to files apart from Sluice. */
-function createDataNotes({ settings, site, connections }: Configuration): string[] {
-  const { lifecycle, presign, tls } = settings;
+function createDataNotes(configuration: Configuration): string[] {
+  const { settings, site, connections } = configuration;
+  const { lifecycle, presign, tls, minimal } = settings;
   const isOn = (...names: string[]) => connections.some(({ service }) => names.includes(service.name));
   const copies = connections.filter(({ service }) => ["replication", "backup", "datasync"].includes(service.name));
   return [
-    `Purge needs s3:DeleteObjectVersion, which ${site.roleName("write")} has: in a versioned bucket a plain deletion leaves the bytes as an old version, for ${lifecycle.noncurrentDays} days here.`,
+    `Purge needs s3:DeleteObjectVersion, which ${minimal ? "the role that Sluice runs under must have" : `${site.roleName("write")} has`}: in a versioned bucket a plain deletion leaves the bytes as an old version, for ${lifecycle.noncurrentDays} days here.`,
     `Replicas and backups keep erased files: a deleted version is never replicated, and a recovery point outlives the file.${copies.length === 0 ? "" : ` Switched on here: ${copies.map(({ service }) => service.title).join(", ")}; erase there as well.`}`,
     `Archive tiers break presigned downloads: an object in Glacier or in an archive tier of Intelligent-Tiering answers 403 until it is restored.${lifecycle.tieringDays === null ? "" : " The tiering of this template moves nothing there."}`,
     `Presigned URLs are refused ${presign.ageSecondsMax} s after they were signed, whatever lifetime was signed into them.`,
-    "Every write is encrypted by SSE-S3. A writer that asks for KMS is refused: set it to SSE-S3 (AES256), or to name no encryption.",
-    ...(tls.own === "1.3"
+    ...createEncryptionNotes(configuration),
+    ...(tls.own === "1.3" && !minimal
       ? [
           `Sluice's own roles must speak TLS 1.3 to S3. Behind an interface endpoint, which only has 1.2, set tls.own to "1.2".`,
         ]
       : []),
-    `AWS services write only below ${site.externalPrefix} and into ${site.logBucket}; Sluice neither lists nor sweeps either.`,
+    `AWS services write only below ${site.externalPrefix}${minimal ? "; Sluice neither lists nor sweeps that." : ` and into ${site.logBucket}; Sluice neither lists nor sweeps either.`}`,
     ...(isOn("athena", "glue", "emr", "redshift")
       ? [
           "Where Lake Formation governs the Data Catalog, IAM alone is not enough: grant the roles of Athena, Glue, EMR and Redshift their permissions there, or leave the database to IAM (IAMAllowedPrincipals).",
         ]
       : []),
+  ];
+}
+
+/** Notes about the encryption, and on what a key costs and needs. Prices: https://aws.amazon.com/kms/pricing/ */
+function createEncryptionNotes({ settings, site, connections }: Configuration): string[] {
+  if (site.keyArn === undefined) {
+    return [
+      "Every write is encrypted by SSE-S3. A writer that asks for KMS is refused: set it to SSE-S3 (AES256), or to name no encryption.",
+    ];
+  }
+  const entrants = connections.flatMap(({ connection }) => connection.keyStatements ?? []);
+  const grants = entrants.map(({ why, actions, principal, conditions = {} }) => {
+    const { Principal } = toStatementJson({
+      sid: "",
+      why,
+      source: "",
+      effect: "Allow",
+      actions,
+      principal: principal as Principal,
+    });
+    const when = toConditionWords(conditions).join(" and ");
+    return `The policy of ${nameKey(site)} must allow ${actions.join(" and ")} to ${JSON.stringify(Principal)}, if ${when}: ${why}`;
+  });
+  return [
+    `Every write is encrypted by ${nameKey(site)}. A writer that asks for SSE-S3 or another key is refused: set it to this key, or to name no encryption. The service needs SLUICE_S3_ENCRYPTION=bucket.`,
+    "A KMS key costs about 1 USD a month, and KMS charges about 0.03 USD for 10,000 requests. The bucket key makes S3 ask KMS once for many objects, so that requests for files cost next to nothing. SSE-S3 costs nothing.",
+    "The log bucket and the audit anchors stay with SSE-S3: S3 delivers no access logs into a bucket whose default is a KMS key, and services that deliver reports need no key.",
+    "Files from before the key stay as they were encrypted, until they are written again.",
+    ...(settings.encryption === "kms"
+      ? [
+          "Whoever deletes the key deletes the files: it outlives the stack, and KMS waits 30 days. A stack that is made anew makes another key; to keep this one, name its ARN as `encryption`.",
+        ]
+      : [
+          `The policy of ${nameKey(site)} must let the account's own policies allow kms:Decrypt and kms:GenerateDataKey, as the policy of a new key does; each role of the template then has what it needs.`,
+          ...grants,
+        ]),
   ];
 }
 

@@ -29,7 +29,10 @@ export function createImport({ template, site }: Configuration, what: Import) {
   const names = {
     bucket: ["DataBucket"],
     policy: ["DataBucket", "DataBucketPolicy"],
-    retained: Object.keys(template.resources).filter((name) => template.resources[name]?.isRetained),
+    // KMS makes up the id of a key: a key that exists is named as `encryption` instead.
+    retained: Object.entries(template.resources).flatMap(([name, { isRetained, type }]) =>
+      isRetained && type !== "AWS::KMS::Key" ? [name] : [],
+    ),
   }[what];
   const resources = Object.fromEntries(names.map((name) => [name, toImported(template.resources[name] as Resource)]));
   const description = `Imports the existing resources of bucket ${site.bucket} into the stack`;

@@ -1,13 +1,16 @@
-import { Document, type Pair, type Scalar, type YAMLMap } from "yaml";
+import { Document, isCollection, type Pair, type Scalar, visit, type YAMLMap } from "yaml";
 import { Policy, toStatementJson } from "../policy/policy.ts";
 import { type Resource, type Template, toRetention } from "../template/template.ts";
 import { Leaf, type Properties, type Value } from "../template/value.ts";
 
 const LINE_LENGTH = 110;
+/** Most characters, as JSON, of what a template without reasons has in one line. */
+const FLOW_LENGTH = 80;
 
 /**
  * The template as CloudFormation's YAML, with one property a line. The same template gives the same bytes. Above each
- * resource and statement it says why it is there and which AWS document it follows.
+ * resource and statement it says why it is there and which AWS document it follows, unless the template has one comment
+ * in place of these.
  */
 export function printCloudFormation(template: Template, header: readonly string[] = []): string {
   const document = new Document({}, { version: "1.1", aliasDuplicateObjects: false });
@@ -32,14 +35,33 @@ export function printCloudFormation(template: Template, header: readonly string[
       ),
     }),
   });
-  if (header.length > 0) document.commentBefore = header.map((line) => ` ${line}`).join("\n");
+  const top = [...header, ...(template.comment === undefined ? [] : wrapText(template.comment))];
+  if (top.length > 0) document.commentBefore = top.map((line) => ` ${line}`).join("\n");
   const resources = document.get("Resources") as YAMLMap;
   for (const { key } of resources.items as Pair<Scalar<string>>[]) {
     // A comment before a pair belongs to its key.
     key.commentBefore = toComment(template.resources[key.value] as Resource);
     key.spaceBefore = key !== resources.items[0]?.key;
   }
-  return document.toString({ lineWidth: 0, directives: false });
+  if (template.comment !== undefined) makeShort(document);
+  return document.toString({ lineWidth: 0, directives: false, flowCollectionPadding: false });
+}
+
+/** Takes the reasons away, and writes what is short in one line. */
+function makeShort(document: Document): void {
+  visit(document, {
+    Collection: (_, node, path) => {
+      node.commentBefore = null;
+      const isWithin = path.some((one) => isCollection(one) && one.flow);
+      if (isWithin || JSON.stringify(node.toJSON()).length <= FLOW_LENGTH) node.flow = true;
+    },
+    Scalar: (_, node, path) => {
+      node.commentBefore = null;
+      // Older readers of YAML end a plain text at its colon within brackets.
+      const isWithin = path.some((one) => isCollection(one) && one.flow);
+      if (isWithin && String(node.value).includes(":")) node.type = "QUOTE_DOUBLE";
+    },
+  });
 }
 
 /** The resource as CloudFormation's JSON; policies are left for whoever prints them. */
@@ -92,11 +114,15 @@ function createPolicyNode(document: Document, policy: Policy): unknown {
 
 /** The reason in lines of a readable length, and then the AWS document. */
 function toComment({ why, source }: { why: string; source: string }): string {
+  return [...wrapText(why), source].map((line) => ` ${line}`).join("\n");
+}
+
+function wrapText(text: string): string[] {
   const lines: string[] = [];
-  for (const word of why.split(" ")) {
+  for (const word of text.split(" ")) {
     const last = lines.at(-1);
     if (last === undefined || last.length + word.length + 1 > LINE_LENGTH) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
-  return [...lines, source].map((line) => ` ${line}`).join("\n");
+  return lines;
 }

@@ -21,8 +21,9 @@ export function printConfiguration(configuration: Configuration, format: Format)
   }
 }
 
-function toHeader({ site, connections }: Configuration): string[] {
+function toHeader({ site, settings, connections }: Configuration): string[] {
   const names = connections.map(({ service }) => service.name);
+  if (settings.minimal) return wrapNames(names.length === 0 ? ["none"] : names);
   return [
     "Made by `sluice config generate`: change sluice.aws.yaml and generate again instead of editing this file.",
     `Bucket ${site.bucket}, region ${site.region}, account ${site.account}.`,

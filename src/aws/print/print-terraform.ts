@@ -23,6 +23,9 @@ const REQUIRED = {
   },
 };
 
+/** Most characters of a line in a file without reasons, as far as its values can be told apart by lines. */
+const LINE_LENGTH = 110;
+
 /** CloudFormation's pseudo parameters in Terraform: attributes of data sources. */
 const PSEUDO_PARAMETERS: Readonly<Record<string, readonly [source: string, attribute: string]>> = {
   "AWS::Region": ["aws_region", "region"],
@@ -32,7 +35,8 @@ const PSEUDO_PARAMETERS: Readonly<Record<string, readonly [source: string, attri
 /**
  * The configuration as Terraform's JSON for the `awscc` provider, whose resources are generated from the same schemas as
  * CloudFormation's: `AWS::S3::Bucket` is `awscc_s3_bucket`, `BucketName` is `bucket_name`. Policies and other open JSON are
- * strings there. The reason of each resource and statement is under `//`, Terraform's comment. Throws for anything that has
+ * strings there. The reason of each resource and statement is under `//`, Terraform's comment, unless the template has one
+ * comment in place of these. Throws for anything that has
  * no counterpart, so that nothing is left out.
  */
 export function printTerraform({ template, site }: Pick<Configuration, "template" | "site">): string {
@@ -43,14 +47,27 @@ export function printTerraform({ template, site }: Pick<Configuration, "template
     resource[type] = { ...resource[type], [name]: toBlock(template, one, body) };
   }
   const document = {
-    "//": template.description,
+    "//": template.comment === undefined ? template.description : `${template.description}. ${template.comment}`,
     terraform: REQUIRED,
     provider: { awscc: { region: site.region }, aws: { region: site.region } },
     data: toAssertions(template.rules),
     resource,
     output: toOutputs(template),
   };
-  return `${JSON.stringify(document, undefined, 2)}\n`;
+  const text = template.comment === undefined ? JSON.stringify(document, undefined, 2) : toShortJson(document);
+  return `${text}\n`;
+}
+
+/** JSON in which what is short stands in one line. */
+function toShortJson(value: unknown, indent = ""): string {
+  const line = JSON.stringify(value);
+  if (typeof value !== "object" || value === null || line.length + indent.length <= LINE_LENGTH) return line;
+  const within = `${indent}  `;
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  const members = Array.isArray(value)
+    ? value.map((one) => toShortJson(one, within))
+    : Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}: ${toShortJson(one, within)}`);
+  return `${open}\n${members.map((member) => `${within}${member}`).join(",\n")}\n${indent}${close}`;
 }
 
 function toBody(template: Template, properties: Properties): Properties {
@@ -88,7 +105,7 @@ function toStack(template: Template, site: Site, logicalId: string): Properties 
 function toBlock(template: Template, resource: Resource, body: Properties): Properties {
   const { dependsOn = [], isRetained } = resource;
   return {
-    "//": toComment(resource),
+    ...(template.comment === undefined && { "//": toComment(resource) }),
     ...body,
     ...(dependsOn.length > 0 && { depends_on: dependsOn.map((logicalId) => toAddress(template, logicalId)) }),
     ...(isRetained && { lifecycle: { prevent_destroy: true } }),

@@ -8,8 +8,12 @@ import { toAttribute, toTerraformType } from "./terraform-names.ts";
  * - Distribution: its generated resource breaks the provider and is left out:
  *   https://github.com/hashicorp/terraform-provider-awscc/issues/3194. Cloud Control refuses to update one without a
  *   certificate of its own: https://github.com/hashicorp/terraform-provider-awscc/issues/983.
+ * - Lake Formation's resource: the type is of before the registry, which the provider is generated from.
  */
-export const STACKED: Readonly<Record<string, readonly string[]>> = { "AWS::CloudFront::Distribution": ["DomainName"] };
+export const STACKED: Readonly<Record<string, readonly string[]>> = {
+  "AWS::CloudFront::Distribution": ["DomainName"],
+  "AWS::LakeFormation::Resource": [],
+};
 
 /** Name of the output of such a stack that identifies the resource. */
 export const IDENTITY = "Identity";

@@ -26,9 +26,11 @@ export function listGateRoads(configuration: Configuration): Scenario[] {
 }
 
 /** Readers whose own rights reach the files, each with what they are called. */
-const READERS: Readonly<Record<string, string>> = {
+export const READERS: Readonly<Record<string, string>> = {
   ReadRole: "the read role",
   LambdaRole: "a Lambda function",
+  ComprehendRole: "a Comprehend job",
+  MediaconvertRole: "a MediaConvert job",
   StepFunctionsRole: "a state machine",
   OpensearchIngestionRole: "an OpenSearch pipeline",
   BedrockRole: "a knowledge base",

@@ -11,7 +11,8 @@ import type { Scenario } from "./scenario.ts";
 const SCENARIOS_MIN = 40;
 
 /** Everything that tells somebody of files, with a target of this account. */
-function withEveryHearer(region: string, account = "111122223333") {
+function withEveryHearer(region: string, more: Readonly<Record<string, unknown>> = {}) {
+  const account = "111122223333";
   const arn = (service: string, resource: string) =>
     `arn:${toPartition(region)}:${service}:${region}:${account}:${resource}`;
   const known = servicesOf(region);
@@ -21,7 +22,7 @@ function withEveryHearer(region: string, account = "111122223333") {
     eventbridge: { targetBusArn: arn("events", "event-bus/files") },
   };
   const services = Object.fromEntries(known.map((name) => [name, options[name] ?? true]));
-  return withServices([], { region, account, anchors: {}, services });
+  return withServices([], { region, account, anchors: {}, services, ...more });
 }
 
 /** Consumers and networks of every kind, in one region, each with every hearer. */
@@ -93,6 +94,15 @@ const SETTINGS: readonly (readonly [string, SaidSettings])[] = [
   ["every hearer", withEveryHearer("eu-central-1")],
   ["every hearer in China", withEveryHearer("cn-north-1")],
   ["every hearer in GovCloud", withEveryHearer("us-gov-west-1")],
+  ...["eu-central-1", "cn-north-1", "us-gov-west-1"].map((region): [string, SaidSettings] => [
+    `every hearer under a KMS key in ${region}`,
+    withEveryHearer(region, { encryption: "kms" }),
+  ]),
+  [
+    "every hearer under a key of one's own",
+    withEveryHearer("eu-central-1", { encryption: "arn:aws:kms:eu-central-1:111122223333:key/own" }),
+  ],
+  ["a minimal file under a KMS key", withServices(["lambda", "athena"], { minimal: true, encryption: "kms" })],
   [
     "an open gate",
     withServices(["replication", "sqs"], {

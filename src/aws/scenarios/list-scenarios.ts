@@ -3,6 +3,7 @@ import { listConsumerRoads } from "./consumer-roads.ts";
 import { listEventRoads } from "./event-roads.ts";
 import { listGateRoads } from "./gate-roads.ts";
 import { listGuardRoads } from "./guard-roads.ts";
+import { listKeyRoads } from "./key-roads.ts";
 import { listNetworkRoads } from "./network-roads.ts";
 import type { Scenario } from "./scenario.ts";
 import { listServiceRoads } from "./service-roads.ts";
@@ -21,8 +22,9 @@ export interface ScenarioGroup {
  */
 export function listScenarios(configuration: Configuration): ScenarioGroup[] {
   return [
-    { title: "Sluice's own roles", scenarios: listSluiceRoads(configuration) },
+    { title: "Sluice's own roles", scenarios: configuration.settings.minimal ? [] : listSluiceRoads(configuration) },
     { title: "What the bucket refuses", scenarios: listGuardRoads(configuration) },
+    { title: "The key of files", scenarios: listKeyRoads(configuration) },
     { title: "GuardDuty's gate", scenarios: listGateRoads(configuration) },
     { title: "Events", scenarios: listEventRoads(configuration) },
     { title: "AWS services", scenarios: listServiceRoads(configuration) },

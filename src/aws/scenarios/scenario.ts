@@ -1,3 +1,4 @@
+import type { Site } from "../template/site.ts";
 import type { Properties } from "../template/value.ts";
 
 /** A way from somebody to something, and whether it must be open. It is open when each of its steps is. */
@@ -17,6 +18,7 @@ export interface Request {
   /** ARN of a role, or a service principal: `pods.eks.amazonaws.com`. */
   readonly principal: string;
   readonly action: string;
+  /** ARN. A part that AWS makes up is written `${LogicalId.Attribute}`, here and in what the request says. */
   readonly resource: string;
   /**
    * Condition keys that differ from those of a good request: signed in a header, over TLS 1.3, to the bucket's region, of a
@@ -31,6 +33,11 @@ export interface Delivery {
   /** Logical id of the rule. */
   readonly rule: string;
   readonly event: Properties;
+}
+
+/** The ARN of the key of files as a request has it: one that the template makes has no other yet. */
+export function toKeyText({ keyArn = "" }: Site): string {
+  return typeof keyArn === "string" ? keyArn : `\${DataKey.Arn}`;
 }
 
 /** The condition key by which S3 tells the result of a scan. */

@@ -4,22 +4,31 @@ import { type Request, type Scenario, STRANGER } from "./scenario.ts";
 import { ask } from "./sluice-roads.ts";
 
 /** Roles of services that write, by logical id: the role's purpose, and the folder that is theirs below the external prefix. */
-const WRITERS: Readonly<Record<string, { purpose: string; folder: string }>> = {
+export const WRITERS: Readonly<Record<string, { purpose: string; folder: string }>> = {
   AthenaRole: { purpose: "athena", folder: "athena/" },
+  ComprehendRole: { purpose: "comprehend", folder: "comprehend/" },
+  DmsRole: { purpose: "dms", folder: "dms/" },
   FirehoseRole: { purpose: "firehose", folder: "firehose/" },
+  MediaconvertRole: { purpose: "mediaconvert", folder: "mediaconvert/" },
   OpensearchIngestionRole: { purpose: "opensearch-ingestion", folder: "opensearch-ingestion/" },
   SagemakerRole: { purpose: "sagemaker", folder: "sagemaker/" },
+  SesRole: { purpose: "ses", folder: "ses/" },
   StepFunctionsRole: { purpose: "step-functions", folder: "step-functions/" },
 };
 
 /** Services that act by a role of the template: by logical id, the principal and the role's purpose. */
 const ACTORS: Readonly<Record<string, readonly [service: string, purpose: string]>> = {
   BackupRole: ["backup", "backup"],
+  ComprehendRole: ["comprehend", "comprehend"],
+  DmsRole: ["dms", "dms"],
   FirehoseRole: ["firehose", "firehose"],
   GuarddutyRole: ["malware-protection-plan.guardduty", "guardduty"],
+  LakeFormationRole: ["lakeformation", "lake-formation"],
   LambdaRole: ["lambda", "lambda"],
+  MediaconvertRole: ["mediaconvert", "mediaconvert"],
   ReplicationRole: ["s3", "replication"],
   SagemakerRole: ["sagemaker", "sagemaker"],
+  SesRole: ["ses", "ses"],
   StepFunctionsRole: ["states", "step-functions"],
   TransferRole: ["transfer", "transfer"],
 };
@@ -34,7 +43,7 @@ export function listServiceRoads({ site, template }: Configuration): Scenario[] 
     ...Object.values(Object.fromEntries(Object.entries(ACTORS).filter(has))).flatMap((one) =>
       listActorRoads(site, one),
     ),
-    ...listDeliveryRoads(site),
+    ...(template.resources.LogBucket === undefined ? [] : listDeliveryRoads(site)),
   ];
 }
 

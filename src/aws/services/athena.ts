@@ -11,7 +11,7 @@ const WORKGROUP = "https://docs.aws.amazon.com/athena/latest/ug/workgroups-setti
 const WORKGROUP_POLICIES = "https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html";
 const CATALOG_ACCESS = "https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html";
 
-/** A workgroup whose results stay in the bucket under SSE-S3, and the role of the people who query. */
+/** A workgroup whose results stay in the bucket under its encryption, and the role of the people who query. */
 export const ATHENA = defineService({
   name: "athena",
   title: "Amazon Athena",
@@ -39,7 +39,7 @@ export const ATHENA = defineService({
         ...database.connection.resources,
         AthenaWorkgroup: {
           type: "AWS::Athena::WorkGroup",
-          why: `Sends every result to ${prefix} under SSE-S3. The settings are enforced: they override a client's own settings, such as KMS.`,
+          why: `Sends every result to ${prefix} under ${site.keyArn === undefined ? "SSE-S3" : "the bucket's key"}. The settings are enforced: they override a client's own settings, such as KMS.`,
           source: WORKGROUP,
           properties: {
             Name: workgroup,
@@ -51,7 +51,10 @@ export const ATHENA = defineService({
               ResultConfiguration: {
                 OutputLocation: `s3://${site.bucket}/${prefix}`,
                 ExpectedBucketOwner: site.account,
-                EncryptionConfiguration: { EncryptionOption: "SSE_S3" },
+                EncryptionConfiguration:
+                  site.keyArn === undefined
+                    ? { EncryptionOption: "SSE_S3" }
+                    : { EncryptionOption: "SSE_KMS", KmsKey: site.keyArn },
               },
               ...(queryBytesMax !== undefined && { BytesScannedCutoffPerQuery: queryBytesMax }),
             },

@@ -35,6 +35,10 @@ export interface Connection {
   readonly bucketStatements?: readonly PolicyStatement[];
   /** Statements for the policy of the log bucket, to which reports, trails and logs are delivered. */
   readonly logBucketStatements?: readonly PolicyStatement[];
+  /** Statements for the policy of the KMS key of files, for principals that have no role here; used where there is a key. */
+  readonly keyStatements?: readonly PolicyStatement[];
+  /** Logical ids that must exist before that key: roles that its policy names. */
+  readonly keyDependsOn?: readonly string[];
   /** Properties that are merged into the bucket's: objects by key, lists joined. */
   readonly bucketProperties?: Properties;
   /** Logical ids that must exist before the bucket (a queue's policy before S3 tries the queue). */

@@ -149,6 +149,7 @@ function createBackupRole(site: Site): Resource {
     why: "Allows for this bucket alone what AWS's managed policy for backups of S3 allows on every bucket.",
     source: BACKUP_POLICY,
     trusts: [createTrust(site)],
+    keyActions: ["kms:DescribeKey"],
     statements: [
       {
         sid: "ReadTheBucket",
@@ -222,6 +223,7 @@ function createRestoreRole(site: Site): Resource {
     why: "Restores into this bucket, and into no new one. The role is the only other writer of Sluice's own keys: pass it only while Sluice is stopped.",
     source: RESTORE_POLICY,
     trusts: [createTrust(site)],
+    keyActions: ["kms:DescribeKey"],
     statements: [
       {
         sid: "SeeTheBucket",

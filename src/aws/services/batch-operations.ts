@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nameKey } from "../policy/key-use.ts";
 import type { Statement } from "../policy/policy.ts";
 import { createRole, trustService } from "../policy/role.ts";
 import type { Site } from "../template/site.ts";
@@ -63,7 +64,11 @@ export const BATCH_OPERATIONS = defineService({
             ]
           : []),
         ...(operations.includes("copy")
-          ? ["A copy job must leave encryption to the bucket or ask for SSE-S3: the bucket refuses KMS."]
+          ? [
+              site.keyArn === undefined
+                ? "A copy job must leave encryption to the bucket or ask for SSE-S3: the bucket refuses KMS."
+                : `A copy job must leave encryption to the bucket or name ${nameKey(site)}.`,
+            ]
           : []),
       ],
     };

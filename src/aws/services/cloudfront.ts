@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { KEY_ITSELF } from "../policy/key-policy.ts";
 import { tagsOf } from "../policy/role.ts";
 import { SettingsProblem } from "../settings/settings-problem.ts";
 import type { Site } from "../template/site.ts";
@@ -84,6 +85,7 @@ export const CLOUDFRONT = defineService({
         ...(site.region === LOG_REGION && createLogDelivery(site)),
       },
       bucketStatements: [createReadStatement(site)],
+      keyStatements: [createKeyStatement(site)],
       logBucketStatements: [
         allowDelivery(site, {
           sid: "AllowCloudfrontLogs",
@@ -197,6 +199,20 @@ function createReadStatement(site: Site): PolicyStatement {
     resources: [site.objects(site.keyPrefix)],
     // AWS's example has no aws:SourceAccount either, because CloudFront does not document that it sends one: the ARN has the
     // account.
+    conditions: { StringEquals: { "aws:SourceArn": distributionArn(site) } },
+  };
+}
+
+/** It signs its requests to S3 as itself: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html */
+function createKeyStatement(site: Site): PolicyStatement {
+  return {
+    sid: "AllowCloudfront",
+    why: "The distribution of this template reads files under the key, and no other distribution does.",
+    source: OAC,
+    effect: "Allow",
+    principal: { services: [site.principal("cloudfront")] },
+    actions: ["kms:Decrypt"],
+    resources: KEY_ITSELF,
     conditions: { StringEquals: { "aws:SourceArn": distributionArn(site) } },
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nameKey } from "../policy/key-use.ts";
 import type { Statement } from "../policy/policy.ts";
 import { createRole, listObjects, ofThisAccountIfNamed, readObjects, trustService } from "../policy/role.ts";
 import { SettingsProblem } from "../settings/settings-problem.ts";
@@ -30,7 +31,9 @@ export const EMR = defineService({
       resources: { ...(ec2 && createClusterResources(site)), ...(serverless && createServerlessResources(site)) },
       outputs: createOutputs({ ec2, serverless }),
       notes: [
-        "EMR's file systems write under SSE-S3 or name no encryption, and the bucket accepts both; a security configuration that asks for SSE-KMS is refused by the bucket.",
+        site.keyArn === undefined
+          ? "EMR's file systems write under SSE-S3 or name no encryption, and the bucket accepts both; a security configuration that asks for SSE-KMS is refused by the bucket."
+          : `EMR's file systems must name no encryption, or ${nameKey(site)}: a security configuration that asks for SSE-S3 is refused by the bucket.`,
         ...(ec2 ? ["The service role of EMR (which starts instances) reaches no file and is not made here."] : []),
         `Send logs and checkpoints under ${toPrefix(site)} too: nothing else in the bucket can be written.`,
       ],

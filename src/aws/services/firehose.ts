@@ -48,7 +48,9 @@ export const FIREHOSE = defineService({
       outputs: { FirehoseRoleArn: { description: "role of delivery streams", value: getAtt("FirehoseRole", "Arn") } },
       notes: [
         `Set the stream's prefix and its error prefix below ${prefix}: writes elsewhere are refused.`,
-        "Leave the stream's S3 encryption off (the bucket's own SSE-S3 applies): the bucket refuses KMS.",
+        site.keyArn === undefined
+          ? "Leave the stream's S3 encryption off (the bucket's own SSE-S3 applies): the bucket refuses KMS."
+          : "Leave the stream's S3 encryption off: the bucket's own key applies, and the bucket refuses another.",
         ...(errorLogging
           ? [`Turn on the stream's error logging with group ${toLogGroup(site)} and stream ${LOG_STREAM}.`]
           : []),

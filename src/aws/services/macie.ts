@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { defineService } from "./aws-service.ts";
+import { KEY_ITSELF } from "../policy/key-policy.ts";
+import { throughS3 } from "../policy/key-use.ts";
+import type { Site } from "../template/site.ts";
+import { defineService, type PolicyStatement } from "./aws-service.ts";
 import { allowDelivery, allowDeliveryCheck } from "./log-delivery.ts";
 
 const ACCESS = "https://docs.aws.amazon.com/macie/latest/user/monitoring-restrictive-s3-buckets.html";
@@ -37,6 +40,8 @@ export const MACIE = defineService({
           },
         },
       }),
+      keyStatements: [createKeyStatement(site)],
+      keyDependsOn: session === "create" ? ["MacieSession"] : [],
       logBucketStatements: [
         allowDeliveryCheck(site, {
           ...delivery,
@@ -62,3 +67,18 @@ export const MACIE = defineService({
     };
   },
 });
+
+/** Its service-linked role has no right to keys of its own: the key's policy must name it. */
+function createKeyStatement(site: Site): PolicyStatement {
+  const role = "role/aws-service-role/macie.amazonaws.com/AWSServiceRoleForAmazonMacie";
+  return {
+    sid: "AllowMacie",
+    why: "Macie reads files under the key by its service-linked role, which is there once Macie is enabled.",
+    source: "https://docs.aws.amazon.com/macie/latest/user/discovery-supported-encryption-types.html",
+    effect: "Allow",
+    principal: { roles: [site.arn("iam", role, { region: "" })] },
+    actions: ["kms:Decrypt"],
+    resources: KEY_ITSELF,
+    conditions: throughS3(site, site.bucketArn),
+  };
+}

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nameKey } from "../policy/key-use.ts";
 import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
 import { getAtt } from "../template/template.ts";
 import { defineService } from "./aws-service.ts";
@@ -87,7 +88,9 @@ export const REDSHIFT = defineService({
       outputs: { RedshiftRoleArn: { description: "role for COPY and UNLOAD", value: getAtt("RedshiftRole", "Arn") } },
       notes: [
         "Attach the role to the cluster or namespace; COPY and UNLOAD name it by IAM_ROLE.",
-        "UNLOAD writes under SSE-S3 unless told otherwise: leave KMS_KEY_ID and ENCRYPTED out, the bucket refuses KMS.",
+        site.keyArn === undefined
+          ? "UNLOAD writes under SSE-S3 unless told otherwise: leave KMS_KEY_ID and ENCRYPTED out, the bucket refuses KMS."
+          : `UNLOAD writes under SSE-S3 unless told otherwise, which the bucket refuses: give it KMS_KEY_ID with ${nameKey(site)}, and ENCRYPTED.`,
       ],
     };
   },

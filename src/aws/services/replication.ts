@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { KEY_ITSELF } from "../policy/key-policy.ts";
+import { throughS3 } from "../policy/key-use.ts";
+import { findForeignArn } from "../policy/local-arn.ts";
 import { Policy } from "../policy/policy.ts";
 import { createRole, trustService } from "../policy/role.ts";
 import { createScanGate } from "../policy/scan-gate.ts";
@@ -8,12 +11,15 @@ import { ACCESS_LOG_PREFIX, secureBucket } from "../template/bucket.ts";
 import type { Site } from "../template/site.ts";
 import type { Resource } from "../template/template.ts";
 import type { Properties } from "../template/value.ts";
-import { defineService } from "./aws-service.ts";
+import { defineService, type PolicyStatement } from "./aws-service.ts";
 import { allowDelivery } from "./log-delivery.ts";
 
 const ROLE = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html";
 const OVERVIEW = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication.html";
 const ACCESS_LOGS = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html";
+const ENCRYPTED = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html";
+/** What S3 does with the key of replicas: with a bucket key it makes data keys. */
+const ENCRYPT_ACTIONS = ["kms:Encrypt", "kms:GenerateDataKey"];
 const NONCURRENT_DAYS = 30;
 const REPLICATION_TIME_MINUTES = 15; // the one value that S3 takes
 
@@ -35,6 +41,14 @@ const OPTIONS = z.strictObject({
         "Existing bucket of this account that keeps versions. When left out, `{bucket}-replica` is made in the bucket's region.",
       examples: ["my-replicas"],
     }),
+  keyArn: z
+    .string()
+    .regex(/^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "a KMS key is named by its ARN")
+    .optional()
+    .meta({
+      description: "ARN of the KMS key of replicas in an existing bucket, where files are encrypted by KMS.",
+      examples: ["arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+    }),
   deleteMarkers: z
     .boolean()
     .default(true)
@@ -51,6 +65,8 @@ const OPTIONS = z.strictObject({
     .describe("Storage class of the replicas."),
 });
 
+type Options = z.output<typeof OPTIONS>;
+
 /** Copies of the files in a second bucket. */
 export const REPLICATION = defineService({
   name: "replication",
@@ -66,7 +82,7 @@ export const REPLICATION = defineService({
     return {
       resources: {
         ...(isOwn && createReplicaBucket(site, replica)),
-        ReplicationRole: createReplicationRole(site, replica),
+        ReplicationRole: createReplicationRole(site, options, replica),
       },
       bucketProperties: { ReplicationConfiguration: createRule(site, options, replica) },
       bucketDependsOn: ["ReplicationRole", ...(isOwn ? ["ReplicationBucket"] : [])],
@@ -83,11 +99,17 @@ export const REPLICATION = defineService({
           }),
         ],
       }),
+      ...(isOwn && { keyStatements: [createKeyStatement(site, replica)] }),
       ...(!isOwn && { destinations: [{ bucket: replica, region: options.region ?? site.region }] }),
       outputs: { ReplicationBucket: { description: "bucket of the replicas", value: replica } },
       notes: [
         `Replicas outlive their files: the replica of a purged or erased file stays in ${replica} until it is removed there, version by version. Erasure of a person's data is complete only when that is done.`,
         "Files that were there before are not replicated; S3 Batch Replication does that.",
+        ...(options.keyArn === undefined
+          ? []
+          : [
+              `The policy of ${options.keyArn} must let the account's policies allow ${ENCRYPT_ACTIONS.join(" and ")}.`,
+            ]),
         ...(isOwn
           ? []
           : [
@@ -104,7 +126,7 @@ export const REPLICATION = defineService({
 });
 
 /** Whatever keeps the destination from being one. */
-function findProblems(site: Site, { region = site.region, bucket }: z.output<typeof OPTIONS>): SettingsProblem[] {
+function findProblems(site: Site, { region = site.region, bucket, keyArn }: Options): SettingsProblem[] {
   const problems: SettingsProblem[] = [];
   const refuse = (option: string, sentence: string) =>
     problems.push(new SettingsProblem(sentence, ["services", "replication", option]));
@@ -121,6 +143,16 @@ function findProblems(site: Site, { region = site.region, bucket }: z.output<typ
       `a stack of ${site.region} makes no bucket in ${region}; make one there and name it as replication.bucket`,
     );
   }
+  const needsKey = site.keyArn !== undefined && bucket !== undefined;
+  if (needsKey !== (keyArn !== undefined)) {
+    refuse(
+      "keyArn",
+      needsKey
+        ? `files are encrypted by KMS, and S3 replicates them into bucket ${bucket} under a key of ${region} alone; name it as replication.keyArn`
+        : "keyArn is for an existing bucket and files that are encrypted by KMS; leave it out",
+    );
+  }
+  problems.push(...findForeignArn(site, keyArn, { path: ["services", "replication", "keyArn"], regions: [region] }));
   if ([site.bucket, site.logBucket, site.anchorBucket].includes(site.replicaBucket)) {
     refuse(
       "bucket",
@@ -135,7 +167,8 @@ function bucketArn(site: Site, name: string): string {
 }
 
 /** `ReplicationConfiguration` of the bucket of files: it covers Sluice's own keys and nothing that others write. */
-function createRule(site: Site, options: z.output<typeof OPTIONS>, replica: string): Properties {
+function createRule(site: Site, options: Options, replica: string): Properties {
+  const key = options.keyArn ?? site.keyArn;
   const { deleteMarkers, replicationTime, storageClass } = options;
   const within = { Status: "Enabled", Time: { Minutes: REPLICATION_TIME_MINUTES } };
   const metrics = { Status: "Enabled", EventThreshold: { Minutes: REPLICATION_TIME_MINUTES } };
@@ -147,10 +180,12 @@ function createRule(site: Site, options: z.output<typeof OPTIONS>, replica: stri
         Priority: 1,
         Status: "Enabled",
         Filter: { Prefix: site.keyPrefix },
+        ...(key !== undefined && { SourceSelectionCriteria: { SseKmsEncryptedObjects: { Status: "Enabled" } } }),
         DeleteMarkerReplication: { Status: deleteMarkers ? "Enabled" : "Disabled" },
         Destination: {
           Bucket: bucketArn(site, replica),
           StorageClass: storageClass,
+          ...(key !== undefined && { EncryptionConfiguration: { ReplicaKmsKeyID: key } }),
           ...(replicationTime && { ReplicationTime: within, Metrics: metrics }),
         },
       },
@@ -158,7 +193,8 @@ function createRule(site: Site, options: z.output<typeof OPTIONS>, replica: stri
   };
 }
 
-function createReplicationRole(site: Site, replica: string): Resource {
+function createReplicationRole(site: Site, options: Options, replica: string): Resource {
+  const key = options.keyArn ?? site.keyArn;
   return createRole(site, {
     purpose: "replication",
     why: "S3 reads the versions of files and writes their replicas.",
@@ -195,8 +231,35 @@ function createReplicationRole(site: Site, replica: string): Resource {
         actions: ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
         resources: [`${bucketArn(site, replica)}/${site.keyPrefix}*`],
       },
+      ...(key === undefined
+        ? []
+        : [
+            {
+              sid: "EncryptReplicas",
+              why: "S3 encrypts replicas by the key of their bucket.",
+              source: ENCRYPTED,
+              effect: "Allow" as const,
+              actions: ENCRYPT_ACTIONS,
+              resources: [key],
+              conditions: throughS3(site, bucketArn(site, replica), options.region),
+            },
+          ]),
     ],
   });
+}
+
+/** The bucket of replicas has the key of the files, which is told apart by bucket. */
+function createKeyStatement(site: Site, replica: string): PolicyStatement {
+  return {
+    sid: "AllowReplicas",
+    why: "Roles of the account use the key where their own policies allow it: through S3, and for the bucket of replicas.",
+    source: ENCRYPTED,
+    effect: "Allow",
+    principal: { roles: [site.arn("iam", "root", { region: "" })] },
+    actions: ["kms:Decrypt", ...ENCRYPT_ACTIONS],
+    resources: KEY_ITSELF,
+    conditions: throughS3(site, bucketArn(site, replica)),
+  };
 }
 
 function createReplicaBucket(site: Site, replica: string): Record<string, Resource> {
@@ -206,7 +269,7 @@ function createReplicaBucket(site: Site, replica: string): Record<string, Resour
       why: "Keeps the replicas. It is in the region of the files, because a stack makes buckets in its own region alone: it protects against deletion, not against the loss of a region.",
       source: OVERVIEW,
       properties: {
-        ...secureBucket(site, replica),
+        ...secureBucket(site, replica, site.keyArn),
         LifecycleConfiguration: {
           Rules: [
             {

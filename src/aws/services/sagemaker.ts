@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nameKey } from "../policy/key-use.ts";
 import type { Statement } from "../policy/policy.ts";
 import { createRole, listObjects, readObjects, trustService } from "../policy/role.ts";
 import { SettingsProblem } from "../settings/settings-problem.ts";
@@ -43,7 +44,11 @@ export const SAGEMAKER = defineService({
   findProblems(site, { outputBucket, outputKey }) {
     const path = ["services", "sagemaker", "outputBucket"];
     if (outputBucket === site.bucket || (outputKey !== undefined && outputBucket === undefined)) {
-      const sentence = `bucket ${site.bucket} takes SSE-S3 alone, and SageMaker encrypts the outputs of jobs by KMS; name another bucket for them`;
+      const taken =
+        site.keyArn === undefined
+          ? "SSE-S3 alone, and SageMaker encrypts the outputs of jobs by KMS"
+          : "its own key alone, which jobs name themselves";
+      const sentence = `bucket ${site.bucket} takes ${taken}; name another bucket for them`;
       return [new SettingsProblem(sentence, path)];
     }
     return outputBucket === undefined ? [] : findUsedBucket(site, outputBucket, { what: "outputs", path });
@@ -72,9 +77,11 @@ export const SAGEMAKER = defineService({
       },
       outputs: { SagemakerRoleArn: { description: "execution role", value: getAtt("SagemakerRole", "Arn") } },
       notes: [
-        `Training, tuning and transform jobs always encrypt their outputs by KMS (S3's own key when they name none), and the bucket refuses that. ${
-          outputBucket === undefined ? "Name an outputBucket for them" : `Send them to s3://${outputBucket}/`
-        }; what code itself writes under ${prefix} without asking for KMS is taken.`,
+        site.keyArn !== undefined
+          ? `Training, tuning and transform jobs encrypt their outputs by S3's own KMS key when they name none, and the bucket refuses that: give them ${nameKey(site)} as KmsKeyId for outputs under ${prefix}.`
+          : `Training, tuning and transform jobs always encrypt their outputs by KMS (S3's own key when they name none), and the bucket refuses that. ${
+              outputBucket === undefined ? "Name an outputBucket for them" : `Send them to s3://${outputBucket}/`
+            }; what code itself writes under ${prefix} without asking for KMS is taken.`,
         "The role passes itself to SageMaker and to nothing else; grant sagemaker: actions to whoever starts jobs.",
       ],
     };
@@ -105,7 +112,7 @@ function createDataStatements(site: Site, prefix: string): Statement[] {
     },
     {
       sid: "WriteResults",
-      why: "Jobs write only under SageMaker's own prefix, and only by SSE-S3: the bucket refuses requests for KMS.",
+      why: "Jobs write only under SageMaker's own prefix, and only by the bucket's own encryption: the bucket refuses another.",
       source: ROLES,
       effect: "Allow",
       actions: ["s3:PutObject", "s3:AbortMultipartUpload"],

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { administerKey, DENY_GRANTS, KEY_ITSELF } from "../policy/key-policy.ts";
 import { findForeignArn } from "../policy/local-arn.ts";
 import { Policy, type Statement } from "../policy/policy.ts";
 import { createRole, ofThisAccount, tagsOf, trustService } from "../policy/role.ts";
@@ -178,31 +179,15 @@ function createRule(site: Site, topicArn: string, keyArn: string | undefined): R
 
 /** The key's policy names the sender, so that neither the role nor S3 needs more than the policy states. */
 function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
-  // In a key's policy "*" is that key.
-  const resources = ["*"];
   return {
     type: "AWS::KMS::Key",
-    why: "Encrypts the topic's messages. The files themselves stay with SSE-S3.",
+    why: "Encrypts the topic's messages, and not the files.",
     source: KEYS,
     properties: {
       Description: `Messages of topic ${site.nameOf("files", 256)}`,
       EnableKeyRotation: true,
       KeyPolicy: new Policy([
-        {
-          sid: "AdministerTheKey",
-          why: "The account's own policies decide who may administer the key. These actions do not use the key.",
-          source: "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html",
-          effect: "Allow",
-          principal: { roles: [site.arn("iam", "root", { region: "" })] },
-          actions: [
-            ...["kms:DescribeKey", "kms:GetKeyPolicy", "kms:PutKeyPolicy", "kms:ListKeyPolicies"],
-            ...["kms:EnableKey", "kms:DisableKey", "kms:UpdateKeyDescription", "kms:ListGrants", "kms:RevokeGrant"],
-            ...["kms:EnableKeyRotation", "kms:DisableKeyRotation", "kms:GetKeyRotationStatus"],
-            ...["kms:TagResource", "kms:UntagResource", "kms:ListResourceTags"],
-            ...["kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"],
-          ],
-          resources,
-        },
+        administerKey(site),
         isDirect
           ? {
               sid: "AllowS3",
@@ -211,7 +196,7 @@ function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
               effect: "Allow",
               principal: { services: [site.principal("s3")] },
               actions: PUBLISH_ACTIONS,
-              resources,
+              resources: KEY_ITSELF,
               conditions: ofThisAccount(site, site.bucketArn),
             }
           : {
@@ -221,19 +206,10 @@ function createKey(site: Site, topicArn: string, isDirect: boolean): Resource {
               effect: "Allow",
               principal: { roles: [site.roleArn("sns")] },
               actions: PUBLISH_ACTIONS,
-              resources,
+              resources: KEY_ITSELF,
               conditions: { StringEquals: { "kms:EncryptionContext:aws:sns:topicArn": topicArn } },
             },
-        {
-          sid: "DenyGrantsToOthers",
-          why: "Grants on the key are made by AWS services alone.",
-          source: "https://docs.aws.amazon.com/kms/latest/developerguide/grants.html",
-          effect: "Deny",
-          principal: "everyone",
-          actions: ["kms:CreateGrant"],
-          resources,
-          conditions: { BoolIfExists: { "kms:GrantIsForAWSResource": "false", "aws:PrincipalIsAWSService": "false" } },
-        },
+        DENY_GRANTS,
       ]),
       ...tagsOf(site),
     },

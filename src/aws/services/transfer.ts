@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { throughS3 } from "../policy/key-use.ts";
 import { createRole, listObjects, trustService } from "../policy/role.ts";
 import type { Site } from "../template/site.ts";
 import { getAtt, type Resource } from "../template/template.ts";
@@ -40,7 +41,7 @@ export const TRANSFER = defineService({
         `Give each user a logical home directory with the one entry "/" → "${home}": the role opens all of ${prefix}, the mapping a user's own part of it.`,
         `If home directories are paths instead, give each user this session policy: ${createSessionPolicy(site, prefix, options.delete)}`,
         `Uploads arrive under ${prefix} and are no files of Sluice's until they are uploaded to it.`,
-        "Leave the encryption of workflow steps at the bucket's own: a copy that asks for KMS is refused.",
+        `Leave the encryption of workflow steps at the bucket's own: a copy that asks for ${site.keyArn === undefined ? "KMS" : "another key"} is refused.`,
       ],
     };
   },
@@ -131,6 +132,18 @@ function createSessionPolicy(site: Site, prefix: string, mayDelete: boolean): st
         Action: ["s3:GetObject", "s3:PutObject", ...(mayDelete ? ["s3:DeleteObject"] : [])],
         Resource: `${site.bucketArn}/${prefix}\${transfer:UserName}/*`,
       },
+      // The role's own policy names the key: this one only has to leave it in.
+      ...(site.keyArn === undefined
+        ? []
+        : [
+            {
+              Sid: "UseTheKey",
+              Effect: "Allow",
+              Action: ["kms:Decrypt", "kms:GenerateDataKey"],
+              Resource: "*",
+              Condition: throughS3(site, site.bucketArn),
+            },
+          ]),
     ],
   });
 }

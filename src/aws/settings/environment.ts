@@ -14,7 +14,9 @@ export function toEnvironment({ site, settings }: Configuration): Readonly<Recor
     SLUICE_S3_BUCKET: site.bucket,
     SLUICE_S3_REGION: site.region,
     SLUICE_S3_KEY_PREFIX: site.keyPrefix,
-    SLUICE_S3_READ_ROLE_ARN: site.roleArn("read"),
+    ...(!settings.minimal && { SLUICE_S3_READ_ROLE_ARN: site.roleArn("read") }),
+    // Without it the service asks for SSE-S3, which a bucket under a key refuses.
+    ...(site.keyArn !== undefined && { SLUICE_S3_ENCRYPTION: "bucket" }),
     SLUICE_DOWNLOAD_URL_MAX_SECONDS: String(Math.min(settings.presign.ageSecondsMax, URL_SECONDS_DEFAULT)),
     SLUICE_PART_URL_MAX_SECONDS: String(Math.min(settings.presign.ageSecondsMax, PART_URL_SECONDS_DEFAULT)),
     AWS_REGION: site.region,

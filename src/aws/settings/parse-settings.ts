@@ -1,7 +1,9 @@
 import { SERVICES } from "../services/services.ts";
+import { findKeyProblems } from "../template/data-key.ts";
 import type { Site } from "../template/site.ts";
 import { findConsumerProblems } from "./consumers.ts";
 import { findExistingProblems } from "./existing-problems.ts";
+import { findMinimalProblems } from "./minimal.ts";
 import { findNetworkProblems } from "./network.ts";
 import { toSettingsProblems } from "./schema-problems.ts";
 import { SETTINGS_SCHEMA, type Settings, toPartition } from "./settings.ts";
@@ -72,6 +74,7 @@ function findContradictions(settings: Settings): SettingsProblem[] {
   if (new Set([bucket, logBucket, anchorBucket]).size < 3) {
     problems.push(new SettingsProblem("bucket, logBucket and anchorBucket must be three buckets", ["logBucket"]));
   }
+  problems.push(...findKeyProblems(site, settings));
   const [, ofPartition, , , ofAccount] = settings.permissionsBoundary?.split(":") ?? [];
   if (ofPartition !== undefined && ofPartition !== partition) {
     problems.push(
@@ -88,8 +91,7 @@ function findContradictions(settings: Settings): SettingsProblem[] {
       ),
     );
   }
-  return [
-    ...problems,
+  problems.push(
     ...findServiceProblems(settings, site),
     ...findConsumerProblems(
       site,
@@ -99,7 +101,9 @@ function findContradictions(settings: Settings): SettingsProblem[] {
     ...findStatementProblems(site, settings.statements),
     ...findExistingProblems(site, settings.existing),
     ...findNetworkProblems(site, settings.network),
-  ];
+  );
+  // A service is connected only with options that are without problems.
+  return problems.length > 0 ? problems : findMinimalProblems(site, settings);
 }
 
 function findServiceProblems(settings: Settings, site: Site): SettingsProblem[] {

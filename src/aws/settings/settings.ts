@@ -39,6 +39,18 @@ export const SETTINGS_SCHEMA = z.strictObject({
   bucket: bucketName.describe("bucket that keeps the files"),
   region: regionName.describe("region of the bucket"),
   account: accountId.describe("AWS account that owns the bucket"),
+  encryption: z
+    .union([
+      z.enum(["sse-s3", "kms"]),
+      z
+        .string()
+        .regex(
+          /^arn:aws(-cn|-us-gov)?:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/,
+          'say "sse-s3", "kms" or the ARN of a KMS key',
+        ),
+    ])
+    .default("sse-s3")
+    .describe("encryption of the files: `sse-s3`, `kms` (makes a key, which costs money) or the ARN of a KMS key"),
   residency: z
     .array(regionName)
     .min(1)
@@ -124,6 +136,12 @@ export const SETTINGS_SCHEMA = z.strictObject({
     .optional()
     .describe("ARN of a policy that bounds every role of the template"),
   tags: tags.default({}).describe("tags of every resource that takes them, 50 at most"),
+  minimal: z
+    .boolean()
+    .default(false)
+    .describe(
+      "whether to make only the bucket and what the named services need: no log bucket, none of Sluice's own roles",
+    ),
   services: services.prefault({}).describe("AWS services to connect: `name: true`, or its options"),
 });
 

@@ -23,7 +23,8 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly Exemption[] = [
     control: "CT.S3.PR.10",
     resources: ["DataBucket", "LogBucket", "AnchorBucket", "ReplicationBucket"],
     reason:
-      "The rule wants KMS keys. Files are encrypted by SSE-S3, as Sluice promises: there is no key to lose, to pay for or to grant.",
+      "The rule wants KMS keys. `encryption: kms` encrypts the files by one; by default SSE-S3 does, so that there is no key to lose, to pay for or to grant. Logs and anchors always stay with SSE-S3.",
+    isNeeded: ({ BucketEncryption }) => JSON.stringify(BucketEncryption).includes("AES256"),
   },
   {
     control: "CT.S3.PR.9",
@@ -33,9 +34,10 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly Exemption[] = [
   },
   {
     control: "CT.S3.PR.2",
-    resources: ["LogBucket"],
+    resources: ["DataBucket", "LogBucket"],
     reason:
-      "The rule wants access logs of the bucket that receives them, which would log its own log deliveries without end.",
+      "The rule wants access logs of the bucket that receives them, which would log its own log deliveries without end. A minimal file has no bucket for those of the files.",
+    isNeeded: ({ LoggingConfiguration }) => LoggingConfiguration === undefined,
   },
   {
     control: "CT.S3.PR.4",
@@ -47,6 +49,7 @@ export const CONTROL_TOWER_EXEMPTIONS: readonly Exemption[] = [
     control: "CT.ATHENA.PR.2",
     resources: ["AthenaWorkgroup"],
     reason: "The rule wants results under a KMS key. They are in the bucket of files, which accepts SSE-S3 alone.",
+    isNeeded: ({ WorkGroupConfiguration }) => JSON.stringify(WorkGroupConfiguration).includes("SSE_S3"),
   },
   {
     control: "CT.CLOUDWATCH.PR.3",

@@ -24,9 +24,11 @@ export function createDataBucket(
   },
 ): { DataBucket: Resource; DataBucketPolicy: Resource } {
   const own: Properties = {
-    ...secureBucket(site, site.bucket),
+    ...secureBucket(site, site.bucket, site.keyArn),
     LifecycleConfiguration: { Rules: toLifecycleRules(site, settings) },
-    LoggingConfiguration: { DestinationBucketName: site.logBucket, LogFilePrefix: ACCESS_LOG_PREFIX },
+    ...(!settings.minimal && {
+      LoggingConfiguration: { DestinationBucketName: site.logBucket, LogFilePrefix: ACCESS_LOG_PREFIX },
+    }),
     NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
     ...toCors(settings),
   };
@@ -36,7 +38,7 @@ export function createDataBucket(
       why: `Keeps the files. Sluice's own keys are under ${site.keyPrefix} and are opaque; other writers stay under ${site.externalPrefix}, which Sluice never lists or sweeps.`,
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
       properties: mergeProperties(mergeProperties(own, added.properties), toExistingProperties(settings.existing)),
-      dependsOn: ["LogBucketPolicy", ...added.dependsOn],
+      dependsOn: [...(settings.minimal ? [] : ["LogBucketPolicy"]), ...added.dependsOn],
       isRetained: true,
     },
     DataBucketPolicy: {

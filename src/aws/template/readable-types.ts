@@ -242,6 +242,12 @@ export const READABLE_TYPES: Readonly<Record<string, ReadableType>> = {
   },
 };
 
+/** Types that the generator makes and that no identifier of the template leads to, with what Cloud Control lacks. */
+export const UNREADABLE_TYPES: Readonly<Record<string, string>> = {
+  "AWS::LakeFormation::PrincipalPermissions": "Cloud Control lists none, and AWS makes up their identifiers",
+  "AWS::LakeFormation::Resource": "Cloud Control does not read it",
+};
+
 /** Permissions that reading resources of a type takes, those of Cloud Control itself among them; none for an unknown type. */
 export function listReadPermissions(type: string): string[] {
   const { found, read = [] } = READABLE_TYPES[type] ?? {};

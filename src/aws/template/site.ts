@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Value } from "./value.ts";
 
 const ROLE_NAME_LENGTH_MAX = 64; // IAM
 const BUCKET_NAME_LENGTH_MAX = 63; // S3
@@ -20,13 +21,18 @@ export interface SiteNames {
   readonly gatedPrefixes?: readonly string[];
   /** Bucket that exists and takes the replicas; `{bucket}-replica` when left out. */
   readonly replicaBucket?: string | undefined;
+  /** Purposes of the roles that use the Glue database; none when left out. */
+  readonly catalogUsers?: readonly string[];
+  /** ARN of the KMS key that encrypts the files; SSE-S3 when left out. */
+  readonly keyArn?: Value | undefined;
 }
 
 /** AWS itself, its China regions, its GovCloud. */
 export type Partition = "aws" | "aws-cn" | "aws-us-gov";
 
 /** Where the bucket is and what everything around it is called. All names are known before anything is deployed. */
-export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket" | "replicaBucket" | "gatedPrefixes"> {
+export interface Site
+  extends Omit<SiteNames, "logBucket" | "anchorBucket" | "replicaBucket" | "gatedPrefixes" | "catalogUsers"> {
   readonly bucketArn: string;
   readonly logBucket: string;
   readonly logBucketArn: string;
@@ -35,6 +41,7 @@ export interface Site extends Omit<SiteNames, "logBucket" | "anchorBucket" | "re
   /** Where replicas go. */
   readonly replicaBucket: string;
   readonly gatedPrefixes: readonly string[];
+  readonly catalogUsers: readonly string[];
   /** Whether every file of Sluice is read only once it was found clean. */
   readonly isGated: boolean;
   /** ARN of the bucket's objects below a prefix; of all when left out. */
@@ -59,7 +66,7 @@ const CHINESE_PRINCIPALS: ReadonlySet<string> = new Set(["ec2", "elasticmapreduc
 
 /** The site of checked settings. It never throws. */
 export function createSite(names: SiteNames): Site {
-  const { bucket, region, account, partition, gatedPrefixes = [] } = names;
+  const { bucket, region, account, partition, gatedPrefixes = [], catalogUsers = [] } = names;
   const arn: Site["arn"] = (service, resource, options = {}) =>
     `arn:${partition}:${service}:${options.region ?? region}:${options.account ?? account}:${resource}`;
   const bucketArn = arn("s3", bucket, { region: "", account: "" });
@@ -77,6 +84,7 @@ export function createSite(names: SiteNames): Site {
     anchorBucketArn: arn("s3", anchorBucket, { region: "", account: "" }),
     replicaBucket: names.replicaBucket ?? nameOf("replica", BUCKET_NAME_LENGTH_MAX),
     gatedPrefixes,
+    catalogUsers,
     isGated: gatedPrefixes.some((prefix) => names.keyPrefix.startsWith(prefix)),
     objects: (prefix = "") => `${bucketArn}/${prefix}*`,
     logObjects: (prefix) => `${logBucketArn}/${prefix}*`,

@@ -12,14 +12,18 @@ const NAMES = servicesOf("eu-central-1");
 const REMOVED = undefined;
 
 /** The settings whose template the test damages. They have few services, because each damage is a template of its own. */
-const SOUND = withServices(["sns", "sqs"], { anchors: {} });
+const SOUND = withServices(["sns", "sqs"], { anchors: {}, encryption: "kms" });
 
 /** Each damage to that template: its path among the resources, and the one rule that must find it. */
 const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[] = [
-  ...plant("buckets_are_encrypted_by_sse_s3_alone", "LogBucket/Properties/BucketEncryption", {
+  ...plant("buckets_are_encrypted", "LogBucket/Properties/BucketEncryption", {
     "/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/SSEAlgorithm": "aws:kms",
     "/ServerSideEncryptionConfiguration/0/BlockedEncryptionTypes": REMOVED,
     "": REMOVED,
+  }),
+  ...plant("buckets_are_encrypted", "DataBucket/Properties/BucketEncryption/ServerSideEncryptionConfiguration/0", {
+    "/ServerSideEncryptionByDefault/KMSMasterKeyID": REMOVED,
+    "/BucketKeyEnabled": false,
   }),
   ...plant("buckets_block_public_access", "DataBucket/Properties/PublicAccessBlockConfiguration", {
     "/BlockPublicAcls": false,
@@ -94,6 +98,16 @@ const PLANTED: readonly (readonly [rule: string, path: string, value: unknown])[
     "/Principal": "*",
     "/Principal/AWS": "*",
     "/Action": "kms:*",
+  }),
+  ...plant("endpoints_lead_to_named_buckets", "PlantedEndpoint", { "": endpointTo("*") }),
+  ...plant("endpoints_lead_to_named_buckets", "PlantedEndpoint", { "": endpointTo("arn:aws:s3:::*") }),
+  ...plant("endpoints_lead_to_named_buckets", "PlantedEndpoint", {
+    "": { Type: "AWS::EC2::VPCEndpoint", Properties: {} },
+  }),
+  ...plant("access_points_are_for_named_principals", "PlantedAccessPoint", { "": accessPointFor("*") }),
+  ...plant("access_points_are_for_named_principals", "PlantedAccessPoint", { "": accessPointFor({ AWS: "*" }) }),
+  ...plant("access_points_are_for_named_principals", "PlantedAccessPoint", {
+    "": accessPointFor({ AWS: "444455556666" }, { RestrictPublicBuckets: false }),
   }),
   ...plant("functions_are_called_for_this_account", "PlantedPermission", {
     "": {
@@ -176,6 +190,21 @@ describe("sluice.guard over generated templates", function () {
 
 function plant(rule: string, path: string, changes: Readonly<Record<string, unknown>>): [string, string, unknown][] {
   return Object.entries(changes).map(([below, value]) => [rule, `${path}${below}`, value]);
+}
+
+/** A VPC endpoint whose policy leads to one resource. */
+function endpointTo(Resource: string): Record<string, unknown> {
+  const Statement = [{ Effect: "Allow", Principal: "*", Action: "s3:*", Resource }];
+  return { Type: "AWS::EC2::VPCEndpoint", Properties: { PolicyDocument: { Version: "2012-10-17", Statement } } };
+}
+
+/** An access point for one principal; `more` overrides what keeps it from the public. */
+function accessPointFor(Principal: unknown, more: Record<string, boolean> = {}): Record<string, unknown> {
+  const names = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
+  const PublicAccessBlockConfiguration = { ...Object.fromEntries(names.map((name) => [name, true])), ...more };
+  const Statement = [{ Effect: "Allow", Principal, Action: "s3:GetObject", Resource: "arn" }];
+  const Policy = { Version: "2012-10-17", Statement };
+  return { Type: "AWS::S3::AccessPoint", Properties: { PublicAccessBlockConfiguration, Policy } };
 }
 
 /** A copy in which the path has the value, or nothing. */

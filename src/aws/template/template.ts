@@ -26,6 +26,8 @@ export interface Output {
 /** A CloudFormation template, in the order in which it is printed. */
 export interface Template {
   readonly description: string;
+  /** The only comment that is printed, in place of the reason of each resource and statement; those when left out. */
+  readonly comment?: string;
   /** Assertions that CloudFormation checks before it touches anything. */
   readonly rules: Readonly<Record<string, { readonly assert: Value; readonly description: string }>>;
   /** Resources by logical id (letters and digits). */

@@ -10,8 +10,9 @@ import type { FileChange, FileRepository } from "../../domain/files/file-reposit
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
 import { type BackoffPolicy, withBackoff } from "../../domain/limits/backoff.ts";
-import { type Namespace, requireNamespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import { generationMismatch } from "../../domain/repository-refusals.ts";
+import { requireResident } from "../../domain/residency.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import { commitUpload, commitWritten, isOvertaken, takeUp } from "../uploads/complete-upload.ts";
 import { toObjectKey } from "../uploads/create-upload.ts";
@@ -74,7 +75,7 @@ export type FileCopier = (request: CopyFileRequest, options: { caller: Caller })
  * caller goes away, and one that was cut goes on, from its durable parts, when the call is repeated with its request id.
  * Of several calls with one request id at a time the newest copies, and all are answered with its file.
  * Size, CRC32 and SHA-256 are the source's, and the copy's CRC32 is compared with them; holds and retention are not copied.
- * Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / FILE_PURGED`, `ETAG_MISMATCH` and `GENERATION_MISMATCH` (of the
+ * Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / FILE_PURGED`, `RESIDENCY_VIOLATION`, `ETAG_MISMATCH` and `GENERATION_MISMATCH` (of the
  * target, or of a source that another file has replaced since the copy was begun), `aborted / CHECKSUM_MISMATCH`,
  * `unavailable` (`CONTENDED`: a newer call still copies; ask again).
  */
@@ -93,7 +94,7 @@ async function copyFile(
   const { caller, limits } = options;
   const { values, updateMask, generation, ifTargetGenerationMatch } = request;
   const etag = parseEtag(request.etag);
-  const namespace = requireNamespace(access.namespaces, request.namespace);
+  const namespace = requireResident(access, request.namespace);
   const path = parseFilePath(request.path);
   const targetPath = parseNewFilePath(request.targetPath, "target_path");
   if (generation !== undefined) parseGeneration(generation);
@@ -103,8 +104,9 @@ async function copyFile(
   const describe = parseDescriptionChanges(values, updateMask);
   const conditions = [etag, ifTargetGenerationMatch ?? null];
   const identity = toCommandIdentity(caller, "CopyFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
+    content: [path, generation ?? null, targetPath, ...conditions, values, updateMask ?? null],
   });
   // This comes before the source is read: a repeated call gets its answer whatever has become of the source.
   const earlier = await withDatabase(access, () => access.uploads.catalogue.findCreated(identity));
@@ -112,6 +114,7 @@ async function copyFile(
   const source = requireReadable(
     await access.files.get(namespace.name, path, generation === undefined ? {} : { generation }),
   );
+  access.regions.assertResident(namespace, source);
   if (earlier !== undefined) return await copyInto(access, earlier, { source, limits });
   assertEtag(source, etag);
   const upload = toNewUpload(namespace, source, { description: describe(source), targetPath, limits, caller });

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { File } from "../../domain/files/file.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import { BucketRegions } from "../../domain/residency.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type CreateDownloadUrlRequest, createDownloadUrl, toContentDisposition } from "./create-download-url.ts";
 
@@ -25,6 +26,7 @@ describe("createDownloadUrl", () => {
         },
       },
       namespaces: sampleNamespaces({ downloadUrlLifetimeMaxMs: 600_000 }),
+      regions: new BucketRegions(),
       now: () => NOW,
     };
     const call = (request: Partial<CreateDownloadUrlRequest>) =>

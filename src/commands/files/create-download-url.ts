@@ -6,8 +6,9 @@ import { TEXT_DIRECTION } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { isShownSafely } from "../../domain/files/inline-types.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
-import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import { type BucketRegions, requireResident } from "../../domain/residency.ts";
 import { type GetFileRequest, getFile } from "../../queries/get-file.ts";
 import type { QueryOptions } from "../../queries/query-options.ts";
 
@@ -32,7 +33,7 @@ export interface CreateDownloadUrlRequest extends GetFileRequest {
 /**
  * Signs a URL that gives the bytes of a file to whoever holds it, straight from S3, until it expires. A deleted file
  * gets none, also when its generation is named: a URL would outlast the deletion. Errors: `not_found /
- * FILE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID` for the lifetime, the name or
+ * FILE_NOT_FOUND`, `failed_precondition / RESIDENCY_VIOLATION`, `invalid_argument / ARGUMENT_INVALID` for the lifetime, the name or
  * the media type.
  */
 export async function createDownloadUrl(
@@ -40,16 +41,18 @@ export async function createDownloadUrl(
     files: Pick<FileRepository, "get">;
     objects: Pick<ObjectStore, "presignDownload">;
     namespaces: Namespaces;
+    regions: BucketRegions;
     now: () => Date;
   },
   request: CreateDownloadUrlRequest,
   options: QueryOptions,
 ): Promise<{ url: string; expireTime: Date; file: File }> {
-  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const namespace = requireResident(deps, request.namespace);
   const lifetimeMs = parseLifetime(request.lifetimeMs, namespace);
   assertDownloadName(request.downloadName);
   assertMediaType(request.contentType);
   const file = requireReadable(await getFile(deps, request, options));
+  deps.regions.assertResident(namespace, file);
   const name = request.downloadName === "" ? file.path.slice(file.path.lastIndexOf("/") + 1) : request.downloadName;
   // SigV4 counts from a whole second, so this is never later than the moment at which S3 begins to refuse.
   const expireTime = new Date(Math.floor(deps.now().getTime() / 1000) * 1000 + lifetimeMs);

@@ -5,7 +5,7 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 
 /** Which file, and what it must still be. */
 export interface DeleteFileRequest {
@@ -33,8 +33,9 @@ export async function deleteFile(
   const path = parseFilePath(request.path);
   if (ifGenerationMatch !== undefined) parseGeneration(ifGenerationMatch, "if_generation_match");
   const identity = toCommandIdentity(options.caller, "DeleteFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, ifGenerationMatch ?? null, etag],
+    content: [path, ifGenerationMatch ?? null, etag],
   });
   return await deps.files.delete(namespace.name, path, {
     identity,

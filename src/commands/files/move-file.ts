@@ -6,7 +6,7 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath, parseNewFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 
 /** Which file, where to, and what must be at both paths. */
 export interface MoveFileRequest {
@@ -46,8 +46,9 @@ export async function moveFile(
     parseLiveGeneration(ifTargetGenerationMatch, "if_target_generation_match");
   }
   const identity = toCommandIdentity(options.caller, "MoveFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, targetPath, ifGenerationMatch ?? null, etag, ifTargetGenerationMatch ?? null],
+    content: [path, targetPath, ifGenerationMatch ?? null, etag, ifTargetGenerationMatch ?? null],
   });
   return await deps.files.move(namespace.name, path, {
     identity,

@@ -6,7 +6,7 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 
 /** Which file: the generation deleted last, unless one is named. */
@@ -40,8 +40,9 @@ export async function purgeFile(
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "PurgeFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, etag],
+    content: [path, generation ?? null, etag],
   });
   const file = await deps.files.beginPurge(namespace.name, path, {
     identity,
@@ -50,7 +51,7 @@ export async function purgeFile(
   });
   if (file.purgeState === "purged") return file;
   await removeBytes(deps.objects, file);
-  const [tombstone] = await deps.files.endPurges([file.fileId]);
+  const [tombstone] = await deps.files.endPurges(namespace.name, [file.fileId]);
   if (tombstone === undefined) throw new Error(`the tombstone of file ${file.fileId} is not there`);
   return tombstone;
 }

@@ -20,7 +20,7 @@ describe("purgeFiles", () => {
     const uploads = createFakeUploads(files);
     const objects = new FakeObjectStore();
     const filteredReads = new WorkLimiter("filtered reads", { runningMax: 1, waitingMax: 0 });
-    const deps = { files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }), filteredReads };
+    const deps = { files, lists: files, objects, namespaces: sampleNamespaces({ bucket: "bucket" }), filteredReads };
     const purge = (request: Partial<PurgeFilesRequest> = {}) =>
       purgeFiles(
         deps,

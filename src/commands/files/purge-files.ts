@@ -8,7 +8,7 @@ import type { FileRepository } from "../../domain/files/file-repository.ts";
 import type { FileFilter } from "../../domain/filter/file-filter.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
 import type { WorkLimiter } from "../../domain/limits/work-limiter.ts";
-import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
 import { type PageRequest, readFilePage } from "../../queries/file-page.ts";
 import { toPageToken } from "../../queries/page-token.ts";
@@ -49,7 +49,9 @@ const START = { path: "", generation: 0 };
 const OVERTAKEN: readonly ErrorReason[] = ["FILE_NOT_FOUND", "GENERATION_MISMATCH", "FILE_LIVE", "FILE_PURGED"];
 
 interface Deps {
-  files: Pick<FileRepository, "list" | "listSuperseded" | "delete" | "beginPurge" | "endPurges">;
+  files: Pick<FileRepository, "delete" | "beginPurge" | "endPurges">;
+  /** The lists of files, as the caller may see them. */
+  lists: Pick<FileRepository, "list" | "listSuperseded">;
   objects: Pick<ObjectStore, "delete" | "deleteVersions">;
   namespaces: Namespaces;
   filteredReads: WorkLimiter;
@@ -72,15 +74,19 @@ export async function purgeFiles(
   const namespace = requireNamespace(deps.namespaces, request.namespace);
   const asked = parseFilter(request.filter);
   if (asked === undefined) throw invalidArgument("filter", "filter is empty; say which files are to be purged");
-  const find = () => findFiles(deps.files, request, { namespace: namespace.name, asked });
+  const find = () => findFiles(deps.lists, request, { namespace: namespace.name, asked });
   const { caller, signal } = options;
   const { files, nextPageToken } = await deps.filteredReads.run(caller.principal, find, { signal });
   const samplePaths = files.slice(0, SAMPLE_PATHS_MAX).map(({ path }) => path);
   const result: PurgeFilesResult = { matched: files.length, purged: 0, retained: 0, samplePaths, nextPageToken };
   if (dryRun) return result;
-  const content = [namespace.name, request.filter, includeLive, includeSuperseded];
+  const content = [request.filter, includeLive, includeSuperseded];
   const identify = (file: File) =>
-    toCommandIdentity(caller, "PurgeFiles", { requestId: toPartId(requestId, file), content });
+    toCommandIdentity(caller, "PurgeFiles", {
+      namespace: namespace.name,
+      requestId: toPartId(requestId, file),
+      content,
+    });
   for (let at = 0; at < files.length; at += PURGES_IN_FLIGHT_MAX) {
     const some = files.slice(at, at + PURGES_IN_FLIGHT_MAX);
     const outcomes = await Promise.allSettled(some.map((file) => purgeOne(deps, namespace, { file, identify })));
@@ -95,7 +101,7 @@ export async function purgeFiles(
 
 /** A page of what is to be purged: first of the files that lists show; after the last of them, of superseded generations. */
 async function findFiles(
-  files: Deps["files"],
+  files: Deps["lists"],
   { includeLive, includeSuperseded, pageSize, pageToken }: PurgeFilesRequest,
   { namespace, asked }: { namespace: string; asked: FileFilter },
 ): Promise<{ files: File[]; nextPageToken: string }> {
@@ -136,7 +142,7 @@ async function purgeOne(
     const marked = await files.beginPurge(name, path, { identity, generation });
     if (marked.purgeState === "purging") {
       await removeBytes(objects, marked);
-      await files.endPurges([marked.fileId]);
+      await files.endPurges(name, [marked.fileId]);
     }
     return "purged";
   } catch (error) {

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
+import { BucketRegions } from "../../domain/residency.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type RestoreGenerationRequest, restoreGeneration } from "./restore-generation.ts";
 
@@ -19,7 +20,7 @@ describe("restoreGeneration", () => {
       return sampleFile();
     },
   };
-  const deps = { files, namespaces: sampleNamespaces({ retentionMs: 1234 }) };
+  const deps = { files, namespaces: sampleNamespaces({ retentionMs: 1234 }), regions: new BucketRegions() };
   const restore = (request: Partial<RestoreGenerationRequest>) =>
     restoreGeneration(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
 
@@ -33,8 +34,9 @@ describe("restoreGeneration", () => {
       Restoration,
     ];
     expect([namespace, path]).to.deep.equal(["default", "a"]);
-    expect(first).to.deep.equal({ generation: 2, retentionMs: 1234 });
-    expect(second).to.deep.equal({ generation: 2, retentionMs: 1234, ifGenerationMatch: 0 });
+    const asked = { generation: 2, retentionMs: 1234, allowedRegions: ["eu-central-1"] };
+    expect(first).to.deep.equal(asked);
+    expect(second).to.deep.equal({ ...asked, ifGenerationMatch: 0 });
     expect(identity).to.include({ method: "RestoreGeneration", requestId: REQUEST.requestId });
     expect(identity.contentSha256).to.not.deep.equal(other.contentSha256);
   });

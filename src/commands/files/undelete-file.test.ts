@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
+import { BucketRegions } from "../../domain/residency.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type UndeleteFileRequest, undeleteFile } from "./undelete-file.ts";
 
@@ -21,6 +22,7 @@ describe("undeleteFile", () => {
       },
     },
     namespaces: sampleNamespaces(),
+    regions: new BucketRegions(),
   };
   const call = (request: Partial<UndeleteFileRequest>) =>
     undeleteFile(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
@@ -33,6 +35,7 @@ describe("undeleteFile", () => {
     const [[namespace, path, first], [, , second]] = restorations as [Restoration, Restoration];
     expect([namespace, path]).to.deep.equal(["default", "reports/a.pdf"]);
     expect(first).to.not.have.property("generation");
+    expect(first.allowedRegions).to.deep.equal(["eu-central-1"]);
     expect(second.generation).to.equal(2);
     await call({ etag: "some.3" });
     expect(restorations.map(([, , { etag }]) => etag)).to.deep.equal(["", "", "some.3"]);

@@ -5,7 +5,8 @@ import { parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import type { Namespaces } from "../../domain/namespaces/namespace.ts";
+import { type BucketRegions, requireResident } from "../../domain/residency.ts";
 
 /** Which deleted file: the generation deleted last, unless one is named. */
 export interface UndeleteFileRequest {
@@ -20,24 +21,26 @@ export interface UndeleteFileRequest {
 /**
  * Restores a deleted file to its path. Repeating the call with the same request id returns the same file. Errors:
  * `not_found / FILE_NOT_FOUND` when nothing restorable is there, `already_exists / FILE_EXISTS` when a live file is,
- * `failed_precondition / ETAG_MISMATCH`, and `FILE_PURGED` of a named generation.
+ * `failed_precondition / ETAG_MISMATCH`, `RESIDENCY_VIOLATION`, and `FILE_PURGED` of a named generation.
  */
 export async function undeleteFile(
-  deps: { files: Pick<FileRepository, "undelete">; namespaces: Namespaces },
+  deps: { files: Pick<FileRepository, "undelete">; namespaces: Namespaces; regions: BucketRegions },
   request: UndeleteFileRequest,
   options: { caller: Caller; signal?: AbortSignal },
 ): Promise<File> {
   const { generation } = request;
   const etag = parseEtag(request.etag);
-  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const namespace = requireResident(deps, request.namespace);
   const path = parseFilePath(request.path);
   if (generation !== undefined) parseGeneration(generation);
   const identity = toCommandIdentity(options.caller, "UndeleteFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, generation ?? null, etag],
+    content: [path, generation ?? null, etag],
   });
   return await deps.files.undelete(namespace.name, path, {
     identity,
+    allowedRegions: namespace.allowedRegions,
     etag,
     ...(generation !== undefined && { generation }),
   });

@@ -8,7 +8,7 @@ import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileChange, FileRepository } from "../../domain/files/file-repository.ts";
 import { parseFileRetention } from "../../domain/files/file-retention.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import { type FieldChanges, parseFieldChanges, RETENTION_FIELDS } from "./field-changes.ts";
 
 /** Which file, what of it is to change, and to what. */
@@ -43,8 +43,9 @@ export async function updateFile(
   if (generation !== undefined) parseGeneration(generation, "file.generation");
   const changes = parseFieldChanges(values, updateMask);
   const identity = toCommandIdentity(options.caller, "UpdateFile", {
+    namespace: namespace.name,
     requestId: request.requestId,
-    content: [namespace.name, path, etag, values, updateMask ?? null, generation ?? null],
+    content: [path, etag, values, updateMask ?? null, generation ?? null],
   });
   return await deps.files.update(namespace.name, path, {
     identity,

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { File } from "../../domain/files/file.ts";
+import { BucketRegions } from "../../domain/residency.ts";
 import { FakeLinkRepository } from "../../testing/fakes/fake-link-repository.ts";
 import { catchError, SAMPLE_CALLER, sampleFile, sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { type CreateLinkRequest, createLink, hashLinkToken } from "./create-link.ts";
@@ -22,14 +23,19 @@ describe("createLink", () => {
   function creating(file: File = sampleFile()) {
     const files = { get: async () => file };
     const links = new FakeLinkRepository(files, () => NOW.getTime());
-    const deps = { files, links, namespaces: sampleNamespaces(), publicUrl: "https://files.example" };
+    const deps = {
+      files,
+      links,
+      namespaces: sampleNamespaces(),
+      regions: new BucketRegions(),
+      publicUrl: "https://files.example",
+    };
     const call = (request: Partial<CreateLinkRequest> = {}) =>
       createLink(deps, { ...REQUEST, ...request }, { caller: SAMPLE_CALLER });
     return { call, links };
   }
   const tokenOf = (url: string) => url.slice(url.lastIndexOf("/") + 1);
-  const peek = (links: FakeLinkRepository, token: string) =>
-    links.peek(hashLinkToken(token), { namespaces: ["default"] });
+  const peek = (links: FakeLinkRepository, token: string) => links.peek(hashLinkToken(token));
 
   it("makes a URL with 256 random bits, for a day and any number of uses", async () => {
     const { call, links } = creating();
@@ -76,7 +82,7 @@ describe("createLink", () => {
     expect(second.link.linkId).to.equal(first.link.linkId);
     expect(await peek(links, tokenOf(first.url))).to.deep.equal({ kind: "nothing" });
     const visitor = { sourceAddress: "", userAgent: "" };
-    await links.use(hashLinkToken(tokenOf(second.url)), { namespaces: ["default"], visitor });
+    await links.use(hashLinkToken(tokenOf(second.url)), visitor);
     expect(await call()).to.deep.include({ url: "" });
     expect(await catchError(() => call({ maxUses: 1 }))).to.include({ reason: "REQUEST_ID_REUSED" });
   });

@@ -7,7 +7,8 @@ import type { FileRepository } from "../../domain/files/file-repository.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
 import { LINK_LIMITS, type Link } from "../../domain/links/link.ts";
 import type { LinkExpiry, LinkRepository } from "../../domain/links/link-repository.ts";
-import { type Namespace, type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
+import { type BucketRegions, requireResident } from "../../domain/residency.ts";
 import { type GetFileRequest, getFile } from "../../queries/get-file.ts";
 import { assertDownloadName } from "../files/create-download-url.ts";
 
@@ -31,31 +32,35 @@ export interface CreateLinkRequest extends GetFileRequest {
 
 /**
  * Makes a link that gives a file to whoever holds its URL. `url` is empty when the call repeats one whose link was used
- * already. Errors: `not_found / FILE_NOT_FOUND`, `invalid_argument / ARGUMENT_INVALID` with the field and its bound.
+ * already. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / RESIDENCY_VIOLATION`, `invalid_argument / ARGUMENT_INVALID` with the field and its bound.
  */
 export async function createLink(
   deps: {
     files: Pick<FileRepository, "get">;
     links: Pick<LinkRepository, "create" | "now">;
     namespaces: Namespaces;
+    regions: BucketRegions;
     /** Where people reach the service, without a slash at the end. */
     publicUrl: string;
   },
   request: CreateLinkRequest,
   options: { caller: Caller; signal?: AbortSignal },
 ): Promise<{ link: Link; url: string }> {
-  const namespace = requireNamespace(deps.namespaces, request.namespace);
+  const namespace = requireResident(deps, request.namespace);
   const { lifetimeMs, maxUses, downloadName, inline, note } = request;
   const expiry = await parseExpiry(request, { namespace, links: deps.links });
   assertMaxUses(maxUses);
   assertDownloadName(downloadName);
   assertNote(note);
-  const { path, generation, fileId } = requireReadable(await getFile(deps, request, options));
+  const file = requireReadable(await getFile(deps, request, options));
+  deps.regions.assertResident(namespace, file);
+  const { path, generation, fileId } = file;
   const pinned = request.generation === undefined ? undefined : generation;
   const identity = toCommandIdentity(options.caller, "CreateLink", {
+    namespace: namespace.name,
     requestId: request.requestId,
     content: [
-      ...[namespace.name, path, pinned ?? null, lifetimeMs ?? null, request.expireTime?.toISOString() ?? null],
+      ...[path, pinned ?? null, lifetimeMs ?? null, request.expireTime?.toISOString() ?? null],
       ...[maxUses, downloadName, inline, note],
     ],
   });

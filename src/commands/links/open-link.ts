@@ -1,7 +1,8 @@
 import { LINK_LIMITS } from "../../domain/links/link.ts";
 import type { LinkRepository, LinkVisitor, OpenedLink } from "../../domain/links/link-repository.ts";
-import type { Namespaces } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import type { BucketRegions } from "../../domain/residency.ts";
 import { toContentDisposition } from "../files/create-download-url.ts";
 import { hashLinkToken } from "./create-link.ts";
 
@@ -20,32 +21,36 @@ export type LinkAnswer =
 /**
  * Opens a link: counts and records the use (the last ones of each link), and signs a URL that lives for a minute. Without a visitor (HEAD) nothing is
  * counted, and so no URL given. A use is counted even if signing then fails: the other order would let a caller that breaks
- * off read for nothing. Errors: those of the database and the storage.
+ * off read for nothing. Errors: `failed_precondition /
+ * RESIDENCY_VIOLATION`, and those of the database and the storage.
  */
 export async function openLink(
   deps: {
     links: Pick<LinkRepository, "peek" | "use">;
     objects: Pick<ObjectStore, "presignDownload">;
     namespaces: Namespaces;
+    regions: BucketRegions;
   },
   token: string,
   visitor: LinkVisitor | undefined,
 ): Promise<LinkAnswer> {
   if (token.length > TOKEN_MAX_CHARACTERS) return { kind: "nothing" };
-  const [tokenSha256, namespaces] = [hashLinkToken(token), [...deps.namespaces.keys()]];
+  const tokenSha256 = hashLinkToken(token);
   const opened =
     visitor === undefined
-      ? await deps.links.peek(tokenSha256, { namespaces })
-      : await deps.links.use(tokenSha256, { namespaces, visitor: toKeptVisitor(visitor) });
+      ? await deps.links.peek(tokenSha256)
+      : await deps.links.use(tokenSha256, toKeptVisitor(visitor));
   if (opened.kind !== "file") return opened;
   const { file } = opened;
   const { contentType, sizeBytes } = file;
   const contentDisposition = toDisposition(opened);
   if (visitor === undefined) return { kind: "described", contentType, sizeBytes, contentDisposition };
-  const lifetimeMaxMs = deps.namespaces.get(file.namespace)?.downloadUrlLifetimeMaxMs ?? URL_LIFETIME_MS;
+  const namespace = requireNamespace(deps.namespaces, file.namespace);
+  deps.regions.assertResident(namespace);
+  deps.regions.assertResident(namespace, file);
   const url = await deps.objects.presignDownload(file.bucket, file.s3Key, {
     ...(file.s3VersionId !== "" && { versionId: file.s3VersionId }),
-    lifetimeMs: Math.min(URL_LIFETIME_MS, lifetimeMaxMs),
+    lifetimeMs: Math.min(URL_LIFETIME_MS, namespace.downloadUrlLifetimeMaxMs),
     contentType,
     contentDisposition,
   });

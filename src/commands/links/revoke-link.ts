@@ -2,7 +2,7 @@ import type { Caller } from "../../domain/caller.ts";
 import { parseUuid } from "../../domain/command-identity.ts";
 import type { Link } from "../../domain/links/link.ts";
 import type { LinkRepository } from "../../domain/links/link-repository.ts";
-import { type Namespaces, requireNamespace } from "../../domain/namespace.ts";
+import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
 
 /**
  * Ends a link at once and for good; one that was revoked before stays as it is. Presigned URLs that it gave out live on for

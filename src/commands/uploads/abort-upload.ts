@@ -1,6 +1,6 @@
 import type { Caller } from "../../domain/caller.ts";
 import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
-import { requireNamespace } from "../../domain/namespace.ts";
+import { requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadAccess } from "./upload-access.ts";
 
@@ -18,8 +18,8 @@ export async function abortUpload(
   parseUuid(requestId, "request_id", "REQUEST_ID_INVALID");
   requireNamespace(access.namespaces, namespace);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const identity = toCommandIdentity(options.caller, "AbortUpload", { requestId, content: [namespace, uploadId] });
-  await access.uploads.catalogue.noteRequest(identity, { namespace, uploadId });
+  const identity = toCommandIdentity(options.caller, "AbortUpload", { namespace, requestId, content: [uploadId] });
+  await access.uploads.catalogue.noteRequest(identity, uploadId);
   const upload = await access.uploads.catalogue.abort(namespace, uploadId);
   // Best effort: the row says "aborted", so that the sweeper repeats what fails here.
   await cleanUpload(access, upload).catch(() => {});

@@ -3,7 +3,7 @@ import type { Caller } from "../../domain/caller.ts";
 import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError } from "../../domain/errors.ts";
 import type { File } from "../../domain/files/file.ts";
-import { requireNamespace } from "../../domain/namespace.ts";
+import { requireNamespace } from "../../domain/namespaces/namespace.ts";
 import {
   type AssembledObject,
   combineParts,
@@ -13,6 +13,7 @@ import {
 } from "../../domain/uploads/upload.ts";
 import { type ListedPart, readForCommit } from "./adopt-parts.ts";
 import { assembleUpload } from "./assemble-upload.ts";
+import { assertMayCommit } from "./assert-may-commit.ts";
 import { assertSha256 } from "./create-upload.ts";
 import { assertDeclared, assertSameSha256, type DeclaredContent } from "./declared-content.ts";
 import { assertCovered, toManifest } from "./manifest.ts";
@@ -37,7 +38,7 @@ export interface CompleteUploadRequest extends CommitDeclaration {
 /**
  * Commits an upload, whatever its state: it goes on with a commit that an earlier call, or a process that died, has begun.
  * Completing twice returns the same file. Errors: `invalid_argument / REQUEST_ID_REUSED`, `failed_precondition /
- * UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN` and `GENERATION_MISMATCH` (the upload stays assembled: call again with another
+ * UPLOAD_INCOMPLETE`, `UPLOAD_NOT_OPEN`, `RESIDENCY_VIOLATION` and `GENERATION_MISMATCH` (the upload stays assembled: call again with another
  * precondition), `aborted / CHECKSUM_MISMATCH`, `unavailable` (also while S3 may still be assembling: the upload stays
  * completing; call again).
  */
@@ -51,9 +52,9 @@ export async function completeUpload(
   requireNamespace(access.namespaces, namespace);
   assertSha256(sha256);
   const uploadId = parseUuid(request.uploadId, "upload_id");
-  const content = [namespace, uploadId, sizeBytes, crc32, sha256, ifGenerationMatch, listed ?? []];
-  const identity = toCommandIdentity(options.caller, "CompleteUpload", { requestId, content });
-  await withDatabase(access, () => access.uploads.catalogue.noteRequest(identity, { namespace, uploadId }));
+  const content = [uploadId, sizeBytes, crc32, sha256, ifGenerationMatch, listed ?? []];
+  const identity = toCommandIdentity(options.caller, "CompleteUpload", { namespace, requestId, content });
+  await withDatabase(access, () => access.uploads.catalogue.noteRequest(identity, uploadId));
   const { upload, parts } = await readForCommit(access, { namespace, uploadId, listed });
   return await takeUp(access, upload, {
     declared: request,
@@ -100,6 +101,7 @@ export async function commitUpload(
   upload: Upload,
   options: { parts: readonly DurablePart[]; declared: CommitDeclaration; epoch?: number | undefined },
 ): Promise<File> {
+  assertMayCommit(access, upload);
   const { declared, parts, epoch } = options;
   if (upload.failure !== undefined && upload.state !== "aborted") {
     // The commit is tried again, and the upload must not be aborted meanwhile; if this process dies, the sweeper goes on.
@@ -162,6 +164,7 @@ export async function commitWritten(
 ): Promise<File | undefined> {
   const { written, declared, epoch } = options;
   const { put } = written;
+  assertMayCommit(access, upload);
   if (put !== undefined) {
     const commit = () => commitPut(access, upload, { ...options, put });
     const file = await takeUp(access, upload, { declared, epoch, commit });

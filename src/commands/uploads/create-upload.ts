@@ -5,7 +5,8 @@ import { toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import { type FileDescription, parseFileDescription } from "../../domain/files/file-description.ts";
 import { parseNewFilePath } from "../../domain/files/file-path.ts";
-import { type Namespace, requireNamespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
+import { requireResident } from "../../domain/residency.ts";
 import { choosePartSize } from "../../domain/uploads/part-plan.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UnfinishedUploads } from "./unfinished-uploads.ts";
@@ -32,14 +33,14 @@ export interface CreateAccess {
 /**
  * Opens an upload, or returns the one that the same request id opened before (`created` false). Errors:
  * `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
- * `resource_exhausted / OVERLOADED` while too many uploads are unfinished.
+ * `RESIDENCY_VIOLATION`, `resource_exhausted / OVERLOADED` while too many uploads are unfinished.
  */
 export async function createUpload(
   access: UploadAccess<"catalogue"> & CreateAccess,
   request: CreateUploadRequest,
   options: { caller: Caller },
 ): Promise<{ upload: Upload; created: boolean }> {
-  const namespace = requireNamespace(access.namespaces, request.namespace);
+  const namespace = requireResident(access, request.namespace);
   const path = parseNewFilePath(request.path);
   assertSize(request.sizeBytes, "size_bytes", namespace);
   assertSize(request.sizeHintBytes, "size_hint_bytes", namespace);
@@ -50,9 +51,9 @@ export async function createUpload(
   }
   const uploadId = uuidv7();
   const identity = toCommandIdentity(options.caller, "CreateUpload", {
+    namespace: namespace.name,
     requestId: request.requestId,
     content: [
-      namespace.name,
       path,
       request.sizeBytes,
       request.sizeHintBytes,

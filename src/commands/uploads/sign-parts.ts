@@ -2,8 +2,8 @@ import type { Caller } from "../../domain/caller.ts";
 import { parseUuid } from "../../domain/command-identity.ts";
 import { invalidArgument } from "../../domain/errors.ts";
 import { toLifetimeSeconds } from "../../domain/files/download-lifetime.ts";
-import { requireNamespace } from "../../domain/namespace.ts";
 import { partAlreadyDurable } from "../../domain/repository-refusals.ts";
+import { requireResident } from "../../domain/residency.ts";
 import { beginMultipart } from "./multipart-upload.ts";
 import { type UploadAccess, withDatabase } from "./upload-access.ts";
 
@@ -43,14 +43,14 @@ export interface SignedPart {
  * Signs URLs that take whole parts straight to S3, each for exactly the bytes that the caller declares. A part that was put
  * counts once `adopt-parts.ts` has found it. A part can be signed again at any time: its newest writer counts, whatever the
  * transport. Errors: `invalid_argument`, as of `assertSignable` and with the field, `failed_precondition /
- * UPLOAD_NOT_OPEN`, `aborted / CHECKSUM_MISMATCH` for a part that is durable with other bytes.
+ * UPLOAD_NOT_OPEN` and `RESIDENCY_VIOLATION`, `aborted / CHECKSUM_MISMATCH` for a part that is durable with other bytes.
  */
 export async function signParts(
   access: UploadAccess<"writers">,
   request: SignPartsRequest,
   _options: { caller: Caller },
 ): Promise<{ parts: SignedPart[]; expireTime: Date }> {
-  const namespace = requireNamespace(access.namespaces, request.namespace);
+  const namespace = requireResident(access, request.namespace);
   const uploadId = parseUuid(request.uploadId, "upload_id");
   const lifetimeMs = parseLifetime(request.lifetimeMs, namespace.partUrlLifetimeMaxMs);
   const parts = parseParts(request.parts, access.limits.partsMax);

@@ -1,8 +1,9 @@
 import { DomainError } from "../../domain/errors.ts";
 import type { BackoffPolicy } from "../../domain/limits/backoff.ts";
 import { withBackoff } from "../../domain/limits/backoff.ts";
-import type { Namespaces } from "../../domain/namespace.ts";
+import type { Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { ObjectStore } from "../../domain/object-store.ts";
+import type { BucketRegions } from "../../domain/residency.ts";
 import type { PartLimits } from "../../domain/uploads/part-plan.ts";
 import type { UploadRepositories } from "../../domain/uploads/upload-repositories.ts";
 
@@ -31,6 +32,7 @@ export interface UploadAccess<Ports extends keyof UploadRepositories = keyof Upl
   uploads: Pick<UploadRepositories, Ports>;
   objects: ObjectStore;
   namespaces: Namespaces;
+  regions: BucketRegions;
   limits: UploadLimits;
   /** How long the database may be away while bytes wait to be recorded. */
   databaseBackoff: BackoffPolicy;

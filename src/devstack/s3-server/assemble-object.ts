@@ -1,4 +1,4 @@
-import type { OpenUpload } from "./catalog.ts";
+import type { OpenUpload } from "./bucket.ts";
 import { combineCrc32, compositeCrc32, encodeCrc32 } from "./crc32.ts";
 import { multipartEtag } from "./receive-blob.ts";
 import type { ChecksumType, ObjectRecord, PartRecord } from "./records.ts";

@@ -1,4 +1,5 @@
 import type { Answer, Exchange, S3State } from "./exchange.ts";
+import { BUCKET_REGION_HEADER } from "./sigv4.ts";
 import { element, xmlDocument } from "./xml.ts";
 
 /** ListBuckets, all in one page. */
@@ -11,16 +12,15 @@ export function listBuckets(state: S3State): Answer {
   return { status: 200, body: xmlDocument("ListAllMyBucketsResult", element("Buckets", ...buckets)) };
 }
 
-/** CreateBucket; a location constraint in the body is not read, there is one region. */
-export function createBucket(state: S3State, { target }: Exchange): Answer {
-  state.catalog.createBucket(target.bucket, state.now());
+/** CreateBucket in the region that the request was signed for; S3 refuses a location constraint that names another. */
+export function createBucket(state: S3State, { target, region }: Exchange): Answer {
+  state.catalog.createBucket(target.bucket, { region, now: state.now() });
   return { status: 200, headers: { location: `/${target.bucket}` } };
 }
 
 /** HeadBucket: says the region. */
 export function headBucket(state: S3State, { target }: Exchange): Answer {
-  state.catalog.assertBucket(target.bucket);
-  return { status: 200, headers: { "x-amz-bucket-region": state.region } };
+  return { status: 200, headers: { [BUCKET_REGION_HEADER]: state.catalog.requireRegion(target.bucket) } };
 }
 
 /** DeleteBucket, when it is empty. */
@@ -31,7 +31,6 @@ export function deleteBucket(state: S3State, { target }: Exchange): Answer {
 
 /** GetBucketLocation: empty in us-east-1, as in S3. */
 export function getBucketLocation(state: S3State, { target }: Exchange): Answer {
-  state.catalog.assertBucket(target.bucket);
-  const region = state.region === "us-east-1" ? "" : state.region;
-  return { status: 200, body: xmlDocument("LocationConstraint", { xml: region }) };
+  const region = state.catalog.requireRegion(target.bucket);
+  return { status: 200, body: xmlDocument("LocationConstraint", { xml: region === "us-east-1" ? "" : region }) };
 }

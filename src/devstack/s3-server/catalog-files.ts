@@ -17,6 +17,8 @@ import type { ObjectRecord, PartRecord, UploadRecord, Versioning, VersionRecord 
 /** What was found of a bucket after a restart. */
 export interface LoadedBucket {
   readonly name: string;
+  /** Undefined where an earlier version of the server has made the bucket. */
+  readonly region?: string;
   readonly createdAt: number;
   readonly versioning: Versioning;
   readonly objects: readonly ObjectRecord[];
@@ -42,20 +44,23 @@ export class CatalogFiles {
       const versions = this.#list(name, "versions").flatMap(
         (file) => JSON.parse(readFileSync(file, "utf8")) as VersionRecord[],
       );
-      const { createdAt, versioning } = JSON.parse(readFileSync(join(this.#root, name, "bucket.json"), "utf8"));
-      return { name, createdAt, versioning, objects, versions, uploads };
+      const { region, createdAt, versioning } = JSON.parse(readFileSync(join(this.#root, name, "bucket.json"), "utf8"));
+      return { name, region, createdAt, versioning, objects, versions, uploads };
     });
   }
 
-  createBucket(bucket: string, createdAt: number): void {
+  createBucket(bucket: string, { region, createdAt }: { region: string; createdAt: number }): void {
     for (const folder of ["objects", "versions", "uploads"]) {
       mkdirSync(join(this.#root, bucket, folder), { recursive: true });
     }
-    this.saveBucket(bucket, { createdAt, versioning: undefined });
+    this.saveBucket(bucket, { region, createdAt, versioning: undefined });
   }
 
-  saveBucket(bucket: string, { createdAt, versioning }: { createdAt: number; versioning: Versioning }): void {
-    replaceFile(join(this.#root, bucket, "bucket.json"), JSON.stringify({ createdAt, versioning }));
+  saveBucket(
+    bucket: string,
+    { region, createdAt, versioning }: Pick<LoadedBucket, "region" | "createdAt" | "versioning">,
+  ): void {
+    replaceFile(join(this.#root, bucket, "bucket.json"), JSON.stringify({ region, createdAt, versioning }));
   }
 
   deleteBucket(bucket: string): void {

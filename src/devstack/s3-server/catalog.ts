@@ -1,31 +1,18 @@
 import { randomBytes } from "node:crypto";
 import type { BlobStore } from "./blobs.ts";
+import {
+  assertBucketName,
+  type Bucket,
+  type MutableUpload,
+  makeBucket,
+  newVersion,
+  type OpenUpload,
+} from "./bucket.ts";
 import type { CatalogFiles } from "./catalog-files.ts";
 import { assertWritable, type WriteConditions } from "./preconditions.ts";
 import type { DeleteMarker, ObjectRecord, PartRecord, UploadRecord, Versioning, VersionRecord } from "./records.ts";
 import { S3Error } from "./s3-error.ts";
-import { idOf, VersionHistory } from "./version-history.ts";
-
-/** A multipart upload under way, with its parts. */
-export interface OpenUpload extends UploadRecord {
-  readonly parts: ReadonlyMap<number, PartRecord>;
-}
-
-interface MutableUpload extends UploadRecord {
-  readonly parts: Map<number, PartRecord>;
-}
-
-interface Bucket {
-  readonly name: string;
-  readonly createdAt: number;
-  versioning: Versioning;
-  /** The objects that readers see. */
-  readonly objects: Map<string, ObjectRecord>;
-  readonly history: VersionHistory;
-  readonly uploads: Map<string, MutableUpload>;
-  /** Recent completions by upload id, since S3 answers a repeated Complete like the first. */
-  readonly completions: Map<string, ObjectRecord>;
-}
+import { idOf } from "./version-history.ts";
 
 /** How many completions of a bucket are remembered for repeated calls; S3 remembers them for a while. */
 const COMPLETIONS_MAX = 10_000;
@@ -39,12 +26,15 @@ export class Catalog {
   readonly #blobs: BlobStore;
   readonly #files: CatalogFiles | undefined;
 
-  /** Loads the records of the files; uploads whose object exists were completed by a process that was then killed. */
-  constructor(blobs: BlobStore, files: CatalogFiles | undefined) {
+  /**
+   * Loads the records of the files; uploads whose object exists were completed by a process that was then killed. Buckets
+   * whose region was not recorded lie in `region`.
+   */
+  constructor(blobs: BlobStore, files: CatalogFiles | undefined, { region }: { region: string }) {
     this.#blobs = blobs;
     this.#files = files;
-    for (const { name, createdAt, versioning, objects, versions, uploads } of files?.load() ?? []) {
-      const bucket = this.#addBucket(name, createdAt);
+    for (const { name, createdAt, versioning, objects, versions, uploads, ...place } of files?.load() ?? []) {
+      const bucket = this.#addBucket(name, { region: place.region ?? region, createdAt });
       bucket.versioning = versioning;
       for (const object of objects) {
         bucket.objects.set(object.key, object);
@@ -74,10 +64,8 @@ export class Catalog {
   }
 
   /** @throws S3Error `BucketAlreadyOwnedByYou`, `InvalidBucketName`. */
-  createBucket(name: string, now: number): void {
-    if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name) || name.includes("..")) {
-      throw new S3Error("InvalidBucketName", "The specified bucket is not valid.", { BucketName: name });
-    }
+  createBucket(name: string, { region, now }: { region: string; now: number }): void {
+    assertBucketName(name);
     if (this.#buckets.has(name)) {
       throw new S3Error(
         "BucketAlreadyOwnedByYou",
@@ -85,8 +73,8 @@ export class Catalog {
         { BucketName: name },
       );
     }
-    this.#files?.createBucket(name, now);
-    this.#addBucket(name, now);
+    this.#files?.createBucket(name, { region, createdAt: now });
+    this.#addBucket(name, { region, createdAt: now });
   }
 
   hasBucket(name: string): boolean {
@@ -96,6 +84,21 @@ export class Catalog {
   /** @throws S3Error `NoSuchBucket`. */
   assertBucket(name: string): void {
     this.#bucket(name);
+  }
+
+  /** The region that a bucket lies in; undefined when there is no such bucket. */
+  regionOf(name: string): string | undefined {
+    return this.#buckets.get(name)?.region;
+  }
+
+  /** The region that a bucket lies in. @throws S3Error `NoSuchBucket`. */
+  requireRegion(name: string): string {
+    return this.#bucket(name).region;
+  }
+
+  /** Whether any bucket lies in the region. */
+  hasRegion(region: string): boolean {
+    return [...this.#buckets.values()].some((bucket) => bucket.region === region);
   }
 
   versioningOf(name: string): Versioning {
@@ -278,16 +281,8 @@ export class Catalog {
     return upload;
   }
 
-  #addBucket(name: string, createdAt: number): Bucket {
-    const bucket: Bucket = {
-      name,
-      createdAt,
-      versioning: undefined,
-      objects: new Map(),
-      history: new VersionHistory(),
-      uploads: new Map(),
-      completions: new Map(),
-    };
+  #addBucket(name: string, options: { region: string; createdAt: number }): Bucket {
+    const bucket = makeBucket(name, options);
     this.#buckets.set(name, bucket);
     return bucket;
   }
@@ -298,8 +293,4 @@ export class Catalog {
     const [oldest] = bucket.completions.keys();
     if (bucket.completions.size > COMPLETIONS_MAX && oldest !== undefined) bucket.completions.delete(oldest);
   }
-}
-
-function newVersion({ versioning }: Bucket): { versionId?: string } {
-  return versioning === "Enabled" ? { versionId: randomBytes(16).toString("base64url") } : {};
 }

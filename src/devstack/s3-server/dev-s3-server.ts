@@ -21,9 +21,10 @@ export interface DevS3ServerOptions {
   readonly host?: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** The region of buckets for which nothing else is said. */
   readonly region: string;
   /** Created if they are not there. */
-  readonly buckets: readonly string[];
+  readonly buckets: readonly (string | NewBucket)[];
   /** Count bodies and throw them away, for load tests; reading objects is then NotImplemented. */
   readonly discard?: boolean;
   /** Compare bodies with declared checksums; the default is to do so unless discarding. */
@@ -45,6 +46,12 @@ export interface DevS3ServerOptions {
   readonly onInternalError?: (error: unknown) => void;
 }
 
+/** A bucket in a region of its own. */
+export interface NewBucket {
+  readonly name: string;
+  readonly region: string;
+}
+
 /** A running development S3 server. */
 export interface DevS3Server {
   /** The endpoint for clients, which must use path style. */
@@ -64,14 +71,25 @@ const HEADERS_TIMEOUT_MS = 20_000;
 
 /**
  * Starts an S3-speaking server for development and tests: real HTTP, real SigV4, S3's multipart rules, bytes on disk.
- * It is no service for anybody else: one key, one region, no access control beyond the signature.
+ * It has the endpoints of its own region and of those that a bucket lies in, all at one address: a request that is signed for
+ * another region than the bucket's is refused as the endpoint of that other region refuses it. It is no service for anybody
+ * else: one key, no access control beyond the signature.
  */
 export async function startDevS3Server(options: DevS3ServerOptions): Promise<DevS3Server> {
   const now = options.now ?? Date.now;
   const state = await openState(options, now);
-  for (const bucket of options.buckets) if (!state.catalog.hasBucket(bucket)) state.catalog.createBucket(bucket, now());
+  const { region: ownRegion } = options;
+  for (const bucket of options.buckets) {
+    const { name, region } = typeof bucket === "string" ? { name: bucket, region: ownRegion } : bucket;
+    if (!state.catalog.hasBucket(name)) state.catalog.createBucket(name, { region, now: now() });
+  }
   const pipeline = new RequestPipeline(state, {
-    authority: { ...options, now },
+    authority: {
+      ...options,
+      servesRegion: (region) => region === ownRegion || state.catalog.hasRegion(region),
+      regionOf: (bucket) => state.catalog.regionOf(bucket),
+      now,
+    },
     corsOrigins: options.corsOrigins ?? ["*"],
     onInternalError: options.onInternalError ?? console.error,
   });
@@ -100,13 +118,12 @@ async function openState(options: DevS3ServerOptions, now: () => number): Promis
   const discards = options.discard ?? false;
   if (!discards) mkdirSync(options.directory, { recursive: true });
   const blobs = discards ? createDiscardingBlobs() : await openDiskBlobs(join(options.directory, "blobs"));
-  const catalog = new Catalog(blobs, discards ? undefined : new CatalogFiles(options.directory));
+  const catalog = new Catalog(blobs, discards ? undefined : new CatalogFiles(options.directory), options);
   await blobs.removeUnreferenced();
   return {
     catalog,
     blobs,
     now,
-    region: options.region,
     etags: options.etags ?? "opaque",
     verifyChecksums: options.verifyChecksums ?? !discards,
     multipartMinPartBytes: options.multipartMinPartBytes ?? MULTIPART_MIN_PART_BYTES,

@@ -12,6 +12,8 @@ export interface Exchange {
   readonly headers: ReadonlyMap<string, string>;
   /** The part of the payload that the signature covers: hex SHA-256, `UNSIGNED-PAYLOAD` or a streaming form. */
   readonly payloadHash: string;
+  /** The region that the request was signed for. */
+  readonly region: string;
   readonly request: IncomingMessage;
   /** Tells a client that waits with `Expect: 100-continue` to send its body. */
   readonly acceptBody: () => void;
@@ -38,7 +40,6 @@ export interface AnswerStream {
 export interface S3State {
   readonly catalog: Catalog;
   readonly blobs: BlobStore;
-  readonly region: string;
   /** `md5` hashes every body, as S3 does without KMS; `opaque` makes unique ETags for nothing. */
   readonly etags: "md5" | "opaque";
   /** Whether bodies are compared with their declared checksums. */

@@ -6,7 +6,7 @@ import { parseFaultRules } from "./faults.ts";
 /*
  * The development S3 server as a process of its own. Prints one JSON line, {"url": ..., "port": ...}, when it is ready;
  * ends on SIGTERM and SIGINT, and with --exit-with-stdin when its standard input ends, so that it does not outlive a
- * parent that was killed. The secret access key comes in DEV_S3_SECRET_ACCESS_KEY, because everybody on the machine can
+ * parent that was killed. `--bucket <name>@<region>` makes a bucket in a region of its own. The secret access key comes in DEV_S3_SECRET_ACCESS_KEY, because everybody on the machine can
  * read a command line; "sluice-secret" when unset.
  */
 
@@ -29,6 +29,11 @@ const { values } = parseArgs({
   },
 });
 
+const toBucket = (text: string) => {
+  const [name = "", region] = text.split("@");
+  return region === undefined ? name : { name, region };
+};
+
 const server = await startDevS3Server({
   directory: values.directory,
   port: Number(values.port),
@@ -36,7 +41,7 @@ const server = await startDevS3Server({
   region: values.region,
   accessKeyId: values["access-key-id"],
   secretAccessKey: process.env.DEV_S3_SECRET_ACCESS_KEY ?? "sluice-secret",
-  buckets: values.bucket,
+  buckets: values.bucket.map(toBucket),
   discard: values.discard,
   etags: values.etags === "md5" ? "md5" : "opaque",
   ...(values["verify-checksums"] !== undefined && { verifyChecksums: values["verify-checksums"] }),

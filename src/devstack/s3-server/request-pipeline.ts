@@ -10,7 +10,7 @@ import { ConnectionLost } from "./receive-payload.ts";
 import { parseRequestTarget, type RequestTarget } from "./request-target.ts";
 import { S3Error } from "./s3-error.ts";
 import { sendAnswer } from "./send-answer.ts";
-import { type SigningAuthority, verifySignature } from "./sigv4.ts";
+import { assertRegion, type SigningAuthority, verifySignature } from "./sigv4.ts";
 
 /** Who may send requests, and who hears of failures. */
 export interface RequestPipelineOptions {
@@ -88,8 +88,9 @@ export class RequestPipeline {
     for (const [name, values] of Object.entries(request.headersDistinct)) headers.set(name, (values ?? []).join(","));
     if (request.method === "OPTIONS") return { answer: answerPreflight(headers, this.#corsOrigins), cut: false };
     const target = parseRequestTarget(request.url ?? "");
-    const { presigned, payloadHash } = verifySignature(request, target, this.#authority);
+    const { presigned, payloadHash, region } = verifySignature(request, target, this.#authority);
     if (presigned) adoptQueryHeaders(headers, target);
+    assertRegion(target.bucket, { signed: region, actual: this.#authority.regionOf(target.bucket) });
     const operation = operationOf(request.method ?? "", target, headers.has("x-amz-copy-source"));
     this.#counts.set(operation, this.requestCount(operation) + 1);
     const exchange: Exchange = {
@@ -97,6 +98,7 @@ export class RequestPipeline {
       target,
       headers,
       payloadHash,
+      region,
       request,
       acceptBody,
       cutAfterBytes: undefined,
@@ -119,11 +121,11 @@ function adoptQueryHeaders(headers: Map<string, string>, target: RequestTarget):
 
 function toRefusal(error: unknown, request: IncomingMessage, requestId: string): { answer: Answer; closes: boolean } {
   const refusal = error instanceof S3Error ? error : new S3Error("InternalError", "We encountered an internal error.");
-  const { code, message, details, status } = refusal;
+  const { code, message, details, headers, status } = refusal;
   const resource = (request.url ?? "").split("?", 1)[0] ?? "";
   const body = request.method === "HEAD" ? undefined : toErrorXml({ code, message, details, resource, requestId });
   return {
-    answer: { status, ...(body !== undefined && { body }) },
+    answer: { status, headers, ...(body !== undefined && { body }) },
     // The rest of a silent body would hold up the connection for ever.
     closes: code === "RequestTimeout",
   };

@@ -35,6 +35,7 @@ const STATUS_OF = {
   NoSuchUpload: 404,
   NoSuchVersion: 404,
   NotImplemented: 501,
+  PermanentRedirect: 301,
   PreconditionFailed: 412,
   RequestTimeTooSkewed: 403,
   RequestTimeout: 400,
@@ -52,12 +53,20 @@ export class S3Error extends Error {
   readonly status: number;
   /** Further elements of the document, such as `MinSizeAllowed`; names are XML element names. */
   readonly details: Readonly<Record<string, string>>;
+  /** Headers that the answer has beside those of every refusal. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: S3ErrorCode, message: string, details: Readonly<Record<string, string>> = {}) {
+  constructor(
+    code: S3ErrorCode,
+    message: string,
+    details: Readonly<Record<string, string>> = {},
+    { headers = {} }: { headers?: Readonly<Record<string, string>> } = {},
+  ) {
     super(message);
     this.name = "S3Error";
     this.code = code;
     this.status = STATUS_OF[code];
     this.details = details;
+    this.headers = headers;
   }
 }

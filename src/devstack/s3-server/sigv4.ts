@@ -6,7 +6,7 @@ import { S3Error } from "./s3-error.ts";
 
 /*
  * AWS Signature Version 4 for S3, from the server's side: by Authorization header or by presigned query.
- * Order of refusals: malformed, unknown key, wrong scope, wrong time, unsigned x-amz-* headers, wrong signature.
+ * Order of refusals: malformed, unknown key, wrong scope, wrong time, unsigned x-amz-* headers, wrong signature, wrong region.
  */
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
@@ -17,10 +17,18 @@ const PRESIGNED_LIFETIME_MAX_S = 7 * 24 * 3600;
 export interface SigningAuthority {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Whether the server has an endpoint for the region. */
+  readonly servesRegion: (region: string) => boolean;
+  /** The server's own region, which requests without a bucket are told. */
   readonly region: string;
+  /** The region that a bucket lies in; undefined when there is no such bucket. */
+  readonly regionOf: (bucket: string) => string | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
+
+/** The header by which S3 says where a bucket lies. */
+export const BUCKET_REGION_HEADER = "x-amz-bucket-region";
 
 /** The facts that a verified signature states about the rest of the request. */
 export interface VerifiedSignature {
@@ -28,9 +36,11 @@ export interface VerifiedSignature {
   readonly presigned: boolean;
   /** The payload's hash as it was signed: hex, `UNSIGNED-PAYLOAD`, or one of the streaming forms. */
   readonly payloadHash: string;
+  /** The region that the request was signed for. */
+  readonly region: string;
 }
 
-interface Claim extends VerifiedSignature {
+interface Claim extends Omit<VerifiedSignature, "region"> {
   readonly credential: string;
   readonly signedHeaders: readonly string[];
   readonly signature: string;
@@ -52,23 +62,37 @@ export function verifySignature(
 ): VerifiedSignature {
   const claim = request.headers.authorization ? readHeaderClaim(request) : readQueryClaim(target.query);
   const scope = claim.credential.split("/");
-  const [date, region, service, terminator] = scope.slice(-4);
+  const [date, region = "", service, terminator] = scope.slice(-4);
   const accessKeyId = scope.slice(0, -4).join("/");
   if (accessKeyId !== authority.accessKeyId) {
     throw new S3Error("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", {
       AWSAccessKeyId: accessKeyId,
     });
   }
-  if (region !== authority.region || service !== "s3" || terminator !== "aws4_request") {
-    throw malformed(claim, `the credential scope is wrong; expecting 's3' in '${authority.region}'`, {
-      Region: authority.region,
-    });
+  if (!authority.servesRegion(region) || service !== "s3" || terminator !== "aws4_request") {
+    const Region = authority.regionOf(target.bucket) ?? authority.region;
+    throw malformed(claim, `the credential scope is wrong; expecting 's3' in '${Region}'`, { Region });
   }
   if (date !== claim.timestamp.slice(0, 8)) throw malformed(claim, "the credential's date is not the request's date");
   assertTime(claim, authority.now());
   assertSignedHeaders(request, claim);
-  assertSignature({ request, target }, claim, authority);
-  return claim;
+  assertSignature({ request, target, region }, claim, authority);
+  return { presigned: claim.presigned, payloadHash: claim.payloadHash, region };
+}
+
+/**
+ * Refuses a request for a bucket that lies in another region than the request was signed for, as the endpoint of that other
+ * region does. A request that is signed for a region without an endpoint here has been refused as malformed before.
+ * @throws S3Error `PermanentRedirect`.
+ */
+export function assertRegion(bucket: string, { signed, actual }: { signed: string; actual: string | undefined }): void {
+  if (actual === undefined || signed === actual) return;
+  throw new S3Error(
+    "PermanentRedirect",
+    "The bucket you are attempting to access must be addressed using the specified endpoint.",
+    { Bucket: bucket, Endpoint: `${bucket}.s3.${actual}.amazonaws.com` },
+    { headers: { [BUCKET_REGION_HEADER]: actual } },
+  );
 }
 
 function readHeaderClaim(request: IncomingMessage): Claim {
@@ -137,9 +161,10 @@ function readQueryClaim(query: ReadonlyMap<string, string>): Claim {
   };
 }
 
-function malformed(claim: Claim, reason: string, details: Record<string, string> = {}): S3Error {
+function malformed(claim: Claim, reason: string, details: { Region?: string } = {}): S3Error {
   const code = claim.presigned ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed";
-  return new S3Error(code, `The authorization is malformed: ${reason}`, details);
+  const headers = details.Region === undefined ? {} : { [BUCKET_REGION_HEADER]: details.Region };
+  return new S3Error(code, `The authorization is malformed: ${reason}`, details, { headers });
 }
 
 function assertTime(claim: Claim, now: number): void {
@@ -180,16 +205,16 @@ function assertSignedHeaders(request: IncomingMessage, claim: Claim): void {
 }
 
 function assertSignature(
-  { request, target }: { request: IncomingMessage; target: RequestTarget },
+  { request, target, region }: { request: IncomingMessage; target: RequestTarget; region: string },
   claim: Claim,
   authority: SigningAuthority,
 ): void {
   const date = claim.timestamp.slice(0, 8);
-  const key = signingKey(authority.secretAccessKey, date, authority.region);
+  const key = signingKey(authority.secretAccessKey, date, region);
   const presented = Buffer.from(claim.signature, "hex");
   const { signedHeaders, payloadHash } = claim;
   for (const hash of hashCanonicalRequests({ request, target, signedHeaders, payloadHash })) {
-    const scope = `${date}/${authority.region}/s3/aws4_request`;
+    const scope = `${date}/${region}/s3/aws4_request`;
     const expected = hmac(key, `${ALGORITHM}\n${claim.timestamp}\n${scope}\n${hash}`);
     if (presented.length === expected.length && timingSafeEqual(presented, expected)) return;
   }
@@ -200,16 +225,21 @@ function assertSignature(
   );
 }
 
-let cachedKey: { readonly name: string; readonly key: Buffer } | undefined;
+/** The newest keys, by secret, date and region. */
+const cachedKeys = new Map<string, Buffer>();
+/** Some regions on the day before and on this one. */
+const CACHED_KEYS_MAX = 16;
 
-// The key changes once a day, so deriving it for every request would be four of the five HMACs of a verification.
+// A key changes once a day, so deriving it for every request would be four of the five HMACs of a verification.
 function signingKey(secret: string, date: string, region: string): Buffer {
   const name = `${secret}/${date}/${region}`;
-  if (cachedKey?.name !== name) {
-    const key = ["s3", "aws4_request"].reduce(hmac, hmac(hmac(`AWS4${secret}`, date), region));
-    cachedKey = { name, key };
-  }
-  return cachedKey.key;
+  const cached = cachedKeys.get(name);
+  if (cached !== undefined) return cached;
+  const key = ["s3", "aws4_request"].reduce(hmac, hmac(hmac(`AWS4${secret}`, date), region));
+  cachedKeys.set(name, key);
+  const [oldest] = cachedKeys.keys();
+  if (cachedKeys.size > CACHED_KEYS_MAX && oldest !== undefined) cachedKeys.delete(oldest);
+  return key;
 }
 
 function hmac(key: Buffer | string, text: string): Buffer {

@@ -9,4 +9,5 @@
  */
 export const ROLES = ["reader", "writer", "deleter", "auditor", "admin"] as const;
 
+/** One of ROLES. */
 export type Role = (typeof ROLES)[number];

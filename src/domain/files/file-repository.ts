@@ -56,7 +56,7 @@ export interface GenerationPage {
 
 /**
  * Committed files, in the database. Errors: `not_found / FILE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
- * `FILE_RETAINED`, `FILE_PURGED` and `FILE_LIVE`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
+ * `FILE_RETAINED`, `FILE_PURGED`, `FILE_LIVE` and `RESIDENCY_VIOLATION`, `already_exists / FILE_EXISTS`, `invalid_argument / REQUEST_ID_REUSED`, `unavailable / DATABASE_UNAVAILABLE`.
  */
 export interface FileRepository {
   /**
@@ -120,12 +120,19 @@ export interface FileRepository {
   /**
    * Restores the deleted generation, or the one deleted last, until its purge time and while it is retained. FILE_EXISTS
    * when a live file is at the path, FILE_PURGED when the named generation's bytes are being removed, or gone.
-   * ETAG_MISMATCH unless `etag` ("" for any) is that of the file that would be restored.
+   * ETAG_MISMATCH unless `etag` ("" for any) is that of the file that would be restored; RESIDENCY_VIOLATION when that file lies
+   * in none of `allowedRegions`.
    */
   undelete(
     namespace: string,
     path: string,
-    options: { identity: CommandIdentity; generation?: number; etag?: string },
+    options: {
+      identity: CommandIdentity;
+      generation?: number;
+      etag?: string;
+      /** Undefined for all regions. */
+      allowedRegions?: readonly string[];
+    },
   ): Promise<File>;
 
   /**
@@ -150,12 +157,19 @@ export interface FileRepository {
    * Gives a superseded or deleted generation the next number of its path, and makes it the live one; the generation that
    * was live is superseded. `ifGenerationMatch` is the number of the generation that was live, 0 for none. A repeated
    * identity returns the file that it restored. FILE_LIVE when the generation is live already, FILE_PURGED when it cannot
-   * be restored any more.
+   * be restored any more, RESIDENCY_VIOLATION when it lies in none of `allowedRegions`.
    */
   restoreGeneration(
     namespace: string,
     path: string,
-    options: { identity: CommandIdentity; generation: number; retentionMs: number; ifGenerationMatch?: number },
+    options: {
+      identity: CommandIdentity;
+      generation: number;
+      retentionMs: number;
+      ifGenerationMatch?: number;
+      /** Undefined for all regions. */
+      allowedRegions?: readonly string[];
+    },
   ): Promise<File>;
 
   /**
@@ -181,7 +195,7 @@ export interface FileRepository {
 
   /**
    * `purging` -> `purged`, once storage no longer has the bytes: the description is emptied, and now is the purge time.
-   * Returns the files of these ids as they are after that, in any order.
+   * Returns the files of these ids in the namespace as they are after that, in any order.
    */
-  endPurges(fileIds: readonly string[]): Promise<File[]>;
+  endPurges(namespace: string, fileIds: readonly string[]): Promise<File[]>;
 }

@@ -1,3 +1,4 @@
+import type { PathScope } from "../access/path-scope.ts";
 import type { CommandIdentity } from "../command-identity.ts";
 import type { CommitPosition } from "../commit-position.ts";
 import type { File } from "../files/file.ts";
@@ -52,13 +53,15 @@ export interface LinkRepository {
   revoke(namespace: string, linkId: string): Promise<Link>;
 
   /**
-   * Links of a namespace, or of one path of it, with ids below `after`; only active ones unless `showEnded`. A page may
+   * Links of the files of a scope, or of one path, with ids below `after`; only active ones unless `showEnded`. A page may
    * come back short with a `next` when many links have ended. The page shows the state at `position` or later.
    */
   list(
     namespace: string,
     options: {
       path: string | undefined;
+      /** The paths of the links that are listed begin with one of these. */
+      scope: PathScope;
       showEnded: boolean;
       limit: number;
       after: string | undefined;
@@ -66,14 +69,14 @@ export interface LinkRepository {
     },
   ): Promise<LinkPage>;
 
-  /** Returns what a token would open now, in one of `namespaces`, and counts no use. */
-  peek(tokenSha256: Uint8Array, options: { namespaces: readonly string[] }): Promise<OpenedLink>;
+  /** Returns what a token would open now, and counts no use. */
+  peek(tokenSha256: Uint8Array): Promise<OpenedLink>;
 
   /**
    * Opens a link: counts and records the use in the same step, and forgets uses of the link that are older than its last
    * LINK_LIMITS.usesKept. When two callers race for the last use, one of them gets it.
    */
-  use(tokenSha256: Uint8Array, options: { namespaces: readonly string[]; visitor: LinkVisitor }): Promise<OpenedLink>;
+  use(tokenSha256: Uint8Array, visitor: LinkVisitor): Promise<OpenedLink>;
 
   /** Removes links that ended by time longer than `olderThanMs` ago, with their uses, at most `limit`; returns how many. */
   forget(options: { olderThanMs: number; limit: number }): Promise<number>;

@@ -67,10 +67,11 @@ export interface UploadCatalogue {
   findCreated(identity: CommandIdentity): Promise<Upload | undefined>;
 
   /**
-   * Remembers a command on an upload before the command does anything: from then on its id stands for this content, also
-   * where the command fails. Noting the same command again is fine; other content is `invalid_argument / REQUEST_ID_REUSED`.
+   * Remembers a command on an upload of its namespace before the command does anything: from then on its id stands for this
+   * content, also where the command fails. Noting the same command again is fine; other content is `invalid_argument /
+   * REQUEST_ID_REUSED`.
    */
-  noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void>;
+  noteRequest(identity: CommandIdentity, uploadId: string): Promise<void>;
 
   /** One upload with its parts. */
   get(namespace: string, uploadId: string): Promise<UploadRecord>;

@@ -10,6 +10,7 @@ import {
   filePurged,
   generationMismatch,
 } from "../../domain/repository-refusals.ts";
+import { assertFileRegion } from "../../domain/residency.ts";
 import { violates } from "../pool/errors.ts";
 import { toInterval } from "../pool/sql-values.ts";
 import {
@@ -18,6 +19,7 @@ import {
   fileEtag,
   fileIsLive,
   fileIsRestorable,
+  fileLiesIn,
   fileRow,
   toFile,
 } from "../rows/file-rows.ts";
@@ -59,7 +61,8 @@ export async function restoreGeneration(
 ): Promise<File> {
   const { generation, ifGenerationMatch: ifTargetGenerationMatch } = options;
   const named = sql.fragment`f.path = ${path} AND f.generation = ${generation}::bigint`;
-  const source = sql.fragment`${named} AND NOT ${fileIsLive} AND ${fileIsRestorable}`;
+  const restorable = sql.fragment`${named} AND NOT ${fileIsLive} AND ${fileIsRestorable}`;
+  const source = sql.fragment`${restorable} AND ${fileLiesIn(options.allowedRegions)}`;
   const where = { namespace, source, sourcePath: path, targetPath: path };
   return await retry(pool, options.identity, {
     path,
@@ -72,8 +75,9 @@ export async function restoreGeneration(
         throw fileLive(path, generation, { remedy: "it is the current one already" });
       }
       const isRestorable = await pool.exists(sql.unsafe`
-        SELECT FROM file f WHERE f.namespace = ${namespace} AND ${source}`);
+        SELECT FROM file f WHERE f.namespace = ${namespace} AND ${restorable}`);
       if (!isRestorable) throw filePurged(path, generation);
+      assertFileRegion(toFile(row), options.allowedRegions);
       await assertTarget(pool, { namespace, path }, ifTargetGenerationMatch);
     },
   });
@@ -155,14 +159,14 @@ async function placeLocked(
       ), superseded AS (
         UPDATE file f SET supersede_time = n.place_time, update_time = n.place_time,
           metageneration = f.metageneration + 1, purge_time = n.place_time + ${toInterval(options.retentionMs)}
-        FROM target t, numbered n WHERE f.file_id = t.file_id
+        FROM target t, numbered n WHERE f.namespace = ${namespace} AND f.file_id = t.file_id
         RETURNING f.file_id
       )
       UPDATE file f SET path = ${targetPath}, generation = n.generation, supersede_time = NULL, delete_time = NULL,
         purge_time = NULL, update_time = n.place_time, metageneration = f.metageneration + 1
       -- The count makes the superseding come first: the index on live paths is checked at each row.
       FROM requested r, matching m, numbered n, (SELECT count(*) FROM superseded) s
-      WHERE f.file_id = r.subject_id
+      WHERE f.namespace = ${namespace} AND f.file_id = r.subject_id
       RETURNING ${fileColumns}, m.generation AS former_generation`);
     if (row === null) return undefined;
     // This is a statement of its own: it sees the links that the statement before may have waited for.

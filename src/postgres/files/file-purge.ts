@@ -28,12 +28,12 @@ export async function beginPurge(
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
         SELECT f.file_id FROM file f
-        WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
+        WHERE f.namespace = ${place.namespace} AND f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
           AND (f.purge_state IS NOT NULL OR ${fileIsReleased})
         FOR NO KEY UPDATE
       ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
       UPDATE file f SET ${markPurging}, purge_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.purge_time END
-      FROM requested r WHERE f.file_id = r.subject_id
+      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
     return row === null ? undefined : toFile(row);
   };
@@ -93,7 +93,7 @@ export async function beginDuePurges(
 ): Promise<{ files: File[]; next: string }> {
   const rows = await pool.any(sql.type(dueRow)`
     WITH due AS (${selectDue(namespace, page)}), marked AS (
-      UPDATE file f SET ${markPurging} FROM due WHERE f.file_id = due.file_id
+      UPDATE file f SET ${markPurging} FROM due WHERE f.namespace = ${namespace} AND f.file_id = due.file_id
       RETURNING ${fileColumns}, due.due_time
     )
     SELECT m.*, m.due_time::text AS due FROM marked m ORDER BY m.due_time, m.file_id`);
@@ -106,23 +106,28 @@ export async function beginDuePurges(
  * the indexes of lists hold no row with one, and would otherwise fill with tombstones, which no list shows and every walk
  * would step over.
  */
-export async function endPurges(pool: CommonQueryMethods, fileIds: readonly string[]): Promise<File[]> {
-  const ids = sql.array([...fileIds], "uuid");
+export async function endPurges(
+  pool: CommonQueryMethods,
+  namespace: string,
+  fileIds: readonly string[],
+): Promise<File[]> {
+  const ended = sql.fragment`f.namespace = ${namespace} AND f.file_id = ANY (${sql.array([...fileIds], "uuid")})`;
   await pool.query(sql.unsafe`
     WITH purged AS (
       UPDATE file f SET purge_state = 'purged', purge_time = now(), update_time = now(),
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
         labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
-      WHERE f.file_id = ANY (${ids}) AND f.purge_state = 'purging'
-      RETURNING f.file_id, f.s3_key
+      WHERE ${ended} AND f.purge_state = 'purging'
+      RETURNING f.file_id, f.bucket, f.s3_key
     ), forgotten AS (
       UPDATE upload u SET crc32 = 0, sha256 = NULL, object_etag = '', content_type = '', metadata = '{}', labels = '{}',
         data_subject = '', expected_crc32 = NULL, expected_sha256 = NULL
       FROM purged p
-      WHERE u.s3_key = ANY (ARRAY[p.s3_key, regexp_replace(p.s3_key, '\.[0-9]+$', '')]) AND u.file_id = p.file_id
+      WHERE u.bucket = p.bucket AND u.s3_key = ANY (ARRAY[p.s3_key, regexp_replace(p.s3_key, '\.[0-9]+$', '')])
+        AND u.file_id = p.file_id
       RETURNING u.upload_id
     )
     DELETE FROM part USING forgotten o WHERE part.upload_id = o.upload_id`);
-  const rows = await pool.any(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE f.file_id = ANY (${ids})`);
+  const rows = await pool.any(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${ended}`);
   return rows.map(toFile);
 }

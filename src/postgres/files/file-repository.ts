@@ -11,6 +11,7 @@ import {
   filePurged,
   generationMismatch,
 } from "../../domain/repository-refusals.ts";
+import { assertFileRegion } from "../../domain/residency.ts";
 import { atBorder, type BorderLimits, violates } from "../pool/errors.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
 import { toInterval } from "../pool/sql-values.ts";
@@ -22,6 +23,7 @@ import {
   fileIsLive,
   fileIsReleased,
   fileIsRestorable,
+  fileLiesIn,
   fileRow,
   toFile,
 } from "../rows/file-rows.ts";
@@ -68,7 +70,7 @@ export function createFileRepository(
     restoreGeneration: (namespace, path, options) => restoreGeneration(pools.commands, { namespace, path }, options),
     beginPurge: (namespace, path, options) => beginPurge(pools.commands, { namespace, path }, options),
     beginDuePurges: (namespace, options) => beginDuePurges(pools.commands, namespace, options),
-    endPurges: (fileIds) => endPurges(pools.commands, fileIds),
+    endPurges: (namespace, fileIds) => endPurges(pools.commands, namespace, fileIds),
   };
   return atBorder<FileRepository>(repository, limits);
 }
@@ -115,14 +117,14 @@ async function updateFile(
       WITH target AS (
         SELECT f.file_id FROM file f
         -- Whatever else changes a row counts it: it is live, or not, as it was read.
-        WHERE f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
+        WHERE f.namespace = ${place.namespace} AND f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
         FOR NO KEY UPDATE
       ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
       UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
         labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
         legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
         metageneration = f.metageneration + 1
-      FROM requested r WHERE f.file_id = r.subject_id
+      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
     return row === null ? undefined : toFile(row);
   };
@@ -148,7 +150,7 @@ async function deleteFile(
       )
       UPDATE file f SET delete_time = now(), update_time = now(), metageneration = f.metageneration + 1,
         purge_time = now() + ${toInterval(options.retentionMs)}
-      FROM requested r WHERE f.file_id = r.subject_id
+      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
       RETURNING ${fileColumns}`);
     if (row !== null) return toFile(row);
     const earlier = await findEarlierFile(pool, identity);
@@ -171,24 +173,24 @@ async function undeleteFile(
   place: FilePlace,
   options: Parameters<FileRepository["undelete"]>[2],
 ): Promise<File> {
-  const { identity, generation, etag = "" } = options;
+  const { identity, generation, etag = "", allowedRegions } = options;
   const restorable = sql.fragment`
     f.namespace = ${place.namespace} AND f.path = ${place.path} AND f.delete_time IS NOT NULL AND ${fileIsRestorable}
     AND (${generation ?? null}::bigint IS NULL OR f.generation = ${generation ?? null}::bigint)`;
   const last = sql.fragment`ORDER BY f.delete_time DESC, f.generation DESC LIMIT 1`;
   const statement = sql.type(fileRow)`
     WITH target AS (
-      SELECT f.file_id, ${fileEtag} AS file_etag FROM file f
+      SELECT f.file_id, ${fileEtag} AS file_etag, ${fileLiesIn(allowedRegions)} AS is_allowed FROM file f
       WHERE ${restorable} AND NOT EXISTS (
         SELECT FROM file f WHERE f.namespace = ${place.namespace} AND f.path = ${place.path} AND ${fileIsLive}
       )
       ${last} FOR NO KEY UPDATE
     ), requested AS (${insertFileRequest(identity)}
-      FROM target WHERE ${etag} = '' OR file_etag = ${etag} ON CONFLICT DO NOTHING RETURNING subject_id
+      FROM target WHERE (${etag} = '' OR file_etag = ${etag}) AND is_allowed ON CONFLICT DO NOTHING RETURNING subject_id
     )
     UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
       metageneration = f.metageneration + 1
-    FROM requested r WHERE f.file_id = r.subject_id
+    FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
     RETURNING ${fileColumns}`;
   const row = await pool.maybeOne(statement).catch((error) => {
     if (violates(error, "file_live_path")) throw fileExists(place.path);
@@ -199,7 +201,10 @@ async function undeleteFile(
   if (earlier !== undefined) return earlier;
   if ((await readLiveGeneration(pool, place)) !== 0) throw fileExists(place.path);
   const other = await pool.maybeOne(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${restorable} ${last}`);
-  if (other !== null) assertEtag(toFile(other), etag);
+  if (other !== null) {
+    assertEtag(toFile(other), etag);
+    assertFileRegion(toFile(other), allowedRegions);
+  }
   if (generation !== undefined && (await getFile(pool, place, generation)).purgeState !== undefined) {
     throw filePurged(place.path, generation);
   }

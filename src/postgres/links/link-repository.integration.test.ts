@@ -26,7 +26,7 @@ describe("createLinkRepository", () => {
     after(() => subject.close());
 
     it("ends a page that has looked at enough, and says where to go on", async () => {
-      const query = { path: undefined, showEnded: false, limit: 100 };
+      const query = { path: undefined, scope: [""], showEnded: false, limit: 100 };
       const first = await subject.links.list("default", { ...query, after: undefined });
       expect(first.links).to.deep.equal([]);
       const second = await subject.links.list("default", { ...query, after: first.next });
@@ -58,14 +58,14 @@ describe("createLinkRepository", () => {
       const expiry = { afterMs: 60_000 };
       await subject.links.create({ ...link, ...described, expiry }, nextIdentity({ method: "CreateLink" }));
       const visitor = { sourceAddress: "2001:db8::1", userAgent: "curl/8" };
-      await subject.links.use(tokenSha256, { namespaces: ["default"], visitor });
+      await subject.links.use(tokenSha256, visitor);
       const row = z.object({ use_number: z.int(), source_address: z.string(), user_agent: z.string() });
       const uses = await subject.pools.commands.any(
         sql.type(row)`SELECT use_number, source_address, user_agent FROM link_use`,
       );
       expect(uses).to.deep.equal([{ use_number: 1, source_address: "2001:db8::1", user_agent: "curl/8" }]);
       for (let use = 2; use <= LINK_LIMITS.usesKept + 5; use++) {
-        await subject.links.use(tokenSha256, { namespaces: ["default"], visitor });
+        await subject.links.use(tokenSha256, visitor);
       }
       const kept = await subject.pools.commands.one(
         sql.type(z.object({ first: z.int(), last: z.int(), count: z.int() }))`

@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { isInScope, type PathScope } from "../../domain/access/path-scope.ts";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { LINK_LIMITS, type Link, toLinkState } from "../../domain/links/link.ts";
 import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from "../../domain/links/link-repository.ts";
@@ -7,9 +8,9 @@ import { linkNotFound, namespaceNotFound } from "../../domain/repository-refusal
 import { atBorder, type BorderLimits, violates } from "../pool/errors.ts";
 import { readDatabaseClock } from "../pool/pool.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
-import { toBytea, toInterval } from "../pool/sql-values.ts";
+import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "../rows/file-rows.ts";
-import { findEarlierSubject } from "../rows/request-rows.ts";
+import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 
 /** Links that one page reads: where most have ended, the page comes back short instead of late. */
 export const LINKS_SCANNED_MAX = 20_000;
@@ -66,8 +67,8 @@ export function createLinkRepository(
     create: (link, identity) => createLink(pools.commands, link, identity),
     revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
     list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
-    peek: (tokenSha256, { namespaces }) => peekLink(pools.links, tokenSha256, namespaces),
-    use: (tokenSha256, options) => useLink(pools.links, tokenSha256, options),
+    peek: (tokenSha256) => peekLink(pools.links, tokenSha256),
+    use: (tokenSha256, visitor) => useLink(pools.links, tokenSha256, visitor),
     forget: (options) => forgetLinks(pools.commands, options),
   };
   return atBorder<LinkRepository>(repository, limits);
@@ -81,12 +82,12 @@ async function createLink(
   const { expiry } = link;
   const statement = sql.type(linkRow)`
     WITH requested AS (
-      INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-      VALUES (${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
-        ${toBytea(identity.contentSha256)}, ${link.linkId}::uuid)
+      ${insertRequest(identity, sql.fragment`${link.linkId}::uuid`)}
       ON CONFLICT DO NOTHING RETURNING subject_id
     -- Waits for a move under way; one that comes later waits for this statement, and then sees the link.
-    ), placed AS MATERIALIZED (SELECT f.path, f.generation FROM file f WHERE f.file_id = ${link.fileId}::uuid FOR SHARE)
+    ), placed AS MATERIALIZED (
+      SELECT f.path, f.generation FROM file f WHERE f.namespace = ${link.namespace} AND f.file_id = ${link.fileId}::uuid FOR SHARE
+    )
     INSERT INTO link AS l (
       link_id, namespace, path, generation, token_sha256, principal, download_name, inline, note, max_uses, expire_time
     )
@@ -105,7 +106,8 @@ async function createLink(
   // The request was forgotten in between, a day after it was made.
   if (linkId === undefined) return await createLink(pool, link, identity);
   const renewed = await pool.maybeOne(sql.type(linkRow)`
-    UPDATE link l SET token_sha256 = ${toBytea(link.tokenSha256)} WHERE l.link_id = ${linkId} AND l.uses = 0
+    UPDATE link l SET token_sha256 = ${toBytea(link.tokenSha256)}
+    WHERE l.namespace = ${link.namespace} AND l.link_id = ${linkId} AND l.uses = 0
     RETURNING ${linkColumns}`);
   if (renewed !== null) return { link: toLink(renewed), isTokenSet: true };
   return { link: await readLink(pool, link.namespace, linkId), isTokenSet: false };
@@ -113,7 +115,7 @@ async function createLink(
 
 async function readLink(pool: CommonQueryMethods, namespace: string, linkId: string): Promise<Link> {
   const row = await pool.maybeOne(sql.type(linkRow)`
-    SELECT ${linkColumns} FROM link l WHERE l.link_id = ${linkId} AND l.namespace = ${namespace}`);
+    SELECT ${linkColumns} FROM link l WHERE l.namespace = ${namespace} AND l.link_id = ${linkId}`);
   if (row === null) throw linkNotFound(linkId);
   return toLink(row);
 }
@@ -121,7 +123,7 @@ async function readLink(pool: CommonQueryMethods, namespace: string, linkId: str
 async function revokeLink(pool: CommonQueryMethods, namespace: string, linkId: string): Promise<Link> {
   const row = await pool.maybeOne(sql.type(linkRow)`
     UPDATE link l SET revoke_time = now()
-    WHERE l.link_id = ${linkId} AND l.namespace = ${namespace} AND l.revoke_time IS NULL
+    WHERE l.namespace = ${namespace} AND l.link_id = ${linkId} AND l.revoke_time IS NULL
     RETURNING ${linkColumns}`);
   return row === null ? await readLink(pool, namespace, linkId) : toLink(row);
 }
@@ -131,7 +133,7 @@ async function listLinks(
   namespace: string,
   options: Parameters<LinkRepository["list"]>[1],
 ): Promise<LinkPage> {
-  const { path, showEnded, limit, after } = options;
+  const { path, scope, showEnded, limit, after } = options;
   const conditions = [
     sql.fragment`l.namespace = ${namespace}`,
     path !== undefined && sql.fragment`l.path = ${path}`,
@@ -140,11 +142,12 @@ async function listLinks(
   const scanned = sql.fragment`
     SELECT l.* FROM link l WHERE ${sql.and(conditions)} ORDER BY l.link_id DESC LIMIT ${LINKS_SCANNED_MAX}`;
   const rows = await pool.any(sql.type(linkRow)`
-    SELECT ${linkColumns} FROM (${scanned}) l WHERE ${showEnded ? sql.fragment`true` : isActive}
+    SELECT ${linkColumns} FROM (${scanned}) l
+    WHERE ${showEnded ? sql.fragment`true` : isActive} AND ${isWithin(scope)}
     ORDER BY l.link_id DESC LIMIT ${limit + 1}`);
   const links = rows.slice(0, limit).map(toLink);
   if (rows.length > limit) return { links, next: links.at(-1)?.linkId };
-  if (showEnded) return { links, next: undefined };
+  if (showEnded && isInScope(scope, "")) return { links, next: undefined };
   // The page is short: either no link follows, or it has read as many links as it may.
   const last = await pool.maybeOne(sql.type(scannedRow)`
     SELECT l.link_id FROM link l WHERE ${sql.and(conditions)}
@@ -152,17 +155,19 @@ async function listLinks(
   return { links, next: last?.link_id };
 }
 
-async function peekLink(
-  pool: CommonQueryMethods,
-  tokenSha256: Uint8Array,
-  namespaces: readonly string[],
-): Promise<OpenedLink> {
+/** That `link l` is to a file of a scope. */
+function isWithin(scope: PathScope): SqlFragment {
+  if (isInScope(scope, "")) return sql.fragment`true`;
+  const within = scope.map((prefix) => sql.fragment`starts_with(l.path, ${prefix})`);
+  return sql.fragment`(${sql.join([sql.fragment`false`, ...within], sql.fragment` OR `)})`;
+}
+
+async function peekLink(pool: CommonQueryMethods, tokenSha256: Uint8Array): Promise<OpenedLink> {
   const row = await pool.maybeOne(sql.type(openedRow)`
     SELECT ${linkColumns}, ${fileColumns} FROM link l JOIN file f ON ${isLinkedFile}
-    WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})
-      AND ${isActive}`);
+    WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND ${isActive}`);
   if (row !== null) return toOpened(row);
-  const { kind } = await explainNothing(pool, tokenSha256, namespaces);
+  const { kind } = await explainNothing(pool, tokenSha256);
   return { kind: kind === "ended" ? "ended" : "nothing" };
 }
 
@@ -170,15 +175,11 @@ async function peekLink(
  * A use that waited for a move sees the link where it is now, but the file where it was: it is tried again. A use of a link
  * without a file is tried again, too, because the two look alike.
  */
-async function useLink(
-  pool: CommonQueryMethods,
-  tokenSha256: Uint8Array,
-  options: { namespaces: readonly string[]; visitor: LinkVisitor },
-): Promise<OpenedLink> {
+async function useLink(pool: CommonQueryMethods, tokenSha256: Uint8Array, visitor: LinkVisitor): Promise<OpenedLink> {
   for (let attempt = 1; attempt <= USE_ATTEMPTS_MAX; attempt++) {
-    const opened = await useOnce(pool, tokenSha256, options);
+    const opened = await useOnce(pool, tokenSha256, visitor);
     if (opened !== undefined) return opened;
-    const { kind } = await explainNothing(pool, tokenSha256, options.namespaces);
+    const { kind } = await explainNothing(pool, tokenSha256);
     if (kind !== "without-file") return { kind };
   }
   return { kind: "nothing" };
@@ -187,20 +188,20 @@ async function useLink(
 async function useOnce(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
-  { namespaces, visitor }: { namespaces: readonly string[]; visitor: LinkVisitor },
+  visitor: LinkVisitor,
 ): Promise<OpenedLink | undefined> {
   const row = await pool.maybeOne(sql.type(openedRow)`
     WITH used AS (
       UPDATE link l SET uses = l.uses + 1, last_use_time = now() FROM file f
-      WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})
+      WHERE l.token_sha256 = ${toBytea(tokenSha256)}
         AND ${isActive} AND ${isLinkedFile}
       RETURNING ${linkColumns}, ${fileColumns}
     ), noted AS (
-      INSERT INTO link_use (link_id, use_number, source_address, user_agent)
-      SELECT link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM used
+      INSERT INTO link_use (namespace, link_id, use_number, source_address, user_agent)
+      SELECT link_namespace, link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM used
     ), forgotten AS (
       DELETE FROM link_use u USING used
-      WHERE u.link_id = used.link_id AND u.use_number = used.uses - ${LINK_LIMITS.usesKept}::bigint
+      WHERE u.namespace = used.link_namespace AND u.link_id = used.link_id AND u.use_number = used.uses - ${LINK_LIMITS.usesKept}::bigint
     )
     SELECT * FROM used`);
   return row === null ? undefined : toOpened(row);
@@ -210,11 +211,10 @@ async function useOnce(
 async function explainNothing(
   pool: CommonQueryMethods,
   tokenSha256: Uint8Array,
-  namespaces: readonly string[],
 ): Promise<{ kind: "ended" | "nothing" | "without-file" }> {
   const row = await pool.maybeOne(sql.type(activeRow)`
     SELECT ${isActive} AS is_active FROM link l
-    WHERE l.token_sha256 = ${toBytea(tokenSha256)} AND l.namespace = ANY(${sql.array([...namespaces], "text")})`);
+    WHERE l.token_sha256 = ${toBytea(tokenSha256)}`);
   if (row === null) return { kind: "nothing" };
   return { kind: row.is_active ? "without-file" : "ended" };
 }
@@ -225,10 +225,10 @@ async function forgetLinks(
 ): Promise<number> {
   const { rowCount } = await pool.query(sql.unsafe`
     DELETE FROM link l USING (
-      SELECT link_id FROM link WHERE expire_time < now() - ${toInterval(olderThanMs)}
+      SELECT namespace, link_id FROM link WHERE expire_time < now() - ${toInterval(olderThanMs)}
       ORDER BY expire_time LIMIT ${limit} FOR UPDATE SKIP LOCKED
     ) o
-    WHERE l.link_id = o.link_id`);
+    WHERE l.namespace = o.namespace AND l.link_id = o.link_id`);
   return rowCount;
 }
 

@@ -7,16 +7,15 @@ import { expect } from "chai";
 import { sql } from "slonik";
 import { z } from "zod";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
+import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
 import { createTestDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
 import { createOpen, expectRefusal, newUpload, nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { createFileRepository } from "../files/file-repository.ts";
-import { ensureNamespace } from "../namespace.ts";
 import { migrate } from "../schema/migrate.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { atBorder } from "./errors.ts";
 import { createDatabasePool, createDatabasePools } from "./pool.ts";
 
-const BINDING = { name: "default", bucket: "b", region: "r", keyPrefix: "" };
 /** Well above what a refused connection takes, well below what a caller would wait. */
 const BOUND_MS = 5_000;
 
@@ -58,7 +57,7 @@ describe("a database that is gone", () => {
     await migrate({ url: server.url });
     const pools = await createDatabasePools({ url: server.url });
     try {
-      await ensureNamespace(pools.commands, BINDING);
+      await ensureNamespace(pools.commands);
       const uploads = createUploadRepositories(pools.commands);
       const files = createFileRepository(pools);
       const upload = await createOpen({ uploads });
@@ -75,7 +74,7 @@ describe("a database that is gone", () => {
         "DATABASE_UNAVAILABLE",
       );
       await expectRefusal(files.get("default", upload.path), "DATABASE_UNAVAILABLE");
-      await expectRefusal(ensureNamespace(pools.commands, BINDING), "DATABASE_UNAVAILABLE");
+      await expectRefusal(ensureNamespace(pools.commands), "DATABASE_UNAVAILABLE");
       expect(performance.now() - startTime).to.be.below(BOUND_MS);
       server = await start(server.port);
       const found = await uploads.catalogue.get("default", upload.uploadId);
@@ -156,21 +155,5 @@ describe("createDatabasePool", () => {
     expect(await pool.oneFirst(sql.type(z.object({ n: z.int() }))`SELECT 1 AS n`)).to.equal(1);
     expect(asked).to.be.at.least(1);
     await pool.end();
-  });
-});
-
-describe("ensureNamespace", () => {
-  it("refuses a namespace that was set up elsewhere, and says what it was", async () => {
-    const database = await createTestDatabase();
-    const pools = await createDatabasePools({ url: database.url });
-    await ensureNamespace(pools.commands, BINDING);
-    await ensureNamespace(pools.commands, BINDING);
-    const error = await expectRefusal(
-      ensureNamespace(pools.commands, { ...BINDING, region: "eu-west-1", keyPrefix: "x/" }),
-      "ARGUMENT_INVALID",
-    );
-    expect(error.message).to.include('region "r", not "eu-west-1" and keyPrefix "", not "x/"');
-    await pools.end();
-    await database.drop();
   });
 });

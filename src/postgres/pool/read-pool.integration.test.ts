@@ -1,10 +1,10 @@
 import { expect } from "chai";
+import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
 import { type ReplicatedPostgres, startReplicatedPostgres } from "../../testing/rigs/read-replica.ts";
 import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
 import { createFileChangeFeed } from "../files/file-changes.ts";
 import { createFileRepository } from "../files/file-repository.ts";
-import { ensureNamespace } from "../namespace.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { createDatabasePools, type DatabasePools } from "./pool.ts";
 
@@ -17,8 +17,7 @@ describe("createReadPool", function () {
     servers = await startReplicatedPostgres();
     const { url, readUrl } = servers;
     pools = await createDatabasePools({ url, readUrl, onReplicaChange: (isUsable) => changes.push(isUsable) });
-    const namespace = { name: "default", bucket: "bucket", region: "eu-central-1", keyPrefix: "" };
-    await ensureNamespace(pools.commands, namespace);
+    await ensureNamespace(pools.commands);
   });
   after(async () => {
     await pools?.end();

@@ -71,6 +71,13 @@ export const fileIsRestorable = sql.fragment`
 /** The condition that the bytes of `file f` may be given out, as in `requireReadable`. */
 export const fileIsReadable = sql.fragment`(f.delete_time IS NULL AND f.purge_state IS NULL)`;
 
+/** The condition that `file f` lies in one of these regions; undefined for any. */
+export function fileLiesIn(regions: readonly string[] | undefined) {
+  return regions === undefined
+    ? sql.fragment`true`
+    : sql.fragment`(f.region = ANY(${sql.array([...regions], "text")}))`;
+}
+
 /** The domain's file. */
 export function toFile(row: z.infer<typeof fileRow>): File {
   return {

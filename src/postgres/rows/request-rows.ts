@@ -2,7 +2,7 @@ import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { requestIdReused, uploadNotFound } from "../../domain/repository-refusals.ts";
-import { toBytea, toInterval } from "../pool/sql-values.ts";
+import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
 import { readUploadRow } from "./upload-rows.ts";
 
 const earlierRow = z.object({ subject_id: z.string(), is_same: z.boolean() });
@@ -17,29 +17,35 @@ export async function findEarlierSubject(
 ): Promise<string | undefined> {
   const row = await pool.maybeOne(sql.type(earlierRow)`
     SELECT subject_id, content_sha256 = ${toBytea(identity.contentSha256)} AS is_same FROM request
-    WHERE principal = ${identity.principal} AND method = ${identity.method} AND request_id = ${identity.requestId}`);
+    WHERE namespace = ${identity.namespace} AND principal = ${identity.principal} AND method = ${identity.method}
+      AND request_id = ${identity.requestId}`);
   if (row?.is_same === false) throw requestIdReused(identity.requestId, identity.method);
   return row?.subject_id;
+}
+
+/** The head of a statement that notes the command for its subject, an expression; the caller adds FROM and ON CONFLICT. */
+export function insertRequest(identity: CommandIdentity, subjectId: SqlFragment) {
+  return sql.fragment`
+    INSERT INTO request (namespace, principal, method, request_id, content_sha256, subject_id)
+    SELECT ${identity.namespace}, ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
+      ${toBytea(identity.contentSha256)}, ${subjectId}`;
 }
 
 /** UploadCatalogue.noteRequest */
 export async function noteRequest(
   pool: CommonQueryMethods,
   identity: CommandIdentity,
-  target: { namespace: string; uploadId: string },
+  uploadId: string,
 ): Promise<void> {
-  const { namespace, uploadId } = target;
   const { rowCount } = await pool.query(sql.unsafe`
-    INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-    SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid, ${toBytea(identity.contentSha256)},
-      u.upload_id
-    FROM upload u WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}
+    ${insertRequest(identity, sql.fragment`u.upload_id`)}
+    FROM upload u WHERE u.upload_id = ${uploadId} AND u.namespace = ${identity.namespace}
     ON CONFLICT DO NOTHING`);
   if (rowCount > 0 || (await findEarlierSubject(pool, identity)) !== undefined) return;
   const row = await readUploadRow(pool, uploadId);
-  if (row.namespace !== namespace) throw uploadNotFound(uploadId);
+  if (row.namespace !== identity.namespace) throw uploadNotFound(uploadId);
   // The request was known a moment ago, and has been forgotten since.
-  await noteRequest(pool, identity, target);
+  await noteRequest(pool, identity, uploadId);
 }
 
 /** Forgets the answers given longer than `olderThanMs` ago, at most `limit`; returns how many there were. */
@@ -49,10 +55,10 @@ export async function forgetRequests(
 ): Promise<number> {
   const result = await pool.query(sql.unsafe`
     DELETE FROM request r USING (
-      SELECT principal, method, request_id FROM request
+      SELECT namespace, principal, method, request_id FROM request
       WHERE create_time < now() - ${toInterval(options.olderThanMs)}
       ORDER BY create_time LIMIT ${options.limit} FOR UPDATE SKIP LOCKED
     ) o
-    WHERE r.principal = o.principal AND r.method = o.method AND r.request_id = o.request_id`);
+    WHERE r.namespace = o.namespace AND r.principal = o.principal AND r.method = o.method AND r.request_id = o.request_id`);
   return result.rowCount;
 }

@@ -99,7 +99,8 @@ export function toUpload(row: UploadRow, file: File | undefined): Upload {
 /** The upload of a row, with its file once it is committed. */
 export async function loadUpload(pool: CommonQueryMethods, row: UploadRow): Promise<Upload> {
   if (row.file_id === null) return toUpload(row, undefined);
-  const file = await pool.one(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE f.file_id = ${row.file_id}`);
+  const file = await pool.one(sql.type(fileRow)`
+    SELECT ${fileColumns} FROM file f WHERE f.namespace = ${row.namespace} AND f.file_id = ${row.file_id}`);
   return toUpload(row, toFile(file));
 }
 

@@ -6,11 +6,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { Client } from "pg";
+import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
 import { findTool, TOOLS } from "../../testing/rigs/find-tool.ts";
 import { createEmptyDatabase, type TestDatabase } from "../../testing/rigs/postgres.ts";
 import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
 import { createFileRepository } from "../files/file-repository.ts";
-import { ensureNamespace } from "../namespace.ts";
 import { createDatabasePools } from "../pool/pool.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { migrate, validateMigrations } from "./migrate.ts";
@@ -199,7 +199,7 @@ describe("Flyway 12", function () {
     expect(await migrate({ url: database.url })).to.deep.equal({ applied: [] });
     const pools = await createDatabasePools({ url: database.url });
     try {
-      await ensureNamespace(pools.commands, { name: "default", bucket: "bucket", region: "r", keyPrefix: "" });
+      await ensureNamespace(pools.commands);
       const subject = {
         uploads: createUploadRepositories(pools.commands),
         files: createFileRepository(pools),

@@ -29,7 +29,10 @@ const FILE_ROWS = 5;
 export type LabelWay = { label: FileLabel; rows: number } & ({ kind: "walk" } | { kind: "gather"; by?: RangedField });
 
 /** The file of a row `l`: looked up by its id, whatever the planner expects. */
-const fileOfRow = sql.fragment`CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.file_id = l.file_id OFFSET 0) f`;
+function fileOfRow({ namespace }: FileScan): SqlFragment {
+  return sql.fragment`
+    CROSS JOIN LATERAL (SELECT f.* FROM file f WHERE f.namespace = ${namespace} AND f.file_id = l.file_id OFFSET 0) f`;
+}
 
 /** The labels that a filter asks for. */
 export function findLabels(conjuncts: readonly FileFilter[]): FileLabel[] {
@@ -104,14 +107,14 @@ export function walkLabel(scan: FileScan, label: FileLabel): SqlFragment {
   return sql.fragment`
     WITH page AS MATERIALIZED (
       SELECT ${columns}, NULL::boolean AS is_end, NULL::boolean AS is_other
-      FROM (SELECT l.* FROM (${rows} LIMIT ${rowsMax}) l WHERE ${kept}) l ${fileOfRow}
+      FROM (SELECT l.* FROM (${rows} LIMIT ${rowsMax}) l WHERE ${kept}) l ${fileOfRow(scan)}
       WHERE ${toCondition(scan)}
       ORDER BY ${by} LIMIT ${query.limit + 1}
     )
     SELECT * FROM page
     UNION ALL
     SELECT ${columns}, true, true
-    FROM (${rows} OFFSET ${rowsMax - 1} LIMIT 1) l ${fileOfRow}
+    FROM (${rows} OFFSET ${rowsMax - 1} LIMIT 1) l ${fileOfRow(scan)}
     WHERE (SELECT count(*) FROM page) <= ${query.limit}`;
 }
 
@@ -144,10 +147,10 @@ export function gatherLabel(scan: FileScan, label: FileLabel, by: RangedField | 
       FROM file_label l WHERE ${sql.and([isOfLabel(scan, label), ...bounds])} ORDER BY ${gathered} LIMIT ${rowsMax + 1}
     )
     SELECT ${columns}, true AS is_end, true AS is_other
-    FROM (SELECT l.* FROM gathered l OFFSET ${rowsMax} LIMIT 1) l ${fileOfRow}
+    FROM (SELECT l.* FROM gathered l OFFSET ${rowsMax} LIMIT 1) l ${fileOfRow(scan)}
     UNION ALL
     (SELECT ${columns}, NULL::boolean, NULL::boolean
-    FROM (SELECT l.* FROM gathered l WHERE ${kept} ${sorted}) l ${fileOfRow}
+    FROM (SELECT l.* FROM gathered l WHERE ${kept} ${sorted}) l ${fileOfRow(scan)}
     WHERE ${condition}
     ORDER BY ${put} LIMIT ${query.limit + 1})`;
 }

@@ -28,7 +28,7 @@ export async function listFolder(pool: CommonQueryMethods, namespace: string, qu
     )
     SELECT e.folder, e.path AS entry_path, e.generation AS entry_generation, f.*
     FROM step e LEFT JOIN LATERAL (
-      SELECT ${fileColumns} FROM file f WHERE f.file_id = e.file_id AND e.folder IS NULL
+      SELECT ${fileColumns} FROM file f WHERE f.namespace = ${namespace} AND f.file_id = e.file_id AND e.folder IS NULL
         AND (f.delete_time IS NULL OR ${fileIsRestorable}) OFFSET 0
     ) f ON true
     ORDER BY e.number`);

@@ -85,7 +85,7 @@ async function commitOnce(
         AND (u.size_bytes IS NULL OR u.size_bytes = ${object?.sizeBytes ?? null}::bigint)))
       FOR NO KEY UPDATE OF u
     ), live AS MATERIALIZED (
-      SELECT f.file_id, f.generation FROM file f, ready r
+      SELECT f.namespace, f.file_id, f.generation FROM file f, ready r
       WHERE f.namespace = r.namespace AND f.path = r.path AND ${fileIsLive} FOR NO KEY UPDATE OF f
     ), matching AS MATERIALIZED (
       SELECT r.* FROM ready r WHERE r.wanted IS NULL OR r.wanted = coalesce((SELECT generation FROM live), 0)
@@ -96,7 +96,7 @@ async function commitOnce(
     ), superseded AS (
       UPDATE file f SET supersede_time = n.commit_time, update_time = n.commit_time,
         metageneration = f.metageneration + 1, purge_time = n.commit_time + ${toInterval(options.retentionMs)}
-      FROM live v, numbered n WHERE f.file_id = v.file_id
+      FROM live v, numbered n WHERE f.namespace = v.namespace AND f.file_id = v.file_id
       RETURNING f.file_id
     ), filed AS (
       INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, sha256, content_type, metadata,

@@ -4,16 +4,17 @@ import type { CommandIdentity } from "../../domain/command-identity.ts";
 import { generationMismatch, namespaceNotFound } from "../../domain/repository-refusals.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
-import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
-import { findEarlierSubject } from "../rows/request-rows.ts";
+import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
 /**
  * Creates an upload with the request that made it, in one statement: a concurrent request of the same identity waits at the
  * request's primary key and then finds it. No row comes back when the request is known or the precondition fails. The
- * request is checked first, so that a repeated request gets its first answer, whatever happened to the file since.
+ * request is checked first, so that a repeated request gets its first answer, whatever happened to the file since. The
+ * statement locks the namespace as its foreign key does, and finds none that was deleted meanwhile: an empty namespace is
+ * deleted, or an upload begins in it, but not both.
  */
 export async function createUpload(
   pool: CommonQueryMethods,
@@ -24,6 +25,7 @@ export async function createUpload(
   if (row !== null) return { upload: toUpload(row, undefined), created: true };
   const earlier = await findCreated(pool, identity);
   if (earlier !== undefined) return { upload: earlier, created: false };
+  if (!(await hasNamespace(pool, input.namespace))) throw namespaceNotFound(input.namespace);
   const current = await readLiveGeneration(pool, input);
   throw generationMismatch(input.path, input.ifGenerationMatch ?? 0, current);
 }
@@ -37,14 +39,14 @@ export async function findCreated(pool: CommonQueryMethods, identity: CommandIde
 async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
   const wanted = input.ifGenerationMatch ?? null;
   const statement = sql.prepared("create_upload", uploadRow)`
-    WITH live AS (
+    WITH space AS (
+      SELECT n.name FROM namespace n WHERE n.name = ${input.namespace} AND n.delete_time IS NULL FOR KEY SHARE
+    ), live AS (
       SELECT coalesce(max(f.generation), 0) AS generation FROM file f
       WHERE f.namespace = ${input.namespace} AND f.path = ${input.path} AND ${fileIsLive}
     ), requested AS (
-      INSERT INTO request (principal, method, request_id, content_sha256, subject_id)
-      SELECT ${identity.principal}, ${identity.method}, ${identity.requestId}::uuid,
-        ${toBytea(identity.contentSha256)}, ${input.uploadId}::uuid
-      FROM live WHERE ${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint
+      ${insertRequest(identity, sql.fragment`${input.uploadId}::uuid`)}
+      FROM space, live WHERE ${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint
       ON CONFLICT DO NOTHING
       RETURNING subject_id
     )
@@ -60,12 +62,11 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
     FROM requested
     RETURNING ${uploadColumns}`;
-  try {
-    return await pool.maybeOne(statement);
-  } catch (error) {
-    if (violates(error, "upload_namespace_fkey")) throw namespaceNotFound(input.namespace);
-    throw error;
-  }
+  return await pool.maybeOne(statement);
+}
+
+async function hasNamespace(pool: CommonQueryMethods, name: string): Promise<boolean> {
+  return await pool.exists(sql.unsafe`SELECT 1 FROM namespace n WHERE n.name = ${name} AND n.delete_time IS NULL`);
 }
 
 const generationRow = z.object({ generation: z.int() });

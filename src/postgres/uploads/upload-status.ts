@@ -46,10 +46,7 @@ export async function listStatus(pool: CommonQueryMethods, uploadIds: readonly s
     SELECT u.upload_id, u.namespace, u.path, u.state, u.size_bytes, u.file_id,
       ${receivedBytes} AS received_bytes, ${durableBytes} AS durable_bytes
     FROM ${uploadWithDurable} WHERE u.upload_id = ANY(${sql.array([...uploadIds], "uuid")})`);
-  const files = await readFiles(
-    pool,
-    rows.flatMap((row) => row.file_id ?? []),
-  );
+  const files = await readFiles(pool, rows);
   return rows.map((row) => ({
     uploadId: row.upload_id,
     namespace: row.namespace,
@@ -62,9 +59,15 @@ export async function listStatus(pool: CommonQueryMethods, uploadIds: readonly s
   }));
 }
 
-async function readFiles(pool: CommonQueryMethods, fileIds: readonly string[]): Promise<Map<string, File>> {
-  if (fileIds.length === 0) return new Map();
+/** The files of committed uploads, by their ids. */
+async function readFiles(
+  pool: CommonQueryMethods,
+  uploads: readonly { namespace: string; file_id: string | null }[],
+): Promise<Map<string, File>> {
+  const named = uploads.flatMap(({ namespace, file_id }) => (file_id === null ? [] : [[namespace, file_id]]));
+  if (named.length === 0) return new Map();
   const rows = await pool.any(sql.type(fileRow)`
-    SELECT ${fileColumns} FROM file f WHERE f.file_id = ANY(${sql.array([...fileIds], "uuid")})`);
+    SELECT ${fileColumns} FROM ${sql.unnest(named, ["text", "uuid"])} AS w (namespace, file_id)
+      JOIN file f ON f.namespace = w.namespace AND f.file_id = w.file_id`);
   return new Map(rows.map((row) => [row.file_id, toFile(row)]));
 }

@@ -19,11 +19,11 @@ const PARAMETERS = {
     schema: { type: "string", format: "uuid" },
   }),
   IfMatch: toHeader("If-Match", {
-    description: "The request succeeds only if the file has this entity tag; otherwise the answer is 412.",
+    description: "The request succeeds only if what it changes or reads has this entity tag; otherwise the answer is 412.",
     schema: { type: "string", pattern: '^(\\*|"[!#-~]+")$' },
   }),
   IfNoneMatch: toHeader("If-None-Match", {
-    description: "The answer is 304 if the file has this entity tag.",
+    description: "The answer is 304 if what it would show has this entity tag.",
     schema: { type: "string", pattern: '^(\\*|(W/)?"[!#-~]+")$' },
   }),
   Position: toHeader("Sluice-Position", {

@@ -5,7 +5,7 @@ import { describe } from "./describe.ts";
 import { isRequired, type MessageSchemas } from "./message-schemas.ts";
 import { COMMON_REFUSALS, type Refusal, toRefusals } from "./problem-responses.ts";
 
-const ETAG = { description: "Entity tag of the file.", schema: { type: "string" } } as const;
+const ETAG = { description: "Entity tag of what the answer shows.", schema: { type: "string" } } as const;
 
 /** The header by which every change of a file tells its commit position. */
 export const POSITION = {
@@ -26,12 +26,12 @@ export function createOperation(method: DescMethod, rule: HttpRule, schemas: Mes
   }));
   const without = inPath.map(({ path }) => path);
   const isRead = rule.pattern.case === "get";
-  const holdsFile = method.output.fields.some(({ name }) => name === "file") && method.methodKind === "unary";
+  const hasEtag = method.methodKind === "unary" && isTagged(method.output);
   const inQuery = rule.body === "*" ? [] : listQuery(method.input, [...without, rule.body]);
   const parameters = [
     ...inPath.map((variable) => toPathParameter(method.input, variable, schemas)),
     ...inQuery.map(({ name, field }) => toQueryParameter(name, field, schemas)),
-    ...listHeaders(method, { isRead, holdsFile }),
+    ...listHeaders(method, { isRead, hasEtag }),
   ];
   const refusals: readonly Refusal[] = rule.body === "" ? COMMON_REFUSALS : [...COMMON_REFUSALS, 413, 415];
   return {
@@ -42,10 +42,10 @@ export function createOperation(method: DescMethod, rule: HttpRule, schemas: Mes
     ...(parameters.length > 0 && { parameters }),
     ...(rule.body !== "" && { requestBody: toRequestBody(method.input, rule, { schemas, without }) }),
     responses: {
-      200: toSuccess(method, schemas, { holdsFile }),
+      200: toSuccess(method, schemas, { hasEtag }),
       ...(isRead &&
-        holdsFile && {
-          304: { description: "The caller already has the file with this entity tag.", headers: { ETag: ETAG } },
+        hasEtag && {
+          304: { description: "The caller already has what has this entity tag.", headers: { ETag: ETAG } },
         }),
       ...toRefusals(refusals),
     },
@@ -93,17 +93,22 @@ function toQueryParameter(name: string, field: DescField, schemas: MessageSchema
   };
 }
 
-function listHeaders(method: DescMethod, { isRead, holdsFile }: { isRead: boolean; holdsFile: boolean }): JsonObject[] {
+function listHeaders(method: DescMethod, { isRead, hasEtag }: { isRead: boolean; hasEtag: boolean }): JsonObject[] {
   const has = (message: DescMessage, name: string) => message.fields.some((field) => field.name === name);
-  const takesEtag =
-    has(method.input, "etag") ||
-    method.input.fields.some(({ message }) => message !== undefined && has(message, "etag"));
+  // What is only made by the call has no etag yet.
+  const takesEtag = !method.name.startsWith("Create") && isTagged(method.input);
   return [
     ...(has(method.input, "request_id") ? ["IdempotencyKey"] : []),
-    ...(isRead && holdsFile ? ["IfNoneMatch", "IfMatch"] : []),
+    ...(isRead && hasEtag ? ["IfNoneMatch", "IfMatch"] : []),
     ...(isQuery(method) ? ["Position"] : []),
     ...(!isRead && (takesEtag || has(method.input, "if_generation_match")) ? ["IfMatch"] : []),
   ].map((name) => ({ $ref: `#/components/parameters/${name}` }));
+}
+
+/** Whether a message has an etag, or holds something that has one. */
+function isTagged(message: DescMessage): boolean {
+  const hasEtag = ({ fields }: DescMessage) => fields.some(({ name }) => name === "etag");
+  return hasEtag(message) || message.fields.some((field) => field.fieldKind === "message" && hasEtag(field.message));
 }
 
 /** The methods that take a commit position. */
@@ -126,11 +131,11 @@ function toRequestBody(
   return { required: true, content: { "application/json": { schema } } };
 }
 
-function toSuccess(method: DescMethod, schemas: MessageSchemas, { holdsFile }: { holdsFile: boolean }): JsonObject {
+function toSuccess(method: DescMethod, schemas: MessageSchemas, { hasEtag }: { hasEtag: boolean }): JsonObject {
   const schema = schemas.refer(method.output, "out");
   const description = describe(method.output);
   if (method.methodKind === "unary") {
-    const headers = { ...(holdsFile && { ETag: ETAG }), ...(isFileChange(method) && { "Sluice-Position": POSITION }) };
+    const headers = { ...(hasEtag && { ETag: ETAG }), ...(isFileChange(method) && { "Sluice-Position": POSITION }) };
     const content = { "application/json": { schema } };
     return { description, ...(Object.keys(headers).length > 0 && { headers }), content };
   }

@@ -28,6 +28,8 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   PurgeFile: ["PutFile", "DeleteFile"],
   RevokeLink: ["PutFile", "CreateLink"],
   CreateUpload: [],
+  // The document has CreateNamespace before it: the name of a deleted namespace is not used again.
+  DeleteNamespace: ["CreateNamespace"],
   ...Object.fromEntries(
     ["GetUpload", "WritePart", "PutPart", "SignParts", "AbortUpload"].map((one) => [one, ["CreateUpload"]]),
   ),

@@ -50,6 +50,22 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   },
   CompleteUpload: { parameters: NAMESPACE, body: {} },
   AbortUpload: { parameters: NAMESPACE, body: {} },
+  CreateNamespace: { body: { name: "legal", bucket: "my-legal-files", region: "eu-central-1" } },
+  GetNamespace: { parameters: NAMESPACE },
+  ListNamespaces: {},
+  UpdateNamespace: { parameters: { name: "default", updateMask: "retention" }, body: { retention: "2592000s" } },
+  DeleteNamespace: { parameters: { namespace: "legal" } },
+  GetUsage: { parameters: NAMESPACE },
+  GetGrants: { parameters: NAMESPACE },
+  SetGrants: {
+    parameters: NAMESPACE,
+    body: {
+      grants: [
+        { group: "entra:finance", roles: ["ROLE_READER", "ROLE_WRITER"], prefixes: ["docs/"] },
+        { principal: "github:repo:acme/tools", roles: ["ROLE_ADMIN"] },
+      ],
+    },
+  },
   GenerateConfiguration: {
     body: { settings: 'bucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n', services: ["athena"] },
   },

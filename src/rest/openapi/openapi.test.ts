@@ -6,6 +6,7 @@ import { http } from "../../../gen/google/api/annotations_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
+import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 
 const text = readFileSync(new URL("../../../gen/openapi.json", import.meta.url), "utf8");
@@ -31,7 +32,7 @@ describe("the OpenAPI document", () => {
 
   it("has every method that has a route, and says what each of them does", () => {
     const operations = listOperations();
-    const services = [UploadService, FileQueryService, FileCommandService, ConfigurationService];
+    const services = [UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService];
     const routed = services.flatMap((service) =>
       service.methods.filter((method) => getOption(method, http).pattern.case !== undefined),
     );

@@ -1,5 +1,6 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Authenticator } from "../../auth/authenticator.ts";
+import type { PathScope } from "../../domain/access/path-scope.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
@@ -15,6 +16,10 @@ export interface CallOptions {
   caller: Caller;
   position: CommitPosition | undefined;
   signal: AbortSignal;
+  /** The paths that the answer of a list may show. A list that gets none is refused: see `requireScope`. */
+  scope?: PathScope;
+  /** Whether a list of namespaces may show the one of that name. */
+  isShown?: (namespace: string) => boolean;
 }
 
 /**

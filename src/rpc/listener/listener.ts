@@ -16,7 +16,9 @@ import { CallTurns, type TurnLimits } from "./call-turns.ts";
 import { ConnectionCap, type ConnectionLimits, toNetwork } from "./connection-cap.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
+import { joinRepeatedAuthorization } from "./repeated-authorization.ts";
 import { refuseTwoHosts } from "./request-host.ts";
+import { setSecurityHeaders } from "./security-headers.ts";
 import { SessionLife, type SessionLimits } from "./session-life.ts";
 import { SessionWindows } from "./session-windows.ts";
 import { WastedCalls } from "./wasted-calls.ts";
@@ -246,9 +248,12 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): voi
  */
 function onRequests(
   server: Pick<EventEmitter, "on">,
-  { limits, onRequest, turns, onStream }: ServeOptions & { onStream?: OnStream },
+  { limits, onRequest, tls, turns, onStream }: ServeOptions & { onStream?: OnStream },
 ) {
+  const isTls = tls !== undefined;
   const serve = (request: NodeRequest, response: NodeResponse, begin: () => void) => {
+    joinRepeatedAuthorization(request);
+    setSecurityHeaders(request, response, { isTls });
     // With ALPN, the HTTP/2 server also gets HTTP/1.1 requests, which have no stream.
     if (!("stream" in request) || request.httpVersionMajor === 1) {
       limitBody(request, response, limits.requestTimeoutMs);

@@ -47,6 +47,14 @@ describe("ConfigurationService", () => {
     expect(content).to.contain("FirehoseRole:").and.to.contain("SqsQueue:");
   });
 
+  it("makes a minimal file, and refuses one of all services", async () => {
+    const request = { settings: SETTINGS, minimal: true };
+    const { content } = await client().generateConfiguration({ ...request, services: ["lambda"] }, options);
+    expect(content).to.contain("LambdaRole:").and.to.not.contain("WriteRole:");
+    const error = await failure({ ...request, allServices: true });
+    expect(error.rawMessage).to.contain("a minimal file of all services is asked for");
+  });
+
   it("says all that is wrong with the settings, with line and column", async () => {
     const error = await failure({ settings: "bucket: My_Files\nregion: eu-central-1\nacount: 1\n" });
     expect(error.code).to.equal(Code.InvalidArgument);

@@ -12,7 +12,13 @@ import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 export interface ConfigurationFunctions {
   /** Rejects with `invalid_argument / CONFIGURATION_INVALID` and `resource_exhausted / OVERLOADED`. */
   generateConfiguration(
-    request: { settings: string; services: readonly string[]; allServices: boolean; format: Format },
+    request: {
+      settings: string;
+      services: readonly string[];
+      allServices: boolean;
+      minimal: boolean;
+      format: Format;
+    },
     options: CallOptions,
   ): Promise<{ content: string; explanation: string; environment: Readonly<Record<string, string>> }>;
 }
@@ -37,7 +43,7 @@ export function createConfigurationService(
   functions: ConfigurationFunctions,
 ): ServiceImpl<typeof ConfigurationService> {
   return {
-    generateConfiguration: async ({ settings, services, allServices, format }, context) => {
+    generateConfiguration: async ({ settings, services, allServices, minimal, format }, context) => {
       const settingsBytes = Buffer.byteLength(settings);
       if (settingsBytes > SETTINGS_BYTES_MAX) {
         throw refuse("settings", `settings has ${settingsBytes} bytes; ${SETTINGS_BYTES_MAX} is the limit`);
@@ -52,7 +58,7 @@ export function createConfigurationService(
       }
       const chosen = FORMATS[format];
       if (chosen === undefined) throw refuse("format", `there is no format ${format}; 0 to 3 are known`);
-      const request = { settings, services, allServices, format: chosen };
+      const request = { settings, services, allServices, minimal, format: chosen };
       const generated = await functions.generateConfiguration(request, toCallOptions(context));
       return create(GenerateConfigurationResponseSchema, { ...generated, environment: { ...generated.environment } });
     },

@@ -14,6 +14,7 @@ import { expect } from "chai";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
+import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
@@ -38,7 +39,7 @@ const HOSTILE = [
   "x".repeat(20_000),
 ];
 
-const SERVICES = [UploadService, FileQueryService, FileCommandService, ConfigurationService];
+const SERVICES = [UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService];
 const UNEXPECTED = [Code.Internal, Code.Unknown, Code.Unavailable, Code.DataLoss, Code.DeadlineExceeded];
 const DEPTH_MAX = 2;
 

@@ -45,6 +45,7 @@ describe("the standard services", () => {
         "sluice.v1.UploadService",
         "sluice.v1.FileQueryService",
         "sluice.v1.FileCommandService",
+        "sluice.v1.NamespaceService",
         "sluice.v1.ConfigurationService",
       ]);
       expect(Object.values(statuses).every(({ status }) => status === Status.NOT_SERVING)).to.equal(true);
@@ -118,6 +119,7 @@ describe("the standard services", () => {
           "sluice.v1.ConfigurationService",
           "sluice.v1.FileCommandService",
           "sluice.v1.FileQueryService",
+          "sluice.v1.NamespaceService",
           "sluice.v1.UploadService",
         ]);
       });

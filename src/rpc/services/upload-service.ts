@@ -16,9 +16,8 @@ import type { File } from "../../domain/files/file.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadProgress } from "../../queries/get-upload.ts";
 import type { WatchReport } from "../../queries/upload-watches.ts";
-import type { TransferEvents } from "../../transfer/transfer-access.ts";
 import type { PartWritten, WritePartRequest } from "../../transfer/write-part.ts";
-import type { WriteRequest, WriteSession } from "../../transfer/write-upload.ts";
+import type { BeginWrite } from "../../transfer/write-upload.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import { type AdmitPart, takeAdmission } from "../calls/part-gate.ts";
 import { fromCreateUploadRequest } from "../messages/create-upload-message.ts";
@@ -44,10 +43,7 @@ export interface UploadFunctions {
   /** The data plane brings its own handler: bytes do not pass through here. */
   writeUpload: ServiceImpl<typeof UploadService>["writeUpload"];
   /** Begins to write an upload for a face that carries its bytes itself. */
-  beginWrite(
-    request: WriteRequest,
-    options: { caller: CallOptions["caller"]; events: TransferEvents },
-  ): Promise<WriteSession>;
+  beginWrite: BeginWrite;
 }
 
 /** UploadService for Connect: protobuf in, protobuf out. */

@@ -41,7 +41,7 @@ const SLUICE: readonly ExpectedActor[] = [
     who: "role:verify",
     may: [
       [
-        "s3:GetAccelerateConfiguration s3:GetBucketCORS s3:GetBucketLocation s3:GetBucketLogging s3:GetBucketNotification s3:GetBucketObjectLockConfiguration s3:GetBucketOwnershipControls s3:GetBucketPolicy s3:GetBucketPublicAccessBlock s3:GetBucketTagging s3:GetBucketVersioning s3:GetBucketWebsite s3:GetEncryptionConfiguration s3:GetIntelligentTieringConfiguration s3:GetInventoryConfiguration s3:GetLifecycleConfiguration s3:GetMetricsConfiguration s3:GetReplicationConfiguration",
+        "s3:GetAccelerateConfiguration s3:GetBucketCORS s3:GetBucketLocation s3:GetBucketLogging s3:GetBucketMetadataTableConfiguration s3:GetBucketNotification s3:GetBucketObjectLockConfiguration s3:GetBucketOwnershipControls s3:GetBucketPolicy s3:GetBucketPublicAccessBlock s3:GetBucketTagging s3:GetBucketVersioning s3:GetBucketWebsite s3:GetEncryptionConfiguration s3:GetIntelligentTieringConfiguration s3:GetInventoryConfiguration s3:GetLifecycleConfiguration s3:GetMetricsConfiguration s3:GetReplicationConfiguration",
         "my-files my-files-logs my-files-anchors my-files-replica",
       ],
       ["s3:ListBucket", "my-files my-files?* my-files-logs my-files-anchors my-files-replica"],
@@ -216,18 +216,23 @@ const TRUSTS: readonly ExpectedActor[] = (
     ["backup", `arn:aws:backup:${HERE}:backup-plan:any`, "backup"],
     ["batchoperations.s3", `arn:aws:s3:${HERE}:job/any`, "batch-operations"],
     ["bedrock", `arn:aws:bedrock:${HERE}:knowledge-base/any`, "bedrock"],
+    ["comprehend", `arn:aws:comprehend:${HERE}:entities-detection-job/any`, "comprehend"],
     ["datasync", `arn:aws:datasync:${HERE}:location/any`, "datasync-read datasync-write"],
+    ["dms", `arn:aws:dms:${HERE}:endpoint:any`, "dms"],
     ["ec2", "", "emr-ec2"],
     ["emr-serverless", `arn:aws:emr-serverless:${HERE}:/applications/any`, "emr-serverless"],
     ["firehose", `arn:aws:firehose:${HERE}:deliverystream/any`, "firehose"],
-    ["glue", `arn:aws:glue:${HERE}:crawler/my-files-glue`, "glue"],
-    ["glue", `arn:aws:glue:${HERE}:crawler/another`, ""],
+    ["glue", `arn:aws:glue:${HERE}:crawler/my-files-glue`, "glue lake-formation"],
+    ["glue", `arn:aws:glue:${HERE}:crawler/another`, "lake-formation"],
     ["malware-protection-plan.guardduty", `arn:aws:guardduty:${HERE}:malware-protection-plan/any`, "guardduty"],
+    ["lakeformation", "", "lake-formation"],
     ["lambda", `arn:aws:lambda:${HERE}:function:any`, "lambda"],
+    ["mediaconvert", `arn:aws:mediaconvert:${HERE}:queues/Default`, "mediaconvert"],
     ["osis-pipelines", `arn:aws:osis:${HERE}:pipeline/any`, "opensearch-ingestion"],
     ["redshift", `arn:aws:redshift:${HERE}:cluster:any`, "redshift"],
     ["redshift-serverless", `arn:aws:redshift-serverless:${HERE}:workgroup/any`, "redshift"],
     ["sagemaker", `arn:aws:sagemaker:${HERE}:training-job/any`, "sagemaker"],
+    ["ses", "arn:aws:ses:eu-west-1:111122223333:receipt-rule-set/any:receipt-rule/any", "ses"],
     ["states", `arn:aws:states:${HERE}:stateMachine:any`, "step-functions"],
     ["transfer", `arn:aws:transfer:${HERE}:user/any`, "transfer"],
     ["transfer", `arn:aws:transfer:${HERE}:server/any`, "transfer transfer-logging"],
@@ -235,16 +240,13 @@ const TRUSTS: readonly ExpectedActor[] = (
 ).map(([service, source, roles]) => ({
   who: `${service}.amazonaws.com`,
   ...(source !== "" && { says: { "aws:SourceArn": source } }),
-  may:
-    roles === ""
-      ? []
-      : [
-          [
-            // https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
-            service === "pods.eks" ? "sts:AssumeRole sts:TagSession" : "sts:AssumeRole",
-            roles.replace(/\S+/g, "role:$&"),
-          ] as const,
-        ],
+  may: [
+    [
+      // https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+      service === "pods.eks" ? "sts:AssumeRole sts:TagSession" : "sts:AssumeRole",
+      roles.replace(/\S+/g, "role:$&"),
+    ] as const,
+  ],
 }));
 
 /** Everyone but the roles of services. */

@@ -70,6 +70,44 @@ export const EXPECTED_ROLES: readonly ExpectedActor[] = [
     may: [["logs:CreateLogStream logs:PutLogEvents", "logs:cloudtrail"]],
   },
   {
+    // https://docs.aws.amazon.com/comprehend/latest/dg/security_iam_id-based-policy-examples.html
+    who: "role:comprehend",
+    may: [
+      ["s3:GetObject", "my-files/files/"],
+      ["s3:ListBucket", "my-files?files/"],
+      ["s3:PutObject", "my-files/external/comprehend/"],
+    ],
+  },
+  {
+    // https://docs.aws.amazon.com/dms/latest/userguide/CHAP_Target.S3.html#CHAP_Target.S3.Prerequisites
+    who: "role:dms",
+    may: [
+      ["s3:PutObject s3:PutObjectTagging s3:DeleteObject", "my-files/external/dms/"],
+      ["s3:ListBucket", "my-files?external/dms/"],
+    ],
+  },
+  {
+    // https://docs.aws.amazon.com/lake-formation/latest/dg/registration-role.html
+    who: "role:lake-formation",
+    may: [
+      ["s3:GetObject", "my-files/external/*"],
+      ["s3:ListBucket", "my-files?external/*"],
+    ],
+  },
+  {
+    // https://docs.aws.amazon.com/mediaconvert/latest/ug/iam-role.html
+    who: "role:mediaconvert",
+    may: [
+      ["s3:GetObject", "my-files/files/"],
+      ["s3:PutObject s3:AbortMultipartUpload", "my-files/external/mediaconvert/"],
+    ],
+  },
+  {
+    // https://docs.aws.amazon.com/ses/latest/dg/receiving-email-permissions.html
+    who: "role:ses",
+    may: [["s3:PutObject", "my-files/external/ses/"]],
+  },
+  {
     // https://docs.aws.amazon.com/datasync/latest/userguide/create-s3-location.html#create-s3-location-required-permissions
     who: "role:datasync-read",
     may: [

@@ -13,5 +13,8 @@ export function createGoldenFiles(): Readonly<Record<string, string>> {
   );
   const templates = configurations.map(([name, one]) => [`${name}.yaml`, printConfiguration(one, "cloudformation")]);
   const terraform = configurations.map(([name, one]) => [`${name}.tf.json`, printConfiguration(one, "terraform-json")]);
-  return Object.fromEntries([...templates, ...terraform.filter(([name]) => name === "analytics.tf.json")]);
+  return Object.fromEntries([
+    ...templates,
+    ...terraform.filter(([name]) => ["analytics.tf.json", "minimal.tf.json"].includes(name as string)),
+  ]);
 }

@@ -23,9 +23,10 @@ export function pairsOf(names: readonly string[]): (readonly [string, string])[]
   return names.flatMap((one, at) => names.slice(at + 1).map((other) => [one, other] as const));
 }
 
-/** Ten configurations as they are really used, by name: each leads through another part of the generator. */
+/** Configurations as they are really used, by name: each leads through another part of the generator. */
 export const GOLDEN_SETTINGS = {
   smallest: SMALLEST_SETTINGS,
+  minimal: withServices(["lambda"], { minimal: true }),
   everything: withServices(servicesOf("eu-central-1"), {
     residency: ["eu-central-1", "eu-west-1"],
     anchors: { mode: "COMPLIANCE", days: 3650 },
@@ -40,6 +41,7 @@ export const GOLDEN_SETTINGS = {
     permissionsBoundary: "arn:aws:iam::111122223333:policy/boundary",
     tags: { Team: "files", CostCenter: "4711" },
   }),
+  kms: withServices(["athena", "cloudfront", "firehose", "macie", "replication", "transfer"], { encryption: "kms" }),
   events: withServices(["eventbridge", "lambda", "sns", "sqs", "step-functions"]),
   "direct-queue": {
     ...SMALLEST_SETTINGS,
@@ -70,6 +72,37 @@ export const GOLDEN_SETTINGS = {
   },
   china: withServices(servicesOf("cn-north-1"), { region: "cn-north-1" }),
   govcloud: withServices(servicesOf("us-gov-west-1"), { region: "us-gov-west-1" }),
+  others: withServices(["guardduty"], {
+    consumers: [
+      { name: "reports", role: "arn:aws:iam::444455556666:role/reports" },
+      {
+        name: "thumbnails",
+        role: "arn:aws:iam::444455556666:role/thumbnails",
+        function: "arn:aws:lambda:eu-central-1:444455556666:function:thumbnails",
+        access: "both",
+        accessPoint: true,
+      },
+    ],
+    statements: [
+      {
+        Sid: "PartnersRead",
+        Effect: "Allow",
+        Principal: { AWS: ["arn:aws:iam::555566667777:role/partner", "666677778888"] },
+        Action: "s3:GetObject",
+        Resource: "arn:aws:s3:::my-files/external/shared/*",
+        Condition: { StringEquals: { "aws:PrincipalTag/team": "partner" } },
+      },
+    ],
+  }),
+  fenced: withServices(["athena", "firehose"], {
+    network: {
+      gatewayEndpoint: { vpc: "vpc-0123456789abcdef0", routeTables: ["rtb-0123456789abcdef0"] },
+      buckets: ["packages"],
+      vpcEndpoints: ["vpce-0123456789abcdef0"],
+      own: "urls",
+    },
+    tags: { Team: "files" },
+  }),
   "longest-names": withServices(servicesOf("ap-southeast-2"), {
     bucket: "a-bucket-whose-name-has-as-many-characters-as-s3-takes-63-of-it",
     region: "ap-southeast-2",

@@ -51,6 +51,7 @@ export const OPTION_CHOICES: Readonly<Record<string, readonly Options[]>> = {
   glue: [{ schedule: "cron(0 3 * * ? *)", exclude: ["tmp/**"] }],
   guardduty: [{ prefixes: ["files/a/", "external/"], gate: false }],
   inventory: [{ frequency: "Daily", format: "Parquet", versions: "Current" }, { format: "ORC" }],
+  "lake-formation": [{ hybrid: false }],
   lambda: [
     { functionArn: "arn:aws:lambda:eu-central-1:111122223333:function:on-file" },
     { functionArn: "arn:aws:lambda:eu-central-1:111122223333:function:on-file:live", delivery: "direct" },
@@ -61,7 +62,9 @@ export const OPTION_CHOICES: Readonly<Record<string, readonly Options[]>> = {
   replication: [
     { bucket: "my-replicas", region: "eu-west-1", deleteMarkers: false, storageClass: "STANDARD_IA" },
     { replicationTime: true, storageClass: "GLACIER_IR" },
+    { bucket: "my-replicas", keyArn: KMS_KEY },
   ],
+  "s3-metadata": [{ journalDays: 7, inventory: false }],
   sagemaker: [{ outputBucket: "my-models" }, { outputBucket: "my-models", outputKey: KMS_KEY }],
   sns: [{ delivery: "direct" }, { key: "none" }, { key: KMS_KEY }],
   sqs: [{ delivery: "direct", receiptsMax: 1 }],
@@ -76,6 +79,12 @@ export const OPTION_SETTINGS: readonly (readonly [name: string, SaidSettings])[]
 ).flatMap(([service, choices]) =>
   choices.map((options, at): [string, SaidSettings] => [
     `${service}-${at + 1}`,
-    { ...SMALLEST_SETTINGS, residency: ["eu-central-1", "eu-west-1"], services: { [service]: options } },
+    {
+      ...SMALLEST_SETTINGS,
+      residency: ["eu-central-1", "eu-west-1"],
+      services: { [service]: options },
+      // A key of another thing is named only together with one of the files.
+      ...(service === "replication" && "keyArn" in options && { encryption: KMS_KEY }),
+    },
   ]),
 );

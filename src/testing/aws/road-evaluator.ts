@@ -14,11 +14,20 @@ export function createRoadEvaluator(configuration: Configuration): (scenario: Sc
   const evaluator = createPolicyEvaluator(configuration);
   const inside = findEndpoint(configuration);
   const network = inside === undefined ? {} : { "aws:SourceVpce": inside };
+  const resolve = (value: string | readonly string[]) =>
+    typeof value === "string" ? evaluator.resolve(value) : value.map((one) => evaluator.resolve(one));
   const ask = async ({ principal, action, resource, says = {} }: Request): Promise<RoadEnd> => {
     // AWS services themselves are in no VPC.
     const said = { ...baseContext(site, principal), ...(principal.startsWith("arn:") && network), ...says };
-    const context = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
-    const request = { principal, action, resource, context: context as AccessRequest["context"] };
+    const context = Object.fromEntries(
+      Object.entries(said).flatMap(([key, value]) => (value === undefined ? [] : [[key, resolve(value)]])),
+    );
+    const request = {
+      principal,
+      action,
+      resource: evaluator.resolve(resource),
+      context: context as AccessRequest["context"],
+    };
     const decision = await evaluator.evaluate(request);
     if (decision.startsWith("Impossible")) throw new Error(`${decision} (${action} on ${resource})`);
     return decision === "Allowed" ? undefined : `${decision}: ${action} on ${resource} by ${principal}`;

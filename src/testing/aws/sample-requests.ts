@@ -53,7 +53,8 @@ export function listRequests(site: Site, evaluator: PolicyEvaluator, row: Access
   return row.who.flatMap((who) =>
     row.actions.flatMap((action) =>
       row.on.flatMap((on) => {
-        const principal = who === site.arn("iam", "root", { region: "" }) ? memberOf(site, site.account) : who;
+        const account = /^(?:arn:[a-z-]+:iam::)?(\d{12})(?::root)?$/.exec(who)?.[1];
+        const principal = account === undefined ? who : memberOf(site, account);
         const context = { ...baseContext(site, principal), ...meetConditions(evaluator, row.under) };
         // In the policy of a key "*" is the key itself.
         const pattern = on === "*" && row.kind === "resource" ? evaluator.arnOf(row.via) : evaluator.resolve(on);

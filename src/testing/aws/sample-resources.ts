@@ -8,8 +8,19 @@ export interface SampleResource {
 
 const HERE = "eu-central-1:111122223333";
 const WRITERS = [
-  ...["athena", "batch-operations", "bedrock", "datasync", "emr", "firehose", "glue", "opensearch-ingestion"],
-  ...["redshift", "sagemaker", "step-functions", "transfer", "another"],
+  ...[
+    "athena",
+    "batch-operations",
+    "bedrock",
+    "comprehend",
+    "datasync",
+    "dms",
+    "emr",
+    "firehose",
+    "glue",
+    "opensearch-ingestion",
+  ],
+  ...["mediaconvert", "redshift", "sagemaker", "ses", "step-functions", "transfer", "another"],
 ];
 const LOGS = [
   ...["access/", "access/anchors/", "access/replica/", "batch-reports/", "cloudfront/", "inventory/", "macie/"],

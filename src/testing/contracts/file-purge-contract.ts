@@ -61,7 +61,7 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     const sha256 = Buffer.alloc(32, 3);
     const { path, uploadId, file } = await commitDeleted({ expectedSha256: sha256, expectedCrc32: 0xdead_beef });
     await purge(path);
-    const [tombstone] = await subject().files.endPurges([file.fileId]);
+    const [tombstone] = await subject().files.endPurges("default", [file.fileId]);
     const { fileId, generation, createTime, deleteTime, sizeBytes, s3Key, s3VersionId } = file;
     const gone = {
       crc32: 0,
@@ -90,8 +90,8 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     const first = await subject().files.beginPurge("default", path, { identity });
     expect(await subject().files.beginPurge("default", path, { identity })).to.deep.equal(first);
     expect(await purge(path)).to.deep.equal(first);
-    const [tombstone] = await subject().files.endPurges([file.fileId]);
-    expect(await subject().files.endPurges([file.fileId])).to.deep.equal([tombstone]);
+    const [tombstone] = await subject().files.endPurges("default", [file.fileId]);
+    expect(await subject().files.endPurges("default", [file.fileId])).to.deep.equal([tombstone]);
     expect(await purge(path)).to.deep.equal(tombstone);
     await commitFile(subject(), path);
     await remove(path);
@@ -115,7 +115,8 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
 
   it("marks what is due of one namespace alone", async () => {
     const { path } = await commitFile(subject(), nextPath(), { namespace: "other" });
-    await subject().files.delete("other", path, { ...identify("DeleteFile"), retentionMs: 0 });
+    const identity = nextIdentity({ method: "DeleteFile", namespace: "other" });
+    await subject().files.delete("other", path, { identity, retentionMs: 0 });
     const pathsOf = (files: File[]) => files.map((file) => file.path);
     expect(pathsOf(await listDue())).not.to.include(path);
     expect(pathsOf(await listDue(1000, "other"))).to.deep.equal([path]);
@@ -150,7 +151,10 @@ export function filePurgeContract(subject: () => RepositorySubject): void {
     for (const limit of [1, 2, 1000]) expect(ofMine(await listDue(limit))).to.have.members([...made, marked]);
     const due = await listDue();
     expect(due.every(({ purgeState }) => purgeState === "purging")).to.equal(true);
-    await subject().files.endPurges(due.map(({ fileId }) => fileId));
+    await subject().files.endPurges(
+      "default",
+      due.map(({ fileId }) => fileId),
+    );
     expect(await listDue()).to.deep.equal([]);
     expect((await subject().files.get("default", made[0] as string)).generation).to.equal(2);
   });

@@ -333,6 +333,22 @@ function deleteContract(subject: () => RepositorySubject): void {
     expect((await subject().files.get("default", b.path)).generation).to.equal(1);
   });
 
+  it("keeps request ids of other namespaces apart", async () => {
+    const { path } = await commitFile(subject(), nextPath());
+    const elsewhere = await commitFile(subject(), path, { namespace: "other" });
+    const { identity } = deletion();
+    const first = await subject().files.delete("default", path, { identity, retentionMs: RETENTION_MS });
+    const other = { ...identity, namespace: "other", contentSha256: Buffer.alloc(32, 1) };
+    const deleted = await subject().files.delete("other", path, { identity: other, retentionMs: RETENTION_MS });
+    expect(deleted.fileId).to.equal(elsewhere.file?.fileId);
+    for (const [namespace, options, answer] of [
+      ["default", { identity, retentionMs: RETENTION_MS }, first],
+      ["other", { identity: other, retentionMs: RETENTION_MS }, deleted],
+    ] as const) {
+      expect(await subject().files.delete(namespace, path, options)).to.deep.equal(answer);
+    }
+  });
+
   it("checks the precondition of a deletion", async () => {
     const { path } = await commitFile(subject(), nextPath());
     const error = await expectRefusal(
@@ -402,6 +418,18 @@ function deleteContract(subject: () => RepositorySubject): void {
     await expectRefusal(subject().files.undelete("default", path, restoration()), "FILE_EXISTS");
     const named = { ...restoration(), generation: 1 };
     await expectRefusal(subject().files.undelete("default", path, named), "FILE_EXISTS");
+  });
+
+  it("restores none that lies in another region than is allowed, and no older one in its place", async () => {
+    const path = nextPath();
+    await commitFile(subject(), path, { region: "eu-west-1" });
+    await subject().files.delete("default", path, deletion());
+    await commitFile(subject(), path);
+    await subject().files.delete("default", path, deletion());
+    const undelete = (allowedRegions: string[]) =>
+      subject().files.undelete("default", path, { ...restoration(), allowedRegions });
+    await expectRefusal(undelete(["eu-west-1"]), "RESIDENCY_VIOLATION");
+    expect(await undelete(["eu-central-1"])).to.include({ generation: 2, region: "eu-central-1" });
   });
 
   it("restores one file when several are restored at the same time", async () => {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
+import { NO_PATH, type PathScope, WHOLE_NAMESPACE } from "../../domain/access/path-scope.ts";
 import type { LinkRepository, NewLink } from "../../domain/links/link-repository.ts";
 import {
   commitFile,
@@ -13,7 +14,6 @@ import {
 
 const HOUR_MS = 3_600_000;
 const VISITOR = { sourceAddress: "192.0.2.7", userAgent: "Robert'); DROP TABLE link;--" };
-const NAMESPACES = ["default"];
 
 type LinkSubject = RepositorySubject & { links: LinkRepository };
 
@@ -53,9 +53,8 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     const { fileId } = await subject.files.get("default", of, generation === undefined ? {} : { generation });
     return { path: of, fileId };
   };
-  const use = (tokenSha256: Uint8Array, namespaces = NAMESPACES) =>
-    subject.links.use(tokenSha256, { namespaces, visitor: VISITOR });
-  const peek = (tokenSha256: Uint8Array) => subject.links.peek(tokenSha256, { namespaces: NAMESPACES });
+  const use = (tokenSha256: Uint8Array) => subject.links.use(tokenSha256, VISITOR);
+  const peek = (tokenSha256: Uint8Array) => subject.links.peek(tokenSha256);
 
   describe("create", () => {
     it("counts its life from when it is made, or ends it at a time, by the clock that judges it", async () => {
@@ -157,12 +156,8 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       expect(await use(pinned.tokenSha256)).to.include({ kind: "file" });
     });
 
-    it("gives nothing for a token that nobody has, or in a namespace that is not served", async () => {
+    it("gives nothing for a token that nobody has", async () => {
       expect(await use(nextToken())).to.deep.equal({ kind: "nothing" });
-      const { tokenSha256 } = await create();
-      expect(await use(tokenSha256, ["other"])).to.deep.equal({ kind: "nothing" });
-      expect(await use(tokenSha256, [])).to.deep.equal({ kind: "nothing" });
-      expect(await use(tokenSha256, ["other", "default"])).to.include({ kind: "file" });
     });
   });
 
@@ -201,6 +196,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       expect(await gives(tokenSha256)).to.equal(back.fileId);
       const { links } = await subject.links.list("default", {
         path: back.path,
+        scope: WHOLE_NAMESPACE,
         showEnded: false,
         limit: 9,
         after: undefined,
@@ -271,6 +267,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     const list = (options: { showEnded?: boolean; after?: string; limit?: number; namespace?: string } = {}) =>
       subject.links.list(options.namespace ?? "default", {
         path,
+        scope: WHOLE_NAMESPACE,
         showEnded: options.showEnded ?? false,
         limit: options.limit ?? 10,
         after: options.after,
@@ -285,11 +282,30 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     expect([idsOf(second), second.next]).to.deep.equal([active.slice(0, 1), undefined]);
     const all = await subject.links.list("default", {
       path: undefined,
+      scope: WHOLE_NAMESPACE,
       showEnded: true,
       limit: 1000,
       after: undefined,
     });
     expect(idsOf(all)).to.include.members(made).and.have.length.above(5);
+  });
+
+  it("lists the links of a scope's files alone", async () => {
+    const paths = ["links-a/x", "links-a/b/y", "links-b/z", "links-ab/z"];
+    const made = new Map<string, string>();
+    for (const path of paths) {
+      await commitFile(subject, path);
+      made.set((await create({ path })).linkId, path);
+    }
+    const list = async (scope: PathScope) => {
+      const options = { path: undefined, scope, showEnded: true, limit: 1000, after: undefined };
+      const { links } = await subject.links.list("default", options);
+      return links.flatMap(({ linkId }) => made.get(linkId) ?? []);
+    };
+    expect(await list(["links-a/"])).to.have.members(["links-a/x", "links-a/b/y"]);
+    expect(await list(["links-a/b/", "links-b/"])).to.have.members(["links-a/b/y", "links-b/z"]);
+    expect(await list(WHOLE_NAMESPACE)).to.have.members(paths);
+    expect(await list(NO_PATH)).to.deep.equal([]);
   });
 
   it("forgets links that have long been over, with their uses", async () => {

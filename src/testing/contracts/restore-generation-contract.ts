@@ -74,6 +74,18 @@ export function restoreGenerationContract(subject: () => RepositorySubject): voi
     expect((await restore(path, 2, { ifGenerationMatch: 0 })).generation).to.equal(4);
   });
 
+  it("restores none that lies in another region than is allowed, and answers again what it has restored", async () => {
+    const { path } = await commitFile(subject(), nextPath());
+    await commitFile(subject(), path);
+    const error = await expectRefusal(restore(path, 1, { allowedRegions: ["eu-west-1"] }), "RESIDENCY_VIOLATION");
+    expect(error.details).to.include({ namespace: "default", bucket: "bucket", region: "eu-central-1" });
+    expect(error.code).to.equal("failed_precondition");
+    const identity = nextIdentity({ method: "RestoreGeneration" });
+    const restored = await restore(path, 1, { identity, allowedRegions: ["eu-west-1", "eu-central-1"] });
+    expect(restored.generation).to.equal(3);
+    expect(await restore(path, 1, { identity, allowedRegions: ["eu-west-1"] })).to.deep.equal(restored);
+  });
+
   it("restores once for one request id, and serves others one after the other", async () => {
     const { path } = await commitFile(subject(), nextPath());
     await commitFile(subject(), path);

@@ -27,7 +27,7 @@ export function supersededFilesContract(subject: () => RepositorySubject): void 
     const old = { generation: 2, identity: nextIdentity() };
     const { fileId } = await subject().files.beginPurge("default", a, old);
     expect(await find(`path = "${folder}/*"`), "while it is purged").to.deep.equal([`${a}#1`, `${a}#3`, `${b}#1`]);
-    await subject().files.endPurges([fileId]);
+    await subject().files.endPurges("default", [fileId]);
     for (const limit of [1, 2, 3, 100]) {
       expect(await find(`path = "${folder}/*"`, { limit })).to.deep.equal([`${a}#1`, `${a}#3`, `${b}#1`]);
     }

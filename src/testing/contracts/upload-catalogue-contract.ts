@@ -50,13 +50,18 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
     await expectRefusal(subject().uploads.catalogue.create(newUpload(), other), "REQUEST_ID_REUSED");
   });
 
-  it("keeps request ids of other principals and methods apart", async () => {
+  it("keeps request ids of other namespaces, principals and methods apart", async () => {
+    const { catalogue } = subject().uploads;
     const identity = nextIdentity();
-    await subject().uploads.catalogue.create(newUpload(), identity);
-    for (const other of [{ principal: "dev:other" }, { method: "CopyFile" }]) {
-      const { created } = await subject().uploads.catalogue.create(newUpload(), { ...identity, ...other });
+    const { upload } = await catalogue.create(newUpload(), identity);
+    for (const other of [{ namespace: "other" }, { principal: "dev:other" }, { method: "CopyFile" }]) {
+      const mine = { ...identity, ...other, contentSha256: Buffer.alloc(32, 1) };
+      expect(await catalogue.findCreated(mine)).to.equal(undefined);
+      const { created, upload: made } = await catalogue.create(newUpload({ namespace: mine.namespace }), mine);
       expect(created).to.equal(true);
+      expect(await catalogue.findCreated(mine)).to.deep.equal(made);
     }
+    expect(await catalogue.findCreated(identity)).to.deep.equal(upload);
   });
 
   it("creates one upload for concurrent requests of one identity", async () => {
@@ -104,8 +109,8 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
 }
 
 function requestsContract(subject: () => RepositorySubject): void {
-  const note = (identity: CommandIdentity, uploadId: string, namespace = "default") =>
-    subject().uploads.catalogue.noteRequest(identity, { namespace, uploadId });
+  const note = (identity: CommandIdentity, uploadId: string) =>
+    subject().uploads.catalogue.noteRequest(identity, uploadId);
 
   it("takes the same request again, at once too, and refuses other content under its id", async () => {
     const { uploadId } = await createOpen(subject());
@@ -128,12 +133,15 @@ function requestsContract(subject: () => RepositorySubject): void {
     expect(outcomes.map(({ status }) => status).sort()).to.deep.equal(["fulfilled", "rejected"]);
   });
 
-  it("keeps methods and principals apart", async () => {
+  it("keeps namespaces, methods and principals apart", async () => {
     const { uploadId } = await createOpen(subject());
+    const elsewhere = await createOpen(subject(), { namespace: "other" });
     const identity = nextIdentity({ method: "CompleteUpload" });
     await note(identity, uploadId);
+    const another = { ...identity, contentSha256: Buffer.alloc(32, 1) };
+    await note({ ...another, namespace: "other" }, elsewhere.uploadId);
     for (const other of [{ method: "AbortUpload" }, { principal: "dev:other" }]) {
-      await note({ ...identity, ...other, contentSha256: Buffer.alloc(32, 1) }, uploadId);
+      await note({ ...another, ...other }, uploadId);
     }
   });
 
@@ -141,7 +149,7 @@ function requestsContract(subject: () => RepositorySubject): void {
     const { uploadId } = await createOpen(subject());
     const identity = nextIdentity({ method: "CompleteUpload" });
     await expectRefusal(note(identity, nextUuid()), "UPLOAD_NOT_FOUND");
-    await expectRefusal(note(identity, uploadId, "other"), "UPLOAD_NOT_FOUND");
+    await expectRefusal(note({ ...identity, namespace: "other" }, uploadId), "UPLOAD_NOT_FOUND");
     await note({ ...identity, contentSha256: Buffer.alloc(32, 1) }, uploadId);
   });
 }

@@ -20,6 +20,7 @@ import {
   filePurged,
   generationMismatch,
 } from "../../domain/repository-refusals.ts";
+import { assertFileRegion } from "../../domain/residency.ts";
 import { FakeRequests } from "./fake-requests.ts";
 import { matchFilter } from "./match-filter.ts";
 import { takePage } from "./timed-page.ts";
@@ -173,6 +174,7 @@ export class FakeFileRepository implements FileRepository {
       throw fileNotFound(path, generation);
     }
     assertEtag(file, etag);
+    assertFileRegion(file, options.allowedRegions);
     file.deleteTime = file.purgeTime = undefined;
     file.metageneration++;
     file.updateTime = new Date(this.#now());
@@ -203,6 +205,7 @@ export class FakeFileRepository implements FileRepository {
     const file = this.#get(namespace, path, generation);
     if (isLive(file)) throw fileLive(path, generation, { remedy: "it is the current one already" });
     if (!this.#isRestorable(file)) throw filePurged(path, generation);
+    assertFileRegion(file, options.allowedRegions);
     return this.#place(file, path, { ...options, ifTargetGenerationMatch });
   }
 
@@ -250,8 +253,8 @@ export class FakeFileRepository implements FileRepository {
     return { files: page.map(toFile), next };
   }
 
-  async endPurges(fileIds: readonly string[]): Promise<File[]> {
-    const files = this.#files.filter((file) => fileIds.includes(file.fileId));
+  async endPurges(namespace: string, fileIds: readonly string[]): Promise<File[]> {
+    const files = this.#files.filter((file) => file.namespace === namespace && fileIds.includes(file.fileId));
     for (const file of files.filter(({ purgeState }) => purgeState === "purging")) {
       const now = new Date(this.#now());
       Object.assign(file, { ...EMPTIED, purgeState: "purged", purgeTime: now, updateTime: now });

@@ -1,3 +1,4 @@
+import { isInScope } from "../../domain/access/path-scope.ts";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
@@ -53,9 +54,10 @@ export class FakeLinkRepository implements LinkRepository {
   }
 
   async list(namespace: string, options: Parameters<LinkRepository["list"]>[1]): Promise<LinkPage> {
-    const { path, showEnded, limit, after } = options;
+    const { path, scope, showEnded, limit, after } = options;
     const found = [...this.#rows.values()]
       .filter((row) => row.namespace === namespace && (path === undefined || row.path === path))
+      .filter((row) => isInScope(scope, row.path))
       .filter((row) => after === undefined || row.linkId < after)
       .map((row) => this.#toLink(row))
       .filter((link) => showEnded || link.state === "active")
@@ -64,24 +66,20 @@ export class FakeLinkRepository implements LinkRepository {
     return { links, next: found.length > limit ? links.at(-1)?.linkId : undefined };
   }
 
-  async peek(tokenSha256: Uint8Array, { namespaces }: { namespaces: readonly string[] }): Promise<OpenedLink> {
-    const row = this.#find(tokenSha256, namespaces);
+  async peek(tokenSha256: Uint8Array): Promise<OpenedLink> {
+    const row = this.#find(tokenSha256);
     if (row === undefined) return { kind: "nothing" };
     if (this.#toLink(row).state !== "active") return { kind: "ended" };
     const link = this.#toLink(row);
     const file = await this.#findFile(link);
     // Another call may have moved the link while the file was read.
-    if (row.path !== link.path || row.generation !== link.generation)
-      return await this.peek(tokenSha256, { namespaces });
+    if (row.path !== link.path || row.generation !== link.generation) return await this.peek(tokenSha256);
     return file === undefined ? { kind: "nothing" } : { kind: "file", link, file };
   }
 
-  async use(
-    tokenSha256: Uint8Array,
-    { namespaces, visitor }: { namespaces: readonly string[]; visitor: LinkVisitor },
-  ): Promise<OpenedLink> {
-    const opened = await this.peek(tokenSha256, { namespaces });
-    const row = this.#find(tokenSha256, namespaces);
+  async use(tokenSha256: Uint8Array, visitor: LinkVisitor): Promise<OpenedLink> {
+    const opened = await this.peek(tokenSha256);
+    const row = this.#find(tokenSha256);
     if (opened.kind !== "file" || row === undefined) return opened;
     // Another call may have been faster while the file was read.
     if (this.#toLink(row).state !== "active") return { kind: "ended" };
@@ -108,9 +106,9 @@ export class FakeLinkRepository implements LinkRepository {
     }
   }
 
-  #find(tokenSha256: Uint8Array, namespaces: readonly string[]): Row | undefined {
+  #find(tokenSha256: Uint8Array): Row | undefined {
     const token = toKey(tokenSha256);
-    return [...this.#rows.values()].find((row) => row.token === token && namespaces.includes(row.namespace));
+    return [...this.#rows.values()].find((row) => row.token === token);
   }
 
   async #findFile({

@@ -322,12 +322,14 @@ export class FakeObjectStore implements ObjectStore {
     return { url: this.#presign(target, { lifetimeMs, signMs: this.#now() }, signed), headers };
   }
 
-  async checkBucket(bucket: string, region: string): Promise<void> {
-    await this.#work("checkBucket", { key: "" }, () => {
+  async checkBucket(bucket: string): Promise<void> {
+    await this.#work("checkBucket", { key: "" }, () => this.#assertBucket(bucket));
+  }
+
+  async readBucketRegion(bucket: string): Promise<string | undefined> {
+    return await this.#work("readBucketRegion", { key: "" }, () => {
       this.#assertBucket(bucket);
-      const actual = this.#buckets[bucket];
-      if (actual === region) return;
-      throw refused(`bucket ${bucket} lies in ${actual}; the configuration says ${region}`);
+      return this.#buckets[bucket];
     });
   }
 

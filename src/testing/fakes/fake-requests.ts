@@ -19,8 +19,8 @@ export class FakeRequests {
   }
 }
 
-function toKey({ principal, method, requestId }: CommandIdentity): string {
-  return JSON.stringify([principal, method, requestId]);
+function toKey({ namespace, principal, method, requestId }: CommandIdentity): string {
+  return JSON.stringify([namespace, principal, method, requestId]);
 }
 
 function toHex({ contentSha256 }: CommandIdentity): string {

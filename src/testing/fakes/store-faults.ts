@@ -15,7 +15,8 @@ export type ObjectStoreOperation =
   | "head"
   | "read"
   | "delete"
-  | "checkBucket";
+  | "checkBucket"
+  | "readBucketRegion";
 
 /** A fault: how a call goes wrong. */
 export type StoreFault =

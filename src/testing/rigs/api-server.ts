@@ -29,6 +29,7 @@ export interface ApiFunctions {
   uploads?: Partial<ApiOptions["uploads"]>;
   fileQueries?: Partial<ApiOptions["fileQueries"]>;
   fileCommands?: Partial<ApiOptions["fileCommands"]>;
+  namespaces?: Partial<ApiOptions["namespaces"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
 
@@ -54,6 +55,7 @@ export async function openApiServer(
     uploads: withDefects(functions.uploads),
     fileQueries: withDefects(functions.fileQueries),
     fileCommands: withDefects(functions.fileCommands),
+    namespaces: withDefects(functions.namespaces),
     configurations: withDefects(functions.configurations),
     catchUp: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),

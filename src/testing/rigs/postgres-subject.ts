@@ -1,9 +1,9 @@
 import type { LinkRepository } from "../../domain/links/link-repository.ts";
 import { createFileRepository } from "../../postgres/files/file-repository.ts";
 import { createLinkRepository } from "../../postgres/links/link-repository.ts";
-import { ensureNamespace } from "../../postgres/namespace.ts";
 import { createDatabasePools, type DatabasePools } from "../../postgres/pool/pool.ts";
 import { createUploadRepositories } from "../../postgres/uploads/upload-repositories.ts";
+import { ensureNamespace } from "./ensure-namespace.ts";
 import { createTestDatabase, type TestDatabase } from "./postgres.ts";
 import type { RepositorySubject } from "./repository-subject.ts";
 
@@ -14,7 +14,7 @@ export async function createPostgresSubject(
   const database = await createDatabase();
   const pools = await createDatabasePools({ url: database.url });
   for (const name of ["default", "other"]) {
-    await ensureNamespace(pools.commands, { name, bucket: "bucket", region: "eu-central-1", keyPrefix: "" });
+    await ensureNamespace(pools.commands, { name, bucket: "bucket", keyPrefix: `${name}/` });
   }
   const close = async () => {
     await pools.end();

@@ -34,7 +34,8 @@ export function nextPath(): string {
 /** A command that was not sent before. */
 export function nextIdentity(overrides: Partial<CommandIdentity> = {}): CommandIdentity {
   const contentSha256 = Buffer.alloc(32, 7);
-  return { principal: "dev:tester", method: "CreateUpload", requestId: nextUuid(), contentSha256, ...overrides };
+  const named = { namespace: "default", principal: "dev:tester", method: "CreateUpload" };
+  return { ...named, requestId: nextUuid(), contentSha256, ...overrides };
 }
 
 /** An upload of unknown size in parts of 8 MiB. */
@@ -81,7 +82,8 @@ export async function createOpen(
   { uploads }: Pick<RepositorySubject, "uploads">,
   overrides: Partial<NewUpload> = {},
 ): Promise<Upload> {
-  return (await uploads.catalogue.create(newUpload(overrides), nextIdentity())).upload;
+  const input = newUpload(overrides);
+  return (await uploads.catalogue.create(input, nextIdentity({ namespace: input.namespace }))).upload;
 }
 
 /** Creates an upload and begins a writer. */

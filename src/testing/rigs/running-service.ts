@@ -40,6 +40,8 @@ export interface ServiceOptions {
   databaseUrl?: string;
   /** An S3 server to use; the development one otherwise. */
   s3?: S3Endpoint;
+  /** The region that the development server's bucket lies in, where it is to be another than the service is told. */
+  bucketRegion?: string;
   /** Whether to wait until the service is ready; true when left out. */
   isReadyAwaited?: boolean;
 }
@@ -70,7 +72,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
     for (const end of ends.splice(0).reverse()) await end();
   };
   try {
-    const storage = options.s3 === undefined ? await startStorage(ends) : { endpoint: options.s3, server: undefined };
+    const storage =
+      options.s3 === undefined ? await startStorage(ends, options) : { endpoint: options.s3, server: undefined };
     const config = await configure(options, storage.endpoint, ends);
     const errorsLogged: Record<string, unknown>[] = [];
     const warningsLogged: Record<string, unknown>[] = [];
@@ -115,13 +118,16 @@ export async function untilReady(app: App): Promise<void> {
   await until("the service is ready", () => app.readiness.isReady);
 }
 
-async function startStorage(ends: (() => Promise<void>)[]): Promise<{ endpoint: S3Endpoint; server: DevS3Server }> {
+async function startStorage(
+  ends: (() => Promise<void>)[],
+  { bucketRegion = DEV_ENDPOINT.region }: ServiceOptions,
+): Promise<{ endpoint: S3Endpoint; server: DevS3Server }> {
   const directory = await mkdtemp(join(tmpdir(), "sluice-service-"));
   ends.push(() => rm(directory, { recursive: true, force: true }));
   const server = await startDevS3Server({
     ...DEV_ENDPOINT,
     directory,
-    buckets: [DEV_ENDPOINT.bucket],
+    buckets: [{ name: DEV_ENDPOINT.bucket, region: bucketRegion }],
     multipartMinPartBytes: 1,
   });
   ends.push(() => server.close());

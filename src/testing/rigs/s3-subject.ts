@@ -1,5 +1,5 @@
 import { PutBucketVersioningCommand } from "@aws-sdk/client-s3";
-import type { ChecksumProof } from "../../s3/access.ts";
+import type { ChecksumProof, S3Access } from "../../s3/access.ts";
 import type { BreakerLimits } from "../../s3/breaker.ts";
 import type { ConnectionLimits } from "../../s3/connections.ts";
 import { createS3Access, type OwnS3Access } from "../../s3/create-access.ts";
@@ -43,9 +43,10 @@ export function createS3Subject(
   const ours = createTestAccess(endpoint, { checksums });
   const stranger = createTestAccess({ ...endpoint, secretAccessKey: "not-the-secret" });
   return {
-    store: createObjectStore(ours.access),
-    withLayout: (layout) => createObjectStore({ ...ours.access, body: { ...TEST_BODY_POLICY, layout } }),
-    withWrongSecret: createObjectStore(stranger.access),
+    store: createObjectStore(ours.at),
+    withLayout: (layout) =>
+      createObjectStore((bucket) => ({ ...ours.at(bucket), body: { ...TEST_BODY_POLICY, layout } })),
+    withWrongSecret: createObjectStore(stranger.at),
     bucket: endpoint.bucket,
     region: endpoint.region,
     download,
@@ -58,7 +59,13 @@ export function createS3Subject(
   };
 }
 
-/** What the adapter needs, as the service puts it together, but with static credentials. `close` ends its connections. */
+/** What the adapter needs, as the service puts it together, but with static credentials. */
+export interface TestAccess extends OwnS3Access {
+  /** The access to a bucket of the endpoint's region. */
+  access: S3Access;
+}
+
+/** Opens the access of a test. `close` ends its connections. */
 export function createTestAccess(
   endpoint: Omit<S3Endpoint, "bucket">,
   options: {
@@ -66,8 +73,9 @@ export function createTestAccess(
     limits?: Partial<ConnectionLimits>;
     breaker?: Partial<BreakerLimits>;
     checksums?: ChecksumProof;
+    regionOf?: (bucket: string) => string | undefined;
   } = {},
-): OwnS3Access {
+): TestAccess {
   const { region, url, accessKeyId, secretAccessKey } = endpoint;
   const settings = {
     s3: {
@@ -75,12 +83,17 @@ export function createTestAccess(
       endpoint: url,
       forcePathStyle: true,
       checksums: options.checksums ?? ("stated" as const),
+      encryption: "sse-s3" as const,
       limits: { ...CONNECTION_LIMITS, ...options.limits },
     },
     breaker: { ...CLOSED_BREAKER, ...options.breaker },
     body: { ...TEST_BODY_POLICY, ...options.body },
   };
-  return createS3Access(settings, { credentials: async () => ({ accessKeyId, secretAccessKey }) });
+  const own = createS3Access(settings, {
+    credentials: async () => ({ accessKeyId, secretAccessKey }),
+    ...(options.regionOf !== undefined && { regionOf: options.regionOf }),
+  });
+  return { ...own, access: own.at("bucket") };
 }
 
 /** Has a bucket keep versions from now on. */

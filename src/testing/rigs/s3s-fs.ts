@@ -37,8 +37,8 @@ export const S3S_FS_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
   "says that the upload is lost that a part was to go to": FORBIDDEN,
   "ends with the lifetime, which is one that S3 counts as it is": FORBIDDEN,
   "reports what storage refuses for good": "s3s-fs 0.14 creates a bucket that it does not have with the first object",
-  "refuses a bucket in another region": "s3s-fs 0.14 has buckets in no region",
-  "refuses a bucket that does not exist": "s3s-fs 0.14 says of every bucket that it exists",
+  "says in which region it lies": "s3s-fs 0.14 has buckets in no region",
+  "is refused when there is none of its name": "s3s-fs 0.14 says of every bucket that it exists",
 };
 
 const RECIPE: S3JudgeRecipe = {

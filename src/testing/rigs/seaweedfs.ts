@@ -13,8 +13,8 @@ export const SEAWEEDFS_UNABLE: NonNullable<ObjectStoreSubject["unable"]> = {
   "replaces a part that is sent again": "SeaweedFS lists both parts of one number, and takes the newer",
   "takes the part that was signed, once and again, beside others":
     "SeaweedFS lists no CRC32 of parts, so that none can be adopted",
-  "refuses a bucket in another region": "SeaweedFS has buckets in no region",
-  "refuses a bucket that does not exist": "SeaweedFS says of every bucket that it exists",
+  "says in which region it lies": "SeaweedFS has buckets in no region",
+  "is refused when there is none of its name": "SeaweedFS says of every bucket that it exists",
 };
 
 const RECIPE: S3JudgeRecipe = {

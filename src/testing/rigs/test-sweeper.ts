@@ -1,6 +1,7 @@
 import type { UploadAccess } from "../../commands/uploads/upload-access.ts";
 import type { Config } from "../../config/config.ts";
-import type { Namespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
+import { BucketRegions } from "../../domain/residency.ts";
 import { type OrphanLimits, type OrphanSweepResult, sweepOrphans } from "../../jobs/sweep-orphans.ts";
 import { type SweepLimits, type SweepResult, sweepUploads } from "../../jobs/sweep-uploads.ts";
 import { createDatabasePools } from "../../postgres/pool/pool.ts";
@@ -36,8 +37,9 @@ export async function openTestSweeper({
   const pools = await createDatabasePools({ url: databaseUrl });
   const access: UploadAccess = {
     uploads: createUploadRepositories(pools.commands),
-    objects: createObjectStore(storage.access),
+    objects: createObjectStore(storage.at),
     namespaces: new Map([[namespace.name, namespace]]),
+    regions: new BucketRegions(),
     limits,
     databaseBackoff: { triesMax: 30, baseDelayMs: 20, delayMaxMs: 100, timeMaxMs: 30_000, random: Math.random },
     instance: `sweeper/${process.pid}`,

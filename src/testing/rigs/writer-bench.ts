@@ -2,7 +2,8 @@ import { crc32 } from "node:zlib";
 import type { CreateAccess } from "../../commands/uploads/create-upload.ts";
 import { UnfinishedUploads } from "../../commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess, UploadLimits } from "../../commands/uploads/upload-access.ts";
-import type { Namespace } from "../../domain/namespace.ts";
+import type { Namespace } from "../../domain/namespaces/namespace.ts";
+import { BucketRegions } from "../../domain/residency.ts";
 import type { ByteRange } from "../../domain/uploads/upload.ts";
 import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import type { GrantedWriter } from "../../domain/uploads/upload-writers.ts";
@@ -75,6 +76,7 @@ export function createBench(
       objects,
       budget,
       instance: "bench",
+      regions: new BucketRegions(),
       namespaces: sampleNamespaces({ bucket: "bucket", ...options.namespace }),
       limits: { ...BENCH_LIMITS, ...options.limits },
       unfinished: new UnfinishedUploads(async () => ({ all: 0, own: 0 }), { uploadsMax: 1_000_000 }),

@@ -1,12 +1,12 @@
 import type { File } from "../../domain/files/file.ts";
 import { FLAG_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, TIME_FIELDS } from "../../domain/filter/file-filter.ts";
-import { createRandom } from "./random.ts";
+import { createSeededRandom } from "./seeded-random.ts";
 
 const DEPTH_MAX = 3;
 
 /** Filters of all kinds, some of which match some of the files; the same for the same seed. */
 export function createRandomFilters(seed: number, files: readonly File[]): { next(): string } {
-  const random = createRandom(seed);
+  const random = createSeededRandom(seed);
   const pick = <T>(items: readonly T[]): T => {
     const item = items[Math.floor(random() * items.length)];
     if (item === undefined) throw new Error("there is nothing to pick from");

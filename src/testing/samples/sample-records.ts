@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import type { Caller } from "../../domain/caller.ts";
 import type { File } from "../../domain/files/file.ts";
-import type { Namespace, Namespaces } from "../../domain/namespace.ts";
+import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 
 /** Who calls in tests. */
@@ -15,6 +15,7 @@ const NAMESPACE: Namespace = {
   bucket: "sluice-test",
   region: "eu-central-1",
   keyPrefix: "default/",
+  allowedRegions: ["eu-central-1"],
   fileSizeMaxBytes: 5 * 1024 ** 3,
   retentionMs: 30 * 86_400_000,
   retainDefaultMs: 0,
@@ -23,9 +24,14 @@ const NAMESPACE: Namespace = {
   linkLifetimeMaxMs: 7 * 86_400_000,
 };
 
+/** The namespace of tests, "default". */
+export function sampleNamespace(overrides: Partial<Namespace> = {}): Namespace {
+  return { ...NAMESPACE, ...overrides };
+}
+
 /** The one namespace of tests, "default". */
 export function sampleNamespaces(overrides: Partial<Namespace> = {}): Namespaces {
-  return new Map([["default", { ...NAMESPACE, ...overrides }]]);
+  return new Map([["default", sampleNamespace(overrides)]]);
 }
 
 /** A live file of 43 bytes at "reports/2026/über.pdf". */

@@ -115,6 +115,13 @@ describe("the page on AWS services", () => {
     expect(parse(await run("npx sluice config init")).bucket).to.equal("my-files");
   });
 
+  it("makes a minimal file that is as small as it says", async () => {
+    const line = testedBlock("aws", "A minimal file", "sh");
+    const kilobytes = Number(/# (\d+) KB$/.exec(line.trim())?.[1]);
+    const printed = await run(line);
+    expect(Math.round(Buffer.byteLength(printed) / 1000)).to.equal(kilobytes);
+  });
+
   it("deploys the template that it generates, by operations that there are", async () => {
     await writeFile("sluice.aws.yaml", testedBlock("aws", "Settings", "yaml"));
     const calls = await runOwn(testedBlock("aws", "Deploy", "sh"));

@@ -6,6 +6,7 @@ import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
+import { NamespaceService } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import { CONFIG_COMMANDS } from "../../cli/config-actions.ts";
 import { EXIT } from "../../cli/exit-code.ts";
@@ -48,7 +49,7 @@ function tableOf(page: string, heading: string): Map<string, string[]> {
 const ALL = [...PAGES.values()].map(({ text }) => text).join("\n");
 
 const SERVICES = [
-  ...[UploadService, FileQueryService, FileCommandService, ConfigurationService],
+  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService],
   ...[Health, ServerReflection],
 ];
 

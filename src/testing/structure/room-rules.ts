@@ -54,19 +54,20 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:crypto", "node:module", "node:zlib"],
     typePackages: ["node:stream"],
     inner: {
-      ".": ["uploads"],
+      ".": ["uploads", "namespaces"],
       access: ["."],
+      namespaces: [".", "access"],
       limits: ["."],
       files: [".", "filter"],
       filter: [".", "files"],
-      links: [".", "files"],
+      links: [".", "access", "files"],
       uploads: [".", "files"],
     },
   },
   commands: {
     imports: ["domain", "queries"],
     packages: ["node:crypto", "node:stream", "node:timers", "node:zlib", "uuid"],
-    inner: { uploads: [], files: ["uploads"], links: ["files"] },
+    inner: { uploads: [], files: ["uploads"], links: ["files"], namespaces: [] },
   },
   // This room moves the bytes of uploads; the decisions before and after that are commands.
   transfer: { imports: ["domain", "commands"], packages: ["node:crypto"] },
@@ -155,7 +156,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       links: ["pool", "rows"],
     },
   },
-  auth: { imports: ["domain"], packages: ["node:crypto", "node:net"] },
+  auth: {
+    imports: ["domain"],
+    packages: ["jose", "lru-cache", "node:crypto", "node:net"],
+    inner: { oidc: ["."] },
+  },
   aws: {
     imports: ["domain"],
     packages: [
@@ -202,6 +207,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "aws",
       "domain/crc32.ts",
       "domain/errors.ts",
+      // The doctor compares what is configured with what the database keeps.
+      "domain/namespaces/refusals.ts",
     ],
     // Probes of storage speak in its port's terms.
     types: ["domain"],
@@ -240,14 +247,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     },
   },
   "app.ts": {
-    imports: [...SERVER_ROOMS, "connect-service.ts"],
+    imports: [...SERVER_ROOMS, "connect-service.ts", "bind-functions.ts"],
     packages: ["node:*", "pino"],
   },
+  "bind-functions.ts": { imports: [...SERVER_ROOMS, "connect-service.ts"], packages: [] },
   "connect-service.ts": {
     imports: SERVER_ROOMS,
     packages: ["node:*", "pino"],
   },
-  config: { imports: ["domain/nearest-name.ts"], packages: ["node:os", "zod"] },
+  config: { imports: ["domain/nearest-name.ts"], packages: ["node:fs", "node:module", "node:os", "yaml", "zod"] },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
     imports: ["app.ts", "config", "domain", "telemetry", "transfer/upload-slots.ts"],

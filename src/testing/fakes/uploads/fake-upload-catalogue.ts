@@ -63,10 +63,10 @@ export class FakeUploadCatalogue implements UploadCatalogue {
     return this.#findCreated(identity);
   }
 
-  async noteRequest(identity: CommandIdentity, target: { namespace: string; uploadId: string }): Promise<void> {
+  async noteRequest(identity: CommandIdentity, uploadId: string): Promise<void> {
     if (this.#stored.requests.find(identity) !== undefined) return;
-    this.#stored.find(target.uploadId, target.namespace);
-    this.#stored.requests.add(identity, target.uploadId);
+    this.#stored.find(uploadId, identity.namespace);
+    this.#stored.requests.add(identity, uploadId);
   }
 
   async get(namespace: string, uploadId: string): Promise<UploadRecord> {

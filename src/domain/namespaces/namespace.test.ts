@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { sampleNamespaces } from "../testing/samples/sample-records.ts";
+import { sampleNamespaces } from "../../testing/samples/sample-records.ts";
 import { requireNamespace } from "./namespace.ts";
 
 describe("requireNamespace", () => {
@@ -9,7 +9,7 @@ describe("requireNamespace", () => {
     expect(requireNamespace(namespaces, "default")).to.equal(namespaces.get("default"));
   });
 
-  it("says which names there are when none is given", () => {
+  it("says what is missing when none is given", () => {
     const attempt = () => requireNamespace(namespaces, "");
     expect(attempt).to.throw('namespace is missing; name one, for instance "default"');
     expect(() => requireNamespace(new Map(), "")).to.throw("is missing");

@@ -1,5 +1,5 @@
-/** Numbers from 0 to below 1 that are the same for the same seed: the generator mulberry32. */
-export function createRandom(seed: number): () => number {
+/** Numbers below 1, the same for the same seed; mulberry32. */
+export function createSeededRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

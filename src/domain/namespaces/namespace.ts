@@ -1,10 +1,14 @@
-import { DomainError, invalidArgument } from "./errors.ts";
+import { invalidArgument } from "../errors.ts";
+import { namespaceNotFound } from "../repository-refusals.ts";
 
 /** A tenant's space of paths, bound to one bucket, key prefix and region, with its policy. */
 export interface Namespace {
+  /** 1 to 63 of a-z, 0-9 and "-". It never changes, and a deleted one is never used again. */
   name: string;
   bucket: string;
   region: string;
+  /** Where its files may lie, `region` among them unless the policy was changed since; at least one. */
+  allowedRegions: readonly string[];
   /** Put before every key; empty or ending in "/". */
   keyPrefix: string;
   /** Largest file, in bytes. */
@@ -21,24 +25,13 @@ export interface Namespace {
   linkLifetimeMaxMs: number;
 }
 
-/** The namespaces that this service knows, by name. */
-export type Namespaces = ReadonlyMap<string, Namespace>;
+/** The namespaces that this process knows, by name. */
+export type Namespaces = Pick<ReadonlyMap<string, Namespace>, "get" | "keys" | "values">;
 
 /** The namespace of that name; `not_found / NAMESPACE_NOT_FOUND` otherwise. */
 export function requireNamespace(namespaces: Namespaces, name: string): Namespace {
-  if (name === "") {
-    throw invalidArgument("namespace", `namespace is missing; name one, for instance "${firstName(namespaces)}"`);
-  }
+  if (name === "") throw invalidArgument("namespace", 'namespace is missing; name one, for instance "default"');
   const namespace = namespaces.get(name);
-  if (namespace === undefined) {
-    throw new DomainError("not_found", `namespace ${JSON.stringify(name.slice(0, 100))} does not exist`, {
-      reason: "NAMESPACE_NOT_FOUND",
-      field: "namespace",
-    });
-  }
+  if (namespace === undefined) throw namespaceNotFound(name);
   return namespace;
-}
-
-function firstName(namespaces: Namespaces): string {
-  return namespaces.keys().next().value ?? "default";
 }

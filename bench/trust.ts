@@ -1,0 +1,55 @@
+// `npm run bench:trust` measures what tokens of an issuer and grants cost, beside the static token. See --help.
+import { parseArgs } from "node:util";
+import { clearOnSignal } from "./clear-on-signal.ts";
+import { parseCount, runCommand } from "./command-line.ts";
+import { describeMachine } from "./describe-machine.ts";
+import { judge, showFigures } from "./sessions/figure-row.ts";
+import { setStage } from "./stage.ts";
+import { measureTrust } from "./trust/measure-trust.ts";
+
+const usage = `usage: npm run bench:trust -- [options]
+
+  --rows N       files in the table (default 100000)
+  --calls N      calls of each kind in a round (default 3000)
+  --rounds N     pairs of rounds; a further one goes before them and does not count (default 7)
+  --size-mib N   size of each upload, in MiB (default 1024)
+  --json         print one JSON document instead of the table
+`;
+
+await runCommand({ usage, parse, run });
+
+async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
+  const { stage, clear } = await setStage(0);
+  clearOnSignal(clear);
+  try {
+    const rows = await measureTrust(stage, options, (what) => process.stderr.write(`${what}\n`));
+    const machine = describeMachine();
+    if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
+    else process.stdout.write(`${machine}; ${options.rows} files, ${options.rounds} rounds\n\n${showFigures(rows)}\n`);
+    return rows.some((row) => judge(row) !== "met") ? 1 : 0;
+  } finally {
+    await clear();
+  }
+}
+
+function parse(args: string[]) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rows: { type: "string", default: "100000" },
+      calls: { type: "string", default: "3000" },
+      rounds: { type: "string", default: "7" },
+      "size-mib": { type: "string", default: "1024" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  return {
+    rows: parseCount("rows", values.rows, [1000, 10_000_000]),
+    calls: parseCount("calls", values.calls, [10, 1_000_000]),
+    rounds: parseCount("rounds", values.rounds, [1, 100]),
+    sizeBytes: parseCount("size-mib", values["size-mib"], [1, 1_000_000]) * 2 ** 20,
+    json: values.json,
+  };
+}

@@ -1,0 +1,172 @@
+import { join } from "node:path";
+import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
+import type { Grant } from "../../src/domain/access/grants.ts";
+import { createNamespaceRepository } from "../../src/postgres/namespace-repository.ts";
+import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
+import { startOidcIssuer } from "../../src/testing/rigs/oidc-issuer.ts";
+import { stopAllProcesses } from "../child-process.ts";
+import { type Stage, startClient } from "../contender.ts";
+import { spreadOf } from "../measure.ts";
+import { type CallLoad, type CallTimes, quantile, startCallLoad } from "../metadata/call-load.ts";
+import { startFilledDatabase } from "../metadata/filled-database.ts";
+import { createSample, drawFilter } from "../metadata/sample.ts";
+import { readProcessUsage } from "../process-usage.ts";
+import type { FigureRow } from "../sessions/figure-row.ts";
+import { serviceToken, startSluice } from "../sluice-service.ts";
+
+/** How much is measured. */
+export interface TrustRun {
+  readonly rows: number;
+  readonly calls: number;
+  readonly rounds: number;
+  readonly sizeBytes: number;
+}
+
+/** The paths below which the granted caller may read; some tenth of all files. */
+const PREFIX = "teams/";
+/** Calls that wait for an answer at any time. */
+const IN_FLIGHT = 4;
+const CONNECTIONS = 4;
+const TOKEN_SECONDS = 86_400;
+const { getFile, listFiles, searchFiles } = FileQueryService.method;
+const namespace = "default";
+
+/** The same work by both kinds of caller. */
+interface Pair<T> {
+  readonly granted: () => Promise<T>;
+  readonly plain: () => Promise<T>;
+}
+
+/**
+ * Two callers take turns at one service. One has the static token; the other has a token of an issuer, and grants. The ratio of
+ * each round is the granted caller's cost over the other's.
+ */
+export async function measureTrust(
+  stage: Stage,
+  run: TrustRun,
+  report: (what: string) => void,
+): Promise<FigureRow[]> {
+  const database = await startFilledDatabase(join(stage.directory, "files"), run.rows, report);
+  const issuer = await startOidcIssuer();
+  try {
+    const anna = { member: { principal: "bench:anna" }, prefixes: [] } as const;
+    await setGrants(database.url, [
+      { ...anna, roles: ["writer"] },
+      { ...anna, roles: ["reader"], prefixes: [PREFIX] },
+      { member: { group: "bench:staff" }, roles: ["reader"], prefixes: ["staff/"] },
+    ]);
+    const issuers = [{ alias: "bench", issuer: issuer.url, audiences: ["sluice"], groups_claim: "groups" }];
+    const service = await startSluice(
+      { ...stage, databaseUrl: async () => database.url },
+      { settings: { SLUICE_AUTH: "dev,oidc", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers) } },
+    );
+    const exp = Math.floor(Date.now() / 1000) + TOKEN_SECONDS;
+    const token = await issuer.sign({ exp, groups: ["staff", "others"] });
+    const [granted, plain] = [
+      await startCallLoad(service.url, CONNECTIONS, token),
+      await startCallLoad(service.url, CONNECTIONS),
+    ];
+    const { pid } = service.process;
+    const sample = createSample(database.client, { rows: run.rows, seed: 1 });
+    const paths = (await sample.paths(run.calls * 12)).filter((path) => path.startsWith(PREFIX)).slice(0, run.calls);
+    const filters = paths.map(() => drawFilter(sample));
+    const load = { pid, rounds: run.rounds, report };
+    const byMethod = (name: string, make: (calls: CallLoad, isGranted: boolean) => Promise<CallTimes>) =>
+      compareCalls(name, { granted: () => make(granted, true), plain: () => make(plain, false) }, load);
+    const pace = { inFlight: IN_FLIGHT };
+    const gets = paths.map((path) => ({ namespace, path }));
+    const get = await byMethod("GetFile", (calls) => calls.run(getFile, gets, pace));
+    const list = await byMethod("ListFiles", (calls, isGranted) =>
+      calls.run(listFiles, toLists(paths.length, isGranted), pace),
+    );
+    const search = await byMethod("SearchFiles", (calls, isGranted) =>
+      calls.run(searchFiles, filters.map((filter) => ({ namespace, filter: narrow(filter, isGranted) })), pace),
+    );
+    const uploads = await measureUploads(stage, { url: service.url, pid, token }, { ...run, report });
+    return [
+      { name: "GetFile, token of an issuer and grants ÷ static token, p50", ...get.p50, must: { atMost: 1.25 } },
+      { name: "GetFile, the same, CPU", ...get.cpu, must: { atMost: 1.25 } },
+      { name: "ListFiles, prefix grant ÷ the same prefix, p50", ...list.p50, must: { atMost: 1.25 } },
+      { name: "SearchFiles, prefix grant ÷ the same prefix, p50", ...search.p50, must: { atMost: 1.25 } },
+      { name: "upload CPU per GiB, token of an issuer and grants ÷ static token", ...uploads, must: { atMost: 1.05 } },
+    ];
+  } finally {
+    await stopAllProcesses();
+    await issuer.close();
+    await database.stop();
+  }
+}
+
+/** A caller without a grant asks for the prefix that the other has a grant of. */
+function narrow(filter: string, isGranted: boolean): string {
+  return isGranted ? filter : `path = "${PREFIX}*" AND ${filter}`;
+}
+
+function toLists(count: number, isGranted: boolean) {
+  const request = { namespace, prefix: isGranted ? "" : PREFIX, pageSize: 100 };
+  return Array.from({ length: Math.ceil(count / 10) }, () => request);
+}
+
+async function setGrants(url: string, grants: readonly Grant[]): Promise<void> {
+  const pool = await createDatabasePool("bench", { url });
+  try {
+    await createNamespaceRepository(pool).setGrants(namespace, grants, {});
+  } finally {
+    await pool.end();
+  }
+}
+
+type Ratio = Pick<FigureRow, "unit" | "measured" | "note">;
+
+/** The first pair compiles the code and does not count. Who begins alternates. */
+async function takeTurns<T>(pair: Pair<T>, rounds: number, note: (granted: T, plain: T) => void): Promise<void> {
+  for (let round = 0; round <= rounds; round++) {
+    const first = round % 2 === 0 ? await pair.granted() : await pair.plain();
+    const second = round % 2 === 0 ? await pair.plain() : await pair.granted();
+    if (round > 0) note(...((round % 2 === 0 ? [first, second] : [second, first]) as [T, T]));
+  }
+}
+
+function toRatio(ratios: readonly number[]): Ratio {
+  const { median, min, max } = spreadOf(ratios) ?? { median: Number.NaN, min: Number.NaN, max: Number.NaN };
+  return { unit: "ratio", measured: median, note: `from ${min.toFixed(2)} to ${max.toFixed(2)}` };
+}
+
+async function compareCalls(
+  name: string,
+  pair: Pair<CallTimes>,
+  { pid, rounds, report }: { pid: number; rounds: number; report: (what: string) => void },
+): Promise<{ p50: Ratio; cpu: Ratio }> {
+  const measured = (call: () => Promise<CallTimes>) => async () => {
+    const before = readProcessUsage(pid).cpuSeconds;
+    const { latenciesMs, failures } = await call();
+    if (failures.length > 0) throw new Error(`${failures.length} calls of ${name} failed: ${failures[0]}`);
+    return { p50: quantile(latenciesMs, 0.5) ?? Number.NaN, cpu: readProcessUsage(pid).cpuSeconds - before };
+  };
+  const ratios: { p50: number; cpu: number }[] = [];
+  await takeTurns({ granted: measured(pair.granted), plain: measured(pair.plain) }, rounds, (granted, plain) => {
+    ratios.push({ p50: granted.p50 / plain.p50, cpu: granted.cpu / plain.cpu });
+  });
+  report(`${name}: ${ratios.map(({ p50, cpu }) => `${p50.toFixed(2)} (CPU ${cpu.toFixed(2)})`).join(", ")}`);
+  return { p50: toRatio(ratios.map(({ p50 }) => p50)), cpu: toRatio(ratios.map(({ cpu }) => cpu)) };
+}
+
+async function measureUploads(
+  stage: Stage,
+  { url, pid, token }: { url: string; pid: number; token: string },
+  { sizeBytes, rounds, report }: TrustRun & { report: (what: string) => void },
+): Promise<Ratio> {
+  const entry = new URL("../clients/sluice-client.ts", import.meta.url);
+  const start = (of: string) => startClient(entry, url, stage, { extra: { token: of, chunkCrc: "yes" } });
+  const [granted, plain] = [await start(token), await start(serviceToken)];
+  const measured = (client: typeof granted) => async () => {
+    const before = readProcessUsage(pid).cpuSeconds;
+    await client.ask({ sizeBytes });
+    return readProcessUsage(pid).cpuSeconds - before;
+  };
+  const ratios: number[] = [];
+  const pair = { granted: measured(granted), plain: measured(plain) };
+  await takeTurns(pair, rounds, (one, other) => ratios.push(one / other));
+  report(`uploads: ${ratios.map((ratio) => ratio.toFixed(2)).join(", ")}`);
+  return toRatio(ratios);
+}

@@ -1,0 +1,140 @@
+import { Authority } from "./auth/authority.ts";
+import { createDownloadUrl } from "./commands/files/create-download-url.ts";
+import { deleteFile } from "./commands/files/delete-file.ts";
+import { moveFile } from "./commands/files/move-file.ts";
+import { purgeFile } from "./commands/files/purge-file.ts";
+import { purgeFiles } from "./commands/files/purge-files.ts";
+import { restoreGeneration } from "./commands/files/restore-generation.ts";
+import { undeleteFile } from "./commands/files/undelete-file.ts";
+import { updateFile } from "./commands/files/update-file.ts";
+import { createLink } from "./commands/links/create-link.ts";
+import { openLink } from "./commands/links/open-link.ts";
+import { revokeLink } from "./commands/links/revoke-link.ts";
+import { createNamespace } from "./commands/namespaces/create-namespace.ts";
+import { deleteNamespace } from "./commands/namespaces/delete-namespace.ts";
+import { setGrants } from "./commands/namespaces/set-grants.ts";
+import { updateNamespace } from "./commands/namespaces/update-namespace.ts";
+import { abortUpload } from "./commands/uploads/abort-upload.ts";
+import { readAdopted } from "./commands/uploads/adopt-parts.ts";
+import { completeUpload } from "./commands/uploads/complete-upload.ts";
+import { createUpload } from "./commands/uploads/create-upload.ts";
+import { signParts } from "./commands/uploads/sign-parts.ts";
+import type { ConnectedService } from "./connect-service.ts";
+import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
+import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
+import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
+import { getFile } from "./queries/get-file.ts";
+import { getNamespace } from "./queries/get-namespace.ts";
+import { getUpload } from "./queries/get-upload.ts";
+import { listFiles } from "./queries/list-files.ts";
+import { listGenerations } from "./queries/list-generations.ts";
+import { listLinks } from "./queries/list-links.ts";
+import { listNamespaces } from "./queries/list-namespaces.ts";
+import { READ_RETRIES, readFile } from "./queries/read-file.ts";
+import { searchFiles } from "./queries/search-files.ts";
+import { watchUpload } from "./queries/watch-upload.ts";
+import { withinScope } from "./queries/within-scope.ts";
+import { authorizeFunctions, type BoundFunctions } from "./rpc/authorize.ts";
+import type { NamespaceFunctions } from "./rpc/services/namespace-service.ts";
+import { type ApiFunctions, createWorkLimiters, limitWork, type WorkLimiters } from "./rpc/work-classes.ts";
+import { admitPart } from "./transfer/admit-part.ts";
+import { writePart } from "./transfer/write-part.ts";
+import { beginWriteUpload } from "./transfer/write-upload.ts";
+
+/** What the functions need beside the service. */
+export interface BindOptions {
+  /** The URL at which callers reach the service, for links. */
+  publicUrl: string;
+  /** Who may create namespaces and set grants. */
+  admins: readonly string[];
+  /** The limits of a new namespace, where its creator states none. */
+  defaults: NamespacePolicy;
+}
+
+/**
+ * The functions of the API with all that they work with. A call first waits for its turn among others of its class, so that
+ * nobody can make the service look up more rights than it does work. Then its caller's right to it is looked at.
+ */
+export function bindFunctions(service: ConnectedService, options: BindOptions) {
+  const { access, follower } = service;
+  const limiters = createWorkLimiters();
+  const authority = new Authority(service.directory, options);
+  const bound = bindAll(service, { ...options, limiters });
+  const { uploads, ...others } = authorizeFunctions(bound.functions, authority, service.paths);
+  // A committed change stands even when the feed fails: the whole cache is forgotten then.
+  const catchUp = () => follower.catchUp().catch(() => undefined);
+  const writing = { beginWrite: uploads.beginWrite, catchUp, limits: access.limits };
+  const functions: ApiFunctions = {
+    ...others,
+    uploads: { ...uploads, writeUpload: createConnectWriteUpload(writing) },
+  };
+  return { functions: limitWork(functions, limiters), writing, openLink: bound.openLink };
+}
+
+function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters }) {
+  const { publicUrl, limiters } = options;
+  const { access, downloads, storageNow, files, primaryFiles, copyFile, links, watches } = service;
+  const queries = { files, objects: downloads, namespaces: access.namespaces };
+  const listing = ({ scope = NO_PATH }: { scope?: PathScope }) => ({ ...queries, files: withinScope(files, scope) });
+  const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
+  const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
+  const linking = { ...commands, links, publicUrl };
+  const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
+  const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
+  const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
+  const functions: BoundFunctions = {
+    namespaces: bindNamespaces(service, options),
+    uploads: {
+      createUpload: (request, options) => createUpload(access, request, options),
+      completeUpload: (request, options) => completeUpload(access, request, options),
+      abortUpload: (request, options) => abortUpload(access, request, options),
+      getUpload: (request, options) => getUpload(uploadQueries, request, options),
+      watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
+      writePart: (request, options) => writePart(access, request, options),
+      signParts: (request, options) => signParts(access, request, options),
+      admitPart: (message, options) => admitPart(access, message, options),
+      beginWrite: (start, options) => beginWriteUpload(access, start, options),
+    },
+    fileQueries: {
+      getFile: (request, options) => getFile(queries, request, options),
+      listFiles: (request, options) => listFiles(listing(options), request, options),
+      searchFiles: (request, options) => searchFiles(listing(options), request, options),
+      listGenerations: (request, options) => listGenerations(queries, request, options),
+      listLinks: (request, options) => listLinks(linking, request, options),
+      readFile: (request, options) => readFile(reading, request, options),
+    },
+    fileCommands: {
+      createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, options),
+      updateFile: (request, options) => updateFile(commands, request, options),
+      deleteFile: (request, options) => deleteFile(commands, request, options),
+      undeleteFile: (request, options) => undeleteFile(commands, request, options),
+      copyFile,
+      moveFile: (request, options) => moveFile(commands, request, options),
+      restoreGeneration: (request, options) => restoreGeneration(commands, request, options),
+      purgeFile: (request, options) => purgeFile(purging, request, options),
+      purgeFiles: (request, options) => {
+        const lists = withinScope(primaryFiles, options.scope ?? NO_PATH);
+        return purgeFiles({ ...purging, lists }, request, options);
+      },
+      createLink: (request, options) => createLink(linking, request, options),
+      revokeLink: (request, options) => revokeLink(linking, request, options),
+    },
+  };
+  return { functions, openLink: (...[token, visitor]: OpenLinkParameters) => openLink(linking, token, visitor) };
+}
+
+function bindNamespaces({ directory, namespaces }: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {
+  const changing = { repository: namespaces, memory: directory, defaults };
+  return {
+    createNamespace: (request, options) => createNamespace(changing, request, options),
+    getNamespace: (request, options) => getNamespace(directory, request, options),
+    listNamespaces: (request, options) => listNamespaces(directory, request, options),
+    updateNamespace: (request, options) => updateNamespace(changing, request, options),
+    deleteNamespace: (request, options) => deleteNamespace(changing, request, options),
+    getUsage: ({ namespace }) => namespaces.usage(namespace),
+    getGrants: (request, options) => getNamespace(directory, request, options),
+    setGrants: (request, options) => setGrants(changing, request, options),
+  };
+}
+
+type OpenLinkParameters = [token: string, visitor: Parameters<typeof openLink>[2]];

@@ -1,0 +1,81 @@
+import { ROLES, type Role } from "./role.ts";
+
+/** One role at one place that a method needs. */
+export interface Need {
+  /** One of these roles is enough. */
+  readonly oneOf: readonly Role[];
+  /**
+   * Where: at the request's `path` or `targetPath`, at the path of its upload or link, or at each path of a list, which then
+   * shows the paths of the role alone.
+   */
+  readonly at: "path" | "targetPath" | "upload" | "link" | "list";
+  /** The need holds only for requests that set or lift what keeps a file from being deleted. */
+  readonly ifHolds?: true;
+}
+
+const need = (role: Role, at: Need["at"]): Need => ({ oneOf: [role], at });
+/** Whoever writes an upload must see how far it is, to go on with it. */
+const SEES_UPLOAD: Need = { oneOf: ["reader", "writer"], at: "upload" };
+const KEEPS: Pick<Need, "oneOf" | "ifHolds"> = { oneOf: ["admin"], ifHolds: true };
+
+/**
+ * What each method on files, links and uploads needs: all of its needs together. The methods on a namespace itself have
+ * NAMESPACE_RULES. A method that is in neither table does not compile.
+ */
+export const METHOD_RULES = {
+  createUpload: [need("writer", "path")],
+  beginWrite: [need("writer", "upload")],
+  writePart: [need("writer", "upload")],
+  signParts: [need("writer", "upload")],
+  completeUpload: [need("writer", "upload")],
+  abortUpload: [need("writer", "upload")],
+  getUpload: [SEES_UPLOAD],
+  watchUpload: [SEES_UPLOAD],
+
+  getFile: [need("reader", "path")],
+  readFile: [need("reader", "path")],
+  createDownloadUrl: [need("reader", "path")],
+  listGenerations: [need("reader", "path")],
+  listFiles: [need("reader", "list")],
+  searchFiles: [need("reader", "list")],
+
+  updateFile: [need("writer", "path"), { ...KEEPS, at: "path" }],
+  restoreGeneration: [need("writer", "path")],
+  // Whoever copies or moves a file can read it at the other place.
+  copyFile: [need("reader", "path"), need("writer", "targetPath"), { ...KEEPS, at: "targetPath" }],
+  moveFile: [need("reader", "path"), need("deleter", "path"), need("writer", "targetPath")],
+  deleteFile: [need("deleter", "path")],
+  undeleteFile: [need("deleter", "path")],
+  purgeFile: [need("deleter", "path")],
+  purgeFiles: [need("deleter", "list")],
+
+  // A link hands the file to people whom nobody has granted anything.
+  createLink: [need("reader", "path"), need("writer", "path")],
+  revokeLink: [need("writer", "link")],
+  listLinks: [{ oneOf: ["writer", "auditor"], at: "list" }],
+} as const satisfies Record<string, readonly Need[]>;
+
+/** A method of METHOD_RULES. */
+export type RuledMethod = keyof typeof METHOD_RULES;
+
+const ANY_ROLE = [...ROLES, "service-admin"] as const;
+
+/**
+ * The roles of which one, anywhere in the namespace, is enough for a method on the namespace itself. "service-admin" is
+ * whoever SLUICE_ADMINS names: they create namespaces and set grants, and see no file by that.
+ */
+export const NAMESPACE_RULES = {
+  createNamespace: ["service-admin"],
+  getNamespace: ANY_ROLE,
+  // The list shows the namespaces for which this holds.
+  listNamespaces: ANY_ROLE,
+  updateNamespace: ["admin"],
+  deleteNamespace: ["admin", "service-admin"],
+  getUsage: ["auditor", "admin"],
+  getResidencyReport: ["auditor", "admin"],
+  getGrants: ["auditor", "admin", "service-admin"],
+  setGrants: ["admin", "service-admin"],
+} as const satisfies Record<string, readonly (Role | "service-admin")[]>;
+
+/** A method of NAMESPACE_RULES. */
+export type NamespaceMethod = keyof typeof NAMESPACE_RULES;

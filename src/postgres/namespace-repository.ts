@@ -1,0 +1,228 @@
+import { type CommonQueryMethods, type DatabasePool, type DatabaseTransactionConnection, sql } from "slonik";
+import { z } from "zod";
+import type { Grant } from "../domain/access/grants.ts";
+import type { Namespace } from "../domain/namespaces/namespace.ts";
+import type {
+  IfVersion,
+  NamespacePolicy,
+  NamespaceRecord,
+  NamespaceRepository,
+  NamespaceUsage,
+} from "../domain/namespaces/namespace-repository.ts";
+import {
+  assertSameBinding,
+  namespaceChanged,
+  namespaceExists,
+  namespaceNotEmpty,
+  prefixOverlaps,
+} from "../domain/namespaces/refusals.ts";
+import { namespaceNotFound } from "../domain/repository-refusals.ts";
+import { atBorder } from "./pool/errors.ts";
+
+const namespaceRow = z.object({
+  name: z.string(),
+  bucket: z.string(),
+  region: z.string(),
+  key_prefix: z.string(),
+  allowed_regions: z.array(z.string()),
+  file_size_max_bytes: z.int(),
+  retention_ms: z.int(),
+  retain_default_ms: z.int(),
+  download_url_lifetime_max_ms: z.int(),
+  part_url_lifetime_max_ms: z.int(),
+  link_lifetime_max_ms: z.int(),
+  grants: z.custom<readonly Grant[]>(),
+  version: z.int(),
+  create_time: z.date(),
+  update_time: z.date(),
+  delete_time: z.date().nullable(),
+});
+
+const versionRow = z.object({ version: z.int() });
+const nameRow = z.object({ name: z.string() });
+
+const columns = sql.fragment`
+  n.name, n.bucket, n.region, n.key_prefix, n.allowed_regions, n.file_size_max_bytes, n.retention_ms, n.retain_default_ms,
+  n.download_url_lifetime_max_ms, n.part_url_lifetime_max_ms, n.link_lifetime_max_ms, n.grants, n.version, n.create_time,
+  n.update_time, n.delete_time`;
+
+/** Namespaces in PostgreSQL. Whatever a decision rests on is read from the primary. */
+export function createNamespaceRepository(pool: DatabasePool): NamespaceRepository {
+  return atBorder<NamespaceRepository>({
+    create: (namespace) =>
+      inTurn(pool, async (transaction, version) => {
+        const before = await find(transaction, namespace.name);
+        if (before === undefined) return await insert(transaction, namespace, version);
+        if (before.deleteTime !== undefined || !isSame(before, namespace)) throw namespaceExists(before);
+        return before;
+      }),
+    ensure: async (namespace) => {
+      const before = await find(pool, namespace.name);
+      const record = before ?? (await inTurn(pool, (transaction, version) => ensure(transaction, namespace, version)));
+      assertSameBinding(record, namespace);
+      return record;
+    },
+    update: (name, change, options) =>
+      inTurn(pool, async (transaction, version) => {
+        const policy = change(await lock(transaction, name, options));
+        return await write(transaction, name, { version, set: toPolicyColumns(policy) });
+      }),
+    setGrants: (name, grants, options) =>
+      inTurn(pool, async (transaction, version) => {
+        await lock(transaction, name, options);
+        return await write(transaction, name, {
+          version,
+          set: sql.fragment`grants = ${JSON.stringify(grants)}::jsonb`,
+        });
+      }),
+    delete: (name, options) =>
+      inTurn(pool, async (transaction, version) => {
+        await lock(transaction, name, options);
+        const usage = await readUsage(transaction, name);
+        if (usage.liveFiles + usage.kept + usage.unfinishedUploads > 0) throw namespaceNotEmpty(name, usage);
+        const set = sql.fragment`delete_time = now(), grants = '[]'`;
+        return await write(transaction, name, { version, set });
+      }),
+    listChanged: async (afterVersion) => {
+      const rows = await pool.any(
+        sql.type(namespaceRow)`SELECT ${columns} FROM namespace n WHERE n.version > ${afterVersion} ORDER BY n.version`,
+      );
+      return rows.map(toRecord);
+    },
+    usage: async (name) => await readUsage(pool, name),
+  });
+}
+
+/** The namespace of that name, deleted or not; undefined when there never was one. For those who only look. */
+export async function findNamespace(pool: DatabasePool, name: string): Promise<NamespaceRecord | undefined> {
+  return await atBorder({ find: () => find(pool, name) }).find();
+}
+
+/**
+ * Makes a change in a transaction that has the next version. Changes of namespaces take turns at the one row of versions, so
+ * that they become visible in the order of their versions: whoever reads all that is newer than a version misses none.
+ */
+async function inTurn<T>(
+  pool: DatabasePool,
+  change: (transaction: DatabaseTransactionConnection, version: number) => Promise<T>,
+): Promise<T> {
+  return await pool.transaction(async (transaction) => {
+    const version = await transaction.oneFirst(
+      sql.type(versionRow)`UPDATE namespace_version SET version = version + 1 RETURNING version`,
+    );
+    return await change(transaction, version);
+  });
+}
+
+async function ensure(pool: CommonQueryMethods, namespace: Namespace, version: number): Promise<NamespaceRecord> {
+  return (await find(pool, namespace.name)) ?? (await insert(pool, namespace, version));
+}
+
+async function find(pool: CommonQueryMethods, name: string): Promise<NamespaceRecord | undefined> {
+  const row = await pool.maybeOne(sql.type(namespaceRow)`SELECT ${columns} FROM namespace n WHERE n.name = ${name}`);
+  return row === null ? undefined : toRecord(row);
+}
+
+async function insert(pool: CommonQueryMethods, namespace: Namespace, version: number): Promise<NamespaceRecord> {
+  const { name, bucket, region, keyPrefix } = namespace;
+  const other = await pool.maybeOneFirst(sql.type(nameRow)`
+    SELECT n.name FROM namespace n WHERE n.bucket = ${bucket} AND n.delete_time IS NULL
+      AND (starts_with(n.key_prefix, ${keyPrefix}) OR starts_with(${keyPrefix}, n.key_prefix))
+    ORDER BY n.name LIMIT 1`);
+  if (other !== null) throw prefixOverlaps(namespace, other);
+  await pool.query(sql.unsafe`
+    INSERT INTO namespace (name, bucket, region, key_prefix, version, allowed_regions, file_size_max_bytes, retention_ms,
+      retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms)
+    VALUES (${name}, ${bucket}, ${region}, ${keyPrefix}, ${version}, ${sql.array([...namespace.allowedRegions], "text")},
+      ${namespace.fileSizeMaxBytes}, ${namespace.retentionMs}, ${namespace.retainDefaultMs},
+      ${namespace.downloadUrlLifetimeMaxMs}, ${namespace.partUrlLifetimeMaxMs}, ${namespace.linkLifetimeMaxMs})`);
+  return (await find(pool, name)) as NamespaceRecord;
+}
+
+/**
+ * The namespace, that nobody changes meanwhile. Those who begin an upload in it wait until the change is made; they hold a
+ * shared lock on the row while they do.
+ */
+async function lock(pool: CommonQueryMethods, name: string, { ifVersion }: IfVersion): Promise<NamespaceRecord> {
+  const row = await pool.maybeOne(
+    sql.type(namespaceRow)`SELECT ${columns} FROM namespace n WHERE n.name = ${name} FOR UPDATE`,
+  );
+  if (row === null || row.delete_time !== null) throw namespaceNotFound(name);
+  if (ifVersion !== undefined && row.version !== ifVersion) throw namespaceChanged(name);
+  return toRecord(row);
+}
+
+async function write(
+  pool: CommonQueryMethods,
+  name: string,
+  { version, set }: { version: number; set: ReturnType<typeof toPolicyColumns> },
+): Promise<NamespaceRecord> {
+  await pool.query(sql.unsafe`
+    UPDATE namespace SET ${set}, version = ${version}, update_time = now() WHERE name = ${name}`);
+  return (await find(pool, name)) as NamespaceRecord;
+}
+
+function toPolicyColumns(policy: NamespacePolicy) {
+  return sql.fragment`
+    allowed_regions = ${sql.array([...policy.allowedRegions], "text")},
+    file_size_max_bytes = ${policy.fileSizeMaxBytes}, retention_ms = ${policy.retentionMs},
+    retain_default_ms = ${policy.retainDefaultMs}, download_url_lifetime_max_ms = ${policy.downloadUrlLifetimeMaxMs},
+    part_url_lifetime_max_ms = ${policy.partUrlLifetimeMaxMs}, link_lifetime_max_ms = ${policy.linkLifetimeMaxMs}`;
+}
+
+async function readUsage(pool: CommonQueryMethods, name: string): Promise<NamespaceUsage> {
+  const row = await pool.one(sql.type(usageRow)`
+    SELECT
+      count(*) FILTER (WHERE is_live) AS live_files, coalesce(sum(size_bytes) FILTER (WHERE is_live), 0)::bigint AS live_bytes,
+      count(*) FILTER (WHERE NOT is_live) AS kept, coalesce(sum(size_bytes) FILTER (WHERE NOT is_live), 0)::bigint AS kept_bytes,
+      (SELECT count(*) FROM upload u WHERE u.namespace = ${name} AND u.state IN ('open', 'completing', 'assembled'))
+        AS unfinished_uploads
+    FROM (SELECT f.size_bytes, f.supersede_time IS NULL AND f.delete_time IS NULL AS is_live
+      FROM file f WHERE f.namespace = ${name} AND f.purge_state IS DISTINCT FROM 'purged') f`);
+  return {
+    liveFiles: row.live_files,
+    liveBytes: row.live_bytes,
+    kept: row.kept,
+    keptBytes: row.kept_bytes,
+    unfinishedUploads: row.unfinished_uploads,
+  };
+}
+
+const usageRow = z.object({
+  live_files: z.int(),
+  live_bytes: z.int(),
+  kept: z.int(),
+  kept_bytes: z.int(),
+  unfinished_uploads: z.int(),
+});
+
+function isSame(record: NamespaceRecord, namespace: Namespace): boolean {
+  const values = ({ name, bucket, region, keyPrefix, allowedRegions, ...policy }: Namespace) =>
+    JSON.stringify([
+      ...[name, bucket, region, keyPrefix, allowedRegions, policy.fileSizeMaxBytes, policy.retentionMs],
+      ...[policy.retainDefaultMs, policy.downloadUrlLifetimeMaxMs, policy.partUrlLifetimeMaxMs],
+      policy.linkLifetimeMaxMs,
+    ]);
+  return values(record) === values(namespace);
+}
+
+function toRecord(row: z.infer<typeof namespaceRow>): NamespaceRecord {
+  return {
+    name: row.name,
+    bucket: row.bucket,
+    region: row.region,
+    keyPrefix: row.key_prefix,
+    allowedRegions: row.allowed_regions,
+    fileSizeMaxBytes: row.file_size_max_bytes,
+    retentionMs: row.retention_ms,
+    retainDefaultMs: row.retain_default_ms,
+    downloadUrlLifetimeMaxMs: row.download_url_lifetime_max_ms,
+    partUrlLifetimeMaxMs: row.part_url_lifetime_max_ms,
+    linkLifetimeMaxMs: row.link_lifetime_max_ms,
+    grants: row.grants,
+    version: row.version,
+    createTime: row.create_time,
+    updateTime: row.update_time,
+    deleteTime: row.delete_time ?? undefined,
+  };
+}

@@ -1,0 +1,23 @@
+import { type DatabasePool, sql } from "slonik";
+import { z } from "zod";
+import { atBorder } from "./pool/errors.ts";
+
+const pathRow = z.object({ path: z.string() });
+
+/** Looks up at which path an upload or a link of a namespace is, for those whose rights depend on the path. */
+export function createPathsById(pool: DatabasePool) {
+  return atBorder({
+    ofUpload: async (namespace: string, uploadId: string): Promise<string | undefined> => {
+      const path = await pool.maybeOneFirst(
+        sql.type(pathRow)`SELECT path FROM upload WHERE upload_id = ${uploadId}::uuid AND namespace = ${namespace}`,
+      );
+      return path ?? undefined;
+    },
+    ofLink: async (namespace: string, linkId: string): Promise<string | undefined> => {
+      const path = await pool.maybeOneFirst(
+        sql.type(pathRow)`SELECT path FROM link WHERE link_id = ${linkId}::uuid AND namespace = ${namespace}`,
+      );
+      return path ?? undefined;
+    },
+  });
+}

@@ -1,0 +1,214 @@
+import type { Authority, Subject } from "../auth/authority.ts";
+import {
+  METHOD_RULES,
+  NAMESPACE_RULES,
+  type NamespaceMethod,
+  type Need,
+  type RuledMethod,
+} from "../domain/access/method-rules.ts";
+import type { Caller } from "../domain/caller.ts";
+import { type DomainError, invalidArgument } from "../domain/errors.ts";
+import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
+import type { CallOptions } from "./calls/caller-context.ts";
+import type { FileCommandFunctions } from "./services/file-command-service.ts";
+import type { FileQueryFunctions } from "./services/file-query-service.ts";
+import type { NamespaceFunctions } from "./services/namespace-service.ts";
+import type { UploadFunctions } from "./services/upload-service.ts";
+
+/** Where things with ids lie. Undefined when there is none in the namespace: the method itself says so. */
+export interface PathsById {
+  ofUpload(namespace: string, uploadId: string): Promise<string | undefined>;
+  ofLink(namespace: string, linkId: string): Promise<string | undefined>;
+}
+
+/** The functions of the API that work for a caller, but the handler of WriteUpload, which begins by `beginWrite`. */
+export interface BoundFunctions {
+  uploads: Omit<UploadFunctions, "writeUpload">;
+  fileQueries: FileQueryFunctions;
+  fileCommands: FileCommandFunctions;
+  namespaces: NamespaceFunctions;
+}
+
+/** The fields of requests that say where. */
+interface Request {
+  namespace: string;
+  path?: string;
+  targetPath?: string;
+  uploadId?: string;
+  linkId?: string;
+  values?: { legalHold: boolean; retainUntilTime: Date | undefined };
+  updateMask?: readonly string[] | undefined;
+}
+
+type Call = (request: unknown, options: CallOptions) => Promise<unknown>;
+type Stream = (request: unknown, options: CallOptions) => AsyncIterable<unknown>;
+type Functions = Record<string, (request: never, options: never) => unknown>;
+
+/** Names of METHOD_RULES whose answer is a stream. */
+const STREAMS: ReadonlySet<string> = new Set<RuledMethod>(["readFile", "watchUpload"]);
+/** The message of a part is admitted before its request is known; `writePart` asks then. `beginWrite` has a gate of its own. */
+const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * The same functions for callers who have what METHOD_RULES and NAMESPACE_RULES say; all faces of the API meet here. A stream
+ * ends when its caller loses the role in the middle of it. Rejects as `Authority` says.
+ */
+export function authorizeFunctions(
+  { uploads, fileQueries, fileCommands, namespaces }: BoundFunctions,
+  authority: Authority,
+  paths: PathsById,
+): BoundFunctions {
+  const gate = new Gate(authority, paths);
+  return {
+    uploads: {
+      ...authorizeAll(uploads, gate),
+      beginWrite: async (request, options) => {
+        const where = "create" in request ? request.create : request;
+        const subjects = await gate.admit("beginWrite", where, options.caller);
+        const findRefusal = () => gate.findRefusal(options.caller, subjects);
+        return await uploads.beginWrite(request, { ...options, findRefusal });
+      },
+    },
+    fileQueries: authorizeAll(fileQueries, gate),
+    fileCommands: authorizeAll(fileCommands, gate),
+    namespaces: authorizeNamespaces(namespaces, authority),
+  };
+}
+
+function authorizeAll<F extends object>(functions: F, gate: Gate): F {
+  const authorized: Functions = {};
+  for (const [name, work] of Object.entries(functions as Functions)) {
+    if (OTHERS.has(name)) authorized[name] = work;
+    else if (!Object.hasOwn(METHOD_RULES, name)) throw new Error(`METHOD_RULES does not say who may call ${name}`);
+    else if (STREAMS.has(name)) authorized[name] = authorizeStream(name as RuledMethod, work as Stream, gate);
+    else authorized[name] = authorizeCall(name as RuledMethod, work as Call, gate);
+  }
+  return authorized as F;
+}
+
+function authorizeCall(method: RuledMethod, work: Call, gate: Gate): Call {
+  return async (request, options) => {
+    const { scope } = await gate.admit(method, request as Request, options.caller);
+    return await work(request, scope === undefined ? options : { ...options, scope });
+  };
+}
+
+function authorizeStream(method: RuledMethod, work: Stream, gate: Gate): Stream {
+  return async function* (request, options) {
+    const admitted = await gate.admit(method, request as Request, options.caller);
+    for await (const message of work(request, options)) {
+      const refusal = gate.findRefusal(options.caller, admitted);
+      if (refusal !== undefined) throw refusal;
+      yield message;
+    }
+  };
+}
+
+/** The name of the namespace that a method on namespaces is about; a new one has it among its values. */
+type NamespaceRequest = { namespace: string } | { name: string };
+
+function authorizeNamespaces(functions: NamespaceFunctions, authority: Authority): NamespaceFunctions {
+  const authorized: Functions = {};
+  for (const [name, work] of Object.entries(functions as unknown as Record<string, Call>)) {
+    if (!Object.hasOwn(NAMESPACE_RULES, name)) throw new Error(`NAMESPACE_RULES does not say who may call ${name}`);
+    const method = name as NamespaceMethod;
+    authorized[name] = async (request: NamespaceRequest, options: CallOptions) => {
+      const { caller } = options;
+      if (method === "listNamespaces") {
+        const fresh = authority.freshen("");
+        if (fresh !== undefined) await fresh;
+        const isShown = (namespace: string) => authority.mayManage(caller, method, namespace);
+        return await work(request, { ...options, isShown });
+      }
+      const namespace = "name" in request ? request.name : request.namespace;
+      if (namespace === "" && method !== "createNamespace")
+        throw invalidArgument("namespace", 'namespace is missing; name one, for instance "default"');
+      const fresh = authority.freshen(namespace);
+      if (fresh !== undefined) await fresh;
+      authority.requireManager(caller, method, namespace);
+      return await work(request, options);
+    };
+  }
+  return authorized as unknown as NamespaceFunctions;
+}
+
+/** What a call was admitted for: the roles at each place, and the paths that its list may show. */
+interface Admitted {
+  readonly needs: readonly { oneOf: Need["oneOf"]; subject: Subject }[];
+  readonly scope: readonly string[] | undefined;
+}
+
+const NOTHING: Admitted = { needs: [], scope: undefined };
+
+class Gate {
+  readonly #authority: Authority;
+  readonly #paths: PathsById;
+
+  constructor(authority: Authority, paths: PathsById) {
+    this.#authority = authority;
+    this.#paths = paths;
+  }
+
+  async admit(method: RuledMethod, request: Request, caller: Caller): Promise<Admitted> {
+    // The method itself refuses a request that names no namespace.
+    if (request.namespace === "") return NOTHING;
+    const fresh = this.#authority.freshen(request.namespace);
+    if (fresh !== undefined) await fresh;
+    const needs: { oneOf: Need["oneOf"]; subject: Subject }[] = [];
+    let scope: readonly string[] | undefined;
+    for (const need of METHOD_RULES[method] as readonly Need[]) {
+      if (need.ifHolds === true && !changesHolds(request)) continue;
+      if (need.at === "list") {
+        scope = this.#authority.requireScope(caller, need.oneOf, request.namespace);
+        continue;
+      }
+      const subject = await this.#find(need, request, caller);
+      if (subject !== undefined) needs.push({ oneOf: need.oneOf, subject });
+    }
+    const admitted = { needs, scope };
+    const refusal = this.findRefusal(caller, admitted);
+    if (refusal !== undefined) throw refusal;
+    return admitted;
+  }
+
+  /** Why the caller may not go on with what they were admitted for; undefined when they may. */
+  findRefusal(caller: Caller, { needs }: Admitted): DomainError | undefined {
+    for (const { oneOf, subject } of needs) {
+      const refusal = this.#authority.findRefusal(caller, oneOf, subject);
+      if (refusal !== undefined) return refusal;
+    }
+    return undefined;
+  }
+
+  async #find({ at, oneOf }: Need, request: Request, caller: Caller): Promise<Subject | undefined> {
+    const { namespace } = request;
+    if (at === "targetPath" || at === "path") return toFile(namespace, request, at);
+    // An upload that begins with the call has a path, and no id yet.
+    if (at === "upload" && request.uploadId === undefined) return toFile(namespace, request, "path");
+    const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
+    const toNotFound = () => (at === "upload" ? uploadNotFound(id) : linkNotFound(id));
+    // Whoever has the role everywhere needs no look at the row.
+    const isEverywhere = this.#authority.findRefusal(caller, oneOf, { namespace, path: "", toNotFound }) === undefined;
+    if (isEverywhere) return { namespace, path: "", toNotFound };
+    if (!UUID.test(id) && this.#authority.isVisible(caller, namespace)) return undefined;
+    const path = !UUID.test(id)
+      ? undefined
+      : await (at === "upload" ? this.#paths.ofUpload(namespace, id) : this.#paths.ofLink(namespace, id));
+    return { namespace, path: path ?? NOWHERE, toNotFound };
+  }
+}
+
+/** A path that no file has and no prefix begins. */
+const NOWHERE = "\u0000";
+
+function toFile(namespace: string, request: Request, at: "path" | "targetPath"): Subject {
+  const path = ((at === "targetPath" ? request.targetPath : request.path) ?? "").normalize("NFC");
+  return { namespace, path, toNotFound: () => fileNotFound(path) };
+}
+
+/** Whether a request sets or lifts a legal hold or a retention. A mask has to name them: "*" leaves them as they are. */
+function changesHolds({ values, updateMask }: Request): boolean {
+  if (updateMask !== undefined) return updateMask.some((name) => name === "legal_hold" || name === "retain_until_time");
+  return values !== undefined && (values.legalHold || values.retainUntilTime !== undefined);
+}

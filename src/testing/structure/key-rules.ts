@@ -1,0 +1,63 @@
+/** An index of the schema as the catalogue describes it. */
+export interface SchemaIndex {
+  table: string;
+  name: string;
+  /** The column or expression that the index begins with. */
+  first: string;
+}
+
+/** Selects the `SchemaIndex`es of the current schema; keys and unique constraints are indexes, too. */
+export const SELECT_SCHEMA_INDEXES = `
+  SELECT t.relname AS table, i.relname AS name, pg_get_indexdef(x.indexrelid, 1, true) AS first
+  FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+  WHERE t.relnamespace = current_schema()::regnamespace
+  ORDER BY t.relname, i.relname`;
+
+const BY_UPLOAD = "a running upload is known by its UUID alone, in memory and in each of its statements";
+const IN_STORAGE = "storage knows a bucket and a key, and asks whose they are";
+const FOR_JOBS = "a job reads the oldest rows of all namespaces";
+const WITHOUT_ORDER = "an inverted index has no first column: its entries are words or trigrams";
+const BY_FLYWAY = "the table is Flyway's";
+
+/** The indexes that do not begin with the namespace, each with its reason. */
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  namespace_pkey: "the name is the namespace",
+  namespace_version_key: "whoever follows namespaces reads the changes of all of them, from a number on",
+  namespace_version_pkey: "the table has one row, which counts the changes of all namespaces",
+  upload_pkey: BY_UPLOAD,
+  part_pkey: BY_UPLOAD,
+  writer_pkey: BY_UPLOAD,
+  link_token_sha256_key: "whoever opens a link sends its token and nothing else",
+  file_bucket_s3_key_key: IN_STORAGE,
+  upload_bucket_s3_key_key: IN_STORAGE,
+  request_create_time: FOR_JOBS,
+  link_expire_time: FOR_JOBS,
+  job_lease_pkey: "a lease is of a job, and some jobs are of no namespace",
+  file_change_pkey: "each follower reads the changes of all namespaces, from a transaction on",
+  file_search_spans: WITHOUT_ORDER,
+  file_path_trigrams: WITHOUT_ORDER,
+  flyway_schema_history_pk: BY_FLYWAY,
+  flyway_schema_history_s_idx: BY_FLYWAY,
+};
+
+/**
+ * The namespace leads every key that can carry it, so that no statement of one namespace reads, locks or counts rows of
+ * another. Returns a sentence for each index that does not begin with it, and for each exception that is none.
+ */
+export function findKeyBreaches(
+  indexes: readonly SchemaIndex[],
+  exceptions: Readonly<Record<string, string>> = EXCEPTIONS,
+): string[] {
+  const where = "EXCEPTIONS of src/testing/structure/key-rules.ts";
+  const late = indexes.filter(({ name, first }) => first !== "namespace" && !Object.hasOwn(exceptions, name));
+  const unneeded = Object.keys(exceptions).filter(
+    (name) => !indexes.some((index) => index.name === name && index.first !== "namespace"),
+  );
+  return [
+    ...late.map(
+      ({ table, name, first }) =>
+        `the index ${name} of table ${table} begins with ${first}: begin it with namespace, or name it with its reason in ${where}`,
+    ),
+    ...unneeded.map((name) => `no index ${name} begins with anything but namespace: take it out of ${where}`),
+  ];
+}
