@@ -89,13 +89,7 @@ export async function connectService(
   const { log, readiness } = options;
   const { pools, namespaces, directory } = await connectDatabase(config, options);
   const regions = new BucketRegions();
-  const storage = createS3Access(config, {
-    watcher: createStorageWatcher(log, readiness),
-    closing: options.signal,
-    // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
-    regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
-    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
-  });
+  const storage = openStorage(config, { ...options, regions, directory });
   const objects = createObjectStore(storage.at);
   const cache = new FileCache();
   const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
@@ -148,6 +142,27 @@ export async function connectService(
       await pools.end();
     },
   };
+}
+
+/** Opens the access to all buckets. */
+function openStorage(
+  config: Config,
+  options: {
+    log: Logger;
+    readiness: Readiness;
+    signal: AbortSignal;
+    regions: BucketRegions;
+    directory: NamespaceDirectory;
+  },
+) {
+  const { log, readiness, signal, regions, directory } = options;
+  return createS3Access(config, {
+    watcher: createStorageWatcher(log, readiness),
+    closing: signal,
+    // A bucket that lies elsewhere than its namespace says is read and emptied there; the commands keep it from being written.
+    regionOf: (bucket) => regions.of(bucket)?.region ?? directory.regionOf(bucket),
+    onBreaker: (at, isOpen) => log.warn({ ...at, isOpen }, "a breaker of a bucket changed"),
+  });
 }
 
 /** What the commands on uploads work with; readiness hears when the database has no room for what they write. */

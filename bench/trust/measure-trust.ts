@@ -3,7 +3,6 @@ import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { Grant } from "../../src/domain/access/grants.ts";
 import { createNamespaceRepository } from "../../src/postgres/namespace-repository.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
-import { startOidcIssuer } from "../../src/testing/rigs/oidc-issuer.ts";
 import { stopAllProcesses } from "../child-process.ts";
 import { type Stage, startClient } from "../contender.ts";
 import { spreadOf } from "../measure.ts";
@@ -13,6 +12,7 @@ import { createSample, drawFilter } from "../metadata/sample.ts";
 import { readProcessUsage } from "../process-usage.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { serviceToken, startSluice } from "../sluice-service.ts";
+import { startTokenIssuer } from "./token-issuer.ts";
 
 /** How much is measured. */
 export interface TrustRun {
@@ -43,7 +43,7 @@ interface Pair<T> {
  */
 export async function measureTrust(stage: Stage, run: TrustRun, report: (what: string) => void): Promise<FigureRow[]> {
   const database = await startFilledDatabase(join(stage.directory, "files"), run.rows, report);
-  const issuer = await startOidcIssuer();
+  const issuer = await startTokenIssuer();
   try {
     const anna = { member: { principal: "bench:anna" }, prefixes: [] } as const;
     await setGrants(database.url, [
@@ -56,8 +56,11 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
       { ...stage, databaseUrl: async () => database.url },
       { settings: { SLUICE_AUTH: "dev,oidc", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers) } },
     );
-    const exp = Math.floor(Date.now() / 1000) + TOKEN_SECONDS;
-    const token = await issuer.sign({ exp, groups: ["staff", "others"] });
+    const token = await issuer.sign({
+      subject: "anna",
+      groups: ["staff", "others"],
+      lifetimeSeconds: TOKEN_SECONDS,
+    });
     const [granted, plain] = [
       await startCallLoad(service.url, CONNECTIONS, token),
       await startCallLoad(service.url, CONNECTIONS),
@@ -92,7 +95,7 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
     ];
   } finally {
     await stopAllProcesses();
-    await issuer.close();
+    issuer.close();
     await database.stop();
   }
 }

@@ -14,6 +14,7 @@ import { createAccessPoints } from "./template/access-points.ts";
 import { createAnchorBucket } from "./template/anchor-bucket.ts";
 import { createDataBucket } from "./template/data-bucket.ts";
 import { createDataKey } from "./template/data-key.ts";
+import { findPropertyConflicts } from "./template/existing-properties.ts";
 import { createGatewayEndpoint } from "./template/gateway-endpoint.ts";
 import { createLogBucket } from "./template/log-bucket.ts";
 import { mergeProperties } from "./template/merge-properties.ts";
@@ -36,7 +37,7 @@ export interface Configuration {
 
 /**
  * The configuration of checked settings: the same settings give the same configuration. Needs no network.
- * Throws `SettingsProblem` for what would not fit AWS's limits.
+ * Throws `SettingsProblem` for what would not fit AWS's limits, or an AggregateError of them for what the bucket cannot keep.
  */
 export function generateConfiguration(settings: Settings): Configuration {
   const site = toSite(settings);
@@ -52,17 +53,18 @@ export function generateConfiguration(settings: Settings): Configuration {
     consumers: consumers.flatMap((consumer) => createConsumerStatements(site, consumer)),
     "statements of your own": toOwnStatements(settings.statements),
   };
-  const resources: Record<string, Resource> = {
+  const dataKey = createDataKey(site, settings, {
+    statements: added.flatMap(({ keyStatements = [] }) => keyStatements),
+    dependsOn: added.flatMap(({ keyDependsOn = [] }) => keyDependsOn),
+  });
+  const own: Record<string, Resource> = {
     ...(!settings.minimal &&
       createLogBucket(
         site,
         settings,
         added.flatMap(({ logBucketStatements = [] }) => logBucketStatements),
       )),
-    ...createDataKey(site, settings, {
-      statements: added.flatMap(({ keyStatements = [] }) => keyStatements),
-      dependsOn: added.flatMap(({ keyDependsOn = [] }) => keyDependsOn),
-    }),
+    ...dataKey,
     ...createDataBucket(site, settings, {
       properties: added.reduce<Properties>(
         (all, { bucketProperties = {} }) => mergeProperties(all, bucketProperties),
@@ -73,16 +75,19 @@ export function generateConfiguration(settings: Settings): Configuration {
       statements: Object.values(parts).flat(),
     }),
     ...createAnchorBucket(site, settings),
-    ...(!settings.minimal &&
-      createSluiceRoles(site, settings, {
-        services,
-        destinations: added.flatMap(({ destinations = [] }) => destinations),
-      })),
   };
-  for (const { resources: more = {} } of added) addOnce(resources, more);
-  addOnce(resources, createAccessPoints(site, consumers));
-  const reached = listBuckets(resources, added);
-  addOnce(resources, createGatewayEndpoint(site, settings.network, reached));
+  const others: Record<string, Resource> = {};
+  for (const { resources: more = {} } of added) addOnce(others, more);
+  addOnce(others, createAccessPoints(site, consumers));
+  const reached = listBuckets({ ...own, ...others }, added);
+  addOnce(others, createGatewayEndpoint(site, settings.network, reached));
+  const destinations = added.flatMap((one) => one.destinations ?? []);
+  const verified = { others: { ...dataKey, ...others }, destinations };
+  const resources: Record<string, Resource> = {
+    ...own,
+    ...(!settings.minimal && createSluiceRoles(site, settings, verified)),
+  };
+  addOnce(resources, others);
   const outputs = { ...createOutputs(site, settings), ...createConsumerOutputs(site, consumers) };
   for (const { outputs: more = {} } of added) addOnce(outputs, more);
   const template: Template = {
@@ -93,7 +98,10 @@ export function generateConfiguration(settings: Settings): Configuration {
     outputs,
   };
   const { PolicyDocument } = (resources.DataBucketPolicy as Resource).properties;
-  const taken = findTakenSids(settings.statements, PolicyDocument as Policy);
+  const taken = [
+    ...findTakenSids(settings.statements, PolicyDocument as Policy),
+    ...findPropertyConflicts((resources.DataBucket as Resource).properties),
+  ];
   if (taken.length > 0) throw new AggregateError(taken, taken.map(({ message }) => message).join("\n"));
   assertWithinLimits(
     template,

@@ -1,12 +1,18 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
+import { generateConfiguration } from "../aws/generate-configuration.ts";
 import { SERVICES } from "../aws/services/services.ts";
+import { parseSettings } from "../aws/settings/parse-settings.ts";
 import { parseConfig } from "../config/config.ts";
 import { ENVIRONMENT } from "../config/config-environment.ts";
+import { SMALLEST_SETTINGS } from "../testing/aws/golden-settings.ts";
+import { toLiveSite } from "../testing/aws/live-site.ts";
 import { startScriptedAccessAnalyzer } from "../testing/aws/scripted-access-analyzer.ts";
+import { startScriptedCloudControl } from "../testing/aws/scripted-cloud-control.ts";
 import { sampleRemark } from "../testing/contracts/policy-analyzer-contract.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { CONFIG_COMMANDS } from "./config-actions.ts";
@@ -268,6 +274,69 @@ describe("sluice config", () => {
     });
   });
 
+  describe("import", () => {
+    const answersOf = async (name: string, answers: Readonly<Record<string, unknown>>) => {
+      const folder = join(directory, name);
+      await mkdir(folder);
+      for (const [file, answer] of Object.entries(answers)) await writeFile(join(folder, file), JSON.stringify(answer));
+      return folder;
+    };
+
+    it("prints settings that keep what the bucket has, and first what the template replaces", async () => {
+      const Statement = [
+        {
+          Sid: "Reports",
+          Effect: "Allow",
+          Principal: { AWS: "arn:aws:iam::444455556666:role/reports" },
+          Action: "s3:GetObject",
+          Resource: "arn:aws:s3:::my-files/reports/*",
+        },
+      ];
+      const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
+      const from = await answersOf("kept", { "get-bucket-policy.json": { Policy } });
+      const settings = await fileOf('# Ours\nbucket: my-files\nregion: eu-central-1\naccount: "111122223333"\n');
+      const { code, out, err } = await run("import", "--config", settings, "--from", from);
+      expect(code).to.equal(0);
+      expect(err)
+        .to.contain("the template replaces this of bucket my-files:\n")
+        .and.to.contain("  encryption is set, whatever it was: the files do not tell\n");
+      expect(out).to.contain("# Ours\n").and.to.contain("Sid: Reports");
+      const template = await run("generate", "--config", await fileOf(out, "with-existing.yaml"));
+      expect(template.out).to.contain("Sid: Reports").and.to.contain("Sid: DenyPlaintext");
+    });
+
+    it("writes nothing when the bucket has what cannot be kept", async () => {
+      const rule = { ID: "all", Filter: {}, Status: "Enabled", Expiration: { Days: 1 } };
+      const from = await answersOf("harm", { "get-bucket-lifecycle-configuration.json": { Rules: [rule] } });
+      const output = join(directory, "never.yaml");
+      const { code, out, err } = await run("import", "--from", from, "--output", output, ...PLACE);
+      expect({ code, out }).to.deep.equal({ code: 2, out: "" });
+      expect(err).to.contain("existing.lifecycleRules.0 (all): it would delete files of Sluice");
+      expect(existsSync(output)).to.equal(false);
+    });
+
+    it("says which files it looks for, and which is none", async () => {
+      const empty = await run("import", "--from", await answersOf("empty", {}), ...PLACE);
+      expect(empty.code).to.equal(2);
+      expect(empty.err).to.contain("has none of the files get-bucket-policy.json, ");
+      const from = await answersOf("wrong", { "get-bucket-policy.json": "no" });
+      const wrong = await run("import", "--from", from, ...PLACE);
+      expect(wrong.err).to.contain("get-bucket-policy.json is no answer of aws s3api get-bucket-policy");
+    });
+
+    it("imports nothing when the bucket cannot be read", async () => {
+      const before = { ...process.env };
+      Object.assign(process.env, { AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" });
+      try {
+        const { code, out, err } = await run("import", "--endpoint", "http://127.0.0.1:9", ...PLACE);
+        expect({ code, out }).to.deep.equal({ code: 1, out: "" });
+        expect(err).to.contain("nothing is imported, because the bucket would lose what it has: no useful answer");
+      } finally {
+        process.env = before;
+      }
+    }).timeout(60_000);
+  });
+
   describe("verify", () => {
     const credentials = { AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY: "secret" };
     const nowhere = ["--endpoint", "http://127.0.0.1:9"];
@@ -287,7 +356,9 @@ describe("sluice config", () => {
       expect(code).to.equal(1);
       expect(out)
         .to.contain("bucket my-files\n  UNREADABLE")
-        .and.to.match(/\d+ unreadable, \d+ unsupported here\n$/);
+        .and.to.match(/\d+ unreadable, \d+ unsupported here\n/)
+        .and.to.match(/\n {2}not read, as said above: bucket my-files-logs, bucket my-files\n/)
+        .and.to.match(/\n {2}unsupported here: role my-files-write, .*\n$/);
     }).timeout(60_000);
 
     it("prints a line of JSON for each check", async () => {
@@ -313,6 +384,42 @@ describe("sluice config", () => {
           .and.to.not.contain("RULE_2");
         const json = await run("verify", "--json", ...asked);
         expect(json.out).to.contain("validation RULE_1").and.to.contain("validation RULE_2");
+      } finally {
+        await server.stop();
+      }
+    }).timeout(60_000);
+
+    it("goes on with credentials that may read half of it, and names the permissions for the other half", async () => {
+      const server = await startScriptedCloudControl();
+      try {
+        const services = { sqs: true, sns: true };
+        const { resources } = toLiveSite(generateConfiguration(parseSettings({ ...SMALLEST_SETTINGS, services })));
+        server.deploy(resources);
+        server.refuse(({ body }) =>
+          body.TypeName?.startsWith("AWS::SQS::")
+            ? {
+                status: 400,
+                type: "AccessDeniedException",
+                message: `User: arn:aws:iam::111122223333:user/half is not authorized to perform: sqs:GetQueueAttributes on resource: ${body.Identifier}`,
+              }
+            : undefined,
+        );
+        const half = ["--cloud-control-endpoint", server.url, "--services", "sqs,sns"];
+        const { code, out } = await run("verify", ...nowhere, ...half, ...PLACE);
+        expect(code).to.equal(1);
+        expect(out).to.contain(
+          "\n  not read, without sqs:GetQueueAttributes: queue my-files-sns-undelivered, policy of queue my-files-sns-undelivered, queue my-files-files-undelivered, policy of queue my-files-files-undelivered, queue my-files-files, policy of queue my-files-files\n",
+        );
+        expect(out).to.not.contain("DRIFT").and.to.not.contain("topic my-files-files");
+        const json = (await run("verify", "--json", ...nowhere, ...half, ...PLACE)).out.trim().split("\n");
+        const findings = json.map((line) => JSON.parse(line));
+        expect(findings.find(({ resource }) => resource === "queue my-files-files")).to.deep.include({
+          status: "unreadable",
+          permissions: ["sqs:GetQueueAttributes"],
+        });
+        expect(
+          findings.filter(({ resource }) => resource === "rule my-files-sqs").map(({ status }) => status),
+        ).to.include("ok");
       } finally {
         await server.stop();
       }

@@ -19,6 +19,7 @@ import { listServiceOptions } from "../aws/settings/service-options.ts";
 import { printSettingsExample } from "../aws/settings/settings-example.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { ConfigCommands, SettingsOptions } from "./config-command.ts";
+import { importExisting } from "./config-import.ts";
 import { UsageError } from "./exit-code.ts";
 import { printJson, printLine, printNote, type Terminal } from "./terminal.ts";
 
@@ -39,9 +40,15 @@ export const CONFIG_COMMANDS: ConfigCommands = {
     const chosen = { ...configuration, template: imported?.template ?? configuration.template };
     await write(terminal, printConfiguration(chosen, options.format), options);
   },
+  import: async (terminal, options) => {
+    const text = (await readSettings(options.config))?.text ?? "";
+    const said = { configuration: await readConfiguration(options), text, values: valuesOf(options) };
+    const settings = await refuseAsUsage(async () => await importExisting(terminal, said, options));
+    await write(terminal, settings, options);
+  },
   explain: async (terminal, name, options) => {
     if (name !== undefined) {
-      const service = refuseAsUsage(() => findService(name));
+      const service = await refuseAsUsage(() => findService(name));
       if (options.json) printJson(terminal, { service: name, options: listServiceOptions(service) });
       else terminal.stdout.write(printServiceOptions(service));
       return;
@@ -60,8 +67,8 @@ export const CONFIG_COMMANDS: ConfigCommands = {
   verify: async (terminal, options) => {
     const configuration = await readConfiguration(options);
     const { region, account } = configuration.site;
-    const { endpoint, iamEndpoint, accessAnalyzerEndpoint } = options;
-    const liveAws = createLiveAws({ region, account, endpoint, iamEndpoint });
+    const { endpoint, iamEndpoint, cloudControlEndpoint, accessAnalyzerEndpoint } = options;
+    const liveAws = createLiveAws({ region, account, endpoint, iamEndpoint, cloudControlEndpoint });
     const analyzer = createAccessAnalyzer({ region, endpoint, accessAnalyzerEndpoint });
     try {
       const findings = [
@@ -81,10 +88,8 @@ export const CONFIG_COMMANDS: ConfigCommands = {
 
 /** Reads the configuration from the settings file and the flags. Throws a UsageError with a line for each problem. */
 async function readConfiguration(options: SettingsOptions): Promise<Configuration> {
-  const { config, bucket, region, account, residency, services, all, minimal } = options;
-  const values = Object.fromEntries(
-    Object.entries({ bucket, region, account, residency }).filter(([, value]) => value !== undefined),
-  );
+  const { config, services, all, minimal } = options;
+  const values = valuesOf(options);
   const file = await readSettings(config);
   if (file === undefined && Object.keys(values).length === 0) {
     throw new UsageError(
@@ -92,13 +97,22 @@ async function readConfiguration(options: SettingsOptions): Promise<Configuratio
         "or give --bucket, --region and --account",
     );
   }
-  return refuseAsUsage(() => configure({ file, values, all, minimal, ...(services !== undefined && { services }) }));
+  return await refuseAsUsage(() =>
+    configure({ file, values, all, minimal, ...(services !== undefined && { services }) }),
+  );
+}
+
+/** Top-level settings that flags say. */
+function valuesOf({ bucket, region, account, residency }: SettingsOptions): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries({ bucket, region, account, residency }).filter(([, value]) => value !== undefined),
+  );
 }
 
 /** What was made; throws UsageError for what the caller must say differently. */
-function refuseAsUsage<T>(make: () => T): T {
+async function refuseAsUsage<T>(make: () => T | Promise<T>): Promise<T> {
   try {
-    return make();
+    return await make();
   } catch (error) {
     if (error instanceof DomainError && error.code === "invalid_argument") throw new UsageError(error.message);
     throw error;

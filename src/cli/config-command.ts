@@ -22,6 +22,14 @@ export interface GenerateOptions extends SettingsOptions {
   force: boolean;
 }
 
+/** Options of `config import`. */
+export interface ImportOptions extends SettingsOptions {
+  from?: string;
+  endpoint?: string;
+  output?: string;
+  force: boolean;
+}
+
 /** Options of `config explain`. */
 export interface ExplainOptions extends SettingsOptions {
   scenarios: boolean;
@@ -32,6 +40,7 @@ export interface ExplainOptions extends SettingsOptions {
 export interface VerifyOptions extends SettingsOptions {
   endpoint?: string;
   iamEndpoint?: string;
+  cloudControlEndpoint?: string;
   accessAnalyzerEndpoint?: string;
   json: boolean;
 }
@@ -40,6 +49,7 @@ export interface VerifyOptions extends SettingsOptions {
 export interface ConfigCommands {
   init(terminal: Terminal, options: { output?: string; force: boolean }): Promise<void>;
   generate(terminal: Terminal, options: GenerateOptions): Promise<void>;
+  import(terminal: Terminal, options: ImportOptions): Promise<void>;
   /** `service`: the name of one whose options are asked for, whatever the settings. */
   explain(terminal: Terminal, service: string | undefined, options: ExplainOptions): Promise<void>;
   env(terminal: Terminal, options: SettingsOptions): Promise<void>;
@@ -80,6 +90,7 @@ export function addConfig(
       false,
     )
     .action(async (options) => (await commands()).generate(terminal, options));
+  addImport(config, terminal, commands);
   withSettings(config.command("explain"))
     .description("say who can do what on which ARN, in words")
     .argument("[service]", "say instead what this AWS service gets, and its options; needs no settings")
@@ -91,7 +102,7 @@ export function addConfig(
     .action(async (options) => (await commands()).env(terminal, options));
   withSettings(config.command("verify"))
     .description(
-      "compare the live buckets and roles with the configuration and let AWS validate its policies; exits with 1 unless all is well",
+      "compare all that is deployed with the configuration and let AWS validate its policies; exits with 1 unless all is well",
     )
     .option(
       "--endpoint <url>",
@@ -99,11 +110,28 @@ export function addConfig(
     )
     .option("--iam-endpoint <url>", "another IAM server than AWS; without it, --endpoint leaves roles out")
     .option(
+      "--cloud-control-endpoint <url>",
+      "another Cloud Control API than AWS's; without it, --endpoint leaves all but buckets and roles out",
+    )
+    .option(
       "--access-analyzer-endpoint <url>",
       "another IAM Access Analyzer than AWS's; without it, --endpoint leaves the validation of policies out",
     )
     .option("--json", "print JSON lines", false)
     .action(async (options) => onVerified(await (await commands()).verify(terminal, options)));
+}
+
+function addImport(config: Command, terminal: Terminal, commands: () => Promise<ConfigCommands>): void {
+  withOutput(withSettings(config.command("import")))
+    .description(
+      "read the policy, lifecycle, CORS and notifications of a bucket that exists, say what the template would replace, and print the settings with what the bucket keeps",
+    )
+    .option(
+      "--from <folder>",
+      "read files with the answers of aws s3api instead of the bucket: get-bucket-policy.json, get-bucket-lifecycle-configuration.json, get-bucket-cors.json, get-bucket-notification-configuration.json; one that is not there says that the bucket has none",
+    )
+    .option("--endpoint <url>", "another S3 server than AWS")
+    .action(async (options) => (await commands()).import(terminal, options));
 }
 
 function withSettings(command: Command): Command {

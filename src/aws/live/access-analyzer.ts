@@ -95,7 +95,10 @@ function toStep({ value, key, index }: PathElement): (string | number)[] {
 
 /** No policy is ever missing: an endpoint that answers so does not know the request. */
 function toAnalyzerProblem(error: unknown): LiveAwsProblem {
-  const problem = toLiveAwsProblem(error, "Access Analyzer", `${ANALYZER_PERMISSION}, a permission for no resource`);
+  const problem = toLiveAwsProblem(error, "Access Analyzer", {
+    permissions: [ANALYZER_PERMISSION],
+    where: ", a permission for no resource",
+  });
   if (problem.kind !== "missing") return problem;
   return new LiveAwsProblem("unsupported", "this endpoint does not validate policies", { cause: error });
 }

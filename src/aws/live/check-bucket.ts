@@ -5,7 +5,7 @@ import { findDifferences, pickSide } from "./differences.ts";
 import type { ExpectedBucket } from "./expected-site.ts";
 import { toCheckName, toFacetMeaning, toMissingBucketMeaning, toRegionMeaning } from "./facet-meanings.ts";
 import { toFacetMend } from "./facet-mends.ts";
-import { createFinding, type Finding, REVERT_DRIFT } from "./finding.ts";
+import { createFinding, type Finding } from "./finding.ts";
 import type { BucketFacet } from "./live-facets.ts";
 import { type Plain, type PlainMap, toList } from "./plain.ts";
 
@@ -34,23 +34,23 @@ export function findElsewhere(site: Site, bucket: string, actual: string | undef
 }
 
 /** A bucket that does not exist. */
-export function findMissingBucket({ name, facets }: ExpectedBucket): Finding {
+export function findMissingBucket({ name, facets, revert }: ExpectedBucket): Finding {
   return createFinding({ check: "existence", resource: `bucket ${name}` }, "drift", {
     expected: name,
     meaning: `the bucket does not exist: ${toMissingBucketMeaning(facets)}`,
-    mend: `deploy the template (sluice config generate); if the stack is deployed already:  ${REVERT_DRIFT}`,
+    mend: `deploy the template (sluice config generate); if it is deployed already:  ${revert}`,
   });
 }
 
 /** Compares a reading of the facet. The result is one finding; for a policy, it is one for each statement. */
 export function checkFacet(
   site: Site,
-  { name, facets, statements, inventoriesBy }: ExpectedBucket,
+  { name, facets, statements, inventoriesBy, revert, revertPolicy }: ExpectedBucket,
   { facet, reading }: { facet: BucketFacet; reading: Plain | undefined },
 ): Finding[] {
   const resource = `bucket ${name}`;
   if (facet === "Policy") {
-    return checkPolicy(site, statements, { live: reading, resource, policy: "policy", mend: REVERT_DRIFT });
+    return checkPolicy(site, statements, { live: reading, resource, policy: "policy", mend: revertPolicy });
   }
   const about = { check: toCheckName(facet), resource };
   const expected = facets[facet];
@@ -66,7 +66,7 @@ export function checkFacet(
       expected: pickSide(differences, "expected"),
       actual: pickSide(differences, "actual"),
       meaning: toFacetMeaning(facet, differences),
-      mend: toFacetMend(facet, name, { expected, actual }),
+      mend: toFacetMend(facet, name, { expected, actual, revert }),
     }),
   ];
 }

@@ -3,7 +3,7 @@ import type { Conditions } from "../policy/policy.ts";
 import type { Site } from "../template/site.ts";
 import { toCanonicalStatement } from "./canonical-statement.ts";
 import { findDifferences, pickSide } from "./differences.ts";
-import type { ExpectedStatement } from "./expected-site.ts";
+import type { ExpectedStatement } from "./expected-statement.ts";
 import { createFinding, type Finding } from "./finding.ts";
 import { toReadable } from "./made-up-ids.ts";
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";

@@ -3,7 +3,7 @@ import { withoutAwsTags } from "./canonical-facet.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { findDifferences, pickSide } from "./differences.ts";
 import type { ExpectedRole } from "./expected-site.ts";
-import { createFinding, type Finding, REVERT_DRIFT } from "./finding.ts";
+import { createFinding, type Finding } from "./finding.ts";
 import type { RoleFacet } from "./live-facets.ts";
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
@@ -24,11 +24,11 @@ const CHECKS: Readonly<Record<string, string>> = {
 };
 
 /** A role that does not exist. */
-export function findMissingRole({ name, why }: ExpectedRole): Finding {
+export function findMissingRole({ name, why, revert }: ExpectedRole): Finding {
   return createFinding({ check: "existence", resource: `role ${name}` }, "drift", {
     expected: name,
     meaning: `the role does not exist, so its purpose is not served: ${why}`,
-    mend: `deploy the template (sluice config generate); if the stack is deployed already:  ${REVERT_DRIFT}`,
+    mend: `deploy the template (sluice config generate); if it is deployed already:  ${revert}`,
   });
 }
 
@@ -49,7 +49,7 @@ export function checkRoleFacet(
 }
 
 /** Checks who may assume the role, and its other settings. */
-function checkRecord(site: Site, { name, trust, record }: ExpectedRole, reading: PlainMap): Finding[] {
+function checkRecord(site: Site, { name, trust, record, revert }: ExpectedRole, reading: PlainMap): Finding[] {
   const resource = `role ${name}`;
   const { AssumeRolePolicyDocument, Tags, Description, ...live } = reading;
   const tags = withoutAwsTags(Tags);
@@ -65,16 +65,16 @@ function checkRecord(site: Site, { name, trust, record }: ExpectedRole, reading:
       live: AssumeRolePolicyDocument,
       resource,
       policy: "trust policy",
-      mend: REVERT_DRIFT,
+      mend: revert,
     }),
-    ...keys.map((key) => checkSetting(resource, key, { expected: record[key], actual: actual[key] })),
+    ...keys.map((key) => checkSetting(resource, key, { expected: record[key], actual: actual[key], revert })),
   ];
 }
 
 function checkSetting(
   resource: string,
   key: string,
-  { expected, actual }: { expected: Plain | undefined; actual: Plain | undefined },
+  { expected, actual, revert }: { expected: Plain | undefined; actual: Plain | undefined; revert: string },
 ): Finding {
   const about = { check: CHECKS[key] ?? key, resource };
   const differences = findDifferences(expected, actual);
@@ -83,22 +83,26 @@ function checkSetting(
     expected: pickSide(differences, "expected"),
     actual: pickSide(differences, "actual"),
     meaning: RECORD_MEANINGS[key] ?? "",
-    mend: REVERT_DRIFT,
+    mend: revert,
   });
 }
 
-function checkInlinePolicies(site: Site, { name, why, policies }: ExpectedRole, live: readonly PlainMap[]): Finding[] {
+function checkInlinePolicies(
+  site: Site,
+  { name, why, policies, revert }: ExpectedRole,
+  live: readonly PlainMap[],
+): Finding[] {
   const resource = `role ${name}`;
   const ours = policies.flatMap(({ name: policyName, statements }) => {
     const policy = `policy ${policyName}`;
     const found = live.find(({ PolicyName }) => PolicyName === policyName);
     if (found !== undefined) {
-      return checkPolicy(site, statements, { live: found.PolicyDocument, resource, policy, mend: REVERT_DRIFT });
+      return checkPolicy(site, statements, { live: found.PolicyDocument, resource, policy, mend: revert });
     }
     return createFinding({ check: `inline ${policy}`, resource }, "drift", {
       expected: policyName,
       meaning: `the role has no rights, so its purpose is not served: ${why}`,
-      mend: REVERT_DRIFT,
+      mend: revert,
     });
   });
   const extra = live.filter(({ PolicyName }) => policies.every((policy) => policy.name !== PolicyName));
@@ -114,7 +118,7 @@ function checkInlinePolicies(site: Site, { name, why, policies }: ExpectedRole, 
   ];
 }
 
-function checkAttachedPolicies({ name, managedPolicyArns }: ExpectedRole, live: readonly Plain[]): Finding[] {
+function checkAttachedPolicies({ name, managedPolicyArns, revert }: ExpectedRole, live: readonly Plain[]): Finding[] {
   const about = { check: "attached policies", resource: `role ${name}` };
   const differences = findDifferences(managedPolicyArns, live);
   if (differences.length === 0) return [createFinding(about, "ok", { expected: managedPolicyArns, actual: live })];
@@ -131,7 +135,7 @@ function checkAttachedPolicies({ name, managedPolicyArns }: ExpectedRole, live: 
       meaning: meanings.join("; "),
       mend: [
         ...extra.map((arn) => `aws iam detach-role-policy --role-name ${name} --policy-arn ${arn}`),
-        ...(missing.length > 0 ? [REVERT_DRIFT] : []),
+        ...(missing.length > 0 ? [revert] : []),
       ].join("; "),
     }),
   ];

@@ -1,19 +1,12 @@
 import type { Configuration } from "../generate-configuration.ts";
-import { findPolicies, Policy, toStatementJson } from "../policy/policy.ts";
+import { findPolicies } from "../policy/policy.ts";
 import type { Resource } from "../template/template.ts";
 import type { Value } from "../template/value.ts";
 import { toCanonicalFacet, withoutAwsTags } from "./canonical-facet.ts";
+import { type ExpectedStatement, toLiteral, toStatements } from "./expected-statement.ts";
 import { BUCKET_FACETS, type BucketFacet } from "./live-facets.ts";
-import { resolveIntrinsics } from "./made-up-ids.ts";
-import { type Plain, type PlainMap, toPlain } from "./plain.ts";
-
-/** An expected statement. */
-export interface ExpectedStatement {
-  readonly sid: string;
-  /** The reason for the statement, from which the consequence of its loss follows. */
-  readonly why: string;
-  readonly json: PlainMap;
-}
+import type { Plain, PlainMap } from "./plain.ts";
+import { toRevert } from "./revert.ts";
 
 /** A bucket of the template, with its expected properties. */
 export interface ExpectedBucket {
@@ -25,6 +18,9 @@ export interface ExpectedBucket {
   readonly unread: readonly string[];
   /** Title of an AWS service that is switched on and may add inventories of its own; undefined when there is none. */
   readonly inventoriesBy: string | undefined;
+  /** The mends that bring the bucket, and its policy, back to what was generated. */
+  readonly revert: string;
+  readonly revertPolicy: string;
 }
 
 /** A role of the template, with its expected properties. */
@@ -36,6 +32,8 @@ export interface ExpectedRole {
   readonly managedPolicyArns: readonly Plain[];
   /** Boundary, tags, path, longest session, and the description if the template has one. */
   readonly record: PlainMap;
+  /** The mend that brings the role back to what was generated. */
+  readonly revert: string;
 }
 
 /** IAM's values for a role that does not state them. */
@@ -43,22 +41,24 @@ const ROLE_DEFAULTS = { Path: "/", MaxSessionDuration: 3600 };
 
 /** Buckets and roles that the configuration makes, in the template's order, with literal texts wherever they are known. */
 export function toExpectedSite(configuration: Configuration): { buckets: ExpectedBucket[]; roles: ExpectedRole[] } {
-  const resources = Object.values(configuration.template.resources);
-  const ofType = (type: string) => resources.filter((resource) => resource.type === type);
-  const policies = ofType("AWS::S3::BucketPolicy");
+  const resources = Object.entries(configuration.template.resources);
+  const ofType = (type: string) => resources.filter(([, resource]) => resource.type === type);
   return {
-    buckets: ofType("AWS::S3::Bucket").map((bucket) => toExpectedBucket(configuration, bucket, policies)),
+    buckets: ofType("AWS::S3::Bucket").map((bucket) => toExpectedBucket(configuration, bucket)),
     roles: ofType("AWS::IAM::Role").map((role) => toExpectedRole(configuration, role)),
   };
 }
 
 function toExpectedBucket(
   configuration: Configuration,
-  { properties }: Resource,
-  policies: readonly Resource[],
+  [logicalId, { properties }]: readonly [string, Resource],
 ): ExpectedBucket {
   const { BucketName, ObjectLockEnabled: _, ...others } = toProperties(configuration, properties);
-  const policy = policies.find((one) => toLiteral(configuration, one.properties.Bucket) === BucketName);
+  const [policyId = logicalId, policy] =
+    Object.entries(configuration.template.resources).find(
+      ([, one]) =>
+        one.type === "AWS::S3::BucketPolicy" && toLiteral(configuration, one.properties.Bucket) === BucketName,
+    ) ?? [];
   const keys = Object.keys(others);
   const facets = keys.flatMap((key) => {
     const value = isFacet(key) ? toCanonicalFacet(key, others[key]) : undefined;
@@ -70,10 +70,15 @@ function toExpectedBucket(
     statements: toStatements(configuration, policy?.properties.PolicyDocument),
     unread: keys.filter((key) => !isFacet(key)),
     inventoriesBy: BucketName === configuration.site.bucket ? findInventorist(configuration) : undefined,
+    revert: toRevert(configuration, logicalId),
+    revertPolicy: toRevert(configuration, policyId),
   };
 }
 
-function toExpectedRole(configuration: Configuration, { why, properties }: Resource): ExpectedRole {
+function toExpectedRole(
+  configuration: Configuration,
+  [logicalId, { why, properties }]: readonly [string, Resource],
+): ExpectedRole {
   const { AssumeRolePolicyDocument: trust, Policies: policies = [], ...plain } = properties;
   const { RoleName, ManagedPolicyArns = [], Tags, ...record } = toProperties(configuration, plain);
   const tags = withoutAwsTags(Tags);
@@ -87,6 +92,7 @@ function toExpectedRole(configuration: Configuration, { why, properties }: Resou
     })),
     managedPolicyArns: ManagedPolicyArns as Plain[],
     record: { ...ROLE_DEFAULTS, ...record, ...(tags !== undefined && { Tags: tags }) },
+    revert: toRevert(configuration, logicalId),
   };
 }
 
@@ -103,20 +109,6 @@ function isFacet(key: string): key is BucketFacet {
   return key in BUCKET_FACETS;
 }
 
-function toStatements(configuration: Configuration, document: Value | undefined): ExpectedStatement[] {
-  if (!(document instanceof Policy)) return [];
-  return document.statements.map((statement) => ({
-    sid: statement.sid,
-    why: statement.why,
-    json: toLiteral(configuration, toStatementJson(statement)) as PlainMap,
-  }));
-}
-
 function toProperties(configuration: Configuration, properties: Resource["properties"]): PlainMap {
   return toLiteral(configuration, properties) as PlainMap;
-}
-
-function toLiteral(configuration: Configuration, value: Value | undefined): Plain | undefined {
-  const plain = toPlain(value);
-  return plain === undefined ? undefined : resolveIntrinsics(configuration, plain);
 }

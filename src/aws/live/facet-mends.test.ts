@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { toFacetMend } from "./facet-mends.ts";
-import { REVERT_DRIFT } from "./finding.ts";
 import type { BucketFacet } from "./live-facets.ts";
 import type { Plain } from "./plain.ts";
 
 describe("toFacetMend", () => {
-  const mend = (facet: BucketFacet, expected?: Plain, actual?: Plain) => toFacetMend(facet, "b", { expected, actual });
+  const mend = (facet: BucketFacet, expected?: Plain, actual?: Plain) =>
+    toFacetMend(facet, "b", { expected, actual, revert: "revert" });
 
   it("sets what the API takes in the template's form", () => {
     expect(mend("VersioningConfiguration", { Status: "Enabled" })).to.equal(
@@ -37,8 +37,8 @@ describe("toFacetMend", () => {
     );
   });
 
-  it("reverts the stack's drift where a command would have to be written anew", () => {
-    expect(mend("CorsConfiguration", { CorsRules: [] }, undefined)).to.equal(REVERT_DRIFT);
-    expect(mend("InventoryConfigurations", [{ Id: "ours" }], undefined)).to.equal(REVERT_DRIFT);
+  it("reverts the drift where a command would have to be written anew", () => {
+    expect(mend("CorsConfiguration", { CorsRules: [] }, undefined)).to.equal("revert");
+    expect(mend("InventoryConfigurations", [{ Id: "ours" }], undefined)).to.equal("revert");
   });
 });

@@ -1,4 +1,3 @@
-import { REVERT_DRIFT } from "./finding.ts";
 import type { BucketFacet } from "./live-facets.ts";
 import { isPlainMap, type Plain, type PlainMap, toList } from "./plain.ts";
 
@@ -32,11 +31,11 @@ const BY_ID: Readonly<Partial<Record<BucketFacet, string>>> = {
   IntelligentTieringConfigurations: "delete-bucket-intelligent-tiering-configuration",
 };
 
-/** The command that gives the facet of the bucket the template's value. */
+/** The command that gives the facet of the bucket the template's value; `revert` when no single command does. */
 export function toFacetMend(
   facet: BucketFacet,
   bucket: string,
-  { expected, actual }: { expected: Plain | undefined; actual: Plain | undefined },
+  { expected, actual, revert }: { expected: Plain | undefined; actual: Plain | undefined; revert: string },
 ): string {
   const run = (command: string) => {
     const [name = "", ...options] = command.split(" ");
@@ -52,7 +51,7 @@ export function toFacetMend(
     return extra.map((id) => run(`${BY_ID[facet]} --id ${quote(id)}`)).join("; ");
   }
   const removal = REMOVALS[facet] ?? EMPTIED[facet];
-  return expected === undefined && removal !== undefined ? run(removal) : REVERT_DRIFT;
+  return expected === undefined && removal !== undefined ? run(removal) : revert;
 }
 
 /** S3's API has other names than CloudFormation for two members. */

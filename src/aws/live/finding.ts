@@ -24,21 +24,23 @@ export interface Finding {
   readonly meaning: string;
   /** The mend: a command or an action. It is "" in the same case. */
   readonly mend: string;
+  /** For an unreadable value: the permissions that are missing. Left out when no permission is. */
+  readonly permissions?: readonly string[];
 }
-
-/** The command that brings a drifted resource back to the template. Deploying an unchanged template does not do that. */
-export const REVERT_DRIFT =
-  "aws cloudformation create-change-set --stack-name STACK --change-set-name revert-drift --deployment-mode REVERT_DRIFT " +
-  "--use-previous-template --capabilities CAPABILITY_NAMED_IAM, review it, then aws cloudformation execute-change-set " +
-  "--stack-name STACK --change-set-name revert-drift";
 
 /** Creates a finding. Undefined sides are left out. */
 export function createFinding(
   about: Pick<Finding, "check" | "resource">,
   status: Finding["status"],
-  text: { expected?: Plain | undefined; actual?: Plain | undefined; meaning?: string; mend?: string },
+  text: {
+    expected?: Plain | undefined;
+    actual?: Plain | undefined;
+    meaning?: string;
+    mend?: string;
+    permissions?: readonly string[];
+  },
 ): Finding {
-  const { expected, actual, meaning = "", mend = "" } = text;
+  const { expected, actual, meaning = "", mend = "", permissions = [] } = text;
   return {
     ...about,
     status,
@@ -46,5 +48,6 @@ export function createFinding(
     ...(actual !== undefined && { actual }),
     meaning,
     mend,
+    ...(permissions.length > 0 && { permissions }),
   };
 }

@@ -1,9 +1,12 @@
+import { CloudControlClient } from "@aws-sdk/client-cloudcontrol";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { S3Client } from "@aws-sdk/client-s3";
+import { listReadPermissions } from "../template/readable-types.ts";
 import { type Caller, toClientLimits } from "./client-limits.ts";
 import { BUCKET_FACETS, type LiveAws, LiveAwsProblem, ROLE_FACETS } from "./live-facets.ts";
 import { toLiveAwsProblem } from "./live-problem.ts";
 import { readBucketFacet } from "./read-bucket.ts";
+import { listResources, readResource } from "./read-resource.ts";
 import { readRoleFacet } from "./read-role.ts";
 
 /** The place to read from. */
@@ -14,11 +17,19 @@ export interface LivePlace extends Caller {
   readonly endpoint?: string | undefined;
   /** URL of an IAM server other than AWS. When `endpoint` is given without it, roles are not read. */
   readonly iamEndpoint?: string | undefined;
+  /** URL of a Cloud Control API other than AWS. When `endpoint` is given without it, no other resources are read. */
+  readonly cloudControlEndpoint?: string | undefined;
+}
+
+/** One request to Cloud Control. */
+interface Asking<T> {
+  readonly signal: AbortSignal;
+  readonly ask: (client: CloudControlClient) => Promise<T>;
 }
 
 /** Reads the deployed resources through the AWS SDK. `close` ends its connections. */
 export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
-  const { account, endpoint, iamEndpoint } = place;
+  const { account, endpoint, iamEndpoint, cloudControlEndpoint } = place;
   const limits = toClientLimits(place);
   const clients = new Map<string, S3Client>();
   const s3In = (region: string): S3Client => {
@@ -35,6 +46,22 @@ export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
   };
   const iam = new IAMClient({ ...limits, ...(iamEndpoint !== undefined && { endpoint: iamEndpoint }) });
   const isIamThere = endpoint === undefined || iamEndpoint !== undefined;
+  const cloudControl = new CloudControlClient({
+    ...limits,
+    ...(cloudControlEndpoint !== undefined && { endpoint: cloudControlEndpoint }),
+  });
+  /** Asks Cloud Control, which reads a resource of the type under these credentials. */
+  const askCloudControl = async <T>(type: string, what: string, { signal, ask }: Asking<T>): Promise<T> => {
+    if (endpoint !== undefined && cloudControlEndpoint === undefined) {
+      throw new LiveAwsProblem("unsupported", `${type} is not asked for at ${endpoint}, which is an S3 endpoint alone`);
+    }
+    try {
+      return await ask(cloudControl);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toLiveAwsProblem(error, what, { permissions: listReadPermissions(type), where: "" });
+    }
+  };
   return {
     async readBucket(bucket, facet, { signal, region = place.region }) {
       const owner = endpoint === undefined ? { ExpectedBucketOwner: account } : {};
@@ -59,7 +86,18 @@ export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
         throw toProblem(error, `role ${role}`, ROLE_FACETS[facet]);
       }
     },
+    readResource: async (type, identifier, { signal }) =>
+      await askCloudControl(type, identifier, {
+        signal,
+        ask: async (client) => await readResource(client, { type, identifier, signal }),
+      }),
+    listResources: async (type, { signal, within }) =>
+      await askCloudControl(type, type, {
+        signal,
+        ask: async (client) => await listResources(client, { type, within, signal }),
+      }),
     close() {
+      cloudControl.destroy();
       for (const s3 of clients.values()) s3.destroy();
       iam.destroy();
     },
@@ -67,5 +105,5 @@ export function createLiveAws(place: LivePlace): LiveAws & { close(): void } {
 }
 
 function toProblem(error: unknown, what: string, permissions: readonly string[]): LiveAwsProblem {
-  return toLiveAwsProblem(error, what, `${permissions.join(" and ")} on ${what}, which must belong to the account`);
+  return toLiveAwsProblem(error, what, { permissions, where: ` on ${what}, which must belong to the account` });
 }

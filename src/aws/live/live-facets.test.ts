@@ -4,6 +4,8 @@ import { toLiveSite } from "../../testing/aws/live-site.ts";
 import { generateConfiguration } from "../generate-configuration.ts";
 import type { Policy } from "../policy/policy.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
+import { listReadPermissions } from "../template/readable-types.ts";
+import { listExpectedResources } from "./expected-resource.ts";
 import { toExpectedSite } from "./expected-site.ts";
 import { BUCKET_FACETS, ROLE_FACETS } from "./live-facets.ts";
 import { ANALYZER_PERMISSION } from "./policy-analyzer.ts";
@@ -18,7 +20,10 @@ describe("what verify reads", () => {
       if (configuration.settings.minimal) return;
       const policies = configuration.template.resources.VerifyRole?.properties.Policies;
       const [{ PolicyDocument }] = policies as unknown as [{ PolicyDocument: Policy }];
-      const [ofBuckets, ofRoles, ofPolicies] = PolicyDocument.statements;
+      const [ofBuckets, ofRoles, ...others] = PolicyDocument.statements;
+      const bySid = (sid: string) => others.filter((statement) => statement.sid === sid);
+      const [ofPolicies] = bySid("ValidatePolicies");
+      const ofOthers = [...bySid("ReadOwnSettings"), ...bySid("ReadOtherSettings")];
       expect(ofBuckets?.actions).to.have.members([...new Set(Object.values(BUCKET_FACETS).flat())]);
       expect(ofBuckets?.resources).to.have.members(
         Object.keys(buckets).map((bucket) => site.arn("s3", bucket, { region: "", account: "" })),
@@ -29,7 +34,16 @@ describe("what verify reads", () => {
       );
       expect(ofPolicies?.actions).to.deep.equal([ANALYZER_PERMISSION]);
       expect(ofPolicies?.resources).to.deep.equal(["*"]);
-      expect(PolicyDocument.statements).to.have.length(3);
+      expect(others).to.have.length(1 + ofOthers.length);
+      const types = listExpectedResources(configuration).map(({ type }) => type);
+      expect(ofOthers.flatMap(({ actions }) => actions)).to.have.members([
+        ...new Set(types.flatMap((type) => listReadPermissions(type))),
+      ]);
+      for (const { resources, conditions } of bySid("ReadOtherSettings")) {
+        expect(resources).to.deep.equal(["*"]);
+        expect(conditions).to.deep.equal({ StringEqualsIfExists: { "aws:ResourceAccount": site.account } });
+      }
+      for (const { resources } of bySid("ReadOwnSettings")) expect(resources).to.not.include("*");
     });
 
     it(`is every property of the buckets, and every way to give a role rights (${name})`, () => {

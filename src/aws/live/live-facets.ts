@@ -1,4 +1,4 @@
-import type { Plain } from "./plain.ts";
+import type { Plain, PlainMap } from "./plain.ts";
 
 /**
  * The readable facets of a bucket, each with the permissions that reading it takes. A facet has the name of its property of
@@ -56,8 +56,8 @@ export interface BucketReadOptions extends ReadOptions {
 
 /**
  * The port to the deployed resources. Every answer is in the form of CloudFormation's properties, whatever form the API has,
- * and undefined when nothing is configured. Both methods throw `LiveAwsProblem` when something cannot be read, and the
- * signal's reason once it is aborted. A bucket or role that does not exist is the problem `missing`.
+ * and undefined when nothing is configured. Every method throws `LiveAwsProblem` when something cannot be read, and the
+ * signal's reason once it is aborted. A bucket, role or other resource that does not exist is the problem `missing`.
  */
 export interface LiveAws {
   /** `Region` is a text, `Policy` a document; all others are lists and maps. */
@@ -68,7 +68,14 @@ export interface LiveAws {
    * undefined when they would be empty.
    */
   readRole(role: string, facet: RoleFacet, options: ReadOptions): Promise<Plain | undefined>;
+  /** Properties of a resource of any type of READABLE_TYPES; a policy may be a document or its text. */
+  readResource(type: string, identifier: string, options: ReadOptions): Promise<PlainMap>;
+  /** Identifiers of the resources of that type, at most RESOURCES_LISTED_MAX; with `within`, of one parent alone. */
+  listResources(type: string, options: ReadOptions & { readonly within?: PlainMap }): Promise<string[]>;
 }
+
+/** Resources of one type that are listed: more of one type in one account and region are not looked through. */
+export const RESOURCES_LISTED_MAX = 500;
 
 /** The kinds of reasons why something could not be read. */
 export type LiveAwsProblemKind =
@@ -90,14 +97,17 @@ export class LiveAwsProblem extends Error {
   override readonly name = "LiveAwsProblem";
   readonly kind: LiveAwsProblemKind;
   readonly region: string | undefined;
+  /** For `denied`: the permission that is missing when AWS names it, or else all that the reading takes. */
+  readonly permissions: readonly string[];
 
   constructor(
     kind: LiveAwsProblemKind,
     message: string,
-    options: { cause?: unknown; region?: string | undefined } = {},
+    options: { cause?: unknown; region?: string | undefined; permissions?: readonly string[] } = {},
   ) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.region = options.region;
+    this.permissions = options.permissions ?? [];
   }
 }

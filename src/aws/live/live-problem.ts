@@ -5,11 +5,25 @@ const CREDENTIAL_ERRORS: ReadonlySet<string> = new Set([
   ...["CredentialsProviderError", "TokenProviderError", "InvalidAccessKeyId", "SignatureDoesNotMatch"],
   ...["InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException", "InvalidToken"],
 ]);
-const MISSING_ERRORS: ReadonlySet<string> = new Set(["NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"]);
+const MISSING_ERRORS: ReadonlySet<string> = new Set([
+  ...["NoSuchBucket", "NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException"],
+]);
 const REDIRECT_ERRORS: ReadonlySet<string> = new Set([
   ...["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"],
 ]);
-const UNSUPPORTED_ERRORS: ReadonlySet<string> = new Set(["NotImplemented", "MethodNotAllowed", "XNotImplemented"]);
+const UNSUPPORTED_ERRORS: ReadonlySet<string> = new Set([
+  ...["NotImplemented", "MethodNotAllowed", "XNotImplemented"],
+  // Cloud Control's, where a partition or region does not have the type, or cannot read it.
+  ...["TypeNotFoundException", "UnsupportedActionException"],
+]);
+/** Refusals whose status is 400. */
+const DENIED_ERRORS: ReadonlySet<string> = new Set(["AccessDenied", "AccessDeniedException"]);
+/**
+ * The action that IAM refuses. Cloud Control passes on the refusals of the services that it asks under one name for all
+ * errors, so that this text alone tells them apart. Source:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+ */
+const REFUSED_ACTION = /not authorized to perform:? ([a-z0-9-]+:[A-Za-z0-9]+)/i;
 
 /** The fields of the SDK's errors that are used here. */
 interface SdkError extends Error {
@@ -18,11 +32,16 @@ interface SdkError extends Error {
 }
 
 /**
- * Translates the SDK's error into the port's terms. `needed` names the permissions that the request takes. The translation
- * goes by names and status codes alone, as they are listed in
- * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ * Translates the SDK's error into the port's terms. `permissions` are those that the request takes, and `where` follows
+ * them in the sentence. The translation goes by names and status codes, as they are listed in
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and
+ * https://docs.aws.amazon.com/cloudcontrolapi/latest/APIReference/API_GetResource.html
  */
-export function toLiveAwsProblem(error: unknown, what: string, needed: string): LiveAwsProblem {
+export function toLiveAwsProblem(
+  error: unknown,
+  what: string,
+  { permissions, where }: { permissions: readonly string[]; where: string },
+): LiveAwsProblem {
   if (error instanceof LiveAwsProblem) return error;
   const { name, message, $metadata, $response } = (
     error instanceof Error ? error : new Error(String(error))
@@ -38,8 +57,11 @@ export function toLiveAwsProblem(error: unknown, what: string, needed: string): 
     return new LiveAwsProblem("unsupported", `this endpoint does not have it (${name})`, cause);
   }
   if (MISSING_ERRORS.has(name) || status === 404) return new LiveAwsProblem("missing", `${what} does not exist`, cause);
-  if (status === 403 || status === 401) {
-    return new LiveAwsProblem("denied", `these credentials may not read it; it takes ${needed}`, cause);
+  const refused = REFUSED_ACTION.exec(message)?.[1];
+  if (status === 403 || status === 401 || DENIED_ERRORS.has(name) || refused !== undefined) {
+    const missing = refused === undefined ? permissions : [refused];
+    const sentence = `these credentials may not read it; it takes ${missing.join(" and ")}${where}`;
+    return new LiveAwsProblem("denied", sentence, { cause: error, permissions: missing });
   }
   const why = status === undefined ? findCode(error) : `${name}, status ${status}`;
   return new LiveAwsProblem("failed", `no useful answer (${why})${message === "" ? "" : `: ${message}`}`, cause);

@@ -1,3 +1,4 @@
+import { READABLE_TYPES } from "../template/readable-types.ts";
 import type { Site } from "../template/site.ts";
 import type { Template } from "../template/template.ts";
 import { isPlainMap, type Plain, type PlainMap, toList, toPlain } from "./plain.ts";
@@ -9,7 +10,7 @@ export const MADE_UP = "\u0000";
 const MADE_UP_PATTERN = "[^*?]+";
 
 /**
- * Replaces the intrinsic functions of a template's value by literal texts: names and ARNs of its own buckets and roles are
+ * Replaces the intrinsic functions of a template's value by literal texts: names and ARNs that follow from the template are
  * known, and an id that AWS makes up becomes MADE_UP.
  */
 export function resolveIntrinsics({ site, template }: { site: Site; template: Template }, value: Plain): Plain {
@@ -72,8 +73,12 @@ function toKnown({ site, template }: { site: Site; template: Template }, referen
     "AWS::URLSuffix": site.dnsSuffix,
   };
   const [logicalId = "", attribute] = reference.split(".");
-  const { type, properties = {} } = template.resources[logicalId] ?? {};
-  if (type === "AWS::KMS::Key" && attribute === "Arn") return site.arn("kms", `key/${MADE_UP}`);
+  const { type = "", properties = {} } = template.resources[logicalId] ?? {};
+  const { found, arn } = READABLE_TYPES[type] ?? {};
+  if (attribute === undefined && found?.by === "identifier") return found.of(site, toPlain(properties) as PlainMap);
+  if (attribute !== undefined && /Arn$|ARN$/.test(attribute) && arn !== undefined) {
+    return arn(site, toPlain(properties) as PlainMap, MADE_UP);
+  }
   const name = toPlain(type === "AWS::IAM::Role" ? properties.RoleName : properties.BucketName);
   const isNamed = typeof name === "string" && (type === "AWS::IAM::Role" || type === "AWS::S3::Bucket");
   if (!isNamed) return pseudo[reference] ?? MADE_UP;

@@ -33,3 +33,13 @@ export function toList(value: Plain | undefined): readonly Plain[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value as Plain];
 }
+
+/** The value of JSON that was answered as its text; any other value, and a text that is no list and no map, as it is. */
+export function fromText(value: Plain | undefined): Plain | undefined {
+  if (typeof value !== "string" || !/^\s*[{[]/.test(value)) return value;
+  try {
+    return toPlain(JSON.parse(value));
+  } catch {
+    return value;
+  }
+}

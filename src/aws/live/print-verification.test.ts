@@ -1,6 +1,9 @@
 import { expect } from "chai";
-import { createFinding, type Finding, REVERT_DRIFT } from "./finding.ts";
+import { createFinding, type Finding } from "./finding.ts";
+import { LiveAwsProblem } from "./live-facets.ts";
 import { printVerification } from "./print-verification.ts";
+import { REVERT_DRIFT } from "./revert.ts";
+import { createUnreadFinding } from "./unread-finding.ts";
 
 const BUCKET = "bucket my-files";
 
@@ -62,7 +65,31 @@ role s
 To revert the stack's drift: ${REVERT_DRIFT}.
 
 7 checks: 2 ok, 2 drifted, 1 flagged, 1 unreadable, 1 unsupported here
+  unsupported here: role r
+  not read, as said above: role s
 `);
+  });
+
+  it("counts what was not read, and names it with the permission that is missing", () => {
+    const unread = (resource: string, permission: string) =>
+      createUnreadFinding(
+        { check: "properties", resource },
+        new LiveAwsProblem("denied", "no", { permissions: [permission] }),
+        { unknown: "whether it has drifted" },
+      );
+    const findings = [
+      createFinding({ check: "CORS", resource: BUCKET }, "ok", {}),
+      unread("queue a", "sqs:GetQueueAttributes"),
+      unread("topic b", "sns:GetTopicAttributes"),
+      unread("queue a", "sqs:GetQueueAttributes"),
+      unread("queue c", "sqs:GetQueueAttributes"),
+    ];
+    expect(printVerification(findings).split("\n").slice(-4)).to.deep.equal([
+      "5 checks: 1 ok, 4 unreadable",
+      "  not read, without sqs:GetQueueAttributes: queue a, queue c",
+      "  not read, without sns:GetTopicAttributes: topic b",
+      "",
+    ]);
   });
 
   it("cuts long values", () => {

@@ -1,5 +1,6 @@
-import { type Finding, REVERT_DRIFT } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import type { Plain } from "./plain.ts";
+import { REVERT_DRIFT } from "./revert.ts";
 
 const WORDS: Readonly<Record<Finding["status"], string>> = {
   ok: "ok",
@@ -14,7 +15,8 @@ const VALUE_LENGTH_MAX = 400;
 
 /**
  * The findings as text. It lists findings that are not ok by resource, each with the expected and the actual value, the
- * consequence and the mend, and then the number of findings of each status. It ends in a line feed.
+ * consequence and the mend, then the number of findings of each status, and then by name what was not read, and the
+ * permissions that are missing for it. It ends in a line feed.
  */
 export function printVerification(findings: readonly Finding[]): string {
   const lines: string[] = [];
@@ -29,7 +31,7 @@ export function printVerification(findings: readonly Finding[]): string {
     lines.push("", `To revert the stack's drift: ${REVERT_DRIFT}.`);
   }
   if (lines.length > 0) lines.push("");
-  return `${[...lines, toSummary(findings)].map(escapeControls).join("\n")}\n`;
+  return `${[...lines, ...toSummary(findings)].map(escapeControls).join("\n")}\n`;
 }
 
 function toLines({ check, status, expected, actual, meaning, mend }: Finding): string[] {
@@ -47,7 +49,7 @@ function toText(value: Plain | undefined): string {
   return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX)}…`;
 }
 
-function toSummary(findings: readonly Finding[]): string {
+function toSummary(findings: readonly Finding[]): string[] {
   const count = (status: Finding["status"]) => findings.filter((finding) => finding.status === status).length;
   const [drift, flagged] = [count("drift"), count("flagged")];
   const [unreadable, unsupported] = [count("unreadable"), count("unsupported")];
@@ -58,7 +60,20 @@ function toSummary(findings: readonly Finding[]): string {
     ...(unreadable > 0 ? [`${unreadable} unreadable`] : []),
     ...(unsupported > 0 ? [`${unsupported} unsupported here`] : []),
   ];
-  return [checks, ...others].join(", ");
+  return [[checks, ...others].join(", "), ...listUnread(findings)];
+}
+
+/** The resources of which something was not read, by the permissions that are missing, and those that are not there to read. */
+function listUnread(findings: readonly Finding[]): string[] {
+  const groups = new Map<string, Set<string>>();
+  for (const { status, resource, permissions = [] } of findings) {
+    if (status !== "unreadable" && status !== "unsupported") continue;
+    const unread =
+      permissions.length > 0 ? `not read, without ${permissions.join(" and ")}` : "not read, as said above";
+    const reason = status === "unsupported" ? "unsupported here" : unread;
+    groups.set(reason, (groups.get(reason) ?? new Set()).add(resource));
+  }
+  return [...groups].map(([reason, resources]) => `  ${reason}: ${[...resources].join(", ")}`);
 }
 
 /** Whoever changed the bucket chose names and values in it: these must not move the terminal's cursor. */

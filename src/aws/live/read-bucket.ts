@@ -21,7 +21,7 @@ import {
 import type { BucketFacet } from "./live-facets.ts";
 import { type Plain, toPlain } from "./plain.ts";
 import { type BucketInput, readInventories, readMetrics, readTierings } from "./read-bucket-lists.ts";
-import { toLifecycleForm, toMetadataForm, toNotificationForm, toReplicationForm } from "./template-form.ts";
+import { toCorsForm, toLifecycleForm, toMetadataForm, toNotificationForm, toReplicationForm } from "./template-form.ts";
 
 /** S3's errors for a setting that is not configured; here they are no failures. */
 const NOTHING_CONFIGURED: ReadonlySet<string> = new Set([
@@ -69,16 +69,8 @@ const READERS: Readonly<Record<BucketFacet, Reader>> = {
   },
   LifecycleConfiguration: async (s3, input, abortSignal) =>
     toLifecycleForm(await s3.send(new GetBucketLifecycleConfigurationCommand(input), { abortSignal })),
-  CorsConfiguration: async (s3, input, abortSignal) => {
-    const { CORSRules } = await s3.send(new GetBucketCorsCommand(input), { abortSignal });
-    const rules = CORSRules?.map(({ ID, ExposeHeaders, MaxAgeSeconds, ...others }) => ({
-      Id: ID,
-      ExposedHeaders: ExposeHeaders,
-      MaxAge: MaxAgeSeconds,
-      ...others,
-    }));
-    return rules && { CorsRules: rules };
-  },
+  CorsConfiguration: async (s3, input, abortSignal) =>
+    toCorsForm(await s3.send(new GetBucketCorsCommand(input), { abortSignal })),
   LoggingConfiguration: async (s3, input, abortSignal) => {
     const { LoggingEnabled } = await s3.send(new GetBucketLoggingCommand(input), { abortSignal });
     if (LoggingEnabled === undefined) return undefined;

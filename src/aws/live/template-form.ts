@@ -1,4 +1,5 @@
 import type {
+  GetBucketCorsOutput,
   GetBucketLifecycleConfigurationOutput,
   LifecycleRule,
   MetadataConfigurationResult,
@@ -54,6 +55,17 @@ export function toNotificationForm(answer: NotificationConfiguration): object | 
     ),
   };
   return Object.values(form).some((one) => one !== undefined) ? form : undefined;
+}
+
+/** `CorsConfiguration` in CloudFormation's form. */
+export function toCorsForm({ CORSRules }: Pick<GetBucketCorsOutput, "CORSRules">): object | undefined {
+  const rules = CORSRules?.map(({ ID, ExposeHeaders, MaxAgeSeconds, ...others }) => ({
+    Id: ID,
+    ExposedHeaders: ExposeHeaders,
+    MaxAge: MaxAgeSeconds,
+    ...others,
+  }));
+  return rules && { CorsRules: rules };
 }
 
 /** `MetadataConfiguration` in CloudFormation's form, without what S3 says of its tables. */

@@ -4,7 +4,7 @@ import type { LiveAwsProblem } from "./live-facets.ts";
 /** The finding when there is no answer. `unknown` is the question that stays open, as a clause: `whether it has drifted`. */
 export function createUnreadFinding(
   about: Pick<Finding, "check" | "resource">,
-  { kind, message }: LiveAwsProblem,
+  { kind, message, permissions }: LiveAwsProblem,
   { unknown }: { unknown: string },
 ): Finding {
   if (kind === "unsupported") {
@@ -14,6 +14,7 @@ export function createUnreadFinding(
     });
   }
   return createFinding(about, "unreadable", {
+    permissions,
     meaning: `${unknown} is not known: ${message}`,
     mend:
       kind === "denied"

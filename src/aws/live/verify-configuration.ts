@@ -1,13 +1,16 @@
 import type { Configuration } from "../generate-configuration.ts";
 import { checkFacet, checkRegion, findElsewhere, findMissingBucket } from "./check-bucket.ts";
 import { checkRoleFacet, findMissingRole } from "./check-role.ts";
+import { listExpectedResources } from "./expected-resource.ts";
 import { type ExpectedBucket, type ExpectedRole, toExpectedSite } from "./expected-site.ts";
 import { toCheckName } from "./facet-meanings.ts";
+import { createFindResource } from "./find-resource.ts";
 import { createFinding, type Finding } from "./finding.ts";
 import { BUCKET_FACETS, type BucketFacet, type LiveAws, ROLE_FACETS, type RoleFacet } from "./live-facets.ts";
 import { type Read, runReadings } from "./readings.ts";
 import { createUnreadFinding } from "./unread-finding.ts";
 import { verifyDestination } from "./verify-destination.ts";
+import { verifyResource } from "./verify-resource.ts";
 
 const ROLE_CHECKS: Readonly<Record<RoleFacet, string>> = {
   Role: "role",
@@ -18,8 +21,8 @@ const ROLE_CHECKS: Readonly<Record<RoleFacet, string>> = {
 const UNKNOWN = { unknown: "whether it has drifted" };
 
 /**
- * Reads every bucket and role of the configuration, and the regions of other buckets that it copies files into, and compares
- * them with the configuration. The result is one finding for each check, in the order of the template, whatever answers
+ * Reads every resource of the configuration, and the regions of other buckets that it copies files into, and compares them
+ * with the configuration. The result is one finding for each check: buckets, roles, other resources, each in the order of the template, whatever answers
  * first. A value that cannot be read gives a finding as well. It throws only without valid credentials (`LiveAwsProblem` of
  * the kind `credentials`), and the signal's reason once it is aborted.
  */
@@ -30,12 +33,17 @@ export async function verifyConfiguration(
 ): Promise<Finding[]> {
   const { buckets, roles } = toExpectedSite(configuration);
   const destinations = configuration.connections.flatMap(({ connection }) => connection.destinations ?? []);
+  const resources = listExpectedResources(configuration);
   const findings = await runReadings(
-    (read) => [
-      ...buckets.map((bucket) => verifyBucket(configuration, bucket, { liveAws, read })),
-      ...destinations.map((destination) => verifyDestination(configuration.site, destination, { liveAws, read })),
-      ...roles.map((role) => verifyRole(configuration, role, { liveAws, read })),
-    ],
+    (read) => {
+      const find = createFindResource(configuration, resources, { liveAws, read });
+      return [
+        ...buckets.map((bucket) => verifyBucket(configuration, bucket, { liveAws, read })),
+        ...destinations.map((destination) => verifyDestination(configuration.site, destination, { liveAws, read })),
+        ...roles.map((role) => verifyRole(configuration, role, { liveAws, read })),
+        ...resources.map((resource) => verifyResource(configuration, resource, find)),
+      ];
+    },
     { signal },
   );
   return findings.flat();

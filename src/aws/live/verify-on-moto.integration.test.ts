@@ -7,6 +7,7 @@ import { toLiveSite } from "../../testing/aws/live-site.ts";
 import { type Moto, startMoto } from "../../testing/aws/moto.ts";
 import { createMotoLiveAws, MOTO_FORGETS, MOTO_LACKS, type MotoLiveAws } from "../../testing/aws/moto-live-aws.ts";
 import { type PlantedDrift, plantDrifts } from "../../testing/aws/planted-drifts.ts";
+import { type ScriptedCloudControl, startScriptedCloudControl } from "../../testing/aws/scripted-cloud-control.ts";
 import { type Configuration, generateConfiguration } from "../generate-configuration.ts";
 import { parseSettings } from "../settings/parse-settings.ts";
 import type { Template } from "../template/template.ts";
@@ -27,6 +28,7 @@ describe("verifyConfiguration on moto", function () {
   const site = toLiveSite(configuration);
   let moto: Moto | undefined;
   let aws: MotoLiveAws;
+  let cloudControl: ScriptedCloudControl | undefined;
 
   before(async function () {
     const started = await startMoto();
@@ -35,13 +37,16 @@ describe("verifyConfiguration on moto", function () {
       return this.skip();
     }
     moto = started;
-    aws = createMotoLiveAws(moto, configuration.site.region);
+    cloudControl = await startScriptedCloudControl();
+    cloudControl.deploy(site.resources);
+    aws = createMotoLiveAws(moto, configuration.site.region, { cloudControlEndpoint: cloudControl.url });
     for (const [name, facets] of Object.entries(site.buckets)) await aws.createBucket(name, facets);
     for (const [name, facets] of Object.entries(site.roles)) await aws.createRole(name, facets);
   });
   after(async () => {
     aws?.close();
     await moto?.stop();
+    await cloudControl?.stop();
   });
 
   it("finds no drift in what is deployed as it was generated", async () => {
@@ -117,6 +122,8 @@ describe("verifyConfiguration on moto", function () {
         await (facet === one ? aws.liveAws : deployed).readBucket(name, facet, options),
       readRole: async (name, facet, options) =>
         await (facet === one ? aws.liveAws : deployed).readRole(name, facet, options),
+      readResource: deployed.readResource.bind(deployed),
+      listResources: deployed.listResources.bind(deployed),
     };
   }
 });

@@ -2,6 +2,7 @@ import type { Destination } from "../services/aws-service.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Site } from "../template/site.ts";
 import type { Resource } from "../template/template.ts";
+import { createCloudControlStatements } from "./cloud-control-statements.ts";
 import type { Statement } from "./policy.ts";
 import { createRole, type Trust, trustService } from "./role.ts";
 
@@ -10,7 +11,7 @@ export const SLUICE_ROLES = ["write", "read"] as const;
 
 /** Resources that `verify` reads beside the template's own: resources of services, and buckets that they copy into. */
 interface Verified {
-  readonly services: readonly Resource[];
+  readonly others: Readonly<Record<string, Resource>>;
   readonly destinations: readonly Destination[];
 }
 
@@ -43,7 +44,7 @@ export function createSluiceRoles(site: Site, settings: Settings, verified: Veri
     }),
     VerifyRole: createRole(site, {
       purpose: "verify",
-      why: "Reads the settings of the buckets and roles for `sluice config verify`, and no file.",
+      why: "Reads the settings of all that the template makes for `sluice config verify`, and no file.",
       source: S3_ACTIONS,
       trusts: [
         {
@@ -169,10 +170,12 @@ function createReadStatements(site: Site): Statement[] {
   ];
 }
 
-function createVerifyStatements(site: Site, { anchors }: Settings, { services, destinations }: Verified): Statement[] {
+function createVerifyStatements(site: Site, { anchors }: Settings, { others, destinations }: Verified): Statement[] {
   const toBucketArn = (bucket: string) => site.arn("s3", bucket, { region: "", account: "" });
   const namesOf = (type: string, name: string) =>
-    services.filter((resource) => resource.type === type).map(({ properties }) => properties[name] as string);
+    Object.values(others)
+      .filter((resource) => resource.type === type)
+      .map(({ properties }) => properties[name] as string);
   const buckets = namesOf("AWS::S3::Bucket", "BucketName").map(toBucketArn);
   const roles = namesOf("AWS::IAM::Role", "RoleName").map((role) => site.arn("iam", `role/${role}`, { region: "" }));
   return [
@@ -216,6 +219,7 @@ function createVerifyStatements(site: Site, { anchors }: Settings, { services, d
       actions: ["iam:GetRole", "iam:GetRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"],
       resources: [...[...SLUICE_ROLES, "verify"].map((purpose) => site.roleArn(purpose)), ...roles],
     },
+    ...createCloudControlStatements(site, others),
     {
       sid: "ValidatePolicies",
       why: "Lets AWS check the policies for mistakes. The action has no resource, and reads only the text that it is given.",

@@ -74,7 +74,12 @@ function toBody(template: Template, properties: Properties): Properties {
   return toTerraformValue(template, properties) as Properties;
 }
 
-/** A stack with this one resource. Its name is the bucket's name and the resource's id, in the letters that stacks allow. */
+/** Name of the stack of one resource: the bucket's name and the resource's id, in the letters that stacks allow. */
+export function toStackName(site: Site, logicalId: string): string {
+  return `sluice-${site.bucket}-${toAttribute(logicalId)}`.replaceAll(/[^A-Za-z0-9]+/g, "-");
+}
+
+/** A stack with this one resource. */
 function toStack(template: Template, site: Site, logicalId: string): Properties {
   const resource = template.resources[logicalId] as Resource;
   const { type, properties } = resource;
@@ -94,8 +99,7 @@ function toStack(template: Template, site: Site, logicalId: string): Properties 
     },
     Outputs: { [IDENTITY]: { Value: { Ref: logicalId } }, ...Object.fromEntries(outputs) },
   };
-  const name = `sluice-${site.bucket}-${toAttribute(logicalId)}`.replaceAll(/[^A-Za-z0-9]+/g, "-");
-  return { name, template_body: JSON.stringify(stack) };
+  return { name: toStackName(site, logicalId), template_body: JSON.stringify(stack) };
 }
 
 function toBlock(template: Template, resource: Resource, body: Properties): Properties {

@@ -2,6 +2,7 @@ import { SERVICES } from "../services/services.ts";
 import { findKeyProblems } from "../template/data-key.ts";
 import type { Site } from "../template/site.ts";
 import { findConsumerProblems } from "./consumers.ts";
+import { findExistingProblems } from "./existing-problems.ts";
 import { findMinimalProblems } from "./minimal.ts";
 import { findNetworkProblems } from "./network.ts";
 import { toSettingsProblems } from "./schema-problems.ts";
@@ -99,6 +100,7 @@ function findContradictions(settings: Settings): SettingsProblem[] {
     ),
     ...findStatementProblems(site, settings.statements),
     ...(settings.consumers.length > 0 && settings.encryption !== "sse-s3" ? [KEYLESS_CONSUMERS] : []),
+    ...findExistingProblems(site, settings.existing),
     ...findNetworkProblems(site, settings.network),
   );
   // A service is connected only with options that are without problems.

@@ -3,6 +3,7 @@ import { SERVICES } from "../services/services.ts";
 import type { Partition } from "../template/site.ts";
 import { accountId, bucketName, prefix, regionName } from "./aws-names.ts";
 import { consumers } from "./consumers.ts";
+import { existing } from "./existing.ts";
 import { network } from "./network.ts";
 import { statements } from "./own-statements.ts";
 
@@ -128,6 +129,7 @@ export const SETTINGS_SCHEMA = z.strictObject({
   consumers,
   statements,
   network,
+  existing,
   permissionsBoundary: z
     .string()
     .regex(/^arn:aws(-cn|-us-gov)?:iam::(\d{12}|aws):policy\/.+$/, "a permissions boundary is the ARN of a policy")

@@ -3,6 +3,7 @@ import { Policy } from "../policy/policy.ts";
 import type { PolicyStatement } from "../services/aws-service.ts";
 import type { Settings } from "../settings/settings.ts";
 import { ACCESS_LOG_PREFIX, secureBucket } from "./bucket.ts";
+import { toExistingProperties } from "./existing-properties.ts";
 import { mergeProperties } from "./merge-properties.ts";
 import type { Site } from "./site.ts";
 import type { Resource } from "./template.ts";
@@ -36,7 +37,7 @@ export function createDataBucket(
       type: "AWS::S3::Bucket",
       why: `Keeps the files. Sluice's own keys are under ${site.keyPrefix} and are opaque; other writers stay under ${site.externalPrefix}, which Sluice never lists or sweeps.`,
       source: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",
-      properties: mergeProperties(own, added.properties),
+      properties: mergeProperties(mergeProperties(own, added.properties), toExistingProperties(settings.existing)),
       dependsOn: [...(settings.minimal ? [] : ["LogBucketPolicy"]), ...added.dependsOn],
       isRetained: true,
     },

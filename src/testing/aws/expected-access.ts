@@ -46,6 +46,28 @@ const SLUICE: readonly ExpectedActor[] = [
       ],
       ["s3:ListBucket", "my-files my-files?* my-files-logs my-files-anchors my-files-replica"],
       ["iam:GetRole iam:GetRolePolicy iam:ListRolePolicies iam:ListAttachedRolePolicies", "role:*"],
+      // The template's own, whose policies and keys Cloud Control reads. https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/security.html
+      [
+        "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags",
+        "sqs:files sqs:files-undelivered sqs:sns-undelivered sqs:eventbridge-undelivered sqs:opensearch-ingestion sqs:opensearch-ingestion-dead",
+      ],
+      [
+        "sns:GetTopicAttributes sns:GetDataProtectionPolicy sns:ListSubscriptionsByTopic sns:ListTagsForResource",
+        "sns:files sns:alarms",
+      ],
+      ["kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListResourceTags", "kms:sns"],
+      // "another" is no managed rule, but the template's own.
+      ["events:DescribeRule events:ListTargetsByRule events:ListTagsForResource", "events:another"],
+      ["athena:GetWorkGroup athena:ListTagsForResource", "athena:workgroup"],
+      // Settings whose actions know no resource, or one with an id that AWS makes up.
+      [
+        "backup:DescribeBackupVault backup:GetBackupVaultAccessPolicy backup:GetBackupVaultNotifications",
+        "backup:another",
+      ],
+      ["backup:ListTags", "backup:recovery-point"],
+      ["glue:GetConnection glue:GetDatabase", "glue:catalog"],
+      ["glue:GetDatabase glue:GetTags", "glue:database glue:default"],
+      ["logs:DescribeLogStreams", "logs:group:*"],
       // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamaccessanalyzer.html
       ["access-analyzer:ValidatePolicy", "*"],
     ],

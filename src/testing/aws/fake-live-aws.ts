@@ -15,13 +15,21 @@ export class FakeLiveAws implements LiveAws {
   site: LiveSite;
   readonly #problems = new Map<string, LiveAwsProblem>();
 
-  constructor(site: LiveSite = { buckets: {}, roles: {} }) {
+  constructor(site: LiveSite = { buckets: {}, roles: {}, resources: {} }) {
     this.site = site;
   }
 
-  /** From now on, reading the facet of that bucket or role fails so. */
-  fail(name: string, facet: BucketFacet | RoleFacet, kind: LiveAwsProblemKind, region?: string): void {
-    this.#problems.set(`${name} ${facet}`, new LiveAwsProblem(kind, `planted: ${kind}`, { region }));
+  /**
+   * From now on, reading the facet of that bucket or role fails so. For other resources, `facet` is the type, and `name` the
+   * identifier, or "list".
+   */
+  fail(
+    name: string,
+    facet: string,
+    kind: LiveAwsProblemKind,
+    options: { region?: string; permissions?: string[] } = {},
+  ) {
+    this.#problems.set(`${name} ${facet}`, new LiveAwsProblem(kind, `planted: ${kind}`, options));
   }
 
   async readBucket(bucket: string, facet: BucketFacet, options: ReadOptions): Promise<Plain | undefined> {
@@ -32,15 +40,36 @@ export class FakeLiveAws implements LiveAws {
     return await this.#read({ kind: "role", name: role, facet }, this.site.roles[role], options);
   }
 
+  async readResource(type: string, identifier: string, options: ReadOptions): Promise<PlainMap> {
+    await this.#meet(`${identifier} ${type}`, options);
+    const properties = this.site.resources[type]?.[identifier];
+    if (properties === undefined) throw new LiveAwsProblem("missing", `${identifier} does not exist`);
+    return properties;
+  }
+
+  async listResources(type: string, options: ReadOptions & { within?: PlainMap }): Promise<string[]> {
+    await this.#meet(`list ${type}`, options);
+    const isWithin = (properties: PlainMap) =>
+      Object.entries(options.within ?? {}).every(([name, value]) => properties[name] === value);
+    return Object.entries(this.site.resources[type] ?? {}).flatMap(([identifier, properties]) =>
+      isWithin(properties) ? [identifier] : [],
+    );
+  }
+
+  /** Throws the signal's reason, or the problem that was planted. */
+  async #meet(what: string, { signal }: ReadOptions): Promise<void> {
+    await Promise.resolve();
+    signal.throwIfAborted();
+    const problem = this.#problems.get(what);
+    if (problem !== undefined) throw problem;
+  }
+
   async #read(
     { kind, name, facet }: { kind: string; name: string; facet: BucketFacet | RoleFacet },
     facets: PlainMap | undefined,
-    { signal }: ReadOptions,
+    options: ReadOptions,
   ): Promise<Plain | undefined> {
-    await Promise.resolve();
-    signal.throwIfAborted();
-    const problem = this.#problems.get(`${name} ${facet}`);
-    if (problem !== undefined) throw problem;
+    await this.#meet(`${name} ${facet}`, options);
     if (facets === undefined) throw new LiveAwsProblem("missing", `${kind} ${name} does not exist`);
     return facets[facet];
   }

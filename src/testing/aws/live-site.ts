@@ -1,15 +1,18 @@
 import type { Configuration } from "../../aws/generate-configuration.ts";
 import { MADE_UP, resolveIntrinsics } from "../../aws/live/made-up-ids.ts";
 import { type Plain, type PlainMap, toPlain } from "../../aws/live/plain.ts";
+import { READABLE_TYPES } from "../../aws/template/readable-types.ts";
 import type { Value } from "../../aws/template/value.ts";
 
 /** Stands for every id that AWS would have made up. */
 export const MADE_UP_ID = "E2MADEUP";
 
-/** Buckets and roles that are deployed, each as `LiveAws` answers of it: by name, then by facet. */
+/** What is deployed, each as `LiveAws` answers of it: buckets and roles by name, then by facet. */
 export interface LiveSite {
   readonly buckets: Readonly<Record<string, PlainMap>>;
   readonly roles: Readonly<Record<string, PlainMap>>;
+  /** Properties of all others by type, then by identifier. */
+  readonly resources: Readonly<Record<string, Readonly<Record<string, PlainMap>>>>;
 }
 
 /** What there is once the template is deployed, ids that AWS makes up included. */
@@ -35,7 +38,30 @@ export function toLiveSite(configuration: Configuration): LiveSite {
     }
     if (type === "AWS::IAM::Role") roles[name] = toLiveRole(properties);
   }
-  return { buckets, roles };
+  return { buckets, roles, resources: toLiveResources(configuration) };
+}
+
+/** All that is no bucket and no role, with what AWS fills in. Identifiers that AWS makes up are different from each other. */
+function toLiveResources(configuration: Configuration): LiveSite["resources"] {
+  const resources: Record<string, Record<string, PlainMap>> = {};
+  for (const [logicalId, resource] of Object.entries(configuration.template.resources)) {
+    const readable = READABLE_TYPES[resource.type];
+    if (readable === undefined) continue;
+    const { found, defaults, writeOnly = [], shortened = [] } = readable;
+    const properties = toDeployed(configuration, resource.properties);
+    // A key is named by the topic that it is for, where its id is the one for all.
+    const madeUp = found.by === "reference" ? MADE_UP_ID : `${MADE_UP_ID}-${logicalId}`;
+    const identifier = found.by === "identifier" ? found.of(configuration.site, properties) : madeUp;
+    const kept = Object.entries({ ...(defaults as PlainMap), ...properties }).flatMap(([key, value]) => {
+      if (writeOnly.includes(key) && key !== "FunctionName") return [];
+      return [[key, shortened.includes(key) ? String(value).replace(/^.*\//, "") : value] as const];
+    });
+    const { S3BucketArn, Subdirectory } = properties;
+    const LocationUri = `s3://${String(S3BucketArn).split(":").at(-1)}${Subdirectory}`;
+    const own = S3BucketArn === undefined ? {} : { LocationUri };
+    resources[resource.type] = { ...resources[resource.type], [identifier]: { ...Object.fromEntries(kept), ...own } };
+  }
+  return resources;
 }
 
 function toLiveRole({ RoleName: _, Policies, ManagedPolicyArns, ...record }: PlainMap): PlainMap {

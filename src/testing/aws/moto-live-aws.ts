@@ -37,12 +37,17 @@ export interface MotoLiveAws {
 /** Account that moto gives whoever asks. */
 export const MOTO_ACCOUNT = "123456789012";
 
-/** The adapter on a running moto, in the region. */
-export function createMotoLiveAws({ url }: Moto, region: string): MotoLiveAws {
+/** The adapter on a running moto, in the region. moto 5.2.5 has no Cloud Control: another server may stand for it. */
+export function createMotoLiveAws(
+  { url }: Moto,
+  region: string,
+  { cloudControlEndpoint }: { cloudControlEndpoint?: string } = {},
+): MotoLiveAws {
   const credentials = { accessKeyId: "any", secretAccessKey: "any" };
   const s3 = new S3Client({ region, endpoint: url, forcePathStyle: true, credentials });
   const iam = new IAMClient({ region, endpoint: url, credentials });
-  const liveAws = createLiveAws({ region, account: MOTO_ACCOUNT, endpoint: url, iamEndpoint: url, credentials });
+  const endpoints = { endpoint: url, iamEndpoint: url, cloudControlEndpoint };
+  const liveAws = createLiveAws({ region, account: MOTO_ACCOUNT, ...endpoints, credentials });
   return {
     liveAws,
     s3,

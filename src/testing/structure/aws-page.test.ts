@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { parse } from "yaml";
+import { ANSWER_FILES } from "../../aws/live/existing-bucket.ts";
 import { printOptionTable } from "../../aws/print/print-options.ts";
 import { SERVICES } from "../../aws/services/services.ts";
 import { consumers } from "../../aws/settings/consumers.ts";
@@ -164,6 +165,25 @@ describe("the page on AWS services", () => {
     expect(deploy?.options.capabilities, "what CloudFormation asks for where roles have names").to.equal(
       "CAPABILITY_NAMED_IAM",
     );
+  });
+
+  it("keeps what a bucket has, by the files that it names", async () => {
+    await writeFile("sluice.aws.yaml", testedBlock("aws", "Settings", "yaml"));
+    const [live = "", files = "", ...others] = testedBlock("aws", "Keep what a bucket has", "sh").trim().split("\n");
+    expect(others).to.deep.equal([]);
+    expect(live).to.match(/^npx sluice config import --output \S+ +#/);
+    await mkdir("answers");
+    const names = [...sectionOf("aws", "Keep what a bucket has").matchAll(/`(get-bucket-[a-z-]+\.json)`/g)];
+    expect(new Set(names.map(([, name]) => name))).to.deep.equal(new Set(ANSWER_FILES));
+    const rule = { ID: "old", Filter: { Prefix: "old/" }, Status: "Enabled", Expiration: { Days: 90 } };
+    await writeFile("answers/get-bucket-lifecycle-configuration.json", JSON.stringify({ Rules: [rule] }));
+    await run(files);
+    const { existing, services } = parse(await readFile("from-files.yaml", "utf8"));
+    expect(existing.lifecycleRules).to.deep.equal([
+      { Id: "old", Status: "Enabled", Prefix: "old/", ExpirationInDays: 90 },
+    ]);
+    expect(services).to.have.property("lambda", true);
+    expect(await run("npx sluice config generate --config from-files.yaml")).to.contain("Id: old");
   });
 
   it("imports what it lists, by a template that CloudFormation takes as it is", async () => {

@@ -164,7 +164,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   aws: {
     imports: ["domain"],
     packages: [
-      ...["@aws-sdk/client-accessanalyzer", "@aws-sdk/client-iam", "@aws-sdk/client-s3", "node:crypto", "yaml", "zod"],
+      ...[
+        "@aws-sdk/client-accessanalyzer",
+        "@aws-sdk/client-cloudcontrol",
+        "@aws-sdk/client-iam",
+        "@aws-sdk/client-s3",
+      ],
+      ...["node:crypto", "yaml", "zod"],
       // Configurations of callers are generated on a thread that can be ended.
       ...["node:os", "node:worker_threads"],
     ],
@@ -175,7 +181,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       services: ["settings", "template", "policy"],
       scenarios: [".", "settings", "template"],
       print: [".", "policy", "scenarios", "services", "settings", "template"],
-      live: [".", "policy", "services", "template"],
+      live: [".", "policy", "print", "services", "template"],
     },
   },
   jobs: { imports: ["domain", "transfer", "commands", "queries"], packages: ["node:timers"] },
