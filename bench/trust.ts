@@ -5,7 +5,7 @@ import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { judge, showFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
-import { measureTrust } from "./trust/measure-trust.ts";
+import { CHUNK_BYTES, measureTrust } from "./trust/measure-trust.ts";
 
 const usage = `usage: npm run bench:trust -- [options]
 
@@ -19,7 +19,7 @@ const usage = `usage: npm run bench:trust -- [options]
 await runCommand({ usage, parse, run });
 
 async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
-  const { stage, clear } = await setStage(0);
+  const { stage, clear } = await setStage(CHUNK_BYTES);
   clearOnSignal(clear);
   try {
     const rows = await measureTrust(stage, options, (what) => process.stderr.write(`${what}\n`));

@@ -22,6 +22,8 @@ export interface TrustRun {
   readonly sizeBytes: number;
 }
 
+/** Bytes of a chunk of the uploads. */
+export const CHUNK_BYTES = 2 ** 20;
 /** The paths below which the granted caller may read; some tenth of all files. */
 const PREFIX = "teams/";
 /** Calls that wait for an answer at any time. */
