@@ -1,0 +1,115 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { findFreePort } from "../devstack/tcp-port.ts";
+import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
+import { type OidcIssuer, startOidcIssuer } from "../testing/rigs/oidc-issuer.ts";
+import { createTestDatabase } from "../testing/rigs/postgres.ts";
+import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
+import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
+import { testedBlock } from "../testing/structure/pages.ts";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+
+describe("a service in production, with an issuer", function () {
+  this.timeout(240_000);
+  let directory: string;
+  let issuer: OidcIssuer;
+  let s3: DevS3;
+  let database: Awaited<ReturnType<typeof createTestDatabase>>;
+  let service: ServiceProcess;
+  let authority: string;
+  /** All that the service's callers printed, but for what they are there to print. */
+  let printed = "";
+
+  before(async function () {
+    const tls = await createTlsCertificate();
+    if (tls === undefined) return this.skip();
+    directory = await mkdtemp(join(tmpdir(), "sluice-secrets-"));
+    authority = join(directory, "authority.pem");
+    await writeFile(authority, tls.cert);
+    [issuer, s3, database] = [await startOidcIssuer({ tls }), await startDevS3(), await createTestDatabase()];
+    const issuers = testedBlock("security", "Start with an issuer", "yaml").replace(
+      "https://id.example.org",
+      issuer.url,
+    );
+    await writeFile(join(directory, "issuers.yaml"), issuers);
+    const exports = testedBlock("security", "Start with an issuer", "sh").matchAll(/^export (\w+)=(.*)$/gm);
+    const set = Object.fromEntries([...exports].map(([, name = "", value = ""]) => [name, value]));
+    service = await startServiceProcess(s3.endpoint, {
+      databaseUrl: database.url,
+      port: await findFreePort(),
+      settings: {
+        ...set,
+        SLUICE_DEV_TOKEN: "",
+        SLUICE_OIDC_ISSUERS: join(directory, set.SLUICE_OIDC_ISSUERS ?? ""),
+        SLUICE_LOG_LEVEL: "trace",
+        NODE_EXTRA_CA_CERTS: authority,
+      },
+    });
+  });
+  after(async () => {
+    await service?.stop();
+    await Promise.all([issuer?.close(), database?.drop()]);
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  });
+
+  async function sh(script: string, { isSecret = false } = {}): Promise<string> {
+    const command = script.replaceAll("npx sluice", `'${process.execPath}' '${main}'`);
+    const env = {
+      PATH: process.env.PATH,
+      NODE_EXTRA_CA_CERTS: authority,
+      XDG_STATE_HOME: directory,
+      SLUICE_URL: service.url,
+    };
+    const child = spawn("bash", ["-uc", command], { cwd: directory, env, stdio: ["ignore", "pipe", "pipe"] });
+    const [, out, err] = await Promise.all([once(child, "close"), text(child.stdout), text(child.stderr)]);
+    printed += isSecret ? err : out + err;
+    return out + err;
+  }
+
+  it("takes a new user from the page about security to a first upload", async () => {
+    await writeFile(join(directory, "report.pdf"), "a report");
+    const said = await sh(testedBlock("security", "Start with an issuer", "sh login"));
+    expect(said).to.contain("signed in by corp").and.contain("report.pdf");
+    expect(await sh("npx sluice ls")).to.contain("report.pdf");
+  });
+
+  it("writes no secret of all that it used, and neither do its callers, when things fail, too", async () => {
+    const said = await sh("npx sluice link create report.pdf", { isSecret: true });
+    const [link = ""] = /http\S+\/l\/[\w-]{43}/.exec(said) ?? [said];
+    const secrets = [s3.endpoint.secretAccessKey, ...issuer.issued];
+    secrets.push(new URL(link).pathname.split("/").at(-1) ?? "");
+    const location = (await fetch(link, { redirect: "manual" })).headers.get("location") ?? "";
+    secrets.push(new URL(location).searchParams.get("X-Amz-Signature") ?? "");
+    const expired = await issuer.sign({ exp: 1 });
+    for (const token of [expired, await issuer.sign({ aud: "other" }), "wrong-hunter2", `${await issuer.sign()}x`]) {
+      secrets.push(token, ...token.split(".").slice(1));
+      const answer = await fetch(`${service.url}/v1/namespaces/default/files`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      expect(answer.status).to.equal(401);
+      printed += JSON.stringify([...answer.headers]) + (await answer.text());
+    }
+    await sh(
+      "npx sluice download report.pdf -; npx sluice upload --json report.pdf other.pdf & sleep 1; kill %1; wait",
+    );
+    const state = await Promise.all(
+      (await readdir(join(directory, "sluice"), { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile() && !entry.parentPath.endsWith("logins"))
+        .map((entry) => readFile(join(entry.parentPath, entry.name), "utf8")),
+    );
+    const written = [JSON.stringify(service.log), ...service.words, printed, ...state].join("\n");
+    expect(service.log.length).to.be.greaterThan(3);
+    expect(secrets.filter((secret) => secret.length < 6)).to.deep.equal([]);
+    for (const secret of new Set(secrets)) {
+      const at = written.indexOf(secret);
+      expect(at, `a secret in: ${written.slice(Math.max(0, at - 200), at)}`).to.equal(-1);
+    }
+  });
+});
