@@ -31,6 +31,7 @@ import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
 import { listNamespaces } from "./queries/list-namespaces.ts";
 import { READ_RETRIES, readFile } from "./queries/read-file.ts";
+import { residencyReport } from "./queries/residency-report.ts";
 import { searchFiles } from "./queries/search-files.ts";
 import { watchUpload } from "./queries/watch-upload.ts";
 import { withinScope } from "./queries/within-scope.ts";
@@ -123,7 +124,9 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   return { functions, openLink: (...[token, visitor]: OpenLinkParameters) => openLink(linking, token, visitor) };
 }
 
-function bindNamespaces({ directory, namespaces }: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {
+function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): NamespaceFunctions {
+  const { directory, namespaces } = service;
+  const reporting = { namespaces: directory, regions: service.access.regions, files: service.files };
   const changing = { repository: namespaces, memory: directory, defaults };
   return {
     createNamespace: (request, options) => createNamespace(changing, request, options),
@@ -132,6 +135,7 @@ function bindNamespaces({ directory, namespaces }: ConnectedService, { defaults 
     updateNamespace: (request, options) => updateNamespace(changing, request, options),
     deleteNamespace: (request, options) => deleteNamespace(changing, request, options),
     getUsage: ({ namespace }) => namespaces.usage(namespace),
+    getResidencyReport: (request, options) => residencyReport(reporting, request, options),
     getGrants: (request, options) => getNamespace(directory, request, options),
     setGrants: (request, options) => setGrants(changing, request, options),
   };

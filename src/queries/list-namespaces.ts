@@ -17,7 +17,7 @@ export interface ListedNamespaces {
 export async function listNamespaces(
   namespaces: ListedNamespaces,
   request: PageRequest,
-  { isShown = () => false }: QueryOptions & { isShown?: (namespace: string) => boolean },
+  { isShown = () => false }: QueryOptions,
 ): Promise<{ namespaces: NamespaceRecord[]; nextPageToken: string }> {
   const limit = parsePageSize(request.pageSize);
   const listing = ["namespaces"];

@@ -8,6 +8,8 @@ export interface QueryOptions {
   /** The answer must have seen this commit position, for a caller that has made changes; undefined for one that has not. */
   position?: CommitPosition | undefined;
   signal?: AbortSignal;
+  /** Whether a list of namespaces may show the one of that name; none when left out. */
+  isShown?: (namespace: string) => boolean;
   /** The paths that a list may show. */
   scope?: PathScope;
 }

@@ -11,9 +11,12 @@ import { residencyReport } from "./residency-report.ts";
 describe("residencyReport", () => {
   const [sample] = [...sampleNamespaces().values()] as [Namespace];
   const toNamespaces = (...names: string[]) =>
-    new Map(names.map((name) => [name, { ...sample, name, bucket: `bucket-${name}` }]));
+    Object.assign(new Map(names.map((name) => [name, { ...sample, name, bucket: `bucket-${name}` }])), {
+      catchUp: async () => {},
+    });
+  const ALL = { isShown: () => true };
   const READ = { region: "eu-central-1", readTime: new Date("2026-01-02T03:04:05Z") };
-  const FIRST = { after: "", limit: 100 };
+  const FIRST = { pageSize: 100, pageToken: "" };
 
   it("says where each namespace is to lie, lies by storage's word, and has its bytes", async () => {
     const files = new FakeFileRepository();
@@ -23,12 +26,12 @@ describe("residencyReport", () => {
     await commitFile({ uploads }, nextPath(), place);
     const regions = new BucketRegions();
     regions.note("bucket-a", READ);
-    const { namespaces, next } = await residencyReport(
+    const { namespaces, nextPageToken } = await residencyReport(
       { namespaces: toNamespaces("b", "a"), regions, files },
       FIRST,
-      {},
+      ALL,
     );
-    expect(next).to.equal("");
+    expect(nextPageToken).to.equal("");
     const common = { region: "eu-central-1", allowedRegions: ["eu-central-1"], isCut: false, violations: [] };
     const counted = { ...place, region: "eu-central-1", generations: 2, sizeBytes: 20n };
     expect(namespaces).to.deep.equal([
@@ -45,7 +48,7 @@ describe("residencyReport", () => {
     await commitFile({ uploads }, nextPath(), { namespace: "a", bucket: "former", region: "eu-central-1" });
     const regions = new BucketRegions();
     regions.note("bucket-a", { ...READ, region: "ap-southeast-2" });
-    const { namespaces } = await residencyReport({ namespaces: toNamespaces("a"), regions, files }, FIRST, {});
+    const { namespaces } = await residencyReport({ namespaces: toNamespaces("a"), regions, files }, FIRST, ALL);
     const elsewhere =
       "namespace a keeps files in eu-central-1, but bucket bucket-a lies in ap-southeast-2; its operator must correct that";
     const place = { namespace: "a", region: "eu-central-1", generations: 1, sizeBytes: 10n };
@@ -68,7 +71,11 @@ describe("residencyReport", () => {
     const sizes: number[] = [];
     let after = "";
     do {
-      const { namespaces, next } = await residencyReport(deps, { after, limit: 1000 }, {});
+      const { namespaces, nextPageToken: next } = await residencyReport(
+        deps,
+        { pageSize: 1000, pageToken: after },
+        ALL,
+      );
       seen.push(...namespaces.map(({ namespace }) => namespace));
       sizes.push(namespaces.length);
       after = next;
@@ -92,15 +99,24 @@ describe("residencyReport", () => {
     };
     const deps = { namespaces: toNamespaces("a", "b", "c"), regions: new BucketRegions(), files };
     const pages = [];
-    for (const after of ["", "a", "b"]) pages.push(await residencyReport(deps, { after, limit: 100 }, {}));
-    const shown = pages.map(({ namespaces, next }) => [
-      ...namespaces.map(({ namespace, places, isCut }) => [namespace, places.length, isCut]),
-      next,
-    ]);
-    expect(shown).to.deep.equal([
-      [["a", 1, false], "a"],
-      [["b", 1000, true], "b"],
-      [["c", 1, false], ""],
-    ]);
+    let pageToken = "";
+    do {
+      const page = await residencyReport(deps, { pageSize: 100, pageToken }, ALL);
+      pages.push(page.namespaces.map(({ namespace, places, isCut }) => [namespace, places.length, isCut]));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    expect(pages).to.deep.equal([[["a", 1, false]], [["b", 1000, true]], [["c", 1, false]]]);
+  });
+
+  it("speaks of the namespaces alone that the caller may hear of", async () => {
+    const deps = {
+      namespaces: toNamespaces("a", "b", "c"),
+      regions: new BucketRegions(),
+      files: new FakeFileRepository(),
+    };
+    const report = (options: { isShown?: (name: string) => boolean }) => residencyReport(deps, FIRST, options);
+    const { namespaces } = await report({ isShown: (name) => name === "b" });
+    expect(namespaces.map(({ namespace }) => namespace)).to.deep.equal(["b"]);
+    expect((await report({})).namespaces).to.deep.equal([]);
   });
 });

@@ -1,6 +1,8 @@
 import type { FileRepository, StoredPlace } from "../domain/files/file-repository.ts";
 import type { Namespace, Namespaces } from "../domain/namespaces/namespace.ts";
 import type { BucketRegion, BucketRegions } from "../domain/residency.ts";
+import { type PageRequest, parsePageSize } from "./file-page.ts";
+import { fromNamePageToken, toNamePageToken } from "./page-token.ts";
 import type { QueryOptions } from "./query-options.ts";
 
 /** Namespaces of one page. Each is counted row by row, so that a page must not be much. */
@@ -31,26 +33,27 @@ export interface NamespaceResidency {
   violations: ResidencyViolation[];
 }
 
-/** Which of the namespaces to report on. */
-export interface ResidencyReportRequest {
-  /** The `next` of the page before; "" for the first namespaces. */
-  after: string;
-  /** From 1; more than 100 is taken as 100. */
-  limit: number;
-}
-
 /**
- * Where the bytes of namespaces lie, by the order of their names, and every violation of their policies. `next` is "" on the last
- * page. `namespaces` are those that the caller may have reported. Errors: `unavailable / DATABASE_UNAVAILABLE`, also when the
- * rows of the page cannot be counted in time: ask for fewer namespaces then.
+ * Where the bytes of namespaces lie, by the order of their names, and every violation of their policies: a page of those that
+ * the caller may hear of (`isShown`). A page has at most 100, and may have fewer; only an empty `nextPageToken` means that there
+ * are no more. Errors: `invalid_argument / PAGE_TOKEN_INVALID`, `ARGUMENT_INVALID` for a negative page size, `unavailable /
+ * DATABASE_UNAVAILABLE`, also when the rows of the page cannot be counted in time: ask for fewer namespaces then.
  */
 export async function residencyReport(
-  deps: { namespaces: Namespaces; regions: BucketRegions; files: Pick<FileRepository, "listPlaces"> },
-  { after, limit }: ResidencyReportRequest,
-  { position }: Pick<QueryOptions, "position">,
-): Promise<{ namespaces: NamespaceResidency[]; next: string }> {
+  deps: {
+    namespaces: Pick<Namespaces, "values"> & { catchUp(): Promise<void> };
+    regions: BucketRegions;
+    files: Pick<FileRepository, "listPlaces">;
+  },
+  { pageSize, pageToken }: PageRequest,
+  { position, isShown = () => false }: Pick<QueryOptions, "position" | "isShown">,
+): Promise<{ namespaces: NamespaceResidency[]; nextPageToken: string }> {
+  const limit = parsePageSize(pageSize);
+  const listing = ["residency"];
+  const after = pageToken === "" ? "" : fromNamePageToken(pageToken, listing);
+  await deps.namespaces.catchUp();
   const following = [...deps.namespaces.values()]
-    .filter(({ name }) => after === "" || compare(name, after) > 0)
+    .filter(({ name }) => (after === "" || compare(name, after) > 0) && isShown(name))
     .sort((one, other) => compare(one.name, other.name));
   const page = following.slice(0, Math.min(limit, NAMESPACES_MAX));
   const names = page.map(({ name }) => name);
@@ -60,7 +63,8 @@ export async function residencyReport(
     const places = found.slice(0, PLACES_MAX).filter((place) => place.namespace === namespace.name);
     return toReport(namespace, { places, regions: deps.regions, isCut });
   });
-  return { namespaces: reported, next: counted.length < following.length ? (counted.at(-1)?.name ?? "") : "" };
+  const last = counted.length < following.length ? counted.at(-1) : undefined;
+  return { namespaces: reported, nextPageToken: last === undefined ? "" : toNamePageToken(last.name, listing) };
 }
 
 /**

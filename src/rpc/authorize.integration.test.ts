@@ -252,6 +252,22 @@ describe("Grants over gRPC and REST", function () {
     });
   });
 
+  it("reports where files lie to those who audit them, and of no other namespace", async () => {
+    const { namespaces: reported } = await namespaces().getResidencyReport({}, as("audrey"));
+    const [report] = reported;
+    expect(reported.map(({ namespace }) => namespace)).to.deep.equal(["default"]);
+    expect(report).to.deep.include({ allowedRegions: [report?.region], violations: [], truncated: false });
+    expect(report?.places.map(({ bucket, region }) => [bucket, region])).to.deep.equal([
+      [report?.bucket, report?.region],
+    ]);
+    expect(Number(report?.places[0]?.sizeBytes)).to.be.above(50);
+    for (const name of ["alice", "root", "stranger"])
+      expect((await namespaces().getResidencyReport({}, as(name))).namespaces, name).to.deep.equal([]);
+    const { status, body } = await callRest(`${service.url}/v1/residencyReport`, { token: "audrey" });
+    expect([status, JSON.stringify(body)]).to.deep.include(200);
+    expect(JSON.stringify(body)).to.contain('"allowedRegions"');
+  });
+
   it("binds a change of grants or of a namespace to its etag, over REST by If-Match", async () => {
     const { headers, body } = await rest("owner", "default/grants");
     const etag = headers.get("etag") ?? "";

@@ -115,8 +115,8 @@ function authorizeNamespaces(functions: NamespaceFunctions, authority: Authority
     const method = name as NamespaceMethod;
     authorized[name] = async (request: NamespaceRequest, options: CallOptions) => {
       const { caller } = options;
-      if (method === "listNamespaces") {
-        // The list itself asks the database first, so that this is asked of what is there now.
+      if (method === "listNamespaces" || method === "getResidencyReport") {
+        // These ask the database first, so that this is asked of what is there now.
         const isShown = (namespace: string) => authority.mayManage(caller, method, namespace);
         return await work(request, { ...options, isShown });
       }

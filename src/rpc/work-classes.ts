@@ -97,6 +97,7 @@ const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
   listNamespaces: "lookups",
   updateNamespace: "commands",
   deleteNamespace: "commands",
+  getResidencyReport: "filtered reads",
   getUsage: "filtered reads",
   getGrants: "lookups",
   setGrants: "commands",

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/namespace_service.proto.
  */
 export const file_sluice_v1_namespace_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFzbHVpY2UvdjEvbmFtZXNwYWNlX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSKWBAoJTmFtZXNwYWNlEgwKBG5hbWUYASABKAkSDgoGYnVja2V0GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIXCgprZXlfcHJlZml4GAQgASgJSACIAQESFwoPYWxsb3dlZF9yZWdpb25zGAUgAygJEhsKE2ZpbGVfc2l6ZV9tYXhfYnl0ZXMYBiABKAMSLAoJcmV0ZW50aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDnJldGFpbl9kZWZhdWx0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjwKGWRvd25sb2FkX3VybF9saWZldGltZV9tYXgYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOAoVcGFydF91cmxfbGlmZXRpbWVfbWF4GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKEWxpbmtfbGlmZXRpbWVfbWF4GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBGV0YWcYDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEINCgtfa2V5X3ByZWZpeCJpCgVHcmFudBITCglwcmluY2lwYWwYASABKAlIABIPCgVncm91cBgCIAEoCUgAEh4KBXJvbGVzGAMgAygOMg8uc2x1aWNlLnYxLlJvbGUSEAoIcHJlZml4ZXMYBCADKAlCCAoGbWVtYmVyIkEKFkNyZWF0ZU5hbWVzcGFjZVJlcXVlc3QSJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZSJCChdDcmVhdGVOYW1lc3BhY2VSZXNwb25zZRInCgluYW1lc3BhY2UYASABKAsyFC5zbHVpY2UudjEuTmFtZXNwYWNlIigKE0dldE5hbWVzcGFjZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIj8KFEdldE5hbWVzcGFjZVJlc3BvbnNlEicKCW5hbWVzcGFjZRgBIAEoCzIULnNsdWljZS52MS5OYW1lc3BhY2UiPgoVTGlzdE5hbWVzcGFjZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlsKFkxpc3ROYW1lc3BhY2VzUmVzcG9uc2USKAoKbmFtZXNwYWNlcxgBIAMoCzIULnNsdWljZS52MS5OYW1lc3BhY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKFlVwZGF0ZU5hbWVzcGFjZVJlcXVlc3QSJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siQgoXVXBkYXRlTmFtZXNwYWNlUmVzcG9uc2USJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZSI5ChZEZWxldGVOYW1lc3BhY2VSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRldGFnGAIgASgJIhkKF0RlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlIiQKD0dldFVzYWdlUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkihAEKEEdldFVzYWdlUmVzcG9uc2USEgoKbGl2ZV9maWxlcxgBIAEoAxISCgpsaXZlX2J5dGVzGAIgASgDEhgKEGtlcHRfZ2VuZXJhdGlvbnMYAyABKAMSEgoKa2VwdF9ieXRlcxgEIAEoAxIaChJ1bmZpbmlzaGVkX3VwbG9hZHMYBSABKAMiJQoQR2V0R3JhbnRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkiQwoRR2V0R3JhbnRzUmVzcG9uc2USIAoGZ3JhbnRzGAEgAygLMhAuc2x1aWNlLnYxLkdyYW50EgwKBGV0YWcYAiABKAkiVQoQU2V0R3JhbnRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSIAoGZ3JhbnRzGAIgAygLMhAuc2x1aWNlLnYxLkdyYW50EgwKBGV0YWcYAyABKAkiQwoRU2V0R3JhbnRzUmVzcG9uc2USIAoGZ3JhbnRzGAEgAygLMhAuc2x1aWNlLnYxLkdyYW50EgwKBGV0YWcYAiABKAkqcgoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9SRUFERVIQARIPCgtST0xFX1dSSVRFUhACEhAKDFJPTEVfREVMRVRFUhADEhAKDFJPTEVfQVVESVRPUhAEEg4KClJPTEVfQURNSU4QBTLYBwoQTmFtZXNwYWNlU2VydmljZRJ7Cg9DcmVhdGVOYW1lc3BhY2USIS5zbHVpY2UudjEuQ3JlYXRlTmFtZXNwYWNlUmVxdWVzdBoiLnNsdWljZS52MS5DcmVhdGVOYW1lc3BhY2VSZXNwb25zZSIhgtPkkwIbOgluYW1lc3BhY2UiDi92MS9uYW1lc3BhY2VzEnMKDEdldE5hbWVzcGFjZRIeLnNsdWljZS52MS5HZXROYW1lc3BhY2VSZXF1ZXN0Gh8uc2x1aWNlLnYxLkdldE5hbWVzcGFjZVJlc3BvbnNlIiKC0+STAhwSGi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9Em0KDkxpc3ROYW1lc3BhY2VzEiAuc2x1aWNlLnYxLkxpc3ROYW1lc3BhY2VzUmVxdWVzdBohLnNsdWljZS52MS5MaXN0TmFtZXNwYWNlc1Jlc3BvbnNlIhaC0+STAhASDi92MS9uYW1lc3BhY2VzEowBCg9VcGRhdGVOYW1lc3BhY2USIS5zbHVpY2UudjEuVXBkYXRlTmFtZXNwYWNlUmVxdWVzdBoiLnNsdWljZS52MS5VcGRhdGVOYW1lc3BhY2VSZXNwb25zZSIygtPkkwIsOgluYW1lc3BhY2UyHy92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2UubmFtZX0SfAoPRGVsZXRlTmFtZXNwYWNlEiEuc2x1aWNlLnYxLkRlbGV0ZU5hbWVzcGFjZVJlcXVlc3QaIi5zbHVpY2UudjEuRGVsZXRlTmFtZXNwYWNlUmVzcG9uc2UiIoLT5JMCHCoaL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0SbQoIR2V0VXNhZ2USGi5zbHVpY2UudjEuR2V0VXNhZ2VSZXF1ZXN0Ghsuc2x1aWNlLnYxLkdldFVzYWdlUmVzcG9uc2UiKILT5JMCIhIgL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vdXNhZ2UScQoJR2V0R3JhbnRzEhsuc2x1aWNlLnYxLkdldEdyYW50c1JlcXVlc3QaHC5zbHVpY2UudjEuR2V0R3JhbnRzUmVzcG9uc2UiKYLT5JMCIxIhL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZ3JhbnRzEnQKCVNldEdyYW50cxIbLnNsdWljZS52MS5TZXRHcmFudHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLlNldEdyYW50c1Jlc3BvbnNlIiyC0+STAiY6ASoaIS92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2dyYW50c2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("CiFzbHVpY2UvdjEvbmFtZXNwYWNlX3NlcnZpY2UucHJvdG8SCXNsdWljZS52MSKWBAoJTmFtZXNwYWNlEgwKBG5hbWUYASABKAkSDgoGYnVja2V0GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIXCgprZXlfcHJlZml4GAQgASgJSACIAQESFwoPYWxsb3dlZF9yZWdpb25zGAUgAygJEhsKE2ZpbGVfc2l6ZV9tYXhfYnl0ZXMYBiABKAMSLAoJcmV0ZW50aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjEKDnJldGFpbl9kZWZhdWx0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjwKGWRvd25sb2FkX3VybF9saWZldGltZV9tYXgYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOAoVcGFydF91cmxfbGlmZXRpbWVfbWF4GAogASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjQKEWxpbmtfbGlmZXRpbWVfbWF4GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBGV0YWcYDCABKAkSLwoLY3JlYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEINCgtfa2V5X3ByZWZpeCJpCgVHcmFudBITCglwcmluY2lwYWwYASABKAlIABIPCgVncm91cBgCIAEoCUgAEh4KBXJvbGVzGAMgAygOMg8uc2x1aWNlLnYxLlJvbGUSEAoIcHJlZml4ZXMYBCADKAlCCAoGbWVtYmVyIkEKFkNyZWF0ZU5hbWVzcGFjZVJlcXVlc3QSJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZSJCChdDcmVhdGVOYW1lc3BhY2VSZXNwb25zZRInCgluYW1lc3BhY2UYASABKAsyFC5zbHVpY2UudjEuTmFtZXNwYWNlIigKE0dldE5hbWVzcGFjZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIj8KFEdldE5hbWVzcGFjZVJlc3BvbnNlEicKCW5hbWVzcGFjZRgBIAEoCzIULnNsdWljZS52MS5OYW1lc3BhY2UiPgoVTGlzdE5hbWVzcGFjZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlsKFkxpc3ROYW1lc3BhY2VzUmVzcG9uc2USKAoKbmFtZXNwYWNlcxgBIAMoCzIULnNsdWljZS52MS5OYW1lc3BhY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKFlVwZGF0ZU5hbWVzcGFjZVJlcXVlc3QSJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siQgoXVXBkYXRlTmFtZXNwYWNlUmVzcG9uc2USJwoJbmFtZXNwYWNlGAEgASgLMhQuc2x1aWNlLnYxLk5hbWVzcGFjZSI5ChZEZWxldGVOYW1lc3BhY2VSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRldGFnGAIgASgJIhkKF0RlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlIiQKD0dldFVzYWdlUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkihAEKEEdldFVzYWdlUmVzcG9uc2USEgoKbGl2ZV9maWxlcxgBIAEoAxISCgpsaXZlX2J5dGVzGAIgASgDEhgKEGtlcHRfZ2VuZXJhdGlvbnMYAyABKAMSEgoKa2VwdF9ieXRlcxgEIAEoAxIaChJ1bmZpbmlzaGVkX3VwbG9hZHMYBSABKAMiQgoZR2V0UmVzaWRlbmN5UmVwb3J0UmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJoChpHZXRSZXNpZGVuY3lSZXBvcnRSZXNwb25zZRIxCgpuYW1lc3BhY2VzGAEgAygLMh0uc2x1aWNlLnYxLk5hbWVzcGFjZVJlc2lkZW5jeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilAIKEk5hbWVzcGFjZVJlc2lkZW5jeRIRCgluYW1lc3BhY2UYASABKAkSDgoGYnVja2V0GAIgASgJEg4KBnJlZ2lvbhgDIAEoCRIVCg1hY3R1YWxfcmVnaW9uGAQgASgJEi0KCXJlYWRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYWxsb3dlZF9yZWdpb25zGAYgAygJEiYKBnBsYWNlcxgHIAMoCzIWLnNsdWljZS52MS5TdG9yZWRQbGFjZRIRCgl0cnVuY2F0ZWQYCCABKAgSMQoKdmlvbGF0aW9ucxgJIAMoCzIdLnNsdWljZS52MS5SZXNpZGVuY3lWaW9sYXRpb24iVgoLU3RvcmVkUGxhY2USDgoGYnVja2V0GAEgASgJEg4KBnJlZ2lvbhgCIAEoCRITCgtnZW5lcmF0aW9ucxgDIAEoAxISCgpzaXplX2J5dGVzGAQgASgDIkwKElJlc2lkZW5jeVZpb2xhdGlvbhIPCgdwcm9ibGVtGAEgASgJEiUKBXBsYWNlGAIgASgLMhYuc2x1aWNlLnYxLlN0b3JlZFBsYWNlIiUKEEdldEdyYW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIkMKEUdldEdyYW50c1Jlc3BvbnNlEiAKBmdyYW50cxgBIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAIgASgJIlUKEFNldEdyYW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEiAKBmdyYW50cxgCIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAMgASgJIkMKEVNldEdyYW50c1Jlc3BvbnNlEiAKBmdyYW50cxgBIAMoCzIQLnNsdWljZS52MS5HcmFudBIMCgRldGFnGAIgASgJKnIKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9XUklURVIQAhIQCgxST0xFX0RFTEVURVIQAxIQCgxST0xFX0FVRElUT1IQBBIOCgpST0xFX0FETUlOEAUy2AgKEE5hbWVzcGFjZVNlcnZpY2USewoPQ3JlYXRlTmFtZXNwYWNlEiEuc2x1aWNlLnYxLkNyZWF0ZU5hbWVzcGFjZVJlcXVlc3QaIi5zbHVpY2UudjEuQ3JlYXRlTmFtZXNwYWNlUmVzcG9uc2UiIYLT5JMCGzoJbmFtZXNwYWNlIg4vdjEvbmFtZXNwYWNlcxJzCgxHZXROYW1lc3BhY2USHi5zbHVpY2UudjEuR2V0TmFtZXNwYWNlUmVxdWVzdBofLnNsdWljZS52MS5HZXROYW1lc3BhY2VSZXNwb25zZSIigtPkkwIcEhovdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlfRJtCg5MaXN0TmFtZXNwYWNlcxIgLnNsdWljZS52MS5MaXN0TmFtZXNwYWNlc1JlcXVlc3QaIS5zbHVpY2UudjEuTGlzdE5hbWVzcGFjZXNSZXNwb25zZSIWgtPkkwIQEg4vdjEvbmFtZXNwYWNlcxKMAQoPVXBkYXRlTmFtZXNwYWNlEiEuc2x1aWNlLnYxLlVwZGF0ZU5hbWVzcGFjZVJlcXVlc3QaIi5zbHVpY2UudjEuVXBkYXRlTmFtZXNwYWNlUmVzcG9uc2UiMoLT5JMCLDoJbmFtZXNwYWNlMh8vdjEvbmFtZXNwYWNlcy97bmFtZXNwYWNlLm5hbWV9EnwKD0RlbGV0ZU5hbWVzcGFjZRIhLnNsdWljZS52MS5EZWxldGVOYW1lc3BhY2VSZXF1ZXN0GiIuc2x1aWNlLnYxLkRlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlIiKC0+STAhwqGi92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9Em0KCEdldFVzYWdlEhouc2x1aWNlLnYxLkdldFVzYWdlUmVxdWVzdBobLnNsdWljZS52MS5HZXRVc2FnZVJlc3BvbnNlIiiC0+STAiISIC92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L3VzYWdlEn4KEkdldFJlc2lkZW5jeVJlcG9ydBIkLnNsdWljZS52MS5HZXRSZXNpZGVuY3lSZXBvcnRSZXF1ZXN0GiUuc2x1aWNlLnYxLkdldFJlc2lkZW5jeVJlcG9ydFJlc3BvbnNlIhuC0+STAhUSEy92MS9yZXNpZGVuY3lSZXBvcnQScQoJR2V0R3JhbnRzEhsuc2x1aWNlLnYxLkdldEdyYW50c1JlcXVlc3QaHC5zbHVpY2UudjEuR2V0R3JhbnRzUmVzcG9uc2UiKYLT5JMCIxIhL3YxL25hbWVzcGFjZXMve25hbWVzcGFjZX0vZ3JhbnRzEnQKCVNldEdyYW50cxIbLnNsdWljZS52MS5TZXRHcmFudHNSZXF1ZXN0Ghwuc2x1aWNlLnYxLlNldEdyYW50c1Jlc3BvbnNlIiyC0+STAiY6ASoaIS92MS9uYW1lc3BhY2VzL3tuYW1lc3BhY2V9L2dyYW50c2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * A tenant's space of paths, in one bucket and region, with its limits. A limit that is unset when a namespace is made, or when
@@ -487,6 +487,209 @@ export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*
   messageDesc(file_sluice_v1_namespace_service, 13);
 
 /**
+ * Request of GetResidencyReport.
+ *
+ * @generated from message sluice.v1.GetResidencyReportRequest
+ */
+export type GetResidencyReportRequest = Message<"sluice.v1.GetResidencyReportRequest"> & {
+  /**
+   * Most namespaces in one page, 1 to 100; 100 when 0. More than 100 is taken as 100.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * next_page_token of the previous page; empty for the first page.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.GetResidencyReportRequest.
+ * Use `create(GetResidencyReportRequestSchema)` to create a new message.
+ */
+export const GetResidencyReportRequestSchema: GenMessage<GetResidencyReportRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_namespace_service, 14);
+
+/**
+ * Response of GetResidencyReport.
+ *
+ * @generated from message sluice.v1.GetResidencyReportResponse
+ */
+export type GetResidencyReportResponse = Message<"sluice.v1.GetResidencyReportResponse"> & {
+  /**
+   * The namespaces of this page, by name.
+   *
+   * @generated from field: repeated sluice.v1.NamespaceResidency namespaces = 1;
+   */
+  namespaces: NamespaceResidency[];
+
+  /**
+   * Token for the next page; empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message sluice.v1.GetResidencyReportResponse.
+ * Use `create(GetResidencyReportResponseSchema)` to create a new message.
+ */
+export const GetResidencyReportResponseSchema: GenMessage<GetResidencyReportResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_namespace_service, 15);
+
+/**
+ * Where the bytes of a namespace lie.
+ *
+ * @generated from message sluice.v1.NamespaceResidency
+ */
+export type NamespaceResidency = Message<"sluice.v1.NamespaceResidency"> & {
+  /**
+   * Name of the namespace.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Its bucket.
+   *
+   * @generated from field: string bucket = 2;
+   */
+  bucket: string;
+
+  /**
+   * The region that the namespace says.
+   *
+   * @generated from field: string region = 3;
+   */
+  region: string;
+
+  /**
+   * The region that storage says the bucket lies in. Empty while storage was not asked, or where it does not say.
+   *
+   * @generated from field: string actual_region = 4;
+   */
+  actualRegion: string;
+
+  /**
+   * When storage was asked last. Unset while it was not.
+   *
+   * @generated from field: google.protobuf.Timestamp read_time = 5;
+   */
+  readTime?: Timestamp | undefined;
+
+  /**
+   * Regions in which its bytes may be.
+   *
+   * @generated from field: repeated string allowed_regions = 6;
+   */
+  allowedRegions: string[];
+
+  /**
+   * Where the bytes of its files are.
+   *
+   * @generated from field: repeated sluice.v1.StoredPlace places = 7;
+   */
+  places: StoredPlace[];
+
+  /**
+   * True when there are more places than are listed, so that there may be more violations.
+   *
+   * @generated from field: bool truncated = 8;
+   */
+  truncated: boolean;
+
+  /**
+   * Everything that lies where it must not. Empty when all is well.
+   *
+   * @generated from field: repeated sluice.v1.ResidencyViolation violations = 9;
+   */
+  violations: ResidencyViolation[];
+};
+
+/**
+ * Describes the message sluice.v1.NamespaceResidency.
+ * Use `create(NamespaceResidencySchema)` to create a new message.
+ */
+export const NamespaceResidencySchema: GenMessage<NamespaceResidency> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_namespace_service, 16);
+
+/**
+ * A bucket and region that has bytes of a namespace's files.
+ *
+ * @generated from message sluice.v1.StoredPlace
+ */
+export type StoredPlace = Message<"sluice.v1.StoredPlace"> & {
+  /**
+   * The bucket.
+   *
+   * @generated from field: string bucket = 1;
+   */
+  bucket: string;
+
+  /**
+   * Its region.
+   *
+   * @generated from field: string region = 2;
+   */
+  region: string;
+
+  /**
+   * Generations of files whose bytes are there, deleted and superseded ones included.
+   *
+   * @generated from field: int64 generations = 3;
+   */
+  generations: bigint;
+
+  /**
+   * Bytes of these.
+   *
+   * @generated from field: int64 size_bytes = 4;
+   */
+  sizeBytes: bigint;
+};
+
+/**
+ * Describes the message sluice.v1.StoredPlace.
+ * Use `create(StoredPlaceSchema)` to create a new message.
+ */
+export const StoredPlaceSchema: GenMessage<StoredPlace> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_namespace_service, 17);
+
+/**
+ * Bytes that lie, or would be written, where the policy does not allow it.
+ *
+ * @generated from message sluice.v1.ResidencyViolation
+ */
+export type ResidencyViolation = Message<"sluice.v1.ResidencyViolation"> & {
+  /**
+   * What is wrong, in a sentence that names both regions.
+   *
+   * @generated from field: string problem = 1;
+   */
+  problem: string;
+
+  /**
+   * Where the bytes are that must not be there. Unset when the namespace's own bucket is at fault: nothing can be written then.
+   *
+   * @generated from field: sluice.v1.StoredPlace place = 2;
+   */
+  place?: StoredPlace | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.ResidencyViolation.
+ * Use `create(ResidencyViolationSchema)` to create a new message.
+ */
+export const ResidencyViolationSchema: GenMessage<ResidencyViolation> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_namespace_service, 18);
+
+/**
  * Request of GetGrants.
  *
  * @generated from message sluice.v1.GetGrantsRequest
@@ -505,7 +708,7 @@ export type GetGrantsRequest = Message<"sluice.v1.GetGrantsRequest"> & {
  * Use `create(GetGrantsRequestSchema)` to create a new message.
  */
 export const GetGrantsRequestSchema: GenMessage<GetGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 14);
+  messageDesc(file_sluice_v1_namespace_service, 19);
 
 /**
  * Response of GetGrants.
@@ -533,7 +736,7 @@ export type GetGrantsResponse = Message<"sluice.v1.GetGrantsResponse"> & {
  * Use `create(GetGrantsResponseSchema)` to create a new message.
  */
 export const GetGrantsResponseSchema: GenMessage<GetGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 15);
+  messageDesc(file_sluice_v1_namespace_service, 20);
 
 /**
  * Request of SetGrants.
@@ -568,7 +771,7 @@ export type SetGrantsRequest = Message<"sluice.v1.SetGrantsRequest"> & {
  * Use `create(SetGrantsRequestSchema)` to create a new message.
  */
 export const SetGrantsRequestSchema: GenMessage<SetGrantsRequest> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 16);
+  messageDesc(file_sluice_v1_namespace_service, 21);
 
 /**
  * Response of SetGrants.
@@ -596,7 +799,7 @@ export type SetGrantsResponse = Message<"sluice.v1.SetGrantsResponse"> & {
  * Use `create(SetGrantsResponseSchema)` to create a new message.
  */
 export const SetGrantsResponseSchema: GenMessage<SetGrantsResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_namespace_service, 17);
+  messageDesc(file_sluice_v1_namespace_service, 22);
 
 /**
  * What somebody may do in a namespace. No role includes another.
@@ -726,6 +929,17 @@ export const NamespaceService: GenService<{
     methodKind: "unary";
     input: typeof GetUsageRequestSchema;
     output: typeof GetUsageResponseSchema;
+  },
+  /**
+   * Reports where the bytes of namespaces lie and may lie, with every violation, page by page. It speaks of the namespaces in
+   * which the caller is an auditor or admin.
+   *
+   * @generated from rpc sluice.v1.NamespaceService.GetResidencyReport
+   */
+  getResidencyReport: {
+    methodKind: "unary";
+    input: typeof GetResidencyReportRequestSchema;
+    output: typeof GetResidencyReportResponseSchema;
   },
   /**
    * Returns who may do what in a namespace.

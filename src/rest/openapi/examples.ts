@@ -56,6 +56,7 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   UpdateNamespace: { parameters: { name: "default", updateMask: "retention" }, body: { retention: "2592000s" } },
   DeleteNamespace: { parameters: { namespace: "legal" } },
   GetUsage: { parameters: NAMESPACE },
+  GetResidencyReport: { parameters: { pageSize: "10" } },
   GetGrants: { parameters: NAMESPACE },
   SetGrants: {
     parameters: NAMESPACE,

@@ -5,6 +5,7 @@ import {
   DeleteNamespaceResponseSchema,
   GetGrantsResponseSchema,
   GetNamespaceResponseSchema,
+  GetResidencyReportResponseSchema,
   GetUsageResponseSchema,
   ListNamespacesResponseSchema,
   NamespaceSchema,
@@ -19,6 +20,7 @@ import { invalidArgument } from "../../domain/errors.ts";
 import { toNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord, NamespaceUsage } from "../../domain/namespaces/namespace-repository.ts";
 import type { PageRequest } from "../../queries/file-page.ts";
+import type { NamespaceResidency } from "../../queries/residency-report.ts";
 import { type CallOptions, toCallOptions } from "../calls/caller-context.ts";
 import {
   fromGrantMessages,
@@ -26,6 +28,7 @@ import {
   toGrantMessages,
   toNamespaceMessage,
 } from "../messages/namespace-message.ts";
+import { toResidencyMessage } from "../messages/residency-message.ts";
 
 /** A request that names a namespace and nothing else. */
 export interface NamespaceName {
@@ -43,6 +46,10 @@ export interface NamespaceFunctions {
   updateNamespace(request: UpdateNamespaceRequest, options: CallOptions): Promise<NamespaceRecord>;
   deleteNamespace(request: NamespaceName & { etag: string }, options: CallOptions): Promise<NamespaceRecord>;
   getUsage(request: NamespaceName, options: CallOptions): Promise<NamespaceUsage>;
+  getResidencyReport(
+    request: PageRequest,
+    options: CallOptions,
+  ): Promise<{ namespaces: NamespaceResidency[]; nextPageToken: string }>;
   getGrants(request: NamespaceName, options: CallOptions): Promise<NamespaceRecord>;
   setGrants(
     request: NamespaceName & { grants: readonly Grant[]; etag: string },
@@ -89,6 +96,11 @@ export function createNamespaceService(functions: NamespaceFunctions): ServiceIm
         keptBytes: BigInt(usage.keptBytes),
         unfinishedUploads: BigInt(usage.unfinishedUploads),
       });
+    },
+    getResidencyReport: async ({ pageSize, pageToken }, context) => {
+      const page = await functions.getResidencyReport({ pageSize, pageToken }, toCallOptions(context));
+      const namespaces = page.namespaces.map(toResidencyMessage);
+      return create(GetResidencyReportResponseSchema, { namespaces, nextPageToken: page.nextPageToken });
     },
     getGrants: async ({ namespace }, context) => {
       const record = await functions.getGrants({ namespace }, toCallOptions(context));
