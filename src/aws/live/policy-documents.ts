@@ -6,8 +6,10 @@ import { MADE_UP, resolveIntrinsics } from "./made-up-ids.ts";
 import { type Plain, type PlainMap, toPlain } from "./plain.ts";
 import type { PolicyKind } from "./policy-analyzer.ts";
 
-/** Takes the place of an id that AWS makes up. It has the form of a distribution's id, the only one that policies name. */
+/** Takes the place of an id that AWS makes up, within an ARN. It has the form of a distribution's id. */
 const EXAMPLE_ID = "E1EXAMPLE2SLUICE";
+/** Takes the place of a whole id: the one that a policy may name is a VPC endpoint's. */
+const EXAMPLE_ENDPOINT = "vpce-0123456789abcdef0";
 
 /** A policy document of the template, in literal JSON. */
 export interface PolicyDocument {
@@ -50,5 +52,6 @@ function listOf(logicalId: string, { type, properties }: Resource): Found[] {
 
 function toLiteral(configuration: Configuration, value: Plain): Plain {
   const resolved = JSON.stringify(resolveIntrinsics(configuration, value));
-  return JSON.parse(resolved.replaceAll(JSON.stringify(MADE_UP).slice(1, -1), EXAMPLE_ID));
+  const whole = resolved.replaceAll(JSON.stringify(MADE_UP), JSON.stringify(EXAMPLE_ENDPOINT));
+  return JSON.parse(whole.replaceAll(JSON.stringify(MADE_UP).slice(1, -1), EXAMPLE_ID));
 }

@@ -12,9 +12,10 @@ import type { AllowStatement, Statement } from "./policy.ts";
 export function createCloudControlStatements(site: Site, resources: Readonly<Record<string, Resource>>): Statement[] {
   const readable = Object.entries(resources).filter(([, { type }]) => READABLE_TYPES[type] !== undefined);
   const limited = readable.flatMap(([logicalId, { type, properties }]) => {
-    const { isLimited, found, arn, read } = READABLE_TYPES[type] as ReadableType;
+    const { isLimited, found, arn, read, unlimited = [] } = READABLE_TYPES[type] as ReadableType;
     if (!isLimited || arn === undefined) return [];
-    return [{ arn: found.by === "reference" ? getAtt(logicalId, "Arn") : arn(site, properties, ""), read }];
+    const of = found.by === "reference" ? getAtt(logicalId, "Arn") : arn(site, properties, "");
+    return [{ arn: of, read: read.filter((action) => !unlimited.includes(action)) }];
   });
   const owned = new Set(limited.flatMap(({ read }) => read));
   const all = new Set(readable.flatMap(([, { type }]) => listReadPermissions(type)));

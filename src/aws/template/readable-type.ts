@@ -29,8 +29,10 @@ export interface ReadableType {
   readonly read: readonly string[];
   /** What `Fn::GetAtt` of its ARN gives, with `id` for an id that AWS makes up; for a policy, the ARN of what has it. */
   readonly arn?: (site: Site, properties: Plain, id: string) => string;
-  /** Whether every permission of `read` can be limited to the resource. */
+  /** Whether every permission of `read` but those of `unlimited` can be limited to the resource. */
   readonly isLimited?: boolean;
+  /** Permissions of `read` that know no resource. */
+  readonly unlimited?: readonly string[];
   /** Values that AWS fills in where the template says nothing, and without which the resource does not serve. */
   readonly defaults?: Plain;
   /** Properties that AWS takes and never answers. */

@@ -8,14 +8,17 @@ type Plain = Readonly<Record<string, unknown>>;
 export const CLOUD_CONTROL_PERMISSIONS = { read: "cloudformation:GetResource", list: "cloudformation:ListResources" };
 
 const ENDPOINT_PERMISSIONS = [
-  ...["ec2:DescribeVpcEndpoints", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"],
-  "vpc-lattice:DescribeServiceNetworkVpcEndpointAssociation",
+  "ec2:DescribeVpcEndpoints",
+  "ec2:DescribeSubnets",
+  "ec2:DescribeSecurityGroups",
+  "ec2:DescribeVpcs",
 ];
 
 /**
  * Every type that the generator makes beside buckets, their policies and roles. Cloud Control reads all of them: it is made
  * from the same schemas as CloudFormation and Terraform's `awscc` provider. The permissions are those of the schemas'
- * handlers, without `iam:PassRole` and `kms:Decrypt`, which reading does not use and which would let the reader do more.
+ * handlers, without `iam:PassRole` and `kms:Decrypt`, which reading does not use and which would let the reader do more, and
+ * without an action of VPC Lattice that IAM does not know.
  * Source: https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/supported-resources.html
  */
 export const READABLE_TYPES: Readonly<Record<string, ReadableType>> = {
@@ -202,6 +205,7 @@ export const READABLE_TYPES: Readonly<Record<string, ReadableType>> = {
     arn: (site, properties) => site.arn("s3", `accesspoint/${textAt(properties, "Name")}`),
     read: ["s3:GetAccessPoint", "s3:GetAccessPointPolicy", "s3:ListTagsForResource"],
     isLimited: true,
+    unlimited: ["s3:GetAccessPoint"],
   },
   "AWS::S3::StorageLens": {
     ...byName("StorageLensConfiguration.Id"),

