@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { type OidcIssuer, startOidcIssuer } from "../testing/rigs/oidc-issuer.ts";
+import { callRest } from "../testing/rigs/rest-client.ts";
 import { type RunningService, startService } from "../testing/rigs/running-service.ts";
 import { openLoginFile } from "./login-file.ts";
 import { runCli, type ServerCommands } from "./program.ts";
@@ -19,8 +20,16 @@ describe("sluice login", () => {
     issuer = await startOidcIssuer();
     const login = { client_id: "cli", scopes: ["openid", "offline_access"], audience: "sluice" };
     const issuers = [{ alias: "test", issuer: issuer.url, audiences: ["sluice"], clock_tolerance_seconds: 0, login }];
-    const settings = { SLUICE_AUTH: "oidc", SLUICE_DEV_TOKEN: "", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers) };
-    service = await startService({ settings });
+    const auth = { SLUICE_AUTH: "oidc", SLUICE_DEV_TOKEN: "", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers) };
+    service = await startService({ settings: { ...auth, SLUICE_ADMINS: "test:anna" } });
+    const grants = [{ principal: "test:anna", roles: ["ROLE_READER", "ROLE_WRITER"] }];
+    const { status } = await callRest(`${service.url}/v1/namespaces/default/grants`, {
+      method: "PUT",
+      token: await issuer.sign(),
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ grants }),
+    });
+    expect(status).to.equal(200);
   });
   after(async () => {
     await service?.stop();
