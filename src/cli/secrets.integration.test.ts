@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { Client } from "pg";
 import { findFreePort } from "../devstack/tcp-port.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
 import { type OidcIssuer, startOidcIssuer } from "../testing/rigs/oidc-issuer.ts";
@@ -16,6 +17,29 @@ import { testedBlock } from "../testing/structure/pages.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
+const DATABASE_PASSWORD = "database-hunter2-0190a3b4";
+
+/** The URL of the database for a user of its own, who has that password. */
+async function withPassword(url: string, password: string): Promise<string> {
+  const own = new URL(url);
+  own.username = `${own.pathname.slice(1)}_owner`;
+  own.password = password;
+  await execute(url, `CREATE ROLE ${own.username} SUPERUSER LOGIN PASSWORD '${password}'`);
+  return own.href;
+}
+
+async function dropUser(url: string, name: string): Promise<void> {
+  const server = new URL(url);
+  server.pathname = "/postgres";
+  await execute(server.href, `DROP ROLE ${name}`);
+}
+
+async function execute(url: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement).finally(() => client.end());
+}
+
 describe("a service in production, with an issuer", function () {
   this.timeout(240_000);
   let directory: string;
@@ -24,6 +48,7 @@ describe("a service in production, with an issuer", function () {
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
   let service: ServiceProcess;
   let authority: string;
+  let databaseUrl: string | undefined;
   /** All that the service's callers printed, but for what they are there to print. */
   let printed = "";
 
@@ -41,8 +66,9 @@ describe("a service in production, with an issuer", function () {
     await writeFile(join(directory, "issuers.yaml"), issuers);
     const exports = testedBlock("security", "Start with an issuer", "sh").matchAll(/^export (\w+)=(.*)$/gm);
     const set = Object.fromEntries([...exports].map(([, name = "", value = ""]) => [name, value]));
+    databaseUrl = await withPassword(database.url, DATABASE_PASSWORD);
     service = await startServiceProcess(s3.endpoint, {
-      databaseUrl: database.url,
+      databaseUrl,
       port: await findFreePort(),
       settings: {
         ...set,
@@ -56,6 +82,7 @@ describe("a service in production, with an issuer", function () {
   after(async () => {
     await service?.stop();
     await Promise.all([issuer?.close(), database?.drop()]);
+    if (databaseUrl !== undefined) await dropUser(database.url, new URL(databaseUrl).username);
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   });
 
@@ -83,7 +110,19 @@ describe("a service in production, with an issuer", function () {
   it("writes no secret of all that it used, and neither do its callers, when things fail, too", async () => {
     const said = await sh("npx sluice link create report.pdf", { isSecret: true });
     const [link = ""] = /http\S+\/l\/[\w-]{43}/.exec(said) ?? [said];
-    const secrets = [s3.endpoint.secretAccessKey, ...issuer.issued];
+    const wrong = new URL(databaseUrl as string);
+    wrong.password = "wrong-database-hunter2";
+    const gone = new URL(databaseUrl as string);
+    gone.port = String(await findFreePort());
+    for (const url of [wrong, gone]) {
+      const set = `SLUICE_S3_BUCKET=files SLUICE_S3_REGION=eu-central-1 SLUICE_S3_ENDPOINT=http://127.0.0.1:${gone.port}`;
+      const credentials = "AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=storage-hunter2";
+      const auth = "SLUICE_AUTH=dev SLUICE_DEV_TOKEN=dev-token-hunter2";
+      const told = await sh(`SLUICE_DATABASE_URL='${url}' ${set} ${credentials} ${auth} npx sluice doctor; true`);
+      expect(told).to.contain(url.hostname);
+    }
+    const secrets = [s3.endpoint.secretAccessKey, DATABASE_PASSWORD, wrong.password, ...issuer.issued];
+    secrets.push("storage-hunter2", "dev-token-hunter2");
     secrets.push(new URL(link).pathname.split("/").at(-1) ?? "");
     const location = (await fetch(link, { redirect: "manual" })).headers.get("location") ?? "";
     secrets.push(new URL(location).searchParams.get("X-Amz-Signature") ?? "");
