@@ -17,7 +17,7 @@ export async function fillFiles(url: string, rows: number, report: (what: string
     await client.query(
       `INSERT INTO namespace (name, bucket, region, key_prefix, allowed_regions, file_size_max_bytes, retention_ms,
         retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms, version)
-      VALUES ('default', 'bench', 'us-east-1', '', '{us-east-1}', 5000000000, 1000, 0, 1000, 1000, 1000, 1)`,
+      VALUES ('default', 'bench', 'us-east-1', '', '{us-east-1}', 5368709120000, 2592000000, 0, 900000, 3600000, 604800000, 1)`,
     );
     await client.query("ALTER TABLE file DISABLE TRIGGER USER, SET (autovacuum_enabled = off)");
     await insertFiles(url, rows, report);
