@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 
 describe("RateLimiter", () => {
@@ -16,6 +17,18 @@ describe("RateLimiter", () => {
     expect([limiter.take("a"), limiter.take("a")]).to.deep.equal([0, 20]);
     clock.now += 1000;
     expect([1, 2, 3, 4].map(() => limiter.take("a"))).to.deep.equal([0, 0, 0, 20]);
+  });
+
+  it("lets so many come at once at any fraction of a millisecond", () => {
+    const random = createSeededRandom(3);
+    for (let round = 0; round < 2000; round++) {
+      const { clock, limiter } = open({ intervalMs: 60_000 / (1 + (round % 7)), burstMax: 3, callersMax: 2 });
+      clock.now = random() * 10 ** (2 + (round % 8));
+      expect(
+        [1, 2, 3, 4].map(() => limiter.take("a") > 0),
+        `at ${clock.now}`,
+      ).to.deep.equal([false, false, false, true]);
+    }
   });
 
   it("counts each caller by itself, and remembers only so many", () => {

@@ -8,6 +8,9 @@ export interface RateLimits {
   callersMax: number;
 }
 
+/** A moment plus and minus an interval is this far from itself at most, in milliseconds: clocks have fractions. */
+const ROUNDING_MS = 0.001;
+
 /** Bounds how often each caller does something: a leaky bucket a caller, in bounded memory. A caller is any string that tells callers apart. */
 export class RateLimiter {
   readonly #limits: RateLimits;
@@ -42,7 +45,8 @@ export class RateLimiter {
     const { intervalMs, burstMax, callersMax } = this.#limits;
     const now = this.#now();
     const emptyAt = Math.max(now, this.#emptyAt.get(caller) ?? 0) + intervalMs;
-    const waitMs = Math.max(0, emptyAt - now - burstMax * intervalMs);
+    const overMs = emptyAt - now - burstMax * intervalMs;
+    const waitMs = overMs > ROUNDING_MS ? overMs : 0;
     if (waitMs > waitMaxMs) return waitMs;
     this.#emptyAt.delete(caller);
     this.#emptyAt.set(caller, emptyAt);
