@@ -1,4 +1,4 @@
-import { DomainError } from "../domain/errors.ts";
+import { DomainError, type ErrorReason } from "../domain/errors.ts";
 import type { HeaderGetter } from "./authenticator.ts";
 
 /**
@@ -30,15 +30,7 @@ export function readBearerToken(header: HeaderGetter): string {
 }
 
 /** Why a token is refused. Each reason has its own remedy. */
-export type TokenRefusal =
-  | "TOKEN_MISSING"
-  | "TOKEN_INVALID"
-  | "TOKEN_EXPIRED"
-  | "TOKEN_NOT_YET_VALID"
-  | "TOKEN_ISSUER_UNKNOWN"
-  | "TOKEN_KEY_UNKNOWN"
-  | "TOKEN_AUDIENCE_WRONG"
-  | "TOKEN_CLAIM_REFUSED";
+export type TokenRefusal = Extract<ErrorReason, `TOKEN_${string}`>;
 
 /** The refusal of a token: `unauthenticated`, with a sentence that quotes nothing of the token. */
 export function refuseToken(reason: TokenRefusal, message: string): DomainError {

@@ -35,13 +35,18 @@ export function toCommandIdentity(
   };
 }
 
+/** Whether a text is a UUID, in letters of either case. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
 /** Parses a UUID from the field of a request; returns it in lower case. */
 export function parseUuid(
   text: string,
   field: string,
   reason: "REQUEST_ID_INVALID" | "ARGUMENT_INVALID" = "ARGUMENT_INVALID",
 ): string {
-  if (UUID.test(text)) return text.toLowerCase();
+  if (isUuid(text)) return text.toLowerCase();
   const what = text === "" ? "is missing" : "is not a UUID";
   throw new DomainError("invalid_argument", `${field} ${what}; send one like 0190a3b4-5c6d-7e8f-9a0b-1c2d3e4f5a6b`, {
     reason,

@@ -1,3 +1,4 @@
+import { compareBytes } from "../domain/access/path-scope.ts";
 import type { FileRepository, StoredPlace } from "../domain/files/file-repository.ts";
 import type { Namespace, Namespaces } from "../domain/namespaces/namespace.ts";
 import type { BucketRegion, BucketRegions } from "../domain/residency.ts";
@@ -53,8 +54,8 @@ export async function residencyReport(
   const after = pageToken === "" ? "" : fromNamePageToken(pageToken, listing);
   await deps.namespaces.catchUp();
   const following = [...deps.namespaces.values()]
-    .filter(({ name }) => (after === "" || compare(name, after) > 0) && isShown(name))
-    .sort((one, other) => compare(one.name, other.name));
+    .filter(({ name }) => compareBytes(name, after) > 0 && isShown(name))
+    .sort((one, other) => compareBytes(one.name, other.name));
   const page = following.slice(0, Math.min(limit, NAMESPACES_MAX));
   const names = page.map(({ name }) => name);
   const found = await deps.files.listPlaces(names, { limit: PLACES_MAX + 1, position });
@@ -74,7 +75,7 @@ export async function residencyReport(
 function keepCounted(page: readonly Namespace[], found: readonly StoredPlace[]) {
   const last = found[PLACES_MAX]?.namespace;
   if (last === undefined) return { counted: page, isCut: false };
-  const counted = page.filter(({ name }) => compare(name, last) < 0);
+  const counted = page.filter(({ name }) => compareBytes(name, last) < 0);
   return counted.length > 0 ? { counted, isCut: false } : { counted: page.slice(0, 1), isCut: true };
 }
 
@@ -98,9 +99,4 @@ function toReport(
     isCut,
     violations: [...(problem === undefined ? [] : [{ kind: "bucket" as const, problem, bucket }]), ...elsewhere],
   };
-}
-
-/** By bytes, as the database compares names. */
-function compare(one: string, other: string): number {
-  return Buffer.compare(Buffer.from(one), Buffer.from(other));
 }

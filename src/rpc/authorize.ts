@@ -6,8 +6,11 @@ import {
   type Need,
   type RuledMethod,
 } from "../domain/access/method-rules.ts";
+import { isInScope } from "../domain/access/path-scope.ts";
 import type { Caller } from "../domain/caller.ts";
+import { isUuid } from "../domain/command-identity.ts";
 import { type DomainError, invalidArgument } from "../domain/errors.ts";
+import { type FileRetention, RETENTION_FIELDS } from "../domain/files/file-retention.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
@@ -36,7 +39,7 @@ interface Request {
   targetPath?: string;
   uploadId?: string;
   linkId?: string;
-  values?: { legalHold: boolean; retainUntilTime: Date | undefined };
+  values?: FileRetention;
   updateMask?: readonly string[] | undefined;
 }
 
@@ -48,7 +51,6 @@ type Functions = Record<string, (request: never, options: never) => unknown>;
 const STREAMS: ReadonlySet<string> = new Set<RuledMethod>(["readFile", "watchUpload"]);
 /** The message of a part is admitted before its request is known; `writePart` asks then. `beginWrite` has a gate of its own. */
 const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * The same functions for callers who have what METHOD_RULES and NAMESPACE_RULES say; all faces of the API meet here. A stream
@@ -188,11 +190,10 @@ class Gate {
     const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
     const toNotFound = () => (at === "upload" ? uploadNotFound(id) : linkNotFound(id));
     // Whoever has the role everywhere needs no look at the row.
-    const isEverywhere = this.#authority.findRefusal(caller, oneOf, { namespace, path: "", toNotFound }) === undefined;
-    if (isEverywhere) return { namespace, path: "", toNotFound };
+    if (isInScope(this.#authority.scopeOf(caller, namespace, oneOf), "")) return { namespace, path: "", toNotFound };
     // No statement gets a name that may be none of a namespace.
     if (!this.#authority.isVisible(caller, namespace)) return { namespace, path: NOWHERE, toNotFound };
-    if (!UUID.test(id)) return undefined;
+    if (!isUuid(id)) return undefined;
     const path = await (at === "upload" ? this.#paths.ofUpload(namespace, id) : this.#paths.ofLink(namespace, id));
     return { namespace, path: path ?? NOWHERE, toNotFound };
   }
@@ -208,6 +209,6 @@ function toFile(namespace: string, request: Request, at: "path" | "targetPath"):
 
 /** Whether a request sets or lifts a legal hold or a retention. A mask has to name them: "*" leaves them as they are. */
 function changesHolds({ values, updateMask }: Request): boolean {
-  if (updateMask !== undefined) return updateMask.some((name) => name === "legal_hold" || name === "retain_until_time");
-  return values !== undefined && (values.legalHold || values.retainUntilTime !== undefined);
+  if (updateMask !== undefined) return updateMask.some((name) => Object.hasOwn(RETENTION_FIELDS, name));
+  return values !== undefined && Object.values(RETENTION_FIELDS).some((key) => Boolean(values[key]));
 }

@@ -7,6 +7,7 @@ import { type FileDescription, parseFileDescription } from "../../domain/files/f
 import { assertEtag, parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath, parseNewFilePath } from "../../domain/files/file-path.ts";
 import type { FileChange, FileRepository } from "../../domain/files/file-repository.ts";
+import { RETENTION_FIELDS } from "../../domain/files/file-retention.ts";
 import { parseGeneration, parseLiveGeneration } from "../../domain/files/generation.ts";
 import { requireReadable } from "../../domain/files/readable-file.ts";
 import { type BackoffPolicy, withBackoff } from "../../domain/limits/backoff.ts";
@@ -18,7 +19,7 @@ import { commitUpload, commitWritten, isOvertaken, takeUp } from "../uploads/com
 import { toObjectKey } from "../uploads/create-upload.ts";
 import { type UploadAccess, withDatabase } from "../uploads/upload-access.ts";
 import { copyBytes } from "./copy-bytes.ts";
-import { listGiven, parseFieldChanges, RETENTION_FIELDS } from "./field-changes.ts";
+import { listGiven, parseFieldChanges } from "./field-changes.ts";
 
 /** Bounds of copies. */
 export interface CopyLimits {

@@ -1,5 +1,6 @@
 import { invalidArgument } from "../../domain/errors.ts";
 import type { FileChange } from "../../domain/files/file-repository.ts";
+import { RETENTION_FIELDS } from "../../domain/files/file-retention.ts";
 
 /** The fields of a file that a caller wants to change. */
 export interface FieldChanges {
@@ -31,15 +32,6 @@ const DESCRIPTION_FIELDS = {
   metadata: "metadata",
   content_type: "contentType",
   data_subject: "dataSubject",
-} as const satisfies Record<string, keyof FileChange>;
-
-/**
- * What keeps a file, by the names of a mask. A mask has to name them: "*" from a caller who does not know of them must not
- * lift a hold.
- */
-export const RETENTION_FIELDS = {
-  legal_hold: "legalHold",
-  retain_until_time: "retainUntilTime",
 } as const satisfies Record<string, keyof FileChange>;
 
 const FIELDS = { ...DESCRIPTION_FIELDS, ...RETENTION_FIELDS };

@@ -6,10 +6,10 @@ import { parseFileDescription } from "../../domain/files/file-description.ts";
 import { assertEtag, parseEtag } from "../../domain/files/file-etag.ts";
 import { parseFilePath } from "../../domain/files/file-path.ts";
 import type { FileChange, FileRepository } from "../../domain/files/file-repository.ts";
-import { parseFileRetention } from "../../domain/files/file-retention.ts";
+import { parseFileRetention, RETENTION_FIELDS } from "../../domain/files/file-retention.ts";
 import { parseGeneration } from "../../domain/files/generation.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
-import { type FieldChanges, parseFieldChanges, RETENTION_FIELDS } from "./field-changes.ts";
+import { type FieldChanges, parseFieldChanges } from "./field-changes.ts";
 
 /** Which file, what of it is to change, and to what. */
 export interface UpdateFileRequest {

@@ -8,6 +8,15 @@ export interface FileRetention {
   retainUntilTime: Date | undefined;
 }
 
+/**
+ * What keeps a file, by the names of a mask. A mask has to name them: "*" from a caller who does not know of them must not
+ * lift a hold.
+ */
+export const RETENTION_FIELDS = {
+  legal_hold: "legalHold",
+  retain_until_time: "retainUntilTime",
+} as const satisfies Record<string, keyof FileRetention>;
+
 /** Longest retention, in years after the file was committed. */
 export const RETAIN_YEARS_MAX = 100;
 
