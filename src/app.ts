@@ -46,7 +46,7 @@ export interface AppOptions extends SharedWithWorkers {
   authenticate?: Authenticator | undefined;
 }
 
-/** What of the API works with the database. */
+/** The part of the API that works with the database. */
 type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "catchUp">;
 
 const CONNECT_RETRY_MS = 1000;

@@ -33,7 +33,7 @@ const TOKEN_SECONDS = 86_400;
 const { getFile, listFiles, searchFiles } = FileQueryService.method;
 const namespace = "default";
 
-/** The same work by both kinds of caller. */
+/** One piece of work, done by the caller with grants and by the caller with the static token. */
 interface Pair<T> {
   readonly granted: () => Promise<T>;
   readonly plain: () => Promise<T>;

@@ -17,7 +17,7 @@ export interface GrantDirectory {
   freshen(namespace: string): Promise<void> | undefined;
 }
 
-/** What a caller wants to do something to. */
+/** A path that a caller wants to do something at. */
 export interface Subject {
   readonly namespace: string;
   readonly path: string;
@@ -53,7 +53,7 @@ export class Authority {
     return toPathScope(oneOf.flatMap((role) => grants.scopeOf(caller, role)));
   }
 
-  /** Whether the caller has any role in the namespace, so that its existence is no secret to them. */
+  /** Says if the caller has any role in the namespace: then the namespace's existence is no secret to them. */
   isVisible(caller: Caller, namespace: string): boolean {
     return this.scopeOf(caller, namespace, ROLES).length > 0;
   }
@@ -70,7 +70,7 @@ export class Authority {
     return toDenied(`you may read ${JSON.stringify(path)} in namespace ${namespace}`, oneOf);
   }
 
-  /** The same for lists: the paths that the list may show, or the refusal when the caller has the role nowhere. */
+  /** Returns the paths that a list may show. Throws as `findRefusal` refuses when the caller has none of the roles anywhere. */
   requireScope(caller: Caller, oneOf: readonly Role[], namespace: string): PathScope {
     const scope = this.scopeOf(caller, namespace, oneOf);
     if (scope.length > 0) return scope;
@@ -78,7 +78,7 @@ export class Authority {
     throw toDenied(`you have a role in namespace ${namespace}`, oneOf);
   }
 
-  /** Whether the caller is one of SLUICE_ADMINS. */
+  /** Says if SLUICE_ADMINS names the caller or one of their groups. */
   isServiceAdmin({ principal, groups, tokenKind }: Caller): boolean {
     return tokenKind === "dev" || this.#admins.has(principal) || groups.some((group) => this.#admins.has(group));
   }

@@ -5,7 +5,7 @@ import type { QueryOptions } from "./query-options.ts";
 /** The namespaces in memory, which can be made as young as the database. */
 export interface NamespaceRecords {
   catchUp(): Promise<void>;
-  recordOf(name: string): NamespaceRecord | undefined;
+  get(name: string): NamespaceRecord | undefined;
 }
 
 /**
@@ -18,7 +18,7 @@ export async function getNamespace(
   _options: QueryOptions,
 ): Promise<NamespaceRecord> {
   await records.catchUp();
-  const record = records.recordOf(namespace);
+  const record = records.get(namespace);
   if (record === undefined) throw namespaceNotFound(namespace);
   return record;
 }

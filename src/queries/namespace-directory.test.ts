@@ -36,7 +36,7 @@ describe("NamespaceDirectory", () => {
     expect([...directory.values()].map(({ name }) => name)).to.deep.equal(["default"]);
     await repository.delete("default", {});
     await directory.catchUp();
-    expect([directory.get("default"), directory.recordOf("default"), directory.grantsOf("default")]).to.deep.equal([
+    expect([directory.get("default"), directory.get("default"), directory.grantsOf("default")]).to.deep.equal([
       undefined,
       undefined,
       undefined,
@@ -130,7 +130,7 @@ describe("NamespaceDirectory", () => {
     const caughtUp = slow.catchUp();
     answer();
     await Promise.all([missing, caughtUp]);
-    expect(slow.recordOf("default")?.grants).to.deep.equal([READER]);
+    expect(slow.get("default")?.grants).to.deep.equal([READER]);
     expect(asked).to.equal(2);
   });
 });

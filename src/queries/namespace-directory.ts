@@ -1,6 +1,6 @@
 import { GrantTable } from "../domain/access/grants.ts";
 import { DomainError } from "../domain/errors.ts";
-import type { Namespace, Namespaces } from "../domain/namespaces/namespace.ts";
+import type { Namespaces } from "../domain/namespaces/namespace.ts";
 import type { NamespaceRecord, NamespaceRepository } from "../domain/namespaces/namespace-repository.ts";
 
 /** Grants in memory that are older than this decide nothing, in milliseconds. */
@@ -40,12 +40,7 @@ export class NamespaceDirectory implements Namespaces {
     this.#now = now;
   }
 
-  get(name: string): Namespace | undefined {
-    return this.#entries.get(name)?.record;
-  }
-
-  /** The whole record of a namespace, grants included. */
-  recordOf(name: string): NamespaceRecord | undefined {
+  get(name: string): NamespaceRecord | undefined {
     return this.#entries.get(name)?.record;
   }
 
@@ -54,12 +49,8 @@ export class NamespaceDirectory implements Namespaces {
     return this.#regions.get(bucket);
   }
 
-  keys(): MapIterator<string> {
-    return this.#entries.keys();
-  }
-
-  values(): MapIterator<NamespaceRecord> {
-    return new Map([...this.#entries].map(([name, { record }]) => [name, record])).values();
+  values(): readonly NamespaceRecord[] {
+    return [...this.#entries.values()].map(({ record }) => record);
   }
 
   grantsOf(name: string): GrantTable | undefined {

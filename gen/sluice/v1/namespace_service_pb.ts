@@ -137,7 +137,7 @@ export const NamespaceSchema: GenMessage<Namespace> = /*@__PURE__*/
  */
 export type Grant = Message<"sluice.v1.Grant"> & {
   /**
-   * Who has the roles.
+   * The principal or group that has the roles.
    *
    * @generated from oneof sluice.v1.Grant.member
    */
@@ -543,7 +543,7 @@ export const GetResidencyReportResponseSchema: GenMessage<GetResidencyReportResp
   messageDesc(file_sluice_v1_namespace_service, 15);
 
 /**
- * Where the bytes of a namespace lie.
+ * A namespace, with the places where its bytes lie.
  *
  * @generated from message sluice.v1.NamespaceResidency
  */
@@ -591,7 +591,7 @@ export type NamespaceResidency = Message<"sluice.v1.NamespaceResidency"> & {
   allowedRegions: string[];
 
   /**
-   * Where the bytes of its files are.
+   * The buckets and regions that have bytes of its files.
    *
    * @generated from field: repeated sluice.v1.StoredPlace places = 7;
    */
@@ -668,14 +668,15 @@ export const StoredPlaceSchema: GenMessage<StoredPlace> = /*@__PURE__*/
  */
 export type ResidencyViolation = Message<"sluice.v1.ResidencyViolation"> & {
   /**
-   * What is wrong, in a sentence that names both regions.
+   * A sentence that names the region of the bytes and the regions that are allowed.
    *
    * @generated from field: string problem = 1;
    */
   problem: string;
 
   /**
-   * Where the bytes are that must not be there. Unset when the namespace's own bucket is at fault: nothing can be written then.
+   * The place that has bytes and must not have them. Unset when the fault is the bucket of the namespace: the namespace cannot be
+   * written then.
    *
    * @generated from field: sluice.v1.StoredPlace place = 2;
    */
@@ -802,7 +803,7 @@ export const SetGrantsResponseSchema: GenMessage<SetGrantsResponse> = /*@__PURE_
   messageDesc(file_sluice_v1_namespace_service, 22);
 
 /**
- * What somebody may do in a namespace. No role includes another.
+ * A right to do one kind of thing in a namespace. No role includes another.
  *
  * @generated from enum sluice.v1.Role
  */
@@ -851,7 +852,7 @@ export const Role = {
 } as const;
 
 /**
- * What somebody may do in a namespace. No role includes another.
+ * A right to do one kind of thing in a namespace. No role includes another.
  *
  * @generated from enum sluice.v1.Role
  */

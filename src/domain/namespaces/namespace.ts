@@ -26,7 +26,10 @@ export interface Namespace {
 }
 
 /** The namespaces that this process knows, by name. */
-export type Namespaces = Pick<ReadonlyMap<string, Namespace>, "get" | "keys" | "values">;
+export interface Namespaces {
+  get(name: string): Namespace | undefined;
+  values(): Iterable<Namespace>;
+}
 
 /** The namespace of that name; `not_found / NAMESPACE_NOT_FOUND` otherwise. */
 export function requireNamespace(namespaces: Namespaces, name: string): Namespace {

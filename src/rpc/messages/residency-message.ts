@@ -8,7 +8,10 @@ import type { NamespaceResidency } from "../../queries/residency-report.ts";
 export function toResidencyMessage(residency: NamespaceResidency): MessageInitShape<typeof NamespaceResidencySchema> {
   const { namespace, bucket, region, regionRead, allowedRegions, places, isCut, violations } = residency;
   return {
-    ...{ namespace, bucket, region, allowedRegions: [...allowedRegions] },
+    namespace,
+    bucket,
+    region,
+    allowedRegions: [...allowedRegions],
     actualRegion: regionRead?.region ?? "",
     ...(regionRead !== undefined && { readTime: timestampFromDate(regionRead.readTime) }),
     places: places.map(toPlaceMessage),
