@@ -1,17 +1,15 @@
 import { hostname } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { COPY_LIMITS, createFileCopier, type FileCopier } from "./commands/files/copy-file.ts";
-import { NAMESPACE_FIELDS } from "./commands/namespaces/update-namespace.ts";
 import { UnfinishedUploads } from "./commands/uploads/unfinished-uploads.ts";
 import type { UploadAccess } from "./commands/uploads/upload-access.ts";
 import type { Config } from "./config/config.ts";
+import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
-import { toBackoffDelayMs } from "./domain/limits/backoff.ts";
-import type { Namespace, Namespaces } from "./domain/namespaces/namespace.ts";
-import type { NamespaceRecord, NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
+import type { Namespaces } from "./domain/namespaces/namespace.ts";
+import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
 import { BucketRegions } from "./domain/residency.ts";
 import { createBucketCheck } from "./jobs/check-buckets.ts";
@@ -23,16 +21,14 @@ import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-c
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
-import { createNamespaceRepository } from "./postgres/namespace-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
-import { createDatabasePools, type DatabasePools } from "./postgres/pool/pool.ts";
+import type { DatabasePools } from "./postgres/pool/pool.ts";
 import { watchWrites } from "./postgres/pool/watch-writes.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
-import { validateMigrations } from "./postgres/schema/migrate.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { FileCache, withFileCache } from "./queries/file-cache.ts";
-import { NamespaceDirectory } from "./queries/namespace-directory.ts";
+import type { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
 import type { StorageWatcher } from "./s3/access.ts";
@@ -50,7 +46,6 @@ import type { WriteAccess } from "./transfer/write-upload.ts";
  * callers' tokens are then wrong by as much; URLs and links do not depend on this host's clock.
  */
 const CLOCK_OFFSET_MAX_MS = 60_000;
-const CONNECT_BACKOFF = { baseDelayMs: 1000, delayMaxMs: 5000, random: Math.random };
 
 /** Everything that works once the database has answered. `downloads` are the objects as callers may read them. */
 export interface ConnectedService {
@@ -269,62 +264,4 @@ function createStorageWatcher(log: Logger, readiness: Readiness): StorageWatcher
     },
     onRefusedComplete: (answer) => log.warn(answer, "storage refused to assemble a file"),
   };
-}
-
-function logReplica(log: Logger) {
-  return (isUsable: boolean, error?: unknown) => {
-    if (isUsable) log.info("the read replica answers again");
-    else log.warn({ error }, "the read replica does not answer; queries go to the primary");
-  };
-}
-
-/** The environment says how its namespace is made at the first start. From then on the database says how it is. */
-function logDrift(log: Logger, record: NamespaceRecord, configured: Namespace): void {
-  const differences = Object.values(NAMESPACE_FIELDS).filter(
-    (key) => JSON.stringify(record[key]) !== JSON.stringify(configured[key]),
-  );
-  if (differences.length === 0) return;
-  const fields = Object.fromEntries(
-    differences.map((key) => [key, { kept: record[key], configured: configured[key] }]),
-  );
-  log.warn(
-    { namespace: record.name, ...fields },
-    "the environment says other limits of this namespace than the database, whose limits hold; change them by UpdateNamespace",
-  );
-}
-
-async function connectDatabase(
-  config: Config,
-  options: { log: Logger; readiness: Readiness; signal: AbortSignal },
-): Promise<Pick<ConnectedService, "namespaces" | "directory"> & { pools: DatabasePools }> {
-  let told: string | undefined;
-  for (let failures = 1; ; failures++) {
-    try {
-      const { pending } = await validateMigrations({ url: config.database.url });
-      if (pending.length > 0) {
-        throw new DomainError("unavailable", `the schema lacks ${pending.join(", ")}; run "sluice migrate"`, {
-          reason: "DATABASE_UNAVAILABLE",
-        });
-      }
-      const pools = await createDatabasePools({ ...config.database, onReplicaChange: logReplica(options.log) });
-      try {
-        const namespaces = createNamespaceRepository(pools.commands);
-        logDrift(options.log, await namespaces.ensure(config.namespace), config.namespace);
-        const directory = new NamespaceDirectory(namespaces);
-        await directory.start();
-        if (told !== undefined) options.log.info("the database is usable");
-        return { pools, namespaces, directory };
-      } catch (error) {
-        await pools.end();
-        throw error;
-      }
-    } catch (error) {
-      const problem = error instanceof DomainError ? error.message : "has a problem; see the log";
-      options.readiness.report("database", problem);
-      // The error is logged once, and again when it changes: one line a second would bury everything else.
-      if (String(error) !== told) options.log.error({ error }, `the database is not usable: ${problem}`);
-      told = String(error);
-      await delay(toBackoffDelayMs(CONNECT_BACKOFF, failures), undefined, { signal: options.signal });
-    }
-  }
 }

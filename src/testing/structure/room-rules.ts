@@ -252,8 +252,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:*", "pino"],
   },
   "bind-functions.ts": { imports: [...SERVER_ROOMS, "connect-service.ts"], packages: [] },
+  "connect-database.ts": { imports: SERVER_ROOMS, packages: ["node:*", "pino"] },
   "connect-service.ts": {
-    imports: SERVER_ROOMS,
+    imports: [...SERVER_ROOMS, "connect-database.ts"],
     packages: ["node:*", "pino"],
   },
   config: { imports: ["domain/nearest-name.ts"], packages: ["node:fs", "node:module", "node:os", "yaml", "zod"] },
