@@ -1,14 +1,16 @@
 import { z } from "zod";
+import {
+  NAMESPACE_FORMS,
+  NAMESPACE_MAXIMA,
+  PARTS_MAX,
+  S3_PART_MAX_BYTES,
+} from "../domain/namespaces/namespace-bounds.ts";
 import { authWays, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
 import { oidcIssuers } from "./oidc-issuers.ts";
 
 const MIB = 2 ** 20;
-/** S3 takes at most 10,000 parts an upload: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-export const PARTS_MAX = 10_000;
-/** Smallest part that S3 takes before the last, in bytes; the source is the same page. */
+/** Smallest part that S3 takes before the last, in bytes: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const S3_PART_MIN_BYTES = 5 * MIB;
-/** Largest part that S3 takes, in bytes; the source is the same page. */
-export const S3_PART_MAX_BYTES = 5 * 2 ** 30;
 /** Largest part that is kept until S3 has it, in bytes. More memory does not raise it: many uploads share the memory. */
 export const REPLAYABLE_PART_MAX_BYTES = 64 * MIB;
 
@@ -42,16 +44,13 @@ export const ENVIRONMENT = {
   /** Bucket of the namespace. */
   SLUICE_S3_BUCKET: z
     .string("is missing; name the bucket that keeps the files")
-    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "must be a bucket name: 3 to 63 of a-z, 0-9, '.', '-'"),
+    .regex(NAMESPACE_FORMS.bucket, "must be a bucket name: 3 to 63 of a-z, 0-9, '.', '-'"),
   /** Region of the bucket; AWS_REGION when unset. */
   SLUICE_S3_REGION: optional,
   /** URL of an S3 server other than AWS. */
   SLUICE_S3_ENDPOINT: z.url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" }).optional(),
   /** A text before every key; it ends in "/" or is empty. */
-  SLUICE_S3_KEY_PREFIX: z
-    .string()
-    .regex(/^([\w.-]+\/)*$/, 'must be empty or end in "/"')
-    .default(""),
+  SLUICE_S3_KEY_PREFIX: z.string().regex(NAMESPACE_FORMS.keyPrefix, 'must be empty or end in "/"').default(""),
   /** Role that signs downloads and their URLs; the service assumes it with its own credentials. */
   SLUICE_S3_READ_ROLE_ARN: z
     .string()
@@ -71,12 +70,9 @@ export const ENVIRONMENT = {
   /** Bytes of one aws-chunk of a part's body. 0 sends a part as one chunk, which costs least. */
   SLUICE_S3_CHUNK_BYTES: wholeNumber("bytes", { min: 0 }).default(0),
   /** The namespace that this service serves. */
-  SLUICE_NAMESPACE: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be 1 to 63 of a-z, 0-9, '-'")
-    .default("default"),
+  SLUICE_NAMESPACE: z.string().regex(NAMESPACE_FORMS.name, "must be 1 to 63 of a-z, 0-9, '-'").default("default"),
   /** Largest file, in bytes. S3 itself limits a file to what its parts can hold. */
-  SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1, max: PARTS_MAX * S3_PART_MAX_BYTES }).default(
+  SLUICE_FILE_SIZE_MAX_BYTES: wholeNumber("bytes", { min: 1, max: NAMESPACE_MAXIMA.fileSizeBytes }).default(
     PARTS_MAX * REPLAYABLE_PART_MAX_BYTES,
   ),
   /** Part size for files of ordinary, declared size; at least SLUICE_S3_PART_MIN_BYTES. */
@@ -95,15 +91,17 @@ export const ENVIRONMENT = {
   /** How long open calls may take to end after SIGTERM. */
   SLUICE_DRAIN_TIMEOUT_MS: wholeNumber("milliseconds", { min: 0 }).default(25_000),
   /** How long deleted and replaced files can be restored. */
-  SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: 36_500 }).default(30),
+  SLUICE_RETENTION_DAYS: wholeNumber("days", { min: 1, max: NAMESPACE_MAXIMA.keptDays }).default(30),
   /** How long every new generation can be neither deleted nor purged after its commit. 0 retains none. */
-  SLUICE_RETAIN_DAYS: wholeNumber("days", { min: 0, max: 36_500 }).default(0),
+  SLUICE_RETAIN_DAYS: wholeNumber("days", { min: 0, max: NAMESPACE_MAXIMA.keptDays }).default(0),
   /** Longest life of a presigned download URL; S3 allows 7 days. */
-  SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(900),
+  SLUICE_DOWNLOAD_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: NAMESPACE_MAXIMA.downloadUrlSeconds }).default(
+    900,
+  ),
   /** Longest life of a URL that takes a part; an hour is the longest that SignParts signs. */
-  SLUICE_PART_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 3600 }).default(3600),
+  SLUICE_PART_URL_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: NAMESPACE_MAXIMA.partUrlSeconds }).default(3600),
   /** Longest life of a link, in seconds. */
-  SLUICE_LINK_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 31_536_000 }).default(604_800),
+  SLUICE_LINK_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: NAMESPACE_MAXIMA.linkSeconds }).default(604_800),
   /** The URL at which people reach this service, for links; when unset, the address that the service listens on. */
   SLUICE_PUBLIC_URL: z
     .url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" })

@@ -1,13 +1,8 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { PARTS_MAX, S3_PART_MAX_BYTES } from "../domain/namespaces/namespace-bounds.ts";
 import { findAuthProblems } from "./auth-problems.ts";
-import {
-  ENVIRONMENT,
-  type Environment,
-  PARTS_MAX,
-  REPLAYABLE_PART_MAX_BYTES,
-  S3_PART_MAX_BYTES,
-} from "./config-environment.ts";
+import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
 
 const MIB = 2 ** 20;

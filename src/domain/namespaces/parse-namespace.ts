@@ -1,15 +1,13 @@
 import { DomainError } from "../errors.ts";
 import type { Namespace } from "./namespace.ts";
+import { NAMESPACE_FORMS, NAMESPACE_MAXIMA } from "./namespace-bounds.ts";
 import type { NamespacePolicy } from "./namespace-repository.ts";
 
 const DAY_MS = 86_400_000;
-/** 10,000 parts of 5 GiB: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-const FILE_SIZE_MAX_BYTES = 10_000 * 5 * 2 ** 30;
-const KEPT_MAX_MS = 36_500 * DAY_MS;
-/** S3 signs no URL for longer than seven days. */
-const DOWNLOAD_URL_MAX_MS = 7 * DAY_MS;
-const PART_URL_MAX_MS = 3_600_000;
-const LINK_MAX_MS = 365 * DAY_MS;
+const KEPT_MAX_MS = NAMESPACE_MAXIMA.keptDays * DAY_MS;
+const DOWNLOAD_URL_MAX_MS = NAMESPACE_MAXIMA.downloadUrlSeconds * 1000;
+const PART_URL_MAX_MS = NAMESPACE_MAXIMA.partUrlSeconds * 1000;
+const LINK_MAX_MS = NAMESPACE_MAXIMA.linkSeconds * 1000;
 const ALLOWED_REGIONS_MAX = 50;
 const KEY_PREFIX_MAX_CHARACTERS = 512;
 
@@ -33,7 +31,7 @@ export function completePolicy(stated: StatedPolicy, defaults: NamespacePolicy):
 
 /** The bounds of the numbers of a policy, by the names that callers know them by. */
 const BOUNDS = {
-  fileSizeMaxBytes: ["file_size_max_bytes", 1, FILE_SIZE_MAX_BYTES, "bytes"],
+  fileSizeMaxBytes: ["file_size_max_bytes", 1, NAMESPACE_MAXIMA.fileSizeBytes, "bytes"],
   retentionMs: ["retention", DAY_MS, KEPT_MAX_MS, "milliseconds"],
   retainDefaultMs: ["retain_default", 0, KEPT_MAX_MS, "milliseconds"],
   downloadUrlLifetimeMaxMs: ["download_url_lifetime_max", 1000, DOWNLOAD_URL_MAX_MS, "milliseconds"],
@@ -52,12 +50,11 @@ export function parseNamespace(namespace: Namespace): Namespace {
   const { name, bucket, region, keyPrefix } = namespace;
   const problems: string[] = [];
   const shown = (text: string) => JSON.stringify(text.slice(0, 100));
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
-    problems.push(`name is ${shown(name)}; give 1 to 63 of a-z, 0-9 and "-"`);
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
+  if (!NAMESPACE_FORMS.name.test(name)) problems.push(`name is ${shown(name)}; give 1 to 63 of a-z, 0-9 and "-"`);
+  if (!NAMESPACE_FORMS.bucket.test(bucket))
     problems.push(`bucket is ${shown(bucket)}; give the name of a bucket, 3 to 63 of a-z, 0-9, "." and "-"`);
   if (!REGION.test(region)) problems.push(`region is ${shown(region)}; a region is written like "eu-central-1"`);
-  if (!/^([\w.-]+\/)*$/.test(keyPrefix) || keyPrefix.length > KEY_PREFIX_MAX_CHARACTERS)
+  if (!NAMESPACE_FORMS.keyPrefix.test(keyPrefix) || keyPrefix.length > KEY_PREFIX_MAX_CHARACTERS)
     problems.push(
       `key_prefix is ${shown(keyPrefix)}; it ends in "/" or is empty, with ${KEY_PREFIX_MAX_CHARACTERS} characters at most`,
     );

@@ -257,7 +257,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: [...SERVER_ROOMS, "connect-database.ts"],
     packages: ["node:*", "pino"],
   },
-  config: { imports: ["domain/nearest-name.ts"], packages: ["node:fs", "node:module", "node:os", "yaml", "zod"] },
+  config: {
+    imports: ["domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
+    packages: ["node:fs", "node:module", "node:os", "yaml", "zod"],
+  },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
     imports: ["app.ts", "config", "domain", "telemetry", "transfer/upload-slots.ts"],
