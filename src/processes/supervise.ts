@@ -1,5 +1,4 @@
 import cluster, { type Worker } from "node:cluster";
-import { once } from "node:events";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import { UploadSlots } from "../transfer/upload-slots.ts";
@@ -96,10 +95,14 @@ function createLateLog(level: string): Log {
   };
 }
 
-/** Lets a worker drain, and kills it when it has not ended in time: whoever stops the primary waits for it. */
-async function stopWorker(worker: Worker, { timeoutMs, log }: { timeoutMs: number; log: Log }): Promise<void> {
+/**
+ * Lets a worker drain, and kills it when it has not ended in time: whoever stops the primary waits for it. Resolves when it has
+ * ended, also when a message did not reach it meanwhile.
+ */
+export async function stopWorker(worker: Worker, { timeoutMs, log }: { timeoutMs: number; log: Log }): Promise<void> {
   if (worker.isDead()) return;
-  const exited = once(worker, "exit");
+  // `once` of node:events would reject at the worker's "error", which a message sent to an ending worker causes.
+  const exited = new Promise((resolve) => worker.once("exit", resolve));
   worker.process.kill("SIGTERM");
   const timer = setTimeout(() => {
     log("error", { worker: worker.id, timeoutMs }, "a worker has not ended in time, and is killed");
