@@ -49,6 +49,12 @@ const TABLE: readonly Row[] = [
   atUpload("abortUpload", ["writer"]),
   atUpload("getUpload", ["reader"], ["writer"]),
   atUpload("watchUpload", ["reader"], ["writer"]),
+  {
+    method: "createUploadToken",
+    request: { namespace: "one", place: "own/" },
+    enough: [["writer"]],
+    hidden: "PERMISSION_DENIED",
+  },
   atFile("getFile", ["reader"]),
   atFile("readFile", ["reader"]),
   atFile("createDownloadUrl", ["reader"]),
@@ -145,7 +151,8 @@ function authorize(grants: Partial<Record<"one" | "two", readonly Grant[]>>, adm
     if (!tables.has(namespace)) throw new Error(`looked for a path in ${JSON.stringify(namespace)}`);
     return "own/a";
   };
-  const paths = { ofUpload: lookUp, ofLink: lookUp };
+  const ofUpload = async (namespace: string) => ({ path: await lookUp(namespace), uploadTokenId: undefined });
+  const paths = { ofUpload, ofLink: lookUp };
   const { uploads, namespaces } = authorizeFunctions(bound, new Authority(directory, { admins }), paths);
   const functions = { ...uploads, ...namespaces } as unknown as Record<
     string,
