@@ -10,7 +10,6 @@ import type { Generate } from "./aws/generate-on-thread.ts";
 import { type BindOptions, bindFunctions } from "./bind-functions.ts";
 import type { Config } from "./config/config.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
-import { refuseMethod } from "./domain/access/upload-token.ts";
 import type { UploadToken } from "./domain/caller.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
@@ -168,7 +167,6 @@ function toSignInIssuers({ auth }: Config): ApiOptions["signInIssuers"] {
 function createLateGenerator(): ApiOptions["configurations"]["generateConfiguration"] {
   let loaded: Promise<Generate> | undefined;
   return async (request, { caller, signal }) => {
-    if (caller.uploadToken !== undefined) throw refuseMethod();
     loaded ??= import("./aws/generate-on-thread.ts").then(({ createGenerator, GENERATION_LIMITS }) =>
       createGenerator(GENERATION_LIMITS),
     );
