@@ -1,4 +1,4 @@
-// `npm run bench:trust` measures what tokens of an issuer and grants cost, beside the static token. See --help.
+// `npm run bench:trust` measures what tokens of an issuer and grants cost, beside the static token, and which tokens pass where. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
@@ -6,6 +6,7 @@ import { describeMachine } from "./describe-machine.ts";
 import { judge, showFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
 import { CHUNK_BYTES, measureTrust } from "./trust/measure-trust.ts";
+import { tryTokenKinds } from "./trust/token-kinds.ts";
 
 const usage = `usage: npm run bench:trust -- [options]
 
@@ -22,7 +23,8 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
   const { stage, clear } = await setStage(CHUNK_BYTES);
   clearOnSignal(clear);
   try {
-    const rows = await measureTrust(stage, options, (what) => process.stderr.write(`${what}\n`));
+    const measured = await measureTrust(stage, options, (what) => process.stderr.write(`${what}\n`));
+    const rows = [...measured, await tryTokenKinds()];
     const machine = describeMachine();
     if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
     else process.stdout.write(`${machine}; ${options.rows} files, ${options.rounds} rounds\n\n${showFigures(rows)}\n`);
