@@ -4,7 +4,8 @@ import net from "node:net";
 import { expect } from "chai";
 import { TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { type Listener, type ListenerLimits, listen } from "./listener.ts";
+import { type Listener, listen } from "./listener.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
 import { answerJson, type NodeRequestListener } from "./node-messages.ts";
 
 const CALLS = 500;

@@ -1,0 +1,203 @@
+import type { EventEmitter } from "node:events";
+import { createServer as createHttp1Server } from "node:http";
+import {
+  constants,
+  createServer as createHttp2Server,
+  createSecureServer,
+  type Http2Server,
+  type Http2ServerRequest,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Server, Socket } from "node:net";
+import { limitBody } from "./body-time.ts";
+import type { CallTurns } from "./call-turns.ts";
+import { toNetwork } from "./connection-cap.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
+import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
+import { routeByPreface } from "./preface.ts";
+import { joinRepeatedAuthorization } from "./repeated-authorization.ts";
+import { refuseTwoHosts } from "./request-host.ts";
+import { setSecurityHeaders } from "./security-headers.ts";
+import { SessionLife } from "./session-life.ts";
+import { SessionWindows } from "./session-windows.ts";
+import type { WastedCalls } from "./wasted-calls.ts";
+
+/** A connection that brings no byte for this long gives back the growth of its windows, in milliseconds. */
+const WINDOW_IDLE_MS = 5000;
+/**
+ * Memory that Node may use for one HTTP/2 connection, in MB. With its default of 10, a few downloads that wait for a slow
+ * caller would make it refuse new streams.
+ */
+const SESSION_MEMORY_MAX_MB = 64;
+/**
+ * Streams of one connection that its caller may reset at once, and in each further second. A connection with more resets is
+ * ended (CVE-2023-44487). These are nghttp2's own values.
+ */
+const STREAM_RESETS = { burst: 1000, perSecond: 33 };
+
+/** The options that the servers of both protocols work with. */
+export interface ServeOptions {
+  /** PEM certificate chain and key; undefined on a plaintext port. */
+  tls: { cert: string | Buffer; key: string | Buffer } | undefined;
+  onRequest: NodeRequestListener;
+  limits: ListenerLimits;
+  sessions: Set<ServerHttp2Session>;
+  turns: CallTurns;
+  wasted: WastedCalls | undefined;
+}
+
+/** The server of a TLS port: TLS 1.3 only, with HTTP/2 and 1.1 by ALPN. */
+export function createTlsServer(options: ServeOptions): Server {
+  const server = createSecureServer({
+    ...toHttp2Options(options.limits),
+    ...toHttp1Options(options.limits),
+    cert: options.tls?.cert,
+    key: options.tls?.key,
+    minVersion: "TLSv1.3",
+    allowHTTP1: true,
+    handshakeTimeout: options.limits.handshakeTimeoutMs,
+  });
+  serveHttp2(server, options);
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  return server;
+}
+
+/**
+ * The HTTP/1.1 server owns the port, so that it keeps account of its connections (header timeouts, idle ones at close).
+ * Connections that begin with HTTP/2's preface are handed to an HTTP/2 server that listens nowhere.
+ */
+export function createPlaintextServer(options: ServeOptions): Server {
+  const http1 = createHttp1Server(toHttp1Options(options.limits));
+  onRequests(http1, options);
+  const http2 = createHttp2Server(toHttp2Options(options.limits));
+  serveHttp2(http2, options);
+  const serveHttp1 = takeConnections(http1);
+  http1.on("connection", (socket: Socket) => {
+    routeByPreface(socket, {
+      timeoutMs: options.limits.handshakeTimeoutMs,
+      onHttp1: () => serveHttp1(socket),
+      onHttp2: () => http2.emit("connection", socket),
+    });
+  });
+  return http1;
+}
+
+/** Takes a server's connections from it. The result hands a connection back to the server. */
+export function takeConnections(server: Server): (socket: Socket) => void {
+  const listeners = server.listeners("connection") as ((socket: Socket) => void)[];
+  server.removeAllListeners("connection");
+  return (socket) => {
+    for (const serve of listeners) serve.call(server, socket);
+  };
+}
+
+function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): void {
+  const { limits, sessions, wasted } = options;
+  const windowLimits = {
+    startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
+    streamMaxBytes: limits.streamWindowBytes,
+    sessionMaxBytes: limits.sessionWindowBytes,
+    grownMaxBytes: limits.windowsGrownMaxBytes,
+    idleMs: WINDOW_IDLE_MS,
+  };
+  const windows = new SessionWindows(windowLimits);
+  const lives = new WeakMap<ServerHttp2Session, SessionLife>();
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    windows.add(session);
+    lives.set(session, new SessionLife(session, limits));
+    const network = toNetwork(session.socket.remoteAddress ?? "");
+    const end = () => session.destroy();
+    wasted?.watch(session, { network, end });
+    session.on("stream", (stream: ServerHttp2Stream) => {
+      const isGivenUp = stream.closed || stream.destroyed;
+      if (isGivenUp && wasted?.note(network) === false) end();
+    });
+  });
+  onRequests(server, {
+    ...options,
+    onStream: (stream, session) => {
+      const life = lives.get(session);
+      windows.streamOpened(session);
+      life?.streamOpened();
+      stream.once("close", () => {
+        windows.streamClosed(session);
+        life?.streamClosed();
+      });
+    },
+  });
+  // The session destroys itself; without a listener its error would end the process.
+  server.on("sessionError", () => {});
+}
+
+/**
+ * Hands requests on when it is their connection's turn. A caller that waits for permission to send its body (`Expect:
+ * 100-continue`) gets it then. PUT is the exception: its body may be a file, and its receiver asks for it when nothing speaks
+ * against it.
+ */
+function onRequests(
+  server: Pick<EventEmitter, "on">,
+  { limits, onRequest, tls, turns, onStream }: ServeOptions & { onStream?: OnStream },
+) {
+  const isTls = tls !== undefined;
+  const serve = (request: NodeRequest, response: NodeResponse, begin: () => void) => {
+    joinRepeatedAuthorization(request);
+    setSecurityHeaders(request, response, { isTls });
+    // With ALPN, the HTTP/2 server also gets HTTP/1.1 requests, which have no stream.
+    if (!("stream" in request) || request.httpVersionMajor === 1) {
+      limitBody(request, response, limits.requestTimeoutMs);
+      if (refuseTwoHosts(request, response)) return;
+      const { socket } = request;
+      response.once("close", () => turns.leave(response));
+      const beginUnlessGone = () => (socket.destroyed ? turns.leave(response) : begin());
+      if (!turns.enter(socket, response, beginUnlessGone)) socket.destroy();
+      return;
+    }
+    const { stream } = request as Http2ServerRequest;
+    const session = stream.session as ServerHttp2Session | undefined;
+    // The packet that brought this stream also reset it.
+    if (stream.closed || stream.destroyed || session === undefined) return;
+    onStream?.(stream, session);
+    if (refuseTwoHosts(request, response)) return;
+    stream.once("close", () => turns.leave(stream));
+    if (!turns.enter(session, stream, begin)) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+  };
+  server.on("request", (request: NodeRequest, response: NodeResponse) => {
+    serve(request, response, () => onRequest(request, response));
+  });
+  server.on("checkContinue", (request: NodeRequest, response: NodeResponse) => {
+    serve(request, response, () => {
+      if (request.method !== "PUT") response.writeContinue();
+      onRequest(request, response);
+    });
+  });
+}
+
+type OnStream = (stream: ServerHttp2Stream, session: ServerHttp2Session) => void;
+
+function toHttp2Options(limits: ListenerLimits) {
+  return {
+    maxSessionMemory: SESSION_MEMORY_MAX_MB,
+    streamResetBurst: STREAM_RESETS.burst,
+    streamResetRate: STREAM_RESETS.perSecond,
+    settings: {
+      initialWindowSize: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
+      maxConcurrentStreams: limits.streamsMax,
+      maxHeaderListSize: limits.headersMaxBytes,
+    },
+  };
+}
+
+function toHttp1Options(limits: ListenerLimits) {
+  return {
+    maxHeaderSize: limits.headersMaxBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    keepAliveTimeout: limits.idleTimeoutMs,
+    // See limitBody.
+    requestTimeout: 0,
+    // Node checks connections for these limits only at this interval; its default of 30 s would stretch them.
+    connectionsCheckingInterval: Math.min(limits.headersTimeoutMs, 5000),
+  };
+}
