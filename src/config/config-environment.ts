@@ -35,6 +35,10 @@ export const ENVIRONMENT = {
   /** PEM files of the certificate chain and key: TLS 1.3 only. Either both are set or none. */
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
+  /** PEM file of authorities: who opens a connection must show a certificate that one of them has signed. */
+  SLUICE_TLS_CLIENT_CA: optional,
+  /** "behind-proxy" lets a port without TLS listen on an address that other hosts reach: a proxy in front has the TLS. */
+  SLUICE_PLAINTEXT: z.enum(["behind-proxy"], { error: 'must be "behind-proxy", or unset' }).optional(),
   /** Worker processes that share the port. When unset, there is one for each core, but no more than the memory budget allows. */
   SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
   /** postgres://user:password@host:port/database */

@@ -4,6 +4,7 @@ import { PARTS_MAX, S3_PART_MAX_BYTES } from "../domain/namespaces/namespace-bou
 import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
+import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
 /** Bytes of a one-shot part that may wait for S3's socket: enough that the socket never waits for more. */
@@ -68,9 +69,6 @@ function toSentence(issue: z.core.$ZodIssue): string {
 
 function findContradictions(env: Partial<Environment>): string[] {
   const problems: string[] = [];
-  if ((env.SLUICE_TLS_CERT === undefined) !== (env.SLUICE_TLS_KEY === undefined)) {
-    problems.push("SLUICE_TLS_CERT and SLUICE_TLS_KEY must be set together");
-  }
   if (env.SLUICE_S3_REGION === undefined && env.AWS_REGION === undefined) {
     problems.push("SLUICE_S3_REGION is missing; name the region of the bucket");
   }
@@ -92,7 +90,7 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_PART_SIZE_BYTES is ${partSize}; it must be at least ${partMin}: storage refuses a file of smaller parts after its last byte`,
     );
   }
-  return [...problems, ...findAuthProblems(env), ...findShareProblem(env)];
+  return [...findTlsProblems(env), ...problems, ...findAuthProblems(env), ...findShareProblem(env)];
 }
 
 /** Least memory of a worker, in bytes: twice the size of two large parts, such as a file of unknown size has. */
@@ -135,7 +133,11 @@ function toConfig(env: Environment) {
     tls:
       env.SLUICE_TLS_CERT === undefined
         ? undefined
-        : { certFile: env.SLUICE_TLS_CERT, keyFile: env.SLUICE_TLS_KEY as string },
+        : {
+            certFile: env.SLUICE_TLS_CERT,
+            keyFile: env.SLUICE_TLS_KEY as string,
+            clientCaFile: env.SLUICE_TLS_CLIENT_CA,
+          },
     workers,
     database: { url: env.SLUICE_DATABASE_URL, readUrl: env.SLUICE_DATABASE_READ_URL },
     s3: {

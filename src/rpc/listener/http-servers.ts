@@ -10,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Server, Socket } from "node:net";
+import { AdmittedCallers } from "./admitted-callers.ts";
 import { limitBody } from "./body-time.ts";
 import type { CallTurns } from "./call-turns.ts";
 import { toNetwork } from "./connection-cap.ts";
@@ -36,10 +37,30 @@ const SESSION_MEMORY_MAX_MB = 64;
  */
 const STREAM_RESETS = { burst: 1000, perSecond: 33 };
 
+/** What a TLS port shows its callers, and asks of them; all in PEM. */
+export interface TlsOptions {
+  /** The certificate, and the chain that leads to it. */
+  cert: string;
+  key: string;
+  /** Authorities one of which must have signed a caller's certificate. When left out, callers need no certificate. */
+  clientCa?: string | undefined;
+}
+
+/** A TLS port that does not listen yet. */
+interface TlsPort {
+  server: Server;
+  /**
+   * Serves new handshakes by these; open streams go on. When the authorities of callers are others than before, connections
+   * that were let in by the old ones end with their open calls. Throws when they cannot be used; then nothing has changed. A
+   * port that asks for certificates, or for none, keeps doing so.
+   */
+  renew(tls: TlsOptions): void;
+}
+
 /** The options that the servers of both protocols work with. */
 export interface ServeOptions {
-  /** PEM certificate chain and key; undefined on a plaintext port. */
-  tls: { cert: string | Buffer; key: string | Buffer } | undefined;
+  /** Undefined on a plaintext port. */
+  tls: TlsOptions | undefined;
   onRequest: NodeRequestListener;
   limits: ListenerLimits;
   sessions: Set<ServerHttp2Session>;
@@ -48,19 +69,36 @@ export interface ServeOptions {
 }
 
 /** The server of a TLS port: TLS 1.3 only, with HTTP/2 and 1.1 by ALPN. */
-export function createTlsServer(options: ServeOptions): Server {
+export function createTlsServer(options: ServeOptions & { tls: TlsOptions }): TlsPort {
+  let { tls } = options;
   const server = createSecureServer({
     ...toHttp2Options(options.limits),
     ...toHttp1Options(options.limits),
-    cert: options.tls?.cert,
-    key: options.tls?.key,
-    minVersion: "TLSv1.3",
+    ...toSecureContext(tls),
+    requestCert: tls.clientCa !== undefined,
+    rejectUnauthorized: tls.clientCa !== undefined,
     allowHTTP1: true,
     handshakeTimeout: options.limits.handshakeTimeoutMs,
   });
-  serveHttp2(server, options);
+  const callers = new AdmittedCallers(server);
+  serveHttp2(server, { ...options, isOutdated: (socket) => callers.isOutdated(socket) });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
-  return server;
+  return {
+    server,
+    renew: (renewed) => {
+      // Each context has ticket keys of its own: no session of the one before is resumed.
+      server.setSecureContext(toSecureContext(renewed));
+      const isOtherCa = renewed.clientCa !== tls.clientCa;
+      tls = renewed;
+      if (!isOtherCa) return;
+      callers.retire();
+      for (const session of options.sessions) session.close();
+    },
+  };
+}
+
+function toSecureContext({ cert, key, clientCa }: TlsOptions) {
+  return { cert, key, minVersion: "TLSv1.3" as const, ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
 /**
@@ -92,7 +130,7 @@ export function takeConnections(server: Server): (socket: Socket) => void {
   };
 }
 
-function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): void {
+function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions & CallerCheck): void {
   const { limits, sessions, wasted } = options;
   const windowLimits = {
     startBytes: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
@@ -139,7 +177,7 @@ function serveHttp2(server: Pick<Http2Server, "on">, options: ServeOptions): voi
  */
 function onRequests(
   server: Pick<EventEmitter, "on">,
-  { limits, onRequest, tls, turns, onStream }: ServeOptions & { onStream?: OnStream },
+  { limits, onRequest, tls, turns, isOutdated, onStream }: ServeOptions & CallerCheck & { onStream?: OnStream },
 ) {
   const isTls = tls !== undefined;
   const serve = (request: NodeRequest, response: NodeResponse, begin: () => void) => {
@@ -148,8 +186,9 @@ function onRequests(
     // With ALPN, the HTTP/2 server also gets HTTP/1.1 requests, which have no stream.
     if (!("stream" in request) || request.httpVersionMajor === 1) {
       limitBody(request, response, limits.requestTimeoutMs);
-      if (refuseTwoHosts(request, response)) return;
       const { socket } = request;
+      if (isOutdated?.(socket)) response.setHeader("connection", "close");
+      if (refuseTwoHosts(request, response)) return;
       response.once("close", () => turns.leave(response));
       const beginUnlessGone = () => (socket.destroyed ? turns.leave(response) : begin());
       if (!turns.enter(socket, response, beginUnlessGone)) socket.destroy();
@@ -173,6 +212,11 @@ function onRequests(
       onRequest(request, response);
     });
   });
+}
+
+/** How an HTTP/1.1 connection is judged before each answer; left out on a plaintext port. */
+interface CallerCheck {
+  isOutdated?: (socket: object) => boolean;
 }
 
 type OnStream = (stream: ServerHttp2Stream, session: ServerHttp2Session) => void;

@@ -4,7 +4,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { CallTurns } from "./call-turns.ts";
 import { ConnectionCap } from "./connection-cap.ts";
-import { createPlaintextServer, createTlsServer, takeConnections } from "./http-servers.ts";
+import { createPlaintextServer, createTlsServer, type TlsOptions, takeConnections } from "./http-servers.ts";
 import type { ListenerLimits } from "./listener-limits.ts";
 import type { NodeRequestListener } from "./node-messages.ts";
 import { WastedCalls } from "./wasted-calls.ts";
@@ -14,8 +14,8 @@ export interface ListenOptions {
   host: string;
   /** 0 takes a free port. */
   port: number;
-  /** PEM certificate chain and key: TLS 1.3 only, with HTTP/2 and 1.1 by ALPN. Plaintext when undefined. */
-  tls: { cert: string | Buffer; key: string | Buffer } | undefined;
+  /** TLS 1.3 only, with HTTP/2 and 1.1 by ALPN. Plaintext when undefined. */
+  tls: TlsOptions | undefined;
   onRequest: NodeRequestListener;
   /** Called with errors of the port itself, for instance too many open files. Errors of single connections are not among them. */
   onError: (error: Error) => void;
@@ -27,6 +27,12 @@ export interface Listener {
   port: number;
   /** A URL at which a client on this machine reaches the port, for instance "http://127.0.0.1:8080". */
   url: string;
+  /**
+   * Serves new handshakes by another certificate; open streams go on. Authorities of callers that are others than before end
+   * the connections that the old ones let in, each with its open calls. Throws when these cannot be used, and changes nothing.
+   * Undefined on a plaintext port.
+   */
+  renewTls: ((tls: TlsOptions) => void) | undefined;
   /**
    * Stops accepting, sends GOAWAY on every HTTP/2 connection, and resolves when the open requests have ended. Requests that
    * last beyond `graceMs` are cut. It may be called again: a shorter grace takes effect.
@@ -55,7 +61,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   // An address that may stand for many callers is not judged by the actions of one of them.
   const wasted = options.limits.connectionsPerAddressMax === undefined ? undefined : new WastedCalls();
   const served = { ...options, sessions, turns, wasted };
-  const server = options.tls === undefined ? createPlaintextServer(served) : createTlsServer(served);
+  const { tls } = options;
+  const { server, renew } =
+    tls === undefined ? { server: createPlaintextServer(served) } : createTlsServer({ ...served, tls });
   // Node has only this sign that the head of an answer has gone out.
   const onAnswer = (message: unknown) => turns.leave((message as { stream: ServerHttp2Stream }).stream);
   subscribe(ANSWER_CHANNEL, onAnswer);
@@ -81,6 +89,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     port,
     url: toUrl(options, port),
+    renewTls: renew,
     close: async ({ graceMs }) => {
       if (server.listening) server.close();
       for (const session of sessions) session.close();
