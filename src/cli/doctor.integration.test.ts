@@ -175,6 +175,11 @@ describe("sluice doctor", function () {
       /cannot be listened on \(EADDRNOTAVAIL\)/,
     ],
     [
+      "a database without the TLS that its URL asks for",
+      () => ({ SLUICE_DATABASE_URL: `${service.databaseUrl}?sslmode=verify-full` }),
+      /the metadata database does not answer over TLS/,
+    ],
+    [
       "unreadable TLS files",
       () => ({ SLUICE_TLS_CERT: "/nonexistent/cert.pem", SLUICE_TLS_KEY: "/nonexistent/key.pem" }),
       /SLUICE_TLS_CERT is \/nonexistent\/cert.pem, which cannot be read \(ENOENT\)/,

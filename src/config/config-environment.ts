@@ -5,7 +5,7 @@ import {
   PARTS_MAX,
   S3_PART_MAX_BYTES,
 } from "../domain/namespaces/namespace-bounds.ts";
-import { authWays, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
+import { authWays, certificatesFile, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
 import { oidcIssuers } from "./oidc-issuers.ts";
 
 const MIB = 2 ** 20;
@@ -41,10 +41,12 @@ export const ENVIRONMENT = {
   SLUICE_PLAINTEXT: z.enum(["behind-proxy"], { error: 'must be "behind-proxy", or unset' }).optional(),
   /** Worker processes that share the port. When unset, there is one for each core, but no more than the memory budget allows. */
   SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
-  /** postgres://user:password@host:port/database */
+  /** postgres://user:password@host:port/database?sslmode=verify-full */
   SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
   /** A read replica for queries of files; the same database when unset. */
   SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
+  /** PEM file of authorities that sign the databases' certificates; those that Node knows when unset. */
+  SLUICE_DATABASE_CA: certificatesFile().optional(),
   /** Bucket of the namespace. */
   SLUICE_S3_BUCKET: z
     .string("is missing; name the bucket that keeps the files")

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { expect } from "chai";
-import { ConfigError, parseClientEnvironment, parseConfig, parseDatabaseUrl } from "./config.ts";
+import { ConfigError, parseClientEnvironment, parseConfig, parseDatabase } from "./config.ts";
 import { ENVIRONMENT } from "./config-environment.ts";
 
 const MIB = 2 ** 20;
@@ -327,12 +327,12 @@ describe("parseConfig", () => {
   });
 });
 
-describe("parseDatabaseUrl", () => {
+describe("parseDatabase", () => {
   it("needs nothing but the database", () => {
     const { SLUICE_DATABASE_URL } = LEAST;
-    expect(parseDatabaseUrl({ SLUICE_DATABASE_URL: ` '${SLUICE_DATABASE_URL}'` })).to.equal(SLUICE_DATABASE_URL);
-    expect(() => parseDatabaseUrl({})).to.throw(ConfigError, /a problem:\n {2}SLUICE_DATABASE_URL is missing/);
-    expect(() => parseDatabaseUrl({ SLUICE_DATABASE_URL: "mysql://h" })).to.throw(ConfigError, "postgres://");
+    expect(parseDatabase({ SLUICE_DATABASE_URL: ` '${SLUICE_DATABASE_URL}'` }).url).to.equal(SLUICE_DATABASE_URL);
+    expect(() => parseDatabase({})).to.throw(ConfigError, /a problem:\n {2}SLUICE_DATABASE_URL is missing/);
+    expect(() => parseDatabase({ SLUICE_DATABASE_URL: "mysql://h" })).to.throw(ConfigError, "postgres://");
   });
 });
 
