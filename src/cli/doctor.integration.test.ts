@@ -163,6 +163,11 @@ describe("sluice doctor", function () {
       /does not answer \(ECONNREFUSED\)/,
     ],
     [
+      "an endpoint without TLS, which the environment says it has",
+      () => ({ SLUICE_S3_ENDPOINT: service.endpoint.url.replace("http:", "https:") }),
+      /storage does not agree on TLS/,
+    ],
+    [
       "a missing bucket",
       () => ({ SLUICE_S3_BUCKET: "no-such-bucket", SLUICE_NAMESPACE: "new" }),
       /no-such-bucket does not exist/,

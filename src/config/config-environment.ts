@@ -55,6 +55,8 @@ export const ENVIRONMENT = {
   SLUICE_S3_REGION: optional,
   /** URL of an S3 server other than AWS. */
   SLUICE_S3_ENDPOINT: z.url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" }).optional(),
+  /** Least version of TLS at an https endpoint: AWS's private endpoints and some S3 servers have only 1.2. */
+  SLUICE_S3_TLS_MIN: z.enum(["1.2", "1.3"], { error: "must be 1.2 or 1.3" }).default("1.3"),
   /** A text before every key; it ends in "/" or is empty. */
   SLUICE_S3_KEY_PREFIX: z.string().regex(NAMESPACE_FORMS.keyPrefix, 'must be empty or end in "/"').default(""),
   /** Role that signs downloads and their URLs; the service assumes it with its own credentials. */

@@ -173,6 +173,7 @@ function toConfig(env: Environment) {
         requestsMax: { body: 256, control: 64, read: 160, copy: 64, probe: 4 },
         connectTimeoutMs: 3000,
         socketTimeoutMs: 30_000,
+        tlsMin: env.SLUICE_S3_TLS_MIN === "1.2" ? ("TLSv1.2" as const) : ("TLSv1.3" as const),
       },
     },
     body: {
