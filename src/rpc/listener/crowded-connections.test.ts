@@ -144,7 +144,7 @@ describe("listen, to callers that send many calls at once", () => {
             uploaded.push(`${bytes} bytes`);
             answerJson(request, response, { status: 200, body: {} });
           },
-          { connectionsPerAddressMax },
+          { connectionsPerAddressMax, streamsMax: 256 },
         );
         const socket = connect(port).resume();
         const uploads = Array.from({ length: 10 }, (_, i) => 2 * i + 1);

@@ -40,6 +40,12 @@ const SESSION_MEMORY_MAX_MB = 64;
  * (reset in the packet that brought them, and 5 ms later). Those of one address are bounded by WastedCalls as well.
  */
 const STREAM_RESETS = { burst: 5000, perSecond: 1000 };
+/**
+ * Streams that Node may refuse on a connection before it ends it, in the connection's whole life; this is the most that the option
+ * takes. Node refuses a stream while those that were just cancelled are not cleared away, and after 100, its default, ends the
+ * connection with all that is on it. A stream that is refused costs less than one that is reset.
+ */
+const REFUSED_STREAMS_MAX = 2 ** 32 - 1;
 
 /** What a TLS port shows its callers, and asks of them; all in PEM. */
 export interface TlsOptions {
@@ -230,6 +236,7 @@ function toHttp2Options(limits: ListenerLimits) {
     maxSessionMemory: SESSION_MEMORY_MAX_MB,
     streamResetBurst: STREAM_RESETS.burst,
     streamResetRate: STREAM_RESETS.perSecond,
+    maxSessionRejectedStreams: REFUSED_STREAMS_MAX,
     settings: {
       initialWindowSize: Math.min(limits.windowStartBytes, limits.streamWindowBytes),
       maxConcurrentStreams: limits.streamsMax,
