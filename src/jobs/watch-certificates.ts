@@ -26,7 +26,7 @@ export interface CertificateDeps<T extends Certificates> {
  * How often the files are read, in milliseconds. What two checks in a row have found is used: new handshakes then have the new
  * certificate well within a second of the change.
  */
-const CHECK_EVERY_MS = 250;
+const CHECK_EVERY_MS = 100;
 /** An end of the certificate within this is reported, in milliseconds. Who renews in time does so weeks before. */
 const EXPIRY_NOTICE_MS = 7 * 24 * 3_600_000;
 
