@@ -34,7 +34,7 @@ async function change(path: string): Promise<void> {
   const identity = {
     namespace: "default",
     principal: "bench:writer",
-    tokenKind: "dev",
+    actor: { principal: "bench:writer", tokenKind: "dev" },
     method: "UpdateFile",
     requestId: randomUUID(),
     contentSha256: Buffer.alloc(32),

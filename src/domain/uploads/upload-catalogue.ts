@@ -1,5 +1,6 @@
 import type { UploadToken } from "../caller.ts";
 import type { CommandIdentity } from "../command-identity.ts";
+import type { Actor, Deed } from "../deed.ts";
 import type { File } from "../files/file.ts";
 import type { DurablePart, Upload, UploadState } from "./upload.ts";
 import type { PresignedPart } from "./upload-writers.ts";
@@ -27,6 +28,10 @@ export interface NewUpload
     | "region"
     | "s3Key"
   > {
+  /** Who begins it and how, for the journal; the entry of its commit says so too, whoever makes the commit. */
+  begun: Deed;
+  /** The path that it is a copy of; undefined for bytes of its caller. */
+  copiedPath?: string | undefined;
   /** Life after the last write, and the longest life of all, in milliseconds. */
   expireAfterMs: number;
   expireCapMs: number;
@@ -89,5 +94,5 @@ export interface UploadCatalogue {
   forgetTokens(options: { olderThanMs: number; limit: number }): Promise<number>;
 
   /** open | failed -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
-  abort(namespace: string, uploadId: string): Promise<Upload>;
+  abort(namespace: string, uploadId: string, actor: Actor): Promise<Upload>;
 }

@@ -6,6 +6,7 @@ import type { CommitOptions, CommitOutcome } from "../../domain/uploads/upload-c
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
+import { type EnteredActor, type EnteredRows, enterRows } from "../rows/journal-rows.ts";
 import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
 /** A commit can lose a race to a restored file (it takes no lock on the path) only so many times. */
@@ -71,7 +72,7 @@ async function commitOnce(
     WITH path_lock AS MATERIALIZED (
       SELECT pg_try_advisory_xact_lock(${pathLockKey}) AS held FROM upload u WHERE u.upload_id = ${uploadId}
     ), ready AS MATERIALIZED (
-      SELECT u.upload_id, u.namespace, u.path, u.principal, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
+      SELECT u.upload_id, u.namespace, u.path, u.principal, u.token_kind, u.address, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
         coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match) AS wanted,
         coalesce(u.object_key, ${object?.key ?? null}) AS object_key,
         coalesce(u.object_version_id, ${object?.versionId ?? null}) AS object_version_id,
@@ -110,7 +111,7 @@ async function commitOnce(
       -- The count makes the superseding come first: the index on live paths is checked at each row.
       FROM matching m, numbered n, (SELECT count(*) FROM superseded) s
       RETURNING file_id
-    )
+    ), ${enterRows(COMMITTER, COMMITTED_FILE)}
     UPDATE upload u SET state = CASE WHEN d.file_id IS NULL THEN 'assembled' ELSE 'committed' END,
       file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, failure_reason = NULL,
       failure_message = NULL, if_generation_match = r.wanted, object_key = r.object_key,
@@ -128,6 +129,26 @@ async function commitOnce(
   const file = toCommittedFile(upload, { fileId, generation, commitTime, retainMs });
   return { kind: "committed", upload: { ...upload, file } };
 }
+
+/** Whoever makes the commit, its entry names who began the upload. */
+const COMMITTER: EnteredActor = {
+  action: sql.fragment`CASE WHEN m.copied_path = '' THEN 'CommitUpload' ELSE 'CopyFile' END`,
+  principal: sql.fragment`m.principal`,
+  tokenKind: sql.fragment`m.token_kind`,
+  address: sql.fragment`m.address`,
+  requestId: sql.fragment`NULL::uuid`,
+};
+
+const COMMITTED_FILE: EnteredRows = {
+  from: sql.fragment`(filed d CROSS JOIN matching m CROSS JOIN numbered n)`,
+  kind: "file",
+  namespace: sql.fragment`m.namespace`,
+  id: sql.fragment`d.file_id`,
+  generation: sql.fragment`n.generation`,
+  path: sql.fragment`m.path`,
+  sourcePath: sql.fragment`m.copied_path`,
+  dataSubject: sql.fragment`m.data_subject`,
+};
 
 /** The file that the statement has inserted, without reading it back. */
 function toCommittedFile(
