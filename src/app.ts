@@ -53,7 +53,7 @@ export interface AppOptions extends SharedWithWorkers {
 }
 
 /** The part of the API that works with the database. */
-type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "markCommit">;
+type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "markCommit">;
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -120,6 +120,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       readiness.drain();
       service?.access.sessions.drain();
       service?.watches.drain();
+      service?.events.feed.drain();
       await listener.close({ graceMs: config.drainTimeoutMs });
       authentication.stop();
       await following?.stop();
@@ -229,6 +230,7 @@ function createUnconnectedFunctions() {
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
+    events: refuseAll<ApiOptions["events"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),
   };

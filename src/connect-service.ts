@@ -7,6 +7,7 @@ import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { EventLog } from "./domain/journal/event-log.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -18,6 +19,7 @@ import { createResidencyWatch } from "./jobs/watch-residency.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
+import { createEventLog } from "./postgres/journal/event-log.ts";
 import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
@@ -27,6 +29,7 @@ import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
 import { CommitPositions } from "./queries/commit-positions.ts";
+import { EventFeed, FEED_LIMITS } from "./queries/events/event-feed.ts";
 import type { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
@@ -65,6 +68,7 @@ export interface ConnectedService {
   positions: CommitPositions;
   links: ReturnType<typeof createLinkRepository>;
   watches: UploadWatches;
+  events: { log: EventLog; feed: EventFeed };
   close(): Promise<void>;
 }
 
@@ -122,6 +126,7 @@ export async function connectService(
     positions,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
+    events: createEvents(pools, config),
     watches: new UploadWatches({
       catalogue: access.uploads.catalogue,
       backoff: config.databaseBackoff,
@@ -136,6 +141,12 @@ export async function connectService(
       await pools.end();
     },
   };
+}
+
+/** The events, as this process reads and follows them. */
+function createEvents({ commands }: DatabasePools, { databaseBackoff }: Config): ConnectedService["events"] {
+  const log = createEventLog(commands);
+  return { log, feed: new EventFeed({ log, backoff: databaseBackoff, limits: FEED_LIMITS }) };
 }
 
 /** Opens the access to all buckets. */

@@ -14,7 +14,9 @@ import { isUuid } from "../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type FileRetention, RETENTION_FIELDS } from "../domain/files/file-retention.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
+import { authorizeEvents } from "./authorize-events.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
+import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
 import type { NamespaceFunctions } from "./services/namespace-service.ts";
@@ -36,6 +38,7 @@ export interface BoundFunctions {
   fileQueries: FileQueryFunctions;
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
+  events: EventFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -64,7 +67,7 @@ const OTHERS: ReadonlySet<string> = new Set(["admitPart", "beginWrite"]);
  * ends when its caller loses the role in the middle of it. Rejects as `Authority` says.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, events }: BoundFunctions,
   authority: Authority,
   paths: PathsById,
 ): BoundFunctions {
@@ -82,6 +85,7 @@ export function authorizeFunctions(
     fileQueries: authorizeAll(fileQueries, gate),
     fileCommands: authorizeAll(fileCommands, gate),
     namespaces: authorizeNamespaces(namespaces, authority),
+    events: authorizeEvents(events, authority),
   };
 }
 

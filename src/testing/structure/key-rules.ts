@@ -44,6 +44,8 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   journal_number_sequence: "whoever carries the journal on reads it whole, from a number on",
   journal_look_pkey: "the looks of the relay are of all namespaces",
   journal_relay_pkey: "the table has one row, which the relay locks",
+  journal_origin_pkey: "an origin is that of the numbers of all namespaces",
+  journal_origin_birth_key: "the newest origin of all counts",
   journal_mark_pkey: "a mark stands for all commits before it",
   file_search_spans: WITHOUT_ORDER,
   file_path_trigrams: WITHOUT_ORDER,
