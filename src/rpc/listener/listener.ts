@@ -11,9 +11,10 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
+import { toNetwork } from "../../domain/limits/address-network.ts";
 import { limitBody } from "./body-time.ts";
 import { CallTurns, type TurnLimits } from "./call-turns.ts";
-import { ConnectionCap, type ConnectionLimits, toNetwork } from "./connection-cap.ts";
+import { ConnectionCap, type ConnectionLimits } from "./connection-cap.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";
 import { joinRepeatedAuthorization } from "./repeated-authorization.ts";

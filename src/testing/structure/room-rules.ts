@@ -51,7 +51,8 @@ const SERVER_ROOMS = EVERY_ROOM.filter((room) => !["client", "cli", "devstack", 
 export const ROOMS: Readonly<Record<string, Room>> = {
   domain: {
     imports: [],
-    packages: ["node:crypto", "node:module", "node:zlib"],
+    // Of node:net the domain takes what reads the text of an address, and no socket.
+    packages: ["node:crypto", "node:module", "node:net", "node:zlib"],
     typePackages: ["node:stream"],
     inner: {
       ".": ["uploads", "namespaces"],
