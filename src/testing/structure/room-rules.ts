@@ -159,8 +159,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   auth: {
     imports: ["domain"],
-    packages: ["jose", "lru-cache", "node:crypto", "node:net"],
-    inner: { oidc: ["."] },
+    packages: ["jose", "lru-cache", "node:crypto", "node:net", "opossum"],
+    inner: { oidc: ["."], iam: ["."] },
   },
   aws: {
     imports: ["domain"],
@@ -188,8 +188,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   jobs: { imports: ["domain", "transfer", "commands", "queries"], packages: ["node:timers"] },
   telemetry: { imports: ["domain"], packages: ["pino"] },
   client: {
-    imports: ["domain/crc32.ts"],
+    // Both sides of a signature must mean the same request.
+    imports: ["domain/crc32.ts", "domain/access/iam-token.ts", "domain/access/sts-regions.ts"],
     packages: [
+      // These sign for callers of AWS, in a file that nothing else of the client loads.
+      ...["@aws-sdk/credential-provider-node", "@smithy/core", "@smithy/signature-v4", "@smithy/types"],
       ...[...PROTOBUF, "@connectrpc/connect-node", "node:crypto", "node:events", "node:fs", "node:http", "node:http2"],
       // Media types by extension: a table of a thousand, kept by others.
       ...["mime", "node:https", "node:path", "node:stream", "node:timers", "node:tls", "node:zlib"],
