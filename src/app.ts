@@ -62,7 +62,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
   const degrade = (component: string, problem: string | undefined) => readiness.degrade(component, problem);
-  const authentication = await startAuthentication(config.auth, { log, degrade });
+  const authentication = await startAuthentication(config.auth, { log, degrade, trustedProxies });
   const known = options.authenticate ?? authentication.authenticate;
   const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
   const stopping = new AbortController();

@@ -1,6 +1,7 @@
 import type { Authenticator } from "./authenticator.ts";
 import { chooseByToken } from "./choose-authenticator.ts";
 import { createDevAuthenticator } from "./dev-authenticator.ts";
+import type { IamPolicy } from "./iam/iam-authenticator.ts";
 import type { IssuerPolicy } from "./oidc/issuer-policy.ts";
 
 /** The ways by which callers may prove who they are; at least one of them. */
@@ -8,13 +9,17 @@ export interface AuthenticationWays {
   /** The static token; undefined when none is accepted. */
   devToken: string | undefined;
   issuers: readonly IssuerPolicy[];
+  /** Which callers of AWS are let in; undefined when none is. */
+  iam: IamPolicy | undefined;
 }
 
-/** Where the states of issuers are told; a pino logger fits `log`. */
-export interface IssuerReports {
+/** What the ways work with beside their policies; a pino logger fits `log`. */
+export interface AuthenticationOptions {
   log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
   /** Tells what is wrong with an issuer, in a sentence, or undefined when all is well. */
   degrade: (component: string, problem: string | undefined) => void;
+  /** Proxies in front, whose addresses are not the callers'. */
+  trustedProxies: number;
 }
 
 /** A running authentication: it fetches issuers' keys until it is stopped. */
@@ -25,32 +30,67 @@ export interface Authentication {
 
 /** Starts to accept callers by the given ways. It waits for no issuer: one that is away degrades the service, and stops nothing. */
 export async function startAuthentication(
-  { devToken, issuers }: AuthenticationWays,
-  { log, degrade }: IssuerReports,
+  { devToken, issuers, iam: iamPolicy }: AuthenticationWays,
+  options: AuthenticationOptions,
 ): Promise<Authentication> {
   const dev = devToken === undefined ? undefined : createDevAuthenticator(devToken);
-  if (issuers.length === 0) {
-    if (dev === undefined) throw new Error("no way to authenticate is configured");
-    return { authenticate: dev, stop: () => {} };
-  }
-  // The library for tokens is loaded by the services that take tokens.
+  // Libraries are loaded by the services whose ways need them.
+  const oidc = issuers.length === 0 ? undefined : await startOidc(issuers, options);
+  const iam = iamPolicy === undefined ? undefined : await startIam(iamPolicy, options);
+  const judges = { dev, oidc: oidc?.authenticate, iam: iam?.authenticate };
+  const [only, ...others] = Object.values(judges).filter((judge) => judge !== undefined);
+  if (only === undefined) throw new Error("no way to authenticate is configured");
+  return {
+    // Where there is one way, its refusals say best what a token should be.
+    authenticate: others.length === 0 ? only : chooseByToken(judges),
+    stop: () => {
+      oidc?.stop();
+      iam?.stop();
+    },
+  };
+}
+
+async function startOidc(
+  issuers: readonly IssuerPolicy[],
+  { log, degrade }: AuthenticationOptions,
+): Promise<Authentication> {
   const [{ startOidcAuthenticator }, { fetchKeys }] = await Promise.all([
     import("./oidc/oidc-authenticator.ts"),
     import("./oidc/fetch-keys.ts"),
   ]);
-  const told = new Map<string, string | undefined>();
-  const oidc = startOidcAuthenticator({
+  return startOidcAuthenticator({
     issuers,
     fetchKeys: (policy) => fetchKeys(policy),
-    onState: (issuer, problem) => {
-      if (problem === told.get(issuer)) return;
-      told.set(issuer, problem);
+    onState: tellChanges((issuer, problem) => {
       degrade(`issuer ${issuer}`, problem);
       if (problem === undefined) log.info({ issuer }, "the issuer's keys are well again");
       else
         log.warn({ issuer, problem }, "the issuer's keys have a problem; those that were fetched before still count");
-    },
+    }),
   });
-  const authenticate = dev === undefined ? oidc.authenticate : chooseByToken({ oidc: oidc.authenticate, dev });
-  return { authenticate, stop: oidc.stop };
+}
+
+async function startIam(policy: IamPolicy, { log, trustedProxies }: AuthenticationOptions): Promise<Authentication> {
+  const { startIamAuthenticator } = await import("./iam/iam-authenticator.ts");
+  return startIamAuthenticator({
+    ...policy,
+    trustedProxies,
+    // Callers choose the region, so a region that is away is logged and does not degrade the service.
+    onState: tellChanges((region, problem) => {
+      if (problem === undefined) log.info({ region }, "AWS STS says again who callers are");
+      else log.warn({ region, problem }, "AWS STS does not say who callers are; those who are known are still let in");
+    }),
+  });
+}
+
+type OnState = (name: string, problem: string | undefined) => void;
+
+/** Hands a state on when it differs from the last one of the same name; all is well at first. */
+function tellChanges(tell: OnState): OnState {
+  const told = new Map<string, string | undefined>();
+  return (name, problem) => {
+    if (problem === told.get(name)) return;
+    told.set(name, problem);
+    tell(name, problem);
+  };
 }

@@ -263,6 +263,13 @@ function toConfig(env: Environment) {
     auth: {
       devToken: env.SLUICE_AUTH.includes("dev") ? env.SLUICE_DEV_TOKEN : undefined,
       issuers: env.SLUICE_OIDC_ISSUERS ?? [],
+      iam: env.SLUICE_AUTH.includes("iam")
+        ? {
+            accounts: env.SLUICE_IAM_ACCOUNTS as string[],
+            serverId: env.SLUICE_IAM_SERVER_ID as string,
+            endpoint: env.AWS_ENDPOINT_URL_STS?.replace(/\/$/, ""),
+          }
+        : undefined,
     },
     logLevel: env.SLUICE_LOG_LEVEL,
   };

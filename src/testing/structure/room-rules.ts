@@ -262,7 +262,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: ["node:*", "pino"],
   },
   config: {
-    imports: ["domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
+    imports: ["domain/access/iam-principal.ts", "domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
     packages: ["node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
