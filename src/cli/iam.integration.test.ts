@@ -8,12 +8,18 @@ import { expect } from "chai";
 import { type DevStsServer, type StsIdentity, startDevSts } from "../devstack/sts-server.ts";
 import { type RunningService, startService } from "../testing/rigs/running-service.ts";
 import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../testing/samples/sample-sts-identities.ts";
+import { testedBlock } from "../testing/structure/pages.ts";
 
 const MAIN = new URL("./main.ts", import.meta.url).pathname;
 const SERVER_ID = "files.example.org";
 const OPS: StsIdentity = {
   ...{ accessKeyId: "ASIAEXAMPLEOPS000000", secretAccessKey: "secret-of-ops", sessionToken: "b3Bz" },
   ...{ arn: `arn:aws:sts::${SAMPLE_ACCOUNT}:assumed-role/ops/anna`, account: SAMPLE_ACCOUNT },
+};
+
+const SETTINGS = {
+  ...{ SLUICE_AUTH: "iam", SLUICE_IAM_ACCOUNTS: SAMPLE_ACCOUNT, SLUICE_IAM_SERVER_ID: SERVER_ID },
+  SLUICE_ADMINS: `iam:arn:aws:sts::${SAMPLE_ACCOUNT}:assumed-role/ops`,
 };
 
 describe("sluice with the role of a task or a pod", () => {
@@ -34,13 +40,7 @@ describe("sluice with the role of a task or a pod", () => {
       response.end(JSON.stringify({ AccessKeyId, SecretAccessKey, Token, Expiration }));
     });
     await new Promise<void>((resolve) => container.listen(0, "127.0.0.1", resolve));
-    service = await startService({
-      settings: {
-        ...{ SLUICE_AUTH: "iam", SLUICE_DEV_TOKEN: "", SLUICE_IAM_ACCOUNTS: SAMPLE_ACCOUNT },
-        ...{ SLUICE_IAM_SERVER_ID: SERVER_ID, AWS_ENDPOINT_URL_STS: sts.url },
-        SLUICE_ADMINS: `iam:arn:aws:sts::${SAMPLE_ACCOUNT}:assumed-role/ops`,
-      },
-    });
+    service = await startService({ settings: { ...SETTINGS, SLUICE_DEV_TOKEN: "", AWS_ENDPOINT_URL_STS: sts.url } });
     directory = await mkdtemp(join(tmpdir(), "sluice-iam-"));
     await writeFile(join(directory, "report.pdf"), "a report");
   });
@@ -71,13 +71,64 @@ describe("sluice with the role of a task or a pod", () => {
     });
   };
 
-  it("leads from the role to a first upload, and names the role that it granted", async () => {
-    const member = `iam:arn:aws:sts::${SAMPLE_ACCOUNT}:assumed-role/up*`;
-    expect(await run("uploader", ["upload", "report.pdf"])).to.include({ code: 1 });
-    expect(await run("ops", ["grants", "add", "default", member, "reader", "writer"])).to.include({ code: 0 });
-    expect(await run("uploader", ["upload", "report.pdf"])).to.include({ code: 0 });
+  /** Runs a block of docs/security.md: its exports are the environment, and its commands are run one after the other. */
+  const runBlock = async (
+    role: "ops" | "uploader",
+    block: string,
+    overrides: Record<string, string | undefined> = {},
+  ) => {
+    const exported = Object.fromEntries(
+      [...block.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    );
+    const commands = [...block.matchAll(/^npx sluice (.*)$/gm)].map(([, command = ""]) => command.split(" "));
+    expect(commands).to.have.lengthOf(1);
+    return await run(role, commands[0] ?? [], { ...exported, ...overrides, SLUICE_URL: service.url });
+  };
+
+  it("starts the service by the variables of the page", () => {
+    const block = testedBlock("security", "AWS roles", "sh");
+    for (const [, name = "", value] of block.matchAll(/^export (\w+)=(.*)$/gm))
+      if (name !== "NODE_ENV") expect(SETTINGS, name).to.have.property(name, value);
+  });
+
+  it("leads from a task's role, and from Pod Identity, to a first upload", async () => {
+    const upload = testedBlock("security", "From an ECS task to a first upload", "sh");
+    expect(await runBlock("uploader", upload)).to.include({ code: 1 });
+    const grant = testedBlock("security", "From an ECS task to a first upload", "sh admin");
+    expect(await runBlock("ops", grant)).to.include({ code: 0 });
+    expect(await runBlock("uploader", upload)).to.include({ code: 0 });
     const list = await run("uploader", ["ls", "--auth", "iam"], { SLUICE_AUTH: undefined, SLUICE_TOKEN: "stale" });
     expect(list.out).to.contain("report.pdf");
+  });
+
+  it("leads from a service account's token to a first upload", async () => {
+    const { accessKeyId, secretAccessKey, sessionToken } = SAMPLE_ROLE;
+    await writeFile(join(directory, "account-token"), "a.b.c");
+    sts.override = (request, response) => {
+      sts.override = undefined;
+      expect(request.method).to.equal("POST");
+      response.setHeader("content-type", "text/xml").end(
+        `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
+          <Credentials><AccessKeyId>${accessKeyId}</AccessKeyId><SecretAccessKey>${secretAccessKey}</SecretAccessKey>
+          <SessionToken>${sessionToken}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>
+          </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+      );
+    };
+    const upload = testedBlock("security", "From an EKS service account to a first upload", "sh");
+    const byAccount = {
+      ...{
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: undefined,
+        AWS_ROLE_ARN: `arn:aws:iam::${SAMPLE_ACCOUNT}:role/uploader`,
+      },
+      AWS_WEB_IDENTITY_TOKEN_FILE: join(directory, "account-token"),
+    };
+    expect(await runBlock("uploader", upload, byAccount)).to.include({ code: 0 });
+    expect(sts.override, "STS gave the credentials").to.equal(undefined);
+  });
+
+  it("names the roles that it grants, and others by the beginning of their names", async () => {
+    const member = `iam:arn:aws:sts::${SAMPLE_ACCOUNT}:assumed-role/ci-*`;
+    expect(await run("ops", ["grants", "add", "default", member, "reader"])).to.include({ code: 0 });
     expect((await run("ops", ["grants", "get", "default"])).out).to.contain(member);
   });
 
