@@ -1,4 +1,4 @@
-// `npm run bench:trust` measures what tokens of an issuer and grants cost, beside the static token. See --help.
+// `npm run bench:trust` measures what tokens of an issuer, roles of AWS and grants cost, and what tokens of nobody do. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
@@ -13,6 +13,7 @@ const usage = `usage: npm run bench:trust -- [options]
   --calls N      calls of each kind in a round (default 3000)
   --rounds N     pairs of rounds; a further one goes before them and does not count (default 7)
   --size-mib N   size of each upload, in MiB (default 1024)
+  --tokens N     malformed IAM tokens, and as many forged ones (default 100000)
   --json         print one JSON document instead of the table
 `;
 
@@ -40,6 +41,7 @@ function parse(args: string[]) {
       calls: { type: "string", default: "3000" },
       rounds: { type: "string", default: "7" },
       "size-mib": { type: "string", default: "1024" },
+      tokens: { type: "string", default: "100000" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -50,6 +52,7 @@ function parse(args: string[]) {
     calls: parseCount("calls", values.calls, [10, 1_000_000]),
     rounds: parseCount("rounds", values.rounds, [1, 100]),
     sizeBytes: parseCount("size-mib", values["size-mib"], [1, 1_000_000]) * 2 ** 20,
+    tokens: parseCount("tokens", values.tokens, [10, 10_000_000]),
     json: values.json,
   };
 }

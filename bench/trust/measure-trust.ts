@@ -12,6 +12,7 @@ import { createSample, drawFilter } from "../metadata/sample.ts";
 import { readProcessUsage } from "../process-usage.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { serviceToken, startSluice } from "../sluice-service.ts";
+import { BENCH_ROLE, type IamStage, measureForgeries, startIamStage } from "./measure-iam.ts";
 import { startTokenIssuer } from "./token-issuer.ts";
 
 /** How much is measured. */
@@ -20,6 +21,8 @@ export interface TrustRun {
   readonly calls: number;
   readonly rounds: number;
   readonly sizeBytes: number;
+  /** Malformed IAM tokens, and as many forged ones. */
+  readonly tokens: number;
 }
 
 /** Bytes of a chunk of the uploads. */
@@ -46,17 +49,19 @@ interface Pair<T> {
 export async function measureTrust(stage: Stage, run: TrustRun, report: (what: string) => void): Promise<FigureRow[]> {
   const database = await startFilledDatabase(join(stage.directory, "files"), run.rows, report);
   const issuer = await startTokenIssuer();
+  const iam = await startIamStage();
   try {
-    const anna = { member: { principal: "bench:anna" }, prefixes: [] } as const;
     await setGrants(database.url, [
-      { ...anna, roles: ["writer"] },
-      { ...anna, roles: ["reader"], prefixes: [PREFIX] },
+      ...["bench:anna", BENCH_ROLE].flatMap((principal): Grant[] => [
+        { member: { principal }, prefixes: [], roles: ["writer"] },
+        { member: { principal }, prefixes: [PREFIX], roles: ["reader"] },
+      ]),
       { member: { group: "bench:staff" }, roles: ["reader"], prefixes: ["staff/"] },
     ]);
     const issuers = [{ alias: "bench", issuer: issuer.url, audiences: ["sluice"], groups_claim: "groups" }];
     const service = await startSluice(
       { ...stage, databaseUrl: async () => database.url },
-      { settings: { SLUICE_AUTH: "dev,oidc", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers) } },
+      { settings: { SLUICE_AUTH: "dev,oidc,iam", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers), ...iam.settings } },
     );
     const token = await issuer.sign({
       subject: "anna",
@@ -87,19 +92,45 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
         pace,
       ),
     );
+    const roles = await measureRoles(iam, { url: service.url, pid, issued: granted, gets }, { ...run, report });
     const uploads = await measureUploads(stage, { url: service.url, pid, token }, { ...run, report });
     return [
       { name: "GetFile, token of an issuer and grants ÷ static token, p50", ...get.p50, must: { atMost: 1.25 } },
       { name: "GetFile, the same, CPU", ...get.cpu, must: { atMost: 1.25 } },
       { name: "ListFiles, prefix grant ÷ the same prefix, p50", ...list.p50, must: { atMost: 1.25 } },
       { name: "SearchFiles, prefix grant ÷ the same prefix, p50", ...search.p50, must: { atMost: 1.25 } },
+      ...roles,
       { name: "upload CPU per GiB, token of an issuer and grants ÷ static token", ...uploads, must: { atMost: 1.05 } },
     ];
   } finally {
     await stopAllProcesses();
     issuer.close();
+    await iam.sts.close();
     await database.stop();
   }
+}
+
+/** Callers of AWS beside callers of an issuer, both known; and then those whose tokens nobody signed. */
+async function measureRoles(
+  iam: IamStage,
+  {
+    url,
+    pid,
+    issued,
+    gets,
+  }: { url: string; pid: number; issued: CallLoad; gets: { namespace: string; path: string }[] },
+  { rounds, tokens, report }: TrustRun & { report: (what: string) => void },
+): Promise<FigureRow[]> {
+  const role = await startCallLoad(url, CONNECTIONS, await iam.sign());
+  const run = (calls: CallLoad) => () => calls.run(getFile, gets, { inFlight: IN_FLIGHT });
+  const pair = { granted: run(role), plain: run(issued) };
+  const ratio = await compareCalls("GetFile by a role", pair, { pid, rounds, report });
+  await role.stop();
+  const [{ path } = { path: "" }] = gets;
+  return [
+    { name: "GetFile, known IAM identity ÷ token of an issuer, p50", ...ratio.p50, must: { atMost: 1.05 } },
+    ...(await measureForgeries(iam, { url, path, tokens, report })),
+  ];
 }
 
 /** A caller without a grant asks for the prefix that the other has a grant of. */
