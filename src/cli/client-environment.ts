@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import { parseAddresses } from "../client/parse-addresses.ts";
-import { parseClientEnvironment } from "../config/config.ts";
+import { parseClientEnvironment } from "../config/client-environment.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 import { openTokenSource } from "./token-source.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { TokenSource } from "../client/credentials.ts";
-import { parseClientEnvironment } from "../config/config.ts";
+import { parseClientEnvironment } from "../config/client-environment.ts";
 import { renewLogin } from "./device-flow.ts";
 import { UsageError } from "./exit-code.ts";
 import { type Login, openLoginFile } from "./login-file.ts";

@@ -15,6 +15,8 @@ export interface Supervision {
   uploadsMax: number;
   drainTimeoutMs: number;
   logLevel: string;
+  /** Whether the workers have certificates, which SIGHUP lets them read again; without, the signal ends the service. */
+  hasCertificate: boolean;
   /** The process whose end stops this one, as a signal does. */
   leader?: number | undefined;
 }
@@ -66,6 +68,11 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
       waits.add(wait);
     });
   };
+  if (supervision.hasCertificate) {
+    process.on("SIGHUP", () => {
+      for (const worker of currentWorkers()) worker.process.kill("SIGHUP");
+    });
+  }
   const stopRequested = onceStopped(supervision.leader);
   for (let i = 0; i < count; i++) fork(new RestartPace());
   const reason = await stopRequested;
