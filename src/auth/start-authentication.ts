@@ -1,16 +1,21 @@
+import { looksLikeIamToken } from "../domain/access/iam-token.ts";
+import type { TokenKind } from "../domain/caller.ts";
 import type { Authenticator } from "./authenticator.ts";
-import { chooseByToken } from "./choose-authenticator.ts";
+import { chooseByForm, type FormJudge, looksLikeJwt } from "./choose-authenticator.ts";
 import { createDevAuthenticator } from "./dev-authenticator.ts";
 import type { IamPolicy } from "./iam/iam-authenticator.ts";
 import type { IssuerPolicy } from "./oidc/issuer-policy.ts";
+import { createUploadTokenAuthenticator, type UploadTokenPolicy } from "./upload/upload-token-authenticator.ts";
+import { looksLikeUploadToken } from "./upload/upload-token-form.ts";
 
-/** The ways by which callers may prove who they are; at least one of them. */
+/** The ways by which callers may prove who they are; at least one of them beside upload tokens, which need an issuer. */
 export interface AuthenticationWays {
   /** The static token; undefined when none is accepted. */
   devToken: string | undefined;
   issuers: readonly IssuerPolicy[];
   /** Which callers of AWS are let in; undefined when none is. */
   iam: IamPolicy | undefined;
+  uploadTokens: Pick<UploadTokenPolicy, "signer" | "uploadLifeMaxMs">;
 }
 
 /** What the ways work with beside their policies; a pino logger fits `log`. */
@@ -30,19 +35,24 @@ export interface Authentication {
 
 /** Starts to accept callers by the given ways. It waits for no issuer: one that is away degrades the service, and stops nothing. */
 export async function startAuthentication(
-  { devToken, issuers, iam: iamPolicy }: AuthenticationWays,
+  { devToken, issuers, iam: iamPolicy, uploadTokens }: AuthenticationWays,
   options: AuthenticationOptions,
 ): Promise<Authentication> {
   const dev = devToken === undefined ? undefined : createDevAuthenticator(devToken);
   // Libraries are loaded by the services whose ways need them.
   const oidc = issuers.length === 0 ? undefined : await startOidc(issuers, options);
   const iam = iamPolicy === undefined ? undefined : await startIam(iamPolicy, options);
-  const judges = { dev, oidc: oidc?.authenticate, iam: iam?.authenticate };
-  const [only, ...others] = Object.values(judges).filter((judge) => judge !== undefined);
-  if (only === undefined) throw new Error("no way to authenticate is configured");
+  // A token of no known form is judged by the first of these, whose refusal says best what it should be.
+  const otherwise = dev ?? oidc?.authenticate ?? iam?.authenticate;
+  if (otherwise === undefined) throw new Error("no way to authenticate is configured");
+  const kinds: Partial<Record<TokenKind, unknown>> = { dev, oidc, iam };
+  const issuerKinds = new Set((Object.keys(kinds) as TokenKind[]).filter((kind) => kinds[kind] !== undefined));
+  const upload = createUploadTokenAuthenticator({ ...uploadTokens, issuerKinds });
+  const judges: FormJudge[] = [{ hasForm: looksLikeUploadToken, authenticate: upload }];
+  if (iam !== undefined) judges.push({ hasForm: looksLikeIamToken, authenticate: iam.authenticate });
+  if (oidc !== undefined) judges.push({ hasForm: looksLikeJwt, authenticate: oidc.authenticate });
   return {
-    // Where there is one way, its refusals say best what a token should be.
-    authenticate: others.length === 0 ? only : chooseByToken(judges),
+    authenticate: chooseByForm(judges, otherwise),
     stop: () => {
       oidc?.stop();
       iam?.stop();

@@ -288,6 +288,11 @@ function toConfig(env: Environment) {
           }
         : undefined,
     },
+    uploadTokens: {
+      /** The first signs, and all verify; none when the service makes and takes no upload tokens. */
+      keys: env.SLUICE_TOKEN_KEYS ?? [],
+      lifetimeMaxMs: env.SLUICE_UPLOAD_TOKEN_MAX_SECONDS * 1000,
+    },
     logLevel: env.SLUICE_LOG_LEVEL,
   };
 }

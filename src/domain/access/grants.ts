@@ -1,7 +1,7 @@
 import type { Caller } from "../caller.ts";
 import { DomainError } from "../errors.ts";
 import { findIamMemberProblem, IAM_ALIAS } from "./iam-principal.ts";
-import { NO_PATH, type PathScope, toPathScope, WHOLE_NAMESPACE } from "./path-scope.ts";
+import { NO_PATH, narrowScope, type PathScope, toPathScope, WHOLE_NAMESPACE } from "./path-scope.ts";
 import { ROLES, type Role } from "./role.ts";
 
 /** Roles in a namespace for a principal or a group, below some prefixes or everywhere. */
@@ -73,7 +73,8 @@ function findIamProblem(kind: "principal" | "group", name: string): string | und
   return findIamMemberProblem(name, { mayEndInStar: true });
 }
 
-function findPrefixProblems(prefix: string): string[] {
+/** What is wrong with a beginning of paths, as sentences; none for one that ends in "/" and that a path may begin with. */
+export function findPrefixProblems(prefix: string): string[] {
   const shown = show(prefix);
   if (!prefix.endsWith("/")) return [`the prefix ${shown} must end in "/", so that "team" does not reach "team-b"`];
   if (!prefix.isWellFormed() || prefix.includes("\u0000")) return [`the prefix ${shown} is not well-formed Unicode`];
@@ -136,4 +137,14 @@ export class GrantTable {
     if (this.#beginnings.length === 0 || !principal.startsWith(IAM_ALIAS)) return [];
     return this.#beginnings.filter(({ beginning }) => principal.startsWith(beginning)).map(({ grant }) => grant);
   }
+
+  /** Those of the groups that have the role at some path that begins with `prefix`. */
+  groupsWith(role: Role, groups: readonly string[], prefix: string): string[] {
+    const has = (group: string) => this.#groups.get(group)?.some((grant) => reaches(grant, role, prefix)) ?? false;
+    return groups.filter(has);
+  }
+}
+
+function reaches({ roles, prefixes }: Grant, role: Role, prefix: string): boolean {
+  return roles.includes(role) && (prefixes.length === 0 || narrowScope(prefixes, prefix).length > 0);
 }

@@ -160,7 +160,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   auth: {
     imports: ["domain"],
     packages: ["jose", "lru-cache", "node:crypto", "node:net", "opossum"],
-    inner: { oidc: ["."], iam: ["."] },
+    inner: { oidc: ["."], iam: ["."], upload: ["."] },
   },
   aws: {
     imports: ["domain"],
