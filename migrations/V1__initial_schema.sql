@@ -115,6 +115,7 @@ CREATE TABLE upload (
   -- How the caller proved who it was and from where it called, and what the upload is a copy of: for the journal.
   token_kind text NOT NULL,
   address text NOT NULL,
+  session text NOT NULL,
   copied_path text COLLATE "C" NOT NULL DEFAULT '',
   -- Declared at creation, or sealed by finish.
   size_bytes bigint CHECK (size_bytes >= 0),

@@ -6,6 +6,7 @@ import { type RunningService, startService } from "../testing/rigs/running-servi
 import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../testing/samples/sample-sts-identities.ts";
 import { createSluiceClient } from "./client.ts";
 import { type AwsCredentialSource, createIamTokenSource } from "./iam-token.ts";
+import { TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 
 const SERVER_ID = "files.example.org";
 const START = Date.UTC(2026, 10, 30);
@@ -64,7 +65,7 @@ describe("createIamTokenSource", () => {
       });
       const grant = { member: { principal: `iam:${SAMPLE_ROLE.arn.replace(/\/[^/]*$/, "")}` }, prefixes: [] };
       const pool = await createDatabasePool("test", { url: service.databaseUrl });
-      await createNamespaceRepository(pool).setGrants("default", [{ ...grant, roles: ["reader", "writer"] }], {});
+      await createNamespaceRepository(pool).setGrants("default", [{ ...grant, roles: ["reader", "writer"] }], { actor: TEST_ACTOR });
       await pool.end();
     });
     after(async () => {

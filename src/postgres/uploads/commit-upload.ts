@@ -72,7 +72,7 @@ async function commitOnce(
     WITH path_lock AS MATERIALIZED (
       SELECT pg_try_advisory_xact_lock(${pathLockKey}) AS held FROM upload u WHERE u.upload_id = ${uploadId}
     ), ready AS MATERIALIZED (
-      SELECT u.upload_id, u.namespace, u.path, u.principal, u.token_kind, u.address, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
+      SELECT u.upload_id, u.namespace, u.path, u.principal, u.token_kind, u.address, u.session, u.upload_token_id, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
         coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match) AS wanted,
         coalesce(u.object_key, ${object?.key ?? null}) AS object_key,
         coalesce(u.object_version_id, ${object?.versionId ?? null}) AS object_version_id,
@@ -136,6 +136,8 @@ const COMMITTER: EnteredActor = {
   principal: sql.fragment`m.principal`,
   tokenKind: sql.fragment`m.token_kind`,
   address: sql.fragment`m.address`,
+  session: sql.fragment`m.session`,
+  tokenId: sql.fragment`m.upload_token_id`,
   requestId: sql.fragment`NULL::uuid`,
 };
 
