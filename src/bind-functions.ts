@@ -26,6 +26,7 @@ import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
 import { getUpload } from "./queries/get-upload.ts";
+import { getUsage } from "./queries/get-usage.ts";
 import { listFiles } from "./queries/list-files.ts";
 import { listGenerations } from "./queries/list-generations.ts";
 import { listLinks } from "./queries/list-links.ts";
@@ -134,7 +135,7 @@ function bindNamespaces(service: ConnectedService, { defaults }: BindOptions): N
     listNamespaces: (request, options) => listNamespaces(directory, request, options),
     updateNamespace: (request, options) => updateNamespace(changing, request, options),
     deleteNamespace: (request, options) => deleteNamespace(changing, request, options),
-    getUsage: ({ namespace }) => namespaces.usage(namespace),
+    getUsage: (request) => getUsage(namespaces, request),
     getResidencyReport: (request, options) => residencyReport(reporting, request, options),
     getGrants: (request, options) => getNamespace(directory, request, options),
     setGrants: (request, options) => setGrants(changing, request, options),

@@ -306,6 +306,8 @@ async function commit(
     }),
   );
   if (outcome.kind === "committed") return outcome.upload.file as File;
+  // The bytes are kept: once there is room, the upload can be completed.
+  if (outcome.kind === "over-quota") throw outcome.refusal;
   const wanted = declared.ifGenerationMatch ?? upload.ifGenerationMatch ?? 0;
   const message = `the path's generation is ${outcome.currentGeneration}; the precondition wants ${wanted}. The bytes are kept: complete the upload again with another precondition`;
   throw new DomainError("failed_precondition", message, {

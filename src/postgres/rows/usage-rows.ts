@@ -1,0 +1,108 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import type { DomainError } from "../../domain/errors.ts";
+import { findQuotaRefusal, type QuotaUse, type UsedBytes } from "../../domain/namespaces/quotas.ts";
+import { namespaceNotFound } from "../../domain/repository-refusals.ts";
+import type { SqlFragment } from "../pool/sql-values.ts";
+
+const today = sql.fragment`(now() AT TIME ZONE 'UTC')::date`;
+const dayEnd = sql.fragment`((${today} + 1)::timestamp AT TIME ZONE 'UTC')`;
+
+/**
+ * The statement that adds to what is used; a purge adds less than nothing. `changes` selects namespace, principal, stored_bytes
+ * and day_bytes. As a CTE that nothing reads it is the last step of its statement, which has to be the last of its
+ * transaction. The slots are locked in the order of their key, the namespace's before that of the principal: no two commands
+ * wait for each other in a circle. A connection has a slot of its own while there are at most 16, so they rarely wait at all.
+ */
+export function addUsage(changes: SqlFragment) {
+  return sql.fragment`
+    INSERT INTO usage_slot AS s (namespace, principal, slot, stored_bytes, day, day_bytes)
+    SELECT c.namespace, p.principal, pg_backend_pid() % 16, sum(c.stored_bytes), ${today}, sum(c.day_bytes)
+    FROM (${changes}) AS c (namespace, principal, stored_bytes, day_bytes)
+      CROSS JOIN LATERAL (VALUES (''), (c.principal)) AS p (principal)
+    WHERE c.stored_bytes <> 0 OR c.day_bytes <> 0
+    GROUP BY c.namespace, p.principal
+    ORDER BY c.namespace, p.principal COLLATE "C"
+    ON CONFLICT (namespace, principal, slot) DO UPDATE SET stored_bytes = s.stored_bytes + excluded.stored_bytes,
+      -- A command that began before midnight may come after one of the new day: its bytes count for that.
+      day = greatest(s.day, excluded.day),
+      day_bytes = CASE WHEN excluded.day > s.day THEN 0 ELSE s.day_bytes END + excluded.day_bytes`;
+}
+
+/** What is used by a principal and in all: one row, read without a lock, so that the changes of commands under way are missing. */
+function selectUsed({ namespace, principal }: { namespace: SqlFragment; principal: SqlFragment }) {
+  const sums = (isCounted: SqlFragment) => sql.fragment`
+    coalesce(sum(used_slot.stored_bytes) FILTER (WHERE ${isCounted}), 0)::bigint,
+    coalesce(sum(used_slot.day_bytes) FILTER (WHERE ${isCounted} AND used_slot.day = ${today}), 0)::bigint`;
+  return sql.fragment`
+    SELECT ${sums(sql.fragment`used_slot.principal = ''`)}, ${sums(sql.fragment`used_slot.principal <> ''`)}
+    FROM usage_slot AS used_slot WHERE used_slot.namespace = ${namespace} AND used_slot.principal IN ('', ${principal})`;
+}
+
+/**
+ * A row of what the quotas leave: stored_left and day_left, in bytes, each null without a quota and below 0 when it is passed.
+ * Where a namespace has no quota of bytes, this reads its row alone. The subject's expressions may name the tables of the
+ * statement around it, except `quotas`, `used` and `used_slot`.
+ */
+export function quotaRoom(subject: { namespace: SqlFragment; principal: SqlFragment }) {
+  return sql.fragment`
+    SELECT least(quotas.stored_bytes_max - used.stored, quotas.principal_stored_bytes_max - used.own_stored) AS stored_left,
+      least(quotas.bytes_per_day_max - used.day, quotas.principal_bytes_per_day_max - used.own_day) AS day_left
+    FROM namespace AS quotas CROSS JOIN LATERAL (
+      ${selectUsed(subject)}
+      AND coalesce(quotas.stored_bytes_max, quotas.principal_stored_bytes_max, quotas.bytes_per_day_max, quotas.principal_bytes_per_day_max) IS NOT NULL
+    ) AS used (stored, day, own_stored, own_day)
+    WHERE quotas.name = ${subject.namespace}`;
+}
+
+const usedRow = z.object({ stored: z.int(), day: z.int(), own_stored: z.int(), own_day: z.int(), day_end: z.date() });
+
+/** What is used of a namespace, and by a principal in it; and when the day ends. */
+export async function readUsed(
+  pool: CommonQueryMethods,
+  { namespace, principal = "" }: { namespace: string; principal?: string | undefined },
+): Promise<{ used: UsedBytes; usedByPrincipal: UsedBytes; dayEndTime: Date }> {
+  const subject = { namespace: sql.fragment`${namespace}`, principal: sql.fragment`${principal}` };
+  const row = await pool.one(sql.type(usedRow)`
+    SELECT u.*, ${dayEnd} AS day_end FROM (${selectUsed(subject)}) AS u (stored, day, own_stored, own_day)`);
+  return {
+    used: { storedBytes: row.stored, dayBytes: row.day },
+    usedByPrincipal: { storedBytes: row.own_stored, dayBytes: row.own_day },
+    dayEndTime: row.day_end,
+  };
+}
+
+const quotaRow = z.object({
+  bytes_per_day_max: z.int().nullable(),
+  stored_bytes_max: z.int().nullable(),
+  principal_bytes_per_day_max: z.int().nullable(),
+  principal_stored_bytes_max: z.int().nullable(),
+  day_left_ms: z.number(),
+});
+
+/** Why the wanted bytes are refused; undefined when they fit by now. Errors as of `findQuotaRefusal`. */
+export async function findRefusal(
+  pool: CommonQueryMethods,
+  subject: { namespace: string; principal: string },
+  wanted: Partial<UsedBytes>,
+): Promise<DomainError | undefined> {
+  const row = await pool.maybeOne(sql.type(quotaRow)`
+    SELECT n.bytes_per_day_max, n.stored_bytes_max, n.principal_bytes_per_day_max, n.principal_stored_bytes_max,
+      (extract(epoch FROM ${dayEnd} - now()) * 1000)::double precision AS day_left_ms
+    FROM namespace n WHERE n.name = ${subject.namespace}`);
+  if (row === null) throw namespaceNotFound(subject.namespace);
+  const { used, usedByPrincipal } = await readUsed(pool, subject);
+  const use: QuotaUse = {
+    ...subject,
+    quotas: {
+      bytesPerDayMax: row.bytes_per_day_max ?? undefined,
+      storedBytesMax: row.stored_bytes_max ?? undefined,
+      principalBytesPerDayMax: row.principal_bytes_per_day_max ?? undefined,
+      principalStoredBytesMax: row.principal_stored_bytes_max ?? undefined,
+    },
+    used,
+    usedByPrincipal,
+    dayLeftMs: Math.ceil(row.day_left_ms),
+  };
+  return findQuotaRefusal(use, wanted);
+}
