@@ -11,6 +11,7 @@ import { type ConnectedService, connectService } from "./connect-service.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
+import { RequestBuckets, type RequestLender } from "./domain/limits/request-lender.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
@@ -36,6 +37,8 @@ export interface App {
 export interface SharedWithWorkers {
   /** Slots of the streams that write. When left out, the worker has slots of its own. */
   slots?: SlotPool | undefined;
+  /** Lends the requests that quotas count. When left out, the worker counts its own. */
+  requests?: RequestLender | undefined;
   /** The other workers; left out when there are none. */
   siblings?: Siblings | undefined;
 }
@@ -102,7 +105,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    serve = createServiceListener(ready, common, { ...linkRoute, ...toBindOptions(config, listener.url) });
+    serve = createServiceListener(ready, common, { ...linkRoute, ...toBindOptions(config, listener.url, options) });
     return ready;
   });
   connected.catch(() => {});
@@ -126,8 +129,12 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   };
 }
 
-function toBindOptions({ publicUrl, admins, namespace }: Config, listenerUrl: string): BindOptions {
-  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
+function toBindOptions(
+  { publicUrl, admins, namespace }: Config,
+  listenerUrl: string,
+  { requests = new RequestBuckets() }: SharedWithWorkers,
+): BindOptions {
+  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace, requests };
 }
 
 function toSignInIssuers({ auth }: Config): ApiOptions["signInIssuers"] {

@@ -21,7 +21,9 @@ import { createUpload } from "./commands/uploads/create-upload.ts";
 import { signParts } from "./commands/uploads/sign-parts.ts";
 import type { ConnectedService } from "./connect-service.ts";
 import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
+import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
+import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
 import { createConnectWriteUpload } from "./ingest/connect-write-upload.ts";
 import { getFile } from "./queries/get-file.ts";
 import { getNamespace } from "./queries/get-namespace.ts";
@@ -47,6 +49,8 @@ import { beginWriteUpload } from "./transfer/write-upload.ts";
 export interface BindOptions {
   /** The URL at which callers reach the service, for links. */
   publicUrl: string;
+  /** Counts the requests of this replica. */
+  requests: RequestLender;
   /** Who may create namespaces and set grants. */
   admins: readonly string[];
   /** The limits of a new namespace, where its creator states none. */
@@ -62,7 +66,14 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const limiters = createWorkLimiters();
   const authority = new Authority(service.directory, options);
   const bound = bindAll(service, { ...options, limiters });
-  const { uploads, ...others } = authorizeFunctions(bound.functions, authority, service.paths);
+  const quotas = new RequestQuotas(options.requests);
+  const { uploads, ...others } = authorizeFunctions(bound.functions, authority, {
+    paths: service.paths,
+    admitRequest: (namespace, { principal }, call) => {
+      const known = service.directory.get(namespace);
+      return known && quotas.admit(known, principal, call);
+    },
+  });
   // A committed change stands even when the feed fails: the whole cache is forgotten then.
   const catchUp = () => follower.catchUp().catch(() => undefined);
   const writing = { beginWrite: uploads.beginWrite, catchUp, limits: access.limits };

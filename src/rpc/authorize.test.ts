@@ -125,6 +125,7 @@ const ROLE_SETS = Array.from({ length: 2 ** ALL_ROLES.length }, (_, bits) =>
 function authorize(grants: Partial<Record<"one" | "two", readonly Grant[]>>, admins: readonly string[] = []) {
   const tables = new Map(["one", "two"].map((name) => [name, new GrantTable(grants[name as "one" | "two"] ?? [])]));
   const directory = { grantsOf: (name: string) => tables.get(name), freshen: () => undefined };
+  const admitted: string[] = [];
   const seen: { scope?: readonly string[] | undefined }[] = [];
   const call = async (_request: unknown, options: { scope?: readonly string[] }) => void seen.push(options);
   const stream = async function* (_request: unknown, options: { scope?: readonly string[] }) {
@@ -146,12 +147,15 @@ function authorize(grants: Partial<Record<"one" | "two", readonly Grant[]>>, adm
     return "own/a";
   };
   const paths = { ofUpload: lookUp, ofLink: lookUp };
-  const { uploads, namespaces } = authorizeFunctions(bound, new Authority(directory, { admins }), paths);
+  const { uploads, namespaces } = authorizeFunctions(bound, new Authority(directory, { admins }), {
+    paths,
+    admitRequest: (namespace, { principal }) => void admitted.push(`${principal} ${namespace}`),
+  });
   const functions = { ...uploads, ...namespaces } as unknown as Record<
     string,
     (request: object, options: { caller: Caller; signal: AbortSignal }) => unknown
   >;
-  return { functions, seen };
+  return { functions, seen, admitted };
 }
 
 async function outcomeOf(
@@ -256,11 +260,23 @@ describe("authorizeFunctions", () => {
         }
   });
 
+  it("counts each call once against the quotas of requests, and none of callers without the right to it", async () => {
+    for (const { method, request } of TABLE) {
+      const [allowed, refused] = [authorize(PLACES["the whole namespace"](ALL_ROLES)), authorize({})];
+      await outcomeOf(allowed, method, { request });
+      await outcomeOf(refused, method, { request });
+      const isCounted = Object.hasOwn(METHOD_RULES, method);
+      expect(allowed.admitted, method).to.deep.equal(isCounted ? ["acme:alice one"] : []);
+      expect(refused.admitted, method).to.deep.equal([]);
+    }
+  });
+
   it("refuses to serve a function that no rule is of", () => {
     const bound = { uploads: { newMethod: async () => undefined }, fileQueries: {}, fileCommands: {}, namespaces: {} };
     const directory = { grantsOf: () => undefined, freshen: () => undefined };
     const paths = { ofUpload: async () => undefined, ofLink: async () => undefined };
     const authority = new Authority(directory, { admins: [] });
-    expect(() => authorizeFunctions(bound as unknown as BoundFunctions, authority, paths)).to.throw("newMethod");
+    const options = { paths, admitRequest: () => undefined };
+    expect(() => authorizeFunctions(bound as unknown as BoundFunctions, authority, options)).to.throw("newMethod");
   });
 });
