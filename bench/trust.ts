@@ -1,4 +1,4 @@
-// `npm run bench:trust` measures what tokens of an issuer and grants cost, beside the static token. See --help.
+// `npm run bench:trust` measures what tokens of an issuer, grants and quotas cost. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";

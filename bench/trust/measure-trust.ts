@@ -12,6 +12,7 @@ import { createSample, drawFilter } from "../metadata/sample.ts";
 import { readProcessUsage } from "../process-usage.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { serviceToken, startSluice } from "../sluice-service.ts";
+import { measureQuotas } from "./measure-quotas.ts";
 import { startTokenIssuer } from "./token-issuer.ts";
 
 /** How much is measured. */
@@ -87,6 +88,7 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
         pace,
       ),
     );
+    const quotas = await measureQuotas(database.url, { rounds: run.rounds, report });
     const uploads = await measureUploads(stage, { url: service.url, pid, token }, { ...run, report });
     return [
       { name: "GetFile, token of an issuer and grants ÷ static token, p50", ...get.p50, must: { atMost: 1.25 } },
@@ -94,6 +96,7 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
       { name: "ListFiles, prefix grant ÷ the same prefix, p50", ...list.p50, must: { atMost: 1.25 } },
       { name: "SearchFiles, prefix grant ÷ the same prefix, p50", ...search.p50, must: { atMost: 1.25 } },
       { name: "upload CPU per GiB, token of an issuer and grants ÷ static token", ...uploads, must: { atMost: 1.05 } },
+      ...quotas,
     ];
   } finally {
     await stopAllProcesses();
