@@ -7,7 +7,7 @@ import { fileRetained } from "../../domain/files/file-retention.ts";
 import { fileLive, fileNotFound } from "../../domain/repository-refusals.ts";
 import { isBehind, toNext } from "../pool/timed-pages.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "../rows/file-rows.ts";
-import { addUsage } from "../rows/usage-rows.ts";
+import { addUsages } from "../rows/usage-rows.ts";
 import { changeFile } from "./change-file.ts";
 import { insertFileRequest } from "./file-requests.ts";
 
@@ -128,7 +128,7 @@ export async function endPurges(
         AND u.file_id = p.file_id
       RETURNING u.upload_id
     ), counted AS (
-      ${addUsage(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
+      ${addUsages(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
     )
     DELETE FROM part USING forgotten o WHERE part.upload_id = o.upload_id`);
   const rows = await pool.any(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${ended}`);

@@ -6,27 +6,39 @@ import { namespaceNotFound } from "../../domain/repository-refusals.ts";
 import type { SqlFragment } from "../pool/sql-values.ts";
 
 const today = sql.fragment`(now() AT TIME ZONE 'UTC')::date`;
+const addToSlot = sql.fragment`
+  ON CONFLICT (namespace, principal, slot) DO UPDATE SET stored_bytes = s.stored_bytes + excluded.stored_bytes,
+    -- A command that began before midnight may come after one of the new day: its bytes count for that.
+    day = greatest(s.day, excluded.day),
+    day_bytes = CASE WHEN excluded.day > s.day THEN 0 ELSE s.day_bytes END + excluded.day_bytes`;
 const dayEnd = sql.fragment`((${today} + 1)::timestamp AT TIME ZONE 'UTC')`;
 
 /**
- * The statement that adds to what is used; a purge adds less than nothing. `changes` selects namespace, principal, stored_bytes
- * and day_bytes. As a CTE that nothing reads it is the last step of its statement, which has to be the last of its
- * transaction. The slots are locked in the order of their key, the namespace's before that of the principal: no two commands
- * wait for each other in a circle. A connection has a slot of its own while there are at most 16, so they rarely wait at all.
+ * The statement that adds to what is used. `change` selects one row, or none: namespace, principal, stored_bytes and day_bytes.
+ * As a CTE that nothing reads, the statement is the last step of the one around it, which has to be the last of its transaction.
+ * The slots are locked in the order of their key, the namespace's before that of the principal: no two commands wait for each
+ * other in a circle. A connection has a slot of its own while there are at most 16, so they rarely wait at all.
  */
-export function addUsage(changes: SqlFragment) {
+export function addUsage(change: SqlFragment) {
+  return sql.fragment`
+    INSERT INTO usage_slot AS s (namespace, principal, slot, stored_bytes, day, day_bytes)
+    SELECT c.namespace, p.principal, pg_backend_pid() % 16, c.stored_bytes, ${today}, c.day_bytes
+    FROM (${change}) AS c (namespace, principal, stored_bytes, day_bytes)
+      CROSS JOIN LATERAL (VALUES (''), (c.principal)) AS p (principal)
+    WHERE c.stored_bytes <> 0 OR c.day_bytes <> 0
+    ${addToSlot}`;
+}
+
+/** As `addUsage`, of any number of changes, and so of any number of principals; a purge adds less than nothing. */
+export function addUsages(changes: SqlFragment) {
   return sql.fragment`
     INSERT INTO usage_slot AS s (namespace, principal, slot, stored_bytes, day, day_bytes)
     SELECT c.namespace, p.principal, pg_backend_pid() % 16, sum(c.stored_bytes), ${today}, sum(c.day_bytes)
     FROM (${changes}) AS c (namespace, principal, stored_bytes, day_bytes)
       CROSS JOIN LATERAL (VALUES (''), (c.principal)) AS p (principal)
-    WHERE c.stored_bytes <> 0 OR c.day_bytes <> 0
     GROUP BY c.namespace, p.principal
     ORDER BY c.namespace, p.principal COLLATE "C"
-    ON CONFLICT (namespace, principal, slot) DO UPDATE SET stored_bytes = s.stored_bytes + excluded.stored_bytes,
-      -- A command that began before midnight may come after one of the new day: its bytes count for that.
-      day = greatest(s.day, excluded.day),
-      day_bytes = CASE WHEN excluded.day > s.day THEN 0 ELSE s.day_bytes END + excluded.day_bytes`;
+    ${addToSlot}`;
 }
 
 /** What is used by a principal and in all: one row, read without a lock, so that the changes of commands under way are missing. */

@@ -33,6 +33,8 @@ export async function beginPart(
   return begun ?? (await beginPart(pool, target, options));
 }
 
+const roomOfSeen = quotaRoom({ namespace: sql.fragment`s.namespace`, principal: sql.fragment`s.principal` });
+
 const takenRow = uploadRow.extend({ claimed: z.int() });
 
 async function takePart(
@@ -44,7 +46,7 @@ async function takePart(
   const row = await pool.maybeOne(sql.prepared("begin_part", takenRow)`
     WITH seen AS MATERIALIZED (
       SELECT s.epoch, q.day_left FROM upload s CROSS JOIN LATERAL (
-        ${quotaRoom({ namespace: sql.fragment`s.namespace`, principal: sql.fragment`s.principal` })}) q
+        ${roomOfSeen}) q
       WHERE s.upload_id = ${uploadId}
     ), u AS (
       UPDATE upload u SET epoch = u.epoch + 1, expire_time = ${slideExpiry(options.expireAfterMs)}

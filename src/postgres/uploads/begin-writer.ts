@@ -40,6 +40,8 @@ export async function beginWriter(pool: DatabasePool, target: Target, options: W
   return begun ?? (await beginWriter(pool, target, options));
 }
 
+const roomOfUpload = quotaRoom({ namespace: sql.fragment`u.namespace`, principal: sql.fragment`u.principal` });
+
 const begunRow = uploadRow.extend({ day_left: z.int().nullable() });
 
 /**
@@ -77,7 +79,7 @@ async function takeRange(
       SELECT u.upload_id, u.epoch, ${start}::bigint, ${end}::bigint, ${options.instance} FROM u
     )
     SELECT u.*, CASE WHEN u.is_copy THEN NULL ELSE q.day_left END AS day_left FROM u CROSS JOIN LATERAL (
-      ${quotaRoom({ namespace: sql.fragment`u.namespace`, principal: sql.fragment`u.principal` })}) q`);
+      ${roomOfUpload}) q`);
   if (row === null) return undefined;
   // A second statement reads the parts after the epoch was taken: it sees everything that the former writers have recorded,
   // and they can record nothing more. The first writer has nothing to read.

@@ -65,6 +65,11 @@ const commitRow = uploadRow.extend({
   is_mismatch: z.boolean(),
 });
 
+const roomOfReady = quotaRoom({ namespace: sql.fragment`r.namespace`, principal: sql.fragment`r.principal` });
+const countCommit = addUsage(sql.fragment`
+  SELECT r.namespace, r.principal, coalesce(d.size_bytes, 0), CASE WHEN r.is_uploaded THEN r.size_bytes ELSE 0 END
+  FROM ready r LEFT JOIN filed d ON true`);
+
 /** The row of the upload, locked, with what its file will be; none when it cannot be committed now. */
 function selectReady(uploadId: string, options: CommitOptions) {
   const { object } = options;
@@ -102,7 +107,7 @@ async function commitOnce(
       WHERE f.namespace = r.namespace AND f.path = r.path AND ${fileIsLive} FOR NO KEY UPDATE OF f
     ), matching AS MATERIALIZED (
       SELECT r.* FROM ready r CROSS JOIN LATERAL (
-        ${quotaRoom({ namespace: sql.fragment`r.namespace`, principal: sql.fragment`r.principal` })}) q
+        ${roomOfReady}) q
       WHERE ${isMatch} AND coalesce(q.stored_left >= r.size_bytes, true)
     ), numbered AS (
       INSERT INTO path_generation AS g (namespace, path, last_generation) SELECT namespace, path, 1 FROM matching
@@ -126,10 +131,7 @@ async function commitOnce(
       FROM matching m, numbered n, (SELECT count(*) FROM superseded) s
       RETURNING file_id, size_bytes
     ), counted AS (
-      ${addUsage(sql.fragment`
-        SELECT r.namespace, r.principal, coalesce(d.size_bytes, 0), CASE WHEN r.is_uploaded THEN r.size_bytes ELSE 0 END
-        FROM ready r LEFT JOIN filed d ON true`)}
-    )
+      ${countCommit}    )
     UPDATE upload u SET state = CASE WHEN d.file_id IS NULL THEN 'assembled' ELSE 'committed' END,
       file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, failure_reason = NULL,
       failure_message = NULL, if_generation_match = r.wanted, object_key = r.object_key,

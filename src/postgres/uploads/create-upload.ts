@@ -47,20 +47,22 @@ export async function findCreated(pool: CommonQueryMethods, identity: CommandIde
   return uploadId === undefined ? undefined : await loadUpload(pool, await readUploadRow(pool, uploadId));
 }
 
+const roomOfSpace = quotaRoom({ namespace: sql.fragment`space.name`, principal: sql.fragment`space.principal` });
+
 async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
   const wanted = input.ifGenerationMatch ?? null;
   const { storedBytes, dayBytes } = toWanted(input);
-  const subject = { namespace: sql.fragment`${input.namespace}`, principal: sql.fragment`${input.principal}` };
   const statement = sql.prepared("create_upload", uploadRow)`
     WITH space AS (
-      SELECT n.name FROM namespace n WHERE n.name = ${input.namespace} AND n.delete_time IS NULL FOR KEY SHARE
+      SELECT n.name, ${input.principal} AS principal FROM namespace n WHERE n.name = ${input.namespace} AND n.delete_time IS NULL FOR KEY SHARE
     ), live AS (
       SELECT coalesce(max(f.generation), 0) AS generation FROM file f
       WHERE f.namespace = ${input.namespace} AND f.path = ${input.path} AND ${fileIsLive}
-    ), room AS (${quotaRoom(subject)}
+    ), room AS (
+      SELECT q.* FROM space CROSS JOIN LATERAL (${roomOfSpace}) q
     ), requested AS (
       ${insertRequest(identity, sql.fragment`${input.uploadId}::uuid`)}
-      FROM space, live, room r
+      FROM live, room r
       WHERE coalesce(r.stored_left >= ${storedBytes}::bigint, true) AND coalesce(r.day_left >= ${dayBytes}::bigint, true)
         AND (${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint)
       ON CONFLICT DO NOTHING

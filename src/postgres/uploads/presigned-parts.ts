@@ -53,6 +53,8 @@ export async function claimPresigned(
   return { upload, durable: durable.filter(({ partNumber }) => numbers.has(partNumber)), signTime };
 }
 
+const roomOfSeen = quotaRoom({ namespace: sql.fragment`s.namespace`, principal: sql.fragment`s.principal` });
+
 const takenRow = uploadRow.extend({ claimed: z.int(), wanted: z.int(), sign_time: z.date() });
 
 /** Each part gets the next epoch, and is fenced by itself from then on. */
@@ -65,7 +67,7 @@ async function takeParts(
   const row = await pool.maybeOne(sql.prepared("claim_presigned", takenRow)`
     WITH seen AS MATERIALIZED (
       SELECT s.epoch, q.day_left FROM upload s CROSS JOIN LATERAL (
-        ${quotaRoom({ namespace: sql.fragment`s.namespace`, principal: sql.fragment`s.principal` })}) q
+        ${roomOfSeen}) q
       WHERE s.upload_id = ${uploadId}
     ), wanted AS MATERIALIZED (
       SELECT g.part_number, g.length_bytes, g.crc32, row_number() OVER (ORDER BY g.part_number) AS ordinal
@@ -134,6 +136,10 @@ async function assertObstacle(pool: CommonQueryMethods, target: Target, options:
 
 const lockedRow = z.object({ locked: z.int(), ended: z.int() });
 
+const countAdopted = addUsage(sql.fragment`
+  SELECT l.namespace, l.principal, 0, a.day_bytes
+  FROM locked l, (SELECT coalesce(sum(length_bytes), 0) AS day_bytes FROM adopted) a`);
+
 /** UploadWriters.adoptParts */
 export async function adoptParts(
   pool: CommonQueryMethods,
@@ -162,7 +168,7 @@ export async function adoptParts(
     ), ended AS (
       DELETE FROM writer w USING locked l, adopted a WHERE w.upload_id = l.upload_id AND w.epoch = a.epoch RETURNING w.epoch
     ), counted AS (
-      ${addUsage(sql.fragment`SELECT l.namespace, l.principal, 0, a.length_bytes FROM locked l, adopted a`)}
+      ${countAdopted}
     )
     -- The count makes the slots of usage come last.
     SELECT count(*)::int AS locked, (SELECT count(*)::int FROM ended) AS ended FROM locked`);

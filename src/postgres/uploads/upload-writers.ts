@@ -147,6 +147,10 @@ async function claimParts(
   await claimParts(pool, writer, partNumbers);
 }
 
+const countRecorded = addUsage(sql.fragment`
+  SELECT l.namespace, l.principal, 0, r.day_bytes FROM locked l, summed r`);
+const roomOfLocked = quotaRoom({ namespace: sql.fragment`l.namespace`, principal: sql.fragment`l.principal` });
+
 async function recordParts(
   pool: CommonQueryMethods,
   writer: { uploadId: string; epoch: number },
@@ -165,17 +169,17 @@ async function recordParts(
       )} AS g (part_number, length_bytes, crc32, etag)
       WHERE p.upload_id = l.upload_id AND p.part_number = g.part_number AND p.state = 'claimed' AND p.epoch = ${epoch}
       RETURNING CASE WHEN l.is_copy THEN 0 ELSE p.length_bytes END AS day_bytes
+    ), summed AS (
+      SELECT count(*)::int AS recorded, coalesce(sum(day_bytes), 0)::bigint AS day_bytes FROM recorded
     ), ended AS (
       DELETE FROM writer w USING locked l
       WHERE ${options.isLast === true}::boolean AND w.upload_id = l.upload_id AND w.epoch = ${epoch} RETURNING w.epoch
     ), counted AS (
-      ${addUsage(sql.fragment`SELECT l.namespace, l.principal, 0, r.day_bytes FROM locked l, recorded r`)}
+      ${countRecorded}
     )
     SELECT l.namespace, l.principal, r.recorded, CASE WHEN NOT l.is_copy THEN q.day_left - r.day_bytes END AS day_left
-    -- The counts make the slots of usage come last.
-    FROM locked l, (SELECT count(*)::int AS recorded, coalesce(sum(day_bytes), 0)::bigint AS day_bytes FROM recorded) r,
-      (SELECT count(*) FROM ended) e,
-      LATERAL (${quotaRoom({ namespace: sql.fragment`l.namespace`, principal: sql.fragment`l.principal` })}) q`);
+    -- The count makes the slots of usage come last.
+    FROM locked l, summed r, (SELECT count(*) FROM ended) e, LATERAL (${roomOfLocked}) q`);
   if (row === null) {
     // The answer to an equal call may have been lost; that call has then forgotten the writer.
     if (options.isLast === true && (await areRecorded(pool, uploadId, parts))) return undefined;
