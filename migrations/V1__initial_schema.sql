@@ -117,6 +117,28 @@ CREATE TABLE usage_slot (
 -- What changes is in no index, so updates stay on their page (HOT), which keeps room for them.
 ) WITH (fillfactor = 50);
 
+-- What the quotas of a namespace leave to a principal, in bytes: of storage, and of the day. Each is null without a quota, and
+-- below 0 when it is passed. The sums are read without locks. A function, so that the statements of namespaces without quotas, which
+-- do not call it, need not even prepare the sums: as a subquery they made each upload dearer by a sixth.
+CREATE FUNCTION quota_room(quotas namespace, caller text) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  room bigint[];
+BEGIN
+  SELECT ARRAY[
+    least(quotas.stored_bytes_max - s.stored, quotas.principal_stored_bytes_max - s.own_stored),
+    least(quotas.bytes_per_day_max - s.day, quotas.principal_bytes_per_day_max - s.own_day)
+  ] INTO room
+  FROM (
+    SELECT coalesce(sum(u.stored_bytes) FILTER (WHERE u.principal = ''), 0)::bigint AS stored,
+      coalesce(sum(u.stored_bytes) FILTER (WHERE u.principal <> ''), 0)::bigint AS own_stored,
+      coalesce(sum(u.day_bytes) FILTER (WHERE u.principal = '' AND u.day = (now() AT TIME ZONE 'UTC')::date), 0)::bigint AS day,
+      coalesce(sum(u.day_bytes) FILTER (WHERE u.principal <> '' AND u.day = (now() AT TIME ZONE 'UTC')::date), 0)::bigint AS own_day
+    FROM usage_slot u WHERE u.namespace = quotas.name AND u.principal IN ('', caller)
+  ) s;
+  RETURN room;
+END
+$$;
+
 -- The last generation given out for a path. Outlives the files, so that a generation is never used twice.
 CREATE TABLE path_generation (
   namespace text COLLATE "C" NOT NULL,

@@ -41,30 +41,21 @@ export function addUsages(changes: SqlFragment) {
     ${addToSlot}`;
 }
 
-/** What is used by a principal and in all: one row, read without a lock, so that the changes of commands under way are missing. */
-function selectUsed({ namespace, principal }: { namespace: SqlFragment; principal: SqlFragment }) {
-  const sums = (isCounted: SqlFragment) => sql.fragment`
-    coalesce(sum(used_slot.stored_bytes) FILTER (WHERE ${isCounted}), 0)::bigint,
-    coalesce(sum(used_slot.day_bytes) FILTER (WHERE ${isCounted} AND used_slot.day = ${today}), 0)::bigint`;
-  return sql.fragment`
-    SELECT ${sums(sql.fragment`used_slot.principal = ''`)}, ${sums(sql.fragment`used_slot.principal <> ''`)}
-    FROM usage_slot AS used_slot WHERE used_slot.namespace = ${namespace} AND used_slot.principal IN ('', ${principal})`;
-}
-
 /**
- * A row of what the quotas leave: stored_left and day_left, in bytes, each null without a quota and below 0 when it is passed.
- * Where a namespace has no quota of bytes, this reads its row alone. The subject's expressions may name the tables of the
- * statement around it, except `quotas`, `used` and `used_slot`.
+ * A row of what the quotas leave: stored_left and day_left, in bytes, each null without a quota and below 0 when it is passed. Where
+ * a namespace has no quota of bytes, this reads its row alone. The subject's expressions may name the tables of the statement
+ * around it, except `quotas` and `found`.
  */
 export function quotaRoom(subject: { namespace: SqlFragment; principal: SqlFragment }) {
   return sql.fragment`
-    SELECT least(quotas.stored_bytes_max - used.stored, quotas.principal_stored_bytes_max - used.own_stored) AS stored_left,
-      least(quotas.bytes_per_day_max - used.day, quotas.principal_bytes_per_day_max - used.own_day) AS day_left
-    FROM namespace AS quotas CROSS JOIN LATERAL (
-      ${selectUsed(subject)}
-      AND coalesce(quotas.stored_bytes_max, quotas.principal_stored_bytes_max, quotas.bytes_per_day_max, quotas.principal_bytes_per_day_max) IS NOT NULL
-    ) AS used (stored, day, own_stored, own_day)
-    WHERE quotas.name = ${subject.namespace}`;
+    SELECT found.room[1] AS stored_left, found.room[2] AS day_left FROM (
+      SELECT CASE
+        WHEN coalesce(quotas.stored_bytes_max, quotas.bytes_per_day_max, quotas.principal_stored_bytes_max,
+          quotas.principal_bytes_per_day_max) IS NOT NULL THEN quota_room(quotas, ${subject.principal}) END AS room
+      FROM namespace AS quotas WHERE quotas.name = ${subject.namespace}
+      -- So that the function is called once.
+      OFFSET 0
+    ) AS found`;
 }
 
 const usedRow = z.object({ stored: z.int(), day: z.int(), own_stored: z.int(), own_day: z.int(), day_end: z.date() });
@@ -74,9 +65,14 @@ export async function readUsed(
   pool: CommonQueryMethods,
   { namespace, principal = "" }: { namespace: string; principal?: string | undefined },
 ): Promise<{ used: UsedBytes; usedByPrincipal: UsedBytes; dayEndTime: Date }> {
-  const subject = { namespace: sql.fragment`${namespace}`, principal: sql.fragment`${principal}` };
+  const sums = (isCounted: SqlFragment) => sql.fragment`
+    coalesce(sum(s.stored_bytes) FILTER (WHERE ${isCounted}), 0)::bigint,
+    coalesce(sum(s.day_bytes) FILTER (WHERE ${isCounted} AND s.day = ${today}), 0)::bigint`;
   const row = await pool.one(sql.type(usedRow)`
-    SELECT u.*, ${dayEnd} AS day_end FROM (${selectUsed(subject)}) AS u (stored, day, own_stored, own_day)`);
+    SELECT u.*, ${dayEnd} AS day_end FROM (
+      SELECT ${sums(sql.fragment`s.principal = ''`)}, ${sums(sql.fragment`s.principal <> ''`)}
+      FROM usage_slot s WHERE s.namespace = ${namespace} AND s.principal IN ('', ${principal})
+    ) AS u (stored, day, own_stored, own_day)`);
   return {
     used: { storedBytes: row.stored, dayBytes: row.day },
     usedByPrincipal: { storedBytes: row.own_stored, dayBytes: row.own_day },
