@@ -8,6 +8,9 @@ import { printJson, printLine, type Terminal } from "./terminal.ts";
 
 type Options = ServiceOptions & { json: boolean };
 
+/** A quota as an option states it; "none" lifts it. */
+type Quota = number | "none";
+
 /** The limits as the options name them; times in milliseconds. */
 interface LimitOptions {
   allowRegion?: string[];
@@ -17,12 +20,12 @@ interface LimitOptions {
   downloadUrlMax?: number;
   partUrlMax?: number;
   linkMax?: number;
-  quotaRequests?: number | null;
-  quotaDay?: number | null;
-  quotaStorage?: number | null;
-  principalQuotaRequests?: number | null;
-  principalQuotaDay?: number | null;
-  principalQuotaStorage?: number | null;
+  quotaRequests?: Quota;
+  quotaDay?: Quota;
+  quotaStorage?: Quota;
+  principalQuotaRequests?: Quota;
+  principalQuotaDay?: Quota;
+  principalQuotaStorage?: Quota;
 }
 
 /** `sluice namespaces list`: prints each namespace as a line, or with `json` as an object. */
@@ -132,14 +135,18 @@ function toLimits(options: LimitOptions): NamespaceLimits {
     downloadUrlLifetimeMaxMs: options.downloadUrlMax,
     partUrlLifetimeMaxMs: options.partUrlMax,
     linkLifetimeMaxMs: options.linkMax,
-    requestsPerSecondMax: options.quotaRequests,
-    bytesPerDayMax: options.quotaDay,
-    storedBytesMax: options.quotaStorage,
-    principalRequestsPerSecondMax: options.principalQuotaRequests,
-    principalBytesPerDayMax: options.principalQuotaDay,
-    principalStoredBytesMax: options.principalQuotaStorage,
+    requestsPerSecondMax: toQuota(options.quotaRequests),
+    bytesPerDayMax: toQuota(options.quotaDay),
+    storedBytesMax: toQuota(options.quotaStorage),
+    principalRequestsPerSecondMax: toQuota(options.principalQuotaRequests),
+    principalBytesPerDayMax: toQuota(options.principalQuotaDay),
+    principalStoredBytesMax: toQuota(options.principalQuotaStorage),
   };
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+function toQuota(quota: Quota | undefined): number | null | undefined {
+  return quota === "none" ? null : quota;
 }
 
 function print(terminal: Terminal, { json }: { json: boolean }, namespace: Namespace): void {

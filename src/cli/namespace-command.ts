@@ -75,7 +75,7 @@ function addGrants(program: Command, terminal: Terminal, { withService }: Common
 }
 
 function withLimits(command: Command, { parseCount }: Common): Command {
-  const parseQuota = (text: string) => (text === "none" ? null : parseCount(text));
+  const parseQuota = (text: string) => (text === "none" ? text : parseCount(text));
   return command
     .option("--allow-region <region>", "region in which files may be; repeatable", collect)
     .option("--file-size-max <bytes>", "largest file", parseCount)
