@@ -1,6 +1,23 @@
 import { expect } from "chai";
 import { setStage } from "./stage.ts";
+import { measureConnections } from "./trust/measure-connections.ts";
 import { CHUNK_BYTES, measureTrust } from "./trust/measure-trust.ts";
+
+describe("the benchmark of connections", function () {
+  this.timeout(240_000);
+
+  it("breaks no upload by cancelled calls or renewed certificates, and sees each certificate", async () => {
+    const { stage, clear } = await setStage(CHUNK_BYTES);
+    try {
+      const rows = await measureConnections(stage, { reloads: 3 }, () => undefined);
+      const broken = rows.filter(({ unit }) => unit === "count");
+      expect(broken.map(({ measured }) => measured)).to.deep.equal(broken.map(() => 0));
+      expect(broken.length).to.equal(stage.certificate === undefined ? 1 : 2);
+    } finally {
+      await clear();
+    }
+  });
+});
 
 describe("the benchmark of tokens and grants", function () {
   this.timeout(240_000);

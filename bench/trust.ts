@@ -1,10 +1,12 @@
-// `npm run bench:trust` measures what tokens of an issuer, grants and quotas cost. See --help.
+// `npm run bench:trust` measures what tokens of an issuer, grants and quotas cost, and what cancelled calls and renewed
+// certificates do to uploads. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
 import { describeMachine } from "./describe-machine.ts";
 import { judge, showFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
+import { measureConnections } from "./trust/measure-connections.ts";
 import { CHUNK_BYTES, measureTrust } from "./trust/measure-trust.ts";
 
 const usage = `usage: npm run bench:trust -- [options]
@@ -13,6 +15,7 @@ const usage = `usage: npm run bench:trust -- [options]
   --calls N      calls of each kind in a round (default 3000)
   --rounds N     pairs of rounds; a further one goes before them and does not count (default 7)
   --size-mib N   size of each upload, in MiB (default 1024)
+  --reloads N    certificates that are renewed under uploads (default 100)
   --json         print one JSON document instead of the table
 `;
 
@@ -22,7 +25,12 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
   const { stage, clear } = await setStage(CHUNK_BYTES);
   clearOnSignal(clear);
   try {
-    const rows = await measureTrust(stage, options, (what) => process.stderr.write(`${what}\n`));
+    const report = (what: string) => process.stderr.write(`${what}\n`);
+    // Connections come first: the measurement of tokens ends all processes of the stage.
+    const rows = [
+      ...(await measureConnections(stage, options, report)),
+      ...(await measureTrust(stage, options, report)),
+    ];
     const machine = describeMachine();
     if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
     else process.stdout.write(`${machine}; ${options.rows} files, ${options.rounds} rounds\n\n${showFigures(rows)}\n`);
@@ -40,6 +48,7 @@ function parse(args: string[]) {
       calls: { type: "string", default: "3000" },
       rounds: { type: "string", default: "7" },
       "size-mib": { type: "string", default: "1024" },
+      reloads: { type: "string", default: "100" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -50,6 +59,7 @@ function parse(args: string[]) {
     calls: parseCount("calls", values.calls, [10, 1_000_000]),
     rounds: parseCount("rounds", values.rounds, [1, 100]),
     sizeBytes: parseCount("size-mib", values["size-mib"], [1, 1_000_000]) * 2 ** 20,
+    reloads: parseCount("reloads", values.reloads, [1, 10_000]),
     json: values.json,
   };
 }

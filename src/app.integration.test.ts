@@ -59,9 +59,9 @@ describe("A service that starts", () => {
   it("refuses to start when its TLS files cannot be read, and leaves no port open", async () => {
     service = await startService();
     const { config } = service;
-    const files = { certFile: "/nowhere/cert.pem", keyFile: "/nowhere/key.pem" };
-    const failed = await startApp({ ...config, tls: files }, pino({ level: "silent" })).catch((error) => error.code);
-    expect(failed).to.equal("ENOENT");
+    const files = { certFile: "/nowhere/cert.pem", keyFile: "/nowhere/key.pem", clientCaFile: undefined };
+    const failed = await startApp({ ...config, tls: files }, pino({ level: "silent" })).catch((error) => error.message);
+    expect(failed).to.contain("SLUICE_TLS_CERT is /nowhere/cert.pem, which cannot be read (ENOENT)");
     const socket = connect(service.app.port, "127.0.0.1");
     await once(socket, "connect");
     socket.destroy();

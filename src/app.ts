@@ -1,4 +1,3 @@
-import { readFile as readFileFromDisk } from "node:fs/promises";
 import type { Logger } from "pino";
 import { addAddress } from "./auth/add-address.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
@@ -7,15 +6,17 @@ import { startAuthentication } from "./auth/start-authentication.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
 import { type BindOptions, bindFunctions } from "./bind-functions.ts";
 import type { Config } from "./config/config.ts";
+import { readTlsFiles, type TlsFiles } from "./config/tls-files.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
 import { RequestBuckets, type RequestLender } from "./domain/limits/request-lender.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
+import { CertificateWatch } from "./jobs/watch-certificates.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
 import { createRestFace } from "./rest/rest-listener.ts";
-import { listen } from "./rpc/listener/listener.ts";
+import { type Listener, type ListenOptions, listen } from "./rpc/listener/listener.ts";
 import type { NodeRequestListener } from "./rpc/listener/node-messages.ts";
 import { type ApiOptions, createApiListener } from "./rpc/router.ts";
 import { Readiness } from "./rpc/services/readiness.ts";
@@ -29,6 +30,8 @@ export interface App {
   readiness: Readiness;
   /** The present load: streams that write, and bytes of parts in flight. */
   readonly load: { sessions: number; partBytes: number };
+  /** Reads the TLS files now, and serves new connections by them; it does nothing on a plaintext port. */
+  reloadCertificates(): Promise<void>;
   /** Drains and stops: tells streams where to resume, lets calls end within the drain timeout, and closes everything. */
   stop(): Promise<void>;
 }
@@ -91,17 +94,12 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     ...linkRoute,
     serveOther: createApiListener({ ...common, ...refusing }),
   });
-  const tls = config.tls && {
-    cert: await readFileFromDisk(config.tls.certFile),
-    key: await readFileFromDisk(config.tls.keyFile),
-  };
-  const listener = await listen({
-    ...config.listen,
-    tls,
-    limits: config.listener,
+  const { listener, certificates } = await openPort(config, {
     onRequest: (request, response) => serve(request, response),
-    onError: (error) => log.error({ error }, "the port has a problem"),
+    log,
+    degrade,
   });
+  const following = certificates?.start({ random: Math.random });
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
@@ -116,6 +114,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     get load() {
       return { sessions: service?.access.sessions.size ?? 0, partBytes: budget.usedBytes };
     },
+    reloadCertificates: async () => await certificates?.reload(),
     stop: async () => {
       // The order matters: not ready, streams told, calls ended, jobs stopped, connections closed.
       readiness.drain();
@@ -123,10 +122,35 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       service?.watches.drain();
       await listener.close({ graceMs: config.drainTimeoutMs });
       authentication.stop();
+      await following?.stop();
       stopping.abort(new Error("the service stops"));
       await (await connected.catch(() => undefined))?.close();
     },
   };
+}
+
+/** Opens the port. Where it has TLS, it can be served by other files while it is open. */
+async function openPort(
+  { listen: address, listener: limits, tls: paths }: Config,
+  { onRequest, log, degrade }: Pick<ListenOptions, "onRequest"> & { log: Logger; degrade: Readiness["degrade"] },
+): Promise<{ listener: Listener; certificates: CertificateWatch<TlsFiles> | undefined }> {
+  const tls = paths && (await readTlsFiles(paths));
+  const listener = await listen({
+    ...address,
+    tls,
+    limits,
+    onRequest,
+    onError: (error) => log.error({ error }, "the port has a problem"),
+  });
+  if (paths === undefined || tls === undefined) return { listener, certificates: undefined };
+  const certificates = new CertificateWatch(tls, {
+    read: () => readTlsFiles(paths),
+    use: (files) => listener.renewTls?.(files),
+    report: (problem) => degrade("certificate", problem),
+    log,
+    now: () => new Date(),
+  });
+  return { listener, certificates };
 }
 
 function toBindOptions(

@@ -33,7 +33,7 @@ export async function connectDatabase(
   let told: string | undefined;
   for (let failures = 1; ; failures++) {
     try {
-      const { pending } = await validateMigrations({ url: config.database.url });
+      const { pending } = await validateMigrations(config.database);
       if (pending.length > 0) {
         throw new DomainError("unavailable", `the schema lacks ${pending.join(", ")}; run "sluice migrate"`, {
           reason: "DATABASE_UNAVAILABLE",

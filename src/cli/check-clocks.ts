@@ -45,7 +45,7 @@ async function readStorageOffset({ s3 }: Config): Promise<number | undefined> {
 }
 
 async function readDatabaseOffset({ database }: Config): Promise<number | undefined> {
-  const opening = createDatabasePool("doctor", { url: database.url, limits: { connectionsMax: 1 } });
+  const opening = createDatabasePool("doctor", { ...database, limits: { connectionsMax: 1 } });
   const pool = await opening.catch(() => undefined);
   if (pool === undefined) return undefined;
   try {

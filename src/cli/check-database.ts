@@ -7,19 +7,21 @@ import { validateMigrations } from "../postgres/schema/migrate.ts";
 import { listFailedUploads } from "../postgres/uploads/failed-uploads.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 
+type Reached = Pick<Config["database"], "url" | "tls">;
 type Pool = Awaited<ReturnType<typeof createDatabasePool>>;
 
 /** Checks the database and its replica: connection, account, schema, the namespace and its uploads. Changes nothing. */
 export async function checkDatabase({ database, namespace }: Config): Promise<Finding[]> {
-  const findings = [await checkOne("database", database.url)];
-  if (findings[0]?.isOk) findings.push(...(await checkRows(database.url, namespace)));
-  if (database.readUrl !== undefined) findings.push(await checkOne("read replica", database.readUrl));
+  const { replica } = database;
+  const findings = [await checkOne("database", database)];
+  if (findings[0]?.isOk) findings.push(...(await checkRows(database, namespace)));
+  if (replica !== undefined) findings.push(await checkOne("read replica", replica));
   return findings;
 }
 
 /** Checks the rows of the namespace. */
-async function checkRows(url: string, namespace: Config["namespace"]): Promise<Finding[]> {
-  const pool = await createDatabasePool("doctor", { url, limits: { connectionsMax: 1 } });
+async function checkRows({ url, tls }: Reached, namespace: Config["namespace"]): Promise<Finding[]> {
+  const pool = await createDatabasePool("doctor", { url, tls, limits: { connectionsMax: 1 } });
   try {
     return [await checkNamespace(pool, namespace), await checkUploads(pool, namespace.name)];
   } finally {
@@ -27,6 +29,8 @@ async function checkRows(url: string, namespace: Config["namespace"]): Promise<F
   }
 }
 
+/** A code of the network, such as ECONNREFUSED; those of TLS have more words. */
+const NETWORK_CODE = /^E[A-Z]+$/;
 /** Most failed uploads that are named; the message says when there are more. */
 const FAILED_TOLD_MAX = 10;
 
@@ -64,11 +68,11 @@ async function checkNamespace(pool: Pool, namespace: Config["namespace"]): Promi
   }
 }
 
-async function checkOne(check: string, url: string): Promise<Finding> {
+async function checkOne(check: string, { url, tls }: Reached): Promise<Finding> {
   const { host, pathname, username } = new URL(url);
   const variable = check === "database" ? "SLUICE_DATABASE_URL" : "SLUICE_DATABASE_READ_URL";
   try {
-    const { pending } = await validateMigrations({ url });
+    const { pending } = await validateMigrations({ url, tls });
     if (pending.length === 0) return well(check, `${host} answers, and its schema is up to date`);
     return problem(check, `the schema lacks ${pending.join(", ")}`, "run: sluice migrate");
   } catch (error) {
@@ -91,6 +95,9 @@ async function checkOne(check: string, url: string): Promise<Finding> {
       return problem(check, `the user "${username}" lacks rights on the tables`, "grant them to this user");
     if (error instanceof DomainError && error.code === "failed_precondition") {
       return problem(check, error.message, "compare the database with the folder migrations/ of this version");
+    }
+    if (tls !== undefined && error instanceof DomainError && !NETWORK_CODE.test(code)) {
+      return problem(check, `${error.message} (${code})`, "docs/operating.md says how TLS to the database is set up");
     }
     return problem(
       check,

@@ -1,8 +1,7 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
-import type { Config } from "../config/config.ts";
+import { type Config, ConfigError } from "../config/config.ts";
+import { readTlsFiles } from "../config/tls-files.ts";
 import { type Finding, findErrorCode, problem, well } from "./finding.ts";
 import { formatBytes } from "./human-units.ts";
 
@@ -65,27 +64,17 @@ async function servesSluice({ host, port }: Config["listen"], scheme: string): P
   }
 }
 
-async function checkTls({ certFile, keyFile }: NonNullable<Config["tls"]>): Promise<Finding> {
-  let certificate: X509Certificate;
-  let isPair: boolean;
+async function checkTls(paths: NonNullable<Config["tls"]>): Promise<Finding> {
   try {
-    certificate = new X509Certificate(await readFile(certFile));
-    isPair = certificate.checkPrivateKey(createPrivateKey(await readFile(keyFile)));
+    const { expiresAt } = await readTlsFiles(paths);
+    const restMs = expiresAt.getTime() - Date.now();
+    if (restMs <= 0) return problem("TLS", `the certificate ended at ${expiresAt.toISOString()}`, "renew it");
+    const notice = restMs < EXPIRY_NOTICE_MS ? ": renew it soon" : "";
+    return well("TLS", `the certificate is valid until ${expiresAt.toISOString()}${notice}`);
   } catch (error) {
-    const mend = "name PEM files that this user may read in SLUICE_TLS_CERT and SLUICE_TLS_KEY";
-    return problem("TLS", `certificate ${certFile} and key ${keyFile} cannot be read (${findErrorCode(error)})`, mend);
+    if (!(error instanceof ConfigError)) throw error;
+    return problem("TLS", error.problems.join("; "), "docs/operating.md says what TLS needs");
   }
-  if (!isPair) {
-    return problem(
-      "TLS",
-      `the key ${keyFile} does not belong to the certificate ${certFile}`,
-      "name the key of this certificate",
-    );
-  }
-  const restMs = new Date(certificate.validTo).getTime() - Date.now();
-  if (restMs <= 0) return problem("TLS", `the certificate ended on ${certificate.validTo}`, "renew it");
-  const notice = restMs < EXPIRY_NOTICE_MS ? ": renew it soon" : "";
-  return well("TLS", `the certificate is valid until ${certificate.validTo}${notice}`);
 }
 
 function checkMemory({ memoryBytes, workers }: Config): Finding {

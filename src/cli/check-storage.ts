@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
 import { createS3Access } from "../s3/create-access.ts";
+import { isTlsCode } from "../s3/errors.ts";
 import { createObjectStore } from "../s3/object-store.ts";
 import { type ProbedAbility, probeAbilities } from "../s3/probe-abilities.ts";
 import { readEncryption } from "../s3/read-encryption.ts";
@@ -132,11 +133,15 @@ function toFinding(error: unknown, { namespace, s3 }: Config): Finding {
     case "RequestTimeTooSkewed":
       return problem("storage", "S3 finds our clock too far off", "set the clock of this host, for instance by NTP");
   }
+  const code = findErrorCode(error);
+  if (isTlsCode(code) && error instanceof Error) {
+    return problem("storage", `${error.message} (${code})`, "docs/operating.md says how TLS to storage is set up");
+  }
   if (name === "" && error instanceof Error)
     return problem("storage", error.message, "correct SLUICE_S3_BUCKET and SLUICE_S3_REGION");
   return problem(
     "storage",
-    `${where} does not answer (${findErrorCode(error)})`,
+    `${where} does not answer (${code})`,
     "correct SLUICE_S3_ENDPOINT, or the network on the way there",
   );
 }

@@ -163,17 +163,31 @@ describe("sluice doctor", function () {
       /does not answer \(ECONNREFUSED\)/,
     ],
     [
+      "an endpoint without TLS, which the environment says it has",
+      () => ({ SLUICE_S3_ENDPOINT: service.endpoint.url.replace("http:", "https:") }),
+      /storage does not agree on TLS/,
+    ],
+    [
       "a missing bucket",
       () => ({ SLUICE_S3_BUCKET: "no-such-bucket", SLUICE_NAMESPACE: "new" }),
       /no-such-bucket does not exist/,
     ],
     ["a wrong region", () => ({ SLUICE_S3_REGION: "ap-southeast-2", SLUICE_NAMESPACE: "new" }), /lie[s]? in/],
     ["too little memory", () => ({ SLUICE_MEMORY_BUDGET_BYTES: String(2 ** 52) }), /this host or container has/],
-    ["a foreign address", () => ({ SLUICE_LISTEN: "192.0.2.1:8080" }), /cannot be listened on \(EADDRNOTAVAIL\)/],
+    [
+      "a foreign address",
+      () => ({ SLUICE_LISTEN: "192.0.2.1:8080", SLUICE_PLAINTEXT: "behind-proxy" }),
+      /cannot be listened on \(EADDRNOTAVAIL\)/,
+    ],
+    [
+      "a database without the TLS that its URL asks for",
+      () => ({ SLUICE_DATABASE_URL: `${service.databaseUrl}?sslmode=verify-full` }),
+      /the metadata database does not answer over TLS/,
+    ],
     [
       "unreadable TLS files",
       () => ({ SLUICE_TLS_CERT: "/nonexistent/cert.pem", SLUICE_TLS_KEY: "/nonexistent/key.pem" }),
-      /cert.pem and key \/nonexistent\/key.pem cannot be read \(ENOENT\)/,
+      /SLUICE_TLS_CERT is \/nonexistent\/cert.pem, which cannot be read \(ENOENT\)/,
     ],
   ];
   for (const [what, changes, sentence] of cases) {
@@ -243,7 +257,7 @@ describe("sluice doctor", function () {
     await writeFile(files.SLUICE_TLS_KEY, one.key);
     expect((await examine(files)).text).to.match(/OK {7}TLS: the certificate is valid until .*: renew it soon/);
     await writeFile(files.SLUICE_TLS_KEY, two.key);
-    expect((await examine(files)).text).to.contain("does not belong to the certificate");
+    expect((await examine(files)).text).to.contain("which is not the key of the certificate");
   });
 
   describe("sluice migrate", () => {

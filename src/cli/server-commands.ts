@@ -1,4 +1,4 @@
-import { parseDatabaseUrl } from "../config/config.ts";
+import { parseDatabase } from "../config/config.ts";
 import { migrate as migrateDatabase } from "../postgres/schema/migrate.ts";
 import { serve as serveUntilStopped } from "../processes/serve.ts";
 import { printLine, type Terminal } from "./terminal.ts";
@@ -10,7 +10,7 @@ export async function serve(terminal: Terminal): Promise<void> {
 
 /** `sluice migrate`: brings the schema up to date and prints the scripts. It needs SLUICE_DATABASE_URL alone. */
 export async function migrate(terminal: Terminal): Promise<void> {
-  const { applied } = await migrateDatabase({ url: parseDatabaseUrl(terminal.env) });
+  const { applied } = await migrateDatabase(parseDatabase(terminal.env));
   if (applied.length === 0) printLine(terminal, "the schema is up to date");
   for (const script of applied) printLine(terminal, `applied ${script}`);
 }

@@ -5,7 +5,7 @@ import {
   PARTS_MAX,
   S3_PART_MAX_BYTES,
 } from "../domain/namespaces/namespace-bounds.ts";
-import { authWays, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
+import { authWays, certificatesFile, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
 import { oidcIssuers } from "./oidc-issuers.ts";
 
 const MIB = 2 ** 20;
@@ -35,12 +35,18 @@ export const ENVIRONMENT = {
   /** PEM files of the certificate chain and key: TLS 1.3 only. Either both are set or none. */
   SLUICE_TLS_CERT: optional,
   SLUICE_TLS_KEY: optional,
+  /** PEM file of authorities: who opens a connection must show a certificate that one of them has signed. */
+  SLUICE_TLS_CLIENT_CA: optional,
+  /** "behind-proxy" lets a port without TLS listen on an address that other hosts reach: a proxy in front has the TLS. */
+  SLUICE_PLAINTEXT: z.enum(["behind-proxy"], { error: 'must be "behind-proxy", or unset' }).optional(),
   /** Worker processes that share the port. When unset, there is one for each core, but no more than the memory budget allows. */
   SLUICE_WORKERS: wholeNumber("workers", { min: 1, max: 256 }).optional(),
-  /** postgres://user:password@host:port/database */
+  /** postgres://user:password@host:port/database?sslmode=verify-full */
   SLUICE_DATABASE_URL: databaseUrl("is missing; set it to postgres://user:password@host:5432/database"),
   /** A read replica for queries of files; the same database when unset. */
   SLUICE_DATABASE_READ_URL: databaseUrl().optional(),
+  /** PEM file of authorities that sign the databases' certificates; those that Node knows when unset. */
+  SLUICE_DATABASE_CA: certificatesFile().optional(),
   /** Bucket of the namespace. */
   SLUICE_S3_BUCKET: z
     .string("is missing; name the bucket that keeps the files")
@@ -49,6 +55,8 @@ export const ENVIRONMENT = {
   SLUICE_S3_REGION: optional,
   /** URL of an S3 server other than AWS. */
   SLUICE_S3_ENDPOINT: z.url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" }).optional(),
+  /** Least version of TLS at an https endpoint: AWS's private endpoints and some S3 servers have only 1.2. */
+  SLUICE_S3_TLS_MIN: z.enum(["1.2", "1.3"], { error: "must be 1.2 or 1.3" }).default("1.3"),
   /** A text before every key; it ends in "/" or is empty. */
   SLUICE_S3_KEY_PREFIX: z.string().regex(NAMESPACE_FORMS.keyPrefix, 'must be empty or end in "/"').default(""),
   /** Role that signs downloads and their URLs; the service assumes it with its own credentials. */

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { parseCertificates } from "./pem-certificates.ts";
 
 /** Longest wait of Node's timers, some 24 days: they take a longer one for 1 ms. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -43,6 +45,22 @@ export function databaseUrl(missing?: string) {
     .string(missing)
     .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
     .refine((url) => URL.canParse(url), "must be a URL: write special characters of user and password percent-encoded");
+}
+
+/** The content of a PEM file of certificates. The error says what is wrong with the file. */
+export function certificatesFile() {
+  return z.string().transform((path, context): string => {
+    try {
+      const pem = readFileSync(path, "utf8");
+      parseCertificates(pem);
+      return pem;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const wrong = code === undefined ? message : `cannot be read (${code})`;
+      context.addIssue(`is ${path}, which ${wrong}; name a PEM file that this user may read`);
+      return z.NEVER;
+    }
+  });
 }
 
 const AUTH_WAYS = ["oidc", "dev"] as const;

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { expect } from "chai";
-import { ConfigError, parseClientEnvironment, parseConfig, parseDatabaseUrl } from "./config.ts";
+import { ConfigError, parseClientEnvironment, parseConfig, parseDatabase } from "./config.ts";
 import { ENVIRONMENT } from "./config-environment.ts";
 
 const MIB = 2 ** 20;
@@ -81,6 +81,7 @@ describe("parseConfig", () => {
       ...LEAST,
       SLUICE_S3_BUCKET: "'bucket' ",
       SLUICE_LISTEN: '"0.0.0.0:8080"',
+      SLUICE_PLAINTEXT: "'behind-proxy'",
       SLUICE_WORKERS: " '2'",
       SLUICE_TLS_KEY: ' "" ',
       SLUICE_MEMORY_BUDGET_BYTES: '"512MiB"',
@@ -132,7 +133,8 @@ describe("parseConfig", () => {
   });
 
   it("reads addresses of both families, and refuses ports that there are none of", () => {
-    const listen = (address: string) => parseConfig({ ...LEAST, SLUICE_LISTEN: address }).listen;
+    const proxied = { ...LEAST, SLUICE_PLAINTEXT: "behind-proxy" };
+    const listen = (address: string) => parseConfig({ ...proxied, SLUICE_LISTEN: address }).listen;
     expect(listen("[::1]:0")).to.deep.equal({ host: "::1", port: 0 });
     expect(listen("files.local:65535")).to.deep.equal({ host: "files.local", port: 65_535 });
     expect(problemsOf({ ...LEAST, SLUICE_LISTEN: "0.0.0.0:65536" })[0]).to.include("at most 65535");
@@ -272,7 +274,7 @@ describe("parseConfig", () => {
       SLUICE_S3_TRAILERS: "off",
     });
     expect(config.s3).to.deep.include({ region: "us-east-1", forcePathStyle: true });
-    expect(config.tls).to.deep.equal({ certFile: "c.pem", keyFile: "k.pem" });
+    expect(config.tls).to.deep.equal({ certFile: "c.pem", keyFile: "k.pem", clientCaFile: undefined });
     expect(config.api.corsOrigins).to.deep.equal(["https://a", "https://b"]);
     expect(config.body.layout.form).to.equal("header");
     expect(config.body.layout.corkBytes).not.to.equal(parseConfig(LEAST).body.layout.corkBytes);
@@ -325,12 +327,12 @@ describe("parseConfig", () => {
   });
 });
 
-describe("parseDatabaseUrl", () => {
+describe("parseDatabase", () => {
   it("needs nothing but the database", () => {
     const { SLUICE_DATABASE_URL } = LEAST;
-    expect(parseDatabaseUrl({ SLUICE_DATABASE_URL: ` '${SLUICE_DATABASE_URL}'` })).to.equal(SLUICE_DATABASE_URL);
-    expect(() => parseDatabaseUrl({})).to.throw(ConfigError, /a problem:\n {2}SLUICE_DATABASE_URL is missing/);
-    expect(() => parseDatabaseUrl({ SLUICE_DATABASE_URL: "mysql://h" })).to.throw(ConfigError, "postgres://");
+    expect(parseDatabase({ SLUICE_DATABASE_URL: ` '${SLUICE_DATABASE_URL}'` }).url).to.equal(SLUICE_DATABASE_URL);
+    expect(() => parseDatabase({})).to.throw(ConfigError, /a problem:\n {2}SLUICE_DATABASE_URL is missing/);
+    expect(() => parseDatabase({ SLUICE_DATABASE_URL: "mysql://h" })).to.throw(ConfigError, "postgres://");
   });
 });
 

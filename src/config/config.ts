@@ -4,6 +4,8 @@ import { PARTS_MAX, S3_PART_MAX_BYTES } from "../domain/namespaces/namespace-bou
 import { findAuthProblems } from "./auth-problems.ts";
 import { ENVIRONMENT, type Environment, REPLAYABLE_PART_MAX_BYTES } from "./config-environment.ts";
 import { toSetValue } from "./config-values.ts";
+import { type DatabaseConfig, findDatabaseProblems, toDatabase } from "./database-tls.ts";
+import { findTlsProblems } from "./tls-problems.ts";
 
 const MIB = 2 ** 20;
 /** Bytes of a one-shot part that may wait for S3's socket: enough that the socket never waits for more. */
@@ -43,12 +45,13 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   return Object.freeze(toConfig(result.data));
 }
 
-/** The URL of the database, which is all that a schema migration needs. Throws ConfigError. */
-export function parseDatabaseUrl(environment: Readonly<Record<string, string | undefined>>): string {
-  const { SLUICE_DATABASE_URL } = ENVIRONMENT;
-  const result = z.object({ SLUICE_DATABASE_URL }).safeParse(toSet(environment));
-  if (!result.success) throw new ConfigError(result.error.issues.map(toSentence));
-  return result.data.SLUICE_DATABASE_URL;
+/** How the database is reached, which is all that a schema migration needs. Throws ConfigError. */
+export function parseDatabase(environment: Readonly<Record<string, string | undefined>>): DatabaseConfig {
+  const { SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, NODE_ENV } = ENVIRONMENT;
+  const result = z.object({ SLUICE_DATABASE_URL, SLUICE_DATABASE_CA, NODE_ENV }).safeParse(toSet(environment));
+  const problems = result.success ? findDatabaseProblems(result.data) : result.error.issues.map(toSentence);
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  return toDatabase(result.data.SLUICE_DATABASE_URL, result.data.SLUICE_DATABASE_CA);
 }
 
 function toSet(environment: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
@@ -68,9 +71,6 @@ function toSentence(issue: z.core.$ZodIssue): string {
 
 function findContradictions(env: Partial<Environment>): string[] {
   const problems: string[] = [];
-  if ((env.SLUICE_TLS_CERT === undefined) !== (env.SLUICE_TLS_KEY === undefined)) {
-    problems.push("SLUICE_TLS_CERT and SLUICE_TLS_KEY must be set together");
-  }
   if (env.SLUICE_S3_REGION === undefined && env.AWS_REGION === undefined) {
     problems.push("SLUICE_S3_REGION is missing; name the region of the bucket");
   }
@@ -92,7 +92,13 @@ function findContradictions(env: Partial<Environment>): string[] {
       `SLUICE_PART_SIZE_BYTES is ${partSize}; it must be at least ${partMin}: storage refuses a file of smaller parts after its last byte`,
     );
   }
-  return [...problems, ...findAuthProblems(env), ...findShareProblem(env)];
+  return [
+    ...findTlsProblems(env),
+    ...findDatabaseProblems(env),
+    ...problems,
+    ...findAuthProblems(env),
+    ...findShareProblem(env),
+  ];
 }
 
 /** Least memory of a worker, in bytes: twice the size of two large parts, such as a file of unknown size has. */
@@ -135,9 +141,19 @@ function toConfig(env: Environment) {
     tls:
       env.SLUICE_TLS_CERT === undefined
         ? undefined
-        : { certFile: env.SLUICE_TLS_CERT, keyFile: env.SLUICE_TLS_KEY as string },
+        : {
+            certFile: env.SLUICE_TLS_CERT,
+            keyFile: env.SLUICE_TLS_KEY as string,
+            clientCaFile: env.SLUICE_TLS_CLIENT_CA,
+          },
     workers,
-    database: { url: env.SLUICE_DATABASE_URL, readUrl: env.SLUICE_DATABASE_READ_URL },
+    database: {
+      ...toDatabase(env.SLUICE_DATABASE_URL, env.SLUICE_DATABASE_CA),
+      replica:
+        env.SLUICE_DATABASE_READ_URL === undefined
+          ? undefined
+          : toDatabase(env.SLUICE_DATABASE_READ_URL, env.SLUICE_DATABASE_CA),
+    },
     s3: {
       region,
       endpoint: env.SLUICE_S3_ENDPOINT,
@@ -157,6 +173,7 @@ function toConfig(env: Environment) {
         requestsMax: { body: 256, control: 64, read: 160, copy: 64, probe: 4 },
         connectTimeoutMs: 3000,
         socketTimeoutMs: 30_000,
+        tlsMin: env.SLUICE_S3_TLS_MIN === "1.2" ? ("TLSv1.2" as const) : ("TLSv1.3" as const),
       },
     },
     body: {

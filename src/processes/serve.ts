@@ -1,11 +1,10 @@
 import cluster from "node:cluster";
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import { type Config, ConfigError, parseConfig } from "../config/config.ts";
 import { findUnknownVariables } from "../config/config-names.ts";
+import { readTlsFiles } from "../config/tls-files.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { becomeSupervisor } from "./become-supervisor.ts";
 import { prepareCompileCache } from "./compile-cache.ts";
@@ -32,7 +31,7 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   if (cluster.isPrimary && workers > 1) {
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
-      { workers, uploadsMax, drainTimeoutMs, logLevel, leader },
+      { workers, uploadsMax, drainTimeoutMs, logLevel, leader, hasCertificate: config.tls !== undefined },
       // glibc's allocator has several arenas, and each keeps the memory that its threads have given back. One thread does the
       // work here, so one arena is enough.
       { MALLOC_ARENA_MAX: "1", ...environment, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
@@ -57,6 +56,8 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
         }
       : {};
     const app = await startApp(config, log, shared);
+    // Programs that renew certificates send this signal, which would end the process by default.
+    if (config.tls !== undefined) process.on("SIGHUP", () => void app.reloadCertificates());
     // A single process is not watched: nobody here would start another, and its operator can ask /livez.
     if (cluster.isWorker) startWatchdog();
     log.info({ address: app.url, workers: config.workers }, "listening");
@@ -72,9 +73,15 @@ async function serveAlone(config: Config, log: Logger, leader: number | undefine
 
 /** Tries the port and the TLS files that this host must give. Throws ConfigError with all that are missing. */
 async function assertStartable({ listen, tls }: Config): Promise<void> {
-  const problems = [await findListenProblem(listen), tls && (await findTlsProblem(tls))];
-  const found = problems.filter((problem) => problem !== undefined);
-  if (found.length > 0) throw new ConfigError(found);
+  const problem = await findListenProblem(listen);
+  const problems = problem === undefined ? [] : [problem];
+  try {
+    if (tls !== undefined) await readTlsFiles(tls);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 async function findListenProblem(listen: Config["listen"]): Promise<string | undefined> {
@@ -88,23 +95,4 @@ async function findListenProblem(listen: Config["listen"]): Promise<string | und
   if (code === "EADDRINUSE") return `${name}, which another program listens on; stop that, or name another port`;
   if (code === "EACCES") return `${name}, which this user may not listen on; name a port above 1023`;
   return `${name}, which is no address of this host (${code}); name one that is, or 0.0.0.0 for all`;
-}
-
-async function findTlsProblem({ certFile, keyFile }: NonNullable<Config["tls"]>): Promise<string | undefined> {
-  const certificate = await readPem("SLUICE_TLS_CERT", certFile, (pem) => new X509Certificate(pem));
-  if (typeof certificate === "string") return certificate;
-  const key = await readPem("SLUICE_TLS_KEY", keyFile, (pem) => createPrivateKey(pem));
-  if (typeof key === "string") return key;
-  if (certificate.checkPrivateKey(key)) return undefined;
-  return `SLUICE_TLS_KEY is ${keyFile}, which is not the key of the certificate ${certFile}; name the key that it was made with`;
-}
-
-/** The parsed content of the file, or the sentence that says why there is none. */
-async function readPem<T>(variable: string, file: string, parse: (pem: Buffer) => T): Promise<T | string> {
-  try {
-    return parse(await readFile(file));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return `${variable} is ${file}, which cannot be read (${code ?? message}); name a PEM file that this user may read`;
-  }
 }

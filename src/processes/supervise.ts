@@ -17,6 +17,8 @@ export interface Supervision {
   uploadsMax: number;
   drainTimeoutMs: number;
   logLevel: string;
+  /** Whether the workers have certificates, which SIGHUP lets them read again; without, the signal ends the service. */
+  hasCertificate: boolean;
   /** The process whose end stops this one, as a signal does. */
   leader?: number | undefined;
 }
@@ -70,6 +72,11 @@ export async function superviseWorkers(supervision: Supervision): Promise<void> 
       waits.add(wait);
     });
   };
+  if (supervision.hasCertificate) {
+    process.on("SIGHUP", () => {
+      for (const worker of currentWorkers()) worker.process.kill("SIGHUP");
+    });
+  }
   const stopRequested = onceStopped(supervision.leader);
   for (let i = 0; i < count; i++) fork(new RestartPace());
   const reason = await stopRequested;

@@ -15,6 +15,7 @@ const LIMITS = {
   requestsMax: { body: 1, control: 1, read: 1, copy: 1, probe: 1 },
   connectTimeoutMs: 1000,
   socketTimeoutMs: 1000,
+  tlsMin: "TLSv1.3" as const,
 };
 
 function helloBody(): StreamedBody {

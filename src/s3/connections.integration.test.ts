@@ -12,6 +12,7 @@ const LIMITS: ConnectionLimits = {
   requestsMax: { body: 0, control: 0, read: 0, copy: 0, probe: 0 },
   connectTimeoutMs: 5000,
   socketTimeoutMs: 5000,
+  tlsMin: "TLSv1.3",
 };
 
 describe("Connections", () => {

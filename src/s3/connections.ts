@@ -13,6 +13,8 @@ export interface ConnectionLimits {
   connectTimeoutMs: number;
   /** Longest silence of a socket with a request on it, in milliseconds. */
   socketTimeoutMs: number;
+  /** Least version of TLS that an https endpoint must have. Its certificate is verified in either case. */
+  tlsMin: "TLSv1.2" | "TLSv1.3";
 }
 
 /** A signed request without its body. */
@@ -48,7 +50,7 @@ export class Connections {
     const socketsMax = Object.values(limits.requestsMax).reduce((sum, max) => sum + max, SPARE_SOCKETS);
     const agent = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: socketsMax };
     this.httpAgent = new HttpAgent(agent);
-    this.httpsAgent = new HttpsAgent({ ...agent, minVersion: "TLSv1.2" });
+    this.httpsAgent = new HttpsAgent({ ...agent, minVersion: limits.tlsMin });
   }
 
   /** Sends a request whose body is pushed. Rejects with the network's error, the signal's reason or S3EarlySuccessError. */

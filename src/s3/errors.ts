@@ -81,7 +81,6 @@ const TLS_CODES = new Set([
   "EPROTO",
 ]);
 const TLS_CODE_PREFIX = /^(CERT_|ERR_SSL_)/;
-
 /** A request that made no progress or was answered too late; retryable. */
 export class S3TimeoutError extends Error {
   override readonly name = "TimeoutError";
@@ -137,7 +136,8 @@ export function toS3Answer(error: unknown): { code: string; status: number; requ
   return status === undefined ? undefined : { code: error.name, status, ...(requestId !== undefined && { requestId }) };
 }
 
-function isTlsCode(code: unknown): boolean {
+/** Whether a code says that TLS could not be set up, which the operator must mend. */
+export function isTlsCode(code: unknown): boolean {
   return typeof code === "string" && (TLS_CODES.has(code) || TLS_CODE_PREFIX.test(code));
 }
 
@@ -197,10 +197,22 @@ export function toDomainError(error: unknown, what: string): unknown {
     case "unknown":
       return error;
     case "refused":
-      return new DomainError("unavailable", `${what}: storage refuses the service; its operator must mend that`, {
+      return new DomainError("unavailable", `${what}: ${toRefusal(error)}`, {
         reason: "STORAGE_UNAVAILABLE",
         retryAfterMs: 60_000,
         cause: error,
       });
   }
+}
+
+/** What the operator has to mend about a refusal. */
+function toRefusal(error: unknown): string {
+  const code = String((error as { code?: unknown }).code);
+  if (!isTlsCode(code)) return "storage refuses the service; its operator must mend that";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "storage has a certificate for other names than its endpoint's";
+  // Node calls an alert in the handshake EPROTO when it meets a write: the code alone does not tell a missing version apart.
+  if (code === "EPROTO" || code.startsWith("ERR_SSL_")) {
+    return "storage does not agree on TLS; set SLUICE_S3_TLS_MIN=1.2 if storage has no TLS 1.3, or correct SLUICE_S3_ENDPOINT";
+  }
+  return "storage has a certificate that is not trusted; name its authority in NODE_EXTRA_CA_CERTS";
 }

@@ -40,6 +40,7 @@ describe("createReadClient on moto's STS", function () {
       requestsMax: { body: 1, control: 1, read: 1, copy: 1, probe: 1 },
       connectTimeoutMs: 5000,
       socketTimeoutMs: 30_000,
+      tlsMin: "TLSv1.3",
     });
     const readRole = {
       roleArn: "arn:aws:iam::123456789012:role/my-files-read",

@@ -11,6 +11,7 @@ const LIMITS = {
   requestsMax: { body: 1, control: 1, read: 1, copy: 1, probe: 1 },
   connectTimeoutMs: 5000,
   socketTimeoutMs: 5000,
+  tlsMin: "TLSv1.3" as const,
 };
 const ROLE = "arn:aws:iam::111122223333:role/my-files-read";
 

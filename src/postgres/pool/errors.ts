@@ -36,6 +36,11 @@ const FULL_STATE = "53100";
 const RETRY_AFTER_FULL_MS = 60_000;
 /** A login or database name that the server does not know: our configuration, or a password that was changed. */
 const REFUSED_STATES = /^(28...|3D000)$/;
+/** A certificate that is valid, but not for the name of the URL. */
+const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
+/** OpenSSL's verification errors (`man x509_verify_cert_error_string`), as Node names them, and failures of the handshake. */
+const UNTRUSTED_CODES =
+  /^(CERT_\w+|(DEPTH_ZERO_)?SELF_SIGNED_CERT\w*|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)\w+|ERR_SSL_\w+|EPROTO)$/;
 /** libuv's names of network failures. */
 const UNAVAILABLE_SYSTEM =
   /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
@@ -43,6 +48,19 @@ const UNAVAILABLE_SYSTEM =
 /** `unavailable / DATABASE_UNAVAILABLE` with the cause for the log. */
 export function databaseUnavailable(cause: unknown): DomainError {
   return new DomainError("unavailable", "the metadata database cannot be reached; try again shortly", {
+    reason: "DATABASE_UNAVAILABLE",
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+}
+
+/** `unavailable / DATABASE_UNAVAILABLE` for a server that takes no TLS, or does not answer over it. */
+export function databaseUnsecured(cause: unknown): DomainError {
+  return tlsFailed("does not answer over TLS; turn its ssl on, or check the host and port of its URL", cause);
+}
+
+function tlsFailed(problem: string, cause: unknown): DomainError {
+  return new DomainError("unavailable", `the metadata database ${problem}`, {
     reason: "DATABASE_UNAVAILABLE",
     retryAfterMs: RETRY_AFTER_MS,
     cause,
@@ -61,10 +79,16 @@ function databaseFull(cause: unknown): DomainError {
 /** Our error for an error of slonik, pg or the network; an error that means nothing here is returned as it is. */
 export function toDomainError(error: unknown): unknown {
   if (error instanceof DomainError) return error;
-  if (REFUSED_STATES.test(codeOf(error))) return loginRefused(error);
-  if (codeOf(error) === FULL_STATE) return databaseFull(error);
-  if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
   const code = codeOf(error);
+  if (REFUSED_STATES.test(code)) return loginRefused(error);
+  if (code === FULL_STATE) return databaseFull(error);
+  if (code === OTHER_NAME) {
+    return tlsFailed("has a certificate for other names than that of its URL; write one that is in it", error);
+  }
+  if (UNTRUSTED_CODES.test(code)) {
+    return tlsFailed("has a certificate that is not trusted; name its authority in SLUICE_DATABASE_CA", error);
+  }
+  if (UNAVAILABLE_CLASSES.some((type) => error instanceof type)) return databaseUnavailable(error);
   return UNAVAILABLE_STATES.test(code) || UNAVAILABLE_SYSTEM.test(code) ? databaseUnavailable(error) : error;
 }
 

@@ -8,7 +8,8 @@ import {
 } from "slonik";
 import { z } from "zod";
 import { DomainError } from "../../domain/errors.ts";
-import { databaseUnavailable, toDomainError } from "./errors.ts";
+import { type DatabaseTls, toTlsOptions } from "./database-tls.ts";
+import { databaseUnavailable, databaseUnsecured, toDomainError } from "./errors.ts";
 import { createReadPool, type ReadPool } from "./read-pool.ts";
 import { keepRowsYoung } from "./young-rows.ts";
 
@@ -36,8 +37,9 @@ export const LINK_CONNECTIONS_MAX = 2;
 
 /** How the database is reached. */
 export interface PoolOptions {
-  /** postgres://user@host:port/database?sslmode=… */
+  /** postgres://user@host:port/database, without `sslmode`: `tls` says it. */
   url: string;
+  tls?: DatabaseTls | undefined;
   /** Asked for at each new connection, for passwords that expire (RDS IAM tokens); the URL's password when left out. */
   password?: () => Promise<string>;
   limits?: Partial<PoolLimits>;
@@ -61,6 +63,7 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
     const pool = await createPool(options.url, {
       poolName: name,
       ...(options.password !== undefined && { password: options.password }),
+      ...(options.tls !== undefined && { ssl: toTlsOptions(options.tls) }),
       interceptors: [rowValidation],
       maxPoolSize: limits.connectionsMax,
       minPoolSize: 0,
@@ -83,8 +86,9 @@ export async function createDatabasePool(name: string, options: PoolOptions): Pr
     return pool;
   } catch (error) {
     const translated = toDomainError(error);
-    // The pool connects once before it exists, with pg alone, which reports a timeout by a plain Error.
-    throw translated instanceof DomainError ? translated : databaseUnavailable(error);
+    if (translated instanceof DomainError) throw translated;
+    // The pool connects once before it exists, with pg alone, which reports a timeout, and a server without TLS, by a plain Error.
+    throw options.tls === undefined ? databaseUnavailable(error) : databaseUnsecured(error);
   }
 }
 
@@ -124,10 +128,10 @@ export async function readDatabaseClock(pool: DatabasePool): Promise<Date> {
 
 const clockRow = z.object({ now: z.date() });
 
-/** Opens the pools; `readUrl` absent means the same server. A replica that is away keeps nobody from starting. */
+/** Opens the pools; `replica` absent means the same server. A replica that is away keeps nobody from starting. */
 export async function createDatabasePools(
   options: PoolOptions & {
-    readUrl?: string | undefined;
+    replica?: Pick<PoolOptions, "url" | "tls"> | undefined;
     /** Hears when the replica fails, and when it answers again. */
     onReplicaChange?: ((isUsable: boolean, error?: unknown) => void) | undefined;
   },
@@ -141,10 +145,10 @@ export async function createDatabasePools(
     });
     opened.push(links);
     const queries = await createDatabasePool("queries", options);
-    const { readUrl } = options;
+    const { replica } = options;
     const reads = createReadPool({
       primary: queries,
-      ...(readUrl !== undefined && { openReplica: () => createDatabasePool("replica", { ...options, url: readUrl }) }),
+      ...(replica !== undefined && { openReplica: () => createDatabasePool("replica", { ...options, ...replica }) }),
       onChange: options.onReplicaChange,
     });
     const end = async () => {

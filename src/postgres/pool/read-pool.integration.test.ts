@@ -16,7 +16,11 @@ describe("createReadPool", function () {
   before(async () => {
     servers = await startReplicatedPostgres();
     const { url, readUrl } = servers;
-    pools = await createDatabasePools({ url, readUrl, onReplicaChange: (isUsable) => changes.push(isUsable) });
+    pools = await createDatabasePools({
+      url,
+      replica: { url: readUrl },
+      onReplicaChange: (isUsable) => changes.push(isUsable),
+    });
     await ensureNamespace(pools.commands);
   });
   after(async () => {
@@ -99,7 +103,7 @@ describe("createReadPool", function () {
   it("keeps nobody from starting who finds no replica", async () => {
     const { path } = await commit();
     await servers.stopReplica();
-    const others = await createDatabasePools({ url: servers.url, readUrl: servers.readUrl });
+    const others = await createDatabasePools({ url: servers.url, replica: { url: servers.readUrl } });
     try {
       await others.ping();
       expect((await createFileRepository(others).get("default", path)).path).to.equal(path);

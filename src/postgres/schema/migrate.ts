@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { Client, type ClientBase } from "pg";
 import { DomainError } from "../../domain/errors.ts";
-import { toDomainError } from "../pool/errors.ts";
+import { type DatabaseTls, toTlsOptions } from "../pool/database-tls.ts";
+import { databaseUnsecured, toDomainError } from "../pool/errors.ts";
 import { type MigrationFile, readMigrationFiles } from "./migration-files.ts";
 import {
   type AppliedMigration,
@@ -14,8 +15,9 @@ import {
 
 /** How the database is reached, and what is applied to it. */
 export interface MigrateOptions {
-  /** postgres://user:password@host:port/database */
+  /** postgres://user:password@host:port/database, without `sslmode`: `tls` says it. */
   url: string;
+  tls?: DatabaseTls | undefined;
   /** Asked for once, for passwords that expire; the URL's password when left out. */
   password?: () => Promise<string>;
   /** Folder of the SQL files; ours when absent. */
@@ -68,17 +70,24 @@ async function withClient<T>(options: MigrateOptions, work: (client: ClientBase)
   const client = new Client({
     connectionString: options.url,
     ...(options.password !== undefined && { password: options.password }),
+    // Without this, the environment's PGSSLMODE would decide.
+    ssl: options.tls === undefined ? false : toTlsOptions(options.tls),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
     application_name: "sluice-migrate",
   });
   // A connection lost between two statements shows at the next one; unheard, the event would end the process.
   client.on("error", () => undefined);
+  let isConnected = false;
   try {
     await client.connect();
+    isConnected = true;
     return await work(client);
   } catch (error) {
-    throw toDomainError(error);
+    const translated = toDomainError(error);
+    // pg reports a server without TLS by a plain Error.
+    const isUnsecured = !isConnected && options.tls !== undefined && !(translated instanceof DomainError);
+    throw isUnsecured ? databaseUnsecured(error) : translated;
   } finally {
     await client.end();
   }

@@ -4,7 +4,8 @@ import net from "node:net";
 import { expect } from "chai";
 import { TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { type Listener, type ListenerLimits, listen } from "./listener.ts";
+import { type Listener, listen } from "./listener.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
 import { answerJson, type NodeRequestListener } from "./node-messages.ts";
 
 const CALLS = 500;
@@ -14,7 +15,12 @@ const HELLO = Buffer.concat([
 ]);
 /** `:method GET`, `:scheme http`, `:path /`, `:authority x` (RFC 7541). */
 const GET_HEADERS = Buffer.from([0x82, 0x86, 0x84, 0x41, 1, 0x78]);
-const END_BOTH = 5;
+/** `:method POST`, `:scheme http`, `:path /u`, `:authority x`. */
+const POST_HEADERS = Buffer.from([0x83, 0x86, 0x04, 2, 0x2f, 0x75, 0x41, 1, 0x78]);
+const [END_STREAM, END_HEADERS, END_BOTH] = [1, 4, 5];
+/** What the streams of cancelled calls come after. */
+const LATER = 1000;
+const PIECE = Buffer.alloc(1024, 1);
 
 /** A frame of HTTP/2 (RFC 9113, 4.1). */
 function frame(type: number, flags: number, { stream, payload }: { stream: number; payload: Buffer }): Buffer {
@@ -27,11 +33,19 @@ function frame(type: number, flags: number, { stream, payload }: { stream: numbe
 }
 
 const get = (stream: number) => frame(1, END_BOTH, { stream, payload: GET_HEADERS });
+const post = (stream: number) => frame(1, END_HEADERS, { stream, payload: POST_HEADERS });
 const reset = (stream: number, code: number) => frame(3, 0, { stream, payload: Buffer.from([0, 0, 0, code]) });
 
 /** The frames that `of` gives for each of this many streams, in one packet. */
-function inOnePacket(of: (stream: number) => Buffer[]): Buffer {
-  return Buffer.concat(Array.from({ length: CALLS }, (_, i) => of(2 * i + 1)).flat());
+function inOnePacket(of: (stream: number) => Buffer[], calls = CALLS): Buffer {
+  return Buffer.concat(Array.from({ length: calls }, (_, i) => of(2 * i + 1)).flat());
+}
+
+/** Calls and their resets, hundred after hundred. */
+function pairs(calls: number): Buffer {
+  const streams = Array.from({ length: calls }, (_, i) => 2 * i + 1 + LATER);
+  const hundreds = Array.from({ length: calls / 100 }, (_, i) => streams.slice(100 * i, 100 * (i + 1)));
+  return Buffer.concat(hundreds.flatMap((some) => [...some.map(get), ...some.map((stream) => reset(stream, 8))]));
 }
 
 describe("listen, to callers that send many calls at once", () => {
@@ -99,7 +113,7 @@ describe("listen, to callers that send many calls at once", () => {
   it("shuts out an address that gives up calls on one connection after the other", async () => {
     const { port } = await open((request, response) => answerJson(request, response, { status: 200, body: {} }));
     const flood = Buffer.concat([HELLO, inOnePacket((stream) => [get(stream), reset(stream, 8)])]);
-    const flooding = [1, 2, 3].map(() => connect(port).resume());
+    const flooding = [1, 2, 3, 4, 5, 6].map(() => connect(port).resume());
     for (const socket of flooding) socket.write(flood);
     const closed = (socket: net.Socket) => new Promise((resolve) => socket.once("close", resolve));
     await Promise.race(flooding.map(closed));
@@ -107,6 +121,54 @@ describe("listen, to callers that send many calls at once", () => {
     next.write(HELLO);
     await closed(next);
     for (const socket of flooding) socket.destroy();
+  });
+
+  for (const [whose, connectionsPerAddressMax] of [
+    ["one address", 50],
+    ["a proxy", undefined],
+  ] as const) {
+    for (const [when, cancelled] of [
+      [
+        "in the packet that brought them",
+        inOnePacket((stream) => [get(stream + LATER), reset(stream + LATER, 8)], 2000),
+      ],
+      ["in the next one", pairs(2000)],
+    ] as const) {
+      it(`breaks no upload on a connection of ${whose} that gives up 2,000 calls ${when}`, async () => {
+        const uploaded: string[] = [];
+        const { port } = await open(
+          async (request, response) => {
+            if (request.url !== "/u") return answerJson(request, response, { status: 200, body: {} });
+            let bytes = 0;
+            for await (const piece of request) bytes += (piece as Buffer).length;
+            uploaded.push(`${bytes} bytes`);
+            answerJson(request, response, { status: 200, body: {} });
+          },
+          { connectionsPerAddressMax, streamsMax: 256 },
+        );
+        const socket = connect(port).resume();
+        const uploads = Array.from({ length: 10 }, (_, i) => 2 * i + 1);
+        const data = (flags: number) =>
+          Buffer.concat(uploads.map((stream) => frame(0, flags, { stream, payload: PIECE })));
+        socket.write(Buffer.concat([HELLO, ...uploads.map(post), data(0)]));
+        socket.write(cancelled);
+        socket.write(data(END_STREAM));
+        await until("all uploads have ended", () => uploaded.length === 10 || socket.closed);
+        expect(uploaded).to.deep.equal(uploads.map(() => `${2 * PIECE.length} bytes`));
+        socket.destroy();
+      });
+    }
+  }
+
+  it("ends a connection of a proxy that gives up calls without end", async () => {
+    const { port } = await open((request, response) => answerJson(request, response, { status: 200, body: {} }), {
+      connectionsPerAddressMax: undefined,
+    });
+    const socket = connect(port).resume();
+    const closed = once(socket, "close");
+    socket.write(HELLO);
+    socket.write(inOnePacket((stream) => [get(stream), reset(stream, 8)], 7000));
+    await closed;
   });
 
   it("holds back the calls of a connection that has many unanswered, until one begins to be answered", async () => {

@@ -8,7 +8,8 @@ import tls from "node:tls";
 import { expect } from "chai";
 import { answerVersion, TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
-import { type Listener, type ListenerLimits, listen } from "./listener.ts";
+import { type Listener, listen } from "./listener.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
 
 describe("listen with a certificate", () => {
   let listener: Listener | undefined;

@@ -6,7 +6,8 @@ import { text } from "node:stream/consumers";
 import { expect } from "chai";
 import { answerVersion, TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { type Listener, type ListenerLimits, listen } from "./listener.ts";
+import { type Listener, listen } from "./listener.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
 import { answerJson, type NodeRequest, type NodeRequestListener, type NodeResponse } from "./node-messages.ts";
 
 describe("listen", () => {

@@ -7,7 +7,8 @@ import { expect } from "chai";
 import { answerVersion, TEST_LISTENER_LIMITS } from "../../testing/rigs/test-listener.ts";
 import { createTlsCertificate, type TlsCertificate } from "../../testing/rigs/tls-certificate.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { type Listener, type ListenerLimits, listen } from "./listener.ts";
+import { type Listener, listen } from "./listener.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
 import type { NodeRequestListener, NodeResponse } from "./node-messages.ts";
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");

@@ -2,10 +2,12 @@ import { RateLimiter, type RateLimits } from "../../domain/limits/rate-limiter.t
 import type { NodeRequest } from "./node-messages.ts";
 
 /**
- * Calls that one address may waste: `burstMax` at once, and then 100 a second. Each costs some 50 µs of Node's own work.
- * Callers that cancel calls under way are not counted, however many they cancel.
+ * Calls that one address may waste: `burstMax` at once, and then 100 a second. Each costs some 50 µs of Node's own work. A
+ * program that gives up 2,000 calls at one moment is no attack, and has uploads on the same connection: such a moment takes a
+ * tenth of a second. What an attack costs in the long run depends on the 100 alone. Callers that cancel calls under way are not
+ * counted, however many they cancel.
  */
-const WASTED_LIMITS: RateLimits = { intervalMs: 10, burstMax: 1000, callersMax: 10_000 };
+const WASTED_LIMITS: RateLimits = { intervalMs: 10, burstMax: 2500, callersMax: 10_000 };
 /** How long an address that wastes more is shut out, in milliseconds. */
 const SHUT_OUT_MS = 10_000;
 

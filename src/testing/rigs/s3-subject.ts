@@ -32,6 +32,7 @@ const CONNECTION_LIMITS: ConnectionLimits = {
   requestsMax: { body: 64, control: 64, read: 64, copy: 64, probe: 4 },
   connectTimeoutMs: 3000,
   socketTimeoutMs: 30_000,
+  tlsMin: "TLSv1.3",
 };
 
 /** The adapter on an S3 server. `close` ends its connections and then what else is given. */

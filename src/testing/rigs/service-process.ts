@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { get as getHttp } from "node:http";
+import { get as getHttps } from "node:https";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { SERVICE_TOKEN } from "./running-service.ts";
@@ -27,7 +29,14 @@ export interface ServiceProcess {
 /** Starts `src/main.ts`, or another command line of Node, on a port and waits until it is ready; rejects with its last words when it ends before. */
 export async function startServiceProcess(
   endpoint: S3Endpoint,
-  options: { databaseUrl: string; port: number; settings?: Readonly<Record<string, string>>; args?: string[] },
+  options: {
+    databaseUrl: string;
+    port: number;
+    settings?: Readonly<Record<string, string>>;
+    args?: string[];
+    /** The authority of its certificate, where the settings give it one. */
+    ca?: string;
+  },
 ): Promise<ServiceProcess> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, options.args ?? [MAIN], {
@@ -54,10 +63,10 @@ export async function startServiceProcess(
   const words: string[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => log.push(JSON.parse(line)));
   createInterface({ input: child.stderr }).on("line", (line) => words.push(line));
-  const url = `http://127.0.0.1:${options.port}`;
+  const url = `${options.ca === undefined ? "http" : "https"}://127.0.0.1:${options.port}`;
   await until("the process is ready", async () => {
     if (child.exitCode !== null) throw new Error(`the service ended: ${words.join("\n")} ${JSON.stringify(log)}`);
-    return await isReady(url);
+    return await isReady(url, options.ca);
   });
   return {
     url,
@@ -78,12 +87,11 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   return code;
 }
 
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${url}/readyz`, { headers: { connection: "close" } });
-    await answer.arrayBuffer();
-    return answer.ok;
-  } catch {
-    return false;
-  }
+async function isReady(url: string, ca: string | undefined): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const get = ca === undefined ? getHttp : getHttps;
+  get(`${url}/readyz`, { agent: false, ca }, (response) => {
+    response.resume().on("end", () => resolve(response.statusCode === 200));
+  }).on("error", () => resolve(false));
+  return await promise;
 }

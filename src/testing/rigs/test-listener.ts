@@ -1,4 +1,4 @@
-import type { ListenerLimits } from "../../rpc/listener/listener.ts";
+import type { ListenerLimits } from "../../rpc/listener/listener-limits.ts";
 import { answerJson, type NodeRequestListener } from "../../rpc/listener/node-messages.ts";
 
 /** Limits of a listener in a test, none of them Node's own: headers of more than these pass its limit for HTTP/1.1, which is 16 KiB. */

@@ -259,7 +259,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   config: {
     imports: ["domain/nearest-name.ts", "domain/namespaces/namespace-bounds.ts"],
-    packages: ["node:fs", "node:module", "node:os", "yaml", "zod"],
+    packages: ["node:crypto", "node:fs", "node:module", "node:os", "yaml", "zod"],
   },
   // The supervisor loads little of it (see load-rules.ts), because it is to be small.
   processes: {
