@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { setStage } from "./stage.ts";
 import { measureConnections } from "./trust/measure-connections.ts";
 import { CHUNK_BYTES, measureTrust } from "./trust/measure-trust.ts";
+import { tryTokenKinds } from "./trust/token-kinds.ts";
 
 describe("the benchmark of connections", function () {
   this.timeout(240_000);
@@ -21,6 +22,10 @@ describe("the benchmark of connections", function () {
 
 describe("the benchmark of tokens and grants", function () {
   this.timeout(240_000);
+
+  it("tries every kind of token at every endpoint", async () => {
+    expect(await tryTokenKinds()).to.include({ measured: 0 });
+  });
 
   it("measures every figure on a small table, none of whose calls fails", async () => {
     const { stage, clear } = await setStage(CHUNK_BYTES);

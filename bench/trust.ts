@@ -1,5 +1,5 @@
-// `npm run bench:trust` measures what tokens of an issuer, grants and quotas cost, and what cancelled calls and renewed
-// certificates do to uploads. See --help.
+// `npm run bench:trust` measures what tokens of an issuer, grants and quotas cost, which tokens pass where, and what cancelled
+// calls and renewed certificates do to uploads. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
@@ -8,6 +8,7 @@ import { judge, showFigures } from "./sessions/figure-row.ts";
 import { setStage } from "./stage.ts";
 import { measureConnections } from "./trust/measure-connections.ts";
 import { CHUNK_BYTES, measureTrust } from "./trust/measure-trust.ts";
+import { tryTokenKinds } from "./trust/token-kinds.ts";
 
 const usage = `usage: npm run bench:trust -- [options]
 
@@ -30,6 +31,7 @@ async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<
     const rows = [
       ...(await measureConnections(stage, options, report)),
       ...(await measureTrust(stage, options, report)),
+      await tryTokenKinds(),
     ];
     const machine = describeMachine();
     if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);

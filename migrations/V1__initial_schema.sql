@@ -155,8 +155,12 @@ CREATE TABLE upload (
   state text NOT NULL DEFAULT 'open'
     CHECK (state IN ('open', 'completing', 'assembled', 'committed', 'aborted', 'expired')),
   principal text NOT NULL,
+  -- The upload token by which it was created; null: its principal did it themselves.
+  upload_token_id uuid,
   -- Declared at creation, or sealed by finish.
   size_bytes bigint CHECK (size_bytes >= 0),
+  -- No more bytes may come than these, whatever the namespace allows; null: the namespace alone decides.
+  size_max_bytes bigint CHECK (size_max_bytes > 0),
   part_size_bytes bigint NOT NULL CHECK (part_size_bytes > 0),
   content_type text NOT NULL,
   metadata jsonb NOT NULL,
@@ -219,6 +223,17 @@ CREATE INDEX upload_uncleaned ON upload (namespace, state_time, upload_id)
     OR (state = 'committed' AND put_attempt > CASE WHEN object_key = s3_key THEN 0 ELSE 1 END));
 CREATE INDEX upload_failed ON upload (namespace, upload_id)
   WHERE failure_reason IS NOT NULL AND state IN ('completing', 'assembled');
+
+-- How many uploads each upload token has created. A row comes with the first of them, and goes once the token has expired.
+CREATE TABLE upload_token (
+  token_id uuid PRIMARY KEY,
+  uploads integer NOT NULL,
+  uploads_max integer NOT NULL,
+  expire_time timestamptz NOT NULL,
+  -- A statement that would create one upload too many fails by this, with all that it has done.
+  CONSTRAINT upload_token_used_up CHECK (uploads BETWEEN 1 AND uploads_max)
+) WITH (fillfactor = 70);
+CREATE INDEX upload_token_expire_time ON upload_token (expire_time);
 
 CREATE TABLE part (
   upload_id uuid NOT NULL REFERENCES upload (upload_id) ON DELETE CASCADE,

@@ -2,12 +2,15 @@ import type { Logger } from "pino";
 import { addAddress } from "./auth/add-address.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { logFailures } from "./auth/failure-log.ts";
-import { startAuthentication } from "./auth/start-authentication.ts";
+import { createPurposeSigner } from "./auth/purpose-signer.ts";
+import { type Authentication, startAuthentication } from "./auth/start-authentication.ts";
+import { formatUploadToken, UPLOAD_TOKEN_PURPOSE } from "./auth/upload/upload-token-form.ts";
 import type { Generate } from "./aws/generate-on-thread.ts";
 import { type BindOptions, bindFunctions } from "./bind-functions.ts";
 import type { Config } from "./config/config.ts";
 import { readTlsFiles, type TlsFiles } from "./config/tls-files.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
+import type { UploadToken } from "./domain/caller.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { Siblings } from "./domain/files/siblings.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
@@ -67,10 +70,9 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const { trustedProxies } = config;
   const { slots = new OwnSlots(config.uploadsMax) } = options;
   const readiness = new Readiness(["database", "storage"]);
-  const degrade = (component: string, problem: string | undefined) => readiness.degrade(component, problem);
-  const authentication = await startAuthentication(config.auth, { log, degrade });
-  const known = options.authenticate ?? authentication.authenticate;
-  const authenticate = logFailures(addAddress(known, { trustedProxies }), { log, trustedProxies });
+  const degrade: Readiness["degrade"] = (component, problem) => readiness.degrade(component, problem);
+  const uploadTokens = toUploadTokens(config);
+  const authentication = await letCallersIn(config, { known: options.authenticate, uploadTokens, degrade, log });
   const stopping = new AbortController();
   let service: ConnectedService | undefined;
   const budget = new MemoryBudget(config.budgetBytes, {
@@ -78,7 +80,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
     streams: () => service?.access.sessions.size ?? 0,
   });
   const common: Omit<ApiOptions, keyof BoundApi> = {
-    authenticate,
+    authenticate: authentication.authenticate,
     readiness,
     log,
     shutdownSignal: stopping.signal,
@@ -103,7 +105,8 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    serve = createServiceListener(ready, common, { ...linkRoute, ...toBindOptions(config, listener.url, options) });
+    const binding = { ...toBindOptions(config, listener.url, options), uploadTokens };
+    serve = createServiceListener(ready, common, { ...linkRoute, ...binding });
     return ready;
   });
   connected.catch(() => {});
@@ -127,6 +130,22 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
       await (await connected.catch(() => undefined))?.close();
     },
   };
+}
+
+/** Finds out who calls, by `known` or else by the ways of the configuration, and logs who fails. */
+async function letCallersIn(
+  { auth, trustedProxies }: Config,
+  options: {
+    known: Authenticator | undefined;
+    uploadTokens: ReturnType<typeof toUploadTokens>;
+    degrade: Readiness["degrade"];
+    log: Logger;
+  },
+): Promise<Authentication> {
+  const { uploadTokens, degrade, log } = options;
+  const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade });
+  const known = addAddress(options.known ?? authenticate, { trustedProxies });
+  return { authenticate: logFailures(known, { log, trustedProxies }), stop };
 }
 
 /** Opens the port. Where it has TLS, it can be served by other files while it is open. */
@@ -157,8 +176,15 @@ function toBindOptions(
   { publicUrl, admins, namespace }: Config,
   listenerUrl: string,
   { requests = new RequestBuckets() }: SharedWithWorkers,
-): BindOptions {
+): Omit<BindOptions, "uploadTokens"> {
   return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace, requests };
+}
+
+/** How upload tokens are made and judged; without keys there are none. */
+function toUploadTokens({ uploadTokens: { keys, lifetimeMaxMs }, uploads }: Config) {
+  const signer = keys.length === 0 ? undefined : createPurposeSigner(keys, UPLOAD_TOKEN_PURPOSE);
+  const format = signer && ((token: UploadToken) => formatUploadToken(token, signer));
+  return { signer, format, lifetimeMaxMs, uploadLifeMaxMs: uploads.expireCapMs };
 }
 
 function toSignInIssuers({ auth }: Config): ApiOptions["signInIssuers"] {

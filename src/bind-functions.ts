@@ -18,6 +18,7 @@ import { abortUpload } from "./commands/uploads/abort-upload.ts";
 import { readAdopted } from "./commands/uploads/adopt-parts.ts";
 import { completeUpload } from "./commands/uploads/complete-upload.ts";
 import { createUpload } from "./commands/uploads/create-upload.ts";
+import { createUploadToken, type UploadTokenAccess } from "./commands/uploads/create-upload-token.ts";
 import { signParts } from "./commands/uploads/sign-parts.ts";
 import type { ConnectedService } from "./connect-service.ts";
 import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
@@ -55,6 +56,7 @@ export interface BindOptions {
   admins: readonly string[];
   /** The limits of a new namespace, where its creator states none. */
   defaults: NamespacePolicy;
+  uploadTokens: Pick<UploadTokenAccess, "format" | "lifetimeMaxMs">;
 }
 
 /**
@@ -65,7 +67,7 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   const { access, follower } = service;
   const limiters = createWorkLimiters();
   const authority = new Authority(service.directory, options);
-  const bound = bindAll(service, { ...options, limiters });
+  const bound = bindAll(service, { ...options, limiters, authority });
   const quotas = new RequestQuotas(options.requests);
   const { uploads, ...others } = authorizeFunctions(bound.functions, authority, {
     paths: service.paths,
@@ -84,8 +86,8 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
   return { functions: limitWork(functions, limiters), writing, openLink: bound.openLink };
 }
 
-function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters }) {
-  const { publicUrl, limiters } = options;
+function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters; authority: Authority }) {
+  const { publicUrl, limiters, authority, uploadTokens } = options;
   const { access, downloads, storageNow, files, primaryFiles, copyFile, links, watches } = service;
   const queries = { files, objects: downloads, namespaces: access.namespaces };
   const listing = ({ scope = NO_PATH }: { scope?: PathScope }) => ({ ...queries, files: withinScope(files, scope) });
@@ -95,6 +97,12 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
   const purging = { ...commands, objects: access.objects, filteredReads: limiters["filtered reads"] };
   const get = (namespace: string, uploadId: string) => readAdopted(access, namespace, uploadId);
   const uploadQueries = { namespaces: access.namespaces, uploads: { get } };
+  const tokens: UploadTokenAccess = {
+    ...uploadTokens,
+    namespaces: access.namespaces,
+    now: () => links.now(),
+    toIssuer: (caller, namespace, place) => authority.toIssuer(caller, namespace, place),
+  };
   const functions: BoundFunctions = {
     namespaces: bindNamespaces(service, options),
     uploads: {
@@ -105,6 +113,7 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
       watchUpload: (request, options) => watchUpload({ ...access, watches }, request, options),
       writePart: (request, options) => writePart(access, request, options),
       signParts: (request, options) => signParts(access, request, options),
+      createUploadToken: (request, options) => createUploadToken(tokens, request, options),
       admitPart: (message, options) => admitPart(access, message, options),
       beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },

@@ -118,6 +118,8 @@ function toNewUpload(uploadId: string, namespace: string) {
     metadata: {},
     labels: {},
     dataSubject: "",
+    uploadToken: undefined,
+    sizeMaxBytes: undefined,
     expectedCrc32: undefined,
     expectedSha256: undefined,
     computeSha256: false,

@@ -2,7 +2,8 @@ import type { GrantTable } from "../domain/access/grants.ts";
 import { NAMESPACE_RULES, type NamespaceMethod } from "../domain/access/method-rules.ts";
 import { isInScope, NO_PATH, type PathScope, toPathScope, WHOLE_NAMESPACE } from "../domain/access/path-scope.ts";
 import { ROLES, type Role } from "../domain/access/role.ts";
-import type { Caller } from "../domain/caller.ts";
+import { isInPlace, refuseIssuer, refusePlace, showPlace, UPLOAD_TOKEN_LIMITS } from "../domain/access/upload-token.ts";
+import type { Caller, UploadToken } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
 import { namespaceNotFound } from "../domain/repository-refusals.ts";
 
@@ -27,7 +28,8 @@ export interface Subject {
 
 /**
  * Says what callers may do, by the grants of the namespaces. Whatever no grant allows is refused. The development token may do
- * everything: it exists in the embedded stack alone, and no production service accepts it.
+ * everything: it exists in the embedded stack alone, and no production service accepts it. An upload token has no role: it may
+ * write in its place as long as its issuer may.
  */
 export class Authority {
   readonly #directory: GrantDirectory;
@@ -47,7 +49,7 @@ export class Authority {
   /** The paths for which a caller has one of the roles. */
   scopeOf(caller: Caller, namespace: string, oneOf: readonly Role[]): PathScope {
     const grants = this.#directory.grantsOf(namespace);
-    if (grants === undefined) return NO_PATH;
+    if (grants === undefined || caller.tokenKind === "upload") return NO_PATH;
     if (caller.tokenKind === "dev") return WHOLE_NAMESPACE;
     if (oneOf.length === 1) return grants.scopeOf(caller, oneOf[0] as Role);
     return toPathScope(oneOf.flatMap((role) => grants.scopeOf(caller, role)));
@@ -64,10 +66,39 @@ export class Authority {
    */
   findRefusal(caller: Caller, oneOf: readonly Role[], subject: Subject): DomainError | undefined {
     const { namespace, path, toNotFound } = subject;
+    if (caller.uploadToken !== undefined) return this.#findTokenRefusal(caller.uploadToken, subject);
     if (isInScope(this.scopeOf(caller, namespace, oneOf), path)) return undefined;
     if (!this.isVisible(caller, namespace)) return namespaceNotFound(namespace);
     if (!isInScope(this.scopeOf(caller, namespace, ["reader"]), path)) return toNotFound();
     return toDenied(`you may read ${JSON.stringify(path)} in namespace ${namespace}`, oneOf);
+  }
+
+  #findTokenRefusal(token: UploadToken, subject: Subject): DomainError | undefined {
+    const { namespace, path } = subject;
+    if (namespace !== token.namespace || !isInPlace(token.place, path)) return refusePlace(token);
+    return this.findRefusal(token.issuer, ["writer"], subject) && refuseIssuer();
+  }
+
+  /**
+   * The caller as an upload token names its issuer: with those of their groups that give the right to write in the place.
+   * Rejects with `failed_precondition / ARGUMENT_INVALID` where a token has no room for the groups that it takes.
+   */
+  toIssuer(caller: Caller, namespace: string, place: string): Caller {
+    const { principal, tokenKind } = caller;
+    const withRight = this.#directory.grantsOf(namespace)?.groupsWith("writer", caller.groups, place) ?? [];
+    const covers = (groups: readonly string[]) =>
+      isInScope(this.scopeOf({ principal, groups, tokenKind }, namespace, ["writer"]), place);
+    // Groups that are enough by themselves come first, where there is no room for all.
+    const wanted = [...withRight.filter((group) => covers([group])), ...withRight.filter((group) => !covers([group]))];
+    const groups: string[] = [];
+    for (const group of wanted) {
+      const sizeBytes = Buffer.byteLength(JSON.stringify([...groups, group]));
+      if (sizeBytes <= UPLOAD_TOKEN_LIMITS.groupsMaxBytes) groups.push(group);
+    }
+    if (covers(groups)) return { principal, groups, tokenKind };
+    const bound = `a token has room for ${UPLOAD_TOKEN_LIMITS.groupsMaxBytes} bytes of their names`;
+    const message = `you may write to ${showPlace(place)} by ${wanted.length} groups together, and ${bound}; ask an admin of the namespace for a grant to you or to one of them`;
+    throw new DomainError("failed_precondition", message, { reason: "ARGUMENT_INVALID" });
   }
 
   /** Returns the paths that a list may show. Throws as `findRefusal` refuses when the caller has none of the roles anywhere. */
@@ -80,6 +111,7 @@ export class Authority {
 
   /** Says if SLUICE_ADMINS names the caller or one of their groups. */
   isServiceAdmin({ principal, groups, tokenKind }: Caller): boolean {
+    if (tokenKind === "upload") return false;
     return tokenKind === "dev" || this.#admins.has(principal) || groups.some((group) => this.#admins.has(group));
   }
 

@@ -9,13 +9,20 @@ export function looksLikeJwt(token: string): boolean {
   return JWT.test(token);
 }
 
+/** Who judges the tokens of one form. */
+export interface FormJudge {
+  hasForm: (token: string) => boolean;
+  authenticate: Authenticator;
+}
+
 /**
- * Lets callers in by either of two kinds of token. The form of the token decides which authenticator judges it, and that one
- * decides alone: a JWT that is refused is never compared with the development token.
+ * Lets callers in by several kinds of tokens. The form of the token decides which authenticator judges it, and that one decides
+ * alone: a JWT that is refused is never compared with the development token. Tokens of no form are left to `otherwise`.
  */
-export function chooseByToken({ oidc, dev }: { oidc: Authenticator; dev: Authenticator }): Authenticator {
+export function chooseByForm(judges: readonly FormJudge[], otherwise: Authenticator): Authenticator {
   return async (header, connectedFrom) => {
-    const judge = looksLikeJwt(readBearerToken(header)) ? oidc : dev;
+    const token = readBearerToken(header);
+    const judge = judges.find(({ hasForm }) => hasForm(token))?.authenticate ?? otherwise;
     return await judge(header, connectedFrom);
   };
 }

@@ -1,13 +1,17 @@
+import type { TokenKind } from "../domain/caller.ts";
 import type { Authenticator } from "./authenticator.ts";
-import { chooseByToken } from "./choose-authenticator.ts";
+import { chooseByForm, type FormJudge, looksLikeJwt } from "./choose-authenticator.ts";
 import { createDevAuthenticator } from "./dev-authenticator.ts";
 import type { IssuerPolicy } from "./oidc/issuer-policy.ts";
+import { createUploadTokenAuthenticator, type UploadTokenPolicy } from "./upload/upload-token-authenticator.ts";
+import { looksLikeUploadToken } from "./upload/upload-token-form.ts";
 
-/** The ways by which callers may prove who they are; at least one of them. */
+/** The ways by which callers may prove who they are; at least one of them beside upload tokens, which need an issuer. */
 export interface AuthenticationWays {
   /** The static token; undefined when none is accepted. */
   devToken: string | undefined;
   issuers: readonly IssuerPolicy[];
+  uploadTokens: Pick<UploadTokenPolicy, "signer" | "uploadLifeMaxMs">;
 }
 
 /** Where the states of issuers are told; a pino logger fits `log`. */
@@ -25,13 +29,21 @@ export interface Authentication {
 
 /** Starts to accept callers by the given ways. It waits for no issuer: one that is away degrades the service, and stops nothing. */
 export async function startAuthentication(
-  { devToken, issuers }: AuthenticationWays,
+  { devToken, issuers, uploadTokens }: AuthenticationWays,
   { log, degrade }: IssuerReports,
 ): Promise<Authentication> {
   const dev = devToken === undefined ? undefined : createDevAuthenticator(devToken);
+  const issuerKinds = new Set<TokenKind>([
+    ...(dev === undefined ? [] : (["dev"] as const)),
+    ...(issuers.length === 0 ? [] : (["oidc"] as const)),
+  ]);
+  const upload: FormJudge = {
+    hasForm: looksLikeUploadToken,
+    authenticate: createUploadTokenAuthenticator({ ...uploadTokens, issuerKinds }),
+  };
   if (issuers.length === 0) {
     if (dev === undefined) throw new Error("no way to authenticate is configured");
-    return { authenticate: dev, stop: () => {} };
+    return { authenticate: chooseByForm([upload], dev), stop: () => {} };
   }
   // The library for tokens is loaded by the services that take tokens.
   const [{ startOidcAuthenticator }, { fetchKeys }] = await Promise.all([
@@ -51,6 +63,7 @@ export async function startAuthentication(
         log.warn({ issuer, problem }, "the issuer's keys have a problem; those that were fetched before still count");
     },
   });
-  const authenticate = dev === undefined ? oidc.authenticate : chooseByToken({ oidc: oidc.authenticate, dev });
-  return { authenticate, stop: oidc.stop };
+  const jwt: FormJudge = { hasForm: looksLikeJwt, authenticate: oidc.authenticate };
+  // Without a development token, the judge of JWTs says what is wrong with a token of no known form.
+  return { authenticate: chooseByForm([upload, jwt], dev ?? oidc.authenticate), stop: oidc.stop };
 }

@@ -409,7 +409,8 @@ describe("sluice", () => {
     const commands = ["upload", "download", "watch", "ls", "rm", "restore", "serve", "migrate", "doctor", "config"];
     const configs = ["init", "generate", "explain", "env", "verify"].map((name) => ["config", name]);
     const links = ["create", "ls", "revoke"].map((name) => ["link", name]);
-    for (const command of [...commands.map((name) => [name]), ...configs, ...links]) {
+    const others = [...configs, ...links, ["upload-token", "create"]];
+    for (const command of [...commands.map((name) => [name]), ...others]) {
       const help = await run(...command, "--help");
       expect(help.code, command.join(" ")).to.equal(0);
       expect(help.out).to.contain(`Usage: sluice ${command.join(" ")}`);

@@ -7,6 +7,7 @@ import { addLink } from "./link-command.ts";
 import { addLogin } from "./login-command.ts";
 import { addNamespaces } from "./namespace-command.ts";
 import { printJson, printNote, type Terminal } from "./terminal.ts";
+import { addUploadToken } from "./upload-token-command.ts";
 
 // Commands that call the service load this: a process that serves does not need the memory of the client.
 const loadUpload = () => import("./upload-command.ts");
@@ -81,6 +82,7 @@ function createProgram(terminal: Terminal, server: ServerCommands, setExitCode: 
   addFileCommands(program, terminal);
   addLifecycleCommands(program, terminal);
   addLink(program, terminal, { withConnection, parseCount });
+  addUploadToken(program, terminal, { withConnection, parseCount });
   addNamespaces(program, terminal, { withService, parseCount });
   addLogin(program, terminal, withAddress);
 

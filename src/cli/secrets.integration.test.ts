@@ -17,6 +17,7 @@ import { testedBlock } from "../testing/structure/pages.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
+const TOKEN_KEY = Buffer.from("an upload token's key of 32 bytes").toString("base64");
 const DATABASE_PASSWORD = "database-hunter2-0190a3b4";
 
 /** The URL of the database for a user of its own, who has that password. */
@@ -75,6 +76,7 @@ describe("a service in production, with an issuer", function () {
         SLUICE_DEV_TOKEN: "",
         SLUICE_OIDC_ISSUERS: join(directory, set.SLUICE_OIDC_ISSUERS ?? ""),
         SLUICE_LOG_LEVEL: "trace",
+        SLUICE_TOKEN_KEYS: JSON.stringify([TOKEN_KEY]),
         NODE_EXTRA_CA_CERTS: authority,
       },
     });
@@ -110,6 +112,8 @@ describe("a service in production, with an issuer", function () {
   it("writes no secret of all that it used, and neither do its callers, when things fail, too", async () => {
     const said = await sh("npx sluice link create report.pdf", { isSecret: true });
     const [link = ""] = /http\S+\/l\/[\w-]{43}/.exec(said) ?? [said];
+    const made = await sh("npx sluice upload-token create web/", { isSecret: true });
+    const [uploadToken = ""] = /sluice-upload\.\S+/.exec(made) ?? [made];
     const wrong = new URL(databaseUrl as string);
     wrong.password = "wrong-database-hunter2";
     const gone = new URL(databaseUrl as string);
@@ -121,8 +125,20 @@ describe("a service in production, with an issuer", function () {
       const told = await sh(`SLUICE_DATABASE_URL='${url}' ${set} ${credentials} ${auth} npx sluice doctor; true`);
       expect(told).to.contain(url.hostname);
     }
+    const uploaded = `${service.url}/v1/namespaces/default/files`;
+    for (const [token, path, status] of [
+      [uploadToken, "web/a", 201],
+      [uploadToken, "web/used-up", 412],
+      [uploadToken, "elsewhere", 403],
+      [`${uploadToken.slice(0, -1)}_`, "web/b", 401],
+    ] as const) {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${uploaded}/${path}`, { method: "PUT", headers, body: "bytes" });
+      printed += JSON.stringify([...answer.headers]) + (await answer.text());
+      expect(answer.status, path).to.equal(status);
+    }
     const secrets = [s3.endpoint.secretAccessKey, DATABASE_PASSWORD, wrong.password, ...issuer.issued];
-    secrets.push("storage-hunter2", "dev-token-hunter2");
+    secrets.push("storage-hunter2", "dev-token-hunter2", TOKEN_KEY, uploadToken, ...uploadToken.split(".").slice(2));
     secrets.push(new URL(link).pathname.split("/").at(-1) ?? "");
     const location = (await fetch(link, { redirect: "manual" })).headers.get("location") ?? "";
     secrets.push(new URL(location).searchParams.get("X-Amz-Signature") ?? "");

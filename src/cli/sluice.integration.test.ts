@@ -235,6 +235,35 @@ describe("sluice, as a process", function () {
     expect((await run("link", "create", "l/linked.txt", "--lifetime", "1")).code).to.equal(2);
   });
 
+  it("makes upload tokens, and uploads by them alone", async () => {
+    const options = ["--size-max", "10", "--uploads", "2", "--only-new", "--lifetime", "10m"];
+    const made = await run("upload-token", "create", "tokens/", ...options);
+    expect(made.code, made.err).to.equal(0);
+    expect(made.err).to.match(
+      /^allows 2 uploads of at most 10 B to paths below tokens\/, as new files, begun before \d{4}-/m,
+    );
+    const token = made.out.toString().trim();
+    await writeFile(join(directory, "tiny.txt"), "tiny");
+    await writeFile(join(directory, "long.txt"), "longer than ten");
+    env.SLUICE_TOKEN = token;
+    try {
+      expect((await run("upload", "tiny.txt", "tokens/")).code).to.equal(0);
+      expect((await run("upload", "tiny.txt", "tokens/")).err).to.contain("none was to be there");
+      expect((await run("upload", "long.txt", "tokens/")).err).to.contain("at most 10 bytes");
+      expect((await run("upload", "tiny.txt", "elsewhere/")).err).to.contain(
+        'paths below "tokens/" in namespace default',
+      );
+      expect((await run("ls")).err).to.contain("an upload token only uploads");
+      expect((await run("upload-token", "create", "tokens/")).err).to.contain("an upload token only uploads");
+    } finally {
+      env.SLUICE_TOKEN = stack.token;
+    }
+    const { out } = await run("upload-token", "create", "tokens/one.txt", "--json");
+    const said = JSON.parse(out.toString());
+    expect(said).to.include({ path: "tokens/one.txt", uploadsMax: 1, onlyNewFiles: false, principal: "dev:local" });
+    expect(said.token).to.match(/^sluice-upload\.v1\./);
+  });
+
   it("ends with 1, 2 or 75 and a sentence", async () => {
     const missing = await run("rm", "no/such/file");
     expect(missing.code).to.equal(1);

@@ -17,6 +17,7 @@ import { allPages, type CallAddress, type CallOptions, createCall, present } fro
 import { createLinkCalls, type LinkCalls } from "./link-calls.ts";
 import { createNamespaceCalls, type NamespaceCalls } from "./namespace-calls.ts";
 import type { RetryOptions } from "./retry-policy.ts";
+import { createUploadTokenCalls, type UploadTokenCalls } from "./upload-token-calls.ts";
 
 /** Timeout of a copy in milliseconds: a repeated call would take the copy over from one that is still at work. */
 const COPY_TIMEOUT_MS = 3_600_000;
@@ -26,7 +27,7 @@ const COPY_TIMEOUT_MS = 3_600_000;
  * make their request id, so every call is safely repeated while the service is unavailable: there are four tries, and the
  * last begins within 30 s of the first failure. All reject with `SluiceError`, or with the signal's reason.
  */
-export interface UnaryCalls extends LinkCalls, NamespaceCalls {
+export interface UnaryCalls extends LinkCalls, NamespaceCalls, UploadTokenCalls {
   getFile(path: string, options?: CallOptions & { generation?: bigint }): Promise<File>;
   /** One page, in the byte order of the paths unless told otherwise; `pageSize` is 1 to 1,000. */
   listFiles(options?: CallOptions & ListOptions): Promise<ListFilesResponse>;
@@ -124,6 +125,7 @@ export function createUnaryCalls(
 
   return {
     ...createLinkCalls(call),
+    ...createUploadTokenCalls(call),
     ...createNamespaceCalls(call),
     listFiles,
     searchFiles,

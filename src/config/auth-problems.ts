@@ -25,6 +25,9 @@ export function findAuthProblems(env: Partial<Environment>): string[] {
       `SLUICE_OIDC_ISSUERS names ${plain.issuer} without TLS, which is refused while NODE_ENV is "production"`,
     );
   }
+  if (ways.includes("dev") && devToken?.startsWith("sluice-upload.")) {
+    problems.push("SLUICE_DEV_TOKEN has the form of an upload token, and would be judged as one; choose another token");
+  }
   if (ways.length > 1 && devToken !== undefined && /^[^.]*\.[^.]*\.[^.]*$/.test(devToken)) {
     problems.push("SLUICE_DEV_TOKEN has the form of a JWT, and would be judged as one; choose a token without dots");
   }

@@ -7,6 +7,7 @@ import {
 } from "../domain/namespaces/namespace-bounds.ts";
 import { authWays, certificatesFile, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
 import { oidcIssuers } from "./oidc-issuers.ts";
+import { tokenKeys } from "./token-keys.ts";
 
 const MIB = 2 ** 20;
 /** Smallest part that S3 takes before the last, in bytes: docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -132,6 +133,13 @@ export const ENVIRONMENT = {
   SLUICE_AUTH: authWays("is missing; set it to oidc, dev, or both, separated by commas"),
   /** Issuers whose tokens are accepted: a JSON list, or the path of a JSON or YAML file. */
   SLUICE_OIDC_ISSUERS: oidcIssuers().optional(),
+  /**
+   * Keys that sign upload tokens: a JSON list of one or two, or the path of a JSON or YAML file. The first signs, both verify. When
+   * unset, the service makes and takes no upload tokens.
+   */
+  SLUICE_TOKEN_KEYS: tokenKeys().optional(),
+  /** Longest life of an upload token. A week is the longest that may be set: a token cannot be called back. */
+  SLUICE_UPLOAD_TOKEN_MAX_SECONDS: wholeNumber("seconds", { min: 1, max: 604_800 }).default(86_400),
   /** The static token, at least 8 characters. */
   SLUICE_DEV_TOKEN: z.string().min(8, "must have at least 8 characters").optional(),
   /**

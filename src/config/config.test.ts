@@ -238,6 +238,20 @@ describe("parseConfig", () => {
       expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: "a1b2c3.d4e5.f6" })).to.deep.equal([]);
     });
 
+    it("takes no development token that would be judged as an upload token", () => {
+      expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: "sluice-upload.secret" })[0])
+        .to.include("form of an upload token")
+        .not.include("secret");
+    });
+
+    it("takes keys for upload tokens, and none", () => {
+      const key = Buffer.alloc(32, 7);
+      const { uploadTokens } = parseConfig({ ...LEAST, SLUICE_TOKEN_KEYS: JSON.stringify([key.toString("base64")]) });
+      expect(uploadTokens).to.deep.equal({ keys: [key], lifetimeMaxMs: 86_400_000 });
+      expect(parseConfig(LEAST).uploadTokens.keys).to.deep.equal([]);
+      expect(problemsOf({ ...LEAST, SLUICE_UPLOAD_TOKEN_MAX_SECONDS: "604801" })[0]).to.include("from 1 to 604800");
+    });
+
     it("leaves a token of the other way alone, and accepts it no more", () => {
       expect(parseConfig({ ...LEAST, ...OIDC, SLUICE_DEV_TOKEN: "token-token" }).auth.devToken).to.equal(undefined);
     });

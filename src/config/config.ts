@@ -281,6 +281,11 @@ function toConfig(env: Environment) {
       devToken: env.SLUICE_AUTH.includes("dev") ? env.SLUICE_DEV_TOKEN : undefined,
       issuers: env.SLUICE_OIDC_ISSUERS ?? [],
     },
+    uploadTokens: {
+      /** The first signs, and all verify; none when the service makes and takes no upload tokens. */
+      keys: env.SLUICE_TOKEN_KEYS ?? [],
+      lifetimeMaxMs: env.SLUICE_UPLOAD_TOKEN_MAX_SECONDS * 1000,
+    },
     logLevel: env.SLUICE_LOG_LEVEL,
   };
 }

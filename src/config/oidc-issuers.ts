@@ -1,9 +1,6 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { z } from "zod";
+import { readListed } from "./listed-values.ts";
 
-/** Largest list of issuers, in characters of its JSON or YAML. */
-const TEXT_MAX_CHARACTERS = 262_144;
 /** Most issuers: the keys of each are fetched every few minutes. */
 const ISSUERS_MAX = 20;
 /** Aliases that other kinds of callers have. */
@@ -78,7 +75,7 @@ export function oidcIssuers() {
         .array(ISSUER, "must be a list of issuers")
         .min(1)
         .max(ISSUERS_MAX)
-        .safeParse(read(text));
+        .safeParse(readListed(text));
       for (const issue of error?.issues ?? [])
         context.addIssue(`is wrong at ${toPlace(issue.path)}: ${toAdvice(issue)}`);
       for (const twice of findTwice(data ?? [])) context.addIssue(twice);
@@ -111,30 +108,6 @@ function toIssuer(issuer: z.infer<typeof ISSUER>) {
       origins: login.origins,
     },
   };
-}
-
-function read(text: string): unknown {
-  const isInline = /^[[{]/.test(text);
-  const content = isInline ? text : readFile(text);
-  if (content.length > TEXT_MAX_CHARACTERS) throw new Error(`has more than ${TEXT_MAX_CHARACTERS} characters`);
-  try {
-    if (isInline || /\.json$/i.test(text)) return JSON.parse(content);
-    // Most services configure no issuers, or by JSON: they do not need the memory of the parser.
-    return (createRequire(import.meta.url)("yaml") as typeof import("yaml")).parse(content, { maxAliasCount: 0 });
-  } catch (error) {
-    throw new Error(`is not valid ${isInline ? "JSON" : "JSON or YAML"}: ${(error as Error).message}`);
-  }
-}
-
-function readFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new Error(
-      `names the file "${path}", which cannot be read (${code}); set it to a JSON list, or to a file of one`,
-    );
-  }
 }
 
 /** Whether keys and tokens from there can be trusted: by TLS, or because they never leave this machine. */

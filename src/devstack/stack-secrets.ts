@@ -7,6 +7,7 @@ const Secrets = z.object({
   token: z.string().min(8),
   databasePassword: z.string().min(1),
   s3SecretKey: z.string().min(1),
+  tokenKey: z.string().min(1),
 });
 
 /** The secrets that the processes of a stack share, and the token of its callers. */
@@ -15,7 +16,8 @@ export type StackSecrets = z.infer<typeof Secrets>;
 /** New secrets: never the same on two machines, so that no web page or neighbour can guess them. */
 export function createStackSecrets(): StackSecrets {
   const secret = () => randomBytes(20).toString("hex");
-  return { token: secret(), databasePassword: secret(), s3SecretKey: secret() };
+  const tokenKey = randomBytes(32).toString("base64");
+  return { token: secret(), databasePassword: secret(), s3SecretKey: secret(), tokenKey };
 }
 
 /** The secrets kept in `directory`, which only the user may read; made at the first call. */

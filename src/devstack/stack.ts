@@ -24,6 +24,8 @@ export interface StackOptions {
   /** Kept by the database from its first start on. */
   databasePassword: string;
   s3SecretKey: string;
+  /** Signs upload tokens: 32 bytes in base64. */
+  tokenKey: string;
   /** Free ports of 127.0.0.1 where unset. */
   ports?: { service?: number; s3?: number; database?: number };
   /** False skips the database's fsyncs: quicker, and lost with the machine. */
@@ -157,6 +159,7 @@ function toServiceEnvironment(
     SLUICE_S3_ENDPOINT: s3Url,
     SLUICE_AUTH: "dev",
     SLUICE_DEV_TOKEN: options.token,
+    SLUICE_TOKEN_KEYS: JSON.stringify([options.tokenKey]),
     AWS_ACCESS_KEY_ID: ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY: options.s3SecretKey,
     ...options.settings,

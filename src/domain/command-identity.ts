@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import type { Caller } from "./caller.ts";
+import { type Caller, toRequester } from "./caller.ts";
 import { DomainError } from "./errors.ts";
 
 /** Who calls a command, where, under which request id: makes it repeatable. Unique per namespace, principal and method. */
 export interface CommandIdentity {
   /** Name of the namespace in which the command makes or changes something; of a copy that is the copy's. */
   namespace: string;
+  /** As `toRequester` names the caller. */
   principal: string;
   /** Name of the method, for instance "CreateUpload". */
   method: string;
@@ -28,7 +29,7 @@ export function toCommandIdentity(
 ): CommandIdentity {
   return {
     namespace: request.namespace,
-    principal: caller.principal,
+    principal: toRequester(caller),
     method,
     requestId: parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID"),
     contentSha256: createHash("sha256").update(JSON.stringify(request.content, toPlain)).digest(),

@@ -64,6 +64,24 @@ export function urlOutlivesUpload(uploadId: string, lifetimeMs: number): DomainE
   return invalidArgument("lifetime", message, { details: { upload_id: uploadId, lifetime_ms: lifetimeMs } });
 }
 
+/** `failed_precondition / UPLOAD_TOKEN_USED_UP` */
+export function uploadTokenUsedUp(uploadsMax: number): DomainError {
+  const message = `the upload token has created ${uploadsMax} uploads, which is its limit; go on with those, or ask for another token`;
+  return new DomainError("failed_precondition", message, {
+    reason: "UPLOAD_TOKEN_USED_UP",
+    details: { uploads_max: uploadsMax },
+  });
+}
+
+/** `unauthenticated / TOKEN_EXPIRED` */
+export function uploadTokenExpired(expireTime: Date): DomainError {
+  const message = `the upload token expired at ${expireTime.toISOString()}; uploads that it created go on, for another upload ask for another token`;
+  return new DomainError("unauthenticated", message, {
+    reason: "TOKEN_EXPIRED",
+    details: { expire_time: expireTime.toISOString() },
+  });
+}
+
 /** `invalid_argument / REQUEST_ID_REUSED` */
 export function requestIdReused(requestId: string, method: string): DomainError {
   const message = `request_id ${requestId} was used for another ${method}; send a fresh UUID for a new request`;

@@ -40,6 +40,8 @@ const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
 /** Followers read each change within a second; minutes leave room for slow transactions, and cost little. */
 const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
+/** Statements that counted a use of a token before it expired have ended by then. */
+const TOKENS_KEPT = { olderThanMs: 10 * 60_000, limit: 10_000 };
 /** A thousand of each kind a minute; the next run goes on behind them. */
 const SWEEP_LIMITS = { batchMax: 100, batchesMax: 10, stuckAfterMs: 120_000 };
 
@@ -88,6 +90,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     run: async () => {
       await deps.forgetRequests(REQUESTS_KEPT);
       await deps.forgetLinks(LINKS_KEPT);
+      await access.uploads.catalogue.forgetTokens(TOKENS_KEPT);
       await deps.forgetFileChanges(CHANGES_KEPT);
       return "";
     },

@@ -8,8 +8,10 @@ import {
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { http } from "../../gen/google/api/annotations_pb.ts";
 import type { HttpRule } from "../../gen/google/api/http_pb.ts";
+import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { MessageBudget } from "../domain/limits/message-budget.ts";
+import { refuseUploadTokens } from "../rpc/calls/caller-context.ts";
 import type { MessageLimits } from "../rpc/calls/message-limits.ts";
 import { answerMessage, assertAcceptable, toJsonText, toMessageJson } from "./answers.ts";
 import { applyIfMatch } from "./if-match.ts";
@@ -82,7 +84,8 @@ async function readMessage(
   const { variables, query, request } = call;
   let body: Awaited<ReturnType<typeof readJsonBody>>;
   if (rule.body !== "") {
-    const { principal } = await authenticate((name) => headerOf(request, name), request.socket.remoteAddress);
+    const judge = method.parent.typeName === UploadService.typeName ? authenticate : refuseUploadTokens(authenticate);
+    const { principal } = await judge((name) => headerOf(request, name), request.socket.remoteAddress);
     call.arrival.holdFor(principal, messages);
     body = await readJsonBody(call, messageLimits);
   }

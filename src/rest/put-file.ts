@@ -18,7 +18,7 @@ import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
 
 /**
  * Serves `PUT …/files/{path}`: the body becomes the file. The status is 201 when there was no file and 200 when it was
- * replaced. The body may come without a Content-Length. If-None-Match and If-Match are kept by the generation: it is checked
+ * replaced; of an upload token it is always 201. The body may come without a Content-Length. If-None-Match and If-Match are kept by the generation: it is checked
  * before the body is read, and the commit compares it again.
  */
 export function createFilePut(
@@ -67,6 +67,7 @@ async function checkConditions(
   const ifMatch = parseEtagCondition(request, "if-match");
   const ifNoneMatch = parseEtagCondition(request, "if-none-match");
   if (ifMatch === undefined && ifNoneMatch === "*") return { hadFile: false, ifGenerationMatch: 0 };
+  if (options.caller.uploadToken !== undefined) return assertUnconditional(ifMatch ?? ifNoneMatch);
   const name = { namespace: variables.get("namespace") ?? "", path: variables.get("path") ?? "" };
   const file = await fileQueries.getFile(name, options).catch(toNothing);
   // Either the tag of the metadata or that of the bytes may be given: a PUT replaces both.
@@ -80,6 +81,14 @@ async function checkConditions(
   if (ifNoneMatch === undefined || ifNoneMatch === "*") return { hadFile };
   if (ifNoneMatch.some(({ etag }) => tags.includes(etag))) throw toEtagMismatch(tags[0]);
   return { hadFile, ifGenerationMatch: generation };
+}
+
+/** An upload token does not tell which files exist: a tag has nothing to be compared with, and the answer is always 201. */
+function assertUnconditional(condition: unknown): { hadFile: false } {
+  if (condition === undefined) return { hadFile: false };
+  const message =
+    "an upload token compares no etags, because it does not tell which files exist; send If-None-Match: * with a token that makes new files only, or no condition";
+  throw new DomainError("permission_denied", message, { reason: "PERMISSION_DENIED" });
 }
 
 function toNothing(error: unknown): undefined {

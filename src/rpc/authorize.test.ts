@@ -2,8 +2,9 @@ import { expect } from "chai";
 import { Authority } from "../auth/authority.ts";
 import { type Grant, GrantTable } from "../domain/access/grants.ts";
 import { METHOD_RULES, NAMESPACE_RULES } from "../domain/access/method-rules.ts";
-import type { Caller } from "../domain/caller.ts";
+import type { Caller, UploadToken } from "../domain/caller.ts";
 import { DomainError } from "../domain/errors.ts";
+import { sampleUploadToken } from "../testing/samples/sample-records.ts";
 import { authorizeFunctions, type BoundFunctions } from "./authorize.ts";
 
 type Role = "reader" | "writer" | "deleter" | "auditor" | "admin";
@@ -49,6 +50,12 @@ const TABLE: readonly Row[] = [
   atUpload("abortUpload", ["writer"]),
   atUpload("getUpload", ["reader"], ["writer"]),
   atUpload("watchUpload", ["reader"], ["writer"]),
+  {
+    method: "createUploadToken",
+    request: { namespace: "one", place: "own/" },
+    enough: [["writer"]],
+    hidden: "PERMISSION_DENIED",
+  },
   atFile("getFile", ["reader"]),
   atFile("readFile", ["reader"]),
   atFile("createDownloadUrl", ["reader"]),
@@ -122,7 +129,11 @@ const ROLE_SETS = Array.from({ length: 2 ** ALL_ROLES.length }, (_, bits) =>
 );
 
 /** The authorized functions over functions that do nothing but note their options. */
-function authorize(grants: Partial<Record<"one" | "two", readonly Grant[]>>, admins: readonly string[] = []) {
+function authorize(
+  grants: Partial<Record<"one" | "two", readonly Grant[]>>,
+  admins: readonly string[] = [],
+  { uploadTokenId }: { uploadTokenId?: string | undefined } = {},
+) {
   const tables = new Map(["one", "two"].map((name) => [name, new GrantTable(grants[name as "one" | "two"] ?? [])]));
   const directory = { grantsOf: (name: string) => tables.get(name), freshen: () => undefined };
   const admitted: string[] = [];
@@ -146,7 +157,8 @@ function authorize(grants: Partial<Record<"one" | "two", readonly Grant[]>>, adm
     if (!tables.has(namespace)) throw new Error(`looked for a path in ${JSON.stringify(namespace)}`);
     return "own/a";
   };
-  const paths = { ofUpload: lookUp, ofLink: lookUp };
+  const ofUpload = async (namespace: string) => ({ path: await lookUp(namespace), uploadTokenId });
+  const paths = { ofUpload, ofLink: lookUp };
   const { uploads, namespaces } = authorizeFunctions(bound, new Authority(directory, { admins }), {
     paths,
     admitRequest: (namespace, { principal }) => void admitted.push(`${principal} ${namespace}`),
@@ -269,6 +281,89 @@ describe("authorizeFunctions", () => {
       expect(allowed.admitted, method).to.deep.equal(isCounted ? ["acme:alice one"] : []);
       expect(refused.admitted, method).to.deep.equal([]);
     }
+  });
+
+  describe("of a caller with an upload token", () => {
+    const TOKEN_ID = "0190a3b4-5c6d-7e8f-9a0b-0000000000bb";
+    const OWN = { uploadTokenId: TOKEN_ID };
+    const byToken = (changes: Partial<UploadToken> = {}): Caller => {
+      const issuer = { principal: "acme:alice", groups: ["acme:wren"], tokenKind: "oidc" as const };
+      const uploadToken = sampleUploadToken({ tokenId: TOKEN_ID, namespace: "one", issuer, ...changes });
+      return { principal: "acme:alice", groups: [], tokenKind: "upload", uploadToken };
+    };
+    const everything = { one: [toGrant(ALL_ROLES, [])] };
+    const ALLOWED = [
+      ...["createUpload", "beginWrite", "writePart", "signParts"],
+      ...["completeUpload", "abortUpload", "getUpload", "watchUpload"],
+    ];
+
+    it("allows the methods of uploads, and refuses every other in the same words", async () => {
+      const authorized = authorize(everything, ["acme:alice"], OWN);
+      for (const { method, request } of TABLE) {
+        const expected = ALLOWED.includes(method) ? "done" : "PERMISSION_DENIED";
+        expect(await outcomeOf(authorized, method, { request, caller: byToken() }), method).to.equal(expected);
+      }
+      for (const method of Object.keys(NAMESPACE_RULES)) {
+        const outcome = await outcomeOf(authorized, method, { request: { namespace: "one" }, caller: byToken() });
+        expect(outcome, method).to.equal("PERMISSION_DENIED");
+      }
+    });
+
+    it("reaches no path beside its place, in no spelling, and no other namespace", async () => {
+      const authorized = authorize(everything, [], OWN);
+      const at = (path: string, place: string) =>
+        outcomeOf(authorized, "createUpload", { request: { namespace: "one", path }, caller: byToken({ place }) });
+      for (const [path, place] of [
+        ["own/a", "own/"],
+        ["own/a", "own/a"],
+        ["anything", ""],
+        ["caf\u0065\u0301/a", "caf\u00e9/"],
+      ] as const)
+        expect(await at(path, place), path).to.equal("done");
+      for (const [path, place] of [
+        ["own", "own/"],
+        ["ownership/a", "own/"],
+        ["Own/a", "own/"],
+        ["own/a.exe", "own/a"],
+        ["own/a/b", "own/a"],
+        ["own/", "own/a"],
+        ["", "own/"],
+      ] as const)
+        expect(await at(path, place), path).to.equal("PERMISSION_DENIED");
+      for (const { method, request } of TABLE.filter((row) => ALLOWED.includes(row.method))) {
+        const other = {
+          ...request,
+          ...("create" in request && { create: { ...WHERE, namespace: "two" } }),
+          namespace: "two",
+        };
+        expect(await outcomeOf(authorized, method, { request: other, caller: byToken() })).to.equal(
+          "PERMISSION_DENIED",
+        );
+      }
+    });
+
+    it("knows no upload that another token, or none, has created", async () => {
+      for (const uploadTokenId of [undefined, UPLOAD_ID]) {
+        const authorized = authorize(everything, [], { uploadTokenId });
+        for (const method of ALLOWED.filter((name) => name !== "createUpload"))
+          expect(await outcomeOf(authorized, method, { request: BY_UPLOAD, caller: byToken() }), method).to.equal(
+            "UPLOAD_NOT_FOUND",
+          );
+      }
+    });
+
+    it("may no more than its issuer may, by themselves or by a group", async () => {
+      const create = (grants: Grant[], caller = byToken()) =>
+        outcomeOf(authorize({ one: grants }, [], OWN), "createUpload", { request: WHERE, caller });
+      const byGroup = { ...toGrant(["writer"], []), member: { group: "acme:wren" } };
+      expect(await create([toGrant(["writer"], ["own/"])])).to.equal("done");
+      expect(await create([byGroup])).to.equal("done");
+      expect(await create([])).to.equal("PERMISSION_DENIED");
+      expect(await create([toGrant(["reader", "deleter", "auditor", "admin"], [])])).to.equal("PERMISSION_DENIED");
+      expect(await create([toGrant(["writer"], ["other/"])])).to.equal("PERMISSION_DENIED");
+      const developer = { principal: "dev:local", groups: [], tokenKind: "dev" as const };
+      expect(await create([], byToken({ issuer: developer }))).to.equal("done");
+    });
   });
 
   it("refuses to serve a function that no rule is of", () => {

@@ -5,11 +5,13 @@ import {
   type NamespaceMethod,
   type Need,
   type RuledMethod,
+  UPLOAD_TOKEN_METHODS,
 } from "../domain/access/method-rules.ts";
 import { isInScope } from "../domain/access/path-scope.ts";
-import type { Caller } from "../domain/caller.ts";
+import { refuseMethod, showPlace } from "../domain/access/upload-token.ts";
+import type { Caller, UploadToken } from "../domain/caller.ts";
 import { isUuid } from "../domain/command-identity.ts";
-import { type DomainError, invalidArgument } from "../domain/errors.ts";
+import { DomainError, invalidArgument } from "../domain/errors.ts";
 import { type FileRetention, RETENTION_FIELDS } from "../domain/files/file-retention.ts";
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
@@ -20,7 +22,11 @@ import type { UploadFunctions } from "./services/upload-service.ts";
 
 /** Where things with ids lie. Undefined when there is none in the namespace: the method itself says so. */
 export interface PathsById {
-  ofUpload(namespace: string, uploadId: string): Promise<string | undefined>;
+  /** `uploadTokenId` is the id of the upload token that created the upload, and undefined where none did. */
+  ofUpload(
+    namespace: string,
+    uploadId: string,
+  ): Promise<{ path: string; uploadTokenId: string | undefined } | undefined>;
   ofLink(namespace: string, linkId: string): Promise<string | undefined>;
 }
 
@@ -37,6 +43,7 @@ interface Request {
   namespace: string;
   path?: string;
   targetPath?: string;
+  place?: string;
   uploadId?: string;
   linkId?: string;
   values?: FileRetention;
@@ -126,6 +133,7 @@ function authorizeNamespaces(functions: NamespaceFunctions, authority: Authority
     const method = name as NamespaceMethod;
     authorized[name] = async (request: NamespaceRequest, options: CallOptions) => {
       const { caller } = options;
+      if (caller.uploadToken !== undefined) throw refuseMethod();
       if (method === "listNamespaces" || method === "getResidencyReport") {
         // These ask the database first, so that this is asked of what is there now.
         const isShown = (namespace: string) => authority.mayManage(caller, method, namespace);
@@ -168,6 +176,7 @@ class Gate {
     options: { caller: Caller; signal?: AbortSignal },
   ): Promise<Admitted> {
     const { caller } = options;
+    if (caller.uploadToken !== undefined && !UPLOAD_TOKEN_METHODS.has(method)) throw refuseMethod();
     // The method itself refuses a request that names no namespace.
     if (request.namespace === "") return NOTHING;
     const fresh = this.#authority.freshen(request.namespace);
@@ -203,17 +212,31 @@ class Gate {
   async #find({ at, oneOf }: Need, request: Request, caller: Caller): Promise<Subject | undefined> {
     const { namespace } = request;
     if (at === "targetPath" || at === "path") return toFile(namespace, request, at);
+    if (at === "place") return toPlace(namespace, request);
     // An upload that begins with the call has a path, and no id yet.
     if (at === "upload" && request.uploadId === undefined) return toFile(namespace, request, "path");
     const id = (at === "upload" ? request.uploadId : request.linkId) ?? "";
     const toNotFound = () => (at === "upload" ? uploadNotFound(id) : linkNotFound(id));
+    if (caller.uploadToken !== undefined) return await this.#findOwn(request, caller.uploadToken);
     // Whoever has the role everywhere needs no look at the row.
     if (isInScope(this.#authority.scopeOf(caller, namespace, oneOf), "")) return { namespace, path: "", toNotFound };
     // No statement gets a name that may be none of a namespace.
     if (!this.#authority.isVisible(caller, namespace)) return { namespace, path: NOWHERE, toNotFound };
     if (!isUuid(id)) return undefined;
-    const path = await (at === "upload" ? this.#paths.ofUpload(namespace, id) : this.#paths.ofLink(namespace, id));
+    const path =
+      at === "upload" ? (await this.#paths.ofUpload(namespace, id))?.path : await this.#paths.ofLink(namespace, id);
     return { namespace, path: path ?? NOWHERE, toNotFound };
+  }
+
+  /** The upload of a request, which the upload token has to have created: of others it does not hear whether they exist. */
+  async #findOwn({ namespace, uploadId = "" }: Request, token: UploadToken): Promise<Subject | undefined> {
+    const toNotFound = () => uploadNotFound(uploadId);
+    // No statement gets a name that may be none of a namespace.
+    if (namespace !== token.namespace) return { namespace, path: NOWHERE, toNotFound };
+    if (!isUuid(uploadId)) return undefined;
+    const found = await this.#paths.ofUpload(namespace, uploadId);
+    if (found?.uploadTokenId !== token.tokenId) throw toNotFound();
+    return { namespace, path: found.path, toNotFound };
   }
 }
 
@@ -223,6 +246,14 @@ const NOWHERE = "\u0000";
 function toFile(namespace: string, request: Request, at: "path" | "targetPath"): Subject {
   const path = ((at === "targetPath" ? request.targetPath : request.path) ?? "").normalize("NFC");
   return { namespace, path, toNotFound: () => fileNotFound(path) };
+}
+
+/** A place is no thing that could exist: whoever may not write all of it hears that, once the namespace is no secret to them. */
+function toPlace(namespace: string, { place = "" }: Request): Subject {
+  const path = place.normalize("NFC");
+  const message = `an upload token for ${showPlace(path)} in namespace ${namespace} needs the role writer at all of these paths; ask an admin of the namespace for it`;
+  const toNotFound = () => new DomainError("permission_denied", message, { reason: "PERMISSION_DENIED" });
+  return { namespace, path, toNotFound };
 }
 
 /** Whether a request sets or lifts a legal hold or a retention. A mask has to name them: "*" leaves them as they are. */

@@ -13,7 +13,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { CommitPosition } from "../domain/commit-position.ts";
 import type { MessageBudget } from "../domain/limits/message-budget.ts";
 import { WorkLimiter } from "../domain/limits/work-limiter.ts";
-import { callerOf, createAuthenticationGate } from "./calls/caller-context.ts";
+import { callerOf, createAuthenticationGate, refuseUploadTokens } from "./calls/caller-context.ts";
 import { countedGzip } from "./calls/counted-gzip.ts";
 import { createErrorInterceptor, type ErrorLog } from "./calls/error-interceptor.ts";
 import { currentArrival } from "./calls/message-arrival.ts";
@@ -129,7 +129,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
   const serviceNames = SERVICES.map((service) => service.typeName);
   // A route that is registered later replaces the earlier one: the byte streams override their service's options.
   return router
-    .service(UploadService, uploads, gates.call)
+    .service(UploadService, uploads, gates.upload)
     .rpc(UploadService.method.writeUpload, writeUpload, gates.stream)
     .rpc(UploadService.method.writePart, writePart, gates.part)
     .service(FileQueryService, fileQueries, gates.call)
@@ -146,15 +146,18 @@ function createRoutes(options: ApiOptions): ConnectRouter {
 function createGates(options: ApiOptions) {
   const { log, messages } = options;
   const authenticate = createAuthenticationGate(options.authenticate, log);
-  const requestGate = async (context: HandlerContext) => {
-    await authenticate(context);
+  const authenticateOwn = createAuthenticationGate(refuseUploadTokens(options.authenticate), log);
+  const holding = (gate: typeof authenticate) => async (context: HandlerContext) => {
+    await gate(context);
     currentArrival().holdFor(callerOf(context).principal, messages);
   };
+  const requestGate = holding(authenticateOwn);
   const admit: AdmitPart = (message, call) => options.uploads.admitPart(message, call);
   // File bytes seldom compress, so no CPU is spent on trying, in either direction.
   const uncompressed = { acceptCompression: [] };
   return {
     call: { requestGate },
+    upload: { requestGate: holding(authenticate) },
     bytes: { requestGate, ...uncompressed },
     part: {
       requestGate: createPartGate(admit, { authenticate, log }),
@@ -163,7 +166,7 @@ function createGates(options: ApiOptions) {
     },
     stream: { requestGate: authenticate, readMaxBytes: options.messageMaxBytes, ...uncompressed },
     // A question names one file or symbol. Questions follow one another on a stream that may last.
-    questions: { requestGate: authenticate, readMaxBytes: QUESTION_MAX_BYTES, ...uncompressed },
+    questions: { requestGate: authenticateOwn, readMaxBytes: QUESTION_MAX_BYTES, ...uncompressed },
     health: {
       requestGate: async () => {
         const arrival = currentArrival();

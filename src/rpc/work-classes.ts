@@ -86,6 +86,7 @@ const UPLOAD_CLASSES: WorkClasses<UploadFunctions> = {
   abortUpload: "calls to storage",
   getUpload: "calls to storage",
   signParts: "calls to storage",
+  createUploadToken: "commands",
   admitPart: undefined,
   writePart: undefined,
 };

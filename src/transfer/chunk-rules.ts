@@ -22,7 +22,7 @@ export interface ChunkBounds {
   durableOffset: number;
   chunkSizeMaxBytes: number;
   fileSizeMaxBytes: number;
-  /** Whether `fileSizeMaxBytes` follows from the most parts, and not from the namespace's limit. */
+  /** Whether `fileSizeMaxBytes` follows from the most parts, and not from the limit of the namespace or the upload. */
   isLimitedByParts: boolean;
 }
 

@@ -36,7 +36,8 @@ export class UploadWriter implements ChunkWriter {
   readonly epoch: number;
   readonly #access: TransferAccess;
   readonly #sender: PartSender;
-  readonly #namespaceMaxBytes: number;
+  /** What the namespace and the upload itself allow. */
+  readonly #sizeMaxBytes: number;
   readonly #hash: Hash | undefined;
   /** Where the writer's range begins, and where its lane ends, if it has one. */
   readonly #start: number;
@@ -60,7 +61,10 @@ export class UploadWriter implements ChunkWriter {
     const parts = partsWithin(granted.parts, granted.range, granted.upload.partSizeBytes);
     this.#sender = new PartSender(access, { ...granted, parts }, events);
     const namespace = access.namespaces.get(granted.upload.namespace);
-    this.#namespaceMaxBytes = namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY;
+    this.#sizeMaxBytes = Math.min(
+      namespace?.fileSizeMaxBytes ?? Number.POSITIVE_INFINITY,
+      granted.upload.sizeMaxBytes ?? Number.POSITIVE_INFINITY,
+    );
     this.#durableOffset = this.durableOffset;
     const seesAllBytes = granted.parts.length === 0 && isWhole(granted);
     this.#hash = granted.upload.computeSha256 && seesAllBytes ? createHash("sha256") : undefined;
@@ -109,8 +113,8 @@ export class UploadWriter implements ChunkWriter {
       laneEndOffset: this.#laneEnd,
       durableOffset: this.#durableOffset,
       chunkSizeMaxBytes: limits.chunkSizeMaxBytes,
-      fileSizeMaxBytes: Math.min(this.#namespaceMaxBytes, partsMaxBytes),
-      isLimitedByParts: partsMaxBytes < this.#namespaceMaxBytes,
+      fileSizeMaxBytes: Math.min(this.#sizeMaxBytes, partsMaxBytes),
+      isLimitedByParts: partsMaxBytes < this.#sizeMaxBytes,
     });
     // A keep-alive says nothing of the next chunk, which may still begin at any durable part.
     if (header.lengthBytes > 0) this.#nextOffset ??= header.offset;

@@ -73,7 +73,10 @@ export async function beginWriteUpload(
     assertWritable(begun.upload);
     const granted = await adoptAtStart(access, begun);
     access.sessions.assertAdmitting();
-    const { fileSizeMaxBytes } = namespace;
+    const fileSizeMaxBytes = Math.min(
+      namespace.fileSizeMaxBytes,
+      begun.upload.sizeMaxBytes ?? Number.POSITIVE_INFINITY,
+    );
     const { events, findRefusal } = options;
     const session = new WriteSession(access, granted, { fileSizeMaxBytes, slot, events, findRefusal });
     slot.session = session;

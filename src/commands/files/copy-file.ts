@@ -123,6 +123,8 @@ async function copyFile(
     {
       ...upload,
       ifGenerationMatch: ifTargetGenerationMatch,
+      sizeMaxBytes: undefined,
+      uploadToken: undefined,
       expireAfterMs: access.limits.expireAfterMs,
       expireCapMs: access.limits.expireCapMs,
     },

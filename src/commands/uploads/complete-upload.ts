@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from "uuid";
+import { toPrecondition } from "../../domain/access/upload-token.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError } from "../../domain/errors.ts";
@@ -47,7 +48,8 @@ export async function completeUpload(
   request: CompleteUploadRequest,
   options: { caller: Caller },
 ): Promise<File> {
-  const { requestId, namespace, sizeBytes, crc32, sha256, ifGenerationMatch, parts: listed } = request;
+  const { requestId, namespace, sizeBytes, crc32, sha256, parts: listed } = request;
+  const ifGenerationMatch = toPrecondition(options.caller, request.ifGenerationMatch);
   parseUuid(requestId, "request_id", "REQUEST_ID_INVALID");
   requireNamespace(access.namespaces, namespace);
   assertSha256(sha256);
@@ -56,10 +58,11 @@ export async function completeUpload(
   const identity = toCommandIdentity(options.caller, "CompleteUpload", { namespace, requestId, content });
   await withDatabase(access, () => access.uploads.catalogue.noteRequest(identity, uploadId));
   const { upload, parts } = await readForCommit(access, { namespace, uploadId, listed });
+  const declared = { ...request, ifGenerationMatch };
   return await takeUp(access, upload, {
-    declared: request,
+    declared,
     epoch: undefined,
-    commit: () => commitUpload(access, upload, { parts, declared: request }),
+    commit: () => commitUpload(access, upload, { parts, declared }),
   });
 }
 
@@ -294,10 +297,9 @@ async function commit(
 ): Promise<File> {
   const namespace = requireNamespace(access.namespaces, upload.namespace);
   const { declared, object, epoch } = options;
-  const fileId = uuidv7();
   const outcome = await withDatabase(access, () =>
     access.uploads.commits.commit(upload.uploadId, {
-      fileId,
+      fileId: uuidv7(),
       retentionMs: namespace.retentionMs,
       retainMs: namespace.retainDefaultMs > 0 ? namespace.retainDefaultMs : undefined,
       object,
@@ -306,7 +308,6 @@ async function commit(
     }),
   );
   if (outcome.kind === "committed") return outcome.upload.file as File;
-  // The bytes are kept: once there is room, the upload can be completed.
   if (outcome.kind === "over-quota") throw outcome.refusal;
   const wanted = declared.ifGenerationMatch ?? upload.ifGenerationMatch ?? 0;
   const message = `the path's generation is ${outcome.currentGeneration}; the precondition wants ${wanted}. The bytes are kept: complete the upload again with another precondition`;

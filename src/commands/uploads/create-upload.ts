@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { v7 as uuidv7 } from "uuid";
-import type { Caller } from "../../domain/caller.ts";
+import { toPrecondition } from "../../domain/access/upload-token.ts";
+import type { Caller, UploadToken } from "../../domain/caller.ts";
 import { toCommandIdentity } from "../../domain/command-identity.ts";
 import { DomainError, invalidArgument } from "../../domain/errors.ts";
 import { type FileDescription, parseFileDescription } from "../../domain/files/file-description.ts";
@@ -33,7 +34,8 @@ export interface CreateAccess {
 /**
  * Opens an upload, or returns the one that the same request id opened before (`created` false). Errors:
  * `invalid_argument` with the field, `not_found / NAMESPACE_NOT_FOUND`, `failed_precondition / GENERATION_MISMATCH`,
- * `RESIDENCY_VIOLATION`, `resource_exhausted / OVERLOADED` while too many uploads are unfinished.
+ * `RESIDENCY_VIOLATION`, `resource_exhausted / OVERLOADED` while too many uploads are unfinished. Of a caller with an upload
+ * token also `permission_denied` for a precondition, `failed_precondition / UPLOAD_TOKEN_USED_UP` and `unauthenticated / TOKEN_EXPIRED`.
  */
 export async function createUpload(
   access: UploadAccess<"catalogue"> & CreateAccess,
@@ -44,11 +46,14 @@ export async function createUpload(
   const path = parseNewFilePath(request.path);
   assertSize(request.sizeBytes, "size_bytes", namespace);
   assertSize(request.sizeHintBytes, "size_hint_bytes", namespace);
+  const { uploadToken } = options.caller;
+  assertTokenSize(request.sizeBytes, uploadToken);
   const description = parseFileDescription(request);
   assertSha256(request.sha256);
   if (request.ifGenerationMatch !== undefined && request.ifGenerationMatch < 0) {
     throw invalidArgument("if_generation_match", "if_generation_match is negative; 0 means that no file may exist");
   }
+  const ifGenerationMatch = toPrecondition(options.caller, request.ifGenerationMatch);
   const uploadId = uuidv7();
   const identity = toCommandIdentity(options.caller, "CreateUpload", {
     namespace: namespace.name,
@@ -64,7 +69,7 @@ export async function createUpload(
       request.crc32,
       request.sha256,
       request.computeSha256,
-      request.ifGenerationMatch,
+      ifGenerationMatch,
     ],
   });
   try {
@@ -82,6 +87,7 @@ export async function createUpload(
       path,
       principal: options.caller.principal,
       sizeBytes: request.sizeBytes,
+      sizeMaxBytes: uploadToken?.sizeMaxBytes,
       partSizeBytes: choosePartSize(access.limits, {
         sizeBytes: request.sizeBytes,
         sizeHintBytes: request.sizeHintBytes,
@@ -90,12 +96,13 @@ export async function createUpload(
       expectedCrc32: request.crc32,
       expectedSha256: request.sha256,
       computeSha256: request.computeSha256 || request.sha256 !== undefined,
-      ifGenerationMatch: request.ifGenerationMatch,
+      ifGenerationMatch,
       bucket: namespace.bucket,
       region: namespace.region,
       s3Key: toObjectKey(namespace, uploadId),
       expireAfterMs: access.limits.expireAfterMs,
       expireCapMs: access.limits.expireCapMs,
+      uploadToken,
     },
     identity,
   );
@@ -128,6 +135,16 @@ function assertSize(
       details: { size_bytes: sizeBytes, size_bytes_max: namespace.fileSizeMaxBytes },
     });
   }
+}
+
+function assertTokenSize(sizeBytes: number | undefined, token: UploadToken | undefined): void {
+  if (sizeBytes === undefined || token === undefined || sizeBytes <= token.sizeMaxBytes) return;
+  const message = `size_bytes is ${sizeBytes}; this upload token takes files of at most ${token.sizeMaxBytes} bytes`;
+  throw new DomainError("invalid_argument", message, {
+    reason: "SIZE_LIMIT",
+    field: "size_bytes",
+    details: { size_bytes: sizeBytes, size_bytes_max: token.sizeMaxBytes },
+  });
 }
 
 /** A SHA-256 has 32 bytes; `invalid_argument` otherwise. */

@@ -1,6 +1,6 @@
 import type { Caller } from "../caller.ts";
 import { DomainError } from "../errors.ts";
-import { NO_PATH, type PathScope, toPathScope, WHOLE_NAMESPACE } from "./path-scope.ts";
+import { NO_PATH, narrowScope, type PathScope, toPathScope, WHOLE_NAMESPACE } from "./path-scope.ts";
 import { ROLES, type Role } from "./role.ts";
 
 /** Roles in a namespace for a principal or a group, below some prefixes or everywhere. */
@@ -62,7 +62,8 @@ export function parseGrants(grants: readonly Grant[]): Grant[] {
   return parsed;
 }
 
-function findPrefixProblems(prefix: string): string[] {
+/** What is wrong with a beginning of paths, as sentences; none for one that ends in "/" and that a path may begin with. */
+export function findPrefixProblems(prefix: string): string[] {
   const shown = show(prefix);
   if (!prefix.endsWith("/")) return [`the prefix ${shown} must end in "/", so that "team" does not reach "team-b"`];
   if (!prefix.isWellFormed() || prefix.includes("\u0000")) return [`the prefix ${shown} is not well-formed Unicode`];
@@ -110,4 +111,14 @@ export class GrantTable {
     if (grants.some(({ prefixes }) => prefixes.length === 0)) return WHOLE_NAMESPACE;
     return toPathScope(grants.flatMap(({ prefixes }) => prefixes));
   }
+
+  /** Those of the groups that have the role at some path that begins with `prefix`. */
+  groupsWith(role: Role, groups: readonly string[], prefix: string): string[] {
+    const has = (group: string) => this.#groups.get(group)?.some((grant) => reaches(grant, role, prefix)) ?? false;
+    return groups.filter(has);
+  }
+}
+
+function reaches({ roles, prefixes }: Grant, role: Role, prefix: string): boolean {
+  return roles.includes(role) && (prefixes.length === 0 || narrowScope(prefixes, prefix).length > 0);
 }

@@ -5,10 +5,10 @@ export interface Need {
   /** One of these roles is enough. */
   readonly oneOf: readonly Role[];
   /**
-   * Where: at the request's `path` or `targetPath`, at the path of its upload or link, or at each path of a list, which then
-   * shows the paths of the role alone.
+   * Where: at the request's `path` or `targetPath`, at every path of its `place`, at the path of its upload or link, or at each
+   * path of a list, which then shows the paths of the role alone.
    */
-  readonly at: "path" | "targetPath" | "upload" | "link" | "list";
+  readonly at: "path" | "targetPath" | "place" | "upload" | "link" | "list";
   /** The need holds only for requests that set or lift what keeps a file from being deleted. */
   readonly ifHolds?: true;
 }
@@ -31,6 +31,8 @@ export const METHOD_RULES = {
   abortUpload: [need("writer", "upload")],
   getUpload: [SEES_UPLOAD],
   watchUpload: [SEES_UPLOAD],
+  // The token writes by its issuer's right.
+  createUploadToken: [need("writer", "place")],
 
   getFile: [need("reader", "path")],
   readFile: [need("reader", "path")],
@@ -57,6 +59,15 @@ export const METHOD_RULES = {
 
 /** A method of METHOD_RULES. */
 export type RuledMethod = keyof typeof METHOD_RULES;
+
+/**
+ * The methods that an upload token may call: for a path of its place, and for the uploads that it created. It makes no other
+ * token, and it reads, lists and changes no file.
+ */
+export const UPLOAD_TOKEN_METHODS: ReadonlySet<RuledMethod> = new Set<RuledMethod>([
+  ...(["createUpload", "beginWrite", "writePart", "signParts"] as const),
+  ...(["completeUpload", "abortUpload", "getUpload", "watchUpload"] as const),
+]);
 
 const ANY_ROLE = [...ROLES, "service-admin"] as const;
 

@@ -149,6 +149,14 @@ describe("assertUnaryPart", () => {
     expect(() => assertPart({ sizeBytes: 40 * MIB, partSizeBytes: 17 * MIB }, 4, 1)).to.throw("which has 3 parts");
   });
 
+  it("takes no part that ends beyond the most bytes of the upload", () => {
+    const upload = { sizeBytes: undefined, sizeMaxBytes: 2 * MIB, partSizeBytes: MIB };
+    assertUnaryPart(upload, { partNumber: 2, lengthBytes: MIB });
+    expect(() => assertUnaryPart(upload, { partNumber: 3, lengthBytes: MIB })).to.throw(
+      `part 3 ends at byte ${3 * MIB}; this upload takes at most ${2 * MIB} bytes`,
+    );
+  });
+
   it("says by which ways a larger one goes", () => {
     expect(() => assertPart({ sizeBytes: 40 * MIB, partSizeBytes: 17 * MIB }, 1, 16 * MIB)).to.throw(
       `part 1 has ${17 * MIB} bytes, and one call takes at most ${16 * MIB}; send it by WriteUpload, or to a URL of SignParts`,

@@ -52,7 +52,7 @@ export function choosePartSize(
 }
 
 /** The fields of an upload that decide its parts. */
-type PlannedUpload = { sizeBytes: number | undefined; partSizeBytes: number };
+type PlannedUpload = { sizeBytes: number | undefined; sizeMaxBytes?: number | undefined; partSizeBytes: number };
 
 /**
  * Length of a part in bytes: a whole part where no size says that it is the last one. Zero or less: the part lies beyond
@@ -110,12 +110,14 @@ export function assertPartFits(
 
 /**
  * Refuses bytes that came in one message and are not a whole part of the upload, as `assertPartFits`; before that,
- * `invalid_argument / SIZE_LIMIT` for a part that no message can carry.
+ * `invalid_argument / SIZE_LIMIT` for a part that no message can carry, and for one that ends beyond the most bytes that the
+ * upload takes.
  */
 export function assertUnaryPart(upload: PlannedUpload, part: { partNumber: number; lengthBytes: number }): void {
   const partBytes = partLengthOf(upload, part.partNumber);
   if (partBytes <= UNARY_PART_MAX_BYTES) {
     assertPartFits(upload, part);
+    assertWithinMax(upload, part);
     return;
   }
   const message = `part ${part.partNumber} has ${partBytes} bytes, and one call takes at most ${UNARY_PART_MAX_BYTES}; send it by WriteUpload, or to a URL of SignParts`;
@@ -123,6 +125,21 @@ export function assertUnaryPart(upload: PlannedUpload, part: { partNumber: numbe
     reason: "SIZE_LIMIT",
     field: "part_number",
     details: { part_number: part.partNumber, part_bytes: partBytes, part_bytes_max: UNARY_PART_MAX_BYTES },
+  });
+}
+
+/** This is never true of an upload of declared size, which was checked at its creation. */
+function assertWithinMax(
+  { partSizeBytes, sizeMaxBytes }: PlannedUpload,
+  { partNumber, lengthBytes }: { partNumber: number; lengthBytes: number },
+): void {
+  const end = (partNumber - 1) * partSizeBytes + lengthBytes;
+  if (sizeMaxBytes === undefined || end <= sizeMaxBytes) return;
+  const message = `part ${partNumber} ends at byte ${end}; this upload takes at most ${sizeMaxBytes} bytes: declare size_bytes at its creation to send a shorter part`;
+  throw new DomainError("invalid_argument", message, {
+    reason: "SIZE_LIMIT",
+    field: "data",
+    details: { end_offset: end, size_bytes_max: sizeMaxBytes },
   });
 }
 

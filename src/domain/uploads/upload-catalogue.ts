@@ -1,3 +1,4 @@
+import type { UploadToken } from "../caller.ts";
 import type { CommandIdentity } from "../command-identity.ts";
 import type { File } from "../files/file.ts";
 import type { DurablePart, Upload, UploadState } from "./upload.ts";
@@ -12,6 +13,7 @@ export interface NewUpload
     | "path"
     | "principal"
     | "sizeBytes"
+    | "sizeMaxBytes"
     | "partSizeBytes"
     | "contentType"
     | "metadata"
@@ -30,6 +32,8 @@ export interface NewUpload
   /** Life after the last write, and the longest life of all, in milliseconds. */
   expireAfterMs: number;
   expireCapMs: number;
+  /** The upload token that creates it: this is one of the token's uploads. */
+  uploadToken: Pick<UploadToken, "tokenId" | "uploadsMax" | "expireTime"> | undefined;
 }
 
 /** An upload and its parts at one moment. */
@@ -61,8 +65,10 @@ export interface UploadCatalogue {
    * Creates an upload, or returns the upload that the same identity created before (`created` false), whatever became of
    * that upload and of the path since. Refusals: `failed_precondition / GENERATION_MISMATCH`, `not_found /
    * NAMESPACE_NOT_FOUND`, `resource_exhausted / QUOTA_STORAGE` and `QUOTA_BYTES_PER_DAY` when the declared size (one byte when
-   * there is none) is more than the quotas leave, and `invalid_argument / REQUEST_ID_REUSED` for an identity that stands for other content. A
-   * refused request is not remembered.
+   * there is none) is more than the quotas leave, and `invalid_argument / REQUEST_ID_REUSED` for an identity that stands for
+   * other content. An upload token creates at most its `uploadsMax` (`failed_precondition / UPLOAD_TOKEN_USED_UP`), however
+   * many calls come at once, and none from its `expireTime` on, by the database's clock (`unauthenticated / TOKEN_EXPIRED`). A
+   * refused request is not remembered, and is no use of a token.
    */
   create(input: NewUpload, identity: CommandIdentity): Promise<{ upload: Upload; created: boolean }>;
 
@@ -81,6 +87,9 @@ export interface UploadCatalogue {
 
   /** How far these uploads are, by one statement and in any order; unknown ids are left out. */
   listStatus(uploadIds: readonly string[]): Promise<UploadStatus[]>;
+
+  /** Forgets upload tokens that expired longer than `olderThanMs` ago, at most `limit`; returns how many there were. */
+  forgetTokens(options: { olderThanMs: number; limit: number }): Promise<number>;
 
   /** open | failed -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
   abort(namespace: string, uploadId: string): Promise<Upload>;

@@ -41,6 +41,8 @@ export interface Upload extends FileDescription {
   principal: string;
   /** Declared at creation, or sealed by finish. */
   sizeBytes: number | undefined;
+  /** Most bytes that it takes, whatever the namespace allows; undefined where the namespace alone decides. */
+  sizeMaxBytes: number | undefined;
   partSizeBytes: number;
   expectedCrc32: number | undefined;
   expectedSha256: Uint8Array | undefined;

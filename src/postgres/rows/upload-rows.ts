@@ -15,6 +15,7 @@ export const uploadRow = z.object({
   state: uploadState,
   principal: z.string(),
   size_bytes: z.int().nullable(),
+  size_max_bytes: z.int().nullable(),
   part_size_bytes: z.int(),
   content_type: z.string(),
   metadata: z.record(z.string(), z.string()),
@@ -47,7 +48,8 @@ export type UploadRow = z.infer<typeof uploadRow>;
 
 /** The columns of `upload u` that make an `uploadRow`. */
 export const uploadColumns = sql.fragment`
-  u.upload_id, u.namespace, u.path, u.state, u.principal, u.size_bytes, u.part_size_bytes, u.content_type, u.metadata,
+  u.upload_id, u.namespace, u.path, u.state, u.principal, u.size_bytes, u.size_max_bytes, u.part_size_bytes,
+  u.content_type, u.metadata,
   u.labels, u.data_subject, u.expected_crc32, u.expected_sha256, u.compute_sha256, u.if_generation_match, u.bucket, u.region, u.s3_key,
   u.multipart_id, u.put_attempt, u.epoch, u.object_key, u.object_version_id, u.object_etag, u.crc32, u.sha256,
   u.file_id, u.failure_reason, u.failure_message, u.create_time, u.expire_time`;
@@ -63,6 +65,7 @@ export function toUpload(row: UploadRow, file: File | undefined): Upload {
     state: row.state,
     principal: row.principal,
     sizeBytes: sizeBytes ?? undefined,
+    sizeMaxBytes: row.size_max_bytes ?? undefined,
     partSizeBytes: row.part_size_bytes,
     contentType: row.content_type,
     metadata: row.metadata,

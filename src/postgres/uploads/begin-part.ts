@@ -55,6 +55,7 @@ async function takePart(
         AND coalesce(s.day_left > 0, true)
         -- As assertUnaryPart says, which explains it where this is not true.
         AND least(u.part_size_bytes, u.size_bytes - ${before}::bigint * u.part_size_bytes) = ${lengthBytes}::bigint
+        AND (u.size_max_bytes IS NULL OR ${before}::bigint * u.part_size_bytes + ${lengthBytes}::bigint <= u.size_max_bytes)
         AND NOT EXISTS (
           SELECT FROM part p WHERE p.upload_id = ${uploadId} AND p.part_number = ${partNumber} AND p.state = 'durable')
       RETURNING ${uploadColumns}

@@ -1,9 +1,15 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
-import { generationMismatch, namespaceNotFound } from "../../domain/repository-refusals.ts";
+import {
+  generationMismatch,
+  namespaceNotFound,
+  uploadTokenExpired,
+  uploadTokenUsedUp,
+} from "../../domain/repository-refusals.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
+import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
 import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
@@ -15,7 +21,8 @@ import { findRefusal, quotaRoom } from "../rows/usage-rows.ts";
  * request's primary key and then finds it. No row comes back when the request is known or the precondition fails. The
  * request is checked first, so that a repeated request gets its first answer, whatever happened to the file since. The
  * statement locks the namespace as its foreign key does, and finds none that was deleted meanwhile: an empty namespace is
- * deleted, or an upload begins in it, but not both.
+ * deleted, or an upload begins in it, but not both. The use of an upload token is counted once the request is known to be new;
+ * concurrent uses wait for one another at the token's row, and one too many takes the whole statement back.
  */
 export async function createUpload(
   pool: CommonQueryMethods,
@@ -27,6 +34,7 @@ export async function createUpload(
   const earlier = await findCreated(pool, identity);
   if (earlier !== undefined) return { upload: earlier, created: false };
   if (!(await hasNamespace(pool, input.namespace))) throw namespaceNotFound(input.namespace);
+  if (await hasExpired(pool, input)) throw uploadTokenExpired((input.uploadToken as UploadTokenUse).expireTime);
   const current = await readLiveGeneration(pool, input);
   const { ifGenerationMatch: wanted = current } = input;
   if (wanted !== current) throw generationMismatch(input.path, wanted, current);
@@ -52,6 +60,9 @@ const roomOfSpace = quotaRoom({ namespace: sql.fragment`space.name`, principal: 
 async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
   const wanted = input.ifGenerationMatch ?? null;
   const { storedBytes, dayBytes } = toWanted(input);
+  const { uploadToken } = input;
+  const tokenId = uploadToken?.tokenId ?? null;
+  const tokenExpireTime = uploadToken?.expireTime.toISOString() ?? null;
   const statement = sql.prepared("create_upload", uploadRow)`
     WITH space AS (
       SELECT n.name, ${input.principal} AS principal FROM namespace n WHERE n.name = ${input.namespace} AND n.delete_time IS NULL FOR KEY SHARE
@@ -65,22 +76,56 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       FROM live, room r
       WHERE coalesce(r.stored_left >= ${storedBytes}::bigint, true) AND coalesce(r.day_left >= ${dayBytes}::bigint, true)
         AND (${wanted}::bigint IS NULL OR live.generation = ${wanted}::bigint)
+        AND (${tokenId}::uuid IS NULL OR ${tokenExpireTime}::timestamptz > now())
       ON CONFLICT DO NOTHING
       RETURNING subject_id
+    ), used AS (
+      INSERT INTO upload_token AS t (token_id, uploads, uploads_max, expire_time)
+      SELECT ${tokenId}::uuid, 1, ${uploadToken?.uploadsMax ?? null}::integer, ${tokenExpireTime}::timestamptz
+      FROM requested WHERE ${tokenId}::uuid IS NOT NULL
+      ON CONFLICT (token_id) DO UPDATE SET uploads = t.uploads + 1
     )
     INSERT INTO upload AS u (
-      upload_id, namespace, path, principal, size_bytes, part_size_bytes, content_type, metadata, labels,
-      data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key, is_copy, expire_time, expire_cap_time
+      upload_id, namespace, path, principal, upload_token_id, size_bytes, size_max_bytes, part_size_bytes, content_type, metadata, labels,
+      data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key, is_copy,
+      expire_time, expire_cap_time
     )
-    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${input.sizeBytes ?? null}::bigint,
-      ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
+    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${tokenId}::uuid,
+      ${input.sizeBytes ?? null}::bigint, ${input.sizeMaxBytes ?? null}::bigint, ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
       ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
       ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
       ${input.computeSha256}::boolean, ${wanted}::bigint, ${input.bucket}, ${input.region}, ${input.s3Key}, ${input.isCopy === true}::boolean,
       now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
     FROM requested
     RETURNING ${uploadColumns}`;
-  return await pool.maybeOne(statement);
+  try {
+    return await pool.maybeOne(statement);
+  } catch (error) {
+    if (uploadToken === undefined || !violates(error, "upload_token_used_up")) throw error;
+    // A repeated request is answered before its token is counted: this one is new.
+    throw uploadTokenUsedUp(uploadToken.uploadsMax);
+  }
+}
+
+type UploadTokenUse = NonNullable<NewUpload["uploadToken"]>;
+
+async function hasExpired(pool: CommonQueryMethods, { uploadToken }: NewUpload): Promise<boolean> {
+  if (uploadToken === undefined) return false;
+  return await pool.exists(sql.unsafe`SELECT 1 WHERE ${uploadToken.expireTime.toISOString()}::timestamptz <= now()`);
+}
+
+/** UploadCatalogue.forgetTokens */
+export async function forgetTokens(
+  pool: CommonQueryMethods,
+  { olderThanMs, limit }: { olderThanMs: number; limit: number },
+): Promise<number> {
+  const { rowCount } = await pool.query(sql.unsafe`
+    DELETE FROM upload_token t USING (
+      SELECT token_id FROM upload_token WHERE expire_time < now() - ${toInterval(olderThanMs)}
+      ORDER BY expire_time LIMIT ${limit} FOR UPDATE SKIP LOCKED
+    ) o
+    WHERE t.token_id = o.token_id`);
+  return rowCount;
 }
 
 async function hasNamespace(pool: CommonQueryMethods, name: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadCatalogue, UploadRecord } from "../../domain/uploads/upload-catalogue.ts";
 import { noteRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
-import { createUpload, findCreated } from "./create-upload.ts";
+import { createUpload, findCreated, forgetTokens } from "./create-upload.ts";
 import { listStatus, receivedBytes, uploadWithDurable } from "./upload-status.ts";
 
 /** The catalogue of uploads in PostgreSQL; each method changes something by one statement, or nothing. */
@@ -16,6 +16,7 @@ export function createUploadCatalogue(pool: DatabasePool): UploadCatalogue {
     noteRequest: (identity, target) => noteRequest(pool, identity, target),
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
     listStatus: (uploadIds) => listStatus(pool, uploadIds),
+    forgetTokens: (options) => forgetTokens(pool, options),
     abort: (namespace, uploadId) => abort(pool, namespace, uploadId),
   };
 }

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { TEST_TOKEN_KEYS } from "../../testing/rigs/authenticate-upload-tokens.ts";
 import { callRest, type RestAnswer } from "../../testing/rigs/rest-client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
 
@@ -46,7 +47,7 @@ describe("The examples of the OpenAPI document", function () {
   const operations = new Map<string, Operation>();
 
   before(async () => {
-    service = await startService();
+    service = await startService({ settings: { SLUICE_TOKEN_KEYS: JSON.stringify(TEST_TOKEN_KEYS) } });
     const { body } = await callRest(`${service.url}/openapi.json`);
     for (const [path, methods] of Object.entries<Record<string, Operation>>(body.paths)) {
       for (const [method, operation] of Object.entries(methods)) {

@@ -44,6 +44,10 @@ export const EXAMPLES: Readonly<Record<string, OperationExample>> = {
   WatchUpload: { parameters: NAMESPACE },
   WritePart: { parameters: NAMESPACE, body: { partNumber: 1, data: btoa(EXAMPLE_TEXT), ...PROVEN } },
   PutPart: { parameters: { ...NAMESPACE, part_number: "1" } },
+  CreateUploadToken: {
+    parameters: NAMESPACE,
+    body: { prefix: "inbox/", sizeMaxBytes: "10485760", uploadsMax: 3, onlyNewFiles: true, lifetime: "600s" },
+  },
   SignParts: {
     parameters: NAMESPACE,
     body: { parts: [{ partNumber: 1, sizeBytes: String(EXAMPLE_TEXT.length), ...PROVEN }] },

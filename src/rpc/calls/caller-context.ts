@@ -1,6 +1,7 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import type { PathScope } from "../../domain/access/path-scope.ts";
+import { refuseMethod } from "../../domain/access/upload-token.ts";
 import type { Caller } from "../../domain/caller.ts";
 import { type CommitPosition, POSITION_HEADER, parseCommitPosition } from "../../domain/commit-position.ts";
 import { type ErrorLog, logDefect, toConnectError } from "./error-interceptor.ts";
@@ -38,6 +39,15 @@ export function createAuthenticationGate(
       logDefect(error, { log, method: `${context.service.typeName}/${context.method.name}` });
       throw toConnectError(error);
     }
+  };
+}
+
+/** An authenticator that refuses upload tokens, for the services of whose methods they may call none. */
+export function refuseUploadTokens(authenticate: Authenticator): Authenticator {
+  return async (header, connectedFrom) => {
+    const caller = await authenticate(header, connectedFrom);
+    if (caller.uploadToken !== undefined) throw refuseMethod();
+    return caller;
   };
 }
 

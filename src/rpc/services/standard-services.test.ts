@@ -139,7 +139,11 @@ describe("the standard services", () => {
           "google/protobuf/descriptor.proto",
           "google/api/http.proto",
         ]);
-        expect(filesOf(second)).to.deep.equal(["sluice/v1/upload_service.proto", "google/protobuf/duration.proto"]);
+        expect(filesOf(second)).to.deep.equal([
+          "sluice/v1/upload_service.proto",
+          "sluice/v1/upload_token.proto",
+          "google/protobuf/duration.proto",
+        ]);
         expect(filesOf(byName)).to.deep.equal(["sluice/v1/file.proto"]);
       });
 

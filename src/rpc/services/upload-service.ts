@@ -5,13 +5,16 @@ import {
   type CompleteUploadRequest as CompleteUploadMessage,
   CompleteUploadResponseSchema,
   CreateUploadResponseSchema,
+  CreateUploadTokenResponseSchema,
   GetUploadResponseSchema,
   type UploadService,
   WritePartResponseSchema,
 } from "../../../gen/sluice/v1/upload_service_pb.ts";
 import type { CompleteUploadRequest } from "../../commands/uploads/complete-upload.ts";
 import type { CreateUploadRequest } from "../../commands/uploads/create-upload.ts";
+import type { CreateUploadTokenRequest } from "../../commands/uploads/create-upload-token.ts";
 import type { SignedPart, SignPartsRequest } from "../../commands/uploads/sign-parts.ts";
+import type { UploadToken } from "../../domain/caller.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadProgress } from "../../queries/get-upload.ts";
@@ -25,6 +28,7 @@ import { toFileMessage, toReceiptMessage } from "../messages/file-message.ts";
 import { fromOptionalInt64 } from "../messages/int64.ts";
 import { fromSignPartsRequest, toSignPartsResponse } from "../messages/sign-parts-message.ts";
 import { toByteRangeMessage, toUploadMessage, toWatchUploadResponse } from "../messages/upload-message.ts";
+import { fromUploadTokenRequest, toUploadTokenMessage } from "../messages/upload-token-message.ts";
 
 /** The functions that UploadService calls: the commands and the query, with their dependencies bound. */
 export interface UploadFunctions {
@@ -38,6 +42,10 @@ export interface UploadFunctions {
   watchUpload(request: { namespace: string; uploadId: string }, options: CallOptions): AsyncIterable<WatchReport>;
   writePart(request: WritePartRequest, options: CallOptions): Promise<PartWritten>;
   signParts(request: SignPartsRequest, options: CallOptions): Promise<{ parts: SignedPart[]; expireTime: Date }>;
+  createUploadToken(
+    request: CreateUploadTokenRequest,
+    options: CallOptions,
+  ): Promise<{ token: string; said: UploadToken }>;
   /** Makes room for a message of WritePart before it is read. */
   admitPart: AdmitPart;
   /** The data plane brings its own handler: bytes do not pass through here. */
@@ -86,6 +94,13 @@ export function createUploadService(functions: UploadFunctions): ServiceImpl<typ
     },
     signParts: async (request, context) =>
       toSignPartsResponse(await functions.signParts(fromSignPartsRequest(request), toCallOptions(context))),
+    createUploadToken: async (request, context) => {
+      const { token, said } = await functions.createUploadToken(
+        fromUploadTokenRequest(request),
+        toCallOptions(context),
+      );
+      return create(CreateUploadTokenResponseSchema, { token, uploadToken: toUploadTokenMessage(said) });
+    },
     async *watchUpload({ namespace, uploadId }, context) {
       const reports = functions.watchUpload({ namespace, uploadId }, toCallOptions(context));
       for await (const report of reports) yield toWatchUploadResponse(report);

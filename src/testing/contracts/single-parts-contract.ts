@@ -93,6 +93,18 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
     expect((await subject().uploads.catalogue.get("default", uploadId)).receivedBytes).to.equal(PART_BYTES);
   });
 
+  it("takes no part that ends beyond the most bytes of an upload, and fences nobody", async () => {
+    const sizeMaxBytes = 2 * PART_BYTES + 1;
+    const { uploadId } = await createOpen(subject(), { sizeMaxBytes });
+    await write(uploadId, 2);
+    const error = await expectRefusal(begin(uploadId, 3), "SIZE_LIMIT");
+    expect(error.details).to.deep.equal({ end_offset: 3 * PART_BYTES, size_bytes_max: sizeMaxBytes });
+    const { upload } = await subject().uploads.catalogue.get("default", uploadId);
+    expect([upload.epoch, upload.sizeMaxBytes]).to.deep.equal([1, sizeMaxBytes]);
+    const declared = await createOpen(subject(), { sizeMaxBytes, sizeBytes: sizeMaxBytes });
+    await write(declared.uploadId, 3, 1);
+  });
+
   it("refuses what is no part of the file, and fences nobody", async () => {
     const { upload, epoch } = await createWritten(subject(), { sizeBytes: SIZE_BYTES });
     const { uploadId } = upload;

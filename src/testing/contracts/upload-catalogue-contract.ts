@@ -20,7 +20,7 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
     const declared = { sizeBytes: 5 * 1024 ** 4, expectedCrc32: 0xffff_ffff, expectedSha256, computeSha256: true };
     const input = newUpload({ ...declared, ifGenerationMatch: 0 });
     const { upload, created } = await subject().uploads.catalogue.create(input, nextIdentity());
-    const { expireAfterMs, expireCapMs: _, ...rest } = input;
+    const { expireAfterMs, expireCapMs: _, uploadToken: __, ...rest } = input;
     expect(created).to.equal(true);
     expect(upload).to.deep.include({ ...rest, expectedSha256: upload.expectedSha256 });
     expect(Buffer.from(upload.expectedSha256 ?? [])).to.deep.equal(expectedSha256);
@@ -106,6 +106,58 @@ export function uploadCatalogueContract(subject: () => RepositorySubject): void 
   });
 
   describe("requests", () => requestsContract(subject));
+  describe("upload tokens", () => uploadTokensContract(subject));
+}
+
+function uploadTokensContract(subject: () => RepositorySubject): void {
+  const HOUR_MS = 3_600_000;
+  const newToken = (uploadsMax: number, lifetimeMs = HOUR_MS) => {
+    return { tokenId: nextUuid(), uploadsMax, expireTime: new Date(Date.now() + lifetimeMs) };
+  };
+  const create = (input: Parameters<typeof newUpload>[0], identity = nextIdentity()) =>
+    subject().uploads.catalogue.create(newUpload(input), identity);
+
+  it("creates as many uploads as each token says, when more calls come at once", async () => {
+    const [uploadToken, other] = [newToken(3), newToken(1)];
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => create({ uploadToken })));
+    expect(outcomes.filter(({ status }) => status === "fulfilled")).to.have.lengthOf(3);
+    const error = await expectRefusal(create({ uploadToken }), "UPLOAD_TOKEN_USED_UP");
+    expect([error.code, error.details]).to.deep.equal(["failed_precondition", { uploads_max: 3 }]);
+    expect((await create({ uploadToken: other })).created).to.equal(true);
+  });
+
+  it("counts no repeated request, and no request that is refused", async () => {
+    const uploadToken = newToken(2);
+    const [identity, { path }] = [nextIdentity(), await commitFile(subject(), nextPath())];
+    const { upload } = await create({ uploadToken }, identity);
+    for (let repeated = 0; repeated < 3; repeated++)
+      expect(await create({ uploadToken }, identity)).to.deep.equal({ upload, created: false });
+    await expectRefusal(create({ uploadToken, path, ifGenerationMatch: 0 }), "GENERATION_MISMATCH");
+    await expectRefusal(create({ uploadToken, namespace: "nowhere" }), "NAMESPACE_NOT_FOUND");
+    await create({ uploadToken });
+    const refused = nextIdentity();
+    await expectRefusal(create({ uploadToken }, refused), "UPLOAD_TOKEN_USED_UP");
+    expect(await subject().uploads.catalogue.findCreated(refused)).to.equal(undefined);
+    expect((await create({ uploadToken }, identity)).created).to.equal(false);
+  });
+
+  it("creates nothing once the token has expired, and answers a repeated request all the same", async () => {
+    const uploadToken = newToken(2);
+    const identity = nextIdentity();
+    await create({ uploadToken }, identity);
+    const expired = { ...uploadToken, expireTime: new Date(Date.now() - HOUR_MS) };
+    const error = await expectRefusal(create({ uploadToken: expired }), "TOKEN_EXPIRED");
+    expect(error.code).to.equal("unauthenticated");
+    expect((await create({ uploadToken: expired }, identity)).created).to.equal(false);
+  });
+
+  it("forgets tokens once they have been expired for long enough", async () => {
+    const { catalogue } = subject().uploads;
+    await create({ uploadToken: newToken(1) });
+    expect(await catalogue.forgetTokens({ olderThanMs: 0, limit: 100 })).to.equal(0);
+    // Longer than its life: as if that much time had passed.
+    expect(await catalogue.forgetTokens({ olderThanMs: -2 * HOUR_MS, limit: 1 })).to.equal(1);
+  });
 }
 
 function requestsContract(subject: () => RepositorySubject): void {

@@ -47,6 +47,7 @@ export function newUpload(overrides: Partial<NewUpload> = {}): NewUpload {
     path: nextPath(),
     principal: "dev:tester",
     sizeBytes: undefined,
+    sizeMaxBytes: undefined,
     partSizeBytes: 8 * 1024 * 1024,
     contentType: "application/octet-stream",
     labels: { team: "tax" },
@@ -61,6 +62,7 @@ export function newUpload(overrides: Partial<NewUpload> = {}): NewUpload {
     s3Key: `prefix/${uploadId}`,
     expireAfterMs: EXPIRE_AFTER_MS,
     expireCapMs: 6 * DAY_MS,
+    uploadToken: undefined,
     ...overrides,
   };
 }

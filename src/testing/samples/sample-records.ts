@@ -1,11 +1,26 @@
 import { crc32 } from "node:zlib";
-import type { Caller } from "../../domain/caller.ts";
+import type { Caller, UploadToken } from "../../domain/caller.ts";
 import type { File } from "../../domain/files/file.ts";
 import type { Namespace, Namespaces } from "../../domain/namespaces/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 
 /** Who calls in tests. */
 export const SAMPLE_CALLER: Caller = { principal: "dev:local", groups: [], tokenKind: "dev" };
+
+/** A token by which acme:alice lets somebody upload below "own/": ten files of at most 1,000 bytes, for a day of November 2026. */
+export function sampleUploadToken(overrides: Partial<UploadToken> = {}): UploadToken {
+  return {
+    tokenId: "0190a3b4-5c6d-7e8f-9a0b-0000000000bb",
+    namespace: "default",
+    place: "own/",
+    sizeMaxBytes: 1000,
+    uploadsMax: 10,
+    onlyNewFiles: false,
+    expireTime: new Date("2026-12-01T00:00:00.000Z"),
+    issuer: { principal: "acme:alice", groups: ["acme:writers"], tokenKind: "oidc" },
+    ...overrides,
+  };
+}
 
 /** The bytes of the sample file. */
 export const SAMPLE_BYTES: Uint8Array = Buffer.from("the quick brown fox jumps over the lazy dog");
@@ -75,6 +90,7 @@ export function sampleUpload(overrides: Partial<Upload> = {}): Upload {
     state: "open",
     principal: SAMPLE_CALLER.principal,
     sizeBytes: undefined,
+    sizeMaxBytes: undefined,
     partSizeBytes: 100,
     contentType: "video/mp4",
     metadata: {},

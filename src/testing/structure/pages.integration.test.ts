@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { createSluiceClient } from "../../client/client.ts";
+import { tokenKeys } from "../../config/token-keys.ts";
 import { type Stack, startStack } from "../../devstack/stack.ts";
 import { createStackSecrets } from "../../devstack/stack-secrets.ts";
 import { findProgram } from "../rigs/find-program.ts";
@@ -146,6 +147,54 @@ describe("the examples of the pages", function () {
       .and.to.match(/"msg":"stopped"\}$/);
   });
 
+  it("make keys that the service takes", async function () {
+    if ((await findProgram("openssl")) === undefined) this.skip();
+    const block = testedBlock("security", "A page that uploads", "sh keys");
+    const keys = await run("bash", ["-euo", "pipefail", "-c", `${block}printf %s "$SLUICE_TOKEN_KEYS"`]);
+    expect(
+      tokenKeys()
+        .parse(keys)
+        .map(({ length }) => length),
+    ).to.deep.equal([32]);
+  });
+
+  it("let a page upload by an upload token", async () => {
+    const html = testedBlock("security", "A page that uploads", "html");
+    const page = join(directory, "page.html");
+    await writeFile(page, html);
+    const site = testedBlock("security", "A page that uploads", "ts");
+    const args = ["--input-type=module-typescript", "--eval", site, "--", "site.ts", page];
+    const child = start(process.execPath, args, { PORT: "0" });
+    const closed = once(child, "close");
+    try {
+      const lines = createInterface({ input: child.stdout });
+      const [listening] = (await once(lines, "line")) as [string];
+      const url = `http://127.0.0.1:${/port: (\d+)/.exec(listening)?.[1]}`;
+      const served = await (await fetch(url)).text();
+      expect(served).to.equal(html);
+      const { input, output } = await openPage(served, url);
+      for (const [name, says] of [
+        ["a picture & more.png", "a picture & more.png has arrived, 5 bytes"],
+        ["a picture & more.png", /^none was to be there/],
+        ["../other.png", /PATH|path/],
+      ] as const) {
+        input.files = [new File(["bytes"], name, { type: "image/png" })];
+        await input.onchange();
+        if (typeof says === "string") expect(output.textContent).to.equal(says);
+        else expect(output.textContent).to.match(says);
+      }
+    } finally {
+      child.kill("SIGTERM");
+      await closed;
+    }
+    const client = createSluiceClient({ url: stack.url, token: stack.token });
+    const found: unknown[] = [];
+    for await (const { path, contentType, sizeBytes } of client.allFiles({ prefix: "inbox/" }))
+      found.push([path.replace(/^inbox\/[^/]+\//, ""), contentType, sizeBytes]);
+    client.close();
+    expect(found).to.deep.equal([["a picture & more.png", "image/png", 5n]]);
+  });
+
   describe("in code", () => {
     const bytes = seededBytes(20 * 2 ** 20 + 7);
     const resume = testedBlock("README", "An upload from code", "ts");
@@ -202,3 +251,18 @@ describe("the examples of the pages", function () {
     });
   });
 });
+
+/** Runs the script of a page as a browser would, with the elements that it asks for; paths of its own site lead to `url`. */
+async function openPage(html: string, url: string) {
+  const input = { files: [] as File[], onchange: async () => {} };
+  const output = { textContent: "" };
+  const elements: Readonly<Record<string, object>> = { input, output };
+  const page = {
+    document: { querySelector: (name: string) => elements[name] },
+    fetch: (target: string, init?: RequestInit) => fetch(new URL(target, url), init),
+  };
+  const script = /<script type="module">(.*)<\/script>/s.exec(html)?.[1] ?? "";
+  const AsyncFunction = openPage.constructor as new (...parts: string[]) => (...values: unknown[]) => Promise<void>;
+  await new AsyncFunction(...Object.keys(page), script)(...Object.values(page));
+  return { input, output };
+}

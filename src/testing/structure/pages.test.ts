@@ -217,9 +217,9 @@ describe("the README and the pages of docs/", () => {
       const config = async () => CONFIG_COMMANDS;
       const server = { config, serve: async () => {}, migrate: async () => {}, doctor: async () => true };
       await runCli(["--help"], { ...terminal, signal: new AbortController().signal }, server);
-      const commands = [...stdout.text().matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
+      const commands = [...stdout.text().matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name);
       const named = rowsOf(sectionOf("command-line", "The command line")).flatMap(
-        ([first = ""]) => /^`sluice ([a-z]+)/.exec(first)?.[1] ?? [],
+        ([first = ""]) => /^`sluice ([a-z-]+)/.exec(first)?.[1] ?? [],
       );
       expect([...named, "help"]).to.have.members(commands);
     });

@@ -159,7 +159,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   auth: {
     imports: ["domain"],
     packages: ["jose", "lru-cache", "node:crypto", "node:net"],
-    inner: { oidc: ["."] },
+    inner: { oidc: ["."], upload: ["."] },
   },
   aws: {
     imports: ["domain"],

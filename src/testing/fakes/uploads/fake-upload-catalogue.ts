@@ -1,5 +1,11 @@
 import type { CommandIdentity } from "../../../domain/command-identity.ts";
-import { generationMismatch, namespaceNotFound, uploadNotOpen } from "../../../domain/repository-refusals.ts";
+import {
+  generationMismatch,
+  namespaceNotFound,
+  uploadNotOpen,
+  uploadTokenExpired,
+  uploadTokenUsedUp,
+} from "../../../domain/repository-refusals.ts";
 import { toDurableState } from "../../../domain/uploads/durable-state.ts";
 import { totalBytes, type Upload } from "../../../domain/uploads/upload.ts";
 import type {
@@ -15,6 +21,7 @@ import { isCommitting, type StoredUpload, type StoredUploads, toDurable } from "
 /** The catalogue of uploads in memory. */
 export class FakeUploadCatalogue implements UploadCatalogue {
   readonly #stored: StoredUploads;
+  readonly #tokens = new Map<string, { uploads: number; expireTime: Date }>();
 
   constructor(stored: StoredUploads) {
     this.#stored = stored;
@@ -27,8 +34,9 @@ export class FakeUploadCatalogue implements UploadCatalogue {
     const wanted = input.ifGenerationMatch;
     if (wanted !== undefined && wanted !== current) throw generationMismatch(input.path, wanted, current);
     if (!this.#stored.namespaces.has(input.namespace)) throw namespaceNotFound(input.namespace);
-    const { expireAfterMs, expireCapMs, ...declared } = structuredClone(input);
+    const { expireAfterMs, expireCapMs, uploadToken, ...declared } = structuredClone(input);
     const now = this.#stored.now();
+    if (uploadToken !== undefined) this.#countUse(uploadToken, now);
     const stored: StoredUpload = {
       upload: {
         ...declared,
@@ -98,6 +106,20 @@ export class FakeUploadCatalogue implements UploadCatalogue {
     if (state === "open" || (isCommitting(state) && failure !== undefined)) this.#stored.enter(stored, "aborted");
     if (stored.upload.state !== "aborted") throw uploadNotOpen(uploadId, stored.upload.state);
     return this.#stored.toUpload(stored);
+  }
+
+  async forgetTokens({ olderThanMs, limit }: { olderThanMs: number; limit: number }): Promise<number> {
+    const before = this.#stored.now() - olderThanMs;
+    const old = [...this.#tokens].filter(([, { expireTime }]) => expireTime.getTime() < before).slice(0, limit);
+    for (const [tokenId] of old) this.#tokens.delete(tokenId);
+    return old.length;
+  }
+
+  #countUse({ tokenId, uploadsMax, expireTime }: NonNullable<NewUpload["uploadToken"]>, now: number): void {
+    if (expireTime.getTime() <= now) throw uploadTokenExpired(expireTime);
+    const { uploads } = this.#tokens.get(tokenId) ?? { uploads: 0 };
+    if (uploads >= uploadsMax) throw uploadTokenUsedUp(uploadsMax);
+    this.#tokens.set(tokenId, { uploads: uploads + 1, expireTime });
   }
 
   #findCreated(identity: CommandIdentity): Upload | undefined {
