@@ -143,7 +143,7 @@ async function letCallersIn(
   },
 ): Promise<Authentication> {
   const { uploadTokens, degrade, log } = options;
-  const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade });
+  const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade, trustedProxies });
   const known = addAddress(options.known ?? authenticate, { trustedProxies });
   return { authenticate: logFailures(known, { log, trustedProxies }), stop };
 }

@@ -187,7 +187,8 @@ export type Grant = Message<"sluice.v1.Grant"> & {
   member: {
     /**
      * A principal by its issuer's alias and its name there, such as "github:repo:acme/tools:ref:refs/heads/main". At most 512
-     * characters.
+     * characters. A role of AWS has the alias "iam" and no path: "iam:arn:aws:sts::111122223333:assumed-role/uploader". There a
+     * "*" may stand at the end, for every name that continues so.
      *
      * @generated from field: string principal = 1;
      */
