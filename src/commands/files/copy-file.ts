@@ -170,6 +170,7 @@ function toNewUpload(
     partSizeBytes: choosePartSize(sizeBytes, limits),
     expectedSha256: undefined,
     computeSha256: false,
+    isCopy: true,
     bucket: namespace.bucket,
     region: namespace.region,
     s3Key: toObjectKey(namespace, uploadId),

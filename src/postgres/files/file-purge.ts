@@ -7,6 +7,7 @@ import { fileRetained } from "../../domain/files/file-retention.ts";
 import { fileLive, fileNotFound } from "../../domain/repository-refusals.ts";
 import { isBehind, toNext } from "../pool/timed-pages.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "../rows/file-rows.ts";
+import { addUsages } from "../rows/usage-rows.ts";
 import { changeFile } from "./change-file.ts";
 import { insertFileRequest } from "./file-requests.ts";
 
@@ -118,7 +119,7 @@ export async function endPurges(
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
         labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
       WHERE ${ended} AND f.purge_state = 'purging'
-      RETURNING f.file_id, f.bucket, f.s3_key
+      RETURNING f.file_id, f.bucket, f.s3_key, f.namespace, f.principal, f.size_bytes
     ), forgotten AS (
       UPDATE upload u SET crc32 = 0, sha256 = NULL, object_etag = '', content_type = '', metadata = '{}', labels = '{}',
         data_subject = '', expected_crc32 = NULL, expected_sha256 = NULL
@@ -126,6 +127,8 @@ export async function endPurges(
       WHERE u.bucket = p.bucket AND u.s3_key = ANY (ARRAY[p.s3_key, regexp_replace(p.s3_key, '\.[0-9]+$', '')])
         AND u.file_id = p.file_id
       RETURNING u.upload_id
+    ), counted AS (
+      ${addUsages(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
     )
     DELETE FROM part USING forgotten o WHERE part.upload_id = o.upload_id`);
   const rows = await pool.any(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${ended}`);

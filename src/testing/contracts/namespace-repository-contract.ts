@@ -115,6 +115,16 @@ export function namespaceRepositoryContract(make: () => Promise<NamespaceSubject
       expect((await namespaces.update(name, (before) => before, { ifVersion })).grants).to.deep.equal(GRANTS);
     });
 
+    it("set quotas, and lift them", async () => {
+      const quotas = { requestsPerSecondMax: 5, bytesPerDayMax: 0, principalStoredBytesMax: Number.MAX_SAFE_INTEGER };
+      const made = await namespaces.create(next());
+      expect(made.requestsPerSecondMax).to.equal(undefined);
+      expect(await namespaces.update(made.name, (before) => ({ ...before, ...quotas }), {})).to.include(quotas);
+      const lift = { requestsPerSecondMax: undefined, bytesPerDayMax: undefined };
+      const lifted = await namespaces.update(made.name, (before) => ({ ...before, ...lift }), {});
+      expect(lifted).to.include({ ...quotas, ...lift });
+    });
+
     it("change nothing when the change throws", async () => {
       const made = await namespaces.create(next());
       const problem = new Error("refused");

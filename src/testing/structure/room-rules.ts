@@ -57,7 +57,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     inner: {
       ".": ["uploads", "namespaces"],
       access: ["."],
-      namespaces: [".", "access"],
+      namespaces: [".", "access", "limits"],
       limits: ["."],
       files: [".", "filter"],
       filter: [".", "files"],
