@@ -269,7 +269,9 @@ async function runMix(
     },
     async () => {
       const identity = nextIdentity({ method: "MoveFile" });
-      await files.move("default", drawPath(), { identity, targetPath: drawPath(), retentionMs: RETENTION_MS });
+      const source = draw(10);
+      const targetPath = `mix/${(source + 1 + draw(9)) % 10}`;
+      await files.move("default", `mix/${source}`, { identity, targetPath, retentionMs: RETENTION_MS });
     },
   ];
   for (let command = 0; command < commands; command++) {
