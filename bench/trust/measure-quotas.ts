@@ -94,8 +94,7 @@ async function commitAll({ catalogue, commits }: Repositories, namespace: string
   const created = await Promise.all(
     Array.from({ length: COMMITS }, async () => {
       const uploadId = randomUUID();
-      const begun = { action: "CreateUpload", actor: ACTOR };
-      const input = { ...toNewUpload(uploadId, namespace), begun, expireAfterMs: 3_600_000, expireCapMs: 3_600_000 };
+      const input = { ...toNewUpload(uploadId, namespace), expireAfterMs: 3_600_000, expireCapMs: 3_600_000 };
       const identity = {
         namespace,
         principal: ACTOR.principal,

@@ -1,6 +1,6 @@
 import type { UploadToken } from "../caller.ts";
 import type { CommandIdentity } from "../command-identity.ts";
-import type { Actor, Deed } from "../deed.ts";
+import type { Actor } from "../deed.ts";
 import type { File } from "../files/file.ts";
 import type { DurablePart, Upload, UploadState } from "./upload.ts";
 import type { PresignedPart } from "./upload-writers.ts";
@@ -28,8 +28,6 @@ export interface NewUpload
     | "region"
     | "s3Key"
   > {
-  /** Who begins it and how, for the journal; the entry of its commit says so too, whoever makes the commit. */
-  begun: Deed;
   /** The path that it is a copy of: its bytes come from storage, and count as kept but not as uploaded; undefined for bytes of its caller. */
   copiedPath?: string | undefined;
   /** Life after the last write, and the longest life of all, in milliseconds. */

@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import type { CommandIdentity } from "../../domain/command-identity.ts";
+import { type CommandIdentity, toDeed } from "../../domain/command-identity.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -61,7 +61,8 @@ const roomOfSpace = quotaRoom({ namespace: sql.fragment`space.name`, principal: 
 async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity: CommandIdentity) {
   const wanted = input.ifGenerationMatch ?? null;
   const { storedBytes, dayBytes } = toWanted(input);
-  const { uploadToken, begun } = input;
+  const { uploadToken } = input;
+  const { actor } = identity;
   const tokenId = uploadToken?.tokenId ?? null;
   const tokenExpireTime = uploadToken?.expireTime.toISOString() ?? null;
   const statement = sql.prepared("create_upload", uploadRow)`
@@ -91,8 +92,8 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       content_type, metadata, labels, data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key,
       expire_time, expire_cap_time
     )
-    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${begun.actor.tokenKind},
-      ${begun.actor.address ?? ""}, ${begun.actor.session ?? ""}, ${input.copiedPath ?? null}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
+    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${actor.tokenKind},
+      ${actor.address ?? ""}, ${actor.session ?? ""}, ${input.copiedPath ?? null}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
       ${input.sizeMaxBytes ?? null}::bigint, ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
       ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
       ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
@@ -100,7 +101,7 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
     FROM requested
     RETURNING ${uploadColumns}
-    ), ${enterDeed(begun, CHANGED_UPLOADS)}
+    ), ${enterDeed(toDeed(identity), CHANGED_UPLOADS)}
     SELECT * FROM changed`;
   try {
     return await pool.maybeOne(statement);
