@@ -157,6 +157,12 @@ CREATE TABLE upload (
   principal text NOT NULL,
   -- The upload token by which it was created; null: its principal did it themselves.
   upload_token_id uuid,
+  -- How the caller proved who it was, from where it called, and its session: for the journal.
+  token_kind text NOT NULL,
+  address text NOT NULL,
+  session text NOT NULL,
+  -- What it is a copy of: its bytes come from storage, and no caller uploads them.
+  copied_path text COLLATE "C",
   -- Declared at creation, or sealed by finish.
   size_bytes bigint CHECK (size_bytes >= 0),
   -- No more bytes may come than these, whatever the namespace allows; null: the namespace alone decides.
@@ -201,8 +207,6 @@ CREATE TABLE upload (
   -- What the caller says of the file to be, beside its bytes.
   labels jsonb NOT NULL DEFAULT '{}',
   data_subject text COLLATE "C" NOT NULL DEFAULT '',
-  -- Its bytes come from a file in storage: no caller uploads them.
-  is_copy boolean NOT NULL DEFAULT false,
   -- What keeps the commit of a completing or assembled upload from being made for good, as far as can be known: storage has
   -- other bytes, or none. Such an upload is not swept; its bytes stay until its caller completes or aborts it.
   failure_reason text,
@@ -334,32 +338,6 @@ CREATE TABLE job_lease (
   -- Where the next run goes on, of a job that does its work in pieces; empty: at the beginning.
   cursor text NOT NULL DEFAULT ''
 );
-
--- Which paths changed lately: what the services follow to forget what they have cached. Written by a trigger, so that no
--- statement can change a file and forget to say so. Unlogged: what a crash of the server loses of it was cached for a few
--- seconds at most, and each commit writes less.
-CREATE UNLOGGED TABLE file_change (
-  -- The transaction that made the change. Followers read all from the oldest transaction that may still commit, so a slow
-  -- one is not missed; a sequence would be passed by the faster ones.
-  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  namespace text COLLATE "C" NOT NULL,
-  path text COLLATE "C" NOT NULL,
-  change_time timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (xid, namespace, path)
-);
-
-CREATE FUNCTION note_file_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO file_change (namespace, path) VALUES (OLD.namespace, OLD.path) ON CONFLICT DO NOTHING;
-  END IF;
-  IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND (NEW.namespace, NEW.path) <> (OLD.namespace, OLD.path)) THEN
-    INSERT INTO file_change (namespace, path) VALUES (NEW.namespace, NEW.path) ON CONFLICT DO NOTHING;
-  END IF;
-  RETURN NULL;
-END
-$$;
-CREATE TRIGGER file_change AFTER INSERT OR UPDATE OR DELETE ON file FOR EACH ROW EXECUTE FUNCTION note_file_change();
 
 -- Finding files by labels, words, parts of their paths, sizes and times; superseded generations are never found.
 

@@ -12,9 +12,9 @@ import { readTlsFiles, type TlsFiles } from "./config/tls-files.ts";
 import { type ConnectedService, connectService } from "./connect-service.ts";
 import type { UploadToken } from "./domain/caller.ts";
 import { DomainError } from "./domain/errors.ts";
-import type { Siblings } from "./domain/files/siblings.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
 import { RequestBuckets, type RequestLender } from "./domain/limits/request-lender.ts";
+import type { Siblings } from "./domain/siblings.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { CertificateWatch } from "./jobs/watch-certificates.ts";
 import { createLinkRoute } from "./rest/link-route.ts";
@@ -56,7 +56,7 @@ export interface AppOptions extends SharedWithWorkers {
 }
 
 /** The part of the API that works with the database. */
-type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "catchUp">;
+type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "markCommit">;
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -208,8 +208,8 @@ function createServiceListener(
   options: BindOptions & { trustedProxies: number; log: Logger },
 ): NodeRequestListener {
   const { functions, writing, openLink } = bindFunctions(service, options);
-  const { catchUp } = writing;
-  const serveApi = createApiListener({ ...common, catchUp, ...functions });
+  const { markCommit } = writing;
+  const serveApi = createApiListener({ ...common, markCommit, ...functions });
   const ingest = { ...writing, authenticate: common.authenticate, log: common.log };
   return createLinkRoute(openLink, {
     ...options,
@@ -233,7 +233,7 @@ function createUnconnectedFunctions() {
     fileQueries: refuseAll<ApiOptions["fileQueries"]>(),
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
-    catchUp: async () => undefined,
+    markCommit: async () => undefined,
     openLink: async () => refuse(),
   };
 }

@@ -22,6 +22,8 @@ import { createUploadToken, type UploadTokenAccess } from "./commands/uploads/cr
 import { signParts } from "./commands/uploads/sign-parts.ts";
 import type { ConnectedService } from "./connect-service.ts";
 import { NO_PATH, type PathScope } from "./domain/access/path-scope.ts";
+import type { Caller } from "./domain/caller.ts";
+import type { CommitPosition } from "./domain/commit-position.ts";
 import type { RequestLender } from "./domain/limits/request-lender.ts";
 import type { NamespacePolicy } from "./domain/namespaces/namespace-repository.ts";
 import { RequestQuotas } from "./domain/namespaces/request-quotas.ts";
@@ -64,7 +66,7 @@ export interface BindOptions {
  * nobody can make the service look up more rights than it does work. Then its caller's right to it is looked at.
  */
 export function bindFunctions(service: ConnectedService, options: BindOptions) {
-  const { access, follower } = service;
+  const { access, positions } = service;
   const limiters = createWorkLimiters();
   const authority = new Authority(service.directory, options);
   const bound = bindAll(service, { ...options, limiters, authority });
@@ -76,9 +78,9 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
       return known && quotas.admit(known, principal, call);
     },
   });
-  // A committed change stands even when the feed fails: the whole cache is forgotten then.
-  const catchUp = () => follower.catchUp().catch(() => undefined);
-  const writing = { beginWrite: uploads.beginWrite, catchUp, limits: access.limits };
+  // A committed change stands even when no mark can be drawn.
+  const markCommit = ({ principal }: Caller) => positions.mark(principal).catch(() => undefined);
+  const writing = { beginWrite: uploads.beginWrite, markCommit, limits: access.limits };
   const functions: ApiFunctions = {
     ...others,
     uploads: { ...uploads, writeUpload: createConnectWriteUpload(writing) },
@@ -88,8 +90,12 @@ export function bindFunctions(service: ConnectedService, options: BindOptions) {
 
 function bindAll(service: ConnectedService, options: BindOptions & { limiters: WorkLimiters; authority: Authority }) {
   const { publicUrl, limiters, authority, uploadTokens } = options;
-  const { access, downloads, storageNow, files, primaryFiles, copyFile, links, watches } = service;
+  const { access, downloads, storageNow, files, primaryFiles, copyFile, links, watches, positions } = service;
   const queries = { files, objects: downloads, namespaces: access.namespaces };
+  /** Whoever has changed something reads it from then on. */
+  const seeing = <O extends { caller: Caller; position?: CommitPosition | undefined }>(options: O): O => {
+    return { ...options, position: positions.of(options.caller.principal, options.position) };
+  };
   const listing = ({ scope = NO_PATH }: { scope?: PathScope }) => ({ ...queries, files: withinScope(files, scope) });
   const reading = { ...queries, retries: READ_RETRIES, readers: limiters["reads of files"] };
   const commands = { ...queries, regions: access.regions, files: primaryFiles, now: storageNow };
@@ -118,15 +124,15 @@ function bindAll(service: ConnectedService, options: BindOptions & { limiters: W
       beginWrite: (start, options) => beginWriteUpload(access, start, options),
     },
     fileQueries: {
-      getFile: (request, options) => getFile(queries, request, options),
-      listFiles: (request, options) => listFiles(listing(options), request, options),
-      searchFiles: (request, options) => searchFiles(listing(options), request, options),
-      listGenerations: (request, options) => listGenerations(queries, request, options),
-      listLinks: (request, options) => listLinks(linking, request, options),
-      readFile: (request, options) => readFile(reading, request, options),
+      getFile: (request, options) => getFile(queries, request, seeing(options)),
+      listFiles: (request, options) => listFiles(listing(options), request, seeing(options)),
+      searchFiles: (request, options) => searchFiles(listing(options), request, seeing(options)),
+      listGenerations: (request, options) => listGenerations(queries, request, seeing(options)),
+      listLinks: (request, options) => listLinks(linking, request, seeing(options)),
+      readFile: (request, options) => readFile(reading, request, seeing(options)),
     },
     fileCommands: {
-      createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, options),
+      createDownloadUrl: (request, options) => createDownloadUrl({ ...commands, files }, request, seeing(options)),
       updateFile: (request, options) => updateFile(commands, request, options),
       deleteFile: (request, options) => deleteFile(commands, request, options),
       undeleteFile: (request, options) => undeleteFile(commands, request, options),

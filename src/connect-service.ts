@@ -7,19 +7,18 @@ import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
-import type { Siblings } from "./domain/files/siblings.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
 import { BucketRegions } from "./domain/residency.ts";
+import type { Siblings } from "./domain/siblings.ts";
 import { createBucketCheck } from "./jobs/check-buckets.ts";
-import { FileChangeFollower } from "./jobs/follow-file-changes.ts";
-import { createCacheReport } from "./jobs/report-cache.ts";
 import { startJobs } from "./jobs/start-jobs.ts";
 import { createResidencyWatch } from "./jobs/watch-residency.ts";
-import { createFileChangeFeed, forgetFileChanges } from "./postgres/files/file-changes.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
+import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
+import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
 import type { DatabasePools } from "./postgres/pool/pool.ts";
@@ -27,7 +26,7 @@ import { watchWrites } from "./postgres/pool/watch-writes.ts";
 import { forgetRequests } from "./postgres/rows/request-rows.ts";
 import { createUnfinishedCount } from "./postgres/uploads/count-unfinished.ts";
 import { createUploadRepositories } from "./postgres/uploads/upload-repositories.ts";
-import { FileCache, withFileCache } from "./queries/file-cache.ts";
+import { CommitPositions } from "./queries/commit-positions.ts";
 import type { NamespaceDirectory } from "./queries/namespace-directory.ts";
 import { UploadWatches, WATCH_LIMITS } from "./queries/upload-watches.ts";
 import type { Readiness } from "./rpc/services/readiness.ts";
@@ -58,12 +57,12 @@ export interface ConnectedService {
   downloads: ReturnType<typeof createObjectStore>;
   /** The time by the clock of storage, which decides when URLs end. */
   storageNow: () => Date;
-  /** Files as queries see them: from memory or a replica, no older than the state that the caller has seen. */
+  /** Files as queries see them: maybe from a replica, no older than the state that the caller has seen. */
   files: FileRepository;
   /** Files as commands see them, from the primary. */
   primaryFiles: FileRepository;
   copyFile: FileCopier;
-  follower: FileChangeFollower;
+  positions: CommitPositions;
   links: ReturnType<typeof createLinkRepository>;
   watches: UploadWatches;
   close(): Promise<void>;
@@ -86,15 +85,16 @@ export async function connectService(
   const regions = new BucketRegions();
   const storage = openStorage(config, { ...options, regions, directory });
   const objects = createObjectStore(storage.at);
-  const cache = new FileCache();
-  const follower = new FileChangeFollower(createFileChangeFeed(pools.commands), cache, options.siblings);
+  const marks = createCommitMarks(pools.commands);
+  // Without a read replica every read is of the newest state.
+  const positions = new CommitPositions(marks, config.database.replica === undefined ? undefined : options.siblings);
   const access = createAccess(config, { ...options, pools, objects, namespaces: directory, regions });
   const check = createCheck({ pools, objects, clock: storage.connections.clock }, { namespaces: directory, readiness });
   const watchResidency = createWatch({ objects, namespaces: directory, regions }, { log, readiness });
   // Nobody waits for them: a bucket that does not answer must not keep the API from answering. The check comes second, so that a
   // replica is ready only once it knows which namespaces it must not write.
   const checked = watchResidency().then(check);
-  const files = withFileCache(createFileRepository(pools), cache);
+  const files = createFileRepository(pools);
   const { commands } = pools;
   const primaryFiles = createFileRepository({ commands, read: (_position, query) => query(commands) });
   const links = createLinkRepository(pools);
@@ -105,11 +105,10 @@ export async function connectService(
     watchResidency,
     log,
     leases: createJobLeases(pools.commands),
-    follower,
-    reportCache: createCacheReport(cache, log),
+    relay: createJournalRelay(pools.commands),
     forgetRequests: (options) => forgetRequests(pools.commands, options),
     forgetLinks: (options) => links.forget(options),
-    forgetFileChanges: (options) => forgetFileChanges(pools.commands, options),
+    forgetMarks: (options) => marks.forget(options),
   });
   return {
     access,
@@ -120,7 +119,7 @@ export async function connectService(
     storageNow: () => storage.connections.clock.now(),
     files,
     primaryFiles,
-    follower,
+    positions,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     watches: new UploadWatches({

@@ -42,7 +42,8 @@ export function drawWords({ random }: Sample): string {
 }
 
 /** https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
-function mulberry32(seed: number): () => number {
+/** Numbers below 1, the same for the same seed. */
+export function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { sql } from "slonik";
 import { z } from "zod";
+import type { Actor } from "../../src/domain/deed.ts";
 import { createNamespaceRepository } from "../../src/postgres/namespace-repository.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
 import { createUploadRepositories } from "../../src/postgres/uploads/upload-repositories.ts";
@@ -52,7 +53,7 @@ export async function measureQuotas(
       ["with-quotas", QUOTAS],
       ["without-quotas", {}],
     ] as const) {
-      await namespaces.create({ ...NAMESPACE, name, keyPrefix: `${name}/`, ...quotas });
+      await namespaces.create({ ...NAMESPACE, name, keyPrefix: `${name}/`, ...quotas }, ACTOR);
     }
     const ratios: number[] = [];
     for (let round = 0; round <= rounds; round++) {
@@ -86,13 +87,21 @@ export async function measureQuotas(
   }
 }
 
+const ACTOR: Actor = { principal: "bench:anna", tokenKind: "oidc" };
+
 /** Seconds that the commits take; their uploads are created before. */
 async function commitAll({ catalogue, commits }: Repositories, namespace: string): Promise<number> {
   const created = await Promise.all(
     Array.from({ length: COMMITS }, async () => {
       const uploadId = randomUUID();
       const input = { ...toNewUpload(uploadId, namespace), expireAfterMs: 3_600_000, expireCapMs: 3_600_000 };
-      const identity = { namespace, principal: "bench:anna", method: "CreateUpload", requestId: uploadId };
+      const identity = {
+        namespace,
+        principal: ACTOR.principal,
+        actor: ACTOR,
+        method: "CreateUpload",
+        requestId: uploadId,
+      };
       return (await catalogue.create(input, { ...identity, contentSha256: new Uint8Array(32) })).upload;
     }),
   );

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import type { Grant } from "../../src/domain/access/grants.ts";
+import { SERVICE_ACTOR } from "../../src/domain/deed.ts";
 import { createNamespaceRepository } from "../../src/postgres/namespace-repository.ts";
 import { createDatabasePool } from "../../src/postgres/pool/pool.ts";
 import { stopAllProcesses } from "../child-process.ts";
@@ -150,7 +151,7 @@ function toLists(count: number, isGranted: boolean) {
 async function setGrants(url: string, grants: readonly Grant[]): Promise<void> {
   const pool = await createDatabasePool("bench", { url });
   try {
-    await createNamespaceRepository(pool).setGrants(namespace, grants, {});
+    await createNamespaceRepository(pool).setGrants(namespace, grants, { actor: SERVICE_ACTOR });
   } finally {
     await pool.end();
   }

@@ -13,7 +13,7 @@ import { createS3Client } from "../s3/client.ts";
 import { Connections } from "../s3/connections.ts";
 import { captureText } from "../testing/rigs/capture-text.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../testing/rigs/postgres.ts";
-import { createOpen } from "../testing/rigs/repository-subject.ts";
+import { createOpen, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
 import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
 import { runDoctor } from "./doctor.ts";
@@ -106,7 +106,7 @@ describe("sluice doctor", function () {
     expect(isWell).to.equal(false);
     const told = `${upload.uploadId} of "lost/report.pdf": storage has other bytes`;
     expect(text).to.contain(`PROBLEM  uploads: these cannot be committed: ${told}`).and.to.contain("AbortUpload");
-    await uploads.catalogue.abort("default", upload.uploadId);
+    await uploads.catalogue.abort("default", upload.uploadId, TEST_ACTOR);
     await pool.end();
     expect((await examine({})).text).to.contain("OK       uploads: none has a commit that failed");
   });

@@ -15,7 +15,7 @@ export interface PositionMemory {
 export function createPositionMemory(): PositionMemory {
   let seen: string | undefined;
   const note = (position: unknown) => {
-    if (typeof position === "string" && toNumber(position) > toNumber(seen ?? "0/0")) seen = position;
+    if (typeof position === "string" && toNumber(position) > toNumber(seen ?? "0")) seen = position;
   };
   const interceptor: Interceptor = (next) => async (request) => {
     if (seen !== undefined) request.header.set(POSITION_HEADER, seen);
@@ -26,8 +26,7 @@ export function createPositionMemory(): PositionMemory {
   return { interceptor, note };
 }
 
-/** The number of a position like "16/B374D848"; invalid text gives a number below all others. */
+/** The number of a position like "1024"; invalid text gives a number below all others. */
 function toNumber(position: string): bigint {
-  const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/.exec(position) ?? [];
-  return high === undefined || low === undefined ? -1n : (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
+  return /^\d{1,19}$/.test(position) ? BigInt(position) : -1n;
 }

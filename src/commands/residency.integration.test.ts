@@ -6,6 +6,7 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import { type App, startApp } from "../app.ts";
+import { enteredByTest } from "../testing/rigs/journal-guard.ts";
 import { callRest } from "../testing/rigs/rest-client.ts";
 import { PART_BYTES, SERVICE_TOKEN, untilReady } from "../testing/rigs/running-service.ts";
 import { expectRefused, seededBytes, UploadRig } from "../testing/rigs/upload-rig.ts";
@@ -67,7 +68,9 @@ describe("A namespace whose bucket lies in another region than it says", () => {
     linkUrl = linked.body.url;
     linkId = linked.body.link.linkId;
     for (let count = 0; count < 5; count++) uploads.push(await createOpen());
-    await rig.query("UPDATE namespace SET region = 'ap-southeast-2', allowed_regions = '{ap-southeast-2}'");
+    await rig.query(
+      `${enteredByTest.sql} UPDATE namespace SET region = 'ap-southeast-2', allowed_regions = '{ap-southeast-2}'`,
+    );
     const { config } = service;
     const changed = { ...config.namespace, region: "ap-southeast-2", allowedRegions: ["ap-southeast-2"] };
     strict = await startApp({ ...config, namespace: changed }, pino({ level: "silent" }));

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Caller, toRequester } from "./caller.ts";
+import { type Actor, type Deed, toActor } from "./deed.ts";
 import { DomainError } from "./errors.ts";
 
 /** Who calls a command, where, under which request id: makes it repeatable. Unique per namespace, principal and method. */
@@ -8,6 +9,8 @@ export interface CommandIdentity {
   namespace: string;
   /** As `toRequester` names the caller. */
   principal: string;
+  /** Who calls, for the journal: no part of the identity. */
+  actor: Actor;
   /** Name of the method, for instance "CreateUpload". */
   method: string;
   /** UUID, lower case. */
@@ -30,10 +33,16 @@ export function toCommandIdentity(
   return {
     namespace: request.namespace,
     principal: toRequester(caller),
+    actor: toActor(caller),
     method,
     requestId: parseUuid(request.requestId, "request_id", "REQUEST_ID_INVALID"),
     contentSha256: createHash("sha256").update(JSON.stringify(request.content, toPlain)).digest(),
   };
+}
+
+/** The command as a deed of its caller, for the journal. */
+export function toDeed({ actor, requestId, method }: CommandIdentity): Deed {
+  return { action: method, actor: { ...actor, requestId } };
 }
 
 /** Whether a text is a UUID, in letters of either case. */

@@ -1,6 +1,9 @@
 import { invalidArgument } from "./errors.ts";
 
-/** A place in the log of the database (its LSN): whoever has seen it sees every change that was committed before. */
+/**
+ * A moment in the order of commits: the number of a mark that was drawn after them. Whoever sees the mark of this number, or of a
+ * greater one, sees every change that was committed before it was drawn.
+ */
 export type CommitPosition = bigint;
 
 /**
@@ -9,24 +12,32 @@ export type CommitPosition = bigint;
  */
 export const POSITION_HEADER = "sluice-position";
 
-const FORM = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/;
+/** Numbers of a 64-bit sequence. */
+const FORM = /^[1-9]\d{0,18}$/;
 
 /**
- * Parses a position as PostgreSQL writes it, for instance "16/B374D848"; `invalid_argument / ARGUMENT_INVALID` for anything
- * else: a caller that counts upon seeing its own writes is told that it would not.
+ * Parses a position, for instance "1024"; `invalid_argument / ARGUMENT_INVALID` for anything else: a caller that counts upon
+ * seeing its own writes is told that it would not.
  */
 export function parseCommitPosition(text: string): CommitPosition {
-  const [, high, low] = FORM.exec(text) ?? [];
-  if (high === undefined || low === undefined) {
+  if (!FORM.test(text)) {
     const shown = JSON.stringify(text.slice(0, 40));
-    const message = `${POSITION_HEADER} is ${shown}; send back what a command answered, for instance "16/B374D848"`;
+    const message = `${POSITION_HEADER} is ${shown}; send back what a command answered, for instance "1024"`;
     throw invalidArgument(POSITION_HEADER, message);
   }
-  return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
+  return BigInt(text);
 }
 
 /** The text that `parseCommitPosition` reads. */
 export function formatCommitPosition(position: CommitPosition): string {
-  const hex = (part: bigint) => part.toString(16).toUpperCase();
-  return `${hex(position >> 32n)}/${hex(position & 0xffff_ffffn)}`;
+  return String(position);
+}
+
+/** The later of two positions, where there are any. */
+export function laterPosition(
+  one: CommitPosition | undefined,
+  other: CommitPosition | undefined,
+): CommitPosition | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one > other ? one : other;
 }

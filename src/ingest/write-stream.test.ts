@@ -21,7 +21,7 @@ import { WriteStream, type WriteStreamOptions } from "./write-stream.ts";
 describe("WriteStream", () => {
   const open = (
     bench: Bench,
-    options: { uploads?: Bench["access"]["uploads"]; catchUp?: WriteStreamOptions["catchUp"] } = {},
+    options: { uploads?: Bench["access"]["uploads"]; markCommit?: WriteStreamOptions["markCommit"] } = {},
   ) => {
     const sessions = new UploadSessions(new OwnSlots(1), { silenceMaxMs: 5000 });
     const sent: WriteUploadResponse[] = [];
@@ -32,7 +32,7 @@ describe("WriteStream", () => {
       {
         authenticate: async () => SAMPLE_CALLER,
         beginWrite: (request, begin) => beginWriteUpload(access, request, begin),
-        catchUp: options.catchUp ?? (async () => undefined),
+        markCommit: options.markCommit ?? (async () => undefined),
         limits: access.limits,
       },
       {
@@ -108,7 +108,7 @@ describe("WriteStream", () => {
     const caughtUp = Promise.withResolvers<CommitPosition>();
     let asked = 0;
     const { stream, sent, ended, behind } = open(createBench(), {
-      catchUp: () => {
+      markCommit: () => {
         asked++;
         return caughtUp.promise;
       },
@@ -137,7 +137,7 @@ describe("WriteStream", () => {
     expect(await first.ended).to.equal(undefined);
     const defect = new Error("the feed is away");
     const { sent, stream, ended, sessions } = open(bench, {
-      catchUp: () => Promise.reject(defect),
+      markCommit: () => Promise.reject(defect),
     });
     const [started] = first.sent;
     const uploadId = started?.message.case === "started" ? started.message.value.uploadId : "";
@@ -196,7 +196,7 @@ describe("WriteStream", () => {
     const transport = { onReady: () => {}, onReleased: () => {}, send: () => {}, end: ended.resolve };
     const beginWrite = () => Promise.reject(new Error("it began though nobody knows who calls"));
     const authenticate = () => Promise.reject(refusal);
-    const options = { authenticate, beginWrite, catchUp: async () => undefined, limits: bench.access.limits };
+    const options = { authenticate, beginWrite, markCommit: async () => undefined, limits: bench.access.limits };
     const stream = new WriteStream(options, transport);
     stream.onMessage(start());
     expect(await ended.promise).to.equal(refusal);

@@ -32,7 +32,7 @@ export interface WriteStreamOptions {
   /** Milliseconds until a call without a start ends, and the most bytes of a chunk. */
   limits: { stallTimeoutMs: number; chunkSizeMaxBytes: number };
   /** As of `ApiOptions`. */
-  catchUp: () => Promise<CommitPosition | undefined>;
+  markCommit: (caller: Caller) => Promise<CommitPosition | undefined>;
 }
 
 /**
@@ -44,17 +44,17 @@ export class WriteStream {
   readonly #begin: BeginWrite;
   readonly #transport: Transport;
   readonly #caller: Promise<Caller>;
-  readonly #catchUp: WriteStreamOptions["catchUp"];
+  readonly #markCommit: WriteStreamOptions["markCommit"];
   #session: WriteSession | undefined;
   #phase: "expecting-start" | "starting" | "writing" | "finishing" | "ended" = "expecting-start";
   #failure: unknown;
   /** Aborts a call whose caller never sends its start. */
   readonly #startTimer: NodeJS.Timeout;
 
-  constructor({ authenticate, beginWrite, catchUp, limits }: WriteStreamOptions, transport: Transport) {
+  constructor({ authenticate, beginWrite, markCommit, limits }: WriteStreamOptions, transport: Transport) {
     this.#begin = beginWrite;
     this.#transport = transport;
-    this.#catchUp = catchUp;
+    this.#markCommit = markCommit;
     this.#startTimer = setTimeout(() => this.fail(toNoStart(limits)), limits.stallTimeoutMs);
     this.#caller = authenticate();
     this.#caller.catch((error) => this.fail(error));
@@ -148,7 +148,7 @@ export class WriteStream {
   async #answerCommitted(file: File): Promise<void> {
     this.#phase = "finishing";
     try {
-      const position = await this.#catchUp();
+      const position = await this.#markCommit(await this.#caller);
       this.#transport.send(toCommittedMessage(file));
       this.#end(undefined, position);
     } catch (error) {
@@ -161,8 +161,8 @@ export class WriteStream {
       if (this.#failure !== undefined) throw this.#failure;
       const outcome = await session.finish(finish);
       const isCommitted = outcome.kind === "committed";
-      // The caller is told of the file only once no cache of this process hides it.
-      const position = isCommitted ? await this.#catchUp() : undefined;
+      // The caller is told of the file only once the caller's reads here are sure to see it.
+      const position = isCommitted ? await this.#markCommit(await this.#caller) : undefined;
       this.#transport.send(toProgressMessage({ ...session.progress, isCommitted }));
       const last = toOutcomeMessage(outcome);
       if (last !== undefined) this.#transport.send(last);

@@ -39,14 +39,13 @@ describe("startJobs", () => {
         },
         files,
         leases,
-        follower: { catchUp: async () => 0n },
+        relay: { numberNew: async () => 0, makePartitions: async () => 0 },
         log: { info: () => {}, warn: () => {} },
         check: async () => {},
         watchResidency: async () => {},
-        reportCache: () => {},
         forgetRequests: async () => {},
         forgetLinks: async () => {},
-        forgetFileChanges: async () => {},
+        forgetMarks: async () => {},
       });
     };
     const services = ["default", "other"].map(start);

@@ -1,11 +1,12 @@
 import type { UploadAccess } from "../commands/uploads/upload-access.ts";
 import type { FileRepository } from "../domain/files/file-repository.ts";
 import type { JobLeases } from "../domain/job-leases.ts";
+import type { JournalRelay } from "../domain/journal/journal.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
+import { numberEntries } from "../journal/number-entries.ts";
 import { REBALANCE_EVERY_MS } from "../transfer/memory-budget.ts";
 import type { TransferAccess } from "../transfer/transfer-access.ts";
 import type { UploadSessions } from "../transfer/upload-sessions.ts";
-import type { FileChangeFollower } from "./follow-file-changes.ts";
 import { noteReceived } from "./note-received.ts";
 import { purgeDueFiles } from "./purge-due-files.ts";
 import { type RepeatedJob, repeat } from "./repeat.ts";
@@ -20,11 +21,12 @@ const SWEEP_EVERY_MS = 60_000;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMITS = { batchMax: 100, batchesMax: 100, deletionsInFlightMax: 10 };
 const FORGET_EVERY_MS = 60_000;
-/**
- * For so long, give or take a fifth, a change of another process may be missing from an answer whose request names no
- * commit position.
- */
-const FOLLOW_EVERY_MS = 200;
+/** How often the relay looks for entries of the journal that have no number yet, and how soon another replica takes over. */
+const NUMBERING = { everyMs: 100, looksMax: 600 };
+const NUMBERING_LEASE_MS = 2000;
+const NUMBERING_DUE_CHECK_MS = 1000;
+/** Partitions are made months ahead; a look each minute mends one that is missing. */
+const PARTITIONS_EVERY_MS = 60_000;
 /** How soon the jobs of a new namespace begin. */
 const FOLLOW_NAMESPACES_EVERY_MS = 1000;
 /** How often each replica checks whether a job is due that one of them runs. */
@@ -33,13 +35,12 @@ const DUE_CHECK_EVERY_MS = 10_000;
 const LEASE_MS = 60_000;
 /** Progress that is seen on other replicas is as old as this, and a fraction of it. */
 const NOTE_RECEIVED_EVERY_MS = 1000;
-const REPORT_CACHE_EVERY_MS = 60_000;
 /** Request ids are remembered for a day: that is what the API promises. */
 const REQUESTS_KEPT = { olderThanMs: 24 * 3_600_000, limit: 10_000 };
 /** How long docs/life-of-a-file.md#links promises that links and their recorded uses are kept after the links have expired. */
 const LINKS_KEPT = { olderThanMs: 90 * 86_400_000, limit: 1000 };
-/** Followers read each change within a second; minutes leave room for slow transactions, and cost little. */
-const CHANGES_KEPT = { olderThanMs: 10 * 60_000, limit: 100_000 };
+/** Marks that one run removes. */
+const MARKS_FORGOTTEN = { limit: 100_000 };
 /** Statements that counted a use of a token before it expired have ended by then. */
 const TOKENS_KEPT = { olderThanMs: 10 * 60_000, limit: 10_000 };
 /** A thousand of each kind a minute; the next run goes on behind them. */
@@ -69,11 +70,9 @@ export interface JobDeps {
   forgetRequests: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
   /** Forgets links that expired longer than `olderThanMs` ago, at most `limit`. */
   forgetLinks: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
-  /** Forgets changes of files longer than `olderThanMs` ago, at most `limit`. */
-  forgetFileChanges: (options: { olderThanMs: number; limit: number }) => Promise<unknown>;
-  follower: Pick<FileChangeFollower, "catchUp">;
-  /** Logs what the cache of files was good for since the last time. */
-  reportCache: () => void;
+  /** Forgets marks of commits that newer ones stand for, at most `limit`. */
+  forgetMarks: (options: { limit: number }) => Promise<unknown>;
+  relay: JournalRelay;
   leases: JobLeases;
   log: JobLog;
 }
@@ -83,24 +82,13 @@ export interface JobDeps {
  * that fails is logged, once until it is well again, and runs again.
  */
 export function startJobs({ access, files, check, leases, log, ...deps }: JobDeps): RepeatedJob {
-  const forget: LeasedJob = {
-    name: "forget-requests",
-    everyMs: FORGET_EVERY_MS,
-    retryAfterMs: FORGET_EVERY_MS,
-    run: async () => {
-      await deps.forgetRequests(REQUESTS_KEPT);
-      await deps.forgetLinks(LINKS_KEPT);
-      await access.uploads.catalogue.forgetTokens(TOKENS_KEPT);
-      await deps.forgetFileChanges(CHANGES_KEPT);
-      return "";
-    },
-  };
   const toJobs = (namespace: Namespace) => toNamespaceJobs({ access, files, log }, namespace);
   const tellReceived = () => noteReceived({ sessions: access.sessions, writers: access.uploads.writers });
   const stopping = new AbortController();
-  const runIfDue = async (job: LeasedJob) => {
-    await runLeased(leases, job, { holder: access.instance, leaseMs: LEASE_MS, signal: stopping.signal });
+  const runIfDue = async (job: LeasedJob, leaseMs = LEASE_MS) => {
+    await runLeased(leases, job, { holder: access.instance, leaseMs, signal: stopping.signal });
   };
+  const number = toNumbering(deps.relay);
   const told = (job: string) => ({
     onFailure: (error: unknown) => log.warn({ error, job }, "a job failed; it runs again, ever more seldom"),
     onRecovery: (failures: number) => log.info({ job, failures }, "the job runs well again"),
@@ -126,21 +114,58 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
     repeat(check, { everyMs: CHECK_EVERY_MS, random }),
     repeat(deps.watchResidency, { everyMs: WATCH_RESIDENCY_EVERY_MS, random }),
     repeat(async () => access.budget.rebalance(), { everyMs: REBALANCE_EVERY_MS, random }),
-    repeat(async () => void (await deps.follower.catchUp()), {
-      everyMs: FOLLOW_EVERY_MS,
+    repeat(async () => void (await deps.relay.makePartitions()), {
+      everyMs: PARTITIONS_EVERY_MS,
       random,
-      ...told("follow-file-changes"),
+      ...told("make-partitions"),
     }),
-    repeat(async () => deps.reportCache(), { everyMs: REPORT_CACHE_EVERY_MS, random }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
-    repeatLeased(forget),
+    repeatLeased(toForgetting({ access, ...deps })),
+    repeat(() => runIfDue(number, NUMBERING_LEASE_MS), {
+      everyMs: NUMBERING_DUE_CHECK_MS,
+      random,
+      ...told(number.name),
+    }),
   ];
   return {
     stop: async () => {
       stopping.abort(new Error("the service stops"));
       for (const job of [...jobs, ...[...ofNamespaces.values()].flat()]) await job.stop();
-      deps.reportCache();
+    },
+  };
+}
+
+/** What one replica forgets for all, whatever the namespace. */
+function toForgetting({
+  access,
+  forgetRequests,
+  forgetLinks,
+  forgetMarks,
+}: Pick<JobDeps, "access" | "forgetRequests" | "forgetLinks" | "forgetMarks">): LeasedJob {
+  return {
+    name: "forget-requests",
+    everyMs: FORGET_EVERY_MS,
+    retryAfterMs: FORGET_EVERY_MS,
+    run: async () => {
+      await forgetRequests(REQUESTS_KEPT);
+      await forgetLinks(LINKS_KEPT);
+      await access.uploads.catalogue.forgetTokens(TOKENS_KEPT);
+      await forgetMarks(MARKS_FORGOTTEN);
+      return "";
+    },
+  };
+}
+
+/** The relay of the journal. A run is a minute of looks; then its lease is asked for anew. */
+function toNumbering(relay: JournalRelay): LeasedJob {
+  return {
+    name: "number-journal",
+    everyMs: 0,
+    retryAfterMs: NUMBERING_DUE_CHECK_MS,
+    run: async ({ signal }) => {
+      await numberEntries(relay, { ...NUMBERING, signal });
+      return "";
     },
   };
 }

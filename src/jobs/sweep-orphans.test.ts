@@ -4,7 +4,7 @@ import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
 import { send } from "../testing/rigs/object-store-subject.ts";
-import { beginNext, createOpen, expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { beginNext, createOpen, expectRefusal, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { seededBytes } from "../testing/rigs/upload-rig.ts";
 import { sampleNamespaces } from "../testing/samples/sample-records.ts";
 import { type OrphanLimits, sweepOrphans } from "./sweep-orphans.ts";
@@ -60,7 +60,7 @@ describe("sweepOrphans", () => {
     const [dead, alive] = [await createPut(2), await createPut(1)];
     await objects.delete("bucket", `${dead.s3Key}.1`);
     await put(`${dead.s3Key}.1`);
-    await uploads.catalogue.abort("default", dead.uploadId);
+    await uploads.catalogue.abort("default", dead.uploadId, TEST_ACTOR);
     expect(await sweep()).to.deep.include({ ...NOTHING, cursor: "" });
     clock.now += HOUR_MS;
     expect(await sweep()).to.deep.include({ ...NOTHING, versionsDeleted: 4 });
@@ -72,7 +72,7 @@ describe("sweepOrphans", () => {
   it("counts what no row knows, however old, and never touches it", async () => {
     const { clock, uploads, objects, sweep, begin, put } = open();
     const restored = await createOpen({ uploads });
-    await uploads.catalogue.abort("default", restored.uploadId);
+    await uploads.catalogue.abort("default", restored.uploadId, TEST_ACTOR);
     await begin("prefix/nobody's");
     await begin("elsewhere");
     for (const key of ["prefix/x", "prefix/y", restored.s3Key, "elsewhere"]) await put(key);
@@ -89,7 +89,7 @@ describe("sweepOrphans", () => {
   it("reads so many pages, and goes on behind them", async () => {
     const { clock, uploads, objects, sweep, begin, createPut } = open();
     const dead = await createPut(5);
-    await uploads.catalogue.abort("default", dead.uploadId);
+    await uploads.catalogue.abort("default", dead.uploadId, TEST_ACTOR);
     for (let index = 0; index < 3; index++) await begin(dead.s3Key);
     clock.now += HOUR_MS;
     const cursors: string[] = [];
@@ -107,13 +107,13 @@ describe("sweepOrphans", () => {
   it("passes by what cannot be removed, stops when much fails, and says what failed", async () => {
     const { clock, uploads, objects, sweep, createPut } = open();
     const dead = await createPut(30);
-    await uploads.catalogue.abort("default", dead.uploadId);
+    await uploads.catalogue.abort("default", dead.uploadId, TEST_ACTOR);
     clock.now += HOUR_MS;
     objects.faults.add("delete", { kind: "fail" }, { key: /\.1$/ });
     const { errors, versionsDeleted } = await sweep();
     expect([errors.length, versionsDeleted]).to.deep.equal([1, 29]);
     const other = await createPut(30);
-    await uploads.catalogue.abort("default", other.uploadId);
+    await uploads.catalogue.abort("default", other.uploadId, TEST_ACTOR);
     clock.now += HOUR_MS;
     objects.faults.add("delete", { kind: "fail" }, { times: 1000 });
     const stopped = await sweep();

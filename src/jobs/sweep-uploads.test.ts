@@ -11,7 +11,7 @@ import { FakeFileRepository } from "../testing/fakes/fake-file-repository.ts";
 import { FakeObjectStore } from "../testing/fakes/fake-object-store.ts";
 import { createFakeUploads } from "../testing/fakes/uploads/fake-upload-repositories.ts";
 import { send } from "../testing/rigs/object-store-subject.ts";
-import { beginNext, createOpen, nextUuid, sampleObject } from "../testing/rigs/repository-subject.ts";
+import { beginNext, createOpen, nextUuid, sampleObject, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
 import { seededBytes } from "../testing/rigs/upload-rig.ts";
 import { BENCH_LIMITS } from "../testing/rigs/writer-bench.ts";
@@ -74,7 +74,7 @@ describe("sweepUploads", () => {
     const world = open();
     const stuck = await writeStuck(world);
     const [due, dead] = [await createOpen(world, { expireAfterMs: 1 }), await write(world)];
-    await world.uploads.catalogue.abort("default", dead.uploadId);
+    await world.uploads.catalogue.abort("default", dead.uploadId, TEST_ACTOR);
     world.access.regions.note("bucket", { region: "ap-southeast-2", readTime: new Date() });
     world.clock.now += 5000;
     expect(await world.sweep()).to.deep.include({ expired: 1, committed: 0, cleaned: 2, errors: [] });
@@ -107,9 +107,9 @@ describe("sweepUploads", () => {
       objects.faults.add("abortMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
     for (const { s3Key } of stuck)
       objects.faults.add("completeMultipart", { kind: "fail" }, { key: new RegExp(s3Key), times: 100 });
-    for (const { uploadId } of failing) await uploads.catalogue.abort("default", uploadId);
+    for (const { uploadId } of failing) await uploads.catalogue.abort("default", uploadId, TEST_ACTOR);
     const later = await write(world);
-    await uploads.catalogue.abort("default", later.uploadId);
+    await uploads.catalogue.abort("default", later.uploadId, TEST_ACTOR);
     await writeStuck(world);
     world.clock.now += 2000;
     const first = await world.sweep("default", { batchMax: 2 });
@@ -186,7 +186,7 @@ describe("sweepUploads", () => {
     const world = open();
     const { clock, objects, uploads } = world;
     const [due, aborted, wanted] = [1, 2, 3].map(() => createOpen(world, { namespace: "other" }));
-    await uploads.catalogue.abort("other", (await aborted!).uploadId);
+    await uploads.catalogue.abort("other", (await aborted!).uploadId, TEST_ACTOR);
     const assembled = await wanted!;
     const { uploadId, s3Key: key } = assembled;
     objects.overwrite("bucket", key, bytes);
@@ -513,7 +513,7 @@ describe("sweepUploads", () => {
     await world.uploads.writers.claimPresigned("default", uploadId, [part], options);
     const multipartId = await world.objects.createMultipart("bucket", key, { contentType: "" });
     await world.uploads.writers.setMultipartId(uploadId, multipartId);
-    await cleanUpload(world.access, await world.uploads.catalogue.abort("default", uploadId));
+    await cleanUpload(world.access, await world.uploads.catalogue.abort("default", uploadId, TEST_ACTOR));
     expect(world.objects.pendingMultiparts).to.deep.equal([]);
     world.clock.now += HOUR_MS;
     expect(await world.sweep()).to.deep.include({ cleaned: 0, errors: [] });

@@ -2,8 +2,16 @@ import { expect } from "chai";
 import { Client } from "pg";
 import { sql } from "slonik";
 import { namespaceRepositoryContract } from "../testing/contracts/namespace-repository-contract.ts";
+import { enteredByTest } from "../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../testing/rigs/postgres-subject.ts";
-import { commitFile, createOpen, expectRefusal, newUpload, nextIdentity } from "../testing/rigs/repository-subject.ts";
+import {
+  commitFile,
+  createOpen,
+  expectRefusal,
+  newUpload,
+  nextIdentity,
+  TEST_ACTOR,
+} from "../testing/rigs/repository-subject.ts";
 import { sampleNamespace } from "../testing/samples/sample-records.ts";
 import { createNamespaceRepository } from "./namespace-repository.ts";
 
@@ -17,7 +25,7 @@ describe("createNamespaceRepository", () => {
       beginUpload: async (namespace) => {
         const { uploadId } = await createOpen({ uploads }, { namespace });
         return async () => {
-          await uploads.catalogue.abort(namespace, uploadId);
+          await uploads.catalogue.abort(namespace, uploadId, TEST_ACTOR);
         };
       },
       close,
@@ -33,7 +41,7 @@ describe("createNamespaceRepository", () => {
 
     const createNamespace = async (name: string) => {
       const namespaces = createNamespaceRepository(subject.pools.commands);
-      await namespaces.create(sampleNamespace({ name, keyPrefix: `${name}/` }));
+      await namespaces.create(sampleNamespace({ name, keyPrefix: `${name}/` }), TEST_ACTOR);
       return namespaces;
     };
 
@@ -46,7 +54,7 @@ describe("createNamespaceRepository", () => {
       const usage = { liveFiles: 2, liveBytes: 20, kept: 1, keptBytes: 10, unfinishedUploads: 1 };
       const used = { storedBytes: 30, dayBytes: 30 };
       expect(await namespaces.usage("counted")).to.deep.include({ ...usage, used, usedByPrincipal: undefined });
-      await expectRefusal(namespaces.delete("counted", {}), "NAMESPACE_NOT_EMPTY");
+      await expectRefusal(namespaces.delete("counted", { actor: TEST_ACTOR }), "NAMESPACE_NOT_EMPTY");
     });
 
     it("begins no upload in a namespace that is being deleted", async () => {
@@ -55,7 +63,7 @@ describe("createNamespaceRepository", () => {
       await deleting.connect();
       await deleting.query("BEGIN");
       await deleting.query("SELECT name FROM namespace WHERE name = 'doomed' FOR UPDATE");
-      await deleting.query("UPDATE namespace SET delete_time = now() WHERE name = 'doomed'");
+      await deleting.query(`${enteredByTest.sql} UPDATE namespace SET delete_time = now() WHERE name = 'doomed'`);
       // The statement finds the namespace as it was, and waits for the transaction that deletes it.
       const input = newUpload({ namespace: "doomed" });
       const identity = nextIdentity({ namespace: "doomed" });
@@ -73,7 +81,7 @@ describe("createNamespaceRepository", () => {
         const namespaces = await createNamespace(namespace);
         const [created, deleted] = await Promise.allSettled([
           subject.uploads.catalogue.create(newUpload({ namespace }), nextIdentity({ namespace })),
-          namespaces.delete(namespace, {}),
+          namespaces.delete(namespace, { actor: TEST_ACTOR }),
         ]);
         const reasons = [created, deleted].flatMap((one) => (one.status === "rejected" ? [one.reason.reason] : []));
         expect(reasons).to.have.lengthOf(1);
@@ -86,8 +94,8 @@ describe("createNamespaceRepository", () => {
       const identity = nextIdentity({ namespace: "past" });
       const input = newUpload({ namespace: "past" });
       const { upload } = await subject.uploads.catalogue.create(input, identity);
-      await subject.uploads.catalogue.abort("past", upload.uploadId);
-      await namespaces.delete("past", {});
+      await subject.uploads.catalogue.abort("past", upload.uploadId, TEST_ACTOR);
+      await namespaces.delete("past", { actor: TEST_ACTOR });
       const again = await subject.uploads.catalogue.create({ ...input, uploadId: newUpload().uploadId }, identity);
       expect(again).to.deep.include({ created: false });
       await expectRefusal(

@@ -1,6 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, type DatabaseTransactionConnection, sql } from "slonik";
 import { z } from "zod";
 import type { Grant } from "../domain/access/grants.ts";
+import { type Actor, type Deed, SERVICE_ACTOR } from "../domain/deed.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
 import type {
   IfVersion,
@@ -19,6 +20,7 @@ import {
 } from "../domain/namespaces/refusals.ts";
 import { namespaceNotFound } from "../domain/repository-refusals.ts";
 import { atBorder } from "./pool/errors.ts";
+import { type EnteredRows, enterDeed, toJson } from "./rows/journal-rows.ts";
 import { readUsed } from "./rows/usage-rows.ts";
 
 const namespaceRow = z.object({
@@ -58,42 +60,45 @@ const columns = sql.fragment`
 /** Namespaces in PostgreSQL. Whatever a decision rests on is read from the primary. */
 export function createNamespaceRepository(pool: DatabasePool): NamespaceRepository {
   return atBorder<NamespaceRepository>({
-    create: (namespace) =>
+    create: (namespace, actor) =>
       inTurn(pool, async (transaction, version) => {
         const before = await find(transaction, namespace.name);
-        if (before === undefined) return await insert(transaction, namespace, version);
+        if (before === undefined) return await insert(transaction, namespace, { version, actor });
         if (before.deleteTime !== undefined || !isSame(before, namespace)) throw namespaceExists(before);
         return before;
       }),
     ensure: async (namespace) => {
       const before = await find(pool, namespace.name);
-      const record = before ?? (await inTurn(pool, (transaction, version) => ensure(transaction, namespace, version)));
+      const record =
+        before ??
+        (await inTurn(pool, (transaction, version) =>
+          ensure(transaction, namespace, { version, actor: SERVICE_ACTOR }),
+        ));
       assertSameBinding(record, namespace);
       return record;
     },
     update: (name, change, options) =>
       inTurn(pool, async (transaction, version) => {
-        const policy = change(await lock(transaction, name, options));
-        const { names, values } = toPolicyColumns(policy);
-        return await write(transaction, name, { version, set: sql.fragment`(${names}) = ROW(${values})` });
+        const before = await lock(transaction, name, options);
+        const { names, values } = toPolicyColumns(change(before));
+        const set = sql.fragment`(${names}) = ROW(${values})`;
+        return await write(transaction, before, { version, set, action: "UpdateNamespace", actor: options.actor });
       }),
     setGrants: (name, grants, options) =>
       inTurn(pool, async (transaction, version) => {
-        await lock(transaction, name, options);
-        return await write(transaction, name, {
-          version,
-          set: sql.fragment`grants = ${JSON.stringify(grants)}::jsonb`,
-        });
+        const before = await lock(transaction, name, options);
+        const set = sql.fragment`grants = ${JSON.stringify(grants)}::jsonb`;
+        return await write(transaction, before, { version, set, action: "SetGrants", actor: options.actor });
       }),
     delete: (name, options) =>
       inTurn(pool, async (transaction, version) => {
-        await lock(transaction, name, options);
+        const before = await lock(transaction, name, options);
         const usage = await readUsage(transaction, name);
         if (usage.liveFiles + usage.kept + usage.unfinishedUploads > 0) throw namespaceNotEmpty(name, usage);
         // Nothing is used of an empty namespace, and nobody adds to it any more.
         await transaction.query(sql.unsafe`DELETE FROM usage_slot WHERE namespace = ${name}`);
         const set = sql.fragment`delete_time = now(), grants = '[]'`;
-        return await write(transaction, name, { version, set });
+        return await write(transaction, before, { version, set, action: "DeleteNamespace", actor: options.actor });
       }),
     listChanged: async (afterVersion) => {
       const rows = await pool.any(
@@ -126,8 +131,12 @@ async function inTurn<T>(
   });
 }
 
-async function ensure(pool: CommonQueryMethods, namespace: Namespace, version: number): Promise<NamespaceRecord> {
-  return (await find(pool, namespace.name)) ?? (await insert(pool, namespace, version));
+async function ensure(
+  pool: CommonQueryMethods,
+  namespace: Namespace,
+  options: { version: number; actor: Actor },
+): Promise<NamespaceRecord> {
+  return (await find(pool, namespace.name)) ?? (await insert(pool, namespace, options));
 }
 
 async function find(pool: CommonQueryMethods, name: string): Promise<NamespaceRecord | undefined> {
@@ -135,7 +144,11 @@ async function find(pool: CommonQueryMethods, name: string): Promise<NamespaceRe
   return row === null ? undefined : toRecord(row);
 }
 
-async function insert(pool: CommonQueryMethods, namespace: Namespace, version: number): Promise<NamespaceRecord> {
+async function insert(
+  pool: CommonQueryMethods,
+  namespace: Namespace,
+  { version, actor }: { version: number; actor: Actor },
+): Promise<NamespaceRecord> {
   const { name, bucket, region, keyPrefix } = namespace;
   const other = await pool.maybeOneFirst(sql.type(nameRow)`
     SELECT n.name FROM namespace n WHERE n.bucket = ${bucket} AND n.delete_time IS NULL
@@ -146,7 +159,9 @@ async function insert(pool: CommonQueryMethods, namespace: Namespace, version: n
   await pool.query(sql.unsafe`
     INSERT INTO namespace (name, bucket, region, key_prefix, version, ${names})
     VALUES (${name}, ${bucket}, ${region}, ${keyPrefix}, ${version}, ${values})`);
-  return (await find(pool, name)) as NamespaceRecord;
+  const record = (await find(pool, name)) as NamespaceRecord;
+  await enter(pool, { action: "CreateNamespace", actor }, { name, before: {}, after: toValues(record) });
+  return record;
 }
 
 /**
@@ -164,12 +179,41 @@ async function lock(pool: CommonQueryMethods, name: string, { ifVersion }: IfVer
 
 async function write(
   pool: CommonQueryMethods,
-  name: string,
-  { version, set }: { version: number; set: ReturnType<typeof sql.fragment> },
+  before: NamespaceRecord,
+  { version, set, ...deed }: Deed & { version: number; set: ReturnType<typeof sql.fragment> },
 ): Promise<NamespaceRecord> {
+  const { name } = before;
   await pool.query(sql.unsafe`
     UPDATE namespace SET ${set}, version = ${version}, update_time = now() WHERE name = ${name}`);
-  return (await find(pool, name)) as NamespaceRecord;
+  const record = (await find(pool, name)) as NamespaceRecord;
+  await enter(pool, deed, { name, before: toValues(before), after: toValues(record) });
+  return record;
+}
+
+/** What a namespace says of itself, as far as it can change. */
+function toValues({ version, createTime, updateTime, ...values }: NamespaceRecord): Record<string, unknown> {
+  return values;
+}
+
+/** Enters a change into the journal, with the values that it has changed. */
+async function enter(
+  pool: CommonQueryMethods,
+  deed: Deed,
+  { name, before, after }: { name: string; before: Record<string, unknown>; after: Record<string, unknown> },
+): Promise<void> {
+  const changed = Object.keys(after).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  const pick = (values: Record<string, unknown>) =>
+    toJson(Object.fromEntries(changed.map((key) => [key, values[key] ?? null])));
+  const rows: EnteredRows = {
+    from: sql.fragment`namespace n`,
+    kind: "namespace",
+    namespace: sql.fragment`n.name`,
+    id: sql.fragment`NULL::uuid`,
+    before: pick(before),
+    after: pick(after),
+    where: sql.fragment`n.name = ${name}`,
+  };
+  await pool.query(sql.unsafe`WITH ${enterDeed(deed, rows)} SELECT`);
 }
 
 /** The columns of a policy and their values, in one order. */

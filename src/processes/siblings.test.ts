@@ -1,9 +1,6 @@
 import { expect } from "chai";
-import type { FileChanges } from "../domain/files/file-changes.ts";
-import type { Siblings } from "../domain/files/siblings.ts";
+import type { CallerPosition, Siblings } from "../domain/siblings.ts";
 import { joinSiblings, type RelayedWorker, SiblingRelay } from "./siblings.ts";
-
-const PATHS = [{ namespace: "default", path: "a" }];
 
 /** A supervisor and its workers in one process; messages are JSON on their way, as between processes. */
 class Workers {
@@ -21,7 +18,7 @@ class Workers {
 class Member implements RelayedWorker {
   readonly id: number;
   readonly siblings: Siblings;
-  readonly heard: FileChanges[] = [];
+  readonly heard: CallerPosition[] = [];
   readonly got: object[] = [];
   isAway = false;
   /** While this is true, messages wait, as for a process that does not run. */
@@ -65,11 +62,11 @@ describe("Siblings", () => {
   it("hear what one of them tells, and it hears that they have", async () => {
     const workers = new Workers();
     const [one, two, three] = [workers.start(1), workers.start(2), workers.start(3)];
-    await one.siblings.tell({ paths: PATHS, position: 0x16_b374d848n });
-    for (const other of [two, three]) expect(other.heard).to.deep.equal([{ paths: PATHS, position: 0x16_b374d848n }]);
+    await one.siblings.tell({ principal: "dev:a", position: 1024n });
+    for (const other of [two, three]) expect(other.heard).to.deep.equal([{ principal: "dev:a", position: 1024n }]);
     expect(one.heard).to.deep.equal([]);
-    await two.siblings.tell({ paths: undefined, position: 7n });
-    expect(one.heard).to.deep.equal([{ paths: undefined, position: 7n }]);
+    await two.siblings.tell({ principal: "dev:b", position: 7n });
+    expect(one.heard).to.deep.equal([{ principal: "dev:b", position: 7n }]);
   });
 
   it("are waited for, all of them", async () => {
@@ -77,7 +74,7 @@ describe("Siblings", () => {
     const [one, two, three] = [workers.start(1), workers.start(2), workers.start(3)];
     two.isStopped = true;
     three.isStopped = true;
-    const told = one.siblings.tell({ paths: PATHS, position: 1n });
+    const told = one.siblings.tell({ principal: "dev:a", position: 1n });
     expect(await isSettled(told)).to.equal(false);
     two.run();
     expect(await isSettled(told), "one has heard").to.equal(false);
@@ -88,10 +85,10 @@ describe("Siblings", () => {
   it("are not waited for once they have ended, or where there are none", async () => {
     const workers = new Workers();
     const one = workers.start(1);
-    await one.siblings.tell({ paths: PATHS, position: 1n });
+    await one.siblings.tell({ principal: "dev:a", position: 1n });
     const two = workers.start(2);
     two.isStopped = true;
-    const told = one.siblings.tell({ paths: PATHS, position: 2n });
+    const told = one.siblings.tell({ principal: "dev:a", position: 2n });
     expect(await isSettled(told)).to.equal(false);
     workers.members.delete(2);
     workers.relay.remove(two);
@@ -104,14 +101,14 @@ describe("Siblings", () => {
     const [one, two] = [workers.start(1), workers.start(2)];
     two.isStopped = true;
     const begun = performance.now();
-    await one.siblings.tell({ paths: PATHS, position: 1n });
+    await one.siblings.tell({ principal: "dev:a", position: 1n });
     expect(performance.now() - begun).to.be.greaterThan(190);
     workers.now = 200;
-    await one.siblings.tell({ paths: PATHS, position: 2n });
+    await one.siblings.tell({ principal: "dev:a", position: 2n });
     expect(two.got, "no more is piled up for it").to.have.length(1);
     two.run();
     expect(two.heard).to.have.length(1);
-    await one.siblings.tell({ paths: PATHS, position: 3n });
+    await one.siblings.tell({ principal: "dev:a", position: 3n });
     expect(two.heard.map(({ position }) => position)).to.deep.equal([1n, 3n]);
   });
 
@@ -119,28 +116,19 @@ describe("Siblings", () => {
     const workers = new Workers();
     const [one, two] = [workers.start(1), workers.start(2)];
     two.isStopped = true;
-    const told = Array.from({ length: 1500 }, () => one.siblings.tell({ paths: PATHS, position: 1n }));
+    const told = Array.from({ length: 1500 }, () => one.siblings.tell({ principal: "dev:a", position: 1n }));
     expect(two.got).to.have.length(1000);
     two.run();
     await Promise.all(told);
-  });
-
-  it("forget all where many paths have changed", async () => {
-    const workers = new Workers();
-    const [one, two] = [workers.start(1), workers.start(2)];
-    const paths = Array.from({ length: 1001 }, (_, path) => ({ namespace: "default", path: String(path) }));
-    await one.siblings.tell({ paths: paths.slice(1), position: 1n });
-    await one.siblings.tell({ paths, position: 2n });
-    expect(two.heard.map((changes) => changes.paths?.length)).to.deep.equal([1000, undefined]);
   });
 
   it("are told nothing by a worker that has lost its supervisor, which nobody waits for", async () => {
     const workers = new Workers();
     const [one, two] = [workers.start(1), workers.start(2)];
     one.isAway = true;
-    expect(await isSettled(one.siblings.tell({ paths: PATHS, position: 1n }))).to.equal(false);
+    expect(await isSettled(one.siblings.tell({ principal: "dev:a", position: 1n }))).to.equal(false);
     expect(two.heard).to.deep.equal([]);
-    await two.siblings.tell({ paths: PATHS, position: 1n });
+    await two.siblings.tell({ principal: "dev:a", position: 1n });
     expect(one.heard).to.deep.equal([]);
   });
 

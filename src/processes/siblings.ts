@@ -1,27 +1,23 @@
 import { formatCommitPosition, parseCommitPosition } from "../domain/commit-position.ts";
-import type { FileChanges } from "../domain/files/file-changes.ts";
-import type { Siblings } from "../domain/files/siblings.ts";
+import type { CallerPosition, Siblings } from "../domain/siblings.ts";
 
-/** How long a worker waits until the others have its changes, in milliseconds: by then their own poll shows these. */
+/** How long a worker waits until the others know of its change, in milliseconds. */
 const HEARD_WAIT_MAX_MS = 200;
-/** When a message would have more paths than this, it says "all": forgetting everything is cheaper than carrying the paths. */
-const PATHS_MAX = 1000;
 /** Messages on their way to one worker. Further messages are not sent, and nobody waits for them. */
 const UNHEARD_MAX = 1000;
 
-/** A worker tells the supervisor that it has changed files. */
+/** A worker tells the supervisor that a caller of it has changed something. */
 interface Changed {
   kind: "sluice-changed";
   number: number;
+  principal: string;
   position: string;
-  /** Left out when all files may have changed. */
-  paths?: FileChanges["paths"];
 }
 
 /** The same message on its way to another worker, which answers with `Heard`. */
 type Relayed = Changed & { from: number };
 
-/** The worker has forgotten the files. Without `from`, all have: the supervisor tells the worker that changed them. */
+/** The worker knows. Without `from`, all do: the supervisor tells the worker that made the change. */
 interface Heard {
   kind: "sluice-heard";
   number: number;
@@ -39,16 +35,16 @@ export interface SupervisorChannel {
 export function joinSiblings(channel: SupervisorChannel): Siblings {
   const waiting = new Map<number, () => void>();
   let last = 0;
-  let forget: (changes: FileChanges) => void = () => {};
+  let hear: (change: CallerPosition) => void = () => {};
   channel.onMessage((message) => {
     if (isChanged(message)) {
-      const { number, from, position, paths } = message as Relayed;
-      forget({ paths, position: parseCommitPosition(position) });
+      const { number, from, position, principal } = message as Relayed;
+      hear({ principal, position: parseCommitPosition(position) });
       channel.send({ kind: "sluice-heard", number, from } satisfies Heard);
     } else if (isHeard(message)) waiting.get(message.number)?.();
   });
   return {
-    tell: ({ paths, position }) =>
+    tell: ({ principal, position }) =>
       new Promise((resolve) => {
         const number = ++last;
         const end = () => {
@@ -58,12 +54,11 @@ export function joinSiblings(channel: SupervisorChannel): Siblings {
         };
         const timer = setTimeout(end, HEARD_WAIT_MAX_MS);
         waiting.set(number, end);
-        const isAll = paths === undefined || paths.length > PATHS_MAX;
-        const told = { position: formatCommitPosition(position), ...(!isAll && { paths }) };
+        const told = { principal, position: formatCommitPosition(position) };
         channel.send({ kind: "sluice-changed", number, ...told } satisfies Changed);
       }),
     listen: (listener) => {
-      forget = listener;
+      hear = listener;
     },
   };
 }
@@ -77,8 +72,7 @@ export interface RelayedWorker {
 
 /**
  * The supervisor's side: it carries the messages of each worker to the others, and tells the worker when they have received
- * them. A worker that has not answered within the time that others wait gets no more messages until it answers; its own poll
- * of the feed shows it the changes that it missed.
+ * them. A worker that has not answered within the time that others wait gets no more messages until it answers.
  */
 export class SiblingRelay {
   readonly #workers: () => Iterable<RelayedWorker>;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { FakeNamespaceRepository } from "../testing/fakes/fake-namespace-repository.ts";
-import { expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { SAMPLE_CALLER, sampleNamespace } from "../testing/samples/sample-records.ts";
 import { getNamespace } from "./get-namespace.ts";
 import { listNamespaces } from "./list-namespaces.ts";
@@ -42,7 +42,7 @@ describe("listNamespaces", () => {
   it("sees what another process has changed", async () => {
     await repository.create(sampleNamespace({ name: "e", bucket: "bucket-e" }));
     expect(await getNamespace(directory, { namespace: "e" }, OPTIONS)).to.include({ bucket: "bucket-e" });
-    await repository.delete("e", {});
+    await repository.delete("e", { actor: TEST_ACTOR });
     await expectRefusal(getNamespace(directory, { namespace: "e" }, OPTIONS), "NAMESPACE_NOT_FOUND");
     expect((await list(0)).names).not.to.include("e");
   });

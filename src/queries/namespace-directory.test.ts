@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { FakeNamespaceRepository } from "../testing/fakes/fake-namespace-repository.ts";
-import { expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { sampleNamespace } from "../testing/samples/sample-records.ts";
 import { GRANTS_AGE_MAX_MS, NamespaceDirectory } from "./namespace-directory.ts";
 
@@ -29,12 +29,12 @@ describe("NamespaceDirectory", () => {
   const scopeOfAlice = () => directory.grantsOf("default")?.scopeOf({ principal: "acme:alice", groups: [] }, "reader");
 
   it("knows namespaces and grants, and forgets a namespace that is deleted", async () => {
-    await repository.setGrants("default", [READER], {});
+    await repository.setGrants("default", [READER], { actor: TEST_ACTOR });
     expect(scopeOfAlice()).to.deep.equal([]);
     await directory.catchUp();
     expect(scopeOfAlice()).to.deep.equal([""]);
     expect([...directory.values()].map(({ name }) => name)).to.deep.equal(["default"]);
-    await repository.delete("default", {});
+    await repository.delete("default", { actor: TEST_ACTOR });
     await directory.catchUp();
     expect([directory.get("default"), directory.get("default"), directory.grantsOf("default")]).to.deep.equal([
       undefined,
@@ -48,7 +48,7 @@ describe("NamespaceDirectory", () => {
     expect(directory.freshen("default")).to.equal(undefined);
     expect(questions).to.equal(1);
     nowMs += 200;
-    await repository.setGrants("default", [READER], {});
+    await repository.setGrants("default", [READER], { actor: TEST_ACTOR });
     await directory.freshen("default");
     expect([questions, scopeOfAlice()]).to.deep.equal([2, [""]]);
     expect(directory.freshen("default")).to.equal(undefined);
@@ -126,7 +126,7 @@ describe("NamespaceDirectory", () => {
     });
     const missing = slow.refresh();
     await Promise.resolve();
-    await repository.setGrants("default", [READER], {});
+    await repository.setGrants("default", [READER], { actor: TEST_ACTOR });
     const caughtUp = slow.catchUp();
     answer();
     await Promise.all([missing, caughtUp]);

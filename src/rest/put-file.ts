@@ -22,9 +22,9 @@ import { headerOf, positionOf, type RestCall } from "./rest-call.ts";
  * before the body is read, and the commit compares it again.
  */
 export function createFilePut(
-  options: Pick<ApiOptions, "authenticate" | "fileQueries" | "uploads" | "catchUp">,
+  options: Pick<ApiOptions, "authenticate" | "fileQueries" | "uploads" | "markCommit">,
 ): Serve {
-  const { authenticate, fileQueries, uploads, catchUp } = options;
+  const { authenticate, fileQueries, uploads, markCommit } = options;
   return async (call) => {
     const { request, signal } = call;
     assertAcceptable(request, "application/json");
@@ -42,7 +42,7 @@ export function createFilePut(
     const create = { ...described, sizeBytes, ...(ifGenerationMatch !== undefined && { ifGenerationMatch }) };
     const declared = { crc32: described.crc32, sha256: described.sha256 };
     const file = await receiveFile(uploads.beginWrite, { create }, { call, caller, declared });
-    const position = await catchUp();
+    const position = await markCommit(caller);
     if (position !== undefined) call.response.setHeader(POSITION_HEADER, formatCommitPosition(position));
     answerFile(call, file, { status: hadFile ? 200 : 201 });
   };

@@ -10,6 +10,7 @@ import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { Caller } from "../domain/caller.ts";
 import type { CommitPosition } from "../domain/commit-position.ts";
 import type { MessageBudget } from "../domain/limits/message-budget.ts";
 import { WorkLimiter } from "../domain/limits/work-limiter.ts";
@@ -41,10 +42,10 @@ export interface ApiOptions {
   namespaces: NamespaceFunctions;
   configurations: ConfigurationFunctions;
   /**
-   * Resolves once nothing cached here hides a change that was committed before the call. The result is a commit position after
-   * such changes, or undefined when the database does not tell one: the changes are committed all the same. Never rejects.
+   * Resolves to a commit position behind all changes that were committed before the call, once this caller's reads here are sure to
+   * see them; to undefined when the database does not tell one: the changes are committed all the same. Never rejects.
    */
-  catchUp: () => Promise<CommitPosition | undefined>;
+  markCommit: (caller: Caller) => Promise<CommitPosition | undefined>;
   authenticate: Authenticator;
   readiness: Readiness;
   log: ErrorLog;
@@ -118,7 +119,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     requireConnectProtocolHeader: false,
     // Nobody reads unknown fields, and each would become an object of its own.
     binaryOptions: { readUnknownFields: false },
-    interceptors: [createErrorInterceptor(options.log), createPositionInterceptor(options.catchUp)],
+    interceptors: [createErrorInterceptor(options.log), createPositionInterceptor(options.markCommit)],
     ...(options.shutdownSignal !== undefined && { shutdownSignal: options.shutdownSignal }),
   });
   const gates = createGates(options);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { DomainError } from "../domain/errors.ts";
-import { expectRefusal } from "../testing/rigs/repository-subject.ts";
+import { expectRefusal, TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { until } from "../testing/rigs/until.ts";
 import { seededBytes } from "../testing/rigs/upload-rig.ts";
 import { type Bench, BenchWriter, createBench, BENCH_PART_BYTES as PART } from "../testing/rigs/writer-bench.ts";
@@ -330,7 +330,7 @@ describe("UploadWriter", () => {
         return [error.reason, upload.state];
       };
       expect(await lose(async () => {})).to.deep.equal(["UPLOAD_LOST", "aborted"]);
-      expect(await lose((bench, id) => bench.access.uploads.catalogue.abort("default", id))).to.deep.equal([
+      expect(await lose((bench, id) => bench.access.uploads.catalogue.abort("default", id, TEST_ACTOR))).to.deep.equal([
         "UPLOAD_NOT_OPEN",
         "aborted",
       ]);

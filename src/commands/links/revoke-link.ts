@@ -1,5 +1,6 @@
 import type { Caller } from "../../domain/caller.ts";
 import { parseUuid } from "../../domain/command-identity.ts";
+import { toActor } from "../../domain/deed.ts";
 import type { Link } from "../../domain/links/link.ts";
 import type { LinkRepository } from "../../domain/links/link-repository.ts";
 import { type Namespaces, requireNamespace } from "../../domain/namespaces/namespace.ts";
@@ -11,8 +12,8 @@ import { type Namespaces, requireNamespace } from "../../domain/namespaces/names
 export async function revokeLink(
   deps: { links: Pick<LinkRepository, "revoke">; namespaces: Namespaces },
   request: { namespace: string; linkId: string },
-  _options: { caller: Caller; signal?: AbortSignal },
+  options: { caller: Caller; signal?: AbortSignal },
 ): Promise<Link> {
   const namespace = requireNamespace(deps.namespaces, request.namespace);
-  return await deps.links.revoke(namespace.name, parseUuid(request.linkId, "link_id"));
+  return await deps.links.revoke(namespace.name, parseUuid(request.linkId, "link_id"), toActor(options.caller));
 }

@@ -1,4 +1,5 @@
 import type { Caller } from "../../domain/caller.ts";
+import { toActor } from "../../domain/deed.ts";
 import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import type {
   NamespacePolicy,
@@ -26,11 +27,14 @@ export interface CreateNamespaceRequest extends StatedPolicy, Pick<Namespace, "n
 export async function createNamespace(
   deps: { repository: Pick<NamespaceRepository, "create">; memory: NamespaceMemory; defaults: NamespacePolicy },
   request: CreateNamespaceRequest,
-  _options: { caller: Caller },
+  options: { caller: Caller },
 ): Promise<NamespaceRecord> {
   const { name, bucket, region, keyPrefix = `${name}/` } = request;
   const policy = completePolicy(request, deps.defaults);
-  const record = await deps.repository.create(parseNamespace({ name, bucket, region, keyPrefix, ...policy }));
+  const record = await deps.repository.create(
+    parseNamespace({ name, bucket, region, keyPrefix, ...policy }),
+    toActor(options.caller),
+  );
   await deps.memory.catchUp();
   return record;
 }

@@ -1,4 +1,5 @@
 import type { Caller } from "../../domain/caller.ts";
+import { toActor } from "../../domain/deed.ts";
 import { parseNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord, NamespaceRepository } from "../../domain/namespaces/namespace-repository.ts";
 import type { NamespaceMemory } from "./create-namespace.ts";
@@ -10,9 +11,12 @@ import type { NamespaceMemory } from "./create-namespace.ts";
 export async function deleteNamespace(
   deps: { repository: Pick<NamespaceRepository, "delete">; memory: NamespaceMemory },
   { namespace, etag }: { namespace: string; etag: string },
-  _options: { caller: Caller },
+  options: { caller: Caller },
 ): Promise<NamespaceRecord> {
-  const record = await deps.repository.delete(namespace, parseNamespaceEtag(etag));
+  const record = await deps.repository.delete(namespace, {
+    ...parseNamespaceEtag(etag),
+    actor: toActor(options.caller),
+  });
   await deps.memory.catchUp();
   return record;
 }

@@ -1,5 +1,6 @@
 import { type Grant, parseGrants } from "../../domain/access/grants.ts";
 import type { Caller } from "../../domain/caller.ts";
+import { toActor } from "../../domain/deed.ts";
 import { parseNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord, NamespaceRepository } from "../../domain/namespaces/namespace-repository.ts";
 import type { NamespaceMemory } from "./create-namespace.ts";
@@ -12,9 +13,12 @@ import type { NamespaceMemory } from "./create-namespace.ts";
 export async function setGrants(
   deps: { repository: Pick<NamespaceRepository, "setGrants">; memory: NamespaceMemory },
   { namespace, grants, etag }: { namespace: string; grants: readonly Grant[]; etag: string },
-  _options: { caller: Caller },
+  options: { caller: Caller },
 ): Promise<NamespaceRecord> {
-  const record = await deps.repository.setGrants(namespace, parseGrants(grants), parseNamespaceEtag(etag));
+  const record = await deps.repository.setGrants(namespace, parseGrants(grants), {
+    ...parseNamespaceEtag(etag),
+    actor: toActor(options.caller),
+  });
   await deps.memory.catchUp();
   return record;
 }

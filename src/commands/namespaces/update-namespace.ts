@@ -1,4 +1,5 @@
 import type { Caller } from "../../domain/caller.ts";
+import { toActor } from "../../domain/deed.ts";
 import { invalidArgument } from "../../domain/errors.ts";
 import { parseNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type {
@@ -44,7 +45,7 @@ export const NAMESPACE_FIELDS = {
 export async function updateNamespace(
   deps: { repository: Pick<NamespaceRepository, "update">; memory: NamespaceMemory; defaults: NamespacePolicy },
   { namespace, policy, updateMask, etag }: UpdateNamespaceRequest,
-  _options: { caller: Caller },
+  options: { caller: Caller },
 ): Promise<NamespaceRecord> {
   const keys = toKeys(updateMask);
   const values = completePolicy(policy, deps.defaults);
@@ -52,7 +53,10 @@ export async function updateNamespace(
     const changed = Object.fromEntries(keys.map((key) => [key, values[key]]));
     return parsePolicy({ ...before, ...changed }, before);
   };
-  const record = await deps.repository.update(namespace, change, parseNamespaceEtag(etag));
+  const record = await deps.repository.update(namespace, change, {
+    ...parseNamespaceEtag(etag),
+    actor: toActor(options.caller),
+  });
   await deps.memory.catchUp();
   return record;
 }

@@ -1,5 +1,5 @@
 import type { Caller } from "../../domain/caller.ts";
-import { parseUuid, toCommandIdentity } from "../../domain/command-identity.ts";
+import { parseUuid, toCommandIdentity, toDeed } from "../../domain/command-identity.ts";
 import { requireNamespace } from "../../domain/namespaces/namespace.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadAccess } from "./upload-access.ts";
@@ -20,7 +20,7 @@ export async function abortUpload(
   const uploadId = parseUuid(request.uploadId, "upload_id");
   const identity = toCommandIdentity(options.caller, "AbortUpload", { namespace, requestId, content: [uploadId] });
   await access.uploads.catalogue.noteRequest(identity, uploadId);
-  const upload = await access.uploads.catalogue.abort(namespace, uploadId);
+  const upload = await access.uploads.catalogue.abort(namespace, uploadId, toDeed(identity).actor);
   // Best effort: the row says "aborted", so that the sweeper repeats what fails here.
   await cleanUpload(access, upload).catch(() => {});
   return upload;

@@ -1,6 +1,7 @@
 import type { PathScope } from "../access/path-scope.ts";
 import type { CommandIdentity } from "../command-identity.ts";
 import type { CommitPosition } from "../commit-position.ts";
+import type { Actor } from "../deed.ts";
 import type { File } from "../files/file.ts";
 import type { Link } from "./link.ts";
 
@@ -50,7 +51,7 @@ export interface LinkRepository {
   create(link: NewLink, identity: CommandIdentity): Promise<{ link: Link; isTokenSet: boolean }>;
 
   /** Ends a link for good; a link that was revoked before stays as it is. */
-  revoke(namespace: string, linkId: string): Promise<Link>;
+  revoke(namespace: string, linkId: string, actor: Actor): Promise<Link>;
 
   /**
    * Links of the files of a scope, or of one path, with ids below `after`; only active ones unless `showEnded`. A page may

@@ -1,4 +1,5 @@
 import type { Grant } from "../access/grants.ts";
+import type { Actor } from "../deed.ts";
 import type { Namespace } from "./namespace.ts";
 import type { UsedBytes } from "./quotas.ts";
 
@@ -38,6 +39,11 @@ export interface IfVersion {
   readonly ifVersion?: number | undefined;
 }
 
+/** A change of a namespace, and who makes it. */
+export interface NamespaceChange extends IfVersion {
+  readonly actor: Actor;
+}
+
 /**
  * Namespaces, in the database. Errors: `not_found / NAMESPACE_NOT_FOUND`, also of a deleted one; `failed_precondition /
  * ETAG_MISMATCH` when it has another version than `ifVersion`; `unavailable / DATABASE_UNAVAILABLE`.
@@ -48,7 +54,7 @@ export interface NamespaceRepository {
    * that the call can be repeated. `already_exists / NAMESPACE_EXISTS` for one that exists otherwise or was deleted;
    * `failed_precondition / PREFIX_OVERLAPS` when keys of the bucket would belong to two namespaces.
    */
-  create(namespace: Namespace): Promise<NamespaceRecord>;
+  create(namespace: Namespace, actor: Actor): Promise<NamespaceRecord>;
 
   /**
    * The namespace as it is, or made like `create`: of one that exists, the bucket, region and prefix have to be the same, and
@@ -60,17 +66,17 @@ export interface NamespaceRepository {
   update(
     name: string,
     change: (before: NamespaceRecord) => NamespacePolicy,
-    options: IfVersion,
+    options: NamespaceChange,
   ): Promise<NamespaceRecord>;
 
   /** Replaces all grants. */
-  setGrants(name: string, grants: readonly Grant[], options: IfVersion): Promise<NamespaceRecord>;
+  setGrants(name: string, grants: readonly Grant[], options: NamespaceChange): Promise<NamespaceRecord>;
 
   /**
    * Deletes an empty namespace, for good. `failed_precondition / NAMESPACE_NOT_EMPTY` while it has a file that is not purged,
    * or an upload that is not ended.
    */
-  delete(name: string, options: IfVersion): Promise<NamespaceRecord>;
+  delete(name: string, options: NamespaceChange): Promise<NamespaceRecord>;
 
   /** Namespaces that changed after the version, deleted ones too, in the order of their versions. */
   listChanged(afterVersion: number): Promise<NamespaceRecord[]>;

@@ -1,5 +1,6 @@
 import type { UploadToken } from "../caller.ts";
 import type { CommandIdentity } from "../command-identity.ts";
+import type { Actor } from "../deed.ts";
 import type { File } from "../files/file.ts";
 import type { DurablePart, Upload, UploadState } from "./upload.ts";
 import type { PresignedPart } from "./upload-writers.ts";
@@ -27,8 +28,8 @@ export interface NewUpload
     | "region"
     | "s3Key"
   > {
-  /** Its bytes come from a file in storage, so that they count as kept and not as uploaded; false when left out. */
-  isCopy?: boolean;
+  /** The path that it is a copy of: its bytes come from storage, and count as kept but not as uploaded; undefined for bytes of its caller. */
+  copiedPath?: string | undefined;
   /** Life after the last write, and the longest life of all, in milliseconds. */
   expireAfterMs: number;
   expireCapMs: number;
@@ -92,5 +93,5 @@ export interface UploadCatalogue {
   forgetTokens(options: { olderThanMs: number; limit: number }): Promise<number>;
 
   /** open | failed -> aborted. Aborting an aborted upload returns it; any other state is UPLOAD_NOT_OPEN. */
-  abort(namespace: string, uploadId: string): Promise<Upload>;
+  abort(namespace: string, uploadId: string, actor: Actor): Promise<Upload>;
 }

@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { toDeed } from "../../domain/command-identity.ts";
 import type { File } from "../../domain/files/file.ts";
 import { assertEtag } from "../../domain/files/file-etag.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
@@ -23,6 +24,7 @@ import {
   fileRow,
   toFile,
 } from "../rows/file-rows.ts";
+import { CHANGED_FILES, type EnteredRows, enterDeed } from "../rows/journal-rows.ts";
 import { readLiveGeneration } from "../uploads/create-upload.ts";
 import { CHANGE_ATTEMPTS_MAX } from "./change-file.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
@@ -111,6 +113,15 @@ async function retry(
   throw fileContended(path, CHANGE_ATTEMPTS_MAX);
 }
 
+function toPlaced(sourcePath: string): EnteredRows {
+  return {
+    ...CHANGED_FILES,
+    sourcePath: sql.fragment`${sourcePath}`,
+    before: sql.fragment`jsonb_build_object('generation', c.former_generation)`,
+    after: sql.fragment`jsonb_build_object('generation', c.generation)`,
+  };
+}
+
 const placedRow = fileRow.extend({ former_generation: z.int() });
 
 /**
@@ -161,13 +172,15 @@ async function placeLocked(
           metageneration = f.metageneration + 1, purge_time = n.place_time + ${toInterval(options.retentionMs)}
         FROM target t, numbered n WHERE f.namespace = ${namespace} AND f.file_id = t.file_id
         RETURNING f.file_id
-      )
-      UPDATE file f SET path = ${targetPath}, generation = n.generation, supersede_time = NULL, delete_time = NULL,
-        purge_time = NULL, update_time = n.place_time, metageneration = f.metageneration + 1
-      -- The count makes the superseding come first: the index on live paths is checked at each row.
-      FROM requested r, matching m, numbered n, (SELECT count(*) FROM superseded) s
-      WHERE f.namespace = ${namespace} AND f.file_id = r.subject_id
-      RETURNING ${fileColumns}, m.generation AS former_generation`);
+      ), changed AS (
+        UPDATE file f SET path = ${targetPath}, generation = n.generation, supersede_time = NULL, delete_time = NULL,
+          purge_time = NULL, update_time = n.place_time, metageneration = f.metageneration + 1
+        -- The count makes the superseding come first: the index on live paths is checked at each row.
+        FROM requested r, matching m, numbered n, (SELECT count(*) FROM superseded) s
+        WHERE f.namespace = ${namespace} AND f.file_id = r.subject_id
+        RETURNING ${fileColumns}, m.generation AS former_generation
+      ), ${enterDeed(toDeed(options.identity), toPlaced(sourcePath))}
+      SELECT * FROM changed`);
     if (row === null) return undefined;
     // This is a statement of its own: it sees the links that the statement before may have waited for.
     await transaction.query(sql.unsafe`

@@ -3,6 +3,7 @@ import { sql } from "slonik";
 import { z } from "zod";
 import { parseFileOrder } from "../../domain/files/file-order.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { commitFile } from "../../testing/rigs/repository-subject.ts";
 import { WALK_FILES_MAX } from "../search/list-files.ts";
@@ -25,7 +26,7 @@ describe("the walk of what is due to be purged", () => {
     // A slow machine needs longer for all of them than one statement may take.
     for (let first = 1; first < 30_000; first += 5_000) {
       await commands.query(sql.unsafe`
-        INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, bucket, region, s3_key,
+        ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, bucket, region, s3_key,
           s3_version_id, etag, principal, delete_time, purge_time, legal_hold, retain_until_time, purge_state)
         SELECT gen_random_uuid(), 'default', 'walk/' || n, 1, 1, 1, '', '{}', 'bucket', 'eu-central-1', 'walk/' || n, '', '', '',
           CASE WHEN n % 3 > 0 THEN now() - interval '40 days' END,
@@ -75,7 +76,7 @@ describe("the tombstones of deleted files", () => {
     const { commands } = subject.pools;
     // All older and smaller than the live file, and before it by path; more than a page looks at.
     await commands.query(sql.unsafe`
-      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket, region,
+      ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket, region,
         s3_key, s3_version_id, etag, principal, create_time, update_time, delete_time, purge_time, purge_state)
       SELECT gen_random_uuid(), 'default', 'tomb/invoice-' || n, 1, 1, 1, '', '{}', '{"team": "a"}', 'bucket', 'eu-central-1',
         'tomb/' || n, '', '', '', now() - interval '1 day', now() - interval '1 day', now(), now(), 'purging'

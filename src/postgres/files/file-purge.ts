@@ -1,5 +1,7 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { toDeed } from "../../domain/command-identity.ts";
+import { SERVICE_ACTOR } from "../../domain/deed.ts";
 import type { File } from "../../domain/files/file.ts";
 import { assertEtag } from "../../domain/files/file-etag.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
@@ -7,6 +9,7 @@ import { fileRetained } from "../../domain/files/file-retention.ts";
 import { fileLive, fileNotFound } from "../../domain/repository-refusals.ts";
 import { isBehind, toNext } from "../pool/timed-pages.ts";
 import { fileColumns, fileIsLive, fileIsReleased, fileRow, toFile } from "../rows/file-rows.ts";
+import { CHANGED_FILES, type EnteredRows, enterDeed } from "../rows/journal-rows.ts";
 import { addUsages } from "../rows/usage-rows.ts";
 import { changeFile } from "./change-file.ts";
 import { insertFileRequest } from "./file-requests.ts";
@@ -32,10 +35,13 @@ export async function beginPurge(
         WHERE f.namespace = ${place.namespace} AND f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
           AND (f.purge_state IS NOT NULL OR ${fileIsReleased})
         FOR NO KEY UPDATE
-      ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
-      UPDATE file f SET ${markPurging}, purge_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.purge_time END
-      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
-      RETURNING ${fileColumns}`);
+      ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id
+      ), changed AS (
+        UPDATE file f SET ${markPurging}, purge_time = CASE WHEN f.purge_state IS NULL THEN now() ELSE f.purge_time END
+        FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
+        RETURNING ${fileColumns}
+      ), ${enterDeed(toDeed(identity), CHANGED_FILES)}
+      SELECT * FROM changed`);
     return row === null ? undefined : toFile(row);
   };
   return await changeFile(commands, place.path, { identity, located, change });
@@ -70,6 +76,16 @@ async function findPurgeable(
   return toFile(row);
 }
 
+/** The rows of a CTE `purged`: the data subject has just been removed. */
+const PURGED_FILES: EnteredRows = {
+  from: sql.fragment`purged p`,
+  kind: "file",
+  namespace: sql.fragment`p.namespace`,
+  id: sql.fragment`p.file_id`,
+  generation: sql.fragment`p.generation`,
+  path: sql.fragment`p.path`,
+};
+
 /** The time from which a row may be purged; the order and the condition are those of the index file_purgeable. */
 const dueTime = sql.fragment`greatest(f.purge_time, f.retain_until_time)`;
 const isPurgeable = sql.fragment`
@@ -79,7 +95,7 @@ const isPurgeable = sql.fragment`
 export function selectDue(namespace: string, { after, limit }: { after: string; limit: number }) {
   const isAfter = isBehind({ time: dueTime, id: sql.fragment`f.file_id` }, after);
   return sql.fragment`
-    SELECT f.file_id, ${dueTime} AS due_time FROM file f
+    SELECT f.file_id, ${dueTime} AS due_time, f.purge_state IS NOT NULL AS is_marked FROM file f
     WHERE f.namespace = ${namespace} AND ${isPurgeable} AND ${dueTime} <= now() AND ${isAfter}
     ORDER BY ${dueTime}, f.file_id LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED`;
 }
@@ -93,11 +109,12 @@ export async function beginDuePurges(
   page: { after: string; limit: number },
 ): Promise<{ files: File[]; next: string }> {
   const rows = await pool.any(sql.type(dueRow)`
-    WITH due AS (${selectDue(namespace, page)}), marked AS (
+    WITH due AS (${selectDue(namespace, page)}), changed AS (
       UPDATE file f SET ${markPurging} FROM due WHERE f.namespace = ${namespace} AND f.file_id = due.file_id
-      RETURNING ${fileColumns}, due.due_time
-    )
-    SELECT m.*, m.due_time::text AS due FROM marked m ORDER BY m.due_time, m.file_id`);
+      RETURNING ${fileColumns}, due.due_time, due.is_marked
+    -- Those that an earlier run has marked have their entry.
+    ), ${enterDeed({ action: "PurgeDueFile", actor: SERVICE_ACTOR }, { ...CHANGED_FILES, where: sql.fragment`NOT c.is_marked` })}
+    SELECT c.*, c.due_time::text AS due FROM changed c ORDER BY c.due_time, c.file_id`);
   return { files: rows.map(toFile), next: toNext(rows, page.limit, ({ file_id }) => file_id) };
 }
 
@@ -119,16 +136,16 @@ export async function endPurges(
         metageneration = f.metageneration + 1, crc32 = 0, sha256 = NULL, etag = '', content_type = '', metadata = '{}',
         labels = '{}', data_subject = '', supersede_time = coalesce(f.supersede_time, now())
       WHERE ${ended} AND f.purge_state = 'purging'
-      RETURNING f.file_id, f.bucket, f.s3_key, f.namespace, f.principal, f.size_bytes
-    ), forgotten AS (
+      RETURNING f.namespace, f.file_id, f.generation, f.path, f.bucket, f.s3_key, f.principal, f.size_bytes
+    ), counted AS (
+      ${addUsages(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
+    ), ${enterDeed({ action: "RemoveBytes", actor: SERVICE_ACTOR }, PURGED_FILES)}, forgotten AS (
       UPDATE upload u SET crc32 = 0, sha256 = NULL, object_etag = '', content_type = '', metadata = '{}', labels = '{}',
         data_subject = '', expected_crc32 = NULL, expected_sha256 = NULL
       FROM purged p
       WHERE u.bucket = p.bucket AND u.s3_key = ANY (ARRAY[p.s3_key, regexp_replace(p.s3_key, '\.[0-9]+$', '')])
         AND u.file_id = p.file_id
       RETURNING u.upload_id
-    ), counted AS (
-      ${addUsages(sql.fragment`SELECT p.namespace, p.principal, -p.size_bytes, 0 FROM purged p`)}
     )
     DELETE FROM part USING forgotten o WHERE part.upload_id = o.upload_id`);
   const rows = await pool.any(sql.type(fileRow)`SELECT ${fileColumns} FROM file f WHERE ${ended}`);

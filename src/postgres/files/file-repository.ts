@@ -1,5 +1,6 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { toDeed } from "../../domain/command-identity.ts";
 import type { File } from "../../domain/files/file.ts";
 import { assertEtag } from "../../domain/files/file-etag.ts";
 import type { FileRepository, GenerationPage } from "../../domain/files/file-repository.ts";
@@ -27,11 +28,13 @@ import {
   fileRow,
   toFile,
 } from "../rows/file-rows.ts";
+import { CHANGED_FILES, enterDeed } from "../rows/journal-rows.ts";
 import { listFiles } from "../search/list-files.ts";
 import { listFolder } from "../search/list-folder.ts";
 import { StatisticsCache } from "../search/table-statistics.ts";
 import { readLiveGeneration } from "../uploads/create-upload.ts";
 import { CHANGE_ATTEMPTS_MAX, changeFile } from "./change-file.ts";
+import { toChangedValues } from "./changed-values.ts";
 import { moveFile, restoreGeneration } from "./file-place.ts";
 import { beginDuePurges, beginPurge, endPurges } from "./file-purge.ts";
 import { findEarlierFile, insertFileRequest } from "./file-requests.ts";
@@ -114,20 +117,24 @@ async function updateFile(
   const change = async (pool: CommonQueryMethods) => {
     const file = await getFile(pool, place, generation);
     if (file.purgeState !== undefined) throw filePurged(file.path, file.generation);
-    const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = toChange(file);
+    const changed = toChange(file);
+    const { contentType, metadata, labels, dataSubject, legalHold, retainUntilTime } = changed;
     const row = await pool.maybeOne(sql.type(fileRow)`
       WITH target AS (
         SELECT f.file_id FROM file f
         -- Whatever else changes a row counts it: it is live, or not, as it was read.
         WHERE f.namespace = ${place.namespace} AND f.file_id = ${file.fileId} AND f.metageneration = ${file.metageneration}::bigint
         FOR NO KEY UPDATE
-      ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id)
-      UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
-        labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
-        legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
-        metageneration = f.metageneration + 1
-      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
-      RETURNING ${fileColumns}`);
+      ), requested AS (${insertFileRequest(identity)} FROM target ON CONFLICT DO NOTHING RETURNING subject_id
+      ), changed AS (
+        UPDATE file f SET content_type = ${contentType}, metadata = ${JSON.stringify(metadata)}::jsonb,
+          labels = ${JSON.stringify(labels)}::jsonb, data_subject = ${dataSubject}, update_time = now(),
+          legal_hold = ${legalHold}, retain_until_time = ${retainUntilTime?.toISOString() ?? null}::timestamptz,
+          metageneration = f.metageneration + 1
+        FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
+        RETURNING ${fileColumns}
+      ), ${enterDeed(toDeed(identity), { ...CHANGED_FILES, ...toChangedValues(file, changed) })}
+      SELECT * FROM changed`);
     return row === null ? undefined : toFile(row);
   };
   return await changeFile(commands, place.path, { identity, located, change });
@@ -149,11 +156,13 @@ async function deleteFile(
         FROM target WHERE (${ifGenerationMatch ?? null}::bigint IS NULL OR generation = ${ifGenerationMatch ?? null}::bigint)
           AND (${etag} = '' OR file_etag = ${etag})
         ON CONFLICT DO NOTHING RETURNING subject_id
-      )
-      UPDATE file f SET delete_time = now(), update_time = now(), metageneration = f.metageneration + 1,
-        purge_time = now() + ${toInterval(options.retentionMs)}
-      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
-      RETURNING ${fileColumns}`);
+      ), changed AS (
+        UPDATE file f SET delete_time = now(), update_time = now(), metageneration = f.metageneration + 1,
+          purge_time = now() + ${toInterval(options.retentionMs)}
+        FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
+        RETURNING ${fileColumns}
+      ), ${enterDeed(toDeed(identity), CHANGED_FILES)}
+      SELECT * FROM changed`);
     if (row !== null) return toFile(row);
     const earlier = await findEarlierFile(pool, identity);
     if (earlier !== undefined) return earlier;
@@ -189,11 +198,13 @@ async function undeleteFile(
       ${last} FOR NO KEY UPDATE
     ), requested AS (${insertFileRequest(identity)}
       FROM target WHERE (${etag} = '' OR file_etag = ${etag}) AND is_allowed ON CONFLICT DO NOTHING RETURNING subject_id
-    )
-    UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
-      metageneration = f.metageneration + 1
-    FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
-    RETURNING ${fileColumns}`;
+    ), changed AS (
+      UPDATE file f SET delete_time = NULL, purge_time = NULL, update_time = now(),
+        metageneration = f.metageneration + 1
+      FROM requested r WHERE f.namespace = ${place.namespace} AND f.file_id = r.subject_id
+      RETURNING ${fileColumns}
+    ), ${enterDeed(toDeed(identity), CHANGED_FILES)}
+    SELECT * FROM changed`;
   const row = await pool.maybeOne(statement).catch((error) => {
     if (violates(error, "file_live_path")) throw fileExists(place.path);
     throw error;

@@ -3,6 +3,7 @@ import { sql } from "slonik";
 import { z } from "zod";
 import type { FilePage } from "../../domain/files/file-repository.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { WALK_FILES_MAX } from "../search/list-files.ts";
 import { listSuperseded } from "./list-superseded.ts";
@@ -15,7 +16,7 @@ describe("listSuperseded", function () {
   before(async () => {
     subject = await createPostgresSubject();
     await subject.pools.commands.query(sql.unsafe`
-      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, bucket,
+      ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, bucket,
         region, s3_key, s3_version_id, etag, principal, supersede_time, purge_time)
       SELECT gen_random_uuid(), 'default', 'f/' || lpad((i / 2)::text, 6, '0'), 1 + i % 2, i, 1, 'text/plain', '{}',
         'b', 'r', 'k' || i, '', 'e', 'p', CASE i % 2 WHEN 0 THEN now() END,

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
+import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { LiveFiles } from "./live-files.ts";
 
@@ -14,7 +15,7 @@ describe("LiveFiles, in PostgreSQL", function () {
   before(async () => {
     subject = await createPostgresSubject();
     await subject.pools.commands.query(sql.unsafe`
-      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
+      ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
         region, s3_key, s3_version_id, etag, principal, create_time, update_time, delete_time, purge_time)
       SELECT gen_random_uuid(), n.name, 'f/' || i, 1, i, 1, 'text/plain', '{}', '{}', 'b', 'r', n.name || i, '', 'e', 'p', now(), now(),
         CASE WHEN i % 10 = 0 THEN now() END, CASE WHEN i % 10 = 0 THEN now() + interval '1 hour' END

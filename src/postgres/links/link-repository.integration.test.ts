@@ -3,6 +3,7 @@ import { sql } from "slonik";
 import { z } from "zod";
 import { LINK_LIMITS } from "../../domain/links/link.ts";
 import { linkRepositoryContract } from "../../testing/contracts/link-repository-contract.ts";
+import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { commitFile, nextIdentity, nextUuid } from "../../testing/rigs/repository-subject.ts";
 import { LINKS_SCANNED_MAX } from "./link-repository.ts";
@@ -16,7 +17,7 @@ describe("createLinkRepository", () => {
       subject = await createPostgresSubject();
       const count = LINKS_SCANNED_MAX + 10;
       await subject.pools.commands.query(sql.unsafe`
-        INSERT INTO link (link_id, namespace, path, token_sha256, principal, download_name, inline, note, max_uses,
+        ${enteredByTest} INSERT INTO link (link_id, namespace, path, token_sha256, principal, download_name, inline, note, max_uses,
           expire_time)
         SELECT lpad(to_hex(n), 32, '0')::uuid, 'default', 'p' || n % 100, sha256(n::text::bytea), 'dev', '', false, '', 0,
           CASE WHEN n <= 5 THEN now() + interval '1 day' ELSE now() - interval '1 day' END

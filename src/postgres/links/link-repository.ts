@@ -1,7 +1,8 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
 import { isInScope, type PathScope } from "../../domain/access/path-scope.ts";
-import type { CommandIdentity } from "../../domain/command-identity.ts";
+import { type CommandIdentity, toDeed } from "../../domain/command-identity.ts";
+import { type Actor, SERVICE_ACTOR } from "../../domain/deed.ts";
 import { LINK_LIMITS, type Link, toLinkState } from "../../domain/links/link.ts";
 import type { LinkPage, LinkRepository, LinkVisitor, NewLink, OpenedLink } from "../../domain/links/link-repository.ts";
 import { linkNotFound, namespaceNotFound } from "../../domain/repository-refusals.ts";
@@ -10,6 +11,7 @@ import { readDatabaseClock } from "../pool/pool.ts";
 import type { ReadPool } from "../pool/read-pool.ts";
 import { type SqlFragment, toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileColumns, fileIsLive, fileIsReadable, fileRow, toFile } from "../rows/file-rows.ts";
+import { type EnteredActor, type EnteredRows, enterDeed, enterRows } from "../rows/journal-rows.ts";
 import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 
 /** Links that one page reads: where most have ended, the page comes back short instead of late. */
@@ -50,6 +52,27 @@ const isLinkedFile = sql.fragment`
   (f.namespace = l.namespace AND f.path = l.path
     AND ((l.generation IS NULL AND ${fileIsLive}) OR f.generation = l.generation) AND ${fileIsReadable})`;
 
+/** The rows of a CTE `changed` that returns `linkColumns`. */
+const CHANGED_LINKS: EnteredRows = {
+  from: sql.fragment`changed c`,
+  kind: "link",
+  namespace: sql.fragment`c.link_namespace`,
+  id: sql.fragment`c.link_id`,
+  generation: sql.fragment`c.link_generation`,
+  path: sql.fragment`c.link_path`,
+};
+
+/** Whoever uses a link is known by an address alone. */
+function toVisitor({ sourceAddress }: LinkVisitor): EnteredActor {
+  return {
+    action: sql.fragment`'UseLink'`,
+    principal: sql.fragment`'link:' || c.link_id`,
+    tokenKind: sql.fragment`'link'`,
+    address: sql.fragment`${sourceAddress}`,
+    requestId: sql.fragment`NULL::uuid`,
+  };
+}
+
 const scannedRow = z.object({ link_id: z.string() });
 const activeRow = z.object({ is_active: z.boolean() });
 const openedRow = z.object({ ...fileRow.shape, ...linkRow.shape });
@@ -65,7 +88,7 @@ export function createLinkRepository(
   const repository: LinkRepository = {
     now: () => readDatabaseClock(pools.commands),
     create: (link, identity) => createLink(pools.commands, link, identity),
-    revoke: (namespace, linkId) => revokeLink(pools.commands, namespace, linkId),
+    revoke: (namespace, linkId, actor) => revokeLink(pools.commands, { namespace, linkId }, actor),
     list: (namespace, options) => pools.read(options.position, (pool) => listLinks(pool, namespace, options)),
     peek: (tokenSha256) => peekLink(pools.links, tokenSha256),
     use: (tokenSha256, visitor) => useLink(pools.links, tokenSha256, visitor),
@@ -87,7 +110,7 @@ async function createLink(
     -- Waits for a move under way; one that comes later waits for this statement, and then sees the link.
     ), placed AS MATERIALIZED (
       SELECT f.path, f.generation FROM file f WHERE f.namespace = ${link.namespace} AND f.file_id = ${link.fileId}::uuid FOR SHARE
-    )
+    ), changed AS (
     INSERT INTO link AS l (
       link_id, namespace, path, generation, token_sha256, principal, download_name, inline, note, max_uses, expire_time
     )
@@ -96,7 +119,9 @@ async function createLink(
       ${link.principal}, ${link.downloadName}, ${link.inline}::boolean, ${link.note}, ${link.maxUses}::integer,
       ${"at" in expiry ? sql.fragment`${expiry.at.toISOString()}::timestamptz` : sql.fragment`now() + ${toInterval(expiry.afterMs)}`}
     FROM requested CROSS JOIN placed p
-    RETURNING ${linkColumns}`;
+    RETURNING ${linkColumns}
+    ), ${enterDeed(toDeed(identity), CHANGED_LINKS)}
+    SELECT * FROM changed`;
   const row = await pool.maybeOne(statement).catch((error) => {
     if (violates(error, "link_namespace_fkey")) throw namespaceNotFound(link.namespace);
     throw error;
@@ -106,9 +131,12 @@ async function createLink(
   // The request was forgotten in between, a day after it was made.
   if (linkId === undefined) return await createLink(pool, link, identity);
   const renewed = await pool.maybeOne(sql.type(linkRow)`
-    UPDATE link l SET token_sha256 = ${toBytea(link.tokenSha256)}
-    WHERE l.namespace = ${link.namespace} AND l.link_id = ${linkId} AND l.uses = 0
-    RETURNING ${linkColumns}`);
+    WITH changed AS (
+      UPDATE link l SET token_sha256 = ${toBytea(link.tokenSha256)}
+      WHERE l.namespace = ${link.namespace} AND l.link_id = ${linkId} AND l.uses = 0
+      RETURNING ${linkColumns}
+    ), ${enterDeed(toDeed(identity), CHANGED_LINKS)}
+    SELECT * FROM changed`);
   if (renewed !== null) return { link: toLink(renewed), isTokenSet: true };
   return { link: await readLink(pool, link.namespace, linkId), isTokenSet: false };
 }
@@ -120,11 +148,18 @@ async function readLink(pool: CommonQueryMethods, namespace: string, linkId: str
   return toLink(row);
 }
 
-async function revokeLink(pool: CommonQueryMethods, namespace: string, linkId: string): Promise<Link> {
+async function revokeLink(
+  pool: CommonQueryMethods,
+  { namespace, linkId }: { namespace: string; linkId: string },
+  actor: Actor,
+): Promise<Link> {
   const row = await pool.maybeOne(sql.type(linkRow)`
-    UPDATE link l SET revoke_time = now()
-    WHERE l.namespace = ${namespace} AND l.link_id = ${linkId} AND l.revoke_time IS NULL
-    RETURNING ${linkColumns}`);
+    WITH changed AS (
+      UPDATE link l SET revoke_time = now()
+      WHERE l.namespace = ${namespace} AND l.link_id = ${linkId} AND l.revoke_time IS NULL
+      RETURNING ${linkColumns}
+    ), ${enterDeed({ action: "RevokeLink", actor }, CHANGED_LINKS)}
+    SELECT * FROM changed`);
   return row === null ? await readLink(pool, namespace, linkId) : toLink(row);
 }
 
@@ -191,19 +226,19 @@ async function useOnce(
   visitor: LinkVisitor,
 ): Promise<OpenedLink | undefined> {
   const row = await pool.maybeOne(sql.type(openedRow)`
-    WITH used AS (
+    WITH changed AS (
       UPDATE link l SET uses = l.uses + 1, last_use_time = now() FROM file f
       WHERE l.token_sha256 = ${toBytea(tokenSha256)}
         AND ${isActive} AND ${isLinkedFile}
       RETURNING ${linkColumns}, ${fileColumns}
     ), noted AS (
       INSERT INTO link_use (namespace, link_id, use_number, source_address, user_agent)
-      SELECT link_namespace, link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM used
+      SELECT link_namespace, link_id, uses, ${visitor.sourceAddress}, ${visitor.userAgent} FROM changed
     ), forgotten AS (
-      DELETE FROM link_use u USING used
-      WHERE u.namespace = used.link_namespace AND u.link_id = used.link_id AND u.use_number = used.uses - ${LINK_LIMITS.usesKept}::bigint
-    )
-    SELECT * FROM used`);
+      DELETE FROM link_use u USING changed c
+      WHERE u.namespace = c.link_namespace AND u.link_id = c.link_id AND u.use_number = c.uses - ${LINK_LIMITS.usesKept}::bigint
+    ), ${enterRows(toVisitor(visitor), CHANGED_LINKS)}
+    SELECT * FROM changed`);
   return row === null ? undefined : toOpened(row);
 }
 
@@ -223,12 +258,16 @@ async function forgetLinks(
   pool: CommonQueryMethods,
   { olderThanMs, limit }: { olderThanMs: number; limit: number },
 ): Promise<number> {
-  const { rowCount } = await pool.query(sql.unsafe`
-    DELETE FROM link l USING (
-      SELECT namespace, link_id FROM link WHERE expire_time < now() - ${toInterval(olderThanMs)}
-      ORDER BY expire_time LIMIT ${limit} FOR UPDATE SKIP LOCKED
-    ) o
-    WHERE l.namespace = o.namespace AND l.link_id = o.link_id`);
+  const { rowCount } = await pool.query(sql.type(linkRow)`
+    WITH changed AS (
+      DELETE FROM link l USING (
+        SELECT namespace, link_id FROM link WHERE expire_time < now() - ${toInterval(olderThanMs)}
+        ORDER BY expire_time LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ) o
+      WHERE l.namespace = o.namespace AND l.link_id = o.link_id
+      RETURNING ${linkColumns}
+    ), ${enterDeed({ action: "ForgetLink", actor: SERVICE_ACTOR }, CHANGED_LINKS)}
+    SELECT * FROM changed`);
   return rowCount;
 }
 

@@ -3,8 +3,8 @@ import { ensureNamespace } from "../../testing/rigs/ensure-namespace.ts";
 import { type ReplicatedPostgres, startReplicatedPostgres } from "../../testing/rigs/read-replica.ts";
 import { commitFile, expectRefusal, nextPath } from "../../testing/rigs/repository-subject.ts";
 import { until } from "../../testing/rigs/until.ts";
-import { createFileChangeFeed } from "../files/file-changes.ts";
 import { createFileRepository } from "../files/file-repository.ts";
+import { createCommitMarks } from "../journal/commit-marks.ts";
 import { createUploadRepositories } from "../uploads/upload-repositories.ts";
 import { createDatabasePools, type DatabasePools } from "./pool.ts";
 
@@ -32,7 +32,7 @@ describe("createReadPool", function () {
   const commit = async () => {
     const path = nextPath();
     await commitFile({ uploads: createUploadRepositories(pools.commands) }, path);
-    const { position } = await createFileChangeFeed(pools.commands).poll();
+    const position = await createCommitMarks(pools.commands).draw();
     return { path, position };
   };
 

@@ -116,9 +116,11 @@ class Replica {
     const begun = performance.now();
     const waitMaxMs = begun < this.#isBehindUntil ? 0 : (this.#options.replayWaitMaxMs ?? REPLAY_WAIT_MAX_MS);
     while (this.#replayed < position) {
-      // A server that is no replica (any more) has everything that it has committed: it is past every position.
+      // A server that is no replica (any more) has everything that it has committed: it is past every position. The end of the log is
+      // no measure: Aurora does not tell it.
       const isReplayed = await pool.oneFirst(sql.type(replayedRow)`
-        SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= ${formatCommitPosition(position)}::pg_lsn AS replayed`);
+        SELECT NOT pg_is_in_recovery()
+          OR coalesce((SELECT max(mark) FROM journal_mark), 0) >= ${formatCommitPosition(position)}::bigint AS replayed`);
       if (isReplayed && pool === this.#opened && position > this.#replayed) this.#replayed = position;
       if (isReplayed) return true;
       const now = performance.now();

@@ -16,6 +16,7 @@ import {
   RETENTION_MS,
   sampleObject,
   samplePart,
+  TEST_ACTOR,
 } from "../../testing/rigs/repository-subject.ts";
 import { createSeededRandom } from "../../testing/samples/seeded-random.ts";
 import { createFileRepository } from "../files/file-repository.ts";
@@ -45,7 +46,7 @@ describe("the usage of a namespace", () => {
     createNamespaceRepository(subject.pools.commands).update(
       "default",
       (before) => ({ ...before, ...NO_QUOTAS, ...quotas }),
-      {},
+      { actor: TEST_ACTOR },
     );
   const usage = (principal?: string) =>
     createNamespaceRepository(subject.pools.commands).usage("default", { principal });
@@ -86,7 +87,7 @@ describe("the usage of a namespace", () => {
     for (let time = 0; time < 2; time++) {
       await subject.uploads.writers.recordParts(upload.uploadId, epoch, [samplePart(1), samplePart(2)]);
     }
-    await commitBytes(7, { isCopy: true });
+    await commitBytes(7, { copiedPath: "source" });
     expect((await usage()).used).to.deep.equal({ storedBytes: 7, dayBytes: 2 * PART_BYTES });
   });
 
@@ -119,7 +120,7 @@ describe("the usage of a namespace", () => {
       undefined,
     );
     await createOpen(subject, { sizeBytes: 41, principal: "dev:other" });
-    await createOpen(subject, { sizeBytes: 400, isCopy: true });
+    await createOpen(subject, { sizeBytes: 400, copiedPath: "source" });
   });
 
   it("answers a repeated request whatever is left", async () => {
@@ -246,7 +247,7 @@ async function runMix(
     async () => {
       const path = drawPath();
       const principal = `dev:${draw(3)}`;
-      const upload = await createOpen(subject, { path, principal, isCopy: draw(4) === 0 });
+      const upload = await createOpen(subject, { path, principal, copiedPath: draw(4) === 0 ? "source" : undefined });
       const object = sampleObject(upload, { sizeBytes: 1 + draw(1000) });
       await uploads.commits.commit(upload.uploadId, { fileId: nextUuid(), retentionMs: RETENTION_MS, object });
     },
@@ -268,7 +269,9 @@ async function runMix(
     },
     async () => {
       const identity = nextIdentity({ method: "MoveFile" });
-      await files.move("default", drawPath(), { identity, targetPath: drawPath(), retentionMs: RETENTION_MS });
+      const source = draw(10);
+      const targetPath = `mix/${(source + 1 + draw(9)) % 10}`;
+      await files.move("default", `mix/${source}`, { identity, targetPath, retentionMs: RETENTION_MS });
     },
   ];
   for (let command = 0; command < commands; command++) {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { parseFileOrder } from "../../domain/files/file-order.ts";
 import type { FilePage } from "../../domain/files/file-repository.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import type { RepositorySubject } from "../../testing/rigs/repository-subject.ts";
 import type { DatabasePools } from "../pool/pool.ts";
@@ -30,7 +31,7 @@ describe("listFiles", function () {
   before(async () => {
     subject = await createPostgresSubject();
     await subject.pools.commands.query(sql.unsafe`
-      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
+      ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
         region, s3_key, s3_version_id, etag, principal, create_time, update_time, delete_time, purge_time, data_subject)
       SELECT gen_random_uuid(), 'default', 'f' || (i % 97) || '/invoice-' || lpad(i::text, 6, '0'), 1, i, 1, 'text/plain',
         jsonb_build_object('note', CASE i % 4000 WHEN 9 THEN 'rareword' ELSE 'common' END),

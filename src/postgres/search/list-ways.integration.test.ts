@@ -6,6 +6,7 @@ import { type FileOrder, ORDER_FIELDS } from "../../domain/files/file-order.ts";
 import type { FilePage, FileQuery } from "../../domain/files/file-repository.ts";
 import { parseFilter } from "../../domain/filter/parse-filter.ts";
 import { matchFilter } from "../../testing/fakes/match-filter.ts";
+import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { StatementShapes } from "../pool/statement-shapes.ts";
 import { listFiles } from "./list-files.ts";
@@ -29,7 +30,7 @@ describe("listFiles, whichever way statistics choose", function () {
   before(async () => {
     subject = await createPostgresSubject();
     await subject.pools.commands.query(sql.unsafe`
-      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
+      ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
         region, s3_key, s3_version_id, etag, principal, create_time, update_time, delete_time, purge_time)
       SELECT md5(i::text)::uuid, 'default', 'f' || (i % 97) || '/w' || (i % 3) || '-x' || (i % 11) || '-' || i, 1, i * 7919 % 1000,
         1, CASE i % 5 WHEN 0 THEN 'image/png' ELSE 'text/plain' END, jsonb_build_object('note', 'y' || (i % 7)),

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { sql } from "slonik";
+import { enteredByTest } from "../../testing/rigs/journal-guard.ts";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
 import { catchError } from "../../testing/samples/sample-records.ts";
 import { partBetween, readStatistics, StatisticsCache } from "./table-statistics.ts";
@@ -25,7 +26,7 @@ describe("readStatistics", function () {
 
   it("tells how frequent words and labels are, and where sizes and times stand", async () => {
     await subject.pools.commands.query(sql.unsafe`
-      INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
+      ${enteredByTest} INSERT INTO file (file_id, namespace, path, generation, size_bytes, crc32, content_type, metadata, labels, bucket,
         region, s3_key, s3_version_id, etag, principal, create_time)
       SELECT gen_random_uuid(), CASE i % 4 WHEN 0 THEN 'other' ELSE 'default' END, 'f/' || i, 1, i, 1, 'text/plain',
         jsonb_build_object('note', CASE i % 10 WHEN 0 THEN 'reports' WHEN 1 THEN 'report' ELSE 'none' END),

@@ -68,7 +68,7 @@ async function takeRange(
           ${end}::bigint > ${start}::bigint AND ${end}::bigint <= u.size_bytes
           AND ${start}::bigint >= 0 AND ${start}::bigint % u.part_size_bytes = 0
           AND (${end}::bigint % u.part_size_bytes = 0 OR ${end}::bigint = u.size_bytes)))
-      RETURNING ${uploadColumns}, u.is_copy
+      RETURNING ${uploadColumns}, u.copied_path
     ), fenced AS (
       DELETE FROM writer w USING u
       WHERE w.upload_id = u.upload_id
@@ -78,7 +78,7 @@ async function takeRange(
       INSERT INTO writer (upload_id, epoch, range_start, range_end, instance)
       SELECT u.upload_id, u.epoch, ${start}::bigint, ${end}::bigint, ${options.instance} FROM u
     )
-    SELECT u.*, CASE WHEN u.is_copy THEN NULL ELSE q.day_left END AS day_left FROM u CROSS JOIN LATERAL (
+    SELECT u.*, CASE WHEN u.copied_path IS NULL THEN q.day_left END AS day_left FROM u CROSS JOIN LATERAL (
       ${roomOfUpload}) q`);
   if (row === null) return undefined;
   // A second statement reads the parts after the epoch was taken: it sees everything that the former writers have recorded,

@@ -6,6 +6,7 @@ import type { CommitOptions, CommitOutcome } from "../../domain/uploads/upload-c
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
+import { type EnteredActor, type EnteredRows, enterRows } from "../rows/journal-rows.ts";
 import { assertUpload, isUnfenced, loadUpload, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { addUsage, findRefusal, quotaRoom } from "../rows/usage-rows.ts";
 
@@ -74,8 +75,9 @@ const countCommit = addUsage(sql.fragment`
 function selectReady(uploadId: string, options: CommitOptions) {
   const { object } = options;
   return sql.fragment`
-    SELECT u.upload_id, u.namespace, u.path, u.principal, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
-      u.state = 'open' AND NOT u.is_copy AS is_uploaded,
+    SELECT u.upload_id, u.namespace, u.path, u.principal, u.token_kind, u.address, u.session,
+      u.upload_token_id, u.copied_path, u.content_type, u.metadata, u.labels, u.data_subject, u.bucket, u.region,
+      u.state = 'open' AND u.copied_path IS NULL AS is_uploaded,
       coalesce(${options.ifGenerationMatch ?? null}::bigint, u.if_generation_match) AS wanted,
       coalesce(u.object_key, ${object?.key ?? null}) AS object_key,
       coalesce(u.object_version_id, ${object?.versionId ?? null}) AS object_version_id,
@@ -130,8 +132,10 @@ async function commitOnce(
       -- The count makes the superseding come first: the index on live paths is checked at each row.
       FROM matching m, numbered n, (SELECT count(*) FROM superseded) s
       RETURNING file_id, size_bytes
+    -- CTEs that nothing reads run from the last to the first: the slots of what is used are locked last.
     ), counted AS (
-      ${countCommit}    )
+      ${countCommit}
+    ), ${enterRows(COMMITTER, COMMITTED_FILE)}
     UPDATE upload u SET state = CASE WHEN d.file_id IS NULL THEN 'assembled' ELSE 'committed' END,
       file_id = d.file_id, state_time = now(), commit_wanted_time = NULL, failure_reason = NULL,
       failure_message = NULL, if_generation_match = r.wanted, object_key = r.object_key,
@@ -154,6 +158,28 @@ async function commitOnce(
   const file = toCommittedFile(upload, { fileId, generation, commitTime, retainMs });
   return { kind: "committed", upload: { ...upload, file } };
 }
+
+/** Whoever makes the commit, its entry names who began the upload. */
+const COMMITTER: EnteredActor = {
+  action: sql.fragment`CASE WHEN m.copied_path IS NULL THEN 'CommitUpload' ELSE 'CopyFile' END`,
+  principal: sql.fragment`m.principal`,
+  tokenKind: sql.fragment`m.token_kind`,
+  address: sql.fragment`m.address`,
+  session: sql.fragment`m.session`,
+  tokenId: sql.fragment`m.upload_token_id`,
+  requestId: sql.fragment`NULL::uuid`,
+};
+
+const COMMITTED_FILE: EnteredRows = {
+  from: sql.fragment`(filed d CROSS JOIN matching m CROSS JOIN numbered n)`,
+  kind: "file",
+  namespace: sql.fragment`m.namespace`,
+  id: sql.fragment`d.file_id`,
+  generation: sql.fragment`n.generation`,
+  path: sql.fragment`m.path`,
+  sourcePath: sql.fragment`coalesce(m.copied_path, '')`,
+  dataSubject: sql.fragment`m.data_subject`,
+};
 
 /** The file that the statement has inserted, without reading it back. */
 function toCommittedFile(

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createPostgresSubject } from "../../testing/rigs/postgres-subject.ts";
-import { commitFile, createOpen } from "../../testing/rigs/repository-subject.ts";
+import { commitFile, createOpen, TEST_ACTOR } from "../../testing/rigs/repository-subject.ts";
 import { createUnfinishedCount } from "./count-unfinished.ts";
 
 describe("createUnfinishedCount", () => {
@@ -11,7 +11,7 @@ describe("createUnfinishedCount", () => {
       const { principal } = await createOpen(subject, { path: "a" });
       await createOpen(subject, { path: "b", principal: "dev:another" });
       const { namespace, uploadId } = await createOpen(subject, { path: "c" });
-      await subject.uploads.catalogue.abort(namespace, uploadId);
+      await subject.uploads.catalogue.abort(namespace, uploadId, TEST_ACTOR);
       await commitFile(subject, "d");
       expect(await count(principal, { limit: 10 })).to.deep.equal({ all: 2, own: 1 });
       expect(await count("dev:nobody", { limit: 1 })).to.deep.equal({ all: 1, own: 0 });

@@ -1,6 +1,6 @@
 import { type CommonQueryMethods, sql } from "slonik";
 import { z } from "zod";
-import type { CommandIdentity } from "../../domain/command-identity.ts";
+import { type CommandIdentity, toDeed } from "../../domain/command-identity.ts";
 import {
   generationMismatch,
   namespaceNotFound,
@@ -12,6 +12,7 @@ import type { NewUpload } from "../../domain/uploads/upload-catalogue.ts";
 import { violates } from "../pool/errors.ts";
 import { toBytea, toInterval } from "../pool/sql-values.ts";
 import { fileIsLive } from "../rows/file-rows.ts";
+import { CHANGED_UPLOADS, enterDeed } from "../rows/journal-rows.ts";
 import { findEarlierSubject, insertRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { findRefusal, quotaRoom } from "../rows/usage-rows.ts";
@@ -45,8 +46,8 @@ export async function createUpload(
 }
 
 /** What the quotas must have room for. One byte when the size is not known: an upload of nothing is declared so. */
-function toWanted({ sizeBytes = 1, isCopy = false }: NewUpload) {
-  return { storedBytes: sizeBytes, dayBytes: isCopy ? 0 : sizeBytes };
+function toWanted({ sizeBytes = 1, copiedPath }: NewUpload) {
+  return { storedBytes: sizeBytes, dayBytes: copiedPath === undefined ? sizeBytes : 0 };
 }
 
 /** UploadCatalogue.findCreated */
@@ -61,6 +62,7 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
   const wanted = input.ifGenerationMatch ?? null;
   const { storedBytes, dayBytes } = toWanted(input);
   const { uploadToken } = input;
+  const { actor } = identity;
   const tokenId = uploadToken?.tokenId ?? null;
   const tokenExpireTime = uploadToken?.expireTime.toISOString() ?? null;
   const statement = sql.prepared("create_upload", uploadRow)`
@@ -84,20 +86,23 @@ async function insertUpload(pool: CommonQueryMethods, input: NewUpload, identity
       SELECT ${tokenId}::uuid, 1, ${uploadToken?.uploadsMax ?? null}::integer, ${tokenExpireTime}::timestamptz
       FROM requested WHERE ${tokenId}::uuid IS NOT NULL
       ON CONFLICT (token_id) DO UPDATE SET uploads = t.uploads + 1
-    )
+    ), changed AS (
     INSERT INTO upload AS u (
-      upload_id, namespace, path, principal, upload_token_id, size_bytes, size_max_bytes, part_size_bytes, content_type, metadata, labels,
-      data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key, is_copy,
+      upload_id, namespace, path, principal, token_kind, address, session, copied_path, upload_token_id, size_bytes, size_max_bytes, part_size_bytes,
+      content_type, metadata, labels, data_subject, expected_crc32, expected_sha256, compute_sha256, if_generation_match, bucket, region, s3_key,
       expire_time, expire_cap_time
     )
-    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${tokenId}::uuid,
-      ${input.sizeBytes ?? null}::bigint, ${input.sizeMaxBytes ?? null}::bigint, ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
+    SELECT subject_id, ${input.namespace}, ${input.path}, ${input.principal}, ${actor.tokenKind},
+      ${actor.address ?? ""}, ${actor.session ?? ""}, ${input.copiedPath ?? null}, ${tokenId}::uuid, ${input.sizeBytes ?? null}::bigint,
+      ${input.sizeMaxBytes ?? null}::bigint, ${input.partSizeBytes}::bigint, ${input.contentType}, ${JSON.stringify(input.metadata)}::jsonb,
       ${JSON.stringify(input.labels)}::jsonb, ${input.dataSubject},
       ${input.expectedCrc32 ?? null}::bigint, ${toBytea(input.expectedSha256)},
-      ${input.computeSha256}::boolean, ${wanted}::bigint, ${input.bucket}, ${input.region}, ${input.s3Key}, ${input.isCopy === true}::boolean,
+      ${input.computeSha256}::boolean, ${wanted}::bigint, ${input.bucket}, ${input.region}, ${input.s3Key},
       now() + ${toInterval(Math.min(input.expireAfterMs, input.expireCapMs))}, now() + ${toInterval(input.expireCapMs)}
     FROM requested
-    RETURNING ${uploadColumns}`;
+    RETURNING ${uploadColumns}
+    ), ${enterDeed(toDeed(identity), CHANGED_UPLOADS)}
+    SELECT * FROM changed`;
   try {
     return await pool.maybeOne(statement);
   } catch (error) {

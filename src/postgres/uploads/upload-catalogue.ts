@@ -1,8 +1,10 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import type { Actor } from "../../domain/deed.ts";
 import { uploadNotFound, uploadNotOpen } from "../../domain/repository-refusals.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadCatalogue, UploadRecord } from "../../domain/uploads/upload-catalogue.ts";
+import { CHANGED_UPLOADS, enterDeed } from "../rows/journal-rows.ts";
 import { noteRequest } from "../rows/request-rows.ts";
 import { loadUpload, readUploadRow, toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 import { createUpload, findCreated, forgetTokens } from "./create-upload.ts";
@@ -17,7 +19,7 @@ export function createUploadCatalogue(pool: DatabasePool): UploadCatalogue {
     get: (namespace, uploadId) => getUpload(pool, namespace, uploadId),
     listStatus: (uploadIds) => listStatus(pool, uploadIds),
     forgetTokens: (options) => forgetTokens(pool, options),
-    abort: (namespace, uploadId) => abort(pool, namespace, uploadId),
+    abort: (namespace, uploadId, actor) => abort(pool, { namespace, uploadId }, actor),
   };
 }
 
@@ -51,12 +53,19 @@ async function getUpload(pool: DatabasePool, namespace: string, uploadId: string
 }
 
 /** open | failed -> aborted. */
-async function abort(pool: CommonQueryMethods, namespace: string, uploadId: string): Promise<Upload> {
+async function abort(
+  pool: CommonQueryMethods,
+  { namespace, uploadId }: { namespace: string; uploadId: string },
+  actor: Actor,
+): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
-    UPDATE upload u SET state = 'aborted', state_time = now()
-    WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}
-      AND (u.state = 'open' OR (u.state IN ('completing', 'assembled') AND u.failure_reason IS NOT NULL))
-    RETURNING ${uploadColumns}`);
+    WITH changed AS (
+      UPDATE upload u SET state = 'aborted', state_time = now()
+      WHERE u.upload_id = ${uploadId} AND u.namespace = ${namespace}
+        AND (u.state = 'open' OR (u.state IN ('completing', 'assembled') AND u.failure_reason IS NOT NULL))
+      RETURNING ${uploadColumns}
+    ), ${enterDeed({ action: "AbortUpload", actor }, CHANGED_UPLOADS)}
+    SELECT * FROM changed`);
   if (row !== null) return toUpload(row, undefined);
   const found = await readUploadRow(pool, uploadId);
   if (found.namespace !== namespace) throw uploadNotFound(uploadId);

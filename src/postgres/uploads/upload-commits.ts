@@ -123,7 +123,7 @@ async function assemble(
 ): Promise<Upload> {
   const row = await pool.maybeOne(sql.type(uploadRow)`
     WITH former AS MATERIALIZED (
-      SELECT u.upload_id, u.state = 'open' AND NOT u.is_copy AS is_uploaded FROM upload u
+      SELECT u.upload_id, u.state = 'open' AND u.copied_path IS NULL AS is_uploaded FROM upload u
       WHERE u.upload_id = ${uploadId} AND u.state IN ('completing', 'open') AND ${isUnfenced(uploadId, options)}
         AND (u.size_bytes IS NULL OR u.size_bytes = ${object.sizeBytes})
       FOR NO KEY UPDATE OF u

@@ -1,9 +1,11 @@
 import { type CommonQueryMethods, type DatabasePool, sql } from "slonik";
 import { z } from "zod";
+import { SERVICE_ACTOR } from "../../domain/deed.ts";
 import type { Upload } from "../../domain/uploads/upload.ts";
 import type { UploadPage, UploadPaging, UploadSweep } from "../../domain/uploads/upload-sweep.ts";
 import { type SqlFragment, toInterval } from "../pool/sql-values.ts";
 import { isBehind, toNext } from "../pool/timed-pages.ts";
+import { CHANGED_UPLOADS, enterDeed } from "../rows/journal-rows.ts";
 import { toUpload, uploadColumns, uploadRow } from "../rows/upload-rows.ts";
 
 /** The sweep of uploads in PostgreSQL. */
@@ -24,11 +26,13 @@ async function expireDue(pool: CommonQueryMethods, namespace: string, limit: num
       WHERE namespace = ${namespace} AND state IN ('open', 'assembled') AND commit_wanted_time IS NULL
         AND failure_reason IS NULL AND expire_time <= now()
       ORDER BY expire_time LIMIT ${limit} FOR NO KEY UPDATE SKIP LOCKED
-    )
-    UPDATE upload u SET state = 'expired', state_time = now() FROM due
-    WHERE u.upload_id = due.upload_id AND u.state IN ('open', 'assembled') AND u.commit_wanted_time IS NULL
-      AND u.failure_reason IS NULL
-    RETURNING ${uploadColumns}`);
+    ), changed AS (
+      UPDATE upload u SET state = 'expired', state_time = now() FROM due
+      WHERE u.upload_id = due.upload_id AND u.state IN ('open', 'assembled') AND u.commit_wanted_time IS NULL
+        AND u.failure_reason IS NULL
+      RETURNING ${uploadColumns}
+    ), ${enterDeed({ action: "ExpireUpload", actor: SERVICE_ACTOR }, CHANGED_UPLOADS)}
+    SELECT * FROM changed`);
   return rows.map((row) => toUpload(row, undefined));
 }
 

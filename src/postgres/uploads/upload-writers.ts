@@ -107,7 +107,7 @@ async function beginPutAttempt(pool: CommonQueryMethods, uploadId: string, epoch
  */
 function lockUpload(uploadId: string, epoch: number, partNumber: number) {
   return sql.fragment`
-    SELECT u.upload_id, u.namespace, u.principal, u.is_copy, u.size_bytes, u.part_size_bytes FROM upload u
+    SELECT u.upload_id, u.namespace, u.principal, u.copied_path IS NOT NULL AS is_copy, u.size_bytes, u.part_size_bytes FROM upload u
     WHERE u.upload_id = ${uploadId} AND u.state = 'open' AND ${holdsRange(uploadId, epoch)}
       AND (u.size_bytes IS NULL OR ${partNumber - 1}::bigint * u.part_size_bytes < u.size_bytes)
     FOR SHARE OF u`;

@@ -1,4 +1,4 @@
-import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { type ContextValues, createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import type { PathScope } from "../../domain/access/path-scope.ts";
 import { refuseMethod } from "../../domain/access/upload-token.ts";
@@ -53,8 +53,13 @@ export function refuseUploadTokens(authenticate: Authenticator): Authenticator {
 
 /** The caller of a call that has passed the gate. */
 export function callerOf(context: HandlerContext): Caller {
-  const caller = context.values.get(CALLER);
-  if (caller === undefined) throw new Error(`${context.method.name} is served without the authentication gate`);
+  return callerIn(context.values);
+}
+
+/** The caller among the values of a call that has passed the gate. */
+export function callerIn(values: ContextValues): Caller {
+  const caller = values.get(CALLER);
+  if (caller === undefined) throw new Error("a method is served without the authentication gate");
   return caller;
 }
 

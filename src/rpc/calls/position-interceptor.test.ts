@@ -38,7 +38,7 @@ describe("createPositionInterceptor", () => {
   };
 
   it("has commands say where their change stands, and no other call, nor one that fails", async () => {
-    expect(await ask(0x16_b374d848n)).to.deep.equal(["16/B374D848", null, null, "16/B374D848", null, null]);
+    expect(await ask(1024n)).to.deep.equal(["1024", null, null, "1024", null, null]);
   });
 
   it("says nothing where the database does not say it", async () => {

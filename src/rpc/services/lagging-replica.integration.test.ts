@@ -13,18 +13,24 @@ import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/
 
 const NAMESPACE = "default";
 const BYTES = Buffer.from("bytes of a file");
-const POSITION = /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/;
-/** A position after everything that a log can hold. */
-const FUTURE = "FFFFFFFF/FFFFFFFF";
+const POSITION = /^[1-9]\d*$/;
+/** A position after everything that there can be. */
+const FUTURE = String(2n ** 63n - 1n);
 
 describe("A service with a read replica that lags", function () {
   this.timeout(120_000);
   let servers: ReplicatedPostgres;
   let service: RunningService;
+  /** Another replica of the service, which hears nothing of what callers do at the first. */
+  let elsewhere: RunningService;
   let grpc: Transport;
   before(async () => {
     servers = await startReplicatedPostgres();
     service = await startService({
+      databaseUrl: servers.url,
+      settings: { SLUICE_DATABASE_READ_URL: servers.readUrl },
+    });
+    elsewhere = await startService({
       databaseUrl: servers.url,
       settings: { SLUICE_DATABASE_READ_URL: servers.readUrl },
     });
@@ -34,6 +40,7 @@ describe("A service with a read replica that lags", function () {
   });
   after(async () => {
     await servers?.resumeReplay();
+    await elsewhere?.stop();
     await service?.stop();
     await servers?.stop();
   });
@@ -43,8 +50,8 @@ describe("A service with a read replica that lags", function () {
     authorization,
     ...(position !== undefined && { "sluice-position": position }),
   });
-  const rest = (route: string, init: Parameters<typeof callRest>[1] = {}) =>
-    callRest(`${service.url}/v1/namespaces/${NAMESPACE}/${route}`, { token: SERVICE_TOKEN, ...init });
+  const rest = (route: string, init: Parameters<typeof callRest>[1] = {}, at = service) =>
+    callRest(`${at.url}/v1/namespaces/${NAMESPACE}/${route}`, { token: SERVICE_TOKEN, ...init });
   /** The paths of a list whose prefix is the path: a list is never answered from memory. */
   const list = async (path: string, position?: string) => {
     const request = { namespace: NAMESPACE, prefix: path };
@@ -138,10 +145,12 @@ describe("A service with a read replica that lags", function () {
       expect(bytes.body).to.equal(BYTES.toString());
       const listed = await rest(`files?prefix=${path}`, { headers });
       expect(listed.body.files.map((one: { path: string }) => one.path)).to.deep.equal([path]);
-      // The replica does lag: a caller that sends no commit position may be shown an old state.
-      expect(await list(path)).to.deep.equal([]);
-      expect((await rest(`files?prefix=${path}`)).body.files).to.deep.equal([]);
-      expect((await rest(`files/${path}?alt=media&redirect=false&generation=1`)).status).to.equal(404);
+      // This service knows what its caller has done, also without a position.
+      expect(await list(path)).to.deep.equal([path]);
+      expect((await rest(`files/${path}`)).status).to.equal(200);
+      // The replica does lag: elsewhere a caller that sends no commit position may be shown an old state.
+      expect((await rest(`files?prefix=${path}`, {}, elsewhere)).body.files).to.deep.equal([]);
+      expect((await rest(`files/${path}?alt=media&redirect=false&generation=1`, {}, elsewhere)).status).to.equal(404);
     });
   }
 
@@ -170,14 +179,15 @@ describe("A service with a read replica that lags", function () {
     const path = nextPath();
     await put(path);
     const made = await rest("links", { method: "POST", json: { path } });
-    const states = async (behind?: Headers) => {
+    const states = async (behind?: Headers, at = service) => {
       const position = behind?.get("sluice-position");
       const headers = position == null ? {} : { "sluice-position": position };
-      const { body } = await rest(`links?path=${path}&showEnded=true`, { headers });
+      const { body } = await rest(`links?path=${path}&showEnded=true`, { headers }, at);
       return body.links.map((link: { state: string }) => link.state);
     };
     expect(await states(made.headers)).to.deep.equal(["LINK_STATE_ACTIVE"]);
-    expect(await states()).to.deep.equal([]);
+    expect(await states()).to.deep.equal(["LINK_STATE_ACTIVE"]);
+    expect(await states(undefined, elsewhere)).to.deep.equal([]);
     const revoked = await rest(`links/${made.body.link.linkId}`, { method: "DELETE" });
     expect(await states(revoked.headers)).to.deep.equal(["LINK_STATE_REVOKED"]);
   });

@@ -5,7 +5,6 @@ import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
 import { createSluiceClient, type SluiceClient } from "../../client/client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../../testing/rigs/running-service.ts";
-import { until } from "../../testing/rigs/until.ts";
 
 describe("Positions", () => {
   let service: RunningService;
@@ -50,13 +49,13 @@ describe("Positions", () => {
     return position as unknown as string;
   };
 
-  it("let a caller see its own change at any replica, whatever that has cached", async () => {
+  it("let a caller see its own change at any replica", async () => {
     for (let round = 0; round < 10; round++) {
       const path = `own/${round}`;
       await client.upload(Buffer.from("bytes"), path);
       for (const url of urls) expect(await get(url, path)).to.equal(1n);
       const position = await remove(urls[round % 2] as string, path);
-      expect(position).to.match(/^[0-9A-F]+\/[0-9A-F]+$/);
+      expect(position).to.match(/^[1-9]\d*$/);
       for (const url of urls) expect(await get(url, path, position), url).to.equal(Code.NotFound);
     }
   });
@@ -71,21 +70,15 @@ describe("Positions", () => {
     expect(await get(service.url, path)).to.equal(Code.NotFound);
   });
 
-  it("leave others with an old answer for less than a second", async () => {
+  it("are not needed where no read replica is: every answer is of the newest state", async () => {
     const [here, there] = urls as [string, string];
-    let longestMs = 0;
     for (let round = 0; round < 5; round++) {
       const path = `others/${round}`;
       await client.upload(Buffer.from("bytes"), path);
       expect(await get(there, path)).to.equal(1n);
       await remove(here, path);
-      const changedAt = performance.now();
-      await until("the other replica has heard", async () => (await get(there, path)) === Code.NotFound);
-      longestMs = Math.max(longestMs, performance.now() - changedAt);
+      expect(await get(there, path)).to.equal(Code.NotFound);
     }
-    console.log(`      longest: ${Math.round(longestMs)} ms`);
-    // The expected time is a second; the rest is for a busy machine. Without the feed an age of 5 s is allowed.
-    expect(longestMs).to.be.lessThan(3000);
   });
 
   it("are refused where they are none, with a sentence", async () => {

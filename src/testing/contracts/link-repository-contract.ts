@@ -10,6 +10,7 @@ import {
   nextUuid,
   RETENTION_MS,
   type RepositorySubject,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 const HOUR_MS = 3_600_000;
@@ -126,7 +127,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       expect(opened.filter(({ kind }) => kind === "file")).to.have.length(2);
       expect(opened.filter(({ kind }) => kind === "ended")).to.have.length(6);
       expect(await peek(tokenSha256)).to.deep.equal({ kind: "ended" });
-      const link = await subject.links.revoke("default", linkId);
+      const link = await subject.links.revoke("default", linkId, TEST_ACTOR);
       expect(link).to.include({ uses: 2 });
     });
 
@@ -135,9 +136,9 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
       expect(expired.state).to.equal("expired");
       expect(await use(expired.tokenSha256)).to.deep.equal({ kind: "ended" });
       const { tokenSha256, linkId } = await create();
-      const revoked = await subject.links.revoke("default", linkId);
+      const revoked = await subject.links.revoke("default", linkId, TEST_ACTOR);
       expect(revoked.state).to.equal("revoked");
-      expect(await subject.links.revoke("default", linkId), "again").to.deep.equal(revoked);
+      expect(await subject.links.revoke("default", linkId, TEST_ACTOR), "again").to.deep.equal(revoked);
       expect(await use(tokenSha256)).to.deep.equal({ kind: "ended" });
     });
 
@@ -226,7 +227,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     it("stays revoked, and counts on", async () => {
       const { path, tokenSha256 } = await create({ maxUses: 2 });
       const revoked = await create({ path });
-      await subject.links.revoke("default", revoked.linkId);
+      await subject.links.revoke("default", revoked.linkId, TEST_ACTOR);
       await gives(tokenSha256);
       const { path: target, fileId } = await move(path);
       expect(await gives(tokenSha256)).to.equal(fileId);
@@ -252,9 +253,9 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
   });
 
   it("does not find a link that is not there, or of another namespace", async () => {
-    await expectRefusal(subject.links.revoke("default", nextUuid()), "LINK_NOT_FOUND");
+    await expectRefusal(subject.links.revoke("default", nextUuid(), TEST_ACTOR), "LINK_NOT_FOUND");
     const { linkId } = await create();
-    await expectRefusal(subject.links.revoke("other", linkId), "LINK_NOT_FOUND");
+    await expectRefusal(subject.links.revoke("other", linkId, TEST_ACTOR), "LINK_NOT_FOUND");
   });
 
   it("lists the newest first, page by page, those of one path, and those that have ended where asked for", async () => {
@@ -263,7 +264,7 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     for (let count = 0; count < 5; count++) made.push((await create({ path })).linkId);
     await create();
     const [ended = "", ...active] = made;
-    await subject.links.revoke("default", ended);
+    await subject.links.revoke("default", ended, TEST_ACTOR);
     const list = (options: { showEnded?: boolean; after?: string; limit?: number; namespace?: string } = {}) =>
       subject.links.list(options.namespace ?? "default", {
         path,
@@ -313,6 +314,6 @@ export function linkRepositoryContract(make: () => Promise<LinkSubject>): void {
     const { linkId } = await create();
     expect(await subject.links.forget({ olderThanMs: HOUR_MS, limit: 10 })).to.equal(1);
     expect(await use(old.tokenSha256)).to.deep.equal({ kind: "nothing" });
-    expect((await subject.links.revoke("default", linkId)).linkId).to.equal(linkId);
+    expect((await subject.links.revoke("default", linkId, TEST_ACTOR)).linkId).to.equal(linkId);
   });
 }

@@ -1,5 +1,12 @@
 import { expect } from "chai";
-import { beginNext, commitFile, createOpen, type RepositorySubject, sampleObject } from "../rigs/repository-subject.ts";
+import {
+  beginNext,
+  commitFile,
+  createOpen,
+  type RepositorySubject,
+  sampleObject,
+  TEST_ACTOR,
+} from "../rigs/repository-subject.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -32,7 +39,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
       await subject().uploads.commits.beginCompletion(completing.uploadId, { crc32: 1 });
       await subject().uploads.commits.assemble(assembled.uploadId, sampleObject(assembled));
       const [aborted, lost] = [await begin(), await begin()];
-      await subject().uploads.catalogue.abort("default", aborted.uploadId);
+      await subject().uploads.catalogue.abort("default", aborted.uploadId, TEST_ACTOR);
       await subject().uploads.writers.markLost(lost.uploadId, (await beginNext(subject(), lost)).epoch);
       const found = [open, completing, assembled, aborted, lost].map(({ s3Key, multipartId }): [string, string] => [
         s3Key,
@@ -44,7 +51,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
 
     it("are kept for the service of their namespace, whatever another may think of them", async () => {
       const { s3Key, uploadId, multipartId } = await begin();
-      await subject().uploads.catalogue.abort("default", uploadId);
+      await subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR);
       const found: [string, string][] = [[s3Key, multipartId]];
       expect(await judgeMultiparts(found, { namespace: "other" })).to.deep.equal(["kept"]);
       expect(await judgeMultiparts(found)).to.deep.equal(["dead"]);
@@ -67,7 +74,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
 
     it("are foreign under a key that no row knows, however old, and in another bucket", async () => {
       const { uploadId, s3Key, multipartId } = await begin();
-      await subject().uploads.catalogue.abort("default", uploadId);
+      await subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR);
       expect(
         await judgeMultiparts([
           ["nobody's", "unknown"],
@@ -85,7 +92,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
       for (const _ of [1, 2]) await subject().uploads.writers.beginPutAttempt(open.uploadId, epoch);
       const keys = [`${open.s3Key}.1`, `${open.s3Key}.2`];
       expect(await judgeKeys(keys)).to.deep.equal(["kept", "kept"]);
-      await subject().uploads.catalogue.abort("default", open.uploadId);
+      await subject().uploads.catalogue.abort("default", open.uploadId, TEST_ACTOR);
       expect(await judgeKeys(keys, { olderThanMs: HOUR_MS }), "young").to.deep.equal(["kept", "kept"]);
       expect(await judgeKeys(keys, { namespace: "other" }), "another's").to.deep.equal(["kept", "kept"]);
       expect(await judgeKeys(keys)).to.deep.equal(["dead", "dead"]);
@@ -129,7 +136,7 @@ export function orphanVerdictsContract(subject: () => RepositorySubject): void {
       await beginNext(subject(), upload).then(({ epoch }) =>
         subject().uploads.writers.beginPutAttempt(upload.uploadId, epoch),
       );
-      await subject().uploads.catalogue.abort("default", upload.uploadId);
+      await subject().uploads.catalogue.abort("default", upload.uploadId, TEST_ACTOR);
       expect(await judgeKeys([`${upload.s3Key}.1`])).to.deep.equal(["kept"]);
     });
   });

@@ -8,6 +8,7 @@ import {
   expectRefusal,
   type RepositorySubject,
   samplePart,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 const PART_BYTES = samplePart(1).lengthBytes;
@@ -137,7 +138,7 @@ export function presignedPartsContract(subject: () => RepositorySubject): void {
     expect(upload.expireTime.getTime() - upload.createTime.getTime()).to.be.at.least(900_000);
     const due = await subject().uploads.sweep.expireDue("default", 1_000_000);
     expect(due.map((one) => one.uploadId)).to.not.include(uploadId);
-    await subject().uploads.catalogue.abort("default", uploadId);
+    await subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR);
     await subject().uploads.sweep.markCleaned(uploadId);
     const { uploads: uncleaned } = await subject().uploads.sweep.listUncleaned("default", {
       after: "",

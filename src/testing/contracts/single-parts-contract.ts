@@ -10,6 +10,7 @@ import {
   type RepositorySubject,
   sampleObject,
   samplePart,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 const PART_BYTES = samplePart(1).lengthBytes;
@@ -64,7 +65,7 @@ export function singlePartsContract(subject: () => RepositorySubject): void {
     await expectRefusal(begin(uploadId, 3, 10), "UPLOAD_NOT_OPEN");
     await subject().uploads.commits.assemble(uploadId, sampleObject(upload, { sizeBytes: SIZE_BYTES }));
     expect((await begin(uploadId, 1)).kind).to.equal("durable");
-    await subject().uploads.catalogue.abort("default", dying.uploadId);
+    await subject().uploads.catalogue.abort("default", dying.uploadId, TEST_ACTOR);
     await expectRefusal(begin(dying.uploadId, 1), "UPLOAD_NOT_OPEN");
   });
 

@@ -8,6 +8,7 @@ import {
   expectRefusal,
   type RepositorySubject,
   samplePart,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 const PART_BYTES = samplePart(1).lengthBytes;
@@ -119,7 +120,7 @@ export function uploadLanesContract(subject: () => RepositorySubject): void {
 
   it("returns an upload that is not open as it is, with the lane's range", async () => {
     const { uploadId } = await create();
-    await subject().uploads.catalogue.abort("default", uploadId);
+    await subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR);
     const start = await beginNext(subject(), { uploadId, lane: laneOf(2, 3) });
     expect(start).to.deep.include({ epoch: 0, range: { start: PART_BYTES, end: 3 * PART_BYTES } });
     expect(start.upload.state).to.equal("aborted");

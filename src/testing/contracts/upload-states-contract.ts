@@ -10,6 +10,7 @@ import {
   type RepositorySubject,
   sampleObject,
   samplePart,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 /** From which states of an upload each step works. */
@@ -23,7 +24,7 @@ export function uploadStatesContract(subject: () => RepositorySubject): void {
     completing: ({ uploadId }) => subject().uploads.commits.beginCompletion(uploadId, { crc32: 1 }),
     assembled: (upload) => subject().uploads.commits.assemble(upload.uploadId, sampleObject(upload)),
     committed: commitNow,
-    aborted: ({ uploadId }) => subject().uploads.catalogue.abort("default", uploadId),
+    aborted: ({ uploadId }) => subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR),
     expired: async () => {
       while ((await subject().uploads.sweep.expireDue("default", 100)).length > 0);
     },
@@ -78,7 +79,10 @@ export function uploadStatesContract(subject: () => RepositorySubject): void {
           object: sampleObject(upload),
         }),
     },
-    abort: { from: ["open", "aborted"], run: ({ uploadId }) => subject().uploads.catalogue.abort("default", uploadId) },
+    abort: {
+      from: ["open", "aborted"],
+      run: ({ uploadId }) => subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR),
+    },
   };
 
   for (const [name, { from, run }] of Object.entries(steps)) {

@@ -10,6 +10,7 @@ import {
   type RepositorySubject,
   sampleObject,
   samplePart,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 const PART_BYTES = samplePart(1).lengthBytes;
@@ -60,7 +61,7 @@ export function uploadStatusContract(subject: () => RepositorySubject): void {
     const { upload, epoch } = await createWritten(subject());
     await subject().uploads.writers.claimParts(upload.uploadId, epoch, { first: 1, count: 1 });
     await subject().uploads.writers.recordParts(upload.uploadId, epoch, [samplePart(1)]);
-    await subject().uploads.catalogue.abort("default", upload.uploadId);
+    await subject().uploads.catalogue.abort("default", upload.uploadId, TEST_ACTOR);
     expect(await statusOf(upload.uploadId)).to.include({ state: "aborted", durableBytes: 0 });
   });
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { UploadPage, UploadPaging } from "../../domain/uploads/upload-sweep.ts";
-import { createOpen, type RepositorySubject, sampleObject } from "../rigs/repository-subject.ts";
+import { createOpen, type RepositorySubject, sampleObject, TEST_ACTOR } from "../rigs/repository-subject.ts";
 
 const ALL = 1_000_000;
 
@@ -91,7 +91,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     const due = await createDue();
     await subject().uploads.sweep.expireDue("default", ALL);
     const aborted = await createOpen(subject());
-    await subject().uploads.catalogue.abort("default", aborted.uploadId);
+    await subject().uploads.catalogue.abort("default", aborted.uploadId, TEST_ACTOR);
     const found = idsOf(await listUncleaned());
     expect(found.slice(-2)).to.deep.equal([due.uploadId, aborted.uploadId]);
     await subject().uploads.sweep.markCleaned(aborted.uploadId);
@@ -108,7 +108,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
       expireAfterMs: 60_000,
     });
     await subject().uploads.writers.beginPutAttempt(upload.uploadId, epoch);
-    await subject().uploads.catalogue.abort("default", upload.uploadId);
+    await subject().uploads.catalogue.abort("default", upload.uploadId, TEST_ACTOR);
     expect(idsOf(await listUncleaned())).not.to.include(upload.uploadId);
     await subject().uploads.sweep.markCleaned(upload.uploadId);
     expect((await subject().uploads.catalogue.get("default", upload.uploadId)).upload.state).to.equal("aborted");
@@ -124,7 +124,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
       .to.include.members(idsOf(created))
       .and.deep.equal([...new Set(stuck.flat())]);
     const dead = await Promise.all([1, 2, 3].map(() => createOpen(subject())));
-    for (const { uploadId } of dead) await uploads.catalogue.abort("default", uploadId);
+    for (const { uploadId } of dead) await uploads.catalogue.abort("default", uploadId, TEST_ACTOR);
     const uncleaned = await readPages((paging) => uploads.sweep.listUncleaned("default", paging), 2);
     expect(uncleaned.flat()).to.deep.equal(idsOf(await listUncleaned()));
     expect(uncleaned.flat().slice(-3)).to.deep.equal(idsOf(dead));
@@ -135,7 +135,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
     const create = (overrides = {}) => createOpen(subject(), { namespace: "other", ...overrides });
     const [due, stuck, dead] = [await create({ expireAfterMs: 0 }), await create(), await create()];
     await uploads.commits.beginCompletion(stuck.uploadId, { crc32: 1 });
-    await uploads.catalogue.abort("other", dead.uploadId);
+    await uploads.catalogue.abort("other", dead.uploadId, TEST_ACTOR);
     expect(await uploads.sweep.expireDue("default", ALL)).to.deep.equal([]);
     expect(idsOf(await listStuck(0))).not.to.include(stuck.uploadId);
     expect(idsOf(await listUncleaned())).not.to.include(dead.uploadId);
@@ -147,7 +147,7 @@ export function uploadSweepContract(subject: () => RepositorySubject): void {
   it("marks no living upload as cleaned", async () => {
     const upload = await createOpen(subject());
     await subject().uploads.sweep.markCleaned(upload.uploadId);
-    await subject().uploads.catalogue.abort("default", upload.uploadId);
+    await subject().uploads.catalogue.abort("default", upload.uploadId, TEST_ACTOR);
     expect(idsOf(await listUncleaned())).to.include(upload.uploadId);
   });
 }

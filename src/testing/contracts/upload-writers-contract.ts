@@ -10,6 +10,7 @@ import {
   type RepositorySubject,
   sampleObject,
   samplePart,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 /** How writers of an upload begin, fence each other and record parts. */
@@ -43,7 +44,7 @@ export function uploadWritersContract(subject: () => RepositorySubject): void {
     const { uploadId } = await createOpen(subject());
     await expectRefusal(beginNext(subject(), { namespace: "other", uploadId }), "UPLOAD_NOT_FOUND");
     await expectRefusal(subject().uploads.catalogue.get("other", uploadId), "UPLOAD_NOT_FOUND");
-    await expectRefusal(subject().uploads.catalogue.abort("other", uploadId), "UPLOAD_NOT_FOUND");
+    await expectRefusal(subject().uploads.catalogue.abort("other", uploadId, TEST_ACTOR), "UPLOAD_NOT_FOUND");
     await expectRefusal(beginNext(subject(), { uploadId: nextUuid() }), "UPLOAD_NOT_FOUND");
   });
 

@@ -9,6 +9,7 @@ import {
   RETENTION_MS,
   type RepositorySubject,
   sampleObject,
+  TEST_ACTOR,
 } from "../rigs/repository-subject.ts";
 
 const ALL = 1_000_000;
@@ -117,7 +118,7 @@ export function wantedCommitContract(subject: () => RepositorySubject): void {
       await subject().uploads.commits.noteCommit(uploadId, { isWanted: true, ifGenerationMatch: 4 });
       expect(await find(uploadId)).to.deep.include({ state: "completing", failure: undefined, ifGenerationMatch: 4 });
       expect(await isStuck(uploadId)).to.equal(true);
-      await expectRefusal(subject().uploads.catalogue.abort("default", uploadId), "UPLOAD_NOT_OPEN");
+      await expectRefusal(subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR), "UPLOAD_NOT_OPEN");
     });
 
     it("is forgotten once it can be made all the same", async () => {
@@ -137,7 +138,7 @@ export function wantedCommitContract(subject: () => RepositorySubject): void {
     it("can be aborted, and is cleaned then", async () => {
       const { uploadId } = await fail();
       for (const _ of [1, 2]) {
-        expect(await subject().uploads.catalogue.abort("default", uploadId)).to.deep.include({
+        expect(await subject().uploads.catalogue.abort("default", uploadId, TEST_ACTOR)).to.deep.include({
           state: "aborted",
           failure,
         });

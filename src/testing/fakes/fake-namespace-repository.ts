@@ -2,6 +2,7 @@ import type { Grant } from "../../domain/access/grants.ts";
 import type { Namespace } from "../../domain/namespaces/namespace.ts";
 import type {
   IfVersion,
+  NamespaceChange,
   NamespacePolicy,
   NamespaceRecord,
   NamespaceRepository,
@@ -54,17 +55,17 @@ export class FakeNamespaceRepository implements NamespaceRepository {
     return record;
   }
 
-  async update(name: string, change: (before: NamespaceRecord) => NamespacePolicy, options: IfVersion) {
+  async update(name: string, change: (before: NamespaceRecord) => NamespacePolicy, options: NamespaceChange) {
     const before = this.#require(name, options);
     const { bucket, region, keyPrefix } = before;
     return this.#write({ ...before, ...change(before), name, bucket, region, keyPrefix });
   }
 
-  async setGrants(name: string, grants: readonly Grant[], options: IfVersion): Promise<NamespaceRecord> {
+  async setGrants(name: string, grants: readonly Grant[], options: NamespaceChange): Promise<NamespaceRecord> {
     return this.#write({ ...this.#require(name, options), grants });
   }
 
-  async delete(name: string, options: IfVersion): Promise<NamespaceRecord> {
+  async delete(name: string, options: NamespaceChange): Promise<NamespaceRecord> {
     const before = this.#require(name, options);
     const usage = this.#usageOf(name);
     if (usage.liveFiles + usage.kept + usage.unfinishedUploads > 0) throw namespaceNotEmpty(name, usage);

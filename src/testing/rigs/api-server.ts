@@ -58,7 +58,7 @@ export async function openApiServer(
     fileCommands: withDefects(functions.fileCommands),
     namespaces: withDefects(functions.namespaces),
     configurations: withDefects(functions.configurations),
-    catchUp: async () => options.position,
+    markCommit: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),
     readiness,
     log: { error: (fields) => defects.push(fields) },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { startEmbeddedPostgres } from "../../devstack/embedded-postgres.ts";
 import { migrate } from "../../postgres/schema/migrate.ts";
+import { guardJournal } from "./journal-guard.ts";
 
 /** A database of its own for one test file. */
 export interface TestDatabase {
@@ -74,6 +75,7 @@ export async function startTestServer(): Promise<TestServer> {
   });
   const { url } = await createDatabaseOn(postgres.url, { name: TEMPLATE });
   await migrate({ url });
+  await guardJournal(url);
   return {
     url: postgres.url,
     stop: async () => {

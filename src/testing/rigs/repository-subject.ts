@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { CommandIdentity } from "../../domain/command-identity.ts";
+import type { Actor } from "../../domain/deed.ts";
 import { DomainError, type ErrorReason } from "../../domain/errors.ts";
 import type { FileRepository } from "../../domain/files/file-repository.ts";
 import type { AssembledObject, ByteRange, DurablePart, Upload } from "../../domain/uploads/upload.ts";
@@ -19,6 +20,8 @@ const DAY_MS = 86_400_000;
 export const EXPIRE_AFTER_MS = DAY_MS;
 /** How long a superseded or deleted generation can be restored. */
 export const RETENTION_MS = 30 * DAY_MS;
+/** The actor of what tests do by a repository. */
+export const TEST_ACTOR: Actor = { principal: "dev:tester", tokenKind: "dev" };
 let ids = 0;
 
 /** A UUID that was not given out before in this run. */
@@ -34,7 +37,7 @@ export function nextPath(): string {
 /** A command that was not sent before. */
 export function nextIdentity(overrides: Partial<CommandIdentity> = {}): CommandIdentity {
   const contentSha256 = Buffer.alloc(32, 7);
-  const named = { namespace: "default", principal: "dev:tester", method: "CreateUpload" };
+  const named = { namespace: "default", principal: "dev:tester", actor: TEST_ACTOR, method: "CreateUpload" };
   return { ...named, requestId: nextUuid(), contentSha256, ...overrides };
 }
 

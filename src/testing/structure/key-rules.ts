@@ -6,17 +6,21 @@ export interface SchemaIndex {
   first: string;
 }
 
-/** Selects the `SchemaIndex`es of the current schema; keys and unique constraints are indexes, too. */
+/**
+ * Selects the `SchemaIndex`es of the current schema; keys and unique constraints are indexes, too. Those of partitions are as those of
+ * their tables.
+ */
 export const SELECT_SCHEMA_INDEXES = `
   SELECT t.relname AS table, i.relname AS name, pg_get_indexdef(x.indexrelid, 1, true) AS first
   FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
-  WHERE t.relnamespace = current_schema()::regnamespace
+  WHERE t.relnamespace = current_schema()::regnamespace AND NOT i.relispartition
   ORDER BY t.relname, i.relname`;
 
 const BY_UPLOAD = "a running upload is known by its UUID alone, in memory and in each of its statements";
 const IN_STORAGE = "storage knows a bucket and a key, and asks whose they are";
 const FOR_JOBS = "a job reads the oldest rows of all namespaces";
 const WITHOUT_ORDER = "an inverted index has no first column: its entries are words or trigrams";
+const BY_PARTITION = "the time of an entry, which a unique key of a partitioned table must have, finds its partition";
 const BY_FLYWAY = "the table is Flyway's";
 
 /** The indexes that do not begin with the namespace, each with its reason. */
@@ -33,7 +37,14 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   request_create_time: FOR_JOBS,
   link_expire_time: FOR_JOBS,
   job_lease_pkey: "a lease is of a job, and some jobs are of no namespace",
-  file_change_pkey: "each follower reads the changes of all namespaces, from a transaction on",
+  journal_entry_pkey: BY_PARTITION,
+  journal_personal_pkey: BY_PARTITION,
+  journal_number_pkey: BY_PARTITION,
+  journal_entry_xid: "the relay numbers the entries of all namespaces, by the transactions that it has not seen",
+  journal_number_sequence: "whoever carries the journal on reads it whole, from a number on",
+  journal_look_pkey: "the looks of the relay are of all namespaces",
+  journal_relay_pkey: "the table has one row, which the relay locks",
+  journal_mark_pkey: "a mark stands for all commits before it",
   file_search_spans: WITHOUT_ORDER,
   file_path_trigrams: WITHOUT_ORDER,
   flyway_schema_history_pk: BY_FLYWAY,

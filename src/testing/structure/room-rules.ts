@@ -33,6 +33,7 @@ const EVERY_ROOM = [
     "postgres",
     "auth",
     "jobs",
+    "journal",
     "telemetry",
     "aws",
     "client",
@@ -59,6 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       access: ["."],
       namespaces: [".", "access", "limits"],
       limits: ["."],
+      journal: ["."],
       files: [".", "filter"],
       filter: [".", "files"],
       links: [".", "access", "files"],
@@ -155,6 +157,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       uploads: ["pool", "rows"],
       files: ["pool", "rows", "search", "uploads"],
       links: ["pool", "rows"],
+      journal: ["pool"],
     },
   },
   auth: {
@@ -185,7 +188,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       live: [".", "policy", "print", "services", "template"],
     },
   },
-  jobs: { imports: ["domain", "transfer", "commands", "queries"], packages: ["node:timers"] },
+  jobs: { imports: ["domain", "transfer", "commands", "queries", "journal"], packages: ["node:timers"] },
+  // Numbers entries of the journal, and carries them to those who read it.
+  journal: { imports: ["domain"], packages: ["node:timers"] },
   telemetry: { imports: ["domain"], packages: ["pino"] },
   client: {
     // Both sides of a signature must mean the same request.

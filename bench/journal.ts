@@ -1,0 +1,60 @@
+// `npm run bench:journal` measures the journal: whether entries are lost or out of order under kills, and how fast they are numbered.
+import { parseArgs } from "node:util";
+import { clearOnSignal } from "./clear-on-signal.ts";
+import { parseCount, runCommand } from "./command-line.ts";
+import { describeMachine } from "./describe-machine.ts";
+import { measureKills } from "./journal/measure-kills.ts";
+import { measureRelay } from "./journal/measure-relay.ts";
+import { judge, showFigures } from "./sessions/figure-row.ts";
+import { setStage } from "./stage.ts";
+
+const usage = `usage: npm run bench:journal -- [options]
+
+  --changes N    changes that four processes make under kills (default 100000)
+  --kills N      kills of a relay, a writer or the database meanwhile (default 60)
+  --entries N    entries that a read transaction stays open over (default 1000000)
+  --seed N       what is killed, and when, follows from it (default 1)
+  --json         print one JSON document instead of the table
+`;
+
+await runCommand({ usage, parse, run });
+
+async function run(options: Exclude<ReturnType<typeof parse>, "help">): Promise<number> {
+  const { stage, clear } = await setStage(1);
+  clearOnSignal(clear);
+  const report = (what: string) => process.stderr.write(`${what}\n`);
+  try {
+    const rows = [
+      ...(await measureKills(stage.directory, options, report)),
+      ...(await measureRelay(stage.directory, options, report)),
+    ];
+    const machine = describeMachine();
+    if (options.json) process.stdout.write(`${JSON.stringify({ machine, options, rows }, null, 2)}\n`);
+    else process.stdout.write(`${machine}; ${options.changes} changes, seed ${options.seed}\n\n${showFigures(rows)}\n`);
+    return rows.some((row) => judge(row) !== "met") ? 1 : 0;
+  } finally {
+    await clear();
+  }
+}
+
+function parse(args: string[]) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      changes: { type: "string", default: "100000" },
+      kills: { type: "string", default: "60" },
+      entries: { type: "string", default: "1000000" },
+      seed: { type: "string", default: "1" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  return {
+    changes: parseCount("changes", values.changes, [4, 10_000_000]),
+    kills: parseCount("kills", values.kills, [0, 10_000]),
+    entries: parseCount("entries", values.entries, [1, 100_000_000]),
+    seed: parseCount("seed", values.seed, [1, 2 ** 31]),
+    json: values.json,
+  };
+}

@@ -1,0 +1,61 @@
+// Changes files, one after the other, until it has made all its changes or is killed: node writer-process.ts JSON of WriterOptions.
+import { randomUUID } from "node:crypto";
+import { appendFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { DomainError } from "../../src/domain/errors.ts";
+import { createFileRepository } from "../../src/postgres/files/file-repository.ts";
+import { createDatabasePools } from "../../src/postgres/pool/pool.ts";
+import { mulberry32 } from "../metadata/sample.ts";
+import { pathOf, type WriterOptions } from "./journal-trial.ts";
+
+const RETRY_MS = 50;
+
+const { databaseUrl, seed, changes, files, acknowledged, inFlight } = JSON.parse(
+  process.argv[2] ?? "",
+) as WriterOptions;
+const random = mulberry32(seed);
+const pools = await untilAnswered(() => createDatabasePools({ url: databaseUrl }));
+const repository = createFileRepository({
+  commands: pools.commands,
+  read: (_position, query) => query(pools.commands),
+});
+let left = changes;
+process.send?.({});
+await Promise.all(
+  Array.from({ length: inFlight }, async () => {
+    while (left-- > 0) await change(pathOf(Math.floor(files * random())));
+  }),
+);
+await pools.end();
+process.disconnect?.();
+
+/** The label says which change of the file it is, and so does its entry; a repeated command is one change. */
+async function change(path: string): Promise<void> {
+  const identity = {
+    namespace: "default",
+    principal: "bench:writer",
+    actor: { principal: "bench:writer", tokenKind: "dev" },
+    method: "UpdateFile",
+    requestId: randomUUID(),
+    contentSha256: Buffer.alloc(32),
+  } as const;
+  const file = await untilAnswered(() =>
+    repository.update("default", path, {
+      identity,
+      change: (before) => ({ ...before, labels: { n: String(before.metageneration + 1) } }),
+    }),
+  );
+  appendFileSync(acknowledged, `${path} ${file.metageneration}\n`);
+}
+
+async function untilAnswered<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isPassing = error instanceof DomainError && ["unavailable", "aborted"].includes(error.code);
+      if (!isPassing) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}

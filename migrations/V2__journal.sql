@@ -1,0 +1,168 @@
+-- The journal: everything that happened, once, in an order. A command writes its entry in the statement that makes its change,
+-- and no entry is ever updated. Entries become visible out of the order in which they were written, so the relay numbers them
+-- once they are visible: sequence numbers without gaps, for all namespaces of the service.
+
+-- Draws a UUIDv7 (RFC 9562, 5.7) by the database's clock.
+CREATE FUNCTION journal_entry_id() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+  SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
+
+-- Drawn under the lock of the row that an entry is about: entries of one file have the order of its changes.
+CREATE SEQUENCE journal_birth;
+
+CREATE TABLE journal_entry (
+  entry_id uuid NOT NULL DEFAULT journal_entry_id(),
+  -- When the transaction began. It decides the partition, and nothing else.
+  entry_time timestamptz NOT NULL DEFAULT now(),
+  birth bigint NOT NULL DEFAULT nextval('journal_birth'),
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  -- Empty: of the service as a whole. No foreign key: entries outlive the namespaces that they are about.
+  namespace text COLLATE "C" NOT NULL,
+  -- The name of the method, or of what the service did by itself.
+  action text COLLATE "C" NOT NULL,
+  -- 'done', or the reason why it was refused or failed.
+  outcome text COLLATE "C" NOT NULL,
+  resource_kind text NOT NULL CHECK (resource_kind IN ('file', 'upload', 'link', 'namespace', 'prefix', 'service')),
+  resource_id uuid,
+  generation bigint,
+  -- How the caller proved who it was; 'link' of those who use one, 'none' of callers without
+  -- identity, 'service' of what the service does by the clock.
+  token_kind text NOT NULL,
+  -- The upload token by which a caller used the right of its issuer.
+  token_id uuid,
+  request_id uuid,
+  trace_id text,
+  -- How often it happened: reads of ten seconds are one entry.
+  times bigint NOT NULL DEFAULT 1 CHECK (times >= 1),
+  PRIMARY KEY (entry_time, entry_id)
+) PARTITION BY RANGE (entry_time);
+CREATE INDEX journal_entry_xid ON journal_entry (xid);
+
+-- What may be about a person. Only from here something is ever deleted; the salt keeps anybody from guessing what it was.
+CREATE TABLE journal_personal (
+  entry_id uuid NOT NULL,
+  entry_time timestamptz NOT NULL,
+  namespace text COLLATE "C" NOT NULL,
+  salt bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()),
+  actor text COLLATE "C" NOT NULL,
+  -- The session of the actor, where the token names one.
+  session text NOT NULL DEFAULT '',
+  address text NOT NULL DEFAULT '',
+  path text COLLATE "C" NOT NULL DEFAULT '',
+  -- Where a file was before it was moved, or what it is a copy of.
+  source_path text COLLATE "C" NOT NULL DEFAULT '',
+  data_subject text COLLATE "C" NOT NULL DEFAULT '',
+  before jsonb,
+  after jsonb,
+  PRIMARY KEY (entry_time, entry_id)
+) PARTITION BY RANGE (entry_time);
+CREATE INDEX journal_personal_data_subject ON journal_personal (namespace, data_subject) WHERE data_subject <> '';
+
+-- The order of the entries. A number is given once, and never taken back.
+CREATE TABLE journal_number (
+  sequence bigint NOT NULL,
+  namespace text COLLATE "C" NOT NULL,
+  entry_id uuid NOT NULL,
+  entry_time timestamptz NOT NULL,
+  PRIMARY KEY (entry_time, entry_id)
+) PARTITION BY RANGE (entry_time);
+CREATE INDEX journal_number_sequence ON journal_number (sequence);
+CREATE INDEX journal_number_namespace ON journal_number (namespace, sequence);
+
+-- What the relay saw when it gave numbers last; a row a time, because a row that is updated grows dead versions for as long as
+-- any snapshot is held.
+CREATE TABLE journal_look (
+  look bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  snapshot pg_snapshot NOT NULL,
+  last_sequence bigint NOT NULL,
+  look_time timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO journal_look (snapshot, last_sequence) VALUES (pg_current_snapshot(), 0);
+
+-- Whoever gives numbers holds this row until the numbers are committed.
+CREATE TABLE journal_relay (is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only));
+INSERT INTO journal_relay DEFAULT VALUES;
+
+-- Numbers all entries that have become visible since the last look, in the order of their births, and returns how many those
+-- were. Each statement of a function sees what is committed when the statement begins, so the entries are looked at after the
+-- lock: of two relays the second sees what the first has numbered. Without statistics the planner takes a third of all entries for new,
+-- and would read all of them.
+CREATE FUNCTION journal_number_new() RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+  seen pg_snapshot;
+  last bigint;
+  numbered bigint;
+BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION 'journal_number_new needs the isolation level "read committed"';
+  END IF;
+  PERFORM FROM journal_relay FOR UPDATE;
+  SELECT l.snapshot, l.last_sequence INTO seen, last FROM journal_look l ORDER BY l.look DESC LIMIT 1;
+  IF pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(seen) THEN
+    -- The tables were carried into another cluster, which counts transactions anew: the old snapshot says nothing there.
+    WITH fresh AS (
+      SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e
+      WHERE NOT EXISTS (SELECT FROM journal_number n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id)
+    ), given AS (
+      INSERT INTO journal_number (sequence, namespace, entry_id, entry_time)
+      SELECT last + row_number() OVER (ORDER BY f.birth), f.namespace, f.entry_id, f.entry_time FROM fresh f
+      RETURNING sequence
+    )
+    INSERT INTO journal_look (snapshot, last_sequence)
+    SELECT pg_current_snapshot(), last + count(*) FROM given
+    RETURNING last_sequence - last INTO numbered;
+    RETURN numbered;
+  END IF;
+  WITH fresh AS (
+    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e WHERE e.xid >= pg_snapshot_xmax(seen)
+    UNION ALL
+    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e
+    WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
+  ), given AS (
+    INSERT INTO journal_number (sequence, namespace, entry_id, entry_time)
+    SELECT last + row_number() OVER (ORDER BY f.birth), f.namespace, f.entry_id, f.entry_time FROM fresh f
+    RETURNING sequence
+  )
+  INSERT INTO journal_look (snapshot, last_sequence)
+  SELECT pg_current_snapshot(), last + count(*) FROM given HAVING count(*) > 0
+  RETURNING last_sequence - last INTO numbered;
+  RETURN coalesce(numbered, 0);
+END
+$$;
+
+-- Makes the partitions of the months from this one on: CREATE TABLE and ATTACH, because CREATE TABLE PARTITION OF would keep
+-- everybody from writing meanwhile. Months by UTC. Two that run at once take turns.
+CREATE FUNCTION journal_make_partitions(months_ahead integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  first timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+  month timestamp;
+  parent text;
+  partition text;
+  made integer := 0;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('sluice/journal-partitions', 0));
+  FOR i IN 0..least(months_ahead, 24) LOOP
+    month := first + make_interval(months => i);
+    FOREACH parent IN ARRAY ARRAY['journal_entry', 'journal_personal', 'journal_number'] LOOP
+      partition := parent || to_char(month, '_YYYY_MM');
+      CONTINUE WHEN to_regclass(quote_ident(partition)) IS NOT NULL;
+      EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, parent);
+      EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, partition,
+        month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
+      made := made + 1;
+    END LOOP;
+  END LOOP;
+  RETURN made;
+END
+$$;
+SELECT journal_make_partitions(2);
+
+-- Commit positions: whoever has just committed inserts a mark. Marks become visible on a replica after all that was committed
+-- before they were drawn, so a replica that shows this mark, or a greater one, shows the change.
+CREATE SEQUENCE journal_mark_number;
+CREATE TABLE journal_mark (
+  mark bigint PRIMARY KEY,
+  mark_time timestamptz NOT NULL DEFAULT now()
+);

@@ -1,0 +1,30 @@
+import type { Caller, TokenKind } from "./caller.ts";
+
+/** Who did something: a caller, or the service itself by the clock. */
+export interface Actor {
+  /** The caller's principal; "service" for what the service does by itself. */
+  readonly principal: string;
+  readonly tokenKind: TokenKind | "link" | "service" | "none";
+  readonly address?: string | undefined;
+  /** Name of the session of an assumed role. */
+  readonly session?: string | undefined;
+  /** UUID of the upload token by which a caller uses the right of its issuer. */
+  readonly tokenId?: string | undefined;
+  /** UUID of the request, where the method has one. */
+  readonly requestId?: string | undefined;
+}
+
+/** One thing that somebody does. */
+export interface Deed {
+  /** The name of the method, for instance "DeleteFile", or of what the service does by itself. */
+  readonly action: string;
+  readonly actor: Actor;
+}
+
+/** The service itself, which does by the clock what no caller asks for. */
+export const SERVICE_ACTOR: Actor = { principal: "service", tokenKind: "service" };
+
+/** A caller as the actor of an entry. */
+export function toActor({ principal, tokenKind, address, session, uploadToken }: Caller): Actor {
+  return { principal, tokenKind, address, session, tokenId: uploadToken?.tokenId };
+}

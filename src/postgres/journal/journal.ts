@@ -1,0 +1,90 @@
+import { type CommonQueryMethods, sql } from "slonik";
+import { z } from "zod";
+import type { Journal } from "../../domain/journal/journal.ts";
+import type { JournalEntry } from "../../domain/journal/journal-entry.ts";
+import { atBorder, type BorderLimits } from "../pool/errors.ts";
+
+const entryRow = z.object({
+  sequence: z.int(),
+  entry_id: z.string(),
+  entry_time: z.date(),
+  namespace: z.string(),
+  action: z.string(),
+  outcome: z.string(),
+  resource_kind: z.enum(["file", "upload", "link", "namespace", "prefix", "service"]),
+  resource_id: z.string().nullable(),
+  generation: z.int().nullable(),
+  token_kind: z.string(),
+  token_id: z.string().nullable(),
+  request_id: z.string().nullable(),
+  times: z.int(),
+  actor: z.string().nullable(),
+  session: z.string().nullable(),
+  address: z.string().nullable(),
+  path: z.string().nullable(),
+  source_path: z.string().nullable(),
+  data_subject: z.string().nullable(),
+  before: z.unknown(),
+  after: z.unknown(),
+});
+
+const lastRow = z.object({ last_sequence: z.int() });
+
+/** Journal in PostgreSQL. Numbers become visible in their order, because one relay at a time gives them. */
+export function createJournal(pool: CommonQueryMethods, limits: Partial<BorderLimits> = {}): Journal {
+  const journal: Journal = {
+    async read({ namespace, after, limit }) {
+      const which = namespace === undefined ? sql.fragment`true` : sql.fragment`n.namespace = ${namespace}`;
+      const rows = await pool.any(sql.type(entryRow)`
+        SELECT n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
+          e.generation, e.token_kind, e.token_id, e.request_id, e.times, p.actor, p.session, p.address, p.path, p.source_path, p.data_subject,
+          p.before, p.after
+        FROM (
+          SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
+          WHERE ${which} AND n.sequence > ${after}::bigint ORDER BY n.sequence LIMIT ${limit}
+        ) n
+        JOIN journal_entry e ON e.entry_time = n.entry_time AND e.entry_id = n.entry_id
+        LEFT JOIN journal_personal p ON p.entry_time = n.entry_time AND p.entry_id = n.entry_id
+        ORDER BY n.sequence`);
+      return rows.map(toEntry);
+    },
+    async lastSequence() {
+      return await pool.oneFirst(sql.type(lastRow)`SELECT last_sequence FROM journal_look ORDER BY look DESC LIMIT 1`);
+    },
+  };
+  return atBorder<Journal>(journal, limits);
+}
+
+function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
+  const { actor } = row;
+  return {
+    entryId: row.entry_id,
+    sequence: row.sequence,
+    time: row.entry_time,
+    namespace: row.namespace,
+    action: row.action,
+    outcome: row.outcome,
+    resource: {
+      kind: row.resource_kind,
+      id: row.resource_id ?? undefined,
+      generation: row.generation ?? undefined,
+    },
+    tokenKind: row.token_kind,
+    tokenId: row.token_id ?? undefined,
+    requestId: row.request_id ?? undefined,
+    times: row.times,
+    personal:
+      actor === null
+        ? undefined
+        : {
+            actor,
+            session: row.session ?? "",
+            address: row.address ?? "",
+            path: row.path ?? "",
+            sourcePath: row.source_path ?? "",
+            dataSubject: row.data_subject ?? "",
+            before: row.before ?? undefined,
+            after: row.after ?? undefined,
+          },
+  };
+}
