@@ -30,11 +30,13 @@ describe("the benchmark of tokens and grants", function () {
   it("measures every figure on a small table, none of whose calls fails", async () => {
     const { stage, clear } = await setStage(CHUNK_BYTES);
     try {
-      const rows = await measureTrust(stage, { rows: 2000, calls: 40, rounds: 1, sizeBytes: 2 ** 22 }, () => undefined);
-      expect(rows.map(({ measured }) => measured).filter((value) => !(value !== undefined && value > 0))).to.deep.equal(
-        [],
-      );
-      expect(rows).to.have.lengthOf(5);
+      const run = { rows: 2000, calls: 40, rounds: 1, sizeBytes: 2 ** 22, tokens: 500 };
+      const rows = await measureTrust(stage, run, () => undefined);
+      const counts = rows.filter(({ unit }) => unit === "count").map(({ measured }) => measured);
+      expect(counts).to.deep.equal([0, 0, 0]);
+      const ratios = rows.filter(({ unit }) => unit === "ratio").map(({ measured = 0 }) => measured);
+      expect(ratios.filter((value) => !(value > 0))).to.deep.equal([]);
+      expect(ratios).to.have.lengthOf(7);
     } finally {
       await clear();
     }

@@ -1,5 +1,5 @@
-// `npm run bench:trust` measures what tokens of an issuer and grants cost, beside the static token, which tokens pass where, and
-// what cancelled calls and renewed certificates do to uploads. See --help.
+// `npm run bench:trust` measures what tokens of an issuer, roles of AWS, grants and quotas cost, what tokens of nobody do, which
+// tokens pass where, and what cancelled calls and renewed certificates do to uploads. See --help.
 import { parseArgs } from "node:util";
 import { clearOnSignal } from "./clear-on-signal.ts";
 import { parseCount, runCommand } from "./command-line.ts";
@@ -16,6 +16,7 @@ const usage = `usage: npm run bench:trust -- [options]
   --calls N      calls of each kind in a round (default 3000)
   --rounds N     pairs of rounds; a further one goes before them and does not count (default 7)
   --size-mib N   size of each upload, in MiB (default 1024)
+  --tokens N     malformed IAM tokens, and as many forged ones (default 100000)
   --reloads N    certificates that are renewed under uploads (default 100)
   --json         print one JSON document instead of the table
 `;
@@ -50,6 +51,7 @@ function parse(args: string[]) {
       calls: { type: "string", default: "3000" },
       rounds: { type: "string", default: "7" },
       "size-mib": { type: "string", default: "1024" },
+      tokens: { type: "string", default: "100000" },
       reloads: { type: "string", default: "100" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -61,6 +63,7 @@ function parse(args: string[]) {
     calls: parseCount("calls", values.calls, [10, 1_000_000]),
     rounds: parseCount("rounds", values.rounds, [1, 100]),
     sizeBytes: parseCount("size-mib", values["size-mib"], [1, 1_000_000]) * 2 ** 20,
+    tokens: parseCount("tokens", values.tokens, [10, 10_000_000]),
     reloads: parseCount("reloads", values.reloads, [1, 10_000]),
     json: values.json,
   };

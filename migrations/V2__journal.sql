@@ -29,6 +29,8 @@ CREATE TABLE journal_entry (
   -- How the caller proved who it was; 'link' of those who use one, 'none' of callers without
   -- identity, 'service' of what the service does by the clock.
   token_kind text NOT NULL,
+  -- The upload token by which a caller used the right of its issuer.
+  token_id uuid,
   request_id uuid,
   trace_id text,
   -- How often it happened: reads of ten seconds are one entry.

@@ -13,6 +13,7 @@ import { type ConnectedService, connectService } from "./connect-service.ts";
 import type { UploadToken } from "./domain/caller.ts";
 import { DomainError } from "./domain/errors.ts";
 import { MessageBudget } from "./domain/limits/message-budget.ts";
+import { RequestBuckets, type RequestLender } from "./domain/limits/request-lender.ts";
 import type { Siblings } from "./domain/siblings.ts";
 import { serveGrpcWriteUpload } from "./ingest/grpc-write-upload.ts";
 import { CertificateWatch } from "./jobs/watch-certificates.ts";
@@ -42,6 +43,8 @@ export interface App {
 export interface SharedWithWorkers {
   /** Slots of the streams that write. When left out, the worker has slots of its own. */
   slots?: SlotPool | undefined;
+  /** Lends the requests that quotas count. When left out, the worker counts its own. */
+  requests?: RequestLender | undefined;
   /** The other workers; left out when there are none. */
   siblings?: Siblings | undefined;
 }
@@ -102,7 +105,7 @@ export async function startApp(config: Config, log: Logger, options: AppOptions 
   const shared = { budget, slots, siblings };
   const connected = connectService(config, { log, readiness, ...shared, signal: stopping.signal }).then((ready) => {
     service = ready;
-    const binding = { ...toBindOptions(config, listener.url), uploadTokens };
+    const binding = { ...toBindOptions(config, listener.url, options), uploadTokens };
     serve = createServiceListener(ready, common, { ...linkRoute, ...binding });
     return ready;
   });
@@ -141,7 +144,7 @@ async function letCallersIn(
   },
 ): Promise<Authentication> {
   const { uploadTokens, degrade, log } = options;
-  const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade });
+  const { authenticate, stop } = await startAuthentication({ ...auth, uploadTokens }, { log, degrade, trustedProxies });
   const known = addAddress(options.known ?? authenticate, { trustedProxies });
   return { authenticate: logFailures(known, { log, trustedProxies }), stop };
 }
@@ -173,8 +176,9 @@ async function openPort(
 function toBindOptions(
   { publicUrl, admins, namespace }: Config,
   listenerUrl: string,
+  { requests = new RequestBuckets() }: SharedWithWorkers,
 ): Omit<BindOptions, "uploadTokens"> {
-  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace };
+  return { publicUrl: publicUrl ?? listenerUrl, admins, defaults: namespace, requests };
 }
 
 /** How upload tokens are made and judged; without keys there are none. */

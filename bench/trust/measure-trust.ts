@@ -13,6 +13,8 @@ import { createSample, drawFilter } from "../metadata/sample.ts";
 import { readProcessUsage } from "../process-usage.ts";
 import type { FigureRow } from "../sessions/figure-row.ts";
 import { serviceToken, startSluice } from "../sluice-service.ts";
+import { BENCH_ROLE, type IamStage, measureForgeries, startIamStage } from "./measure-iam.ts";
+import { measureQuotas } from "./measure-quotas.ts";
 import { startTokenIssuer } from "./token-issuer.ts";
 
 /** How much is measured. */
@@ -21,6 +23,8 @@ export interface TrustRun {
   readonly calls: number;
   readonly rounds: number;
   readonly sizeBytes: number;
+  /** Malformed IAM tokens, and as many forged ones. */
+  readonly tokens: number;
 }
 
 /** Bytes of a chunk of the uploads. */
@@ -31,6 +35,8 @@ const PREFIX = "teams/";
 const IN_FLIGHT = 4;
 const CONNECTIONS = 4;
 const TOKEN_SECONDS = 86_400;
+/** Pieces of a round in which callers of AWS and of an issuer take turns: their costs differ by less than the machine's moods. */
+const ROLE_SLICES = 20;
 const { getFile, listFiles, searchFiles } = FileQueryService.method;
 const namespace = "default";
 
@@ -47,17 +53,19 @@ interface Pair<T> {
 export async function measureTrust(stage: Stage, run: TrustRun, report: (what: string) => void): Promise<FigureRow[]> {
   const database = await startFilledDatabase(join(stage.directory, "files"), run.rows, report);
   const issuer = await startTokenIssuer();
+  const iam = await startIamStage();
   try {
-    const anna = { member: { principal: "bench:anna" }, prefixes: [] } as const;
     await setGrants(database.url, [
-      { ...anna, roles: ["writer"] },
-      { ...anna, roles: ["reader"], prefixes: [PREFIX] },
+      ...["bench:anna", BENCH_ROLE].flatMap((principal): Grant[] => [
+        { member: { principal }, prefixes: [], roles: ["writer"] },
+        { member: { principal }, prefixes: [PREFIX], roles: ["reader"] },
+      ]),
       { member: { group: "bench:staff" }, roles: ["reader"], prefixes: ["staff/"] },
     ]);
     const issuers = [{ alias: "bench", issuer: issuer.url, audiences: ["sluice"], groups_claim: "groups" }];
     const service = await startSluice(
       { ...stage, databaseUrl: async () => database.url },
-      { settings: { SLUICE_AUTH: "dev,oidc", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers) } },
+      { settings: { SLUICE_AUTH: "dev,oidc,iam", SLUICE_OIDC_ISSUERS: JSON.stringify(issuers), ...iam.settings } },
     );
     const token = await issuer.sign({
       subject: "anna",
@@ -88,19 +96,46 @@ export async function measureTrust(stage: Stage, run: TrustRun, report: (what: s
         pace,
       ),
     );
+    const quotas = await measureQuotas(database.url, { rounds: run.rounds, report });
+    const roles = await measureRoles(iam, { url: service.url, pid, token, gets }, { ...run, report });
     const uploads = await measureUploads(stage, { url: service.url, pid, token }, { ...run, report });
     return [
       { name: "GetFile, token of an issuer and grants ÷ static token, p50", ...get.p50, must: { atMost: 1.25 } },
       { name: "GetFile, the same, CPU", ...get.cpu, must: { atMost: 1.25 } },
       { name: "ListFiles, prefix grant ÷ the same prefix, p50", ...list.p50, must: { atMost: 1.25 } },
       { name: "SearchFiles, prefix grant ÷ the same prefix, p50", ...search.p50, must: { atMost: 1.25 } },
+      ...roles,
       { name: "upload CPU per GiB, token of an issuer and grants ÷ static token", ...uploads, must: { atMost: 1.05 } },
+      ...quotas,
     ];
   } finally {
     await stopAllProcesses();
     issuer.close();
+    await iam.sts.close();
     await database.stop();
   }
+}
+
+/** Callers of AWS beside callers of an issuer, both known; and then those whose tokens nobody signed. */
+async function measureRoles(
+  iam: IamStage,
+  { url, pid, token, gets }: { url: string; pid: number; token: string; gets: { namespace: string; path: string }[] },
+  { rounds, tokens, report }: TrustRun & { report: (what: string) => void },
+): Promise<FigureRow[]> {
+  const role = await startCallLoad(url, CONNECTIONS, await iam.sign());
+  // A process that has just started is slower: both callers' begin anew, and make a round of calls that does not count.
+  const issued = await startCallLoad(url, CONNECTIONS, token);
+  for (const calls of [role, issued]) await calls.run(getFile, gets, { inFlight: IN_FLIGHT });
+  const slice = gets.slice(0, Math.max(10, Math.ceil(gets.length / ROLE_SLICES)));
+  const run = (calls: CallLoad) => () => calls.run(getFile, slice, { inFlight: IN_FLIGHT });
+  const pair = { granted: run(role), plain: run(issued) };
+  const ratio = await compareCalls("GetFile by a role", pair, { pid, rounds: rounds * ROLE_SLICES, report });
+  await Promise.all([role.stop(), issued.stop()]);
+  const [{ path } = { path: "" }] = gets;
+  return [
+    { name: "GetFile, known IAM identity ÷ token of an issuer, p50", ...ratio.p50, must: { atMost: 1.05 } },
+    ...(await measureForgeries(iam, { url, path, tokens, report })),
+  ];
 }
 
 /** A caller without a grant asks for the prefix that the other has a grant of. */

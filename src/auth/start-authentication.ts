@@ -1,7 +1,9 @@
+import { looksLikeIamToken } from "../domain/access/iam-token.ts";
 import type { TokenKind } from "../domain/caller.ts";
 import type { Authenticator } from "./authenticator.ts";
 import { chooseByForm, type FormJudge, looksLikeJwt } from "./choose-authenticator.ts";
 import { createDevAuthenticator } from "./dev-authenticator.ts";
+import type { IamPolicy } from "./iam/iam-authenticator.ts";
 import type { IssuerPolicy } from "./oidc/issuer-policy.ts";
 import { createUploadTokenAuthenticator, type UploadTokenPolicy } from "./upload/upload-token-authenticator.ts";
 import { looksLikeUploadToken } from "./upload/upload-token-form.ts";
@@ -11,14 +13,18 @@ export interface AuthenticationWays {
   /** The static token; undefined when none is accepted. */
   devToken: string | undefined;
   issuers: readonly IssuerPolicy[];
+  /** Which callers of AWS are let in; undefined when none is. */
+  iam: IamPolicy | undefined;
   uploadTokens: Pick<UploadTokenPolicy, "signer" | "uploadLifeMaxMs">;
 }
 
-/** Where the states of issuers are told; a pino logger fits `log`. */
-export interface IssuerReports {
+/** What the ways work with beside their policies; a pino logger fits `log`. */
+export interface AuthenticationOptions {
   log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
   /** Tells what is wrong with an issuer, in a sentence, or undefined when all is well. */
   degrade: (component: string, problem: string | undefined) => void;
+  /** Proxies in front, whose addresses are not the callers'. */
+  trustedProxies: number;
 }
 
 /** A running authentication: it fetches issuers' keys until it is stopped. */
@@ -29,41 +35,72 @@ export interface Authentication {
 
 /** Starts to accept callers by the given ways. It waits for no issuer: one that is away degrades the service, and stops nothing. */
 export async function startAuthentication(
-  { devToken, issuers, uploadTokens }: AuthenticationWays,
-  { log, degrade }: IssuerReports,
+  { devToken, issuers, iam: iamPolicy, uploadTokens }: AuthenticationWays,
+  options: AuthenticationOptions,
 ): Promise<Authentication> {
   const dev = devToken === undefined ? undefined : createDevAuthenticator(devToken);
-  const issuerKinds = new Set<TokenKind>([
-    ...(dev === undefined ? [] : (["dev"] as const)),
-    ...(issuers.length === 0 ? [] : (["oidc"] as const)),
-  ]);
-  const upload: FormJudge = {
-    hasForm: looksLikeUploadToken,
-    authenticate: createUploadTokenAuthenticator({ ...uploadTokens, issuerKinds }),
+  // Libraries are loaded by the services whose ways need them.
+  const oidc = issuers.length === 0 ? undefined : await startOidc(issuers, options);
+  const iam = iamPolicy === undefined ? undefined : await startIam(iamPolicy, options);
+  // A token of no known form is judged by the first of these, whose refusal says best what it should be.
+  const otherwise = dev ?? oidc?.authenticate ?? iam?.authenticate;
+  if (otherwise === undefined) throw new Error("no way to authenticate is configured");
+  const kinds: Partial<Record<TokenKind, unknown>> = { dev, oidc, iam };
+  const issuerKinds = new Set((Object.keys(kinds) as TokenKind[]).filter((kind) => kinds[kind] !== undefined));
+  const upload = createUploadTokenAuthenticator({ ...uploadTokens, issuerKinds });
+  const judges: FormJudge[] = [{ hasForm: looksLikeUploadToken, authenticate: upload }];
+  if (iam !== undefined) judges.push({ hasForm: looksLikeIamToken, authenticate: iam.authenticate });
+  if (oidc !== undefined) judges.push({ hasForm: looksLikeJwt, authenticate: oidc.authenticate });
+  return {
+    authenticate: chooseByForm(judges, otherwise),
+    stop: () => {
+      oidc?.stop();
+      iam?.stop();
+    },
   };
-  if (issuers.length === 0) {
-    if (dev === undefined) throw new Error("no way to authenticate is configured");
-    return { authenticate: chooseByForm([upload], dev), stop: () => {} };
-  }
-  // The library for tokens is loaded by the services that take tokens.
+}
+
+async function startOidc(
+  issuers: readonly IssuerPolicy[],
+  { log, degrade }: AuthenticationOptions,
+): Promise<Authentication> {
   const [{ startOidcAuthenticator }, { fetchKeys }] = await Promise.all([
     import("./oidc/oidc-authenticator.ts"),
     import("./oidc/fetch-keys.ts"),
   ]);
-  const told = new Map<string, string | undefined>();
-  const oidc = startOidcAuthenticator({
+  return startOidcAuthenticator({
     issuers,
     fetchKeys: (policy) => fetchKeys(policy),
-    onState: (issuer, problem) => {
-      if (problem === told.get(issuer)) return;
-      told.set(issuer, problem);
+    onState: tellChanges((issuer, problem) => {
       degrade(`issuer ${issuer}`, problem);
       if (problem === undefined) log.info({ issuer }, "the issuer's keys are well again");
       else
         log.warn({ issuer, problem }, "the issuer's keys have a problem; those that were fetched before still count");
-    },
+    }),
   });
-  const jwt: FormJudge = { hasForm: looksLikeJwt, authenticate: oidc.authenticate };
-  // Without a development token, the judge of JWTs says what is wrong with a token of no known form.
-  return { authenticate: chooseByForm([upload, jwt], dev ?? oidc.authenticate), stop: oidc.stop };
+}
+
+async function startIam(policy: IamPolicy, { log, trustedProxies }: AuthenticationOptions): Promise<Authentication> {
+  const { startIamAuthenticator } = await import("./iam/iam-authenticator.ts");
+  return startIamAuthenticator({
+    ...policy,
+    trustedProxies,
+    // Callers choose the region, so a region that is away is logged and does not degrade the service.
+    onState: tellChanges((region, problem) => {
+      if (problem === undefined) log.info({ region }, "AWS STS says again who callers are");
+      else log.warn({ region, problem }, "AWS STS does not say who callers are; those who are known are still let in");
+    }),
+  });
+}
+
+type OnState = (name: string, problem: string | undefined) => void;
+
+/** Hands a state on when it differs from the last one of the same name; all is well at first. */
+function tellChanges(tell: OnState): OnState {
+  const told = new Map<string, string | undefined>();
+  return (name, problem) => {
+    if (problem === told.get(name)) return;
+    told.set(name, problem);
+    tell(name, problem);
+  };
 }

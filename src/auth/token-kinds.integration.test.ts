@@ -20,11 +20,14 @@ import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.
 import { FileQueryService } from "../../gen/sluice/v1/file_query_service_pb.ts";
 import { NamespaceService, Role } from "../../gen/sluice/v1/namespace_service_pb.ts";
 import { UploadService } from "../../gen/sluice/v1/upload_service_pb.ts";
+import { createIamTokenSource } from "../client/iam-token.ts";
+import { type DevStsServer, startDevSts } from "../devstack/sts-server.ts";
 import type { TokenKind } from "../domain/caller.ts";
 import { TEST_TOKEN_KEYS } from "../testing/rigs/authenticate-upload-tokens.ts";
 import { type OidcIssuer, startOidcIssuer } from "../testing/rigs/oidc-issuer.ts";
 import { callRest } from "../testing/rigs/rest-client.ts";
 import { type RunningService, SERVICE_TOKEN, startService } from "../testing/rigs/running-service.ts";
+import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../testing/samples/sample-sts-identities.ts";
 
 /** Every kind of text that the service gives out or takes as a proof of something. */
 type Kind = TokenKind | "link" | "page";
@@ -33,6 +36,7 @@ type Kind = TokenKind | "link" | "page";
 interface Given {
   service: RunningService;
   issuer: OidcIssuer;
+  sts: DevStsServer;
   transport: Transport;
 }
 
@@ -42,6 +46,12 @@ const asDeveloper = { headers: { authorization: `Bearer ${SERVICE_TOKEN}` } };
 const KINDS: Readonly<Record<Kind, (given: Given) => Promise<string>>> = {
   dev: async () => SERVICE_TOKEN,
   oidc: ({ issuer }) => issuer.sign({}),
+  iam: async ({ sts }) => {
+    const { sessionToken = "", ...keys } = SAMPLE_ROLE;
+    const credentials = async () => ({ ...keys, sessionToken });
+    const where = { serverId: "files.example.org", region: "eu-central-1", endpoint: sts.url };
+    return await createIamTokenSource({ ...where, credentials })({ refused: undefined });
+  },
   upload: async ({ transport }) => {
     const place = { case: "prefix", value: "own/" } as const;
     const request = { namespace: "default", place, uploadsMax: 100 };
@@ -58,7 +68,7 @@ const KINDS: Readonly<Record<Kind, (given: Given) => Promise<string>>> = {
   },
 };
 const ALL_KINDS = Object.keys(KINDS) as Kind[];
-const CALLERS: readonly Kind[] = ["dev", "oidc"];
+const CALLERS: readonly Kind[] = ["dev", "oidc", "iam"];
 const UPLOADERS: readonly Kind[] = [...CALLERS, "upload"];
 
 /**
@@ -146,19 +156,23 @@ describe("every kind of token at every endpoint", function () {
   const tokenOf = (kind: Kind) => tokens.get(kind) ?? "";
 
   before(async () => {
-    const issuer = await startOidcIssuer();
+    const [issuer, sts] = [await startOidcIssuer(), await startDevSts()];
+    sts.identities.set(SAMPLE_ROLE.accessKeyId, SAMPLE_ROLE);
+    const role = `iam:${SAMPLE_ROLE.arn.replace(/\/[^/]*$/, "")}`;
     const issuers = [{ alias: "test", issuer: issuer.url, audiences: ["sluice"] }];
     const service = await startService({
       settings: {
-        SLUICE_AUTH: "oidc,dev",
+        SLUICE_AUTH: "oidc,iam,dev",
+        ...{ SLUICE_IAM_ACCOUNTS: SAMPLE_ACCOUNT, SLUICE_IAM_SERVER_ID: "files.example.org" },
+        AWS_ENDPOINT_URL_STS: sts.url,
         SLUICE_OIDC_ISSUERS: JSON.stringify(issuers),
-        SLUICE_ADMINS: "test:anna",
+        SLUICE_ADMINS: `test:anna,${role}`,
         SLUICE_TOKEN_KEYS: JSON.stringify(TEST_TOKEN_KEYS),
       },
     });
-    given = { service, issuer, transport: createGrpcTransport({ baseUrl: service.url }) };
+    given = { service, issuer, sts, transport: createGrpcTransport({ baseUrl: service.url }) };
     const roles = [Role.READER, Role.WRITER, Role.DELETER, Role.AUDITOR, Role.ADMIN];
-    const grants = [{ member: { case: "principal" as const, value: "test:anna" }, roles }];
+    const grants = ["test:anna", role].map((value) => ({ member: { case: "principal" as const, value }, roles }));
     await createClient(NamespaceService, given.transport).setGrants({ namespace: "default", grants }, asDeveloper);
     for (const path of ["own/a", "own/b"]) {
       const url = `${service.url}/v1/namespaces/default/files/${path}`;
@@ -177,6 +191,7 @@ describe("every kind of token at every endpoint", function () {
   after(async () => {
     await given?.service.stop();
     await given?.issuer.close();
+    await given?.sts.close();
   });
 
   it("has every method, operation and token of a page in the tables of this test", () => {

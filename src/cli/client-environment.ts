@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createSluiceClient, type SluiceClient } from "../client/client.ts";
 import { parseAddresses } from "../client/parse-addresses.ts";
-import { parseClientEnvironment } from "../config/config.ts";
+import { parseClientEnvironment } from "../config/client-environment.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 import { openTokenSource } from "./token-source.ts";
@@ -13,6 +13,7 @@ const URL_DEFAULT = "http://127.0.0.1:8080";
 export interface ServiceOptions {
   url?: string;
   ca?: string;
+  auth?: "iam";
 }
 
 /** Options of every command on files, which are in a namespace. */
@@ -37,7 +38,7 @@ export async function withClient<T>(
   work: (client: SluiceClient, urls: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const urls = readClientUrls(terminal.env, options);
-  const token = openTokenSource(terminal, urls);
+  const token = await openTokenSource(terminal, urls, options);
   // A missing token is told before anything is read or connected.
   await token({ refused: undefined });
   const client = createSluiceClient({

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { LANES_AUTO, LANES_FROM_BYTES, LANES_MAX, type Lanes } from "../client/lane-plan.ts";
 import { addConfig, type ConfigCommands } from "./config-command.ts";
 import { EXIT, toErrorJson, toExitCode, toSentence, UsageError } from "./exit-code.ts";
@@ -239,7 +239,13 @@ function withConnection(command: Command): Command {
 
 /** The options of a command that calls the service. */
 function withService(command: Command): Command {
-  return withAddress(command).option("--ca <file>", "certificate (PEM) of the authority that signed the service's own");
+  return withAddress(command)
+    .option("--ca <file>", "certificate (PEM) of the authority that signed the service's own")
+    .addOption(
+      new Option("--auth <way>", "iam: sign tokens with AWS credentials; SLUICE_AUTH=iam when left out").choices([
+        "iam",
+      ]),
+    );
 }
 
 function withAddress(command: Command): Command {

@@ -7,12 +7,15 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { Client } from "pg";
+import { createIamTokenSource } from "../client/iam-token.ts";
+import { type DevStsServer, startDevSts } from "../devstack/sts-server.ts";
 import { findFreePort } from "../devstack/tcp-port.ts";
 import { type DevS3, startDevS3 } from "../testing/rigs/dev-s3.ts";
 import { type OidcIssuer, startOidcIssuer } from "../testing/rigs/oidc-issuer.ts";
 import { createTestDatabase } from "../testing/rigs/postgres.ts";
 import { type ServiceProcess, startServiceProcess } from "../testing/rigs/service-process.ts";
 import { createTlsCertificate } from "../testing/rigs/tls-certificate.ts";
+import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../testing/samples/sample-sts-identities.ts";
 import { testedBlock } from "../testing/structure/pages.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -48,6 +51,7 @@ describe("a service in production, with an issuer", function () {
   let s3: DevS3;
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
   let service: ServiceProcess;
+  let sts: DevStsServer;
   let authority: string;
   let databaseUrl: string | undefined;
   /** All that the service's callers printed, but for what they are there to print. */
@@ -65,6 +69,8 @@ describe("a service in production, with an issuer", function () {
       issuer.url,
     );
     await writeFile(join(directory, "issuers.yaml"), issuers);
+    sts = await startDevSts({ tls });
+    sts.identities.set(SAMPLE_ROLE.accessKeyId, SAMPLE_ROLE);
     const exports = testedBlock("security", "Start with an issuer", "sh").matchAll(/^export (\w+)=(.*)$/gm);
     const set = Object.fromEntries([...exports].map(([, name = "", value = ""]) => [name, value]));
     databaseUrl = await withPassword(database.url, DATABASE_PASSWORD);
@@ -73,6 +79,8 @@ describe("a service in production, with an issuer", function () {
       port: await findFreePort(),
       settings: {
         ...set,
+        ...{ SLUICE_AUTH: `${set.SLUICE_AUTH},iam`, SLUICE_IAM_ACCOUNTS: SAMPLE_ACCOUNT },
+        ...{ SLUICE_IAM_SERVER_ID: "files.example.org", AWS_ENDPOINT_URL_STS: sts.url },
         SLUICE_DEV_TOKEN: "",
         SLUICE_OIDC_ISSUERS: join(directory, set.SLUICE_OIDC_ISSUERS ?? ""),
         SLUICE_LOG_LEVEL: "trace",
@@ -83,7 +91,7 @@ describe("a service in production, with an issuer", function () {
   });
   after(async () => {
     await service?.stop();
-    await Promise.all([issuer?.close(), database?.drop()]);
+    await Promise.all([issuer?.close(), sts?.close(), database?.drop()]);
     if (databaseUrl !== undefined) await dropUser(database.url, new URL(databaseUrl).username);
     if (directory !== undefined) await rm(directory, { recursive: true, force: true });
   });
@@ -149,6 +157,26 @@ describe("a service in production, with an issuer", function () {
         headers: { authorization: `Bearer ${token}` },
       });
       expect(answer.status).to.equal(401);
+      printed += JSON.stringify([...answer.headers]) + (await answer.text());
+    }
+    for (const [status, serverId] of [
+      [404, "files.example.org"],
+      [401, "other.example.org"],
+      [503, "files.example.org"],
+    ] as const) {
+      const { sessionToken = "", ...keys } = SAMPLE_ROLE;
+      const sign = createIamTokenSource({
+        ...{ serverId, region: status === 503 ? "eu-west-1" : "eu-central-1", endpoint: sts.url },
+        credentials: async () => ({ ...keys, sessionToken }),
+      });
+      const token = await sign({ refused: undefined });
+      const fields = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
+      secrets.push(token, sessionToken, encodeURIComponent(sessionToken), /signature=(\w+)/.exec(fields)?.[1] ?? "");
+      if (status === 503) sts.override = (_request, response) => response.destroy();
+      const answer = await fetch(`${service.url}/v1/namespaces/default/files`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      expect(answer.status).to.equal(status);
       printed += JSON.stringify([...answer.headers]) + (await answer.text());
     }
     await sh(

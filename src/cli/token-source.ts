@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { TokenSource } from "../client/credentials.ts";
-import { parseClientEnvironment } from "../config/config.ts";
+import { parseClientEnvironment } from "../config/client-environment.ts";
 import { renewLogin } from "./device-flow.ts";
 import { UsageError } from "./exit-code.ts";
 import { type Login, openLoginFile } from "./login-file.ts";
@@ -10,14 +10,49 @@ import type { Terminal } from "./terminal.ts";
 const RENEW_BEFORE_MS = 30_000;
 
 /**
- * The tokens for a service: SLUICE_TOKEN, or the file that SLUICE_TOKEN_FILE names, or those of `sluice login`. The file is read
- * for each call, because others replace it. A login is renewed before it ends. Rejects with a `UsageError` that says what to do.
+ * The tokens for a service: SLUICE_TOKEN, or the file that SLUICE_TOKEN_FILE names, or those that AWS credentials sign where
+ * SLUICE_AUTH is "iam", or those of `sluice login`. With `--auth iam` they are signed, whatever else is set. The file is read for each
+ * call, because others replace it. A login is renewed before it ends. Rejects with a `UsageError` that says what to do.
  */
-export function openTokenSource(terminal: Pick<Terminal, "env" | "signal">, urls: readonly string[]): TokenSource {
-  const { token, tokenFile } = parseClientEnvironment(terminal.env);
+export async function openTokenSource(
+  terminal: Pick<Terminal, "env" | "signal">,
+  urls: readonly string[],
+  { auth }: { auth?: "iam" | undefined } = {},
+): Promise<TokenSource> {
+  const { token, tokenFile, auth: way, iam } = parseClientEnvironment(terminal.env);
+  if (auth === "iam") return await openIam(iam);
   if (token !== undefined) return async () => token;
   if (tokenFile !== undefined) return async () => await readToken(tokenFile);
-  return openLogin(terminal, urls);
+  return way === "iam" ? await openIam(iam) : openLogin(terminal, urls);
+}
+
+async function openIam({
+  serverId,
+  region,
+  endpoint,
+}: ReturnType<typeof parseClientEnvironment>["iam"]): Promise<TokenSource> {
+  if (serverId === undefined) {
+    throw new UsageError(
+      "SLUICE_IAM_SERVER_ID is not set; set it to the one of the service, for which AWS credentials sign",
+    );
+  }
+  if (region === undefined) throw new UsageError("AWS_REGION is not set; name the region whose STS says who you are");
+  // What signs is loaded by those who sign.
+  const { createIamTokenSource } = await import("../client/iam-token.ts");
+  let source: TokenSource;
+  try {
+    source = createIamTokenSource({ serverId, region, endpoint });
+  } catch (error) {
+    throw new UsageError(`AWS_REGION or AWS_ENDPOINT_URL_STS is wrong: ${(error as Error).message}`);
+  }
+  return async (options) => {
+    try {
+      return await source(options);
+    } catch (error) {
+      const advice = "run with a role (of a task, a pod, an instance) or with AWS_PROFILE";
+      throw new UsageError(`there are no AWS credentials to sign with: ${(error as Error).message}; ${advice}`);
+    }
+  };
 }
 
 async function readToken(path: string): Promise<string> {

@@ -35,6 +35,16 @@ export interface NamespaceLimits {
   downloadUrlLifetimeMaxMs?: number;
   partUrlLifetimeMaxMs?: number;
   linkLifetimeMaxMs?: number;
+  /** Requests a second, of all callers together. A quota that is null is lifted, and so does not exist. */
+  requestsPerSecondMax?: number | null;
+  /** Bytes that all callers upload in a day. */
+  bytesPerDayMax?: number | null;
+  /** Bytes that the namespace keeps. */
+  storedBytesMax?: number | null;
+  /** The same quotas for each principal by itself. */
+  principalRequestsPerSecondMax?: number | null;
+  principalBytesPerDayMax?: number | null;
+  principalStoredBytesMax?: number | null;
 }
 
 /** A namespace that is to be made. */
@@ -66,7 +76,8 @@ export interface NamespaceCalls {
   updateNamespace(name: string, limits: NamespaceLimits, options?: Options & { etag?: string }): Promise<Namespace>;
   /** Deletes an empty namespace for good. */
   deleteNamespace(name: string, options?: Options & { etag?: string }): Promise<void>;
-  getUsage(name: string, options?: Options): Promise<GetUsageResponse>;
+  /** With `principal` also what that one uses. */
+  getUsage(name: string, options?: Options & { principal?: string }): Promise<GetUsageResponse>;
   getGrants(name: string, options?: Options): Promise<Grants>;
   /** Replaces all grants; returns them as they are kept. */
   setGrants(name: string, grants: readonly Grant[], options?: Options & { etag?: string }): Promise<Grants>;
@@ -111,8 +122,8 @@ export function createNamespaceCalls(call: Call): NamespaceCalls {
         namespaces.deleteNamespace({ namespace, etag }, options),
       );
     },
-    getUsage: (namespace, { signal } = {}) =>
-      call(NamespaceService, signal, (namespaces, options) => namespaces.getUsage({ namespace }, options)),
+    getUsage: (namespace, { signal, principal = "" } = {}) =>
+      call(NamespaceService, signal, (namespaces, options) => namespaces.getUsage({ namespace, principal }, options)),
     async getGrants(namespace, { signal } = {}) {
       const answer = await call(NamespaceService, signal, (namespaces, options) =>
         namespaces.getGrants({ namespace }, options),
@@ -138,10 +149,17 @@ const FIELDS = {
   downloadUrlLifetimeMaxMs: "download_url_lifetime_max",
   partUrlLifetimeMaxMs: "part_url_lifetime_max",
   linkLifetimeMaxMs: "link_lifetime_max",
+  requestsPerSecondMax: "requests_per_second_max",
+  bytesPerDayMax: "bytes_per_day_max",
+  storedBytesMax: "stored_bytes_max",
+  principalRequestsPerSecondMax: "principal_requests_per_second_max",
+  principalBytesPerDayMax: "principal_bytes_per_day_max",
+  principalStoredBytesMax: "principal_stored_bytes_max",
 } as const satisfies Record<keyof NamespaceLimits, string>;
 
 function toLimitValues(limits: NamespaceLimits): MessageInitShape<typeof NamespaceSchema> {
   const toDuration = (ms: number | undefined) => (ms === undefined ? undefined : durationFromMs(ms));
+  const toQuota = (value: number | null | undefined) => (value == null ? undefined : BigInt(value));
   const values = {
     allowedRegions: limits.allowedRegions && [...limits.allowedRegions],
     fileSizeMaxBytes: limits.fileSizeMaxBytes === undefined ? undefined : BigInt(limits.fileSizeMaxBytes),
@@ -150,6 +168,12 @@ function toLimitValues(limits: NamespaceLimits): MessageInitShape<typeof Namespa
     downloadUrlLifetimeMax: toDuration(limits.downloadUrlLifetimeMaxMs),
     partUrlLifetimeMax: toDuration(limits.partUrlLifetimeMaxMs),
     linkLifetimeMax: toDuration(limits.linkLifetimeMaxMs),
+    requestsPerSecondMax: toQuota(limits.requestsPerSecondMax),
+    bytesPerDayMax: toQuota(limits.bytesPerDayMax),
+    storedBytesMax: toQuota(limits.storedBytesMax),
+    principalRequestsPerSecondMax: toQuota(limits.principalRequestsPerSecondMax),
+    principalBytesPerDayMax: toQuota(limits.principalBytesPerDayMax),
+    principalStoredBytesMax: toQuota(limits.principalStoredBytesMax),
   };
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

@@ -19,6 +19,7 @@ export function findAuthProblems(env: Partial<Environment>): string[] {
       "SLUICE_OIDC_ISSUERS is set, but SLUICE_AUTH does not name oidc: no token of theirs would be accepted",
     );
   }
+  problems.push(...findIamProblems(env));
   const [plain] = issuers?.filter(({ issuer, jwksUri = "" }) => isLoopback(issuer) || isLoopback(jwksUri)) ?? [];
   if (plain !== undefined && env.NODE_ENV === "production") {
     problems.push(
@@ -28,8 +29,26 @@ export function findAuthProblems(env: Partial<Environment>): string[] {
   if (ways.includes("dev") && devToken?.startsWith("sluice-upload.")) {
     problems.push("SLUICE_DEV_TOKEN has the form of an upload token, and would be judged as one; choose another token");
   }
-  if (ways.length > 1 && devToken !== undefined && /^[^.]*\.[^.]*\.[^.]*$/.test(devToken)) {
-    problems.push("SLUICE_DEV_TOKEN has the form of a JWT, and would be judged as one; choose a token without dots");
+  if (ways.length > 1 && devToken?.includes(".") === true) {
+    problems.push("SLUICE_DEV_TOKEN has dots, as tokens of other kinds have; choose one without");
+  }
+  return problems;
+}
+
+function findIamProblems(env: Partial<Environment>): string[] {
+  const { SLUICE_AUTH: ways = [], AWS_ENDPOINT_URL_STS: endpoint } = env;
+  const settings = ["SLUICE_IAM_ACCOUNTS", "SLUICE_IAM_SERVER_ID"] as const;
+  if (!ways.includes("iam")) {
+    const set = settings.filter((name) => env[name] !== undefined && ways.length > 0);
+    return set.map((name) => `${name} is set, but SLUICE_AUTH does not name iam: no caller of AWS would be let in`);
+  }
+  const missing = settings.filter((name) => env[name] === undefined);
+  const problems = missing.map((name) => `${name} is missing; SLUICE_AUTH names iam (docs/security.md)`);
+  if (endpoint?.startsWith("http:") === true && (env.NODE_ENV === "production" || !isLoopback(endpoint))) {
+    problems.push(
+      `AWS_ENDPOINT_URL_STS is ${endpoint}; whoever answers there says who callers are: it must be https:// in production, and ` +
+        "http:// is for 127.0.0.1, [::1] and localhost alone",
+    );
   }
   return problems;
 }

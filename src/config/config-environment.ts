@@ -5,7 +5,15 @@ import {
   PARTS_MAX,
   S3_PART_MAX_BYTES,
 } from "../domain/namespaces/namespace-bounds.ts";
-import { authWays, certificatesFile, databaseUrl, members, origins, wholeNumber } from "./config-values.ts";
+import {
+  authWays,
+  awsAccounts,
+  certificatesFile,
+  databaseUrl,
+  members,
+  origins,
+  wholeNumber,
+} from "./config-values.ts";
 import { oidcIssuers } from "./oidc-issuers.ts";
 import { tokenKeys } from "./token-keys.ts";
 
@@ -127,12 +135,22 @@ export const ENVIRONMENT = {
   /** Origins whose scripts may call from a browser, separated by commas; "*" for all. */
   SLUICE_CORS_ORIGINS: origins().default([]),
   /**
-   * How callers prove who they are: one or several ways, separated by commas. "oidc" means tokens of SLUICE_OIDC_ISSUERS. "dev"
-   * means one static token; it is refused when NODE_ENV is production.
+   * How callers prove who they are: one or several ways, separated by commas. "oidc" means tokens of SLUICE_OIDC_ISSUERS, and "iam"
+   * signatures of roles and users of SLUICE_IAM_ACCOUNTS. "dev" means one static token; it is refused when NODE_ENV is production.
    */
-  SLUICE_AUTH: authWays("is missing; set it to oidc, dev, or both, separated by commas"),
+  SLUICE_AUTH: authWays("is missing; set it to oidc, iam, dev, or several of them, separated by commas"),
   /** Issuers whose tokens are accepted: a JSON list, or the path of a JSON or YAML file. */
   SLUICE_OIDC_ISSUERS: oidcIssuers().optional(),
+  /** Accounts of AWS whose roles and users may call, separated by commas. */
+  SLUICE_IAM_ACCOUNTS: awsAccounts().optional(),
+  /** The name of this service that callers of AWS sign for. A signature for one name counts at no other service. */
+  SLUICE_IAM_SERVER_ID: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._:/-]{2,254}$/,
+      'must be 3 to 255 of letters, digits and "._:/-", such as files.example.org',
+    )
+    .optional(),
   /**
    * Keys that sign upload tokens: a JSON list of one or two, or the path of a JSON or YAML file. The first signs, both verify. When
    * unset, the service makes and takes no upload tokens.
@@ -149,6 +167,8 @@ export const ENVIRONMENT = {
   SLUICE_ADMINS: members().default([]),
   SLUICE_LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   AWS_REGION: optional,
+  /** The address of AWS STS where it is not the region's own: an endpoint in a VPC. */
+  AWS_ENDPOINT_URL_STS: z.url({ protocol: /^https?$/, error: "must be a http:// or https:// URL" }).optional(),
   NODE_ENV: optional,
 } as const;
 

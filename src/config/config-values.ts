@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { findIamMemberProblem, IAM_ALIAS } from "../domain/access/iam-principal.ts";
 import { parseCertificates } from "./pem-certificates.ts";
 
 /** Longest wait of Node's timers, some 24 days: they take a longer one for 1 ms. */
@@ -63,7 +64,7 @@ export function certificatesFile() {
   });
 }
 
-const AUTH_WAYS = ["oidc", "dev"] as const;
+const AUTH_WAYS = ["oidc", "iam", "dev"] as const;
 
 /** The ways to authenticate, separated by commas. The error says which there are. */
 export function authWays(missing: string) {
@@ -71,7 +72,9 @@ export function authWays(missing: string) {
     const said = new Set(text.split(",").map((way) => way.trim()));
     for (const way of said) {
       if (AUTH_WAYS.includes(way as never)) continue;
-      context.addIssue(`names "${way}", which is no way to authenticate; write ${AUTH_WAYS.join(", ")}, or both`);
+      context.addIssue(
+        `names "${way}", which is no way to authenticate; write ${AUTH_WAYS.join(", ")}, or several of them`,
+      );
     }
     return [...said] as (typeof AUTH_WAYS)[number][];
   });
@@ -93,11 +96,24 @@ export function origins() {
   });
 }
 
+/** Accounts of AWS, separated by commas. The error quotes what is none. */
+export function awsAccounts() {
+  return z.string().transform((text, context): string[] => {
+    const accounts = text.split(",").map((account) => account.trim());
+    for (const account of accounts) {
+      if (!/^\d{12}$/.test(account)) context.addIssue(`names "${account}"; an account of AWS has 12 digits`);
+    }
+    return accounts;
+  });
+}
+
 /** Principals and groups, separated by commas, each with the alias of its issuer. */
 export function members() {
   return z.string().transform((text, context): string[] => {
     const wanted = text.split(",").map((member) => member.trim());
     for (const member of wanted) {
+      const iamProblem = member.startsWith(IAM_ALIAS) && findIamMemberProblem(member, { mayEndInStar: false });
+      if (iamProblem) context.addIssue(`names "${member}", which ${iamProblem}`);
       if (/^[a-z0-9-]{1,32}:\S/.test(member)) continue;
       context.addIssue(`names "${member}"; write the alias of an issuer before each: "github:repo:acme/ops"`);
     }

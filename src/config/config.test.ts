@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { expect } from "chai";
-import { ConfigError, parseClientEnvironment, parseConfig, parseDatabase } from "./config.ts";
+import { ConfigError, parseConfig, parseDatabase } from "./config.ts";
 import { ENVIRONMENT } from "./config-environment.ts";
 
 const MIB = 2 ** 20;
@@ -28,7 +28,7 @@ describe("parseConfig", () => {
     expect(config).to.deep.include({
       listen: { host: "127.0.0.1", port: 8080 },
       tls: undefined,
-      auth: { devToken: "token-token", issuers: [] },
+      auth: { devToken: "token-token", issuers: [], iam: undefined },
       logLevel: "info",
     });
     expect(config.uploads).to.include({ partSizeBytes: 8 * MIB, partSizeUnknownBytes: 16 * MIB, partsMax: 10_000 });
@@ -128,7 +128,7 @@ describe("parseConfig", () => {
   it("takes an empty variable for an unset one", () => {
     expect(parseConfig({ ...LEAST, SLUICE_LISTEN: "", SLUICE_TLS_KEY: "" }).listen.port).to.equal(8080);
     expect(problemsOf({ ...LEAST, SLUICE_AUTH: "" })).to.deep.equal([
-      "SLUICE_AUTH is missing; set it to oidc, dev, or both, separated by commas",
+      "SLUICE_AUTH is missing; set it to oidc, iam, dev, or several of them, separated by commas",
     ]);
   });
 
@@ -229,12 +229,13 @@ describe("parseConfig", () => {
       expect(auth.issuers[0]).to.include({ alias: "corp", issuer: "https://id.example.org" });
     });
 
-    it("takes both, and then no development token that would be judged as a JWT", () => {
+    it("takes both, and then no development token that could be judged as another kind", () => {
       const both = { ...LEAST, ...OIDC, SLUICE_AUTH: " oidc , dev", SLUICE_DEV_TOKEN: "token-token" };
       expect(parseConfig(both).auth).to.have.property("devToken", "token-token");
-      expect(problemsOf({ ...both, SLUICE_DEV_TOKEN: "a1b2c3.d4e5.f6" })[0])
-        .to.include("form of a JWT")
-        .not.include("d4e5");
+      for (const token of ["a1b2c3.d4e5.f6", "sluice-iam-v1.d4e5"])
+        expect(problemsOf({ ...both, SLUICE_DEV_TOKEN: token })[0])
+          .to.include("has dots, as tokens of other kinds")
+          .not.include("d4e5");
       expect(problemsOf({ ...LEAST, SLUICE_DEV_TOKEN: "a1b2c3.d4e5.f6" })).to.deep.equal([]);
     });
 
@@ -261,9 +262,56 @@ describe("parseConfig", () => {
         "SLUICE_OIDC_ISSUERS is missing",
       );
       expect(problemsOf({ ...LEAST, ...OIDC, ...LEAST })[0]).to.include("SLUICE_AUTH does not name oidc");
-      expect(problemsOf({ ...LEAST, SLUICE_AUTH: "oidc,iam" })[0]).to.equal(
-        'SLUICE_AUTH names "iam", which is no way to authenticate; write oidc, dev, or both',
+      expect(problemsOf({ ...LEAST, SLUICE_AUTH: "oidc,saml" })[0]).to.equal(
+        'SLUICE_AUTH names "saml", which is no way to authenticate; write oidc, iam, dev, or several of them',
       );
+    });
+
+    describe("of callers of AWS", () => {
+      const IAM = {
+        ...{ ...LEAST, SLUICE_AUTH: "iam", SLUICE_DEV_TOKEN: undefined },
+        ...{ SLUICE_IAM_ACCOUNTS: "111122223333, 444455556666", SLUICE_IAM_SERVER_ID: "files.example.org" },
+      };
+
+      it("are let in by their accounts, for one name of the service, in production too", () => {
+        expect(parseConfig({ ...IAM, NODE_ENV: "production" }).auth).to.deep.equal({
+          devToken: undefined,
+          issuers: [],
+          iam: { accounts: ["111122223333", "444455556666"], serverId: "files.example.org", endpoint: undefined },
+        });
+      });
+
+      it("need both settings, and have them for nothing without the way", () => {
+        expect(problemsOf({ ...IAM, SLUICE_IAM_ACCOUNTS: "", SLUICE_IAM_SERVER_ID: "" })).to.deep.equal([
+          "SLUICE_IAM_ACCOUNTS is missing; SLUICE_AUTH names iam (docs/security.md)",
+          "SLUICE_IAM_SERVER_ID is missing; SLUICE_AUTH names iam (docs/security.md)",
+        ]);
+        expect(problemsOf({ ...IAM, ...LEAST })[0]).to.include("SLUICE_IAM_ACCOUNTS is set, but SLUICE_AUTH");
+      });
+
+      it("are told apart by whole accounts and names", () => {
+        expect(problemsOf({ ...IAM, SLUICE_IAM_ACCOUNTS: "111122223333,1111*" })[0]).to.include('names "1111*"');
+        for (const id of ["ab", "a b c", "-files", "x".repeat(256)])
+          expect(problemsOf({ ...IAM, SLUICE_IAM_SERVER_ID: id })[0], id).to.include("SLUICE_IAM_SERVER_ID must be 3");
+      });
+
+      it("may be asked about at another address, by TLS or on this machine", () => {
+        const at = (endpoint: string, NODE_ENV?: string) =>
+          problemsOf({ ...IAM, AWS_ENDPOINT_URL_STS: endpoint, NODE_ENV })[0];
+        expect(at("https://vpce-1.sts.eu-central-1.vpce.amazonaws.com", "production")).to.equal(undefined);
+        expect(at("http://127.0.0.1:9")).to.equal(undefined);
+        expect(at("http://127.0.0.1:9", "production")).to.include("it must be https:// in production");
+        expect(at("http://sts.example.org")).to.include("whoever answers there says who callers are");
+        const elsewhere = { ...LEAST, AWS_ENDPOINT_URL_STS: "http://sts.example.org" };
+        expect(problemsOf(elsewhere), "no caller is asked about").to.deep.equal([]);
+      });
+
+      it("are admins by their whole names alone", () => {
+        const role = "iam:arn:aws:sts::111122223333:assumed-role/ops";
+        expect(parseConfig({ ...IAM, SLUICE_ADMINS: role }).admins).to.deep.equal([role]);
+        expect(problemsOf({ ...IAM, SLUICE_ADMINS: `${role}-*` })[0]).to.include('a "*" is not for this place');
+        expect(problemsOf({ ...IAM, SLUICE_ADMINS: "iam:ops" })[0]).to.include("assumed-role/<role>");
+      });
     });
 
     it("takes an issuer without TLS on this machine alone, and never in production", () => {
@@ -347,20 +395,5 @@ describe("parseDatabase", () => {
     expect(parseDatabase({ SLUICE_DATABASE_URL: ` '${SLUICE_DATABASE_URL}'` }).url).to.equal(SLUICE_DATABASE_URL);
     expect(() => parseDatabase({})).to.throw(ConfigError, /a problem:\n {2}SLUICE_DATABASE_URL is missing/);
     expect(() => parseDatabase({ SLUICE_DATABASE_URL: "mysql://h" })).to.throw(ConfigError, "postgres://");
-  });
-});
-
-describe("parseClientEnvironment", () => {
-  it("reads URL, token and the file of a token, empty ones as unset", () => {
-    expect(parseClientEnvironment({ SLUICE_URL: "http://h", SLUICE_TOKEN: "" })).to.deep.equal({
-      url: "http://h",
-      token: undefined,
-      tokenFile: undefined,
-    });
-    expect(parseClientEnvironment({ SLUICE_URL: "", SLUICE_TOKEN: " 't' ", SLUICE_TOKEN_FILE: "f" })).to.deep.equal({
-      url: undefined,
-      token: "t",
-      tokenFile: "f",
-    });
   });
 });

@@ -280,6 +280,13 @@ function toConfig(env: Environment) {
     auth: {
       devToken: env.SLUICE_AUTH.includes("dev") ? env.SLUICE_DEV_TOKEN : undefined,
       issuers: env.SLUICE_OIDC_ISSUERS ?? [],
+      iam: env.SLUICE_AUTH.includes("iam")
+        ? {
+            accounts: env.SLUICE_IAM_ACCOUNTS as string[],
+            serverId: env.SLUICE_IAM_SERVER_ID as string,
+            endpoint: env.AWS_ENDPOINT_URL_STS?.replace(/\/$/, ""),
+          }
+        : undefined,
     },
     uploadTokens: {
       /** The first signs, and all verify; none when the service makes and takes no upload tokens. */
@@ -287,18 +294,5 @@ function toConfig(env: Environment) {
       lifetimeMaxMs: env.SLUICE_UPLOAD_TOKEN_MAX_SECONDS * 1000,
     },
     logLevel: env.SLUICE_LOG_LEVEL,
-  };
-}
-
-/** Reads the variables of the command-line client. */
-export function parseClientEnvironment(environment: Readonly<Record<string, string | undefined>>): {
-  url: string | undefined;
-  token: string | undefined;
-  tokenFile: string | undefined;
-} {
-  return {
-    url: toSetValue(environment.SLUICE_URL),
-    token: toSetValue(environment.SLUICE_TOKEN),
-    tokenFile: toSetValue(environment.SLUICE_TOKEN_FILE),
   };
 }

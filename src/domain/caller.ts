@@ -1,19 +1,21 @@
 /**
- * How a caller proved who it is: by the development token, by a token of an OpenID Connect issuer, or by an upload token, which
- * another caller made.
+ * How a caller proved who it is: by the development token, by a token of an OpenID Connect issuer, by a signature of AWS, or by an
+ * upload token, which another caller made.
  */
-export type TokenKind = "dev" | "oidc" | "upload";
+export type TokenKind = "dev" | "oidc" | "iam" | "upload";
 
 /** Who calls, as authentication found out. */
 export interface Caller {
   /**
-   * Stable name of the caller: "dev:local", or "{issuer alias}:{subject}". Request ids are unique per principal. Two issuers
-   * that both name a subject "7" name two principals. Whoever holds an upload token has the name of its issuer.
+   * Stable name of the caller: "dev:local", "{issuer alias}:{subject}", or "iam:{ARN without session}". Request ids are unique per
+   * principal. Two issuers that both name a subject "7" name two principals. Whoever holds an upload token has the name of its issuer.
    */
   readonly principal: string;
   /** The groups that the token names, each as "{issuer alias}:{group}", without repetitions. An upload token gives none. */
   readonly groups: readonly string[];
   readonly tokenKind: TokenKind;
+  /** The session of a role of AWS, as whoever assumed it named it: for the record, never for a decision. */
+  readonly session?: string;
   /** Address that the call comes from, as trusted proxies say; undefined when the connection tells none. */
   readonly address?: string;
   /** What the caller may do and nothing else; present exactly where `tokenKind` is "upload". */

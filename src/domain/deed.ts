@@ -6,6 +6,10 @@ export interface Actor {
   readonly principal: string;
   readonly tokenKind: TokenKind | "link" | "service" | "none";
   readonly address?: string | undefined;
+  /** Name of the session of an assumed role. */
+  readonly session?: string | undefined;
+  /** UUID of the upload token by which a caller uses the right of its issuer. */
+  readonly tokenId?: string | undefined;
   /** UUID of the request, where the method has one. */
   readonly requestId?: string | undefined;
 }
@@ -28,6 +32,6 @@ export interface Deed {
 export const SERVICE_ACTOR: Actor = { principal: "service", tokenKind: "service" };
 
 /** A caller as the actor of an entry. */
-export function toActor({ principal, tokenKind, address }: Caller): Actor {
-  return { principal, tokenKind, address };
+export function toActor({ principal, tokenKind, address, session, uploadToken }: Caller): Actor {
+  return { principal, tokenKind, address, session, tokenId: uploadToken?.tokenId };
 }

@@ -4,9 +4,9 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import type { LinkAnswer } from "../commands/links/open-link.ts";
 import { DomainError } from "../domain/errors.ts";
+import { VisitorLimits } from "../domain/limits/visitor-limits.ts";
 import type { LinkVisitor } from "../domain/links/link-repository.ts";
-import { createLinkRoute } from "./link-route.ts";
-import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
+import { createLinkRoute, LINK_VISIT_LIMITS } from "./link-route.ts";
 
 describe("createLinkRoute", () => {
   let server: Server | undefined;
@@ -22,7 +22,7 @@ describe("createLinkRoute", () => {
       },
       {
         trustedProxies,
-        limits: new VisitorLimits(limits),
+        limits: new VisitorLimits("uses of links", limits),
         log: { error: (fields, message) => logged.push([JSON.stringify(fields), message]) },
         serveOther: (_, response) => void (response as import("node:http").ServerResponse).end("other"),
       },

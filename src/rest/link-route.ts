@@ -1,6 +1,7 @@
 import { toSourceAddress } from "../auth/source-address.ts";
 import type { LinkAnswer } from "../commands/links/open-link.ts";
 import { DomainError, type ErrorCode } from "../domain/errors.ts";
+import { type VisitLimits, VisitorLimits } from "../domain/limits/visitor-limits.ts";
 import type { LinkVisitor } from "../domain/links/link-repository.ts";
 import { type ErrorLog, logDefect } from "../rpc/calls/error-interceptor.ts";
 import {
@@ -11,10 +12,18 @@ import {
   pathOf,
 } from "../rpc/listener/node-messages.ts";
 import { headerOf } from "./rest-call.ts";
-import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
 
 /** Opens a link for a visitor. Without a visitor it only describes the link. */
 export type OpenLink = (token: string, visitor: LinkVisitor | undefined) => Promise<LinkAnswer>;
+
+/** The limits of links. */
+export const LINK_VISIT_LIMITS: VisitLimits = {
+  // As much work runs as there are connections to the database for it (LINK_CONNECTIONS_MAX). The visitors that may wait are
+  // answered within a second.
+  work: { runningMax: 2, waitingMax: 500 },
+  // A page with two hundred images that are links loads at once; nobody continues at 50 a second by hand.
+  rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
+};
 
 const ROUTE = "/l/";
 /** Failures that pass by themselves, or once an operator has moved a bucket back to where its files may lie. */
@@ -38,7 +47,7 @@ export function createLinkRoute(
   open: OpenLink,
   options: { trustedProxies: number; log: ErrorLog; serveOther: NodeRequestListener; limits?: VisitorLimits },
 ): NodeRequestListener {
-  const { trustedProxies, log, serveOther, limits = new VisitorLimits(LINK_VISIT_LIMITS) } = options;
+  const { trustedProxies, log, serveOther, limits = new VisitorLimits("uses of links", LINK_VISIT_LIMITS) } = options;
   return (request, response) => {
     const path = pathOf(request);
     if (!path.startsWith(ROUTE)) return serveOther(request, response);

@@ -1,6 +1,7 @@
 import { createPublicKey } from "node:crypto";
 import type { JWK } from "jose";
-import { type FetchLimits, fetchJson } from "./fetch-json.ts";
+import type { FetchLimits } from "../fetch-text.ts";
+import { fetchJson } from "./fetch-json.ts";
 import type { IssuerPolicy } from "./issuer-policy.ts";
 
 /** Smallest RSA key whose signatures count, in bits: RFC 7518, 3.3. */
@@ -8,7 +9,7 @@ export const RSA_MIN_BITS = 2048;
 /** Largest RSA key, in bits: the time of a verification grows with the square of its size. */
 export const RSA_MAX_BITS = 8192;
 
-/** Bounds of what an issuer answers. */
+/** Bounds of what an issuer answers. Keys of real issuers have 1 to 20 KiB. */
 export const FETCH_LIMITS: FetchLimits = { answerMaxBytes: 256 * 1024, timeoutMs: 5000 };
 
 /** The keys that an issuer has now. */

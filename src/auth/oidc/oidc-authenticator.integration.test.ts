@@ -146,6 +146,30 @@ describe("startOidcAuthenticator", () => {
     });
   });
 
+  it("takes the web identity tokens of AWS STS, of the account that is required", async () => {
+    start({
+      audiences: ["https://files.example.org"],
+      algorithms: ["RS256", "ES384"],
+      requiredClaims: { "https://sts.amazonaws.com/": { aws_account: ["111122223333"] } },
+    });
+    // docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_outbound_token_claims.html
+    const about = { aws_account: "111122223333", source_region: "eu-central-1", org_id: "o-abc1234567" };
+    const claims = (of: object) => ({
+      ...{ aud: "https://files.example.org", sub: "arn:aws:iam::111122223333:role/apps/uploader" },
+      "https://sts.amazonaws.com/": { ...about, principal_tags: { team: "files" }, ...of },
+    });
+    const key = await createIssuerKey("ES384");
+    const before = issuer.keys;
+    issuer.keys = [key];
+    now += 31_000;
+    expect(await call(await sign(claims({})))).to.include({
+      principal: "test:arn:aws:iam::111122223333:role/apps/uploader",
+    });
+    const error = await catchError(async () => call(await sign(claims({ aws_account: "999988887777" }))));
+    expect(error).to.include({ code: "unauthenticated", reason: "TOKEN_CLAIM_REFUSED" });
+    issuer.keys = before;
+  });
+
   it("requires claims of claims, and names the one that is wrong", async () => {
     start({ requiredClaims: { "kubernetes.io": { namespace: ["prod"] } }, groupsClaim: ["realm_access", "roles"] });
     const within = { "kubernetes.io": { namespace: "prod" }, realm_access: { roles: ["a"] } };

@@ -1,7 +1,7 @@
 import { decodeJwt, errors, jwtVerify } from "jose";
-import type { Caller } from "../../domain/caller.ts";
 import type { DomainError } from "../../domain/errors.ts";
 import { refuseToken } from "../bearer-token.ts";
+import type { Verified } from "../verified-tokens.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import type { IssuerPolicy } from "./issuer-policy.ts";
 import { toCaller } from "./token-claims.ts";
@@ -12,14 +12,11 @@ export interface Issuer {
   keys: IssuerKeys;
 }
 
-/** What a verified token says, and for how long that counts. */
-export interface VerifiedToken {
-  caller: Caller;
+/** What a verified token says, and of which state of the keys. */
+export interface VerifiedToken extends Verified {
   issuer: Issuer;
   /** The state of the issuer's keys: the token must be verified anew in another one. */
   keyState: string;
-  /** Milliseconds since 1970. */
-  validUntil: number;
 }
 
 /**

@@ -1,11 +1,11 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { hashCanonicalRequests } from "./canonical-request.ts";
 import type { RequestTarget } from "./request-target.ts";
 import { S3Error } from "./s3-error.ts";
 
 /*
- * AWS Signature Version 4 for S3, from the server's side: by Authorization header or by presigned query.
+ * AWS Signature Version 4 for S3, and for the STS of tests, from the server's side: by Authorization header or by presigned query.
  * Order of refusals: malformed, unknown key, wrong scope, wrong time, unsigned x-amz-* headers, wrong signature, wrong region.
  */
 
@@ -17,6 +17,8 @@ const PRESIGNED_LIFETIME_MAX_S = 7 * 24 * 3600;
 export interface SigningAuthority {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** The service that requests are signed for; "s3" when left out. */
+  readonly service?: "s3" | "sts";
   /** Whether the server has an endpoint for the region. */
   readonly servesRegion: (region: string) => boolean;
   /** The server's own region, which requests without a bucket are told. */
@@ -60,7 +62,8 @@ export function verifySignature(
   target: RequestTarget,
   authority: SigningAuthority,
 ): VerifiedSignature {
-  const claim = request.headers.authorization ? readHeaderClaim(request) : readQueryClaim(target.query);
+  const { service: own = "s3" } = authority;
+  const claim = request.headers.authorization ? readHeaderClaim(request) : readQueryClaim(target.query, own);
   const scope = claim.credential.split("/");
   const [date, region = "", service, terminator] = scope.slice(-4);
   const accessKeyId = scope.slice(0, -4).join("/");
@@ -69,9 +72,9 @@ export function verifySignature(
       AWSAccessKeyId: accessKeyId,
     });
   }
-  if (!authority.servesRegion(region) || service !== "s3" || terminator !== "aws4_request") {
+  if (!authority.servesRegion(region) || service !== own || terminator !== "aws4_request") {
     const Region = authority.regionOf(target.bucket) ?? authority.region;
-    throw malformed(claim, `the credential scope is wrong; expecting 's3' in '${Region}'`, { Region });
+    throw malformed(claim, `the credential scope is wrong; expecting '${own}' in '${Region}'`, { Region });
   }
   if (date !== claim.timestamp.slice(0, 8)) throw malformed(claim, "the credential's date is not the request's date");
   assertTime(claim, authority.now());
@@ -129,7 +132,10 @@ function readHeaderClaim(request: IncomingMessage): Claim {
   };
 }
 
-function readQueryClaim(query: ReadonlyMap<string, string>): Claim {
+/** S3 alone leaves the payload of a presigned request unsigned; other services sign that it is empty. */
+const PRESIGNED_PAYLOADS = { s3: "UNSIGNED-PAYLOAD", sts: createHash("sha256").digest("hex") } as const;
+
+function readQueryClaim(query: ReadonlyMap<string, string>, service: "s3" | "sts"): Claim {
   const algorithm = query.get("X-Amz-Algorithm");
   if (algorithm === undefined) throw new S3Error("AccessDenied", "Access Denied");
   const credential = query.get("X-Amz-Credential");
@@ -152,7 +158,7 @@ function readQueryClaim(query: ReadonlyMap<string, string>): Claim {
   }
   return {
     presigned: true,
-    payloadHash: query.get("X-Amz-Content-Sha256") ?? "UNSIGNED-PAYLOAD",
+    payloadHash: query.get("X-Amz-Content-Sha256") ?? PRESIGNED_PAYLOADS[service],
     credential,
     signature,
     timestamp,
@@ -210,11 +216,12 @@ function assertSignature(
   authority: SigningAuthority,
 ): void {
   const date = claim.timestamp.slice(0, 8);
-  const key = signingKey(authority.secretAccessKey, date, region);
+  const service = authority.service ?? "s3";
+  const key = signingKey(authority.secretAccessKey, `${date}/${region}/${service}`);
   const presented = Buffer.from(claim.signature, "hex");
   const { signedHeaders, payloadHash } = claim;
   for (const hash of hashCanonicalRequests({ request, target, signedHeaders, payloadHash })) {
-    const scope = `${date}/${region}/s3/aws4_request`;
+    const scope = `${date}/${region}/${service}/aws4_request`;
     const expected = hmac(key, `${ALGORITHM}\n${claim.timestamp}\n${scope}\n${hash}`);
     if (presented.length === expected.length && timingSafeEqual(presented, expected)) return;
   }
@@ -225,17 +232,18 @@ function assertSignature(
   );
 }
 
-/** The newest keys, by secret, date and region. */
+/** The newest keys, by secret, date, region and service. */
 const cachedKeys = new Map<string, Buffer>();
 /** Some regions on the day before and on this one. */
 const CACHED_KEYS_MAX = 16;
 
 // A key changes once a day, so deriving it for every request would be four of the five HMACs of a verification.
-function signingKey(secret: string, date: string, region: string): Buffer {
-  const name = `${secret}/${date}/${region}`;
+function signingKey(secret: string, scope: string): Buffer {
+  const name = `${secret}/${scope}`;
   const cached = cachedKeys.get(name);
   if (cached !== undefined) return cached;
-  const key = ["s3", "aws4_request"].reduce(hmac, hmac(hmac(`AWS4${secret}`, date), region));
+  const [date = "", ...rest] = [...scope.split("/"), "aws4_request"];
+  const key = rest.reduce(hmac, hmac(`AWS4${secret}`, date));
   cachedKeys.set(name, key);
   const [oldest] = cachedKeys.keys();
   if (cachedKeys.size > CACHED_KEYS_MAX && oldest !== undefined) cachedKeys.delete(oldest);

@@ -10,6 +10,8 @@ import {
 } from "./grants.ts";
 import type { Role } from "./role.ts";
 
+const ROLE = "iam:arn:aws:sts::111122223333:assumed-role/ci";
+
 const grant = (overrides: Partial<Grant> = {}): Grant => ({
   member: { principal: "acme:alice" },
   roles: ["reader"],
@@ -46,6 +48,13 @@ describe("parseGrants", () => {
     ["a group without a name", [grant({ member: { group: "acme:" } })], 'group "acme:" names no issuer'],
     ["a name of 513 characters", [grant({ member: { principal: `a:${"x".repeat(511)}` } })], "513 characters"],
     ["an unknown role", [grant({ roles: ["owner" as Role] })], 'no role "owner"; the roles are reader, writer'],
+    [
+      "a role of AWS by its path",
+      [grant({ member: { principal: "iam:arn:aws:iam::111122223333:role/a/b" } })],
+      "neither path",
+    ],
+    ["a star within a role", [grant({ member: { principal: `${ROLE}*-x` } })], 'a "*" may stand at the very end'],
+    ["a group of AWS", [grant({ member: { group: `${ROLE}` } })], "callers of AWS have no groups"],
     ["no role", [grant({ roles: [] })], "has no role"],
     ["a prefix without a slash", [grant({ prefixes: ["team"] })], '"team" must end in "/"'],
     ["a prefix with ..", [grant({ prefixes: ["a/../b/"] })], 'an empty segment, "." or ".."'],
@@ -107,5 +116,34 @@ describe("GrantTable", () => {
   it("takes no principal for the group of the same name", () => {
     expect(table.scopeOf({ principal: "acme:bob", groups: ["acme:alice"] }, "reader")).to.deep.equal([]);
     expect(table.scopeOf(alice, "auditor")).to.deep.equal([]);
+  });
+
+  describe("for roles of AWS", () => {
+    const roles = new GrantTable(
+      parseGrants([
+        grant({ member: { principal: ROLE }, roles: ["reader"], prefixes: ["one/"] }),
+        grant({ member: { principal: `${ROLE}-*` }, roles: ["reader"], prefixes: ["many/"] }),
+        grant({ member: { principal: `${ROLE}-build` }, roles: ["writer"] }),
+        grant({ member: { principal: "github:ci-*" }, roles: ["admin"] }),
+      ]),
+    );
+    const scope = (principal: string, role: Role) => roles.scopeOf({ principal, groups: [] }, role);
+
+    it("takes a star at the end for every name that continues there", () => {
+      expect(scope(`${ROLE}-test`, "reader")).to.deep.equal(["many/"]);
+      expect(scope(`${ROLE}-build`, "reader")).to.deep.equal(["many/"]);
+      expect(scope(`${ROLE}-build`, "writer")).to.deep.equal([""]);
+    });
+
+    it("takes no other name for one of them", () => {
+      expect(scope(ROLE, "reader")).to.deep.equal(["one/"]);
+      for (const other of [`${ROLE}x`, `${ROLE}`.replace("1111", "9999"), `${ROLE}-x`.replace(":aws:", ":aws-cn:")])
+        expect(scope(other, "reader").includes("many/"), other).to.equal(false);
+    });
+
+    it("takes the star in another issuer's name as it is written", () => {
+      expect(scope("github:ci-x", "admin")).to.deep.equal([]);
+      expect(scope("github:ci-*", "admin")).to.deep.equal([""]);
+    });
   });
 });

@@ -1,11 +1,15 @@
 import type { Caller } from "../caller.ts";
 import { DomainError } from "../errors.ts";
+import { findIamMemberProblem, IAM_ALIAS } from "./iam-principal.ts";
 import { NO_PATH, narrowScope, type PathScope, toPathScope, WHOLE_NAMESPACE } from "./path-scope.ts";
 import { ROLES, type Role } from "./role.ts";
 
 /** Roles in a namespace for a principal or a group, below some prefixes or everywhere. */
 export interface Grant {
-  /** A principal or a group, as `Caller` names them: "github:repo:acme/tools", "entra:finance". */
+  /**
+   * A principal or a group, as `Caller` names them: "github:repo:acme/tools", "entra:finance". A principal of AWS may end in "*",
+   * which stands for every name that continues there: "iam:arn:aws:sts::111122223333:assumed-role/ci-*".
+   */
   readonly member: { readonly principal: string } | { readonly group: string };
   /** At least one. */
   readonly roles: readonly Role[];
@@ -42,6 +46,8 @@ export function parseGrants(grants: readonly Grant[]): Grant[] {
         `the ${kind} ${show(name)} names no issuer; write it as alias:name, for instance "github:repo:acme/tools"`,
       );
     }
+    const iamProblem = name.startsWith(IAM_ALIAS) ? findIamProblem(kind, name) : undefined;
+    if (iamProblem !== undefined) refuse(`the ${kind} ${show(name)} ${iamProblem}`);
     if (name.length > MEMBER_MAX_CHARACTERS)
       refuse(`the ${kind} has ${name.length} characters; the limit is ${MEMBER_MAX_CHARACTERS}`);
     const unknown = roles.find((role) => !ROLES.includes(role));
@@ -60,6 +66,11 @@ export function parseGrants(grants: readonly Grant[]): Grant[] {
     );
   if (problems.length > 0) throw toInvalid(problems);
   return parsed;
+}
+
+function findIamProblem(kind: "principal" | "group", name: string): string | undefined {
+  if (kind === "group") return "can have no member: callers of AWS have no groups; name the role as a principal";
+  return findIamMemberProblem(name, { mayEndInStar: true });
 }
 
 /** What is wrong with a beginning of paths, as sentences; none for one that ends in "/" and that a path may begin with. */
@@ -89,27 +100,42 @@ function toInvalid(problems: readonly string[]): DomainError {
   return new DomainError("invalid_argument", shown.join("; "), { reason: "GRANT_INVALID", field: "grants" });
 }
 
-/** The grants of a namespace by who has them, so that a call costs as many look-ups as its caller has groups. */
+/**
+ * The grants of a namespace by who has them, so that a call costs as many look-ups as its caller has groups. Those that end in "*"
+ * are compared one by one, for callers of AWS alone.
+ */
 export class GrantTable {
   readonly #principals = new Map<string, Grant[]>();
   readonly #groups = new Map<string, Grant[]>();
+  readonly #beginnings: { beginning: string; grant: Grant }[] = [];
 
   constructor(grants: readonly Grant[]) {
     for (const grant of grants) {
-      const [of, name] =
-        "principal" in grant.member ? [this.#principals, grant.member.principal] : [this.#groups, grant.member.group];
+      const { member } = grant;
+      const name = "principal" in member ? member.principal : member.group;
+      if ("principal" in member && name.startsWith(IAM_ALIAS) && name.endsWith("*")) {
+        this.#beginnings.push({ beginning: name.slice(0, -1), grant });
+        continue;
+      }
+      const of = "principal" in member ? this.#principals : this.#groups;
       of.set(name, [...(of.get(name) ?? []), grant]);
     }
   }
 
   /** The paths for which a caller has the role. */
   scopeOf({ principal, groups }: Pick<Caller, "principal" | "groups">, role: Role): PathScope {
-    const grants = [this.#principals.get(principal), ...groups.map((group) => this.#groups.get(group))]
-      .flatMap((found) => found ?? [])
-      .filter(({ roles }) => roles.includes(role));
+    const byName = [this.#principals.get(principal), ...groups.map((group) => this.#groups.get(group))];
+    const grants = [...byName.flatMap((found) => found ?? []), ...this.#beginningOf(principal)].filter(({ roles }) =>
+      roles.includes(role),
+    );
     if (grants.length === 0) return NO_PATH;
     if (grants.some(({ prefixes }) => prefixes.length === 0)) return WHOLE_NAMESPACE;
     return toPathScope(grants.flatMap(({ prefixes }) => prefixes));
+  }
+
+  #beginningOf(principal: string): readonly Grant[] {
+    if (this.#beginnings.length === 0 || !principal.startsWith(IAM_ALIAS)) return [];
+    return this.#beginnings.filter(({ beginning }) => principal.startsWith(beginning)).map(({ grant }) => grant);
   }
 
   /** Those of the groups that have the role at some path that begins with `prefix`. */

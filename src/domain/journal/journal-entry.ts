@@ -9,6 +9,8 @@ export interface Resource {
 /** What an entry says about people; erased when a person is. */
 export interface PersonalPart {
   actor: string;
+  /** Name of the session of an assumed role; "" without one. */
+  session: string;
   address: string;
   path: string;
   /** Where the file was before it was moved, or what it is a copy of; "" otherwise. */
@@ -34,6 +36,8 @@ export interface JournalEntry {
   outcome: string;
   resource: Resource;
   tokenKind: string;
+  /** UUID of the upload token by which it was done. */
+  tokenId: string | undefined;
   requestId: string | undefined;
   /** How often it happened. */
   times: number;

@@ -25,7 +25,7 @@ describe("WorkLimiter", () => {
   it("runs so much at once, lets more wait in its order, and refuses the rest", async () => {
     const { limiter, begun, run, end } = createWork({ runningMax: 2, waitingMax: 2 });
     const [a1, a2, a3, a4] = ["a1", "a2", "a3", "a4"].map((name) => run(name));
-    const refusal = await catchError(() => run("b1"));
+    const refusal = await catchError(() => run("a5"));
     expect(refusal).to.include({ code: "resource_exhausted", reason: "OVERLOADED", retryAfterMs: 1000 });
     expect(refusal).to.have.property("message", "2 searches run here and 2 wait, the most at once; try again");
     expect(refusal).to.have.deep.property("details", { work: "searches", running_max: 2, waiting_max: 2 });
@@ -55,6 +55,23 @@ describe("WorkLimiter", () => {
     }
     await Promise.all(all);
     expect(begun).to.deep.equal(["a1", "a2", "b1", "c1", "a3", "b2", "a4"]);
+  });
+
+  it("gives the place of the newest work of whoever has most waiting to a caller with less, once no more can wait", async () => {
+    const { begun, run, end } = createWork({ runningMax: 1, waitingMax: 5, callerShare: 1 });
+    const [a1, a2, a3, a4] = ["a1", "a2", "a3", "a4"].map((name) => run(name));
+    const [c1, c2] = ["c1", "c2"].map((name) => run(name));
+    const displaced = catchError(() => a4);
+    const b1 = run("b1");
+    expect(await displaced).to.include({ code: "resource_exhausted", reason: "OVERLOADED" });
+    // Now all have one or two waiting: nobody has enough to give a place to a second one of b's.
+    expect(await catchError(() => run("b2"))).to.include({ reason: "OVERLOADED" });
+    for (const name of ["a1", "a2", "c1", "b1", "a3", "c2"]) {
+      await turn();
+      end(name);
+    }
+    await Promise.all([a1, a2, a3, b1, c1, c2]);
+    expect([...begun].sort()).to.deep.equal(["a1", "a2", "a3", "b1", "c1", "c2"]);
   });
 
   it("keeps an eighth of what may run and of what may wait from any single caller", async () => {

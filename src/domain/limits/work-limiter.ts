@@ -18,16 +18,24 @@ export type Leave = () => void;
 const CALLER_SHARE = 7 / 8;
 const RETRY_MS = 1000;
 
+/** A piece of work that waits. */
+interface Waiter {
+  take(): void;
+  /** Gives its place to another caller. */
+  displace(): void;
+}
+
 interface CallerWork {
   running: number;
   /** In the order they came. */
-  waiting: Set<() => void>;
+  waiting: Set<Waiter>;
 }
 
 /**
  * Bounds one class of work of this process: how much runs, how much waits, and what share of both one caller may have. Turns go
  * round among the callers who wait, so that a caller with a hundred requests does not stand a hundred places before another's
- * single one. Within a caller, the first to come is the first served. A caller is whatever string tells callers apart: a
+ * single one. Where no more can wait, a caller with little waiting takes the place of the newest work of the caller with the most.
+ * Within a caller, the first to come is the first served. A caller is whatever string tells callers apart: a
  * principal, or an address before anybody is known.
  */
 export class WorkLimiter {
@@ -105,27 +113,47 @@ export class WorkLimiter {
     const { runningMax, waitingMax } = this.limits;
     const isFull = waitingMax === 0 ? this.#running >= runningMax : this.#waiting >= waitingMax;
     const entry = this.#callers.get(caller) ?? { running: 0, waiting: new Set() };
-    if (isFull || entry.waiting.size >= this.#waitingPerCallerMax) {
+    const isOverShare = entry.waiting.size >= this.#waitingPerCallerMax;
+    if (isOverShare || (isFull && !this.#makeRoomFor(entry))) {
       const refusal = isFull ? this.#overloaded() : this.#overShare();
       await this.#refusals.untilTold(caller, { signal });
       throw refusal;
     }
     this.#callers.set(caller, entry);
     return await new Promise((resolve, reject) => {
-      const take = () => {
+      const leaveLine = () => {
         signal?.removeEventListener("abort", giveUp);
-        this.#removeWaiting(entry, take);
-        resolve(this.#start(caller, entry));
+        this.#removeWaiting(entry, waiter);
       };
       const giveUp = () => {
-        this.#removeWaiting(entry, take);
+        leaveLine();
         this.#forgetIdle(caller, entry);
         reject(signal?.reason);
       };
+      const waiter: Waiter = {
+        take: () => {
+          leaveLine();
+          resolve(this.#start(caller, entry));
+        },
+        displace: () => {
+          leaveLine();
+          const refuse = () => reject(this.#overloaded());
+          this.#refusals.untilTold(caller, { signal }).then(refuse, reject);
+        },
+      };
       signal?.addEventListener("abort", giveUp, { once: true });
-      entry.waiting.add(take);
+      entry.waiting.add(waiter);
       this.#waiting++;
     });
+  }
+
+  /** Displaces the newest work of the caller who has the most waiting, if that is more than `entry` would then have. */
+  #makeRoomFor(entry: CallerWork): boolean {
+    let most: CallerWork = entry;
+    for (const one of this.#callers.values()) if (one.waiting.size > most.waiting.size) most = one;
+    if (most.waiting.size <= entry.waiting.size + 1) return false;
+    [...most.waiting].at(-1)?.displace();
+    return true;
   }
 
   #start(caller: string, entry: CallerWork): Leave {
@@ -147,16 +175,16 @@ export class WorkLimiter {
     if (this.#waiting === 0) return;
     for (const [caller, entry] of this.#callers) {
       if (this.#running >= this.limits.runningMax) return;
-      const [take] = entry.waiting;
-      if (take === undefined || entry.running >= this.#runningPerCallerMax) continue;
+      const [waiter] = entry.waiting;
+      if (waiter === undefined || entry.running >= this.#runningPerCallerMax) continue;
       this.#callers.delete(caller);
       this.#callers.set(caller, entry);
-      take();
+      waiter.take();
     }
   }
 
-  #removeWaiting(entry: CallerWork, take: () => void): void {
-    if (entry.waiting.delete(take)) this.#waiting--;
+  #removeWaiting(entry: CallerWork, waiter: Waiter): void {
+    if (entry.waiting.delete(waiter)) this.#waiting--;
   }
 
   #forgetIdle(caller: string, entry: CallerWork): void {

@@ -22,4 +22,8 @@ export const NAMESPACE_MAXIMA = {
   /** The longest that SignParts signs. */
   partUrlSeconds: 3600,
   linkSeconds: 31_536_000,
+  /** Of a quota: more than any replica answers. */
+  requestsPerSecond: 1_000_000,
+  /** Of a quota: 8 PiB less a byte, the largest integer that JavaScript keeps exactly. */
+  quotaBytes: Number.MAX_SAFE_INTEGER,
 } as const;

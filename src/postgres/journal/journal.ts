@@ -15,9 +15,11 @@ const entryRow = z.object({
   resource_id: z.string().nullable(),
   generation: z.int().nullable(),
   token_kind: z.string(),
+  token_id: z.string().nullable(),
   request_id: z.string().nullable(),
   times: z.int(),
   actor: z.string().nullable(),
+  session: z.string().nullable(),
   address: z.string().nullable(),
   path: z.string().nullable(),
   source_path: z.string().nullable(),
@@ -35,7 +37,7 @@ export function createJournal(pool: CommonQueryMethods, limits: Partial<BorderLi
       const which = namespace === undefined ? sql.fragment`true` : sql.fragment`n.namespace = ${namespace}`;
       const rows = await pool.any(sql.type(entryRow)`
         SELECT n.sequence, e.entry_id, e.entry_time, e.namespace, e.action, e.outcome, e.resource_kind, e.resource_id,
-          e.generation, e.token_kind, e.request_id, e.times, p.actor, p.address, p.path, p.source_path, p.data_subject,
+          e.generation, e.token_kind, e.token_id, e.request_id, e.times, p.actor, p.session, p.address, p.path, p.source_path, p.data_subject,
           p.before, p.after
         FROM (
           SELECT n.sequence, n.entry_time, n.entry_id FROM journal_number n
@@ -68,6 +70,7 @@ function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
       generation: row.generation ?? undefined,
     },
     tokenKind: row.token_kind,
+    tokenId: row.token_id ?? undefined,
     requestId: row.request_id ?? undefined,
     times: row.times,
     personal:
@@ -75,6 +78,7 @@ function toEntry(row: z.infer<typeof entryRow>): JournalEntry {
         ? undefined
         : {
             actor,
+            session: row.session ?? "",
             address: row.address ?? "",
             path: row.path ?? "",
             sourcePath: row.source_path ?? "",

@@ -27,6 +27,10 @@ export interface EnteredActor {
   principal: SqlFragment;
   tokenKind: SqlFragment;
   address: SqlFragment;
+  /** Left out for none. */
+  session?: SqlFragment;
+  /** Left out for none. */
+  tokenId?: SqlFragment;
   requestId: SqlFragment;
 }
 
@@ -42,13 +46,14 @@ export function enterRows(actor: EnteredActor, rows: EnteredRows): SqlFragment {
   const { generation = sql.fragment`NULL::bigint`, path = none, sourcePath = none, dataSubject = none } = rows;
   return sql.fragment`
     entered AS (
-      INSERT INTO journal_entry (namespace, action, outcome, resource_kind, resource_id, generation, token_kind, request_id)
-      SELECT ${namespace}, ${actor.action}, 'done', ${kind}, ${id}, ${generation}, ${actor.tokenKind}, ${actor.requestId}
+      INSERT INTO journal_entry (namespace, action, outcome, resource_kind, resource_id, generation, token_kind, token_id, request_id)
+      SELECT ${namespace}, ${actor.action}, 'done', ${kind}, ${id}, ${generation}, ${actor.tokenKind},
+        ${actor.tokenId ?? sql.fragment`NULL::uuid`}, ${actor.requestId}
       FROM ${from} WHERE ${where}
       RETURNING entry_id AS entered_id, entry_time AS entered_time, resource_id AS entered_resource
     ), entered_personal AS (
-      INSERT INTO journal_personal (entry_id, entry_time, namespace, actor, address, path, source_path, data_subject, before, after)
-      SELECT entered_id, entered_time, ${namespace}, ${actor.principal}, ${actor.address}, ${path}, ${sourcePath}, ${dataSubject},
+      INSERT INTO journal_personal (entry_id, entry_time, namespace, actor, session, address, path, source_path, data_subject, before, after)
+      SELECT entered_id, entered_time, ${namespace}, ${actor.principal}, ${actor.session ?? none}, ${actor.address}, ${path}, ${sourcePath}, ${dataSubject},
         ${rows.before ?? nothing}, ${rows.after ?? nothing}
       FROM entered JOIN ${from} ON (${id}) IS NOT DISTINCT FROM entered_resource AND ${where}
     )`;
@@ -62,6 +67,8 @@ export function enterDeed({ action, actor }: Deed, rows: EnteredRows): SqlFragme
       principal: sql.fragment`${actor.principal}`,
       tokenKind: sql.fragment`${actor.tokenKind}`,
       address: sql.fragment`${actor.address ?? ""}`,
+      session: sql.fragment`${actor.session ?? ""}`,
+      tokenId: sql.fragment`${actor.tokenId ?? null}::uuid`,
       requestId: sql.fragment`${actor.requestId ?? null}::uuid`,
     },
     rows,

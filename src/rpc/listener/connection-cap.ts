@@ -1,4 +1,5 @@
-import { isIPv6, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { toNetwork } from "../../domain/limits/address-network.ts";
 import type { WastedCalls } from "./wasted-calls.ts";
 
 /** Bounds of the connections that are open at once. */
@@ -8,11 +9,6 @@ export interface ConnectionLimits {
   /** Connections of one address; undefined when one address may stand for many callers, as a proxy's does. */
   connectionsPerAddressMax: number | undefined;
 }
-
-/** An IPv4 address in the form that a socket of both families shows. */
-const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
-/** Groups of 16 bits in an IPv6 address, and in the network that counts as one caller's. */
-const IPV6_GROUPS = { address: 8, network: 4 } as const;
 
 /** Counts open connections, in all and by address. Refuses those over a bound and those of addresses that are shut out. */
 export class ConnectionCap {
@@ -51,23 +47,4 @@ export class ConnectionCap {
     if (left > 0) this.#open.set(network, left);
     else this.#open.delete(network);
   }
-}
-
-/**
- * The network that counts as one address: an IPv4 address, or the /64 network of an IPv6 address. A /64 is the least that one
- * host gets, and has 2^64 addresses to call from (RFC 6177). Any other text is taken as it is.
- */
-export function toNetwork(address: string): string {
-  const plain = address.replace(MAPPED_IPV4, "");
-  if (!isIPv6(plain)) return plain;
-  const [before = "", after] = plain.split("%", 1)[0]?.split("::") ?? [];
-  const head = toGroups(before);
-  const tail = toGroups(after ?? "");
-  const zeros = Array<string>(Math.max(0, IPV6_GROUPS.address - head.length - tail.length)).fill("0");
-  const groups = after === undefined ? head : [...head, ...zeros, ...tail];
-  return `${groups.slice(0, IPV6_GROUPS.network).join(":")}::/64`;
-}
-
-function toGroups(text: string): string[] {
-  return text === "" ? [] : text.split(":").map((group) => group.replace(/^0+(?=.)/, "").toLowerCase());
 }

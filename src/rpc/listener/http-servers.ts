@@ -10,10 +10,10 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Server, Socket } from "node:net";
+import { toNetwork } from "../../domain/limits/address-network.ts";
 import { AdmittedCallers } from "./admitted-callers.ts";
 import { limitBody } from "./body-time.ts";
 import type { CallTurns } from "./call-turns.ts";
-import { toNetwork } from "./connection-cap.ts";
 import type { ListenerLimits } from "./listener-limits.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./node-messages.ts";
 import { routeByPreface } from "./preface.ts";

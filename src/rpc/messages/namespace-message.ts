@@ -4,8 +4,10 @@ import {
   GrantSchema,
   NamespaceSchema,
   Role,
+  UsedBytesSchema,
   type Grant as WireGrant,
   type Namespace as WireNamespace,
+  type UsedBytes as WireUsedBytes,
 } from "../../../gen/sluice/v1/namespace_service_pb.ts";
 import type { Grant } from "../../domain/access/grants.ts";
 import type { Role as DomainRole } from "../../domain/access/role.ts";
@@ -13,8 +15,9 @@ import { DomainError } from "../../domain/errors.ts";
 import { toNamespaceEtag } from "../../domain/namespaces/namespace-etag.ts";
 import type { NamespaceRecord } from "../../domain/namespaces/namespace-repository.ts";
 import type { StatedPolicy } from "../../domain/namespaces/parse-namespace.ts";
+import { QUOTA_NAMES, type Quotas, type UsedBytes } from "../../domain/namespaces/quotas.ts";
 import { fromDuration } from "./duration.ts";
-import { fromInt64 } from "./int64.ts";
+import { fromInt64, fromOptionalInt64 } from "./int64.ts";
 
 const ROLES = {
   reader: Role.READER,
@@ -41,7 +44,15 @@ export function toNamespaceMessage(record: NamespaceRecord): WireNamespace {
     etag: toNamespaceEtag(record),
     createTime: timestampFromDate(record.createTime),
     updateTime: timestampFromDate(record.updateTime),
+    ...Object.fromEntries(QUOTA_KEYS.flatMap((key) => (record[key] === undefined ? [] : [[key, BigInt(record[key])]]))),
   });
+}
+
+const QUOTA_KEYS = Object.keys(QUOTA_NAMES) as (keyof Quotas)[];
+
+/** What is used of the quotas, as the API shows it. */
+export function toUsedMessage({ storedBytes, dayBytes }: UsedBytes): WireUsedBytes {
+  return create(UsedBytesSchema, { storedBytes: BigInt(storedBytes), dayBytes: BigInt(dayBytes) });
 }
 
 /** The limits that a caller states of a namespace; a file size of 0 is no limit that could be meant. */
@@ -59,7 +70,13 @@ export function fromNamespacePolicy(message: WireNamespace): StatedPolicy {
     downloadUrlLifetimeMaxMs: toMs("downloadUrlLifetimeMax"),
     partUrlLifetimeMaxMs: toMs("partUrlLifetimeMax"),
     linkLifetimeMaxMs: toMs("linkLifetimeMax"),
+    ...fromQuotas(message),
   };
+}
+
+function fromQuotas(message: WireNamespace): Quotas {
+  const given = QUOTA_KEYS.filter((key) => message[key] !== undefined);
+  return Object.fromEntries(given.map((key) => [key, fromOptionalInt64(message[key], QUOTA_NAMES[key])]));
 }
 
 const DURATIONS = {

@@ -21,6 +21,11 @@ export const LOAD_RULES: readonly LoadRule[] = [
     why: "a command loads what it does, and no other's",
   },
   {
+    entry: "src/client/client.ts",
+    without: ["src/client/iam-token.ts", "@aws-sdk", "@smithy"],
+    why: "most callers have tokens of an issuer, and a browser has no AWS credentials",
+  },
+  {
     entry: "src/processes/cluster-main.ts",
     without: [
       "src/app.ts",

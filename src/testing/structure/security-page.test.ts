@@ -13,6 +13,7 @@ describe("docs/security.md", () => {
     github: testedBlock("security", "GitHub Actions", "yaml"),
     cluster: testedBlock("security", "Kubernetes", "yaml"),
     eks: testedBlock("security", "Amazon EKS", "yaml"),
+    aws: testedBlock("security", "AWS web identity tokens", "yaml"),
   };
   const read = (block: string): ConfiguredIssuer[] => oidcIssuers().parse(JSON.stringify(parse(block)));
 

@@ -1,14 +1,18 @@
 import { expect } from "chai";
-import { catchError } from "../testing/samples/sample-records.ts";
-import { LINK_VISIT_LIMITS, VisitorLimits } from "./visitor-limits.ts";
+import { catchError } from "../../testing/samples/sample-records.ts";
+import { type VisitLimits, VisitorLimits } from "./visitor-limits.ts";
 
 describe("VisitorLimits", () => {
+  const LIMITS: VisitLimits = {
+    work: { runningMax: 2, waitingMax: 500 },
+    rate: { intervalMs: 20, burstMax: 200, callersMax: 10 },
+  };
   const still = { now: () => 0 };
   const visit = async () => "a page";
 
   it("bounds how often one address comes, and says when it may again", async () => {
-    const limits = new VisitorLimits(LINK_VISIT_LIMITS, still);
-    const { burstMax, intervalMs } = LINK_VISIT_LIMITS.rate;
+    const limits = new VisitorLimits("visits", LIMITS, still);
+    const { burstMax, intervalMs } = LIMITS.rate;
     for (let times = 0; times < burstMax; times++) await limits.run("203.0.113.9", visit);
     expect(await catchError(() => limits.run("203.0.113.9", visit))).to.include({
       code: "resource_exhausted",
@@ -20,6 +24,7 @@ describe("VisitorLimits", () => {
 
   it("bounds how much is done at once, with turns for each address", async () => {
     const limits = new VisitorLimits(
+      "visits",
       { work: { runningMax: 2, waitingMax: 8 }, rate: { intervalMs: 1, burstMax: 100, callersMax: 10 } },
       still,
     );
@@ -40,7 +45,8 @@ describe("VisitorLimits", () => {
 
   it("takes the addresses of one IPv6 network for one visitor", async () => {
     const limits = new VisitorLimits(
-      { ...LINK_VISIT_LIMITS, rate: { intervalMs: 20, burstMax: 1, callersMax: 10 } },
+      "visits",
+      { ...LIMITS, rate: { intervalMs: 20, burstMax: 1, callersMax: 10 } },
       still,
     );
     await limits.run("2001:db8:1:2::1", visit);

@@ -1,23 +1,14 @@
-import { DomainError } from "../domain/errors.ts";
-import { RateLimiter, type RateLimits } from "../domain/limits/rate-limiter.ts";
-import { RefusalPace } from "../domain/limits/refusal-pace.ts";
-import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
-import { toNetwork } from "../rpc/listener/connection-cap.ts";
+import { DomainError } from "../errors.ts";
+import { toNetwork } from "./address-network.ts";
+import { RateLimiter, type RateLimits } from "./rate-limiter.ts";
+import { RefusalPace } from "./refusal-pace.ts";
+import { WorkLimiter, type WorkLimits } from "./work-limiter.ts";
 
-/** Limits of the requests of visitors, who need no token: for a process, all together and from one address. */
+/** Limits of the requests of visitors, whom nobody knows yet: for a process, all together and from one address. */
 export interface VisitLimits {
   work: WorkLimits;
   rate: RateLimits;
 }
-
-/** The limits of links. */
-export const LINK_VISIT_LIMITS: VisitLimits = {
-  // As much work runs as there are connections to the database for it (LINK_CONNECTIONS_MAX). The visitors that may wait are
-  // answered within a second.
-  work: { runningMax: 2, waitingMax: 500 },
-  // A page with two hundred images that are links loads at once; nobody continues at 50 a second by hand.
-  rate: { intervalMs: 20, burstMax: 200, callersMax: 10_000 },
-};
 
 /** Bounds the work for visitors, told apart by address alone: how often each comes, and how much runs at once, in turns. */
 export class VisitorLimits {
@@ -25,10 +16,10 @@ export class VisitorLimits {
   readonly #work: WorkLimiter;
   readonly #refusals = new RefusalPace();
 
-  /** `now` gives milliseconds; tests inject it. */
-  constructor({ work, rate }: VisitLimits, options: { now?: () => number } = {}) {
+  /** `what` is a noun in the plural for messages, such as "uses of links"; `now` gives milliseconds, and tests inject it. */
+  constructor(what: string, { work, rate }: VisitLimits, options: { now?: () => number } = {}) {
     this.#rate = new RateLimiter(rate, options);
-    this.#work = new WorkLimiter("uses of links", work);
+    this.#work = new WorkLimiter(what, work);
   }
 
   /**
