@@ -29,7 +29,7 @@ export interface FeedLimits {
 export const FEED_LIMITS: FeedLimits = {
   watchersMax: 500,
   callerShare: 1 / 5,
-  pollMs: 100,
+  pollMs: 50,
   pollEntriesMax: 2000,
   recentMax: 4096,
   stretchMax: 250,
