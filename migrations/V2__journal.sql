@@ -94,6 +94,10 @@ CREATE TABLE journal_origin (
   origin_time timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- The highest number of each month that was dropped. An entry of a dropped month may have a higher number than one of a month that is kept:
+-- its transaction began in the one and was committed in the other.
+CREATE TABLE journal_dropped (last_sequence bigint PRIMARY KEY);
+
 -- Where the numbers are given now, in the form of journal_origin.made_by.
 CREATE FUNCTION journal_here() RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE

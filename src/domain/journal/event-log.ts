@@ -23,7 +23,7 @@ export interface JournalEvent {
 export interface EventBounds {
   /** UUID of the feed: another one when the database was restored, because numbers may be given once more then. */
   origin: string;
-  /** The numbers of the first entry that is kept and of the last one; `first` is `last` + 1 when there is none. */
+  /** From `first` on all entries are kept, and `last` is the last one; `first` is `last` + 1 when there is none. */
   first: number;
   last: number;
 }

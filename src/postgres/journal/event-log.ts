@@ -48,7 +48,8 @@ export function createEventLog(pool: CommonQueryMethods, limits: Partial<BorderL
       // All numbers up to the last one are visible to the statements that come after this one.
       return await pool.one(sql.type(boundsRow)`
         SELECT journal_origin_here() AS origin, l.last_sequence AS last,
-          coalesce((SELECT min(n.sequence) FROM journal_number n), l.last_sequence + 1) AS first
+          greatest(coalesce((SELECT min(n.sequence) FROM journal_number n), l.last_sequence + 1),
+            (SELECT max(d.last_sequence) + 1 FROM journal_dropped d)) AS first
         FROM (SELECT k.last_sequence FROM journal_look k ORDER BY k.look DESC LIMIT 1) l`);
     },
     read: ({ namespace, ...stretch }) =>

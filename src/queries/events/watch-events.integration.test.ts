@@ -227,6 +227,18 @@ describe("watchEvents on PostgreSQL", function () {
       expect((await list()).events).to.deep.equal(events.slice(-3));
     });
 
+    it("a cursor behind which some events are kept, and others were dropped with an older month", async () => {
+      await enter("months", 10);
+      await relay.numberNew();
+      const { events } = await list();
+      const dropped = events.at(-4) as (typeof events)[number];
+      await client.query("DELETE FROM journal_number WHERE sequence = $1", [dropped.event.sequence]);
+      await client.query("INSERT INTO journal_dropped (last_sequence) VALUES ($1)", [dropped.event.sequence]);
+      await refusalOf(events.at(-5)?.cursor ?? "");
+      expect((await list(dropped.cursor)).events).to.deep.equal(events.slice(-3));
+      expect((await list()).events).to.deep.equal(events.slice(-3));
+    });
+
     it("a watcher who was so slow that events were dropped meanwhile", async () => {
       startFeed({ recentMax: 5, stretchMax: 5 });
       const { stream } = await begin({ onlyNew: true });

@@ -46,6 +46,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   journal_relay_pkey: "the table has one row, which the relay locks",
   journal_origin_pkey: "an origin is that of the numbers of all namespaces",
   journal_origin_birth_key: "the newest origin of all counts",
+  journal_dropped_pkey: "months of the journal are dropped for all namespaces",
   journal_mark_pkey: "a mark stands for all commits before it",
   file_search_spans: WITHOUT_ORDER,
   file_path_trigrams: WITHOUT_ORDER,
