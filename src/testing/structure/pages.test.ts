@@ -13,7 +13,7 @@ import { EXIT } from "../../cli/exit-code.ts";
 import { runCli } from "../../cli/program.ts";
 import { parseConfig } from "../../config/config.ts";
 import { ENVIRONMENT } from "../../config/config-environment.ts";
-import { parseFilter } from "../../domain/filter/parse-filter.ts";
+import { parseFileFilter } from "../../domain/filter/file-filter.ts";
 import { captureText } from "../rigs/capture-text.ts";
 import { collectErrorReasons } from "./error-reasons.ts";
 import {
@@ -193,8 +193,8 @@ describe("the README and the pages of docs/", () => {
 
     it("can be read", () => {
       expect(terms).to.have.length.above(8);
-      for (const term of terms) expect(parseFilter(term), term).to.be.an("object");
-      expect(parseFilter(terms.map((term) => `(${term})`).join(" OR "))).to.have.property("kind", "or");
+      for (const term of terms) expect(parseFileFilter(term), term).to.be.an("object");
+      expect(parseFileFilter(terms.map((term) => `(${term})`).join(" OR "))).to.have.property("kind", "or");
     });
   });
 
