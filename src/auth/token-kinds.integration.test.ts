@@ -111,6 +111,7 @@ const BEARERS: Readonly<Record<string, readonly Kind[]>> = {
   GetResidencyReport: CALLERS,
   GetGrants: CALLERS,
   SetGrants: CALLERS,
+  ListAuditEntries: CALLERS,
   GenerateConfiguration: CALLERS,
   ServerReflectionInfo: CALLERS,
   // These need no token, and judge none.

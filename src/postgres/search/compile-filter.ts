@@ -126,7 +126,8 @@ export function compileFilter(filter: FileFilter, columns: FilterColumns = FILE_
   }
 }
 
-const OPERATORS: Record<Comparison, SqlFragment> = {
+/** The operators of SQL. */
+export const OPERATORS: Record<Comparison, SqlFragment> = {
   "=": sql.fragment`=`,
   "<": sql.fragment`<`,
   "<=": sql.fragment`<=`,
