@@ -3,6 +3,7 @@ import { PassThrough } from "node:stream";
 import { expect } from "chai";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
 import { FileQueryService } from "../../../gen/sluice/v1/file_query_service_pb.ts";
@@ -49,7 +50,7 @@ function tableOf(page: string, heading: string): Map<string, string[]> {
 const ALL = [...PAGES.values()].map(({ text }) => text).join("\n");
 
 const SERVICES = [
-  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, ConfigurationService],
+  ...[UploadService, FileQueryService, FileCommandService, NamespaceService, AuditService, ConfigurationService],
   ...[Health, ServerReflection],
 ];
 
