@@ -26,7 +26,7 @@ function toRow({ sequence, time, action, outcome, actor, erased, path, sourcePat
   const often = times > 1n ? ` (${times} times)` : "";
   const from = sourcePath === "" || sourcePath === path ? "" : ` (from ${sourcePath})`;
   const who = erased ? "(erased)" : actor;
-  return `${String(sequence).padStart(8)}  ${at}  ${action.padEnd(17)}  ${outcome.padEnd(8)}  ${who}  ${path}${from}${often}`;
+  return `${String(sequence).padStart(8)}  ${at}  ${action.padEnd(17)}  ${outcome.padEnd(8)}  ${who}  ${path}${from}${often}`.trimEnd();
 }
 
 function toEntryJson(entry: AuditEntry): Record<string, unknown> {

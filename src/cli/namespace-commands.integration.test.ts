@@ -70,7 +70,7 @@ describe("sluice namespaces and sluice grants", function () {
     const list = (...args: string[]) => printedBy("audit", "ls", "--namespace", "audited", ...args);
     await until("both have their number", async () => (await list()).trim().split("\n").length === 2);
     const [granted = "", created = ""] = (await list()).trim().split("\n");
-    expect(granted).to.match(/^ *\d+ {2}.* {2}SetGrants {9} {2}done {4} {2}dev:local {2}$/);
+    expect(granted).to.match(/^\d+ {2}\S+ \S+ {2}SetGrants +done +dev:local$/);
     expect(created).to.contain("CreateNamespace");
     const [line = ""] = (await list("--json", "--limit", "1")).trim().split("\n");
     const grant = { member: { principal: "corp:anna" }, roles: ["reader"], prefixes: [] };
