@@ -56,7 +56,10 @@ export interface AppOptions extends SharedWithWorkers {
 }
 
 /** The part of the API that works with the database. */
-type BoundApi = Pick<ApiOptions, "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "markCommit">;
+type BoundApi = Pick<
+  ApiOptions,
+  "uploads" | "fileQueries" | "fileCommands" | "namespaces" | "events" | "audit" | "markCommit"
+>;
 
 const CONNECT_RETRY_MS = 1000;
 
@@ -235,6 +238,7 @@ function createUnconnectedFunctions() {
     fileCommands: refuseAll<ApiOptions["fileCommands"]>(),
     namespaces: refuseAll<ApiOptions["namespaces"]>(),
     events: refuseAll<ApiOptions["events"]>(),
+    audit: refuseAll<ApiOptions["audit"]>(),
     markCommit: async () => undefined,
     openLink: async () => refuse(),
   };

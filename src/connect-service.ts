@@ -8,6 +8,7 @@ import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
 import type { EventLog } from "./domain/journal/event-log.ts";
+import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -20,6 +21,7 @@ import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
 import { createEventLog } from "./postgres/journal/event-log.ts";
+import { createJournal } from "./postgres/journal/journal.ts";
 import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
@@ -67,6 +69,8 @@ export interface ConnectedService {
   copyFile: FileCopier;
   positions: CommitPositions;
   links: ReturnType<typeof createLinkRepository>;
+  /** What was done; from the primary, because an auditor wants the last of it. */
+  journal: Journal;
   watches: UploadWatches;
   events: { log: EventLog; feed: EventFeed };
   close(): Promise<void>;
@@ -127,6 +131,7 @@ export async function connectService(
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
     events: createEvents(pools, config),
+    journal: createJournal(pools.queries),
     watches: new UploadWatches({
       catalogue: access.uploads.catalogue,
       backoff: config.databaseBackoff,

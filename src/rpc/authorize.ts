@@ -16,6 +16,7 @@ import { type FileRetention, RETENTION_FIELDS } from "../domain/files/file-reten
 import { fileNotFound, linkNotFound, uploadNotFound } from "../domain/repository-refusals.ts";
 import { authorizeEvents } from "./authorize-events.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
+import type { AuditFunctions } from "./services/audit-service.ts";
 import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
@@ -39,6 +40,7 @@ export interface BoundFunctions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  audit: AuditFunctions;
 }
 
 /** The fields of requests that say where. */
@@ -76,7 +78,7 @@ export type AdmitRequest = (
  * change a quota.
  */
 export function authorizeFunctions(
-  { uploads, fileQueries, fileCommands, namespaces, events }: BoundFunctions,
+  { uploads, fileQueries, fileCommands, namespaces, events, audit }: BoundFunctions,
   authority: Authority,
   { paths, admitRequest }: { paths: PathsById; admitRequest: AdmitRequest },
 ): BoundFunctions {
@@ -95,6 +97,7 @@ export function authorizeFunctions(
     fileCommands: authorizeAll(fileCommands, gate),
     namespaces: authorizeNamespaces(namespaces, authority),
     events: authorizeEvents(events, authority),
+    audit: authorizeAll(audit, gate),
   };
 }
 

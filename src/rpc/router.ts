@@ -4,6 +4,7 @@ import { file_google_rpc_error_details } from "../../gen/google/rpc/error_detail
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { AuditService } from "../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../gen/sluice/v1/configuration_service_pb.ts";
 import { EventService } from "../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../gen/sluice/v1/file_command_service_pb.ts";
@@ -25,6 +26,7 @@ import { createPositionInterceptor } from "./calls/position-interceptor.ts";
 import { createConnectListener } from "./connect-listener.ts";
 import { createCors } from "./listener/cors.ts";
 import type { NodeRequest, NodeRequestListener, NodeResponse } from "./listener/node-messages.ts";
+import { type AuditFunctions, createAuditService } from "./services/audit-service.ts";
 import { type ConfigurationFunctions, createConfigurationService } from "./services/configuration-service.ts";
 import { createEventService, type EventFunctions } from "./services/event-service.ts";
 import { createFileCommandService, type FileCommandFunctions } from "./services/file-command-service.ts";
@@ -43,6 +45,7 @@ export interface ApiOptions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  audit: AuditFunctions;
   configurations: ConfigurationFunctions;
   /**
    * Resolves to a commit position behind all changes that were committed before the call, once this caller's reads here are sure to
@@ -99,6 +102,7 @@ const SERVICES = [
   FileCommandService,
   NamespaceService,
   EventService,
+  AuditService,
   ConfigurationService,
 ];
 const REFLECTED = [...SERVICES, Health, ServerReflection, ServerReflectionAlpha];
@@ -148,6 +152,7 @@ function createRoutes(options: ApiOptions): ConnectRouter {
     .service(FileCommandService, createFileCommandService(options.fileCommands), gates.call)
     .service(NamespaceService, createNamespaceService(options.namespaces), gates.call)
     .service(EventService, createEventService(options.events), gates.call)
+    .service(AuditService, createAuditService(options.audit), gates.call)
     .service(ConfigurationService, createConfigurationService(options.configurations), gates.call)
     .service(ServerReflection, reflection, gates.questions)
     .service(ServerReflectionAlpha, reflection, gates.questions)

@@ -1,5 +1,6 @@
 import { WorkLimiter, type WorkLimits } from "../domain/limits/work-limiter.ts";
 import type { CallOptions } from "./calls/caller-context.ts";
+import type { AuditFunctions } from "./services/audit-service.ts";
 import type { EventFunctions } from "./services/event-service.ts";
 import type { FileCommandFunctions } from "./services/file-command-service.ts";
 import type { FileQueryFunctions } from "./services/file-query-service.ts";
@@ -107,6 +108,8 @@ const NAMESPACE_CLASSES: WorkClasses<NamespaceFunctions> = {
 
 /** A watch has limits of its own. */
 const EVENT_CLASSES: WorkClasses<EventFunctions> = { listEvents: "pages" };
+/** A page of entries reads as many as a filtered read does. */
+const AUDIT_CLASSES: WorkClasses<AuditFunctions> = { listAuditEntries: "filtered reads" };
 
 /** The limiters of a process. */
 export function createWorkLimiters(limits: Readonly<Record<WorkClass, WorkLimits>> = WORK_LIMITS): WorkLimiters {
@@ -121,6 +124,7 @@ export interface ApiFunctions {
   fileCommands: FileCommandFunctions;
   namespaces: NamespaceFunctions;
   events: EventFunctions;
+  audit: AuditFunctions;
 }
 
 /**
@@ -128,13 +132,14 @@ export interface ApiFunctions {
  * call that finds too many others waiting ends with `resource_exhausted / OVERLOADED`.
  */
 export function limitWork(functions: ApiFunctions, limiters: WorkLimiters): ApiFunctions {
-  const { uploads, fileQueries, fileCommands, namespaces, events } = functions;
+  const { uploads, fileQueries, fileCommands, namespaces, events, audit } = functions;
   return {
     uploads: limitFunctions(uploads, UPLOAD_CLASSES, limiters),
     fileQueries: limitFunctions(fileQueries, QUERY_CLASSES, limiters),
     fileCommands: limitFunctions(fileCommands, COMMAND_CLASSES, limiters),
     namespaces: limitFunctions(namespaces, NAMESPACE_CLASSES, limiters),
     events: limitFunctions(events, EVENT_CLASSES, limiters),
+    audit: limitFunctions(audit, AUDIT_CLASSES, limiters),
   };
 }
 

@@ -3,6 +3,7 @@ import { getOption, type JsonObject } from "@bufbuild/protobuf";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { expect } from "chai";
 import { http } from "../../../gen/google/api/annotations_pb.ts";
+import { AuditService } from "../../../gen/sluice/v1/audit_service_pb.ts";
 import { ConfigurationService } from "../../../gen/sluice/v1/configuration_service_pb.ts";
 import { EventService } from "../../../gen/sluice/v1/event_service_pb.ts";
 import { FileCommandService } from "../../../gen/sluice/v1/file_command_service_pb.ts";
@@ -35,7 +36,7 @@ describe("the OpenAPI document", () => {
     const operations = listOperations();
     const services = [
       ...[UploadService, FileQueryService, FileCommandService, NamespaceService],
-      ...[EventService, ConfigurationService],
+      ...[EventService, AuditService, ConfigurationService],
     ];
     const routed = services.flatMap((service) =>
       service.methods.filter((method) => getOption(method, http).pattern.case !== undefined),

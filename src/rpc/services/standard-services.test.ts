@@ -47,6 +47,7 @@ describe("the standard services", () => {
         "sluice.v1.FileCommandService",
         "sluice.v1.NamespaceService",
         "sluice.v1.EventService",
+        "sluice.v1.AuditService",
         "sluice.v1.ConfigurationService",
       ]);
       expect(Object.values(statuses).every(({ status }) => status === Status.NOT_SERVING)).to.equal(true);
@@ -117,6 +118,7 @@ describe("the standard services", () => {
           "grpc.health.v1.Health",
           "grpc.reflection.v1.ServerReflection",
           "grpc.reflection.v1alpha.ServerReflection",
+          "sluice.v1.AuditService",
           "sluice.v1.ConfigurationService",
           "sluice.v1.EventService",
           "sluice.v1.FileCommandService",

@@ -31,6 +31,7 @@ export interface ApiFunctions {
   fileCommands?: Partial<ApiOptions["fileCommands"]>;
   namespaces?: Partial<ApiOptions["namespaces"]>;
   events?: Partial<ApiOptions["events"]>;
+  audit?: Partial<ApiOptions["audit"]>;
   configurations?: Partial<ApiOptions["configurations"]>;
 }
 
@@ -59,6 +60,7 @@ export async function openApiServer(
     fileCommands: withDefects(functions.fileCommands),
     namespaces: withDefects(functions.namespaces),
     events: withDefects(functions.events),
+    audit: withDefects(functions.audit),
     configurations: withDefects(functions.configurations),
     markCommit: async () => options.position,
     authenticate: options.authenticate ?? createDevAuthenticator(API_TOKEN),

@@ -60,7 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       access: [".", "journal"],
       namespaces: [".", "access", "limits"],
       limits: ["."],
-      journal: ["."],
+      journal: [".", "access", "filter"],
       files: [".", "filter"],
       filter: [".", "files"],
       links: [".", "access", "files"],
@@ -158,7 +158,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       uploads: ["pool", "rows"],
       files: ["pool", "rows", "search", "uploads"],
       links: ["pool", "rows"],
-      journal: ["pool"],
+      journal: ["pool", "search"],
     },
   },
   auth: {
