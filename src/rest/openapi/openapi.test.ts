@@ -49,6 +49,12 @@ describe("the OpenAPI document", () => {
     for (const { summary } of operations) expect(summary).to.be.a("string").and.not.equal("");
   });
 
+  it("has both forms of a watch of events", () => {
+    const { parameters, responses } = document.paths["/v1/namespaces/{namespace}/events:watch"].get;
+    expect(Object.keys(responses[200].content)).to.have.members(["application/x-ndjson", "text/event-stream"]);
+    expect(parameters.map((one: { name: string }) => one.name)).to.include("Last-Event-ID");
+  });
+
   it("has each variable of a path as a parameter of it, once", () => {
     for (const [path, operations] of Object.entries<Record<string, JsonObject>>(document.paths)) {
       const variables = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
