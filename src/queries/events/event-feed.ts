@@ -231,6 +231,8 @@ export class EventFeed {
   async #readNew(): Promise<boolean> {
     const { origin, last } = await this.#log.bounds();
     if (this.#tail !== undefined && this.#tail.origin !== origin) throw feedChanged();
+    // The last watcher may have left meanwhile: the next one begins anew.
+    if (this.#watched.size === 0) return false;
     this.#tail ??= this.#beginAt({ origin, sequence: last });
     const after = this.#tail.sequence;
     for (const watched of this.#watched.values()) {
