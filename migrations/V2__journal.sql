@@ -115,10 +115,15 @@ BEGIN
     RETURN numbered;
   END IF;
   WITH fresh AS (
-    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e WHERE e.xid >= pg_snapshot_xmax(seen)
-    UNION ALL
-    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM journal_entry e
-    WHERE e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
+    SELECT e.entry_id, e.entry_time, e.namespace, e.birth FROM (
+      SELECT i.* FROM journal_entry i
+      WHERE i.xid >= pg_snapshot_xmax(seen) AND i.xid < pg_snapshot_xmax(pg_current_snapshot())
+      UNION ALL
+      SELECT i.* FROM journal_entry i WHERE i.xid = ANY (ARRAY(SELECT pg_snapshot_xip(seen)))
+    ) e
+    -- Entries that were carried from another cluster have their numbers, and transactions that this one reaches later or anew.
+    -- OFFSET, so that each entry is looked up by its key: the planner would rather read all numbers.
+    WHERE NOT EXISTS (SELECT FROM journal_number n WHERE n.entry_time = e.entry_time AND n.entry_id = e.entry_id OFFSET 0)
   ), given AS (
     INSERT INTO journal_number (sequence, namespace, entry_id, entry_time)
     SELECT last + row_number() OVER (ORDER BY f.birth), f.namespace, f.entry_id, f.entry_time FROM fresh f

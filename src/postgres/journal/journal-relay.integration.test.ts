@@ -155,6 +155,32 @@ describe("createJournalRelay", () => {
     expect(await readActions()).to.deep.equal(["numbered1", "left1", "new1"]);
   });
 
+  it("numbers no entry again whose transaction this cluster has not reached, or reaches anew", async () => {
+    const client = await connect();
+    const { rows } = await client.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next");
+    // What a dump carries over: an entry of a transaction that is far ahead, one of the next, and a snapshot ahead of both.
+    for (const [action, xid] of [
+      ["far", "9000000000000"],
+      ["near", `${BigInt(rows[0].next) + 4n}`],
+    ]) {
+      await client.query(
+        `INSERT INTO journal_entry (namespace, action, outcome, resource_kind, token_kind, xid)
+         VALUES ('default', $1, 'done', 'file', 'dev', $2)`,
+        [action, xid],
+      );
+    }
+    await client.query(
+      `INSERT INTO journal_look (snapshot, last_sequence)
+       SELECT '9000000000001:9000000000001:'::pg_snapshot, last_sequence FROM journal_look ORDER BY look DESC LIMIT 1`,
+    );
+    expect(await relay.numberNew()).to.equal(2);
+    for (let i = 0; i < 6; i++) {
+      await enter(client, `new${i}-`);
+      expect(await relay.numberNew()).to.equal(1);
+    }
+    expect(await readActions()).to.have.length(8);
+  });
+
   it("refuses to number at another isolation level, where it would see too little", async () => {
     const client = await connect();
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
