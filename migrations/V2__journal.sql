@@ -138,8 +138,7 @@ $$;
 
 -- Makes the partitions of the months from this one on: CREATE TABLE and ATTACH, because CREATE TABLE PARTITION OF would keep
 -- everybody from writing meanwhile. Months by UTC. Two that run at once take turns.
-CREATE FUNCTION journal_make_partitions(months_ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION journal_make_partitions(months_ahead integer) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   first timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
   month timestamp;
@@ -152,7 +151,7 @@ BEGIN
     month := first + make_interval(months => i);
     FOREACH parent IN ARRAY ARRAY['journal_entry', 'journal_personal', 'journal_number'] LOOP
       partition := parent || to_char(month, '_YYYY_MM');
-      CONTINUE WHEN to_regclass(quote_ident(partition)) IS NOT NULL;
+      CONTINUE WHEN to_regclass(format('%I.%I', current_schema(), partition)) IS NOT NULL;
       EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition, parent);
       EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, partition,
         month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
@@ -160,6 +159,13 @@ BEGIN
     END LOOP;
   END LOOP;
   RETURN made;
+END
+$$;
+-- It runs with the rights of whoever migrates, so it looks in the journal's schema first. Where a path does not say when, PostgreSQL
+-- looks among the caller's temporary tables before all schemas, and would copy the defaults of a caller's table.
+DO $$
+BEGIN
+  EXECUTE format('ALTER FUNCTION journal_make_partitions(integer) SET search_path = %I, pg_temp', current_schema());
 END
 $$;
 SELECT journal_make_partitions(2);

@@ -196,6 +196,16 @@ describe("createJournalRelay", () => {
     expect(made.sort()).to.deep.equal([0, 2]);
     expect(await relay.makePartitions()).to.equal(0);
   });
+
+  it("makes the partitions of the service's own tables, whatever tables a caller puts before them", async () => {
+    const client = await connect();
+    await client.query(`DROP TABLE journal_entry_${toMonth(1)}`);
+    await client.query("CREATE TEMP TABLE journal_entry (stranger text DEFAULT 'ran')");
+    await client.query(`CREATE TEMP TABLE journal_entry_${toMonth(1)} (stranger text)`);
+    const { rows } = await client.query("SELECT journal_make_partitions(2) AS made");
+    expect(rows).to.deep.equal([{ made: 1 }]);
+    expect(await relay.makePartitions()).to.equal(0);
+  });
 });
 
 function toMonth(ahead: number): string {
