@@ -23,7 +23,7 @@ CREATE TABLE journal_entry (
   action text COLLATE "C" NOT NULL,
   -- 'done', or the reason why it was refused or failed.
   outcome text COLLATE "C" NOT NULL,
-  resource_kind text NOT NULL CHECK (resource_kind IN ('file', 'upload', 'link', 'namespace', 'prefix', 'service')),
+  resource_kind text NOT NULL CHECK (resource_kind IN ('file', 'upload', 'link', 'upload-token', 'namespace', 'prefix', 'service')),
   resource_id uuid,
   generation bigint,
   -- How the caller proved who it was; 'link' of those who use one, 'none' of callers without
