@@ -127,6 +127,22 @@ describe("The journal of a service", function () {
     expect(updated?.personal?.before).to.deep.equal({ linkLifetimeMaxMs: 604_800_000 });
   });
 
+  it("tells whom a file is about in each of its entries, also where its bytes are removed", async () => {
+    const entries = await entriesOf(async () => {
+      await rig.client.upload(Buffer.from("about"), "about.txt");
+      await call("PATCH", "files/about.txt", { dataSubject: "person-7" });
+      await call("DELETE", "files/about.txt");
+      await call("POST", "files/about.txt:purge", {});
+    }, 6);
+    const about = entries.map(({ action, personal }) => [action, personal?.dataSubject]);
+    expect(about.slice(2)).to.deep.equal([
+      ["UpdateFile", "person-7"],
+      ["DeleteFile", "person-7"],
+      ["PurgeFile", "person-7"],
+      ["RemoveBytes", "person-7"],
+    ]);
+  });
+
   it("has one entry for a command that is repeated, and none for one that is refused", async () => {
     const requestId = crypto.randomUUID();
     await rig.client.upload(Buffer.from("once"), "once.txt");
