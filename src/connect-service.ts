@@ -7,6 +7,7 @@ import type { Config } from "./config/config.ts";
 import { connectDatabase } from "./connect-database.ts";
 import { DomainError } from "./domain/errors.ts";
 import type { FileRepository } from "./domain/files/file-repository.ts";
+import type { Journal } from "./domain/journal/journal.ts";
 import type { Namespaces } from "./domain/namespaces/namespace.ts";
 import type { NamespaceRepository } from "./domain/namespaces/namespace-repository.ts";
 import type { ObjectStore } from "./domain/object-store.ts";
@@ -18,6 +19,7 @@ import { createResidencyWatch } from "./jobs/watch-residency.ts";
 import { createFileRepository } from "./postgres/files/file-repository.ts";
 import { createJobLeases } from "./postgres/job-leases.ts";
 import { createCommitMarks } from "./postgres/journal/commit-marks.ts";
+import { createJournal } from "./postgres/journal/journal.ts";
 import { createJournalRelay } from "./postgres/journal/journal-relay.ts";
 import { createLinkRepository } from "./postgres/links/link-repository.ts";
 import { createPathsById } from "./postgres/paths-by-id.ts";
@@ -64,6 +66,8 @@ export interface ConnectedService {
   copyFile: FileCopier;
   positions: CommitPositions;
   links: ReturnType<typeof createLinkRepository>;
+  /** What was done; from the primary, because an auditor wants the last of it. */
+  journal: Journal;
   watches: UploadWatches;
   close(): Promise<void>;
 }
@@ -122,6 +126,7 @@ export async function connectService(
     positions,
     copyFile: createFileCopier({ ...access, files: primaryFiles }, COPY_LIMITS),
     links,
+    journal: createJournal(pools.queries),
     watches: new UploadWatches({
       catalogue: access.uploads.catalogue,
       backoff: config.databaseBackoff,
