@@ -16,7 +16,7 @@ export interface Actor {
 
 /** What changes something: the name of the method, or of what the service does by itself. */
 export type Change =
-  | ("CreateUpload" | "CompleteUpload" | "CommitUpload" | "AbortUpload" | "ExpireUpload")
+  | ("CreateUpload" | "CompleteUpload" | "CommitUpload" | "AbortUpload" | "ExpireUpload" | "CreateUploadToken")
   | ("CopyFile" | "MoveFile" | "UpdateFile" | "DeleteFile" | "UndeleteFile" | "RestoreGeneration")
   | ("PurgeFile" | "PurgeFiles" | "PurgeFiles/delete" | "PurgeDueFile" | "RemoveBytes")
   | ("CreateLink" | "RevokeLink" | "ForgetLink")

@@ -18,6 +18,8 @@ export const EVENT_TYPES = {
   // What an upload makes is told as a file.
   CreateUpload: undefined,
   CompleteUpload: undefined,
+  // What is uploaded by a token is told as any other file.
+  CreateUploadToken: undefined,
   AbortUpload: "sluice.upload.aborted.v1",
   ExpireUpload: "sluice.upload.expired.v1",
   CreateLink: "sluice.link.created.v1",
