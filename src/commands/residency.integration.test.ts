@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { expect } from "chai";
 import { pino } from "pino";
@@ -55,7 +55,9 @@ describe("A namespace whose bucket lies in another region than it says", () => {
   };
 
   before(async () => {
-    rig = await UploadRig.start();
+    rig = await UploadRig.start({
+      settings: { SLUICE_TOKEN_KEYS: JSON.stringify([randomBytes(32).toString("base64")]) },
+    });
     const { service, client } = rig;
     await client.upload(BYTES, "live.bin");
     await client.upload(BYTES, "old.bin");
@@ -97,6 +99,8 @@ describe("A namespace whose bucket lies in another region than it says", () => {
     CompleteUpload: () => ({ uploadId }),
     AbortUpload: () => ({ uploadId: uploads.pop() }),
     GetUpload: () => ({ uploadId }),
+    // The token stores nothing: its uploads are refused.
+    CreateUploadToken: () => ({ prefix: "a/", sizeMaxBytes: "1", uploadsMax: 1 }),
     CreateDownloadUrl: () => ({ path: "live.bin" }),
     UpdateFile: () => ({ file: { namespace, path: "live.bin", labels: { a: "b" } } }),
     MoveFile: () => ({ path: "live.bin", targetPath: "moved.bin" }),

@@ -26,9 +26,11 @@ export async function serve(environment: Readonly<Record<string, string | undefi
   // This comes before any worker: a problem that would end all of them is reported once, by this process.
   if (cluster.isPrimary) await assertStartable(config);
   const { workers, uploadsMax, drainTimeoutMs, logLevel } = config;
-  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}` });
+  const becomes = cluster.isPrimary && workers > 1;
+  // The supervisor takes the place of this program, and of all that it has not written by then.
+  const log = createLogger({ level: logLevel, instance: `${hostname()}/${process.pid}`, isSync: becomes });
   if (cluster.isPrimary) for (const sentence of findUnknownVariables(environment)) log.warn(sentence);
-  if (cluster.isPrimary && workers > 1) {
+  if (becomes) {
     const cache = await prepareCompileCache(environment);
     await becomeSupervisor(
       { workers, uploadsMax, drainTimeoutMs, logLevel, leader, hasCertificate: config.tls !== undefined },

@@ -18,6 +18,7 @@ export const SELECT_SCHEMA_INDEXES = `
 
 const BY_UPLOAD = "a running upload is known by its UUID alone, in memory and in each of its statements";
 const IN_STORAGE = "storage knows a bucket and a key, and asks whose they are";
+const BY_TOKEN = "an upload token is known by its id alone, whose rows are counted in the statement of an upload";
 const FOR_JOBS = "a job reads the oldest rows of all namespaces";
 const WITHOUT_ORDER = "an inverted index has no first column: its entries are words or trigrams";
 const BY_PARTITION = "the time of an entry, which a unique key of a partitioned table must have, finds its partition";
@@ -34,6 +35,8 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   link_token_sha256_key: "whoever opens a link sends its token and nothing else",
   file_bucket_s3_key_key: IN_STORAGE,
   upload_bucket_s3_key_key: IN_STORAGE,
+  upload_token_pkey: BY_TOKEN,
+  upload_token_expire_time: FOR_JOBS,
   request_create_time: FOR_JOBS,
   link_expire_time: FOR_JOBS,
   job_lease_pkey: "a lease is of a job, and some jobs are of no namespace",
