@@ -13,6 +13,8 @@ CREATE TABLE namespace (
   download_url_lifetime_max_ms bigint NOT NULL CHECK (download_url_lifetime_max_ms > 0),
   part_url_lifetime_max_ms bigint NOT NULL CHECK (part_url_lifetime_max_ms > 0),
   link_lifetime_max_ms bigint NOT NULL CHECK (link_lifetime_max_ms > 0),
+  -- Whether answers wait until the journal says them.
+  audit text NOT NULL CHECK (audit IN ('best-effort', 'required')),
   -- Who may do what: [{"member": {"principal" or "group": name}, "roles": [role], "prefixes": [prefix]}].
   grants jsonb NOT NULL DEFAULT '[]',
   -- The number of the last change, of all changes of namespaces.

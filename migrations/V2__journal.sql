@@ -33,6 +33,8 @@ CREATE TABLE journal_entry (
   token_id uuid,
   request_id uuid,
   trace_id text,
+  -- When it happened, or the first of what the entry sums; NULL: at entry_time.
+  first_time timestamptz,
   -- How often it happened: reads of ten seconds are one entry.
   times bigint NOT NULL DEFAULT 1 CHECK (times >= 1),
   PRIMARY KEY (entry_time, entry_id)

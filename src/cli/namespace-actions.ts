@@ -1,6 +1,6 @@
 import { type Duration, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Namespace } from "../../gen/sluice/v1/namespace_service_pb.ts";
-import type { NamespaceLimits } from "../client/namespace-calls.ts";
+import { fromAuditPolicy, type NamespaceLimits } from "../client/namespace-calls.ts";
 import { type ServiceOptions, withClient } from "./client-environment.ts";
 import { UsageError } from "./exit-code.ts";
 import { formatBytes } from "./human-units.ts";
@@ -17,6 +17,7 @@ interface LimitOptions {
   downloadUrlMax?: number;
   partUrlMax?: number;
   linkMax?: number;
+  audit?: "best-effort" | "required";
 }
 
 /** `sluice namespaces list`: prints each namespace as a line, or with `json` as an object. */
@@ -108,6 +109,7 @@ function toLimits(options: LimitOptions): NamespaceLimits {
     downloadUrlLifetimeMaxMs: options.downloadUrlMax,
     partUrlLifetimeMaxMs: options.partUrlMax,
     linkLifetimeMaxMs: options.linkMax,
+    audit: options.audit,
   };
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
@@ -133,6 +135,7 @@ function toJson(namespace: Namespace): Record<string, unknown> {
     downloadUrlLifetimeMaxSeconds: toSeconds(namespace.downloadUrlLifetimeMax),
     partUrlLifetimeMaxSeconds: toSeconds(namespace.partUrlLifetimeMax),
     linkLifetimeMaxSeconds: toSeconds(namespace.linkLifetimeMax),
+    audit: fromAuditPolicy(namespace),
     etag,
     ...(createTime && { createTime: timestampDate(createTime).toISOString() }),
     ...(updateTime && { updateTime: timestampDate(updateTime).toISOString() }),

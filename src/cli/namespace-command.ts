@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parseLifetime } from "./parse-lifetime.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -81,7 +81,10 @@ function withLimits(command: Command, { parseCount }: Common): Command {
     .option("--retain <time>", "how long new files are kept from being deleted: 0s, 90d", parseLifetime)
     .option("--download-url-max <time>", "longest life of a presigned URL for a file: 15m", parseLifetime)
     .option("--part-url-max <time>", "longest life of a presigned URL for a part: 1h", parseLifetime)
-    .option("--link-max <time>", "longest life of a link: 7d", parseLifetime);
+    .option("--link-max <time>", "longest life of a link: 7d", parseLifetime)
+    .addOption(
+      new Option("--audit <policy>", "whether answers wait for the journal").choices(["best-effort", "required"]),
+    );
 }
 
 function withEtag(command: Command): Command {

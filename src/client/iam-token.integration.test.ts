@@ -2,11 +2,11 @@ import { expect } from "chai";
 import { type DevStsServer, startDevSts } from "../devstack/sts-server.ts";
 import { createNamespaceRepository } from "../postgres/namespace-repository.ts";
 import { createDatabasePool } from "../postgres/pool/pool.ts";
+import { TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 import { type RunningService, startService } from "../testing/rigs/running-service.ts";
 import { SAMPLE_ACCOUNT, SAMPLE_ROLE } from "../testing/samples/sample-sts-identities.ts";
 import { createSluiceClient } from "./client.ts";
 import { type AwsCredentialSource, createIamTokenSource } from "./iam-token.ts";
-import { TEST_ACTOR } from "../testing/rigs/repository-subject.ts";
 
 const SERVER_ID = "files.example.org";
 const START = Date.UTC(2026, 10, 30);
@@ -65,7 +65,9 @@ describe("createIamTokenSource", () => {
       });
       const grant = { member: { principal: `iam:${SAMPLE_ROLE.arn.replace(/\/[^/]*$/, "")}` }, prefixes: [] };
       const pool = await createDatabasePool("test", { url: service.databaseUrl });
-      await createNamespaceRepository(pool).setGrants("default", [{ ...grant, roles: ["reader", "writer"] }], { actor: TEST_ACTOR });
+      await createNamespaceRepository(pool).setGrants("default", [{ ...grant, roles: ["reader", "writer"] }], {
+        actor: TEST_ACTOR,
+      });
       await pool.end();
     });
     after(async () => {

@@ -40,6 +40,7 @@ describe("startJobs", () => {
         files,
         leases,
         relay: { numberNew: async () => 0, makePartitions: async () => 0 },
+        recorder: { flush: async () => {} },
         log: { info: () => {}, warn: () => {} },
         check: async () => {},
         watchResidency: async () => {},

@@ -25,6 +25,8 @@ const FORGET_EVERY_MS = 60_000;
 const NUMBERING = { everyMs: 100, looksMax: 600 };
 const NUMBERING_LEASE_MS = 2000;
 const NUMBERING_DUE_CHECK_MS = 1000;
+/** How old an entry gets before it is written, when nobody waits for it. */
+const WRITE_JOURNAL_EVERY_MS = 250;
 /** Partitions are made months ahead; a look each minute mends one that is missing. */
 const PARTITIONS_EVERY_MS = 60_000;
 /** How soon the jobs of a new namespace begin. */
@@ -73,6 +75,8 @@ export interface JobDeps {
   /** Forgets marks of commits that newer ones stand for, at most `limit`. */
   forgetMarks: (options: { limit: number }) => Promise<unknown>;
   relay: JournalRelay;
+  /** Writes what is due to the journal; rejects when the database does not take it. */
+  recorder: { flush(): Promise<void> };
   leases: JobLeases;
   log: JobLog;
 }
@@ -119,6 +123,7 @@ export function startJobs({ access, files, check, leases, log, ...deps }: JobDep
       random,
       ...told("make-partitions"),
     }),
+    repeat(() => deps.recorder.flush(), { everyMs: WRITE_JOURNAL_EVERY_MS, random, ...told("write-journal") }),
     repeat(tellReceived, { everyMs: NOTE_RECEIVED_EVERY_MS, random, ...told("note-received") }),
     repeat(followNamespaces, { everyMs: FOLLOW_NAMESPACES_EVERY_MS, random }),
     repeatLeased(toForgetting({ access, ...deps })),

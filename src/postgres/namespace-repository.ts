@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Grant } from "../domain/access/grants.ts";
 import { type Actor, type Deed, SERVICE_ACTOR } from "../domain/deed.ts";
 import type { Namespace } from "../domain/namespaces/namespace.ts";
+import { AUDIT_POLICIES } from "../domain/namespaces/namespace-bounds.ts";
 import type {
   IfVersion,
   NamespacePolicy,
@@ -34,6 +35,7 @@ const namespaceRow = z.object({
   download_url_lifetime_max_ms: z.int(),
   part_url_lifetime_max_ms: z.int(),
   link_lifetime_max_ms: z.int(),
+  audit: z.enum(AUDIT_POLICIES),
   grants: z.custom<readonly Grant[]>(),
   version: z.int(),
   create_time: z.date(),
@@ -46,7 +48,7 @@ const nameRow = z.object({ name: z.string() });
 
 const columns = sql.fragment`
   n.name, n.bucket, n.region, n.key_prefix, n.allowed_regions, n.file_size_max_bytes, n.retention_ms, n.retain_default_ms,
-  n.download_url_lifetime_max_ms, n.part_url_lifetime_max_ms, n.link_lifetime_max_ms, n.grants, n.version, n.create_time,
+  n.download_url_lifetime_max_ms, n.part_url_lifetime_max_ms, n.link_lifetime_max_ms, n.audit, n.grants, n.version, n.create_time,
   n.update_time, n.delete_time`;
 
 /** Namespaces in PostgreSQL. Whatever a decision rests on is read from the primary. */
@@ -146,10 +148,10 @@ async function insert(
   if (other !== null) throw prefixOverlaps(namespace, other);
   await pool.query(sql.unsafe`
     INSERT INTO namespace (name, bucket, region, key_prefix, version, allowed_regions, file_size_max_bytes, retention_ms,
-      retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms)
+      retain_default_ms, download_url_lifetime_max_ms, part_url_lifetime_max_ms, link_lifetime_max_ms, audit)
     VALUES (${name}, ${bucket}, ${region}, ${keyPrefix}, ${version}, ${sql.array([...namespace.allowedRegions], "text")},
       ${namespace.fileSizeMaxBytes}, ${namespace.retentionMs}, ${namespace.retainDefaultMs},
-      ${namespace.downloadUrlLifetimeMaxMs}, ${namespace.partUrlLifetimeMaxMs}, ${namespace.linkLifetimeMaxMs})`);
+      ${namespace.downloadUrlLifetimeMaxMs}, ${namespace.partUrlLifetimeMaxMs}, ${namespace.linkLifetimeMaxMs}, ${namespace.audit})`);
   const record = (await find(pool, name)) as NamespaceRecord;
   await enter(pool, { action: "CreateNamespace", actor }, { name, before: {}, after: toValues(record) });
   return record;
@@ -212,7 +214,7 @@ function toPolicyColumns(policy: NamespacePolicy) {
     allowed_regions = ${sql.array([...policy.allowedRegions], "text")},
     file_size_max_bytes = ${policy.fileSizeMaxBytes}, retention_ms = ${policy.retentionMs},
     retain_default_ms = ${policy.retainDefaultMs}, download_url_lifetime_max_ms = ${policy.downloadUrlLifetimeMaxMs},
-    part_url_lifetime_max_ms = ${policy.partUrlLifetimeMaxMs}, link_lifetime_max_ms = ${policy.linkLifetimeMaxMs}`;
+    part_url_lifetime_max_ms = ${policy.partUrlLifetimeMaxMs}, link_lifetime_max_ms = ${policy.linkLifetimeMaxMs}, audit = ${policy.audit}`;
 }
 
 async function readUsage(pool: CommonQueryMethods, name: string): Promise<NamespaceUsage> {
@@ -246,7 +248,7 @@ function isSame(record: NamespaceRecord, namespace: Namespace): boolean {
     JSON.stringify([
       ...[name, bucket, region, keyPrefix, allowedRegions, policy.fileSizeMaxBytes, policy.retentionMs],
       ...[policy.retainDefaultMs, policy.downloadUrlLifetimeMaxMs, policy.partUrlLifetimeMaxMs],
-      policy.linkLifetimeMaxMs,
+      ...[policy.linkLifetimeMaxMs, policy.audit],
     ]);
   return values(record) === values(namespace);
 }
@@ -264,6 +266,7 @@ function toRecord(row: z.infer<typeof namespaceRow>): NamespaceRecord {
     downloadUrlLifetimeMaxMs: row.download_url_lifetime_max_ms,
     partUrlLifetimeMaxMs: row.part_url_lifetime_max_ms,
     linkLifetimeMaxMs: row.link_lifetime_max_ms,
+    audit: row.audit,
     grants: row.grants,
     version: row.version,
     createTime: row.create_time,

@@ -23,3 +23,6 @@ export const NAMESPACE_MAXIMA = {
   partUrlSeconds: 3600,
   linkSeconds: 31_536_000,
 } as const;
+
+/** The policies of a namespace for its journal; `AuditPolicy` says what they mean. */
+export const AUDIT_POLICIES = ["best-effort", "required"] as const;

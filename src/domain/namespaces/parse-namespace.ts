@@ -26,6 +26,7 @@ export function completePolicy(stated: StatedPolicy, defaults: NamespacePolicy):
     downloadUrlLifetimeMaxMs: stated.downloadUrlLifetimeMaxMs ?? defaults.downloadUrlLifetimeMaxMs,
     partUrlLifetimeMaxMs: stated.partUrlLifetimeMaxMs ?? defaults.partUrlLifetimeMaxMs,
     linkLifetimeMaxMs: stated.linkLifetimeMaxMs ?? defaults.linkLifetimeMaxMs,
+    audit: stated.audit ?? defaults.audit,
   };
 }
 
@@ -38,7 +39,7 @@ const BOUNDS = {
   partUrlLifetimeMaxMs: ["part_url_lifetime_max", 1000, PART_URL_MAX_MS, "milliseconds"],
   linkLifetimeMaxMs: ["link_lifetime_max", 1000, LINK_MAX_MS, "milliseconds"],
 } as const satisfies Record<
-  Exclude<keyof NamespacePolicy, "allowedRegions">,
+  Exclude<keyof NamespacePolicy, "allowedRegions" | "audit">,
   readonly [string, number, number, string]
 >;
 

@@ -60,7 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       access: ["."],
       namespaces: [".", "access"],
       limits: ["."],
-      journal: ["."],
+      journal: [".", "access", "namespaces"],
       files: [".", "filter"],
       filter: [".", "files"],
       links: [".", "access", "files"],
